@@ -1,0 +1,144 @@
+"""Everything that can go wrong, as one tree.
+
+    TiebackError
+    ├── InvalidInput          the request is wrong; names the field and the way out
+    │   └── SpaceMismatch     vectors of two spaces that no bound path joins
+    ├── NotFound              an unknown space, model, method, collection or item; names the choices
+    ├── AlreadyExists         the name is taken by something else
+    ├── Unauthenticated       no token, or a wrong one
+    ├── Overloaded            too much is waiting; says when to come back
+    ├── DeadlineExceeded      the work could not be done in the time given
+    ├── Unavailable           a part is down and may come back
+    ├── StorageFull           the store cannot take more; nothing acknowledged is lost
+    ├── Unsupported           a well-formed request for what this server cannot do
+    └── StartupError          the server cannot start; says what to do
+
+Messages are written for the caller: they name the fault and the way out, and never an internal name, a path
+or an address. `tieback.serving.failures` turns each class into a gRPC status, in one table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+
+class TiebackError(Exception):
+    """Something went wrong that the caller should hear of.
+
+    `reason` is the machine-readable name (UPPER_SNAKE_CASE) that ends in google.rpc.ErrorInfo.
+    """
+
+    reason = "INTERNAL"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InvalidInput(TiebackError):  # noqa: N818 - errors are named for what they are, not for being errors
+    """The request is wrong. `field` is the path in the request, for instance ``contents[3].image``."""
+
+    reason = "INVALID_INPUT"
+
+    def __init__(self, message: str, *, field: str = "", reason: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+        if reason is not None:
+            self.reason = reason
+
+    def within(self, prefix: str) -> InvalidInput:
+        """The same error, its field's path extended on the left: ``within("contents[3]")``."""
+        separator = "." if self.field and not self.field.startswith("[") else ""
+        self.field = f"{prefix}{separator}{self.field}"
+        return self
+
+
+class SpaceMismatch(InvalidInput):
+    """Two vectors that must not be compared."""
+
+    reason = "SPACE_MISMATCH"
+
+
+class NotFound(TiebackError):  # noqa: N818 - see InvalidInput
+    """Something that does not exist. `kind` says what it is: space, model, method, collection, item."""
+
+    reason = "NOT_FOUND"
+
+    def __init__(self, kind: str, name: str, choices: Iterable[str] = (), *, hint: str = "") -> None:
+        self.kind, self.name, self.choices = kind, name, sorted(choices)
+        super().__init__(_unknown(kind, name, self.choices, hint))
+        self.reason = f"{kind.upper().replace(' ', '_')}_NOT_FOUND"
+
+
+class AlreadyExists(TiebackError):  # noqa: N818 - see InvalidInput
+    """The name is taken by something else."""
+
+    reason = "ALREADY_EXISTS"
+
+    def __init__(self, kind: str, name: str, message: str) -> None:
+        super().__init__(message)
+        self.kind, self.name = kind, name
+
+
+class Unauthenticated(TiebackError):  # noqa: N818 - see InvalidInput
+    """No token, or a wrong one."""
+
+    reason = "UNAUTHENTICATED"
+
+
+class Overloaded(TiebackError):  # noqa: N818 - see InvalidInput
+    """Too much is waiting. `retry_after` is in seconds, from queued tokens and the measured rate."""
+
+    reason = "OVERLOADED"
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class DeadlineExceeded(TiebackError):  # noqa: N818 - see InvalidInput
+    """The work could not be done in the time given, or was not begun because it could not."""
+
+    reason = "DEADLINE_EXCEEDED"
+
+
+class Unavailable(TiebackError):  # noqa: N818 - see InvalidInput
+    """A part is down and may come back; `retry_after` is in seconds."""
+
+    reason = "UNAVAILABLE"
+
+    def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class StorageFull(TiebackError):  # noqa: N818 - see InvalidInput
+    """The store cannot take more. What was acknowledged is safe; nothing of this write was kept."""
+
+    reason = "STORAGE_FULL"
+
+
+class Unsupported(TiebackError):  # noqa: N818 - see InvalidInput
+    """A well-formed request for what this server cannot do."""
+
+    reason = "UNSUPPORTED"
+
+
+class StartupError(TiebackError):
+    """The server cannot start, or a command cannot run. The message says what to do."""
+
+    reason = "STARTUP"
+
+
+def _unknown(kind: str, name: str, choices: Sequence[str], hint: str) -> str:
+    message = f"no {kind} is named {name!r}" if name else f"no {kind} was named"
+    near = get_close_matches(name, choices, n=1, cutoff=0.7)
+    if near:
+        message += f"; did you mean {near[0]!r}?"
+    if choices:
+        shown = ", ".join(choices[:20]) + (", …" if len(choices) > 20 else "")
+        message += f"; the choices are: {shown}"
+    if hint:
+        message += f"; {hint}"
+    return message

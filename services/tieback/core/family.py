@@ -1,0 +1,119 @@
+"""Families of methods: a folder is a family, a file is a method.
+
+A family's `__init__.py` holds one Protocol, whose `__call__` names the data arguments, and one `Family`. A
+method is a function of its file's name, decorated with the family's `method`: positional arguments are the
+data, keyword-only arguments are the parameters, each with the paper's default. Adding a method adds a file and
+touches nothing else. Names come from file names, so listing methods imports none of them.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import pkgutil
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from tieback.core.errors import InvalidInput, NotFound
+
+P = TypeVar("P", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class MethodDescription:
+    """A method as `CatalogService.ListMethods` and docs/methods.md show it."""
+
+    family: str
+    name: str
+    summary: str
+    schema: Mapping[str, Any]
+
+
+class Family(Generic[P]):
+    """The methods of one folder, all callable as the protocol `P` says.
+
+    `package` is the family's `__name__`; `protocol` is the class whose `__call__` every method must match in
+    its positional arguments.
+    """
+
+    def __init__(self, package: str, protocol: type[P]) -> None:
+        self.package = package
+        self.name = package.rpartition(".")[2]
+        self._data = _positional(protocol.__call__)[1:]  # type: ignore[operator]  # protocols are not callable
+        self._methods: dict[str, P] = {}
+
+    def names(self) -> list[str]:
+        """The methods' names, sorted, without importing them."""
+        path = importlib.import_module(self.package).__path__
+        return sorted(module.name for module in pkgutil.iter_modules(path) if not module.name.startswith("_"))
+
+    def method(self, function: P) -> P:
+        """Registers a method under its function's name. TypeError where its data arguments differ."""
+        if _positional(function) != self._data:
+            raise TypeError(
+                f"{self.package}.{function.__name__} takes {_positional(function)}; "
+                f"methods of this family take {self._data}"
+            )
+        self._methods[function.__name__] = function
+        return function
+
+    def get(self, name: str) -> P:
+        """The method of that name. NotFound, with the choices, where there is none."""
+        if name not in self._methods:
+            if name not in self.names():
+                raise NotFound(f"{self.name} method", name, self.names())
+            importlib.import_module(f"{self.package}.{name}")
+        return self._methods[name]
+
+    def configure(self, name: str, parameters: Mapping[str, Any] | None = None, *, field: str = "") -> P:
+        """The method with its parameters bound, after checking them.
+
+        InvalidInput names the parameter, under `field`, that is unknown or of the wrong type or range.
+        """
+        method = self.get(name)
+        try:
+            checked = _parameters(method)(**(parameters or {}))
+        except ValidationError as error:
+            first = error.errors()[0]
+            path = ".".join(str(part) for part in first["loc"])
+            message = f"{self.name} method {name!r}: parameter {path!r}: {first['msg'].lower()}"
+            if first["type"] == "extra_forbidden":
+                known = ", ".join(_parameters(method).model_fields) or "none"
+                message = (
+                    f"{self.name} method {name!r} has no parameter {path!r}; its parameters are: {known}"
+                )
+            prefix = f"{field}." if field else ""
+            raise InvalidInput(message, field=f"{prefix}parameters.{path}") from None
+        return cast(
+            P, functools.partial(method, **{key: getattr(checked, key) for key in type(checked).model_fields})
+        )
+
+    def describe(self, name: str) -> MethodDescription:
+        """What the method is and what parameters it has."""
+        method = self.get(name)
+        module = inspect.getmodule(method)
+        text = inspect.getdoc(module) or ""
+        return MethodDescription(
+            self.name, name, text.split("\n\n")[0].replace("\n", " "), _parameters(method).model_json_schema()
+        )
+
+
+def _positional(function: Callable[..., Any]) -> list[str]:
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [p.name for p in inspect.signature(function).parameters.values() if p.kind in kinds]
+
+
+@functools.cache
+def _parameters(method: Callable[..., Any]) -> type[BaseModel]:
+    hints = typing.get_type_hints(method, include_extras=True)
+    fields: dict[str, Any] = {
+        p.name: (hints[p.name], p.default)
+        for p in inspect.signature(method).parameters.values()
+        if p.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+    return create_model(method.__name__, __config__=ConfigDict(extra="forbid", strict=False), **fields)

@@ -1,0 +1,512 @@
+"""The data that moves between layers. NumPy arrays and frozen dataclasses; the protos' shapes in Python."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tieback.core.errors import TiebackError
+
+Array = NDArray[Any]
+Metadata = Mapping[str, str | float | bool]
+
+
+class Modality(enum.StrEnum):
+    """What kind of thing a content is."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    AUDIO = "audio"
+    POINTS = "points"
+
+
+class DType(enum.StrEnum):
+    """The element type of a vector as it travels. INT8 comes with a scale; BINARY packs signs into bytes."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    INT8 = "int8"
+    BINARY = "binary"
+
+
+class VectorKind(enum.StrEnum):
+    """What an encoding can hold."""
+
+    DENSE = "dense"
+    TOKENS = "tokens"
+    LABELS = "labels"
+
+
+class Truncation(enum.StrEnum):
+    """What to do with an input longer than the model reads."""
+
+    REFUSE = "refuse"
+    END = "end"
+
+
+class Role(enum.StrEnum):
+    """Which side of a comparison a joint vector is for."""
+
+    QUERY = "query"
+    DOCUMENT = "document"
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceRef:
+    """Names a space exactly: vectors compare only where all three agree."""
+
+    name: str
+    revision: str
+    fingerprint: str
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.revision}"
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """A vector that knows its space.
+
+    `values` is `[width]` in float32, float16 or int8, or `[width / 8]` uint8 for BINARY.
+    """
+
+    space: SpaceRef
+    values: Array
+    dtype: DType = DType.FLOAT32
+    normalized: bool = True
+    scale: float = 0.0
+
+    @property
+    def width(self) -> int:
+        """Dimensions, whatever the packing."""
+        return int(self.values.shape[0]) * (8 if self.dtype is DType.BINARY else 1)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenVectors:
+    """One normalised vector per token: `values` `[tokens, width]`, `spans` byte ranges of the text."""
+
+    space: SpaceRef
+    values: Array
+    spans: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A class that a classifying encoder saw."""
+
+    name: str
+    index: int
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One piece of input.
+
+    `data` is `str` for TEXT, encoded `bytes` for IMAGE and AUDIO, an array `[n, 3]` for POINTS, and a
+    `Vector` where a vector was computed before (its modality is then that of the vector's space, or None).
+    """
+
+    modality: Modality | None
+    data: str | bytes | Array | Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A citable part of an item. `content` of a stored section is its text, or None."""
+
+    id: str
+    content: Content | None
+    title: str = ""
+    uri: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A document: sections of any modality."""
+
+    id: str
+    sections: Sequence[Section]
+    title: str = ""
+    metadata: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSpec:
+    """The shape of the output: width None for the full one."""
+
+    width: int | None = None
+    dtype: DType = DType.FLOAT32
+    kinds: frozenset[VectorKind] = frozenset({VectorKind.DENSE})
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """What a model says of one input."""
+
+    space: SpaceRef
+    modality: Modality
+    dense: Vector | None = None
+    tokens: TokenVectors | None = None
+    labels: Sequence[Label] = ()
+    token_count: int = 0
+    truncated_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MethodChoice:
+    """A method by name with its parameters."""
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Stage:
+    """A step of a pipeline: seconds from the request's arrival, and seconds it took."""
+
+    name: str
+    begin: float
+    duration: float
+
+
+@dataclass(slots=True)
+class Timing:
+    """Where the time went, in seconds."""
+
+    queue: float = 0.0
+    prepare: float = 0.0
+    compute: float = 0.0
+    total: float = 0.0
+    stages: list[Stage] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Cost:
+    """What a call cost: the largest batch it was part of, useful tokens, padding computed beside them."""
+
+    batch_size: int = 0
+    tokens: int = 0
+    padding_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeReply:
+    """One result per input, in order; a bad input gets an error and the rest succeed."""
+
+    results: Sequence[Encoding | TiebackError]
+    timing: Timing
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class FusePart:
+    """One encoding within an input; parts of one content share `content`."""
+
+    encoding: Encoding
+    weight: float = 1.0
+    content: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """How the spaces are weighted."""
+
+    policy: str = "uniform"
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingExplanation:
+    """Why a joint vector is what it is. `weights` sum to 1; `entropy` is in nats."""
+
+    policy: str
+    weights: Mapping[str, float]
+    entropy: float
+    missing: Sequence[str] = ()
+    degraded: bool = False
+    paths: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """A joint vector with its explanation and the classes through which pictures and sounds entered."""
+
+    vector: Vector
+    routing: RoutingExplanation
+    labels: Sequence[Label] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FuseReply:
+    """One result per input, in order."""
+
+    results: Sequence[Fused | TiebackError]
+    timing: Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A set of items whose vectors share one space. `created` is seconds since the epoch."""
+
+    name: str
+    space: SpaceRef
+    width: int
+    item_count: int
+    section_count: int
+    created: float
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedSection:
+    """What search knows of a section: its vector, words to find it by, its modality."""
+
+    vector: Vector
+    text: str
+    modality: Modality
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedItem:
+    """An item with one `IndexedSection` per section."""
+
+    item: Item
+    sections: Sequence[IndexedSection]
+
+
+@dataclass(frozen=True, slots=True)
+class UpsertReply:
+    """None for an item that is durable, an error for one that was refused."""
+
+    results: Sequence[TiebackError | None]
+    timing: Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A section that was found."""
+
+    item_id: str
+    item_title: str
+    section_id: str
+    section_title: str
+    modality: Modality
+    text: str
+    uri: str
+    metadata: Metadata
+    score: float
+    vector_score: float | None = None
+    text_score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchReply:
+    """The nearest sections, best first."""
+
+    hits: Sequence[Hit]
+    timing: Timing
+
+
+@dataclass(frozen=True, slots=True)
+class AlignedPair:
+    """Two matching pieces of text, as byte ranges, with their cosine and their share of the score."""
+
+    query_span: tuple[int, int]
+    candidate_span: tuple[int, int]
+    similarity: float
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """Which part of a candidate answers which part of the query; `plan` `[query, candidate]` sums to 1."""
+
+    pairs: Sequence[AlignedPair]
+    plan: Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RerankCandidate:
+    """A text or its token vectors, with its score in the first ranking."""
+
+    id: str
+    source: str | TokenVectors
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RerankResult:
+    """A candidate with its new place."""
+
+    id: str
+    score: float
+    rerank_score: float
+    first_rank: int
+    alignment: Alignment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RerankReply:
+    """The candidates, best first."""
+
+    results: Sequence[RerankResult]
+    timing: Timing
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A passage that an answer may rest on."""
+
+    id: str
+    text: str
+    title: str = ""
+    item_id: str = ""
+    section_id: str = ""
+    uri: str = ""
+    modality: Modality = Modality.TEXT
+    score: float = 0.0
+
+
+class VerdictLabel(enum.StrEnum):
+    """What a check of a claim found."""
+
+    SUPPORTED = "supported"
+    CONTRADICTED = "contradicted"
+    UNSUPPORTED = "unsupported"
+    NOT_CHECKED = "not_checked"
+
+
+class AbstentionReason(enum.StrEnum):
+    """Why no answer is given."""
+
+    NO_EVIDENCE = "no_evidence"
+    WEAK_EVIDENCE = "weak_evidence"
+    UNSUPPORTED_ANSWER = "unsupported_answer"
+
+
+class FinishReason(enum.StrEnum):
+    """Why the text ended."""
+
+    END = "end"
+    LENGTH = "length"
+    STOP = "stop"
+    ABSTAINED = "abstained"
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """More text of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A statement; `span` is in bytes of the answer's UTF-8 text."""
+
+    id: int
+    span: tuple[int, int]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Ties a claim to a passage; `span` is in bytes of the passage's text."""
+
+    claim_id: int
+    evidence_id: str
+    item_id: str
+    section_id: str
+    span: tuple[int, int] | None
+    support: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of a check."""
+
+    claim_id: int
+    label: VerdictLabel
+    score: float
+    checker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Abstention:
+    """The decision not to answer."""
+
+    reason: AbstentionReason
+    score: float
+    threshold: float
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The end of an answer. `first_token` is in seconds from the request's arrival."""
+
+    reason: FinishReason
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+    changed_tokens: int
+    timing: Timing
+    first_token: float
+
+
+GenerationEvent = TextDelta | Claim | Citation | Verdict | Abstention | Finish
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How the next token is chosen. Temperature 0 is greedy; 0 elsewhere means no limit or the default."""
+
+    max_tokens: int = 0
+    temperature: float = 0.0
+    top_p: float = 0.0
+    top_k: int = 0
+    seed: int | None = None
+    stop: Sequence[str] = ()
+    strategy: MethodChoice = field(default_factory=lambda: MethodChoice("plain"))
+
+
+@dataclass(frozen=True, slots=True)
+class Grounding:
+    """How the answer is held to the evidence; None for the server's default."""
+
+    checker: MethodChoice | None = None
+    abstain_below: float | None = None
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How busy a service is: what waits, what runs, what was dropped since the start, and its measured rate."""
+
+    queued_items: int = 0
+    queued_tokens: int = 0
+    active_items: int = 0
+    dropped_cancelled: int = 0
+    dropped_deadline: int = 0
+    rejected: int = 0
+    tokens_per_second: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a server refuses to take; the contract's `Limits` in Python. 0 is no limit."""
+
+    message_bytes: int = 32 * 1024 * 1024
+    batch_items: int = 1024
+    text_bytes: int = 1024 * 1024
+    image_pixels: int = 40_000_000
+    audio_seconds: float = 600.0
+    points: int = 200_000
+    queued_tokens: int = 200_000

@@ -1,0 +1,166 @@
+"""What each service offers to the others, whether it runs in this process or behind gRPC.
+
+The service classes have these methods; so have the adapters that call a service over the wire. A service that
+needs another takes the port, and cannot tell the two apart. Every method raises errors of
+`tieback.core.errors`, honours its deadline, and frees its work when its task is cancelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.types import (
+    Collection,
+    Content,
+    Decoding,
+    EncodeReply,
+    Evidence,
+    FusePart,
+    FuseReply,
+    GenerationEvent,
+    Grounding,
+    IndexedItem,
+    Item,
+    MethodChoice,
+    OutputSpec,
+    RerankCandidate,
+    RerankReply,
+    Role,
+    Routing,
+    SearchReply,
+    SpaceRef,
+    TokenVectors,
+    Truncation,
+    UpsertReply,
+    Vector,
+)
+
+DEFAULT_OUTPUT = OutputSpec()
+DEFAULT_ROUTING = Routing()
+DEFAULT_DECODING = Decoding()
+DEFAULT_GROUNDING = Grounding()
+DEFAULT_RERANKING = MethodChoice("late_interaction")
+
+
+class EncoderPort(Protocol):
+    """Turns contents into vectors of a named space."""
+
+    async def encode(
+        self,
+        space: str,
+        contents: Sequence[Content],
+        output: OutputSpec = DEFAULT_OUTPUT,
+        *,
+        truncation: Truncation = Truncation.REFUSE,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> EncodeReply:
+        """One result per content, in order; a bad content gets an error and the others succeed."""
+        ...
+
+
+class RouterPort(Protocol):
+    """Fuses encodings into joint vectors."""
+
+    async def fuse(
+        self,
+        inputs: Sequence[Sequence[FusePart]],
+        *,
+        role: Role = Role.QUERY,
+        routing: Routing = DEFAULT_ROUTING,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> FuseReply:
+        """One result per input, in order."""
+        ...
+
+
+class IndexPort(Protocol):
+    """Keeps items with their vectors and finds them again."""
+
+    async def create_collection(self, name: str, space: SpaceRef, width: int) -> Collection:
+        """Makes a collection, or returns the equal one; AlreadyExists where the name has another space."""
+        ...
+
+    async def get_collection(self, name: str) -> Collection:
+        """NotFound, with the choices, where there is none."""
+        ...
+
+    async def list_collections(
+        self, *, page_size: int = 0, page_token: str = ""
+    ) -> tuple[list[Collection], str]:
+        """A page by name, and the token of the next one (empty on the last)."""
+        ...
+
+    async def delete_collection(self, name: str) -> None:
+        """Removes a collection and all it holds."""
+        ...
+
+    async def upsert(self, collection: str, items: Sequence[IndexedItem]) -> UpsertReply:
+        """Writes items in one durable step, replacing those of the same id; returns when they are durable."""
+        ...
+
+    async def delete_items(self, collection: str, ids: Sequence[str]) -> int:
+        """Removes items; returns how many were there. Durable when it returns."""
+        ...
+
+    async def get_item(self, collection: str, item_id: str) -> Item:
+        """The item as it was written, without bytes of pictures and sounds."""
+        ...
+
+    async def list_items(
+        self, collection: str, *, page_size: int = 0, page_token: str = "", filter: str = ""
+    ) -> tuple[list[Item], str]:
+        """A page by id, and the token of the next one."""
+        ...
+
+    async def search(
+        self,
+        collection: str,
+        *,
+        vector: Vector | None = None,
+        text: str = "",
+        limit: int = 0,
+        filter: str = "",
+        fusion: MethodChoice | None = None,
+        balance_modalities: bool = False,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> SearchReply:
+        """The nearest sections, best first."""
+        ...
+
+
+class RerankerPort(Protocol):
+    """Orders candidates by a closer look."""
+
+    async def rerank(
+        self,
+        query: str | TokenVectors,
+        candidates: Sequence[RerankCandidate],
+        *,
+        method: MethodChoice = DEFAULT_RERANKING,
+        fusion: MethodChoice | None = None,
+        space: str = "",
+        limit: int = 0,
+        explain: bool = False,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> RerankReply:
+        """The candidates, best first."""
+        ...
+
+
+class GeneratorPort(Protocol):
+    """Writes answers that rest on evidence."""
+
+    def generate(
+        self,
+        prompt: str,
+        evidence: Sequence[Evidence] = (),
+        *,
+        model: str = "",
+        decoding: Decoding = DEFAULT_DECODING,
+        grounding: Grounding = DEFAULT_GROUNDING,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> AsyncIterator[GenerationEvent]:
+        """Text as it is written, each claim with citations and verdict after the text that completes it, a finish."""
+        ...

@@ -1,0 +1,125 @@
+from google.rpc import status_pb2 as _status_pb2
+from tieback.v1 import content_pb2 as _content_pb2
+from tieback.v1 import encoder_pb2 as _encoder_pb2
+from tieback.v1 import generator_pb2 as _generator_pb2
+from tieback.v1 import index_pb2 as _index_pb2
+from tieback.v1 import report_pb2 as _report_pb2
+from tieback.v1 import reranker_pb2 as _reranker_pb2
+from tieback.v1 import router_pb2 as _router_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class IngestItemsRequest(_message.Message):
+    __slots__ = ("collection", "items", "truncation")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATION_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    items: _containers.RepeatedCompositeFieldContainer[_content_pb2.Item]
+    truncation: _encoder_pb2.Truncation
+    def __init__(self, collection: _Optional[str] = ..., items: _Optional[_Iterable[_Union[_content_pb2.Item, _Mapping]]] = ..., truncation: _Optional[_Union[_encoder_pb2.Truncation, str]] = ...) -> None: ...
+
+class IngestItemsResponse(_message.Message):
+    __slots__ = ("sequence", "results", "timing")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    TIMING_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    results: _containers.RepeatedCompositeFieldContainer[IngestResult]
+    timing: _report_pb2.Timing
+    def __init__(self, sequence: _Optional[int] = ..., results: _Optional[_Iterable[_Union[IngestResult, _Mapping]]] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ...) -> None: ...
+
+class IngestResult(_message.Message):
+    __slots__ = ("id", "status", "truncated_sections")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_SECTIONS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    status: _status_pb2.Status
+    truncated_sections: int
+    def __init__(self, id: _Optional[str] = ..., status: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., truncated_sections: _Optional[int] = ...) -> None: ...
+
+class RetrieveRequest(_message.Message):
+    __slots__ = ("collection", "query", "limit", "filter", "routing", "candidates", "reranker", "hybrid", "balance_modalities", "explain")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    ROUTING_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    RERANKER_FIELD_NUMBER: _ClassVar[int]
+    HYBRID_FIELD_NUMBER: _ClassVar[int]
+    BALANCE_MODALITIES_FIELD_NUMBER: _ClassVar[int]
+    EXPLAIN_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    query: _containers.RepeatedCompositeFieldContainer[QueryPart]
+    limit: int
+    filter: str
+    routing: _router_pb2.Routing
+    candidates: int
+    reranker: _report_pb2.Method
+    hybrid: bool
+    balance_modalities: bool
+    explain: bool
+    def __init__(self, collection: _Optional[str] = ..., query: _Optional[_Iterable[_Union[QueryPart, _Mapping]]] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., candidates: _Optional[int] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., explain: _Optional[bool] = ...) -> None: ...
+
+class QueryPart(_message.Message):
+    __slots__ = ("content", "weight")
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    content: _content_pb2.Content
+    weight: float
+    def __init__(self, content: _Optional[_Union[_content_pb2.Content, _Mapping]] = ..., weight: _Optional[float] = ...) -> None: ...
+
+class RetrieveResponse(_message.Message):
+    __slots__ = ("hits", "routing", "labels", "timing")
+    HITS_FIELD_NUMBER: _ClassVar[int]
+    ROUTING_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    TIMING_FIELD_NUMBER: _ClassVar[int]
+    hits: _containers.RepeatedCompositeFieldContainer[RetrievedHit]
+    routing: _router_pb2.RoutingExplanation
+    labels: _containers.RepeatedCompositeFieldContainer[_content_pb2.Label]
+    timing: _report_pb2.Timing
+    def __init__(self, hits: _Optional[_Iterable[_Union[RetrievedHit, _Mapping]]] = ..., routing: _Optional[_Union[_router_pb2.RoutingExplanation, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ...) -> None: ...
+
+class RetrievedHit(_message.Message):
+    __slots__ = ("hit", "search_score", "search_rank", "rerank_score", "alignment")
+    HIT_FIELD_NUMBER: _ClassVar[int]
+    SEARCH_SCORE_FIELD_NUMBER: _ClassVar[int]
+    SEARCH_RANK_FIELD_NUMBER: _ClassVar[int]
+    RERANK_SCORE_FIELD_NUMBER: _ClassVar[int]
+    ALIGNMENT_FIELD_NUMBER: _ClassVar[int]
+    hit: _index_pb2.Hit
+    search_score: float
+    search_rank: int
+    rerank_score: float
+    alignment: _reranker_pb2.Alignment
+    def __init__(self, hit: _Optional[_Union[_index_pb2.Hit, _Mapping]] = ..., search_score: _Optional[float] = ..., search_rank: _Optional[int] = ..., rerank_score: _Optional[float] = ..., alignment: _Optional[_Union[_reranker_pb2.Alignment, _Mapping]] = ...) -> None: ...
+
+class AnswerRequest(_message.Message):
+    __slots__ = ("retrieval", "model", "evidence_limit", "decoding", "grounding")
+    RETRIEVAL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    DECODING_FIELD_NUMBER: _ClassVar[int]
+    GROUNDING_FIELD_NUMBER: _ClassVar[int]
+    retrieval: RetrieveRequest
+    model: str
+    evidence_limit: int
+    decoding: _generator_pb2.Decoding
+    grounding: _generator_pb2.Grounding
+    def __init__(self, retrieval: _Optional[_Union[RetrieveRequest, _Mapping]] = ..., model: _Optional[str] = ..., evidence_limit: _Optional[int] = ..., decoding: _Optional[_Union[_generator_pb2.Decoding, _Mapping]] = ..., grounding: _Optional[_Union[_generator_pb2.Grounding, _Mapping]] = ...) -> None: ...
+
+class AnswerResponse(_message.Message):
+    __slots__ = ("retrieval", "generation")
+    RETRIEVAL_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    retrieval: RetrieveResponse
+    generation: _generator_pb2.GenerateResponse
+    def __init__(self, retrieval: _Optional[_Union[RetrieveResponse, _Mapping]] = ..., generation: _Optional[_Union[_generator_pb2.GenerateResponse, _Mapping]] = ...) -> None: ...

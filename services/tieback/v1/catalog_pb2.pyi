@@ -1,0 +1,151 @@
+from tieback.v1 import content_pb2 as _content_pb2
+from tieback.v1 import vector_pb2 as _vector_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ListSpacesRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListSpacesResponse(_message.Message):
+    __slots__ = ("spaces",)
+    SPACES_FIELD_NUMBER: _ClassVar[int]
+    spaces: _containers.RepeatedCompositeFieldContainer[Space]
+    def __init__(self, spaces: _Optional[_Iterable[_Union[Space, _Mapping]]] = ...) -> None: ...
+
+class GetSpaceRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class GetSpaceResponse(_message.Message):
+    __slots__ = ("space",)
+    SPACE_FIELD_NUMBER: _ClassVar[int]
+    space: Space
+    def __init__(self, space: _Optional[_Union[Space, _Mapping]] = ...) -> None: ...
+
+class Space(_message.Message):
+    __slots__ = ("ref", "modalities", "width", "widths", "kinds", "max_tokens", "description", "license", "upstream", "binding", "ready")
+    REF_FIELD_NUMBER: _ClassVar[int]
+    MODALITIES_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    WIDTHS_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    LICENSE_FIELD_NUMBER: _ClassVar[int]
+    UPSTREAM_FIELD_NUMBER: _ClassVar[int]
+    BINDING_FIELD_NUMBER: _ClassVar[int]
+    READY_FIELD_NUMBER: _ClassVar[int]
+    ref: _vector_pb2.SpaceRef
+    modalities: _containers.RepeatedScalarFieldContainer[_content_pb2.Modality]
+    width: int
+    widths: _containers.RepeatedScalarFieldContainer[int]
+    kinds: _containers.RepeatedScalarFieldContainer[_vector_pb2.VectorKind]
+    max_tokens: int
+    description: str
+    license: str
+    upstream: str
+    binding: str
+    ready: bool
+    def __init__(self, ref: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., modalities: _Optional[_Iterable[_Union[_content_pb2.Modality, str]]] = ..., width: _Optional[int] = ..., widths: _Optional[_Iterable[int]] = ..., kinds: _Optional[_Iterable[_Union[_vector_pb2.VectorKind, str]]] = ..., max_tokens: _Optional[int] = ..., description: _Optional[str] = ..., license: _Optional[str] = ..., upstream: _Optional[str] = ..., binding: _Optional[str] = ..., ready: _Optional[bool] = ...) -> None: ...
+
+class ListModelsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListModelsResponse(_message.Message):
+    __slots__ = ("models",)
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    models: _containers.RepeatedCompositeFieldContainer[Model]
+    def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
+
+class Model(_message.Message):
+    __slots__ = ("name", "revision", "context_tokens", "description", "license", "upstream", "ready")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    LICENSE_FIELD_NUMBER: _ClassVar[int]
+    UPSTREAM_FIELD_NUMBER: _ClassVar[int]
+    READY_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    revision: str
+    context_tokens: int
+    description: str
+    license: str
+    upstream: str
+    ready: bool
+    def __init__(self, name: _Optional[str] = ..., revision: _Optional[str] = ..., context_tokens: _Optional[int] = ..., description: _Optional[str] = ..., license: _Optional[str] = ..., upstream: _Optional[str] = ..., ready: _Optional[bool] = ...) -> None: ...
+
+class ListMethodsRequest(_message.Message):
+    __slots__ = ("family",)
+    FAMILY_FIELD_NUMBER: _ClassVar[int]
+    family: str
+    def __init__(self, family: _Optional[str] = ...) -> None: ...
+
+class ListMethodsResponse(_message.Message):
+    __slots__ = ("methods",)
+    METHODS_FIELD_NUMBER: _ClassVar[int]
+    methods: _containers.RepeatedCompositeFieldContainer[MethodDescription]
+    def __init__(self, methods: _Optional[_Iterable[_Union[MethodDescription, _Mapping]]] = ...) -> None: ...
+
+class MethodDescription(_message.Message):
+    __slots__ = ("family", "name", "summary", "parameters_schema")
+    FAMILY_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    family: str
+    name: str
+    summary: str
+    parameters_schema: str
+    def __init__(self, family: _Optional[str] = ..., name: _Optional[str] = ..., summary: _Optional[str] = ..., parameters_schema: _Optional[str] = ...) -> None: ...
+
+class GetServerInfoRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetServerInfoResponse(_message.Message):
+    __slots__ = ("version", "limits", "services")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    limits: Limits
+    services: _containers.RepeatedCompositeFieldContainer[ServiceState]
+    def __init__(self, version: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., services: _Optional[_Iterable[_Union[ServiceState, _Mapping]]] = ...) -> None: ...
+
+class Limits(_message.Message):
+    __slots__ = ("message_bytes", "batch_items", "text_bytes", "image_pixels", "audio_seconds", "points", "queued_tokens")
+    MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    BATCH_ITEMS_FIELD_NUMBER: _ClassVar[int]
+    TEXT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_PIXELS_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    POINTS_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    message_bytes: int
+    batch_items: int
+    text_bytes: int
+    image_pixels: int
+    audio_seconds: float
+    points: int
+    queued_tokens: int
+    def __init__(self, message_bytes: _Optional[int] = ..., batch_items: _Optional[int] = ..., text_bytes: _Optional[int] = ..., image_pixels: _Optional[int] = ..., audio_seconds: _Optional[float] = ..., points: _Optional[int] = ..., queued_tokens: _Optional[int] = ...) -> None: ...
+
+class ServiceState(_message.Message):
+    __slots__ = ("name", "ready", "replicas")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    READY_FIELD_NUMBER: _ClassVar[int]
+    REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    ready: bool
+    replicas: int
+    def __init__(self, name: _Optional[str] = ..., ready: _Optional[bool] = ..., replicas: _Optional[int] = ...) -> None: ...

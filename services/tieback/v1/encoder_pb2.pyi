@@ -1,0 +1,69 @@
+from google.rpc import status_pb2 as _status_pb2
+from tieback.v1 import content_pb2 as _content_pb2
+from tieback.v1 import report_pb2 as _report_pb2
+from tieback.v1 import vector_pb2 as _vector_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Truncation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TRUNCATION_UNSPECIFIED: _ClassVar[Truncation]
+    TRUNCATION_REFUSE: _ClassVar[Truncation]
+    TRUNCATION_END: _ClassVar[Truncation]
+TRUNCATION_UNSPECIFIED: Truncation
+TRUNCATION_REFUSE: Truncation
+TRUNCATION_END: Truncation
+
+class EncodeRequest(_message.Message):
+    __slots__ = ("space", "contents", "output", "truncation")
+    SPACE_FIELD_NUMBER: _ClassVar[int]
+    CONTENTS_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATION_FIELD_NUMBER: _ClassVar[int]
+    space: str
+    contents: _containers.RepeatedCompositeFieldContainer[_content_pb2.Content]
+    output: _vector_pb2.OutputSpec
+    truncation: Truncation
+    def __init__(self, space: _Optional[str] = ..., contents: _Optional[_Iterable[_Union[_content_pb2.Content, _Mapping]]] = ..., output: _Optional[_Union[_vector_pb2.OutputSpec, _Mapping]] = ..., truncation: _Optional[_Union[Truncation, str]] = ...) -> None: ...
+
+class EncodeResponse(_message.Message):
+    __slots__ = ("results", "timing", "cost")
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    TIMING_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[EncodeResult]
+    timing: _report_pb2.Timing
+    cost: _report_pb2.Cost
+    def __init__(self, results: _Optional[_Iterable[_Union[EncodeResult, _Mapping]]] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ..., cost: _Optional[_Union[_report_pb2.Cost, _Mapping]] = ...) -> None: ...
+
+class EncodeResult(_message.Message):
+    __slots__ = ("encoding", "error")
+    ENCODING_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    encoding: Encoding
+    error: _status_pb2.Status
+    def __init__(self, encoding: _Optional[_Union[Encoding, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+
+class Encoding(_message.Message):
+    __slots__ = ("space", "modality", "dense", "tokens", "labels", "token_count", "truncated_tokens")
+    SPACE_FIELD_NUMBER: _ClassVar[int]
+    MODALITY_FIELD_NUMBER: _ClassVar[int]
+    DENSE_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_COUNT_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    space: _vector_pb2.SpaceRef
+    modality: _content_pb2.Modality
+    dense: _vector_pb2.Vector
+    tokens: _vector_pb2.TokenVectors
+    labels: _containers.RepeatedCompositeFieldContainer[_content_pb2.Label]
+    token_count: int
+    truncated_tokens: int
+    def __init__(self, space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., dense: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., tokens: _Optional[_Union[_vector_pb2.TokenVectors, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., token_count: _Optional[int] = ..., truncated_tokens: _Optional[int] = ...) -> None: ...

@@ -1,0 +1,109 @@
+from tieback.v1 import content_pb2 as _content_pb2
+from tieback.v1 import vector_pb2 as _vector_pb2
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class VerdictLabel(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    VERDICT_LABEL_UNSPECIFIED: _ClassVar[VerdictLabel]
+    VERDICT_LABEL_SUPPORTED: _ClassVar[VerdictLabel]
+    VERDICT_LABEL_CONTRADICTED: _ClassVar[VerdictLabel]
+    VERDICT_LABEL_UNSUPPORTED: _ClassVar[VerdictLabel]
+    VERDICT_LABEL_NOT_CHECKED: _ClassVar[VerdictLabel]
+
+class AbstentionReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ABSTENTION_REASON_UNSPECIFIED: _ClassVar[AbstentionReason]
+    ABSTENTION_REASON_NO_EVIDENCE: _ClassVar[AbstentionReason]
+    ABSTENTION_REASON_WEAK_EVIDENCE: _ClassVar[AbstentionReason]
+    ABSTENTION_REASON_UNSUPPORTED_ANSWER: _ClassVar[AbstentionReason]
+VERDICT_LABEL_UNSPECIFIED: VerdictLabel
+VERDICT_LABEL_SUPPORTED: VerdictLabel
+VERDICT_LABEL_CONTRADICTED: VerdictLabel
+VERDICT_LABEL_UNSUPPORTED: VerdictLabel
+VERDICT_LABEL_NOT_CHECKED: VerdictLabel
+ABSTENTION_REASON_UNSPECIFIED: AbstentionReason
+ABSTENTION_REASON_NO_EVIDENCE: AbstentionReason
+ABSTENTION_REASON_WEAK_EVIDENCE: AbstentionReason
+ABSTENTION_REASON_UNSUPPORTED_ANSWER: AbstentionReason
+
+class Evidence(_message.Message):
+    __slots__ = ("id", "text", "title", "item_id", "section_id", "uri", "modality", "score")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    ITEM_ID_FIELD_NUMBER: _ClassVar[int]
+    SECTION_ID_FIELD_NUMBER: _ClassVar[int]
+    URI_FIELD_NUMBER: _ClassVar[int]
+    MODALITY_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    text: str
+    title: str
+    item_id: str
+    section_id: str
+    uri: str
+    modality: _content_pb2.Modality
+    score: float
+    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ..., title: _Optional[str] = ..., item_id: _Optional[str] = ..., section_id: _Optional[str] = ..., uri: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., score: _Optional[float] = ...) -> None: ...
+
+class Claim(_message.Message):
+    __slots__ = ("id", "span", "text")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SPAN_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    span: _vector_pb2.TextSpan
+    text: str
+    def __init__(self, id: _Optional[int] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., text: _Optional[str] = ...) -> None: ...
+
+class Citation(_message.Message):
+    __slots__ = ("claim_id", "evidence_id", "locator", "support")
+    CLAIM_ID_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_ID_FIELD_NUMBER: _ClassVar[int]
+    LOCATOR_FIELD_NUMBER: _ClassVar[int]
+    SUPPORT_FIELD_NUMBER: _ClassVar[int]
+    claim_id: int
+    evidence_id: str
+    locator: Locator
+    support: float
+    def __init__(self, claim_id: _Optional[int] = ..., evidence_id: _Optional[str] = ..., locator: _Optional[_Union[Locator, _Mapping]] = ..., support: _Optional[float] = ...) -> None: ...
+
+class Locator(_message.Message):
+    __slots__ = ("item_id", "section_id", "text_span")
+    ITEM_ID_FIELD_NUMBER: _ClassVar[int]
+    SECTION_ID_FIELD_NUMBER: _ClassVar[int]
+    TEXT_SPAN_FIELD_NUMBER: _ClassVar[int]
+    item_id: str
+    section_id: str
+    text_span: _vector_pb2.TextSpan
+    def __init__(self, item_id: _Optional[str] = ..., section_id: _Optional[str] = ..., text_span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ...) -> None: ...
+
+class Verdict(_message.Message):
+    __slots__ = ("claim_id", "label", "score", "checker")
+    CLAIM_ID_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    CHECKER_FIELD_NUMBER: _ClassVar[int]
+    claim_id: int
+    label: VerdictLabel
+    score: float
+    checker: str
+    def __init__(self, claim_id: _Optional[int] = ..., label: _Optional[_Union[VerdictLabel, str]] = ..., score: _Optional[float] = ..., checker: _Optional[str] = ...) -> None: ...
+
+class Abstention(_message.Message):
+    __slots__ = ("reason", "score", "threshold", "message")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    reason: AbstentionReason
+    score: float
+    threshold: float
+    message: str
+    def __init__(self, reason: _Optional[_Union[AbstentionReason, str]] = ..., score: _Optional[float] = ..., threshold: _Optional[float] = ..., message: _Optional[str] = ...) -> None: ...

@@ -1,0 +1,105 @@
+from tieback.v1 import evidence_pb2 as _evidence_pb2
+from tieback.v1 import report_pb2 as _report_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class FinishReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    FINISH_REASON_UNSPECIFIED: _ClassVar[FinishReason]
+    FINISH_REASON_END: _ClassVar[FinishReason]
+    FINISH_REASON_LENGTH: _ClassVar[FinishReason]
+    FINISH_REASON_STOP: _ClassVar[FinishReason]
+    FINISH_REASON_ABSTAINED: _ClassVar[FinishReason]
+FINISH_REASON_UNSPECIFIED: FinishReason
+FINISH_REASON_END: FinishReason
+FINISH_REASON_LENGTH: FinishReason
+FINISH_REASON_STOP: FinishReason
+FINISH_REASON_ABSTAINED: FinishReason
+
+class Decoding(_message.Message):
+    __slots__ = ("max_tokens", "temperature", "top_p", "top_k", "seed", "stop", "strategy")
+    MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
+    TOP_P_FIELD_NUMBER: _ClassVar[int]
+    TOP_K_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    STOP_FIELD_NUMBER: _ClassVar[int]
+    STRATEGY_FIELD_NUMBER: _ClassVar[int]
+    max_tokens: int
+    temperature: float
+    top_p: float
+    top_k: int
+    seed: int
+    stop: _containers.RepeatedScalarFieldContainer[str]
+    strategy: _report_pb2.Method
+    def __init__(self, max_tokens: _Optional[int] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., top_k: _Optional[int] = ..., seed: _Optional[int] = ..., stop: _Optional[_Iterable[str]] = ..., strategy: _Optional[_Union[_report_pb2.Method, _Mapping]] = ...) -> None: ...
+
+class Grounding(_message.Message):
+    __slots__ = ("checker", "abstain_below", "disabled")
+    CHECKER_FIELD_NUMBER: _ClassVar[int]
+    ABSTAIN_BELOW_FIELD_NUMBER: _ClassVar[int]
+    DISABLED_FIELD_NUMBER: _ClassVar[int]
+    checker: _report_pb2.Method
+    abstain_below: float
+    disabled: bool
+    def __init__(self, checker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., abstain_below: _Optional[float] = ..., disabled: _Optional[bool] = ...) -> None: ...
+
+class GenerateRequest(_message.Message):
+    __slots__ = ("model", "prompt", "evidence", "decoding", "grounding")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    DECODING_FIELD_NUMBER: _ClassVar[int]
+    GROUNDING_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    prompt: str
+    evidence: _containers.RepeatedCompositeFieldContainer[_evidence_pb2.Evidence]
+    decoding: Decoding
+    grounding: Grounding
+    def __init__(self, model: _Optional[str] = ..., prompt: _Optional[str] = ..., evidence: _Optional[_Iterable[_Union[_evidence_pb2.Evidence, _Mapping]]] = ..., decoding: _Optional[_Union[Decoding, _Mapping]] = ..., grounding: _Optional[_Union[Grounding, _Mapping]] = ...) -> None: ...
+
+class GenerateResponse(_message.Message):
+    __slots__ = ("text", "claim", "citation", "verdict", "abstention", "finish")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    CLAIM_FIELD_NUMBER: _ClassVar[int]
+    CITATION_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    ABSTENTION_FIELD_NUMBER: _ClassVar[int]
+    FINISH_FIELD_NUMBER: _ClassVar[int]
+    text: TextDelta
+    claim: _evidence_pb2.Claim
+    citation: _evidence_pb2.Citation
+    verdict: _evidence_pb2.Verdict
+    abstention: _evidence_pb2.Abstention
+    finish: Finish
+    def __init__(self, text: _Optional[_Union[TextDelta, _Mapping]] = ..., claim: _Optional[_Union[_evidence_pb2.Claim, _Mapping]] = ..., citation: _Optional[_Union[_evidence_pb2.Citation, _Mapping]] = ..., verdict: _Optional[_Union[_evidence_pb2.Verdict, _Mapping]] = ..., abstention: _Optional[_Union[_evidence_pb2.Abstention, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ...) -> None: ...
+
+class TextDelta(_message.Message):
+    __slots__ = ("text",)
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    def __init__(self, text: _Optional[str] = ...) -> None: ...
+
+class Finish(_message.Message):
+    __slots__ = ("reason", "model", "prompt_tokens", "completion_tokens", "changed_tokens", "timing", "first_token_us")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    COMPLETION_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    TIMING_FIELD_NUMBER: _ClassVar[int]
+    FIRST_TOKEN_US_FIELD_NUMBER: _ClassVar[int]
+    reason: FinishReason
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+    changed_tokens: int
+    timing: _report_pb2.Timing
+    first_token_us: int
+    def __init__(self, reason: _Optional[_Union[FinishReason, str]] = ..., model: _Optional[str] = ..., prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., changed_tokens: _Optional[int] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ..., first_token_us: _Optional[int] = ...) -> None: ...

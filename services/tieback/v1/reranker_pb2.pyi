@@ -1,0 +1,89 @@
+from tieback.v1 import report_pb2 as _report_pb2
+from tieback.v1 import vector_pb2 as _vector_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class TokenSource(_message.Message):
+    __slots__ = ("text", "tokens")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    tokens: _vector_pb2.TokenVectors
+    def __init__(self, text: _Optional[str] = ..., tokens: _Optional[_Union[_vector_pb2.TokenVectors, _Mapping]] = ...) -> None: ...
+
+class RerankCandidate(_message.Message):
+    __slots__ = ("id", "source", "score")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    source: TokenSource
+    score: float
+    def __init__(self, id: _Optional[str] = ..., source: _Optional[_Union[TokenSource, _Mapping]] = ..., score: _Optional[float] = ...) -> None: ...
+
+class RerankRequest(_message.Message):
+    __slots__ = ("query", "candidates", "method", "fusion", "space", "limit", "explain")
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    FUSION_FIELD_NUMBER: _ClassVar[int]
+    SPACE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    EXPLAIN_FIELD_NUMBER: _ClassVar[int]
+    query: TokenSource
+    candidates: _containers.RepeatedCompositeFieldContainer[RerankCandidate]
+    method: _report_pb2.Method
+    fusion: _report_pb2.Method
+    space: str
+    limit: int
+    explain: bool
+    def __init__(self, query: _Optional[_Union[TokenSource, _Mapping]] = ..., candidates: _Optional[_Iterable[_Union[RerankCandidate, _Mapping]]] = ..., method: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., space: _Optional[str] = ..., limit: _Optional[int] = ..., explain: _Optional[bool] = ...) -> None: ...
+
+class RerankResponse(_message.Message):
+    __slots__ = ("results", "timing", "cost")
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    TIMING_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[RerankResult]
+    timing: _report_pb2.Timing
+    cost: _report_pb2.Cost
+    def __init__(self, results: _Optional[_Iterable[_Union[RerankResult, _Mapping]]] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ..., cost: _Optional[_Union[_report_pb2.Cost, _Mapping]] = ...) -> None: ...
+
+class RerankResult(_message.Message):
+    __slots__ = ("id", "score", "rerank_score", "first_rank", "alignment")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    RERANK_SCORE_FIELD_NUMBER: _ClassVar[int]
+    FIRST_RANK_FIELD_NUMBER: _ClassVar[int]
+    ALIGNMENT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    score: float
+    rerank_score: float
+    first_rank: int
+    alignment: Alignment
+    def __init__(self, id: _Optional[str] = ..., score: _Optional[float] = ..., rerank_score: _Optional[float] = ..., first_rank: _Optional[int] = ..., alignment: _Optional[_Union[Alignment, _Mapping]] = ...) -> None: ...
+
+class Alignment(_message.Message):
+    __slots__ = ("pairs", "plan")
+    PAIRS_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    pairs: _containers.RepeatedCompositeFieldContainer[AlignedPair]
+    plan: _vector_pb2.Tensor
+    def __init__(self, pairs: _Optional[_Iterable[_Union[AlignedPair, _Mapping]]] = ..., plan: _Optional[_Union[_vector_pb2.Tensor, _Mapping]] = ...) -> None: ...
+
+class AlignedPair(_message.Message):
+    __slots__ = ("query_span", "candidate_span", "similarity", "weight")
+    QUERY_SPAN_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATE_SPAN_FIELD_NUMBER: _ClassVar[int]
+    SIMILARITY_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    query_span: _vector_pb2.TextSpan
+    candidate_span: _vector_pb2.TextSpan
+    similarity: float
+    weight: float
+    def __init__(self, query_span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., candidate_span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., similarity: _Optional[float] = ..., weight: _Optional[float] = ...) -> None: ...

@@ -1,0 +1,113 @@
+from google.rpc import status_pb2 as _status_pb2
+from tieback.v1 import content_pb2 as _content_pb2
+from tieback.v1 import encoder_pb2 as _encoder_pb2
+from tieback.v1 import report_pb2 as _report_pb2
+from tieback.v1 import vector_pb2 as _vector_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Role(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ROLE_UNSPECIFIED: _ClassVar[Role]
+    ROLE_QUERY: _ClassVar[Role]
+    ROLE_DOCUMENT: _ClassVar[Role]
+ROLE_UNSPECIFIED: Role
+ROLE_QUERY: Role
+ROLE_DOCUMENT: Role
+
+class Routing(_message.Message):
+    __slots__ = ("policy", "weights")
+    class WeightsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    policy: str
+    weights: _containers.ScalarMap[str, float]
+    def __init__(self, policy: _Optional[str] = ..., weights: _Optional[_Mapping[str, float]] = ...) -> None: ...
+
+class FuseRequest(_message.Message):
+    __slots__ = ("inputs", "role", "routing")
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    ROUTING_FIELD_NUMBER: _ClassVar[int]
+    inputs: _containers.RepeatedCompositeFieldContainer[FuseInput]
+    role: Role
+    routing: Routing
+    def __init__(self, inputs: _Optional[_Iterable[_Union[FuseInput, _Mapping]]] = ..., role: _Optional[_Union[Role, str]] = ..., routing: _Optional[_Union[Routing, _Mapping]] = ...) -> None: ...
+
+class FuseInput(_message.Message):
+    __slots__ = ("parts",)
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    parts: _containers.RepeatedCompositeFieldContainer[FusePart]
+    def __init__(self, parts: _Optional[_Iterable[_Union[FusePart, _Mapping]]] = ...) -> None: ...
+
+class FusePart(_message.Message):
+    __slots__ = ("encoding", "weight", "content")
+    ENCODING_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    encoding: _encoder_pb2.Encoding
+    weight: float
+    content: int
+    def __init__(self, encoding: _Optional[_Union[_encoder_pb2.Encoding, _Mapping]] = ..., weight: _Optional[float] = ..., content: _Optional[int] = ...) -> None: ...
+
+class FuseResponse(_message.Message):
+    __slots__ = ("results", "timing")
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    TIMING_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[FuseResult]
+    timing: _report_pb2.Timing
+    def __init__(self, results: _Optional[_Iterable[_Union[FuseResult, _Mapping]]] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ...) -> None: ...
+
+class FuseResult(_message.Message):
+    __slots__ = ("fused", "error")
+    FUSED_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    fused: Fused
+    error: _status_pb2.Status
+    def __init__(self, fused: _Optional[_Union[Fused, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+
+class Fused(_message.Message):
+    __slots__ = ("vector", "routing", "labels")
+    VECTOR_FIELD_NUMBER: _ClassVar[int]
+    ROUTING_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    vector: _vector_pb2.Vector
+    routing: RoutingExplanation
+    labels: _containers.RepeatedCompositeFieldContainer[_content_pb2.Label]
+    def __init__(self, vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., routing: _Optional[_Union[RoutingExplanation, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ...) -> None: ...
+
+class RoutingExplanation(_message.Message):
+    __slots__ = ("policy", "weights", "entropy", "missing", "degraded", "paths")
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    ENTROPY_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    PATHS_FIELD_NUMBER: _ClassVar[int]
+    policy: str
+    weights: _containers.RepeatedCompositeFieldContainer[SpaceWeight]
+    entropy: float
+    missing: _containers.RepeatedScalarFieldContainer[str]
+    degraded: bool
+    paths: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, policy: _Optional[str] = ..., weights: _Optional[_Iterable[_Union[SpaceWeight, _Mapping]]] = ..., entropy: _Optional[float] = ..., missing: _Optional[_Iterable[str]] = ..., degraded: _Optional[bool] = ..., paths: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class SpaceWeight(_message.Message):
+    __slots__ = ("space", "weight")
+    SPACE_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    space: str
+    weight: float
+    def __init__(self, space: _Optional[str] = ..., weight: _Optional[float] = ...) -> None: ...

@@ -1,0 +1,92 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class DataType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DATA_TYPE_UNSPECIFIED: _ClassVar[DataType]
+    DATA_TYPE_FLOAT32: _ClassVar[DataType]
+    DATA_TYPE_FLOAT16: _ClassVar[DataType]
+    DATA_TYPE_INT8: _ClassVar[DataType]
+    DATA_TYPE_BINARY: _ClassVar[DataType]
+
+class VectorKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    VECTOR_KIND_UNSPECIFIED: _ClassVar[VectorKind]
+    VECTOR_KIND_DENSE: _ClassVar[VectorKind]
+    VECTOR_KIND_TOKENS: _ClassVar[VectorKind]
+    VECTOR_KIND_LABELS: _ClassVar[VectorKind]
+DATA_TYPE_UNSPECIFIED: DataType
+DATA_TYPE_FLOAT32: DataType
+DATA_TYPE_FLOAT16: DataType
+DATA_TYPE_INT8: DataType
+DATA_TYPE_BINARY: DataType
+VECTOR_KIND_UNSPECIFIED: VectorKind
+VECTOR_KIND_DENSE: VectorKind
+VECTOR_KIND_TOKENS: VectorKind
+VECTOR_KIND_LABELS: VectorKind
+
+class Tensor(_message.Message):
+    __slots__ = ("dtype", "shape", "data")
+    DTYPE_FIELD_NUMBER: _ClassVar[int]
+    SHAPE_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    dtype: DataType
+    shape: _containers.RepeatedScalarFieldContainer[int]
+    data: bytes
+    def __init__(self, dtype: _Optional[_Union[DataType, str]] = ..., shape: _Optional[_Iterable[int]] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class SpaceRef(_message.Message):
+    __slots__ = ("name", "revision", "fingerprint")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    revision: str
+    fingerprint: str
+    def __init__(self, name: _Optional[str] = ..., revision: _Optional[str] = ..., fingerprint: _Optional[str] = ...) -> None: ...
+
+class Vector(_message.Message):
+    __slots__ = ("space", "values", "normalized", "scale")
+    SPACE_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    NORMALIZED_FIELD_NUMBER: _ClassVar[int]
+    SCALE_FIELD_NUMBER: _ClassVar[int]
+    space: SpaceRef
+    values: Tensor
+    normalized: bool
+    scale: float
+    def __init__(self, space: _Optional[_Union[SpaceRef, _Mapping]] = ..., values: _Optional[_Union[Tensor, _Mapping]] = ..., normalized: _Optional[bool] = ..., scale: _Optional[float] = ...) -> None: ...
+
+class TokenVectors(_message.Message):
+    __slots__ = ("space", "values", "spans")
+    SPACE_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    space: SpaceRef
+    values: Tensor
+    spans: _containers.RepeatedCompositeFieldContainer[TextSpan]
+    def __init__(self, space: _Optional[_Union[SpaceRef, _Mapping]] = ..., values: _Optional[_Union[Tensor, _Mapping]] = ..., spans: _Optional[_Iterable[_Union[TextSpan, _Mapping]]] = ...) -> None: ...
+
+class TextSpan(_message.Message):
+    __slots__ = ("begin_byte", "end_byte")
+    BEGIN_BYTE_FIELD_NUMBER: _ClassVar[int]
+    END_BYTE_FIELD_NUMBER: _ClassVar[int]
+    begin_byte: int
+    end_byte: int
+    def __init__(self, begin_byte: _Optional[int] = ..., end_byte: _Optional[int] = ...) -> None: ...
+
+class OutputSpec(_message.Message):
+    __slots__ = ("width", "dtype", "kinds")
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    DTYPE_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    width: int
+    dtype: DataType
+    kinds: _containers.RepeatedScalarFieldContainer[VectorKind]
+    def __init__(self, width: _Optional[int] = ..., dtype: _Optional[_Union[DataType, str]] = ..., kinds: _Optional[_Iterable[_Union[VectorKind, str]]] = ...) -> None: ...
