@@ -162,5 +162,5 @@ class GeneratorPort(Protocol):
         grounding: Grounding = DEFAULT_GROUNDING,
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncIterator[GenerationEvent]:
-        """Text as it is written, each claim with citations and verdict after the text that completes it, a finish."""
+        """Text as it is written; after the text that completes it, each claim with citations and verdict; a finish."""
         ...

@@ -2,8 +2,8 @@
 
 A family's `__init__.py` holds one Protocol, whose `__call__` names the data arguments, and one `Family`. A
 method is a function of its file's name, decorated with the family's `method`: positional arguments are the
-data, keyword-only arguments are the parameters, each with the paper's default. Adding a method adds a file and
-touches nothing else. Names come from file names, so listing methods imports none of them.
+data, keyword-only arguments are the parameters, each with the paper's default. Adding a method adds a file
+and touches nothing else. Names come from file names, so listing methods imports none of them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Family(Generic[P]):
     def __init__(self, package: str, protocol: type[P]) -> None:
         self.package = package
         self.name = package.rpartition(".")[2]
-        self._data = _positional(protocol.__call__)[1:]  # type: ignore[operator]  # protocols are not callable
+        self._data = _positional(protocol.__call__)[1:]
         self._methods: dict[str, P] = {}
 
     def names(self) -> list[str]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from tieback.core.errors import TiebackError
@@ -488,7 +487,7 @@ class Grounding:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How busy a service is: what waits, what runs, what was dropped since the start, and its measured rate."""
+    """How busy a service is: what waits and runs, what was dropped since the start, its measured rate."""
 
     queued_items: int = 0
     queued_tokens: int = 0
