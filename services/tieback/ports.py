@@ -22,11 +22,14 @@ from tieback.core.types import (
     GenerationEvent,
     Grounding,
     IndexedItem,
+    IngestReply,
     Item,
     MethodChoice,
     OutputSpec,
     RerankCandidate,
     RerankReply,
+    Retrieval,
+    RetrieveReply,
     Role,
     Routing,
     SearchReply,
@@ -162,5 +165,37 @@ class GeneratorPort(Protocol):
         grounding: Grounding = DEFAULT_GROUNDING,
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncIterator[GenerationEvent]:
-        """Text as it is written; after the text that completes it, each claim with citations and verdict; a finish."""
+        """Text as it is written, each claim with citations and verdict after its text, then a finish."""
+        ...
+
+
+class AnswerPort(Protocol):
+    """The pipeline: encode, fuse, index or search, rerank, generate."""
+
+    async def ingest(
+        self,
+        collection: str,
+        items: Sequence[Item],
+        *,
+        truncation: Truncation = Truncation.REFUSE,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> IngestReply:
+        """Encodes items and writes them in one durable step; a bad item gets an error of its own."""
+        ...
+
+    async def retrieve(self, retrieval: Retrieval, *, deadline: Deadline = NO_DEADLINE) -> RetrieveReply:
+        """Finds what bears on a query of any modality."""
+        ...
+
+    def answer(
+        self,
+        retrieval: Retrieval,
+        *,
+        model: str = "",
+        evidence_limit: int = 0,
+        decoding: Decoding = DEFAULT_DECODING,
+        grounding: Grounding = DEFAULT_GROUNDING,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> AsyncIterator[RetrieveReply | GenerationEvent]:
+        """What was found, then the generator's events; evidence ids are "1", "2", … in hit order."""
         ...

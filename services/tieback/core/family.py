@@ -41,7 +41,7 @@ class Family(Generic[P]):
     its positional arguments.
     """
 
-    def __init__(self, package: str, protocol: type[P]) -> None:
+    def __init__(self, package: str, protocol: type[Any]) -> None:  # type[P] takes no Protocol: mypy #4717
         self.package = package
         self.name = package.rpartition(".")[2]
         self._data = _positional(protocol.__call__)[1:]

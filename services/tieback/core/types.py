@@ -509,3 +509,65 @@ class Limits:
     audio_seconds: float = 600.0
     points: int = 200_000
     queued_tokens: int = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPart:
+    """One content of a query, and how much it counts beside the others."""
+
+    content: Content
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """What to find, and how. 0 and None stand for the server's default."""
+
+    collection: str
+    query: Sequence[QueryPart]
+    limit: int = 0
+    filter: str = ""
+    routing: Routing = field(default_factory=Routing)
+    candidates: int = 0
+    reranker: MethodChoice | None = None
+    hybrid: bool = False
+    balance_modalities: bool = False
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievedHit:
+    """A hit with its history. `hit.score` is what the hits are ordered by; `search_rank` counts from 0."""
+
+    hit: Hit
+    search_score: float
+    search_rank: int
+    rerank_score: float | None = None
+    alignment: Alignment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieveReply:
+    """What was found, best first; `labels` are what pictures and sounds of the query were taken for."""
+
+    hits: Sequence[RetrievedHit]
+    routing: RoutingExplanation
+    labels: Sequence[Label]
+    timing: Timing
+
+
+@dataclass(frozen=True, slots=True)
+class IngestResult:
+    """The outcome for one item: durable where `error` is None."""
+
+    id: str
+    error: TiebackError | None = None
+    truncated_sections: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReply:
+    """One result per item, in order."""
+
+    results: Sequence[IngestResult]
+    timing: Timing

@@ -1,0 +1,213 @@
+"""What both clients decide alike: how often to send, how long to wait, what may be too large.
+
+Nothing here touches a channel; the clients in `client` and `async_client` only send, sleep and ask this.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from tieback.v1 import catalog_pb2
+from tieback_client.errors import (
+    DeadlineExceeded,
+    Details,
+    InvalidArgument,
+    Overloaded,
+    TiebackError,
+    Unavailable,
+)
+from tieback_client.options import Options
+from tieback_client.reports import CallInfo
+from tieback_client.rpc import RPCS, Call, Operation, Reply, Rpc
+from tieback_client.status import REQUEST_ID_KEY, from_rpc_error, readable
+
+T = TypeVar("T")
+
+# Every gRPC server takes a message of 4 MiB unless it was told otherwise; only larger ones need a question.
+ALWAYS_TAKEN = 4 * 1024 * 1024
+
+
+class Session:
+    """What a client remembers from call to call."""
+
+    def __init__(self, address: str, options: Options) -> None:
+        self.address = address
+        self.options = options
+        self.reached = False
+        self.calls = 0
+        self.retries = 0
+        self.hedges = 0
+        self._message_bytes: int | None = None
+
+    def may_hedge(self, rpc: Rpc) -> bool:
+        """Whether one more read may be asked twice within the budget."""
+        hedging = self.options.hedging
+        return hedging is not None and rpc.reads_only and self.hedges < max(1, hedging.budget * self.calls)
+
+    def within_limits(self, operation: Operation[T]) -> Operation[T]:
+        """The operation, with a look at the server's limit before a call that may be over it."""
+        reply: Reply | None = None
+        while True:
+            try:
+                call = operation.send(reply) if reply is not None else next(operation)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            yield from self.checked(call.request.ByteSize(), call.rpc)
+            reply = yield call
+
+    def checked(self, size: int, rpc: Rpc) -> Operation[None]:
+        """Raises `InvalidArgument` where a message of so many bytes is over the server's limit."""
+        if size <= ALWAYS_TAKEN:
+            return
+        if self._message_bytes is None:
+            try:
+                reply = yield Call(RPCS["GetServerInfo"], catalog_pb2.GetServerInfoRequest())
+                self._message_bytes = reply.message.limits.message_bytes
+            except TiebackError:
+                self._message_bytes = 0  # it does not say; then it will say no itself
+        if self._message_bytes and size > self._message_bytes:
+            raise InvalidArgument.at(
+                rpc.name,
+                f"the request has {size:,} bytes and the server takes {self._message_bytes:,} in one message; "
+                "send fewer or smaller contents at once",
+                reason="MESSAGE_TOO_LARGE",
+            )
+
+
+class Attempts:
+    """One call, from the first attempt to the last."""
+
+    def __init__(self, session: Session, rpc: Rpc, timeout: float | None) -> None:
+        self._session = session
+        self._rpc = rpc
+        self._begin = time.monotonic()
+        self._timeout = timeout
+        self._first_failure: float | None = None
+        self._backoffs = 0
+        self.request_id = secrets.token_hex(8)
+        self.retries = 0
+        session.calls += 1
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The keyword arguments of the next attempt's call."""
+        options = self._session.options
+        return {
+            "timeout": self.remaining(),
+            "metadata": [*options.headers(), (REQUEST_ID_KEY, self.request_id)],
+            # A server that was there and is gone is waited for inside the attempt; one that was never there
+            # fails at once, and `failed` counts how long to go on knocking.
+            "wait_for_ready": self._session.reached and self._rpc.idempotent and options.retry is not None,
+            "compression": options.codec(),
+        }
+
+    def remaining(self) -> float | None:
+        """Seconds until the deadline; None for no deadline."""
+        if self._timeout is None:
+            return None
+        return max(0.0, self._timeout - (time.monotonic() - self._begin))
+
+    def failed(self, raised: Any, *, begun: bool = False) -> float:
+        """Takes the failure of an attempt: returns the seconds to wait before the next, or raises.
+
+        `begun` says that a part of the answer was handed out already, so that there is no going back.
+        """
+        error = raised if isinstance(raised, TiebackError) else from_rpc_error(raised)
+        if not isinstance(error, Unavailable | DeadlineExceeded):
+            self._session.reached = True
+        delay = None if begun else self._delay(error)
+        if delay is None:
+            raise self._explained(error) from (raised if error is not raised else None)
+        self.retries += 1
+        self._session.retries += 1
+        return delay
+
+    def progressed(self) -> None:
+        """Notes that the server answered, so that a later break begins a new count."""
+        self._session.reached = True
+        self._first_failure = None
+        self._backoffs = 0
+
+    def info(self, *metadata: Iterable[tuple[str, str | bytes]] | None) -> CallInfo:
+        """How the call went, with the metadata that came back."""
+        known: dict[str, str] = {}
+        for part in metadata:
+            known.update(readable(part))
+        return CallInfo(
+            method=self._rpc.name,
+            request_id=known.get(REQUEST_ID_KEY, self.request_id),
+            metadata=known,
+            retries=self.retries,
+            seconds=time.monotonic() - self._begin,
+        )
+
+    def _delay(self, error: TiebackError) -> float | None:
+        """Seconds until the next attempt; None where there must be none."""
+        retry = self._session.options.retry
+        if retry is None or not self._rpc.idempotent:
+            return None
+        if not isinstance(error, Unavailable) and not (isinstance(error, Overloaded) and retry.overloads):
+            return None
+        now = time.monotonic()
+        self._first_failure = self._first_failure or now
+        patience = retry.seconds
+        if not self._session.reached:
+            patience = min(patience, self._session.options.connect_timeout)
+        longest = min(retry.maximum, retry.initial * retry.multiplier**self._backoffs)
+        self._backoffs += 1
+        # Not all at the same moment, when many clients lost the same server.
+        delay = longest * random.uniform(0.5, 1.0)  # noqa: S311 - spread, not secrecy
+        if error.retry_delay is not None:
+            delay = max(delay, error.retry_delay)
+        remaining = self.remaining()
+        if now + delay - self._first_failure > patience or (remaining is not None and delay >= remaining):
+            return None
+        return delay
+
+    def _explained(self, error: TiebackError) -> TiebackError:
+        """The error in words for a person, where gRPC's own are for its makers."""
+        ours = bool(error.reason)  # a tieback server gives a reason, and then its own words are good
+        details = error.details
+        if not details.request_id:
+            details = replace(details, request_id=self.request_id)
+        message = error.message
+        if isinstance(error, Unavailable) and not ours:
+            after = f" after {self.retries + 1} attempts" if self.retries else ""
+            if self._session.reached:
+                message = f"the server at {self._session.address} went away{after}"
+            else:
+                message = f"no server answers at {self._session.address}{after} ({_short(error.message)})"
+                details = _hinted(
+                    details,
+                    "start one with `tieback serve --local`, or give another address (TIEBACK_SERVER)",
+                )
+        elif isinstance(error, DeadlineExceeded) and not ours and self._timeout is not None:
+            message = f"{self._rpc.name} had no answer within {self._timeout:g} s"
+            if self.retries:
+                message += f"; the connection broke {self.retries} times meanwhile"
+            details = _hinted(details, "give it more time with timeout=")
+        return type(error)(message, details)
+
+
+def _hinted(details: Details, hint: str) -> Details:
+    return details if details.hint else replace(details, hint=hint)
+
+
+def _short(message: str) -> str:
+    """The heart of gRPC's account of a failed connection."""
+    for known in (
+        "Connection refused",
+        "DNS resolution failed",
+        "Timeout occurred",
+        "SSL_ERROR",
+        "handshake",
+    ):
+        if known.lower() in message.lower():
+            return known.lower() if known != "DNS resolution failed" else known
+    return message.partition(";")[0][:120]

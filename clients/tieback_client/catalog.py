@@ -1,0 +1,145 @@
+"""What a server says that it offers."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tieback_client.content import Modality
+from tieback_client.reports import CallInfo
+from tieback_client.vectors import SpaceRef
+
+
+class VectorKind(enum.StrEnum):
+    """What an encoding can hold."""
+
+    DENSE = "dense"
+    """One pooled vector."""
+    TOKENS = "tokens"
+    """One vector per token."""
+    LABELS = "labels"
+    """The classes that the model recognises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A space that vectors live in."""
+
+    ref: SpaceRef
+    """Its exact name."""
+    modalities: Sequence[Modality]
+    """What it encodes."""
+    width: int
+    """The full width."""
+    widths: Sequence[int]
+    """Smaller widths that it was trained for."""
+    kinds: Sequence[VectorKind]
+    """What an encoding can hold."""
+    max_tokens: int
+    """Tokens that the model reads at most; 0 for no limit."""
+    description: str
+    """One sentence for people."""
+    license: str
+    """The licence of the weights, as an SPDX expression."""
+    upstream: str
+    """Where the weights come from."""
+    binding: str
+    """How it takes part in the joint space: empty, ``"component"``, or the path."""
+    ready: bool
+    """Whether it can be asked now."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the catalog."""
+        return self.ref.name
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that writes."""
+
+    name: str
+    """Its name."""
+    revision: str
+    """Which weights: a short hash."""
+    context_tokens: int
+    """Tokens that it reads and writes at most."""
+    description: str
+    """One sentence for people."""
+    license: str
+    """The licence of the weights, as an SPDX expression."""
+    upstream: str
+    """Where the weights come from."""
+    ready: bool
+    """Whether it can be asked now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method that requests can name."""
+
+    family: str
+    """Its family, for instance ``"reranking"``."""
+    name: str
+    """Its name within the family."""
+    summary: str
+    """One sentence for people."""
+    schema: Mapping[str, Any]
+    """JSON schema of its parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a server refuses to take. 0 is no limit."""
+
+    message_bytes: int = 0
+    """Bytes of one message."""
+    batch_items: int = 0
+    """Items of one batch."""
+    text_bytes: int = 0
+    """Bytes of one text."""
+    image_pixels: int = 0
+    """Pixels of one picture."""
+    audio_seconds: float = 0.0
+    """Seconds of one sound."""
+    points: int = 0
+    """Points of one cloud."""
+    queued_tokens: int = 0
+    """Tokens waiting in one replica before it refuses more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """A service's state."""
+
+    name: str
+    """For instance ``"encoder:all-minilm-l6-v2"``."""
+    ready: bool
+    """Whether it can be asked now."""
+    replicas: int
+    """How many replicas serve it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """A server's description of itself."""
+
+    version: str
+    """The version of tieback."""
+    limits: Limits
+    """What it refuses."""
+    services: Sequence[ServiceState]
+    """Its services."""
+    call: CallInfo = CallInfo()
+    """How the call went."""
+
+
+class Health(enum.StrEnum):
+    """What `grpc.health.v1` says of a service."""
+
+    UNKNOWN = "unknown"
+    SERVING = "serving"
+    NOT_SERVING = "not_serving"
+    SERVICE_UNKNOWN = "service_unknown"

@@ -1,0 +1,163 @@
+"""What can be encoded, indexed and asked for, and how plain Python values become it.
+
+A `str` is text, a `pathlib.Path` is read and told by its suffix, a picture of PIL is encoded as PNG, and
+`Image`, `Audio`, `Points` and `Vector` say it outright. Everything is checked here, before it is sent.
+"""
+
+from __future__ import annotations
+
+import enum
+import io
+import sys
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tieback_client.errors import InvalidArgument
+from tieback_client.vectors import Array, Vector
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
+AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga"})
+TEXT_SUFFIXES = frozenset({".txt", ".md", ".markdown", ".rst", ".text"})
+
+
+class Modality(enum.StrEnum):
+    """What kind of thing a content is."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    AUDIO = "audio"
+    POINTS = "points"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Written language. A plain `str` does as well."""
+
+    text: str
+    """The words."""
+
+    @classmethod
+    def from_file(cls, path: str | PathLike[str]) -> Text:
+        """A UTF-8 file. `InvalidArgument` where it cannot be read or is not UTF-8."""
+        try:
+            return cls(_read(path, "text").decode("utf-8-sig"))
+        except UnicodeDecodeError as error:
+            raise InvalidArgument.at("text", f"{path} is not UTF-8 text: {error.reason}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An encoded picture."""
+
+    data: bytes
+    """JPEG, PNG, WebP, BMP or GIF (first frame)."""
+
+    @classmethod
+    def from_file(cls, path: str | PathLike[str]) -> Image:
+        """A picture file. `InvalidArgument` where it cannot be read."""
+        return cls(_read(path, "image"))
+
+    @classmethod
+    def from_pil(cls, picture: Any) -> Image:
+        """A picture of PIL, encoded without loss as PNG."""
+        buffer = io.BytesIO()
+        if picture.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
+            picture = picture.convert("RGB")
+        picture.save(buffer, format="PNG")
+        return cls(buffer.getvalue())
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """An encoded sound."""
+
+    data: bytes
+    """WAV (PCM or float), FLAC or Ogg Vorbis."""
+
+    @classmethod
+    def from_file(cls, path: str | PathLike[str]) -> Audio:
+        """A sound file. `InvalidArgument` where it cannot be read."""
+        return cls(_read(path, "audio"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Points:
+    """A point cloud."""
+
+    coordinates: Array
+    """`[points, 3]`; sent as float32."""
+
+
+Content: TypeAlias = Text | Image | Audio | Points | Vector
+"""One piece of input."""
+ContentLike: TypeAlias = str | Path | Text | Image | Audio | Points | Vector | Any
+"""What `content_of` understands; `Any` stands for a picture of PIL."""
+
+
+def content_of(value: ContentLike, field: str = "content") -> Content:
+    """The content that a plain value means. `InvalidArgument` names `field` where it means none."""
+    if isinstance(value, Text | Image | Audio | Points | Vector):
+        return value
+    if isinstance(value, str):
+        return Text(value)
+    if isinstance(value, Path):
+        return _from_path(value, field)
+    if _is_pil(value):
+        return Image.from_pil(value)
+    if isinstance(value, np.ndarray):
+        message = "a bare array has no space: pass Vector(array, space) or, for a point cloud, Points(array)"
+    elif isinstance(value, bytes | bytearray | memoryview):
+        message = "bytes can be many things: pass Image(bytes) or Audio(bytes)"
+    else:
+        message = f"a {type(value).__name__} is no content: pass str, Path, Image, Audio, Points or Vector"
+    raise InvalidArgument.at(field, message)
+
+
+def modality_of(content: Content) -> Modality | None:
+    """The modality of a content; None for a vector, whose space knows."""
+    kinds = {Text: Modality.TEXT, Image: Modality.IMAGE, Audio: Modality.AUDIO, Points: Modality.POINTS}
+    return kinds.get(type(content))
+
+
+def modality_of_path(path: Path) -> Modality | None:
+    """What a file's suffix says it holds; None where it says nothing."""
+    suffix = path.suffix.lower()
+    known = (
+        (IMAGE_SUFFIXES, Modality.IMAGE),
+        (AUDIO_SUFFIXES, Modality.AUDIO),
+        (TEXT_SUFFIXES, Modality.TEXT),
+    )
+    return next((modality for suffixes, modality in known if suffix in suffixes), None)
+
+
+def _from_path(path: Path, field: str) -> Content:
+    modality = modality_of_path(path)
+    if modality is None:
+        known = ", ".join(sorted(IMAGE_SUFFIXES | AUDIO_SUFFIXES | TEXT_SUFFIXES))
+        raise InvalidArgument.at(
+            field,
+            f"cannot tell what {path} holds by its suffix {path.suffix!r}; known are {known}; "
+            "or say it with Image.from_file, Audio.from_file or Text.from_file",
+        )
+    reader = {Modality.IMAGE: Image, Modality.AUDIO: Audio, Modality.TEXT: Text}[modality]
+    try:
+        return reader.from_file(path)
+    except InvalidArgument as error:
+        raise InvalidArgument.at(field, error.message) from None
+
+
+def _read(path: str | PathLike[str], field: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise InvalidArgument.at(field, f"cannot read {path}: {error.strerror or error}") from None
+
+
+def _is_pil(value: Any) -> bool:
+    # Where PIL was never imported, nothing can be a picture of it; so it need not be installed here.
+    module = sys.modules.get("PIL.Image")
+    return module is not None and isinstance(value, module.Image)

@@ -1,0 +1,66 @@
+"""What a collection holds: items made of citable sections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias
+
+from tieback_client.content import ContentLike, Modality
+from tieback_client.vectors import SpaceRef, Vector
+
+Metadata: TypeAlias = Mapping[str, str | float | bool]
+"""Facts to filter by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A citable part of an item."""
+
+    content: ContentLike | None = None
+    """What it holds; None for a stored picture or sound, whose bytes are not kept."""
+    id: str = ""
+    """Names it within its item, for instance ``"4.2"``; empty for its ordinal."""
+    title: str = ""
+    """A heading for people."""
+    uri: str = ""
+    """Where the original can be found; stored and returned, never fetched."""
+    vector: Vector | None = None
+    """For `upsert`: its vector, in the collection's space. `ingest` computes it."""
+    search_text: str = ""
+    """For `upsert`: words to find it by where it is no text; a text is found by its own."""
+    modality: Modality | None = None
+    """For `upsert`: its modality, where the content does not say it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A document: sections of any modality."""
+
+    id: str
+    """Names it within its collection, 1 to 512 bytes."""
+    sections: ContentLike | Section | Sequence[ContentLike | Section]
+    """The parts, in reading order; a single content does for an item of one section."""
+    title: str = ""
+    """A title for people."""
+    metadata: Metadata = field(default_factory=dict)
+    """Facts to filter by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A set of items whose vectors share one space."""
+
+    name: str
+    """Its name."""
+    space: SpaceRef
+    """The space of all its vectors."""
+    width: int
+    """Their width."""
+    item_count: int
+    """Items that it holds."""
+    section_count: int
+    """Sections that it holds, the unit of search."""
+    created: datetime | None
+    """When it was made, in UTC."""

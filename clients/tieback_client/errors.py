@@ -1,0 +1,221 @@
+"""Everything that can go wrong in a call, as one tree.
+
+    TiebackError
+    ├── InvalidArgument        the request is wrong; `violations` name the fields
+    │   └── SpaceMismatch      vectors of two spaces that no bound path joins
+    ├── NotFound               an unknown space, model, method, collection or item; the message names the choices
+    ├── AlreadyExists          the name is taken by something else
+    ├── Unauthenticated        no token, or a wrong one
+    ├── PermissionDenied       the token is good, and not for this
+    ├── ResourceExhausted      a limit was reached
+    │   ├── Overloaded         too much is waiting; `retry_delay` says when to come back
+    │   └── StorageFull        the store cannot take more; nothing acknowledged is lost
+    ├── DeadlineExceeded       there was no answer in the time given
+    ├── Unavailable            the server is down, or a part of it, and may come back
+    ├── Cancelled              the call was given up
+    ├── Unimplemented          this server cannot do that
+    └── InternalError          a fault of the server
+
+What is wrong on this side (an unreadable file, a lone surrogate, a message over the server's limit) raises
+`InvalidArgument` before anything is sent. `tieback_client.status` makes these from what a server sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """One field that is wrong."""
+
+    field: str
+    """Its path in the request, for instance ``contents[3].image``."""
+    description: str
+    """What is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What was not found, or was there already."""
+
+    kind: str
+    """What it is: space, model, method, collection, item."""
+    name: str
+    """Its name, as it was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """All that an error carries beside its message."""
+
+    code: str = ""
+    """The canonical gRPC code, for instance ``"NOT_FOUND"``."""
+    reason: str = ""
+    """The machine-readable reason, for instance ``"SPACE_NOT_FOUND"``; empty where none was given."""
+    hint: str = ""
+    """What to do about it, where the message does not say so itself."""
+    retry_delay: float | None = None
+    """Seconds to wait before another try, where the server said so."""
+    request_id: str = ""
+    """Names the call in the server's logs."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """The call's initial and trailing metadata, binary values left out."""
+    violations: Sequence[FieldViolation] = ()
+    """The fields that are wrong."""
+    resource: Resource | None = None
+    """What was not found, or was there already."""
+
+
+class TiebackError(Exception):
+    """A call failed. Every error of this package is one."""
+
+    code = "UNKNOWN"
+    """The canonical gRPC code of this class."""
+    retryable = False
+    """Whether the same call may succeed later without a change."""
+
+    def __init__(self, message: str, details: Details | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details or Details()
+        self.code = self.details.code or type(self).code
+
+    @property
+    def reason(self) -> str:
+        """The machine-readable reason, for instance ``"SPACE_NOT_FOUND"``."""
+        return self.details.reason
+
+    @property
+    def hint(self) -> str:
+        """What to do about it, where the message does not say so itself."""
+        return self.details.hint
+
+    @property
+    def retry_delay(self) -> float | None:
+        """Seconds to wait before another try, where the server said so."""
+        return self.details.retry_delay
+
+    @property
+    def request_id(self) -> str:
+        """Names the call in the server's logs."""
+        return self.details.request_id
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """The call's initial and trailing metadata."""
+        return self.details.metadata
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+class InvalidArgument(TiebackError):  # noqa: N818 - named for what it is, as the gRPC codes are
+    """The request is wrong. `violations` name the fields."""
+
+    code = "INVALID_ARGUMENT"
+
+    @classmethod
+    def at(cls, field: str, message: str, *, reason: str = "INVALID_INPUT") -> InvalidArgument:
+        """The error for one field that this side found wrong."""
+        return cls(message, Details(reason=reason, violations=(FieldViolation(field, message),)))
+
+    @property
+    def violations(self) -> Sequence[FieldViolation]:
+        """The fields that are wrong."""
+        return self.details.violations
+
+    @property
+    def field(self) -> str:
+        """The path of the first wrong field; empty where none was named."""
+        return self.violations[0].field if self.violations else ""
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{self.field}: {text}" if self.field and self.field not in text else text
+
+
+class SpaceMismatch(InvalidArgument):
+    """Vectors of two spaces that no bound path joins."""
+
+
+class NotFound(TiebackError):  # noqa: N818 - see InvalidArgument
+    """Something that does not exist. The message names the choices."""
+
+    code = "NOT_FOUND"
+
+    @property
+    def resource(self) -> Resource | None:
+        """What was asked for."""
+        return self.details.resource
+
+
+class AlreadyExists(TiebackError):  # noqa: N818 - see InvalidArgument
+    """The name is taken by something else."""
+
+    code = "ALREADY_EXISTS"
+
+    @property
+    def resource(self) -> Resource | None:
+        """What was there already."""
+        return self.details.resource
+
+
+class Unauthenticated(TiebackError):  # noqa: N818 - see InvalidArgument
+    """No token, or a wrong one."""
+
+    code = "UNAUTHENTICATED"
+
+
+class PermissionDenied(TiebackError):  # noqa: N818 - see InvalidArgument
+    """The token is good, and not for this."""
+
+    code = "PERMISSION_DENIED"
+
+
+class ResourceExhausted(TiebackError):  # noqa: N818 - see InvalidArgument
+    """A limit was reached."""
+
+    code = "RESOURCE_EXHAUSTED"
+
+
+class Overloaded(ResourceExhausted):
+    """Too much is waiting. `retry_delay` says when to come back."""
+
+    retryable = True
+
+
+class StorageFull(ResourceExhausted):
+    """The store cannot take more. What was acknowledged is safe."""
+
+
+class DeadlineExceeded(TiebackError):  # noqa: N818 - see InvalidArgument
+    """There was no answer in the time given."""
+
+    code = "DEADLINE_EXCEEDED"
+
+
+class Unavailable(TiebackError):  # noqa: N818 - see InvalidArgument
+    """The server is down, or a part of it, and may come back."""
+
+    code = "UNAVAILABLE"
+    retryable = True
+
+
+class Cancelled(TiebackError):  # noqa: N818 - see InvalidArgument
+    """The call was given up, by this side or by the server."""
+
+    code = "CANCELLED"
+
+
+class Unimplemented(TiebackError):  # noqa: N818 - see InvalidArgument
+    """This server cannot do that."""
+
+    code = "UNIMPLEMENTED"
+
+
+class InternalError(TiebackError):
+    """A fault of the server."""
+
+    code = "INTERNAL"

@@ -1,0 +1,258 @@
+"""What an answer is made of, event by event, and the answer as a whole."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from tieback_client.content import Modality
+from tieback_client.reports import CallInfo, Timing
+from tieback_client.results import RetrievalResult
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A passage that an answer may rest on. A plain `str` does as well."""
+
+    text: str
+    """The passage."""
+    id: str = ""
+    """Names it in citations; empty for its ordinal."""
+    title: str = ""
+    """A heading for people."""
+    item_id: str = ""
+    """The item it comes from."""
+    section_id: str = ""
+    """The section within the item."""
+    uri: str = ""
+    """Where the original can be found."""
+    modality: Modality = Modality.TEXT
+    """Its modality."""
+    score: float = 0.0
+    """Its retrieval score."""
+
+
+class VerdictLabel(enum.StrEnum):
+    """What a check of a claim found."""
+
+    SUPPORTED = "supported"
+    """A passage supports the claim."""
+    CONTRADICTED = "contradicted"
+    """A passage says otherwise."""
+    UNSUPPORTED = "unsupported"
+    """No passage supports it."""
+    NOT_CHECKED = "not_checked"
+    """It states nothing, or no checker ran."""
+
+
+class AbstentionReason(enum.StrEnum):
+    """Why no answer is given."""
+
+    NO_EVIDENCE = "no_evidence"
+    """There was nothing to rest on."""
+    WEAK_EVIDENCE = "weak_evidence"
+    """What there was does not bear on the question."""
+    UNSUPPORTED_ANSWER = "unsupported_answer"
+    """An answer was written, and too little of it was supported."""
+
+
+class FinishReason(enum.StrEnum):
+    """Why the text ended."""
+
+    END = "end"
+    """The model was done."""
+    LENGTH = "length"
+    """The limit of tokens was reached."""
+    STOP = "stop"
+    """A stop text was reached."""
+    ABSTAINED = "abstained"
+    """The server abstained."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalEvent:
+    """What was found. Citations name its hits ``"1"``, ``"2"``, … in order."""
+
+    result: RetrievalResult
+    """The hits, best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """More text of the answer."""
+
+    text: str
+    """To be appended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A statement within the text."""
+
+    id: int
+    """Counts from 1 within the answer."""
+    span: tuple[int, int]
+    """Its bytes in the UTF-8 of the text."""
+    text: str
+    """The statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Ties a claim to a passage."""
+
+    claim_id: int
+    """The claim."""
+    evidence_id: str
+    """The passage."""
+    item_id: str
+    """The item it is in."""
+    section_id: str
+    """The section within the item."""
+    span: tuple[int, int] | None
+    """Bytes of the passage's text, where it is text."""
+    support: float
+    """How well the passage supports the claim, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of a check."""
+
+    claim_id: int
+    """The claim."""
+    label: VerdictLabel
+    """What was found."""
+    score: float
+    """The best passage's support, 0 to 1."""
+    checker: str
+    """What checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abstention:
+    """The decision not to answer."""
+
+    reason: AbstentionReason
+    """Why."""
+    score: float
+    """What was measured, 0 to 1."""
+    threshold: float
+    """What it had to reach."""
+    message: str
+    """The same in words, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The end of an answer."""
+
+    reason: FinishReason
+    """Why it ended."""
+    model: str
+    """The model that wrote it."""
+    prompt_tokens: int
+    """Tokens read, evidence and instructions included."""
+    completion_tokens: int
+    """Tokens written."""
+    changed_tokens: int
+    """Tokens that the decoding strategy chose differently from plain decoding."""
+    timing: Timing
+    """Where the time went."""
+    first_token: float
+    """Seconds from the request's arrival to the first text."""
+
+
+GenerationEvent: TypeAlias = TextDelta | Claim | Citation | Verdict | Abstention | Finish
+"""What `generate` streams."""
+AnswerEvent: TypeAlias = RetrievalEvent | GenerationEvent
+"""What `answer` streams."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """An answer put together from its events; complete once `finish` is there."""
+
+    text: str = ""
+    """The text so far."""
+    claims: list[Claim] = field(default_factory=list)
+    """The statements, in order."""
+    citations: list[Citation] = field(default_factory=list)
+    """What they rest on."""
+    verdicts: dict[int, Verdict] = field(default_factory=dict)
+    """What the check of each claim found, by the claim's id."""
+    abstention: Abstention | None = None
+    """The decision not to answer, where it was taken."""
+    retrieval: RetrievalResult | None = None
+    """What was found; None for `generate`."""
+    finish: Finish | None = None
+    """The end."""
+    call: CallInfo = field(default_factory=CallInfo)
+    """How the call went."""
+
+    @property
+    def supported(self) -> bool:
+        """Whether there is a claim, and a passage supports each claim that was checked."""
+        checked = [one for one in self.verdicts.values() if one.label is not VerdictLabel.NOT_CHECKED]
+        return bool(checked) and all(one.label is VerdictLabel.SUPPORTED for one in checked)
+
+    def citations_of(self, claim: Claim) -> Sequence[Citation]:
+        """The citations of one claim, best support first."""
+        own = [one for one in self.citations if one.claim_id == claim.id]
+        return sorted(own, key=lambda one: -one.support)
+
+    def add(self, event: AnswerEvent) -> None:
+        """Takes in the next event."""
+        match event:
+            case TextDelta():
+                self.text += event.text
+            case Claim():
+                self.claims.append(event)
+            case Citation():
+                self.citations.append(event)
+            case Verdict():
+                self.verdicts[event.claim_id] = event
+            case Abstention():
+                self.abstention = event
+            case RetrievalEvent():
+                self.retrieval = event.result
+            case Finish():
+                self.finish = event
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How the next token is chosen; what is left at 0 is the server's default or no limit."""
+
+    max_tokens: int = 0
+    """Write at most so many tokens."""
+    temperature: float = 0.0
+    """0 for greedy; otherwise the softmax temperature, up to 2."""
+    top_p: float = 0.0
+    """Sample from the smallest set with this probability."""
+    top_k: int = 0
+    """Sample from so many most probable tokens."""
+    seed: int | None = None
+    """Makes sampling repeatable."""
+    stop: Sequence[str] = ()
+    """End before any of these texts."""
+    strategy: MethodLike | None = None
+    """A method of the family "decoding", for instance ``"context_aware"``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grounding:
+    """How the answer is held to the evidence; None for the server's default."""
+
+    checker: MethodLike | None = None
+    """A method of the family "grounding" that checks claims."""
+    abstain_below: float | None = None
+    """Do not answer where the evidence bears on the question by less than this, 0 to 1."""
+    disabled: bool = False
+    """Leave claims unchecked."""
+
+
+MethodLike: TypeAlias = str | tuple[str, Mapping[str, object]]
+"""A method by name, or by name and parameters: ``("context_aware", {"strength": 0.5})``."""

@@ -1,0 +1,46 @@
+"""Every operation of the clients, without a transport.
+
+A function here has the signature and the docstring that users see. It is a generator that yields the calls to
+make, is sent the replies, and returns the result (`rpc.Operation`); or it returns a description of a stream,
+of pages or of an exchange. `client` and `async_client` turn each into a method.
+"""
+
+from tieback_client.operations.answering import answer, generate, ingest, retrieve
+from tieback_client.operations.encoding import encode, fuse, rerank
+from tieback_client.operations.index import (
+    collections,
+    create_collection,
+    delete,
+    delete_collection,
+    get,
+    get_collection,
+    items,
+    search,
+    upsert,
+)
+from tieback_client.operations.server import health, methods, models, server_info, space, spaces
+
+__all__ = [
+    "answer",
+    "collections",
+    "create_collection",
+    "delete",
+    "delete_collection",
+    "encode",
+    "fuse",
+    "generate",
+    "get",
+    "get_collection",
+    "health",
+    "ingest",
+    "items",
+    "methods",
+    "models",
+    "rerank",
+    "retrieve",
+    "search",
+    "server_info",
+    "space",
+    "spaces",
+    "upsert",
+]

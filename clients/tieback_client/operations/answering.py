@@ -1,0 +1,200 @@
+"""The pipeline: ingest raw content, retrieve by any content, answer with evidence."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+from tieback.v1 import answer_pb2, generator_pb2
+from tieback_client import reading, writing
+from tieback_client.content import ContentLike
+from tieback_client.documents import Item
+from tieback_client.events import AnswerEvent, Decoding, Evidence, GenerationEvent, Grounding, MethodLike
+from tieback_client.exchange import Exchange
+from tieback_client.results import RetrievalResult, WriteResult
+from tieback_client.rpc import RPCS, Call, Operation, StreamCall
+
+QueryLike: TypeAlias = ContentLike | Sequence[ContentLike | tuple[ContentLike, float]]
+"""One content, or several that belong together, each alone or with how much it counts."""
+
+
+def ingest(
+    collection: str,
+    items: Iterable[Item] | AsyncIterable[Item],
+    *,
+    truncate: bool = False,
+    batch: int = 16,
+    in_flight: int = 2,
+    timeout: float | None = None,
+) -> Exchange:
+    """Encodes items and writes them to a collection of the joint space, which is made where it is missing.
+
+    Returns an iterator of acknowledgements, each for one batch, given after it is durable. Nothing is sent
+    before it is iterated; `collect()` iterates it to its end. At most `in_flight` batches are
+    unacknowledged at a time; they are sent again where the connection breaks. Texts longer than a space
+    reads fail, unless `truncate` cuts them, which is reported per item.
+    """
+
+    def request(packed: Sequence[object]) -> answer_pb2.IngestItemsRequest:
+        return answer_pb2.IngestItemsRequest(
+            collection=collection,
+            items=packed,  # type: ignore[arg-type]  # packed by writing.item
+            truncation=writing.truncation(truncate),
+        )
+
+    def results(response: answer_pb2.IngestItemsResponse, ids: Sequence[str]) -> list[WriteResult]:
+        return [
+            Exchange.result(name, one.status, one.truncated_sections)
+            for name, one in zip(ids, response.results, strict=True)
+        ]
+
+    return Exchange(
+        rpc=RPCS["IngestItems"],
+        items=items,
+        pack=writing.item,
+        request=request,
+        results=results,
+        batch=batch,
+        in_flight=in_flight,
+        timeout=timeout,
+    )
+
+
+def retrieve(
+    collection: str,
+    query: QueryLike,
+    *,
+    limit: int = 10,
+    filter: str = "",
+    weights: Mapping[str, float] | None = None,
+    candidates: int = 0,
+    reranker: MethodLike | None = None,
+    hybrid: bool = False,
+    balance: bool = False,
+    explain: bool = False,
+    timeout: float | None = None,
+) -> Operation[RetrievalResult]:
+    """Finds what bears on a query of any modality: encode, fuse, search, rerank.
+
+    `query` is words, a picture, a sound, or a list of such that belong together. `weights` per space replace
+    the server's routing; `reranker` is a method of the family "reranking", or "none"; `hybrid` merges a
+    full-text search for the query's words; `balance` keeps one modality from hiding the others; `explain`
+    returns what matched what. `filter` is that of `search`.
+    """
+    request = _retrieval(
+        collection,
+        query,
+        limit=limit,
+        filter=filter,
+        weights=weights,
+        candidates=candidates,
+        reranker=reranker,
+        hybrid=hybrid,
+        balance=balance,
+        explain=explain,
+    )
+    reply = yield Call(RPCS["Retrieve"], request, timeout)
+    return reading.retrieval(reply.message, reply.info)
+
+
+def answer(
+    collection: str,
+    question: QueryLike,
+    *,
+    limit: int = 10,
+    filter: str = "",
+    weights: Mapping[str, float] | None = None,
+    candidates: int = 0,
+    reranker: MethodLike | None = None,
+    hybrid: bool = False,
+    balance: bool = False,
+    explain: bool = False,
+    model: str = "",
+    evidence_limit: int = 0,
+    decoding: Decoding | None = None,
+    grounding: Grounding | None = None,
+    timeout: float | None = None,
+) -> StreamCall[AnswerEvent]:
+    """Finds what bears on a question and streams an answer that rests on it.
+
+    Returns an iterator of events: first what was found, then text as it is written, each claim with its
+    citations and verdict, a decision to abstain, the finish. `collect()` reads it to its end and returns the
+    `Answer`. The answer rests on at most `evidence_limit` passages. The other arguments are those of
+    `retrieve`.
+    """
+    request = answer_pb2.AnswerRequest(
+        retrieval=_retrieval(
+            collection,
+            question,
+            limit=limit,
+            filter=filter,
+            weights=weights,
+            candidates=candidates,
+            reranker=reranker,
+            hybrid=hybrid,
+            balance=balance,
+            explain=explain,
+        ),
+        model=model,
+        evidence_limit=evidence_limit,
+        decoding=writing.decoding(decoding),
+        grounding=writing.grounding(grounding),
+    )
+    return StreamCall(RPCS["Answer"], request, reading.answer_event, timeout)
+
+
+def generate(
+    prompt: str,
+    evidence: Sequence[str | Evidence] = (),
+    *,
+    model: str = "",
+    decoding: Decoding | None = None,
+    grounding: Grounding | None = None,
+    timeout: float | None = None,
+) -> StreamCall[GenerationEvent]:
+    """Streams an answer that rests on the passages given; with none, its claims are not checked.
+
+    Returns an iterator of events, as `answer` does without what was found. `collect()` reads it to its end and
+    returns the `Answer`.
+    """
+    request = generator_pb2.GenerateRequest(
+        model=model,
+        prompt=writing.text(prompt, "prompt"),
+        evidence=[writing.evidence(one, f"evidence[{i}]", i + 1) for i, one in enumerate(evidence)],
+        decoding=writing.decoding(decoding),
+        grounding=writing.grounding(grounding),
+    )
+    return StreamCall(RPCS["Generate"], request, reading.generation_event, timeout)
+
+
+def _retrieval(
+    collection: str,
+    query: QueryLike,
+    *,
+    limit: int,
+    filter: str,
+    weights: Mapping[str, float] | None,
+    candidates: int,
+    reranker: MethodLike | None,
+    hybrid: bool,
+    balance: bool,
+    explain: bool,
+) -> answer_pb2.RetrieveRequest:
+    parts = query if isinstance(query, list) else [query]
+    return answer_pb2.RetrieveRequest(
+        collection=collection,
+        query=[_query_part(one, f"query[{i}].content") for i, one in enumerate(parts)],
+        limit=limit,
+        filter=writing.text(filter, "filter"),
+        routing=writing.routing(weights),
+        candidates=candidates,
+        reranker=writing.method(reranker, "reranker"),
+        hybrid=hybrid,
+        balance_modalities=balance,
+        explain=explain,
+    )
+
+
+def _query_part(value: ContentLike | tuple[ContentLike, float], field: str) -> answer_pb2.QueryPart:
+    content, weight = value if isinstance(value, tuple) else (value, None)
+    return answer_pb2.QueryPart(content=writing.content(content, field), weight=weight)

@@ -1,0 +1,154 @@
+"""Collections, their items, and search."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Iterable, Sequence
+
+from tieback.v1 import index_pb2
+from tieback_client import reading, writing
+from tieback_client.catalog import Space
+from tieback_client.documents import Collection, Item
+from tieback_client.events import MethodLike
+from tieback_client.exchange import Exchange
+from tieback_client.paging import Page, Pages
+from tieback_client.results import SearchResult, WriteResult
+from tieback_client.rpc import RPCS, Call, Operation
+from tieback_client.vectors import SpaceRef, Vector
+
+
+def create_collection(
+    name: str, space: str | Space | SpaceRef, *, width: int | None = None, timeout: float | None = None
+) -> Operation[Collection]:
+    """Makes an empty collection, or returns the equal one that is there.
+
+    `space` is a name, or what `space(name)` returned; `width` is the space's own by default. `AlreadyExists`
+    where the name is taken by a collection of another space or width.
+    """
+    from tieback_client.operations.server import space as describe
+
+    if isinstance(space, str):
+        space = yield from describe(space, timeout=timeout)
+    if isinstance(space, SpaceRef) and width is None:
+        width = (yield from describe(space.name, timeout=timeout)).width
+    ref = space if isinstance(space, SpaceRef) else space.ref
+    wide = width if width is not None or isinstance(space, SpaceRef) else space.width
+    request = index_pb2.CreateCollectionRequest(name=name, space=writing.space_ref(ref), width=wide)
+    reply = yield Call(RPCS["CreateCollection"], request, timeout)
+    return reading.collection(reply.message.collection)
+
+
+def get_collection(name: str, *, timeout: float | None = None) -> Operation[Collection]:
+    """A collection as it stands. `NotFound`, with the choices, where there is none of that name."""
+    reply = yield Call(RPCS["GetCollection"], index_pb2.GetCollectionRequest(name=name), timeout)
+    return reading.collection(reply.message.collection)
+
+
+def collections(*, page_size: int = 0, timeout: float | None = None) -> Pages[Collection]:
+    """All collections by name, page after page as they are read."""
+
+    def fetch(token: str) -> Operation[Page[Collection]]:
+        request = index_pb2.ListCollectionsRequest(page_size=page_size, page_token=token)
+        reply = yield Call(RPCS["ListCollections"], request, timeout)
+        found = [reading.collection(one) for one in reply.message.collections]
+        return Page(found, reply.message.next_page_token)
+
+    return Pages(fetch)
+
+
+def delete_collection(name: str, *, timeout: float | None = None) -> Operation[None]:
+    """Removes a collection and all it holds."""
+    yield Call(RPCS["DeleteCollection"], index_pb2.DeleteCollectionRequest(name=name), timeout)
+
+
+def upsert(
+    collection: str,
+    items: Iterable[Item] | AsyncIterable[Item],
+    *,
+    batch: int = 64,
+    in_flight: int = 4,
+    timeout: float | None = None,
+) -> Exchange:
+    """Writes items whose sections bring their vectors, replacing those of the same id.
+
+    Returns an iterator of acknowledgements, each for one batch, given after it is durable. Nothing is sent
+    before it is iterated; `collect()` iterates it to its end. At most `in_flight` batches are
+    unacknowledged at a time; they are sent again where the connection breaks.
+    """
+
+    def request(packed: Sequence[object]) -> index_pb2.UpsertItemsRequest:
+        return index_pb2.UpsertItemsRequest(collection=collection, items=packed)  # type: ignore[arg-type]  # packed by indexed_item
+
+    def results(response: index_pb2.UpsertItemsResponse, ids: Sequence[str]) -> list[WriteResult]:
+        return [Exchange.result(name, status) for name, status in zip(ids, response.results, strict=True)]
+
+    return Exchange(
+        rpc=RPCS["UpsertItems"],
+        items=items,
+        pack=writing.indexed_item,
+        request=request,
+        results=results,
+        batch=batch,
+        in_flight=in_flight,
+        timeout=timeout,
+    )
+
+
+def delete(collection: str, ids: str | Sequence[str], *, timeout: float | None = None) -> Operation[int]:
+    """Removes items by id, durably; returns how many were there."""
+    listed = [ids] if isinstance(ids, str) else ids
+    request = index_pb2.DeleteItemsRequest(collection=collection, ids=listed)
+    reply = yield Call(RPCS["DeleteItems"], request, timeout)
+    return int(reply.message.deleted_count)
+
+
+def get(collection: str, id: str, *, timeout: float | None = None) -> Operation[Item]:
+    """An item as it was written, without bytes of pictures and sounds. `NotFound` where there is none."""
+    reply = yield Call(RPCS["GetItem"], index_pb2.GetItemRequest(collection=collection, id=id), timeout)
+    return reading.item(reply.message.item)
+
+
+def items(
+    collection: str, *, filter: str = "", page_size: int = 0, timeout: float | None = None
+) -> Pages[Item]:
+    """All items of a collection by id, or those with a section that matches, page after page as they are read."""
+
+    def fetch(token: str) -> Operation[Page[Item]]:
+        request = index_pb2.ListItemsRequest(
+            collection=collection, filter=filter, page_size=page_size, page_token=token
+        )
+        reply = yield Call(RPCS["ListItems"], request, timeout)
+        return Page([reading.item(one) for one in reply.message.items], reply.message.next_page_token)
+
+    return Pages(fetch)
+
+
+def search(
+    collection: str,
+    *,
+    vector: Vector | None = None,
+    text: str = "",
+    limit: int = 10,
+    filter: str = "",
+    fusion: MethodLike | None = None,
+    balance: bool = False,
+    timeout: float | None = None,
+) -> Operation[SearchResult]:
+    """The sections nearest to a vector of the collection's space, to words (full text, BM25), or to both.
+
+    `filter` compares item_id, section_id, modality and metadata fields, joined by AND, OR, NOT and
+    parentheses: ``'modality = "image" AND year >= 1990'``. `fusion` is a method of the family "ranking" that
+    merges both kinds of hits; `balance` ranks each modality among its own kind first. To search with a
+    picture or a sentence, use `retrieve`.
+    """
+    request = index_pb2.SearchRequest(
+        collection=collection,
+        vector=None if vector is None else writing.vector(vector, "vector"),
+        text=writing.text(text, "text"),
+        limit=limit,
+        filter=writing.text(filter, "filter"),
+        fusion=writing.method(fusion, "fusion"),
+        balance_modalities=balance,
+    )
+    reply = yield Call(RPCS["Search"], request, timeout)
+    hits = [reading.hit(one) for one in reply.message.hits]
+    return SearchResult(hits, reading.timing(reply.message.timing), reply.info)

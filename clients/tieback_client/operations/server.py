@@ -1,0 +1,50 @@
+"""What the server offers and how it is."""
+
+from __future__ import annotations
+
+from google.protobuf import wrappers_pb2
+
+from tieback.v1 import catalog_pb2
+from tieback_client import reading
+from tieback_client.catalog import Health, Method, Model, ServerInfo, Space
+from tieback_client.rpc import HEALTH_CHECK, RPCS, Call, Operation
+
+
+def spaces(*, timeout: float | None = None) -> Operation[list[Space]]:
+    """The spaces that vectors can live in; the joint space comes last."""
+    reply = yield Call(RPCS["ListSpaces"], catalog_pb2.ListSpacesRequest(), timeout)
+    return [reading.space(one) for one in reply.message.spaces]
+
+
+def space(name: str, *, timeout: float | None = None) -> Operation[Space]:
+    """One space. `NotFound`, with the choices, where there is none of that name."""
+    reply = yield Call(RPCS["GetSpace"], catalog_pb2.GetSpaceRequest(name=name), timeout)
+    return reading.space(reply.message.space)
+
+
+def models(*, timeout: float | None = None) -> Operation[list[Model]]:
+    """The models that write."""
+    reply = yield Call(RPCS["ListModels"], catalog_pb2.ListModelsRequest(), timeout)
+    return [reading.model(one) for one in reply.message.models]
+
+
+def methods(family: str = "", *, timeout: float | None = None) -> Operation[list[Method]]:
+    """The methods that requests can name, with their parameters; of one family, or of all."""
+    reply = yield Call(RPCS["ListMethods"], catalog_pb2.ListMethodsRequest(family=family), timeout)
+    return [reading.method(one) for one in reply.message.methods]
+
+
+def server_info(*, timeout: float | None = None) -> Operation[ServerInfo]:
+    """The server's version, its limits, and the state of its services."""
+    reply = yield Call(RPCS["GetServerInfo"], catalog_pb2.GetServerInfoRequest(), timeout)
+    return reading.server_info(reply.message, reply.info)
+
+
+def health(service: str = "", *, timeout: float | None = None) -> Operation[Health]:
+    """What `grpc.health.v1` says of a service, for instance ``"tieback.v1.IndexService"``; "" is the whole server.
+
+    `NotFound` where the server has no such service.
+    """
+    reply = yield Call(HEALTH_CHECK, wrappers_pb2.StringValue(value=service), timeout)
+    number = reply.message.value
+    return reading.HEALTH[number] if number < len(reading.HEALTH) else Health.UNKNOWN

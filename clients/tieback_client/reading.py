@@ -1,0 +1,344 @@
+"""From messages of the contract to typed results. Tensors are views of the message's bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import numpy as np
+from google.protobuf.json_format import MessageToDict
+
+from tieback_client import catalog, events
+from tieback_client.content import Modality
+from tieback_client.documents import Collection, Item, Section
+from tieback_client.errors import TiebackError
+from tieback_client.reports import CallInfo, Cost, Stage, Timing
+from tieback_client.results import (
+    AlignedPair,
+    Alignment,
+    Encoding,
+    Fused,
+    Hit,
+    Label,
+    Reranked,
+    RetrievalResult,
+    RetrievedHit,
+    RoutingExplanation,
+)
+from tieback_client.status import from_status
+from tieback_client.vectors import Array, DType, SpaceRef, TokenVectors, Vector
+
+E = TypeVar("E", bound=StrEnum)
+
+MICROSECOND = 1e-6
+# In the order of the contract's enums, whose zero is "not said".
+_DTYPES = (DType.FLOAT32, DType.FLOAT32, DType.FLOAT16, DType.INT8, DType.BINARY)
+_NUMPY = {DType.FLOAT32: "<f4", DType.FLOAT16: "<f2", DType.INT8: "i1", DType.BINARY: "u1"}
+_MODALITIES = (None, Modality.TEXT, Modality.IMAGE, Modality.AUDIO, Modality.POINTS)
+_KINDS = (None, *catalog.VectorKind)
+_VERDICTS = (events.VerdictLabel.NOT_CHECKED, *events.VerdictLabel)
+_ABSTENTIONS = (events.AbstentionReason.NO_EVIDENCE, *events.AbstentionReason)
+_FINISHES = (events.FinishReason.END, *events.FinishReason)
+HEALTH = tuple(catalog.Health)
+
+
+def array(tensor: Any) -> Array:
+    """A tensor as an array, without a copy and read-only; BINARY stays packed, eight to a byte."""
+    dtype = _at(_DTYPES, tensor.dtype, DType.FLOAT32)
+    shape = list(tensor.shape)
+    if dtype is DType.BINARY and shape:
+        shape[-1] //= 8
+    return np.frombuffer(tensor.data, dtype=_NUMPY[dtype]).reshape(shape)
+
+
+def vector(message: Any) -> Vector:
+    """A vector with its space."""
+    return Vector(
+        values=array(message.values),
+        space=space_ref(message.space),
+        dtype=_at(_DTYPES, message.values.dtype, DType.FLOAT32),
+        scale=message.scale,
+        normalized=message.normalized,
+    )
+
+
+def space_ref(message: Any) -> SpaceRef:
+    """A space's exact name."""
+    return SpaceRef(message.name, message.revision, message.fingerprint)
+
+
+def modality(number: int) -> Modality | None:
+    """A modality; None where it is not said."""
+    return _at(_MODALITIES, number, None)
+
+
+def error(status: Any, info: CallInfo) -> TiebackError:
+    """Why one input or item failed, in a call that went well."""
+    known = {**info.metadata, "x-request-id": info.request_id}
+    return from_status(status, metadata=known)
+
+
+def encoding(message: Any) -> Encoding:
+    """What a model says of one input."""
+    tokens = None
+    if message.HasField("tokens"):
+        spans = [(span.begin_byte, span.end_byte) for span in message.tokens.spans]
+        tokens = TokenVectors(array(message.tokens.values), space_ref(message.tokens.space), spans)
+    return Encoding(
+        space=space_ref(message.space),
+        modality=modality(message.modality),
+        vector=vector(message.dense) if message.HasField("dense") else None,
+        tokens=tokens,
+        labels=labels(message.labels),
+        token_count=message.token_count,
+        truncated_tokens=message.truncated_tokens,
+    )
+
+
+def labels(messages: Iterable[Any]) -> list[Label]:
+    """Classes, as they came."""
+    return [Label(one.name, one.index, one.probability) for one in messages]
+
+
+def fused(message: Any) -> Fused:
+    """A joint vector with its explanation."""
+    return Fused(vector(message.vector), routing(message.routing), labels(message.labels))
+
+
+def routing(message: Any) -> RoutingExplanation:
+    """Which spaces spoke."""
+    return RoutingExplanation(
+        policy=message.policy,
+        weights={one.space: one.weight for one in message.weights},
+        entropy=message.entropy,
+        missing=list(message.missing),
+        degraded=message.degraded,
+        paths=list(message.paths),
+    )
+
+
+def timing(message: Any) -> Timing:
+    """Microseconds as seconds."""
+    return Timing(
+        queue=message.queue_us * MICROSECOND,
+        prepare=message.prepare_us * MICROSECOND,
+        compute=message.compute_us * MICROSECOND,
+        total=message.total_us * MICROSECOND,
+        stages=[
+            Stage(one.name, one.begin_us * MICROSECOND, one.duration_us * MICROSECOND)
+            for one in message.stages
+        ],
+    )
+
+
+def cost(message: Any) -> Cost:
+    """What a call cost."""
+    return Cost(message.batch_size, message.tokens, message.padding_tokens)
+
+
+def hit(message: Any) -> Hit:
+    """A section that was found."""
+    return Hit(
+        item_id=message.item_id,
+        item_title=message.item_title,
+        section_id=message.section_id,
+        section_title=message.section_title,
+        modality=modality(message.modality),
+        text=message.text,
+        uri=message.uri,
+        metadata=MessageToDict(message.metadata),
+        score=message.score,
+        vector_score=message.vector_score if message.HasField("vector_score") else None,
+        text_score=message.text_score if message.HasField("text_score") else None,
+    )
+
+
+def retrieval(message: Any, info: CallInfo) -> RetrievalResult:
+    """What was found, best first."""
+    return RetrievalResult(
+        hits=[_retrieved(one) for one in message.hits],
+        routing=routing(message.routing),
+        labels=labels(message.labels),
+        timing=timing(message.timing),
+        call=info,
+    )
+
+
+def reranked(message: Any) -> Reranked:
+    """A candidate with its new place."""
+    return Reranked(
+        id=message.id,
+        score=message.score,
+        rerank_score=message.rerank_score,
+        first_rank=message.first_rank,
+        alignment=_alignment(message),
+    )
+
+
+def collection(message: Any) -> Collection:
+    """A collection as it stands."""
+    made = message.create_time.ToDatetime(UTC) if message.HasField("create_time") else None
+    return Collection(
+        name=message.name,
+        space=space_ref(message.space),
+        width=message.width,
+        item_count=message.item_count,
+        section_count=message.section_count,
+        created=made,
+    )
+
+
+def item(message: Any) -> Item:
+    """A stored item: texts with their content, pictures and sounds without."""
+    parts = [
+        Section(
+            content=one.content.text if one.content.WhichOneof("kind") == "text" else None,
+            id=one.id,
+            title=one.title,
+            uri=one.uri,
+        )
+        for one in message.sections
+    ]
+    return Item(message.id, parts, message.title, MessageToDict(message.metadata))
+
+
+def space(message: Any) -> catalog.Space:
+    """A space of the catalog."""
+    return catalog.Space(
+        ref=space_ref(message.ref),
+        modalities=[one for number in message.modalities if (one := modality(number))],
+        width=message.width,
+        widths=list(message.widths),
+        kinds=[one for number in message.kinds if (one := _at(_KINDS, number, None))],
+        max_tokens=message.max_tokens,
+        description=message.description,
+        license=message.license,
+        upstream=message.upstream,
+        binding=message.binding,
+        ready=message.ready,
+    )
+
+
+def model(message: Any) -> catalog.Model:
+    """A model that writes."""
+    return catalog.Model(
+        name=message.name,
+        revision=message.revision,
+        context_tokens=message.context_tokens,
+        description=message.description,
+        license=message.license,
+        upstream=message.upstream,
+        ready=message.ready,
+    )
+
+
+def method(message: Any) -> catalog.Method:
+    """A method with the schema of its parameters."""
+    schema = json.loads(message.parameters_schema) if message.parameters_schema else {}
+    return catalog.Method(message.family, message.name, message.summary, schema)
+
+
+def server_info(message: Any, info: CallInfo) -> catalog.ServerInfo:
+    """A server's description of itself."""
+    limits = catalog.Limits(**{one.name: getattr(message.limits, one.name) for one in _limit_fields(message)})
+    services = [catalog.ServiceState(one.name, one.ready, one.replicas) for one in message.services]
+    return catalog.ServerInfo(message.version, limits, services, info)
+
+
+def answer_event(message: Any, info: CallInfo) -> events.AnswerEvent | None:
+    """An event of an answer; None for a kind that this version does not know."""
+    match message.WhichOneof("event"):
+        case "retrieval":
+            return events.RetrievalEvent(retrieval(message.retrieval, info))
+        case "generation":
+            return generation_event(message.generation, info)
+        case _:
+            return None
+
+
+def generation_event(message: Any, _info: CallInfo) -> events.GenerationEvent | None:
+    """An event of the generator; None for a kind that this version does not know."""
+    kind = message.WhichOneof("event")
+    one = getattr(message, kind) if kind else None
+    match kind:
+        case "text":
+            return events.TextDelta(one.text)
+        case "claim":
+            return events.Claim(one.id, _span(one.span), one.text)
+        case "citation":
+            return _citation(one)
+        case "verdict":
+            label = _at(_VERDICTS, one.label, events.VerdictLabel.NOT_CHECKED)
+            return events.Verdict(one.claim_id, label, one.score, one.checker)
+        case "abstention":
+            reason = _at(_ABSTENTIONS, one.reason, events.AbstentionReason.NO_EVIDENCE)
+            return events.Abstention(reason, one.score, one.threshold, one.message)
+        case "finish":
+            return _finish(one)
+        case _:
+            return None
+
+
+def _finish(one: Any) -> events.Finish:
+    return events.Finish(
+        reason=_at(_FINISHES, one.reason, events.FinishReason.END),
+        model=one.model,
+        prompt_tokens=one.prompt_tokens,
+        completion_tokens=one.completion_tokens,
+        changed_tokens=one.changed_tokens,
+        timing=timing(one.timing),
+        first_token=one.first_token_us * MICROSECOND,
+    )
+
+
+def _citation(one: Any) -> events.Citation:
+    place = one.locator
+    return events.Citation(
+        claim_id=one.claim_id,
+        evidence_id=one.evidence_id,
+        item_id=place.item_id,
+        section_id=place.section_id,
+        span=_span(place.text_span) if place.HasField("text_span") else None,
+        support=one.support,
+    )
+
+
+def _retrieved(message: Any) -> RetrievedHit:
+    return RetrievedHit(
+        hit=hit(message.hit),
+        search_score=message.search_score,
+        search_rank=message.search_rank,
+        rerank_score=message.rerank_score if message.HasField("rerank_score") else None,
+        alignment=_alignment(message),
+    )
+
+
+def _alignment(holder: Any) -> Alignment | None:
+    if not holder.HasField("alignment"):
+        return None
+    message = holder.alignment
+    pairs = [
+        AlignedPair(_span(one.query_span), _span(one.candidate_span), one.similarity, one.weight)
+        for one in message.pairs
+    ]
+    return Alignment(pairs, array(message.plan) if message.HasField("plan") else None)
+
+
+def _span(message: Any) -> tuple[int, int]:
+    return (message.begin_byte, message.end_byte)
+
+
+def _limit_fields(message: Any) -> list[Any]:
+    known = catalog.Limits.__dataclass_fields__
+    return [one for one in message.limits.DESCRIPTOR.fields if one.name in known]
+
+
+T = TypeVar("T")
+
+
+def _at(known: tuple[T, ...], number: int, otherwise: T) -> T:
+    """The value of an enum's number; a number that a newer server made up is the fallback."""
+    return known[number] if 0 <= number < len(known) else otherwise

@@ -1,0 +1,126 @@
+"""The contract's RPCs, read off the descriptors: paths, messages, and which may be sent twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+
+from google.protobuf import wrappers_pb2
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.descriptor_pb2 import MethodOptions
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from tieback.v1 import (
+    answer_pb2,
+    catalog_pb2,
+    encoder_pb2,
+    generator_pb2,
+    index_pb2,
+    reranker_pb2,
+    router_pb2,
+)
+from tieback_client.reports import CallInfo
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Rpc:
+    """One RPC."""
+
+    name: str
+    """For instance ``"Retrieve"``; unique across services."""
+    path: str
+    """For instance ``"/tieback.v1.AnswerService/Retrieve"``."""
+    request: type[Message]
+    """The request's class."""
+    response: type[Message]
+    """The response's class."""
+    idempotent: bool
+    """Whether sending it twice does what sending it once does, so that it may be retried."""
+    reads_only: bool
+    """Whether it changes nothing, so that it may run twice at once (hedging)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One unary call to make."""
+
+    rpc: Rpc
+    """What to call."""
+    request: Message
+    """What to send."""
+    timeout: float | None = None
+    """Seconds; None for the client's."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamCall(Generic[T_co]):
+    """One call to make that is answered by a stream."""
+
+    rpc: Rpc
+    """What to call."""
+    request: Message
+    """What to send."""
+    parse: Callable[[Any, CallInfo], T_co | None]
+    """Makes an event of a response; None for one that this version does not know."""
+    timeout: float | None = None
+    """Seconds for the whole stream; None for the client's."""
+
+
+class Reply(NamedTuple):
+    """What came back of a `Call`."""
+
+    message: Any
+    info: CallInfo
+
+
+Operation: TypeAlias = Generator[Call, Reply, T]
+"""An operation without its transport: yields calls, is sent replies, returns a result.
+
+The sync and the async client drive the same operations.
+"""
+
+
+def rpc_of(method: MethodDescriptor) -> Rpc:
+    """The RPC that a method's descriptor declares."""
+    level = method.GetOptions().idempotency_level
+    return Rpc(
+        name=method.name,
+        path=f"/{method.containing_service.full_name}/{method.name}",
+        request=GetMessageClass(method.input_type),
+        response=GetMessageClass(method.output_type),
+        idempotent=level in (MethodOptions.IDEMPOTENT, MethodOptions.NO_SIDE_EFFECTS),
+        reads_only=level == MethodOptions.NO_SIDE_EFFECTS,
+    )
+
+
+def _contract() -> dict[str, Rpc]:
+    files = (
+        answer_pb2,
+        catalog_pb2,
+        encoder_pb2,
+        generator_pb2,
+        index_pb2,
+        reranker_pb2,
+        router_pb2,
+    )
+    services = [service for file in files for service in file.DESCRIPTOR.services_by_name.values()]
+    return {method.name: rpc_of(method) for service in services for method in service.methods}
+
+
+RPCS = _contract()
+
+# grpc.health.v1 without its package: HealthCheckRequest is a string in field 1 and HealthCheckResponse an enum
+# in field 1, and on the wire these two well-known wrappers are exactly that.
+HEALTH_CHECK = Rpc(
+    name="Check",
+    path="/grpc.health.v1.Health/Check",
+    request=wrappers_pb2.StringValue,
+    response=wrappers_pb2.Int32Value,
+    idempotent=True,
+    reads_only=True,
+)

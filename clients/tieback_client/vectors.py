@@ -1,0 +1,91 @@
+"""Vectors that know their space, as NumPy arrays."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+class DType(enum.StrEnum):
+    """The element type of a vector as it travels."""
+
+    FLOAT32 = "float32"
+    """IEEE 754 binary32."""
+    FLOAT16 = "float16"
+    """IEEE 754 binary16."""
+    INT8 = "int8"
+    """Signed 8-bit integers; the value is scale times the integer."""
+    BINARY = "binary"
+    """The signs, packed eight to a byte, most significant bit first."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceRef:
+    """Names a space exactly: vectors compare only where all three agree, or a bound path joins the spaces."""
+
+    name: str
+    """The space's name in the catalog."""
+    revision: str = ""
+    """Which weights: a short hash."""
+    fingerprint: str = ""
+    """Which preprocessing and pooling: a short hash."""
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.revision}" if self.revision else self.name
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vector:
+    """A vector that knows its space."""
+
+    values: Array
+    """As it travels: `[width]` float32, float16 or int8; `[width / 8]` uint8 where `dtype` is BINARY."""
+    space: SpaceRef
+    """The space it lives in."""
+    dtype: DType = DType.FLOAT32
+    """The element type."""
+    scale: float = 0.0
+    """The quantisation step of INT8 values."""
+    normalized: bool = True
+    """Whether its Euclidean norm is 1 (before quantisation)."""
+
+    @property
+    def width(self) -> int:
+        """Dimensions, whatever the packing."""
+        return int(self.values.shape[0]) * (8 if self.dtype is DType.BINARY else 1)
+
+    def decoded(self) -> Array:
+        """The numbers it stands for, `[width]`: see `decode`."""
+        return decode(self.values, self.dtype, self.scale)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenVectors:
+    """One normalised vector per token of a text."""
+
+    values: Array
+    """`[tokens, width]`, float32 or float16."""
+    space: SpaceRef
+    """The space they live in."""
+    spans: Sequence[tuple[int, int]] = ()
+    """The bytes of the text's UTF-8 that each row stands for."""
+
+
+def decode(values: Array, dtype: DType, scale: float | Array = 0.0) -> Array:
+    """The numbers that quantised values stand for, along the last axis.
+
+    FLOAT32 and FLOAT16 come back as they are, without a copy; INT8 as float32, multiplied by `scale`; BINARY
+    as float32 of -1 and 1, eight times as many.
+    """
+    if dtype is DType.INT8:
+        return values.astype(np.float32) * np.asarray(scale, dtype=np.float32)
+    if dtype is DType.BINARY:
+        return np.unpackbits(values, axis=-1).astype(np.float32) * 2 - 1
+    return values

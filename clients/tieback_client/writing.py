@@ -1,0 +1,331 @@
+"""From values to messages of the contract. `InvalidArgument` names the field before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from google.protobuf.json_format import ParseDict, ParseError
+from google.protobuf.struct_pb2 import Struct
+
+from tieback.v1 import (
+    content_pb2,
+    encoder_pb2,
+    evidence_pb2,
+    generator_pb2,
+    index_pb2,
+    report_pb2,
+    router_pb2,
+    vector_pb2,
+)
+from tieback_client.content import (
+    Audio,
+    Content,
+    ContentLike,
+    Image,
+    Modality,
+    Points,
+    Text,
+    content_of,
+    modality_of,
+)
+from tieback_client.documents import Item, Section
+from tieback_client.errors import InvalidArgument
+from tieback_client.events import Decoding, Evidence, Grounding, MethodLike
+from tieback_client.results import Encoding, Label
+from tieback_client.vectors import Array, DType, SpaceRef, TokenVectors, Vector
+
+MODALITIES = {
+    Modality.TEXT: content_pb2.MODALITY_TEXT,
+    Modality.IMAGE: content_pb2.MODALITY_IMAGE,
+    Modality.AUDIO: content_pb2.MODALITY_AUDIO,
+    Modality.POINTS: content_pb2.MODALITY_POINTS,
+}
+DTYPES = {
+    DType.FLOAT32: vector_pb2.DATA_TYPE_FLOAT32,
+    DType.FLOAT16: vector_pb2.DATA_TYPE_FLOAT16,
+    DType.INT8: vector_pb2.DATA_TYPE_INT8,
+    DType.BINARY: vector_pb2.DATA_TYPE_BINARY,
+}
+KINDS = {
+    "dense": vector_pb2.VECTOR_KIND_DENSE,
+    "tokens": vector_pb2.VECTOR_KIND_TOKENS,
+    "labels": vector_pb2.VECTOR_KIND_LABELS,
+}
+
+
+def text(value: str, field: str) -> str:
+    """The text, if it can travel as UTF-8."""
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidArgument.at(
+            field,
+            f"character {error.start} is {value[error.start]!a}, half of a surrogate pair, which is no text; "
+            "decode the input as UTF-8, or drop such characters with errors='replace'",
+        ) from None
+    if "\0" in value:
+        raise InvalidArgument.at(field, f"character {value.index(chr(0))} is NUL; remove it")
+    return value
+
+
+def tensor(values: Array, dtype: DType, field: str) -> vector_pb2.Tensor:
+    """An array as bytes, type and shape."""
+    wanted = {
+        DType.FLOAT32: np.dtype("<f4"),
+        DType.FLOAT16: np.dtype("<f2"),
+        DType.INT8: np.dtype(np.int8),
+        DType.BINARY: np.dtype(np.uint8),
+    }[dtype]
+    if values.dtype != wanted and not (dtype is DType.FLOAT32 and np.issubdtype(values.dtype, np.number)):
+        raise InvalidArgument.at(field, f"{dtype} values come as an array of {wanted}, not {values.dtype}")
+    values = np.ascontiguousarray(values, dtype=wanted)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise InvalidArgument.at(field, "it holds a value that is not finite (NaN or infinite)")
+    shape = list(values.shape)
+    if dtype is DType.BINARY:
+        shape[-1] *= 8
+    return vector_pb2.Tensor(dtype=DTYPES[dtype], shape=shape, data=values.tobytes())
+
+
+def vector(value: Vector, field: str) -> vector_pb2.Vector:
+    """A vector with its space."""
+    if not isinstance(value, Vector):
+        raise InvalidArgument.at(
+            field, "a vector carries its space: pass Vector(array, space=client.space(name).ref)"
+        )
+    if value.values.ndim != 1:
+        raise InvalidArgument.at(field, f"a vector has one axis, and this array has {value.values.ndim}")
+    return vector_pb2.Vector(
+        space=space_ref(value.space),
+        values=tensor(value.values, value.dtype, f"{field}.values"),
+        normalized=value.normalized,
+        scale=value.scale,
+    )
+
+
+def space_ref(ref: SpaceRef) -> vector_pb2.SpaceRef:
+    """A space's exact name."""
+    return vector_pb2.SpaceRef(name=ref.name, revision=ref.revision, fingerprint=ref.fingerprint)
+
+
+def token_vectors(value: TokenVectors, field: str) -> vector_pb2.TokenVectors:
+    """Token vectors with their spans."""
+    dtype = DType.FLOAT16 if value.values.dtype == np.float16 else DType.FLOAT32
+    spans = [vector_pb2.TextSpan(begin_byte=begin, end_byte=end) for begin, end in value.spans]
+    return vector_pb2.TokenVectors(
+        space=space_ref(value.space), values=tensor(value.values, dtype, f"{field}.values"), spans=spans
+    )
+
+
+def content(value: ContentLike, field: str) -> content_pb2.Content:
+    """One piece of input, plain values included."""
+    return _content(content_of(value, field), field)
+
+
+def _content(value: Content, field: str) -> content_pb2.Content:
+    match value:
+        case Text():
+            return content_pb2.Content(text=text(value.text, f"{field}.text"))
+        case Image():
+            return content_pb2.Content(image=_some(value.data, f"{field}.image"))
+        case Audio():
+            return content_pb2.Content(audio=_some(value.data, f"{field}.audio"))
+        case Points():
+            if value.coordinates.ndim != 2 or value.coordinates.shape[1] != 3:
+                message = f"points have the shape [n, 3], not {list(value.coordinates.shape)}"
+                raise InvalidArgument.at(f"{field}.points", message)
+            coordinates = tensor(value.coordinates, DType.FLOAT32, f"{field}.points.coordinates")
+            return content_pb2.Content(points=content_pb2.PointCloud(coordinates=coordinates))
+        case Vector():
+            return content_pb2.Content(vector=vector(value, f"{field}.vector"))
+
+
+def item(value: Item, field: str) -> content_pb2.Item:
+    """A document to ingest; vectors are the server's to make."""
+    parts = []
+    for number, one in enumerate(sections(value)):
+        place = f"{field}.sections[{number}]"
+        if one.vector is not None:
+            raise InvalidArgument.at(
+                f"{place}.vector", "ingest makes the vectors itself; to write your own, use upsert"
+            )
+        parts.append(_section(one, place, with_content=True))
+    return _item(value, parts, field)
+
+
+def indexed_item(value: Item, field: str) -> index_pb2.IndexedItem:
+    """A document whose sections bring their vectors."""
+    parts, known = [], []
+    for number, one in enumerate(sections(value)):
+        place = f"{field}.sections[{number}]"
+        if one.vector is None:
+            raise InvalidArgument.at(
+                f"{place}.vector", "upsert takes a vector with each section; to have it made, use ingest"
+            )
+        parts.append(_section(one, place, with_content=False))
+        modality = one.modality or _modality(one, place)
+        known.append(
+            index_pb2.IndexedSection(
+                vector=vector(one.vector, f"{place}.vector"),
+                text=text(one.search_text, f"{place}.search_text"),
+                modality=MODALITIES[modality],
+            )
+        )
+    return index_pb2.IndexedItem(item=_item(value, parts, field), sections=known)
+
+
+def sections(value: Item) -> list[Section]:
+    """An item's sections, a single plain content included."""
+    listed = value.sections
+    if isinstance(listed, str | Section) or not isinstance(listed, Sequence):
+        listed = [listed]
+    return [one if isinstance(one, Section) else Section(one) for one in listed]
+
+
+def encoding(value: Encoding, field: str) -> encoder_pb2.Encoding:
+    """An encoding to be fused."""
+    return encoder_pb2.Encoding(
+        space=space_ref(value.space),
+        modality=MODALITIES[value.modality] if value.modality else content_pb2.MODALITY_UNSPECIFIED,
+        dense=vector(value.vector, f"{field}.dense") if value.vector is not None else None,
+        tokens=token_vectors(value.tokens, f"{field}.tokens") if value.tokens is not None else None,
+        labels=[label(one) for one in value.labels],
+        token_count=value.token_count,
+        truncated_tokens=value.truncated_tokens,
+    )
+
+
+def label(value: Label) -> content_pb2.Label:
+    """A class with its probability."""
+    return content_pb2.Label(name=value.name, index=value.index, probability=value.probability)
+
+
+def truncation(truncate: bool) -> encoder_pb2.Truncation:
+    """What to do with inputs that are too long."""
+    return encoder_pb2.TRUNCATION_END if truncate else encoder_pb2.TRUNCATION_REFUSE
+
+
+def output(
+    width: int | None, dtype: DType | str, kinds: Sequence[str], field: str = "output"
+) -> vector_pb2.OutputSpec:
+    """The shape of the output."""
+    try:
+        kind = DType(dtype)
+    except ValueError:
+        choices = ", ".join(DType)
+        raise InvalidArgument.at(
+            f"{field}.dtype", f"no dtype is named {dtype!r}; the choices are: {choices}"
+        ) from None
+    unknown = [one for one in kinds if one not in KINDS]
+    if unknown:
+        message = f"no kind is named {unknown[0]!r}; the choices are: {', '.join(KINDS)}"
+        raise InvalidArgument.at(f"{field}.kinds", message)
+    if width is not None and width < 1:
+        raise InvalidArgument.at(f"{field}.width", f"a width is at least 1, not {width}")
+    return vector_pb2.OutputSpec(width=width or 0, dtype=DTYPES[kind], kinds=[KINDS[one] for one in kinds])
+
+
+def method(value: MethodLike | None, field: str) -> report_pb2.Method | None:
+    """A method by name, or by name and parameters."""
+    if value is None:
+        return None
+    name, parameters = (value, {}) if isinstance(value, str) else value
+    return report_pb2.Method(name=name, parameters=struct(parameters, f"{field}.parameters"))
+
+
+def struct(values: Mapping[str, Any], field: str) -> Struct | None:
+    """A mapping as a JSON object; None for an empty one."""
+    if not values:
+        return None
+    for key, value in values.items():
+        if isinstance(value, str):
+            text(value, f"{field}.{key}")
+    try:
+        return ParseDict(dict(values), Struct())
+    except (ParseError, TypeError, ValueError):
+        message = "values are strings, numbers, booleans, and lists or mappings of those"
+        raise InvalidArgument.at(field, message) from None
+
+
+def routing(weights: Mapping[str, float] | None) -> router_pb2.Routing | None:
+    """Weights per space, or the server's default."""
+    return None if weights is None else router_pb2.Routing(policy="explicit", weights=weights)
+
+
+def evidence(value: str | Evidence, field: str, number: int) -> evidence_pb2.Evidence:
+    """A passage; a plain text is named by its number."""
+    one = Evidence(value) if isinstance(value, str) else value
+    return evidence_pb2.Evidence(
+        id=one.id or str(number),
+        text=text(one.text, f"{field}.text"),
+        title=text(one.title, f"{field}.title"),
+        item_id=one.item_id,
+        section_id=one.section_id,
+        uri=one.uri,
+        modality=MODALITIES[one.modality],
+        score=one.score,
+    )
+
+
+def decoding(value: Decoding | None) -> generator_pb2.Decoding | None:
+    """How to choose tokens."""
+    if value is None:
+        return None
+    return generator_pb2.Decoding(
+        max_tokens=value.max_tokens,
+        temperature=value.temperature,
+        top_p=value.top_p,
+        top_k=value.top_k,
+        seed=value.seed,
+        stop=[text(one, f"decoding.stop[{i}]") for i, one in enumerate(value.stop)],
+        strategy=method(value.strategy, "decoding.strategy"),
+    )
+
+
+def grounding(value: Grounding | None) -> generator_pb2.Grounding | None:
+    """How to check the answer."""
+    if value is None:
+        return None
+    return generator_pb2.Grounding(
+        checker=method(value.checker, "grounding.checker"),
+        abstain_below=value.abstain_below,
+        disabled=value.disabled,
+    )
+
+
+def _item(value: Item, parts: list[content_pb2.Section], field: str) -> content_pb2.Item:
+    return content_pb2.Item(
+        id=text(value.id, f"{field}.id"),
+        title=text(value.title, f"{field}.title"),
+        sections=parts,
+        metadata=struct(value.metadata, f"{field}.metadata"),
+    )
+
+
+def _section(one: Section, place: str, *, with_content: bool) -> content_pb2.Section:
+    """A section; without its content only a text keeps it, since bytes of pictures and sounds are not kept."""
+    carried = None
+    if one.content is not None and (with_content or isinstance(one.content, str | Text)):
+        carried = content(one.content, f"{place}.content")
+    elif with_content:
+        raise InvalidArgument.at(f"{place}.content", "a section to ingest has a content")
+    return content_pb2.Section(
+        id=text(one.id, f"{place}.id"), title=text(one.title, f"{place}.title"), content=carried, uri=one.uri
+    )
+
+
+def _modality(one: Section, place: str) -> Modality:
+    modality = None if one.content is None else modality_of(content_of(one.content, f"{place}.content"))
+    if modality is None:
+        raise InvalidArgument.at(f"{place}.modality", "say which modality the vector is of: modality=")
+    return modality
+
+
+def _some(data: bytes, field: str) -> bytes:
+    if not isinstance(data, bytes):
+        raise InvalidArgument.at(field, f"it takes bytes, not {type(data).__name__}; from_file reads a file")
+    if not data:
+        raise InvalidArgument.at(field, "it is empty")
+    return data

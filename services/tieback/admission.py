@@ -1,0 +1,203 @@
+"""Admission by tokens: take what can be done in time; refuse the rest early, saying when to return.
+
+Counting requests says nothing about work: one request may hold one word or a thousand pages. So what waits is
+counted in tokens (a picture's patches, a sound's frames), and the time to come back follows from the tokens
+that wait and the rate at which this replica has been getting through them.
+
+    with admission.admit(tokens, items=len(texts)) as ticket:   # Overloaded, InvalidInput
+        ...                                                     # waiting for a worker
+        ticket.start()
+        result = model.run(...)
+        ticket.finish(seconds=elapsed)
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from types import TracebackType
+from typing import Literal
+
+from tieback.core.errors import InvalidInput, Overloaded
+from tieback.core.types import Load
+
+HALF_LIFE = 5.0
+"""Seconds of busy time after which a measurement counts half."""
+
+SHORTEST_RETRY, LONGEST_RETRY = 0.05, 30.0
+"""Bounds of `Overloaded.retry_after`, in seconds: below, clients hammer; above, they give up too soon."""
+
+UNMEASURED_RETRY = 1.0
+"""`Overloaded.retry_after` while no work has been measured, in seconds."""
+
+Dropped = Literal["cancelled", "deadline"]
+
+
+class Admission:
+    """Decides whether more work may wait, and counts what waits, runs, was dropped and was refused.
+
+    `limit_tokens` bounds the tokens that wait; what runs is beside it. 0 is no limit. `workers` is how many
+    units of work run at once, each of which is measured alone. Any thread may call any method.
+    """
+
+    def __init__(self, limit_tokens: int = 0, *, workers: int = 1) -> None:
+        self.limit_tokens = limit_tokens
+        self._workers = workers
+        self._lock = threading.Lock()
+        self._queued_tokens = self._queued_items = 0
+        self._active_tokens = self._active_items = 0
+        self._dropped: dict[Dropped, int] = {"cancelled": 0, "deadline": 0}
+        self._rejected = 0
+        self._done_tokens = self._busy_seconds = 0.0
+
+    def admit(self, tokens: int, *, items: int = 1) -> Ticket:
+        """A place in the queue, to be released (it is a context manager).
+
+        Overloaded where the queue is full for this request. InvalidInput where the request alone is larger
+        than the whole queue: waiting would never help.
+        """
+        self.check_size(tokens)
+        with self._lock:
+            if self.limit_tokens and self._queued_tokens + tokens > self.limit_tokens:
+                self._rejected += 1
+                waiting = self._queued_tokens
+                retry_after = self._retry_after()
+                raise Overloaded(
+                    f"{waiting} tokens are waiting and {tokens} more would pass the limit of "
+                    f"{self.limit_tokens}; try again in {retry_after:.2f} s",
+                    retry_after=retry_after,
+                )
+            self._queued_tokens += tokens
+            self._queued_items += items
+        return Ticket(self, tokens, items)
+
+    def check_size(self, tokens: int) -> None:
+        """Raises InvalidInput for a request that could never be admitted."""
+        if self.limit_tokens and tokens > self.limit_tokens:
+            raise InvalidInput(
+                f"the request holds {tokens} tokens and this server lets at most {self.limit_tokens} wait; "
+                "send it in smaller batches",
+                reason="REQUEST_TOO_LARGE",
+            )
+
+    def measure(self, tokens: int, seconds: float) -> None:
+        """Takes a finished piece of work into the measured rate.
+
+        The rate is a quotient of two decaying sums, so that many tiny pieces do not outweigh a large one.
+        """
+        with self._lock:
+            kept = 0.5 ** (seconds / HALF_LIFE)
+            self._done_tokens = self._done_tokens * kept + tokens
+            self._busy_seconds = self._busy_seconds * kept + seconds
+
+    def drop(self, why: Dropped, *, items: int = 1) -> None:
+        """Counts items that were admitted and then not computed."""
+        with self._lock:
+            self._dropped[why] += items
+
+    @property
+    def tokens_per_second(self) -> float:
+        """The measured rate of all workers together while busy; 0 before anything was measured."""
+        if self._busy_seconds <= 0.0:
+            return 0.0
+        return self._workers * self._done_tokens / self._busy_seconds
+
+    @property
+    def load(self) -> Load:
+        """What waits and runs now, and what has been dropped and refused since the start."""
+        with self._lock:
+            return Load(
+                queued_items=self._queued_items,
+                queued_tokens=self._queued_tokens,
+                active_items=self._active_items,
+                dropped_cancelled=self._dropped["cancelled"],
+                dropped_deadline=self._dropped["deadline"],
+                rejected=self._rejected,
+                tokens_per_second=self.tokens_per_second,
+            )
+
+    def _retry_after(self) -> float:
+        """When what waits now will have been done, spread so that the refused do not return as one herd."""
+        rate = self.tokens_per_second
+        waiting = self._queued_tokens + self._active_tokens
+        seconds = waiting / rate if rate else UNMEASURED_RETRY
+        spread = random.uniform(0.75, 1.25)  # noqa: S311 - jitter, not a secret
+        return min(max(seconds * spread, SHORTEST_RETRY), LONGEST_RETRY)
+
+
+class Ticket:
+    """One request's place: its work waits, then runs (as a whole or in parts), then is released.
+
+    Releasing gives back whatever waits or runs; after it the other calls do nothing, so that a worker that
+    still holds a cancelled request needs no care. Any thread may call any method.
+    """
+
+    __slots__ = (
+        "_active_items",
+        "_active_tokens",
+        "_admission",
+        "_queued_items",
+        "_queued_tokens",
+        "_released",
+    )
+
+    def __init__(self, admission: Admission, tokens: int, items: int) -> None:
+        self._admission = admission
+        self._queued_tokens, self._queued_items = tokens, items
+        self._active_tokens = self._active_items = 0
+        self._released = False
+
+    def resize(self, tokens: int, items: int) -> None:
+        """Corrects an estimate made before the work was prepared, while all of it still waits.
+
+        Never Overloaded, since preparing it was paid for already; InvalidInput as in `Admission.admit`.
+        """
+        self._admission.check_size(tokens)
+        with self._admission._lock:
+            self._move((tokens - self._queued_tokens, items - self._queued_items), (0, 0))
+
+    def start(self, tokens: int | None = None, items: int | None = None) -> None:
+        """Moves a part, or all, from waiting to running."""
+        with self._admission._lock:
+            tokens = self._queued_tokens if tokens is None else tokens
+            items = self._queued_items if items is None else items
+            self._move((-tokens, -items), (tokens, items))
+
+    def finish(self, tokens: int | None = None, items: int | None = None, *, seconds: float = 0.0) -> None:
+        """Ends a part, or all, of what runs; `seconds`, where given, go into the measured rate."""
+        with self._admission._lock:
+            tokens = self._active_tokens if tokens is None else tokens
+            items = self._active_items if items is None else items
+            self._move((0, 0), (-tokens, -items))
+        if seconds > 0.0:
+            self._admission.measure(tokens, seconds)
+
+    def release(self) -> None:
+        """Gives back everything that still waits or runs."""
+        with self._admission._lock:
+            self._move(
+                (-self._queued_tokens, -self._queued_items), (-self._active_tokens, -self._active_items)
+            )
+            self._released = True
+
+    def _move(self, queued: tuple[int, int], active: tuple[int, int]) -> None:
+        """Adds (tokens, items) to what waits and to what runs, here and in the sums. Needs the lock."""
+        if self._released:
+            return
+        self._queued_tokens += queued[0]
+        self._queued_items += queued[1]
+        self._active_tokens += active[0]
+        self._active_items += active[1]
+        admission = self._admission
+        admission._queued_tokens += queued[0]
+        admission._queued_items += queued[1]
+        admission._active_tokens += active[0]
+        admission._active_items += active[1]
+
+    def __enter__(self) -> Ticket:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()

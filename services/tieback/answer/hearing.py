@@ -1,0 +1,182 @@
+"""Encodes contents by every joined space of their modality, all spaces at once."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tieback.answer.stopwatch import Stopwatch
+from tieback.catalog.card import EncoderCard
+from tieback.core.deadline import Deadline
+from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
+from tieback.core.types import (
+    Content,
+    Encoding,
+    Limits,
+    Modality,
+    OutputSpec,
+    Truncation,
+    Vector,
+    VectorKind,
+)
+from tieback.ports import EncoderPort
+
+OWN_PLACE = re.compile(r"^contents\[\d+\]\.?")
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedSpace:
+    """A space that takes part in the joint one, and the kind of output by which it enters."""
+
+    name: str
+    modality: Modality
+    kind: VectorKind
+
+    @classmethod
+    def of(cls, card: EncoderCard) -> JoinedSpace | None:
+        """None where the card's space stays apart."""
+        if card.joint is None:
+            return None
+        kind = VectorKind.DENSE if card.joint == "component" else VectorKind.LABELS
+        return cls(card.name, card.modality, kind)
+
+
+@dataclass(slots=True)
+class Heard:
+    """What the spaces said of each content, what they refused, and which spaces failed as a whole."""
+
+    encodings: list[list[Encoding]]
+    refused: list[dict[str, TiebackError]]
+    failed: dict[str, TiebackError] = field(default_factory=dict)
+
+    def truncated(self, position: int) -> bool:
+        """Whether some space read only the beginning of the content."""
+        return any(encoding.truncated_tokens for encoding in self.encodings[position])
+
+
+class Ears:
+    """The joined spaces behind an encoder."""
+
+    def __init__(self, encoder: EncoderPort, spaces: Sequence[JoinedSpace], limits: Limits) -> None:
+        self._encoder = encoder
+        self._spaces = spaces
+        self._limits = limits
+
+    async def hear(
+        self,
+        contents: Sequence[Content],
+        watch: Stopwatch,
+        *,
+        truncation: Truncation,
+        deadline: Deadline,
+        patience: float | None = None,
+        silent: frozenset[str] = frozenset(),
+    ) -> Heard:
+        """Encodes all contents; whatever goes wrong is in the reply, for the caller to judge.
+
+        Spaces in `silent` are not asked. After `patience` seconds the spaces that have not answered are given
+        up (and their work cancelled) as soon as another one has.
+        """
+        heard = Heard([[] for _ in contents], [{} for _ in contents])
+        tasks: dict[asyncio.Task[None], str] = {}
+        for modality in Modality:
+            places = [place for place, content in enumerate(contents) if content.modality is modality]
+            plain = [place for place in places if not isinstance(contents[place].data, Vector)]
+            spaces = [space for space in self._spaces if space.modality is modality]
+            if plain and not spaces:
+                served = ", ".join(sorted({space.modality for space in self._spaces}))
+                for place in plain:
+                    heard.refused[place][""] = InvalidInput(
+                        f"no space of this server takes {modality}; it takes: {served}", field=modality.value
+                    )
+            for space in spaces if plain else ():
+                if space.name not in silent:
+                    task = asyncio.create_task(
+                        self._ask(space, contents, plain, heard, watch, truncation, deadline)
+                    )
+                    tasks[task] = space.name
+        for place, content in enumerate(contents):
+            if isinstance(content.data, Vector):
+                heard.encodings[place].append(
+                    Encoding(content.data.space, content.modality or Modality.TEXT, dense=content.data)
+                )
+        await _gather(tasks, heard, patience)
+        return heard
+
+    async def _ask(
+        self,
+        space: JoinedSpace,
+        contents: Sequence[Content],
+        places: Sequence[int],
+        heard: Heard,
+        watch: Stopwatch,
+        truncation: Truncation,
+        deadline: Deadline,
+    ) -> None:
+        output = OutputSpec(kinds=frozenset({space.kind}))
+        answers: list[Encoding | TiebackError] = []
+        with watch.stage(f"encode:{space.name}"):
+            for batch in self._batches([contents[place] for place in places]):
+                reply = await self._encoder.encode(
+                    space.name, batch, output, truncation=truncation, deadline=deadline
+                )
+                answers.extend(reply.results)
+        # Only now, all at once: a space that is given up half-way has said nothing.
+        for place, answer in zip(places, answers, strict=True):
+            if isinstance(answer, Encoding):
+                heard.encodings[place].append(answer)
+            else:
+                heard.refused[place][space.name] = _without_place(answer)
+
+    def _batches(self, contents: Sequence[Content]) -> Iterator[list[Content]]:
+        """Parts that keep the encoder's limits of items and, by half to leave room, of bytes."""
+        most_items = self._limits.batch_items or len(contents)
+        most_bytes = self._limits.message_bytes // 2
+        batch: list[Content] = []
+        size = 0
+        for content in contents:
+            length = _size(content)
+            if batch and (len(batch) == most_items or (most_bytes and size + length > most_bytes)):
+                yield batch
+                batch, size = [], 0
+            batch.append(content)
+            size += length
+        if batch:
+            yield batch
+
+
+async def _gather(tasks: Mapping[asyncio.Task[None], str], heard: Heard, patience: float | None) -> None:
+    """Waits for the tasks, and puts down what failed; cancels all of them when it is cancelled itself."""
+    pending = set(tasks)
+    try:
+        if pending:
+            done, pending = await asyncio.wait(pending, timeout=patience)
+            while pending and not any(task.exception() is None for task in done):
+                more, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                done |= more
+    finally:
+        for task in pending:
+            task.cancel()
+    for task, name in tasks.items():
+        if task in pending:
+            heard.failed[name] = DeadlineExceeded(f"{name} did not answer within its share of the time")
+        elif (error := task.exception()) is not None:
+            if not isinstance(error, TiebackError):
+                raise error
+            heard.failed[name] = error
+
+
+def _without_place(error: TiebackError) -> TiebackError:
+    """The encoder numbered the contents of its own batch; here they are numbered otherwise."""
+    if isinstance(error, InvalidInput):
+        error.field = OWN_PLACE.sub("", error.field)
+    return error
+
+
+def _size(content: Content) -> int:
+    data = content.data
+    if isinstance(data, str):
+        return len(data)
+    return len(data) if isinstance(data, bytes) else int(getattr(data, "nbytes", 0))

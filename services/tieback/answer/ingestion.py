@@ -1,0 +1,200 @@
+"""Items become sections with joint vectors and words to find them by, written in one durable step."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tieback.answer.hearing import Ears, Heard
+from tieback.answer.stopwatch import Stopwatch, hop
+from tieback.core.deadline import Deadline
+from tieback.core.errors import InvalidInput, NotFound, TiebackError
+from tieback.core.types import (
+    Content,
+    Fused,
+    FusePart,
+    IndexedItem,
+    IndexedSection,
+    IngestReply,
+    IngestResult,
+    Item,
+    Label,
+    Limits,
+    Modality,
+    Role,
+    Section,
+    Truncation,
+    UpsertReply,
+    Vector,
+)
+from tieback.ports import IndexPort, RouterPort
+from tieback.router.joint_space import NAME as JOINT
+
+WORTH_SAYING = 0.05
+"""A class of at least this probability is among the words that a picture or a sound is found by."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """A section on its way into the index; `item` and `place` are its places in the request."""
+
+    item: int
+    place: int
+    content: Content
+    encodings: Sequence[FusePart] = ()
+    truncated: bool = False
+    vector: Vector | None = None
+    labels: Sequence[Label] = ()
+
+    def blame(self, error: TiebackError) -> TiebackError:
+        """The error, its field led back to this section's content in the request."""
+        if isinstance(error, InvalidInput):
+            path = f"items[{self.item}].sections[{self.place}].content"
+            error.field = f"{path}.{error.field}" if error.field else path
+        return error
+
+
+class Ingestion:
+    """Encodes and fuses sections, then writes the items that are whole."""
+
+    def __init__(self, ears: Ears, router: RouterPort, index: IndexPort, limits: Limits) -> None:
+        self._ears = ears
+        self._router = router
+        self._index = index
+        self._limits = limits
+
+    async def ingest(
+        self, collection: str, items: Sequence[Item], *, truncation: Truncation, deadline: Deadline
+    ) -> IngestReply:
+        """One result per item. A space that is down fails the call: what is stored is never degraded."""
+        watch = Stopwatch()
+        self._check(items)
+        errors: dict[int, TiebackError] = {}
+        drafts = list(_drafts(items, errors))
+        await self._hear(drafts, errors, watch, truncation, deadline)
+        await self._fuse([draft for draft in drafts if draft.item not in errors], errors, watch, deadline)
+        whole = [number for number in range(len(items)) if number not in errors]
+        if whole:
+            deadline.check("writing the items")
+            indexed = [_indexed(items[n], [draft for draft in drafts if draft.item == n]) for n in whole]
+            with watch.stage("upsert"):
+                written = await self._write(collection, indexed)
+            for number, error in zip(whole, written.results, strict=True):
+                if error is not None:
+                    errors[number] = error
+        results = [
+            IngestResult(
+                item.id,
+                errors.get(number),
+                sum(draft.truncated for draft in drafts if draft.item == number and number not in errors),
+            )
+            for number, item in enumerate(items)
+        ]
+        return IngestReply(results, watch.timing())
+
+    def _check(self, items: Sequence[Item]) -> None:
+        if not items:
+            raise InvalidInput("there is nothing to ingest: give at least one item", field="items")
+        most = self._limits.batch_items
+        if most and len(items) > most:
+            raise InvalidInput(f"{len(items)} items; the limit is {most} a request", field="items")
+
+    async def _hear(
+        self,
+        drafts: Sequence[Draft],
+        errors: dict[int, TiebackError],
+        watch: Stopwatch,
+        truncation: Truncation,
+        deadline: Deadline,
+    ) -> None:
+        contents = [draft.content for draft in drafts]
+        heard: Heard = await self._ears.hear(contents, watch, truncation=truncation, deadline=hop(deadline))
+        for error in heard.failed.values():
+            raise error
+        for position, draft in enumerate(drafts):
+            draft.encodings = [FusePart(encoding) for encoding in heard.encodings[position]]
+            draft.truncated = heard.truncated(position)
+            for error in heard.refused[position].values():
+                errors.setdefault(draft.item, draft.blame(error))
+
+    async def _fuse(
+        self, drafts: Sequence[Draft], errors: dict[int, TiebackError], watch: Stopwatch, deadline: Deadline
+    ) -> None:
+        asked = []
+        for draft in drafts:
+            if isinstance(draft.content.data, Vector) and draft.content.data.space.name == JOINT:
+                draft.vector = draft.content.data  # fused before; the index holds it to the collection's space
+            else:
+                asked.append(draft)
+        most = self._limits.batch_items or len(asked)
+        with watch.stage("fuse"):
+            for begin in range(0, len(asked), max(most, 1)):
+                batch = asked[begin : begin + most]
+                reply = await self._router.fuse(
+                    [draft.encodings for draft in batch], role=Role.DOCUMENT, deadline=hop(deadline)
+                )
+                for draft, result in zip(batch, reply.results, strict=True):
+                    if isinstance(result, Fused):
+                        draft.vector, draft.labels = result.vector, result.labels
+                    else:
+                        if isinstance(result, InvalidInput):
+                            result.field = ""  # the router speaks of encodings, which the caller never saw
+                        errors.setdefault(draft.item, draft.blame(result))
+
+    async def _write(self, collection: str, items: Sequence[IndexedItem]) -> UpsertReply:
+        try:
+            return await self._index.upsert(collection, items)
+        except NotFound as missing:
+            if missing.kind != "collection":
+                raise
+        vector = items[0].sections[0].vector
+        await self._index.create_collection(collection, vector.space, vector.width)
+        return await self._index.upsert(collection, items)
+
+
+def _drafts(items: Sequence[Item], errors: dict[int, TiebackError]) -> Iterator[Draft]:
+    for number, item in enumerate(items):
+        if not item.sections:
+            errors[number] = InvalidInput(
+                "an item needs at least one section", field=f"items[{number}].sections"
+            )
+        for place, section in enumerate(item.sections):
+            if section.content is None:
+                errors.setdefault(
+                    number,
+                    InvalidInput(
+                        "a section needs a content", field=f"items[{number}].sections[{place}].content"
+                    ),
+                )
+    for number, item in enumerate(items):
+        for place, section in enumerate(item.sections):
+            if number not in errors and section.content is not None:
+                yield Draft(number, place, section.content)
+
+
+def _indexed(item: Item, drafts: Sequence[Draft]) -> IndexedItem:
+    sections: list[Section] = []
+    indexed: list[IndexedSection] = []
+    for section, draft in zip(item.sections, drafts, strict=True):
+        is_text = isinstance(draft.content.data, str)
+        # Bytes of pictures and sounds are not the index's to keep; the section's uri says where they are.
+        sections.append(section if is_text else dataclasses.replace(section, content=None))
+        if draft.vector is None:
+            raise AssertionError("only whole items are written")
+        indexed.append(
+            IndexedSection(
+                vector=draft.vector,
+                text="" if is_text else describe(draft.labels, section.title or item.title),
+                modality=draft.content.modality or Modality.TEXT,
+            )
+        )
+    return IndexedItem(dataclasses.replace(item, sections=sections), indexed)
+
+
+def describe(labels: Sequence[Label], title: str = "") -> str:
+    """The words for a picture or a sound: its title, and what a classifier took it for."""
+    seen = [label.name for label in labels if label.probability >= WORTH_SAYING] or [
+        label.name for label in labels[:1]
+    ]
+    return ": ".join(part for part in (title, ", ".join(seen)) if part)

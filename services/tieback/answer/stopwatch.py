@@ -1,0 +1,44 @@
+"""Where the time of a pipeline goes, and how much of it each hop may take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tieback.core.deadline import Deadline
+from tieback.core.types import Stage, Timing
+
+MARGIN = 0.01
+"""Seconds kept back at each hop, to answer one's own caller in time."""
+
+
+class Stopwatch:
+    """Begins with the request's arrival; collects stages in the order they began."""
+
+    def __init__(self) -> None:
+        self._arrival = time.perf_counter()
+        self._stages: list[Stage] = []
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Times a step, also one that fails."""
+        stage = Stage(name, self.elapsed(), 0.0)
+        self._stages.append(stage)
+        try:
+            yield
+        finally:
+            stage.duration = self.elapsed() - stage.begin
+
+    def elapsed(self) -> float:
+        """Seconds since the arrival."""
+        return time.perf_counter() - self._arrival
+
+    def timing(self) -> Timing:
+        """What was measured until now. Queue, prepare and compute are the hops' own, each in its stage."""
+        return Timing(total=self.elapsed(), stages=list(self._stages))
+
+
+def hop(deadline: Deadline) -> Deadline:
+    """The deadline that the next hop is given."""
+    return deadline.shrunk(MARGIN)

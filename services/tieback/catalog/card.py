@@ -1,0 +1,172 @@
+"""Cards: one YAML file says what a model is, where it comes from and how its vectors are made.
+
+    Sourced ── MediaCard         photos and clips for the demo and the tests
+            └─ Card ┬─ EncoderCard      contents → vectors of a space
+                    └─ GeneratorCard    prompt → text
+
+A card's `revision` names the weights, its `fingerprint` all else that moves a vector; together with the name
+they make the space. A misspelt key, a missing hash or a width that was not trained is refused when the card
+is read, never when a request arrives.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field, field_validator, model_validator
+
+from tieback.catalog.options import EncoderOptions, GeneratorOptions
+from tieback.catalog.source import Source, Sourced, Strict, short_hash
+from tieback.core.types import Modality, SpaceRef, VectorKind
+
+__all__ = ["Card", "EncoderCard", "GeneratorCard", "MediaCard", "Method", "Source"]
+
+O = TypeVar("O", bound=Strict)  # noqa: E741 - a type variable, not a number
+READ_BYTES = 1 << 20
+
+
+class Method(Strict):
+    """A method by name with its parameters, for instance ``pooling: {name: mean}``."""
+
+    name: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class MediaCard(Sourced):
+    """Files that are fetched like weights but are no model."""
+
+    role: Literal["media"]
+
+
+class Card(Sourced):
+    """What encoders and generators share.
+
+    The weights come from `sources`, or from the user's own `directory` (a transformers or ONNX folder,
+    relative to the card's file): one of the two.
+    """
+
+    role: Literal["encoder", "generator"]
+    runtime: str
+    options: Any
+    directory: Path | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tell_options_their_runtime(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "runtime" in data:
+            options = data.get("options")
+            if options is None:
+                options = {}
+            if isinstance(options, dict):
+                return data | {"options": {"runtime": data["runtime"]} | options}
+        return data
+
+    @model_validator(mode="after")
+    def _has_one_origin(self) -> Card:
+        if bool(self.sources) == (self.directory is not None):
+            raise ValueError("a card has either sources or a directory")
+        if self.options.runtime != self.runtime:
+            raise ValueError(
+                f"the options are those of {self.options.runtime}, the runtime is {self.runtime}"
+            )
+        return self
+
+    def options_for(self, kind: type[O]) -> O:
+        """The options as the type that the card's runtime reads."""
+        if not isinstance(self.options, kind):
+            raise TypeError(f"{self.name} is a {self.runtime} card, not one for {kind.__name__}")
+        return self.options
+
+    @property
+    def revision(self) -> str:
+        """Names the weights: changes when any byte of them does."""
+        if self.directory is not None:
+            return _directory_revision(self.directory)
+        return super().revision
+
+    @property
+    def fingerprint(self) -> str:
+        """Names how the weights are used."""
+        return short_hash(json.dumps(self._construction(), sort_keys=True, default=str))
+
+    def _construction(self) -> dict[str, Any]:
+        return {"runtime": self.runtime, "options": self.options.model_dump(mode="json")}
+
+
+class EncoderCard(Card):
+    """A model that turns contents into vectors.
+
+    `widths` are the prefixes that the model was trained to be cut to (Matryoshka), the full width among them;
+    empty means that only the full width is offered. `joint` says how the space enters the joint one: as a
+    block of its own ("component"), by the names of its classes ("class_names"), or not at all.
+    """
+
+    role: Literal["encoder"] = "encoder"
+    options: EncoderOptions
+    modality: Modality
+    width: Annotated[int, Field(gt=0)]
+    widths: tuple[int, ...] = ()
+    kinds: frozenset[VectorKind]
+    max_tokens: Annotated[int, Field(gt=0)] | None = None
+    joint: Literal["component", "class_names"] | None = None
+    pooling: Method | None = None
+
+    @field_validator("kinds")
+    @classmethod
+    def _has_a_vector(cls, kinds: frozenset[VectorKind]) -> frozenset[VectorKind]:
+        if VectorKind.DENSE not in kinds:
+            raise ValueError("every encoder has the kind 'dense'")
+        return kinds
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> EncoderCard:
+        if self.widths and (max(self.widths) != self.width or min(self.widths) <= 0):
+            raise ValueError("widths are positive, and the largest of them is the width")
+        if self.joint == "class_names" and VectorKind.LABELS not in self.kinds:
+            raise ValueError("joint: class_names needs an encoder with the kind 'labels'")
+        if self.joint == "component" and self.modality is not Modality.TEXT:
+            raise ValueError("joint: component is for text encoders")
+        return self
+
+    @property
+    def space(self) -> SpaceRef:
+        """The space that this card's vectors are in."""
+        return SpaceRef(self.name, self.revision, self.fingerprint)
+
+    @property
+    def offered_widths(self) -> tuple[int, ...]:
+        """The widths that may be asked for, smallest first."""
+        return tuple(sorted({*self.widths, self.width}))
+
+    def _construction(self) -> dict[str, Any]:
+        pooling = self.pooling.model_dump(mode="json") if self.pooling else None
+        return super()._construction() | {
+            "width": self.width,
+            "max_tokens": self.max_tokens,
+            "pooling": pooling,
+        }
+
+
+class GeneratorCard(Card):
+    """A model that writes text. Prompt and answer together have `context_tokens`."""
+
+    role: Literal["generator"]
+    options: GeneratorOptions
+    context_tokens: Annotated[int, Field(gt=0)]
+
+
+@functools.cache
+def _directory_revision(directory: Path) -> str:
+    """Hashes the folder's files, once a process: weights are not followed while a server runs."""
+    parts = []
+    for path in sorted(path for path in directory.rglob("*") if path.is_file()):
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(READ_BYTES):
+                digest.update(block)
+        parts.append(f"{path.relative_to(directory).as_posix()} {digest.hexdigest()}")
+    return short_hash(*parts)

@@ -1,0 +1,116 @@
+"""All cards: those that come with the package, and those in the user's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field, TypeAdapter, ValidationError
+
+from tieback.catalog.card import Card, EncoderCard, GeneratorCard, MediaCard
+from tieback.core.errors import NotFound, StartupError
+
+HERE = Path(__file__).parent
+AnyCard = Annotated[EncoderCard | GeneratorCard | MediaCard, Field(discriminator="role")]
+_adapter: TypeAdapter[EncoderCard | GeneratorCard | MediaCard] = TypeAdapter(AnyCard)
+
+
+class Catalog:
+    """The models that can be served, by name."""
+
+    def __init__(self, cards: Iterable[Card], media: Iterable[MediaCard] = ()) -> None:
+        self._cards = {card.name: card for card in cards}
+        self._media = {card.name: card for card in media}
+
+    @classmethod
+    def load(cls, extra_directory: Path | None = None) -> Catalog:
+        """Reads the package's cards and the user's; a user's card takes the place of one of the same name.
+
+        StartupError names the file and the key that is wrong.
+        """
+        folders = [HERE / "cards", HERE / "media"]
+        if extra_directory is not None:
+            if not extra_directory.is_dir():
+                raise StartupError(
+                    f"the folder of cards {extra_directory} does not exist; create it or unset TIEBACK_CARDS"
+                )
+            folders.append(extra_directory)
+        cards: dict[str, Card] = {}
+        media: dict[str, MediaCard] = {}
+        for folder in folders:
+            seen: dict[str, Path] = {}
+            for path in sorted(folder.glob("*.yaml")):
+                card = read_card(path)
+                if card.name in seen:
+                    raise StartupError(f"{path}: the name {card.name!r} is taken by {seen[card.name].name}")
+                seen[card.name] = path
+                if isinstance(card, MediaCard):
+                    media[card.name] = card
+                else:
+                    cards[card.name] = card
+        return cls(cards.values(), media.values())
+
+    def __iter__(self) -> Iterator[Card]:
+        return iter(self._cards.values())
+
+    def get(self, name: str) -> Card:
+        """The model's card. NotFound, with the choices, where there is none."""
+        if name not in self._cards:
+            raise NotFound("model", name, self._cards)
+        return self._cards[name]
+
+    def encoders(self) -> list[EncoderCard]:
+        """The encoders' cards, by name."""
+        cards = [card for card in self._cards.values() if isinstance(card, EncoderCard)]
+        return sorted(cards, key=lambda card: card.name)
+
+    def generators(self) -> list[GeneratorCard]:
+        """The generators' cards, by name."""
+        cards = [card for card in self._cards.values() if isinstance(card, GeneratorCard)]
+        return sorted(cards, key=lambda card: card.name)
+
+    def media(self) -> list[MediaCard]:
+        """The media's cards, by name."""
+        return sorted(self._media.values(), key=lambda card: card.name)
+
+    def get_media(self, name: str) -> MediaCard:
+        """The media's card. NotFound, with the choices, where there is none."""
+        if name not in self._media:
+            raise NotFound("media", name, self._media)
+        return self._media[name]
+
+
+def read_card(path: Path) -> EncoderCard | GeneratorCard | MediaCard:
+    """Reads one card. StartupError names the file and the place."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise StartupError(f"{path}: is not a readable YAML file: {error}") from error
+    if not isinstance(data, dict):
+        raise StartupError(f"{path}: a card is a mapping of keys to values")
+    if isinstance(data.get("directory"), str):
+        data["directory"] = _own_directory(path, data["directory"])
+    try:
+        return _adapter.validate_python(data)
+    except ValidationError as error:
+        raise StartupError(f"{path}: {'; '.join(_faults(error, data))}") from None
+
+
+def _own_directory(path: Path, directory: str) -> Path:
+    folder = (path.parent / Path(directory).expanduser()).resolve()
+    if not folder.is_dir():
+        raise StartupError(f"{path}: directory: {folder} does not exist")
+    return folder
+
+
+def _faults(error: ValidationError, data: dict[str, Any]) -> Iterator[str]:
+    for fault in error.errors():
+        # Pydantic puts the tag of a union into the place; a reader of the YAML file does not see it there.
+        tags = {data.get("role"), data.get("runtime")}
+        place = ".".join(str(part) for part in fault["loc"] if part not in tags)
+        if fault["type"] == "extra_forbidden":
+            yield f"unknown key {place!r}"
+        else:
+            yield f"{place}: {fault['msg']}" if place else fault["msg"]

@@ -1,0 +1,97 @@
+"""The encoder service: a set of spaces behind `tieback.ports.EncoderPort`.
+
+In one process it holds all spaces; as a deployment of its own, one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from tieback.batching import BatchReport
+from tieback.catalog.card import EncoderCard
+from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.errors import NotFound, StartupError
+from tieback.core.types import Content, EncodeReply, Limits, Load, OutputSpec, Truncation
+from tieback.encoder.space import Space
+from tieback.models.encoder_model import EncoderModel
+from tieback.ports import DEFAULT_OUTPUT
+
+BATCH_TOKENS = 512
+"""Tokens of a batch on a processor: some thirty short texts, or one or two long ones."""
+
+PREPARING_THREADS = 2
+
+
+class Encoder:
+    """Encodes contents into the spaces of the models it is given.
+
+    `batch_tokens` bounds the tokens of a batch, padding included. `on_batch` hears of each batch, with the
+    name of its space, on that space's worker thread. StartupError where two models have one name.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[EncoderModel],
+        *,
+        limits: Limits | None = None,
+        batch_tokens: int = BATCH_TOKENS,
+        on_batch: Callable[[str, BatchReport], None] | None = None,
+    ) -> None:
+        names = [model.card.name for model in models]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise StartupError(f"two encoders are named {twice[0]!r}; rename one of their cards")
+        self._preparing = ThreadPoolExecutor(PREPARING_THREADS, thread_name_prefix="prepare")
+        self._spaces = {
+            model.card.name: Space(
+                model,
+                limits=limits if limits is not None else Limits(),
+                batch_tokens=batch_tokens,
+                preparing=self._preparing,
+                on_batch=functools.partial(on_batch, model.card.name) if on_batch is not None else None,
+            )
+            for model in models
+        }
+
+    @property
+    def cards(self) -> list[EncoderCard]:
+        """The cards of the spaces that are served, by name."""
+        return [self._spaces[name].card for name in sorted(self._spaces)]
+
+    async def encode(
+        self,
+        space: str,
+        contents: Sequence[Content],
+        output: OutputSpec = DEFAULT_OUTPUT,
+        *,
+        truncation: Truncation = Truncation.REFUSE,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> EncodeReply:
+        """One result per content, in order; a bad content gets an error and the others succeed.
+
+        NotFound, with the choices, for an unknown space. InvalidInput for an empty or too large batch, a
+        width or kind that is not offered. Overloaded where too much waits. DeadlineExceeded.
+        """
+        return await self._space(space).encode(contents, output, truncation, deadline)
+
+    def load(self, space: str) -> Load:
+        """How busy a space is; NotFound as in `encode`."""
+        return self._space(space).admission.load
+
+    async def warm_up(self) -> None:
+        """Runs every model once on typical inputs; call it before the first request."""
+        for space in self._spaces.values():
+            await asyncio.to_thread(space.model.warm_up)
+
+    async def close(self) -> None:
+        """Stops all workers after the batches that run; what waits fails with Unavailable."""
+        await asyncio.gather(*(space.close() for space in self._spaces.values()))
+        self._preparing.shutdown(wait=False, cancel_futures=True)
+
+    def _space(self, name: str) -> Space:
+        try:
+            return self._spaces[name]
+        except KeyError:
+            raise NotFound("space", name, self._spaces) from None

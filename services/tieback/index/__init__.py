@@ -1,0 +1,24 @@
+"""The index service: collections of items that are durable in LanceDB and searched in memory by faiss.
+
+Where to look:
+
+    service.py      the methods of `IndexPort`: checks a request, hands it to a thread, reports the time
+    collection.py   what belongs to one open collection
+    validation.py   items of a request → records fit to be written, or the reason why not
+    writer.py       one writer per collection: waiting requests share one durable commit
+    store.py        the folder: its lock, its format, its collections
+    table.py        one collection on disk: append, full text, compaction, the acknowledged version
+    durability.py   what Lance wrote → forced to the disk, or removed again
+    records.py      records ⇄ Arrow rows
+    memory.py       one collection in memory, rebuilt from the table at start
+    vectors.py      faiss: exact for small collections, inverted lists for large ones
+    columns.py      the values that filters read
+    filters/        the filter language: syntax.py parses, evaluation.py answers with a mask
+    search.py       vector, full-text and hybrid search
+    balance.py      scores of several modalities made comparable
+    page_token.py   where a listing goes on
+"""
+
+from tieback.index.service import Index
+
+__all__ = ["Index"]

@@ -1,0 +1,242 @@
+"""Parses a filter into a small tree; printing the tree gives a filter that parses to the same tree."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from tieback.core.errors import InvalidInput
+from tieback.core.types import Modality
+
+LONGEST = 4096  # characters
+DEEPEST = 32  # parentheses and negations within each other
+_EXAMPLE = 'modality = "image" AND year >= 1990'
+BUILT_IN = ("item_id", "section_id", "section_title", "modality", "title")
+_OPERATORS = ("!=", "<=", ">=", "=", "<", ">", ":")
+_KEYWORDS = ("AND", "OR", "NOT")
+_NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NAME = re.compile(r"[^\W\d][\w.-]*")
+_TOKEN = re.compile(
+    r"""\s*(?: (?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
+             | (?P<mark>[()]|!=|<=|>=|[=<>:])
+             | (?P<word>[^\s()"'=<>:!]+) )""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What is compared: a built-in field, or a key of the metadata."""
+
+    name: str
+    metadata: bool = False
+
+    def __str__(self) -> str:
+        if not self.metadata:
+            return self.name
+        plain = _NAME.fullmatch(self.name) and self.name not in (*BUILT_IN, *_KEYWORDS, "metadata")
+        if plain and not self.name.startswith("metadata."):
+            return self.name
+        return f"metadata.{_quote(self.name)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A field, an operator and a literal; the literal None stands for ``*``, "has any value"."""
+
+    field: Field
+    operator: str
+    value: str | float | bool | None
+
+    def __str__(self) -> str:
+        return f"{self.field} {self.operator} {_literal(self.value)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """True where its operand is false."""
+
+    operand: Filter
+
+    def __str__(self) -> str:
+        return f"NOT {_grouped(self.operand)}"
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """True where all of its two or more operands are."""
+
+    operands: tuple[Filter, ...]
+
+    def __str__(self) -> str:
+        return " AND ".join(map(_grouped, self.operands))
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """True where one of its two or more operands is."""
+
+    operands: tuple[Filter, ...]
+
+    def __str__(self) -> str:
+        return " OR ".join(map(_grouped, self.operands))
+
+
+Filter = Comparison | Not | And | Or
+
+
+def parse(text: str) -> Filter | None:
+    """The filter's tree, or None for a blank filter, which everything passes.
+
+    InvalidInput with field "filter" says at which character what was expected.
+    """
+    if len(text) > LONGEST:
+        raise InvalidInput(f"the filter has {len(text)} characters; at most {LONGEST} are taken", field="filter")
+    if not text.strip():
+        return None
+    parser = _Parser(text)
+    tree = parser.expression(0)
+    if parser.kind:
+        raise parser.wrong("AND, OR or the end")
+    return tree
+
+
+class _Parser:
+    """Recursive descent over one token of look-ahead: `kind`, `text`, and `start`, its place in the filter."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._next = 0
+        self.advance()
+
+    def advance(self) -> None:
+        match = _TOKEN.match(self._source, self._next)
+        if match:
+            self.kind = str(match.lastgroup)
+            self.text = match[self.kind]
+            self.start, self._next = match.start(self.kind), match.end()
+            return
+        rest = self._source[self._next :]
+        self.start = self._next + len(rest) - len(rest.lstrip())
+        self.kind, self.text = "", self._source[self.start : self.start + 1]
+        if self.text:
+            expected = "a closing quote" if self.text in "\"'" else "a field, a value or an operator"
+            raise self.wrong(expected)
+
+    def wrong(self, expected: str) -> InvalidInput:
+        found = repr(self.text[:40]) if self.text else "the end"
+        return InvalidInput(
+            f"filter, character {self.start + 1}: expected {expected}, found {found}; for example: {_EXAMPLE}",
+            field="filter",
+        )
+
+    def expression(self, depth: int) -> Filter:
+        operands = [self.term(depth)]
+        joint = self.text if self.kind == "word" and self.text in ("AND", "OR") else ""
+        while self.kind == "word" and self.text in ("AND", "OR"):
+            if self.text != joint:
+                raise self.wrong(f"{joint} again, or parentheses to say which of AND and OR comes first")
+            self.advance()
+            operands.append(self.term(depth))
+        if not joint:
+            return operands[0]
+        return And(tuple(operands)) if joint == "AND" else Or(tuple(operands))
+
+    def term(self, depth: int) -> Filter:
+        if depth >= DEEPEST:
+            raise self.wrong(f"at most {DEEPEST} levels of parentheses and NOT")
+        if self.kind == "word" and self.text == "NOT":
+            self.advance()
+            return Not(self.term(depth + 1))
+        if self.kind == "word" and self.text.startswith("-"):
+            self._next = self.start + 1  # what follows the sign is read again
+            self.advance()
+            return Not(self.term(depth + 1))
+        if self.kind == "mark" and self.text == "(":
+            self.advance()
+            inside = self.expression(depth + 1)
+            if self.text != ")" or self.kind != "mark":
+                raise self.wrong("AND, OR or )")
+            self.advance()
+            return inside
+        return self.comparison()
+
+    def comparison(self) -> Comparison:
+        field, place = self.field(), self.start
+        if self.kind != "mark" or self.text not in _OPERATORS:
+            raise self.wrong(f"one of = != < <= > >= : after {field}")
+        operator = self.text
+        self.advance()
+        value_at = self.start
+        value = self.value(operator)
+        self._check(Comparison(field, operator, value), place, value_at)
+        return Comparison(field, operator, value)
+
+    def field(self) -> Field:
+        if self.kind == "quoted":
+            name = _unquote(self.text)
+            self.advance()
+            return Field(name, metadata=True)
+        if self.kind != "word" or self.text in _KEYWORDS or not _NAME.fullmatch(self.text):
+            raise self.wrong("a field (" + ", ".join(BUILT_IN) + " or a metadata key), NOT or (")
+        name, end = self.text, self._next
+        self.advance()
+        if name == "metadata." and self.kind == "quoted" and self.start == end:
+            name = _unquote(self.text)
+            self.advance()
+            return Field(name, metadata=True)
+        if name.startswith("metadata.") and len(name) > len("metadata."):
+            return Field(name.removeprefix("metadata."), metadata=True)
+        return Field(name, metadata=name not in BUILT_IN)
+
+    def value(self, operator: str) -> str | float | bool | None:
+        kind, text = self.kind, self.text
+        if kind == "quoted":
+            self.advance()
+            return _unquote(text)
+        if kind != "word" or text in _KEYWORDS:
+            raise self.wrong("a value: a number, true, false, or text in quotes")
+        if text == "*" and operator == ":":
+            self.advance()
+            return None
+        if _NUMBER.fullmatch(text):
+            number = float(text)
+            if not math.isfinite(number):
+                raise self.wrong("a number within the range of a double")
+            self.advance()
+            return number
+        self.advance()
+        return {"true": True, "false": False}.get(text, text)
+
+    def _check(self, comparison: Comparison, operator_at: int, value_at: int) -> None:
+        ordered = comparison.operator in ("<", "<=", ">", ">=")
+        if ordered and (isinstance(comparison.value, bool) or comparison.field == Field("modality")):
+            self.start, self.text = operator_at, comparison.operator
+            raise self.wrong("= or !=, for this has no order,")
+        if comparison.field == Field("modality") and comparison.operator in ("=", "!="):
+            names = [modality.value for modality in Modality]
+            if comparison.value not in names:
+                self.start, self.text = value_at, str(comparison.value)
+                raise self.wrong("one of " + ", ".join(names))
+
+
+def _grouped(part: Filter) -> str:
+    return str(part) if isinstance(part, Comparison) else f"({part})"
+
+
+def _literal(value: str | float | bool | None) -> str:
+    if value is None:
+        return "*"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _quote(value) if isinstance(value, str) else repr(value)
+
+
+def _quote(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _unquote(token: str) -> str:
+    return re.sub(r"\\(.)", r"\1", token[1:-1], flags=re.DOTALL)

@@ -1,0 +1,162 @@
+"""Records and their Arrow rows.
+
+A collection's table is a log: a row per section, and every write of an item is a new version of it, appended
+whole. The highest version of an item is the item; a row of ordinal -1 says that it was removed. Rows of older
+versions are dropped by compaction. So an upsert of any number of items is one append, and atomic.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tieback.core.types import Array, Content, Item, Modality, Section
+
+REMOVED = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An item fit to be written: of its contents only text is left, `vectors` is float32 `[sections, width]`."""
+
+    item: Item
+    texts: Sequence[str]
+    modalities: Sequence[Modality]
+    vectors: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A version of an item."""
+
+    version: int
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """The removal of an item, itself a version of it."""
+
+    version: int
+    item_id: str
+
+
+Change = Put | Remove
+
+
+def schema(width: int, metadata: dict[str, str]) -> Any:
+    """The table's Arrow schema. `metadata` describes the collection and is kept by Lance."""
+    fields = [
+        pa.field("version", pa.int64(), nullable=False),
+        pa.field("ordinal", pa.int32(), nullable=False),
+        pa.field("item_id", pa.string(), nullable=False),
+        pa.field("section_id", pa.string()),
+        pa.field("modality", pa.string()),
+        pa.field("text", pa.string()),  # the words to find the section by
+        pa.field("is_text", pa.bool_()),  # whether the section's content is text
+        pa.field("content", pa.string()),  # that text, where it is not the same as `text`
+        pa.field("section_title", pa.string()),
+        pa.field("uri", pa.string()),
+        pa.field("item_title", pa.string()),  # this and the metadata: on an item's first row only
+        pa.field("metadata", pa.string()),
+        pa.field("vector", pa.list_(pa.float32(), width)),
+    ]
+    return pa.schema(fields, metadata=metadata)
+
+
+def to_rows(changes: Iterable[Change], table_schema: Any) -> Any:
+    """The changes as one Arrow record batch."""
+    rows: dict[str, list[Any]] = {name: [] for name in table_schema.names if name != "vector"}
+    vectors: list[Array] = []
+    width = table_schema.field("vector").type.list_size
+    for change in changes:
+        if isinstance(change, Remove):
+            _append(rows, version=change.version, ordinal=REMOVED, item_id=change.item_id)
+            vectors.append(np.zeros((1, width), np.float32))
+            continue
+        record = change.record
+        for ordinal, section in enumerate(record.item.sections):
+            content = section.content.data if section.content is not None else None
+            first = ordinal == 0
+            _append(
+                rows,
+                version=change.version,
+                ordinal=ordinal,
+                item_id=record.item.id,
+                section_id=section.id,
+                modality=record.modalities[ordinal].value,
+                text=record.texts[ordinal],
+                is_text=content is not None,
+                content=content if content != record.texts[ordinal] else None,
+                section_title=section.title,
+                uri=section.uri,
+                item_title=record.item.title if first else None,
+                metadata=json.dumps(dict(record.item.metadata)) if first else None,
+            )
+        vectors.append(record.vectors)
+    flat = pa.array(np.concatenate(vectors).reshape(-1)) if vectors else pa.array([], pa.float32())
+    arrays = [pa.array(rows[name], table_schema.field(name).type) for name in table_schema.names[:-1]]
+    arrays.append(pa.FixedSizeListArray.from_arrays(flat, width))
+    return pa.record_batch(arrays, schema=table_schema)
+
+
+def newest_versions(batches: Iterable[Any]) -> tuple[dict[str, int], list[int]]:
+    """From rows of version, ordinal and item_id: each living item's version, and all versions that are stale."""
+    newest: dict[str, tuple[int, bool]] = {}
+    versions: set[int] = set()
+    for batch in batches:
+        for version, ordinal, item_id in zip(
+            batch["version"].to_pylist(), batch["ordinal"].to_pylist(), batch["item_id"].to_pylist(), strict=True
+        ):
+            versions.add(version)
+            if item_id not in newest or version > newest[item_id][0]:
+                newest[item_id] = (version, ordinal == REMOVED)
+    living = {item_id: version for item_id, (version, removed) in newest.items() if not removed}
+    return living, sorted(versions.difference(living.values()))
+
+
+def from_rows(batches: Iterable[Any], living: dict[str, int]) -> Iterator[Put]:
+    """The living items, from all rows in any order; those of one item may be spread over batches."""
+    keep = set(living.values())
+    gathered: dict[int, list[tuple[dict[str, Any], Array]]] = {}
+    sizes: dict[int, int] = {}
+    for batch in batches:
+        width = batch.schema.field("vector").type.list_size
+        vectors = batch["vector"].flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
+        rows = batch.drop_columns(["vector"]).to_pylist()
+        for row, vector in zip(rows, vectors, strict=True):
+            if row["version"] in keep:
+                gathered.setdefault(row["version"], []).append((row, vector.copy()))
+                sizes[row["version"]] = row["sections"]
+    for version, parts in gathered.items():
+        yield Put(version, _record(sorted(parts, key=lambda part: part[0]["ordinal"])))
+
+
+def _append(rows: dict[str, list[Any]], **values: Any) -> None:
+    for name, column in rows.items():
+        column.append(values.get(name))
+
+
+def _record(parts: list[tuple[dict[str, Any], Array]]) -> Record:
+    rows = [row for row, _ in parts]
+    sections = [
+        Section(row["section_id"], _content(row), title=row["section_title"], uri=row["uri"]) for row in rows
+    ]
+    item = Item(rows[0]["item_id"], sections, rows[0]["item_title"], json.loads(rows[0]["metadata"]))
+    return Record(
+        item,
+        [row["text"] for row in rows],
+        [Modality(row["modality"]) for row in rows],
+        np.stack([vector for _, vector in parts]),
+    )
+
+
+def _content(row: dict[str, Any]) -> Content | None:
+    if not row["is_text"]:
+        return None
+    return Content(Modality.TEXT, row["text"] if row["content"] is None else row["content"])

@@ -1,0 +1,178 @@
+"""Items of a request become records, or the reason why not. Runs in a thread: it copies vectors."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError
+from tieback.core.types import (
+    Array,
+    Content,
+    DType,
+    IndexedItem,
+    IndexedSection,
+    Item,
+    Limits,
+    Metadata,
+    Modality,
+    Section,
+    SpaceRef,
+    Vector,
+)
+from tieback.index.records import Record
+
+ID_BYTES = 512
+TITLE_BYTES = 4096
+URI_BYTES = 8192
+METADATA_BYTES = 64 * 1024
+
+
+def check_items(
+    items: Sequence[IndexedItem], space: SpaceRef, width: int, limits: Limits
+) -> list[Record | TiebackError]:
+    """One record or error per item, in order; an error's field begins with ``items[i]``."""
+    results: list[Record | TiebackError] = []
+    for position, indexed in enumerate(items):
+        try:
+            results.append(_check_item(indexed, space, width, limits))
+        except InvalidInput as error:
+            results.append(error.within(f"items[{position}]"))
+    return results
+
+
+def check_vector(vector: Vector, space: SpaceRef, width: int, *, field: str) -> Array:
+    """The vector in float32 `[width]`, contiguous.
+
+    SpaceMismatch where it is of another space; InvalidInput where width or values are wrong, or where it is
+    binary: signs cannot be compared with the collection's floats by inner product.
+    """
+    if vector.space != space:
+        raise SpaceMismatch(
+            f"the vector is of space {_exactly(vector.space)} and the collection of {_exactly(space)}; "
+            "encode the input in the collection's space, or use a collection of the vector's",
+            field=f"{field}.space",
+        )
+    if vector.dtype is DType.BINARY:
+        raise InvalidInput(
+            "a binary vector cannot be indexed or searched with; send float32, float16 or int8",
+            field=f"{field}.dtype",
+        )
+    values = np.asarray(vector.values)
+    if values.ndim != 1 or values.shape[0] != width:
+        shape = "×".join(map(str, values.shape)) or "a single number"
+        raise InvalidInput(f"the vector's width is {shape}; the collection's is {width}", field=f"{field}.values")
+    if vector.dtype is DType.INT8 and not (math.isfinite(vector.scale) and vector.scale > 0):
+        raise InvalidInput("an int8 vector needs a scale above 0", field=f"{field}.scale")
+    with np.errstate(over="ignore", invalid="ignore"):  # what does not fit becomes infinite and is refused
+        floats = np.array(values, np.float32)
+        if vector.dtype is DType.INT8:
+            floats *= np.float32(vector.scale)
+    if not np.isfinite(floats).all():
+        raise InvalidInput("the vector holds NaN or infinite values", field=f"{field}.values")
+    return floats
+
+
+def check_text(text: str, limit: int, *, field: str) -> None:
+    """InvalidInput where the text is not Unicode or has more than `limit` bytes (0: no limit)."""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise InvalidInput(
+            f"the text is not valid Unicode: a lone surrogate at character {error.start}", field=field
+        ) from None
+    if limit and size > limit:
+        raise InvalidInput(f"{size} bytes of text; at most {limit} are taken", field=field)
+
+
+def check_id(identifier: str, *, field: str) -> None:
+    """InvalidInput where an id is empty, longer than 512 bytes, not Unicode, or holds NUL."""
+    if not identifier:
+        raise InvalidInput("the id is empty; give 1 to 512 bytes", field=field)
+    check_text(identifier, ID_BYTES, field=field)
+    if "\0" in identifier:
+        raise InvalidInput("the id holds a NUL character", field=field)
+
+
+def _check_item(indexed: IndexedItem, space: SpaceRef, width: int, limits: Limits) -> Record:
+    item, sections = indexed.item, indexed.sections
+    check_id(item.id, field="item.id")
+    check_text(item.title, TITLE_BYTES, field="item.title")
+    if not item.sections:
+        raise InvalidInput("the item has no sections; give at least one", field="item.sections")
+    if len(sections) != len(item.sections):
+        raise InvalidInput(
+            f"{len(item.sections)} sections and {len(sections)} vectors for them; give one each", field="sections"
+        )
+    kept = _check_sections(item.sections, limits)
+    texts, vectors = [], np.empty((len(kept), width), np.float32)
+    for position, (section, known) in enumerate(zip(kept, sections, strict=True)):
+        vectors[position] = check_vector(known.vector, space, width, field=f"sections[{position}].vector")
+        check_text(known.text, limits.text_bytes, field=f"sections[{position}].text")
+        texts.append(known.text or _own_text(section))
+    metadata = _check_metadata(item.metadata)
+    return Record(
+        Item(item.id, kept, item.title, metadata), texts, [_modality(known) for known in sections], vectors
+    )
+
+
+def _check_sections(sections: Sequence[Section], limits: Limits) -> list[Section]:
+    """The sections as they are kept: ids filled in, and no content but text."""
+    kept: list[Section] = []
+    seen: dict[str, int] = {}
+    for position, section in enumerate(sections):
+        field = f"item.sections[{position}]"
+        name = section.id or str(position + 1)
+        check_id(name, field=f"{field}.id")
+        if name in seen:
+            raise InvalidInput(
+                f"the id {name!r} is that of section {seen[name]} too; it must be unique in its item",
+                field=f"{field}.id",
+            )
+        seen[name] = position
+        check_text(section.title, TITLE_BYTES, field=f"{field}.title")
+        check_text(section.uri, URI_BYTES, field=f"{field}.uri")
+        content = section.content
+        if content is not None and isinstance(content.data, str):
+            check_text(content.data, limits.text_bytes, field=f"{field}.content.text")
+            content = Content(Modality.TEXT, content.data)
+        else:
+            content = None
+        kept.append(Section(name, content, section.title, section.uri))
+    return kept
+
+
+def _check_metadata(metadata: Metadata) -> dict[str, str | float | bool]:
+    checked: dict[str, str | float | bool] = {}
+    for key, value in metadata.items():
+        field = f"item.metadata.{key}"
+        if not key:
+            raise InvalidInput("a metadata key is empty", field="item.metadata")
+        check_text(key, ID_BYTES, field="item.metadata")
+        if isinstance(value, str):
+            check_text(value, METADATA_BYTES, field=field)
+            checked[key] = value
+        elif isinstance(value, bool):
+            checked[key] = value
+        elif isinstance(value, int | float) and math.isfinite(value):
+            checked[key] = float(value)
+        else:
+            raise InvalidInput("metadata values are strings, finite numbers and booleans", field=field)
+    if len(json.dumps(checked)) > METADATA_BYTES:
+        raise InvalidInput(f"the metadata takes more than {METADATA_BYTES} bytes as JSON", field="item.metadata")
+    return checked
+
+
+def _own_text(section: Section) -> str:
+    return section.content.data if section.content and isinstance(section.content.data, str) else ""
+
+
+def _modality(known: IndexedSection) -> Modality:
+    return known.modality
+
+
+def _exactly(space: SpaceRef) -> str:
+    return f"{space} (fingerprint {space.fingerprint or 'not given'})"

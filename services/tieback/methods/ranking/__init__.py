@@ -1,0 +1,38 @@
+"""Ranking fusion: several rankings of the same candidates become one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Protocol
+
+import numpy as np
+from pydantic import Field
+
+from tieback.core.errors import InvalidInput
+from tieback.core.family import Family
+from tieback.core.types import Array
+
+
+class Ranking(Protocol):
+    """A way to merge rankings; everywhere, higher is better."""
+
+    def __call__(self, scores: Array) -> Array:
+        """Merges `scores` `[rankings, candidates]` into `[candidates]`, float64.
+
+        NaN stands where a ranking does not hold a candidate; one that no ranking holds comes out last.
+        """
+        ...
+
+
+rankings: Family[Ranking] = Family(__name__, Ranking)
+
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+def weights_of(scores: Array, weights: tuple[float, ...]) -> Array:
+    """One weight per ranking, `[rankings, 1]`: those given, or 1 each where none are."""
+    if weights and len(weights) != len(scores):
+        raise InvalidInput(
+            f"{len(weights)} weights were given for {len(scores)} rankings; give one each, or none",
+            field="parameters.weights",
+        )
+    return np.array(weights or [1.0] * len(scores))[:, None]

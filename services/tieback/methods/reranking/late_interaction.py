@@ -1,0 +1,24 @@
+"""Late interaction, MaxSim (ColBERT; Khattab and Zaharia, 2020, arXiv:2004.12832).
+
+Each token of the query finds its most similar token in the candidate. The score is the mean of these maxima:
+the paper's sum divided by the number of the query's tokens, which changes no order and makes scores of
+different queries comparable. Long candidates have more chances, so they score a little higher.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tieback.core.types import Array
+from tieback.methods.reranking import Alignments, cosines, rerankings
+
+
+@rerankings.method
+def late_interaction(query: Array, tokens: Array, mask: Array) -> Alignments:
+    """Each query token gives its whole share, 1 / m, to the best candidate token."""
+    similarities = cosines(query, tokens)
+    visible = np.where(mask[:, None, :], similarities, -np.inf)
+    best = visible.argmax(axis=2)
+    weights = np.zeros_like(similarities)
+    np.put_along_axis(weights, best[:, :, None], 1.0 / len(query), axis=2)
+    return Alignments(visible.max(axis=2).mean(axis=1), similarities, weights)

@@ -1,0 +1,23 @@
+"""Routing: how loudly each space speaks in a joint vector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from tieback.core.family import Family
+from tieback.core.types import Array
+
+
+class RoutingPolicy(Protocol):
+    """A way to weight the spaces of an input."""
+
+    def __call__(self, spaces: Sequence[str], present: Array) -> Array:
+        """Weights `[inputs, spaces]`, where `present` `[inputs, spaces]` (bool) says which have spoken.
+
+        Absent spaces have weight 0. A row sums to 1, or is all zeros where no space of any weight has spoken.
+        """
+        ...
+
+
+routings: Family[RoutingPolicy] = Family(__name__, RoutingPolicy)

@@ -1,0 +1,40 @@
+"""The caller's own weights, scaled to sum to 1 over the spaces that spoke.
+
+A deterministic override: spaces that are not named have weight 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from tieback.core.errors import InvalidInput
+from tieback.core.types import Array
+from tieback.methods.routing import routings
+
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+NOTHING: Mapping[str, float] = {}
+
+
+@routings.method
+def explicit(spaces: Sequence[str], present: Array, *, weights: Mapping[str, Weight] = NOTHING) -> Array:
+    """InvalidInput where a weight names no space, or all weights are 0."""
+    unknown = sorted(set(weights) - set(spaces))
+    if unknown:
+        raise InvalidInput(
+            f"{unknown[0]!r} is no component of the joint space; its components are: {', '.join(spaces)}",
+            field=f"parameters.weights.{unknown[0]}",
+        )
+    asked = np.array([weights.get(space, 0.0) for space in spaces], dtype=np.float64)
+    if not asked.any():
+        raise InvalidInput(
+            f"all weights are 0; give at least one of {', '.join(spaces)} a positive weight",
+            field="parameters.weights",
+        )
+    heard = (asked / asked.max()) * np.asarray(present, dtype=np.float64).reshape(-1, len(spaces))
+    total = heard.sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(heard, total, out=np.zeros_like(heard), where=total > 0))

@@ -1,0 +1,21 @@
+"""Every space that spoke has the same weight.
+
+The baseline of every router: representations trained apart complement each other when simply concatenated
+(Zhang and Bottou, 2023, arXiv:2212.07346).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tieback.core.types import Array
+from tieback.methods.routing import routings
+
+
+@routings.method
+def uniform(spaces: Sequence[str], present: Array) -> Array:
+    """1 / n for each of the n spaces that spoke."""
+    present = np.asarray(present, dtype=np.float64).reshape(-1, len(spaces))
+    return np.asarray(present / np.maximum(present.sum(axis=1, keepdims=True), 1))

@@ -1,0 +1,1 @@
+"""Backbones and runtimes: fetch, load, run, report. Nothing here imports torch."""

@@ -1,0 +1,71 @@
+"""Audio encoders: an embedding and classes from the log-mel patches of a sound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tieback.catalog.card import EncoderCard
+from tieback.catalog.options import AudioClassifier
+from tieback.core.types import Array, Content, Label, Limits, Truncation, VectorKind
+from tieback.models.audio_decoding import samples_of
+from tieback.models.encoder_model import Prepared, RawEncoding
+from tieback.models.labels import likeliest, read_class_names
+from tieback.models.log_mel import LogMelPatches
+from tieback.models.normalization import unit_rows
+from tieback.models.session import Provider, Session
+from tieback.models.store import ServedModel
+
+GRAPH = "model.onnx"
+PATCHES, EMBEDDINGS, SCORES = "patches", "embeddings", "scores"
+PATCHES_AT_ONCE = 32  # bounds the memory of a long sound, whose patches are independent
+
+
+class AudioClassifierModel:
+    """Runs `GRAPH`: `PATCHES` uint8 `[n, 1, patch, bands]` to `EMBEDDINGS` `[n, width]` and `SCORES` `[n, classes]`."""
+
+    pads = False
+
+    def __init__(self, card: EncoderCard, served: ServedModel, provider: Provider = "cpu") -> None:
+        self.card = card
+        self._options = card.options_for(AudioClassifier)
+        self._names = read_class_names(served.path(self._options.class_names))
+        self._front_end = LogMelPatches(self._options)
+        self._session = Session(served.path(GRAPH), provider)
+
+    def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:  # noqa: ARG002 - sounds of any length are read whole
+        """Decodes a sound into patches, which wait in the network's own code of a byte a value."""
+        options = self._options
+        patches = self._front_end(samples_of(content, limits, rate=options.sample_rate))
+        coded = np.clip(np.round(patches / options.quantum) + options.zero, 0, 255).astype(np.uint8)
+        return Prepared(len(coded), coded[:, None])
+
+    def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
+        """Encodes the patches of all sounds together, and averages each sound's own."""
+        patches = np.concatenate([prepared.payload for prepared in batch])
+        found = [
+            self._session.run([EMBEDDINGS, SCORES], {PATCHES: patches[begin : begin + PATCHES_AT_ONCE]})
+            for begin in range(0, len(patches), PATCHES_AT_ONCE)
+        ]
+        embeddings, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        ends = np.cumsum([len(prepared.payload) for prepared in batch])[:-1]
+        return [
+            RawEncoding(
+                unit_rows(embedding.mean(axis=0)) if VectorKind.DENSE in kinds else None,
+                None,
+                labels=self._labels(score.mean(axis=0)) if VectorKind.LABELS in kinds else (),
+            )
+            for embedding, score in zip(np.split(embeddings, ends), np.split(scores, ends), strict=True)
+        ]
+
+    def warm_up(self) -> None:
+        """Encodes a patch of silence."""
+        silence = np.zeros((1, 1, self._options.patch, self._options.bands), np.uint8)
+        self.run([Prepared(1, silence)], self.card.kinds)
+
+    def _labels(self, scores: Array) -> list[Label]:
+        """Sounds can be of several classes at once, so scores do not sum to 1; those of the labels do."""
+        labels = likeliest(scores, self._names, self._options.top)
+        total = sum(label.probability for label in labels)
+        return [Label(label.name, label.index, label.probability / total) for label in labels]

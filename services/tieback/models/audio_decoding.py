@@ -1,0 +1,133 @@
+"""Bytes to samples, for bytes that nobody vouches for.
+
+A WAV's chunks are read before the decoder sees them, because decoders forgive a header that promises more
+than there is. Samples are read a block at a time and counted, because a compressed file may hold far more
+than its size tells.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import numpy as np
+import soundfile
+
+from tieback.core.errors import InvalidInput
+from tieback.core.types import Array, Content, Limits, Modality
+from tieback.models.content import looks_like, read_bytes
+from tieback.models.resampling import resample
+
+RATES = range(1_000, 384_001)
+MOST_CHANNELS = 32
+COUNTED_RATE = 48_000  # the limit in seconds is one in samples too, at this rate
+BLOCK = 65_536
+LOUDEST = 1_000.0  # times full scale
+STREAMED = 0xFFFFFFFF  # the size that a writer leaves which cannot go back to fill it in
+WAV_HEADER, CHUNK_HEADER, DATA_SIZE = 12, 8, 4
+
+
+def samples_of(content: Content, limits: Limits, *, rate: int) -> Array:
+    """The sound mixed to one channel, `[samples]` float32 at `rate` Hz.
+
+    InvalidInput for what is no sound, has none in it, is longer than the limit, lies in its header or holds
+    values that are no numbers.
+    """
+    data = read_bytes(content, Modality.AUDIO)
+    if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
+        _check_wav(data)
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            _check_header(file, limits)
+            samples, original = _read(file, limits), file.samplerate
+    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
+        raise _bad(
+            f"the bytes are not a sound that can be read{looks_like(data)}: {_in_words(error)}; "
+            "send WAV, FLAC, Ogg or MP3"
+        ) from None
+    if not len(samples):
+        raise _bad("the sound has no samples; send some", "EMPTY_AUDIO")
+    if not np.isfinite(samples).all():
+        raise _bad("the sound has samples that are not numbers (NaN or infinite); write it again as integers")
+    if np.abs(samples).max() > LOUDEST:
+        raise _bad(f"the sound goes beyond {LOUDEST:.0f} times full scale; scale its samples to -1 … 1")
+    return resample(samples, original, rate)
+
+
+def _check_wav(data: bytes) -> None:
+    """Walks the chunks: the format makes sense, and the samples that are promised are there."""
+    place, described = WAV_HEADER, False
+    while place + CHUNK_HEADER <= len(data):
+        kind, size = data[place : place + 4], int.from_bytes(data[place + 4 : place + 8], "little")
+        body = place + CHUNK_HEADER
+        if kind == b"fmt ":
+            _check_format(data[body : body + size])
+            described = True
+        if kind == b"data":
+            if not described:
+                raise _bad("the WAV has samples before the chunk that describes them; write it again")
+            there = len(data) - body
+            if size > there and size != STREAMED:
+                raise _bad(
+                    f"the WAV's header promises {size} bytes of samples and {there} are there; send the whole file"
+                )
+            return
+        place = body + size + size % 2
+    raise _bad("the WAV has no samples in it; send the whole file", "EMPTY_AUDIO")
+
+
+def _check_format(chunk: bytes) -> None:
+    try:
+        _, channels, rate, _, align, bits = struct.unpack_from("<HHIIHH", chunk)
+    except struct.error:
+        raise _bad("the WAV's header is cut off; send the whole file") from None
+    _check_rate_and_channels(rate, channels)
+    # Compressed codes (ADPCM, GSM) have blocks of their own; uncompressed ones fill theirs exactly.
+    if bits >= 8 and align % channels == 0 and align * 8 < bits * channels:
+        raise _bad(f"the WAV's header contradicts itself: {channels} × {bits} bits in {align} bytes")
+
+
+def _check_rate_and_channels(rate: int, channels: int) -> None:
+    if rate not in RATES:
+        raise _bad(
+            f"the sound says it has {rate} samples a second; {RATES.start} to {RATES.stop - 1} are read"
+        )
+    if not 0 < channels <= MOST_CHANNELS:
+        raise _bad(f"the sound says it has {channels} channels; 1 to {MOST_CHANNELS} are read")
+
+
+def _check_header(file: soundfile.SoundFile, limits: Limits) -> None:
+    _check_rate_and_channels(file.samplerate, file.channels)
+    # Some files do not know their length and say so with a huge number; those are counted while reading.
+    if limits.audio_seconds and 0 < file.frames < 1 << 40:
+        _check_length(file.frames, file.samplerate, limits)
+
+
+def _check_length(frames: int, rate: int, limits: Limits) -> None:
+    seconds = frames / rate
+    if seconds > limits.audio_seconds or frames > limits.audio_seconds * COUNTED_RATE:
+        raise _bad(
+            f"the sound is {seconds:.0f} s or longer, and this server takes {limits.audio_seconds:g} s at "
+            f"{COUNTED_RATE} samples a second; send it in parts",
+            "AUDIO_TOO_LONG",
+        )
+
+
+def _read(file: soundfile.SoundFile, limits: Limits) -> Array:
+    blocks: list[Array] = []
+    frames = 0
+    while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
+        frames += len(block)
+        if limits.audio_seconds:
+            _check_length(frames, file.samplerate, limits)
+        blocks.append(block.mean(axis=1))
+    return np.concatenate(blocks) if blocks else np.empty(0, np.float32)
+
+
+def _bad(message: str, reason: str = "BAD_AUDIO") -> InvalidInput:
+    return InvalidInput(message, field="audio", reason=reason)
+
+
+def _in_words(error: BaseException) -> str:
+    """The decoder's own words, without the name of the Python object that it read from."""
+    return str(error).rpartition(": ")[2].strip().rstrip(".").lower() or "it cannot be decoded"

@@ -1,0 +1,60 @@
+"""The contract between a loaded encoder and the service that batches for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tieback.catalog.card import EncoderCard
+from tieback.core.types import Array, Content, Label, Limits, Truncation, VectorKind
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One input, tokenised or decoded.
+
+    `tokens` is what it costs to run (tokens with the special ones, cells of a picture, patches of sound),
+    `truncated` the tokens that were cut off, `payload` private to the model.
+    """
+
+    tokens: int
+    payload: Any
+    truncated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RawEncoding:
+    """What a model says of one input, in float32.
+
+    `dense` `[width]` and the rows of `tokens` `[tokens, width]` have length 1; `spans` are the tokens' byte
+    ranges in the text's UTF-8; `labels` are the likeliest classes, best first.
+    """
+
+    dense: Array | None
+    tokens: Array | None
+    spans: Sequence[tuple[int, int]] = ()
+    labels: Sequence[Label] = ()
+
+
+class EncoderModel(Protocol):
+    """A loaded encoder.
+
+    `pads` says whether the members of a batch are padded to the longest. `prepare` may run in any thread;
+    `run` runs in one thread at a time.
+    """
+
+    card: EncoderCard
+    pads: bool
+
+    def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
+        """Reads one content. InvalidInput, its field named by the modality, where it cannot be read."""
+        ...
+
+    def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
+        """One encoding per member, in order, with the kinds asked for."""
+        ...
+
+    def warm_up(self) -> None:
+        """Runs once, so that the first request does not pay for what is made on first use."""
+        ...

@@ -1,0 +1,36 @@
+"""From a card to a loaded encoder: one table of runtimes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tieback.catalog.card import EncoderCard
+from tieback.core.errors import StartupError
+from tieback.models.audio_classifier import AudioClassifierModel
+from tieback.models.encoder_model import EncoderModel
+from tieback.models.image_classifier import ImageClassifierModel
+from tieback.models.session import Provider
+from tieback.models.static_text import StaticTextModel
+from tieback.models.store import ServedModel, Store
+from tieback.models.transformer_text import TransformerTextModel
+
+Loader = Callable[[EncoderCard, ServedModel, Provider], EncoderModel]
+RUNTIMES: dict[str, Loader] = {
+    "transformer_text": TransformerTextModel,
+    "static_text": StaticTextModel,
+    "image_classifier": ImageClassifierModel,
+    "audio_classifier": AudioClassifierModel,
+}
+
+
+def load_encoder(card: EncoderCard, store: Store, provider: Provider = "cpu") -> EncoderModel:
+    """The card's model, checked and loaded. StartupError says which file is wrong and how to pull it again."""
+    served = store.open(card)
+    try:
+        return RUNTIMES[card.runtime](card, served, provider)
+    except StartupError:
+        raise
+    except (OSError, ValueError, KeyError) as error:
+        raise StartupError(
+            f"the model {card.name} cannot be loaded: {error}; run: tieback models pull {card.name}"
+        ) from error

@@ -1,0 +1,55 @@
+"""Log-mel patches, as YAMNet's training made them (Google's AudioSet front end)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from tieback.catalog.options import AudioClassifier
+from tieback.core.types import Array
+
+HTK_BREAK, HTK_SCALE = 700.0, 1127.0
+
+
+class LogMelPatches:
+    """Samples to patches of log-mel frames."""
+
+    def __init__(self, options: AudioClassifier) -> None:
+        self._options = options
+        periodic = np.arange(options.window) / options.window
+        self._window = (0.5 - 0.5 * np.cos(2 * np.pi * periodic)).astype(np.float32)
+        self._mel = _mel_matrix(options)
+
+    def __call__(self, samples: Array) -> Array:
+        """`[samples]` float32 to `[patches, patch, bands]`; a sound shorter than a patch is padded with silence."""
+        options = self._options
+        least = options.window + (options.patch - 1) * options.hop
+        if len(samples) < least:
+            samples = np.pad(samples, (0, least - len(samples)))
+        frames = sliding_window_view(samples, options.window)[:: options.hop]
+        mel = np.concatenate(
+            [self._log_mel(frames[begin : begin + 1024]) for begin in range(0, len(frames), 1024)]
+        )
+        patches = sliding_window_view(mel, options.patch, axis=0)[:: options.patch_hop]
+        return np.ascontiguousarray(patches.transpose(0, 2, 1))
+
+    def _log_mel(self, frames: Array) -> Array:
+        options = self._options
+        # The window lies centred in the transform, which moves the phase and leaves the magnitude.
+        magnitude = np.abs(np.fft.rfft(frames * self._window, options.transform)).astype(np.float32)
+        return np.asarray(np.log(magnitude @ self._mel + options.offset), np.float32)
+
+
+def _mel_matrix(options: AudioClassifier) -> Array:
+    """Triangles `[transform / 2 + 1, bands]` over the HTK mel scale; the constant bin has no part."""
+    bins = _mel(np.linspace(0, options.sample_rate / 2, options.transform // 2 + 1))
+    edges = np.linspace(_mel(options.low), _mel(options.high), options.bands + 2)
+    rising = (bins[:, None] - edges[None, :-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[None, 2:] - bins[:, None]) / (edges[2:] - edges[1:-1])
+    triangles = np.clip(np.minimum(rising, falling), 0, None)
+    triangles[0] = 0
+    return triangles.astype(np.float32)
+
+
+def _mel(hertz: Array | float) -> Array:
+    return np.asarray(HTK_SCALE * np.log1p(np.asarray(hertz) / HTK_BREAK))

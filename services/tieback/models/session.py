@@ -1,0 +1,74 @@
+"""The one place that makes an ONNX Runtime session.
+
+One thread and no spinning: two threads of one session on two shared cores made a call 28 times slower, and a
+spinning thread burns a core while nothing is asked. The sessions of a process share one memory arena that
+grows by what is asked, not by doubling.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import onnxruntime
+
+from tieback.core.errors import StartupError
+from tieback.core.types import Array
+
+Provider = Literal["cpu", "cuda"]
+PROVIDERS: dict[Provider, list[str]] = {
+    "cpu": ["CPUExecutionProvider"],
+    "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
+}
+ERRORS_ONLY = 3
+
+
+class Session:
+    """A graph, ready to run."""
+
+    def __init__(self, path: Path, provider: Provider = "cpu") -> None:
+        if PROVIDERS[provider][0] not in onnxruntime.get_available_providers():
+            raise StartupError(
+                f"the provider {provider!r} is not in this build of ONNX Runtime; install tieback[gpu] instead of "
+                "tieback[serve], or set TIEBACK_PROVIDER=cpu"
+            )
+        _share_arena()
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), session_options(), providers=PROVIDERS[provider]
+            )
+        except Exception as error:  # noqa: BLE001 - the runtime raises classes of its own for each fault
+            raise StartupError(f"{path} is not a graph that ONNX Runtime can run: {error}") from error
+        self._only_what_is_asked = onnxruntime.RunOptions()
+        self._only_what_is_asked.only_execute_path_to_fetches = True
+        self.inputs = [node.name for node in self._session.get_inputs()]
+        self.outputs = [node.name for node in self._session.get_outputs()]
+
+    def run(self, outputs: Sequence[str], inputs: Mapping[str, Array]) -> list[Any]:
+        """The outputs that are asked for, and the nodes they need, no more."""
+        return list(self._session.run(list(outputs), dict(inputs), self._only_what_is_asked))
+
+
+def session_options() -> onnxruntime.SessionOptions:
+    """How every session runs."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = ERRORS_ONLY
+    options.enable_mem_pattern = False  # a plan per shape: no two batches of text have one
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    return options
+
+
+@functools.cache
+def _share_arena() -> None:
+    as_requested = 1
+    configuration = onnxruntime.OrtArenaCfg({"arena_extend_strategy": as_requested})
+    where = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    onnxruntime.create_and_register_allocator(where, configuration)

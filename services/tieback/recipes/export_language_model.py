@@ -1,0 +1,84 @@
+"""Exports a Llama-like language model to ONNX, once, for decoding on a CPU with a key-value cache.
+
+Measured on SmolLM2-135M (published in 4 bits) with one thread of an AMD EPYC with AVX-512 VNNI, 400 tokens
+after another 400, milliseconds a token; divergence from torch in nats:
+
+    weights recoded to 8 bits, integer arithmetic     12.0 ms   189 MB   divergence 0.0043   same choice 97 %
+    4 bits, integer zero points                        9.6 ms   134 MB   divergence 0.27     same choice 70 %
+    4 bits, exact by a second small product           12.4 ms   146 MB   divergence 0.0040   same choice 95 %
+    4 bits, float arithmetic                           136 ms   146 MB   divergence 0.0000   same choice 100 %
+
+The first is served: as faithful as the third, faster at reading prompts (500 against 420 tokens/s), simpler.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from tieback.catalog.card import GeneratorCard
+from tieback.catalog.options import CausalLanguageModel
+from tieback.core.errors import StartupError
+from tieback.models.language_model import CHAT_TEMPLATE, GRAPH, TOKENIZER
+from tieback.recipes.gguf_tokenizer import tokenizer_of
+from tieback.recipes.language_model_drift import SAMPLE, SAMPLE_TOKENS, measure
+from tieback.recipes.llama_files import read_gguf, read_transformers
+from tieback.recipes.llama_graph import write_graph
+from tieback.recipes.llama_weights import LlamaWeights, recoded
+
+PARITY = 1e-2
+"""Largest difference of a logit that float32 rounding may explain; logits are some ±30."""
+
+
+def export(
+    card: GeneratorCard, weights: Path, out: Path, report: Callable[[str], None]
+) -> dict[str, float]:
+    """Writes graph, weights, tokenizer and chat template into `out`; returns what was measured.
+
+    `weights` is the folder with the files of the card's sources: a GGUF file, or what transformers saved.
+    StartupError where the model is none that can be exported, or where the graph does not agree with torch.
+    """
+    name = card.options_for(CausalLanguageModel).weights
+    report(f"reading {name}")
+    published, tokenizer, template = _read(weights, name)
+    tokenizer.save(str(out / TOKENIZER))
+    (out / CHAT_TEMPLATE).write_text(template, encoding="utf-8")
+    report("writing the graph")
+    held = recoded(published)
+    write_graph(held, out / GRAPH)
+    with tempfile.TemporaryDirectory(dir=out) as folder:
+        proof = Path(folder) / GRAPH
+        write_graph(held, proof, arithmetic="float32")
+        report("comparing with torch")
+        tokens = np.array(tokenizer.encode(SAMPLE).ids[:SAMPLE_TOKENS], np.int64)
+        metrics = measure(published, out / GRAPH, proof, held, tokens)
+    worst = max(metrics["parity_logits"], metrics["parity_cached_logits"])
+    if not worst < PARITY:
+        raise StartupError(f"the exported graph differs from torch by {worst:.3g} in a logit; it is not usable")
+    return metrics
+
+
+def _read(weights: Path, name: str) -> tuple[LlamaWeights, Tokenizer, str]:
+    if name.endswith(".gguf"):
+        published, metadata = read_gguf(weights / name)
+        return published, tokenizer_of(metadata), str(metadata.get("tokenizer.chat_template", ""))
+    published = read_transformers(weights)
+    tokenizer = Tokenizer.from_file(str(weights / TOKENIZER))
+    return published, tokenizer, _chat_template(weights)
+
+
+def _chat_template(folder: Path) -> str:
+    own = folder / CHAT_TEMPLATE
+    if own.exists():
+        return own.read_text(encoding="utf-8")
+    configuration = folder / "tokenizer_config.json"
+    settings = json.loads(configuration.read_text(encoding="utf-8")) if configuration.exists() else {}
+    template = settings.get("chat_template")
+    if not isinstance(template, str):
+        raise StartupError(f"the model has no chat template: add a {CHAT_TEMPLATE} to its folder")
+    return template

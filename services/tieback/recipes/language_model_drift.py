@@ -1,0 +1,113 @@
+"""How far an exported language model is from torch: a proof of the graph, and the cost of its arithmetic.
+
+Two comparisons, because they fail for different reasons. With float32 arithmetic the graph must give torch's
+logits for the same weights up to rounding, through its cache as well: that proves the graph. What is served
+(recoded weights, integer arithmetic) is then measured against torch with the weights as published.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from tieback.models.decoder import Decoder
+from tieback.recipes.llama_weights import LlamaWeights, to_state
+
+Tokens = NDArray[np.int64]
+Logits = NDArray[np.float32]
+
+SAMPLE = """\
+The Danube rises in the Black Forest of Germany and flows for some 2,850 kilometres to the Black Sea, passing \
+through ten countries and four capitals: Vienna, Bratislava, Budapest and Belgrade. For centuries it was the \
+frontier of the Roman Empire. Today it carries grain, ore and passengers, and since 1992 a canal has joined it \
+to the Rhine and so to the North Sea.
+
+Question: Which sea does the river flow into?
+Answer: It flows into the Black Sea, through a delta in Romania and Ukraine.
+
+To install the package, create a virtual environment and run `pip install .` in its folder. The server reads \
+its settings from the environment; a setting that it does not know stops it with a message. If the port is \
+taken, choose another one with --port.
+
+- A dozen is 12, a score is 20, and a gross is 144.
+- Water freezes at 0 °C and boils at 100 °C at sea level.
+
+"I did not expect to see you here," said Anna, closing the door behind her. The rain had stopped, but the \
+street was still empty, and nobody had lit the lamps. He turned the letter over twice before he answered.
+"""
+"""Prose, a question, instructions, a list and speech: what the numbers are measured on."""
+
+SAMPLE_TOKENS = 320
+
+
+def measure(weights: LlamaWeights, served: Path, proof: Path, recoded: LlamaWeights, tokens: Tokens) -> dict[str, float]:
+    """The metrics of an export, over `tokens` `[n]`; `proof` is the graph with float32 arithmetic.
+
+    `parity_*` are largest absolute differences of logits between the proof and torch with the recoded weights,
+    in one pass and through the cache; `drift_*` compare what is served with torch on the published weights:
+    the mean divergence of the next token's distribution in nats, the share of equal first choices, and the
+    loss (nats a token) of both.
+    """
+    reference = _torch_logits(weights, tokens)
+    recoded_reference = _torch_logits(recoded, tokens)
+    proved = Decoder(proof)
+    at_once = proved.score(tokens)
+    cached = _through_the_cache(proved, tokens)
+    result = Decoder(served).score(tokens)
+    expected, found = _log_softmax(reference), _log_softmax(result)
+    following = (np.arange(len(tokens) - 1), tokens[1:])
+    return {
+        "parity_logits": float(np.abs(at_once - recoded_reference).max()),
+        "parity_cached_logits": float(np.abs(cached - recoded_reference[-len(cached) :]).max()),
+        "drift_divergence": float((np.exp(expected) * (expected - found)).sum(axis=1).mean()),
+        "drift_same_choice": float((result.argmax(axis=1) == reference.argmax(axis=1)).mean()),
+        "drift_logits": float(np.abs(result - reference).mean()),
+        "loss_published": float(-expected[following].mean()),
+        "loss_served": float(-found[following].mean()),
+        "measured_tokens": float(len(tokens)),
+    }
+
+
+def _through_the_cache(decoder: Decoder, tokens: Tokens, *, steps: int = 8) -> Logits:
+    """Logits of the last `steps + 1` places: all but the last read in pieces, then one token at a time."""
+    streams = decoder.open({"only": tokens[:-steps].tolist()}, room=steps)
+    while not streams.read(most=96):
+        pass
+    rows = [streams.logits["only"]]
+    rows += [streams.step(int(token))["only"] for token in tokens[-steps:]]
+    return np.stack(rows)
+
+
+def _torch_logits(weights: LlamaWeights, tokens: Tokens) -> Logits:
+    shape = weights.shape
+    config = LlamaConfig(
+        vocab_size=shape.vocabulary,
+        hidden_size=shape.width,
+        intermediate_size=shape.inner,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.key_value_heads,
+        head_dim=shape.head_width,
+        max_position_embeddings=shape.context,
+        rms_norm_eps=shape.norm_epsilon,
+        rope_theta=shape.rotary_base,
+        tie_word_embeddings=weights.head is None,
+    )
+    with torch.device("meta"):
+        model = LlamaForCausalLM(config)
+    state = {name: torch.from_numpy(value) for name, value in to_state(weights).items()}
+    model.load_state_dict(state, assign=True)
+    model.model.rotary_emb = type(model.model.rotary_emb)(config)  # its angles are not in the state
+    with torch.inference_mode():
+        logits: Logits = model.eval()(torch.from_numpy(tokens[None])).logits[0].numpy()
+    return logits
+
+
+def _log_softmax(logits: Logits) -> NDArray[np.float64]:
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    result: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return result

@@ -1,0 +1,163 @@
+"""Reads a Llama-like decoder from a GGUF file, or from a folder that transformers saved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from tieback.core.errors import StartupError
+from tieback.recipes.llama_weights import (
+    BLOCK,
+    MIDDLE,
+    STATE_NAMES,
+    Floats,
+    LlamaLayer,
+    LlamaShape,
+    LlamaWeights,
+    Quantized,
+    quantize,
+)
+
+Metadata = Mapping[str, Any]
+
+GGUF_NAMES = {
+    "attention_norm": "attn_norm",
+    "query": "attn_q",
+    "key": "attn_k",
+    "value": "attn_v",
+    "output": "attn_output",
+    "feed_forward_norm": "ffn_norm",
+    "gate": "ffn_gate",
+    "up": "ffn_up",
+    "down": "ffn_down",
+}
+"""A layer's parts by their names in a GGUF file."""
+
+
+def read_gguf(path: Path) -> tuple[LlamaWeights, Metadata]:
+    """The weights, and the file's metadata (with the tokenizer and the chat template) by GGUF key.
+
+    Block formats are kept as they are; others are dequantised and quantised to 8 bits. StartupError where the
+    file is not of the Llama architecture.
+    """
+    reader = gguf.GGUFReader(str(path))
+    metadata = {key: field.contents() for key, field in reader.fields.items()}
+    architecture = metadata.get("general.architecture")
+    if architecture != "llama":
+        raise StartupError(f"{path.name} is of architecture {architecture!r}; only llama can be exported")
+    heads = metadata["llama.attention.head_count"]
+    width = metadata["llama.embedding_length"]
+    shape = LlamaShape(
+        vocabulary=len(metadata["tokenizer.ggml.tokens"]),
+        layers=metadata["llama.block_count"],
+        width=width,
+        inner=metadata["llama.feed_forward_length"],
+        heads=heads,
+        key_value_heads=metadata.get("llama.attention.head_count_kv", heads),
+        head_width=metadata.get("llama.rope.dimension_count", width // heads),
+        context=metadata["llama.context_length"],
+        rotary_base=metadata.get("llama.rope.freq_base", 10_000.0),
+        norm_epsilon=metadata["llama.attention.layer_norm_rms_epsilon"],
+    )
+    tensors = {tensor.name: _tensor(tensor) for tensor in reader.tensors}
+    orders = {
+        "query": _half_order(heads, shape.head_width),
+        "key": _half_order(shape.key_value_heads, shape.head_width),
+    }
+    layers = []
+    for n in range(shape.layers):
+        parts: dict[str, Any] = {
+            field: tensors[f"blk.{n}.{name}.weight"] for field, name in GGUF_NAMES.items()
+        }
+        for field, order in orders.items():
+            parts[field] = parts[field].rows(order)
+        layers.append(LlamaLayer(**parts))
+    weights: dict[str, Any] = {
+        "embedding": tensors["token_embd.weight"],
+        "final_norm": tensors["output_norm.weight"],
+        "head": tensors.get("output.weight"),
+    }
+    return LlamaWeights(shape, layers=tuple(layers), **weights), metadata
+
+
+def read_transformers(folder: Path) -> LlamaWeights:
+    """The weights of a saved `LlamaForCausalLM` (config.json and safetensors), quantised to 8 bits.
+
+    StartupError where the model is of another type or its rotary embedding is scaled.
+    """
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if config.get("model_type") != "llama":
+        raise StartupError(f"a model of type {config.get('model_type')!r} cannot be exported; only llama can")
+    heads, width = config["num_attention_heads"], config["hidden_size"]
+    shape = LlamaShape(
+        vocabulary=config["vocab_size"],
+        layers=config["num_hidden_layers"],
+        width=width,
+        inner=config["intermediate_size"],
+        heads=heads,
+        key_value_heads=config.get("num_key_value_heads") or heads,
+        head_width=config.get("head_dim") or width // heads,
+        context=config["max_position_embeddings"],
+        rotary_base=_rotary_base(config),
+        norm_epsilon=config["rms_norm_eps"],
+    )
+    tensors: dict[str, Floats] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        tensors.update({name: value.astype(np.float32) for name, value in load_file(file).items()})
+
+    def part(name: str) -> Floats | Quantized:
+        value = tensors[name]
+        return quantize(value) if value.ndim == 2 else value
+
+    layers = []
+    for n in range(shape.layers):
+        parts: dict[str, Any] = {
+            field: part(f"model.layers.{n}.{name}.weight") for field, name in STATE_NAMES.items()
+        }
+        layers.append(LlamaLayer(**parts))
+    weights: dict[str, Any] = {
+        "embedding": part("model.embed_tokens.weight"),
+        "final_norm": part("model.norm.weight"),
+        "head": None if config.get("tie_word_embeddings") else part("lm_head.weight"),
+    }
+    return LlamaWeights(shape, layers=tuple(layers), **weights)
+
+
+def _rotary_base(config: Mapping[str, Any]) -> float:
+    parameters = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    kind = parameters.get("rope_type", "default")
+    if kind != "default":
+        raise StartupError(f"rotary embeddings of type {kind!r} cannot be exported; only unscaled ones can")
+    return float(parameters.get("rope_theta") or config.get("rope_theta") or 10_000.0)
+
+
+def _half_order(heads: int, head_width: int) -> NDArray[np.intp]:
+    """The order of rows that undoes llama.cpp's: it pairs rows (2i, 2i+1) for rotation, we (i, i + half)."""
+    rows = np.arange(heads * head_width).reshape(heads, head_width // 2, 2)
+    return rows.transpose(0, 2, 1).reshape(-1)
+
+
+def _tensor(tensor: gguf.ReaderTensor) -> Floats | Quantized:
+    if len(tensor.shape) == 1:
+        return np.array(tensor.data, np.float32)
+    inputs, outputs = (int(size) for size in tensor.shape)
+    kind = tensor.tensor_type
+    if kind is gguf.GGMLQuantizationType.Q4_1:
+        raw = np.ascontiguousarray(tensor.data).reshape(outputs, inputs // BLOCK, 4 + BLOCK // 2)
+        affine = np.ascontiguousarray(raw[..., :4]).view(np.float16).astype(np.float32)
+        nibbles = raw[..., 4:]
+        codes = np.concatenate([nibbles & 15, nibbles >> 4], axis=-1).reshape(outputs, inputs)
+        return Quantized(codes, affine[..., 0].copy(), affine[..., 1].copy(), 4)
+    if kind is gguf.GGMLQuantizationType.Q8_0:
+        raw = np.ascontiguousarray(tensor.data).reshape(outputs, inputs // BLOCK, 2 + BLOCK)
+        scales = np.ascontiguousarray(raw[..., :2]).view(np.float16).astype(np.float32)[..., 0]
+        codes = (raw[..., 2:] ^ MIDDLE).reshape(outputs, inputs)  # two's complement, shifted to start at 0
+        return Quantized(codes, scales, -MIDDLE * scales, 8)
+    return quantize(gguf.dequantize(tensor.data, kind).astype(np.float32).reshape(outputs, inputs))

@@ -1,0 +1,194 @@
+"""A Llama-like decoder as an ONNX graph with a key-value cache.
+
+The graph is written operator by operator rather than traced: what makes decoding fast on a CPU (attention that
+appends to its cache in place, products with quantised weights) are ONNX Runtime's own operators, which torch
+does not have.
+
+    input_ids   int64   [batch, length]      rows shorter than the longest are padded on the right
+    last        int32   [batch]              index of each row's last token, counted from the row's beginning
+    total       int32   []                   the largest of `last`, plus 1
+    positions   int64   [batch, selected]    which places of `input_ids` to give logits for
+    past.N.key, past.N.value      float32 [batch, key_value_heads, capacity, head_width]
+    → logits                      float32 [batch, selected, vocabulary]
+    → present.N.key, present.N.value         to be bound to the memory of the past, which is extended in place
+
+Matrices are 8-bit in blocks of 32. With `arithmetic="int8"` the activations are quantised too, block by block
+as they come, and the products run on integer instructions; with "float32" the weights are expanded and nothing
+else is lost, which is slow and serves to prove the graph.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from tieback.recipes.llama_weights import BLOCK, LlamaLayer, LlamaShape, LlamaWeights, Quantized, stacked
+
+Arithmetic = Literal["int8", "float32"]
+
+CONTRIB = "com.microsoft"
+OPSET, IR_VERSION = 21, 10
+PAGE = 4096  # weights begin on pages, so that they are mapped from the file instead of read
+FEW = 8  # such small constants steer the graph, so its optimiser wants to see them
+ACCURACY_LEVEL = {"float32": 1, "int8": 4}  # MatMulNBits' names for them
+
+
+def write_graph(weights: LlamaWeights, path: Path, *, arithmetic: Arithmetic = "int8") -> None:
+    """Writes the graph to `path` and its weights beside it, to `path` + ".data".
+
+    `weights` are recoded ones. A tied head and embedding share their bytes in the file.
+    """
+    with path.with_name(f"{path.name}.data").open("wb") as data:
+        model = _GraphWriter(weights.shape, arithmetic, data).model(weights)
+    onnx.save(model, path)
+
+
+class _GraphWriter:
+    def __init__(self, shape: LlamaShape, arithmetic: Arithmetic, data: Any) -> None:
+        self._shape = shape
+        self._accuracy = ACCURACY_LEVEL[arithmetic]
+        self._data = data
+        self._nodes: list[onnx.NodeProto] = []
+        self._initializers: list[onnx.TensorProto] = []
+
+    def model(self, weights: LlamaWeights) -> onnx.ModelProto:
+        shape = self._shape
+        cosines, sines = rotary_tables(shape)
+        self._constant("rotary.cosines", cosines)
+        self._constant("rotary.sines", sines)
+        hidden = self._embedding(weights)
+        for n, layer in enumerate(weights.layers):
+            hidden = self._layer(n, layer, hidden)
+        places = self._node("Unsqueeze", ["positions", self._constant("last_axis", np.array([-1]))], "places")
+        selected = self._node("GatherND", [hidden, places], "selected", batch_dims=1)
+        self._norm(selected, weights.final_norm, "final_norm")
+        self._product("final_norm", "head", weights.head or weights.embedding, output="logits")
+        inputs = [
+            _value("input_ids", TensorProto.INT64, "batch", "length"),
+            _value("last", TensorProto.INT32, "batch"),
+            _value("total", TensorProto.INT32),
+            _value("positions", TensorProto.INT64, "batch", "selected"),
+        ]
+        outputs = [_value("logits", TensorProto.FLOAT, "batch", "selected", shape.vocabulary)]
+        for n in range(shape.layers):
+            for part in ("key", "value"):
+                cache = ("batch", shape.key_value_heads, "capacity", shape.head_width)
+                inputs.append(_value(f"past.{n}.{part}", TensorProto.FLOAT, *cache))
+                outputs.append(_value(f"present.{n}.{part}", TensorProto.FLOAT, *cache))
+        graph = helper.make_graph(self._nodes, "decoder", inputs, outputs, self._initializers)
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, 1)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
+
+    def _embedding(self, weights: LlamaWeights) -> str:
+        table = weights.embedding
+        inputs = ["head.codes", "input_ids", "head.scales"]
+        if weights.head is None:
+            codes = self._constant("head.codes", table.codes.reshape(*table.scales.shape, BLOCK))
+            # The lookup wants the same bytes as a matrix: a second name for one place in the file.
+            inputs[0] = self._alias("embedding.codes", codes, table.codes.shape)
+            self._constant("head.scales", table.scales)
+        else:
+            inputs[0] = self._constant("embedding.codes", table.codes)
+            inputs[2] = self._constant("embedding.scales", table.scales)
+        attributes = {"bits": 8, "block_size": BLOCK, "gather_axis": 0, "quantize_axis": 1}
+        return self._node("GatherBlockQuantized", inputs, "embedded", domain=CONTRIB, **attributes)
+
+    def _layer(self, n: int, layer: LlamaLayer, hidden: str) -> str:
+        shape, name = self._shape, f"layers.{n}"
+        normed = self._norm(hidden, layer.attention_norm, f"{name}.attention_norm")
+        projected = self._product(normed, f"{name}.qkv", stacked(layer.query, layer.key, layer.value))
+        cache = [f"past.{n}.key", f"past.{n}.value", "last", "total", "rotary.cosines", "rotary.sines"]
+        attended = self._node(
+            "GroupQueryAttention",
+            [projected, "", "", *cache],
+            f"{name}.attention",
+            f"present.{n}.key",
+            f"present.{n}.value",
+            domain=CONTRIB,
+            num_heads=shape.heads,
+            kv_num_heads=shape.key_value_heads,
+            do_rotary=1,
+        )
+        output = self._product(attended, f"{name}.output", layer.output)
+        hidden = self._node("Add", [hidden, output], f"{name}.attended")
+        normed = self._norm(hidden, layer.feed_forward_norm, f"{name}.feed_forward_norm")
+        inner = self._product(normed, f"{name}.gate_up", stacked(layer.gate, layer.up))
+        self._node("Split", [inner], f"{name}.gate", f"{name}.up", axis=-1, num_outputs=2)
+        # x · sigmoid(αx) with α = 1 is the SiLU.
+        gate = self._node("QuickGelu", [f"{name}.gate"], f"{name}.silu", domain=CONTRIB, alpha=1.0)
+        gated = self._node("Mul", [gate, f"{name}.up"], f"{name}.gated")
+        down = self._product(gated, f"{name}.down", layer.down)
+        return self._node("Add", [hidden, down], f"{name}.fed")
+
+    def _norm(self, tensor: str, weight: NDArray[np.float32], name: str) -> str:
+        inputs = [tensor, self._constant(f"{name}.weight", weight)]
+        epsilon = self._shape.norm_epsilon
+        return self._node("SimplifiedLayerNormalization", inputs, name, axis=-1, epsilon=epsilon)
+
+    def _product(self, tensor: str, name: str, matrix: Quantized, *, output: str = "") -> str:
+        rows, columns = matrix.codes.shape
+        inputs = [tensor, f"{name}.codes", f"{name}.scales"]
+        if not any(kept.name == inputs[1] for kept in self._initializers):
+            self._constant(f"{name}.codes", matrix.codes.reshape(rows, columns // BLOCK, BLOCK))
+            self._constant(f"{name}.scales", matrix.scales)
+        zeros = matrix.zero_points()
+        if zeros is not None:
+            inputs.append(self._constant(f"{name}.zeros", zeros))
+        return self._node(
+            "MatMulNBits",
+            inputs,
+            output or f"{name}.product",
+            domain=CONTRIB,
+            K=columns,
+            N=rows,
+            bits=8,
+            block_size=BLOCK,
+            accuracy_level=self._accuracy,
+        )
+
+    def _node(
+        self, operator: str, inputs: list[str], *outputs: str, domain: str = "", **attributes: Any
+    ) -> str:
+        node = helper.make_node(operator, inputs, outputs, name=outputs[0], domain=domain, **attributes)
+        self._nodes.append(node)
+        return outputs[0]
+
+    def _constant(self, name: str, value: NDArray[Any]) -> str:
+        """Writes the values to the data file, or into the graph where they are few; returns the name."""
+        if value.size < FEW:
+            self._initializers.append(numpy_helper.from_array(value, name))
+            return name
+        self._data.write(b"\0" * (-self._data.tell() % PAGE))
+        place = {"offset": self._data.tell(), "length": value.nbytes}
+        self._data.write(np.ascontiguousarray(value).tobytes())
+        kind = helper.np_dtype_to_tensor_dtype(value.dtype)
+        return self._declare(name, kind, value.shape, {"location": Path(self._data.name).name} | place)
+
+    def _alias(self, name: str, of: str, shape: tuple[int, ...]) -> str:
+        """Declares bytes that are written already under another name and shape."""
+        original = next(kept for kept in self._initializers if kept.name == of)
+        place = {entry.key: entry.value for entry in original.external_data}
+        return self._declare(name, original.data_type, shape, place)
+
+    def _declare(self, name: str, kind: int, shape: tuple[int, ...], place: dict[str, Any]) -> str:
+        tensor = TensorProto(name=name, data_type=kind, dims=shape, data_location=TensorProto.EXTERNAL)
+        for key, value in place.items():
+            tensor.external_data.add(key=key, value=str(value))
+        self._initializers.append(tensor)
+        return name
+
+
+def rotary_tables(shape: LlamaShape) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Cosines and sines `[context, head_width / 2]` of the angles by which positions are turned."""
+    pairs = np.arange(shape.head_width // 2) / (shape.head_width // 2)
+    angles = np.arange(shape.context)[:, None] * shape.rotary_base**-pairs
+    return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+
+
+def _value(name: str, kind: int, *shape: str | int) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, kind, shape)

@@ -1,0 +1,170 @@
+"""How each service is made from settings. The one-process server and the Ray Serve replicas both build here.
+
+Every builder imports what it needs when it is called, so that a replica loads its own service's packages and
+no other's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tieback.catalog.card import EncoderCard, GeneratorCard
+from tieback.catalog.catalog import Catalog
+from tieback.core.errors import NotFound, StartupError
+from tieback.core.family import Family
+from tieback.core.types import Modality
+from tieback.ports import AnswerPort, EncoderPort, GeneratorPort, IndexPort, RerankerPort, RouterPort
+from tieback.serving.settings import Settings
+
+if TYPE_CHECKING:
+    from tieback.encoder import Encoder
+    from tieback.generator import Generator
+    from tieback.index import Index
+    from tieback.models.store import Store
+    from tieback.reranker import Reranker
+    from tieback.router import Router
+
+
+class Plan:
+    """Which cards are served: the catalog's, cut down to what the settings name."""
+
+    def __init__(self, settings: Settings) -> None:
+        catalog = Catalog.load(settings.cards)
+        encoders = {card.name: card for card in catalog.encoders()}
+        generators = {card.name: card for card in catalog.generators()}
+        unknown = [name for name in settings.spaces if name not in encoders]
+        if unknown:
+            raise StartupError(f"TIEBACK_SPACES: {NotFound('space', unknown[0], encoders).message}")
+        chosen = settings.spaces or tuple(encoders)
+        self.encoders: tuple[EncoderCard, ...] = tuple(encoders[name] for name in sorted(chosen))
+        if not any(card.joint == "component" for card in self.encoders):
+            raise StartupError(
+                "no served space is a component of the joint one: name a text space in TIEBACK_SPACES"
+            )
+        self.generator: GeneratorCard | None = None
+        if settings.generator_enabled and generators:
+            name = settings.generator or next(iter(generators))
+            if name not in generators:
+                raise StartupError(f"TIEBACK_GENERATOR: {NotFound('model', name, generators).message}")
+            self.generator = generators[name]
+
+    @property
+    def components(self) -> tuple[EncoderCard, ...]:
+        """The text spaces that are blocks of the joint one."""
+        return tuple(card for card in self.encoders if card.joint == "component")
+
+    @property
+    def classifiers(self) -> tuple[EncoderCard, ...]:
+        """The spaces that enter the joint one by the names of their classes."""
+        return tuple(card for card in self.encoders if card.joint == "class_names")
+
+    @property
+    def text_space(self) -> str:
+        """The text space whose token vectors rerank and check: the widest component with token vectors."""
+        with_tokens = [card for card in self.components if "tokens" in card.kinds]
+        return max(with_tokens or self.components, key=lambda card: (card.width, card.max_tokens or 0)).name
+
+    @property
+    def spaces_by_modality(self) -> dict[Modality, tuple[str, ...]]:
+        """Which spaces encode what for the pipeline."""
+        joint = [card for card in self.encoders if card.joint]
+        return {
+            modality: tuple(card.name for card in joint if card.modality is modality)
+            for modality in Modality
+            if any(card.modality is modality for card in joint)
+        }
+
+
+def open_store(settings: Settings) -> Store:
+    """The model store."""
+    from tieback.models.store import Store
+
+    return Store(settings.models.expanduser())
+
+
+def build_encoder(settings: Settings, cards: Sequence[EncoderCard]) -> Encoder:
+    """The encoder service of these spaces, weights loaded. StartupError names what is missing."""
+    from tieback.encoder import Encoder
+    from tieback.models.loading import load_encoder
+
+    store = open_store(settings)
+    models = [load_encoder(card, store, provider=settings.provider) for card in cards]
+    return Encoder(models, limits=settings.limits, batch_tokens=settings.batch_tokens)
+
+
+def build_router(settings: Settings, plan: Plan) -> Router:
+    """The router over the served spaces and their bindings."""
+    from tieback.models.binding import load_bindings
+    from tieback.router import Component, Router
+
+    components = [Component(card.space, card.width) for card in plan.components]
+    bindings = load_bindings(open_store(settings), plan.classifiers, plan.components)
+    return Router(components, bindings, limits=settings.limits)
+
+
+def build_index(settings: Settings) -> Index:
+    """The index on its store, locked for this process."""
+    from tieback.index import Index
+
+    return Index.open(settings.data.expanduser(), limits=settings.limits)
+
+
+def build_reranker(settings: Settings, plan: Plan, encoder: EncoderPort) -> Reranker:
+    """The reranker, taking token vectors from an encoder."""
+    from tieback.reranker import Reranker
+
+    return Reranker(encoder, space=plan.text_space, limits=settings.limits)
+
+
+def build_generator(settings: Settings, plan: Plan, encoder: EncoderPort) -> Generator:
+    """The generator, checking claims with an encoder. Call only where the plan has one."""
+    from tieback.generator import Generator
+    from tieback.models.language_model import load_language_model
+
+    if plan.generator is None:
+        raise StartupError("no model that writes is served: unset TIEBACK_GENERATOR_ENABLED")
+    model = load_language_model(plan.generator, open_store(settings))
+    return Generator(
+        [model],
+        encoder,
+        space=plan.text_space,
+        slots=settings.generator_slots,
+        limits=settings.limits,
+    )
+
+
+def build_answerer(
+    settings: Settings,
+    plan: Plan,
+    *,
+    encoder: EncoderPort,
+    router: RouterPort,
+    index: IndexPort,
+    reranker: RerankerPort,
+    generator: GeneratorPort | None,
+) -> AnswerPort:
+    """The pipeline over the other services, wherever they run."""
+    from tieback.answer import Answerer
+
+    return Answerer(
+        spaces=plan.spaces_by_modality,
+        encoder=encoder,
+        router=router,
+        index=index,
+        reranker=reranker,
+        generator=generator,
+        limits=settings.limits,
+        evidence_limit=settings.evidence,
+    )
+
+
+def request_families() -> list[Family[Any]]:
+    """The families whose methods a request can name. Those of exports are chosen by cards instead."""
+    from tieback.methods.decoding import decodings
+    from tieback.methods.grounding import checkers
+    from tieback.methods.ranking import rankings
+    from tieback.methods.reranking import rerankings
+    from tieback.methods.routing import routings
+
+    return [decodings, checkers, rankings, rerankings, routings]

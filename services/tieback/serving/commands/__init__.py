@@ -1,0 +1,1 @@
+"""The CLI's commands that need a server's packages; `tieback` loads them by entry point."""

@@ -1,0 +1,71 @@
+"""What a call brings along from hop to hop: its id, its tenant, its token, its trace."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from opentelemetry import propagate, trace
+
+REQUEST_ID_KEY = "x-request-id"
+AUTHORIZATION_KEY = "authorization"
+_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+# What may pass on to the services behind the gateway; everything else a caller sends stays at the door.
+_FORWARDED = ("traceparent", "tracestate")
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """The running call. `authorization` is forwarded as it came and never logged."""
+
+    request_id: str = ""
+    tenant: str = ""
+    authorization: str = ""
+    traces: tuple[tuple[str, str], ...] = ()
+
+
+_NO_CALL = CallContext()
+_current: ContextVar[CallContext] = ContextVar("tieback_call", default=_NO_CALL)
+
+
+def current() -> CallContext:
+    """The running call's context; an empty one outside a call."""
+    return _current.get()
+
+
+def enter(metadata: Iterable[tuple[str, str | bytes]]) -> CallContext:
+    """Makes a context from a call's metadata and sets it for the running task."""
+    found = {key: value for key, value in metadata if isinstance(value, str)}
+    request_id = found.get(REQUEST_ID_KEY, "")
+    if not _ID.fullmatch(request_id):
+        request_id = secrets.token_hex(8)
+    context = CallContext(
+        request_id=request_id,
+        authorization=found.get(AUTHORIZATION_KEY, ""),
+        traces=tuple((key, found[key]) for key in _FORWARDED if key in found),
+    )
+    _current.set(context)
+    return context
+
+
+def set_current(context: CallContext) -> None:
+    """Replaces the running task's context."""
+    _current.set(context)
+
+
+def outgoing() -> list[tuple[str, str]]:
+    """The metadata for a hop to another service of this platform, on behalf of the running call."""
+    context = _current.get()
+    metadata = [(REQUEST_ID_KEY, context.request_id)] if context.request_id else []
+    if context.authorization:
+        metadata.append((AUTHORIZATION_KEY, context.authorization))
+    if trace.get_current_span().get_span_context().is_valid:
+        carrier: dict[str, str] = {}
+        propagate.inject(carrier)
+        metadata.extend(carrier.items())
+    else:
+        metadata.extend(context.traces)
+    return metadata

@@ -1,0 +1,51 @@
+"""The contract as data, read from the descriptors: which methods there are and what may be repeated."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+
+from google.protobuf.descriptor import FileDescriptor
+from google.protobuf.descriptor_pb2 import MethodOptions
+
+from tieback import v1
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """An RPC: `path` as it stands on the wire; `idempotent` where calling twice is calling once."""
+
+    path: str
+    service: str
+    request_streaming: bool
+    response_streaming: bool
+    idempotent: bool
+
+
+def _files() -> list[FileDescriptor]:
+    names = sorted(
+        module.name for module in pkgutil.iter_modules(v1.__path__) if module.name.endswith("_pb2")
+    )
+    return [importlib.import_module(f"{v1.__name__}.{name}").DESCRIPTOR for name in names]
+
+
+def _methods() -> dict[str, Method]:
+    found = {}
+    for file in _files():
+        for service in file.services_by_name.values():
+            for method in service.methods:
+                path = f"/{service.full_name}/{method.name}"
+                level = method.GetOptions().idempotency_level
+                found[path] = Method(
+                    path=path,
+                    service=service.full_name,
+                    request_streaming=method.client_streaming,
+                    response_streaming=method.server_streaming,
+                    idempotent=level != MethodOptions.IDEMPOTENCY_UNKNOWN,
+                )
+    return found
+
+
+METHODS = _methods()
+SERVICES = tuple(sorted({method.service for method in METHODS.values()}))

@@ -1,0 +1,355 @@
+"""Contents, items, encodings and fused vectors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from google.protobuf import struct_pb2
+
+from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.types import (
+    Content,
+    DType,
+    EncodeReply,
+    Encoding,
+    Fused,
+    FusePart,
+    FuseReply,
+    Item,
+    Label,
+    Metadata,
+    Modality,
+    Role,
+    Routing,
+    RoutingExplanation,
+    Section,
+    Truncation,
+    Vector,
+)
+from tieback.serving import failures
+from tieback.serving.conversions.reports import read_cost, read_timing, write_cost, write_timing
+from tieback.serving.conversions.vectors import (
+    read_space,
+    read_tensor,
+    read_token_vectors,
+    read_vector,
+    write_space,
+    write_tensor,
+    write_token_vectors,
+    write_vector,
+)
+from tieback.v1 import content_pb2, encoder_pb2, router_pb2
+
+_MODALITIES = {
+    content_pb2.MODALITY_TEXT: Modality.TEXT,
+    content_pb2.MODALITY_IMAGE: Modality.IMAGE,
+    content_pb2.MODALITY_AUDIO: Modality.AUDIO,
+    content_pb2.MODALITY_POINTS: Modality.POINTS,
+}
+_MODALITY_NUMBERS = {value: number for number, value in _MODALITIES.items()}
+_BY_FIELD = {"text": Modality.TEXT, "image": Modality.IMAGE, "audio": Modality.AUDIO}
+
+
+def read_modality(number: int, field: str) -> Modality:
+    """A modality; unspecified is refused where one is needed."""
+    if number not in _MODALITIES:
+        raise InvalidInput(
+            f"say the modality: one of {', '.join(modality.name for modality in Modality)}", field=field
+        )
+    return _MODALITIES[number]  # type: ignore[index]  # protobuf enums are ints
+
+
+def write_modality(modality: Modality) -> content_pb2.Modality:
+    """The number of a modality."""
+    return _MODALITY_NUMBERS[modality]
+
+
+def read_content(message: content_pb2.Content, field: str) -> Content:
+    """One piece of input."""
+    kind = message.WhichOneof("kind")
+    if kind is None:
+        raise InvalidInput("the content is empty: set text, image, audio, points or vector", field=field)
+    if kind == "points":
+        path = f"{field}.points.coordinates"
+        points = read_tensor(message.points.coordinates, path, rank=2)
+        if points.shape[1] != 3 or points.dtype != np.float32:
+            raise InvalidInput("coordinates are FLOAT32 of shape [points, 3]", field=path)
+        return Content(Modality.POINTS, points)
+    if kind == "vector":
+        return Content(None, read_vector(message.vector, f"{field}.vector"))
+    return Content(_BY_FIELD[kind], getattr(message, kind))
+
+
+def write_content(content: Content) -> content_pb2.Content:
+    """The message of one piece of input."""
+    if isinstance(content.data, Vector):
+        return content_pb2.Content(vector=write_vector(content.data))
+    if content.modality is Modality.POINTS:
+        coordinates = write_tensor(np.asarray(content.data), DType.FLOAT32)
+        return content_pb2.Content(points=content_pb2.PointCloud(coordinates=coordinates))
+    field = next(name for name, modality in _BY_FIELD.items() if modality is content.modality)
+    arguments: dict[str, Any] = {field: content.data}
+    return content_pb2.Content(**arguments)
+
+
+def read_metadata(message: struct_pb2.Struct, field: str) -> Metadata:
+    """Strings, numbers and booleans by name."""
+    found: dict[str, str | float | bool] = {}
+    for name, value in message.fields.items():
+        kind = value.WhichOneof("kind")
+        if kind not in ("string_value", "number_value", "bool_value"):
+            raise InvalidInput("metadata values are strings, numbers or booleans", field=f"{field}.{name}")
+        found[name] = getattr(value, kind)
+    return found
+
+
+def write_metadata(metadata: Mapping[str, Any]) -> struct_pb2.Struct:
+    """The message of metadata or of a method's parameters."""
+    struct = struct_pb2.Struct()
+    struct.update(dict(metadata))
+    return struct
+
+
+def read_item(message: content_pb2.Item, field: str, *, contents: bool = True) -> Item:
+    """A document. With `contents` False, sections may be without content (as an index returns them)."""
+    sections = []
+    for index, section in enumerate(message.sections):
+        empty = not contents and section.content.WhichOneof("kind") is None
+        content = None if empty else read_content(section.content, f"{field}.sections[{index}].content")
+        sections.append(Section(section.id or str(index + 1), content, section.title, section.uri))
+    metadata = read_metadata(message.metadata, f"{field}.metadata")
+    return Item(message.id, sections, message.title, metadata)
+
+
+def write_item(item: Item) -> content_pb2.Item:
+    """The message of a document."""
+    return content_pb2.Item(
+        id=item.id,
+        title=item.title,
+        sections=[
+            content_pb2.Section(
+                id=section.id,
+                title=section.title,
+                content=None if section.content is None else write_content(section.content),
+                uri=section.uri,
+            )
+            for section in item.sections
+        ],
+        metadata=write_metadata(item.metadata) if item.metadata else None,
+    )
+
+
+def read_labels(messages: Sequence[content_pb2.Label]) -> list[Label]:
+    """Classes with their probabilities."""
+    return [Label(label.name, label.index, label.probability) for label in messages]
+
+
+def write_labels(labels: Sequence[Label]) -> list[content_pb2.Label]:
+    """The messages of classes."""
+    return [
+        content_pb2.Label(name=label.name, index=label.index, probability=label.probability)
+        for label in labels
+    ]
+
+
+_TRUNCATIONS = {
+    encoder_pb2.TRUNCATION_UNSPECIFIED: Truncation.REFUSE,
+    encoder_pb2.TRUNCATION_REFUSE: Truncation.REFUSE,
+    encoder_pb2.TRUNCATION_END: Truncation.END,
+}
+
+
+def read_truncation(number: int, field: str) -> Truncation:
+    """What to do with inputs that are too long."""
+    if number not in _TRUNCATIONS:
+        raise InvalidInput(f"{number} is no truncation that this server knows", field=field)
+    return _TRUNCATIONS[number]  # type: ignore[index]  # protobuf enums are ints
+
+
+def write_truncation(truncation: Truncation) -> encoder_pb2.Truncation:
+    """The number of a truncation policy."""
+    return encoder_pb2.TRUNCATION_END if truncation is Truncation.END else encoder_pb2.TRUNCATION_REFUSE
+
+
+def read_encoding(message: encoder_pb2.Encoding, field: str) -> Encoding:
+    """What a model said of one input."""
+    if not message.space.name:
+        raise InvalidInput("an encoding names its space", field=f"{field}.space.name")
+    return Encoding(
+        space=read_space(message.space),
+        modality=read_modality(message.modality, f"{field}.modality"),
+        dense=read_vector(message.dense, f"{field}.dense") if message.HasField("dense") else None,
+        tokens=read_token_vectors(message.tokens, f"{field}.tokens") if message.HasField("tokens") else None,
+        labels=read_labels(message.labels),
+        token_count=message.token_count,
+        truncated_tokens=message.truncated_tokens,
+    )
+
+
+def write_encoding(encoding: Encoding) -> encoder_pb2.Encoding:
+    """The message of what a model said."""
+    return encoder_pb2.Encoding(
+        space=write_space(encoding.space),
+        modality=write_modality(encoding.modality),
+        dense=None if encoding.dense is None else write_vector(encoding.dense),
+        tokens=None if encoding.tokens is None else write_token_vectors(encoding.tokens),
+        labels=write_labels(encoding.labels),
+        token_count=encoding.token_count,
+        truncated_tokens=encoding.truncated_tokens,
+    )
+
+
+def read_encode_reply(message: encoder_pb2.EncodeResponse) -> EncodeReply:
+    """One result per input."""
+    return EncodeReply(
+        [
+            failures.from_status(result.error)
+            if result.WhichOneof("outcome") == "error"
+            else read_encoding(result.encoding, f"results[{index}].encoding")
+            for index, result in enumerate(message.results)
+        ],
+        read_timing(message.timing),
+        read_cost(message.cost),
+    )
+
+
+def write_encode_reply(reply: EncodeReply) -> encoder_pb2.EncodeResponse:
+    """The message of one result per input."""
+    return encoder_pb2.EncodeResponse(
+        results=[
+            encoder_pb2.EncodeResult(error=failures.to_status(result))
+            if isinstance(result, TiebackError)
+            else encoder_pb2.EncodeResult(encoding=write_encoding(result))
+            for result in reply.results
+        ],
+        timing=write_timing(reply.timing),
+        cost=write_cost(reply.cost),
+    )
+
+
+_ROLES = {
+    router_pb2.ROLE_UNSPECIFIED: Role.QUERY,
+    router_pb2.ROLE_QUERY: Role.QUERY,
+    router_pb2.ROLE_DOCUMENT: Role.DOCUMENT,
+}
+
+
+def read_role(number: int, field: str) -> Role:
+    """Which side of a comparison a vector is for."""
+    if number not in _ROLES:
+        raise InvalidInput(f"{number} is no role that this server knows", field=field)
+    return _ROLES[number]  # type: ignore[index]  # protobuf enums are ints
+
+
+def write_role(role: Role) -> router_pb2.Role:
+    """The number of a role."""
+    return router_pb2.ROLE_DOCUMENT if role is Role.DOCUMENT else router_pb2.ROLE_QUERY
+
+
+def read_routing(message: router_pb2.Routing) -> Routing:
+    """How to weight the spaces; weights alone mean the explicit policy."""
+    policy = message.policy or ("explicit" if message.weights else "uniform")
+    return Routing(policy, dict(message.weights))
+
+
+def write_routing(routing: Routing) -> router_pb2.Routing:
+    """The message of a routing."""
+    return router_pb2.Routing(policy=routing.policy, weights=dict(routing.weights))
+
+
+def read_weight(weight: float | None, field: str) -> float:
+    """A content's weight beside the others; unset is 1."""
+    if weight is None:
+        return 1.0
+    if not math.isfinite(weight):
+        raise InvalidInput("a weight is a finite number", field=field)
+    return weight
+
+
+def read_fuse_input(message: router_pb2.FuseInput, field: str) -> list[FusePart]:
+    """All encodings of one input."""
+    return [
+        FusePart(
+            read_encoding(part.encoding, f"{field}.parts[{index}].encoding"),
+            read_weight(part.weight if part.HasField("weight") else None, f"{field}.parts[{index}].weight"),
+            part.content,
+        )
+        for index, part in enumerate(message.parts)
+    ]
+
+
+def write_fuse_input(parts: Sequence[FusePart]) -> router_pb2.FuseInput:
+    """The message of all encodings of one input."""
+    return router_pb2.FuseInput(
+        parts=[
+            router_pb2.FusePart(
+                encoding=write_encoding(part.encoding), weight=part.weight, content=part.content
+            )
+            for part in parts
+        ]
+    )
+
+
+def read_explanation(message: router_pb2.RoutingExplanation) -> RoutingExplanation:
+    """Why a joint vector is what it is."""
+    return RoutingExplanation(
+        policy=message.policy,
+        weights={weight.space: weight.weight for weight in message.weights},
+        entropy=message.entropy,
+        missing=list(message.missing),
+        degraded=message.degraded,
+        paths=list(message.paths),
+    )
+
+
+def write_explanation(routing: RoutingExplanation) -> router_pb2.RoutingExplanation:
+    """The message of an explanation."""
+    return router_pb2.RoutingExplanation(
+        policy=routing.policy,
+        weights=[
+            router_pb2.SpaceWeight(space=space, weight=weight) for space, weight in routing.weights.items()
+        ],
+        entropy=routing.entropy,
+        missing=routing.missing,
+        degraded=routing.degraded,
+        paths=routing.paths,
+    )
+
+
+def read_fuse_reply(message: router_pb2.FuseResponse) -> FuseReply:
+    """One result per input."""
+    return FuseReply(
+        [
+            failures.from_status(result.error)
+            if result.WhichOneof("outcome") == "error"
+            else Fused(
+                read_vector(result.fused.vector, f"results[{index}].fused.vector"),
+                read_explanation(result.fused.routing),
+                read_labels(result.fused.labels),
+            )
+            for index, result in enumerate(message.results)
+        ],
+        read_timing(message.timing),
+    )
+
+
+def write_fuse_reply(reply: FuseReply) -> router_pb2.FuseResponse:
+    """The message of one result per input."""
+    return router_pb2.FuseResponse(
+        results=[
+            router_pb2.FuseResult(error=failures.to_status(result))
+            if isinstance(result, TiebackError)
+            else router_pb2.FuseResult(
+                fused=router_pb2.Fused(
+                    vector=write_vector(result.vector),
+                    routing=write_explanation(result.routing),
+                    labels=write_labels(result.labels),
+                )
+            )
+            for result in reply.results
+        ],
+        timing=write_timing(reply.timing),
+    )

@@ -1,0 +1,215 @@
+"""Evidence, decoding, grounding and the events of an answer."""
+
+from __future__ import annotations
+
+from tieback.core.errors import InvalidInput
+from tieback.core.types import (
+    Abstention,
+    AbstentionReason,
+    Citation,
+    Claim,
+    Decoding,
+    Evidence,
+    Finish,
+    FinishReason,
+    GenerationEvent,
+    Grounding,
+    MethodChoice,
+    Modality,
+    TextDelta,
+    Verdict,
+    VerdictLabel,
+)
+from tieback.serving.conversions.contents import read_modality, write_modality
+from tieback.serving.conversions.reports import (
+    microseconds,
+    read_method,
+    read_timing,
+    write_method,
+    write_timing,
+)
+from tieback.serving.conversions.vectors import write_span
+from tieback.v1 import evidence_pb2, generator_pb2
+
+_VERDICTS = {
+    evidence_pb2.VERDICT_LABEL_SUPPORTED: VerdictLabel.SUPPORTED,
+    evidence_pb2.VERDICT_LABEL_CONTRADICTED: VerdictLabel.CONTRADICTED,
+    evidence_pb2.VERDICT_LABEL_UNSUPPORTED: VerdictLabel.UNSUPPORTED,
+    evidence_pb2.VERDICT_LABEL_NOT_CHECKED: VerdictLabel.NOT_CHECKED,
+}
+_VERDICT_NUMBERS = {value: number for number, value in _VERDICTS.items()}
+_ABSTENTIONS = {
+    evidence_pb2.ABSTENTION_REASON_NO_EVIDENCE: AbstentionReason.NO_EVIDENCE,
+    evidence_pb2.ABSTENTION_REASON_WEAK_EVIDENCE: AbstentionReason.WEAK_EVIDENCE,
+    evidence_pb2.ABSTENTION_REASON_UNSUPPORTED_ANSWER: AbstentionReason.UNSUPPORTED_ANSWER,
+}
+_ABSTENTION_NUMBERS = {value: number for number, value in _ABSTENTIONS.items()}
+_FINISHES = {
+    generator_pb2.FINISH_REASON_END: FinishReason.END,
+    generator_pb2.FINISH_REASON_LENGTH: FinishReason.LENGTH,
+    generator_pb2.FINISH_REASON_STOP: FinishReason.STOP,
+    generator_pb2.FINISH_REASON_ABSTAINED: FinishReason.ABSTAINED,
+}
+_FINISH_NUMBERS = {value: number for number, value in _FINISHES.items()}
+
+
+def read_evidence(message: evidence_pb2.Evidence, field: str) -> Evidence:
+    """A passage; it has an id and a text."""
+    if not message.id:
+        raise InvalidInput("a passage has an id", field=f"{field}.id")
+    modality = read_modality(message.modality, f"{field}.modality") if message.modality else Modality.TEXT
+    return Evidence(
+        id=message.id,
+        text=message.text,
+        title=message.title,
+        item_id=message.item_id,
+        section_id=message.section_id,
+        uri=message.uri,
+        modality=modality,
+        score=message.score,
+    )
+
+
+def write_evidence(evidence: Evidence) -> evidence_pb2.Evidence:
+    """The message of a passage."""
+    return evidence_pb2.Evidence(
+        id=evidence.id,
+        text=evidence.text,
+        title=evidence.title,
+        item_id=evidence.item_id,
+        section_id=evidence.section_id,
+        uri=evidence.uri,
+        modality=write_modality(evidence.modality),
+        score=evidence.score,
+    )
+
+
+def read_decoding(message: generator_pb2.Decoding) -> Decoding:
+    """How to choose tokens; the generator checks the ranges."""
+    return Decoding(
+        max_tokens=message.max_tokens,
+        temperature=message.temperature,
+        top_p=message.top_p,
+        top_k=message.top_k,
+        seed=message.seed if message.HasField("seed") else None,
+        stop=list(message.stop),
+        strategy=read_method(message.strategy) if message.HasField("strategy") else MethodChoice("plain"),
+    )
+
+
+def write_decoding(decoding: Decoding) -> generator_pb2.Decoding:
+    """The message of how to choose tokens."""
+    return generator_pb2.Decoding(
+        max_tokens=decoding.max_tokens,
+        temperature=decoding.temperature,
+        top_p=decoding.top_p,
+        top_k=decoding.top_k,
+        seed=decoding.seed,
+        stop=decoding.stop,
+        strategy=write_method(decoding.strategy),
+    )
+
+
+def read_grounding(message: generator_pb2.Grounding) -> Grounding:
+    """How to check the answer."""
+    return Grounding(
+        checker=read_method(message.checker) if message.HasField("checker") else None,
+        abstain_below=message.abstain_below if message.HasField("abstain_below") else None,
+        disabled=message.disabled,
+    )
+
+
+def write_grounding(grounding: Grounding) -> generator_pb2.Grounding:
+    """The message of how to check the answer."""
+    return generator_pb2.Grounding(
+        checker=None if grounding.checker is None else write_method(grounding.checker),
+        abstain_below=grounding.abstain_below,
+        disabled=grounding.disabled,
+    )
+
+
+def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
+    """One event of an answer."""
+    match message.WhichOneof("event"):
+        case "text":
+            return TextDelta(message.text.text)
+        case "claim":
+            span = message.claim.span
+            return Claim(message.claim.id, (span.begin_byte, span.end_byte), message.claim.text)
+        case "citation":
+            citation = message.citation
+            place = citation.locator
+            has_span = place.HasField("text_span")
+            return Citation(
+                citation.claim_id,
+                citation.evidence_id,
+                place.item_id,
+                place.section_id,
+                (place.text_span.begin_byte, place.text_span.end_byte) if has_span else None,
+                citation.support,
+            )
+        case "verdict":
+            verdict = message.verdict
+            return Verdict(verdict.claim_id, _VERDICTS[verdict.label], verdict.score, verdict.checker)
+        case "abstention":
+            abstention = message.abstention
+            reason = _ABSTENTIONS[abstention.reason]
+            return Abstention(reason, abstention.score, abstention.threshold, abstention.message)
+        case _:
+            finish = message.finish
+            return Finish(
+                _FINISHES[finish.reason],
+                finish.model,
+                finish.prompt_tokens,
+                finish.completion_tokens,
+                finish.changed_tokens,
+                read_timing(finish.timing),
+                finish.first_token_us / 1e6,
+            )
+
+
+def write_event(event: GenerationEvent) -> generator_pb2.GenerateResponse:
+    """The message of one event."""
+    match event:
+        case TextDelta():
+            return generator_pb2.GenerateResponse(text=generator_pb2.TextDelta(text=event.text))
+        case Claim():
+            claim = evidence_pb2.Claim(id=event.id, span=write_span(event.span), text=event.text)
+            return generator_pb2.GenerateResponse(claim=claim)
+        case Citation():
+            locator = evidence_pb2.Locator(
+                item_id=event.item_id,
+                section_id=event.section_id,
+                text_span=None if event.span is None else write_span(event.span),
+            )
+            citation = evidence_pb2.Citation(
+                claim_id=event.claim_id, evidence_id=event.evidence_id, locator=locator, support=event.support
+            )
+            return generator_pb2.GenerateResponse(citation=citation)
+        case Verdict():
+            verdict = evidence_pb2.Verdict(
+                claim_id=event.claim_id,
+                label=_VERDICT_NUMBERS[event.label],
+                score=event.score,
+                checker=event.checker,
+            )
+            return generator_pb2.GenerateResponse(verdict=verdict)
+        case Abstention():
+            abstention = evidence_pb2.Abstention(
+                reason=_ABSTENTION_NUMBERS[event.reason],
+                score=event.score,
+                threshold=event.threshold,
+                message=event.message,
+            )
+            return generator_pb2.GenerateResponse(abstention=abstention)
+        case Finish():
+            finish = generator_pb2.Finish(
+                reason=_FINISH_NUMBERS[event.reason],
+                model=event.model,
+                prompt_tokens=event.prompt_tokens,
+                completion_tokens=event.completion_tokens,
+                changed_tokens=event.changed_tokens,
+                timing=write_timing(event.timing),
+                first_token_us=microseconds(event.first_token),
+            )
+            return generator_pb2.GenerateResponse(finish=finish)

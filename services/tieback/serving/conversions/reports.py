@@ -1,0 +1,76 @@
+"""Timings, costs and methods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf import json_format
+
+from tieback.core.types import Cost, MethodChoice, Stage, Timing
+from tieback.v1 import report_pb2
+
+_MICROSECONDS = 1_000_000
+
+
+def microseconds(seconds: float) -> int:
+    """Whole microseconds, never negative."""
+    return max(0, round(seconds * _MICROSECONDS))
+
+
+def read_timing(message: report_pb2.Timing) -> Timing:
+    """Where the time went."""
+    return Timing(
+        queue=message.queue_us / _MICROSECONDS,
+        prepare=message.prepare_us / _MICROSECONDS,
+        compute=message.compute_us / _MICROSECONDS,
+        total=message.total_us / _MICROSECONDS,
+        stages=[
+            Stage(stage.name, stage.begin_us / _MICROSECONDS, stage.duration_us / _MICROSECONDS)
+            for stage in message.stages
+        ],
+    )
+
+
+def write_timing(timing: Timing) -> report_pb2.Timing:
+    """The message of where the time went."""
+    return report_pb2.Timing(
+        queue_us=microseconds(timing.queue),
+        prepare_us=microseconds(timing.prepare),
+        compute_us=microseconds(timing.compute),
+        total_us=microseconds(timing.total),
+        stages=[
+            report_pb2.Stage(
+                name=stage.name,
+                begin_us=microseconds(stage.begin),
+                duration_us=microseconds(stage.duration),
+            )
+            for stage in timing.stages
+        ],
+    )
+
+
+def read_cost(message: report_pb2.Cost) -> Cost:
+    """What a call cost."""
+    return Cost(message.batch_size, message.tokens, message.padding_tokens)
+
+
+def write_cost(cost: Cost) -> report_pb2.Cost:
+    """The message of what a call cost."""
+    return report_pb2.Cost(batch_size=cost.batch_size, tokens=cost.tokens, padding_tokens=cost.padding_tokens)
+
+
+def read_method(message: report_pb2.Method) -> MethodChoice:
+    """A method by name with its parameters; whole numbers become int, which a Struct cannot say."""
+    parameters = json_format.MessageToDict(message.parameters)
+    return MethodChoice(message.name, {name: _whole(value) for name, value in parameters.items()})
+
+
+def write_method(method: MethodChoice) -> report_pb2.Method:
+    """The message of a method."""
+    message = report_pb2.Method(name=method.name)
+    message.parameters.update(dict(method.parameters))
+    return message
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value

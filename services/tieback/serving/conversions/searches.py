@@ -1,0 +1,340 @@
+"""Collections, indexed items, hits, reranking and retrieval."""
+
+from __future__ import annotations
+
+from google.protobuf import timestamp_pb2
+
+from tieback.core.errors import InvalidInput
+from tieback.core.types import (
+    AlignedPair,
+    Alignment,
+    Collection,
+    Hit,
+    IndexedItem,
+    IndexedSection,
+    QueryPart,
+    RerankCandidate,
+    RerankReply,
+    RerankResult,
+    Retrieval,
+    RetrievedHit,
+    RetrieveReply,
+    SearchReply,
+    TokenVectors,
+)
+from tieback.serving.conversions.contents import (
+    read_content,
+    read_explanation,
+    read_item,
+    read_labels,
+    read_metadata,
+    read_modality,
+    read_routing,
+    read_weight,
+    write_content,
+    write_explanation,
+    write_item,
+    write_labels,
+    write_metadata,
+    write_modality,
+    write_routing,
+)
+from tieback.serving.conversions.reports import (
+    read_cost,
+    read_method,
+    read_timing,
+    write_cost,
+    write_method,
+    write_timing,
+)
+from tieback.serving.conversions.vectors import (
+    read_space,
+    read_tensor,
+    read_token_vectors,
+    read_vector,
+    write_space,
+    write_span,
+    write_tensor,
+    write_token_vectors,
+    write_vector,
+)
+from tieback.v1 import answer_pb2, index_pb2, reranker_pb2
+
+
+def read_collection(message: index_pb2.Collection) -> Collection:
+    """A collection as it stands."""
+    return Collection(
+        message.name,
+        read_space(message.space),
+        message.width,
+        message.item_count,
+        message.section_count,
+        message.create_time.ToNanoseconds() / 1e9,
+    )
+
+
+def write_collection(collection: Collection) -> index_pb2.Collection:
+    """The message of a collection."""
+    created = timestamp_pb2.Timestamp()
+    created.FromNanoseconds(int(collection.created * 1e9))
+    return index_pb2.Collection(
+        name=collection.name,
+        space=write_space(collection.space),
+        width=collection.width,
+        item_count=collection.item_count,
+        section_count=collection.section_count,
+        create_time=created,
+    )
+
+
+def read_indexed_item(message: index_pb2.IndexedItem, field: str) -> IndexedItem:
+    """An item with its vectors; its contents may be left out where the sections' texts say it all."""
+    return IndexedItem(
+        read_item(message.item, f"{field}.item", contents=False),
+        [
+            IndexedSection(
+                read_vector(section.vector, f"{field}.sections[{index}].vector"),
+                section.text,
+                read_modality(section.modality, f"{field}.sections[{index}].modality"),
+            )
+            for index, section in enumerate(message.sections)
+        ],
+    )
+
+
+def write_indexed_item(item: IndexedItem) -> index_pb2.IndexedItem:
+    """The message of an item with its vectors."""
+    return index_pb2.IndexedItem(
+        item=write_item(item.item),
+        sections=[
+            index_pb2.IndexedSection(
+                vector=write_vector(section.vector),
+                text=section.text,
+                modality=write_modality(section.modality),
+            )
+            for section in item.sections
+        ],
+    )
+
+
+def read_hit(message: index_pb2.Hit) -> Hit:
+    """A section that was found."""
+    return Hit(
+        item_id=message.item_id,
+        item_title=message.item_title,
+        section_id=message.section_id,
+        section_title=message.section_title,
+        modality=read_modality(message.modality, "hits.modality"),
+        text=message.text,
+        uri=message.uri,
+        metadata=read_metadata(message.metadata, "hits.metadata"),
+        score=message.score,
+        vector_score=message.vector_score if message.HasField("vector_score") else None,
+        text_score=message.text_score if message.HasField("text_score") else None,
+    )
+
+
+def write_hit(hit: Hit) -> index_pb2.Hit:
+    """The message of a hit."""
+    return index_pb2.Hit(
+        item_id=hit.item_id,
+        item_title=hit.item_title,
+        section_id=hit.section_id,
+        section_title=hit.section_title,
+        modality=write_modality(hit.modality),
+        text=hit.text,
+        uri=hit.uri,
+        metadata=write_metadata(hit.metadata) if hit.metadata else None,
+        score=hit.score,
+        vector_score=hit.vector_score,
+        text_score=hit.text_score,
+    )
+
+
+def read_search_reply(message: index_pb2.SearchResponse) -> SearchReply:
+    """The nearest sections."""
+    return SearchReply([read_hit(hit) for hit in message.hits], read_timing(message.timing))
+
+
+def write_search_reply(reply: SearchReply) -> index_pb2.SearchResponse:
+    """The message of the nearest sections."""
+    return index_pb2.SearchResponse(
+        hits=[write_hit(hit) for hit in reply.hits], timing=write_timing(reply.timing)
+    )
+
+
+def read_token_source(message: reranker_pb2.TokenSource, field: str) -> str | TokenVectors:
+    """A text, or token vectors."""
+    kind = message.WhichOneof("source")
+    if kind is None:
+        raise InvalidInput("set text or tokens", field=field)
+    return message.text if kind == "text" else read_token_vectors(message.tokens, f"{field}.tokens")
+
+
+def write_token_source(source: str | TokenVectors) -> reranker_pb2.TokenSource:
+    """The message of a text or of token vectors."""
+    if isinstance(source, str):
+        return reranker_pb2.TokenSource(text=source)
+    return reranker_pb2.TokenSource(tokens=write_token_vectors(source))
+
+
+def read_candidate(message: reranker_pb2.RerankCandidate, field: str) -> RerankCandidate:
+    """A candidate for reranking."""
+    return RerankCandidate(message.id, read_token_source(message.source, f"{field}.source"), message.score)
+
+
+def write_candidate(candidate: RerankCandidate) -> reranker_pb2.RerankCandidate:
+    """The message of a candidate."""
+    return reranker_pb2.RerankCandidate(
+        id=candidate.id, source=write_token_source(candidate.source), score=candidate.score
+    )
+
+
+def read_alignment(message: reranker_pb2.Alignment) -> Alignment:
+    """Which part answers which."""
+    return Alignment(
+        [
+            AlignedPair(
+                (pair.query_span.begin_byte, pair.query_span.end_byte),
+                (pair.candidate_span.begin_byte, pair.candidate_span.end_byte),
+                pair.similarity,
+                pair.weight,
+            )
+            for pair in message.pairs
+        ],
+        read_tensor(message.plan, "alignment.plan", rank=2) if message.HasField("plan") else None,
+    )
+
+
+def write_alignment(alignment: Alignment) -> reranker_pb2.Alignment:
+    """The message of an alignment."""
+    return reranker_pb2.Alignment(
+        pairs=[
+            reranker_pb2.AlignedPair(
+                query_span=write_span(pair.query_span),
+                candidate_span=write_span(pair.candidate_span),
+                similarity=pair.similarity,
+                weight=pair.weight,
+            )
+            for pair in alignment.pairs
+        ],
+        plan=None if alignment.plan is None else write_tensor(alignment.plan),
+    )
+
+
+def read_rerank_reply(message: reranker_pb2.RerankResponse) -> RerankReply:
+    """The candidates, best first."""
+    return RerankReply(
+        [
+            RerankResult(
+                result.id,
+                result.score,
+                result.rerank_score,
+                result.first_rank,
+                read_alignment(result.alignment) if result.HasField("alignment") else None,
+            )
+            for result in message.results
+        ],
+        read_timing(message.timing),
+        read_cost(message.cost),
+    )
+
+
+def write_rerank_reply(reply: RerankReply) -> reranker_pb2.RerankResponse:
+    """The message of the candidates."""
+    return reranker_pb2.RerankResponse(
+        results=[
+            reranker_pb2.RerankResult(
+                id=result.id,
+                score=result.score,
+                rerank_score=result.rerank_score,
+                first_rank=result.first_rank,
+                alignment=None if result.alignment is None else write_alignment(result.alignment),
+            )
+            for result in reply.results
+        ],
+        timing=write_timing(reply.timing),
+        cost=write_cost(reply.cost),
+    )
+
+
+def read_retrieval(message: answer_pb2.RetrieveRequest, field: str = "") -> Retrieval:
+    """What to find, and how."""
+    prefix = f"{field}." if field else ""
+    return Retrieval(
+        collection=message.collection,
+        query=[
+            QueryPart(
+                read_content(part.content, f"{prefix}query[{index}].content"),
+                read_weight(
+                    part.weight if part.HasField("weight") else None, f"{prefix}query[{index}].weight"
+                ),
+            )
+            for index, part in enumerate(message.query)
+        ],
+        limit=message.limit,
+        filter=message.filter,
+        routing=read_routing(message.routing),
+        candidates=message.candidates,
+        reranker=read_method(message.reranker) if message.HasField("reranker") else None,
+        hybrid=message.hybrid,
+        balance_modalities=message.balance_modalities,
+        explain=message.explain,
+    )
+
+
+def write_retrieval(retrieval: Retrieval) -> answer_pb2.RetrieveRequest:
+    """The message of what to find."""
+    return answer_pb2.RetrieveRequest(
+        collection=retrieval.collection,
+        query=[
+            answer_pb2.QueryPart(content=write_content(part.content), weight=part.weight)
+            for part in retrieval.query
+        ],
+        limit=retrieval.limit,
+        filter=retrieval.filter,
+        routing=write_routing(retrieval.routing),
+        candidates=retrieval.candidates,
+        reranker=None if retrieval.reranker is None else write_method(retrieval.reranker),
+        hybrid=retrieval.hybrid,
+        balance_modalities=retrieval.balance_modalities,
+        explain=retrieval.explain,
+    )
+
+
+def read_retrieve_reply(message: answer_pb2.RetrieveResponse) -> RetrieveReply:
+    """What was found."""
+    return RetrieveReply(
+        [
+            RetrievedHit(
+                read_hit(hit.hit),
+                hit.search_score,
+                hit.search_rank,
+                hit.rerank_score if hit.HasField("rerank_score") else None,
+                read_alignment(hit.alignment) if hit.HasField("alignment") else None,
+            )
+            for hit in message.hits
+        ],
+        read_explanation(message.routing),
+        read_labels(message.labels),
+        read_timing(message.timing),
+    )
+
+
+def write_retrieve_reply(reply: RetrieveReply) -> answer_pb2.RetrieveResponse:
+    """The message of what was found."""
+    return answer_pb2.RetrieveResponse(
+        hits=[
+            answer_pb2.RetrievedHit(
+                hit=write_hit(hit.hit),
+                search_score=hit.search_score,
+                search_rank=hit.search_rank,
+                rerank_score=hit.rerank_score,
+                alignment=None if hit.alignment is None else write_alignment(hit.alignment),
+            )
+            for hit in reply.hits
+        ],
+        routing=write_explanation(reply.routing),
+        labels=write_labels(reply.labels),
+        timing=write_timing(reply.timing),
+    )

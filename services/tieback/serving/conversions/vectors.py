@@ -1,0 +1,173 @@
+"""Tensors, spaces, vectors and output specifications."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from tieback.core.errors import InvalidInput
+from tieback.core.types import Array, DType, OutputSpec, SpaceRef, TokenVectors, Vector, VectorKind
+from tieback.v1 import vector_pb2
+
+_DTYPES = {
+    vector_pb2.DATA_TYPE_UNSPECIFIED: DType.FLOAT32,
+    vector_pb2.DATA_TYPE_FLOAT32: DType.FLOAT32,
+    vector_pb2.DATA_TYPE_FLOAT16: DType.FLOAT16,
+    vector_pb2.DATA_TYPE_INT8: DType.INT8,
+    vector_pb2.DATA_TYPE_BINARY: DType.BINARY,
+}
+_DTYPE_NUMBERS = {value: number for number, value in _DTYPES.items()}
+# Tensors are little-endian on the wire whatever the machine.
+_ELEMENTS: dict[DType, np.dtype[Any]] = {
+    DType.FLOAT32: np.dtype("<f4"),
+    DType.FLOAT16: np.dtype("<f2"),
+    DType.INT8: np.dtype("i1"),
+    DType.BINARY: np.dtype("u1"),
+}
+_KINDS = {
+    vector_pb2.VECTOR_KIND_UNSPECIFIED: VectorKind.DENSE,
+    vector_pb2.VECTOR_KIND_DENSE: VectorKind.DENSE,
+    vector_pb2.VECTOR_KIND_TOKENS: VectorKind.TOKENS,
+    vector_pb2.VECTOR_KIND_LABELS: VectorKind.LABELS,
+}
+_KIND_NUMBERS = {value: number for number, value in _KINDS.items()}
+
+
+def read_dtype(number: int, field: str) -> DType:
+    """An element type; a number from a newer contract is refused."""
+    if number not in _DTYPES:
+        raise InvalidInput(f"{number} is no element type that this server knows", field=field)
+    return _DTYPES[number]  # type: ignore[index]  # protobuf enums are ints
+
+
+def read_tensor(message: vector_pb2.Tensor, field: str, *, rank: int) -> Array:
+    """The array, without a copy. BINARY stays packed: its last axis is then bytes."""
+    dtype = read_dtype(message.dtype, f"{field}.dtype")
+    shape = tuple(message.shape)
+    if len(shape) != rank:
+        raise InvalidInput(f"the tensor has {len(shape)} axes and should have {rank}", field=f"{field}.shape")
+    if dtype is DType.BINARY:
+        if shape[-1] % 8:
+            raise InvalidInput("the last axis of a BINARY tensor is a multiple of 8", field=f"{field}.shape")
+        shape = (*shape[:-1], shape[-1] // 8)
+    wanted = math.prod(shape) * _ELEMENTS[dtype].itemsize
+    if len(message.data) != wanted:
+        raise InvalidInput(
+            f"the tensor's data is {len(message.data)} bytes; its shape and element type need {wanted}",
+            field=f"{field}.data",
+        )
+    return np.frombuffer(message.data, _ELEMENTS[dtype]).reshape(shape)
+
+
+def write_tensor(array: Array, dtype: DType = DType.FLOAT32) -> vector_pb2.Tensor:
+    """The message of an array that already has the element type."""
+    shape = array.shape if dtype is not DType.BINARY else (*array.shape[:-1], array.shape[-1] * 8)
+    data = array.astype(_ELEMENTS[dtype], copy=False).tobytes()
+    return vector_pb2.Tensor(dtype=_DTYPE_NUMBERS[dtype], shape=shape, data=data)
+
+
+def read_space(message: vector_pb2.SpaceRef) -> SpaceRef:
+    """The space's exact name."""
+    return SpaceRef(message.name, message.revision, message.fingerprint)
+
+
+def write_space(space: SpaceRef) -> vector_pb2.SpaceRef:
+    """The message of a space's name."""
+    return vector_pb2.SpaceRef(name=space.name, revision=space.revision, fingerprint=space.fingerprint)
+
+
+def read_vector(message: vector_pb2.Vector, field: str) -> Vector:
+    """A vector; it must name its space."""
+    if not message.space.name:
+        raise InvalidInput("a vector names its space", field=f"{field}.space.name")
+    values = read_tensor(message.values, f"{field}.values", rank=1)
+    dtype = read_dtype(message.values.dtype, f"{field}.values.dtype")
+    if values.size == 0:
+        raise InvalidInput("the vector is empty", field=f"{field}.values")
+    if dtype in (DType.FLOAT32, DType.FLOAT16) and not np.isfinite(values).all():
+        raise InvalidInput(
+            "the vector holds NaN or infinite values", field=f"{field}.values", reason="NOT_FINITE"
+        )
+    if dtype is DType.INT8 and not (math.isfinite(message.scale) and message.scale > 0):
+        raise InvalidInput("an INT8 vector has a scale above 0", field=f"{field}.scale")
+    return Vector(read_space(message.space), values, dtype, message.normalized, message.scale)
+
+
+def write_vector(vector: Vector) -> vector_pb2.Vector:
+    """The message of a vector."""
+    return vector_pb2.Vector(
+        space=write_space(vector.space),
+        values=write_tensor(vector.values, vector.dtype),
+        normalized=vector.normalized,
+        scale=vector.scale,
+    )
+
+
+def read_spans(messages: Iterable[vector_pb2.TextSpan]) -> list[tuple[int, int]]:
+    """Byte ranges."""
+    return [(span.begin_byte, span.end_byte) for span in messages]
+
+
+def write_span(span: tuple[int, int]) -> vector_pb2.TextSpan:
+    """The message of a byte range."""
+    return vector_pb2.TextSpan(begin_byte=span[0], end_byte=span[1])
+
+
+def read_token_vectors(message: vector_pb2.TokenVectors, field: str) -> TokenVectors:
+    """Token vectors with as many spans as rows."""
+    if not message.space.name:
+        raise InvalidInput("token vectors name their space", field=f"{field}.space.name")
+    if read_dtype(message.values.dtype, f"{field}.values.dtype") not in (DType.FLOAT32, DType.FLOAT16):
+        raise InvalidInput("token vectors are FLOAT32 or FLOAT16", field=f"{field}.values.dtype")
+    values = read_tensor(message.values, f"{field}.values", rank=2).astype(np.float32, copy=False)
+    if not np.isfinite(values).all():
+        raise InvalidInput(
+            "the token vectors hold NaN or infinite values", field=f"{field}.values", reason="NOT_FINITE"
+        )
+    if len(message.spans) != len(values):
+        raise InvalidInput(
+            f"there are {len(message.spans)} spans for {len(values)} rows", field=f"{field}.spans"
+        )
+    return TokenVectors(read_space(message.space), values, read_spans(message.spans))
+
+
+def write_token_vectors(tokens: TokenVectors) -> vector_pb2.TokenVectors:
+    """The message of token vectors."""
+    return vector_pb2.TokenVectors(
+        space=write_space(tokens.space),
+        values=write_tensor(tokens.values),
+        spans=[write_span(span) for span in tokens.spans],
+    )
+
+
+def read_output(message: vector_pb2.OutputSpec, field: str) -> OutputSpec:
+    """What to compute; nothing said means a full-width float32 DENSE vector."""
+    kinds = set()
+    for index, number in enumerate(message.kinds):
+        if number not in _KINDS:
+            raise InvalidInput(
+                f"{number} is no kind of vector that this server knows", field=f"{field}.kinds[{index}]"
+            )
+        kinds.add(_KINDS[number])
+    return OutputSpec(
+        width=message.width or None,
+        dtype=read_dtype(message.dtype, f"{field}.dtype"),
+        kinds=frozenset(kinds or {VectorKind.DENSE}),
+    )
+
+
+def write_output(output: OutputSpec) -> vector_pb2.OutputSpec:
+    """The message of an output specification."""
+    return vector_pb2.OutputSpec(
+        width=output.width or 0,
+        dtype=_DTYPE_NUMBERS[output.dtype],
+        kinds=[_KIND_NUMBERS[kind] for kind in sorted(output.kinds)],
+    )
+
+
+def write_kinds(kinds: Iterable[VectorKind]) -> list[vector_pb2.VectorKind]:
+    """The numbers of kinds of vectors."""
+    return [_KIND_NUMBERS[kind] for kind in kinds]

@@ -1,0 +1,207 @@
+"""The edge that every call passes on every server: one interceptor, in a fixed order.
+
+Request id, trace, token, then decoding of the message (so that malformed bytes are INVALID_ARGUMENT and not
+the transport's INTERNAL), then the servicer. Whatever it raises becomes a status by `failures`; every call is
+counted, timed and logged once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from types import TracebackType
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc import status_pb2
+
+from tieback.core.errors import InvalidInput, TiebackError
+from tieback.serving import context as call_context
+from tieback.serving import failures, logs
+from tieback.serving.credentials import Tokens
+from tieback.serving.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+Context = grpc.aio.ServicerContext[Any, Any]
+Handler = grpc.RpcMethodHandler[Any, Any]
+# Probes carry no token, and what they read is no secret.
+OPEN_PREFIXES = ("/grpc.health.v1.Health/",)
+
+
+class Passed(Exception):  # noqa: N818 - not an error of ours but another server's answer, handed on
+    """A failure of a service behind this server, to be handed on as it came."""
+
+    def __init__(self, status: status_pb2.Status) -> None:
+        super().__init__(status.message)
+        self.status = status
+
+
+class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs make it generic, grpc does not
+    """Wraps every handler. Handlers are wrapped once and kept."""
+
+    def __init__(self, telemetry: Telemetry, tokens: Tokens | None) -> None:
+        self._telemetry = telemetry
+        self._tokens = tokens
+        self._wrapped: dict[str, Handler] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler:
+        """The wrapped handler of the method that is called; None where there is none."""
+        method = str(handler_call_details.method)
+        if method not in self._wrapped:
+            handler = await continuation(handler_call_details)
+            if handler is None:
+                return handler
+            self._wrapped[method] = self._wrap(method, handler)
+        return self._wrapped[method]
+
+    def _wrap(self, method: str, handler: Any) -> Handler:
+        decode = _decoder(handler.request_deserializer)
+        make: Any
+        behaviour: Callable[..., Any]
+        if handler.request_streaming and handler.response_streaming:
+            make = grpc.stream_stream_rpc_method_handler
+
+            async def behaviour(requests: AsyncIterator[bytes], context: Context) -> AsyncIterator[Any]:
+                async with self._call(method, context):
+                    async for response in handler.stream_stream(_decoded(requests, decode), context):
+                        yield response
+
+        elif handler.response_streaming:
+            make = grpc.unary_stream_rpc_method_handler
+
+            async def behaviour(request: bytes, context: Context) -> AsyncIterator[Any]:
+                async with self._call(method, context):
+                    async for response in handler.unary_stream(decode(request), context):
+                        yield response
+
+        elif handler.request_streaming:
+            raise TypeError(f"{method} streams requests only; no method of the contract does")
+        else:
+            make = grpc.unary_unary_rpc_method_handler
+
+            async def behaviour(request: bytes, context: Context) -> Any:
+                async with self._call(method, context):
+                    return await handler.unary_unary(decode(request), context)
+
+        wrapped: Handler = make(
+            behaviour, request_deserializer=None, response_serializer=handler.response_serializer
+        )
+        return wrapped
+
+    def _call(self, method: str, context: Context) -> _Call:
+        tokens = None if method.startswith(OPEN_PREFIXES) else self._tokens
+        return _Call(method[1:], context, self._telemetry, tokens)
+
+
+class _Call:
+    """One running call, from admission to its log line."""
+
+    def __init__(self, method: str, context: Context, telemetry: Telemetry, tokens: Tokens | None) -> None:
+        full_service, _, self._method = method.partition("/")
+        self._service = full_service.rpartition(".")[2]
+        self._full_method = method
+        self._context = context
+        self._telemetry = telemetry
+        self._tokens = tokens
+        self._code = grpc.StatusCode.OK
+        self._reason = ""
+        self._stack = ExitStack()
+
+    async def __aenter__(self) -> None:
+        self._begin = time.perf_counter()
+        metadata = self._context.invocation_metadata() or ()
+        self._running = call_context.enter(metadata)
+        self._trailing = ((call_context.REQUEST_ID_KEY, self._running.request_id),)
+        self._context.set_trailing_metadata(self._trailing)
+        self._telemetry.in_flight.labels(self._service, self._method).inc()
+        try:
+            if self._tokens is not None:
+                tenant = self._tokens.tenant_of(self._running.authorization)
+                self._running = replace(self._running, tenant=tenant)
+                call_context.set_current(self._running)
+        except TiebackError as error:
+            try:
+                await self._fail(error)
+            finally:
+                self._finish()
+        self._stack.enter_context(
+            self._telemetry.span(
+                self._full_method, {key: value for key, value in metadata if isinstance(value, str)}
+            )
+        )
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._stack.close()
+            if error is not None:
+                await self._fail(error)
+        finally:
+            self._finish()
+
+    async def _fail(self, error: BaseException) -> None:
+        """Ends the call with the error's status. Returns only where the error itself must go on."""
+        # A stream whose caller went away between two messages is closed by GeneratorExit.
+        if isinstance(error, asyncio.CancelledError | GeneratorExit):
+            self._code = grpc.StatusCode.CANCELLED
+            return
+        if isinstance(error, grpc.aio.AbortError):
+            self._code = grpc.StatusCode.UNKNOWN
+            return
+        if not isinstance(error, TiebackError | Passed):
+            log.error("a call failed inside", exc_info=error)
+        status = error.status if isinstance(error, Passed) else failures.to_status(error)
+        self._code = failures.code_by_number(status.code)
+        self._reason = failures.reason_of(status)
+        await self._context.abort(self._code, status.message, (*self._trailing, *failures.trailing(status)))
+
+    def _finish(self) -> None:
+        took = time.perf_counter() - self._begin
+        labels = (self._service, self._method)
+        self._telemetry.in_flight.labels(*labels).dec()
+        self._telemetry.requests.labels(*labels, self._code.name).inc()
+        self._telemetry.request_seconds.labels(*labels).observe(took)
+        if self._code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+            self._telemetry.reject(self._service, self._reason)
+        logs.event(
+            log,
+            "call",
+            level=logging.DEBUG if self._code is grpc.StatusCode.OK else logging.INFO,
+            request_id=self._running.request_id,
+            tenant=self._running.tenant,
+            method=self._full_method,
+            code=self._code.name,
+            reason=self._reason,
+            milliseconds=round(took * 1000, 2),
+        )
+
+
+def _decoder(parse: Callable[[bytes], Any] | None) -> Callable[[bytes], Any]:
+    if parse is None:  # a handler that passes bytes on
+        return lambda data: data
+
+    def decode(data: bytes) -> Any:
+        try:
+            return parse(data)
+        except (DecodeError, UnicodeDecodeError):
+            raise InvalidInput(
+                "the request is not a message of this method: it is malformed, or a text is not valid UTF-8",
+                reason="MALFORMED_MESSAGE",
+            ) from None
+
+    return decode
+
+
+async def _decoded(requests: AsyncIterator[bytes], decode: Callable[[bytes], Any]) -> AsyncIterator[Any]:
+    async for request in requests:
+        yield decode(request)

@@ -1,0 +1,171 @@
+"""The one table between errors and gRPC statuses, read in both directions.
+
+A row says which status an error becomes; the details follow from the error's own attributes:
+google.rpc.ErrorInfo always, BadRequest for a field, ResourceInfo for something missing, RetryInfo where
+coming back later helps. An exception that is not ours becomes INTERNAL with a fixed text; what it said is
+logged and never leaves the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import error_details_pb2, status_pb2
+
+from tieback.core import errors
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+DOMAIN = "tieback"
+DETAILS_KEY = "grpc-status-details-bin"
+
+TABLE: dict[type[errors.TiebackError], grpc.StatusCode] = {
+    errors.InvalidInput: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.NotFound: grpc.StatusCode.NOT_FOUND,
+    errors.AlreadyExists: grpc.StatusCode.ALREADY_EXISTS,
+    errors.Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
+    errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.StorageFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.Unsupported: grpc.StatusCode.UNIMPLEMENTED,
+    errors.StartupError: grpc.StatusCode.UNAVAILABLE,
+    errors.TiebackError: grpc.StatusCode.INTERNAL,
+}
+
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+_OPAQUE = "an internal error; the server's log has it under this request id"
+
+
+def code_of(error: BaseException) -> grpc.StatusCode:
+    """The status of the nearest class in the table."""
+    for kind in type(error).__mro__:
+        if kind in TABLE:
+            return TABLE[kind]
+    return grpc.StatusCode.INTERNAL
+
+
+def to_status(error: BaseException) -> status_pb2.Status:
+    """The error as google.rpc.Status with its details. What is not ours becomes an opaque INTERNAL."""
+    if not isinstance(error, errors.TiebackError):
+        return status_pb2.Status(code=grpc.StatusCode.INTERNAL.value[0], message=_OPAQUE)
+    status = status_pb2.Status(code=code_of(error).value[0], message=error.message)
+    for detail in _details(error):
+        packed = any_pb2.Any()
+        packed.Pack(detail)
+        status.details.append(packed)
+    return status
+
+
+def from_status(status: status_pb2.Status) -> errors.TiebackError:
+    """The error that a status of another tieback server stands for."""
+    info = _unpack(status, error_details_pb2.ErrorInfo)
+    reason = info.reason if info is not None else ""
+    retry = _unpack(status, error_details_pb2.RetryInfo)
+    delay = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9 if retry is not None else 1.0
+    code = code_by_number(status.code)
+    error: errors.TiebackError
+    if code is grpc.StatusCode.INVALID_ARGUMENT:
+        bad = _unpack(status, error_details_pb2.BadRequest)
+        field = bad.field_violations[0].field if bad is not None and bad.field_violations else ""
+        kind = errors.SpaceMismatch if reason == errors.SpaceMismatch.reason else errors.InvalidInput
+        error = kind(status.message, field=field)
+    elif code is grpc.StatusCode.NOT_FOUND:
+        resource = _unpack(status, error_details_pb2.ResourceInfo)
+        error = errors.NotFound(
+            resource.resource_type if resource is not None else "resource",
+            resource.resource_name if resource is not None else "",
+        )
+        error.message = status.message
+    elif code is grpc.StatusCode.ALREADY_EXISTS:
+        resource = _unpack(status, error_details_pb2.ResourceInfo)
+        error = errors.AlreadyExists(
+            resource.resource_type if resource is not None else "resource",
+            resource.resource_name if resource is not None else "",
+            status.message,
+        )
+    elif code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        full = reason == errors.StorageFull.reason
+        error = (
+            errors.StorageFull(status.message)
+            if full
+            else errors.Overloaded(status.message, retry_after=delay)
+        )
+    elif code is grpc.StatusCode.UNAVAILABLE:
+        error = errors.Unavailable(status.message, retry_after=delay)
+    elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        error = errors.DeadlineExceeded(status.message)
+    elif code is grpc.StatusCode.UNAUTHENTICATED:
+        error = errors.Unauthenticated(status.message)
+    elif code is grpc.StatusCode.UNIMPLEMENTED:
+        error = errors.Unsupported(status.message)
+    else:
+        error = errors.TiebackError(_OPAQUE)
+    if reason:
+        error.reason = reason
+    error.args = (error.message,)
+    return error
+
+
+def from_rpc_error(error: grpc.RpcError) -> errors.TiebackError:
+    """The error that a failed call to another tieback server stands for.
+
+    A status without details (the transport's own) keeps its code and loses its text, which names addresses.
+    """
+    metadata: Iterable[tuple[str, bytes]] = error.trailing_metadata() or ()  # type: ignore[assignment]  # stubs
+    for key, value in metadata:
+        if key == DETAILS_KEY:
+            return from_status(status_pb2.Status.FromString(value))
+    plain = {
+        grpc.StatusCode.UNAVAILABLE: "a service that this request needs is not there now; try again",
+        grpc.StatusCode.DEADLINE_EXCEEDED: "the deadline passed while a service worked on this request",
+    }
+    code = error.code()
+    return from_status(status_pb2.Status(code=code.value[0], message=plain.get(code, _OPAQUE)))
+
+
+def code_by_number(number: int) -> grpc.StatusCode:
+    """The gRPC code of a google.rpc.Status."""
+    return _CODES.get(number, grpc.StatusCode.UNKNOWN)
+
+
+def reason_of(status: status_pb2.Status) -> str:
+    """The machine-readable reason in a status, or nothing."""
+    info = _unpack(status, error_details_pb2.ErrorInfo)
+    return str(info.reason) if info is not None else ""
+
+
+def trailing(status: status_pb2.Status) -> tuple[tuple[str, bytes], ...]:
+    """The trailing metadata that carries a status with details."""
+    return ((DETAILS_KEY, status.SerializeToString()),)
+
+
+def _details(error: errors.TiebackError) -> list[Message]:
+    details: list[Message] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)]
+    if isinstance(error, errors.InvalidInput) and error.field:
+        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.message)
+        details.append(error_details_pb2.BadRequest(field_violations=[violation]))
+    if isinstance(error, errors.NotFound | errors.AlreadyExists):
+        details.append(
+            error_details_pb2.ResourceInfo(
+                resource_type=error.kind, resource_name=error.name, description=error.message
+            )
+        )
+    if isinstance(error, errors.Overloaded | errors.Unavailable):
+        delay = duration_pb2.Duration()
+        delay.FromNanoseconds(int(error.retry_after * 1e9))
+        details.append(error_details_pb2.RetryInfo(retry_delay=delay))
+    return details
+
+
+def _unpack(status: status_pb2.Status, kind: type[Any]) -> Any:
+    for packed in status.details:
+        if packed.Is(kind.DESCRIPTOR):
+            found = kind()
+            packed.Unpack(found)
+            return found
+    return None

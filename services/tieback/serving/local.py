@@ -1,0 +1,147 @@
+"""Every service in one process behind one grpc.aio server, without Ray: for a laptop and for tests."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import Any
+
+from tieback.catalog.card import EncoderCard
+from tieback.core.types import Modality
+from tieback.serving import assembly, logs
+from tieback.serving.metrics_page import MetricsPage
+from tieback.serving.server import GrpcServer
+from tieback.serving.servicers.answer import AnswerServicer
+from tieback.serving.servicers.catalog import CatalogServicer, JointSpace, ServiceState
+from tieback.serving.servicers.encoder import EncoderServicer
+from tieback.serving.servicers.generator import GeneratorServicer
+from tieback.serving.servicers.index import IndexServicer
+from tieback.serving.servicers.reranker import RerankerServicer
+from tieback.serving.servicers.router import RouterServicer
+from tieback.serving.settings import Settings
+from tieback.serving.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+
+class LocalServer:
+    """The whole platform in this process. An async context manager; `port` is known inside."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._closers: list[Callable[[], Awaitable[None]]] = []
+        self._page: MetricsPage | None = None
+        self.port = 0
+        self.metrics_port: int | None = None
+
+    async def __aenter__(self) -> LocalServer:
+        settings = self._settings
+        plan = assembly.Plan(settings)
+        self.telemetry = telemetry = Telemetry(settings, process="tieback-local")
+        self._server = server = GrpcServer(settings, telemetry)
+        # The index first: where another server has the store, nothing else is worth loading.
+        index = await asyncio.to_thread(assembly.build_index, settings)
+        self._closers.append(index.close)
+        try:
+            encoder = await asyncio.to_thread(assembly.build_encoder, settings, plan.encoders)
+            self._closers.append(encoder.close)
+            router = await asyncio.to_thread(assembly.build_router, settings, plan)
+            reranker = assembly.build_reranker(settings, plan, encoder)
+            generator = None
+            if plan.generator is not None:
+                generator = await asyncio.to_thread(assembly.build_generator, settings, plan, encoder)
+                self._closers.append(generator.close)
+            answerer = assembly.build_answerer(
+                settings,
+                plan,
+                encoder=encoder,
+                router=router,
+                index=index,
+                reranker=reranker,
+                generator=generator,
+            )
+            await encoder.warm_up()
+
+            names = [f"encoder:{card.name}" for card in plan.encoders]
+            names += [
+                "router",
+                "index",
+                "reranker",
+                *(["generator"] if generator is not None else []),
+                "answer",
+            ]
+            catalog = CatalogServicer(
+                plan.encoders,
+                [plan.generator] if plan.generator is not None else [],
+                JointSpace(router.space.ref, router.space.width, _modalities(plan.encoders)),
+                assembly.request_families(),
+                settings.limits,
+                _all_ready(names),
+            )
+            server.add(EncoderServicer(encoder, telemetry))
+            server.add(RouterServicer(router, telemetry))
+            server.add(IndexServicer(index, telemetry))
+            server.add(RerankerServicer(reranker, telemetry))
+            if generator is not None:
+                server.add(GeneratorServicer(generator, telemetry))
+            server.add(AnswerServicer(answerer, telemetry))
+            server.add(catalog)
+
+            for card in plan.encoders:
+                telemetry.watch_load("encoder", card.name, _load_of(encoder, card.name))
+            if generator is not None and plan.generator is not None:
+                telemetry.watch_load("generator", plan.generator.name, lambda: generator.load)
+            telemetry.watch_sections(lambda: index.sections)
+            if settings.metrics_port is not None:
+                self._page = MetricsPage(settings.host, settings.metrics_port, telemetry.page)
+                self.metrics_port = self._page.port
+            self.port = await server.start(settings.host, settings.port)
+            await server.set_all_ready(True)
+        except BaseException:
+            await self._close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._server.drain()
+        await self._close()
+
+    async def _close(self) -> None:
+        if self._page is not None:
+            await asyncio.to_thread(self._page.close)
+        for close in reversed(self._closers):
+            await close()
+
+
+async def run(settings: Settings, ready: Callable[[LocalServer], None]) -> None:
+    """Serves until SIGTERM or SIGINT, then drains. `ready` is told once everything can be asked."""
+    logs.configure(settings)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with LocalServer(settings) as server:
+        ready(server)
+        await stop.wait()
+        logs.event(log, "draining", seconds=settings.drain_seconds)
+
+
+def _modalities(cards: Sequence[EncoderCard]) -> tuple[Modality, ...]:
+    served = {card.modality for card in cards if card.joint}
+    return tuple(modality for modality in Modality if modality in served)
+
+
+def _all_ready(names: Sequence[str]) -> Callable[[], Awaitable[list[ServiceState]]]:
+    async def states() -> list[ServiceState]:
+        return [ServiceState(name, True) for name in names]
+
+    return states
+
+
+def _load_of(encoder: Any, space: str) -> Callable[[], Any]:
+    return lambda: encoder.load(space)

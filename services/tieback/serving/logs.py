@@ -1,0 +1,62 @@
+"""Log lines for people or, one JSON object a line, for machines. Neither holds content or tokens."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from typing import Any
+
+from tieback.serving import context
+from tieback.serving.settings import Settings
+
+ROOT = "tieback"
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        entry: dict[str, Any] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+            + f".{record.msecs:03.0f}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        entry.update(getattr(record, "fields", {}))
+        call = context.current()
+        if call.request_id:
+            entry.setdefault("request_id", call.request_id)
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry, ensure_ascii=False, default=str)
+
+
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        clock = time.strftime("%H:%M:%S", time.localtime(record.created))
+        line = f"{clock} {record.levelname.lower():7} {record.getMessage()}"
+        fields = getattr(record, "fields", {})
+        if fields:
+            line += "  " + " ".join(
+                f"{key}={value}" for key, value in fields.items() if value not in ("", None)
+            )
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return line
+
+
+def configure(settings: Settings) -> None:
+    """Sends this package's log lines to standard error in the form that the settings ask for."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json() if settings.log_format == "json" else _Text())
+    logger = logging.getLogger(ROOT)
+    logger.handlers[:] = [handler]
+    logger.setLevel(settings.log_level.upper())
+    logger.propagate = False
+
+
+def event(logger: logging.Logger, message: str, *, level: int = logging.INFO, **fields: Any) -> None:
+    """Logs a message with named fields. Callers pass facts about a call, never what it carried."""
+    if logger.isEnabledFor(level):
+        logger.log(level, message, extra={"fields": fields})

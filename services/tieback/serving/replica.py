@@ -1,0 +1,141 @@
+"""One service in a process of its own: loaded, served on the platform's inner side, and ended in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from tieback.serving import assembly, logs, targets
+from tieback.serving.credentials import server_credentials
+from tieback.serving.directory import DIRECTORY
+from tieback.serving.inner import channel_maker, inner_settings
+from tieback.serving.mesh import Mesh
+from tieback.serving.remote import RemoteEncoder
+from tieback.serving.scrape import MetricsListener
+from tieback.serving.server import GrpcServer
+from tieback.serving.settings import Settings
+from tieback.serving.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a service is built from."""
+
+    settings: Settings
+    plan: assembly.Plan
+    telemetry: Telemetry
+    mesh: Mesh
+
+    def encoder(self) -> RemoteEncoder:
+        """The encoders, which run in processes of their own."""
+        return RemoteEncoder(self.mesh, [card.name for card in self.plan.encoders])
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A service behind its servicer."""
+
+    servicer: object
+    close: Callable[[], Awaitable[None]] | None = None
+
+
+async def _encoder(target: str, around: Surroundings) -> Built:
+    from tieback.serving.servicers.encoder import EncoderServicer
+
+    space = target.removeprefix(targets.encoder(""))
+    card = next(card for card in around.plan.encoders if card.name == space)
+    encoder = await asyncio.to_thread(assembly.build_encoder, around.settings, [card])
+    await encoder.warm_up()
+    around.telemetry.watch_load("encoder", space, lambda: encoder.load(space))
+    return Built(EncoderServicer(encoder, around.telemetry), encoder.close)
+
+
+async def _router(_: str, around: Surroundings) -> Built:
+    from tieback.serving.servicers.router import RouterServicer
+
+    router = await asyncio.to_thread(assembly.build_router, around.settings, around.plan)
+    return Built(RouterServicer(router, around.telemetry))
+
+
+async def _index(_: str, around: Surroundings) -> Built:
+    from tieback.serving.servicers.index import IndexServicer
+
+    index = await asyncio.to_thread(assembly.build_index, around.settings)
+    around.telemetry.watch_sections(lambda: index.sections)
+    return Built(IndexServicer(index, around.telemetry), index.close)
+
+
+async def _reranker(_: str, around: Surroundings) -> Built:
+    from tieback.serving.servicers.reranker import RerankerServicer
+
+    reranker = assembly.build_reranker(around.settings, around.plan, around.encoder())
+    return Built(RerankerServicer(reranker, around.telemetry))
+
+
+async def _generator(_: str, around: Surroundings) -> Built:
+    from tieback.serving.servicers.generator import GeneratorServicer
+
+    generator = await asyncio.to_thread(
+        assembly.build_generator, around.settings, around.plan, around.encoder()
+    )
+    name = around.plan.generator.name if around.plan.generator is not None else ""
+    around.telemetry.watch_load("generator", name, lambda: generator.load)
+    return Built(GeneratorServicer(generator, around.telemetry), generator.close)
+
+
+_BUILDERS: dict[str, Callable[[str, Surroundings], Awaitable[Built]]] = {
+    targets.ROUTER: _router,
+    targets.INDEX: _index,
+    targets.RERANKER: _reranker,
+    targets.GENERATOR: _generator,
+}
+
+
+class ServiceProcess:
+    """What runs in a replica's process. `addresses` is what others need to know of it."""
+
+    def __init__(self, settings: Settings, target: str) -> None:
+        logs.configure(settings)
+        self.settings = inner_settings(settings)
+        self.target = target
+        self.telemetry = Telemetry(self.settings, process=f"tieback-{target}")
+        self._make_channel = channel_maker(settings)
+        self._server = GrpcServer(self.settings, self.telemetry)
+        self._listener = MetricsListener(self.telemetry, server_credentials(self.settings))
+        self._mesh: Mesh | None = None
+        self._service: Built | None = None
+
+    async def start(self, host: str) -> dict[str, str]:
+        """Loads the service and serves it on free ports of `host`. Returns the addresses to publish."""
+        self._mesh = Mesh(DIRECTORY, make_channel=self._make_channel, registry=self.telemetry.registry)
+        around = Surroundings(self.settings, assembly.Plan(self.settings), self.telemetry, self._mesh)
+        self._service = await _BUILDERS.get(self.target, _encoder)(self.target, around)
+        self._server.add(self._service.servicer)
+        addresses = {
+            "address": join_address(host, await self._server.start(host, 0)),
+            "metrics_address": join_address(host, await self._listener.start(host)),
+        }
+        await self._server.set_all_ready(True)
+        logs.event(log, "serving", deployment=self.target, address=addresses["address"])
+        return addresses
+
+    async def stop(self) -> None:
+        """Lets running calls end, then frees what the service holds."""
+        await self._server.drain()
+        if self._service is not None and self._service.close is not None:
+            await self._service.close()
+        if self._mesh is not None:
+            await self._mesh.close()
+        await self._listener.stop()
+
+
+def join_address(host: str, port: int) -> str:
+    """HOST:PORT, with brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+

@@ -1,0 +1,131 @@
+"""A grpc.aio server with what production asks of one: TLS, tokens, limits, health, reflection, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from tieback.core.errors import StartupError
+from tieback.serving.credentials import Tokens, server_credentials
+from tieback.serving.edge import Edge
+from tieback.serving.settings import Settings
+from tieback.serving.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+class GrpcServer:
+    """One listening server. Add servicers, start, say what is ready, drain."""
+
+    def __init__(self, settings: Settings, telemetry: Telemetry, *, shared_port: bool = False) -> None:
+        self._settings = settings
+        self._telemetry = telemetry
+        self._names: list[str] = []
+        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # the module has it, unlisted
+        self._probe: grpc.aio.Server | None = None
+        tokens = Tokens(settings.tokens) if settings.tokens is not None else None
+        # Before its handlers run, a server's own edge sees every call.
+        self.server = grpc.aio.server(
+            interceptors=[Edge(telemetry, tokens)], options=_options(settings, shared_port=shared_port)
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self.server)
+
+    def add(self, servicer: object) -> None:
+        """Registers a servicer under the service whose generated base class it has."""
+        base = next(kind for kind in type(servicer).__mro__ if kind.__module__.endswith("_pb2_grpc"))
+        stubs = sys.modules[base.__module__]
+        getattr(stubs, f"add_{base.__name__}_to_server")(servicer, self.server)
+        self._names.append(f"{base.__module__.rpartition('.')[0]}.{base.__name__.removesuffix('Servicer')}")
+
+    def add_generic(self, names: Iterable[str], handler: grpc.GenericRpcHandler[Any, Any]) -> None:
+        """Registers a handler of several services at once, for a server that passes bytes on."""
+        self.server.add_generic_rpc_handlers((handler,))
+        self._names.extend(names)
+
+    async def start(self, host: str, port: int) -> int:
+        """Listens; port 0 takes a free one. Returns the port. StartupError where it is taken."""
+        services = (*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(services, self.server)
+        credentials = server_credentials(self._settings)
+        address = f"{host}:{port}"
+        try:
+            if credentials is None:
+                bound = self.server.add_insecure_port(address)
+            else:
+                bound = self.server.add_secure_port(address, credentials)
+        except RuntimeError:
+            bound = 0
+        if not bound:
+            raise StartupError(
+                f"cannot listen on {address}: the port is taken, or the address is not this machine's; "
+                "choose another with --port, or stop what listens there"
+            )
+        for name in self._names:
+            await self.set_ready(name, False)
+        await self.server.start()
+        if self._settings.health_port is not None:
+            await self._start_probe(host, self._settings.health_port)
+        return bound
+
+    async def set_ready(self, name: str, ready: bool) -> None:
+        """Says whether a service can be asked; the server as a whole ("") can when all can."""
+        status = _SERVING if ready else _NOT_SERVING
+        await self._health.set(name, status)
+        self._telemetry.set_ready(name.rpartition(".")[2], ready)
+        states = [self._health._server_status.get(known) for known in self._names]
+        await self._health.set("", _SERVING if all(state == _SERVING for state in states) else _NOT_SERVING)
+
+    async def set_all_ready(self, ready: bool) -> None:
+        """Says the same of every service that was added."""
+        for name in self._names:
+            await self.set_ready(name, ready)
+
+    async def drain(self, seconds: float | None = None) -> None:
+        """Says NOT_SERVING, takes no new calls, lets running ones end, and stops."""
+        grace = self._settings.drain_seconds if seconds is None else seconds
+        await self._health.enter_graceful_shutdown()
+        for name in self._names:
+            self._telemetry.set_ready(name.rpartition(".")[2], False)
+        # A moment for balancers to see NOT_SERVING before connections are refused.
+        await asyncio.sleep(min(0.3, grace))
+        await self.server.stop(grace)
+        if self._probe is not None:
+            await self._probe.stop(0)
+
+    async def _start_probe(self, host: str, port: int) -> None:
+        self._probe = grpc.aio.server()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._probe)
+        try:
+            bound = self._probe.add_insecure_port(f"{host}:{port}")
+        except RuntimeError:
+            bound = 0
+        if not bound:
+            raise StartupError(f"cannot listen on {host}:{port} for health checks: the port is taken")
+        await self._probe.start()
+
+
+def _options(settings: Settings, *, shared_port: bool) -> list[tuple[str, Any]]:
+    options: list[tuple[str, Any]] = [
+        ("grpc.max_receive_message_length", settings.message_bytes),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.so_reuseport", int(shared_port)),
+        # Clients may ping every ten seconds, also between calls, and are not called abusers for it.
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.max_metadata_size", 16 * 1024),
+    ]
+    if settings.connection_seconds:
+        age = int(settings.connection_seconds * 1000)
+        options += [("grpc.max_connection_age_ms", age), ("grpc.max_connection_age_grace_ms", 60_000)]
+    return options

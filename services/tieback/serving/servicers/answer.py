@@ -1,0 +1,102 @@
+"""tieback.v1.AnswerService."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+from google.rpc import status_pb2
+
+from tieback.core.errors import InvalidInput
+from tieback.core.types import IngestResult, Item, RetrieveReply
+from tieback.ports import AnswerPort
+from tieback.serving import failures
+from tieback.serving.conversions.contents import read_item, read_truncation
+from tieback.serving.conversions.generations import read_decoding, read_grounding, write_event
+from tieback.serving.conversions.reports import write_timing
+from tieback.serving.conversions.searches import read_retrieval, write_retrieve_reply
+from tieback.serving.servicers.time_left import deadline_of
+from tieback.serving.telemetry import Telemetry
+from tieback.v1 import answer_pb2, answer_pb2_grpc
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
+    """The pipeline."""
+
+    def __init__(self, answerer: AnswerPort, telemetry: Telemetry) -> None:
+        self._answerer = answerer
+        self._telemetry = telemetry
+
+    async def IngestItems(
+        self, requests: AsyncIterator[answer_pb2.IngestItemsRequest], context: Context
+    ) -> AsyncIterator[answer_pb2.IngestItemsResponse]:
+        """Encodes and writes items; every request is answered, in order, once its good items are durable."""
+        deadline = deadline_of(context)
+        collection = ""
+        sequence = 0
+        async for request in requests:
+            collection = request.collection or collection
+            good: list[Item] = []
+            places: list[int] = []
+            results: list[answer_pb2.IngestResult] = [answer_pb2.IngestResult() for _ in request.items]
+            for place, message in enumerate(request.items):
+                try:
+                    good.append(read_item(message, f"items[{place}]"))
+                    places.append(place)
+                except InvalidInput as error:
+                    results[place] = _write_result(IngestResult(message.id, error))
+            timing = None
+            if good or not request.items:
+                reply = await self._answerer.ingest(
+                    collection,
+                    good,
+                    truncation=read_truncation(request.truncation, "truncation"),
+                    deadline=deadline,
+                )
+                timing = reply.timing
+                self._telemetry.observe_timing("answer", "ingest", timing)
+                for place, result in zip(places, reply.results, strict=True):
+                    results[place] = _write_result(result)
+            yield answer_pb2.IngestItemsResponse(
+                sequence=sequence, results=results, timing=None if timing is None else write_timing(timing)
+            )
+            sequence += 1
+
+    async def Retrieve(
+        self, request: answer_pb2.RetrieveRequest, context: Context
+    ) -> answer_pb2.RetrieveResponse:
+        """Finds what bears on a query."""
+        deadline = deadline_of(context)
+        reply = await self._answerer.retrieve(read_retrieval(request), deadline=deadline)
+        self._telemetry.observe_timing("answer", "retrieve", reply.timing)
+        return write_retrieve_reply(reply)
+
+    async def Answer(
+        self, request: answer_pb2.AnswerRequest, context: Context
+    ) -> AsyncIterator[answer_pb2.AnswerResponse]:
+        """Finds what bears on a question and streams an answer."""
+        deadline = deadline_of(context)
+        events = self._answerer.answer(
+            read_retrieval(request.retrieval, "retrieval"),
+            model=request.model,
+            evidence_limit=request.evidence_limit,
+            decoding=read_decoding(request.decoding),
+            grounding=read_grounding(request.grounding),
+            deadline=deadline,
+        )
+        async with aclosing(events) as stream:  # type: ignore[type-var]  # the ports' iterators are generators
+            async for event in stream:
+                if isinstance(event, RetrieveReply):
+                    self._telemetry.observe_timing("answer", "retrieve", event.timing)
+                    yield answer_pb2.AnswerResponse(retrieval=write_retrieve_reply(event))
+                else:
+                    yield answer_pb2.AnswerResponse(generation=write_event(event))
+
+
+def _write_result(result: IngestResult) -> answer_pb2.IngestResult:
+    status = status_pb2.Status() if result.error is None else failures.to_status(result.error)
+    return answer_pb2.IngestResult(id=result.id, status=status, truncated_sections=result.truncated_sections)

@@ -1,0 +1,174 @@
+"""tieback.v1.CatalogService: read from cards, method folders and settings, the facts' only homes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
+
+import grpc
+
+import tieback
+from tieback.catalog.card import EncoderCard, GeneratorCard
+from tieback.core.errors import NotFound
+from tieback.core.family import Family
+from tieback.core.types import Limits, Modality, SpaceRef, VectorKind
+from tieback.serving.conversions.contents import write_modality
+from tieback.serving.conversions.vectors import write_kinds, write_space
+from tieback.v1 import catalog_pb2, catalog_pb2_grpc
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ServiceState:
+    """Whether a service can be asked, and by how many replicas; `name` is "encoder:SPACE" or the service."""
+
+    name: str
+    ready: bool
+    replicas: int = 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class JointSpace:
+    """The joint space as the router describes it."""
+
+    ref: SpaceRef
+    width: int
+    modalities: tuple[Modality, ...]
+
+
+States = Callable[[], Awaitable[Sequence[ServiceState]]]
+
+
+class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
+    """Says what this server offers."""
+
+    def __init__(
+        self,
+        encoders: Sequence[EncoderCard],
+        generators: Sequence[GeneratorCard],
+        joint: JointSpace | None,
+        families: Iterable[Family[Any]],
+        limits: Limits,
+        states: States,
+    ) -> None:
+        self._encoders = {card.name: card for card in encoders}
+        self._generators = list(generators)
+        self._joint = joint
+        self._families = {family.name: family for family in families}
+        self._limits = limits
+        self._states = states
+
+    async def ListSpaces(
+        self, request: catalog_pb2.ListSpacesRequest, context: Context
+    ) -> catalog_pb2.ListSpacesResponse:
+        """Lists the spaces, the joint one last."""
+        ready = await self._ready()
+        spaces = [_write_card(card, f"encoder:{name}" in ready) for name, card in self._encoders.items()]
+        if self._joint is not None:
+            spaces.append(_write_joint(self._joint, "router" in ready))
+        return catalog_pb2.ListSpacesResponse(spaces=spaces)
+
+    async def GetSpace(
+        self, request: catalog_pb2.GetSpaceRequest, context: Context
+    ) -> catalog_pb2.GetSpaceResponse:
+        """Describes one space."""
+        ready = await self._ready()
+        if self._joint is not None and request.name == self._joint.ref.name:
+            return catalog_pb2.GetSpaceResponse(space=_write_joint(self._joint, "router" in ready))
+        if request.name not in self._encoders:
+            joint = [self._joint.ref.name] if self._joint is not None else []
+            raise NotFound("space", request.name, [*self._encoders, *joint])
+        card = self._encoders[request.name]
+        return catalog_pb2.GetSpaceResponse(space=_write_card(card, f"encoder:{card.name}" in ready))
+
+    async def ListModels(
+        self, request: catalog_pb2.ListModelsRequest, context: Context
+    ) -> catalog_pb2.ListModelsResponse:
+        """Lists the models that write."""
+        ready = "generator" in await self._ready()
+        return catalog_pb2.ListModelsResponse(
+            models=[
+                catalog_pb2.Model(
+                    name=card.name,
+                    revision=card.revision,
+                    context_tokens=card.context_tokens,
+                    description=card.description,
+                    license=card.license,
+                    upstream=card.upstream,
+                    ready=ready,
+                )
+                for card in self._generators
+            ]
+        )
+
+    async def ListMethods(
+        self, request: catalog_pb2.ListMethodsRequest, context: Context
+    ) -> catalog_pb2.ListMethodsResponse:
+        """Lists the methods that requests can name."""
+        if request.family and request.family not in self._families:
+            raise NotFound("family", request.family, self._families)
+        chosen = [request.family] if request.family else sorted(self._families)
+        described = [
+            self._families[name].describe(method)
+            for name in chosen
+            for method in self._families[name].names()
+        ]
+        return catalog_pb2.ListMethodsResponse(
+            methods=[
+                catalog_pb2.MethodDescription(
+                    family=method.family,
+                    name=method.name,
+                    summary=method.summary,
+                    parameters_schema=json.dumps(method.schema),
+                )
+                for method in described
+            ]
+        )
+
+    async def GetServerInfo(
+        self, request: catalog_pb2.GetServerInfoRequest, context: Context
+    ) -> catalog_pb2.GetServerInfoResponse:
+        """Describes the server."""
+        return catalog_pb2.GetServerInfoResponse(
+            version=tieback.__version__,
+            limits=catalog_pb2.Limits(**dataclasses.asdict(self._limits)),
+            services=[
+                catalog_pb2.ServiceState(name=state.name, ready=state.ready, replicas=state.replicas)
+                for state in await self._states()
+            ],
+        )
+
+    async def _ready(self) -> set[str]:
+        return {state.name for state in await self._states() if state.ready}
+
+
+def _write_card(card: EncoderCard, ready: bool) -> catalog_pb2.Space:
+    binding = {"component": "component", "class_names": "class names", None: ""}[card.joint]
+    return catalog_pb2.Space(
+        ref=write_space(card.space),
+        modalities=[write_modality(card.modality)],
+        width=card.width,
+        widths=card.offered_widths if len(card.offered_widths) > 1 else (),
+        kinds=write_kinds(sorted(card.kinds)),
+        max_tokens=card.max_tokens or 0,
+        description=card.description,
+        license=card.license,
+        upstream=card.upstream,
+        binding=binding,
+        ready=ready,
+    )
+
+
+def _write_joint(joint: JointSpace, ready: bool) -> catalog_pb2.Space:
+    return catalog_pb2.Space(
+        ref=write_space(joint.ref),
+        modalities=[write_modality(modality) for modality in joint.modalities],
+        width=joint.width,
+        kinds=write_kinds([VectorKind.DENSE]),
+        description="Every bound space as one block; a query's weights say how loudly each speaks.",
+        binding="joint",
+        ready=ready,
+    )

@@ -1,0 +1,140 @@
+"""tieback.v1.IndexService."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+from google.rpc import status_pb2
+
+from tieback.core.errors import InvalidInput
+from tieback.core.types import IndexedItem
+from tieback.ports import IndexPort
+from tieback.serving import failures
+from tieback.serving.conversions.contents import write_item
+from tieback.serving.conversions.reports import read_method, write_timing
+from tieback.serving.conversions.searches import read_indexed_item, write_collection, write_search_reply
+from tieback.serving.conversions.vectors import read_space, read_vector
+from tieback.serving.servicers.time_left import deadline_of
+from tieback.serving.telemetry import Telemetry
+from tieback.v1 import index_pb2, index_pb2_grpc
+
+Context = grpc.aio.ServicerContext[Any, Any]
+_DURABLE = status_pb2.Status()
+
+
+class IndexServicer(index_pb2_grpc.IndexServiceServicer):
+    """Keeps and finds items."""
+
+    def __init__(self, index: IndexPort, telemetry: Telemetry) -> None:
+        self._index = index
+        self._telemetry = telemetry
+
+    async def CreateCollection(
+        self, request: index_pb2.CreateCollectionRequest, context: Context
+    ) -> index_pb2.CreateCollectionResponse:
+        """Makes an empty collection."""
+        collection = await self._index.create_collection(
+            request.name, read_space(request.space), request.width
+        )
+        return index_pb2.CreateCollectionResponse(collection=write_collection(collection))
+
+    async def GetCollection(
+        self, request: index_pb2.GetCollectionRequest, context: Context
+    ) -> index_pb2.GetCollectionResponse:
+        """Describes a collection."""
+        collection = await self._index.get_collection(request.name)
+        return index_pb2.GetCollectionResponse(collection=write_collection(collection))
+
+    async def ListCollections(
+        self, request: index_pb2.ListCollectionsRequest, context: Context
+    ) -> index_pb2.ListCollectionsResponse:
+        """Lists the collections by name."""
+        collections, token = await self._index.list_collections(
+            page_size=request.page_size, page_token=request.page_token
+        )
+        return index_pb2.ListCollectionsResponse(
+            collections=[write_collection(collection) for collection in collections], next_page_token=token
+        )
+
+    async def DeleteCollection(
+        self, request: index_pb2.DeleteCollectionRequest, context: Context
+    ) -> index_pb2.DeleteCollectionResponse:
+        """Removes a collection."""
+        await self._index.delete_collection(request.name)
+        return index_pb2.DeleteCollectionResponse()
+
+    async def UpsertItems(
+        self, requests: AsyncIterator[index_pb2.UpsertItemsRequest], context: Context
+    ) -> AsyncIterator[index_pb2.UpsertItemsResponse]:
+        """Writes items; every request is answered, in order, once its good items are durable."""
+        collection = ""
+        sequence = 0
+        async for request in requests:
+            collection = request.collection or collection
+            yield await self._upsert(collection, sequence, request)
+            sequence += 1
+
+    async def _upsert(
+        self, collection: str, sequence: int, request: index_pb2.UpsertItemsRequest
+    ) -> index_pb2.UpsertItemsResponse:
+        good: list[IndexedItem] = []
+        places: list[int] = []
+        statuses = [_DURABLE] * len(request.items)
+        for place, message in enumerate(request.items):
+            try:
+                good.append(read_indexed_item(message, f"items[{place}]"))
+                places.append(place)
+            except InvalidInput as error:
+                statuses[place] = failures.to_status(error)
+        if not good and request.items:
+            return index_pb2.UpsertItemsResponse(sequence=sequence, results=statuses)
+        reply = await self._index.upsert(collection, good)
+        for place, result in zip(places, reply.results, strict=True):
+            if result is not None:
+                statuses[place] = failures.to_status(result)
+        self._telemetry.observe_timing("index", "upsert", reply.timing)
+        return index_pb2.UpsertItemsResponse(
+            sequence=sequence, results=statuses, timing=write_timing(reply.timing)
+        )
+
+    async def DeleteItems(
+        self, request: index_pb2.DeleteItemsRequest, context: Context
+    ) -> index_pb2.DeleteItemsResponse:
+        """Removes items."""
+        count = await self._index.delete_items(request.collection, list(request.ids))
+        return index_pb2.DeleteItemsResponse(deleted_count=count)
+
+    async def GetItem(self, request: index_pb2.GetItemRequest, context: Context) -> index_pb2.GetItemResponse:
+        """Reads one item."""
+        item = await self._index.get_item(request.collection, request.id)
+        return index_pb2.GetItemResponse(item=write_item(item))
+
+    async def ListItems(
+        self, request: index_pb2.ListItemsRequest, context: Context
+    ) -> index_pb2.ListItemsResponse:
+        """Lists items by id."""
+        items, token = await self._index.list_items(
+            request.collection,
+            page_size=request.page_size,
+            page_token=request.page_token,
+            filter=request.filter,
+        )
+        return index_pb2.ListItemsResponse(items=[write_item(item) for item in items], next_page_token=token)
+
+    async def Search(self, request: index_pb2.SearchRequest, context: Context) -> index_pb2.SearchResponse:
+        """Finds the nearest sections."""
+        deadline = deadline_of(context)
+        reply = await self._index.search(
+            request.collection,
+            vector=read_vector(request.vector, "vector") if request.HasField("vector") else None,
+            text=request.text,
+            limit=request.limit,
+            filter=request.filter,
+            fusion=read_method(request.fusion) if request.HasField("fusion") else None,
+            balance_modalities=request.balance_modalities,
+            deadline=deadline,
+        )
+        self._telemetry.observe_timing("index", "search", reply.timing)
+        return write_search_reply(reply)

@@ -1,0 +1,125 @@
+"""Where and how to serve. Every setting is an environment variable with the prefix ``TIEBACK_``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+
+from tieback.core.errors import StartupError
+from tieback.core.types import Limits
+
+_LIMITS = Limits()
+Names = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """What the deployment decides; cards decide what is served."""
+
+    model_config = SettingsConfigDict(env_prefix="TIEBACK_", extra="forbid", frozen=True)
+
+    models: Path = Field(Path("~/.cache/tieback"), description="The model store.")
+    data: Path = Field(Path("store"), description="The index's store; one server at a time.")
+    cards: Path | None = Field(None, description="A folder of further cards.")
+    spaces: Names = Field((), description="Spaces to serve, separated by commas; empty for all.")
+    generator: str = Field("", description="The model that writes; empty for the catalog's first.")
+    generator_enabled: bool = Field(True, description="Whether to serve a model that writes.")
+
+    host: str = Field("127.0.0.1", description="The address to listen on; 0.0.0.0 for every interface.")
+    port: int = Field(50051, ge=0, le=65535, description="The public gRPC port; 0 for a free one.")
+    health_port: int | None = Field(
+        None, ge=0, le=65535, description="A plaintext port for health checks beside a TLS one."
+    )
+    metrics_port: int | None = Field(
+        9464, ge=0, le=65535, description="The Prometheus scrape port; empty for none."
+    )
+
+    tls_certificate: Path | None = Field(None, description="PEM chain of the server; turns TLS on.")
+    tls_key: Path | None = Field(None, description="PEM key of the server.")
+    tls_client_ca: Path | None = Field(
+        None, description="PEM of the authority that signs client certificates; turns mTLS on."
+    )
+    tokens: Path | None = Field(
+        None,
+        description="File of bearer tokens, 'TENANT TOKEN' or 'TENANT sha256:HEX' a line; re-read.",
+    )
+
+    message_bytes: int = Field(_LIMITS.message_bytes, gt=0, description="Bytes of one message.")
+    batch_items: int = Field(_LIMITS.batch_items, gt=0, description="Items of one batch.")
+    text_bytes: int = Field(_LIMITS.text_bytes, gt=0, description="Bytes of one text.")
+    image_pixels: int = Field(_LIMITS.image_pixels, gt=0, description="Pixels of one picture.")
+    audio_seconds: float = Field(_LIMITS.audio_seconds, gt=0, description="Seconds of one sound.")
+    points: int = Field(_LIMITS.points, gt=0, description="Points of one cloud.")
+    queued_tokens: int = Field(
+        _LIMITS.queued_tokens, gt=0, description="Tokens waiting in one replica before it refuses more."
+    )
+    batch_tokens: int = Field(4096, gt=0, description="Token budget of one batch, padding included.")
+    generator_slots: int = Field(1, gt=0, description="Answers written at the same time by one replica.")
+    evidence: int = Field(4, gt=0, description="Passages that an answer rests on, unless the request says.")
+
+    provider: Literal["cpu", "cuda"] = Field("cpu", description="ONNX Runtime's execution provider.")
+    replicas: int = Field(1, gt=0, description="Replicas of every encoder, on Ray Serve.")
+    gateways: int = Field(1, gt=0, description="Gateway processes on the public port, on Ray Serve.")
+    replica_cpus: float = Field(0.0, ge=0, description="Cores that Ray reserves for a replica.")
+    replica_gpus: float = Field(0.0, ge=0, description="GPUs that Ray reserves for an encoder or generator.")
+    connection_seconds: float = Field(
+        0.0, ge=0, description="Age at which a connection is asked to reconnect, to re-balance; 0 for never."
+    )
+    drain_seconds: float = Field(10.0, ge=0, description="Time for running calls to end at shutdown.")
+
+    otlp_endpoint: str = Field("", description="Where to send OpenTelemetry traces; empty for none.")
+    log_format: Literal["text", "json"] = Field("text", description="How log lines look.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What to log.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split(cls, values: dict[str, object]) -> dict[str, object]:
+        spaces = values.get("spaces")
+        if isinstance(spaces, str):
+            values["spaces"] = tuple(part.strip() for part in spaces.split(",") if part.strip())
+        for name in ("metrics_port", "health_port"):
+            if values.get(name) == "":
+                values[name] = None
+        return values
+
+    @model_validator(mode="after")
+    def _paired(self) -> Settings:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together")
+        if self.tls_client_ca is not None and self.tls_certificate is None:
+            raise ValueError("tls_client_ca needs tls_certificate and tls_key")
+        return self
+
+    @property
+    def limits(self) -> Limits:
+        """What the server refuses to take."""
+        return Limits(
+            message_bytes=self.message_bytes,
+            batch_items=self.batch_items,
+            text_bytes=self.text_bytes,
+            image_pixels=self.image_pixels,
+            audio_seconds=self.audio_seconds,
+            points=self.points,
+            queued_tokens=self.queued_tokens,
+        )
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings of this process: `overrides` that are not None, then the environment, then the defaults.
+
+    StartupError names each setting that is unknown, malformed or out of range.
+    """
+    given = {key: value for key, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # pydantic checks what the caller could not
+    except ValidationError as error:
+        faults = "; ".join(
+            f"TIEBACK_{'_'.join(str(part) for part in fault['loc']).upper() or 'SETTINGS'}: {fault['msg']}"
+            for fault in error.errors(include_input=False, include_url=False)
+        )
+        raise StartupError(f"the settings are not right: {faults}") from None
+    except SettingsError as error:
+        raise StartupError(f"the settings are not right: {error}") from None

@@ -1,0 +1,216 @@
+"""Prometheus metrics and OpenTelemetry traces of one process.
+
+Services report in their replies what they did; the servicers hand the replies to `Telemetry`. A process has
+one registry; on Ray Serve the gateway's page joins those of all replicas.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+from opentelemetry import propagate, trace
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+import tieback
+from tieback.core.types import (
+    Abstention,
+    Cost,
+    Finish,
+    GenerationEvent,
+    Load,
+    RoutingExplanation,
+    Timing,
+    Verdict,
+)
+from tieback.serving.settings import Settings
+
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+TOKENS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
+ITEMS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+
+class Telemetry:
+    """The metrics and the tracer of this process."""
+
+    def __init__(self, settings: Settings, *, process: str = "tieback") -> None:
+        self.registry = registry = CollectorRegistry()
+        self._loads: list[tuple[str, str, Callable[[], Load]]] = []
+        self._sections: Callable[[], int] | None = None
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, labels, registry=registry)
+
+        def histogram(name: str, text: str, buckets: Iterable[float], *labels: str) -> Histogram:
+            return Histogram(name, text, labels, registry=registry, buckets=tuple(buckets))
+
+        self.requests = counter("tieback_requests", "Calls by outcome.", "service", "method", "code")
+        self.request_seconds = histogram(
+            "tieback_request_seconds", "Time of a call at this server.", SECONDS, "service", "method"
+        )
+        self.in_flight = Gauge(
+            "tieback_in_flight", "Calls running now.", ("service", "method"), registry=registry
+        )
+        self._queue = histogram("tieback_queue_seconds", "Waiting for a worker.", SECONDS, "service", "space")
+        self._prepare = histogram(
+            "tieback_prepare_seconds", "Tokenising and decoding.", SECONDS, "service", "space"
+        )
+        self._compute = histogram(
+            "tieback_compute_seconds", "Inside the model or the search.", SECONDS, "service", "space"
+        )
+        self._total = histogram("tieback_total_seconds", "Time in the service.", SECONDS, "service", "space")
+        self._batch_tokens = histogram(
+            "tieback_batch_tokens", "Tokens of a call, padding included.", TOKENS, "space"
+        )
+        self._batch_items = histogram(
+            "tieback_batch_items", "Items of the batch that served a call.", ITEMS, "space"
+        )
+        self._tokens = counter("tieback_tokens", "Useful tokens computed.", "service", "space")
+        self._padding = counter("tieback_padding_tokens", "Padding computed beside them.", "space")
+        self._rejections = counter("tieback_rejections", "Calls refused.", "service", "reason")
+        self._weight = histogram("tieback_router_weight", "Weight of a space in a query.", SHARES, "space")
+        self._generated = counter("tieback_generated_tokens", "Tokens written.", "model")
+        self._changed = counter(
+            "tieback_changed_tokens",
+            "Tokens that a decoding strategy chose differently.",
+            "model",
+            "strategy",
+        )
+        self._verdicts = counter("tieback_verdicts", "Claims by what their check found.", "label")
+        self._abstentions = counter("tieback_abstentions", "Questions not answered.", "reason")
+        self._first_token = histogram(
+            "tieback_first_token_seconds", "Time to the first text.", SECONDS, "model"
+        )
+        self._ready = Gauge(
+            "tieback_ready", "Whether a service can be asked.", ("service",), registry=registry
+        )
+        Info("tieback", "The software.", registry=registry).info({"version": tieback.__version__})
+        registry.register(_Loads(self._loads))
+        registry.register(_Sections(lambda: self._sections))
+        self._tracer = _tracer(settings, process)
+
+    def page(self) -> bytes:
+        """The metrics in Prometheus's text format."""
+        return generate_latest(self.registry)
+
+    def watch_load(self, service: str, space: str, load: Callable[[], Load]) -> None:
+        """Reports a service's load at every scrape."""
+        self._loads.append((service, space, load))
+
+    def watch_sections(self, sections: Callable[[], int]) -> None:
+        """Reports the index's size at every scrape."""
+        self._sections = sections
+
+    def set_ready(self, service: str, ready: bool) -> None:
+        """Says whether a service can be asked."""
+        self._ready.labels(service).set(int(ready))
+
+    def observe_timing(self, service: str, space: str, timing: Timing) -> None:
+        """Counts where the time of one call went."""
+        self._queue.labels(service, space).observe(timing.queue)
+        self._prepare.labels(service, space).observe(timing.prepare)
+        self._compute.labels(service, space).observe(timing.compute)
+        self._total.labels(service, space).observe(timing.total)
+
+    def observe_cost(self, service: str, space: str, cost: Cost) -> None:
+        """Counts what one call cost."""
+        self._tokens.labels(service, space).inc(cost.tokens)
+        self._padding.labels(space).inc(cost.padding_tokens)
+        self._batch_tokens.labels(space).observe(cost.tokens + cost.padding_tokens)
+        self._batch_items.labels(space).observe(cost.batch_size)
+
+    def observe_routing(self, routing: RoutingExplanation) -> None:
+        """Counts the weights of one query."""
+        for space, weight in routing.weights.items():
+            if math.isfinite(weight):
+                self._weight.labels(space).observe(weight)
+
+    def observe_generation(self, event: GenerationEvent, strategy: str) -> None:
+        """Counts one event of an answer."""
+        if isinstance(event, Verdict):
+            self._verdicts.labels(event.label.value).inc()
+        elif isinstance(event, Abstention):
+            self._abstentions.labels(event.reason.value).inc()
+        elif isinstance(event, Finish):
+            self._generated.labels(event.model).inc(event.completion_tokens)
+            self._changed.labels(event.model, strategy).inc(event.changed_tokens)
+            if event.completion_tokens:
+                self._first_token.labels(event.model).observe(event.first_token)
+            self.observe_timing("generator", event.model, event.timing)
+
+    def reject(self, service: str, reason: str) -> None:
+        """Counts a call that was refused."""
+        self._rejections.labels(service, reason).inc()
+
+    @contextmanager
+    def span(self, name: str, metadata: Mapping[str, str]) -> Iterator[None]:
+        """A server span that continues the caller's trace; nothing where no endpoint is set."""
+        if self._tracer is None:
+            yield
+            return
+        parent = propagate.extract(dict(metadata))
+        with self._tracer.start_as_current_span(
+            name, context=parent, kind=trace.SpanKind.SERVER, record_exception=False
+        ):
+            yield
+
+
+class _Loads(Collector):
+    """Reads the services' loads when scraped, so that nothing is counted twice."""
+
+    def __init__(self, loads: list[tuple[str, str, Callable[[], Load]]]) -> None:
+        self._loads = loads
+
+    def collect(self) -> Iterable[Metric]:
+        labels = ("service", "space")
+        gauges = {
+            name: GaugeMetricFamily(f"tieback_{name}", text, labels=labels)
+            for name, text in (
+                ("queued_tokens", "Tokens waiting for a worker."),
+                ("queued_items", "Items waiting for a worker."),
+                ("active_items", "Items being computed."),
+                ("tokens_per_second", "Measured rate of the worker."),
+            )
+        }
+        dropped = CounterMetricFamily(
+            "tieback_dropped", "Items dropped before they were computed.", labels=(*labels, "reason")
+        )
+        for service, space, load in self._loads:
+            now = load()
+            for name, family in gauges.items():
+                family.add_metric((service, space), getattr(now, name))
+            dropped.add_metric((service, space, "cancelled"), now.dropped_cancelled)
+            dropped.add_metric((service, space, "deadline"), now.dropped_deadline)
+        yield from gauges.values()
+        yield dropped
+
+
+class _Sections(Collector):
+    def __init__(self, sections: Callable[[], Callable[[], int] | None]) -> None:
+        self._sections = sections
+
+    def collect(self) -> Iterable[Metric]:
+        count = self._sections()
+        if count is not None:
+            yield GaugeMetricFamily("tieback_index_sections", "Sections in the index.", value=count())
+
+
+def _tracer(settings: Settings, process: str) -> trace.Tracer | None:
+    if not settings.otlp_endpoint:
+        return None
+    # Imported here: most servers trace nothing, and the exporter costs memory.
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    provider = TracerProvider(resource=Resource.create({"service.name": process}))
+    exporter = OTLPSpanExporter(
+        endpoint=settings.otlp_endpoint, insecure=not settings.otlp_endpoint.startswith("https")
+    )
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    return provider.get_tracer("tieback", tieback.__version__)

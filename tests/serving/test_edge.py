@@ -1,0 +1,154 @@
+"""What every call passes: decoding, tokens, ids, deadlines, errors, counting."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+from support.small_server import SECRET, channel, fuse_request, small_server
+from tieback.serving import logs
+from tieback.serving.settings import Settings
+from tieback.v1 import generator_pb2, generator_pb2_grpc, router_pb2_grpc
+
+FUSE = "/tieback.v1.RouterService/Fuse"
+
+
+def details(error: grpc.aio.AioRpcError, kind: type) -> list:
+    trailing = dict(error.trailing_metadata())
+    status = status_pb2.Status.FromString(trailing["grpc-status-details-bin"])
+    found = []
+    for packed in status.details:
+        if packed.Is(kind.DESCRIPTOR):
+            message = kind()
+            packed.Unpack(message)
+            found.append(message)
+    return found
+
+
+async def test_a_good_call_is_answered_counted_and_carries_its_request_id() -> None:
+    async with small_server() as server, channel(server) as made:
+        call = router_pb2_grpc.RouterServiceStub(made).Fuse(
+            fuse_request(), metadata=(("x-request-id", "given-by-me"),)
+        )
+        response = await call
+
+        assert response.results[0].fused.vector.values.shape == [3]
+        assert dict(await call.trailing_metadata())["x-request-id"] == "given-by-me"
+        assert server.value("tieback_requests_total", service="RouterService", method="Fuse", code="OK") == 1
+        assert server.value("tieback_in_flight", service="RouterService", method="Fuse") == 0
+
+
+async def test_a_request_id_that_could_break_a_log_is_replaced() -> None:
+    async with small_server() as server, channel(server) as made:
+        call = router_pb2_grpc.RouterServiceStub(made).Fuse(
+            fuse_request(), metadata=(("x-request-id", "two words"),)
+        )
+        await call
+
+        assert dict(await call.trailing_metadata())["x-request-id"] != "two words"
+
+
+@pytest.mark.parametrize("data", [b"\xff\xff\xff\xff", b"\x0a\xff\xff\xff\xff\x7f"])
+async def test_bytes_that_are_no_message_are_an_invalid_argument(data: bytes) -> None:
+    async with small_server() as server, channel(server) as made:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await made.unary_unary(FUSE)(data)
+
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert details(caught.value, error_details_pb2.ErrorInfo)[0].reason == "MALFORMED_MESSAGE"
+
+
+async def test_text_that_is_not_utf_8_is_an_invalid_argument() -> None:
+    lone_surrogate = "\ud800".encode("utf-8", "surrogatepass")
+    prompt = b"\x12" + bytes([len(lone_surrogate)]) + lone_surrogate  # GenerateRequest.prompt
+    async with small_server() as server, channel(server) as made:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            async for _ in made.unary_stream("/tieback.v1.GeneratorService/Generate")(prompt):
+                pass
+
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_an_exception_that_is_not_ours_says_nothing_of_the_inside() -> None:
+    async with small_server() as server, channel(server) as made:
+        stub = generator_pb2_grpc.GeneratorServiceStub(made)
+        texts = []
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            async for event in stub.Generate(generator_pb2.GenerateRequest(prompt="ab")):
+                texts.append(event.text.text)
+
+        assert texts == ["a", "b"]
+        assert caught.value.code() is grpc.StatusCode.INTERNAL
+        everything = str(caught.value.details()) + str(caught.value.trailing_metadata())
+        assert not any(word in everything for word in SECRET.split())
+
+
+async def test_a_deadline_of_one_millisecond_is_exceeded_and_frees_the_call() -> None:
+    async with small_server() as server, channel(server) as made:
+        stub = router_pb2_grpc.RouterServiceStub(made)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            for _ in range(50):  # the first connection alone may take longer, a later call may just make it
+                await stub.Fuse(fuse_request(), timeout=0.001)
+
+        assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        await stub.Fuse(fuse_request())
+        assert server.value("tieback_in_flight", service="RouterService", method="Fuse") == 0
+
+
+async def test_a_message_over_the_limit_is_refused_with_both_numbers() -> None:
+    async with small_server(message_bytes=10_000) as server, channel(server) as made:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await router_pb2_grpc.RouterServiceStub(made).Fuse(fuse_request(*([0.5] * 5_000)))
+
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "10000" in caught.value.details()
+
+
+async def test_a_message_that_decompresses_past_the_limit_is_refused() -> None:
+    async with small_server(message_bytes=100_000) as server, channel(server) as made:
+        bomb = fuse_request(*([0.5] * 5_000_000))
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await router_pb2_grpc.RouterServiceStub(made).Fuse(bomb, compression=grpc.Compression.Gzip)
+
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def test_compressed_calls_are_answered() -> None:
+    async with small_server() as server, channel(server) as made:
+        response = await router_pb2_grpc.RouterServiceStub(made).Fuse(
+            fuse_request(), compression=grpc.Compression.Gzip
+        )
+
+        assert len(response.results) == 1
+
+
+async def test_log_lines_hold_facts_and_neither_content_nor_tokens(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text("acme s3cret-token\n")
+    try:
+        async with small_server(tokens=tokens) as server, channel(server) as made:
+            logs.configure(Settings(log_format="json", log_level="debug"))
+            stub = generator_pb2_grpc.GeneratorServiceStub(made)
+            with pytest.raises(grpc.aio.AioRpcError):
+                async for _ in stub.Generate(
+                    generator_pb2.GenerateRequest(prompt="confidential"),
+                    metadata=(("authorization", "Bearer s3cret-token"),),
+                ):
+                    pass
+    finally:
+        logging.getLogger(logs.ROOT).handlers.clear()
+
+    written = capsys.readouterr().err
+    calls = [json.loads(line) for line in written.splitlines()]
+    call = next(line for line in calls if line["message"] == "call")
+    assert call["tenant"] == "acme"
+    assert call["code"] == "INTERNAL"
+    assert call["request_id"]
+    assert "confidential" not in written
+    assert "s3cret" not in written

@@ -1,0 +1,1 @@
+"""Real objects made small, shared by the tests."""

@@ -1,0 +1,87 @@
+"""A real server with a real router over one tiny space, and a servicer that fails as bad code does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+from tieback.core.types import SpaceRef, Vector
+from tieback.router import Component, Router
+from tieback.serving.conversions.vectors import write_space, write_vector
+from tieback.serving.server import GrpcServer
+from tieback.serving.servicers.router import RouterServicer
+from tieback.serving.settings import Settings
+from tieback.serving.telemetry import Telemetry
+from tieback.v1 import content_pb2, encoder_pb2, generator_pb2, generator_pb2_grpc, router_pb2
+
+SPACE = SpaceRef("tiny", "r1", "f1")
+SECRET = "/etc/secret/path 10.0.0.7 actor 0badcafe"
+
+
+class BrokenGenerator(generator_pb2_grpc.GeneratorServiceServicer):
+    """Fails with an exception that is not ours, after as many events as the prompt is long."""
+
+    def __init__(self) -> None:
+        self.cancelled = 0
+
+    async def Generate(self, request: generator_pb2.GenerateRequest, context: Any) -> AsyncIterator[Any]:
+        for letter in request.prompt:
+            yield generator_pb2.GenerateResponse(text=generator_pb2.TextDelta(text=letter))
+        raise ValueError(SECRET)
+
+
+class SmallServer:
+    """The server's address, its telemetry and its parts."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.telemetry = Telemetry(settings)
+        self.grpc = GrpcServer(settings, self.telemetry)
+        self.grpc.add(RouterServicer(Router([Component(SPACE, 3)]), self.telemetry))
+        self.grpc.add(BrokenGenerator())
+        self.port = 0
+
+    @property
+    def address(self) -> str:
+        return f"localhost:{self.port}"
+
+    def value(self, name: str, **labels: str) -> float:
+        return self.telemetry.registry.get_sample_value(name, labels) or 0.0
+
+
+@asynccontextmanager
+async def small_server(**settings: Any) -> AsyncIterator[SmallServer]:
+    server = SmallServer(Settings(models=Path("unused"), data=Path("unused"), drain_seconds=1, **settings))
+    server.port = await server.grpc.start("127.0.0.1", 0)
+    await server.grpc.set_all_ready(True)
+    try:
+        yield server
+    finally:
+        await server.grpc.drain(0)
+
+
+@asynccontextmanager
+async def channel(
+    server: SmallServer, credentials: grpc.ChannelCredentials | None = None, **options: Any
+) -> AsyncIterator[grpc.aio.Channel]:
+    arguments = [(f"grpc.{name}", value) for name, value in options.items()]
+    if credentials is None:
+        made = grpc.aio.insecure_channel(server.address, options=arguments)
+    else:
+        made = grpc.aio.secure_channel(server.address, credentials, options=arguments)
+    async with made:
+        yield made
+
+
+def fuse_request(*values: float) -> router_pb2.FuseRequest:
+    vector = Vector(SPACE, np.array(values or (1.0, 0.0, 0.0), np.float32))
+    encoding = encoder_pb2.Encoding(
+        space=write_space(SPACE), modality=content_pb2.MODALITY_TEXT, dense=write_vector(vector)
+    )
+    return router_pb2.FuseRequest(
+        inputs=[router_pb2.FuseInput(parts=[router_pb2.FusePart(encoding=encoding)])]
+    )
