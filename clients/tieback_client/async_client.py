@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Coroutine
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast
 
@@ -11,7 +11,7 @@ import grpc
 
 from tieback_client import operations
 from tieback_client.attempts import Attempts, Session
-from tieback_client.errors import InternalError
+from tieback_client.errors import InternalError, TiebackError
 from tieback_client.events import Answer, AnswerEvent
 from tieback_client.exchange import Exchange, Tally, Window
 from tieback_client.options import Options, default_token, server_address
@@ -24,9 +24,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 E = TypeVar("E", bound=AnswerEvent)
 
+END: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # the stubs do not list it
+
 
 class AsyncEventStream(Generic[E]):
-    """The events of an answer, as they come. Iterate it, or `collect()` it; leaving early cancels the work."""
+    """The events of an answer, as they come. Iterate or `collect()` it; leaving early cancels the work."""
 
     def __init__(self, client: AsyncClient, call: StreamCall[E]) -> None:
         self.answer = Answer()
@@ -65,7 +67,7 @@ class AsyncEventStream(Generic[E]):
 
 
 class AsyncWrites:
-    """The acknowledgements of a stream of writes. Iterate it, or `collect()` it; until then nothing is sent."""
+    """The acknowledgements of a stream of writes. Iterate or `collect()` it; until then nothing is sent."""
 
     def __init__(self, client: AsyncClient, exchange: Exchange) -> None:
         self._tally = Tally()
@@ -99,15 +101,17 @@ class AsyncWrites:
         await self.close()
 
 
-def _unary(operation: Callable[P, Operation[T]]) -> Callable[Concatenate[AsyncClient, P], Awaitable[T]]:
-    async def method(self: AsyncClient, *args: P.args, **kwargs: P.kwargs) -> T:
+def _unary(
+    operation: Callable[P, Operation[T]],
+) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]:
+    async def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._run(operation(*args, **kwargs))
 
     return dressed(method, operation, "{}")
 
 
 def _pages(operation: Callable[P, Pages[T]]) -> Callable[Concatenate[AsyncClient, P], AsyncIterator[T]]:
-    def method(self: AsyncClient, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+    def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
         return self._all(operation(*args, **kwargs))
 
     return dressed(method, operation, "AsyncIterator[{}]")
@@ -116,14 +120,14 @@ def _pages(operation: Callable[P, Pages[T]]) -> Callable[Concatenate[AsyncClient
 def _stream(
     operation: Callable[P, StreamCall[E]],
 ) -> Callable[Concatenate[AsyncClient, P], AsyncEventStream[E]]:
-    def method(self: AsyncClient, *args: P.args, **kwargs: P.kwargs) -> AsyncEventStream[E]:
+    def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncEventStream[E]:
         return AsyncEventStream(self, operation(*args, **kwargs))
 
     return dressed(method, operation, "AsyncEventStream[{}]")
 
 
 def _writes(operation: Callable[P, Exchange]) -> Callable[Concatenate[AsyncClient, P], AsyncWrites]:
-    def method(self: AsyncClient, *args: P.args, **kwargs: P.kwargs) -> AsyncWrites:
+    def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncWrites:
         return AsyncWrites(self, operation(*args, **kwargs))
 
     return dressed(method, operation, "AsyncWrites")
@@ -184,7 +188,7 @@ class AsyncClient:
     async def close(self) -> None:
         """Ends the connection and all calls that run."""
         if self._opened is not None:
-            await self._opened.close()
+            await self._opened.close(None)
 
     async def __aenter__(self) -> Self:
         return self
@@ -213,7 +217,7 @@ class AsyncClient:
             while True:
                 try:
                     reply = await self._perform(call)
-                except Exception as error:
+                except TiebackError as error:
                     call = guarded.throw(error)
                 else:
                     call = guarded.send(reply)
@@ -305,7 +309,7 @@ class AsyncClient:
                     tally.add(acknowledgement)
                     yield acknowledgement
                     await self._fill(window, source, running, exchange.rpc)
-                if await running.read() is not grpc.aio.EOF:
+                if await running.read() is not END:
                     raise InternalError("the server acknowledged a request that was never sent")
                 tally.call = attempts.info(
                     await running.initial_metadata(), await running.trailing_metadata()
@@ -338,7 +342,7 @@ class AsyncClient:
     @staticmethod
     async def _next(running: Any) -> Any:
         response = await running.read()
-        if response is grpc.aio.EOF:
+        if response is END:
             raise InternalError("the server ended the stream before it acknowledged everything")
         return response
 

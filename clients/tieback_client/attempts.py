@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from tieback.v1 import catalog_pb2
+
 from tieback_client.errors import (
     DeadlineExceeded,
     Details,
@@ -74,7 +75,7 @@ class Session:
         if self._message_bytes and size > self._message_bytes:
             raise InvalidArgument.at(
                 rpc.name,
-                f"the request has {size:,} bytes and the server takes {self._message_bytes:,} in one message; "
+                f"the request has {size:,} bytes and the server takes {self._message_bytes:,} in a message; "
                 "send fewer or smaller contents at once",
                 reason="MESSAGE_TOO_LARGE",
             )
@@ -119,7 +120,7 @@ class Attempts:
         `begun` says that a part of the answer was handed out already, so that there is no going back.
         """
         error = raised if isinstance(raised, TiebackError) else from_rpc_error(raised)
-        if not isinstance(error, Unavailable | DeadlineExceeded):
+        if not isinstance(error, DeadlineExceeded) and not _never_connected(error):
             self._session.reached = True
         delay = None if begun else self._delay(error)
         if delay is None:
@@ -199,15 +200,25 @@ def _hinted(details: Details, hint: str) -> Details:
     return details if details.hint else replace(details, hint=hint)
 
 
+# What gRPC says of a connection that never was, as against one that broke.
+_CONNECTION_FAULTS = {
+    "connection refused": "connection refused",
+    "dns resolution failed": "there is no such host",
+    "domain name not found": "there is no such host",
+    "timeout occurred": "it does not respond",
+    "certificate_verify_failed": "its certificate is not trusted; pass ca=, the file of its authority",
+    "wrong_version_number": "it does not use TLS",
+    "handshake": "the TLS handshake failed",
+    "failed to connect": "failed to connect",
+}
+
+
+def _never_connected(error: TiebackError) -> bool:
+    text = error.message.lower()
+    return isinstance(error, Unavailable) and any(fault in text for fault in _CONNECTION_FAULTS)
+
+
 def _short(message: str) -> str:
     """The heart of gRPC's account of a failed connection."""
-    for known in (
-        "Connection refused",
-        "DNS resolution failed",
-        "Timeout occurred",
-        "SSL_ERROR",
-        "handshake",
-    ):
-        if known.lower() in message.lower():
-            return known.lower() if known != "DNS resolution failed" else known
-    return message.partition(";")[0][:120]
+    text = message.lower()
+    return next((short for fault, short in _CONNECTION_FAULTS.items() if fault in text), message[:120])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tieback_client.content import Modality
@@ -132,7 +132,7 @@ class ServerInfo:
     """What it refuses."""
     services: Sequence[ServiceState]
     """Its services."""
-    call: CallInfo = CallInfo()
+    call: CallInfo = field(default_factory=CallInfo)
     """How the call went."""
 
 

@@ -12,7 +12,7 @@ import grpc
 
 from tieback_client import operations
 from tieback_client.attempts import Attempts, Session
-from tieback_client.errors import InternalError
+from tieback_client.errors import InternalError, TiebackError
 from tieback_client.events import Answer, AnswerEvent
 from tieback_client.exchange import Exchange, Tally, Window
 from tieback_client.options import Options, default_token, server_address
@@ -27,7 +27,7 @@ E = TypeVar("E", bound=AnswerEvent)
 
 
 class EventStream(Generic[E]):
-    """The events of an answer, as they come. Iterate it, or `collect()` it; leaving early cancels the work."""
+    """The events of an answer, as they come. Iterate or `collect()` it; leaving early cancels the work."""
 
     def __init__(self, client: Client, call: StreamCall[E]) -> None:
         self.answer = Answer()
@@ -66,7 +66,7 @@ class EventStream(Generic[E]):
 
 
 class Writes:
-    """The acknowledgements of a stream of writes. Iterate it, or `collect()` it; until then nothing is sent."""
+    """The acknowledgements of a stream of writes. Iterate or `collect()` it; until then nothing is sent."""
 
     def __init__(self, client: Client, exchange: Exchange) -> None:
         self._tally = Tally()
@@ -101,28 +101,28 @@ class Writes:
 
 
 def _unary(operation: Callable[P, Operation[T]]) -> Callable[Concatenate[Client, P], T]:
-    def method(self: Client, *args: P.args, **kwargs: P.kwargs) -> T:
+    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self._run(operation(*args, **kwargs))
 
     return dressed(method, operation, "{}")
 
 
 def _pages(operation: Callable[P, Pages[T]]) -> Callable[Concatenate[Client, P], Iterator[T]]:
-    def method(self: Client, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
         return self._all(operation(*args, **kwargs))
 
     return dressed(method, operation, "Iterator[{}]")
 
 
 def _stream(operation: Callable[P, StreamCall[E]]) -> Callable[Concatenate[Client, P], EventStream[E]]:
-    def method(self: Client, *args: P.args, **kwargs: P.kwargs) -> EventStream[E]:
+    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> EventStream[E]:
         return EventStream(self, operation(*args, **kwargs))
 
     return dressed(method, operation, "EventStream[{}]")
 
 
 def _writes(operation: Callable[P, Exchange]) -> Callable[Concatenate[Client, P], Writes]:
-    def method(self: Client, *args: P.args, **kwargs: P.kwargs) -> Writes:
+    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Writes:
         return Writes(self, operation(*args, **kwargs))
 
     return dressed(method, operation, "Writes")
@@ -206,7 +206,7 @@ class Client:
             while True:
                 try:
                     reply = self._perform(call)
-                except Exception as error:
+                except TiebackError as error:
                     call = guarded.throw(error)
                 else:
                     call = guarded.send(reply)

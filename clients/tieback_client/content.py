@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import io
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -143,9 +144,13 @@ def _from_path(path: Path, field: str) -> Content:
             f"cannot tell what {path} holds by its suffix {path.suffix!r}; known are {known}; "
             "or say it with Image.from_file, Audio.from_file or Text.from_file",
         )
-    reader = {Modality.IMAGE: Image, Modality.AUDIO: Audio, Modality.TEXT: Text}[modality]
+    readers: dict[Modality, Callable[[Path], Content]] = {
+        Modality.IMAGE: Image.from_file,
+        Modality.AUDIO: Audio.from_file,
+        Modality.TEXT: Text.from_file,
+    }
     try:
-        return reader.from_file(path)
+        return readers[modality](path)
     except InvalidArgument as error:
         raise InvalidArgument.at(field, error.message) from None
 

@@ -3,7 +3,7 @@
     TiebackError
     ├── InvalidArgument        the request is wrong; `violations` name the fields
     │   └── SpaceMismatch      vectors of two spaces that no bound path joins
-    ├── NotFound               an unknown space, model, method, collection or item; the message names the choices
+    ├── NotFound               an unknown space, model, method, collection or item; names the choices
     ├── AlreadyExists          the name is taken by something else
     ├── Unauthenticated        no token, or a wrong one
     ├── PermissionDenied       the token is good, and not for this
@@ -210,7 +210,7 @@ class Cancelled(TiebackError):  # noqa: N818 - see InvalidArgument
 
 
 class Unimplemented(TiebackError):  # noqa: N818 - see InvalidArgument
-    """This server cannot do that."""
+    """The server cannot do that."""
 
     code = "UNIMPLEMENTED"
 

@@ -139,6 +139,15 @@ def cost(message: Any) -> Cost:
     return Cost(message.batch_size, message.tokens, message.padding_tokens)
 
 
+def facts(struct: Any) -> dict[str, Any]:
+    """Metadata; JSON knows one kind of number, and whole ones come back as integers."""
+    known = MessageToDict(struct)
+    return {
+        key: int(value) if isinstance(value, float) and value.is_integer() else value
+        for key, value in known.items()
+    }
+
+
 def hit(message: Any) -> Hit:
     """A section that was found."""
     return Hit(
@@ -149,7 +158,7 @@ def hit(message: Any) -> Hit:
         modality=modality(message.modality),
         text=message.text,
         uri=message.uri,
-        metadata=MessageToDict(message.metadata),
+        metadata=facts(message.metadata),
         score=message.score,
         vector_score=message.vector_score if message.HasField("vector_score") else None,
         text_score=message.text_score if message.HasField("text_score") else None,
@@ -202,7 +211,7 @@ def item(message: Any) -> Item:
         )
         for one in message.sections
     ]
-    return Item(message.id, parts, message.title, MessageToDict(message.metadata))
+    return Item(message.id, parts, message.title, facts(message.metadata))
 
 
 def space(message: Any) -> catalog.Space:
@@ -262,7 +271,7 @@ def answer_event(message: Any, info: CallInfo) -> events.AnswerEvent | None:
 def generation_event(message: Any, _info: CallInfo) -> events.GenerationEvent | None:
     """An event of the generator; None for a kind that this version does not know."""
     kind = message.WhichOneof("event")
-    one = getattr(message, kind) if kind else None
+    one: Any = getattr(message, kind) if kind else None
     match kind:
         case "text":
             return events.TextDelta(one.text)

@@ -278,7 +278,7 @@ class RetrievalResult:
     """What the pictures and sounds of the query were taken for."""
     timing: Timing
     """Where the time went, step by step."""
-    call: CallInfo = CallInfo()
+    call: CallInfo = field(default_factory=CallInfo)
     """How the call went."""
 
 

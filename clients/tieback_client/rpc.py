@@ -11,7 +11,6 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-
 from tieback.v1 import (
     answer_pb2,
     catalog_pb2,
@@ -21,6 +20,7 @@ from tieback.v1 import (
     reranker_pb2,
     router_pb2,
 )
+
 from tieback_client.reports import CallInfo
 
 T = TypeVar("T")
@@ -114,7 +114,7 @@ def _contract() -> dict[str, Rpc]:
 
 RPCS = _contract()
 
-# grpc.health.v1 without its package: HealthCheckRequest is a string in field 1 and HealthCheckResponse an enum
+# grpc.health.v1 without its package: HealthCheckRequest is a string in field 1, HealthCheckResponse an enum
 # in field 1, and on the wire these two well-known wrappers are exactly that.
 HEALTH_CHECK = Rpc(
     name="Check",

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.struct_pb2 import Struct
-
 from tieback.v1 import (
     content_pb2,
     encoder_pb2,
@@ -19,6 +18,7 @@ from tieback.v1 import (
     router_pb2,
     vector_pb2,
 )
+
 from tieback_client.content import (
     Audio,
     Content,
@@ -72,12 +72,13 @@ def text(value: str, field: str) -> str:
 
 def tensor(values: Array, dtype: DType, field: str) -> vector_pb2.Tensor:
     """An array as bytes, type and shape."""
-    wanted = {
+    types: dict[DType, np.dtype[Any]] = {
         DType.FLOAT32: np.dtype("<f4"),
         DType.FLOAT16: np.dtype("<f2"),
         DType.INT8: np.dtype(np.int8),
         DType.BINARY: np.dtype(np.uint8),
-    }[dtype]
+    }
+    wanted = types[dtype]
     if values.dtype != wanted and not (dtype is DType.FLOAT32 and np.issubdtype(values.dtype, np.number)):
         raise InvalidArgument.at(field, f"{dtype} values come as an array of {wanted}, not {values.dtype}")
     values = np.ascontiguousarray(values, dtype=wanted)
@@ -305,7 +306,7 @@ def _item(value: Item, parts: list[content_pb2.Section], field: str) -> content_
 
 
 def _section(one: Section, place: str, *, with_content: bool) -> content_pb2.Section:
-    """A section; without its content only a text keeps it, since bytes of pictures and sounds are not kept."""
+    """A section; of an upsert only texts are carried, since bytes of pictures and sounds are not kept."""
     carried = None
     if one.content is not None and (with_content or isinstance(one.content, str | Text)):
         carried = content(one.content, f"{place}.content")

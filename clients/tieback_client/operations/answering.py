@@ -6,6 +6,7 @@ from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from tieback.v1 import answer_pb2, generator_pb2
+
 from tieback_client import reading, writing
 from tieback_client.content import ContentLike
 from tieback_client.documents import Item
@@ -154,8 +155,8 @@ def generate(
 ) -> StreamCall[GenerationEvent]:
     """Streams an answer that rests on the passages given; with none, its claims are not checked.
 
-    Returns an iterator of events, as `answer` does without what was found. `collect()` reads it to its end and
-    returns the `Answer`.
+    Returns an iterator of events, as `answer` does without what was found. `collect()` reads it to its end
+    and returns the `Answer`.
     """
     request = generator_pb2.GenerateRequest(
         model=model,

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from tieback.v1 import content_pb2, encoder_pb2, reranker_pb2, router_pb2
+
 from tieback_client import reading, writing
 from tieback_client.content import ContentLike
-from tieback_client.errors import InvalidArgument
+from tieback_client.errors import InvalidArgument, TiebackError
 from tieback_client.events import MethodLike
 from tieback_client.reports import CallInfo, Cost, Timing
 from tieback_client.results import Encoding, Encodings, FusedBatch, RerankResult
@@ -66,7 +67,7 @@ def encode(
     An input that fails does not fail the others: see `Encodings.errors`.
     """
     output = writing.output(width, dtype, kinds)
-    outcomes: list[Encoding | Exception] = []
+    outcomes: list[Encoding | TiebackError] = []
     timing, cost, info = Timing(), Cost(), CallInfo()
     for chunk in _chunks(_listed(contents), batch):
         request = encoder_pb2.EncodeRequest(

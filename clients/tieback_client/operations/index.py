@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Iterable, Sequence
 
 from tieback.v1 import index_pb2
+
 from tieback_client import reading, writing
 from tieback_client.catalog import Space
 from tieback_client.documents import Collection, Item
@@ -110,7 +111,7 @@ def get(collection: str, id: str, *, timeout: float | None = None) -> Operation[
 def items(
     collection: str, *, filter: str = "", page_size: int = 0, timeout: float | None = None
 ) -> Pages[Item]:
-    """All items of a collection by id, or those with a section that matches, page after page as they are read."""
+    """The items of a collection by id, all or those with a section that matches, page after page."""
 
     def fetch(token: str) -> Operation[Page[Item]]:
         request = index_pb2.ListItemsRequest(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from google.protobuf import wrappers_pb2
-
 from tieback.v1 import catalog_pb2
+
 from tieback_client import reading
 from tieback_client.catalog import Health, Method, Model, ServerInfo, Space
 from tieback_client.rpc import HEALTH_CHECK, RPCS, Call, Operation
@@ -41,9 +41,9 @@ def server_info(*, timeout: float | None = None) -> Operation[ServerInfo]:
 
 
 def health(service: str = "", *, timeout: float | None = None) -> Operation[Health]:
-    """What `grpc.health.v1` says of a service, for instance ``"tieback.v1.IndexService"``; "" is the whole server.
+    """What `grpc.health.v1` says of a service, for instance ``"tieback.v1.IndexService"``.
 
-    `NotFound` where the server has no such service.
+    Without a name, of the server as a whole. `NotFound` where the server has no such service.
     """
     reply = yield Call(HEALTH_CHECK, wrappers_pb2.StringValue(value=service), timeout)
     number = reply.message.value

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tieback.answer.stopwatch import Stopwatch
-from tieback.catalog.card import EncoderCard
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
 from tieback.core.types import (
@@ -23,24 +22,10 @@ from tieback.core.types import (
 )
 from tieback.ports import EncoderPort
 
+DENSE = OutputSpec()
+LABELS = OutputSpec(kinds=frozenset({VectorKind.LABELS}))
+
 OWN_PLACE = re.compile(r"^contents\[\d+\]\.?")
-
-
-@dataclass(frozen=True, slots=True)
-class JoinedSpace:
-    """A space that takes part in the joint one, and the kind of output by which it enters."""
-
-    name: str
-    modality: Modality
-    kind: VectorKind
-
-    @classmethod
-    def of(cls, card: EncoderCard) -> JoinedSpace | None:
-        """None where the card's space stays apart."""
-        if card.joint is None:
-            return None
-        kind = VectorKind.DENSE if card.joint == "component" else VectorKind.LABELS
-        return cls(card.name, card.modality, kind)
 
 
 @dataclass(slots=True)
@@ -57,9 +42,12 @@ class Heard:
 
 
 class Ears:
-    """The joined spaces behind an encoder."""
+    """The joined spaces behind an encoder: text enters the joint space by vectors, all else by labels."""
 
-    def __init__(self, encoder: EncoderPort, spaces: Sequence[JoinedSpace], limits: Limits) -> None:
+    def __init__(
+        self, encoder: EncoderPort, spaces: Mapping[Modality, Sequence[str]], limits: Limits
+    ) -> None:
+        self.components = tuple(spaces.get(Modality.TEXT, ()))
         self._encoder = encoder
         self._spaces = spaces
         self._limits = limits
@@ -77,50 +65,44 @@ class Ears:
         """Encodes all contents; whatever goes wrong is in the reply, for the caller to judge.
 
         Spaces in `silent` are not asked. After `patience` seconds the spaces that have not answered are given
-        up (and their work cancelled) as soon as another one has.
+        up, and their work cancelled, as soon as another one has.
         """
         heard = Heard([[] for _ in contents], [{} for _ in contents])
         tasks: dict[asyncio.Task[None], str] = {}
-        for modality in Modality:
-            places = [place for place, content in enumerate(contents) if content.modality is modality]
-            plain = [place for place in places if not isinstance(contents[place].data, Vector)]
-            spaces = [space for space in self._spaces if space.modality is modality]
-            if plain and not spaces:
-                served = ", ".join(sorted({space.modality for space in self._spaces}))
-                for place in plain:
-                    heard.refused[place][""] = InvalidInput(
-                        f"no space of this server takes {modality}; it takes: {served}", field=modality.value
-                    )
-            for space in spaces if plain else ():
-                if space.name not in silent:
-                    task = asyncio.create_task(
-                        self._ask(space, contents, plain, heard, watch, truncation, deadline)
-                    )
-                    tasks[task] = space.name
-        for place, content in enumerate(contents):
-            if isinstance(content.data, Vector):
-                heard.encodings[place].append(
-                    Encoding(content.data.space, content.modality or Modality.TEXT, dense=content.data)
-                )
+        for modality, places in _by_modality(contents, heard).items():
+            spaces = self._spaces.get(modality, ())
+            if not spaces:
+                for place in places:
+                    heard.refused[place][""] = self._deaf(modality)
+            for space in spaces:
+                if space not in silent:
+                    batches = list(self._batches([contents[place] for place in places]))
+                    output = DENSE if modality is Modality.TEXT else LABELS
+                    ask = self._ask(space, batches, output, places, heard, watch, truncation, deadline)
+                    tasks[asyncio.create_task(ask)] = space
         await _gather(tasks, heard, patience)
         return heard
 
+    def _deaf(self, modality: Modality) -> InvalidInput:
+        served = ", ".join(sorted(modality for modality, spaces in self._spaces.items() if spaces))
+        return InvalidInput(f"no space of this server takes {modality}; it takes: {served}", field=modality)
+
     async def _ask(
         self,
-        space: JoinedSpace,
-        contents: Sequence[Content],
+        space: str,
+        batches: Sequence[Sequence[Content]],
+        output: OutputSpec,
         places: Sequence[int],
         heard: Heard,
         watch: Stopwatch,
         truncation: Truncation,
         deadline: Deadline,
     ) -> None:
-        output = OutputSpec(kinds=frozenset({space.kind}))
         answers: list[Encoding | TiebackError] = []
-        with watch.stage(f"encode:{space.name}"):
-            for batch in self._batches([contents[place] for place in places]):
+        with watch.stage(f"encode:{space}"):
+            for batch in batches:
                 reply = await self._encoder.encode(
-                    space.name, batch, output, truncation=truncation, deadline=deadline
+                    space, batch, output, truncation=truncation, deadline=deadline
                 )
                 answers.extend(reply.results)
         # Only now, all at once: a space that is given up half-way has said nothing.
@@ -128,7 +110,7 @@ class Ears:
             if isinstance(answer, Encoding):
                 heard.encodings[place].append(answer)
             else:
-                heard.refused[place][space.name] = _without_place(answer)
+                heard.refused[place][space] = _without_place(answer)
 
     def _batches(self, contents: Sequence[Content]) -> Iterator[list[Content]]:
         """Parts that keep the encoder's limits of items and, by half to leave room, of bytes."""
@@ -145,6 +127,18 @@ class Ears:
             size += length
         if batch:
             yield batch
+
+
+def _by_modality(contents: Sequence[Content], heard: Heard) -> dict[Modality, list[int]]:
+    """The places to encode. A vector that was computed before is an encoding already."""
+    places: dict[Modality, list[int]] = {}
+    for place, content in enumerate(contents):
+        modality = content.modality or Modality.TEXT
+        if isinstance(content.data, Vector):
+            heard.encodings[place].append(Encoding(content.data.space, modality, dense=content.data))
+        else:
+            places.setdefault(modality, []).append(place)
+    return places
 
 
 async def _gather(tasks: Mapping[asyncio.Task[None], str], heard: Heard, patience: float | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, TiebackError
 from tieback.core.types import (
+    JOINT_SPACE,
     Content,
     Fused,
     FusePart,
@@ -29,7 +31,6 @@ from tieback.core.types import (
     Vector,
 )
 from tieback.ports import IndexPort, RouterPort
-from tieback.router.joint_space import NAME as JOINT
 
 WORTH_SAYING = 0.05
 """A class of at least this probability is among the words that a picture or a sound is found by."""
@@ -80,9 +81,8 @@ class Ingestion:
             indexed = [_indexed(items[n], [draft for draft in drafts if draft.item == n]) for n in whole]
             with watch.stage("upsert"):
                 written = await self._write(collection, indexed)
-            for number, error in zip(whole, written.results, strict=True):
-                if error is not None:
-                    errors[number] = error
+            refusals = zip(whole, written.results, strict=True)
+            errors |= {number: _at(number, error) for number, error in refusals if error is not None}
         results = [
             IngestResult(
                 item.id,
@@ -123,8 +123,10 @@ class Ingestion:
     ) -> None:
         asked = []
         for draft in drafts:
-            if isinstance(draft.content.data, Vector) and draft.content.data.space.name == JOINT:
-                draft.vector = draft.content.data  # fused before; the index holds it to the collection's space
+            if isinstance(draft.content.data, Vector) and draft.content.data.space.name == JOINT_SPACE:
+                draft.vector = (
+                    draft.content.data
+                )  # fused before; the index holds it to the collection's space
             else:
                 asked.append(draft)
         most = self._limits.batch_items or len(asked)
@@ -173,6 +175,13 @@ def _drafts(items: Sequence[Item], errors: dict[int, TiebackError]) -> Iterator[
                 yield Draft(number, place, section.content)
 
 
+def _at(number: int, error: TiebackError) -> TiebackError:
+    """The index numbered the items that it was given, and has them wrapped."""
+    if isinstance(error, InvalidInput):
+        error.field = re.sub(r"^items\[\d+\](\.item)?", f"items[{number}]", error.field)
+    return error
+
+
 def _indexed(item: Item, drafts: Sequence[Draft]) -> IndexedItem:
     sections: list[Section] = []
     indexed: list[IndexedSection] = []
@@ -194,7 +203,6 @@ def _indexed(item: Item, drafts: Sequence[Draft]) -> IndexedItem:
 
 def describe(labels: Sequence[Label], title: str = "") -> str:
     """The words for a picture or a sound: its title, and what a classifier took it for."""
-    seen = [label.name for label in labels if label.probability >= WORTH_SAYING] or [
-        label.name for label in labels[:1]
-    ]
+    likely = [label.name for label in labels if label.probability >= WORTH_SAYING]
+    seen = dict.fromkeys(likely or [label.name for label in labels[:1]])  # two classes may share a name
     return ": ".join(part for part in (title, ", ".join(seen)) if part)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,15 +13,21 @@ from tieback.answer.hearing import Ears, Heard
 from tieback.answer.ingestion import describe
 from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.core.deadline import Deadline
-from tieback.core.errors import DeadlineExceeded, InvalidInput, Overloaded, TiebackError, Unavailable
+from tieback.core.errors import (
+    DeadlineExceeded,
+    InvalidInput,
+    NotFound,
+    Overloaded,
+    TiebackError,
+    Unavailable,
+)
 from tieback.core.types import (
+    JOINT_SPACE,
     Alignment,
     Fused,
     FusePart,
     Hit,
-    Limits,
     MethodChoice,
-    Modality,
     QueryPart,
     RerankCandidate,
     Retrieval,
@@ -36,7 +43,6 @@ from tieback.core.types import (
 from tieback.methods.ranking import rankings
 from tieback.methods.reranking import rerankings
 from tieback.ports import DEFAULT_RERANKING, IndexPort, RerankerPort, RouterPort
-from tieback.router.joint_space import NAME as JOINT
 
 DEFAULT_LIMIT, MOST_HITS = 10, 100
 FEWEST_CANDIDATES, MOST_CANDIDATES = 20, 1000
@@ -45,6 +51,13 @@ NO_RERANKING = "none"
 ENCODE_SHARE = 0.5
 """Of the time that is left, so much may go by until the spaces that have not answered are given up."""
 
+MERGING = MethodChoice("standard_scores")
+"""How word hits join vector hits. By ranks alone, a photo found by its looks would stand behind every passage
+that shares an "of" with the query, since a photo has few words to be found by."""
+
+RERANKING = MethodChoice("standard_scores", {"absent": "average"})
+"""How the closer look joins the search: both count alike, and what has no words to look at is not punished."""
+
 TRANSIENT = (Unavailable, Overloaded, DeadlineExceeded)
 """What a part's trouble looks like, as opposed to the caller's mistake."""
 
@@ -52,20 +65,18 @@ TRANSIENT = (Unavailable, Overloaded, DeadlineExceeded)
 class Retriever:
     """Finds what bears on a query."""
 
-    def __init__(
-        self, ears: Ears, router: RouterPort, index: IndexPort, reranker: RerankerPort, limits: Limits
-    ) -> None:
+    def __init__(self, ears: Ears, router: RouterPort, index: IndexPort, reranker: RerankerPort) -> None:
         self._ears = ears
         self._router = router
         self._index = index
         self._reranker = reranker
-        self._limits = limits
 
     async def retrieve(self, retrieval: Retrieval, watch: Stopwatch, deadline: Deadline) -> RetrieveReply:
         """Spaces and a reranker that are down or late are left out where the rest can answer."""
         method = _check(retrieval)
         fused = await self._locate(retrieval, watch, deadline)
-        words = words_of(retrieval.query) or describe(fused.labels)
+        # "How do I make it?" beside a photo of a cup asks about what the photo shows.
+        words = " ".join(part for part in (words_of(retrieval.query), describe(fused.labels)) if part)
         found = await self._search(retrieval, fused.vector, words, watch, deadline)
         hits, lost = await self._rerank(retrieval, method, words, found.hits, watch, deadline)
         routing = fused.routing
@@ -77,7 +88,7 @@ class Retriever:
         """The query's joint vector."""
         contents = [part.content for part in retrieval.query]
         first = contents[0].data
-        if len(contents) == 1 and isinstance(first, Vector) and first.space.name == JOINT:
+        if len(contents) == 1 and isinstance(first, Vector) and first.space.name == JOINT_SPACE:
             return Fused(first, RoutingExplanation("precomputed", {}, 0.0))
         remaining = deadline.remaining()
         heard = await self._ears.hear(
@@ -116,6 +127,7 @@ class Retriever:
                 text=words if retrieval.hybrid else "",
                 limit=max(retrieval.candidates or max(4 * limit, FEWEST_CANDIDATES), limit),
                 filter=retrieval.filter,
+                fusion=MERGING if retrieval.hybrid else None,
                 balance_modalities=retrieval.balance_modalities,
                 deadline=hop(deadline),
             )
@@ -131,7 +143,9 @@ class Retriever:
     ) -> tuple[list[RetrievedHit], bool]:
         """The hits in their final order, and whether the reranker was lost."""
         limit = retrieval.limit or DEFAULT_LIMIT
-        candidates = [RerankCandidate(str(p), text, hit.score) for p, hit in enumerate(hits) if (text := _look_of(hit))]
+        candidates = [
+            RerankCandidate(str(p), text, hit.score) for p, hit in enumerate(hits) if (text := _look_of(hit))
+        ]
         scores: dict[int, float] = {}
         alignments: dict[int, Alignment | None] = {}
         lost = False
@@ -148,7 +162,7 @@ class Retriever:
         merged = [hit.score for hit in hits]
         if scores:
             ranked = [[hit.score for hit in hits], [scores.get(p, math.nan) for p in range(len(hits))]]
-            merged = rankings.configure("standard_scores", {"absent": "average"})(np.array(ranked)).tolist()
+            merged = rankings.configure(RERANKING.name, RERANKING.parameters)(np.array(ranked)).tolist()
         order = sorted(range(len(hits)), key=lambda p: (-merged[p], p))[:limit]
         return [
             RetrievedHit(
@@ -167,3 +181,65 @@ def words_of(query: Sequence[QueryPart]) -> str:
     return " ".join(
         part.content.data.strip() for part in query if isinstance(part.content.data, str) and part.weight > 0
     )
+
+
+def _check(retrieval: Retrieval) -> MethodChoice | None:
+    """The reranking method, None for none, after checking what needs no work to be found wrong."""
+    if not retrieval.query:
+        raise InvalidInput("there is nothing to look for: give at least one content", field="query")
+    for place, part in enumerate(retrieval.query):
+        if not math.isfinite(part.weight) or part.weight < 0:
+            raise InvalidInput(f"a weight is 0 or more, not {part.weight}", field=f"query[{place}].weight")
+    if not any(part.weight for part in retrieval.query):
+        raise InvalidInput("all weights are 0; give at least one content a positive weight", field="query")
+    if not 0 <= retrieval.limit <= MOST_HITS:
+        raise InvalidInput(f"limit is 1 to {MOST_HITS}, or 0 for {DEFAULT_LIMIT}", field="limit")
+    if not 0 <= retrieval.candidates <= MOST_CANDIDATES:
+        raise InvalidInput(f"candidates is 1 to {MOST_CANDIDATES}, or 0 for the default", field="candidates")
+    method = retrieval.reranker or DEFAULT_RERANKING
+    if method.name == NO_RERANKING:
+        return None
+    try:
+        rerankings.configure(method.name, method.parameters, field="reranker")
+    except NotFound as unknown:
+        raise NotFound(unknown.kind, unknown.name, [*unknown.choices, NO_RERANKING]) from None
+    return method
+
+
+def _silent(routing: Routing, components: Sequence[str]) -> frozenset[str]:
+    """Components whose weight is 0, so that nobody waits for them."""
+    if not any(routing.weights.get(name) for name in components):
+        return frozenset()  # no weights, or bad ones, of which the router will complain
+    return frozenset(name for name in components if not routing.weights.get(name))
+
+
+def _judge(heard: Heard) -> list[str]:
+    """The spaces that did not speak of everything. Raises where a content is refused by all that read it."""
+    lost = list(heard.failed)
+    for place, refused in enumerate(heard.refused):
+        if refused and not heard.encodings[place] and not heard.failed:
+            error = next(iter(refused.values()))
+            if isinstance(error, InvalidInput):
+                error.within(f"query[{place}].content")
+            raise error
+        lost += [space for space in refused if space not in lost]
+    return lost
+
+
+def _without(routing: RoutingExplanation, lost: Sequence[str]) -> RoutingExplanation:
+    """The explanation, telling also of what was lost outside the router."""
+    missing = [*routing.missing, *(name for name in lost if name not in routing.missing)]
+    return dataclasses.replace(routing, missing=missing, degraded=True)
+
+
+def _blame_query(error: TiebackError, parts: Sequence[FusePart]) -> TiebackError:
+    """The router numbered encodings, which the caller never saw."""
+    if isinstance(error, InvalidInput):
+        found = re.match(r"inputs\[0\]\.parts\[(\d+)\]", error.field)
+        error.field = f"query[{parts[int(found[1])].content}].content" if found else "query"
+    return error
+
+
+def _look_of(hit: Hit) -> str:
+    """What the reranker reads of a hit."""
+    return hit.text.strip()

@@ -14,6 +14,9 @@ from tieback.core.errors import TiebackError
 Array = NDArray[Any]
 Metadata = Mapping[str, str | float | bool]
 
+JOINT_SPACE = "joint"
+"""The name of the space that the router binds all others into."""
+
 
 class Modality(enum.StrEnum):
     """What kind of thing a content is."""

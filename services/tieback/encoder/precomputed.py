@@ -18,6 +18,10 @@ def accept(vector: Vector, space: SpaceRef, widths: tuple[int, ...], width: int)
     """
     if vector.space != space:
         raise SpaceMismatch(_difference(vector.space, space), field="vector.space")
+    if vector.values.ndim != 1:
+        raise InvalidInput(
+            f"a vector has one axis, not the shape {list(vector.values.shape)}", field="vector.values"
+        )
     if vector.width not in widths:
         raise InvalidInput(
             f"the vector has {vector.width} dimensions; the space {space.name!r} has {_listed(widths)}",
@@ -30,7 +34,7 @@ def accept(vector: Vector, space: SpaceRef, widths: tuple[int, ...], width: int)
             field="vector.values",
         )
     values = restore(vector.values, vector.dtype, vector.scale)
-    norm = float(np.linalg.norm(values))
+    norm = float(np.linalg.norm(values.astype(np.float64)))
     if not np.isfinite(norm):
         raise InvalidInput("the vector holds NaN or an infinity", field="vector.values")
     if norm == 0.0:

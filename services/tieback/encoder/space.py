@@ -20,11 +20,12 @@ import numpy as np
 from tieback.admission import Admission
 from tieback.batching import Batched, Batcher, BatchReport
 from tieback.core.deadline import Deadline
-from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError, Unavailable
 from tieback.core.types import (
     Array,
     Content,
     Cost,
+    DType,
     EncodeReply,
     Encoding,
     Limits,
@@ -42,7 +43,7 @@ from tieback.models.encoder_model import EncoderModel, Prepared, RawEncoding
 
 logger = logging.getLogger(__name__)
 
-INLINE_CHARACTERS = 1024
+INLINE_CHARACTERS = 256
 """Texts of so many characters together are tokenised at once: a change of threads would take longer."""
 
 BYTES_PER_TOKEN = 4
@@ -75,6 +76,7 @@ class Space:
         self._widths = model.card.offered_widths
         self._limits = limits
         self._preparing = preparing
+        self._closing = False
         self._typical_tokens = 64.0  # of a content that is no text; follows what comes
         self._batcher: Batcher[Prepared, RawEncoding] = Batcher(
             self._run,
@@ -90,25 +92,28 @@ class Space:
     ) -> EncodeReply:
         """See `tieback.ports.EncoderPort.encode`."""
         arrived = time.monotonic()
+        if self._closing:
+            raise Unavailable("the server is shutting down")
         width = self._check(contents, output)
         with self.admission.admit(self._estimate(contents), items=len(contents)) as ticket:
-            deadline.check("encoding")
-            results: list[Encoding | TiebackError | None] = [None] * len(contents)
-            for index, content in enumerate(contents):
-                try:
-                    results[index] = self._at_once(content, output, width)
-                except InvalidInput as error:
-                    results[index] = error.within(f"contents[{index}]")
+            self._check_time(deadline, len(contents))
+            results: list[Encoding | TiebackError | None] = [
+                self._at_once(index, content, output, width) for index, content in enumerate(contents)
+            ]
             asked = [index for index, result in enumerate(results) if result is None]
-            prepared, failures = await self._prepare(contents, asked, truncation)
-            for index, failure in failures.items():
-                results[index] = failure
-            ready = [index for index in asked if index not in failures]
-            items = [prepared[index] for index in ready]
+            prepared = await self._prepare(contents, asked, truncation, deadline)
+            self._check_time(deadline, len(asked))
+            ready: list[int] = []
+            items: list[Prepared] = []
+            for index, one in zip(asked, prepared, strict=True):
+                if isinstance(one, TiebackError):
+                    results[index] = one
+                else:
+                    ready.append(index)
+                    items.append(one)
             tokens = sum(item.tokens for item in items)
             ticket.resize(tokens, len(items))
             preparing = time.monotonic() - arrived
-
             batched = await self._batcher.submit(items, group=output.kinds, deadline=deadline, ticket=ticket)
         self._shape(results, ready, items, batched, output, width)
         return EncodeReply(
@@ -124,6 +129,7 @@ class Space:
 
     async def close(self) -> None:
         """Stops the worker; what waits fails with Unavailable."""
+        self._closing = True
         await self._batcher.close()
 
     def _run(self, batch: Sequence[Prepared], kinds: Hashable) -> list[RawEncoding]:
@@ -154,6 +160,10 @@ class Space:
                 f"the space {name!r} is not offered at width {width}; it is at: {offered}",
                 field="output.width",
             )
+        if output.dtype is DType.BINARY and width % 8:
+            raise InvalidInput(
+                f"BINARY packs eight dimensions to a byte and the width is {width}", field="output.dtype"
+            )
         return width
 
     def _estimate(self, contents: Sequence[Content]) -> int:
@@ -169,50 +179,55 @@ class Space:
         limit = self.admission.limit_tokens
         return min(estimate, limit) if limit else estimate
 
-    def _at_once(self, content: Content, output: OutputSpec, width: int) -> Encoding | None:
-        """The encoding of a precomputed vector; None for what has to be computed."""
-        if isinstance(content.data, Vector):
-            if output.kinds != {VectorKind.DENSE}:
+    def _check_time(self, deadline: Deadline, items: int) -> None:
+        """Raises DeadlineExceeded where no time is left, and counts what is dropped."""
+        if deadline.remaining() <= 0.0:
+            self.admission.drop("deadline", items=items)
+            deadline.check("encoding")
+
+    def _at_once(
+        self, index: int, content: Content, output: OutputSpec, width: int
+    ) -> Encoding | TiebackError | None:
+        """The answer that needs no model, of a precomputed vector or a wrong modality; None elsewhere."""
+        try:
+            if isinstance(content.data, Vector):
+                if output.kinds != {VectorKind.DENSE}:
+                    raise InvalidInput("a precomputed vector gives DENSE and nothing else", field="vector")
+                values = accept(content.data, self.ref, self._widths, width)
+                dense = self._vectors(values[None], output, width)[0]
+                return Encoding(self.ref, content.modality or self.card.modality, dense)
+            if content.modality not in (None, self.card.modality):
                 raise InvalidInput(
-                    "a precomputed vector gives a dense vector and nothing else", field="vector"
+                    f"the space {self.ref.name!r} takes {NAMES[self.card.modality]}, "
+                    f"not {NAMES[content.modality]}",
+                    field=content.modality.value,
                 )
-            values = accept(content.data, self.ref, self._widths, width)
-            dense = self._vectors(values[None], output, width)[0]
-            return Encoding(self.ref, content.modality or self.card.modality, dense)
-        if content.modality is not self.card.modality:
-            given = content.modality or Modality.TEXT
-            raise InvalidInput(
-                f"the space {self.ref.name!r} takes {NAMES[self.card.modality]}, not {NAMES[given]}",
-                field=given.value,
-            )
+        except InvalidInput as error:
+            return error.within(f"contents[{index}]")
         return None
 
     async def _prepare(
-        self, contents: Sequence[Content], asked: Sequence[int], truncation: Truncation
-    ) -> tuple[dict[int, Prepared], dict[int, TiebackError]]:
+        self, contents: Sequence[Content], asked: Sequence[int], truncation: Truncation, deadline: Deadline
+    ) -> list[Prepared | TiebackError]:
         """Prepares the contents at those places; off the event loop unless they are a few short texts."""
         abandoned = threading.Event()
 
-        def work() -> tuple[dict[int, Prepared], dict[int, TiebackError]]:
-            prepared: dict[int, Prepared] = {}
-            failures: dict[int, TiebackError] = {}
+        def work() -> list[Prepared | TiebackError]:
+            prepared: list[Prepared | TiebackError] = []
             for index in asked:
-                if abandoned.is_set():
-                    break
-                try:
-                    prepared[index] = self._prepare_one(contents[index], truncation)
-                except InvalidInput as error:
-                    failures[index] = error.within(f"contents[{index}]")
-                except TiebackError as error:
-                    failures[index] = error
-            return prepared, failures
+                if abandoned.is_set() or deadline.remaining() <= 0.0:
+                    prepared.append(DeadlineExceeded("the deadline passed before this was prepared"))
+                else:
+                    prepared.append(self._prepare_one(index, contents[index], truncation))
+            return prepared
 
-        if self._is_quick(contents):
+        if self._is_quick([contents[index] for index in asked]):
             return work()
         try:
             return await asyncio.get_running_loop().run_in_executor(self._preparing, work)
         except asyncio.CancelledError:
             abandoned.set()
+            self.admission.drop("cancelled", items=len(asked))
             raise
 
     def _is_quick(self, contents: Sequence[Content]) -> bool:
@@ -223,14 +238,16 @@ class Space:
             characters += len(content.data)
         return characters <= INLINE_CHARACTERS
 
-    def _prepare_one(self, content: Content, truncation: Truncation) -> Prepared:
+    def _prepare_one(self, index: int, content: Content, truncation: Truncation) -> Prepared | TiebackError:
         try:
             prepared = self.model.prepare(content, truncation=truncation, limits=self._limits)
-        except TiebackError:
-            raise
-        except Exception as error:
+        except InvalidInput as error:
+            return error.within(f"contents[{index}]")
+        except TiebackError as error:
+            return error
+        except Exception:
             logger.exception("%s could not prepare an input", self.ref.name)
-            raise TiebackError("this input could not be prepared for the model") from error
+            return TiebackError("this input could not be prepared for the model")
         if content.modality is not Modality.TEXT:
             self._typical_tokens += 0.1 * (prepared.tokens - self._typical_tokens)
         return prepared

@@ -1,8 +1,8 @@
 """Scores of several modalities made comparable: how far each hit stands out among its own kind.
 
-Encoders place pictures, sounds and texts in separate cones of one space (the modality gap, Liang et al. 2022,
-arXiv:2203.02053), so a text query is nearer to any text than to the best picture. A standard score against the
-modality's own rows removes that offset.
+Encoders place pictures, sounds and texts in separate cones of one space (the modality gap, Liang et al.
+2022, arXiv:2203.02053), so a text query is nearer to any text than to the best picture. A standard score
+against the modality's own rows removes that offset.
 """
 
 from __future__ import annotations

@@ -41,12 +41,12 @@ class Column:
 
     def present(self, size: int) -> Array:
         """Which of the first `size` positions hold a value."""
-        return self._over(size) != _ABSENT
+        return np.asarray(self._over(size) != _ABSENT)
 
     def equal(self, value: Value, size: int) -> Array:
         """Which of the first `size` positions hold exactly this value."""
         code = self._code_of.get((type(value), value), -1)
-        return self._over(size) == code
+        return np.asarray(self._over(size) == code)
 
     def where(self, predicate: Callable[[Value], bool], size: int) -> Array:
         """Which of the first `size` positions hold a value for which the predicate is true."""

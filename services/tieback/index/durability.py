@@ -60,7 +60,7 @@ class DiskLedger:
 
 
 def sync_path(path: str | Path) -> None:
-    """Forces a file's content, or a folder's list of names, to the disk. A file that went away is no fault."""
+    """Forces a file's content, or a folder's list of names, to the disk. One that went away is no fault."""
     with suppress(FileNotFoundError):
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:

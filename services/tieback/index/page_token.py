@@ -14,7 +14,7 @@ _LONGEST = 4096
 
 
 class PageTokens:
-    """Issues and reads tokens under the store's own key, so they outlive a restart and no one can make them."""
+    """Issues and reads tokens under the store's own key: they outlive a restart, and none can be made up."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
@@ -43,6 +43,9 @@ class PageTokens:
 
     def _sign(self, payload: bytes, scope: tuple[str, ...]) -> bytes:
         message = hashlib.sha256()
-        for part in (*(s.encode() for s in scope), payload):  # lengths keep ("a", "bc") apart from ("ab", "c")
+        for part in (
+            *(s.encode() for s in scope),
+            payload,
+        ):  # lengths keep ("a", "bc") apart from ("ab", "c")
             message.update(len(part).to_bytes(8, "big") + part)
         return hmac.digest(self._key, message.digest(), "sha256")[:_SIGNATURE]

@@ -22,7 +22,7 @@ REMOVED = -1
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An item fit to be written: of its contents only text is left, `vectors` is float32 `[sections, width]`."""
+    """An item fit to be written: only text is left of its contents; `vectors` float32 `[sections, width]`."""
 
     item: Item
     texts: Sequence[str]
@@ -54,6 +54,7 @@ def schema(width: int, metadata: dict[str, str]) -> Any:
     fields = [
         pa.field("version", pa.int64(), nullable=False),
         pa.field("ordinal", pa.int32(), nullable=False),
+        pa.field("sections", pa.int32(), nullable=False),  # how many the item has: tells when all were read
         pa.field("item_id", pa.string(), nullable=False),
         pa.field("section_id", pa.string()),
         pa.field("modality", pa.string()),
@@ -76,7 +77,7 @@ def to_rows(changes: Iterable[Change], table_schema: Any) -> Any:
     width = table_schema.field("vector").type.list_size
     for change in changes:
         if isinstance(change, Remove):
-            _append(rows, version=change.version, ordinal=REMOVED, item_id=change.item_id)
+            _append(rows, version=change.version, ordinal=REMOVED, sections=0, item_id=change.item_id)
             vectors.append(np.zeros((1, width), np.float32))
             continue
         record = change.record
@@ -87,6 +88,7 @@ def to_rows(changes: Iterable[Change], table_schema: Any) -> Any:
                 rows,
                 version=change.version,
                 ordinal=ordinal,
+                sections=len(record.item.sections),
                 item_id=record.item.id,
                 section_id=section.id,
                 modality=record.modalities[ordinal].value,
@@ -106,12 +108,15 @@ def to_rows(changes: Iterable[Change], table_schema: Any) -> Any:
 
 
 def newest_versions(batches: Iterable[Any]) -> tuple[dict[str, int], list[int]]:
-    """From rows of version, ordinal and item_id: each living item's version, and all versions that are stale."""
+    """From rows of version, ordinal and item_id: each living item's version, and all stale versions."""
     newest: dict[str, tuple[int, bool]] = {}
     versions: set[int] = set()
     for batch in batches:
         for version, ordinal, item_id in zip(
-            batch["version"].to_pylist(), batch["ordinal"].to_pylist(), batch["item_id"].to_pylist(), strict=True
+            batch["version"].to_pylist(),
+            batch["ordinal"].to_pylist(),
+            batch["item_id"].to_pylist(),
+            strict=True,
         ):
             versions.add(version)
             if item_id not in newest or version > newest[item_id][0]:
@@ -121,20 +126,24 @@ def newest_versions(batches: Iterable[Any]) -> tuple[dict[str, int], list[int]]:
 
 
 def from_rows(batches: Iterable[Any], living: dict[str, int]) -> Iterator[Put]:
-    """The living items, from all rows in any order; those of one item may be spread over batches."""
+    """The living items, from all rows in any order. ValueError where rows of an item are missing."""
     keep = set(living.values())
-    gathered: dict[int, list[tuple[dict[str, Any], Array]]] = {}
-    sizes: dict[int, int] = {}
+    waiting: dict[int, list[tuple[dict[str, Any], Array]]] = {}
     for batch in batches:
         width = batch.schema.field("vector").type.list_size
         vectors = batch["vector"].flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
-        rows = batch.drop_columns(["vector"]).to_pylist()
-        for row, vector in zip(rows, vectors, strict=True):
-            if row["version"] in keep:
-                gathered.setdefault(row["version"], []).append((row, vector.copy()))
-                sizes[row["version"]] = row["sections"]
-    for version, parts in gathered.items():
-        yield Put(version, _record(sorted(parts, key=lambda part: part[0]["ordinal"])))
+        for row, vector in zip(batch.drop_columns(["vector"]).to_pylist(), vectors, strict=True):
+            version = row["version"]
+            if version not in keep:
+                continue
+            parts = waiting.setdefault(version, [])
+            parts.append((row, vector.copy()))
+            if len(parts) == row["sections"]:
+                yield Put(version, _record(sorted(parts, key=lambda part: part[0]["ordinal"])))
+                del waiting[version]
+                keep.discard(version)
+    if keep:
+        raise ValueError(f"rows of {len(keep)} items are missing")
 
 
 def _append(rows: dict[str, list[Any]], **values: Any) -> None:

@@ -14,7 +14,6 @@ from tieback.core.types import (
     Content,
     DType,
     IndexedItem,
-    IndexedSection,
     Item,
     Limits,
     Metadata,
@@ -64,7 +63,9 @@ def check_vector(vector: Vector, space: SpaceRef, width: int, *, field: str) -> 
     values = np.asarray(vector.values)
     if values.ndim != 1 or values.shape[0] != width:
         shape = "×".join(map(str, values.shape)) or "a single number"
-        raise InvalidInput(f"the vector's width is {shape}; the collection's is {width}", field=f"{field}.values")
+        raise InvalidInput(
+            f"the vector's width is {shape}; the collection's is {width}", field=f"{field}.values"
+        )
     if vector.dtype is DType.INT8 and not (math.isfinite(vector.scale) and vector.scale > 0):
         raise InvalidInput("an int8 vector needs a scale above 0", field=f"{field}.scale")
     with np.errstate(over="ignore", invalid="ignore"):  # what does not fit becomes infinite and is refused
@@ -105,7 +106,8 @@ def _check_item(indexed: IndexedItem, space: SpaceRef, width: int, limits: Limit
         raise InvalidInput("the item has no sections; give at least one", field="item.sections")
     if len(sections) != len(item.sections):
         raise InvalidInput(
-            f"{len(item.sections)} sections and {len(sections)} vectors for them; give one each", field="sections"
+            f"{len(item.sections)} sections and {len(sections)} vectors for them; give one each",
+            field="sections",
         )
     kept = _check_sections(item.sections, limits)
     texts, vectors = [], np.empty((len(kept), width), np.float32)
@@ -115,7 +117,7 @@ def _check_item(indexed: IndexedItem, space: SpaceRef, width: int, limits: Limit
         texts.append(known.text or _own_text(section))
     metadata = _check_metadata(item.metadata)
     return Record(
-        Item(item.id, kept, item.title, metadata), texts, [_modality(known) for known in sections], vectors
+        Item(item.id, kept, item.title, metadata), texts, [known.modality for known in sections], vectors
     )
 
 
@@ -162,16 +164,14 @@ def _check_metadata(metadata: Metadata) -> dict[str, str | float | bool]:
         else:
             raise InvalidInput("metadata values are strings, finite numbers and booleans", field=field)
     if len(json.dumps(checked)) > METADATA_BYTES:
-        raise InvalidInput(f"the metadata takes more than {METADATA_BYTES} bytes as JSON", field="item.metadata")
+        raise InvalidInput(
+            f"the metadata takes more than {METADATA_BYTES} bytes as JSON", field="item.metadata"
+        )
     return checked
 
 
 def _own_text(section: Section) -> str:
     return section.content.data if section.content and isinstance(section.content.data, str) else ""
-
-
-def _modality(known: IndexedSection) -> Modality:
-    return known.modality
 
 
 def _exactly(space: SpaceRef) -> str:

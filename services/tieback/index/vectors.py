@@ -8,12 +8,14 @@ searches and swapped in. All similarities are inner products.
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import Any, Protocol
 
-import faiss
+import faiss as _faiss
 import numpy as np
 
 from tieback.core.types import Array
+
+faiss: Any = _faiss  # its stubs leave out what its Python wrapper adds
 
 FLAT_UP_TO = 50_000
 _POINTS_PER_LIST = 40  # faiss warns below 39
@@ -24,7 +26,7 @@ class Vectors(Protocol):
     """What the collection needs of either kind."""
 
     def put(self, positions: Array, vectors: Array) -> None:
-        """Sets `vectors` `[n, width]` at `positions` `[n]`; new positions follow the highest one so far."""
+        """Sets `vectors` `[n, width]` at `positions` `[n]`; new positions follow the highest one so far, ascending."""
         ...
 
     def remove(self, positions: Array) -> None:
@@ -50,11 +52,12 @@ class FlatVectors:
     def put(self, positions: Array, vectors: Array) -> None:
         """See `Vectors`."""
         fresh = positions >= self._index.ntotal
-        if not fresh.all():
-            self._matrix()[positions[~fresh]] = vectors[~fresh]
+        if fresh.all():
+            self._index.add(vectors)
+            return
+        self._matrix()[positions[~fresh]] = vectors[~fresh]
         if fresh.any():
-            order = np.argsort(positions[fresh])
-            self._index.add(np.ascontiguousarray(vectors[fresh][order]))
+            self._index.add(np.ascontiguousarray(vectors[fresh]))
 
     def remove(self, positions: Array) -> None:
         """See `Vectors`."""
@@ -72,7 +75,9 @@ class FlatVectors:
     def _matrix(self) -> Array:
         """The vectors where faiss keeps them; valid until the next `add`."""
         size = self._index.ntotal
-        flat = faiss.rev_swig_ptr(self._index.get_xb(), size * self._width) if size else np.zeros(0, np.float32)
+        flat = (
+            faiss.rev_swig_ptr(self._index.get_xb(), size * self._width) if size else np.zeros(0, np.float32)
+        )
         return np.asarray(flat).reshape(size, self._width)
 
 

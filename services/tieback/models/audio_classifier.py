@@ -23,7 +23,7 @@ PATCHES_AT_ONCE = 32  # bounds the memory of a long sound, whose patches are ind
 
 
 class AudioClassifierModel:
-    """Runs `GRAPH`: `PATCHES` uint8 `[n, 1, patch, bands]` to `EMBEDDINGS` `[n, width]` and `SCORES` `[n, classes]`."""
+    """Runs `GRAPH`: `PATCHES` uint8 `[n, 1, patch, bands]` to `EMBEDDINGS` `[n, width]` and `SCORES`."""
 
     pads = False
 

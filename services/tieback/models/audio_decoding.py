@@ -69,7 +69,8 @@ def _check_wav(data: bytes) -> None:
             there = len(data) - body
             if size > there and size != STREAMED:
                 raise _bad(
-                    f"the WAV's header promises {size} bytes of samples and {there} are there; send the whole file"
+                    f"the WAV's header promises {size} bytes of samples and {there} are there; "
+                    "send the whole file"
                 )
             return
         place = body + size + size % 2

@@ -1,4 +1,4 @@
-"""What arrives, before anything is decoded: is it the right modality, is it small enough, is it what it says."""
+"""What arrives, before anything is decoded: is it the right modality, is it small enough, can it be read."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def read_text(content: Content, limits: Limits) -> str:
         size = len(text.encode())
     except UnicodeEncodeError as error:
         raise InvalidInput(
-            f"the text has a lone surrogate (U+{ord(text[error.start]):04X}) at character {error.start}, which "
-            "is no character; decode the text with errors='replace' before sending it",
+            f"the text has a lone surrogate (U+{ord(text[error.start]):04X}) at character {error.start}, "
+            "which is no character; decode the text with errors='replace' before sending it",
             field="text",
             reason="BAD_TEXT",
         ) from None

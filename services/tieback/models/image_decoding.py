@@ -11,7 +11,7 @@ import struct
 import zlib
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tieback.core.errors import InvalidInput
 from tieback.core.types import Array, Content, Limits, Modality
@@ -25,8 +25,10 @@ BITS_TO_DROP = 8
 Image.MAX_IMAGE_PIXELS = None
 
 # What Pillow's decoders raise on bytes that are not what their header says.
-Faults = (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, IndexError, KeyError, TypeError,
-          OverflowError, MemoryError)  # fmt: skip
+Faults = (
+    *(OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error),
+    *(IndexError, KeyError, TypeError, OverflowError, MemoryError),
+)
 
 
 def central_square(content: Content, limits: Limits, *, field_of_view: float, side: int) -> Array:
@@ -45,7 +47,7 @@ def central_square(content: Content, limits: Limits, *, field_of_view: float, si
             image.load()
             upright = ImageOps.exif_transpose(image)
             return _square(_to_rgb(upright), field_of_view, side)
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise InvalidInput(
             f"the bytes are not a picture in a format that is read ({', '.join(FORMATS)}){looks_like(data)}; "
             "convert it to one of them",
@@ -66,8 +68,8 @@ def _check_size(image: Image.Image, limits: Limits) -> None:
     width, height = image.size
     if limits.image_pixels and width * height > limits.image_pixels:
         raise InvalidInput(
-            f"the picture has {width} × {height} pixels, and this server takes at most {limits.image_pixels}; "
-            "send a smaller one",
+            f"the picture has {width} × {height} pixels, and this server takes at most {limits.image_pixels} "
+            "of them; send a smaller one",
             field="image",
             reason="IMAGE_TOO_LARGE",
         )

@@ -24,7 +24,7 @@ RUNTIMES: dict[str, Loader] = {
 
 
 def load_encoder(card: EncoderCard, store: Store, provider: Provider = "cpu") -> EncoderModel:
-    """The card's model, checked and loaded. StartupError says which file is wrong and how to pull it again."""
+    """The card's model, checked and loaded. StartupError says which file is wrong and how to pull it."""
     served = store.open(card)
     try:
         return RUNTIMES[card.runtime](card, served, provider)

@@ -21,7 +21,7 @@ class LogMelPatches:
         self._mel = _mel_matrix(options)
 
     def __call__(self, samples: Array) -> Array:
-        """`[samples]` float32 to `[patches, patch, bands]`; a sound shorter than a patch is padded with silence."""
+        """`[samples]` float32 to `[patches, patch, bands]`; less than a patch is padded with silence."""
         options = self._options
         least = options.window + (options.patch - 1) * options.hop
         if len(samples) < least:

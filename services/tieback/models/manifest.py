@@ -1,4 +1,4 @@
-"""What a folder of the store holds: a hash for every file, written last, so that a folder without one is not done."""
+"""What a folder of the store holds, a hash for every file. It is written last: no manifest, no model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`weights` as they came, `served` as they are loaded; `fingerprint` is of the card they were made for."""
+    """`weights` as they came, `served` as they are loaded, made for the card of that `fingerprint`."""
 
     name: str
     revision: str

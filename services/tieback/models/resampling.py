@@ -1,7 +1,8 @@
 """Changing the rate of a sound by a rational factor: a windowed-sinc filter, one branch a phase.
 
-The Kaiser window gives some 80 dB of attenuation above the lower of the two Nyquist frequencies (Crochiere and
-Rabiner, Multirate Digital Signal Processing, 1983, chapter 4). Branches are kept, as rates come in few pairs.
+The Kaiser window gives some 80 dB of attenuation above the lower of the two Nyquist frequencies (Crochiere
+and Rabiner, Multirate Digital Signal Processing, 1983, chapter 4). Branches are kept, as rates come in few
+pairs.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ PASSBAND = 0.95
 
 
 def resample(samples: Array, rate: int, target: int) -> Array:
-    """`[n]` float32 at `rate` Hz as `[ceil(n · target / rate)]` at `target` Hz, in phase with the original."""
+    """`[n]` float32 at `rate` Hz as `[⌈n · target / rate⌉]` at `target` Hz, in phase with the original."""
     if rate == target:
         return samples
     up, down = target // math.gcd(rate, target), rate // math.gcd(rate, target)
@@ -29,7 +30,7 @@ def resample(samples: Array, rate: int, target: int) -> Array:
     out = np.empty(count, np.float32)
     windows = sliding_window_view(np.pad(samples, (half, half + 1)), branches.shape[1])
     for phase in range(min(up, count)):
-        # Output n = phase + up·k lies at input position n·down/up: whole part `first` + down·k, the rest in the branch.
+        # Output phase + up·k lies at input `first` + down·k and a fraction, for which the branch is made.
         first = phase * down // up
         places = out[phase::up]
         places[:] = windows[first::down][: len(places)] @ branches[phase]

@@ -31,7 +31,7 @@ class Session:
     def __init__(self, path: Path, provider: Provider = "cpu") -> None:
         if PROVIDERS[provider][0] not in onnxruntime.get_available_providers():
             raise StartupError(
-                f"the provider {provider!r} is not in this build of ONNX Runtime; install tieback[gpu] instead of "
+                f"this build of ONNX Runtime has no provider {provider!r}; install tieback[gpu] and not "
                 "tieback[serve], or set TIEBACK_PROVIDER=cpu"
             )
         _share_arena()
@@ -39,7 +39,7 @@ class Session:
             self._session = onnxruntime.InferenceSession(
                 str(path), session_options(), providers=PROVIDERS[provider]
             )
-        except Exception as error:  # noqa: BLE001 - the runtime raises classes of its own for each fault
+        except Exception as error:
             raise StartupError(f"{path} is not a graph that ONNX Runtime can run: {error}") from error
         self._only_what_is_asked = onnxruntime.RunOptions()
         self._only_what_is_asked.only_execute_path_to_fetches = True

@@ -18,6 +18,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tieback.catalog.card import Card
 from tieback.catalog.source import Source, Sourced
@@ -143,9 +144,9 @@ class Store:
         return [source for source in wanted.values() if not (self.wheels / source.wheel).is_file()]
 
     def record(
-        self, card: Sourced, served: Path | None = None, metrics: dict[str, object] | None = None
+        self, card: Sourced, served: Path | None = None, metrics: dict[str, Any] | None = None
     ) -> None:
-        """Writes the manifest: with the weights that lie there, and what lies in `served`, moved into place."""
+        """Writes the manifest: of the weights that lie there, and of `served`, whose files are moved in."""
         folder, weights = self.folder(card), self.weights(card)
         folder.mkdir(parents=True, exist_ok=True)
         own = isinstance(card, Card) and card.directory is not None

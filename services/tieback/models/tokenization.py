@@ -30,7 +30,7 @@ class TextTokenizer:
     def __init__(self, path: Path, *, max_tokens: int | None, special_tokens: bool) -> None:
         try:
             self._tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # noqa: BLE001 - the library raises Exception itself
+        except Exception as error:
             raise StartupError(f"{path} is not a tokenizer.json that can be read: {error}") from error
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()

@@ -20,7 +20,7 @@ DENSE, TOKENS = "dense", "token_states"
 
 
 class TransformerTextModel:
-    """Runs `GRAPH`: `input_ids` and `attention_mask` `[batch, tokens]` to `DENSE` `[batch, width]` and `TOKENS`."""
+    """Runs `GRAPH`: `input_ids` and `attention_mask` `[batch, tokens]` to `DENSE` and `TOKENS`."""
 
     pads = True
 

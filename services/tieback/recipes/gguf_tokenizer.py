@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-
 from tieback.core.errors import StartupError
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 CONTROL, USER_DEFINED = 3, 4
 """GGUF's types of tokens that are matched whole; a control token is no text."""

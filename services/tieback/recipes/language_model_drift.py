@@ -12,10 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import LlamaConfig, LlamaForCausalLM
-
 from tieback.models.decoder import Decoder
 from tieback.recipes.llama_weights import LlamaWeights, to_state
+from transformers import LlamaConfig, LlamaForCausalLM
 
 Tokens = NDArray[np.int64]
 Logits = NDArray[np.float32]
@@ -44,7 +43,9 @@ street was still empty, and nobody had lit the lamps. He turned the letter over 
 SAMPLE_TOKENS = 320
 
 
-def measure(weights: LlamaWeights, served: Path, proof: Path, recoded: LlamaWeights, tokens: Tokens) -> dict[str, float]:
+def measure(
+    weights: LlamaWeights, served: Path, proof: Path, recoded: LlamaWeights, tokens: Tokens
+) -> dict[str, float]:
     """The metrics of an export, over `tokens` `[n]`; `proof` is the graph with float32 arithmetic.
 
     `parity_*` are largest absolute differences of logits between the proof and torch with the recoded weights,

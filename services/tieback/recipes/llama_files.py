@@ -11,7 +11,6 @@ import gguf
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
-
 from tieback.core.errors import StartupError
 from tieback.recipes.llama_weights import (
     BLOCK,

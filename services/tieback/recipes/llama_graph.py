@@ -26,7 +26,6 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-
 from tieback.recipes.llama_weights import BLOCK, LlamaLayer, LlamaShape, LlamaWeights, Quantized, stacked
 
 Arithmetic = Literal["int8", "float32"]

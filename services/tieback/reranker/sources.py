@@ -56,7 +56,14 @@ async def look(
     for begin in range(0, len(texts), batch_items or len(texts)):
         batch = texts[begin : begin + (batch_items or len(texts))]
         contents = [Content(Modality.TEXT, text) for _, text in batch]
-        reply = await encoder.encode(space, contents, TOKENS, truncation=Truncation.END, deadline=deadline)
+        try:
+            reply = await encoder.encode(
+                space, contents, TOKENS, truncation=Truncation.END, deadline=deadline
+            )
+        except InvalidInput as error:
+            if error.field.startswith("output"):  # our own asking for tokens; the caller named the space
+                error.field = "space"
+            raise
         made += [_made(path, result) for (path, _), result in zip(batch, reply.results, strict=True)]
         _add(looked, reply.timing, reply.cost)
     remaining = iter(made)

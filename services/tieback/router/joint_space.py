@@ -15,10 +15,9 @@ from dataclasses import dataclass
 
 from tieback.catalog.source import short_hash
 from tieback.core.errors import StartupError
-from tieback.core.types import SpaceRef
+from tieback.core.types import JOINT_SPACE, SpaceRef
 from tieback.models.binding import ClassNameBinding
 
-NAME = "joint"
 REMEDY = "make the bindings again: tieback models pull"
 
 CONSTRUCTION = "unit blocks by name; class_names top 10; contents averaged per block"
@@ -54,7 +53,7 @@ class JointSpace:
         for binding in sorted(bindings, key=lambda bound: (bound.source.name, bound.target.name)):
             self._check(binding)
             self.bindings[binding.source.name] = (*self.bindings.get(binding.source.name, ()), binding)
-        self.ref = SpaceRef(NAME, self._revision(), short_hash(CONSTRUCTION))
+        self.ref = SpaceRef(JOINT_SPACE, self._revision(), short_hash(CONSTRUCTION))
 
     @property
     def sources(self) -> tuple[str, ...]:

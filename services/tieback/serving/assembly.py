@@ -6,7 +6,7 @@ no other's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tieback.catalog.card import EncoderCard, GeneratorCard
@@ -18,6 +18,7 @@ from tieback.ports import AnswerPort, EncoderPort, GeneratorPort, IndexPort, Rer
 from tieback.serving.settings import Settings
 
 if TYPE_CHECKING:
+    from tieback.batching import BatchReport
     from tieback.encoder import Encoder
     from tieback.generator import Generator
     from tieback.index import Index
@@ -83,14 +84,21 @@ def open_store(settings: Settings) -> Store:
     return Store(settings.models.expanduser())
 
 
-def build_encoder(settings: Settings, cards: Sequence[EncoderCard]) -> Encoder:
-    """The encoder service of these spaces, weights loaded. StartupError names what is missing."""
+def build_encoder(
+    settings: Settings,
+    cards: Sequence[EncoderCard],
+    on_batch: Callable[[str, BatchReport], None] | None = None,
+) -> Encoder:
+    """The encoder service of these spaces, weights loaded. StartupError names what is missing.
+
+    `on_batch` hears of every batch, with its space; it is called from the workers' threads.
+    """
     from tieback.encoder import Encoder
     from tieback.models.loading import load_encoder
 
     store = open_store(settings)
     models = [load_encoder(card, store, provider=settings.provider) for card in cards]
-    return Encoder(models, limits=settings.limits, batch_tokens=settings.batch_tokens)
+    return Encoder(models, limits=settings.limits, batch_tokens=settings.batch_tokens, on_batch=on_batch)
 
 
 def build_router(settings: Settings, plan: Plan) -> Router:
@@ -99,7 +107,8 @@ def build_router(settings: Settings, plan: Plan) -> Router:
     from tieback.router import Component, Router
 
     components = [Component(card.space, card.width) for card in plan.components]
-    bindings = load_bindings(open_store(settings), plan.classifiers, plan.components)
+    spaces = [card.space for card in (*plan.classifiers, *plan.components)]
+    bindings = load_bindings(open_store(settings).bindings, spaces)
     return Router(components, bindings, limits=settings.limits)
 
 

@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import ray
+from ray import serve
 from ray.serve.config import RequestRouterConfig
 from ray.serve.handle import DeploymentHandle
 from ray.serve.request_router import PendingRequest, RequestRouter, RunningReplica
@@ -58,3 +60,14 @@ def router_config() -> RequestRouterConfig:
 def watch(handles: Mapping[str, DeploymentHandle[Any]]) -> list[DeploymentHandle[Any]]:
     """Keeps this process's directory up to date on these deployments as long as the result is kept."""
     return [handle.options(method_name="metadata") for handle in handles.values()]
+
+
+def handle_of(deployment: str, application: str) -> DeploymentHandle[Any]:
+    """A handle to a deployment of the application, which may be one that is only starting."""
+    handle: DeploymentHandle[Any] = serve.get_deployment_handle(deployment, application, _check_exists=False)
+    return handle
+
+
+def own_host() -> str:
+    """The address of this machine within the cluster."""
+    return str(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]  # Ray's

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -26,11 +26,13 @@ from tieback.serving import failures, logs
 from tieback.serving.credentials import Tokens
 from tieback.serving.telemetry import Telemetry
 
+if TYPE_CHECKING:
+    Handler = grpc.RpcMethodHandler[Any, Any]  # generic for the type checker alone
+
 log = logging.getLogger(__name__)
 Context = grpc.aio.ServicerContext[Any, Any]
-Handler = grpc.RpcMethodHandler[Any, Any]
-# Probes carry no token, and what they read is no secret.
-OPEN_PREFIXES = ("/grpc.health.v1.Health/",)
+# Probes carry no token, what they read is no secret, and they would drown the calls that matter.
+HEALTH = "/grpc.health.v1.Health/"
 
 
 class Passed(Exception):  # noqa: N818 - not an error of ours but another server's answer, handed on
@@ -58,7 +60,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
         method = str(handler_call_details.method)
         if method not in self._wrapped:
             handler = await continuation(handler_call_details)
-            if handler is None:
+            if handler is None or method.startswith(HEALTH):
                 return handler
             self._wrapped[method] = self._wrap(method, handler)
         return self._wrapped[method]
@@ -98,8 +100,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
         return wrapped
 
     def _call(self, method: str, context: Context) -> _Call:
-        tokens = None if method.startswith(OPEN_PREFIXES) else self._tokens
-        return _Call(method[1:], context, self._telemetry, tokens)
+        return _Call(method[1:], context, self._telemetry, self._tokens)
 
 
 class _Call:

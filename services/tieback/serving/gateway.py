@@ -1,146 +1,152 @@
-"""The public door of the platform on Ray Serve.
+"""The public door of the platform on Ray Serve, in a process of its own.
 
-A call for one service is handed on as bytes: what is inside is its business, and reading and writing
-it again would cost more than the hop. Only `Encode` is looked into, for the space that decides who is asked.
-Errors come back as the service gave them, details included; what the transport says of a lost replica stays
-inside, since it names addresses.
+It passes calls for one service on, serves the pipeline and the catalog itself, and answers Prometheus for
+all. Several may share the port of one machine; the kernel spreads connections over them.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import aclosing
-from typing import Any
+import asyncio
+import logging
+from collections.abc import Sequence
 
-import grpc
-from google.rpc import status_pb2
-
-from tieback.core.errors import InvalidInput, NotFound
-from tieback.serving import failures, targets
-from tieback.serving.contract import METHODS, Method
-from tieback.serving.edge import Passed
+from tieback.core.errors import StartupError
+from tieback.core.types import Modality
+from tieback.serving import assembly, logs, targets
+from tieback.serving.contract import SERVICES
+from tieback.serving.credentials import server_credentials
+from tieback.serving.directory import DIRECTORY
+from tieback.serving.inner import channel_maker, inner_settings
 from tieback.serving.mesh import Mesh
-from tieback.serving.servicers.time_left import deadline_of
+from tieback.serving.metrics_page import MetricsPage
+from tieback.serving.passage import Passage
+from tieback.serving.remote import RemoteEncoder, RemoteGenerator, RemoteIndex, RemoteReranker, RemoteRouter
+from tieback.serving.replica import join_address
+from tieback.serving.scrape import MetricsListener, Scraper
+from tieback.serving.server import GrpcServer
+from tieback.serving.servicers.answer import AnswerServicer
+from tieback.serving.servicers.catalog import CatalogServicer, JointSpace, ServiceState
+from tieback.serving.settings import Settings
+from tieback.serving.telemetry import Telemetry
 
-Context = grpc.aio.ServicerContext[Any, Any]
-PASSED_SERVICES = (targets.ENCODER_SERVICE, *targets.OF_SERVICE)
+log = logging.getLogger(__name__)
+_TAKEOVER_SECONDS = 1.0
+_SCRAPE_SECONDS = 8.0
 
 
-class Passage(grpc.GenericRpcHandler[bytes, bytes]):
-    """Hands the calls of `PASSED_SERVICES` on to the deployments that serve them."""
+class GatewayProcess:
+    """What runs in a gateway's process."""
 
-    def __init__(self, mesh: Mesh, spaces: Collection[str], *, generates: bool = True) -> None:
+    def __init__(self, settings: Settings) -> None:
+        logs.configure(settings)
+        self._settings = settings
+        self._plan = plan = assembly.Plan(settings)
+        self._telemetry = Telemetry(settings, process="tieback-gateway")
+        self._server = GrpcServer(settings, self._telemetry, shared_port=True)
+        self._make_channel = channel_maker(settings)
+        self._listener = MetricsListener(self._telemetry, server_credentials(inner_settings(settings)))
+        self._scraper = Scraper(DIRECTORY, self._make_channel)
+        self._mesh: Mesh | None = None
+        self._page: MetricsPage | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._changed = asyncio.Event()
+        encoders = tuple(targets.encoder(card.name) for card in plan.encoders)
+        needs = {targets.ENCODER_SERVICE: encoders}
+        needs |= {service: (target,) for service, target in targets.OF_SERVICE.items()}
+        if plan.generator is None:
+            del needs["tieback.v1.GeneratorService"]
+        # The pipeline asks every service; without a writer it still retrieves.
+        needs["tieback.v1.AnswerService"] = tuple(target for needed in needs.values() for target in needed)
+        needs["tieback.v1.CatalogService"] = ()
+        self._needs = {service: needs[service] for service in SERVICES if service in needs}
+
+    async def start(self, host: str) -> dict[str, str]:
+        """Listens on the public port, and for scrapes on `host`. Returns the addresses to publish."""
+        settings, plan, telemetry = self._settings, self._plan, self._telemetry
+        mesh = Mesh(DIRECTORY, make_channel=self._make_channel, registry=telemetry.registry)
         self._mesh = mesh
-        self._spaces = spaces
-        self._handlers = {
-            method.path: self._handler(method)
-            for method in METHODS.values()
-            if method.service in PASSED_SERVICES
-            and (generates or targets.OF_SERVICE.get(method.service) != targets.GENERATOR)
-        }
+        spaces = [card.name for card in plan.encoders]
+        # Known from cards and bindings alone, so the gateway need not ask the router for it.
+        joint = (await asyncio.to_thread(assembly.build_router, settings, plan)).space
+        passed = [
+            service for service in self._needs if service in (targets.ENCODER_SERVICE, *targets.OF_SERVICE)
+        ]
+        self._server.add_generic(passed, Passage(mesh, passed, spaces))
+        answerer = assembly.build_answerer(
+            settings,
+            plan,
+            encoder=RemoteEncoder(mesh, spaces),
+            router=RemoteRouter(mesh),
+            index=RemoteIndex(mesh),
+            reranker=RemoteReranker(mesh),
+            generator=RemoteGenerator(mesh) if plan.generator is not None else None,
+        )
+        self._server.add(AnswerServicer(answerer, telemetry))
+        self._server.add(
+            CatalogServicer(
+                plan.encoders,
+                [plan.generator] if plan.generator is not None else [],
+                JointSpace(joint.ref, joint.width, _modalities(plan)),
+                assembly.request_families(),
+                settings.limits,
+                self._states,
+            )
+        )
+        DIRECTORY.listen(self._changed.set)
+        port = await self._server.start(settings.host, settings.port)
+        metrics = join_address(host, await self._listener.start(host))
+        self._tasks.append(asyncio.create_task(self._follow_health()))
+        if settings.metrics_port is not None:
+            self._tasks.append(asyncio.create_task(self._hold_page(settings.metrics_port)))
+        logs.event(log, "serving", deployment=targets.GATEWAY, port=port)
+        return {"metrics_address": metrics, "public_port": str(port)}
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        """The handler of a method, made beforehand; None for one that is not passed on."""
-        return self._handlers.get(str(handler_call_details.method))
+    async def stop(self) -> None:
+        """Says NOT_SERVING, lets running calls end, and lets go of the ports."""
+        for task in self._tasks:
+            task.cancel()
+        await self._server.drain()
+        if self._page is not None:
+            await asyncio.to_thread(self._page.close)
+        await self._scraper.close()
+        if self._mesh is not None:
+            await self._mesh.close()
+        await self._listener.stop()
 
-    def _handler(self, method: Method) -> Any:
-        async def one_for_one(request: bytes, context: Context) -> bytes:
-            deadline = deadline_of(context)
+    async def _states(self) -> Sequence[ServiceState]:
+        found = []
+        for target in dict.fromkeys(target for needed in self._needs.values() for target in needed):
+            replicas = len(DIRECTORY.replicas(target))
+            found.append(ServiceState(target, replicas > 0, replicas))
+        ready = all(state.ready for state in found)
+        return [*found, ServiceState("answer", ready, len(DIRECTORY.replicas(targets.GATEWAY)))]
+
+    async def _follow_health(self) -> None:
+        """Keeps the health of every service in step with the replicas that are there."""
+        said: dict[str, bool] = {}
+        while True:
+            self._changed.clear()
+            for service, needed in self._needs.items():
+                ready = all(DIRECTORY.replicas(target) for target in needed)
+                if said.get(service) != ready:
+                    said[service] = ready
+                    await self._server.set_ready(service, ready)
+            await self._changed.wait()
+
+    async def _hold_page(self, port: int) -> None:
+        """Serves the metrics page of the whole platform, or waits to take it over from another gateway."""
+        loop = asyncio.get_running_loop()
+
+        def read() -> bytes:
+            return asyncio.run_coroutine_threadsafe(self._scraper.page(), loop).result(_SCRAPE_SECONDS)
+
+        while self._page is None:
             try:
-                return await self._mesh.unary(
-                    self._target(method, request), method, request, deadline=deadline
-                )
-            except grpc.aio.AioRpcError as error:
-                raise handed_on(error) from None
-
-        async def many(request: Any, context: Context) -> AsyncIterator[bytes]:
-            target = targets.OF_SERVICE[method.service]
-            stream = self._mesh.stream(target, method, request, deadline=deadline_of(context))
-            try:
-                async with aclosing(stream):
-                    async for response in stream:
-                        yield response
-            except grpc.aio.AioRpcError as error:
-                raise handed_on(error) from None
-
-        if method.request_streaming:
-            return grpc.stream_stream_rpc_method_handler(many)
-        if method.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(many)
-        return grpc.unary_unary_rpc_method_handler(one_for_one)
-
-    def _target(self, method: Method, request: bytes) -> str:
-        if method.service != targets.ENCODER_SERVICE:
-            return targets.OF_SERVICE[method.service]
-        space = read_space(request)
-        if space not in self._spaces:
-            raise NotFound("space", space, self._spaces)
-        return targets.encoder(space)
+                self._page = MetricsPage(self._settings.host, port, read)
+            except StartupError:
+                await asyncio.sleep(_TAKEOVER_SECONDS)
 
 
-def handed_on(error: grpc.aio.AioRpcError) -> Exception:
-    """What the caller is told of a call that failed behind the gateway."""
-    trailing: Any = error.trailing_metadata() or ()  # the stubs know no iteration
-    for key, value in trailing:
-        if key == failures.DETAILS_KEY:
-            return Passed(status_pb2.Status.FromString(value))
-    return failures.from_rpc_error(error)
-
-
-def read_space(request: bytes) -> str:
-    """Field 1 of an EncodeRequest, found without reading the contents beside it (protobuf's wire format)."""
-    place, space = 0, b""
-    try:
-        while place < len(request):
-            tag, place = _varint(request, place)
-            kind = tag & 7
-            if kind == 0:
-                _, place = _varint(request, place)
-            elif kind == 2:
-                length, place = _varint(request, place)
-                if tag >> 3 == 1:
-                    space = request[place : place + length]
-                place += length
-            else:
-                place += {1: 8, 5: 4}[kind]
-        if place > len(request):
-            raise IndexError
-        return space.decode()
-    except (IndexError, KeyError, UnicodeDecodeError):
-        raise InvalidInput(
-            "the request is not a message of this method: it is malformed, or a text is not valid UTF-8",
-            reason="MALFORMED_MESSAGE",
-        ) from None
-
-
-def _varint(data: bytes, place: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[place]
-        place += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, place
-        shift += 7
-        if shift > 63:
-            raise IndexError
-
-
-class Readiness:
-    """Keeps the gateway's health in step with the directory: a service is ready where its replicas are."""
-
-    def __init__(
-        self, mesh: Mesh, needs: dict[str, tuple[str, ...]], say: Callable[[str, bool], Awaitable[None]]
-    ) -> None:
-        self._mesh = mesh
-        self._needs = needs
-        self._say = say
-        self._said: dict[str, bool] = {}
-
-    async def refresh(self) -> None:
-        """Says of every service whose state changed whether it can be asked now."""
-        for service, needed in self._needs.items():
-            ready = all(self._mesh.directory.replicas(target) for target in needed)
-            if self._said.get(service) != ready:
-                self._said[service] = ready
-                await self._say(service, ready)
+def _modalities(plan: assembly.Plan) -> tuple[Modality, ...]:
+    served = {card.modality for card in plan.encoders if card.joint}
+    return tuple(modality for modality in Modality if modality in served)

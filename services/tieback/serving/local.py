@@ -46,7 +46,9 @@ class LocalServer:
         index = await asyncio.to_thread(assembly.build_index, settings)
         self._closers.append(index.close)
         try:
-            encoder = await asyncio.to_thread(assembly.build_encoder, settings, plan.encoders)
+            encoder = await asyncio.to_thread(
+                assembly.build_encoder, settings, plan.encoders, telemetry.observe_batch
+            )
             self._closers.append(encoder.close)
             router = await asyncio.to_thread(assembly.build_router, settings, plan)
             reranker = assembly.build_reranker(settings, plan, encoder)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 from tieback.serving import assembly, logs, targets
 from tieback.serving.credentials import server_credentials
@@ -49,7 +48,9 @@ async def _encoder(target: str, around: Surroundings) -> Built:
 
     space = target.removeprefix(targets.encoder(""))
     card = next(card for card in around.plan.encoders if card.name == space)
-    encoder = await asyncio.to_thread(assembly.build_encoder, around.settings, [card])
+    encoder = await asyncio.to_thread(
+        assembly.build_encoder, around.settings, [card], around.telemetry.observe_batch
+    )
     await encoder.warm_up()
     around.telemetry.watch_load("encoder", space, lambda: encoder.load(space))
     return Built(EncoderServicer(encoder, around.telemetry), encoder.close)
@@ -137,5 +138,3 @@ class ServiceProcess:
 def join_address(host: str, port: int) -> str:
     """HOST:PORT, with brackets around an IPv6 address."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-

@@ -23,7 +23,7 @@ FAILURES = "tieback_scrape_failures"
 TIMEOUT = 2.0  # seconds; Prometheus itself gives up after 10
 
 
-class _Handler(grpc.GenericRpcHandler[bytes, bytes]):
+class _Handler(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # the stubs make it generic, grpc does not
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
 

@@ -16,9 +16,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 import tieback
+from tieback.batching import BatchReport
 from tieback.core.types import (
     Abstention,
-    Cost,
     Finish,
     GenerationEvent,
     Load,
@@ -64,11 +64,9 @@ class Telemetry:
         )
         self._total = histogram("tieback_total_seconds", "Time in the service.", SECONDS, "service", "space")
         self._batch_tokens = histogram(
-            "tieback_batch_tokens", "Tokens of a call, padding included.", TOKENS, "space"
+            "tieback_batch_tokens", "Tokens of a batch, padding included.", TOKENS, "space"
         )
-        self._batch_items = histogram(
-            "tieback_batch_items", "Items of the batch that served a call.", ITEMS, "space"
-        )
+        self._batch_items = histogram("tieback_batch_items", "Items of a batch.", ITEMS, "space")
         self._tokens = counter("tieback_tokens", "Useful tokens computed.", "service", "space")
         self._padding = counter("tieback_padding_tokens", "Padding computed beside them.", "space")
         self._rejections = counter("tieback_rejections", "Calls refused.", "service", "reason")
@@ -116,12 +114,12 @@ class Telemetry:
         self._compute.labels(service, space).observe(timing.compute)
         self._total.labels(service, space).observe(timing.total)
 
-    def observe_cost(self, service: str, space: str, cost: Cost) -> None:
-        """Counts what one call cost."""
-        self._tokens.labels(service, space).inc(cost.tokens)
-        self._padding.labels(space).inc(cost.padding_tokens)
-        self._batch_tokens.labels(space).observe(cost.tokens + cost.padding_tokens)
-        self._batch_items.labels(space).observe(cost.batch_size)
+    def observe_batch(self, space: str, batch: BatchReport) -> None:
+        """Counts one batch of an encoder. Safe in any thread."""
+        self._tokens.labels("encoder", space).inc(batch.tokens)
+        self._padding.labels(space).inc(batch.padding_tokens)
+        self._batch_tokens.labels(space).observe(batch.tokens + batch.padding_tokens)
+        self._batch_items.labels(space).observe(batch.items)
 
     def observe_routing(self, routing: RoutingExplanation) -> None:
         """Counts the weights of one query."""

@@ -14,6 +14,6 @@ filter that means something else than its writer thought is worse than one that 
 """
 
 from tieback.index.filters.evaluation import evaluate
-from tieback.index.filters.syntax import And, Comparison, Field, Filter, Not, Or, parse
+from tieback.index.filters.syntax import BUILT_IN, And, Comparison, Field, Filter, Not, Or, parse
 
-__all__ = ["And", "Comparison", "Field", "Filter", "Not", "Or", "evaluate", "parse"]
+__all__ = ["BUILT_IN", "And", "Comparison", "Field", "Filter", "Not", "Or", "evaluate", "parse"]

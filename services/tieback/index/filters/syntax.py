@@ -92,7 +92,9 @@ def parse(text: str) -> Filter | None:
     InvalidInput with field "filter" says at which character what was expected.
     """
     if len(text) > LONGEST:
-        raise InvalidInput(f"the filter has {len(text)} characters; at most {LONGEST} are taken", field="filter")
+        raise InvalidInput(
+            f"the filter has {len(text)} characters; at most {LONGEST} are taken", field="filter"
+        )
     if not text.strip():
         return None
     parser = _Parser(text)
@@ -103,7 +105,7 @@ def parse(text: str) -> Filter | None:
 
 
 class _Parser:
-    """Recursive descent over one token of look-ahead: `kind`, `text`, and `start`, its place in the filter."""
+    """Recursive descent with one token of look-ahead: `kind`, `text`, and `start`, its place."""
 
     def __init__(self, source: str) -> None:
         self._source = source
@@ -127,7 +129,8 @@ class _Parser:
     def wrong(self, expected: str) -> InvalidInput:
         found = repr(self.text[:40]) if self.text else "the end"
         return InvalidInput(
-            f"filter, character {self.start + 1}: expected {expected}, found {found}; for example: {_EXAMPLE}",
+            f"filter, character {self.start + 1}: expected {expected}, found {found}; "
+            f"for example: {_EXAMPLE}",
             field="filter",
         )
 

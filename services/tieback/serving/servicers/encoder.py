@@ -45,7 +45,6 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
         if unreadable:
             reply = _with_unreadable(reply, unreadable)
         self._telemetry.observe_timing("encoder", request.space, reply.timing)
-        self._telemetry.observe_cost("encoder", request.space, reply.cost)
         return write_encode_reply(reply)
 
 

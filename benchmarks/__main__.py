@@ -1,0 +1,67 @@
+"""Runs one benchmark, or lists them: `scripts/bench NAME --json FILE [...]`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import pkgutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import benchmarks
+from benchmarks.report import Report
+
+PROGRAM = "scripts/bench"
+
+
+def found() -> dict[str, Any]:
+    """The benchmarks' modules by name: those of this folder that define `run`."""
+    modules = {}
+    for info in pkgutil.iter_modules(benchmarks.__path__):
+        if not info.name.startswith("_"):
+            module = importlib.import_module(f"benchmarks.{info.name}")
+            if hasattr(module, "run"):
+                modules[info.name] = module
+    return modules
+
+
+def parser(modules: dict[str, Any]) -> argparse.ArgumentParser:
+    """One subcommand per benchmark, with its own options and the common ones."""
+    top = argparse.ArgumentParser(
+        PROGRAM, description="Measures the running product; exits 0 when it ran, whatever it found."
+    )
+    names = top.add_subparsers(metavar="NAME", dest="name", title="benchmarks")
+    for name, module in modules.items():
+        summary, _, rest = (module.__doc__ or "").partition("\n\n")
+        one = names.add_parser(
+            name,
+            help=" ".join(summary.split()),
+            description=f"{summary}\n\n{rest}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        one.add_argument("--json", type=Path, metavar="FILE", help="also write the report to this file")
+        module.add_arguments(one)
+    return top
+
+
+def main(arguments: list[str]) -> int:
+    made = parser(found())
+    options = made.parse_args(arguments)
+    if options.name is None:
+        made.print_help()
+        return 0
+    run = cast("Callable[[argparse.Namespace], Report]", found()[options.name].run)
+    report = run(options)
+    report.command = " ".join([PROGRAM, *arguments])
+    print(report.text())
+    if options.json is not None:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(report.json())
+        print(f"written to {options.json}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,155 @@
+"""A server under measurement: `tieback serve`, started as a user would, in processes of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from tieback_client import Client, Health, TiebackError
+
+MARK = "TIEBACK_BENCHMARK"
+POLL_SECONDS = 0.02
+STOP_SECONDS = 60.0
+QUICK_RECONNECTS = {"grpc.min_reconnect_backoff_ms": 50, "grpc.max_reconnect_backoff_ms": 50}
+
+
+class StartError(Exception):
+    """The server did not become ready; the message is what it said last."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A ready server."""
+
+    address: str
+    ready_seconds: float
+    pid: int
+    mark: str
+
+    def client(self) -> Client:
+        """A client of it, as a user makes one."""
+        return Client(self.address)
+
+    def processes(self) -> list[psutil.Process]:
+        """The server's process, its descendants, and whatever else was started in its environment."""
+        root = psutil.Process(self.pid)
+        found = {one.pid: one for one in [root, *root.children(recursive=True)]}
+        marked = f"{MARK}={self.mark}".encode()
+        for one in psutil.process_iter():
+            with contextlib.suppress(OSError):
+                if marked in Path(f"/proc/{one.pid}/environ").read_bytes().split(b"\0"):
+                    found[one.pid] = one
+        return [found[pid] for pid in sorted(found)]
+
+    def resident_bytes(self) -> int:
+        """Resident memory of the server's own process."""
+        return int(psutil.Process(self.pid).memory_info().rss)
+
+    def proportional_bytes(self) -> dict[str, int]:
+        """Proportional set size per kind of process: shared pages count once over all of them."""
+        sums: dict[str, int] = {}
+        for one in self.processes():
+            with contextlib.suppress(OSError, psutil.Error):
+                kind = _kind(one)
+                text = Path(f"/proc/{one.pid}/smaps_rollup").read_text()
+                kilobytes = int(re.findall(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)[0])
+                sums[kind] = sums.get(kind, 0) + 1024 * kilobytes
+        return sums
+
+    def processor_seconds(self) -> float:
+        """Processor time that all its processes have used so far."""
+        total = 0.0
+        for one in self.processes():
+            with contextlib.suppress(psutil.Error):
+                times = one.cpu_times()
+                total += times.user + times.system
+        return total
+
+
+@contextlib.contextmanager
+def served(*, local: bool, spaces: Sequence[str] = (), timeout: float = 120.0) -> Iterator[Served]:
+    """Starts `tieback serve` on free ports with an empty index; ready inside, stopped at the end.
+
+    StartError, with the server's last words, where it ends or takes longer than `timeout` seconds.
+    """
+    port, metrics_port = _free_port(), _free_port()
+    mark = uuid.uuid4().hex
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as log:
+        command = [
+            str(Path(sys.executable).with_name("tieback")),
+            "serve",
+            *(["--local"] if local else []),
+            *("--port", str(port), "--metrics-port", str(metrics_port)),
+            *("--data", folder, "--log-level", "warning"),
+            *(("--spaces", ",".join(spaces)) if spaces else ()),
+        ]
+        begun = time.monotonic()
+        process = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {MARK: mark, "OMP_NUM_THREADS": "1"},
+        )
+        try:
+            _wait(process, f"localhost:{port}", begun, timeout, log)
+            yield Served(f"localhost:{port}", time.monotonic() - begun, process.pid, mark)
+        finally:
+            _stop(process)
+
+
+def _wait(process: subprocess.Popen[bytes], address: str, begun: float, timeout: float, log) -> None:  # type: ignore[no-untyped-def]
+    with Client(address, retry=None, channel_options=QUICK_RECONNECTS) as client:
+        while True:
+            with contextlib.suppress(TiebackError):
+                if client.health(timeout=1.0) is Health.SERVING:
+                    return
+            late = time.monotonic() - begun > timeout
+            if late or process.poll() is not None:
+                log.seek(0)
+                words = log.read().strip().splitlines()[-3:]
+                why = (
+                    f"not ready after {timeout:.0f} s" if late else f"ended with status {process.returncode}"
+                )
+                raise StartError(f"{why}: {' | '.join(words) or 'it said nothing'}")
+            time.sleep(POLL_SECONDS)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM, and after a while SIGKILL to whatever is left of the tree."""
+    left: list[psutil.Process] = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        left = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_SECONDS)
+    for one in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.kill()
+    process.kill()
+    process.wait()
+
+
+def _kind(process: psutil.Process) -> str:
+    """What a process is, in a word or two: Ray names its workers for what runs in them."""
+    title = " ".join(process.cmdline()) or process.name()
+    if title.startswith("ray::"):
+        return re.sub(r"[:.]+(?:__init__|[a-z_]+\(\))?$", "", title.split()[0])
+    return str(process.name())
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

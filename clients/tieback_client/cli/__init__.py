@@ -1,0 +1,19 @@
+"""The command `tieback`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    """Runs the command line; says what to install where its two packages are missing."""
+    # gRPC reports every connection that ends on standard error; a person with an answer needs none of it.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    try:
+        from tieback_client.cli.app import tieback
+    except ModuleNotFoundError as error:
+        if error.name not in ("click", "rich"):
+            raise
+        sys.exit(f'The command line needs the package {error.name}: pip install "tieback[cli]"')
+    tieback(prog_name="tieback")

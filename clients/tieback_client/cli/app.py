@@ -1,0 +1,115 @@
+"""The group of all commands: which there are, how errors are told, how a command is loaded."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import click
+
+from tieback_client.cli.output import Failure
+from tieback_client.errors import TiebackError
+from tieback_client.options import client_version
+
+# In the order of the help page. Loaded when asked for, so that none slows another.
+COMMANDS = {
+    "index": "tieback_client.cli.index:index",
+    "search": "tieback_client.cli.search:search",
+    "ask": "tieback_client.cli.ask:ask",
+    "encode": "tieback_client.cli.encode:encode",
+    "collections": "tieback_client.cli.collections:collections",
+    "spaces": "tieback_client.cli.server:spaces",
+    "methods": "tieback_client.cli.server:methods",
+    "health": "tieback_client.cli.server:health",
+}
+ALIASES = {"status": "health"}
+SERVER_GROUP = "tieback.commands"
+
+
+class Commands(click.Group):
+    """Commands by name: the client's own, and those of packages that a server brings."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names, a server's after the client's."""
+        return [*COMMANDS, *sorted(_of_the_server())]
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        cmd_name: str,
+    ) -> click.Command | None:
+        """The command, loaded now; a stand-in that says what to install where that fails."""
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name in COMMANDS:
+            module, _, attribute = COMMANDS[name].partition(":")
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+            return command
+        found = _of_the_server().get(name)
+        return None if found is None else _load(found)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the words name; a wrong word is told with the nearest right one."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            raise click.UsageError(
+                f"{error.format_message()} The commands are: {', '.join(self.list_commands(ctx))}.", ctx
+            ) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command; what goes wrong is one line with the way out."""
+        try:
+            return super().invoke(ctx)
+        except TiebackError as error:
+            raise Failure(error, json=False) from None
+        except KeyboardInterrupt:
+            ctx.exit(130)
+
+
+def _of_the_server() -> dict[str, EntryPoint]:
+    return {one.name: one for one in entry_points(group=SERVER_GROUP)}
+
+
+def _load(found: EntryPoint) -> click.Command:
+    try:
+        command: click.Command = found.load()
+        return command
+    except ImportError as error:
+        missing = error.name or str(error)
+
+        def refuse(**_: Any) -> None:
+            raise click.ClickException(
+                f"`tieback {found.name}` needs the server's packages ({missing} is missing): "
+                'pip install "tieback[serve]"'
+            )
+
+        return click.Command(
+            found.name,
+            callback=refuse,
+            short_help='(needs pip install "tieback[serve]")',
+            context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+            add_help_option=False,
+        )
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""\b
+Examples:
+  tieback serve --local                         start a server on this machine
+  tieback index ~/library                       put a folder of texts, photos and sounds into it
+  tieback search "a beach at sunset"            find in all of them
+  tieback ask "When is the tide highest?"       have it answered, with sources
+
+\b
+Every command takes --json. The server is --server or TIEBACK_SERVER (localhost:50051 by default).
+Completion: eval "$(_TIEBACK_COMPLETE=bash_source tieback)", or zsh_source, fish_source.
+""",
+)
+@click.version_option(client_version(), prog_name="tieback", message="%(prog)s %(version)s")
+def tieback() -> None:
+    """Many embedding spaces, one index, every answer tied back to its sources."""

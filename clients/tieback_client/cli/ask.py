@@ -1,0 +1,199 @@
+"""`tieback ask`: an answer as it is written, its claims with footnotes, its sources."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.live import Live
+from rich.text import Text
+
+from tieback_client.cli import bars
+from tieback_client.cli.connection import (
+    Command,
+    connected,
+    parse_weights,
+    query_of,
+    query_options,
+    with_modality,
+)
+from tieback_client.cli.output import Output
+from tieback_client.cli.search import MARKS, snippet
+from tieback_client.client import Client, EventStream
+from tieback_client.events import Answer, AnswerEvent, Decoding, Grounding, VerdictLabel
+
+MARK = {
+    VerdictLabel.SUPPORTED: ("✓", "green"),
+    VerdictLabel.CONTRADICTED: ("✗", "bold red"),
+    VerdictLabel.UNSUPPORTED: ("?", "yellow"),
+    VerdictLabel.NOT_CHECKED: ("·", "dim"),
+}
+
+
+@click.command(
+    cls=Command,
+    epilog="""\b
+Examples:
+  tieback ask "When is the tide highest?"
+  tieback ask --image harbour.jpg "What moves the water here?"
+  tieback ask "Who proved it?" --strategy context_aware --max-tokens 80
+
+\b
+Marks: ✓ a source supports the statement, ✗ a source says otherwise, ? none supports it, · not checked.
+""",
+)
+@click.argument("words", nargs=-1, required=True)
+@query_options
+@click.option("--model", default="", metavar="NAME", help="The model that writes.")
+@click.option(
+    "--evidence", type=click.IntRange(0), default=0, metavar="N", help="Rest on at most N passages."
+)
+@click.option("--max-tokens", type=click.IntRange(1), metavar="N", help="Write at most N tokens.")
+@click.option(
+    "--temperature", type=click.FloatRange(0, 2), default=0.0, metavar="T", help="0 is repeatable. [0]"
+)
+@click.option("--strategy", metavar="METHOD", help="How tokens are chosen: plain or context_aware.")
+@click.option(
+    "--abstain-below", type=click.FloatRange(0, 1), metavar="X", help="Rather say nothing on weaker evidence."
+)
+@connected
+def ask(
+    client: Client,
+    output: Output,
+    words: tuple[str, ...],
+    image: tuple[Path, ...],
+    audio: tuple[Path, ...],
+    collection: str,
+    limit: int,
+    filter: str,
+    modality: str | None,
+    weights: str | None,
+    hybrid: bool,
+    balance: bool,
+    rerank: str | None,
+    model: str,
+    evidence: int,
+    max_tokens: int | None,
+    temperature: float,
+    strategy: str | None,
+    abstain_below: float | None,
+) -> None:
+    """Have a question answered from the collection, each statement tied to its source."""
+    stream = client.answer(
+        collection,
+        query_of(words, image, audio),
+        limit=limit,
+        filter=with_modality(filter, modality),
+        weights=parse_weights(weights),
+        reranker=rerank,
+        hybrid=hybrid,
+        balance=balance and modality is None,
+        model=model,
+        evidence_limit=evidence,
+        decoding=Decoding(max_tokens=max_tokens or 0, temperature=temperature, strategy=strategy),
+        grounding=Grounding(abstain_below=abstain_below),
+    )
+    with stream:
+        if output.json:
+            _lines(stream, output)
+            return
+        answer = _watched(stream, output) if output.terminal else stream.collect()
+    if not output.terminal:
+        output.show(written(answer))
+    output.show(*sources(answer, words, width=output.console.width), *ending(answer))
+
+
+def _lines(stream: EventStream[AnswerEvent], output: Output) -> None:
+    """One JSON object a line, each with the kind of its event."""
+    from tieback_client.cli.output import jsonable
+
+    for event in stream:
+        output.document({"event": type(event).__name__.removesuffix("Event").lower(), **jsonable(event)})
+
+
+def _watched(stream: EventStream[AnswerEvent], output: Output) -> Answer:
+    """Shows the answer while it grows."""
+    waiting = Text("looking …", style="dim")
+    with Live(waiting, console=output.console, refresh_per_second=12, vertical_overflow="visible") as live:
+        for _ in stream:
+            if stream.answer.text or stream.answer.abstention:
+                live.update(written(stream.answer))
+            elif stream.answer.retrieval is not None:
+                live.update(Text(f"reading {len(stream.answer.retrieval.hits)} passages …", style="dim"))
+    return stream.answer
+
+
+def written(answer: Answer) -> Text:
+    """The text with a mark and its footnotes after each claim, or why there is no answer."""
+    if answer.abstention is not None:
+        one = answer.abstention
+        text = Text.assemble(("No answer. ", "bold yellow"), one.message[:1].upper() + one.message[1:])
+        text.append(f"  (measured {one.score:.2f}, needed {one.threshold:.2f})", style="dim")
+        if answer.text:
+            text.append(f"\n\nWhat was written and withdrawn: {answer.text.strip()}", style="dim")
+        return text
+    whole, text, at = answer.text.encode(), Text(), 0
+    for claim in sorted(answer.claims, key=lambda one: one.span[1]):
+        end = claim.span[1]
+        text.append(whole[at:end].decode(errors="replace"))
+        at = end
+        verdict = answer.verdicts.get(claim.id)
+        mark, style = MARK[verdict.label if verdict else VerdictLabel.NOT_CHECKED]
+        numbers = "".join(
+            f"[{one}]" for one in dict.fromkeys(c.evidence_id for c in answer.citations_of(claim))
+        )
+        text.append(f" {mark}{numbers}", style=style)
+    text.append(whole[at:].decode(errors="replace"))
+    return text
+
+
+def sources(answer: Answer, words: tuple[str, ...], *, width: int) -> list[Text]:
+    """The passages that the answer cites, with the place that speaks for it; all that was found otherwise."""
+    hits = list(answer.retrieval.hits) if answer.retrieval else []
+    cited = {one.evidence_id: one for one in sorted(answer.citations, key=lambda one: one.support)}
+    lines: list[Text] = []
+    for number, found in enumerate(hits, 1):
+        name = str(number)
+        if cited and name not in cited:
+            continue
+        one = found.hit
+        line = Text.assemble((f"[{name}] ", "bold"), (one.item_title or one.item_id, "bold"))
+        section = " ".join(part for part in (one.section_id, one.section_title) if part)
+        line.append(f"  § {section}" if section else "", style="cyan")
+        line.append(f"  {MARKS.get(one.modality or '', '')}", style="magenta")
+        line.append(f"  {one.uri}" if one.uri else "", style="dim")
+        if name in cited:
+            line.append(f"  support {cited[name].support:.2f}", style="dim")
+        quoted = _quoted(one.text, cited[name].span) if name in cited else one.text
+        if quoted:
+            line.append("\n")
+            line.append(snippet(quoted, words, width=width))
+        lines.append(line)
+    if not lines:
+        return []
+    title = "Sources" if cited else ("Nearest passages" if answer.abstention else "Passages read")
+    return [Text(f"\n{title}", style="dim"), *(lines if cited else lines[:3])]
+
+
+def ending(answer: Answer) -> list[Text]:
+    """Who wrote, how much, how fast."""
+    done = answer.finish
+    if done is None:
+        return []
+    parts = [
+        f"{done.completion_tokens} tokens by {done.model}" if done.completion_tokens else "nothing written"
+    ]
+    if done.first_token:
+        parts.append(f"first after {bars.milliseconds(done.first_token)}")
+    if done.changed_tokens:
+        parts.append(f"{done.changed_tokens} changed by the strategy")
+    if done.reason.value == "length":
+        parts.append("cut off at the limit; --max-tokens raises it")
+    parts.append(f"{bars.milliseconds(answer.call.seconds)} in all")
+    return [Text("\n" + " · ".join(parts), style="dim")]
+
+
+def _quoted(text: str, span: tuple[int, int] | None) -> str:
+    if span is None or span[1] <= span[0]:
+        return text
+    return text.encode()[slice(*span)].decode(errors="replace")

@@ -1,0 +1,74 @@
+"""Small pictures of numbers, made of characters that differ without colour as well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.table import Table
+from rich.text import Text
+
+from tieback_client.reports import Timing
+
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+_STAGES = (("█", "cyan"), ("▓", "magenta"), ("▒", "yellow"), ("░", "green"), ("▚", "blue"), ("▞", "red"))
+
+
+def bar(fraction: float, width: int = 12) -> str:
+    """A bar that fills so much of its width, in eighths of a character."""
+    eighths = round(max(0.0, min(1.0, fraction)) * width * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
+
+
+def weights(shares: Mapping[str, float]) -> Table:
+    """The weights of spaces, one a line."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for space, share in sorted(shares.items(), key=lambda pair: -pair[1]):
+        table.add_row(
+            Text(f"  {space}"), Text(bar(share), style="cyan"), Text(f"{share:.0%}", justify="right")
+        )
+    return table
+
+
+def timing(spent: Timing, *, width: int = 48, seconds: float | None = None) -> Text:
+    """Where the time went: one bar in the proportions of the stages, and their names beneath.
+
+    `seconds` is the time seen from here, where it should be told as well.
+    """
+    stages = [(one.name, one.seconds) for one in spent.stages] or [
+        ("queue", spent.queue),
+        ("prepare", spent.prepare),
+        ("compute", spent.compute),
+    ]
+    stages = [(name, took) for name, took in _merged(stages).items() if took > 0]
+    # Stages may run side by side, so that the parts are shares of their sum and not of the whole.
+    total = sum(took for _, took in stages) or 1.0
+    text = Text("  ")
+    legend = Text()
+    for number, (name, took) in enumerate(stages):
+        glyph, colour = _STAGES[number % len(_STAGES)]
+        text.append(glyph * max(1, round(took / total * width)), style=colour)
+        legend.append("\n  " if number % 4 == 0 else "   ")
+        legend.append(glyph, style=colour)
+        legend.append(f" {name} {milliseconds(took)}")
+    text.append(f"  {milliseconds(spent.total)} at the server", style="dim")
+    if seconds is not None:
+        text.append(f", {milliseconds(seconds)} in all", style="dim")
+    return text + legend
+
+
+def milliseconds(seconds: float) -> str:
+    """A time as people read it."""
+    if seconds >= 10:
+        return f"{seconds:.0f} s"
+    if seconds >= 1:
+        return f"{seconds:.1f} s"
+    thousandths = seconds * 1000
+    return f"{thousandths:.0f} ms" if thousandths >= 10 else f"{thousandths:.1f} ms"
+
+
+def _merged(stages: list[tuple[str, float]]) -> dict[str, float]:
+    merged: dict[str, float] = {}
+    for name, took in stages:
+        merged[name] = merged.get(name, 0.0) + took
+    return merged

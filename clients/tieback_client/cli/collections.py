@@ -1,0 +1,104 @@
+"""`tieback collections`: list, look into, delete."""
+
+from __future__ import annotations
+
+import click
+from rich.text import Text
+
+from tieback_client.cli.connection import Command, connected
+from tieback_client.cli.output import Output
+from tieback_client.client import Client
+from tieback_client.documents import Item, Section
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def collections(ctx: click.Context) -> None:
+    """List, look into and delete collections; without a command, list them."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_.main, args=[], standalone_mode=False, parent=ctx)
+
+
+@collections.command("list", cls=Command)
+@connected
+def list_(client: Client, output: Output) -> None:
+    """List the collections."""
+    found = list(client.collections())
+    if output.json:
+        output.document(found)
+        return
+    if not found and output.terminal:
+        output.show("There is no collection yet; `tieback index FOLDER` makes one.")
+        return
+    output.table(
+        ["collection", "items", "sections", "space", "width", "made"],
+        [
+            [
+                one.name,
+                one.item_count,
+                one.section_count,
+                one.space.name,
+                one.width,
+                f"{one.created:%Y-%m-%d %H:%M}" if one.created else "",
+            ]
+            for one in found
+        ],
+        right=(1, 2, 4),
+    )
+
+
+@collections.command("items", cls=Command)
+@click.argument("name")
+@click.option("--filter", default="", metavar="EXPRESSION", help="Only what matches.")
+@connected
+def items(client: Client, output: Output, name: str, filter: str) -> None:
+    """List what a collection holds, one JSON object a line with --json."""
+    found = client.items(name, filter=filter)
+    if output.json:
+        for one in found:
+            output.document(one)
+        return
+    output.table(
+        ["item", "sections", "title"], ([one.id, _count(one), one.title] for one in found), right=(1,)
+    )
+
+
+@collections.command("show", cls=Command)
+@click.argument("name")
+@click.argument("item")
+@connected
+def show(client: Client, output: Output, name: str, item: str) -> None:
+    """Show one item of a collection with its sections."""
+    found = client.get(name, item)
+    if output.json:
+        output.document(found)
+        return
+    output.show(Text(found.title or found.id, style="bold"))
+    for key, value in found.metadata.items():
+        output.show(Text(f"{key}: {value}", style="dim"))
+    for section in found.sections if isinstance(found.sections, list) else []:
+        if isinstance(section, Section):
+            heading = " ".join(part for part in (section.id, section.title) if part)
+            output.show(Text(f"\n§ {heading}", style="cyan"), Text(str(section.content or "(not text)")))
+
+
+@collections.command("delete", cls=Command)
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@connected
+def delete(client: Client, output: Output, name: str, yes: bool) -> None:
+    """Delete a collection and all it holds."""
+    found = client.get_collection(name)
+    if not yes:
+        question = f"Delete {name} with its {found.item_count} items?"
+        if output.json or not click.confirm(question, default=False):
+            raise click.UsageError("Nothing was deleted; --yes says that it is meant.")
+    client.delete_collection(name)
+    if output.json:
+        output.document({"deleted": name, "items": found.item_count})
+    else:
+        output.note(f"deleted {name} with {found.item_count} items")
+
+
+def _count(item: Item) -> int:
+    return len(item.sections) if isinstance(item.sections, list) else 1

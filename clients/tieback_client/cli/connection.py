@@ -1,0 +1,189 @@
+"""What every command that talks to a server shares: its options, its client, the layout of its help."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from tieback_client.cli.output import Failure, Output
+from tieback_client.client import Client
+from tieback_client.errors import TiebackError
+from tieback_client.options import Retry
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_COLLECTION = "library"
+# A person who mistyped an address should not wait as long as a service whose server restarts.
+CONNECT_SECONDS = 3.0
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_CONNECTION: list[Callable[[Any], Any]] = [
+    click.option(
+        "--server",
+        metavar="ADDRESS",
+        envvar="TIEBACK_SERVER",
+        help="Where the server is. [TIEBACK_SERVER; localhost:50051]",
+    ),
+    click.option("--token", metavar="TOKEN", envvar="TIEBACK_TOKEN", help="Bearer token. [TIEBACK_TOKEN]"),
+    click.option("--tls", is_flag=True, help="Encrypt; implied by the next three."),
+    click.option("--ca", type=_FILE, metavar="FILE", help="Authorities to trust, PEM."),
+    click.option("--certificate", type=_FILE, metavar="FILE", help="Own certificate for mutual TLS, PEM."),
+    click.option("--key", type=_FILE, metavar="FILE", help="Its private key, PEM."),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        default=60.0,
+        metavar="SECONDS",
+        help="Give up after so long. [60]",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="Write JSON."),
+]
+_NAMES = {"server", "token", "tls", "ca", "certificate", "key", "timeout", "as_json"}
+
+
+class Command(click.Command):
+    """A command whose help keeps the options of its own apart from those that all share."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes both groups."""
+        own: list[tuple[str, str]] = []
+        shared: list[tuple[str, str]] = []
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                (shared if parameter.name in _NAMES else own).append(record)
+        with formatter.section("Options"):
+            formatter.write_dl(own)
+        if shared:
+            with formatter.section("Server and output"):
+                formatter.write_dl(shared)
+
+
+def connected(function: F) -> F:
+    """Adds the shared options; the function gets a connected client and an output first."""
+
+    @functools.wraps(function)
+    def command(
+        *args: Any,
+        server: str | None,
+        token: str | None,
+        tls: bool,
+        ca: Path | None,
+        certificate: Path | None,
+        key: Path | None,
+        timeout: float,
+        as_json: bool,
+        **options: Any,
+    ) -> Any:
+        try:
+            client = Client(
+                server,
+                token=token,
+                tls=tls,
+                ca=ca,
+                certificate=certificate,
+                key=key,
+                timeout=timeout,
+                connect_timeout=min(CONNECT_SECONDS, timeout),
+                retry=Retry(overloads=True),
+            )
+            with client:
+                return function(client, Output(json=as_json), *args, **options)
+        except TiebackError as error:
+            raise Failure(error, json=as_json) from None
+
+    for option in reversed(_CONNECTION):
+        command = option(command)
+    return command  # type: ignore[return-value]  # click gives it other parameters than it has
+
+
+def collection_option(function: F) -> F:
+    """Adds the option that names the collection."""
+    return click.option(
+        "-c",
+        "--collection",
+        default=DEFAULT_COLLECTION,
+        envvar="TIEBACK_COLLECTION",
+        metavar="NAME",
+        help=f"The collection. [TIEBACK_COLLECTION; {DEFAULT_COLLECTION}]",
+    )(function)
+
+
+def query_options(function: F) -> F:
+    """Adds the options that say what to look for and how."""
+    options: list[Callable[[Any], Any]] = [
+        click.option(
+            "--image",
+            type=_FILE,
+            multiple=True,
+            metavar="FILE",
+            help="A photo to look for; with words, both count.",
+        ),
+        click.option("--audio", type=_FILE, multiple=True, metavar="FILE", help="A sound to look for."),
+        collection_option,
+        click.option(
+            "-n",
+            "--limit",
+            type=click.IntRange(1, 100),
+            default=10,
+            metavar="N",
+            help="At most so many. [10]",
+        ),
+        click.option(
+            "--filter",
+            default="",
+            metavar="EXPRESSION",
+            help="Only what matches, e.g. 'year >= 1990 AND NOT draft'.",
+        ),
+        click.option("--modality", type=click.Choice(["text", "image", "audio"]), help="Only this kind."),
+        click.option(
+            "--weights", metavar="SPACE=W,…", help="Weights of the spaces, instead of the server's routing."
+        ),
+        click.option("--hybrid/--no-hybrid", default=True, help="Look for the words themselves, too. [yes]"),
+        click.option(
+            "--balance/--no-balance", default=True, help="Keep one kind from hiding the others. [yes]"
+        ),
+        click.option("--rerank", metavar="METHOD", help="How to order what was found: a method, or none."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def parse_weights(value: str | None) -> dict[str, float] | None:
+    """``"a=2,b=1"`` as a mapping. `click.BadParameter` where it is not of that form."""
+    if value is None:
+        return None
+    weights: dict[str, float] = {}
+    for part in value.split(","):
+        name, _, number = part.partition("=")
+        try:
+            weights[name.strip()] = float(number)
+        except ValueError:
+            message = f"{part!r} is not SPACE=NUMBER; for instance --weights all-minilm-l6-v2=2,wordllama=1"
+            raise click.BadParameter(message, param_hint="--weights") from None
+    return weights
+
+
+def with_modality(filter: str, modality: str | None) -> str:
+    """The filter, narrowed to one modality."""
+    if modality is None:
+        return filter
+    own = f'modality = "{modality}"'
+    return f"({filter}) AND {own}" if filter else own
+
+
+def query_of(words: tuple[str, ...], image: tuple[Path, ...], audio: tuple[Path, ...]) -> list[Any]:
+    """The parts of a query; a usage error where there is none."""
+    from tieback_client.content import Audio, Image
+
+    parts: list[Any] = [" ".join(words)] if words else []
+    parts += [Image.from_file(one) for one in image]
+    parts += [Audio.from_file(one) for one in audio]
+    if not parts:
+        raise click.UsageError("Say what to look for: words, --image or --audio.")
+    return parts

@@ -1,0 +1,137 @@
+"""How results reach a person or a program: rich in a terminal, plain in a pipe, JSON where asked."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from tieback_client.errors import InvalidArgument, TiebackError
+from tieback_client.reports import CallInfo
+
+PLAIN_WIDTH = 100
+
+
+class Output:
+    """Where a command writes. `json` says that only JSON may reach standard output."""
+
+    def __init__(self, *, json: bool) -> None:
+        self.json = json
+        self.terminal = sys.stdout.isatty() and not json
+        width = None if self.terminal else PLAIN_WIDTH
+        self.console = Console(highlight=False, soft_wrap=False, width=width, emoji=False)
+        self.notes = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty(), emoji=False)
+
+    def document(self, value: Any) -> None:
+        """One JSON document, or one line of a stream."""
+        click.echo(json.dumps(jsonable(value), ensure_ascii=False))
+
+    def show(self, *parts: RenderableType) -> None:
+        """Something for a person to read."""
+        for part in parts:
+            self.console.print(part)
+
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[int] = ()
+    ) -> None:
+        """A table; in a pipe tab-separated lines without a head, for cut and awk."""
+        if not self.terminal:
+            for row in rows:
+                click.echo("\t".join(_cell(one) for one in row))
+            return
+        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+        for number, name in enumerate(columns):
+            last = number == len(columns) - 1
+            table.add_column(
+                name,
+                justify="right" if number in right else "left",
+                no_wrap=not last,
+                overflow="fold",
+                style="bold" if number == 0 else "",
+            )
+        for row in rows:
+            table.add_row(*(one if isinstance(one, Text) else _cell(one) for one in row))
+        self.console.print(table)
+
+    def note(self, message: str, *, style: str = "dim") -> None:
+        """A remark beside the result, on standard error; none where only JSON is wanted."""
+        if not self.json:
+            self.notes.print(message, style=style, markup=False)
+
+
+class Failure(click.ClickException):
+    """An error of a call, told in one line; as JSON where the command speaks JSON."""
+
+    exit_code = 1
+
+    def __init__(self, error: TiebackError, *, json: bool) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.json = json
+
+    def show(self, file: Any = None) -> None:  # noqa: ARG002 - click's signature
+        """Writes to standard error."""
+        if self.json:
+            click.echo(json.dumps({"error": jsonable(self.error)}, ensure_ascii=False), err=True)
+            return
+        console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+        text = Text.assemble(("Error: ", "bold red"), self.message)
+        if self.error.retry_delay is not None and self.error.retryable:
+            text.append(f" (try again in {self.error.retry_delay:.1f} s)")
+        console.print(text)
+
+
+def jsonable(value: Any) -> Any:
+    """A value as JSON can hold it: dataclasses as objects, arrays as lists, what is unset as null."""
+    match value:
+        case TiebackError():
+            return _error(value)
+        case CallInfo():
+            return {"request_id": value.request_id, "retries": value.retries, "seconds": value.seconds}
+        case Enum():
+            return value.value
+        case None | bool() | int() | float() | str():
+            return value
+        case np.ndarray():
+            return value.tolist()
+        case np.generic():
+            return value.item()
+        case datetime() | Path():
+            return value.isoformat() if isinstance(value, datetime) else str(value)
+        case Mapping():
+            return {str(key): jsonable(one) for key, one in value.items()}
+    if dataclasses.is_dataclass(value):
+        return {field.name: jsonable(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return [jsonable(one) for one in value]
+
+
+def _error(error: TiebackError) -> dict[str, Any]:
+    known = {
+        "code": error.code,
+        "reason": error.reason,
+        "message": error.message,
+        "hint": error.hint,
+        "field": error.field if isinstance(error, InvalidArgument) else "",
+        "retry_delay": error.retry_delay,
+        "request_id": error.request_id,
+    }
+    return {key: value for key, value in known.items() if value not in ("", None)}
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(str(one) for one in value)
+    return str(value)

@@ -1,0 +1,168 @@
+"""`tieback search`: what was found, why, and where the time went."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.text import Text
+
+from tieback_client.cli import bars
+from tieback_client.cli.connection import (
+    Command,
+    connected,
+    parse_weights,
+    query_of,
+    query_options,
+    with_modality,
+)
+from tieback_client.cli.output import Output
+from tieback_client.client import Client
+from tieback_client.results import RetrievalResult, RetrievedHit
+
+MARKS = {"text": "text", "image": "photo", "audio": "sound", "points": "points"}
+SNIPPET = 220
+
+
+@click.command(
+    cls=Command,
+    epilog="""\b
+Examples:
+  tieback search a cat on a sofa
+  tieback search --image beach.jpg "at night"
+  tieback search tides --modality text --filter 'year < 1900' --rerank optimal_transport --explain
+""",
+)
+@click.argument("words", nargs=-1)
+@query_options
+@click.option("--explain", is_flag=True, help="Show which words matched which.")
+@connected
+def search(
+    client: Client,
+    output: Output,
+    words: tuple[str, ...],
+    image: tuple[Path, ...],
+    audio: tuple[Path, ...],
+    collection: str,
+    limit: int,
+    filter: str,
+    modality: str | None,
+    weights: str | None,
+    hybrid: bool,
+    balance: bool,
+    rerank: str | None,
+    explain: bool,
+) -> None:
+    """Find texts, photos and sounds by words, a photo, a sound, or several of these together."""
+    result = client.retrieve(
+        collection,
+        query_of(words, image, audio),
+        limit=limit,
+        filter=with_modality(filter, modality),
+        weights=parse_weights(weights),
+        reranker=rerank,
+        hybrid=hybrid and bool(words),
+        balance=balance and modality is None,
+        explain=explain,
+    )
+    if output.json:
+        output.document(result)
+        return
+    if not result.hits:
+        output.show("Nothing was found." + (" The filter may be too narrow." if filter or modality else ""))
+    for rank, found in enumerate(result.hits, 1):
+        output.show(hit(rank, found, words, explain=explain, width=output.console.width))
+    output.show(*behind(result))
+
+
+def hit(rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool, width: int) -> Text:
+    """One hit: title, section, scores before and after, a snippet."""
+    one = found.hit
+    text = Text(f"{rank:>2}  ")
+    text.append(one.item_title or one.item_id, style="bold")
+    section = " ".join(part for part in (one.section_id, one.section_title) if part)
+    if section and one.section_title != one.item_title:
+        text.append(f"  § {section}", style="cyan")
+    text.append(f"  {MARKS.get(one.modality or '', '')}", style="magenta")
+    text.append(f"\n    {scores(found)}", style="dim")
+    if one.uri:
+        text.append(f"   {one.uri}", style="dim")
+    if one.text:
+        text.append("\n")
+        text.append(snippet(one.text, words, width=width))
+    if explain and found.alignment is not None:
+        text.append(_alignment(found, " ".join(words)))
+    text.append("\n")
+    return text
+
+
+def scores(found: RetrievedHit) -> str:
+    """Before and after reranking, with the place it had."""
+    after = found.hit.score
+    if found.rerank_score is None:
+        return f"score {after:.3f}"
+    return f"score {found.search_score:.3f} → {after:.3f} (was {found.search_rank + 1})"
+
+
+def snippet(whole: str, words: tuple[str, ...], *, width: int) -> Text:
+    """The part of a text that holds most of the words, which are set off."""
+    flat = " ".join(whole.split())
+    stems = sorted({_stem(one) for one in re.findall(r"\w+", " ".join(words)) if len(one) > 2})
+    pattern = (
+        re.compile(r"\b(?:" + "|".join(map(re.escape, stems)) + r")\w*", re.IGNORECASE) if stems else None
+    )
+    places = [match.start() for match in pattern.finditer(flat)] if pattern else []
+    best = max(places, key=lambda at: sum(at <= other < at + SNIPPET for other in places), default=0)
+    begin = max(0, min(best - 40, len(flat) - SNIPPET))
+    begin = flat.rfind(" ", 0, begin) + 1 if begin else 0
+    shown = flat[begin : begin + SNIPPET]
+    if begin + SNIPPET < len(flat):
+        shown = shown.rpartition(" ")[0] + " …"
+    text = Text(("… " if begin else "") + shown)
+    if pattern:
+        text.highlight_regex(pattern, style="bold yellow")
+    return _indented(text, width=width)
+
+
+def behind(result: RetrievalResult) -> list[Any]:
+    """What the result rests on: weights, what a photo was taken for, what was missing, the time."""
+    parts: list[Any] = []
+    if result.labels:
+        seen = ", ".join(f"{one.name} {one.probability:.0%}" for one in result.labels[:5])
+        parts += [Text.assemble(("Taken for  ", "dim"), seen)]
+    if result.routing.weights:
+        parts += [Text(f"Weights of the spaces ({result.routing.policy})", style="dim")]
+        parts += [bars.weights(result.routing.weights)]
+    if result.routing.degraded:
+        missing = escape(", ".join(result.routing.missing)) or "a space"
+        parts += [f"[yellow]Worse than it could be: {missing} did not answer.[/yellow]"]
+    parts += [
+        Text("Where the time went", style="dim"),
+        bars.timing(result.timing, seconds=result.call.seconds),
+    ]
+    return parts
+
+
+def _alignment(found: RetrievedHit, query: str) -> Text:
+    asked, given = query.encode(), found.hit.text.encode()
+    text = Text()
+    for pair in (found.alignment.pairs if found.alignment else [])[:6]:
+        ours = asked[slice(*pair.query_span)].decode(errors="replace")
+        theirs = given[slice(*pair.candidate_span)].decode(errors="replace")
+        text.append(f"\n      {ours} ~ {theirs}  {pair.similarity:.2f}", style="green")
+    return text
+
+
+def _indented(text: Text, *, width: int) -> Text:
+    from rich.console import Console
+
+    lines = text.wrap(Console(width=width), max(30, width - 5))
+    return Text("\n").join(Text("    ") + line for line in lines)
+
+
+def _stem(word: str) -> str:
+    """A word without the commonest English endings, so that "tides" sets off "tide"."""
+    return re.sub(r"(?:'s|es|s|ing|ed)$", "", word.lower()) if len(word) > 4 else word.lower()

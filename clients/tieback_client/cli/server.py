@@ -1,0 +1,115 @@
+"""`tieback spaces`, `methods` and `health`: what the server offers, and how it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from rich.text import Text
+
+from tieback_client.catalog import Health, Space
+from tieback_client.cli.connection import Command, connected
+from tieback_client.cli.output import Output
+from tieback_client.client import Client
+
+
+@click.command(cls=Command)
+@click.argument("name", required=False)
+@connected
+def spaces(client: Client, output: Output, name: str | None) -> None:
+    """List the spaces that vectors live in, or describe one."""
+    found = [client.space(name)] if name else client.spaces()
+    if output.json:
+        output.document(found[0] if name else found)
+    elif name:
+        _describe(found[0], output)
+    else:
+        output.table(
+            ["space", "encodes", "width", "tokens", "joint space", "ready", ""],
+            [
+                [
+                    one.name,
+                    one.modalities,
+                    one.width,
+                    one.max_tokens or "any",
+                    one.binding or "no",
+                    _yes(one.ready),
+                    one.description,
+                ]
+                for one in found
+            ],
+            right=(2, 3),
+        )
+
+
+@click.command(cls=Command)
+@click.argument("family", required=False, default="")
+@connected
+def methods(client: Client, output: Output, family: str) -> None:
+    """List the methods that requests can name, with their parameters and defaults."""
+    found = client.methods(family)
+    if output.json:
+        output.document(found)
+        return
+    output.table(
+        ["family", "method", "parameters", ""],
+        [[one.family, one.name, _parameters(one.schema), one.summary] for one in found],
+    )
+
+
+@click.command(cls=Command)
+@click.argument("service", required=False, default="")
+@connected
+def health(client: Client, output: Output, service: str) -> None:
+    """Say whether the server, or one service, can be asked; exit code 1 where it cannot.
+
+    SERVICE is a full name, for instance tieback.v1.IndexService.
+    """
+    state = client.health(service)
+    info = None if service else client.server_info()
+    if output.json:
+        output.document({"server": client.server, "service": service, "health": state, "info": info})
+    else:
+        good = state is Health.SERVING
+        words = "serving" if good else state.value.replace("_", " ")
+        text = Text.assemble(
+            (service or client.server, "bold"), "  ", (words, "green" if good else "bold red")
+        )
+        if info is not None:
+            text.append(f"  tieback {info.version}", style="dim")
+        output.show(text)
+        if info is not None:
+            replicas = any(one.replicas > 1 for one in info.services)
+            output.table(
+                ["service", "ready", *(["replicas"] if replicas else [])],
+                [[one.name, _yes(one.ready), *([one.replicas] if replicas else [])] for one in info.services],
+            )
+    if state is not Health.SERVING:
+        raise click.exceptions.Exit(1)
+
+
+def _describe(space: Space, output: Output) -> None:
+    facts: dict[str, Any] = {
+        "space": space.name,
+        "revision": f"{space.ref.revision} (weights), {space.ref.fingerprint} (preprocessing)",
+        "encodes": space.modalities,
+        "width": f"{space.width}" + (f" (or {', '.join(map(str, space.widths))})" if space.widths else ""),
+        "returns": space.kinds,
+        "reads": f"{space.max_tokens} tokens" if space.max_tokens else "any length",
+        "joint space": space.binding or "no",
+        "ready": _yes(space.ready),
+        "about": space.description,
+        "license": space.license,
+        "from": space.upstream,
+    }
+    output.table(["", ""], [[key, value] for key, value in facts.items() if value])
+
+
+def _parameters(schema: Mapping[str, Any]) -> str:
+    known = schema.get("properties", {})
+    return ", ".join(f"{name}={one['default']}" if "default" in one else name for name, one in known.items())
+
+
+def _yes(ready: bool) -> Text:
+    return Text("yes", style="green") if ready else Text("no", style="bold red")

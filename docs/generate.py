@@ -1,0 +1,137 @@
+"""Writes the parts of the documentation that the code knows best: docs/methods.md and the settings' table.
+
+Run by scripts/docs; with ``--check`` it says what is not current instead of writing it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import pkgutil
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tieback import methods
+from tieback.core.family import Family
+from tieback.serving.settings import Settings
+
+DOCS = Path(__file__).parent
+HEAD = "<!-- Written by scripts/docs from the code. Do not edit. -->"
+
+
+def methods_page() -> str:
+    """Every family with its protocol's sentence, every method with its source and parameters."""
+    families = list(_families())
+    lines = [
+        HEAD,
+        "",
+        "# Methods",
+        "",
+        "A family is a folder of `services/tieback/methods/`, a method a file in it. Requests name a method "
+        "in a field that says of which family; `tieback methods` and `CatalogService.ListMethods` show the "
+        "same list on a running server. Adding a method adds a file there and touches nothing else: see "
+        "[architecture.md](architecture.md#where-things-are).",
+        "",
+        "| family | methods | what it does |",
+        "|---|---|---|",
+    ]
+    for package, family in families:
+        links = ", ".join(f"[{name}](#{family.name}-{name})" for name in family.names())
+        lines.append(f"| {family.name} | {links} | {_first(inspect.getdoc(package))} |")
+    for package, family in families:
+        lines += ["", f"## {family.name}", "", inspect.getdoc(package) or ""]
+        for name in family.names():
+            lines += ["", *_method(family, name)]
+    return "\n".join(lines) + "\n"
+
+
+def settings_table() -> str:
+    """Every setting with its default."""
+    lines = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        lines.append(f"| `TIEBACK_{name.upper()}` | {_default(field.default)} | {field.description} |")
+    return "\n".join(lines)
+
+
+def _families() -> Iterator[tuple[Any, Family[Any]]]:
+    for module in sorted(pkgutil.iter_modules(methods.__path__), key=lambda found: found.name):
+        package = importlib.import_module(f"{methods.__name__}.{module.name}")
+        yield from ((package, value) for value in vars(package).values() if isinstance(value, Family))
+
+
+def _method(family: Family[Any], name: str) -> list[str]:
+    described = family.describe(name)
+    module = sys.modules[family.get(name).__module__]
+    lines = [f'### <a id="{family.name}-{name}"></a>{name}', "", inspect.getdoc(module) or ""]
+    parameters = described.schema.get("properties", {})
+    if parameters:
+        lines += ["", "| parameter | default | takes |", "|---|---|---|"]
+        lines += [
+            f"| `{key}` | {_default(schema.get('default'))} | {_takes(schema)} |"
+            for key, schema in parameters.items()
+        ]
+    return lines
+
+
+def _takes(schema: dict[str, Any]) -> str:
+    """A JSON schema in words, as far as methods use them."""
+    if "enum" in schema:
+        return " or ".join(f"`{value}`" for value in schema["enum"])
+    if "anyOf" in schema:
+        return " or ".join(_takes(choice) for choice in schema["anyOf"])
+    kind = schema.get("type", "anything")
+    if kind == "array":
+        return f"a list of {_takes(schema['items'])}" if "items" in schema else "a list"
+    if kind == "object":
+        return "a mapping from names to numbers"
+    bounds = (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
+    said = [f"{sign} {schema[bound]:g}" for bound, sign in bounds if bound in schema]
+    return " ".join([kind, ", ".join(said)]).strip()
+
+
+def _default(value: object) -> str:
+    if value is None or value == "" or value == ():
+        return "–"
+    if isinstance(value, Path | str):
+        return f"`{value}`"
+    return f"`{json.dumps(value, default=str)}`"
+
+
+def _first(text: str | None) -> str:
+    return (text or "").split("\n\n")[0].replace("\n", " ")
+
+
+def pages() -> dict[Path, str]:
+    """What each page should hold."""
+    operations = DOCS / "operations.md"
+    marked = re.compile(r"(<!-- settings -->\n).*?(\n<!-- end of settings -->)", re.S)
+    text = operations.read_text(encoding="utf-8")
+    return {
+        DOCS / "methods.md": methods_page(),
+        operations: marked.sub(lambda found: found[1] + settings_table() + found[2], text),
+    }
+
+
+def main() -> int:
+    """Writes the pages, or checks them."""
+    stale = [
+        path
+        for path, text in pages().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+    if "--check" in sys.argv[1:]:
+        for path in stale:
+            print(f"docs/{path.name} is not what the code says: run scripts/docs", file=sys.stderr)
+        return 1 if stale else 0
+    for path in stale:
+        path.write_text(pages()[path], encoding="utf-8")
+        print(f"wrote docs/{path.name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""The pipeline over the other services, wherever they run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+
+from tieback.answer.evidence import evidence_of
+from tieback.answer.hearing import Ears
+from tieback.answer.ingestion import Ingestion
+from tieback.answer.retrieval import Retriever, words_of
+from tieback.answer.stopwatch import Stopwatch, hop
+from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.errors import InvalidInput, Unsupported
+from tieback.core.types import (
+    Decoding,
+    Finish,
+    GenerationEvent,
+    Grounding,
+    IngestReply,
+    Item,
+    Limits,
+    Modality,
+    Retrieval,
+    RetrieveReply,
+    Timing,
+    Truncation,
+)
+from tieback.ports import (
+    DEFAULT_DECODING,
+    DEFAULT_GROUNDING,
+    EncoderPort,
+    GeneratorPort,
+    IndexPort,
+    RerankerPort,
+    RouterPort,
+)
+
+
+class Answerer:
+    """An `AnswerPort`.
+
+    `spaces` are the joined spaces by the modality that they take: of text the components of the joint space,
+    of all else the spaces that enter it by class names. Without a generator it retrieves and does not answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        spaces: Mapping[Modality, Sequence[str]],
+        encoder: EncoderPort,
+        router: RouterPort,
+        index: IndexPort,
+        reranker: RerankerPort,
+        generator: GeneratorPort | None = None,
+        limits: Limits | None = None,
+        evidence_limit: int = 4,
+    ) -> None:
+        limits = limits or Limits()
+        ears = Ears(encoder, spaces, limits)
+        self._ingestion = Ingestion(ears, router, index, limits)
+        self._retriever = Retriever(ears, router, index, reranker)
+        self._generator = generator
+        self._evidence_limit = evidence_limit
+
+    async def ingest(
+        self,
+        collection: str,
+        items: Sequence[Item],
+        *,
+        truncation: Truncation = Truncation.REFUSE,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> IngestReply:
+        """Encodes items and writes them in one durable step; a bad item gets an error of its own.
+
+        The collection is made where it is missing. Unavailable or Overloaded where a space is: what is stored
+        is never degraded, and the whole call may be repeated.
+        """
+        return await self._ingestion.ingest(collection, items, truncation=truncation, deadline=deadline)
+
+    async def retrieve(self, retrieval: Retrieval, *, deadline: Deadline = NO_DEADLINE) -> RetrieveReply:
+        """Finds what bears on a query of any modality.
+
+        Spaces that fail, or are past their share of the deadline, are left out and named in the explanation;
+        it is an error only if none speaks.
+        """
+        return await self._retriever.retrieve(retrieval, Stopwatch(), deadline)
+
+    async def answer(
+        self,
+        retrieval: Retrieval,
+        *,
+        model: str = "",
+        evidence_limit: int = 0,
+        decoding: Decoding = DEFAULT_DECODING,
+        grounding: Grounding = DEFAULT_GROUNDING,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> AsyncIterator[RetrieveReply | GenerationEvent]:
+        """What was found, then the generator's events; evidence ids are "1", "2", … in hit order.
+
+        A query without words is found and not answered: the stream ends after what was found.
+        """
+        watch = Stopwatch()
+        question = words_of(retrieval.query)
+        if question and self._generator is None:
+            raise Unsupported("this server has no model that writes; retrieve works without one")
+        if evidence_limit < 0:
+            raise InvalidInput("evidence_limit is 0 or more", field="evidence_limit")
+        found = await self._retriever.retrieve(retrieval, watch, deadline)
+        yield found
+        if not question or self._generator is None:
+            return
+        deadline.check("generating")
+        began = watch.elapsed()
+        evidence = evidence_of(found.hits, evidence_limit or self._evidence_limit)
+        events = self._generator.generate(
+            question, evidence, model=model, decoding=decoding, grounding=grounding, deadline=hop(deadline)
+        )
+        with watch.stage("generate"):
+            try:
+                async for event in events:
+                    yield _from_arrival(event, began, watch) if isinstance(event, Finish) else event
+            finally:
+                if isinstance(events, AsyncGenerator):  # a caller that leaves frees the generator at once
+                    await events.aclose()
+
+    async def close(self) -> None:
+        """Nothing is held; the services are closed by whoever made them."""
+
+
+def _from_arrival(finish: Finish, began: float, watch: Stopwatch) -> Finish:
+    """The generator counts from when it was asked; the caller counts from when it asked."""
+    own = finish.timing
+    whole = watch.timing()
+    whole.stages[-1].duration = whole.total - whole.stages[-1].begin
+    timing = Timing(own.queue, own.prepare, own.compute, whole.total, whole.stages)
+    first = finish.first_token + began if finish.first_token else 0.0
+    return dataclasses.replace(finish, timing=timing, first_token=first)

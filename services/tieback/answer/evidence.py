@@ -1,0 +1,35 @@
+"""Hits become evidence that a text model can read and a citation can point into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from tieback.core.types import Evidence, Modality, RetrievedHit
+
+SEEN = {Modality.IMAGE: "A picture of", Modality.AUDIO: "A recording of"}
+
+
+def evidence_of(hits: Sequence[RetrievedHit], limit: int) -> list[Evidence]:
+    """The best hits that have words; a passage keeps its own bytes, for citations to point into.
+
+    Ids count all hits from 1, so that "3" is the third hit also where the second has no words. Scores are the
+    reranker's (a mean cosine) where it ran, else the search's.
+    """
+    return list(islice(_readable(hits), limit))
+
+
+def _readable(hits: Sequence[RetrievedHit]) -> Iterator[Evidence]:
+    for number, retrieved in enumerate(hits, start=1):
+        hit = retrieved.hit
+        if hit.text.strip():
+            yield Evidence(
+                id=str(number),
+                text=f"{SEEN[hit.modality]} {hit.text}" if hit.modality in SEEN else hit.text,
+                title=hit.section_title or hit.item_title,
+                item_id=hit.item_id,
+                section_id=hit.section_id,
+                uri=hit.uri,
+                modality=hit.modality,
+                score=retrieved.search_score if retrieved.rerank_score is None else retrieved.rerank_score,
+            )

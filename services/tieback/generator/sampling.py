@@ -1,0 +1,77 @@
+"""From scores to a token: temperature, the likeliest few, the smallest sufficient set, one draw."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tieback.core.errors import InvalidInput
+from tieback.core.types import Array, Decoding
+
+HOTTEST = 2.0
+LARGEST_SEED = 2**64
+
+
+class Sampler:
+    """Chooses tokens as a request's `Decoding` says. The same seed gives the same choices.
+
+    Each step makes one draw and maps it through the cumulative distribution, so that two score vectors of one
+    step can be compared under the same luck.
+    """
+
+    def __init__(self, decoding: Decoding) -> None:
+        check(decoding)
+        self._temperature, self._top_k, self._top_p = decoding.temperature, decoding.top_k, decoding.top_p
+        self._random = np.random.default_rng(decoding.seed)
+        self._draw = 0.0
+
+    def draw(self) -> None:
+        """Begins a step."""
+        if self._temperature > 0.0:
+            self._draw = float(self._random.random())
+
+    def choose(self, scores: Array) -> int:
+        """The step's token by `scores` `[vocabulary]`; -inf is never chosen."""
+        if self._temperature <= 0.0:
+            return int(scores.argmax())
+        order = _best_first(scores, self._top_k)
+        logits = scores[order].astype(np.float64) / self._temperature
+        weights = np.exp(logits - logits[0])
+        if self._top_p > 0.0:
+            reached = np.cumsum(weights) / weights.sum()
+            kept = int(np.searchsorted(reached, self._top_p)) + 1
+            order, weights = order[:kept], weights[:kept]
+        cumulative = np.cumsum(weights)
+        place = int(np.searchsorted(cumulative, self._draw * cumulative[-1], side="right"))
+        return int(order[min(place, len(order) - 1)])
+
+
+def check(decoding: Decoding) -> None:
+    """Raises InvalidInput, with the field, where a parameter of choosing is out of its range."""
+    bounds = {
+        "max_tokens": (decoding.max_tokens >= 0, "at least 0, where 0 is the server's default"),
+        "temperature": (0.0 <= decoding.temperature <= HOTTEST, f"between 0 and {HOTTEST:g}"),
+        "top_p": (0.0 <= decoding.top_p <= 1.0, "between 0 and 1"),
+        "top_k": (decoding.top_k >= 0, "at least 0"),
+        "seed": (decoding.seed is None or 0 <= decoding.seed < LARGEST_SEED, "between 0 and 2^64 - 1"),
+    }
+    for field, (holds, range_) in bounds.items():
+        if not holds:
+            value = getattr(decoding, field)
+            raise InvalidInput(f"{field} is {value}; it must be {range_}", field=f"decoding.{field}")
+    for number, text in enumerate(decoding.stop):
+        if not text:
+            raise InvalidInput(
+                "a stop text is empty, so nothing would be written; leave it out",
+                field=f"decoding.stop[{number}]",
+            )
+
+
+def _best_first(scores: Array, most: int) -> Array:
+    """Indices of the scores above -inf, best first, at most `most` of them (0: all)."""
+    if 0 < most < len(scores):
+        candidates = np.argpartition(-scores, most - 1)[:most]
+    else:
+        candidates = np.arange(len(scores))
+    candidates = candidates[scores[candidates] > -np.inf]
+    # A stable order among equals keeps choices the same from run to run.
+    return np.asarray(candidates[np.lexsort((candidates, -scores[candidates]))])

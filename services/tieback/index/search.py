@@ -1,0 +1,125 @@
+"""Vector, full-text and hybrid search over one collection. Runs in a thread, under the lock for reading.
+
+The lock keeps what is in memory and what full text finds in step: a commit reaches the table first and memory
+after, so every section that lives in memory is found in the table for as long as the lock is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tieback.core.deadline import Deadline
+from tieback.core.types import Array, Hit, Modality
+from tieback.index.balance import SAMPLE, standard_scores
+from tieback.index.filters import Filter
+from tieback.index.memory import Memory
+from tieback.index.table import Table
+
+# A hybrid search merges rankings this much deeper than what is asked for, so that a section that is fairly
+# good in both can win.
+_DEEPER = 4
+_DEEPEST_AT_LEAST = 100
+
+Ranked = dict[int, float]  # position → score, best first
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A checked request: `vector` is float32 `[width]`; `fuse` merges scores `[2, candidates]`."""
+
+    vector: Array | None
+    text: str
+    limit: int
+    filter: Filter | None
+    fuse: Callable[[Array], Array]
+    balance: bool
+    deadline: Deadline
+
+
+def search(memory: Memory, table: Table, query: Query) -> list[Hit]:
+    """The nearest sections, best first; equal scores are ordered by item id and ordinal."""
+    with memory.lock.reading():
+        allowed = memory.allowed(query.filter)
+        if not allowed.any():
+            return []
+        if query.vector is None:
+            texts = _by_text(memory, table, query, allowed, query.limit)
+            return _hits(memory, query, texts, {}, texts)
+        if not query.text:
+            scores, similarities = _by_vector(memory, query, query.vector, allowed, query.limit)
+            return _hits(memory, query, scores, similarities, {})
+        depth = max(_DEEPER * query.limit, _DEEPEST_AT_LEAST)
+        scores, similarities = _by_vector(memory, query, query.vector, allowed, depth)
+        texts = _by_text(memory, table, query, allowed, depth)
+        missing = np.array([position for position in texts if position not in similarities], np.int64)
+        if len(missing):
+            found = memory.vectors.take(missing) @ query.vector
+            similarities |= dict(zip(missing.tolist(), found.tolist(), strict=True))
+        return _hits(memory, query, _fused(query, scores, texts), similarities, texts)
+
+
+def _by_vector(
+    memory: Memory, query: Query, vector: Array, allowed: Array, depth: int
+) -> tuple[Ranked, Ranked]:
+    """What vector hits are ranked by, and their similarities; the same unless modalities are balanced."""
+    query.deadline.check("the search for the vector")
+    if not query.balance:
+        positions, similarities = memory.vectors.search(vector, depth, allowed)
+        ranked = dict(zip(positions.tolist(), similarities.tolist(), strict=True))
+        return ranked, ranked
+    found, backgrounds, complete = [], [], []
+    for modality in Modality:
+        kind = memory.of_modality(modality)
+        if not (allowed & kind).any():
+            continue
+        found.append(memory.vectors.search(vector, depth, allowed & kind))
+        rows = np.flatnonzero(kind)
+        complete.append(len(rows) <= SAMPLE)
+        if len(rows) > SAMPLE:  # the same sample for the same rows: a search is repeatable
+            rows = np.sort(np.random.default_rng(0).choice(rows, SAMPLE, replace=False))
+        backgrounds.append(memory.vectors.take(rows) @ vector)
+    standard = standard_scores([similarities for _, similarities in found], backgrounds, complete)
+    scores: Ranked = {}
+    raw: Ranked = {}
+    for (positions, similarities), standards in zip(found, standard, strict=True):
+        scores |= dict(zip(positions.tolist(), standards.tolist(), strict=True))
+        raw |= dict(zip(positions.tolist(), similarities.tolist(), strict=True))
+    return scores, raw
+
+
+def _by_text(memory: Memory, table: Table, query: Query, allowed: Array, depth: int) -> Ranked:
+    """The best matches that live and pass the filter. The table knows neither: it is asked for ever more."""
+    asked = 2 * depth
+    while True:
+        query.deadline.check("the search for the words")
+        rows = table.full_text(query.text, asked)
+        ranked: Ranked = {}
+        for version, ordinal, score in rows:
+            position = memory.position(version, ordinal)
+            if position is not None and allowed[position]:
+                ranked[position] = score
+        if len(ranked) >= depth or len(rows) < asked:
+            return dict(list(ranked.items())[:depth])
+        asked *= 4
+
+
+def _fused(query: Query, scores: Ranked, texts: Ranked) -> Ranked:
+    candidates = list(dict.fromkeys([*scores, *texts]))
+    if not candidates:
+        return {}
+    table = np.full((2, len(candidates)), np.nan)
+    for column, position in enumerate(candidates):
+        table[0, column] = scores.get(position, np.nan)
+        table[1, column] = texts.get(position, np.nan)
+    return dict(zip(candidates, query.fuse(table).tolist(), strict=True))
+
+
+def _hits(memory: Memory, query: Query, scores: Ranked, similarities: Ranked, texts: Ranked) -> list[Hit]:
+    ordered = sorted(scores.items(), key=lambda pair: (-pair[1], memory.order_key(pair[0])))
+    return [
+        memory.hit(position, score, similarities.get(position), texts.get(position))
+        for position, score in ordered[: query.limit]
+    ]

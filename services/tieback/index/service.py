@@ -1,0 +1,392 @@
+"""The index service: keeps items with their vectors and finds them again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.errors import (
+    AlreadyExists,
+    DeadlineExceeded,
+    InvalidInput,
+    NotFound,
+    Overloaded,
+    TiebackError,
+    Unavailable,
+)
+from tieback.core.types import (
+    Collection,
+    IndexedItem,
+    Item,
+    Limits,
+    Load,
+    MethodChoice,
+    SearchReply,
+    SpaceRef,
+    Timing,
+    UpsertReply,
+    Vector,
+)
+from tieback.index.collection import OpenCollection
+from tieback.index.filters import parse
+from tieback.index.memory import Memory
+from tieback.index.page_token import PageTokens
+from tieback.index.records import Record
+from tieback.index.search import Query, search
+from tieback.index.store import Description, Store
+from tieback.index.validation import check_id, check_items, check_text, check_vector
+from tieback.index.vectors import one_thread
+from tieback.methods.ranking import rankings
+
+DEFAULT_LIMITS = Limits()
+_RECIPROCAL_RANK = MethodChoice("reciprocal_rank")
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+_WIDEST = 65_536
+_QUERY_BYTES = 16 * 1024
+_HITS, _MOST_HITS = 10, 1000
+_PAGE, _LARGEST_PAGE = 100, 1000
+_WAITING_SEARCHES = 1024
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Index:
+    """`IndexPort` over one store on this machine. Open it with `Index.open`."""
+
+    def __init__(self, store: Store, limits: Limits) -> None:
+        self._store, self._limits = store, limits
+        self._tokens = PageTokens(store.page_key)
+        self._collections: dict[str, OpenCollection] = {}
+        self._changing = asyncio.Lock()  # collections are made and removed one at a time
+        threads = max(2, min(8, os.cpu_count() or 1))
+        self._threads = threads
+        self._readers = ThreadPoolExecutor(threads, "index-read", initializer=one_thread)
+        self._writers = ThreadPoolExecutor(2, "index-write", initializer=one_thread)
+        self._trainer = ThreadPoolExecutor(1, "index-train", initializer=one_thread)
+        self._queued = self._active = 0
+        self._dropped_cancelled = self._dropped_deadline = self._rejected = 0
+        self._search_seconds = 0.01
+        self._closed = False
+
+    @classmethod
+    def open(cls, directory: str | Path, limits: Limits = DEFAULT_LIMITS) -> Index:
+        """Locks the store and reads it into memory; blocks for about a second per 100,000 sections.
+
+        StartupError, saying what to do, where another server has the store, a newer tieback wrote it, its
+        files are damaged, or the folder cannot be used.
+        """
+        store = Store(Path(directory).absolute())
+        index = cls(store, limits)
+        try:
+            for description, table in store.open_all():
+                with store.damage_reported(description.name):
+                    opened = OpenCollection.load(description, table, index._writers)
+                index._collections[description.name] = opened
+                index._train(opened.memory)
+        except BaseException:
+            store.close()
+            raise
+        return index
+
+    @property
+    def sections(self) -> int:
+        """Sections in all collections."""
+        return sum(opened.memory.section_count for opened in self._collections.values())
+
+    @property
+    def load(self) -> Load:
+        """What waits and runs: searches and listings by one each, writes by their items."""
+        writers = [opened.writer for opened in self._collections.values()]
+        return Load(
+            queued_items=self._queued + sum(writer.waiting_items for writer in writers),
+            active_items=self._active + sum(writer.active_items for writer in writers),
+            dropped_cancelled=self._dropped_cancelled,
+            dropped_deadline=self._dropped_deadline,
+            rejected=self._rejected,
+        )
+
+    async def close(self) -> None:
+        """Writes what waits, then lets another server open the store."""
+        if self._closed:
+            return
+        self._closed = True
+        async with self._changing:
+            await asyncio.gather(*(opened.writer.close() for opened in self._collections.values()))
+            for executor in (self._readers, self._writers, self._trainer):
+                await asyncio.to_thread(executor.shutdown)
+            self._store.close()
+
+    async def create_collection(self, name: str, space: SpaceRef, width: int) -> Collection:
+        """See `IndexPort`."""
+        if not _NAME.fullmatch(name):
+            raise InvalidInput(
+                f"{name[:80]!r} is no collection name: take 1 to 63 lower-case letters, digits and hyphens, "
+                "a letter first",
+                field="name",
+            )
+        if not space.name:
+            raise InvalidInput("the space has no name", field="space.name")
+        if not 1 <= width <= _WIDEST:
+            raise InvalidInput(f"the width is {width}; it must be between 1 and {_WIDEST}", field="width")
+        self._refuse_where_closed()
+        async with self._changing:
+            there = self._collections.get(name)
+            if there is None:
+                description = Description(name, space, width, time.time())
+                there = await self._in(self._writers, lambda: self._make(description))
+                self._collections[name] = there
+            known = there.description
+            if (known.space, known.width) != (space, width):
+                raise AlreadyExists(
+                    "collection",
+                    name,
+                    f"the collection {name!r} is there, for space {known.space} (fingerprint "
+                    f"{known.space.fingerprint}), width {known.width}, and not {space} (fingerprint "
+                    f"{space.fingerprint}), width {width}; take another name, or delete it first",
+                )
+            return there.describe()
+
+    async def get_collection(self, name: str) -> Collection:
+        """See `IndexPort`."""
+        return self._opened(name).describe()
+
+    async def list_collections(
+        self, *, page_size: int = 0, page_token: str = ""
+    ) -> tuple[list[Collection], str]:
+        """See `IndexPort`."""
+        size = _page_size(page_size)
+        after = self._tokens.read(page_token, "collections") if page_token else ""
+        names = sorted(name for name in self._collections if name > after)
+        token = self._tokens.issue(names[size - 1], "collections") if len(names) > size else ""
+        return [self._collections[name].describe() for name in names[:size]], token
+
+    async def delete_collection(self, name: str) -> None:
+        """See `IndexPort`. NotFound where there is none; its waiting writes fail, its searches finish."""
+        async with self._changing:
+            opened = self._opened(name)
+            del self._collections[name]
+            try:
+                await opened.writer.abandon()
+                await self._in(self._writers, lambda: self._remove(opened))
+            except OSError as error:
+                raise Unavailable(f"the collection {name!r} could not be removed; try again") from error
+
+    async def upsert(self, collection: str, items: Sequence[IndexedItem]) -> UpsertReply:
+        """See `IndexPort`. Of several items with one id in a request, the last that is valid is written."""
+        begin = time.perf_counter()
+        opened = self._opened(collection)
+        self._check_batch(len(items), "items")
+        known = opened.description
+        checked = await self._read(lambda: check_items(items, known.space, known.width, self._limits))
+        prepared = time.perf_counter() - begin
+        records = {result.item.id: result for result in checked if isinstance(result, Record)}
+        timing = Timing(prepare=prepared)
+        if records:
+            written = await opened.writer.write(records=list(records.values()))
+            timing.queue, timing.compute = written.queue, written.commit
+            self._train(opened.memory)
+        timing.total = time.perf_counter() - begin
+        return UpsertReply(
+            [result if isinstance(result, TiebackError) else None for result in checked], timing
+        )
+
+    async def delete_items(self, collection: str, ids: Sequence[str]) -> int:
+        """See `IndexPort`."""
+        opened = self._opened(collection)
+        self._check_batch(len(ids), "ids")
+        for position, item_id in enumerate(ids):
+            check_id(item_id, field=f"ids[{position}]")
+        return (await opened.writer.write(removals=ids)).removed
+
+    async def get_item(self, collection: str, item_id: str) -> Item:
+        """See `IndexPort`."""
+        memory = self._opened(collection).memory
+        item = await self._read(lambda: _under_lock(memory, lambda: memory.item(item_id)))
+        if item is None:
+            raise NotFound(
+                "item", item_id, hint=f"collection {collection!r} holds {memory.item_count} others"
+            )
+        return item
+
+    async def list_items(
+        self, collection: str, *, page_size: int = 0, page_token: str = "", filter: str = ""
+    ) -> tuple[list[Item], str]:
+        """See `IndexPort`. An item that is there throughout a listing is listed once, whatever is written."""
+        memory = self._opened(collection).memory
+        size, tree = _page_size(page_size), parse(filter)
+        scope = ("items", collection, filter)
+        after = self._tokens.read(page_token, *scope) if page_token else ""
+        page = await self._read(lambda: _under_lock(memory, lambda: memory.page(after, size + 1, tree)))
+        token = self._tokens.issue(page[size - 1].id, *scope) if len(page) > size else ""
+        return page[:size], token
+
+    async def search(
+        self,
+        collection: str,
+        *,
+        vector: Vector | None = None,
+        text: str = "",
+        limit: int = 0,
+        filter: str = "",
+        fusion: MethodChoice | None = None,
+        balance_modalities: bool = False,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> SearchReply:
+        """See `IndexPort`.
+
+        Balanced, a hit's score is a standard score within its modality (`balance.py`); of both vector and
+        words, what the fusion method makes of them; else the similarity or the BM25 score itself.
+        """
+        begin = time.perf_counter()
+        opened = self._opened(collection)
+        known = opened.description
+        if vector is None and not text.strip():
+            raise InvalidInput("nothing to search for: give a vector, words, or both", field="vector")
+        if vector is None and balance_modalities:
+            raise InvalidInput(
+                "modalities are balanced by their vectors: give one", field="balance_modalities"
+            )
+        if not 0 <= limit <= _MOST_HITS:
+            raise InvalidInput(
+                f"the limit is {limit}; it must be between 1 and {_MOST_HITS}, or 0 for {_HITS}",
+                field="limit",
+            )
+        check_text(text, _QUERY_BYTES, field="text")
+        choice = fusion or _RECIPROCAL_RANK
+        query = Query(
+            vector=None if vector is None else check_vector(vector, known.space, known.width, field="vector"),
+            text=text.strip(),
+            limit=limit or _HITS,
+            filter=parse(filter),
+            fuse=rankings.configure(choice.name, choice.parameters, field="fusion"),
+            balance=balance_modalities,
+            deadline=deadline,
+        )
+        queued = time.perf_counter()
+        started = queued
+
+        def work() -> SearchReply:
+            nonlocal started
+            started = time.perf_counter()
+            hits = search(opened.memory, opened.table, query)
+            return SearchReply(hits, Timing())
+
+        try:
+            reply = await self._read(work, deadline)
+        except (RuntimeError, OSError):
+            if self._collections.get(collection) is not opened:  # removed under the search
+                raise self._unknown(collection) from None
+            raise
+        end = time.perf_counter()
+        self._search_seconds = 0.9 * self._search_seconds + 0.1 * (end - started)
+        timing = reply.timing
+        timing.prepare, timing.queue = queued - begin, started - queued
+        timing.compute, timing.total = end - started, end - begin
+        return reply
+
+    def _opened(self, name: str) -> OpenCollection:
+        self._refuse_where_closed()
+        opened = self._collections.get(name)
+        if opened is None:
+            raise self._unknown(name)
+        return opened
+
+    def _unknown(self, name: str) -> NotFound:
+        hint = "" if self._collections else "there are none yet: create one first"
+        return NotFound("collection", name, self._collections, hint=hint)
+
+    def _refuse_where_closed(self) -> None:
+        if self._closed:
+            raise Unavailable("the index is shutting down")
+
+    def _check_batch(self, size: int, field: str) -> None:
+        most = self._limits.batch_items
+        if not size:
+            raise InvalidInput("the batch is empty", field=field)
+        if most and size > most:
+            raise InvalidInput(f"{size} in one batch; at most {most} are taken", field=field)
+
+    def _make(self, description: Description) -> OpenCollection:
+        return OpenCollection.load(description, self._store.create(description), self._writers)
+
+    def _remove(self, opened: OpenCollection) -> None:
+        with opened.memory.lock.writing():  # after the searches under way
+            self._store.remove(opened.description.name)
+
+    def _train(self, memory: Memory) -> None:
+        if memory.wants_training() and not self._closed:
+            self._trainer.submit(memory.train).add_done_callback(_log_failure)
+
+    async def _read(self, work: Callable[[], T], deadline: Deadline = NO_DEADLINE) -> T:
+        """Runs work among the readers' threads, unless too much waits there or the deadline passes first."""
+        deadline.check("the request was taken up")
+        if self._queued >= _WAITING_SEARCHES:
+            self._rejected += 1
+            raise Overloaded(
+                f"{self._queued} requests wait for the index",
+                retry_after=max(self._queued * self._search_seconds / self._threads, 0.1),
+            )
+        self._queued += 1
+        running = finished = False
+        loop = asyncio.get_running_loop()
+
+        def begin() -> None:
+            nonlocal running
+            if finished:  # cancelled as it began
+                return
+            running = True
+            self._queued -= 1
+            self._active += 1
+
+        def run() -> T:
+            loop.call_soon_threadsafe(begin)
+            deadline.check("the index came to it")
+            return work()
+
+        try:
+            return await self._in(self._readers, run)
+        except DeadlineExceeded:
+            self._dropped_deadline += 1
+            raise
+        except asyncio.CancelledError:
+            self._dropped_cancelled += 1
+            raise
+        finally:
+            finished = True
+            if running:
+                self._active -= 1
+            else:
+                self._queued -= 1
+
+    async def _in(self, executor: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(executor, work)
+
+
+def _under_lock(memory: Memory, read: Callable[[], T]) -> T:
+    with memory.lock.reading():
+        return read()
+
+
+def _page_size(size: int) -> int:
+    if not 0 <= size <= _LARGEST_PAGE:
+        raise InvalidInput(
+            f"the page size is {size}; it must be between 1 and {_LARGEST_PAGE}, or 0 for {_PAGE}",
+            field="page_size",
+        )
+    return size or _PAGE
+
+
+def _log_failure(trained: Future[None]) -> None:
+    if not trained.cancelled() and trained.exception() is not None:
+        _log.error(
+            "the vectors could not be sorted into lists; search stays exact", exc_info=trained.exception()
+        )

@@ -1,0 +1,156 @@
+"""The index store: a folder with one Lance table per collection.
+
+store/
+  lock           held while a server has the store open
+  store.json     the format's version and the key of page tokens
+  collections/   NAME.lance, one per collection; what it is stands in its table's schema
+  making/        tables on their way to collections/, put there by one rename when they are complete
+  leaving/       tables on their way out, taken there by one rename before they are removed
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tieback.core.errors import StartupError
+from tieback.core.types import SpaceRef
+from tieback.index.durability import sync_path, write_durably
+from tieback.index.lock import StoreLock
+from tieback.index.records import schema
+from tieback.index.table import Table
+
+FORMAT = 1
+_DESCRIPTION = "tieback"
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a collection is: its name, its vectors' space and width, when it was made (epoch seconds)."""
+
+    name: str
+    space: SpaceRef
+    width: int
+    created: float
+
+    def to_json(self) -> str:
+        """As kept in the table's schema."""
+        space = self.space
+        return json.dumps(
+            {
+                "space": [space.name, space.revision, space.fingerprint],
+                "width": self.width,
+                "created": self.created,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, name: str, text: str | bytes) -> Description:
+        """As `to_json` wrote it."""
+        known = json.loads(text)
+        return cls(name, SpaceRef(*known["space"]), int(known["width"]), float(known["created"]))
+
+
+class Store:
+    """An open store, locked against other servers. StartupError says what to do where it cannot be opened."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            self._lock = StoreLock(directory / "lock")
+        except OSError as error:
+            raise StartupError(
+                f"the index store {directory} cannot be opened: {error.strerror}; make it a folder that this "
+                "user may write to, or name another with TIEBACK_DATA"
+            ) from error
+        try:
+            self.page_key = self._read_format()
+            self._collections, self._making, self._leaving = (
+                directory / name for name in ("collections", "making", "leaving")
+            )
+            for folder in (self._making, self._leaving):  # what a killed server left half done
+                shutil.rmtree(folder, ignore_errors=True)
+            for folder in (self._collections, self._making, self._leaving):
+                folder.mkdir(exist_ok=True)
+            sync_path(directory)
+        except BaseException as error:
+            self._lock.release()
+            if isinstance(error, OSError):
+                raise StartupError(
+                    f"the index store {directory} cannot be written: {error.strerror}; free space, or see "
+                    "that this user may write there"
+                ) from error
+            raise
+
+    def open_all(self) -> Iterator[tuple[Description, Table]]:
+        """Every collection. StartupError, naming it, where one is damaged."""
+        for folder in sorted(self._collections.glob("*.lance")):
+            with self.damage_reported(folder.stem):
+                table = Table(folder)
+                description = Description.from_json(folder.stem, table.schema.metadata[_DESCRIPTION.encode()])
+            yield description, table
+
+    def create(self, description: Description) -> Table:
+        """Makes a collection; it is there, durably, when this returns, and not at all before."""
+        made = self._making / f"{description.name}.lance"
+        Table.create(made, schema(description.width, {_DESCRIPTION: description.to_json()}))
+        folder = self._collections / made.name
+        made.rename(folder)
+        sync_path(self._collections)
+        return Table(folder)
+
+    def remove(self, name: str) -> None:
+        """Removes a collection; gone, durably, when this returns."""
+        left = self._leaving / f"{name}.{secrets.token_hex(4)}"
+        (self._collections / f"{name}.lance").rename(left)
+        sync_path(self._collections)
+        shutil.rmtree(left, ignore_errors=True)  # what stays is removed at the next start
+
+    @contextmanager
+    def damage_reported(self, name: str) -> Iterator[None]:
+        """Failures to read a collection become a StartupError with the way out."""
+        try:
+            yield
+        except (ValueError, KeyError, TypeError, RuntimeError, OSError) as error:
+            raise StartupError(
+                f"the collection {name!r} cannot be read ({type(error).__name__}): its files are damaged or "
+                f"missing. Restore {self._collections / name}.lance from a backup, or move it away and index "
+                "its items again; the other collections are not touched by either"
+            ) from error
+
+    def close(self) -> None:
+        """Lets another server open the store."""
+        self._lock.release()
+
+    def _read_format(self) -> bytes:
+        path = self.directory / "store.json"
+        if not path.exists():
+            others = [
+                p.name for p in self.directory.iterdir() if p.name not in ("lock", "store.json.partial")
+            ]
+            if others:
+                raise StartupError(
+                    f"the folder {self.directory} holds other things than an index store (among them "
+                    f"{others[0]!r}); name an empty or a new folder with TIEBACK_DATA"
+                )
+            content = {"format": FORMAT, "page_key": secrets.token_hex(32)}
+            write_durably(path, json.dumps(content).encode(), mode=0o600)
+        try:
+            known = json.loads(path.read_text())
+            version, key = int(known["format"]), known["page_key"]
+            if version <= FORMAT:
+                return bytes.fromhex(key)
+        except (ValueError, KeyError, TypeError) as error:
+            raise StartupError(
+                f"{path} is damaged; restore it from a backup, or remove the whole folder and index again"
+            ) from error
+        raise StartupError(
+            f"the index store {self.directory} was written by a newer tieback (format {version}; this one "
+            f"reads up to {FORMAT}); install that version, or name another folder with TIEBACK_DATA"
+        )

@@ -1,0 +1,219 @@
+"""The one writer of a collection: requests that wait while a commit is under way share the next one.
+
+A commit costs some ten milliseconds whether it holds one item or a thousand, so a stream of small requests is
+written about as fast as a few large ones. The writer is a task that exists while there is something to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass
+
+from tieback.core.errors import NotFound, Overloaded, StorageFull
+from tieback.index.memory import Memory
+from tieback.index.records import Change, Put, Record, Remove, to_rows
+from tieback.index.table import Table
+
+_SECTIONS_PER_COMMIT = 8192
+_BYTES_PER_COMMIT = 64 * 1024 * 1024
+_WAITING_BYTES = 256 * 1024 * 1024
+_PAUSE = 1.0  # seconds without writes after which compaction may go ahead
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a request: items removed by it, seconds it waited, seconds of its commit."""
+
+    removed: int
+    queue: float
+    commit: float
+
+
+@dataclass(slots=True)
+class _Request:
+    records: Sequence[Record]
+    removals: Sequence[str]
+    done: asyncio.Future[Written]
+    arrived: float
+
+    @property
+    def sections(self) -> int:
+        return len(self.removals) + sum(len(record.texts) for record in self.records)
+
+    @property
+    def bytes(self) -> int:
+        return sum(r.vectors.nbytes + sum(map(len, r.texts)) for r in self.records)
+
+
+class Writer:
+    """Commits to `table`, then to `memory`; used from one event loop, works in `executor`."""
+
+    def __init__(
+        self, name: str, table: Table, memory: Memory, executor: Executor, *, next_version: int
+    ) -> None:
+        self.name = name
+        self._table, self._memory, self._executor = table, memory, executor
+        self._next_version = next_version
+        self._waiting: list[_Request] = []
+        self._waiting_bytes = 0
+        self._active_items = 0
+        self._arrived = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+        self._commit_seconds = 0.01
+        self._compaction_failed = False
+
+    @property
+    def waiting_items(self) -> int:
+        """Items in requests that no commit has taken up."""
+        return sum(len(r.records) + len(r.removals) for r in self._waiting)
+
+    @property
+    def active_items(self) -> int:
+        """Items in the commit under way."""
+        return self._active_items
+
+    async def write(self, records: Sequence[Record] = (), removals: Sequence[str] = ()) -> Written:
+        """Writes records, or removes items; durable and visible when it returns.
+
+        Overloaded where too much waits; StorageFull where the disk is full; NotFound where the collection was
+        removed meanwhile. Cancelling a request that waits withdraws it.
+        """
+        loop = asyncio.get_running_loop()
+        request = _Request(records, removals, loop.create_future(), time.perf_counter())
+        self._refuse_where_closed()
+        if self._waiting and self._waiting_bytes + request.bytes > _WAITING_BYTES:
+            raise Overloaded(
+                f"{self.waiting_items} items wait to be written to {self.name!r}; send them again later",
+                retry_after=max(self._commit_seconds * (1 + self._waiting_bytes / _BYTES_PER_COMMIT), 0.1),
+            )
+        self._waiting.append(request)
+        self._waiting_bytes += request.bytes
+        self._arrived.set()
+        if self._task is None or self._task.done():
+            self._task = loop.create_task(self._work(), name=f"index writer of {self.name}")
+        try:
+            return await request.done
+        except asyncio.CancelledError:
+            if request in self._waiting:
+                self._waiting.remove(request)
+                self._waiting_bytes -= request.bytes
+            raise
+
+    async def close(self) -> None:
+        """Writes what waits and stops; later requests are refused."""
+        self._closed = True
+        self._arrived.set()
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def abandon(self) -> None:
+        """Fails what waits, lets the commit under way finish, and stops: the collection is being removed."""
+        self._closed = True
+        for request in self._take(everything=True):
+            if not request.done.done():
+                request.done.set_exception(NotFound("collection", self.name))
+        await self.close()
+
+    def _refuse_where_closed(self) -> None:
+        if self._closed:
+            raise NotFound("collection", self.name)
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            while self._waiting:
+                await self._commit_waiting()
+                if not self._compaction_failed and self._worth_compacting(busy=True):
+                    await loop.run_in_executor(self._executor, self._compact)
+            if self._closed or not self._worth_compacting(busy=False):
+                return
+            self._arrived.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._arrived.wait(), _PAUSE)
+                continue
+            await loop.run_in_executor(self._executor, self._compact)
+            if self._compaction_failed and not self._waiting:
+                return  # the next write brings the next attempt
+
+    async def _commit_waiting(self) -> None:
+        requests = [request for request in self._take() if not request.done.done()]
+        if not requests:
+            return
+        begin = time.perf_counter()
+        self._active_items = sum(len(r.records) + len(r.removals) for r in requests)
+        loop = asyncio.get_running_loop()
+        try:
+            removed = await loop.run_in_executor(self._executor, self._commit, requests)
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait for this commit must hear of it
+            for request in requests:
+                if not request.done.done():
+                    request.done.set_exception(error)
+            return
+        finally:
+            self._active_items = 0
+        self._commit_seconds = time.perf_counter() - begin
+        for request, count in zip(requests, removed, strict=True):
+            if not request.done.done():
+                request.done.set_result(Written(count, begin - request.arrived, self._commit_seconds))
+
+    def _take(self, *, everything: bool = False) -> list[_Request]:
+        """The requests of the next commit, in order of arrival: at least one, and as many as fit."""
+        sections = size = count = 0
+        for request in self._waiting:
+            sections += request.sections
+            size += request.bytes
+            if count and not everything and (sections > _SECTIONS_PER_COMMIT or size > _BYTES_PER_COMMIT):
+                break
+            count += 1
+        taken, self._waiting = self._waiting[:count], self._waiting[count:]
+        self._waiting_bytes = sum(request.bytes for request in self._waiting)
+        return taken
+
+    def _commit(self, requests: Sequence[_Request]) -> list[int]:
+        """In a thread: one append for all requests; how many items each removed."""
+        changes: list[list[Change]] = []
+        version = self._next_version
+        present: dict[str, bool] = {}  # what the changes so far made of an item
+        for request in requests:
+            mine: list[Change] = []
+            for record in request.records:
+                mine.append(Put(version, record))
+                present[record.item.id] = True
+                version += 1
+            for item_id in dict.fromkeys(request.removals):
+                if present.get(item_id, self._memory.has(item_id)):
+                    mine.append(Remove(version, item_id))
+                    present[item_id] = False
+                    version += 1
+            changes.append(mine)
+        every = [change for mine in changes for change in mine]
+        if every:
+            self._table.append(to_rows(every, self._table.schema))
+            self._next_version = version
+        return [self._memory.apply(mine) for mine in changes]
+
+    def _worth_compacting(self, *, busy: bool) -> bool:
+        stale, sections = len(self._memory.stale), self._memory.section_count
+        return self._table.worth_compacting(stale, sections, busy=busy)
+
+    def _compact(self) -> None:
+        """In a thread. A failure is not the writers' fault: it is logged, and tried again later."""
+        stale = list(self._memory.stale)
+        try:
+            self._table.compact(stale)
+            del self._memory.stale[: len(stale)]
+            with self._memory.lock.writing():
+                self._table.remove_old()
+            self._compaction_failed = False
+        except Exception as error:  # noqa: BLE001 - the table is as it was; writes must go on
+            self._compaction_failed = True
+            why = "the disk is full" if isinstance(error, StorageFull) else type(error).__name__
+            _log.warning("compaction of collection %s was put off: %s", self.name, why)

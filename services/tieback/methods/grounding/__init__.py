@@ -1,0 +1,50 @@
+"""Checkers of claims: whether passages say what an answer says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tieback.core.family import Family
+from tieback.core.types import Array, VerdictLabel
+from tieback.methods.grounding._words import Words, words_of
+
+__all__ = ["Checker", "Finding", "Passage", "Support", "Words", "checkers", "words_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A text with its windows (sentences, as a rule): byte ranges, and one unit vector each `[windows, width]`."""
+
+    text: str
+    windows: Sequence[tuple[int, int]]
+    vectors: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """How well a passage supports a claim, 0 to 1, and the window that does so best, in bytes."""
+
+    score: float
+    span: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The outcome for one claim: `score` is the best support, `passages` has one for each passage."""
+
+    label: VerdictLabel
+    score: float
+    passages: Sequence[Support]
+
+
+class Checker(Protocol):
+    """A way to hold a claim against passages."""
+
+    def __call__(self, claim: str, vector: Array, passages: Sequence[Passage]) -> Finding:
+        """Checks one claim, given its unit vector `[width]` in the space of the passages' vectors."""
+        ...
+
+
+checkers: Family[Checker] = Family(__name__, Checker)

@@ -1,0 +1,124 @@
+"""Support by shared words and numbers, and by the nearness of sentence vectors.
+
+A window supports a claim as far as it holds the claim's content words (numbers and names must be there) and
+its vector is near. A window that is about the same but has other numbers, the opposite of a word, or one
+negation more or less, contradicts it. Words cannot tell who did what to whom: "A follows B" supports
+"B follows A". The vectors are those of a general sentence encoder; the default thresholds are for MiniLM's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from tieback.core.types import Array, VerdictLabel
+from tieback.methods.grounding import Finding, Passage, Support, Words, checkers, words_of
+from tieback.methods.grounding._words import OPPOSITE_OF
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+FARTHEST, NEAREST = 0.2, 0.8
+"""Cosines between unrelated sentences and between paraphrases: nearness runs from 0 to 1 between them."""
+
+ELSEWHERE = 0.5
+"""What a word counts that is in the passage but not in the window."""
+
+NAME_WEIGHT = 2.0
+"""What a name counts, an ordinary word being 1: a claim about another person is another claim."""
+
+WORD_SHARE = 0.65
+"""The part of words in support, the rest being nearness; a claim of a word or two has little of a vector."""
+
+LACKING, IN_CONFLICT = 0.5, 0.3
+"""What is left of support where a number or a name is missing, and where the window says otherwise."""
+
+SAME_MATTER = 0.5
+"""The share of the claim's words from which a window is about the same, so that it can say otherwise."""
+
+
+@checkers.method
+def lexical_embedding(
+    claim: str,
+    vector: Array,
+    passages: Sequence[Passage],
+    *,
+    supported: Share = 0.65,
+    contradicted: Share = 0.5,
+) -> Finding:
+    """SUPPORTED from a support of `supported` on; else CONTRADICTED where a window that would support the
+    claim by `contradicted` or more says otherwise; else UNSUPPORTED. NOT_CHECKED where it states nothing.
+    """
+    stated = words_of(claim)
+    if not stated.stems and not stated.numbers:
+        return Finding(VerdictLabel.NOT_CHECKED, 0.0, [Support(0.0, None) for _ in passages])
+    weights = {stem: NAME_WEIGHT if stem in stated.names else 1.0 for stem in stated.stems}
+    found: list[Support] = []
+    strongest_conflict = 0.0
+    for passage in passages:
+        # The window that is nearest to the matter decides; another that merely says nothing against it does not.
+        window = max(_windows(stated, weights, vector, passage), key=_closeness, default=NOTHING)
+        found.append(Support(window.support, window.span))
+        if window.conflict:
+            strongest_conflict = max(strongest_conflict, window.agreement)
+    score = max((support.score for support in found), default=0.0)
+    if score >= supported:
+        label = VerdictLabel.SUPPORTED
+    elif strongest_conflict >= contradicted:
+        label = VerdictLabel.CONTRADICTED
+    else:
+        label = VerdictLabel.UNSUPPORTED
+    return Finding(label, score, found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    span: tuple[int, int] | None
+    agreement: float  # without regard to what is missing or conflicts
+    support: float
+    conflict: bool
+
+
+NOTHING = _Window(None, 0.0, 0.0, False)
+
+
+def _closeness(window: _Window) -> tuple[float, bool, float]:
+    return round(window.agreement, 1), not window.conflict, window.agreement
+
+
+def _windows(stated: Words, weights: dict[str, float], vector: Array, passage: Passage) -> Iterator[_Window]:
+    encoded = passage.text.encode()
+    everywhere = set(words_of(passage.text).stems)
+    nearness = np.clip((passage.vectors @ vector - FARTHEST) / (NEAREST - FARTHEST), 0, 1)
+    word_share = WORD_SHARE + (1 - WORD_SHARE) / (1 + len(weights))
+    for span, near in zip(passage.windows, nearness, strict=True):
+        said = words_of(encoded[span[0] : span[1]].decode())
+        here = _share(weights, set(said.stems))
+        there = _share(weights, everywhere - set(said.stems))
+        agreement = word_share * (here + ELSEWHERE * there) + (1 - word_share) * float(near)
+        conflict = here >= SAME_MATTER and _conflicts(stated, said)
+        lacking = (set(stated.numbers) - set(said.numbers)) or (stated.names - everywhere)
+        factor = IN_CONFLICT if conflict else LACKING if lacking else 1.0
+        yield _Window(span, agreement, factor * agreement, conflict)
+
+
+def _share(weights: dict[str, float], stems: set[str]) -> float:
+    """The weighted share, 0 to 1, of the claim's words that are among the stems."""
+    if not weights:
+        return 1.0  # a claim of numbers alone
+    return sum(weight for stem, weight in weights.items() if stem in stems) / sum(weights.values())
+
+
+def _conflicts(stated: Words, said: Words) -> bool:
+    """Whether two texts about the same matter say different things of it."""
+    numbers, others = set(stated.numbers), set(said.numbers)
+    if numbers - others and others - numbers:
+        return True
+    new = stated.all_stems - said.all_stems
+    if any(OPPOSITE_OF.get(stem) in said.all_stems - stated.all_stems for stem in new):
+        return True
+    shared = set(stated.stems) & set(said.stems)
+    return bool((stated.negated ^ said.negated) & shared)

@@ -1,0 +1,133 @@
+"""A decoder's graph and its key-value caches: several streams of tokens, advanced together.
+
+Decoding strategies compare what the model says under different prompts, so a generation has one or more named
+streams, each with its own prompt and cache. Prompts are read one stream after another, in pieces; then every
+chosen token is appended to all streams in one run of the graph, which for two streams costs a sixth more than
+for one, because a step is bound by reading the weights.
+
+A decoder runs on the processor whatever the provider is: its caches are arrays that the graph extends in
+place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tieback.core.types import Array
+from tieback.models.session import Session
+
+Logits = Mapping[str, Array]
+"""By stream: float32 `[vocabulary]`."""
+
+
+class Decoder(Session):
+    """A graph as `recipes/llama_graph.py` writes it. Any number of threads may run streams of one decoder."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.vocabulary = int(self._session.get_outputs()[0].shape[-1])
+        caches = [node for node in self._session.get_inputs() if node.name.startswith("past.")]
+        self.cache_names = [node.name.removeprefix("past.") for node in caches]
+        self.cache_heads, self.head_width = int(caches[0].shape[1]), int(caches[0].shape[3])
+
+    @property
+    def bytes_per_token(self) -> int:
+        """What a token takes in a stream's cache."""
+        return len(self.cache_names) * self.cache_heads * self.head_width * 4
+
+    def open(self, prompts: Mapping[str, Sequence[int]], *, room: int) -> Streams:
+        """Streams that begin with these tokens, at least one each, and have room for so many more."""
+        return Streams(self, prompts, room=room)
+
+    def score(self, tokens: Array) -> Array:
+        """Logits after each token of a text: `[n]` to `[n, vocabulary]`."""
+        streams = Streams(self, {"text": tokens.tolist()}, room=0)
+        every = np.arange(len(tokens))[None]
+        return streams.run(slice(0, 1), tokens[None].astype(np.int64), past=np.zeros(1, int), places=every)[0]
+
+    def binding(self) -> Any:
+        """What one run reads and writes, as addresses of memory."""
+        return self._session.io_binding()
+
+    def run_bound(self, binding: Any) -> None:
+        """Runs over bound memory."""
+        self._session.run_with_iobinding(binding)
+
+
+class Streams:
+    """The streams of one generation. One thread at a time.
+
+    `logits` holds, once all prompts are read, what the model says of each stream's next token.
+    """
+
+    def __init__(self, decoder: Decoder, prompts: Mapping[str, Sequence[int]], *, room: int) -> None:
+        self.logits: dict[str, Array] = {}
+        self._decoder = decoder
+        self._names = list(prompts)
+        self._waiting = [np.array(prompts[name], np.int64) for name in self._names]
+        self._lengths = np.zeros(len(self._names), np.int64)
+        capacity = max(len(tokens) for tokens in self._waiting) + room
+        shape = (len(self._names), decoder.cache_heads, capacity, decoder.head_width)
+        # Not cleared: the graph reads no further than it has written, and untouched pages cost no memory.
+        self._caches = {name: np.empty(shape, np.float32) for name in decoder.cache_names}
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The streams, in the order of their prompts."""
+        return self._names
+
+    def read(self, most: int) -> bool:
+        """Reads up to so many tokens of the prompts; whether all are read now.
+
+        A long prompt takes seconds, so it is read in pieces, between which a caller can give up.
+        """
+        for row, name in enumerate(self._names):
+            tokens = self._waiting[row]
+            if len(tokens) == 0:
+                continue
+            piece, self._waiting[row] = tokens[:most], tokens[most:]
+            last = np.array([[len(piece) - 1]])
+            past = self._lengths[row : row + 1]
+            logits = self.run(slice(row, row + 1), piece[None], past=past, places=last)
+            self._lengths[row] += len(piece)
+            self.logits[name] = logits[0, 0]
+            break
+        return not any(len(tokens) for tokens in self._waiting)
+
+    def step(self, token: int) -> Logits:
+        """Appends a token to every stream; the logits of the one after it."""
+        count = len(self._names)
+        tokens, places = np.full((count, 1), token, np.int64), np.zeros((count, 1), np.int64)
+        logits = self.run(slice(0, count), tokens, past=self._lengths, places=places)
+        self._lengths += 1
+        self.logits = {name: logits[row, 0] for row, name in enumerate(self._names)}
+        return self.logits
+
+    def run(self, rows: slice, tokens: Array, *, past: Array, places: Array) -> Array:
+        """Runs some rows on `tokens` `[rows, n]`, after `past` `[rows]` ones; logits `[rows, places, vocabulary]`.
+
+        The graph writes keys and values of these tokens into the caches.
+        """
+        last = (past + tokens.shape[1] - 1).astype(np.int32)
+        inputs = {
+            "input_ids": np.ascontiguousarray(tokens),
+            "last": last,
+            "total": np.array(last.max() + 1, np.int32),
+            "positions": places.astype(np.int64),
+        }
+        logits = np.empty((*places.shape, self._decoder.vocabulary), np.float32)
+        binding = self._decoder.binding()
+        for name, value in inputs.items():
+            binding.bind_input(name, "cpu", 0, value.dtype, value.shape, value.ctypes.data)
+        for name, cache in self._caches.items():
+            part = cache[rows]
+            where = ("cpu", 0, np.float32, part.shape, part.ctypes.data)
+            binding.bind_input(f"past.{name}", *where)
+            binding.bind_output(f"present.{name}", *where)
+        binding.bind_output("logits", "cpu", 0, np.float32, logits.shape, logits.ctypes.data)
+        self._decoder.run_bound(binding)
+        return logits

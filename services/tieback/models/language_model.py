@@ -1,0 +1,90 @@
+"""A language model as it is served: decoder, tokenizer and chat template. No torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from tokenizers import Tokenizer
+
+from tieback.catalog.card import GeneratorCard
+from tieback.catalog.options import CausalLanguageModel
+from tieback.core.errors import StartupError
+from tieback.models.chat_template import ChatTemplate, Message
+from tieback.models.decoder import Decoder, Streams
+from tieback.models.detokenization import Detokenizer
+from tieback.models.store import ServedModel, Store
+
+GRAPH, TOKENIZER, CHAT_TEMPLATE = "model.onnx", "tokenizer.json", "chat_template.jinja"
+"""The files of an exported language model; the weights lie beside the graph in `model.onnx.data`."""
+
+
+class LanguageModel:
+    """Reads prompts and opens streams of tokens. Any number of threads may use it."""
+
+    def __init__(self, card: GeneratorCard, served: ServedModel) -> None:
+        self.card = card
+        self.name = card.name
+        self.context_tokens = card.context_tokens
+        self.decoder = Decoder(served.path(GRAPH))
+        self._template = ChatTemplate(served.path(CHAT_TEMPLATE).read_text(encoding="utf-8"))
+        self._tokenizer = Tokenizer.from_file(str(served.path(TOKENIZER)))
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._tokenizer.encode_special_tokens = True  # in plain text, their names are plain text
+        added = self._tokenizer.get_added_tokens_decoder()
+        self._control = {token.content: number for number, token in added.items() if token.special}
+        self._control_names = re.compile("|".join(map(re.escape, self._control)) or r"(?!)")
+        self.end_tokens = frozenset(self._end_tokens(card.options_for(CausalLanguageModel).end_tokens))
+
+    def tokens(self, text: str) -> list[int]:
+        """A plain text's tokens: what reads like a control token is text."""
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def prompt(self, messages: Sequence[Message]) -> list[int]:
+        """The tokens that ask for the assistant's next message."""
+        return [
+            token
+            for piece in self._template.pieces(messages)
+            for token in (self._template_tokens(piece.text) if piece.is_template else self.tokens(piece.text))
+        ]
+
+    def open(self, prompts: Mapping[str, Sequence[int]], *, room: int) -> Streams:
+        """Named streams that begin with these prompts and have room for so many more tokens."""
+        return self.decoder.open(prompts, room=room)
+
+    def detokenizer(self) -> Detokenizer:
+        """Turns one answer's tokens into text."""
+        return Detokenizer(self._tokenizer)
+
+    def warm_up(self) -> None:
+        """Runs once, so that the first request does not pay for what is made on first use."""
+        streams = self.open({"warm": self.prompt([Message("user", "Hello")])}, room=1)
+        while not streams.read(most=64):
+            pass
+        streams.step(next(iter(self.end_tokens)))
+
+    def _template_tokens(self, text: str) -> Iterator[int]:
+        end = 0
+        for name in self._control_names.finditer(text):
+            yield from self.tokens(text[end : name.start()])
+            yield self._control[name[0]]
+            end = name.end()
+        yield from self.tokens(text[end:])
+
+    def _end_tokens(self, names: Sequence[str]) -> Iterator[int]:
+        for name in names:
+            if name not in self._control:
+                raise StartupError(
+                    f"the card {self.name} ends answers at {name!r}, which is no control token of its tokenizer; "
+                    f"those are: {', '.join(sorted(self._control))}"
+                )
+            yield self._control[name]
+
+
+def load_language_model(card: GeneratorCard, store: Store) -> LanguageModel:
+    """The card's model, checked and loaded. StartupError says which file is wrong and how to pull it."""
+    served = store.open(card)
+    if not card.options_for(CausalLanguageModel).end_tokens:
+        raise StartupError(f"the card {card.name} names no end_tokens, so its answers would never end")
+    return LanguageModel(card, served)

@@ -1,0 +1,65 @@
+"""Binds classifiers to text spaces: the names of their classes, encoded (the class-name method)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from tieback.catalog.card import EncoderCard
+from tieback.catalog.options import AudioClassifier, ImageClassifier
+from tieback.core.types import Array, Content, Limits, Modality, Truncation, VectorKind
+from tieback.models.binding import ClassNameBinding, load_bindings
+from tieback.models.encoder_model import EncoderModel
+from tieback.models.labels import read_class_names
+from tieback.models.loading import load_encoder
+from tieback.models.store import Store
+
+BATCH = 32
+
+
+def bind_class_names(
+    cards: Iterable[EncoderCard], store: Store, report: Callable[[str], None]
+) -> list[ClassNameBinding]:
+    """Makes the bindings that are missing between the stored cards, and saves them; returns the new ones."""
+    stored = [card for card in cards if store.is_ready(card)]
+    sources = [card for card in stored if card.joint == "class_names"]
+    targets = [card for card in stored if card.joint == "component"]
+    there = {
+        (binding.source, binding.target)
+        for binding in load_bindings(store.bindings, [card.space for card in stored])
+    }
+    made = []
+    for target in targets:
+        missing = [source for source in sources if (source.space, target.space) not in there]
+        if not missing:
+            continue
+        encoder = load_encoder(target, store)
+        for source in missing:
+            names = _class_names(source, store)
+            report(f"{source.name} → {target.name}: {len(names)} class names")
+            binding = ClassNameBinding(source.space, target.space, names, encode_names(encoder, names))
+            binding.save(store.bindings)
+            made.append(binding)
+    return made
+
+
+def encode_names(encoder: EncoderModel, names: Sequence[str]) -> Array:
+    """The names' vectors, `[names, width]`, of length 1. Short names go first, so that little is padded."""
+    prepared = [
+        encoder.prepare(Content(Modality.TEXT, name), truncation=Truncation.END, limits=Limits())
+        for name in names
+    ]
+    order = np.argsort([one.tokens for one in prepared], kind="stable")
+    vectors = np.empty((len(names), encoder.card.width), np.float32)
+    for begin in range(0, len(order), BATCH):
+        rows = order[begin : begin + BATCH]
+        found = encoder.run([prepared[row] for row in rows], frozenset({VectorKind.DENSE}))
+        vectors[rows] = np.stack([encoding.dense for encoding in found if encoding.dense is not None])
+    return vectors
+
+
+def _class_names(card: EncoderCard, store: Store) -> tuple[str, ...]:
+    options = card.options
+    if not isinstance(options, ImageClassifier | AudioClassifier):
+        raise TypeError(f"{card.name} has no classes")
+    return read_class_names(store.folder(card) / options.class_names)

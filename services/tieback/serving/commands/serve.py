@@ -1,0 +1,193 @@
+"""`tieback serve`: the platform on Ray Serve, or with --local in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from tieback.core.errors import StartupError
+from tieback.serving.settings import Settings, load_settings
+
+F = Callable[..., Any]
+
+
+def _settings_options(command: F) -> F:
+    """An option per setting, so that each is described once."""
+    for name, field in reversed(Settings.model_fields.items()):
+        option = "--" + name.replace("_", "-")
+        kind = f"{option}/--no-{option[2:]}" if field.annotation is bool else option
+        # A default of None leaves the choice to the environment and then to the settings' own default.
+        command = click.option(
+            kind, name, default=None, help=field.description, type=bool if field.annotation is bool else str
+        )(command)
+    return command
+
+
+@click.command()
+@click.option("--local", is_flag=True, help="Everything in this process, without Ray.")
+@click.option("--json", "as_json", is_flag=True, help="Log and report as JSON, one object a line.")
+@click.option(
+    "--print-config", is_flag=True, help="Print Ray Serve's configuration for these settings and end."
+)
+@_settings_options
+def serve(local: bool, as_json: bool, print_config: bool, **options: Any) -> None:
+    """Serve the platform until it is stopped by Ctrl-C or SIGTERM, which let running calls end.
+
+    Every option is also an environment variable, TIEBACK_ and its name in capitals. With RAY_ADDRESS set, the
+    platform is deployed on that Ray cluster; otherwise a small one is started on this machine.
+    """
+    report = _Report(as_json)
+    if as_json:
+        options["log_format"] = "json"
+    try:
+        settings = load_settings(**options)
+        if print_config:
+            from tieback.serving.serve_config import serve_config
+
+            click.echo(serve_config(options), nl=False)
+            return
+        settings = _placed(settings)
+        _check_models(settings)
+        if local:
+            _serve_local(settings, report)
+        else:
+            _serve_on_ray(settings, report)
+    except StartupError as error:
+        report.failed(error.message)
+        sys.exit(1)
+
+
+class _Report:
+    """What the command says: for people on standard error, or one JSON object a line on standard output."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._json = as_json
+        self._output = sys.stdout
+        self._begin = time.monotonic()
+
+    def say(self, event: str, text: str, **fields: Any) -> None:
+        if self._json:
+            click.echo(json.dumps({"event": event, **fields}), file=self._output)
+        else:
+            click.echo(text, err=True)
+
+    def ready(self, settings: Settings, port: int, metrics_port: int | None) -> None:
+        seconds = round(time.monotonic() - self._begin, 1)
+        address = f"{settings.host}:{port}"
+        metrics = "" if metrics_port is None else f"http://{settings.host}:{metrics_port}/metrics"
+        text = f"ready in {seconds} s: gRPC on {address}" + (f", metrics on {metrics}" if metrics else "")
+        self.say("ready", text, address=address, metrics=metrics, seconds=seconds)
+
+    def failed(self, message: str) -> None:
+        if self._json:
+            click.echo(json.dumps({"event": "failed", "message": message}), file=self._output)
+        else:
+            click.echo(f"error: {message}", err=True)
+
+
+def _serve_local(settings: Settings, report: _Report) -> None:
+    from tieback.serving import local
+
+    report.say("starting", "starting every service in this process", mode="local")
+    asyncio.run(local.run(settings, lambda server: report.ready(settings, server.port, server.metrics_port)))
+    report.say("stopped", "stopped")
+
+
+def _serve_on_ray(settings: Settings, report: _Report) -> None:
+    from tieback.serving.cluster import Cluster
+
+    settings = settings.model_copy(
+        update={
+            "port": _free_port(settings.host, settings.port, "port"),
+            "metrics_port": None
+            if settings.metrics_port is None
+            else _free_port(settings.host, settings.metrics_port, "metrics-port"),
+        }
+    )
+    cluster = Cluster(settings)
+    where = "a Ray cluster on this machine" if cluster.is_own else "the Ray cluster at RAY_ADDRESS"
+    _stop_on_signals()
+    report.say("starting", f"starting {where}", mode="ray")
+    try:
+        # Ray's own remarks go to standard output, where they would be taken for the command's.
+        with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere), cluster:
+            _stop_on_signals()  # Ray has put its own handlers in their place
+            report.say("deploying", "deploying the services")
+            cluster.deploy(lambda name: report.say("deployed", f"  {name} is up", deployment=name))
+            report.ready(settings, settings.port, settings.metrics_port)
+            while True:
+                signal.pause()
+    except _Stopped:
+        report.say("stopped", "stopped")
+
+
+class _Stopped(BaseException):
+    """SIGTERM or Ctrl-C came."""
+
+
+def _stop_on_signals() -> None:
+    """Turns the next SIGTERM or Ctrl-C into `_Stopped`; those that come during the drain are ignored."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        for ignored in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(ignored, signal.SIG_IGN)
+        raise _Stopped
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+
+
+def _placed(settings: Settings) -> Settings:
+    """Paths made absolute, since replicas run elsewhere."""
+    paths = {
+        name: value.expanduser().absolute()
+        for name in type(settings).model_fields
+        if isinstance(value := getattr(settings, name), Path)
+    }
+    return settings.model_copy(update=paths)
+
+
+def _check_models(settings: Settings) -> None:
+    """StartupError, before anything is started, where models are not in the store."""
+    from tieback.serving.assembly import Plan, open_store
+
+    plan, store = Plan(settings), open_store(settings)
+    cards = [*plan.encoders, *([plan.generator] if plan.generator is not None else [])]
+    missing = [card for card in cards if not store.is_ready(card)]
+    if len(missing) == 1:
+        store.open(missing[0])
+    if missing:
+        names = " ".join(card.name for card in missing)
+        raise StartupError(
+            f"{len(missing)} models are not in the store at {store.root}; run: tieback models pull {names}"
+        )
+
+
+def _free_port(host: str, port: int, option: str) -> int:
+    """The port, or for 0 a free one. StartupError where somebody listens on it already.
+
+    Gateways share their port, and so could a second platform: it must not take a share of the calls unseen.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise StartupError(
+                f"cannot listen on {host}:{port} ({error.strerror}); "
+                f"choose another with --{option}, or stop what listens there"
+            ) from None
+        return int(probe.getsockname()[1])

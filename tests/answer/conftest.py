@@ -1,0 +1,99 @@
+"""The whole pipeline over small models: two bags of words, a colour classifier, a real router and index."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import colours
+from support.bag_of_words import WIDTH, BagOfWords, card, dense
+from support.troubles import Troubles
+from tieback.answer import Answerer
+from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.types import (
+    Decoding,
+    Evidence,
+    Finish,
+    FinishReason,
+    GenerationEvent,
+    Grounding,
+    Limits,
+    Modality,
+    TextDelta,
+    Timing,
+)
+from tieback.encoder import Encoder
+from tieback.index import Index
+from tieback.models.binding import ClassNameBinding
+from tieback.ports import DEFAULT_DECODING, DEFAULT_GROUNDING
+from tieback.reranker import Reranker
+from tieback.router import Component, Router
+
+SPACES = {Modality.TEXT: ("words-a", "words-b"), Modality.IMAGE: ("colours",)}
+
+
+class Quoting:
+    """A generator that quotes its best passage."""
+
+    def __init__(self) -> None:
+        self.prompts: list[str] = []
+        self.evidence: Sequence[Evidence] = ()
+        self.deadline = NO_DEADLINE
+        self.left = False
+
+    async def generate(
+        self,
+        prompt: str,
+        evidence: Sequence[Evidence] = (),
+        *,
+        model: str = "",
+        decoding: Decoding = DEFAULT_DECODING,
+        grounding: Grounding = DEFAULT_GROUNDING,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> AsyncIterator[GenerationEvent]:
+        self.prompts.append(prompt)
+        self.evidence, self.deadline = evidence, deadline
+        try:
+            for passage in evidence[:1]:
+                for word in passage.text.split():
+                    yield TextDelta(f"{word} ")
+            yield Finish(FinishReason.END, model or "quoting", 1, 1, 0, Timing(compute=0.5), 0.25)
+        finally:
+            self.left = True
+
+
+@dataclass
+class Platform:
+    """The pipeline and the parts that tests look into."""
+
+    answerer: Answerer
+    encoder: Troubles
+    generator: Quoting
+    index: Index
+
+
+@pytest.fixture
+async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
+    weights, limits = tmp_path / "weights", Limits(batch_items=8)
+    weights.mkdir()
+    (weights / "seed").write_text("0")
+    cards = [card(weights, "words-a", max_tokens=8), card(weights, "words-b", max_tokens=None)]
+    eyes = colours.card(weights)
+    real = Encoder([*(BagOfWords(one) for one in cards), colours.Colours(eyes)], limits=limits)
+    names = np.stack([dense(name) for name in colours.NAMES])
+    bindings = [ClassNameBinding(eyes.space, one.space, colours.NAMES, names) for one in cards]
+    index = Index.open(tmp_path / "index", limits=limits)
+    encoder, generator = Troubles(real), Quoting()
+    answerer = Answerer(
+        spaces=SPACES,
+        encoder=encoder,
+        router=Router([Component(one.space, WIDTH) for one in cards], bindings, limits=limits),
+        index=index,
+        reranker=Reranker(encoder, space="words-b", limits=limits),
+        generator=generator,
+        limits=limits,
+    )
+    yield Platform(answerer, encoder, generator, index)
+    await index.close()
+    await real.close()

@@ -1,0 +1,165 @@
+import numpy as np
+import pytest
+from support.colours import png
+from tieback.core.errors import InvalidInput, SpaceMismatch, Unavailable
+from tieback.core.types import (
+    Content,
+    Item,
+    Modality,
+    QueryPart,
+    Retrieval,
+    Section,
+    SpaceRef,
+    Truncation,
+    Vector,
+)
+
+LONG = "one two three four five six seven eight nine ten"
+"""More than words-a reads, and not more than words-b does."""
+
+
+def text(data):
+    return Content(Modality.TEXT, data)
+
+
+def picture(*colour):
+    return Content(Modality.IMAGE, png(*colour))
+
+
+def item(name, *contents, title=""):
+    return Item(name, [Section(str(n), content) for n, content in enumerate(contents)], title)
+
+
+async def test_items_are_found_as_soon_as_they_are_acknowledged(platform):
+    reply = await platform.answerer.ingest(
+        "library", [item("a", text("hot coffee")), item("b", text("moon"))]
+    )
+
+    assert [(result.id, result.error) for result in reply.results] == [("a", None), ("b", None)]
+    found = await platform.answerer.retrieve(Retrieval("library", [QueryPart(text("coffee"))]))
+    assert found.hits[0].hit.item_id == "a"
+
+
+async def test_the_collection_is_made_in_the_joint_space(platform):
+    await platform.answerer.ingest("library", [item("a", text("tea"))])
+
+    collection = await platform.index.get_collection("library")
+    assert collection.space.name == "joint"
+    assert collection.width == 64
+
+
+async def test_a_second_batch_goes_into_the_same_collection(platform):
+    await platform.answerer.ingest("library", [item("a", text("tea"))])
+    await platform.answerer.ingest("library", [item("b", text("tea"))])
+
+    assert (await platform.index.get_collection("library")).item_count == 2
+
+
+async def test_bytes_of_pictures_are_not_kept_and_their_words_are(platform):
+    await platform.answerer.ingest("library", [item("wall", picture(250, 20, 0), title="My wall")])
+
+    stored = await platform.index.get_item("library", "wall")
+    assert stored.sections[0].content is None
+    found = await platform.answerer.retrieve(Retrieval("library", [QueryPart(text("red"))]))
+    assert found.hits[0].hit.text == "My wall: red, green"
+    assert found.hits[0].hit.modality is Modality.IMAGE
+
+
+async def test_a_passage_keeps_its_text_byte_for_byte(platform):
+    await platform.answerer.ingest("library", [item("a", text("  Grüße, tea \n"), title="Greetings")])
+
+    found = await platform.answerer.retrieve(Retrieval("library", [QueryPart(text("tea"))]))
+    assert found.hits[0].hit.text == "  Grüße, tea \n"
+
+
+async def test_one_bad_item_gets_an_error_and_the_others_are_durable(platform):
+    reply = await platform.answerer.ingest(
+        "library",
+        [
+            item("good", text("tea")),
+            item("broken", text("tea"), Content(Modality.IMAGE, b"not a picture")),
+            item("empty"),
+            Item("hollow", [Section("1", None)]),
+            item("nul", text("a \0 b")),
+            item("deaf", Content(Modality.AUDIO, b"RIFF")),
+            item("", text("no id")),
+            item("also good", picture(0, 0, 255)),
+        ],
+    )
+
+    errors = [result.error for result in reply.results]
+    assert errors[0] is None
+    assert errors[7] is None
+    assert all(isinstance(error, InvalidInput) for error in errors[1:7])
+    assert [error.field for error in errors[1:7]] == [
+        "items[1].sections[1].content.image",
+        "items[2].sections",
+        "items[3].sections[0].content",
+        "items[4].sections[0].content.text",
+        "items[5].sections[0].content.audio",
+        "items[6].id",
+    ]
+    assert (await platform.index.get_collection("library")).item_count == 2
+
+
+async def test_a_text_too_long_for_a_space_is_refused_unless_truncation_is_asked_for_and_then_reported(
+    platform,
+):
+    items = [item("long", text(LONG), text("short")), item("short", text("short"))]
+
+    refused = await platform.answerer.ingest("library", items)
+    cut = await platform.answerer.ingest("library", items, truncation=Truncation.END)
+
+    assert refused.results[0].error.field == "items[0].sections[0].content.text"
+    assert refused.results[1].error is None
+    assert [(result.error, result.truncated_sections) for result in cut.results] == [(None, 1), (None, 0)]
+
+
+async def test_a_space_that_is_down_fails_the_call_so_that_nothing_degraded_is_stored(platform):
+    platform.encoder.down["words-a"] = Unavailable("words-a is restarting")
+
+    with pytest.raises(Unavailable, match="words-a"):
+        await platform.answerer.ingest("library", [item("a", text("tea"))])
+
+    assert await platform.index.list_collections() == ([], "")
+
+
+async def test_every_space_is_asked_once_for_all_sections_within_its_limit_of_items(platform):
+    items = [item(str(n), text("tea"), text("cake"), picture(0, 255, 0)) for n in range(5)]
+
+    await platform.answerer.ingest("library", items)
+
+    assert sorted(platform.encoder.asked) == [
+        ("colours", 5),
+        ("words-a", 2),
+        ("words-a", 8),
+        ("words-b", 2),
+        ("words-b", 8),
+    ]
+
+
+async def test_a_vector_of_a_component_is_taken_as_that_components_voice(platform):
+    reply = await platform.answerer.ingest("library", [item("a", text("tea"))])
+    assert reply.results[0].error is None
+    space = SpaceRef("words-a", "other weights", "")
+
+    bad = await platform.answerer.ingest("library", [item("v", Content(None, Vector(space, np.ones(32))))])
+
+    assert isinstance(bad.results[0].error, SpaceMismatch)
+    assert bad.results[0].error.field == "items[0].sections[0].content"
+
+
+@pytest.mark.parametrize("count", [0, 9])
+async def test_an_empty_or_too_large_batch_is_refused(platform, count):
+    with pytest.raises(InvalidInput) as refusal:
+        await platform.answerer.ingest("library", [item(str(n), text("tea")) for n in range(count)])
+
+    assert refusal.value.field == "items"
+
+
+async def test_the_reply_names_every_step(platform):
+    reply = await platform.answerer.ingest("library", [item("a", text("tea"), picture(1, 2, 3))])
+
+    names = [stage.name for stage in reply.timing.stages]
+    assert sorted(names[:3]) == ["encode:colours", "encode:words-a", "encode:words-b"]
+    assert names[3:] == ["fuse", "upsert"]

@@ -1,0 +1,261 @@
+import asyncio
+import math
+
+import pytest
+from support.colours import png
+from tieback.core.deadline import Deadline
+from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, Unavailable
+from tieback.core.types import (
+    Content,
+    Item,
+    MethodChoice,
+    Modality,
+    QueryPart,
+    Retrieval,
+    Routing,
+    Section,
+)
+
+
+def words(text, weight=1.0):
+    return QueryPart(Content(Modality.TEXT, text), weight)
+
+
+def photo(*colour, weight=1.0):
+    return QueryPart(Content(Modality.IMAGE, png(*colour)), weight)
+
+
+def ask(*query, **how):
+    return Retrieval("library", query, **how)
+
+
+@pytest.fixture
+async def library(platform):
+    texts = {
+        "coffee": "coffee is hot and dark",
+        "moon": "the moon shines at night",
+        "sky": "the sky is blue",
+        "grass": "grass is green all summer",
+    }
+    pictures = {"rose": (250, 10, 10), "meadow": (10, 250, 10), "sea": (10, 10, 250)}
+    items = [
+        Item(name, [Section("1", Content(Modality.TEXT, text))], name, {"kind": "page"})
+        for name, text in texts.items()
+    ]
+    items += [
+        Item(name, [Section("1", Content(Modality.IMAGE, png(*colour)))], "", {"kind": "photo"})
+        for name, colour in pictures.items()
+    ]
+    await platform.answerer.ingest("library", items)
+    platform.encoder.asked.clear()
+    return platform
+
+
+def found(reply):
+    return [hit.hit.item_id for hit in reply.hits]
+
+
+async def test_words_find_the_passage_and_the_photo_that_bear_on_them(library):
+    reply = await library.answerer.retrieve(ask(words("blue")))
+
+    assert set(found(reply)[:2]) == {"sky", "sea"}
+
+
+async def test_a_photo_finds_passages_and_photos_and_says_what_it_was_taken_for(library):
+    reply = await library.answerer.retrieve(ask(photo(0, 240, 0)))
+
+    assert set(found(reply)[:2]) == {"grass", "meadow"}
+    assert reply.labels[0].name == "green"
+    assert "colours -> words-a (class names)" in reply.routing.paths
+
+
+async def test_a_photo_and_words_are_one_query_and_their_weights_move_it(library):
+    red = await library.answerer.retrieve(
+        ask(photo(250, 0, 0, weight=4), words("night"), reranker=MethodChoice("none"))
+    )
+    night = await library.answerer.retrieve(
+        ask(photo(250, 0, 0), words("night", 4), reranker=MethodChoice("none"))
+    )
+
+    assert found(red)[0] == "rose"
+    assert found(night)[0] == "moon"
+
+
+async def test_weights_of_the_spaces_are_returned_and_a_space_of_weight_zero_is_not_asked(library):
+    reply = await library.answerer.retrieve(ask(words("moon"), routing=Routing("explicit", {"words-b": 1})))
+
+    assert reply.routing.weights == {"words-b": 1.0}
+    assert not reply.routing.degraded
+    assert "words-a" not in [space for space, _ in library.encoder.asked]
+
+
+async def test_reranking_shows_both_scores_and_both_places(library):
+    reply = await library.answerer.retrieve(ask(words("dark coffee"), explain=True))
+
+    first = reply.hits[0]
+    assert first.hit.item_id == "coffee"
+    assert first.rerank_score == max(hit.rerank_score for hit in reply.hits)
+    assert sorted(hit.search_rank for hit in reply.hits) == list(range(len(reply.hits)))
+    assert {first.hit.text[slice(*pair.candidate_span)] for pair in first.alignment.pairs} == {
+        "coffee",
+        "dark",
+    }
+    scores = [hit.hit.score for hit in reply.hits]
+    assert scores == sorted(scores, reverse=True)
+
+
+async def test_without_reranking_the_search_keeps_its_order_and_scores(library):
+    reply = await library.answerer.retrieve(ask(words("moon"), reranker=MethodChoice("none")))
+
+    assert [hit.search_rank for hit in reply.hits] == list(range(len(reply.hits)))
+    assert all(hit.rerank_score is None and hit.hit.score == hit.search_score for hit in reply.hits)
+    assert "rerank" not in [stage.name for stage in reply.timing.stages]
+
+
+async def test_filter_limit_and_hybrid_reach_the_search(library):
+    photos = await library.answerer.retrieve(ask(words("blue"), filter='kind = "photo"', limit=2))
+    hybrid = await library.answerer.retrieve(ask(words("shines"), hybrid=True))
+
+    assert found(photos)[0] == "sea"
+    assert len(photos.hits) == 2
+    assert hybrid.hits[0].hit.text_score is not None
+
+
+async def test_with_balance_the_modalities_share_the_hits(library):
+    reply = await library.answerer.retrieve(ask(words("blue"), balance_modalities=True, limit=2))
+
+    assert {hit.hit.modality for hit in reply.hits} == {Modality.TEXT, Modality.IMAGE}
+
+
+@pytest.mark.parametrize(
+    "error", [Unavailable("gone"), Overloaded("full", retry_after=1), DeadlineExceeded("late")]
+)
+async def test_a_space_that_is_down_is_left_out_and_named(library, error):
+    library.encoder.down["words-a"] = error
+
+    reply = await library.answerer.retrieve(ask(words("moon"), reranker=MethodChoice("none")))
+
+    assert found(reply)[0] == "moon"
+    assert reply.routing.weights == {"words-b": 1.0}
+    assert reply.routing.missing == ["words-a"]
+    assert reply.routing.degraded
+
+
+async def test_a_photos_space_that_is_down_leaves_the_words_beside_it(library):
+    library.encoder.down["colours"] = Unavailable("gone")
+
+    reply = await library.answerer.retrieve(ask(photo(250, 0, 0), words("moon")))
+
+    assert found(reply)[0] == "moon"
+    assert reply.routing.missing == ["colours"]
+    assert reply.routing.degraded
+
+
+async def test_a_slow_space_is_given_up_in_time_and_its_work_is_cancelled(library):
+    library.encoder.slow["words-a"] = 30
+
+    reply = await library.answerer.retrieve(ask(words("moon")), deadline=Deadline.after(0.6))
+
+    assert found(reply)[0] == "moon"
+    assert reply.routing.missing == ["words-a"]
+    assert library.encoder.cancelled == ["words-a"]
+    assert reply.timing.total < 0.6
+
+
+async def test_it_is_an_error_only_if_no_space_speaks(library):
+    library.encoder.down = {"words-a": Unavailable("first"), "words-b": Unavailable("second")}
+
+    with pytest.raises(Unavailable):
+        await library.answerer.retrieve(ask(words("moon")))
+
+
+async def test_slow_spaces_are_waited_for_where_none_has_spoken(library):
+    library.encoder.slow = {"words-a": 0.3, "words-b": 0.3}
+
+    reply = await library.answerer.retrieve(
+        ask(words("moon"), reranker=MethodChoice("none")), deadline=Deadline.after(0.55)
+    )
+
+    assert found(reply)[0] == "moon"
+
+
+async def test_a_text_that_one_space_cannot_read_whole_is_left_to_the_spaces_that_can(library):
+    reply = await library.answerer.retrieve(ask(words("moon " * 20)))
+
+    assert reply.routing.missing == ["words-a"]
+    assert found(reply)[0] == "moon"
+
+
+async def test_a_reranker_that_is_down_leaves_the_searchs_order(library):
+    library.encoder.down["words-b"] = Unavailable("gone")
+
+    reply = await library.answerer.retrieve(ask(words("moon")))
+
+    assert reply.hits[0].rerank_score is None
+    assert "reranker" in reply.routing.missing
+    assert reply.routing.degraded
+
+
+async def test_a_cancelled_query_cancels_its_hops(library):
+    library.encoder.slow = {"words-a": 30, "words-b": 30}
+    task = asyncio.create_task(library.answerer.retrieve(ask(words("moon"))))
+    await asyncio.sleep(0.05)
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    await asyncio.sleep(0)
+    assert sorted(library.encoder.cancelled) == ["words-a", "words-b"]
+
+
+async def test_nothing_is_searched_after_the_deadline(library):
+    with pytest.raises(DeadlineExceeded):
+        await library.answerer.retrieve(ask(words("moon")), deadline=Deadline.after(0))
+
+
+async def test_the_reply_names_every_step_in_order(library):
+    reply = await library.answerer.retrieve(ask(words("moon")))
+
+    names = [stage.name for stage in reply.timing.stages]
+    assert sorted(names[:2]) == ["encode:words-a", "encode:words-b"]
+    assert names[2:] == ["fuse", "search", "rerank"]
+    begins = [stage.begin for stage in reply.timing.stages]
+    assert begins == sorted(begins)
+    assert all(stage.begin + stage.duration <= reply.timing.total for stage in reply.timing.stages)
+
+
+@pytest.mark.parametrize(
+    ("retrieval", "field"),
+    [
+        (ask(), "query"),
+        (ask(words("a", math.nan)), "query[0].weight"),
+        (ask(words("a", -1)), "query[0].weight"),
+        (ask(words("a", 0)), "query"),
+        (ask(words("a"), limit=101), "limit"),
+        (ask(words("a"), candidates=1001), "candidates"),
+        (ask(words("nul \0")), "query[0].content.text"),
+        (ask(words("ok"), QueryPart(Content(Modality.IMAGE, b"broken"))), "query[1].content.image"),
+        (ask(QueryPart(Content(Modality.AUDIO, b"RIFF"))), "query[0].content.audio"),
+        (ask(words("a"), routing=Routing("explicit", {"words-z": 1})), "routing.weights.words-z"),
+        (
+            ask(words("a"), reranker=MethodChoice("optimal_transport", {"beta": -1})),
+            "reranker.parameters.beta",
+        ),
+        (ask(words("a"), filter="kind ="), "filter"),
+    ],
+)
+async def test_a_bad_request_is_refused_by_its_place(library, retrieval, field):
+    with pytest.raises(InvalidInput) as refusal:
+        await library.answerer.retrieve(retrieval)
+
+    assert refusal.value.field == field
+
+
+async def test_an_unknown_collection_or_reranker_is_not_found_with_the_choices(library):
+    with pytest.raises(NotFound, match="library"):
+        await library.answerer.retrieve(Retrieval("libary", [words("a")]))
+    with pytest.raises(NotFound) as refusal:
+        await library.answerer.retrieve(ask(words("a"), reranker=MethodChoice("cross")))
+
+    assert refusal.value.choices == ["late_interaction", "none", "optimal_transport"]

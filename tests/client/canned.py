@@ -1,0 +1,505 @@
+"""A real gRPC server with canned answers: the whole contract, with as little behind it as can be.
+
+Vectors are made of a text's length, writes go to a dictionary, an answer is the same five events. As a
+program it serves until it is killed: ``python canned.py PORT``.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent import futures
+from typing import Any
+
+import grpc
+import numpy as np
+from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from tieback.v1 import (
+    answer_pb2,
+    answer_pb2_grpc,
+    catalog_pb2,
+    catalog_pb2_grpc,
+    content_pb2,
+    encoder_pb2,
+    encoder_pb2_grpc,
+    evidence_pb2,
+    generator_pb2,
+    generator_pb2_grpc,
+    index_pb2,
+    index_pb2_grpc,
+    report_pb2,
+    reranker_pb2,
+    reranker_pb2_grpc,
+    router_pb2,
+    router_pb2_grpc,
+    vector_pb2,
+)
+
+SPACE = vector_pb2.SpaceRef(name="tiny", revision="r1", fingerprint="f1")
+WIDTH = 8
+MESSAGE_BYTES = 6 * 1024 * 1024
+TIMING = report_pb2.Timing(
+    queue_us=100,
+    prepare_us=200,
+    compute_us=3000,
+    total_us=3500,
+    stages=[
+        report_pb2.Stage(name="encode:tiny", begin_us=0, duration_us=1500),
+        report_pb2.Stage(name="search", begin_us=1500, duration_us=2000),
+    ],
+)
+
+
+def abort(context: Any, code: grpc.StatusCode, message: str, *details: Message) -> None:
+    """Ends a call as tieback's servers do."""
+    request_id = dict(context.invocation_metadata()).get("x-request-id", "")
+    packed = status(code, message, *details).SerializeToString()
+    context.set_trailing_metadata((("grpc-status-details-bin", packed), ("x-request-id", request_id)))
+    context.abort(code, message)
+
+
+def status(code: grpc.StatusCode, message: str, *details: Message) -> status_pb2.Status:
+    made = status_pb2.Status(code=code.value[0], message=message)
+    for detail in details:
+        packed = any_pb2.Any()
+        packed.Pack(detail)
+        made.details.append(packed)
+    return made
+
+
+def info(reason: str) -> error_details_pb2.ErrorInfo:
+    return error_details_pb2.ErrorInfo(reason=reason, domain="tieback")
+
+
+def retry_after(seconds: float) -> error_details_pb2.RetryInfo:
+    delay = duration_pb2.Duration()
+    delay.FromNanoseconds(int(seconds * 1e9))
+    return error_details_pb2.RetryInfo(retry_delay=delay)
+
+
+def bad_field(field: str, message: str) -> error_details_pb2.BadRequest:
+    violation = error_details_pb2.BadRequest.FieldViolation(field=field, description=message)
+    return error_details_pb2.BadRequest(field_violations=[violation])
+
+
+def values_of(text: str) -> np.ndarray[Any, Any]:
+    """What the space says of a text: as many ones as it has letters, at unit norm."""
+    values = np.zeros(WIDTH, np.float32)
+    values[: max(1, min(WIDTH, len(text)))] = 1
+    return values / np.linalg.norm(values)
+
+
+def tensor(values: np.ndarray[Any, Any], dtype: int) -> tuple[vector_pb2.Tensor, float]:
+    if dtype == vector_pb2.DATA_TYPE_FLOAT16:
+        data, scale = values.astype("<f2").tobytes(), 0.0
+    elif dtype == vector_pb2.DATA_TYPE_INT8:
+        scale = float(np.abs(values).max() / 127)
+        data = np.round(values / scale).astype(np.int8).tobytes()
+    elif dtype == vector_pb2.DATA_TYPE_BINARY:
+        data, scale = np.packbits(values > 0).tobytes(), 0.0
+    else:
+        dtype, data, scale = vector_pb2.DATA_TYPE_FLOAT32, values.astype("<f4").tobytes(), 0.0
+    return vector_pb2.Tensor(dtype=dtype, shape=values.shape, data=data), scale
+
+
+class Log:
+    """What the server saw."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.metadata: list[dict[str, Any]] = []
+        self.cancelled = threading.Event()
+        self.largest_gap = 0
+
+    def note(self, name: str, context: Any) -> None:
+        self.calls.append(name)
+        self.metadata.append(dict(context.invocation_metadata()))
+
+
+class Encoder(encoder_pb2_grpc.EncoderServiceServicer):
+    def __init__(self, log: Log) -> None:
+        self.log = log
+
+    def Encode(self, request: encoder_pb2.EncodeRequest, context: Any) -> encoder_pb2.EncodeResponse:
+        self.log.note("Encode", context)
+        if request.space == "slow" and self.log.calls.count("Encode") == 1:
+            time.sleep(0.5)
+        if request.space == "busy":
+            abort(
+                context,
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                "900 tokens wait",
+                info("OVERLOADED"),
+                retry_after(0.25),
+            )
+        if request.space == "flaky" and self.log.calls.count("Encode") < 3:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
+        if request.space not in ("tiny", "slow", "busy", "flaky"):
+            missing = error_details_pb2.ResourceInfo(resource_type="space", resource_name=request.space)
+            message = f"no space is named {request.space!r}; the choices are: tiny"
+            abort(context, grpc.StatusCode.NOT_FOUND, message, info("SPACE_NOT_FOUND"), missing)
+        results = [self._one(one, request.output) for one in request.contents]
+        context.set_trailing_metadata(
+            (("x-request-id", dict(context.invocation_metadata()).get("x-request-id", "")),)
+        )
+        cost = report_pb2.Cost(batch_size=len(results), tokens=3 * len(results), padding_tokens=1)
+        return encoder_pb2.EncodeResponse(results=results, timing=TIMING, cost=cost)
+
+    def _one(self, content: content_pb2.Content, output: vector_pb2.OutputSpec) -> encoder_pb2.EncodeResult:
+        if content.text == "bad":
+            message = (
+                "the text has 900 tokens and the model reads 256; send it in parts or ask to truncate it"
+            )
+            details = (info("TOO_LONG"), bad_field("contents[1].text", message))
+            return encoder_pb2.EncodeResult(error=status(grpc.StatusCode.INVALID_ARGUMENT, message, *details))
+        values = values_of(content.text)[: output.width or WIDTH]
+        data, scale = tensor(values, output.dtype)
+        tokens = None
+        if vector_pb2.VECTOR_KIND_TOKENS in output.kinds:
+            rows, _ = tensor(np.eye(2, WIDTH, dtype=np.float32), vector_pb2.DATA_TYPE_FLOAT32)
+            spans = [
+                vector_pb2.TextSpan(begin_byte=0, end_byte=2),
+                vector_pb2.TextSpan(begin_byte=2, end_byte=4),
+            ]
+            tokens = vector_pb2.TokenVectors(space=SPACE, values=rows, spans=spans)
+        labels = []
+        if vector_pb2.VECTOR_KIND_LABELS in output.kinds:
+            labels = [content_pb2.Label(name="cat", index=3, probability=0.9)]
+        return encoder_pb2.EncodeResult(
+            encoding=encoder_pb2.Encoding(
+                space=SPACE,
+                modality=content_pb2.MODALITY_TEXT,
+                dense=vector_pb2.Vector(space=SPACE, values=data, normalized=True, scale=scale),
+                tokens=tokens,
+                labels=labels,
+                token_count=3,
+            )
+        )
+
+
+class Router(router_pb2_grpc.RouterServiceServicer):
+    def Fuse(self, request: router_pb2.FuseRequest, context: Any) -> router_pb2.FuseResponse:
+        weights = dict(request.routing.weights) or {"tiny": 1.0}
+        results = []
+        for one in request.inputs:
+            explanation = router_pb2.RoutingExplanation(
+                policy=request.routing.policy or "uniform",
+                weights=[router_pb2.SpaceWeight(space=k, weight=v) for k, v in weights.items()],
+            )
+            fused = router_pb2.Fused(vector=one.parts[0].encoding.dense, routing=explanation)
+            results.append(router_pb2.FuseResult(fused=fused))
+        return router_pb2.FuseResponse(results=results, timing=TIMING)
+
+
+class Reranker(reranker_pb2_grpc.RerankerServiceServicer):
+    def Rerank(self, request: reranker_pb2.RerankRequest, context: Any) -> reranker_pb2.RerankResponse:
+        pair = reranker_pb2.AlignedPair(
+            query_span=vector_pb2.TextSpan(begin_byte=0, end_byte=3),
+            candidate_span=vector_pb2.TextSpan(begin_byte=1, end_byte=4),
+            similarity=0.5,
+            weight=1.0,
+        )
+        results = [
+            reranker_pb2.RerankResult(
+                id=one.id,
+                score=float(len(one.source.text)),
+                rerank_score=float(len(one.source.text)),
+                first_rank=i,
+                alignment=reranker_pb2.Alignment(pairs=[pair]) if request.explain else None,
+            )
+            for i, one in enumerate(request.candidates)
+        ]
+        results.sort(key=lambda one: -one.score)
+        return reranker_pb2.RerankResponse(results=results, timing=TIMING)
+
+
+class Index(index_pb2_grpc.IndexServiceServicer):
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.collections: dict[str, index_pb2.Collection] = {}
+        self.items: dict[str, content_pb2.Item] = {}
+
+    def CreateCollection(
+        self, request: index_pb2.CreateCollectionRequest, context: Any
+    ) -> index_pb2.CreateCollectionResponse:
+        made = index_pb2.Collection(name=request.name, space=request.space, width=request.width)
+        made.create_time.FromSeconds(1_700_000_000)
+        self.collections[request.name] = made
+        return index_pb2.CreateCollectionResponse(collection=made)
+
+    def GetCollection(self, request: Any, context: Any) -> index_pb2.GetCollectionResponse:
+        if request.name not in self.collections:
+            missing = error_details_pb2.ResourceInfo(resource_type="collection", resource_name=request.name)
+            message = f"no collection is named {request.name!r}; the choices are: notes"
+            abort(context, grpc.StatusCode.NOT_FOUND, message, info("COLLECTION_NOT_FOUND"), missing)
+        return index_pb2.GetCollectionResponse(collection=self.collections[request.name])
+
+    def ListCollections(self, request: Any, context: Any) -> index_pb2.ListCollectionsResponse:
+        self.log.note("ListCollections", context)
+        names = sorted(self.collections)
+        begin, size = int(request.page_token or 0), request.page_size or 2
+        more = begin + size < len(names)
+        return index_pb2.ListCollectionsResponse(
+            collections=[self.collections[name] for name in names[begin : begin + size]],
+            next_page_token=str(begin + size) if more else "",
+        )
+
+    def DeleteCollection(self, request: Any, context: Any) -> index_pb2.DeleteCollectionResponse:
+        self.collections.pop(request.name, None)
+        return index_pb2.DeleteCollectionResponse()
+
+    def UpsertItems(self, requests: Iterator[Any], context: Any) -> Iterator[index_pb2.UpsertItemsResponse]:
+        self.log.note("UpsertItems", context)
+        for number, request in enumerate(requests):
+            self.items |= {one.item.id: one.item for one in request.items}
+            fine = [status_pb2.Status() for _ in request.items]
+            yield index_pb2.UpsertItemsResponse(sequence=number, results=fine, timing=TIMING)
+
+    def DeleteItems(self, request: Any, context: Any) -> index_pb2.DeleteItemsResponse:
+        there = [one for one in request.ids if self.items.pop(one, None) is not None]
+        return index_pb2.DeleteItemsResponse(deleted_count=len(there))
+
+    def GetItem(self, request: Any, context: Any) -> index_pb2.GetItemResponse:
+        if request.id not in self.items:
+            abort(context, grpc.StatusCode.NOT_FOUND, f"no item is named {request.id!r}")
+        return index_pb2.GetItemResponse(item=self.items[request.id])
+
+    def ListItems(self, request: Any, context: Any) -> index_pb2.ListItemsResponse:
+        names = sorted(self.items)
+        begin, size = int(request.page_token or 0), request.page_size or 100
+        more = begin + size < len(names)
+        return index_pb2.ListItemsResponse(
+            items=[self.items[name] for name in names[begin : begin + size]],
+            next_page_token=str(begin + size) if more else "",
+        )
+
+    def Search(self, request: Any, context: Any) -> index_pb2.SearchResponse:
+        return index_pb2.SearchResponse(hits=[hit()], timing=TIMING)
+
+
+class Answers(answer_pb2_grpc.AnswerServiceServicer):
+    def __init__(self, log: Log, index: Index, gone_after: int) -> None:
+        self.log, self.index, self.gone_after = log, index, gone_after
+
+    def IngestItems(self, requests: Iterator[Any], context: Any) -> Iterator[answer_pb2.IngestItemsResponse]:
+        self.log.note("IngestItems", context)
+        again = self.log.calls.count("IngestItems") > 1
+        for number, request in enumerate(requests):
+            if self.gone_after and number == self.gone_after and not again:
+                context.abort(grpc.StatusCode.UNAVAILABLE, "gone in the middle")
+            results = [self._write(one) for one in request.items]
+            self.index.collections.setdefault(
+                request.collection, index_pb2.Collection(name=request.collection, space=SPACE, width=WIDTH)
+            )
+            yield answer_pb2.IngestItemsResponse(sequence=number, results=results, timing=TIMING)
+
+    def _write(self, item: content_pb2.Item) -> answer_pb2.IngestResult:
+        if item.sections[0].content.image == b"not a picture":
+            message = "the picture cannot be decoded; is it damaged?"
+            details = (info("INVALID_INPUT"), bad_field("sections[0].content.image", message))
+            refused = status(grpc.StatusCode.INVALID_ARGUMENT, message, *details)
+            return answer_pb2.IngestResult(id=item.id, status=refused)
+        self.index.items[item.id] = item
+        return answer_pb2.IngestResult(id=item.id, status=status_pb2.Status(), truncated_sections=1)
+
+    def Retrieve(self, request: Any, context: Any) -> answer_pb2.RetrieveResponse:
+        self.log.note("Retrieve", context)
+        if request.filter == "year >":
+            message = "the filter ends where a value is expected"
+            abort(
+                context,
+                grpc.StatusCode.INVALID_ARGUMENT,
+                message,
+                info("INVALID_INPUT"),
+                bad_field("filter", message),
+            )
+        if request.collection not in self.index.collections and self.index.collections:
+            message = f"no collection is named {request.collection!r}; the choices are: notes"
+            abort(context, grpc.StatusCode.NOT_FOUND, message, info("COLLECTION_NOT_FOUND"))
+        return retrieval()
+
+    def Answer(self, request: Any, context: Any) -> Iterator[answer_pb2.AnswerResponse]:
+        self.log.note("Answer", context)
+        question = request.retrieval.query[0].content.text
+        yield answer_pb2.AnswerResponse(retrieval=retrieval())
+        for event in generation(question):
+            yield answer_pb2.AnswerResponse(generation=event)
+        yield answer_pb2.AnswerResponse()  # an event of a newer contract
+
+
+class Generator(generator_pb2_grpc.GeneratorServiceServicer):
+    def __init__(self, log: Log) -> None:
+        self.log = log
+
+    def Generate(self, request: Any, context: Any) -> Iterator[generator_pb2.GenerateResponse]:
+        self.log.note("Generate", context)
+        if request.prompt == "for ever":
+            context.add_callback(self.log.cancelled.set)
+            while context.is_active():
+                yield generator_pb2.GenerateResponse(text=generator_pb2.TextDelta(text="and "))
+                time.sleep(0.02)
+            return
+        if request.prompt == "flaky" and self.log.calls.count("Generate") < 3:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
+        yield from generation(request.prompt)
+        if request.prompt == "breaks":
+            context.abort(grpc.StatusCode.UNAVAILABLE, "gone in the middle")
+
+
+class Catalog(catalog_pb2_grpc.CatalogServiceServicer):
+    def __init__(self, log: Log) -> None:
+        self.log = log
+
+    def ListSpaces(self, request: Any, context: Any) -> catalog_pb2.ListSpacesResponse:
+        self.log.note("ListSpaces", context)
+        return catalog_pb2.ListSpacesResponse(spaces=[space()])
+
+    def GetSpace(self, request: Any, context: Any) -> catalog_pb2.GetSpaceResponse:
+        return catalog_pb2.GetSpaceResponse(space=space())
+
+    def ListModels(self, request: Any, context: Any) -> catalog_pb2.ListModelsResponse:
+        model = catalog_pb2.Model(name="writer", revision="r1", context_tokens=2048, ready=True)
+        return catalog_pb2.ListModelsResponse(models=[model])
+
+    def ListMethods(self, request: Any, context: Any) -> catalog_pb2.ListMethodsResponse:
+        method = catalog_pb2.MethodDescription(
+            family="reranking",
+            name="late_interaction",
+            summary="Sums each query token's best match.",
+            parameters_schema='{"properties": {"pairs": {"type": "integer", "default": 5}}}',
+        )
+        return catalog_pb2.ListMethodsResponse(methods=[method])
+
+    def GetServerInfo(self, request: Any, context: Any) -> catalog_pb2.GetServerInfoResponse:
+        self.log.note("GetServerInfo", context)
+        state = catalog_pb2.ServiceState(name="encoder:tiny", ready=True, replicas=1)
+        limits = catalog_pb2.Limits(message_bytes=MESSAGE_BYTES, batch_items=64, audio_seconds=600)
+        return catalog_pb2.GetServerInfoResponse(version="9.9.9", limits=limits, services=[state])
+
+
+def space() -> catalog_pb2.Space:
+    return catalog_pb2.Space(
+        ref=SPACE,
+        modalities=[content_pb2.MODALITY_TEXT],
+        width=WIDTH,
+        widths=[4, 8],
+        kinds=[vector_pb2.VECTOR_KIND_DENSE, vector_pb2.VECTOR_KIND_TOKENS],
+        max_tokens=256,
+        description="A tiny space.",
+        license="Apache-2.0",
+        binding="component",
+        ready=True,
+    )
+
+
+def hit() -> index_pb2.Hit:
+    made = index_pb2.Hit(
+        item_id="tides.md",
+        item_title="Tides",
+        section_id="2",
+        section_title="Why the sea moves",
+        modality=content_pb2.MODALITY_TEXT,
+        text="Twice a day the water rises and falls. The moon pulls the sea towards it, and the sun helps.",
+        uri="tides.md",
+        score=0.75,
+        vector_score=0.75,
+    )
+    made.metadata.update({"year": 1687, "path": "tides.md"})
+    return made
+
+
+def retrieval() -> answer_pb2.RetrieveResponse:
+    return answer_pb2.RetrieveResponse(
+        hits=[answer_pb2.RetrievedHit(hit=hit(), search_score=0.6, search_rank=2, rerank_score=0.75)],
+        routing=router_pb2.RoutingExplanation(
+            policy="uniform",
+            weights=[
+                router_pb2.SpaceWeight(space="tiny", weight=0.75),
+                router_pb2.SpaceWeight(space="other", weight=0.25),
+            ],
+            entropy=0.56,
+            missing=["third"],
+            degraded=True,
+            paths=["eyes -> tiny (class names)"],
+        ),
+        labels=[content_pb2.Label(name="seashore", index=978, probability=0.8)],
+        timing=TIMING,
+    )
+
+
+def generation(prompt: str) -> Iterator[generator_pb2.GenerateResponse]:
+    if prompt == "unanswerable":
+        yield generator_pb2.GenerateResponse(
+            abstention=evidence_pb2.Abstention(
+                reason=evidence_pb2.ABSTENTION_REASON_WEAK_EVIDENCE,
+                score=0.1,
+                threshold=0.3,
+                message="nothing that was found bears on the question",
+            )
+        )
+        reason = generator_pb2.FINISH_REASON_ABSTAINED
+    else:
+        for piece in ("The moon ", "moves it."):
+            yield generator_pb2.GenerateResponse(text=generator_pb2.TextDelta(text=piece))
+        span = vector_pb2.TextSpan(begin_byte=0, end_byte=18)
+        yield generator_pb2.GenerateResponse(
+            claim=evidence_pb2.Claim(id=1, span=span, text="The moon moves it.")
+        )
+        place = evidence_pb2.Locator(
+            item_id="tides.md",
+            section_id="2",
+            text_span=vector_pb2.TextSpan(begin_byte=39, end_byte=73),
+        )
+        yield generator_pb2.GenerateResponse(
+            citation=evidence_pb2.Citation(claim_id=1, evidence_id="1", locator=place, support=0.9)
+        )
+        yield generator_pb2.GenerateResponse(
+            verdict=evidence_pb2.Verdict(
+                claim_id=1, label=evidence_pb2.VERDICT_LABEL_SUPPORTED, score=0.9, checker="overlap"
+            )
+        )
+        reason = generator_pb2.FINISH_REASON_END
+    yield generator_pb2.GenerateResponse(
+        finish=generator_pb2.Finish(
+            reason=reason,
+            model="writer",
+            prompt_tokens=40,
+            completion_tokens=5,
+            timing=TIMING,
+            first_token_us=1200,
+        )
+    )
+
+
+def serve(port: int = 0, *, gone_after: int = 0) -> tuple[grpc.Server, int, Log]:
+    """Starts the whole; returns the server, its port and what it saw."""
+    log = Log()
+    server = grpc.server(
+        futures.ThreadPoolExecutor(16),
+        options=[("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.so_reuseport", 0)],
+    )
+    index = Index(log)
+    encoder_pb2_grpc.add_EncoderServiceServicer_to_server(Encoder(log), server)
+    router_pb2_grpc.add_RouterServiceServicer_to_server(Router(), server)
+    reranker_pb2_grpc.add_RerankerServiceServicer_to_server(Reranker(), server)
+    index_pb2_grpc.add_IndexServiceServicer_to_server(index, server)
+    answer_pb2_grpc.add_AnswerServiceServicer_to_server(Answers(log, index, gone_after), server)
+    generator_pb2_grpc.add_GeneratorServiceServicer_to_server(Generator(log), server)
+    catalog_pb2_grpc.add_CatalogServiceServicer_to_server(Catalog(log), server)
+    probe = health.HealthServicer()
+    probe.set("", health_pb2.HealthCheckResponse.SERVING)
+    probe.set("tieback.v1.GeneratorService", health_pb2.HealthCheckResponse.NOT_SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(probe, server)
+    bound = server.add_insecure_port(f"localhost:{port}")
+    server.start()
+    return server, bound, log
+
+
+if __name__ == "__main__":
+    running, _, _ = serve(int(sys.argv[1]))
+    running.wait_for_termination()

@@ -1,0 +1,85 @@
+"""What the documentation promises holds: links lead somewhere, generated parts are current."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("changelog/*.md"),
+        ROOT / "examples/library/README.md",
+    ]
+)
+LINK = re.compile(r"(?<!`)\[[^\]]*\]\(([^)\s]+)\)|<img[^>]*src=\"([^\"]+)\"")
+CODE = re.compile(r"```.*?```|`[^`\n]*`", re.S)
+
+
+def anchors(page: Path) -> set[str]:
+    """The names that a link into a page can have: those of its headings, as a browser of code makes them."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)
+    headings = re.findall(r"^#+ (.*)$", text, re.M)
+    made = {
+        re.sub(r"[^\w\- ]", "", re.sub(r"<[^>]+>", "", one).lower()).replace(" ", "-") for one in headings
+    }
+    return made | set(re.findall(r'<a id="([^"]+)"', text))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    text = CODE.sub("", page.read_text(encoding="utf-8"))
+    links = [first or second for first, second in LINK.findall(text)]
+
+    for link in links:
+        if link.startswith(("http://", "https://")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{page.name} links to {link}"
+        if anchor:
+            assert anchor in anchors(target), f"{page.name} links to {link}"
+
+
+def test_generated_pages_are_what_the_code_says() -> None:
+    done = subprocess.run(
+        [ROOT / "scripts/docs", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_tables_of_decisions_and_services_are_complete() -> None:
+    decisions = (ROOT / "docs/decisions/README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    protos = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("protos/tieback/v1/*.proto"))
+
+    for page in ROOT.glob("docs/decisions/0*.md"):
+        assert page.name in decisions
+    for service in re.findall(r"^service (\w+) ", protos, re.M):
+        assert f"| {service} |" in readme
+
+
+def test_no_file_names_a_package_registry_or_a_machine() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    words = ("py" + "pi.org", "python" + "hosted.org", "deb." + "debian.org", "registry." + "npmjs")
+    places = re.compile("(?<![\\w.])/wo" + "rk/\\w+|bash" + "_jobs|[.]lib" + "rary/")
+    found = []
+    for name in listed.stdout.splitlines():
+        path = ROOT / name
+        if path.suffix in {".png", ".jpg", ".wav", ".binpb"} or not path.is_file():
+            continue
+        text = path.read_text(encoding="utf-8", errors="replace")
+        found += [f"{name}: {word}" for word in words if word in text]
+        found += [f"{name}: {match[0]}" for match in places.finditer(text)]
+
+    assert not found

@@ -1,0 +1,61 @@
+"""The demo's library may be given away, and can be cited."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+LIBRARY = Path(__file__).parents[2] / "examples/library"
+PAGES = sorted((LIBRARY / "text").glob("*.md"))
+LICENCES = {
+    "Apache-2.0",
+    "BSD-3-Clause",
+    "CC0-1.0",
+    "LicenseRef-Public-Domain",
+    "LicenseRef-US-Government-Public-Domain",
+}
+
+
+def parts(page: Path) -> tuple[dict[str, str], str]:
+    front, body = re.fullmatch(r"---\n(.*?)\n---\n(.*)", page.read_text(encoding="utf-8"), re.S).groups()
+    return yaml.safe_load(front), body
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_page_says_where_it_comes_from_and_under_which_licence(page: Path) -> None:
+    front, _ = parts(page)
+
+    assert set(front) == {"title", "source", "license", "collection"}
+    assert all(str(value).strip() for value in front.values())
+    assert front["license"] in LICENCES
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_section_can_be_cited_and_is_short_enough_to_be_read_whole(page: Path) -> None:
+    _, body = parts(page)
+    sections = re.split(r"^## (.+) \{#([a-z0-9-]+)\}\n", body, flags=re.M)
+    ids, texts = sections[2::3], sections[3::3]
+
+    assert ids
+    assert len(set(ids)) == len(ids)
+    for name, text in zip(ids, texts, strict=True):
+        assert 5 <= len(text.split()) <= 230, name
+
+
+def test_the_readme_names_every_page() -> None:
+    readme = (LIBRARY / "README.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([a-z0-9-]+)(\*?)`", readme.split("| pages |")[1])
+
+    for page in PAGES:
+        assert any(page.stem.startswith(name) if star else page.stem == name for name, star in named), (
+            page.stem
+        )
+    assert f"{len(PAGES)} pages" in readme
+
+
+def test_a_licence_that_wants_its_notice_kept_has_it() -> None:
+    notice = (LIBRARY / "LICENSE-scikit-image.txt").read_text(encoding="utf-8")
+
+    assert "the scikit-image team" in notice
+    assert "Redistributions of source code must retain" in notice

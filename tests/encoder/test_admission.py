@@ -1,0 +1,144 @@
+"""Admission counts tokens, refuses what would wait too long and says when to come back."""
+
+import threading
+
+import pytest
+from tieback.admission import LONGEST_RETRY, SHORTEST_RETRY, Admission
+from tieback.core.errors import InvalidInput, Overloaded
+
+
+def test_work_waits_then_runs_then_is_gone() -> None:
+    admission = Admission(100)
+
+    with admission.admit(60, items=3) as ticket:
+        waiting = admission.load
+        ticket.start(20, 1)
+        partly = admission.load
+        ticket.finish(20, 1)
+        ticket.start()
+        running = admission.load
+
+    assert (waiting.queued_tokens, waiting.queued_items, waiting.active_items) == (60, 3, 0)
+    assert (partly.queued_tokens, partly.queued_items, partly.active_items) == (40, 2, 1)
+    assert (running.queued_tokens, running.active_items) == (0, 2)
+    assert (admission.load.queued_tokens, admission.load.active_items) == (0, 0)
+
+
+def test_a_full_queue_refuses_and_takes_again_when_it_has_emptied() -> None:
+    admission = Admission(100)
+    first = admission.admit(80)
+
+    with pytest.raises(Overloaded) as refused:
+        admission.admit(30)
+    first.release()
+    second = admission.admit(30)
+
+    assert SHORTEST_RETRY <= refused.value.retry_after <= LONGEST_RETRY
+    assert admission.load.rejected == 1
+    second.release()
+
+
+def test_what_runs_makes_room_for_what_waits() -> None:
+    admission = Admission(100)
+    ticket = admission.admit(80)
+
+    ticket.start()
+
+    admission.admit(80).release()
+    ticket.release()
+
+
+def test_the_retry_delay_is_what_waits_over_the_measured_rate() -> None:
+    admission = Admission(1000)
+    admission.measure(500, 1.0)
+    admission.admit(1000)
+
+    delays = []
+    for _ in range(200):
+        with pytest.raises(Overloaded) as refused:
+            admission.admit(1)
+        delays.append(refused.value.retry_after)
+
+    assert min(delays) >= 1.5
+    assert max(delays) <= 2.5
+    assert max(delays) - min(delays) > 0.5  # the refused do not return as one herd
+
+
+def test_a_request_larger_than_the_whole_queue_is_told_to_shrink_and_not_to_wait() -> None:
+    admission = Admission(100)
+
+    with pytest.raises(InvalidInput, match="101 tokens") as refused:
+        admission.admit(101)
+
+    assert refused.value.reason == "REQUEST_TOO_LARGE"
+
+
+def test_an_estimate_is_corrected_without_a_second_refusal() -> None:
+    admission = Admission(100)
+    other = admission.admit(60)
+    ticket = admission.admit(40, items=4)
+
+    ticket.resize(70, 3)
+
+    assert (admission.load.queued_tokens, admission.load.queued_items) == (130, 4)
+    ticket.release()
+    other.release()
+    with pytest.raises(InvalidInput):
+        admission.admit(1).resize(101, 1)
+
+
+def test_a_released_ticket_can_no_longer_move_anything() -> None:
+    admission = Admission()
+    ticket = admission.admit(10)
+    ticket.release()
+
+    ticket.start(10, 1)
+    ticket.finish(10, 1)
+    ticket.release()
+
+    assert admission.load.queued_tokens == 0
+    assert admission.load.active_items == 0
+
+
+def test_the_rate_follows_the_work_and_many_small_pieces_do_not_outweigh_a_large_one() -> None:
+    admission = Admission()
+    admission.measure(1000, 1.0)
+    for _ in range(10):
+        admission.measure(1, 0.01)
+    mixed = admission.load.tokens_per_second
+    for _ in range(60):
+        admission.measure(100, 1.0)
+
+    assert 800 < mixed < 1000
+    assert admission.load.tokens_per_second == pytest.approx(100, rel=0.01)
+
+
+def test_workers_multiply_the_rate() -> None:
+    admission = Admission(workers=4)
+
+    admission.measure(100, 1.0)
+
+    assert admission.load.tokens_per_second == pytest.approx(400)
+
+
+def test_no_limit_admits_everything() -> None:
+    Admission(0).admit(10**9).release()
+
+
+def test_counts_survive_many_threads() -> None:
+    admission = Admission(10**9)
+
+    def work() -> None:
+        for _ in range(500):
+            with admission.admit(7, items=2) as ticket:
+                ticket.start(3, 1)
+                ticket.finish(3, 1, seconds=0.001)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    load = admission.load
+    assert (load.queued_tokens, load.queued_items, load.active_items) == (0, 0, 0)

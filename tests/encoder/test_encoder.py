@@ -1,0 +1,453 @@
+"""The encoder service on a small real model: what it gives, what it refuses, what fails alone."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.bag_of_words import POISON, WIDTH, BagOfWords, card, dense
+from tieback.core.deadline import Deadline
+from tieback.core.errors import (
+    DeadlineExceeded,
+    InvalidInput,
+    NotFound,
+    Overloaded,
+    SpaceMismatch,
+    StartupError,
+    TiebackError,
+    Unavailable,
+)
+from tieback.core.types import (
+    Content,
+    DType,
+    EncodeReply,
+    Encoding,
+    Limits,
+    Modality,
+    OutputSpec,
+    SpaceRef,
+    Truncation,
+    Vector,
+    VectorKind,
+)
+from tieback.encoder import Encoder
+
+SPACE = "bag-of-words"
+LIMITS = Limits(batch_items=64, text_bytes=50_000, queued_tokens=1000)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> BagOfWords:
+    return BagOfWords(card(tmp_path))
+
+
+@pytest.fixture
+async def encoder(model: BagOfWords) -> AsyncIterator[Encoder]:
+    made = Encoder([model], limits=LIMITS, batch_tokens=100)
+    yield made
+    await made.close()
+
+
+def texts(*given: str) -> list[Content]:
+    return [Content(Modality.TEXT, text) for text in given]
+
+
+def encodings(reply: EncodeReply) -> list[Encoding]:
+    assert all(isinstance(result, Encoding) for result in reply.results), reply.results
+    return [result for result in reply.results if isinstance(result, Encoding)]
+
+
+def error(reply: EncodeReply, place: int) -> TiebackError:
+    found = reply.results[place]
+    assert isinstance(found, TiebackError)
+    return found
+
+
+def vector(encoding: Encoding) -> Vector:
+    assert encoding.dense is not None
+    return encoding.dense
+
+
+async def test_texts_become_vectors_of_the_space_in_order(encoder: Encoder, model: BagOfWords) -> None:
+    reply = await encoder.encode(SPACE, texts("a long text about boats", "tea", "two words"))
+
+    found = encodings(reply)
+    for encoding, text in zip(found, ["a long text about boats", "tea", "two words"], strict=True):
+        np.testing.assert_allclose(vector(encoding).values, dense(text), atol=1e-6)
+        assert encoding.space == vector(encoding).space == model.card.space
+        assert encoding.modality is Modality.TEXT
+        assert encoding.token_count == len(text.split())
+    assert reply.cost.tokens == 8
+    assert reply.cost.batch_size >= 1
+    assert reply.timing.total >= reply.timing.queue + reply.timing.compute
+
+
+async def test_an_unknown_space_is_not_found_and_the_choices_are_named(encoder: Encoder) -> None:
+    with pytest.raises(NotFound, match="did you mean 'bag-of-words'") as refused:
+        await encoder.encode("bag-of-word", texts("a"))
+
+    assert refused.value.choices == [SPACE]
+    with pytest.raises(NotFound):
+        encoder.load("other")
+
+
+async def test_an_empty_and_a_too_large_batch_are_refused(encoder: Encoder) -> None:
+    with pytest.raises(InvalidInput, match="empty") as empty:
+        await encoder.encode(SPACE, [])
+    with pytest.raises(InvalidInput, match=r"65 contents.* 64 at most") as large:
+        await encoder.encode(SPACE, texts("a") * 65)
+
+    assert empty.value.field == large.value.field == "contents"
+
+
+async def test_one_bad_content_fails_alone_with_its_path(encoder: Encoder) -> None:
+    reply = await encoder.encode(
+        SPACE,
+        [
+            *texts("good", "nul \0 inside"),
+            Content(Modality.IMAGE, b"a picture"),
+            *texts("word " * 300, "also good"),
+        ],
+    )
+
+    assert isinstance(reply.results[0], Encoding)
+    assert isinstance(reply.results[4], Encoding)
+    fields = [getattr(error(reply, place), "field", None) for place in (1, 2, 3)]
+    assert fields == ["contents[1].text", "contents[2].image", "contents[3].text"]
+    assert "takes text, not pictures" in error(reply, 2).message
+
+
+async def test_a_batch_of_nothing_but_bad_contents_is_answered(encoder: Encoder, model: BagOfWords) -> None:
+    reply = await encoder.encode(SPACE, texts("\0", "\0"))
+
+    assert [type(result) for result in reply.results] == [InvalidInput, InvalidInput]
+    assert model.batches == []
+
+
+async def test_a_text_that_makes_the_model_fail_fails_alone(encoder: Encoder) -> None:
+    reply = await encoder.encode(SPACE, texts("tea", POISON, "milk"))
+
+    assert isinstance(reply.results[0], Encoding)
+    assert isinstance(reply.results[2], Encoding)
+    assert "kernel" not in error(reply, 1).message
+
+
+async def test_a_text_that_is_too_long_is_cut_only_if_asked_and_it_is_reported(encoder: Encoder) -> None:
+    long = " ".join(f"word{number}" for number in range(300))
+
+    refused = await encoder.encode(SPACE, texts(long))
+    cut = await encoder.encode(SPACE, texts(long), truncation=Truncation.END)
+
+    assert isinstance(error(refused, 0), InvalidInput)
+    assert (encodings(cut)[0].token_count, encodings(cut)[0].truncated_tokens) == (256, 44)
+
+
+async def test_a_matryoshka_width_is_cut_and_normalised_again(encoder: Encoder) -> None:
+    reply = await encoder.encode(SPACE, texts("tea and milk"), OutputSpec(width=8))
+
+    full = dense("tea and milk")[:8]
+    np.testing.assert_allclose(
+        vector(encodings(reply)[0]).values, full / np.linalg.norm(full), rtol=1e-5, atol=1e-6
+    )
+
+
+async def test_a_width_that_is_not_offered_is_refused_and_those_that_are_are_named(encoder: Encoder) -> None:
+    with pytest.raises(InvalidInput, match="8, 16, 32") as refused:
+        await encoder.encode(SPACE, texts("a"), OutputSpec(width=10))
+
+    assert refused.value.field == "output.width"
+
+
+async def test_a_kind_that_is_not_offered_is_refused_and_those_that_are_are_named(tmp_path: Path) -> None:
+    encoder = Encoder([BagOfWords(card(tmp_path, kinds={VectorKind.DENSE}))])
+
+    with pytest.raises(InvalidInput, match="no tokens to give; it offers: dense") as refused:
+        await encoder.encode(SPACE, texts("a"), OutputSpec(kinds=frozenset({VectorKind.TOKENS})))
+
+    assert refused.value.field == "output.kinds"
+    await encoder.close()
+
+
+async def test_all_kinds_come_from_one_pass(encoder: Encoder, model: BagOfWords) -> None:
+    reply = await encoder.encode(
+        SPACE, texts("tea and milk"), OutputSpec(width=16, kinds=frozenset(VectorKind))
+    )
+
+    (found,) = encodings(reply)
+    assert found.tokens is not None
+    assert found.tokens.values.shape == (3, 16)
+    np.testing.assert_allclose(np.linalg.norm(found.tokens.values, axis=1), 1.0, atol=1e-6)
+    assert found.tokens.spans == [(0, 3), (4, 7), (8, 12)]
+    assert [label.name for label in found.labels] == ["text"]
+    assert vector(found).width == 16
+    assert len(model.batches) == 1
+
+
+async def test_tokens_without_a_dense_vector_can_be_asked_for(encoder: Encoder) -> None:
+    reply = await encoder.encode(SPACE, texts("tea"), OutputSpec(kinds=frozenset({VectorKind.TOKENS})))
+
+    assert encodings(reply)[0].dense is None
+    assert encodings(reply)[0].tokens is not None
+    assert encodings(reply)[0].labels == ()
+
+
+@pytest.mark.parametrize("width", [None, 16])
+async def test_smaller_element_types_stay_near_the_vector(encoder: Encoder, width: int | None) -> None:
+    async def ask(dtype: DType) -> Vector:
+        reply = await encoder.encode(SPACE, texts("tea and milk"), OutputSpec(width=width, dtype=dtype))
+        return vector(encodings(reply)[0])
+
+    exact, half, small, signs = [await ask(dtype) for dtype in DType]
+
+    assert half.values.dtype == np.float16
+    np.testing.assert_allclose(half.values.astype(np.float32), exact.values, atol=1e-3)
+    assert small.values.dtype == np.int8
+    assert np.abs(small.values).max() == 127
+    np.testing.assert_allclose(small.values * small.scale, exact.values, atol=0.51 * small.scale)
+    assert signs.values.dtype == np.uint8
+    assert signs.width == exact.width == (width or WIDTH)
+    np.testing.assert_array_equal(np.unpackbits(signs.values), exact.values > 0)
+    assert {exact.scale, half.scale, signs.scale} == {0.0}
+
+
+@pytest.mark.parametrize("dtype", list(DType))
+async def test_a_precomputed_vector_passes_through(encoder: Encoder, model: BagOfWords, dtype: DType) -> None:
+    (given,) = encodings(await encoder.encode(SPACE, texts("tea"), OutputSpec(dtype=dtype)))
+    computed = len(model.batches)
+
+    reply = await encoder.encode(
+        SPACE, [Content(None, vector(given)), *texts("milk")], OutputSpec(dtype=dtype)
+    )
+
+    passed = vector(encodings(reply)[0])
+    assert passed.dtype is dtype
+    np.testing.assert_allclose(
+        passed.values.astype(np.float32), vector(given).values.astype(np.float32), atol=1
+    )
+    if dtype is DType.FLOAT32:
+        np.testing.assert_allclose(passed.values, dense("tea"), atol=1e-6)
+    assert encodings(reply)[0].token_count == 0
+    assert len(model.batches) == computed + 1
+
+
+async def test_a_precomputed_vector_is_checked(encoder: Encoder, model: BagOfWords) -> None:
+    own = model.card.space
+    good = dense("tea")
+
+    def content(values: np.ndarray, space: SpaceRef = own) -> Content:
+        return Content(None, Vector(space, values))
+
+    reply = await encoder.encode(
+        SPACE,
+        [
+            content(good, dataclasses.replace(own, name="other")),
+            content(good, dataclasses.replace(own, revision="older")),
+            content(good, dataclasses.replace(own, fingerprint="else")),
+            content(np.where(np.arange(WIDTH) == 3, np.nan, good).astype(np.float32)),
+            content(np.where(np.arange(WIDTH) == 3, np.inf, good).astype(np.float32)),
+            content(np.zeros(WIDTH, np.float32)),
+            content(good[:10]),
+            content(good[:16]),
+            content(good[None]),
+            content(good * 5),
+        ],
+    )
+
+    assert [type(error(reply, place)) for place in range(9)] == [SpaceMismatch] * 3 + [InvalidInput] * 6
+    messages = [error(reply, place).message for place in range(9)]
+    assert "'other'" in messages[0]
+    assert "'older'" in messages[1]
+    assert "'else'" in messages[2]
+    assert "NaN" in messages[3]
+    assert "NaN or an infinity" in messages[4]
+    assert "zeros" in messages[5]
+    assert "8, 16, 32" in messages[6]
+    assert "output width of 16" in messages[7]
+    assert "one axis" in messages[8]
+    assert error(reply, 0).field == "contents[0].vector.space"  # type: ignore[attr-defined]
+    assert error(reply, 3).field == "contents[3].vector.values"  # type: ignore[attr-defined]
+    last = reply.results[9]
+    assert isinstance(last, Encoding)
+    np.testing.assert_allclose(vector(last).values, good, atol=1e-6)
+
+
+async def test_a_narrow_vector_passes_where_its_width_is_asked_for(
+    encoder: Encoder, model: BagOfWords
+) -> None:
+    narrow = dense("tea")[:16]
+    narrow /= np.linalg.norm(narrow)
+
+    reply = await encoder.encode(
+        SPACE, [Content(None, Vector(model.card.space, narrow))], OutputSpec(width=16)
+    )
+
+    np.testing.assert_allclose(vector(encodings(reply)[0]).values, narrow, atol=1e-6)
+
+
+async def test_a_vector_cannot_give_tokens(encoder: Encoder, model: BagOfWords) -> None:
+    reply = await encoder.encode(
+        SPACE,
+        [Content(None, Vector(model.card.space, dense("tea")))],
+        OutputSpec(kinds=frozenset({VectorKind.DENSE, VectorKind.TOKENS})),
+    )
+
+    assert "DENSE and nothing else" in error(reply, 0).message
+
+
+async def test_binary_needs_a_width_of_whole_bytes(tmp_path: Path) -> None:
+    encoder = Encoder([BagOfWords(card(tmp_path, widths=(12, WIDTH)))])
+
+    with pytest.raises(InvalidInput, match="width is 12") as refused:
+        await encoder.encode(SPACE, texts("a"), OutputSpec(width=12, dtype=DType.BINARY))
+
+    assert refused.value.field == "output.dtype"
+    await encoder.close()
+
+
+async def test_overload_is_refused_with_a_delay_and_then_is_over(encoder: Encoder, model: BagOfWords) -> None:
+    text = "word " * 200
+    with model.paused():
+        first = asyncio.create_task(encoder.encode(SPACE, texts(text)))
+        await asyncio.to_thread(model.running.wait)
+        waiting = [asyncio.create_task(encoder.encode(SPACE, texts(text))) for _ in range(4)]
+        while encoder.load(SPACE).queued_tokens < 800:  # noqa: ASYNC110 - a load is a number, no event
+            await asyncio.sleep(0.001)
+        with pytest.raises(Overloaded) as refused:
+            await encoder.encode(SPACE, texts(text, text))
+        busy = encoder.load(SPACE)
+    await asyncio.gather(first, *waiting)
+    again = await encoder.encode(SPACE, texts(text, text))
+
+    assert refused.value.retry_after > 0
+    assert (busy.queued_tokens, busy.queued_items, busy.active_items, busy.rejected) == (800, 4, 1, 1)
+    assert len(encodings(again)) == 2
+    idle = encoder.load(SPACE)
+    assert (idle.queued_tokens, idle.queued_items, idle.active_items) == (0, 0, 0)
+    assert idle.tokens_per_second > 0
+
+
+async def test_a_request_that_could_never_wait_is_told_to_shrink(encoder: Encoder) -> None:
+    with pytest.raises(InvalidInput, match="smaller batches"):
+        await encoder.encode(SPACE, texts("a " * 250) * 5)
+
+    assert encoder.load(SPACE).queued_tokens == 0
+
+
+async def test_cancelling_frees_what_waits(encoder: Encoder, model: BagOfWords) -> None:
+    with model.paused():
+        first = asyncio.create_task(encoder.encode(SPACE, texts("first")))
+        await asyncio.to_thread(model.running.wait)
+        given_up = asyncio.create_task(encoder.encode(SPACE, texts("given up", "given up too")))
+        while encoder.load(SPACE).queued_items < 2:  # noqa: ASYNC110 - a load is a number, no event
+            await asyncio.sleep(0.001)
+        given_up.cancel()
+        await asyncio.gather(given_up, return_exceptions=True)
+        freed = encoder.load(SPACE)
+    await first
+
+    assert (freed.queued_tokens, freed.queued_items, freed.dropped_cancelled) == (0, 0, 2)
+    assert model.batches == [["first"]]
+
+
+async def test_no_time_left_means_nothing_is_begun(encoder: Encoder, model: BagOfWords) -> None:
+    with pytest.raises(DeadlineExceeded):
+        await encoder.encode(SPACE, texts("a", "b"), deadline=Deadline.after(-1.0))
+
+    assert model.batches == []
+    assert encoder.load(SPACE).dropped_deadline == 2
+
+
+async def test_a_deadline_that_passes_while_waiting_is_answered_then(
+    encoder: Encoder, model: BagOfWords
+) -> None:
+    with model.paused():
+        first = asyncio.create_task(encoder.encode(SPACE, texts("first")))
+        await asyncio.to_thread(model.running.wait)
+        with pytest.raises(DeadlineExceeded):
+            await encoder.encode(SPACE, texts("late"), deadline=Deadline.after(0.03))
+    await first
+
+    assert model.batches == [["first"]]
+    assert encoder.load(SPACE).dropped_deadline == 1
+
+
+async def test_each_space_has_a_queue_and_a_worker_of_its_own(tmp_path: Path) -> None:
+    slow, quick = BagOfWords(card(tmp_path, "slow")), BagOfWords(card(tmp_path, "quick"))
+    encoder = Encoder([slow, quick])
+
+    with slow.paused():
+        waiting = asyncio.create_task(encoder.encode("slow", texts("a")))
+        await asyncio.to_thread(slow.running.wait)
+        reply = await asyncio.wait_for(encoder.encode("quick", texts("a")), 5)
+    await waiting
+
+    assert encodings(reply)[0].space.name == "quick"
+    assert [served.name for served in encoder.cards] == ["quick", "slow"]
+    await encoder.close()
+
+
+async def test_listeners_hear_of_each_batch_with_the_name_of_its_space(tmp_path: Path) -> None:
+    heard: list[tuple[str, int, int]] = []
+    encoder = Encoder(
+        [BagOfWords(card(tmp_path))],
+        on_batch=lambda space, report: heard.append((space, report.items, report.tokens)),
+    )
+
+    await encoder.encode(SPACE, texts("tea and", "milk so"))
+    await encoder.close()
+
+    assert heard == [(SPACE, 2, 4)]
+
+
+async def test_warming_up_runs_every_model(encoder: Encoder, model: BagOfWords) -> None:
+    await encoder.warm_up()
+
+    assert model.batches == [["warm"]]
+
+
+async def test_a_closed_encoder_is_unavailable(model: BagOfWords) -> None:
+    encoder = Encoder([model])
+    await encoder.close()
+
+    for text in ("short", "long " * 400):
+        with pytest.raises(Unavailable):
+            await encoder.encode(SPACE, texts(text))
+
+
+async def test_two_models_of_one_name_stop_the_start(tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match="bag-of-words"):
+        Encoder([BagOfWords(card(tmp_path)), BagOfWords(card(tmp_path))])
+
+
+@pytest.mark.parametrize("length", [1, 400], ids=["inline", "in a thread"])
+@pytest.mark.parametrize("wrong", [RuntimeError("a bug"), Unavailable("a part is down")])
+async def test_a_fault_in_preparing_fails_its_content_alone(
+    tmp_path: Path, length: int, wrong: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Fragile(BagOfWords):
+        def prepare(self, content: Content, **options: object):  # type: ignore[no-untyped-def,override]
+            if "fragile" in str(content.data):
+                raise wrong
+            return super().prepare(content, **options)  # type: ignore[arg-type]
+
+    encoder = Encoder([Fragile(card(tmp_path, max_tokens=1000))])
+
+    reply = await encoder.encode(SPACE, texts("good " * length, "fragile " * length, "fine " * length))
+
+    assert isinstance(reply.results[0], Encoding)
+    assert isinstance(reply.results[2], Encoding)
+    assert "bug" not in error(reply, 1).message
+    assert "fragile" not in caplog.text  # logs never hold content
+    await encoder.close()
+
+
+@pytest.mark.parametrize("make", [lambda n: "w " * n, lambda n: "w" * n], ids=["words", "one word"])
+async def test_vectors_do_not_depend_on_the_company(encoder: Encoder, make: Callable[[int], str]) -> None:
+    alone = vector(encodings(await encoder.encode(SPACE, texts(make(3))))[0])
+    together = encodings(await encoder.encode(SPACE, texts(*(make(n) for n in range(1, 40)))))
+
+    np.testing.assert_allclose(vector(together[2]).values, alone.values, atol=1e-6)

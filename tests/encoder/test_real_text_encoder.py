@@ -1,0 +1,83 @@
+"""The encoder service on MiniLM, where the model store has it: batching does not move a vector."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import numpy as np
+import pytest
+from tieback.catalog.catalog import Catalog
+from tieback.core.errors import InvalidInput
+from tieback.core.types import Array, Content, EncodeReply, Encoding, Modality, OutputSpec, VectorKind
+from tieback.encoder import Encoder
+from tieback.models.loading import load_encoder
+from tieback.models.store import Store
+
+SPACE = "all-minilm-l6-v2"
+TEXTS = [
+    "A man is playing a guitar.",
+    "Someone plays an instrument with strings.",
+    "The stock market fell sharply on Monday after the central bank raised its rates again.",
+    "Bees",
+    "Wings that are swept back delay the rise of drag near the speed of sound. " * 6,
+]
+
+
+@pytest.fixture
+async def encoder() -> AsyncIterator[Encoder]:
+    card = next(card for card in Catalog.load().encoders() if card.name == SPACE)
+    store = Store()
+    if not store.is_ready(card):
+        pytest.skip(f"the store has no {SPACE}; run: tieback models pull {SPACE}")
+    made = Encoder([load_encoder(card, store)])
+    yield made
+    await made.close()
+
+
+def vectors(reply: EncodeReply) -> Array:
+    found = [result.dense for result in reply.results if isinstance(result, Encoding)]
+    return np.array([one.values for one in found if one is not None])
+
+
+def texts(*given: str) -> list[Content]:
+    return [Content(Modality.TEXT, text) for text in given]
+
+
+async def test_a_text_has_the_same_vector_alone_and_in_company(encoder: Encoder) -> None:
+    alone = [vectors(await encoder.encode(SPACE, texts(text)))[0] for text in TEXTS]
+    together, *others = await asyncio.gather(
+        encoder.encode(SPACE, texts(*TEXTS)), *(encoder.encode(SPACE, texts(text)) for text in TEXTS)
+    )
+
+    np.testing.assert_allclose(vectors(together), alone, atol=1e-5)
+    np.testing.assert_allclose(np.concatenate([vectors(reply) for reply in others]), alone, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(alone, axis=1), 1.0, atol=1e-5)
+
+
+async def test_what_means_the_same_is_near(encoder: Encoder) -> None:
+    found = vectors(await encoder.encode(SPACE, texts(*TEXTS)))
+
+    assert found[0] @ found[1] > 0.5 > found[0] @ found[2]
+
+
+async def test_tokens_come_with_the_bytes_they_stand_for(encoder: Encoder) -> None:
+    text = "Drei Bäume"
+
+    reply = await encoder.encode(SPACE, texts(text), OutputSpec(kinds=frozenset({VectorKind.TOKENS})))
+
+    (found,) = reply.results
+    assert isinstance(found, Encoding)
+    assert found.tokens is not None
+    assert len(found.tokens.values) == len(found.tokens.spans)
+    assert found.tokens.spans[0][0] == 0
+    assert found.tokens.spans[-1][1] == len(text.encode())
+
+
+async def test_a_text_past_the_limit_says_how_long_it_may_be(encoder: Encoder) -> None:
+    reply = await encoder.encode(SPACE, texts("word " * 2000, "fine"))
+
+    refused, fine = reply.results
+    assert isinstance(refused, InvalidInput)
+    assert refused.field == "contents[0].text"
+    assert isinstance(fine, Encoding)

@@ -1,0 +1,55 @@
+"""The inner side with TLS: processes trust the platform's own certificate and nobody else's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import grpc
+import pytest
+from support.certificates import Authority
+from support.small_server import fuse_request, small_server
+from tieback.core.errors import StartupError
+from tieback.serving.inner import channel_maker, inner_settings
+from tieback.serving.settings import Settings
+from tieback.v1 import router_pb2_grpc
+
+
+async def fuse(channel: grpc.aio.Channel) -> int:
+    return len((await router_pb2_grpc.RouterServiceStub(channel).Fuse(fuse_request(), timeout=5)).results)
+
+
+async def test_processes_of_the_platform_reach_one_another_by_address(tmp_path: Path):
+    pair = Authority(tmp_path).issue("server")
+    settings = Settings(tls_certificate=pair.certificate, tls_key=pair.key)
+    inner = inner_settings(settings)
+
+    async with small_server(
+        tls_certificate=inner.tls_certificate, tls_key=inner.tls_key, tls_client_ca=inner.tls_client_ca
+    ) as server, channel_maker(settings)(f"127.0.0.1:{server.port}", []) as channel:
+        assert await fuse(channel) == 1
+
+
+async def test_a_client_of_the_front_door_does_not_come_in_by_the_back(tmp_path: Path):
+    authority = Authority(tmp_path)
+    pair, client = authority.issue("server"), authority.issue("client")
+    inner = inner_settings(
+        Settings(tls_certificate=pair.certificate, tls_key=pair.key, tls_client_ca=authority.certificate)
+    )
+    credentials = grpc.ssl_channel_credentials(
+        authority.certificate.read_bytes(), client.key.read_bytes(), client.certificate.read_bytes()
+    )
+
+    async with small_server(
+        tls_certificate=inner.tls_certificate, tls_key=inner.tls_key, tls_client_ca=inner.tls_client_ca
+    ) as server, grpc.aio.secure_channel(f"localhost:{server.port}", credentials) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await fuse(channel)
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def test_a_key_that_is_another_certificates_stops_the_start(tmp_path: Path):
+    authority = Authority(tmp_path)
+    one, two = authority.issue("one"), authority.issue("two")
+
+    with pytest.raises(StartupError, match="cannot be used together"):
+        channel_maker(Settings(tls_certificate=one.certificate, tls_key=two.key))

@@ -1,0 +1,188 @@
+"""The mesh against real small servers: what happens when replicas come, go and fail to answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc
+import pytest
+from prometheus_client import CollectorRegistry
+from support.small_server import SmallServer, fuse_request, small_server
+from tieback.core.deadline import Deadline
+from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound
+from tieback.serving.contract import METHODS, SERVICES
+from tieback.serving.directory import Directory
+from tieback.serving.mesh import Mesh
+from tieback.serving.remote import RemoteEncoder, RemoteGenerator, RemoteRouter
+from tieback.v1 import generator_pb2, router_pb2
+
+FUSE = METHODS["/tieback.v1.RouterService/Fuse"]
+GENERATE = METHODS["/tieback.v1.GeneratorService/Generate"]
+NOBODY = "127.0.0.1:1"  # refuses connections
+
+
+@asynccontextmanager
+async def mesh(**deployments: list[str]) -> AsyncIterator[tuple[Mesh, Directory]]:
+    directory = Directory()
+    made = Mesh(directory, registry=CollectorRegistry())
+    for name, addresses in deployments.items():
+        place(directory, name, addresses)
+    try:
+        yield made, directory
+    finally:
+        await made.close()
+
+
+def place(directory: Directory, name: str, addresses: list[str]) -> None:
+    directory.update(name, {str(number): {"address": address} for number, address in enumerate(addresses)})
+
+
+def served(server: SmallServer, method: str = "Fuse") -> float:
+    service = "RouterService" if method == "Fuse" else "GeneratorService"
+    return server.value("tieback_requests_total", service=service, method=method, code="OK")
+
+
+async def fuse(made: Mesh, seconds: float | None = 5.0) -> router_pb2.FuseResponse:
+    data = await made.unary(
+        "router", FUSE, fuse_request().SerializeToString(), deadline=Deadline.after(seconds)
+    )
+    return router_pb2.FuseResponse.FromString(data)
+
+
+async def test_calls_spread_over_the_replicas_that_are_there():
+    async with (
+        small_server() as one,
+        small_server() as two,
+        mesh(router=[one.address, two.address]) as (made, _),
+    ):
+        await asyncio.gather(*(fuse(made) for _ in range(20)))
+
+        assert served(one) + served(two) == 20
+        assert min(served(one), served(two)) >= 5
+
+
+async def test_a_replica_that_cannot_be_reached_is_left_out_and_the_call_goes_to_another():
+    async with small_server() as one, mesh(router=[NOBODY, one.address]) as (made, _):
+        for _ in range(10):
+            assert len((await fuse(made)).results) == 1
+
+        assert served(one) == 10
+
+
+async def test_a_call_waits_for_a_replica_that_is_being_replaced():
+    async with small_server() as one, mesh(router=[NOBODY]) as (made, directory):
+        waiting = asyncio.create_task(fuse(made))
+        await asyncio.sleep(0.3)
+        place(directory, "router", [])
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        place(directory, "router", [one.address])
+
+        assert len((await waiting).results) == 1
+
+
+async def test_a_call_waits_no_longer_than_its_deadline():
+    async with mesh(router=[]) as (made, _):
+        begin = time.monotonic()
+
+        with pytest.raises(DeadlineExceeded, match="no replica of router"):
+            await fuse(made, 0.2)
+        assert time.monotonic() - begin < 1
+
+
+async def test_work_that_cannot_finish_is_not_started():
+    async with small_server() as one, mesh(router=[one.address]) as (made, _):
+        with pytest.raises(DeadlineExceeded):
+            await fuse(made, 0.001)
+
+        assert served(one) == 0
+
+
+async def test_an_error_of_the_service_is_not_tried_again_elsewhere():
+    async with (
+        small_server() as one,
+        small_server() as two,
+        mesh(router=[one.address, two.address]) as (made, _),
+    ):
+        with pytest.raises(InvalidInput) as caught:
+            await RemoteRouter(made).fuse([])
+
+        assert caught.value.field == "inputs"
+        failed = [
+            server.value(
+                "tieback_requests_total", service="RouterService", method="Fuse", code="INVALID_ARGUMENT"
+            )
+            for server in (one, two)
+        ]
+        assert sorted(failed) == [0, 1]
+
+
+async def test_a_stream_that_has_begun_is_not_begun_again():
+    async with (
+        small_server() as one,
+        small_server() as two,
+        mesh(generator=[one.address, two.address]) as (made, _),
+    ):
+        request = generator_pb2.GenerateRequest(prompt="ab").SerializeToString()
+        received = 0
+
+        with pytest.raises(grpc.aio.AioRpcError):
+            async for _message in made.stream("generator", GENERATE, request):
+                received += 1
+        assert received == 2
+
+
+async def test_a_stream_that_has_not_begun_goes_to_another_replica():
+    async with small_server() as one, mesh(generator=[NOBODY, one.address]) as (made, _):
+        for _ in range(5):
+            events = RemoteGenerator(made).generate("a")
+            assert (await anext(events)).text == "a"
+            await events.aclose()
+
+
+async def test_leaving_a_stream_cancels_it_at_the_replica():
+    async with small_server() as one, mesh(generator=[one.address]) as (made, _):
+        events = RemoteGenerator(made).generate("a" * 100_000)
+        await anext(events)
+        await events.aclose()
+
+        for _ in range(100):
+            if not one.value("tieback_in_flight", service="GeneratorService", method="Generate"):
+                break
+            await asyncio.sleep(0.02)
+        assert (
+            one.value(
+                "tieback_requests_total", service="GeneratorService", method="Generate", code="CANCELLED"
+            )
+            == 1
+        )
+
+
+async def test_an_unknown_space_is_refused_with_the_choices_before_anybody_is_asked():
+    async with mesh() as (made, _):
+        with pytest.raises(NotFound, match="the choices are: tiny"):
+            await RemoteEncoder(made, ["tiny"]).encode("small", [])
+
+
+async def test_the_retries_are_counted():
+    registry = CollectorRegistry()
+    directory = Directory()
+    async with small_server() as one:
+        made = Mesh(directory, registry=registry)
+        place(directory, "router", [NOBODY])
+        waiting = asyncio.create_task(fuse(made))
+        await asyncio.sleep(0.2)
+        place(directory, "router", [one.address])
+        await waiting
+        await made.close()
+
+    assert (registry.get_sample_value("tieback_hop_retries_total", {"target": "router"}) or 0) >= 1
+
+
+def test_the_contract_knows_every_service_and_what_may_be_repeated():
+    assert len(SERVICES) == 7
+    assert METHODS["/tieback.v1.IndexService/UpsertItems"].request_streaming
+    assert all(method.idempotent for method in METHODS.values())

@@ -1,0 +1,150 @@
+"""What the gateway reads of a request that it hands on, and how errors come back through it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+from support.small_server import SECRET, SmallServer, fuse_request, small_server
+from tieback.core.errors import InvalidInput
+from tieback.serving import failures
+from tieback.serving.directory import Directory
+from tieback.serving.mesh import Mesh
+from tieback.serving.passage import Passage, read_space
+from tieback.serving.server import GrpcServer
+from tieback.serving.settings import Settings
+from tieback.serving.telemetry import Telemetry
+from tieback.v1 import (
+    content_pb2,
+    encoder_pb2,
+    encoder_pb2_grpc,
+    generator_pb2,
+    generator_pb2_grpc,
+    router_pb2,
+    router_pb2_grpc,
+    vector_pb2,
+)
+
+PASSED = ("tieback.v1.EncoderService", "tieback.v1.RouterService", "tieback.v1.GeneratorService")
+
+
+@given(st.text(max_size=40), st.lists(st.binary(max_size=300), max_size=4), st.booleans())
+def test_the_space_of_an_encode_request_is_found_whatever_stands_beside_it(
+    space: str, images: list[bytes], truncate: bool
+):
+    request = encoder_pb2.EncodeRequest(
+        space=space,
+        contents=[content_pb2.Content(image=image) for image in images],
+        output=vector_pb2.OutputSpec(width=128),
+        truncation=encoder_pb2.TRUNCATION_END if truncate else encoder_pb2.TRUNCATION_REFUSE,
+    )
+
+    assert read_space(request.SerializeToString()) == space
+
+
+def test_the_space_is_found_behind_the_other_fields_and_the_last_one_counts():
+    contents = encoder_pb2.EncodeRequest(contents=[content_pb2.Content(text="a")]).SerializeToString()
+    first = encoder_pb2.EncodeRequest(space="first").SerializeToString()
+    second = encoder_pb2.EncodeRequest(space="second").SerializeToString()
+
+    assert read_space(first + contents + second) == "second"
+
+
+@given(st.binary(max_size=60))
+def test_bytes_that_are_no_message_are_refused_or_name_some_space(data: bytes):
+    try:
+        space = read_space(data)
+    except InvalidInput:
+        return
+    assert isinstance(space, str)
+
+
+@pytest.mark.parametrize("data", [b"\x0a\xff", b"\x0a\x05ab", b"\x0a\x02\xff\xfe", b"\xff" * 12, b"\x0b"])
+def test_a_malformed_request_is_invalid(data: bytes):
+    with pytest.raises(InvalidInput):
+        read_space(data)
+
+
+@asynccontextmanager
+async def door(server: SmallServer | None) -> AsyncIterator[grpc.aio.Channel]:
+    """A gateway's server before a small one, or before none."""
+    settings = Settings(models=Path("unused"), data=Path("unused"), drain_seconds=0)
+    telemetry = Telemetry(settings)
+    directory = Directory()
+    if server is not None:
+        for name in ("router", "generator"):
+            directory.update(name, {"1": {"address": server.address}})
+    mesh = Mesh(directory, registry=CollectorRegistry())
+    gateway = GrpcServer(settings, telemetry)
+    gateway.add_generic(PASSED, Passage(mesh, PASSED, ["tiny"]))
+    port = await gateway.start("127.0.0.1", 0)
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            yield channel
+    finally:
+        await gateway.drain(0)
+        await mesh.close()
+
+
+def details(error: grpc.aio.AioRpcError) -> status_pb2.Status:
+    trailing: Any = error.trailing_metadata()
+    return status_pb2.Status.FromString(dict(trailing)[failures.DETAILS_KEY])
+
+
+async def test_an_answer_comes_through_as_it_was_given():
+    async with small_server() as server, door(server) as channel:
+        response = await router_pb2_grpc.RouterServiceStub(channel).Fuse(fuse_request(0.0, 1.0, 0.0))
+
+        assert response.results[0].fused.routing.policy == "uniform"
+
+
+async def test_an_error_comes_through_with_its_details():
+    async with small_server() as server, door(server) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await router_pb2_grpc.RouterServiceStub(channel).Fuse(router_pb2.FuseRequest())
+
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        bad = error_details_pb2.BadRequest()
+        assert any(detail.Unpack(bad) for detail in details(caught.value).details)
+        assert bad.field_violations[0].field == "inputs"
+
+
+async def test_an_unknown_space_comes_back_with_the_choices():
+    async with door(None) as channel:
+        with pytest.raises(grpc.aio.AioRpcError, match="the choices are: tiny") as caught:
+            await encoder_pb2_grpc.EncoderServiceStub(channel).Encode(
+                encoder_pb2.EncodeRequest(space="tinny")
+            )
+
+        assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_stream_comes_through_and_what_breaks_inside_stays_inside():
+    async with small_server() as server, door(server) as channel:
+        received = ""
+
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            call = generator_pb2_grpc.GeneratorServiceStub(channel).Generate(
+                generator_pb2.GenerateRequest(prompt="xyz")
+            )
+            async for event in call:
+                received += event.text.text
+        assert received == "xyz"
+        assert caught.value.code() is grpc.StatusCode.INTERNAL
+        assert SECRET not in str(caught.value)
+
+
+async def test_a_deadline_too_short_for_the_hop_is_reported_as_such():
+    async with door(None) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await router_pb2_grpc.RouterServiceStub(channel).Fuse(fuse_request(), timeout=0.15)
+
+        assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED

@@ -1,0 +1,64 @@
+"""One page of metrics for all processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+from tieback.serving.directory import Directory
+from tieback.serving.mesh import plaintext
+from tieback.serving.scrape import MetricsListener, Scraper, join
+from tieback.serving.settings import Settings
+from tieback.serving.telemetry import Telemetry
+
+
+def telemetry() -> Telemetry:
+    made = Telemetry(Settings(models=Path("unused"), data=Path("unused")))
+    made.requests.labels("RouterService", 'odd "method" {x}', "OK").inc(3)
+    return made
+
+
+def samples(page: bytes) -> dict[tuple[str, str, str], float]:
+    return {
+        (sample.name, sample.labels["deployment"], sample.labels["replica"]): sample.value
+        for family in text_string_to_metric_families(page.decode())
+        for sample in family.samples
+    }
+
+
+async def test_the_page_joins_all_replicas_and_says_which_did_not_answer():
+    directory = Directory()
+    listeners = [MetricsListener(telemetry()) for _ in range(2)]
+    ports = [await listener.start("127.0.0.1") for listener in listeners]
+    directory.update("router", {"a": {"address": "x", "metrics_address": f"127.0.0.1:{ports[0]}"}})
+    directory.update(
+        "index",
+        {
+            "b": {"address": "x", "metrics_address": f"127.0.0.1:{ports[1]}"},
+            "c": {"address": "x", "metrics_address": "127.0.0.1:1"},
+        },
+    )
+    scraper = Scraper(directory, plaintext)
+
+    found = samples(await scraper.page())
+
+    await scraper.close()
+    for listener in listeners:
+        await listener.stop()
+    assert found["tieback_requests_total", "router", "a"] == 3
+    assert found["tieback_requests_total", "index", "b"] == 3
+    assert ("tieback_requests_total", "index", "c") not in found
+    assert found["tieback_scrape_failures", "router", "a"] == 0
+    assert found["tieback_scrape_failures", "index", "c"] == 1
+
+
+def test_a_joined_page_holds_every_family_once_and_loses_no_series():
+    page = telemetry().page().decode()
+
+    joined = join({("router", "a"): page, ("index", "b"): page}).decode()
+
+    heads = [line for line in joined.splitlines() if line.startswith("# TYPE")]
+    assert len(heads) == len(set(heads))
+    alone = sum(len(family.samples) for family in text_string_to_metric_families(page))
+    together = sum(len(family.samples) for family in text_string_to_metric_families(joined))
+    assert together == 2 * alone + 2

@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tieback.core.errors import InvalidInput
+from tieback.methods.ranking import rankings
+
+NAN = np.nan
+scores = st.integers(1, 4).flatmap(
+    lambda rows: st.integers(1, 8).flatmap(
+        lambda columns: st.lists(
+            st.lists(st.one_of(st.floats(-1e3, 1e3), st.just(NAN)), min_size=columns, max_size=columns),
+            min_size=rows,
+            max_size=rows,
+        )
+    )
+)
+
+
+def test_reciprocal_ranks_are_those_of_the_paper():
+    merged = rankings.configure("reciprocal_rank")(np.array([[9.0, 5.0, 1.0], [0.1, 0.3, 0.2]]))
+
+    assert merged == pytest.approx([1 / 61 + 1 / 63, 1 / 62 + 1 / 61, 1 / 63 + 1 / 62])
+
+
+def test_a_candidate_that_one_ranking_does_not_hold_gets_nothing_from_it():
+    merged = rankings.configure("reciprocal_rank")(np.array([[2.0, 1.0], [NAN, 1.0]]))
+
+    assert merged == pytest.approx([1 / 61, 1 / 62 + 1 / 61])
+
+
+def test_candidates_of_equal_score_share_the_better_rank():
+    merged = rankings.configure("reciprocal_rank")(np.array([[1.0, 1.0, 0.0]]))
+
+    assert merged == pytest.approx([1 / 61, 1 / 61, 1 / 63])
+
+
+def test_a_ranking_of_weight_zero_has_no_say():
+    both = np.array([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]])
+
+    for name in rankings.names():
+        merged = rankings.configure(name, {"weights": [1, 0]})(both)
+        assert merged.argsort().tolist() == [2, 1, 0], name
+
+
+@pytest.mark.parametrize("name", rankings.names())
+def test_weights_must_be_as_many_as_rankings(name):
+    with pytest.raises(InvalidInput, match="2 weights were given for 1 rankings"):
+        rankings.configure(name, {"weights": [1, 2]})(np.array([[1.0, 2.0]]))
+
+
+def test_standard_scores_keep_how_far_a_candidate_is_ahead():
+    merged = rankings.configure("standard_scores")(np.array([[10.0, 1.0, 0.9, 0.0], [0.4, 0.6, 0.5, 0.3]]))
+
+    assert merged.argmax() == 0, "the first is far ahead in one ranking and near the middle of the other"
+    assert merged.sum() == pytest.approx(0)
+
+
+def test_a_ranking_of_equal_scores_says_nothing():
+    merged = rankings.configure("standard_scores")(np.array([[7.0, 7.0, 7.0], [1.0, 2.0, 3.0]]))
+
+    assert merged.argsort().tolist() == [0, 1, 2]
+
+
+def test_absence_counts_as_last_or_as_average_as_asked():
+    both = np.array([[1.0, 2.0, 3.0], [1.0, 3.0, NAN]])
+
+    lowest = rankings.configure("standard_scores")(both)
+    average = rankings.configure("standard_scores", {"absent": "average"})(both)
+
+    assert average[2] - lowest[2] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", rankings.names())
+@given(rows=scores)
+def test_one_better_in_every_ranking_is_never_behind_and_one_that_none_holds_is_never_ahead(name, rows):
+    matrix = np.array(rows)
+    merged = rankings.configure(name)(matrix)
+
+    nowhere = np.isnan(matrix).all(axis=0)
+    for one in range(matrix.shape[1]):
+        for other in range(matrix.shape[1]):
+            if (matrix[:, one] >= matrix[:, other]).all():
+                assert merged[one] >= merged[other] - 1e-9
+            if nowhere[one] and not nowhere[other]:
+                assert merged[one] <= merged[other]

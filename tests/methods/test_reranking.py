@@ -1,0 +1,143 @@
+"""The checks of late interaction and of method 41, optimal transport as in UNITER."""
+
+import numpy as np
+import ot as pot
+import pytest
+from tieback.methods.reranking import rerankings
+from tieback.methods.reranking.optimal_transport import transport
+
+WIDTH = 64
+
+
+def unit(rows):
+    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+
+
+def random_rows(rng, count):
+    return unit(rng.normal(size=(count, WIDTH)))
+
+
+def planted(rng, count, noise):
+    """Rows and noisy copies of them in another order: (rows, copies, where each row's copy is)."""
+    rows = random_rows(rng, count)
+    order = rng.permutation(count)
+    copies = np.empty_like(rows)
+    copies[order] = rows + noise * random_rows(rng, count)
+    return rows, unit(copies), order
+
+
+def score(method, query, *candidates):
+    longest = max(len(candidate) for candidate in candidates)
+    tokens = np.zeros((len(candidates), longest, WIDTH))
+    mask = np.zeros((len(candidates), longest), bool)
+    for row, candidate in enumerate(candidates):
+        tokens[row, : len(candidate)], mask[row, : len(candidate)] = candidate, True
+    return rerankings.configure(method)(query, tokens, mask)
+
+
+@pytest.mark.parametrize("method", rerankings.names())
+def test_a_candidate_equal_to_the_query_scores_one_and_an_unrelated_one_less(method):
+    rng = np.random.default_rng(0)
+    query = random_rows(rng, 5)
+
+    found = score(method, query, query, random_rows(rng, 5))
+
+    assert found.scores[0] == pytest.approx(1, abs=0.01)
+    assert found.scores[1] < 0.6
+
+
+@pytest.mark.parametrize("method", rerankings.names())
+def test_padding_changes_no_score(method):
+    rng = np.random.default_rng(1)
+    query, short, long = random_rows(rng, 4), random_rows(rng, 3), random_rows(rng, 40)
+
+    together = score(method, query, short, long)
+
+    assert together.scores == pytest.approx(
+        [score(method, query, short).scores[0], score(method, query, long).scores[0]], abs=1e-9
+    )
+    assert not together.weights[0, :, 3:].any()
+
+
+@pytest.mark.parametrize("method", rerankings.names())
+def test_the_explanation_is_the_score_taken_apart(method):
+    rng = np.random.default_rng(2)
+    found = score(method, random_rows(rng, 6), random_rows(rng, 9), random_rows(rng, 12))
+
+    assert (found.weights * found.similarities).sum(axis=(1, 2)) == pytest.approx(found.scores)
+    assert found.weights.sum(axis=(1, 2)) == pytest.approx([1, 1])
+
+
+def test_late_interaction_is_the_mean_of_the_best_similarities():
+    query = unit(np.eye(WIDTH)[:2])
+    candidate = unit(np.stack([query[0] + query[1], query[0]]))
+
+    found = score("late_interaction", query, candidate)
+
+    assert found.scores[0] == pytest.approx((1 + np.sqrt(0.5)) / 2)
+    assert found.weights[0].tolist() == [[0, 0.5], [0.5, 0]]
+
+
+def test_a_planted_alignment_is_recovered_by_both_methods():
+    rng = np.random.default_rng(3)
+
+    for method in rerankings.names():
+        hits = []
+        for _ in range(20):
+            rows, copies, order = planted(rng, 12, noise=0.8)
+            hits += (score(method, rows, copies).weights[0].argmax(axis=1) == order).tolist()
+        assert np.mean(hits) >= 0.9, method
+
+
+def test_transport_with_the_papers_settings_is_within_a_hundredth_of_the_exact_optimum():
+    rng = np.random.default_rng(4)
+
+    for _ in range(20):
+        m, n = int(rng.integers(4, 20)), int(rng.integers(4, 60))
+        costs = 1 - random_rows(rng, m) @ random_rows(rng, n).T
+        plan = transport(costs[None], np.ones((1, n), bool), beta=0.5, iterations=50)[0]
+        exact = pot.emd2(np.full(m, 1 / m), np.full(n, 1 / n), costs)
+        assert (plan * costs).sum() == pytest.approx(exact, rel=0.01)
+
+
+def test_transport_spreads_mass_evenly_over_query_and_candidate():
+    rng = np.random.default_rng(5)
+
+    for _ in range(20):
+        m, n = int(rng.integers(4, 20)), int(rng.integers(4, 60))
+        mask = np.arange(60) < n
+        costs = 1 - random_rows(rng, m) @ random_rows(rng, 60).T
+        plan = transport(costs[None], mask[None], beta=0.5, iterations=50)[0]
+        assert np.abs(plan.sum(axis=1) - 1 / m).max() < 1e-3
+        assert np.abs(plan.sum(axis=0) - mask / n).max() < 1e-3
+
+
+def test_matched_sets_cost_less_than_shuffled_ones_in_almost_all_cases():
+    rng = np.random.default_rng(6)
+    wins = []
+
+    for _ in range(100):
+        rows, copies, _ = planted(rng, 10, noise=1.5)
+        other, _, _ = planted(rng, 10, noise=1.5)
+        half_shuffled = np.concatenate([copies[:5], other[:5]])
+        found = score("optimal_transport", rows, copies, half_shuffled)
+        wins.append(found.scores[0] > found.scores[1])
+
+    assert np.mean(wins) >= 0.95
+
+
+def test_transport_stays_finite_where_nothing_is_alike():
+    costs = np.full((1, 3, 4), 2.0)
+
+    plan = transport(costs, np.ones((1, 4), bool), beta=0.01, iterations=2000)
+
+    assert plan == pytest.approx(np.full((1, 3, 4), 1 / 12))
+
+
+def test_transport_counts_what_a_candidate_says_beside_the_point_and_late_interaction_does_not():
+    rng = np.random.default_rng(7)
+    query = random_rows(rng, 4)
+    rambling = np.concatenate([query, random_rows(rng, 12)])
+
+    assert score("late_interaction", query, rambling).scores[0] == pytest.approx(1)
+    assert score("optimal_transport", query, rambling).scores[0] < 0.7

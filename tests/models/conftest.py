@@ -1,0 +1,74 @@
+"""The real store, filled by scripts/setup (tieback models pull --all), and the encoders out of it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tieback.catalog.catalog import Catalog
+from tieback.core.types import Content, Limits, Modality, Truncation
+from tieback.models.encoder_model import EncoderModel, RawEncoding
+from tieback.models.loading import load_encoder
+from tieback.models.store import Store
+
+Encode = Callable[..., RawEncoding]
+
+
+@pytest.fixture(scope="session")
+def catalog() -> Catalog:
+    return Catalog.load()
+
+
+@pytest.fixture(scope="session")
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture(scope="session")
+def encoder(catalog: Catalog, store: Store) -> Callable[[str], EncoderModel]:
+    cards = {card.name: card for card in catalog.encoders()}
+    return functools.cache(lambda name: load_encoder(cards[name], store))
+
+
+@pytest.fixture(scope="session")
+def encode(encoder: Callable[[str], EncoderModel]) -> Encode:
+    """Encodes one text, picture or sound with a named model."""
+
+    def encode_one(name: str, data: str | bytes, truncation: Truncation = Truncation.REFUSE) -> RawEncoding:
+        model = encoder(name)
+        content = Content(model.card.modality, data)
+        prepared = model.prepare(content, truncation=truncation, limits=Limits())
+        return model.run([prepared], model.card.kinds)[0]
+
+    return encode_one
+
+
+@pytest.fixture(scope="session")
+def photo(catalog: Catalog, store: Store) -> Callable[[str], bytes]:
+    folders = [store.media(catalog.get_media(name)) for name in ("scikit-image", "scikit-learn")]
+
+    def read(name: str) -> bytes:
+        return next(folder / name for folder in folders if (folder / name).exists()).read_bytes()
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def clip(catalog: Catalog, store: Store) -> Callable[[str], bytes]:
+    folder: Path = store.media(catalog.get_media("speech"))
+    return lambda name: (folder / name).read_bytes()
+
+
+@pytest.fixture(scope="session")
+def sample(
+    photo: Callable[[str], bytes], clip: Callable[[str], bytes]
+) -> Callable[[Modality], list[str | bytes]]:
+    """Two real contents of a modality."""
+    samples: dict[Modality, list[str | bytes]] = {
+        Modality.TEXT: ["The cat sat on the mat.", "Wind over the harbour, at night, in three parts"],
+        Modality.IMAGE: [photo("coffee.png"), photo("rocket.jpg")],
+        Modality.AUDIO: [clip("beckett.wav"), clip("two_cities.wav")],
+    }
+    return samples.__getitem__

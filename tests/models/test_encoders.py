@@ -1,0 +1,197 @@
+"""One contract over every encoder of the catalog, and what each knows of the world."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from tieback.catalog.catalog import Catalog
+from tieback.core.errors import InvalidInput
+from tieback.core.types import Content, Limits, Modality, Truncation, VectorKind
+from tieback.models.encoder_model import EncoderModel, RawEncoding
+from tieback.models.store import Store
+
+NAMES = [card.name for card in Catalog.load().encoders()]
+TEXT_NAMES = [card.name for card in Catalog.load().encoders() if card.modality is Modality.TEXT]
+Encoder = Callable[[str], EncoderModel]
+Encode = Callable[..., RawEncoding]
+Sample = Callable[[Modality], list[str | bytes]]
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def both(model: EncoderModel, sample: Sample, kinds: frozenset[VectorKind]) -> list[RawEncoding]:
+    prepared = [
+        model.prepare(Content(model.card.modality, data), truncation=Truncation.REFUSE, limits=Limits())
+        for data in sample(model.card.modality)
+    ]
+    return model.run(prepared, kinds)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_encoder_gives_the_kinds_and_the_width_that_its_card_says(
+    encoder: Encoder, sample: Sample, name: str
+) -> None:
+    model = encoder(name)
+    model.warm_up()
+
+    for encoding in both(model, sample, model.card.kinds):
+        assert encoding.dense is not None
+        assert encoding.dense.shape == (model.card.width,)
+        assert encoding.dense.dtype == np.float32
+        assert np.linalg.norm(encoding.dense) == pytest.approx(1, abs=1e-5)
+        assert (encoding.tokens is not None) == (VectorKind.TOKENS in model.card.kinds)
+        assert bool(encoding.labels) == (VectorKind.LABELS in model.card.kinds)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_encoder_says_the_same_of_an_input_alone_and_in_a_batch(
+    encoder: Encoder, encode: Encode, sample: Sample, name: str
+) -> None:
+    model = encoder(name)
+    together = both(model, sample, frozenset({VectorKind.DENSE}))
+
+    for data, encoding in zip(sample(model.card.modality), together, strict=True):
+        alone = encode(name, data)
+        assert encoding.dense is not None
+        assert alone.dense is not None
+        np.testing.assert_allclose(encoding.dense, alone.dense, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_encoder_gives_no_kind_that_was_not_asked_for(
+    encoder: Encoder, sample: Sample, name: str
+) -> None:
+    model = encoder(name)
+
+    for encoding in both(model, sample, frozenset({VectorKind.DENSE})):
+        assert encoding.tokens is None
+        assert not encoding.labels
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_encoder_refuses_a_content_of_another_modality(encoder: Encoder, name: str) -> None:
+    model = encoder(name)
+    other = Modality.TEXT if model.card.modality is not Modality.TEXT else Modality.IMAGE
+    content = Content(other, "text" if other is Modality.TEXT else b"image")
+
+    with pytest.raises(InvalidInput, match="ask a space of that modality") as caught:
+        model.prepare(content, truncation=Truncation.REFUSE, limits=Limits())
+
+    assert caught.value.field == other
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_export_agrees_with_what_it_was_made_from(catalog: Catalog, store: Store, name: str) -> None:
+    metrics = store.open(catalog.get(name)).manifest.metrics
+
+    assert all(difference < 1e-4 for difference in metrics.get("largest_difference", {}).values())
+    assert metrics or catalog.get(name).runtime == "static_text"
+
+
+@pytest.mark.parametrize("name", TEXT_NAMES)
+def test_texts_of_one_meaning_are_nearer_than_texts_of_two(encode: Encode, name: str) -> None:
+    guitar, instrument, market = (
+        encode(name, text).dense
+        for text in ("A man is playing a guitar.", "Someone plays an instrument", "The stock market fell")
+    )
+
+    assert guitar @ instrument > guitar @ market + 0.3
+
+
+@pytest.mark.parametrize("name", TEXT_NAMES)
+def test_token_vectors_have_length_one_and_spans_in_bytes_of_the_text(encode: Encode, name: str) -> None:
+    text = "Grüße an die 東京 naïve 🦉 owl"
+
+    encoding = encode(name, text)
+
+    assert encoding.tokens is not None
+    assert len(encoding.tokens) == len(encoding.spans)
+    np.testing.assert_allclose(np.linalg.norm(encoding.tokens, axis=1), 1, atol=1e-5)
+    pieces = [text.encode()[begin:end].decode() for begin, end in encoding.spans]
+    assert {"東", "京"} <= {piece.strip() for piece in pieces}
+    assert encoding.spans[-1][1] == len(text.encode())
+    begins = [begin for begin, _ in encoding.spans]
+    assert begins == sorted(begins)
+
+
+def test_a_text_of_minilm_is_one_token_vector_a_word_without_special_ones(encode: Encode) -> None:
+    encoding = encode("all-minilm-l6-v2", "the cat sat")
+
+    assert list(encoding.spans) == [(0, 3), (4, 7), (8, 11)]
+
+
+def test_a_text_beyond_the_model_is_refused_unless_its_end_may_be_cut_off(encoder: Encoder) -> None:
+    model = encoder("all-minilm-l6-v2")
+    content = Content(Modality.TEXT, "word " * 300)
+
+    with pytest.raises(InvalidInput, match="300 tokens and the model reads 254") as caught:
+        model.prepare(content, truncation=Truncation.REFUSE, limits=Limits())
+    cut = model.prepare(content, truncation=Truncation.END, limits=Limits())
+
+    assert caught.value.field == "text"
+    assert (cut.tokens, cut.truncated) == (256, 46)
+    kept = model.prepare(Content(Modality.TEXT, "word " * 254), truncation=Truncation.REFUSE, limits=Limits())
+    first, second = model.run([cut, kept], frozenset({VectorKind.DENSE}))
+    np.testing.assert_array_equal(first.dense, second.dense)
+
+
+def test_prefixes_of_a_matryoshka_vector_still_tell_meanings_apart(encode: Encode) -> None:
+    guitar, instrument, market = (
+        encode("wordllama-256", text).dense
+        for text in ("A man is playing a guitar.", "Someone plays an instrument", "The stock market fell")
+    )
+
+    for width in (64, 128, 256):
+        one, near, far = (
+            vector[:width] / np.linalg.norm(vector[:width]) for vector in (guitar, instrument, market)
+        )
+        assert one @ near > one @ far + 0.3
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("coffee.png", {"espresso"}),
+        ("chelsea.png", {"tabby cat", "a cat having a striped coat", "Egyptian Mau"}),
+        ("camera.png", {"tripod"}),
+        ("rocket.jpg", {"missile"}),
+        ("china.jpg", {"palace"}),
+        ("flower.jpg", {"daisy"}),
+    ],
+)
+def test_a_photo_is_labelled_with_what_it_shows(
+    encode: Encode, photo: Callable[[str], bytes], name: str, expected: set[str]
+) -> None:
+    labels = encode("efficientnet-lite0", photo(name)).labels
+
+    assert labels[0].name in expected
+    assert len(labels) == 10
+    assert [label.probability for label in labels] == sorted(
+        (label.probability for label in labels), reverse=True
+    )
+    assert sum(label.probability for label in labels) <= 1 + 1e-5
+
+
+@pytest.mark.parametrize("name", ["beckett.wav", "endgame_nagg_nell.wav", "two_cities.wav"])
+def test_a_spoken_clip_is_labelled_as_speech(encode: Encode, clip: Callable[[str], bytes], name: str) -> None:
+    labels = encode("yamnet", clip(name)).labels
+
+    assert labels[0].name == "Speech"
+    assert sum(label.probability for label in labels) == pytest.approx(1)
+
+
+def test_serving_a_model_imports_no_torch() -> None:
+    program = (
+        "import sys, tieback.models.loading, tieback.models.binding, tieback.catalog.catalog;"
+        "import tieback.methods.pooling;"
+        "heavy = {'torch', 'transformers', 'onnx', 'scipy'} & set(sys.modules);"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr

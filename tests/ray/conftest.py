@@ -1,0 +1,24 @@
+"""One platform for all tests of this folder: starting it is what costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.running_platform import Platform
+from tieback_client import Client
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    running = Platform(tmp_path_factory.mktemp("platform"))
+    try:
+        yield running.ready()
+    finally:
+        running.kill()
+
+
+@pytest.fixture
+def client(platform: Platform) -> Iterator[Client]:
+    with Client(platform.address, timeout=60) as made:
+        yield made

@@ -1,0 +1,178 @@
+"""Every service of the platform on Ray Serve, called through the gateway."""
+
+from __future__ import annotations
+
+import re
+
+import grpc
+import numpy as np
+import pytest
+from support.running_platform import Platform
+from tieback.serving.contract import SERVICES
+from tieback.v1 import (
+    encoder_pb2,
+    encoder_pb2_grpc,
+    generator_pb2,
+    generator_pb2_grpc,
+    index_pb2,
+    index_pb2_grpc,
+)
+from tieback_client import (
+    Client,
+    DeadlineExceeded,
+    Decoding,
+    Evidence,
+    Health,
+    InvalidArgument,
+    Item,
+    NotFound,
+    TiebackError,
+)
+
+pytestmark = pytest.mark.ray
+TEXT_SPACE = "all-minilm-l6-v2"
+# What an error must never show: an address, an id of Ray's, a path, a traceback.
+INSIDE = re.compile(r"\d+\.\d+\.\d+\.\d+|[Aa]ctor|[0-9a-f]{16}|Traceback|File \"|/\w+/\w+|ray\b|pid")
+
+
+def test_every_text_space_encodes_through_the_gateway(client: Client):
+    spaces = [space for space in client.spaces() if "text" in space.modalities and space.ref.name != "joint"]
+
+    assert len(spaces) >= 3
+    for space in spaces:
+        encodings = client.encode(["the sea", "a lake"], space=space.ref.name)
+        assert np.allclose([np.linalg.norm(one.dense.values) for one in encodings], 1, atol=1e-3)
+
+
+def test_items_are_ingested_found_and_answered_with(client: Client):
+    client.ingest(
+        "tides",
+        [
+            Item("moon", "The gravity of the moon pulls the sea and makes the tides."),
+            Item("bread", "Bread is made from flour, water, salt and yeast."),
+        ],
+    ).collect()
+
+    found = client.retrieve("tides", "What causes the tides of the sea?")
+    assert found.hits[0].hit.item_id == "moon"
+    assert abs(sum(found.routing.weights.values()) - 1) < 1e-6
+
+    answer = client.answer(
+        "tides", "What makes the tides?", decoding=Decoding(max_tokens=24), evidence_limit=1
+    ).collect()
+    assert answer.finish is not None
+    assert {hit.item_id for hit in [one.hit for one in found.hits]} == {"moon", "bread"}
+
+
+def test_the_reranker_calls_the_encoder_on_its_own(client: Client):
+    result = client.rerank("the moon pulls the sea", ["bread and salt", "the moon makes the tides"])
+
+    assert result.results[0].id == "1"
+
+
+def test_the_generator_streams(client: Client):
+    answer = client.generate(
+        "What is the capital of France?",
+        evidence=[Evidence(id="1", text="Paris is the capital of France.")],
+        decoding=Decoding(max_tokens=12),
+    ).collect()
+
+    assert answer.finish is not None
+
+
+def test_the_index_takes_a_stream_of_writes_and_acknowledges_each(platform: Platform):
+    with grpc.insecure_channel(platform.address) as channel:
+        stub = index_pb2_grpc.IndexServiceStub(channel)
+        with pytest.raises(grpc.RpcError) as caught:
+            list(stub.UpsertItems(iter([index_pb2.UpsertItemsRequest(collection="nowhere")]), timeout=20))
+        assert caught.value.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT)
+
+
+def test_health_and_catalog_tell_of_every_service(client: Client):
+    for service in SERVICES:
+        assert client.health(service) is Health.SERVING
+    states = {state.name: state for state in client.server_info().services}
+    assert {"router", "index", "reranker", "generator", "answer", f"encoder:{TEXT_SPACE}"} <= states.keys()
+    assert all(state.ready and state.replicas == 1 for state in states.values())
+
+
+def test_reflection_lists_every_service(platform: Platform):
+    from google.protobuf.descriptor_pool import DescriptorPool
+    from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+    with grpc.insecure_channel(platform.address) as channel:
+        database = ProtoReflectionDescriptorDatabase(channel)
+        assert set(SERVICES) <= set(database.get_services())
+        described = DescriptorPool(database).FindServiceByName("tieback.v1.AnswerService")
+        assert "Retrieve" in described.methods_by_name
+
+
+def test_errors_of_every_service_keep_the_inside_inside(client: Client, platform: Platform):
+    attempts = [
+        lambda: client.encode("a", space="nowhere"),
+        lambda: client.encode("a", space=TEXT_SPACE, width=7),
+        lambda: client.search("nowhere", text="a"),
+        lambda: client.retrieve("nowhere", "a"),
+        lambda: client.rerank("a", ["b"], method="nothing"),
+        lambda: client.generate("a", model="nobody").collect(),
+        lambda: client.encode("a", space=TEXT_SPACE, timeout=0.001),
+    ]
+    for attempt in attempts:
+        with pytest.raises(TiebackError) as caught:
+            attempt()
+        assert not INSIDE.search(str(caught.value).replace(platform.address, "")), str(caught.value)
+
+
+def test_an_unknown_space_is_not_found_with_the_choices(client: Client):
+    with pytest.raises(NotFound, match=TEXT_SPACE):
+        client.encode("a", space="all-minilm")
+
+
+def test_a_bad_field_is_named_through_the_gateway(client: Client):
+    with pytest.raises(InvalidArgument) as caught:
+        client.encode("a", space=TEXT_SPACE, width=7)
+    assert caught.value.violations[0].field == "output.width"
+
+
+def test_a_deadline_reaches_the_service_and_work_that_cannot_finish_is_not_started(
+    client: Client, platform: Platform
+):
+    before = platform.value("tieback_tokens_total", space=TEXT_SPACE)
+
+    with pytest.raises(DeadlineExceeded):
+        client.encode("the sea", space=TEXT_SPACE, timeout=0.001)
+    assert platform.value("tieback_tokens_total", space=TEXT_SPACE) == before
+
+
+def test_bytes_that_are_no_request_are_invalid_at_the_gateway_too(platform: Platform):
+    with grpc.insecure_channel(platform.address) as channel:
+        call = channel.unary_unary("/tieback.v1.EncoderService/Encode")
+        with pytest.raises(grpc.RpcError) as caught:
+            call(b"\x0a\xff\xff", timeout=10)
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_a_call_may_carry_its_own_request_id(platform: Platform):
+    with grpc.insecure_channel(platform.address) as channel:
+        stub = encoder_pb2_grpc.EncoderServiceStub(channel)
+        request = encoder_pb2.EncodeRequest(space="nowhere")
+        with pytest.raises(grpc.RpcError) as caught:
+            stub.Encode(request, metadata=[("x-request-id", "mine-1")], timeout=10)
+        assert dict(caught.value.trailing_metadata())["x-request-id"] == "mine-1"
+
+
+def test_cancelling_in_the_middle_of_a_stream_frees_the_slot(platform: Platform):
+    from support.running_platform import wait_for
+
+    with grpc.insecure_channel(platform.address) as channel:
+        request = generator_pb2.GenerateRequest(
+            prompt="Tell a long story about the sea.", decoding=generator_pb2.Decoding(max_tokens=400)
+        )
+        stream = generator_pb2_grpc.GeneratorServiceStub(channel).Generate(request, timeout=60)
+        next(stream)
+        assert platform.value("tieback_in_flight", deployment="generator", method="Generate") == 1
+        stream.cancel()
+
+        wait_for(lambda: platform.value("tieback_in_flight", method="Generate") == 0, 10)
+        wait_for(lambda: platform.value("tieback_active_items", service="generator") == 0, 10)
+        assert platform.value("tieback_requests_total", deployment="generator", code="CANCELLED") >= 1

@@ -1,0 +1,31 @@
+"""One page of metrics for all deployments."""
+
+from __future__ import annotations
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from support.running_platform import Platform
+from tieback_client import Client
+
+pytestmark = pytest.mark.ray
+
+
+def test_the_page_shows_every_deployment(platform: Platform, client: Client):
+    states = {state.name for state in client.server_info().services} - {"answer"}
+
+    families = list(text_string_to_metric_families(platform.metrics))
+
+    deployments = {sample.labels["deployment"] for family in families for sample in family.samples}
+    assert deployments == states | {"gateway"}
+    assert platform.value("tieback_scrape_failures") == 0
+
+
+def test_a_call_is_counted_at_the_gateway_and_at_the_service(platform: Platform, client: Client):
+    labels = {"service": "EncoderService", "method": "Encode", "code": "OK"}
+    deployments = ("gateway", "encoder:all-minilm-l6-v2")
+    before = [platform.value("tieback_requests_total", deployment=name, **labels) for name in deployments]
+
+    client.encode("the sea", space="all-minilm-l6-v2")
+
+    after = [platform.value("tieback_requests_total", deployment=name, **labels) for name in deployments]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [1, 1]

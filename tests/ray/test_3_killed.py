@@ -1,0 +1,82 @@
+"""Replicas that are killed under load: no call that may be repeated fails."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+
+import pytest
+from support.running_platform import Platform, wait_for
+from tieback_client import Client, TiebackError
+
+pytestmark = pytest.mark.ray
+SPACE = "wordllama-256"
+CALLERS = 4
+
+
+class Load:
+    """Callers that encode without a pause; counts what came of it."""
+
+    def __init__(self, address: str) -> None:
+        self.outcomes: Counter[str] = Counter()
+        self.retries = 0
+        self._address = address
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._call) for _ in range(CALLERS)]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(90)
+
+    @property
+    def succeeded(self) -> int:
+        return self.outcomes["ok"]
+
+    def _call(self) -> None:
+        with Client(self._address, timeout=60) as client:
+            while not self._stop.is_set():
+                try:
+                    client.encode("the sea", space=SPACE)
+                except TiebackError as error:
+                    self.outcomes[repr(error)] += 1
+                else:
+                    self.outcomes["ok"] += 1
+            self.retries += client.retries
+
+
+@pytest.mark.parametrize("deployment", [f"encoder:{SPACE}", "gateway"])
+def test_no_idempotent_call_fails_when_a_replica_is_killed(platform: Platform, deployment: str):
+    victim = wait_for(lambda: platform.replica(deployment))
+    began = time.monotonic()
+
+    with Load(platform.address) as load:
+        wait_for(lambda: load.succeeded >= 100)
+        victim.kill()
+        before = load.succeeded
+        wait_for(lambda: load.succeeded >= before + 200, 60)
+
+    replacement = wait_for(lambda: platform.replica(deployment))
+    hops = wait_for(lambda: page(platform))
+    print(
+        f"\n{deployment} killed: {load.succeeded} calls, {sum(load.outcomes.values()) - load.succeeded} failed, "
+        f"{load.retries} retries by the client, {hops} by the gateway, {time.monotonic() - began:.1f} s"
+    )
+    assert load.outcomes.keys() == {"ok"}, load.outcomes
+    assert replacement.pid != victim.pid
+    if deployment != "gateway":
+        assert platform.value("tieback_hop_retries_total", target=deployment) >= 1
+
+
+def page(platform: Platform) -> str:
+    """Retries so far; the page itself may be away for a moment after the gateway was killed."""
+    try:
+        return str(platform.value("tieback_hop_retries_total"))
+    except OSError:
+        return ""

@@ -1,0 +1,61 @@
+"""What `tieback.serving.discovery` rests on in Ray Serve. Where this fails, Ray has moved: see that module."""
+
+from __future__ import annotations
+
+import inspect
+from types import SimpleNamespace
+
+import pytest
+
+pytestmark = pytest.mark.ray
+
+
+def test_a_router_is_told_of_the_replicas_that_run():
+    from ray.serve.request_router import RequestRouter
+
+    assert list(inspect.signature(RequestRouter.update_replicas).parameters) == ["self", "replicas"]
+    assert inspect.iscoroutinefunction(RequestRouter.choose_replicas)
+
+
+def test_a_replica_carries_what_it_published():
+    from ray.serve._private.constants import RECORD_REPLICA_METADATA_METHOD
+    from ray.serve.request_router import RunningReplica
+    from tieback.serving.deployments import Gateway, Replica
+
+    assert isinstance(inspect.getattr_static(RunningReplica, "replica_metadata"), property)
+    assert hasattr(Replica, RECORD_REPLICA_METADATA_METHOD)
+    assert hasattr(Gateway, RECORD_REPLICA_METADATA_METHOD)
+
+
+def test_a_handle_is_made_before_its_deployment_runs():
+    from ray import serve
+
+    assert "_check_exists" in inspect.signature(serve.get_deployment_handle).parameters
+
+
+def test_options_of_a_handle_start_its_router():
+    from ray.serve.handle import DeploymentHandle
+
+    assert "self._init()" in inspect.getsource(DeploymentHandle._options)
+
+
+async def test_the_router_writes_what_replicas_published_into_the_directory(monkeypatch: pytest.MonkeyPatch):
+    from ray.serve.request_router import RequestRouter
+    from tieback.serving.directory import DIRECTORY, Replica
+    from tieback.serving.discovery import DirectoryRouter
+
+    monkeypatch.setattr(RequestRouter, "update_replicas", lambda self, replicas: None)
+    router = DirectoryRouter.__new__(DirectoryRouter)
+    router._deployment_id = SimpleNamespace(name="somewhere")
+
+    router.update_replicas(
+        [
+            SimpleNamespace(
+                replica_id=SimpleNamespace(unique_id="a"),
+                replica_metadata={"address": "1.2.3.4:5", "metrics_address": "1.2.3.4:6"},
+            )
+        ]
+    )
+
+    assert DIRECTORY.replicas("somewhere") == (Replica("a", "1.2.3.4:5", "1.2.3.4:6"),)
+    DIRECTORY.update("somewhere", {})

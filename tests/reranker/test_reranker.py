@@ -1,0 +1,250 @@
+import math
+
+import numpy as np
+import pytest
+from support.bag_of_words import BagOfWords, card, dense
+from tieback.core.deadline import Deadline
+from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, SpaceMismatch
+from tieback.core.types import Limits, MethodChoice, RerankCandidate, SpaceRef, TokenVectors, VectorKind
+from tieback.encoder import Encoder
+from tieback.reranker import Reranker
+
+OT = MethodChoice("optimal_transport")
+SPACE = SpaceRef("here", "r", "f")
+
+
+@pytest.fixture
+async def encoder(tmp_path):
+    encoder = Encoder(
+        [
+            BagOfWords(card(tmp_path)),
+            BagOfWords(card(tmp_path, "no-tokens", kinds={VectorKind.DENSE})),
+        ]
+    )
+    yield encoder
+    await encoder.close()
+
+
+@pytest.fixture
+def reranker(encoder):
+    return Reranker(encoder, space="bag-of-words")
+
+
+def candidates(*texts, scores=None):
+    scores = scores or [0.0] * len(texts)
+    return [
+        RerankCandidate(f"c{n}", text, score)
+        for n, (text, score) in enumerate(zip(texts, scores, strict=True))
+    ]
+
+
+def tokens(*words, space=SPACE):
+    values = np.stack([dense(word) for word in words])
+    return TokenVectors(space, values, [(n, n + 1) for n in range(len(words))])
+
+
+@pytest.mark.parametrize("method", ["late_interaction", "optimal_transport"])
+async def test_the_candidate_that_answers_the_query_comes_first(reranker, method):
+    texts = candidates("rockets fly to the moon", "a cup of hot coffee", "coffee beans")
+
+    reply = await reranker.rerank("cup of coffee", texts, method=MethodChoice(method))
+
+    assert reply.results[0].id == "c1"
+    assert reply.results[0].first_rank == 1
+    assert reply.results[0].score == reply.results[0].rerank_score
+    assert [result.score for result in reply.results] == sorted(
+        (result.score for result in reply.results), reverse=True
+    )
+
+
+async def test_equal_candidates_keep_the_order_of_the_first_ranking(reranker):
+    reply = await reranker.rerank("coffee", candidates("tea", "coffee", "coffee", "coffee"))
+
+    assert [result.id for result in reply.results] == ["c1", "c2", "c3", "c0"]
+
+
+async def test_the_alignment_points_at_the_bytes_of_the_matching_words(reranker):
+    query, text = "hot coffee", "a cup of coffee"
+
+    reply = await reranker.rerank(query, candidates(text), explain=True)
+
+    pair = reply.results[0].alignment.pairs[0]
+    assert query[slice(*pair.query_span)] == "coffee"
+    assert text[slice(*pair.candidate_span)] == "coffee"
+    assert pair.similarity == pytest.approx(1, abs=1e-5)
+    assert pair.weight == pytest.approx(0.5)
+    assert reply.results[0].alignment.plan is None
+
+
+async def test_optimal_transport_shows_its_whole_plan(reranker):
+    reply = await reranker.rerank("hot coffee", candidates("a cup of coffee", "tea"), method=OT, explain=True)
+
+    for result, length in zip(sorted(reply.results, key=lambda r: r.id), (4, 1), strict=True):
+        assert result.alignment.plan.shape == (2, length)
+        assert result.alignment.plan.sum() == pytest.approx(1, abs=1e-3)
+
+
+async def test_no_alignment_is_made_where_none_was_asked_for(reranker):
+    reply = await reranker.rerank("coffee", candidates("coffee"))
+
+    assert reply.results[0].alignment is None
+
+
+async def test_a_fusion_merges_the_first_ranking_with_the_new_one(reranker):
+    texts = candidates("coffee and much else besides", "coffee", "tea", scores=[9.0, 1.0, 0.0])
+
+    alone = await reranker.rerank("coffee", texts, method=OT)
+    merged = await reranker.rerank(
+        "coffee", texts, method=OT, fusion=MethodChoice("standard_scores", {"weights": [3, 1]})
+    )
+
+    assert alone.results[0].id == "c1"
+    assert merged.results[0].id == "c0"
+    assert merged.results[0].score != merged.results[0].rerank_score
+
+
+async def test_a_limit_cuts_the_end_off(reranker):
+    reply = await reranker.rerank("coffee", candidates("tea", "coffee", "cup"), limit=1)
+
+    assert [result.id for result in reply.results] == ["c1"]
+
+
+async def test_many_candidates_of_all_lengths_score_as_they_do_alone(reranker):
+    texts = candidates(*(" ".join(["tea"] * (n % 13 + 1) + ["coffee"]) for n in range(80)))
+
+    together = {
+        result.id: result.score for result in (await reranker.rerank("coffee", texts, method=OT)).results
+    }
+
+    for text in texts[::9]:
+        alone = await reranker.rerank("coffee", [text], method=OT)
+        assert together[text.id] == pytest.approx(alone.results[0].score, abs=1e-6)
+
+
+async def test_a_text_too_long_for_the_space_is_cut_since_this_is_only_a_look(reranker):
+    reply = await reranker.rerank("coffee", candidates("coffee " * 1000))
+
+    assert reply.results[0].score == pytest.approx(1, abs=1e-5)
+
+
+async def test_token_vectors_that_were_computed_before_need_no_encoder(encoder):
+    reranker = Reranker(encoder, space="no-tokens")
+
+    reply = await reranker.rerank(
+        tokens("coffee"), [RerankCandidate("a", tokens("tea")), RerankCandidate("b", tokens("coffee", "tea"))]
+    )
+
+    assert [result.id for result in reply.results] == ["b", "a"]
+
+
+async def test_text_meets_token_vectors_in_the_space_of_the_query(encoder, reranker):
+    space = encoder.cards[0].space
+
+    reply = await reranker.rerank(tokens("coffee", space=space), candidates("tea", "coffee"))
+
+    assert reply.results[0].id == "c1"
+
+
+async def test_token_vectors_of_two_spaces_are_a_mismatch_that_names_both(reranker):
+    other = SpaceRef("there", "r", "f")
+
+    with pytest.raises(SpaceMismatch, match=r"there@r .* here@r") as refusal:
+        await reranker.rerank(
+            tokens("coffee"),
+            [RerankCandidate("a", tokens("tea")), RerankCandidate("b", tokens("tea", space=other))],
+        )
+
+    assert refusal.value.field == "candidates[1].source"
+
+
+@pytest.mark.parametrize(
+    ("bad", "field"),
+    [
+        ("", "candidates[1].source"),
+        (" \n", "candidates[1].source"),
+        ("nul \0", "candidates[1].source"),
+        (TokenVectors(SPACE, np.zeros((0, 3), np.float32), []), "candidates[1].source.values"),
+        (TokenVectors(SPACE, np.ones(3, np.float32), [(0, 1)] * 3), "candidates[1].source.values"),
+        (TokenVectors(SPACE, np.ones((2, 3), np.float32), [(0, 1)]), "candidates[1].source.spans"),
+        (TokenVectors(SPACE, np.full((1, 3), np.nan, np.float32), [(0, 1)]), "candidates[1].source.values"),
+        (TokenVectors(SPACE, np.zeros((1, 3), np.float32), [(0, 1)]), "candidates[1].source.values"),
+    ],
+)
+async def test_a_bad_candidate_is_refused_by_its_place(reranker, bad, field):
+    with pytest.raises(InvalidInput) as refusal:
+        await reranker.rerank("coffee", [*candidates("tea"), RerankCandidate("bad", bad)])
+
+    assert refusal.value.field == field
+
+
+async def test_token_vectors_of_another_width_are_refused_by_their_place(reranker):
+    narrow = TokenVectors(SPACE, np.ones((1, 3), np.float32), [(0, 1)])
+
+    with pytest.raises(InvalidInput, match="width 3") as refusal:
+        await reranker.rerank(tokens("coffee"), [RerankCandidate("a", narrow)])
+
+    assert refusal.value.field == "candidates[0].source.values"
+
+
+async def test_an_empty_query_is_refused(reranker):
+    with pytest.raises(InvalidInput) as refusal:
+        await reranker.rerank(" ", candidates("tea"))
+
+    assert refusal.value.field == "query"
+
+
+async def test_no_candidates_too_many_and_a_score_that_is_no_number_are_refused(encoder):
+    reranker = Reranker(encoder, space="bag-of-words", limits=Limits(batch_items=2))
+
+    for bad, field in [
+        ([], "candidates"),
+        (candidates("a", "b", "c"), "candidates"),
+        (candidates("a", "b", scores=[0, math.nan]), "candidates[1].score"),
+    ]:
+        with pytest.raises(InvalidInput) as refusal:
+            await reranker.rerank("tea", bad)
+        assert refusal.value.field == field
+
+
+async def test_as_many_candidates_as_the_limit_allows_are_encoded_in_parts(encoder):
+    reranker = Reranker(encoder, space="bag-of-words", limits=Limits(batch_items=2))
+
+    reply = await reranker.rerank("tea", candidates("coffee", "tea"))
+
+    assert reply.results[0].id == "c1"
+
+
+@pytest.mark.parametrize(
+    ("how", "field"),
+    [
+        ({"method": MethodChoice("late_interaction", {"beta": 1})}, "method.parameters.beta"),
+        ({"fusion": MethodChoice("reciprocal_rank", {"k": -1})}, "fusion.parameters.k"),
+        ({"space": "no-tokens"}, "space"),
+    ],
+)
+async def test_a_bad_parameter_or_a_space_without_token_vectors_is_refused(reranker, how, field):
+    with pytest.raises(InvalidInput) as refusal:
+        await reranker.rerank("tea", candidates("tea"), **how)
+
+    assert refusal.value.field == field
+
+
+@pytest.mark.parametrize(
+    "how", [{"method": MethodChoice("x")}, {"fusion": MethodChoice("x")}, {"space": "x"}]
+)
+async def test_an_unknown_method_or_space_is_not_found(reranker, how):
+    with pytest.raises(NotFound):
+        await reranker.rerank("tea", candidates("tea"), **how)
+
+
+async def test_nothing_is_compared_after_the_deadline(reranker):
+    with pytest.raises(DeadlineExceeded):
+        await reranker.rerank("tea", candidates("tea"), deadline=Deadline.after(-1))
+
+
+async def test_the_reply_says_where_the_time_went_and_what_it_cost(reranker):
+    reply = await reranker.rerank("tea", candidates("coffee", "hot tea"))
+
+    assert [stage.name for stage in reply.timing.stages] == ["encode:bag-of-words", "compare"]
+    assert reply.timing.total >= sum(stage.duration for stage in reply.timing.stages) * 0.99
+    assert reply.cost.tokens == 4

@@ -1,0 +1,92 @@
+"""The scripts that a newcomer runs first."""
+
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = sorted(
+    path for path in [*(ROOT / "scripts").iterdir(), ROOT / ".ci/run"] if path.is_file() and not path.suffix
+)
+
+
+def pinned() -> dict[str, Version]:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(name): Version(version) for name, version in pairs}
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_a_script_can_be_run_and_says_what_it_is_for(script: Path) -> None:
+    first, second = script.read_text(encoding="utf-8").splitlines()[:2]
+
+    assert os.access(script, os.X_OK)
+    assert first.startswith("#!/usr/bin/env ")
+    assert second.startswith(("# ", '"""'))
+    if "bash" in first:
+        subprocess.run(["bash", "-n", script], check=True)
+
+
+def test_every_dependency_has_an_exact_version_that_satisfies_it() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = [
+        Requirement(line)
+        for line in project["dependencies"]
+        + [line for name in extras if name != "gpu" for line in extras[name]]
+    ]
+    versions = pinned()
+
+    for requirement in wanted:
+        name = canonicalize_name(requirement.name)
+        if name in {"tieback", "torch"}:  # itself, and what is a range on purpose
+            continue
+        assert name in versions, f"constraints.txt lacks {name}"
+        assert requirement.specifier.contains(versions[name]), f"{requirement} and {versions[name]}"
+
+
+def test_constraints_pin_nothing_whose_build_depends_on_the_machine() -> None:
+    for name, version in pinned().items():
+        assert version.local is None, name
+        assert not name.startswith(("torch", "nvidia", "cuda", "triton")), name
+
+
+def test_setup_says_how_much_it_will_download_before_it_does(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [ROOT / "scripts/setup", "--plan"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "TIEBACK_MODELS": str(tmp_path)},
+    )
+    cards = [*(ROOT / "services/tieback/catalog").glob("*/*.yaml")]
+    sizes: dict[str, int] = {}
+    for card in cards:
+        text = card.read_text(encoding="utf-8")
+        for hashed, size in re.findall(r"sha256: (\w+)\n\s+size: (\d+)", text):
+            sizes[hashed] = int(size)
+
+    assert f"up to {sum(sizes.values()) / 1e6:.0f} MB" in done.stderr
+    assert str(tmp_path) in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_setup_explains_itself_when_asked_for_what_it_does_not_know() -> None:
+    done = subprocess.run([ROOT / "scripts/setup", "--nonsense"], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert "--no-models" in done.stderr
+
+
+def test_ci_runs_the_scripts_that_a_newcomer_runs() -> None:
+    text = (ROOT / ".ci/run").read_text(encoding="utf-8")
+
+    assert re.search(r"^timed scripts/check$", text, re.M)
+    assert re.search(r"^timed scripts/test$", text, re.M)

@@ -1,0 +1,125 @@
+"""The platform as a user starts it: `tieback serve` in a process of its own, watched from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+from prometheus_client.parser import text_string_to_metric_families
+
+START_SECONDS = 120
+COMMAND = [sys.executable, "-c", "from tieback.serving.commands.serve import serve; serve()"]
+
+
+class Platform:
+    """A running platform. `address` is its public port, `log` what it wrote to standard error."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.log = folder / "serve.log"
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [
+                    *COMMAND,
+                    "--json",
+                    "--port",
+                    "0",
+                    "--metrics-port",
+                    "0",
+                    "--data",
+                    str(folder / "store"),
+                    *options,
+                ],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environment,
+                start_new_session=True,
+            )
+        self.events: list[dict[str, object]] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def ready(self) -> Platform:
+        """Waits for the line that says so."""
+        found = wait_for(lambda: self._event("ready") or self._ended(), START_SECONDS)
+        if self._event("ready") is None:
+            raise RuntimeError(
+                f"the platform did not start: {found} {self.events} {self.log.read_text()[-3000:]}"
+            )
+        return self
+
+    @property
+    def address(self) -> str:
+        return str(self._event("ready")["address"])
+
+    @property
+    def metrics(self) -> str:
+        with urllib.request.urlopen(str(self._event("ready")["metrics"]), timeout=15) as page:
+            return page.read().decode()
+
+    def value(self, name: str, **labels: str) -> float:
+        """The sum of all series of that name with these labels."""
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(self.metrics)
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def replica(self, deployment: str) -> psutil.Process | None:
+        """The process of a deployment's replica."""
+        title = f"ray::ServeReplica:tieback:{deployment}"
+        for process in psutil.Process(self.process.pid).children(recursive=True):
+            try:
+                if process.status() != psutil.STATUS_ZOMBIE and process.cmdline()[:1] == [title]:
+                    return process
+            except psutil.Error:
+                continue
+        return None
+
+    def stop(self) -> int:
+        """Ends it as a supervisor does, and returns its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(60)
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """Leaves nothing behind."""
+        if self.process.poll() is None:
+            for process in psutil.Process(self.process.pid).children(recursive=True):
+                process.kill()
+            self.process.kill()
+            self.process.wait(20)
+
+    def _event(self, name: str) -> dict[str, object] | None:
+        return next((event for event in self.events if event["event"] == name), None)
+
+    def _ended(self) -> str | None:
+        code = self.process.poll()
+        return None if code is None else f"exit code {code}"
+
+    def _read(self) -> None:
+        for line in self.process.stdout:
+            self.events.append(json.loads(line))
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> object:
+    """What `condition` returns once that is true; AssertionError where it never is."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"not within {seconds} s")

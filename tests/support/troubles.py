@@ -1,0 +1,43 @@
+"""An encoder whose spaces can be made slow or taken down, in front of a real one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.errors import TiebackError
+from tieback.core.types import Content, EncodeReply, OutputSpec, Truncation
+from tieback.ports import DEFAULT_OUTPUT, EncoderPort
+
+
+class Troubles:
+    """`down` spaces raise their error; `slow` ones take so many seconds."""
+
+    def __init__(self, encoder: EncoderPort) -> None:
+        self._encoder = encoder
+        self.down: dict[str, TiebackError] = {}
+        self.slow: dict[str, float] = {}
+        self.asked: list[tuple[str, int]] = []
+        self.cancelled: list[str] = []
+
+    async def encode(
+        self,
+        space: str,
+        contents: Sequence[Content],
+        output: OutputSpec = DEFAULT_OUTPUT,
+        *,
+        truncation: Truncation = Truncation.REFUSE,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> EncodeReply:
+        self.asked.append((space, len(contents)))
+        if space in self.down:
+            raise self.down[space]
+        try:
+            await asyncio.sleep(self.slow.get(space, 0))
+            return await self._encoder.encode(
+                space, contents, output, truncation=truncation, deadline=deadline
+            )
+        except asyncio.CancelledError:
+            self.cancelled.append(space)
+            raise
