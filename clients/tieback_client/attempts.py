@@ -183,7 +183,7 @@ class Attempts:
             if self._session.reached:
                 message = f"the server at {self._session.address} went away{after}"
             else:
-                message = f"no server answers at {self._session.address}{after} ({_short(error.message)})"
+                message = f"no server answers at {self._session.address} ({_short(error.message)})"
                 details = _hinted(
                     details,
                     "start one with `tieback serve --local`, or give another address (TIEBACK_SERVER)",

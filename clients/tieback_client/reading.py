@@ -33,7 +33,7 @@ from tieback_client.vectors import Array, DType, SpaceRef, TokenVectors, Vector
 
 E = TypeVar("E", bound=StrEnum)
 
-MICROSECOND = 1e-6
+MICROSECONDS = 1_000_000
 # In the order of the contract's enums, whose zero is "not said".
 _DTYPES = (DType.FLOAT32, DType.FLOAT32, DType.FLOAT16, DType.INT8, DType.BINARY)
 _NUMPY = {DType.FLOAT32: "<f4", DType.FLOAT16: "<f2", DType.INT8: "i1", DType.BINARY: "u1"}
@@ -123,12 +123,12 @@ def routing(message: Any) -> RoutingExplanation:
 def timing(message: Any) -> Timing:
     """Microseconds as seconds."""
     return Timing(
-        queue=message.queue_us * MICROSECOND,
-        prepare=message.prepare_us * MICROSECOND,
-        compute=message.compute_us * MICROSECOND,
-        total=message.total_us * MICROSECOND,
+        queue=message.queue_us / MICROSECONDS,
+        prepare=message.prepare_us / MICROSECONDS,
+        compute=message.compute_us / MICROSECONDS,
+        total=message.total_us / MICROSECONDS,
         stages=[
-            Stage(one.name, one.begin_us * MICROSECOND, one.duration_us * MICROSECOND)
+            Stage(one.name, one.begin_us / MICROSECONDS, one.duration_us / MICROSECONDS)
             for one in message.stages
         ],
     )
@@ -299,7 +299,7 @@ def _finish(one: Any) -> events.Finish:
         completion_tokens=one.completion_tokens,
         changed_tokens=one.changed_tokens,
         timing=timing(one.timing),
-        first_token=one.first_token_us * MICROSECOND,
+        first_token=one.first_token_us / MICROSECONDS,
     )
 
 

@@ -111,6 +111,15 @@ async def test_the_generator_gets_less_time_than_the_caller_gave(library):
     assert library.generator.deadline.at < deadline.at
 
 
+async def test_retrieval_leaves_time_to_write(library):
+    library.encoder.slow["words-b"] = 30
+
+    events = await events_of(library.answerer.answer(question(), deadline=Deadline.after(1.0)))
+
+    assert events[0].timing.total < 0.6
+    assert isinstance(events[-1], Finish)
+
+
 async def test_an_answer_is_not_begun_after_the_deadline(library):
     with pytest.raises(DeadlineExceeded):
         await events_of(library.answerer.answer(question(), deadline=Deadline.after(0)))

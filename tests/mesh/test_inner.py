@@ -23,9 +23,12 @@ async def test_processes_of_the_platform_reach_one_another_by_address(tmp_path: 
     settings = Settings(tls_certificate=pair.certificate, tls_key=pair.key)
     inner = inner_settings(settings)
 
-    async with small_server(
-        tls_certificate=inner.tls_certificate, tls_key=inner.tls_key, tls_client_ca=inner.tls_client_ca
-    ) as server, channel_maker(settings)(f"127.0.0.1:{server.port}", []) as channel:
+    async with (
+        small_server(
+            tls_certificate=inner.tls_certificate, tls_key=inner.tls_key, tls_client_ca=inner.tls_client_ca
+        ) as server,
+        channel_maker(settings)(f"127.0.0.1:{server.port}", []) as channel,
+    ):
         assert await fuse(channel) == 1
 
 
@@ -39,9 +42,12 @@ async def test_a_client_of_the_front_door_does_not_come_in_by_the_back(tmp_path:
         authority.certificate.read_bytes(), client.key.read_bytes(), client.certificate.read_bytes()
     )
 
-    async with small_server(
-        tls_certificate=inner.tls_certificate, tls_key=inner.tls_key, tls_client_ca=inner.tls_client_ca
-    ) as server, grpc.aio.secure_channel(f"localhost:{server.port}", credentials) as channel:
+    async with (
+        small_server(
+            tls_certificate=inner.tls_certificate, tls_key=inner.tls_key, tls_client_ca=inner.tls_client_ca
+        ) as server,
+        grpc.aio.secure_channel(f"localhost:{server.port}", credentials) as channel,
+    ):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await fuse(channel)
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE

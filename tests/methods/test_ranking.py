@@ -56,6 +56,18 @@ def test_standard_scores_keep_how_far_a_candidate_is_ahead():
     assert merged.sum() == pytest.approx(0)
 
 
+def test_a_photo_found_by_its_looks_alone_is_last_by_ranks_and_near_the_top_by_standard_scores():
+    looks = [0.41, 0.20, 0.18, 0.17, 0.16, 0.15]
+    shared_small_words = [NAN, 0.30, 0.31, 0.29, 0.32, 0.30]
+    both = np.array([looks, shared_small_words])
+
+    by_rank = rankings.configure("reciprocal_rank")(both)
+    by_score = rankings.configure("standard_scores")(both)
+
+    assert (by_rank > by_rank[0]).sum() == 5
+    assert (by_score > by_score[0]).sum() <= 1
+
+
 def test_a_ranking_of_equal_scores_says_nothing():
     merged = rankings.configure("standard_scores")(np.array([[7.0, 7.0, 7.0], [1.0, 2.0, 3.0]]))
 

@@ -1,4 +1,4 @@
-"""What `tieback.serving.discovery` rests on in Ray Serve. Where this fails, Ray has moved: see that module."""
+"""What `tieback.serving.discovery` rests on in Ray Serve. Where this fails, Ray has moved."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -55,9 +56,10 @@ class Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.NoSuchCommand as error:
-            raise click.UsageError(
-                f"{error.format_message()} The commands are: {', '.join(self.list_commands(ctx))}.", ctx
-            ) from None
+            known = self.list_commands(ctx)
+            near = get_close_matches(args[0], known, n=1)
+            advice = f" Did you mean {near[0]}?" if near else f" The commands are: {', '.join(known)}."
+            raise click.UsageError(f"No such command {args[0]!r}.{advice}", ctx) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command; what goes wrong is one line with the way out."""

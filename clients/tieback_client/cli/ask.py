@@ -17,10 +17,18 @@ from tieback_client.cli.connection import (
     query_options,
     with_modality,
 )
-from tieback_client.cli.output import Output
-from tieback_client.cli.search import MARKS, snippet
+from tieback_client.cli.output import Output, jsonable
+from tieback_client.cli.search import MARKS, behind, scores, snippet
 from tieback_client.client import Client, EventStream
-from tieback_client.events import Answer, AnswerEvent, Decoding, Grounding, VerdictLabel
+from tieback_client.events import (
+    Answer,
+    AnswerEvent,
+    Decoding,
+    Grounding,
+    RetrievalEvent,
+    TextDelta,
+    VerdictLabel,
+)
 
 MARK = {
     VerdictLabel.SUPPORTED: ("✓", "green"),
@@ -28,6 +36,8 @@ MARK = {
     VerdictLabel.UNSUPPORTED: ("?", "yellow"),
     VerdictLabel.NOT_CHECKED: ("·", "dim"),
 }
+
+KINDS = {RetrievalEvent: "retrieval", TextDelta: "text"}
 
 
 @click.command(
@@ -56,6 +66,7 @@ Marks: ✓ a source supports the statement, ✗ a source says otherwise, ? none 
 @click.option(
     "--abstain-below", type=click.FloatRange(0, 1), metavar="X", help="Rather say nothing on weaker evidence."
 )
+@click.option("--explain", is_flag=True, help="Show scores, weights of the spaces, and where the time went.")
 @connected
 def ask(
     client: Client,
@@ -77,8 +88,9 @@ def ask(
     temperature: float,
     strategy: str | None,
     abstain_below: float | None,
+    explain: bool,
 ) -> None:
-    """Have a question answered from the collection, each statement tied to its source."""
+    """Answer a question from the collection, each statement tied to its source."""
     stream = client.answer(
         collection,
         query_of(words, image, audio),
@@ -100,15 +112,15 @@ def ask(
         answer = _watched(stream, output) if output.terminal else stream.collect()
     if not output.terminal:
         output.show(written(answer))
-    output.show(*sources(answer, words, width=output.console.width), *ending(answer))
+    output.show(*sources(answer, words, width=output.console.width, explain=explain), *ending(answer))
+    if explain and answer.retrieval is not None:
+        output.show(*behind(answer.retrieval, answer.finish.timing if answer.finish else None))
 
 
 def _lines(stream: EventStream[AnswerEvent], output: Output) -> None:
     """One JSON object a line, each with the kind of its event."""
-    from tieback_client.cli.output import jsonable
-
     for event in stream:
-        output.document({"event": type(event).__name__.removesuffix("Event").lower(), **jsonable(event)})
+        output.document({"event": KINDS.get(type(event), type(event).__name__.lower()), **jsonable(event)})
 
 
 def _watched(stream: EventStream[AnswerEvent], output: Output) -> Answer:
@@ -147,7 +159,7 @@ def written(answer: Answer) -> Text:
     return text
 
 
-def sources(answer: Answer, words: tuple[str, ...], *, width: int) -> list[Text]:
+def sources(answer: Answer, words: tuple[str, ...], *, width: int, explain: bool = False) -> list[Text]:
     """The passages that the answer cites, with the place that speaks for it; all that was found otherwise."""
     hits = list(answer.retrieval.hits) if answer.retrieval else []
     cited = {one.evidence_id: one for one in sorted(answer.citations, key=lambda one: one.support)}
@@ -164,6 +176,7 @@ def sources(answer: Answer, words: tuple[str, ...], *, width: int) -> list[Text]
         line.append(f"  {one.uri}" if one.uri else "", style="dim")
         if name in cited:
             line.append(f"  support {cited[name].support:.2f}", style="dim")
+        line.append(f"  {scores(found)}" if explain else "", style="dim")
         quoted = _quoted(one.text, cited[name].span) if name in cited else one.text
         if quoted:
             line.append("\n")

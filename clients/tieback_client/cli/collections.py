@@ -11,12 +11,22 @@ from tieback_client.client import Client
 from tieback_client.documents import Item, Section
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def collections(ctx: click.Context) -> None:
-    """List, look into and delete collections; without a command, list them."""
-    if ctx.invoked_subcommand is None:
-        ctx.invoke(list_.main, args=[], standalone_mode=False, parent=ctx)
+class _ListByDefault(click.Group):
+    """A group that lists where no command is named, with the options of that."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Puts "list" where a command is missing."""
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_ListByDefault)
+def collections() -> None:
+    """List, look into and delete collections.
+
+    Without a command, lists them.
+    """
 
 
 @collections.command("list", cls=Command)

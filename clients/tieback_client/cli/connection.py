@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_COLLECTION = "library"
 # A person who mistyped an address should not wait as long as a service whose server restarts.
-CONNECT_SECONDS = 3.0
+CONNECT_SECONDS = 2.0
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _CONNECTION: list[Callable[[Any], Any]] = [
@@ -45,6 +46,10 @@ _CONNECTION: list[Callable[[Any], Any]] = [
 _NAMES = {"server", "token", "tls", "ca", "certificate", "key", "timeout", "as_json"}
 
 
+# click tells a range in brackets of its own, after a help text that says what matters of it.
+_RANGE = re.compile(r"\s*\[[^\]]*[<>][^\]]*\]$")
+
+
 class Command(click.Command):
     """A command whose help keeps the options of its own apart from those that all share."""
 
@@ -54,7 +59,8 @@ class Command(click.Command):
         shared: list[tuple[str, str]] = []
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(parameter, click.Option):
+                record = (record[0], _RANGE.sub("", record[1]))
                 (shared if parameter.name in _NAMES else own).append(record)
         with formatter.section("Options"):
             formatter.write_dl(own)

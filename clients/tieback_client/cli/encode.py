@@ -70,7 +70,10 @@ def encode(
     truncate: bool,
     target: Path | None,
 ) -> None:
-    """Turn texts or files into vectors; "-" reads a text from each line of standard input."""
+    """Turn texts or files into vectors.
+
+    "-" reads a text from each line of standard input.
+    """
     inputs: list[Any] = []
     for one in texts:
         if one == "-":

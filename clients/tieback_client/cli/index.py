@@ -12,12 +12,12 @@ from pathlib import Path
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tieback_client.cli import sections
+from tieback_client.cli import front_matter, sections
 from tieback_client.cli.connection import Command, collection_option, connected
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
-from tieback_client.content import Audio, Image, Modality, Text, modality_of_path
-from tieback_client.documents import Item, Metadata, Section
+from tieback_client.content import Audio, Image, Modality, modality_of_path
+from tieback_client.documents import Item, Section
 from tieback_client.errors import InvalidArgument, NotFound, TiebackError
 
 # Changes when a file would be split differently, so that it is indexed again.
@@ -45,7 +45,8 @@ Examples:
   tieback index docs notes.md --collection handbook --exclude '*.draft.md' --exclude 'old/*'
 
 \b
-Texts (.txt .md .rst) are split at headings and paragraphs into sections that can be cited. Photos (.jpg .png
+Texts (.txt .md .rst) are split at headings and paragraphs into sections that can be cited; facts between two
+lines of --- at their head (title: …, year: …) can be filtered by. Photos (.jpg .png
 .webp .bmp .gif) and sounds (.wav .flac .ogg) are one section each. Run it again after a change, or after it
 was interrupted: files that are indexed and unchanged are skipped.
 """,
@@ -96,7 +97,7 @@ def index(
                     run.written += 1
                     run.truncated += one.truncated_sections
                 else:
-                    run.failures[one.id] = str(one.error)
+                    run.failures[one.id] = one.error.message
     gone = sorted(_gone(there, files, paths)) if prune else []
     if gone:
         client.delete(collection, gone)
@@ -156,16 +157,26 @@ def _of_file(name: str, path: Path, data: bytes, digest: str) -> Item:
     modality = modality_of_path(path)
     title = path.stem.replace("_", " ").replace("-", " ")
     parts: list[Section]
+    facts: dict[str, str | float | bool] = {}
     if modality is Modality.IMAGE:
         parts = [Section(Image(data), title=title, uri=name)]
     elif modality is Modality.AUDIO:
         parts = [Section(Audio(data), title=title, uri=name)]
     else:
-        title, parts = sections.split(path, Text.from_file(path).text.replace("\0", ""))
+        facts, text = front_matter.read(_decoded(data).replace("\0", ""))
+        title, parts = sections.split(path, text)
+        title = str(facts.pop("title", title))
         if not parts:
             raise InvalidArgument("it holds no text")
-    facts: Metadata = {"content_hash": digest, "path": name, "bytes": len(data), "kind": str(modality)}
+    facts |= {"content_hash": digest, "path": name, "bytes": len(data), "kind": str(modality)}
     return Item(name, parts, title, facts)
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InvalidArgument("it is not UTF-8 text") from None
 
 
 def _gone(there: dict[str, str], files: dict[str, Path], paths: tuple[Path, ...]) -> Iterator[str]:

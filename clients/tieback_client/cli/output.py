@@ -50,7 +50,9 @@ class Output:
             for row in rows:
                 click.echo("\t".join(_cell(one) for one in row))
             return
-        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+        table = Table(
+            box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim", show_header=any(columns)
+        )
         for number, name in enumerate(columns):
             last = number == len(columns) - 1
             table.add_column(

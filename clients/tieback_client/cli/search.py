@@ -21,6 +21,7 @@ from tieback_client.cli.connection import (
 )
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
+from tieback_client.reports import Timing
 from tieback_client.results import RetrievalResult, RetrievedHit
 
 MARKS = {"text": "text", "image": "photo", "audio": "sound", "points": "points"}
@@ -56,7 +57,7 @@ def search(
     rerank: str | None,
     explain: bool,
 ) -> None:
-    """Find texts, photos and sounds by words, a photo, a sound, or several of these together."""
+    """Find texts, photos and sounds by words, a photo, a sound, or a mix."""
     result = client.retrieve(
         collection,
         query_of(words, image, audio),
@@ -127,8 +128,11 @@ def snippet(whole: str, words: tuple[str, ...], *, width: int) -> Text:
     return _indented(text, width=width)
 
 
-def behind(result: RetrievalResult) -> list[Any]:
-    """What the result rests on: weights, what a photo was taken for, what was missing, the time."""
+def behind(result: RetrievalResult, whole: Timing | None = None) -> list[Any]:
+    """What the result rests on: weights, what a photo was taken for, what was missing, the time.
+
+    `whole` is the timing of a pipeline that the retrieval is a part of.
+    """
     parts: list[Any] = []
     if result.labels:
         seen = ", ".join(f"{one.name} {one.probability:.0%}" for one in result.labels[:5])
@@ -141,7 +145,7 @@ def behind(result: RetrievalResult) -> list[Any]:
         parts += [f"[yellow]Worse than it could be: {missing} did not answer.[/yellow]"]
     parts += [
         Text("Where the time went", style="dim"),
-        bars.timing(result.timing, seconds=result.call.seconds),
+        bars.timing(result.timing, seconds=result.call.seconds) if whole is None else bars.timing(whole),
     ]
     return parts
 

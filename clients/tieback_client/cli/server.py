@@ -47,7 +47,7 @@ def spaces(client: Client, output: Output, name: str | None) -> None:
 @click.argument("family", required=False, default="")
 @connected
 def methods(client: Client, output: Output, family: str) -> None:
-    """List the methods that requests can name, with their parameters and defaults."""
+    """List the methods that requests can name."""
     found = client.methods(family)
     if output.json:
         output.document(found)
@@ -62,9 +62,9 @@ def methods(client: Client, output: Output, family: str) -> None:
 @click.argument("service", required=False, default="")
 @connected
 def health(client: Client, output: Output, service: str) -> None:
-    """Say whether the server, or one service, can be asked; exit code 1 where it cannot.
+    """Say whether the server can be asked.
 
-    SERVICE is a full name, for instance tieback.v1.IndexService.
+    The exit code is 1 where it cannot. SERVICE is a full name, for instance tieback.v1.IndexService.
     """
     state = client.health(service)
     info = None if service else client.server_info()

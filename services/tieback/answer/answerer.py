@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 
+from tieback.answer.encoding import SpaceEncoders
 from tieback.answer.evidence import evidence_of
-from tieback.answer.hearing import Ears
 from tieback.answer.ingestion import Ingestion
 from tieback.answer.retrieval import Retriever, words_of
-from tieback.answer.stopwatch import Stopwatch, hop
+from tieback.answer.stopwatch import Stopwatch, hop, share
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Unsupported
 from tieback.core.types import (
@@ -36,6 +36,9 @@ from tieback.ports import (
     RouterPort,
 )
 
+RETRIEVAL_SHARE = 0.5
+"""Of the time for an answer, so much may go by until writing begins."""
+
 
 class Answerer:
     """An `AnswerPort`.
@@ -57,9 +60,9 @@ class Answerer:
         evidence_limit: int = 4,
     ) -> None:
         limits = limits or Limits()
-        ears = Ears(encoder, spaces, limits)
-        self._ingestion = Ingestion(ears, router, index, limits)
-        self._retriever = Retriever(ears, router, index, reranker)
+        encoders = SpaceEncoders(encoder, spaces, limits)
+        self._ingestion = Ingestion(encoders, router, index, limits)
+        self._retriever = Retriever(encoders, router, index, reranker)
         self._generator = generator
         self._evidence_limit = evidence_limit
 
@@ -106,7 +109,9 @@ class Answerer:
             raise Unsupported("this server has no model that writes; retrieve works without one")
         if evidence_limit < 0:
             raise InvalidInput("evidence_limit is 0 or more", field="evidence_limit")
-        found = await self._retriever.retrieve(retrieval, watch, deadline)
+        answers = bool(question and self._generator)
+        until = share(deadline, RETRIEVAL_SHARE) if answers else deadline
+        found = await self._retriever.retrieve(retrieval, watch, until)
         yield found
         if not question or self._generator is None:
             return

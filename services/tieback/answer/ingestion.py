@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tieback.answer.hearing import Ears, Heard
+from tieback.answer.encoding import Encoded, SpaceEncoders
 from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, TiebackError
@@ -59,8 +59,8 @@ class Draft:
 class Ingestion:
     """Encodes and fuses sections, then writes the items that are whole."""
 
-    def __init__(self, ears: Ears, router: RouterPort, index: IndexPort, limits: Limits) -> None:
-        self._ears = ears
+    def __init__(self, encoders: SpaceEncoders, router: RouterPort, index: IndexPort, limits: Limits) -> None:
+        self._encoders = encoders
         self._router = router
         self._index = index
         self._limits = limits
@@ -73,7 +73,7 @@ class Ingestion:
         self._check(items)
         errors: dict[int, TiebackError] = {}
         drafts = list(_drafts(items, errors))
-        await self._hear(drafts, errors, watch, truncation, deadline)
+        await self._encode(drafts, errors, watch, truncation, deadline)
         await self._fuse([draft for draft in drafts if draft.item not in errors], errors, watch, deadline)
         whole = [number for number in range(len(items)) if number not in errors]
         if whole:
@@ -100,7 +100,7 @@ class Ingestion:
         if most and len(items) > most:
             raise InvalidInput(f"{len(items)} items; the limit is {most} a request", field="items")
 
-    async def _hear(
+    async def _encode(
         self,
         drafts: Sequence[Draft],
         errors: dict[int, TiebackError],
@@ -109,13 +109,15 @@ class Ingestion:
         deadline: Deadline,
     ) -> None:
         contents = [draft.content for draft in drafts]
-        heard: Heard = await self._ears.hear(contents, watch, truncation=truncation, deadline=hop(deadline))
-        for error in heard.failed.values():
+        encoded: Encoded = await self._encoders.encode(
+            contents, watch, truncation=truncation, deadline=hop(deadline)
+        )
+        for error in encoded.failed.values():
             raise error
         for position, draft in enumerate(drafts):
-            draft.encodings = [FusePart(encoding) for encoding in heard.encodings[position]]
-            draft.truncated = heard.truncated(position)
-            for error in heard.refused[position].values():
+            draft.encodings = [FusePart(encoding) for encoding in encoded.encodings[position]]
+            draft.truncated = encoded.truncated(position)
+            for error in encoded.refused[position].values():
                 errors.setdefault(draft.item, draft.blame(error))
 
     async def _fuse(

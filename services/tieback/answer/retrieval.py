@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import math
 import re
@@ -9,9 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tieback.answer.hearing import Ears, Heard
+from tieback.answer.encoding import Encoded, SpaceEncoders
 from tieback.answer.ingestion import describe
-from tieback.answer.stopwatch import Stopwatch, hop
+from tieback.answer.stopwatch import Stopwatch, hop, seconds_of, share
 from tieback.core.deadline import Deadline
 from tieback.core.errors import (
     DeadlineExceeded,
@@ -56,7 +57,7 @@ MERGING = MethodChoice("standard_scores")
 that shares an "of" with the query, since a photo has few words to be found by."""
 
 RERANKING = MethodChoice("standard_scores", {"absent": "average"})
-"""How the closer look joins the search: both count alike, and what has no words to look at is not punished."""
+"""How the closer look joins the search: both count alike; what has no words to look at is not punished."""
 
 TRANSIENT = (Unavailable, Overloaded, DeadlineExceeded)
 """What a part's trouble looks like, as opposed to the caller's mistake."""
@@ -65,8 +66,10 @@ TRANSIENT = (Unavailable, Overloaded, DeadlineExceeded)
 class Retriever:
     """Finds what bears on a query."""
 
-    def __init__(self, ears: Ears, router: RouterPort, index: IndexPort, reranker: RerankerPort) -> None:
-        self._ears = ears
+    def __init__(
+        self, encoders: SpaceEncoders, router: RouterPort, index: IndexPort, reranker: RerankerPort
+    ) -> None:
+        self._encoders = encoders
         self._router = router
         self._index = index
         self._reranker = reranker
@@ -90,23 +93,22 @@ class Retriever:
         first = contents[0].data
         if len(contents) == 1 and isinstance(first, Vector) and first.space.name == JOINT_SPACE:
             return Fused(first, RoutingExplanation("precomputed", {}, 0.0))
-        remaining = deadline.remaining()
-        heard = await self._ears.hear(
+        encoded = await self._encoders.encode(
             contents,
             watch,
             truncation=Truncation.REFUSE,
             deadline=hop(deadline),
-            patience=None if math.isinf(remaining) else max(remaining * ENCODE_SHARE, 0.0),
-            silent=_silent(retrieval.routing, self._ears.components),
+            patience=seconds_of(share(deadline, ENCODE_SHARE)),
+            skipped=_skipped(retrieval.routing, self._encoders.components),
         )
         parts = [
             FusePart(encoding, retrieval.query[place].weight, place)
-            for place, encodings in enumerate(heard.encodings)
+            for place, encodings in enumerate(encoded.encodings)
             for encoding in encodings
         ]
-        lost = _judge(heard)
+        lost = _judge(encoded)
         if not parts:
-            raise next(iter(heard.failed.values()))
+            raise next(iter(encoded.failed.values()))
         with watch.stage("fuse"):
             reply = await self._router.fuse(
                 [parts], role=Role.QUERY, routing=retrieval.routing, deadline=hop(deadline)
@@ -151,13 +153,19 @@ class Retriever:
         lost = False
         if method is not None and words and candidates:
             try:
-                with watch.stage("rerank"):
-                    reply = await self._reranker.rerank(
-                        words, candidates, method=method, explain=retrieval.explain, deadline=hop(deadline)
-                    )
+                # The time is kept here too: a reranker that overruns must not cost the whole answer.
+                async with asyncio.timeout(seconds_of(hop(deadline))):
+                    with watch.stage("rerank"):
+                        reply = await self._reranker.rerank(
+                            words,
+                            candidates,
+                            method=method,
+                            explain=retrieval.explain,
+                            deadline=hop(hop(deadline)),
+                        )
                 scores = {int(result.id): result.rerank_score for result in reply.results}
                 alignments = {int(result.id): result.alignment for result in reply.results}
-            except TRANSIENT:
+            except (*TRANSIENT, TimeoutError):
                 lost = True  # the search's order is worth more than no answer
         merged = [hit.score for hit in hits]
         if scores:
@@ -206,18 +214,18 @@ def _check(retrieval: Retrieval) -> MethodChoice | None:
     return method
 
 
-def _silent(routing: Routing, components: Sequence[str]) -> frozenset[str]:
+def _skipped(routing: Routing, components: Sequence[str]) -> frozenset[str]:
     """Components whose weight is 0, so that nobody waits for them."""
     if not any(routing.weights.get(name) for name in components):
         return frozenset()  # no weights, or bad ones, of which the router will complain
     return frozenset(name for name in components if not routing.weights.get(name))
 
 
-def _judge(heard: Heard) -> list[str]:
+def _judge(encoded: Encoded) -> list[str]:
     """The spaces that did not speak of everything. Raises where a content is refused by all that read it."""
-    lost = list(heard.failed)
-    for place, refused in enumerate(heard.refused):
-        if refused and not heard.encodings[place] and not heard.failed:
+    lost = list(encoded.failed)
+    for place, refused in enumerate(encoded.refused):
+        if refused and not encoded.encodings[place] and not encoded.failed:
             error = next(iter(refused.values()))
             if isinstance(error, InvalidInput):
                 error.within(f"query[{place}].content")

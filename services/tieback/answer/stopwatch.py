@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,3 +43,15 @@ class Stopwatch:
 def hop(deadline: Deadline) -> Deadline:
     """The deadline that the next hop is given."""
     return deadline.shrunk(MARGIN)
+
+
+def share(deadline: Deadline, part: float) -> Deadline:
+    """The deadline by which so large a part of the time that is left will have gone by."""
+    remaining = deadline.remaining()
+    return deadline if math.isinf(remaining) else deadline.shrunk(remaining * (1 - part))
+
+
+def seconds_of(deadline: Deadline) -> float | None:
+    """Seconds left, at least 0, as asyncio takes them; None for no end."""
+    remaining = deadline.remaining()
+    return None if math.isinf(remaining) else max(remaining, 0.0)

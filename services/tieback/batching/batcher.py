@@ -41,6 +41,9 @@ WINDOW = 256
 DOUBT = 0.5
 """An item is dropped where it would be late at twice the measured rate: the rate is only an average."""
 
+UNANSWERED = Unavailable("not computed")
+"""Holds the place of a result until it is there."""
+
 
 class Weighed(Protocol):
     """Something that knows how many tokens it costs."""
@@ -154,6 +157,7 @@ class Batcher(Generic[W, R]):
         with ticket if ticket is not None else self.admission.admit(tokens, items=len(items)) as ticket:
             if not items:
                 return Batched([])
+            answer: Batched[R] = Batched([UNANSWERED] * len(items))
             request = _Request(
                 items=items,
                 group=group,
@@ -161,7 +165,7 @@ class Batcher(Generic[W, R]):
                 ticket=ticket,
                 clock=self._clock,
                 future=asyncio.get_running_loop().create_future(),
-                answer=Batched[R]([Unavailable("not computed")] * len(items)),
+                answer=answer,
                 tokens=tokens,
                 waiting=len(items),
                 left=len(items),

@@ -210,6 +210,8 @@ class Space:
         self, contents: Sequence[Content], asked: Sequence[int], truncation: Truncation, deadline: Deadline
     ) -> list[Prepared | TiebackError]:
         """Prepares the contents at those places; off the event loop unless they are a few short texts."""
+        if self._is_quick([contents[index] for index in asked]):
+            return [self._prepare_one(index, contents[index], truncation) for index in asked]
         abandoned = threading.Event()
 
         def work() -> list[Prepared | TiebackError]:
@@ -221,8 +223,6 @@ class Space:
                     prepared.append(self._prepare_one(index, contents[index], truncation))
             return prepared
 
-        if self._is_quick([contents[index] for index in asked]):
-            return work()
         try:
             return await asyncio.get_running_loop().run_in_executor(self._preparing, work)
         except asyncio.CancelledError:

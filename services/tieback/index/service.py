@@ -79,7 +79,7 @@ class Index:
 
     @classmethod
     def open(cls, directory: str | Path, limits: Limits = DEFAULT_LIMITS) -> Index:
-        """Locks the store and reads it into memory; blocks for about a second per 100,000 sections.
+        """Locks the store and reads it into memory; blocks some six seconds per 100,000 sections.
 
         StartupError, saying what to do, where another server has the store, a newer tieback wrote it, its
         files are damaged, or the folder cannot be used.
@@ -328,7 +328,6 @@ class Index:
 
     async def _read(self, work: Callable[[], T], deadline: Deadline = NO_DEADLINE) -> T:
         """Runs work among the readers' threads, unless too much waits there or the deadline passes first."""
-        deadline.check("the request was taken up")
         if self._queued >= _WAITING_SEARCHES:
             self._rejected += 1
             raise Overloaded(
@@ -353,6 +352,7 @@ class Index:
             return work()
 
         try:
+            deadline.check("the request was taken up")
             return await self._in(self._readers, run)
         except DeadlineExceeded:
             self._dropped_deadline += 1

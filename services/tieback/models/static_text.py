@@ -42,6 +42,8 @@ class StaticTextModel:
             raise StartupError(
                 f"{card.name}: the table is {self._table.shape}; the card's width is {card.width}"
             )
+        if self._tokenizer.vocabulary > len(self._table):
+            raise StartupError(f"{card.name}: the tokenizer knows more tokens than the table has rows")
 
     def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
         """Tokenises a text."""

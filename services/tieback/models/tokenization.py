@@ -61,6 +61,11 @@ class TextTokenizer:
         spans = byte_spans(text, offsets)
         return TokenizedText(np.array(encoding.ids, np.int64), words, spans), cut
 
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens there are, special ones included."""
+        return int(self._tokenizer.get_vocab_size())
+
     def _added(self) -> int:
         return int(self._tokenizer.num_special_tokens_to_add(False)) if self._special else 0
 

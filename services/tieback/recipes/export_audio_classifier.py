@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
+
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import AudioClassifier
 from tieback.models.audio_classifier import EMBEDDINGS, GRAPH, PATCHES, SCORES

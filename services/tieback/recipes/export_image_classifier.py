@@ -10,6 +10,7 @@ from typing import Any
 import onnx
 import torch
 from onnx import helper
+
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import ImageClassifier
 from tieback.core.errors import StartupError

@@ -10,6 +10,11 @@ import onnx
 import torch
 from onnx import helper
 from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from torch import Tensor
+from torch.nn.functional import normalize
+from transformers import AutoConfig, AutoModel
+
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import TransformerText
 from tieback.core.errors import StartupError
@@ -20,10 +25,6 @@ from tieback.models.transformer_text import DENSE, GRAPH, TOKENIZER, TOKENS
 from tieback.recipes.graph_edits import check_tensors, load_graph, replace_outputs, run_to
 from tieback.recipes.parity import compare
 from tieback.recipes.torch_export import check, export_module
-from tokenizers import Tokenizer
-from torch import Tensor
-from torch.nn.functional import normalize
-from transformers import AutoConfig, AutoModel
 
 IDS, MASK, TYPES = "input_ids", "attention_mask", "token_type_ids"
 HEAD = "head/"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+
 from tieback.core.errors import StartupError
 from tieback.core.types import Array
 from tieback.models.session import Session

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from tieback.core.errors import StartupError
 from tieback.core.types import Array
 

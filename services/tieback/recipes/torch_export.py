@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
 from tieback.models.session import Session
 from tieback.recipes.parity import compare
 

@@ -26,7 +26,7 @@ from tieback.methods.binding import bindings as binding_methods
 from tieback.methods.routing import RoutingPolicy, routings
 from tieback.models.binding import ClassNameBinding
 from tieback.ports import DEFAULT_ROUTING
-from tieback.router.hearing import hear
+from tieback.router.blocks import blocks_of
 from tieback.router.joint_space import Component, JointSpace
 
 INLINE_INPUTS = 8
@@ -106,9 +106,9 @@ class Router:
         return results
 
     def _fuse(self, parts: Sequence[FusePart], role: Role, policy_name: str, policy: RoutingPolicy) -> Fused:
-        heard = hear(self.space, self._binding, parts)
+        said = blocks_of(self.space, self._binding, parts)
         names = self.space.names
-        spoke = np.array([[name in heard.blocks for name in names]])
+        spoke = np.array([[name in said.vectors for name in names]])
         wanted = dict(zip(names, policy(names, np.ones_like(spoke))[0].tolist(), strict=True))
         weights = dict(zip(names, policy(names, spoke)[0].tolist(), strict=True))
         if not any(weights.values()):
@@ -117,16 +117,16 @@ class Router:
                 f"no space of any weight spoke: give an encoding that reaches one of {needed}", field="parts"
             )
         values = np.zeros(self.space.width, dtype=np.float32)
-        for name, block in heard.blocks.items():
+        for name, block in said.vectors.items():
             values[self.space.block(name)] = block if role is Role.DOCUMENT else weights[name] * block
-        missing = [name for name in names if wanted[name] > 0 and name not in heard.blocks]
+        missing = [name for name in names if wanted[name] > 0 and name not in said.vectors]
         explanation = RoutingExplanation(
             policy=policy_name,
-            weights={name: weights[name] for name in heard.blocks},
+            weights={name: weights[name] for name in said.vectors},
             entropy=-sum(weight * math.log(weight) for weight in weights.values() if weight > 0) or 0.0,
             missing=missing,
             degraded=bool(missing),
-            paths=heard.paths,
+            paths=said.paths,
         )
         # The norm says how many blocks there are and how they are weighted, so it must not be divided out.
-        return Fused(Vector(self.space.ref, values, normalized=False), explanation, heard.labels)
+        return Fused(Vector(self.space.ref, values, normalized=False), explanation, said.labels)

@@ -1,7 +1,7 @@
 """The Ray cluster that the platform runs on: the one that RAY_ADDRESS names, or a small one of its own.
 
-A cluster of our own lives and ends with this process, listens on the loopback interface alone, asks for a
-token that nobody else knows, and is trimmed of what the platform does not use: every process costs memory.
+A cluster of our own lives and ends with this process, asks for a token that nobody else knows, keeps its
+replicas on the loopback interface, and is trimmed of what the platform does not use: processes cost memory.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tieback.serving.settings import Settings
 ADDRESS = "RAY_ADDRESS"
 _OBJECT_STORE_BYTES = 80 * 1024 * 1024  # nothing of ours travels through it
 _POLL_SECONDS = 0.2
+_LOOPBACK = "127.0.0.1"
 # What Ray's processes and the replicas inherit.
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -58,7 +59,6 @@ class Cluster:
                     include_dashboard=False,
                     object_store_memory=_OBJECT_STORE_BYTES,
                     logging_level=logging.ERROR,
-                    _node_ip_address="127.0.0.1",
                 )
             else:
                 ray.init(logging_level=logging.ERROR, log_to_driver=False)
@@ -90,9 +90,8 @@ class Cluster:
 
         from tieback.serving import deployments
 
-        target = serve.RunTarget(
-            target=deployments.build(self._settings), name=deployments.APPLICATION, route_prefix=None
-        )
+        application = deployments.build(self._settings, inner_host=_LOOPBACK if self.is_own else "")
+        target = serve.RunTarget(target=application, name=deployments.APPLICATION, route_prefix=None)
         with _quiet():
             serve.run_many(
                 [target], wait_for_ingress_deployment_creation=False, wait_for_applications_running=False

@@ -7,7 +7,7 @@ Serve's proxies are off, and what a replica publishes of itself is the address o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray import serve
 from ray.serve import Application
@@ -17,23 +17,29 @@ from tieback.serving import discovery, targets
 from tieback.serving.assembly import Plan
 from tieback.serving.settings import Settings, load_settings
 
+if TYPE_CHECKING:
+    from tieback.serving.gateway import GatewayProcess
+    from tieback.serving.replica import ServiceProcess
+
 APPLICATION = "tieback"
 HEALTH_SECONDS = 1.0  # how soon a replica that was killed is noticed
 Handles = Mapping[str, DeploymentHandle[Any]]
 
 
 class Replica:
-    """A service's replica. Ray Serve calls its methods; nobody else does."""
+    """A replica of any deployment. Ray Serve calls its methods; nobody else does.
 
-    def __init__(self, settings: Settings, target: str, others: Handles) -> None:
-        from tieback.serving.replica import ServiceProcess
+    `host` is the address that the inner side listens on; empty for this machine's address in the cluster.
+    """
 
-        self._process = ServiceProcess(settings, target)
+    def __init__(self, settings: Settings, target: str, others: Handles, host: str) -> None:
+        self._host = host
+        self._process = _process(settings, target)
         self._watched = discovery.watch(others)
 
     async def record_replica_metadata(self) -> dict[str, str]:
         """Starts serving; Serve hands what this returns to every process that watches the deployment."""
-        return await self._process.start(discovery.own_host())
+        return await self._process.start(self._host or discovery.own_host())
 
     def check_health(self) -> None:
         """Runs on the event loop that serves, so it does not return where that loop is stuck."""
@@ -43,58 +49,50 @@ class Replica:
         await self._process.stop()
 
 
-class Gateway:
-    """A replica of the public door."""
+class Gateway(Replica):
+    """A replica of the public door. It watches its own kind too: the metrics page joins all gateways."""
 
-    def __init__(self, settings: Settings, others: Handles) -> None:
+    def __init__(self, settings: Settings, target: str, others: Handles, host: str) -> None:
+        own = discovery.handle_of(target, APPLICATION)
+        super().__init__(settings, target, {**others, target: own}, host)
+
+
+def _process(settings: Settings, target: str) -> ServiceProcess | GatewayProcess:
+    # Imported here, so that neither kind loads what the other needs.
+    if target == targets.GATEWAY:
         from tieback.serving.gateway import GatewayProcess
 
-        self._process = GatewayProcess(settings)
-        # Itself among them: the metrics page joins the pages of all gateways.
-        own = discovery.handle_of(targets.GATEWAY, APPLICATION)
-        self._watched = discovery.watch({**others, targets.GATEWAY: own})
+        return GatewayProcess(settings)
+    from tieback.serving.replica import ServiceProcess
 
-    async def record_replica_metadata(self) -> dict[str, str]:
-        """Starts serving."""
-        return await self._process.start(discovery.own_host())
-
-    def check_health(self) -> None:
-        """Runs on the event loop that serves."""
-
-    async def __del__(self) -> None:
-        """Serve awaits this before it ends the process."""
-        await self._process.stop()
+    return ServiceProcess(settings, target)
 
 
-def build(settings: Settings) -> Application:
-    """The application for these settings."""
+def build(settings: Settings, *, inner_host: str = "") -> Application:
+    """The application for these settings. `inner_host` is for clusters of one machine: see `Replica`."""
     plan = Plan(settings)
     accelerated = {"num_cpus": settings.replica_cpus, "num_gpus": settings.replica_gpus}
     ordinary = {"num_cpus": settings.replica_cpus}
 
-    def service(
+    def bound(
         target: str, others: Handles, *, replicas: int = 1, resources: Mapping[str, float] = ordinary
     ) -> Any:
-        return _deployment(Replica, target, settings, replicas, resources).bind(settings, target, others)
+        kind = Gateway if target == targets.GATEWAY else Replica
+        deployment = _deployment(kind, target, settings, replicas, resources)
+        return deployment.bind(settings, target, others, inner_host)
 
-    encoders = {
-        targets.encoder(card.name): service(
-            targets.encoder(card.name), {}, replicas=settings.replicas, resources=accelerated
-        )
-        for card in plan.encoders
-    }
-    others = {
+    names = [targets.encoder(card.name) for card in plan.encoders]
+    encoders = {name: bound(name, {}, replicas=settings.replicas, resources=accelerated) for name in names}
+    services = {
         **encoders,
-        targets.ROUTER: service(targets.ROUTER, {}),
-        # One process owns the store: its replacement starts once it has let go of the lock.
-        targets.INDEX: service(targets.INDEX, {}),
-        targets.RERANKER: service(targets.RERANKER, encoders),
+        targets.ROUTER: bound(targets.ROUTER, {}),
+        targets.INDEX: bound(targets.INDEX, {}),  # one process owns the store
+        targets.RERANKER: bound(targets.RERANKER, encoders),
     }
     if plan.generator is not None:
-        others[targets.GENERATOR] = service(targets.GENERATOR, encoders, resources=accelerated)
-    gateway = _deployment(Gateway, targets.GATEWAY, settings, settings.gateways, ordinary)
-    # The public port is shared, so a new gateway listens before the old one stops.
-    return gateway.options(max_surge_percent=100).bind(settings, others)
+        services[targets.GENERATOR] = bound(targets.GENERATOR, encoders, resources=accelerated)
+    application: Application = bound(targets.GATEWAY, services, replicas=settings.gateways)
+    return application
 
 
 def application(arguments: dict[str, Any]) -> Application:
@@ -114,6 +112,9 @@ def _deployment(
         ray_actor_options=dict(resources),
         request_router_config=discovery.router_config(),
         health_check_period_s=HEALTH_SECONDS,
+        # Gateways share their port, so a new one listens before the old one stops. The index must not: its
+        # store lets one process in. The others are there for the mesh once they are up.
+        max_surge_percent=0 if name == targets.INDEX else 100,
         graceful_shutdown_timeout_s=settings.drain_seconds + 5.0,
         graceful_shutdown_wait_loop_s=0.1,
         # Serve logs its own calls, of which there are none; what replicas say is in `tieback.serving.logs`.

@@ -70,4 +70,6 @@ def handle_of(deployment: str, application: str) -> DeploymentHandle[Any]:
 
 def own_host() -> str:
     """The address of this machine within the cluster."""
-    return str(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]  # Ray's
+    node = ray.get_runtime_context().get_node_id()
+    nodes = ray.nodes()  # type: ignore[no-untyped-call]  # Ray's
+    return next(str(one["NodeManagerAddress"]) for one in nodes if one["NodeID"] == node)

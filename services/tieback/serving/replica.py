@@ -68,6 +68,7 @@ async def _index(_: str, around: Surroundings) -> Built:
 
     index = await asyncio.to_thread(assembly.build_index, around.settings)
     around.telemetry.watch_sections(lambda: index.sections)
+    around.telemetry.watch_load("index", "", lambda: index.load)
     return Built(IndexServicer(index, around.telemetry), index.close)
 
 

@@ -96,8 +96,9 @@ def _windows(stated: Words, weights: dict[str, float], vector: Array, passage: P
     word_share = WORD_SHARE + (1 - WORD_SHARE) / (1 + len(weights))
     for span, near in zip(passage.windows, nearness, strict=True):
         said = words_of(encoded[span[0] : span[1]].decode())
-        here = _share(weights, set(said.stems))
-        there = _share(weights, everywhere - set(said.stems))
+        # A claim of numbers alone has no words that could be elsewhere.
+        here = _share(weights, set(said.stems)) if weights else 1.0
+        there = _share(weights, everywhere - set(said.stems)) if weights else 0.0
         agreement = word_share * (here + ELSEWHERE * there) + (1 - word_share) * float(near)
         conflict = here >= SAME_MATTER and _conflicts(stated, said)
         lacking = (set(stated.numbers) - set(said.numbers)) or (stated.names - everywhere)
@@ -107,8 +108,6 @@ def _windows(stated: Words, weights: dict[str, float], vector: Array, passage: P
 
 def _share(weights: dict[str, float], stems: set[str]) -> float:
     """The weighted share, 0 to 1, of the claim's words that are among the stems."""
-    if not weights:
-        return 1.0  # a claim of numbers alone
     return sum(weight for stem, weight in weights.items() if stem in stems) / sum(weights.values())
 
 

@@ -110,7 +110,8 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
     else:
         for fault in faults:
             click.echo(f"{fault['name']}: {fault['file']} {fault['fault']}; run: {fault['repair']}", err=True)
-        click.echo(f"Checked {len(stored)} of the catalog's models and media: {len(faults) or 'no'} fault{'s' * (len(faults) != 1)}")
+        count = f"{len(faults) or 'no'} fault{'s' * (len(faults) != 1)}"
+        click.echo(f"Checked {len(stored)} of the catalog's models and media: {count}")
     if faults:
         raise click.exceptions.Exit(1)
 

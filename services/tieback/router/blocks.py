@@ -1,7 +1,7 @@
 """What one input's encodings say in each component's space.
 
-A content (a photo, a sentence) may be heard by several components, directly or through a binding. A component
-that heard only a part of the input is left out where another heard all of it: a photo's block with no trace
+A content (a photo, a sentence) may reach several components, directly or through a binding. A component
+that only a part of the input reached is left out where another has all of it: a photo's block with no trace
 of the words beside it would answer another question.
 """
 
@@ -24,24 +24,24 @@ LABELS_SHOWN = 10
 
 
 @dataclass(slots=True)
-class Heard:
+class Blocks:
     """The block of each component that spoke (unit vectors), and how they came about."""
 
-    blocks: dict[str, Array] = field(default_factory=dict)
+    vectors: dict[str, Array] = field(default_factory=dict)
     paths: list[str] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
 
 
-def hear(joint: JointSpace, binding: Binding, parts: Sequence[FusePart]) -> Heard:
+def blocks_of(joint: JointSpace, binding: Binding, parts: Sequence[FusePart]) -> Blocks:
     """The blocks of one input. InvalidInput and SpaceMismatch name the part."""
-    heard = Heard()
+    blocks = Blocks()
     said: dict[str, dict[int, list[Array]]] = defaultdict(lambda: defaultdict(list))
     weights = _content_weights(parts)
     seen: set[tuple[int, str]] = set()
     for position, part in enumerate(parts):
         try:
             _once(seen, part)
-            for name, vector in _speak(joint, binding, part.encoding, heard):
+            for name, vector in _vectors_of(joint, binding, part.encoding, blocks):
                 if weights[part.content] > 0:
                     said[name][part.content].append(vector)
         except InvalidInput as error:
@@ -55,10 +55,10 @@ def hear(joint: JointSpace, binding: Binding, parts: Sequence[FusePart]) -> Hear
         )
         if np.linalg.norm(mean) < 1e-6:
             raise InvalidInput(f"the contents of this input cancel each other out in {name}", field="parts")
-        heard.blocks[name] = _unit(mean)
-    heard.paths = sorted(set(heard.paths))
-    heard.labels = sorted(heard.labels, key=lambda label: -label.probability)[:LABELS_SHOWN]
-    return heard
+        blocks.vectors[name] = _unit(mean)
+    blocks.paths = sorted(set(blocks.paths))
+    blocks.labels = sorted(blocks.labels, key=lambda label: -label.probability)[:LABELS_SHOWN]
+    return blocks
 
 
 def _content_weights(parts: Sequence[FusePart]) -> dict[int, float]:
@@ -87,7 +87,9 @@ def _once(seen: set[tuple[int, str]], part: FusePart) -> None:
     seen.add(key)
 
 
-def _speak(joint: JointSpace, binding: Binding, encoding: Encoding, heard: Heard) -> list[tuple[str, Array]]:
+def _vectors_of(
+    joint: JointSpace, binding: Binding, encoding: Encoding, blocks: Blocks
+) -> list[tuple[str, Array]]:
     name = encoding.space.name
     component = joint.component(name)
     if component is not None:
@@ -110,8 +112,8 @@ def _speak(joint: JointSpace, binding: Binding, encoding: Encoding, heard: Heard
         vector = binding(probabilities, path.vectors[classes])
         if vector.any():
             spoken.append((path.target.name, vector))
-            heard.paths.append(path_of(path))
-    heard.labels.extend(encoding.labels)
+            blocks.paths.append(path_of(path))
+    blocks.labels.extend(encoding.labels)
     return spoken
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tieback.answer.stopwatch import Stopwatch
+from tieback.answer.stopwatch import Stopwatch, seconds_of
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
 from tieback.core.types import (
@@ -29,7 +29,7 @@ OWN_PLACE = re.compile(r"^contents\[\d+\]\.?")
 
 
 @dataclass(slots=True)
-class Heard:
+class Encoded:
     """What the spaces said of each content, what they refused, and which spaces failed as a whole."""
 
     encodings: list[list[Encoding]]
@@ -41,8 +41,8 @@ class Heard:
         return any(encoding.truncated_tokens for encoding in self.encodings[position])
 
 
-class Ears:
-    """The joined spaces behind an encoder: text enters the joint space by vectors, all else by labels."""
+class SpaceEncoders:
+    """The joined spaces, behind an encoder. Text enters the joint space by vectors, all else by labels."""
 
     def __init__(
         self, encoder: EncoderPort, spaces: Mapping[Modality, Sequence[str]], limits: Limits
@@ -52,7 +52,7 @@ class Ears:
         self._spaces = spaces
         self._limits = limits
 
-    async def hear(
+    async def encode(
         self,
         contents: Sequence[Content],
         watch: Stopwatch,
@@ -60,30 +60,30 @@ class Ears:
         truncation: Truncation,
         deadline: Deadline,
         patience: float | None = None,
-        silent: frozenset[str] = frozenset(),
-    ) -> Heard:
+        skipped: frozenset[str] = frozenset(),
+    ) -> Encoded:
         """Encodes all contents; whatever goes wrong is in the reply, for the caller to judge.
 
-        Spaces in `silent` are not asked. After `patience` seconds the spaces that have not answered are given
+        Spaces in `skipped` are not asked. After `patience` seconds those that have not answered are given
         up, and their work cancelled, as soon as another one has.
         """
-        heard = Heard([[] for _ in contents], [{} for _ in contents])
+        encoded = Encoded([[] for _ in contents], [{} for _ in contents])
         tasks: dict[asyncio.Task[None], str] = {}
-        for modality, places in _by_modality(contents, heard).items():
+        for modality, places in _by_modality(contents, encoded).items():
             spaces = self._spaces.get(modality, ())
             if not spaces:
                 for place in places:
-                    heard.refused[place][""] = self._deaf(modality)
+                    encoded.refused[place][""] = self._not_served(modality)
             for space in spaces:
-                if space not in silent:
+                if space not in skipped:
                     batches = list(self._batches([contents[place] for place in places]))
                     output = DENSE if modality is Modality.TEXT else LABELS
-                    ask = self._ask(space, batches, output, places, heard, watch, truncation, deadline)
+                    ask = self._ask(space, batches, output, places, encoded, watch, truncation, deadline)
                     tasks[asyncio.create_task(ask)] = space
-        await _gather(tasks, heard, patience)
-        return heard
+        await _gather(tasks, encoded, deadline, patience)
+        return encoded
 
-    def _deaf(self, modality: Modality) -> InvalidInput:
+    def _not_served(self, modality: Modality) -> InvalidInput:
         served = ", ".join(sorted(modality for modality, spaces in self._spaces.items() if spaces))
         return InvalidInput(f"no space of this server takes {modality}; it takes: {served}", field=modality)
 
@@ -93,7 +93,7 @@ class Ears:
         batches: Sequence[Sequence[Content]],
         output: OutputSpec,
         places: Sequence[int],
-        heard: Heard,
+        encoded: Encoded,
         watch: Stopwatch,
         truncation: Truncation,
         deadline: Deadline,
@@ -108,9 +108,9 @@ class Ears:
         # Only now, all at once: a space that is given up half-way has said nothing.
         for place, answer in zip(places, answers, strict=True):
             if isinstance(answer, Encoding):
-                heard.encodings[place].append(answer)
+                encoded.encodings[place].append(answer)
             else:
-                heard.refused[place][space] = _without_place(answer)
+                encoded.refused[place][space] = _without_place(answer)
 
     def _batches(self, contents: Sequence[Content]) -> Iterator[list[Content]]:
         """Parts that keep the encoder's limits of items and, by half to leave room, of bytes."""
@@ -129,37 +129,41 @@ class Ears:
             yield batch
 
 
-def _by_modality(contents: Sequence[Content], heard: Heard) -> dict[Modality, list[int]]:
+def _by_modality(contents: Sequence[Content], encoded: Encoded) -> dict[Modality, list[int]]:
     """The places to encode. A vector that was computed before is an encoding already."""
     places: dict[Modality, list[int]] = {}
     for place, content in enumerate(contents):
         modality = content.modality or Modality.TEXT
         if isinstance(content.data, Vector):
-            heard.encodings[place].append(Encoding(content.data.space, modality, dense=content.data))
+            encoded.encodings[place].append(Encoding(content.data.space, modality, dense=content.data))
         else:
             places.setdefault(modality, []).append(place)
     return places
 
 
-async def _gather(tasks: Mapping[asyncio.Task[None], str], heard: Heard, patience: float | None) -> None:
+async def _gather(
+    tasks: Mapping[asyncio.Task[None], str], encoded: Encoded, deadline: Deadline, patience: float | None
+) -> None:
     """Waits for the tasks, and puts down what failed; cancels all of them when it is cancelled itself."""
     pending = set(tasks)
     try:
         if pending:
-            done, pending = await asyncio.wait(pending, timeout=patience)
-            while pending and not any(task.exception() is None for task in done):
-                more, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            done, pending = await asyncio.wait(pending, timeout=patience or seconds_of(deadline))
+            while pending and deadline.remaining() > 0 and not any(task.exception() is None for task in done):
+                more, pending = await asyncio.wait(
+                    pending, timeout=seconds_of(deadline), return_when=asyncio.FIRST_COMPLETED
+                )
                 done |= more
     finally:
         for task in pending:
             task.cancel()
     for task, name in tasks.items():
         if task in pending:
-            heard.failed[name] = DeadlineExceeded(f"{name} did not answer within its share of the time")
+            encoded.failed[name] = DeadlineExceeded(f"{name} did not answer within its share of the time")
         elif (error := task.exception()) is not None:
             if not isinstance(error, TiebackError):
                 raise error
-            heard.failed[name] = error
+            encoded.failed[name] = error
 
 
 def _without_place(error: TiebackError) -> TiebackError:

@@ -1,0 +1,166 @@
+"""The demo: serves the platform, indexes a real library, asks it questions of every kind, and ends.
+
+    scripts/demo            on Ray Serve
+    scripts/demo --local    in one process
+
+What it shows are the commands that a person would type, run as they would be: `tieback index`, `tieback
+search`, `tieback ask`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.rule import Rule
+from rich.text import Text
+from served import Served, StartFailedError
+from tieback.catalog.catalog import Catalog
+from tieback.core.errors import StartupError
+from tieback.models.store import Store
+from tieback.serving.settings import load_settings
+from tieback_client.cli.app import tieback
+
+ROOT = Path(__file__).parents[1]
+
+# What is shown: why it is worth seeing, and the command. Chosen by what the models do well and badly.
+SEARCHES = [
+    (
+        "Words find photos: no caption was written for them. A classifier saw an espresso; the name of that "
+        "class is what bound the photo to the words.",
+        ["search", "something hot to drink from a cup", "--limit", "4"],
+    ),
+    (
+        "A photo finds text and photos, by what it was taken for.",
+        ["search", "--image", "photos/chelsea.png", "--limit", "4"],
+    ),
+    (
+        "A photo and words together: the cup says coffee, the words say where.",
+        ["search", "--image", "photos/coffee.png", "brought to Jamaica", "--limit", "4"],
+    ),
+]
+QUESTIONS = [
+    (
+        "A question with an answer in the library. Each claim is checked against the passages and cited.",
+        ["ask", "In which year did the English bring the coffee plant to Jamaica?", "--explain"],
+    ),
+    (
+        "Another, from another book.",
+        ["ask", "What is the average distance of the moon from the earth?", "--explain"],
+    ),
+    (
+        "And one that nothing in the library answers: it says so and writes nothing.",
+        ["ask", "Who won the football world cup in 2018?", "--explain"],
+    ),
+]
+
+
+def main() -> int:
+    """Runs the demo; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__.partition("\n")[0])
+    parser.add_argument("--local", action="store_true", help="one process instead of Ray Serve")
+    local = parser.parse_args().local
+    console = Console(highlight=False, emoji=False)
+    signal.signal(signal.SIGTERM, _interrupt)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prog := "tieback-demo-") as name:
+        folder = Path(name)
+        served = Served(folder, *(["--local"] if local else []), told=lambda event: _tell(console, event))
+        try:
+            lay_out_library(folder / "library")
+            _heading(console, "The platform starts" + (" in one process" if local else " on Ray Serve"))
+            with served:
+                show(console, served, folder / "library")
+        except KeyboardInterrupt:
+            console.print(Text(f"\nStopped. Nothing is left behind of {prog}*.", style="yellow"))
+            return 130
+        except (StartFailedError, StartupError, CommandFailedError) as error:
+            console.print(Text.assemble(("The demo failed: ", "bold red"), str(error)))
+            console.print(Text(f"The server's last words:\n{served.log_tail()}", style="dim"))
+            return 1
+    _heading(console, f"That was it, in {time.monotonic() - began:.0f} s")
+    console.print(GOING_ON)
+    return 0
+
+
+def lay_out_library(library: Path) -> None:
+    """The texts of the repository beside the photos and clips of the model store, in one folder."""
+    store = Store(load_settings().models)
+    shutil.copytree(ROOT / "examples/library/text", library / "texts")
+    shutil.copytree(ROOT / "docs", library / "documentation", ignore=shutil.ignore_patterns("*.py", "*.svg"))
+    for card in Catalog.load().media():
+        kind = "clips" if card.name == "speech" else "photos"
+        shutil.copytree(
+            store.media(card),
+            library / kind,
+            dirs_exist_ok=True,
+            ignore=shutil.ignore_patterns("*.txt", "*.json"),
+        )
+
+
+def show(console: Console, served: Served, library: Path) -> None:
+    """Indexes the library and runs every command."""
+    os.environ["TIEBACK_SERVER"] = served.address
+    os.chdir(library)
+    _heading(console, "A library is indexed: texts, photos, spoken clips")
+    run(console, ["index", "texts", "documentation", "photos", "clips"])
+    for reason, command in SEARCHES + QUESTIONS:
+        _heading(console, reason)
+        run(console, command)
+
+
+class CommandFailedError(Exception):
+    """A command of the demo failed; it has said why."""
+
+
+def run(console: Console, command: list[str]) -> None:
+    """Shows a command as it would be typed, then runs it in this process."""
+    console.print(Text(f"$ tieback {shlex.join(command)}", style="bold green"))
+    try:
+        tieback.main(args=command, prog_name="tieback", standalone_mode=False)
+    except Exception as error:
+        show_error = getattr(error, "show", None)  # click's own errors know how they look
+        if show_error is None:
+            raise
+        show_error()
+        raise CommandFailedError(f"tieback {shlex.join(command)}") from error
+
+
+def _tell(console: Console, event: dict[str, Any]) -> None:
+    match event:
+        case {"event": "deployed", "deployment": name}:
+            console.print(Text(f"  {name} is up", style="dim"))
+        case {"event": "ready", "address": address, "seconds": seconds}:
+            console.print(f"Ready after {seconds} s: gRPC on {address}")
+
+
+def _heading(console: Console, text: str) -> None:
+    console.print()
+    console.print(Rule(style="blue"))
+    console.print(Text(text, style="bold"))
+    console.print()
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+GOING_ON = """\
+Go on with
+  scripts/serve                      the platform, until you stop it (--local: in one process)
+  tieback index FOLDER               your own texts, photos and sounds
+  tieback search, tieback ask        what you saw here; --help says the rest
+  tieback_client                     the same from Python: README.md, "More of the SDK"
+The command is .venv/bin/tieback: source .venv/bin/activate puts it on your path."""
+
+if __name__ == "__main__":
+    sys.exit(main())

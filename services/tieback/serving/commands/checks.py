@@ -1,0 +1,258 @@
+"""What `tieback doctor` looks at. A check yields findings; a fault comes with what to do about it."""
+
+from __future__ import annotations
+
+import enum
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution, version
+from pathlib import Path
+
+from tieback_client.catalog import Health, ServerInfo
+from tieback_client.client import Client
+from tieback_client.errors import TiebackError as CallError
+from tieback_client.errors import Unauthenticated, Unavailable
+
+GIGABYTE = 1024**3
+# Resident memory with the whole default catalog loaded in one process, with room to work.
+MEMORY_NEEDED = 1.5 * GIGABYTE
+DISK_NEEDED = 1 * GIGABYTE
+OLDEST, NEWEST = (3, 11), (3, 13)
+
+
+class State(enum.StrEnum):
+    """How a check ended."""
+
+    GOOD = "good"
+    WARNING = "warning"
+    BAD = "bad"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found."""
+
+    name: str
+    state: State
+    found: str
+    advice: str = ""
+
+
+def python() -> Iterator[Finding]:
+    """The interpreter's version."""
+    found = ".".join(map(str, sys.version_info[:3]))
+    good = OLDEST <= sys.version_info[:2] <= NEWEST
+    advice = f"use Python {'.'.join(map(str, OLDEST))} to {'.'.join(map(str, NEWEST))}"
+    yield Finding("Python", State.GOOD if good else State.BAD, found, "" if good else advice)
+
+
+def packages() -> Iterator[Finding]:
+    """Whether what the extra "server" asks for is installed, in versions that it allows."""
+    from packaging.requirements import Requirement
+
+    wanted = [Requirement(one) for one in distribution("tieback").requires or ()]
+    lacking = []
+    for one in wanted:
+        if one.name == "tieback" or not (one.marker is None or one.marker.evaluate({"extra": "server"})):
+            continue
+        try:
+            found = version(one.name)
+        except PackageNotFoundError:
+            lacking.append(f"{one.name} is missing")
+        else:
+            if not one.specifier.contains(found, prereleases=True):
+                lacking.append(f"{one.name} is {found}, not {one.specifier}")
+    if lacking:
+        yield Finding("packages", State.BAD, "; ".join(lacking), 'pip install "tieback[serve]"')
+    else:
+        yield Finding("packages", State.GOOD, f"tieback {version('tieback')} with all that a server needs")
+
+
+def runtime() -> Iterator[Finding]:
+    """ONNX Runtime: one of its two builds, and the one that the settings want."""
+    from tieback.serving.settings import load_settings
+
+    builds = [name for name in ("onnxruntime", "onnxruntime-gpu") if _installed(name)]
+    if len(builds) == 2:
+        advice = (
+            "pip uninstall onnxruntime onnxruntime-gpu, then install one of tieback[serve] and tieback[gpu]"
+        )
+        yield Finding("ONNX Runtime", State.BAD, "both builds are installed and overwrite each other", advice)
+    elif not builds:
+        yield Finding("ONNX Runtime", State.BAD, "it is not installed", 'pip install "tieback[serve]"')
+    elif load_settings().provider == "cuda" and builds == ["onnxruntime"]:
+        advice = 'pip uninstall onnxruntime, then pip install "tieback[gpu]"; or unset TIEBACK_PROVIDER'
+        yield Finding(
+            "ONNX Runtime", State.BAD, "TIEBACK_PROVIDER is cuda, and this build has no CUDA", advice
+        )
+    else:
+        yield Finding("ONNX Runtime", State.GOOD, f"{builds[0]} {version(builds[0])}")
+
+
+def models() -> Iterator[Finding]:
+    """Whether every model to be served is in the store, each file as it was written."""
+    from tieback.core.errors import StartupError
+    from tieback.serving.assembly import Plan, open_store
+    from tieback.serving.settings import load_settings
+
+    try:
+        settings = load_settings()
+        plan, store = Plan(settings), open_store(settings)
+    except StartupError as error:
+        yield Finding("models", State.BAD, error.message, "correct the settings or cards that it names")
+        return
+    cards = [*plan.encoders, *([plan.generator] if plan.generator is not None else [])]
+    good = []
+    for card in cards:
+        pull = f"tieback models pull {card.name}"
+        faults = store.faults(card) if store.is_ready(card) else []
+        if not store.is_ready(card):
+            yield Finding("model", State.BAD, f"{card.name} is not in the store at {store.root}", pull)
+        elif faults:
+            path, fault = faults[0]
+            yield Finding("model", State.BAD, f"{card.name}: {path.name} {fault}", pull)
+        else:
+            good.append(card.name)
+    if good:
+        yield Finding("models", State.GOOD, f"{', '.join(good)} in {store.root}")
+
+
+def joint_space() -> Iterator[Finding]:
+    """Whether the bindings that join the spaces are there."""
+    from tieback.core.errors import TiebackError
+    from tieback.serving.assembly import Plan, build_router
+    from tieback.serving.settings import load_settings
+
+    try:
+        settings = load_settings()
+        space = build_router(settings, Plan(settings)).space
+    except TiebackError as error:
+        yield Finding("joint space", State.BAD, error.message, "tieback models pull")
+    else:
+        yield Finding("joint space", State.GOOD, f"{space.width} wide, {space.ref}")
+
+
+def store() -> Iterator[Finding]:
+    """Whether the index has a place to write to, with room."""
+    from tieback.serving.settings import load_settings
+
+    place = load_settings().data.expanduser().absolute()
+    there = next(one for one in (place, *place.parents) if one.exists())
+    free = shutil.disk_usage(there).free
+    room = f"{place}, {free / GIGABYTE:.1f} GB free"
+    if not os.access(there, os.W_OK):
+        advice = "make it writable, or set TIEBACK_DATA to another folder"
+        yield Finding("store", State.BAD, f"{place} cannot be written", advice)
+    elif free < DISK_NEEDED:
+        yield Finding("store", State.WARNING, room, "make room, or set TIEBACK_DATA to another disk")
+    else:
+        yield Finding("store", State.GOOD, room)
+
+
+def machine() -> Iterator[Finding]:
+    """Memory and cores."""
+    memory = _free_memory()
+    if memory is not None:
+        found = f"{memory / GIGABYTE:.1f} GB free"
+        needed = (
+            f"all models take about {MEMORY_NEEDED / GIGABYTE:.1f} GB; TIEBACK_SPACES serves fewer of them"
+        )
+        short = memory < MEMORY_NEEDED
+        yield Finding("memory", State.WARNING if short else State.GOOD, found, needed if short else "")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    advice = "" if cores > 1 else "it works, slowly: models compute on one thread each"
+    yield Finding("cores", State.GOOD if cores > 1 else State.WARNING, str(cores), advice)
+
+
+def server(address: str | None, *, token: str | None, ca: Path | None) -> Iterator[Finding]:
+    """A running server, its version and its services; where none runs, whether the ports are free for one."""
+    from tieback.serving.settings import load_settings
+
+    settings = load_settings()
+    given = address is not None
+    address = address or f"localhost:{settings.port}"
+    with Client(address, token=token, ca=ca, timeout=5, connect_timeout=0.5, retry=None) as client:
+        try:
+            health, info = client.health(), client.server_info()
+        except Unauthenticated as error:
+            yield Finding(
+                "server", State.BAD, f"{address}: {error.message}", "pass --token, or TIEBACK_TOKEN"
+            )
+        except Unavailable:
+            if given:
+                advice = "start it with `tieback serve`, or pass --ca if it speaks TLS"
+                yield Finding("server", State.BAD, f"none answers at {address}", advice)
+            else:
+                yield Finding("server", State.SKIPPED, f"none runs at {address}")
+                yield from _ports(
+                    settings.host, {"port": settings.port, "metrics-port": settings.metrics_port}
+                )
+        except CallError as error:
+            advice = f"something else may listen there; stop it, or choose another port than {settings.port}"
+            yield Finding(
+                "server", State.BAD, f"{address} does not answer as tieback does: {error.message}", advice
+            )
+        else:
+            yield from _running(address, health, info)
+
+
+def _running(address: str, health: Health, info: ServerInfo) -> Iterator[Finding]:
+    waiting = [one.name for one in info.services if not one.ready]
+    if waiting or health is not Health.SERVING:
+        advice = "wait until it is ready; if that does not come, its log says why"
+        what = ", ".join(waiting) or "the server as a whole"
+        yield Finding("server", State.BAD, f"{address} runs, and not ready: {what}", advice)
+    else:
+        yield Finding(
+            "server", State.GOOD, f"{address} is ready, with all its services ({len(info.services)})"
+        )
+    here = version("tieback")
+    if info.version != here:
+        advice = f"install the same: pip install tieback=={info.version}, or upgrade the server"
+        yield Finding("version", State.WARNING, f"the server is {info.version}, this is {here}", advice)
+    else:
+        yield Finding("version", State.GOOD, f"{here}, here and there")
+
+
+def _ports(host: str, ports: dict[str, int | None]) -> Iterator[Finding]:
+    for option, port in ports.items():
+        if not port:
+            continue
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                advice = f"stop what listens there, or serve with --{option} and another"
+                yield Finding(option, State.BAD, f"{host}:{port}: {error.strerror}", advice)
+            else:
+                yield Finding(option, State.GOOD, f"{host}:{port} is free")
+
+
+def _installed(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def _free_memory() -> int | None:
+    """Bytes that new programs can have; None where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    facts = dict(line.split(":", 1) for line in lines)
+    available = int(facts.get("MemAvailable", "0").split()[0]) * 1024
+    limit = Path("/sys/fs/cgroup/memory.max")
+    try:
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
+        return min(available, int(limit.read_text()) - used)
+    except (OSError, ValueError):  # no limit, or none that is told
+        return available

@@ -1,0 +1,87 @@
+"""`tieback doctor`: is everything there that a server needs, is one running, and what to do where not.
+
+It must run where things are broken, so that a check imports what it needs itself, and whatever it raises is
+told as its finding.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from tieback.serving.commands import checks
+from tieback.serving.commands.checks import Finding, State
+
+MARKS = {
+    State.GOOD: ("✓", "green"),
+    State.WARNING: ("!", "yellow"),
+    State.BAD: ("✗", "bold red"),
+    State.SKIPPED: ("·", "dim"),
+}
+
+
+@click.command()
+@click.option(
+    "--server",
+    metavar="ADDRESS",
+    envvar="TIEBACK_SERVER",
+    help="A server to look at. [TIEBACK_SERVER]",
+)
+@click.option("--token", metavar="TOKEN", envvar="TIEBACK_TOKEN", help="Bearer token. [TIEBACK_TOKEN]")
+@click.option(
+    "--ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Authorities to trust, PEM."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def doctor(server: str | None, token: str | None, ca: Path | None, as_json: bool) -> None:
+    """Check the installation, the models, the ports and the server.
+
+    Says what to do for each fault. The exit code is 1 where there is one.
+    """
+    findings: list[Finding] = []
+    console = Console(highlight=False, emoji=False)
+    for finding in _examined(
+        checks.python,
+        checks.packages,
+        checks.runtime,
+        checks.models,
+        checks.joint_space,
+        checks.store,
+        checks.machine,
+        lambda: checks.server(server, token=token, ca=ca),
+    ):
+        findings.append(finding)
+        if not as_json:
+            console.print(_line(finding), soft_wrap=not sys.stdout.isatty())
+    faults = [one for one in findings if one.state is State.BAD]
+    if as_json:
+        click.echo(json.dumps({"ok": not faults, "checks": [asdict(one) for one in findings]}, indent=2))
+    else:
+        number = f"{len(faults)} fault{'s' * (len(faults) != 1)}" if faults else "no faults"
+        console.print(Text(f"\n{number}", style="bold red" if faults else "bold green"))
+    if faults:
+        raise click.exceptions.Exit(1)
+
+
+def _examined(*examinations: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    for examine in examinations:
+        try:
+            yield from examine()
+        except ImportError as error:
+            name = getattr(examine, "__name__", "server").replace("_", " ")
+            missing = f"the package {error.name or error} is missing"
+            yield Finding(name, State.BAD, missing, 'pip install "tieback[serve]"')
+
+
+def _line(finding: Finding) -> Text:
+    mark, style = MARKS[finding.state]
+    text = Text.assemble((mark, style), "  ", (f"{finding.name:<14}", "bold"), finding.found)
+    if finding.advice:
+        text.append(f"\n   {'':<14}→ {finding.advice}", style="yellow")
+    return text

@@ -1,0 +1,31 @@
+import subprocess
+
+import pytest
+from support.sections import SPACE, WIDTH
+from tieback.index import Index
+
+
+@pytest.fixture
+def store(tmp_path):
+    return tmp_path / "store"
+
+
+@pytest.fixture
+async def index(store):
+    """An index with one empty collection, "docs"."""
+    index = Index.open(store)
+    await index.create_collection("docs", SPACE, WIDTH)
+    yield index
+    await index.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of its own of 6 MB, so that filling it hurts nobody."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", disk], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)

@@ -1,0 +1,99 @@
+import pytest
+from support.sections import SPACE, WIDTH, axis, item, section, vector
+from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
+from tieback.core.types import SpaceRef
+from tieback.index import Index
+
+
+async def test_a_collection_says_its_space_and_what_it_holds(index):
+    await index.upsert("docs", [item("a", section(axis(0)), section(axis(1))), item("b")])
+
+    collection = await index.get_collection("docs")
+
+    assert (collection.space, collection.width) == (SPACE, WIDTH)
+    assert (collection.item_count, collection.section_count) == (2, 3)
+    assert index.sections == 3
+
+
+async def test_making_the_equal_collection_again_returns_it_with_what_it_holds(index):
+    await index.upsert("docs", [item("a")])
+
+    again = await index.create_collection("docs", SPACE, WIDTH)
+
+    assert again.item_count == 1
+
+
+@pytest.mark.parametrize(
+    ("space", "width"), [(SpaceRef("pico", "r2", "f1"), 4), (SpaceRef("pico", "r1", "f2"), 4), (SPACE, 8)]
+)
+async def test_a_name_taken_by_another_space_or_width_is_refused_with_both_named(index, space, width):
+    with pytest.raises(AlreadyExists, match=f"pico@r1.*f1.*width 4.*{space}.*{space.fingerprint}.*{width}"):
+        await index.create_collection("docs", space, width)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "Docs", "1docs", "-docs", "do cs", "docs/../etc", "d" * 64, "docs\n", "é"]
+)
+async def test_a_bad_collection_name_is_refused(index, name):
+    with pytest.raises(InvalidInput) as caught:
+        await index.create_collection(name, SPACE, WIDTH)
+
+    assert caught.value.field == "name"
+
+
+@pytest.mark.parametrize("width", [0, -1, 10**6])
+async def test_an_impossible_width_is_refused(index, width):
+    with pytest.raises(InvalidInput) as caught:
+        await index.create_collection("more", SPACE, width)
+
+    assert caught.value.field == "width"
+
+
+async def test_an_unknown_collection_is_not_found_and_the_choices_are_named(index):
+    for call in (
+        index.get_collection("dosc"),
+        index.delete_collection("dosc"),
+        index.upsert("dosc", [item("a")]),
+        index.delete_items("dosc", ["a"]),
+        index.get_item("dosc", "a"),
+        index.list_items("dosc"),
+        index.search("dosc", vector=vector(1, 0, 0, 0)),
+    ):
+        with pytest.raises(NotFound, match="did you mean 'docs'") as caught:
+            await call
+        assert caught.value.choices == ["docs"]
+
+
+async def test_a_deleted_collection_is_gone_and_its_name_is_free(index, store):
+    await index.upsert("docs", [item("a")])
+
+    await index.delete_collection("docs")
+
+    with pytest.raises(NotFound):
+        await index.get_collection("docs")
+    assert not list(store.glob("*/docs*"))
+    made = await index.create_collection("docs", SpaceRef("other", "r", "f"), 2)
+    assert (made.width, made.item_count) == (2, 0)
+
+
+async def test_collections_are_there_after_a_restart(index, store):
+    await index.create_collection("more", SPACE, 7)
+    before = (await index.list_collections())[0]
+    await index.close()
+
+    again = Index.open(store)
+
+    assert (await again.list_collections())[0] == before
+    await again.close()
+
+
+async def test_collections_are_listed_by_name_in_pages(index):
+    for name in ("zebra", "ant", "cow"):
+        await index.create_collection(name, SPACE, WIDTH)
+
+    first, token = await index.list_collections(page_size=3)
+    second, last = await index.list_collections(page_size=3, page_token=token)
+
+    assert [c.name for c in first] == ["ant", "cow", "docs"]
+    assert [c.name for c in second] == ["zebra"]
+    assert (bool(token), last) == (True, "")
