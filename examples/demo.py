@@ -35,17 +35,21 @@ ROOT = Path(__file__).parents[1]
 # What is shown: why it is worth seeing, and the command. Chosen by what the models do well and badly.
 SEARCHES = [
     (
-        "Words find photos: no caption was written for them. A classifier saw an espresso; the name of that "
-        "class is what bound the photo to the words.",
-        ["search", "something hot to drink from a cup", "--limit", "4"],
+        "Words find photos that nobody captioned: a classifier saw a moped, and that class's name is what ties "
+        "the photo to the words.",
+        ["search", "a vehicle on two wheels", "--modality", "image", "--limit", "3"],
     ),
     (
-        "A photo finds text and photos, by what it was taken for.",
+        "Words find text and photos side by side. Reranking reads token by token and changes the order.",
+        ["search", "an old palace with a tiled roof", "--limit", "4"],
+    ),
+    (
+        "A photo finds itself, and then text, by what it was taken for.",
         ["search", "--image", "photos/chelsea.png", "--limit", "4"],
     ),
     (
         "A photo and words together: the cup says coffee, the words say where.",
-        ["search", "--image", "photos/coffee.png", "brought to Jamaica", "--limit", "4"],
+        ["search", "--image", "photos/coffee.png", "brought to Jamaica", "--limit", "3"],
     ),
 ]
 QUESTIONS = [

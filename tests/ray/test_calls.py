@@ -41,7 +41,7 @@ def test_every_text_space_encodes_through_the_gateway(client: Client):
     assert len(spaces) >= 3
     for space in spaces:
         encodings = client.encode(["the sea", "a lake"], space=space.ref.name)
-        assert np.allclose([np.linalg.norm(one.dense.values) for one in encodings], 1, atol=1e-3)
+        assert np.allclose([np.linalg.norm(one.vector.values) for one in encodings], 1, atol=1e-3)
 
 
 def test_items_are_ingested_found_and_answered_with(client: Client):

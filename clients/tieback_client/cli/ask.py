@@ -18,7 +18,7 @@ from tieback_client.cli.connection import (
     with_modality,
 )
 from tieback_client.cli.output import Output, jsonable
-from tieback_client.cli.search import MARKS, behind, scores, snippet
+from tieback_client.cli.search import MARKS, behind, indented, scores, section_of, snippet
 from tieback_client.client import Client, EventStream
 from tieback_client.events import (
     Answer,
@@ -169,19 +169,19 @@ def sources(answer: Answer, words: tuple[str, ...], *, width: int, explain: bool
         if cited and name not in cited:
             continue
         one = found.hit
-        line = Text.assemble((f"[{name}] ", "bold"), (one.item_title or one.item_id, "bold"))
-        section = " ".join(part for part in (one.section_id, one.section_title) if part)
-        line.append(f"  § {section}" if section else "", style="cyan")
-        line.append(f"  {MARKS.get(one.modality or '', '')}", style="magenta")
-        line.append(f"  {one.uri}" if one.uri else "", style="dim")
-        if name in cited:
-            line.append(f"  support {cited[name].support:.2f}", style="dim")
-        line.append(f"  {scores(found)}" if explain else "", style="dim")
+        head = Text.assemble((f"[{name}] ", "bold"), (one.item_title or one.item_id, "bold"))
+        head.append(f"  {MARKS.get(one.modality or '', '')}", style="magenta")
+        parts = [head]
+        if section_of(one):
+            parts.append(indented(Text(section_of(one), style="cyan"), width=width))
         quoted = _quoted(one.text, cited[name].span) if name in cited else one.text
         if quoted:
-            line.append("\n")
-            line.append(snippet(quoted, words, width=width))
-        lines.append(line)
+            parts.append(snippet(quoted, words, width=width))
+        facts = [f"support {cited[name].support:.2f}"] if name in cited else []
+        facts += [scores(found, number)] if explain else []
+        facts += [one.uri] if one.uri else []
+        parts.append(indented(Text("   ".join(facts), style="dim"), width=width))
+        lines.append(Text("\n").join(parts))
     if not lines:
         return []
     title = "Sources" if cited else ("Nearest passages" if answer.abstention else "Passages read")

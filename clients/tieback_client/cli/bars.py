@@ -9,6 +9,7 @@ from rich.text import Text
 
 from tieback_client.reports import Timing
 
+LINE = 92
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _STAGES = (("█", "cyan"), ("▓", "magenta"), ("▒", "yellow"), ("░", "green"), ("▚", "blue"), ("▞", "red"))
 
@@ -44,13 +45,19 @@ def timing(spent: Timing, *, width: int = 48, seconds: float | None = None) -> T
     # Stages may run side by side, so that the parts are shares of their sum and not of the whole.
     total = sum(took for _, took in stages) or 1.0
     text = Text("  ")
-    legend = Text()
+    legend, used = Text(), LINE
     for number, (name, took) in enumerate(stages):
         glyph, colour = _STAGES[number % len(_STAGES)]
         text.append(glyph * max(1, round(took / total * width)), style=colour)
-        legend.append("\n  " if number % 4 == 0 else "   ")
+        entry = f" {name} {milliseconds(took)}"
+        used += len(entry) + 4
+        if used > LINE:
+            used = len(entry) + 3
+            legend.append("\n  ")
+        else:
+            legend.append("   ")
         legend.append(glyph, style=colour)
-        legend.append(f" {name} {milliseconds(took)}")
+        legend.append(entry)
     text.append(f"  {milliseconds(spent.total)} at the server", style="dim")
     if seconds is not None:
         text.append(f", {milliseconds(seconds)} in all", style="dim")

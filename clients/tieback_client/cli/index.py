@@ -164,7 +164,7 @@ def _of_file(name: str, path: Path, data: bytes, digest: str) -> Item:
         parts = [Section(Audio(data), title=title, uri=name)]
     else:
         facts, text = front_matter.read(_decoded(data).replace("\0", ""))
-        title, parts = sections.split(path, text)
+        title, parts = sections.split(path, text, uri=name)
         title = str(facts.pop("title", title))
         if not parts:
             raise InvalidArgument("it holds no text")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
@@ -22,7 +23,7 @@ from tieback_client.cli.connection import (
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
 from tieback_client.reports import Timing
-from tieback_client.results import RetrievalResult, RetrievedHit
+from tieback_client.results import Hit, RetrievalResult, RetrievedHit
 
 MARKS = {"text": "text", "image": "photo", "audio": "sound", "points": "points"}
 SNIPPET = 220
@@ -80,32 +81,38 @@ def search(
 
 
 def hit(rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool, width: int) -> Text:
-    """One hit: title, section, scores before and after, a snippet."""
+    """One hit: title, section, a snippet, scores before and after."""
     one = found.hit
-    text = Text(f"{rank:>2}  ")
-    text.append(one.item_title or one.item_id, style="bold")
-    section = " ".join(part for part in (one.section_id, one.section_title) if part)
-    if section and one.section_title != one.item_title:
-        text.append(f"  § {section}", style="cyan")
-    text.append(f"  {MARKS.get(one.modality or '', '')}", style="magenta")
-    text.append(f"\n    {scores(found)}", style="dim")
-    if one.uri:
-        text.append(f"   {one.uri}", style="dim")
+    title = Text(one.item_title or one.item_id, style="bold")
+    title.append(f"  {MARKS.get(one.modality or '', '')}", style="magenta not bold")
+    lines = [indented(title, width=width)]
+    section = section_of(one)
+    if section:
+        lines.append(indented(Text(section, style="cyan"), width=width))
     if one.text:
-        text.append("\n")
-        text.append(snippet(one.text, words, width=width))
+        lines.append(snippet(one.text, words, width=width))
     if explain and found.alignment is not None:
-        text.append(_alignment(found, " ".join(words)))
-    text.append("\n")
-    return text
+        lines.append(_alignment(found, " ".join(words)))
+    lines.append(indented(Text(f"{scores(found, rank)}   {one.uri}".rstrip(), style="dim"), width=width))
+    text = Text("\n").join(lines) + Text("\n")
+    return Text(f"{rank:>2}  ") + text[4:]
 
 
-def scores(found: RetrievedHit) -> str:
-    """Before and after reranking, with the place it had."""
-    after = found.hit.score
+def section_of(one: Hit) -> str:
+    """The section's id and heading; nothing where they add nothing to the title."""
+    if one.section_title == one.item_title:
+        return ""
+    return "§ " + " ".join(part for part in (one.section_id, one.section_title) if part)
+
+
+def scores(found: RetrievedHit, rank: int) -> str:
+    """The score before and after reranking, and how far the hit moved."""
+    after = f"{found.hit.score:.3f}"
     if found.rerank_score is None:
-        return f"score {after:.3f}"
-    return f"score {found.search_score:.3f} → {after:.3f} (was {found.search_rank + 1})"
+        return f"score {after}"
+    moved = found.search_rank + 1 - rank
+    arrow = f" ↑{moved}" if moved > 0 else f" ↓{-moved}" if moved < 0 else ""
+    return f"score {found.search_score:.3f} → {after}{arrow}"
 
 
 def snippet(whole: str, words: tuple[str, ...], *, width: int) -> Text:
@@ -125,7 +132,7 @@ def snippet(whole: str, words: tuple[str, ...], *, width: int) -> Text:
     text = Text(("… " if begin else "") + shown)
     if pattern:
         text.highlight_regex(pattern, style="bold yellow")
-    return _indented(text, width=width)
+    return indented(text, width=width)
 
 
 def behind(result: RetrievalResult, whole: Timing | None = None) -> list[Any]:
@@ -160,9 +167,8 @@ def _alignment(found: RetrievedHit, query: str) -> Text:
     return text
 
 
-def _indented(text: Text, *, width: int) -> Text:
-    from rich.console import Console
-
+def indented(text: Text, *, width: int) -> Text:
+    """The text in lines that start four columns in."""
     lines = text.wrap(Console(width=width), max(30, width - 5))
     return Text("\n").join(Text("    ") + line for line in lines)
 

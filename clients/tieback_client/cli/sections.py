@@ -27,8 +27,8 @@ class _Part:
     lines: list[str] = field(default_factory=list)
 
 
-def split(path: Path, text: str) -> tuple[str, list[Section]]:
-    """The file's title and its sections.
+def split(path: Path, text: str, *, uri: str) -> tuple[str, list[Section]]:
+    """The file's title and its sections, each with `uri` and its line.
 
     Under headings a section is numbered as in a book ("2", "2.1") and has the heading as its title; a long
     one goes on as "2.1-2". Without headings sections are numbered, and titled by their lines.
@@ -47,7 +47,7 @@ def split(path: Path, text: str) -> tuple[str, list[Section]]:
             else:
                 name = str(piece) if not with_headings else f"0-{piece}"
                 heading = title if with_headings else f"lines {first}–{last}"
-            sections.append(Section(content, id=name, title=heading, uri=f"{path.name}#L{first}"))
+            sections.append(Section(content, id=name, title=heading, uri=f"{uri}#L{first}"))
     return title, sections
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from tieback.core.types import Claim
 from tieback.generator.sentences import ends, sentences, trimmed
 
@@ -30,7 +32,7 @@ class ClaimFinder:
 
     def _claims(self, cuts: list[int]) -> list[Claim]:
         claims = []
-        for begin, end in zip(cuts, cuts[1:], strict=False):
+        for begin, end in itertools.pairwise(cuts):
             span = trimmed(self._text, begin, end)
             if span is None:
                 continue

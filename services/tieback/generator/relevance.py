@@ -1,8 +1,6 @@
-"""Whether passages bear on a question, before anything is written."""
+"""How a passage bears on a question, before anything is written."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,28 +8,42 @@ from tieback.core.types import Array
 from tieback.methods.grounding import Passage, words_of
 
 FARTHEST, NEAREST = 0.15, 0.6
-"""Cosines of a question with sentences about something else, and with its answer."""
+"""Cosines, in MiniLM's space, of a question with sentences about something else, and with its answer."""
 
 WORD_SHARE = 0.4
 
+ELSEWHERE = 0.75
+"""What a word counts that only the rest of the passage has: sentences say "it" of what was named before."""
 
-def relevance(question: str, vector: Array, passages: Sequence[Passage]) -> float:
-    """How well the best passage bears on the question, 0 to 1.
+THRESHOLD = 0.4
+"""Relevance from which an answer is tried.
 
-    Shared content words (as far as the passage has them) and the nearest window's cosine with the question's
-    unit vector `[width]`. A question without content words is judged by its vector alone.
+On 22 questions over four passages of different matter, the passage with the answer has 0.67 or more, the
+passages of other matter, and all four for ten questions on other matter, 0.35 or less. It tells matter apart,
+not whether the answer is there: questions about the passage's matter that it does not answer have 0.05 to
+0.85. Those are for the check of what was written.
+"""
+
+
+def window_relevance(question: str, vector: Array, passage: Passage) -> Array:
+    """How each window bears on the question, 0 to 1 `[windows]`.
+
+    Shared content words and the cosine with the question's unit vector `[width]`; of a question without
+    content words the cosine alone.
     """
-    asked = words_of(question)
-    terms = {*asked.stems, *asked.numbers}
-    best = 0.0
-    for passage in passages:
-        if not len(passage.windows):
-            continue
-        cosine = float((passage.vectors @ vector).max())
-        near = float(np.clip((cosine - FARTHEST) / (NEAREST - FARTHEST), 0, 1))
-        if terms:
-            said = words_of(passage.text)
-            shared = len(terms & {*said.stems, *said.numbers}) / len(terms)
-            near = WORD_SHARE * shared + (1 - WORD_SHARE) * near
-        best = max(best, near)
-    return best
+    near = np.clip((passage.vectors @ vector - FARTHEST) / (NEAREST - FARTHEST), 0, 1)
+    asked = _terms(question)
+    if not asked:
+        return np.asarray(near)
+    everywhere = _terms(passage.text)
+    encoded = passage.text.encode()
+    shared = np.zeros(len(passage.windows))
+    for number, (begin, end) in enumerate(passage.windows):
+        said = _terms(encoded[begin:end].decode())
+        shared[number] = len(asked & said) + ELSEWHERE * len(asked & (everywhere - said))
+    return np.asarray(WORD_SHARE * shared / len(asked) + (1 - WORD_SHARE) * near)
+
+
+def _terms(text: str) -> set[str]:
+    words = words_of(text)
+    return {*words.stems, *words.numbers}

@@ -8,15 +8,17 @@ themselves.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
-ABBREVIATIONS = frozenset(
-    "mr mrs ms dr prof st sr jr vs etc e.g i.e cf al fig figs eq no nos vol pp ed eds approx ca dept est inc ltd "
-    "co corp gen col sgt lt capt rev hon jan feb mar apr jun jul aug sep sept oct nov dec u.s u.k u.n a.m p.m "
-    "b.c a.d ph.d m.d".split()
-)
-"""Written without the last full stop. Those that are words as well ("no", "co") are told apart by what follows."""
+WRITTEN_WITH_A_STOP = """
+    mr mrs ms dr prof st sr jr vs etc e.g i.e cf al fig figs eq no nos vol pp ed eds approx ca dept est inc ltd
+    co corp gen col sgt lt capt rev hon jan feb mar apr jun jul aug sep sept oct nov dec u.s u.k u.n a.m p.m
+    b.c a.d ph.d m.d
+"""
+ABBREVIATIONS = frozenset(WRITTEN_WITH_A_STOP.split())
+"""Without the last full stop. Those that are words as well ("no", "co") are told apart by what follows."""
 
 ALSO_WORDS = frozenset(["no", "co", "est", "ed", "gen", "hon", "mar", "al", "nos"])
 
@@ -49,7 +51,7 @@ def ends(text: str, begin: int = 0) -> Iterator[int]:
 def sentences(text: str) -> list[tuple[int, int]]:
     """The sentences of a whole text, as ranges of characters, without the white space around them."""
     cuts = [0, *ends(text), len(text)]
-    return [span for a, b in zip(cuts, cuts[1:], strict=False) if (span := trimmed(text, a, b))]
+    return [span for a, b in itertools.pairwise(cuts) if (span := trimmed(text, a, b))]
 
 
 def trimmed(text: str, begin: int, end: int) -> tuple[int, int] | None:

@@ -47,7 +47,8 @@ class Decoder(Session):
         """Logits after each token of a text: `[n]` to `[n, vocabulary]`."""
         streams = Streams(self, {"text": tokens.tolist()}, room=0)
         every = np.arange(len(tokens))[None]
-        return streams.run(slice(0, 1), tokens[None].astype(np.int64), past=np.zeros(1, int), places=every)[0]
+        logits = streams.run(slice(0, 1), tokens[None].astype(np.int64), past=np.zeros(1, int), places=every)
+        return np.asarray(logits[0])
 
     def binding(self) -> Any:
         """What one run reads and writes, as addresses of memory."""
@@ -108,9 +109,10 @@ class Streams:
         return self.logits
 
     def run(self, rows: slice, tokens: Array, *, past: Array, places: Array) -> Array:
-        """Runs some rows on `tokens` `[rows, n]`, after `past` `[rows]` ones; logits `[rows, places, vocabulary]`.
+        """Runs some rows on `tokens` `[rows, n]`, which come after `past` `[rows]` others.
 
-        The graph writes keys and values of these tokens into the caches.
+        Returns logits `[rows, places, vocabulary]` of the `places` `[rows, places]` among the tokens, whose
+        keys and values the graph writes into the caches.
         """
         last = (past + tokens.shape[1] - 1).astype(np.int32)
         inputs = {

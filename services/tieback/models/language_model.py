@@ -76,7 +76,7 @@ class LanguageModel:
         for name in names:
             if name not in self._control:
                 raise StartupError(
-                    f"the card {self.name} ends answers at {name!r}, which is no control token of its tokenizer; "
+                    f"the card {self.name} ends answers at {name!r}, which is no control token of its model; "
                     f"those are: {', '.join(sorted(self._control))}"
                 )
             yield self._control[name]

@@ -19,6 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from tokenizers import Tokenizer
+
 from tieback.catalog.card import GeneratorCard
 from tieback.catalog.options import CausalLanguageModel
 from tieback.core.errors import StartupError
@@ -28,7 +30,6 @@ from tieback.recipes.language_model_drift import SAMPLE, SAMPLE_TOKENS, measure
 from tieback.recipes.llama_files import read_gguf, read_transformers
 from tieback.recipes.llama_graph import write_graph
 from tieback.recipes.llama_weights import LlamaWeights, recoded
-from tokenizers import Tokenizer
 
 PARITY = 1e-2
 """Largest difference of a logit that float32 rounding may explain; logits are some ±30."""

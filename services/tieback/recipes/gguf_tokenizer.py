@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tieback.core.errors import StartupError
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+from tieback.core.errors import StartupError
 
 CONTROL, USER_DEFINED = 3, 4
 """GGUF's types of tokens that are matched whole; a control token is no text."""

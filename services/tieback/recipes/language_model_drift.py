@@ -12,18 +12,19 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from transformers import LlamaConfig, LlamaForCausalLM
+
 from tieback.models.decoder import Decoder
 from tieback.recipes.llama_weights import LlamaWeights, to_state
-from transformers import LlamaConfig, LlamaForCausalLM
 
 Tokens = NDArray[np.int64]
 Logits = NDArray[np.float32]
 
 SAMPLE = """\
-The Danube rises in the Black Forest of Germany and flows for some 2,850 kilometres to the Black Sea, passing \
-through ten countries and four capitals: Vienna, Bratislava, Budapest and Belgrade. For centuries it was the \
-frontier of the Roman Empire. Today it carries grain, ore and passengers, and since 1992 a canal has joined it \
-to the Rhine and so to the North Sea.
+The Danube rises in the Black Forest of Germany and flows for some 2,850 kilometres to the Black Sea, \
+passing through ten countries and four capitals: Vienna, Bratislava, Budapest and Belgrade. For centuries it was the \
+frontier of the Roman Empire. Today it carries grain, ore and passengers, and since 1992 a canal has joined \
+it to the Rhine and so to the North Sea.
 
 Question: Which sea does the river flow into?
 Answer: It flows into the Black Sea, through a delta in Romania and Ukraine.
@@ -48,8 +49,8 @@ def measure(
 ) -> dict[str, float]:
     """The metrics of an export, over `tokens` `[n]`; `proof` is the graph with float32 arithmetic.
 
-    `parity_*` are largest absolute differences of logits between the proof and torch with the recoded weights,
-    in one pass and through the cache; `drift_*` compare what is served with torch on the published weights:
+    `parity_*` are largest absolute differences of logits between the proof and torch with the recoded
+    weights, in one pass and through the cache; `drift_*` compare what is served with torch on the published weights:
     the mean divergence of the next token's distribution in nats, the share of equal first choices, and the
     loss (nats a token) of both.
     """
@@ -95,7 +96,7 @@ def _torch_logits(weights: LlamaWeights, tokens: Tokens) -> Logits:
         head_dim=shape.head_width,
         max_position_embeddings=shape.context,
         rms_norm_eps=shape.norm_epsilon,
-        rope_theta=shape.rotary_base,
+        rope_parameters={"rope_type": "default", "rope_theta": shape.rotary_base},
         tie_word_embeddings=weights.head is None,
     )
     with torch.device("meta"):
@@ -103,8 +104,9 @@ def _torch_logits(weights: LlamaWeights, tokens: Tokens) -> Logits:
     state = {name: torch.from_numpy(value) for name, value in to_state(weights).items()}
     model.load_state_dict(state, assign=True)
     model.model.rotary_emb = type(model.model.rotary_emb)(config)  # its angles are not in the state
+    model.train(mode=False)
     with torch.inference_mode():
-        logits: Logits = model.eval()(torch.from_numpy(tokens[None])).logits[0].numpy()
+        logits: Logits = model(torch.from_numpy(tokens[None])).logits[0].numpy()
     return logits
 
 

@@ -11,6 +11,7 @@ import gguf
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
+
 from tieback.core.errors import StartupError
 from tieback.recipes.llama_weights import (
     BLOCK,
@@ -152,7 +153,8 @@ def _tensor(tensor: gguf.ReaderTensor) -> Floats | Quantized:
         raw = np.ascontiguousarray(tensor.data).reshape(outputs, inputs // BLOCK, 4 + BLOCK // 2)
         affine = np.ascontiguousarray(raw[..., :4]).view(np.float16).astype(np.float32)
         nibbles = raw[..., 4:]
-        codes = np.concatenate([nibbles & 15, nibbles >> 4], axis=-1).reshape(outputs, inputs)
+        nibbles = np.concatenate([nibbles & 15, nibbles >> 4], axis=-1)
+        codes = nibbles.reshape(outputs, inputs).astype(np.uint8)
         return Quantized(codes, affine[..., 0].copy(), affine[..., 1].copy(), 4)
     if kind is gguf.GGMLQuantizationType.Q8_0:
         raw = np.ascontiguousarray(tensor.data).reshape(outputs, inputs // BLOCK, 2 + BLOCK)

@@ -1,8 +1,8 @@
 """A Llama-like decoder as an ONNX graph with a key-value cache.
 
-The graph is written operator by operator rather than traced: what makes decoding fast on a CPU (attention that
-appends to its cache in place, products with quantised weights) are ONNX Runtime's own operators, which torch
-does not have.
+The graph is written operator by operator rather than traced: what makes decoding fast on a CPU (attention
+that appends to its cache in place, products with quantised weights) are ONNX Runtime's own operators, which
+torch does not have.
 
     input_ids   int64   [batch, length]      rows shorter than the longest are padded on the right
     last        int32   [batch]              index of each row's last token, counted from the row's beginning
@@ -13,8 +13,8 @@ does not have.
     → present.N.key, present.N.value         to be bound to the memory of the past, which is extended in place
 
 Matrices are 8-bit in blocks of 32. With `arithmetic="int8"` the activations are quantised too, block by block
-as they come, and the products run on integer instructions; with "float32" the weights are expanded and nothing
-else is lost, which is slow and serves to prove the graph.
+as they come, and the products run on integer instructions; with "float32" the weights are expanded and
+nothing else is lost, which is slow and serves to prove the graph.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+
 from tieback.recipes.llama_weights import BLOCK, LlamaLayer, LlamaShape, LlamaWeights, Quantized, stacked
 
 Arithmetic = Literal["int8", "float32"]

@@ -8,7 +8,7 @@ at most 1/254 of the block's largest magnitude.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,17 +123,16 @@ def recode(matrix: Quantized) -> Quantized:
 
 def recoded(weights: LlamaWeights) -> LlamaWeights:
     """All matrices recoded: the weights that the graph really holds."""
-    layers = tuple(
-        replace(
-            layer,
-            **{
-                field.name: recode(value)
-                for field in fields(layer)
-                if isinstance(value := getattr(layer, field.name), Quantized)
-            },
-        )
-        for layer in weights.layers
-    )
+
+    def of_layer(layer: LlamaLayer) -> LlamaLayer:
+        parts: dict[str, Any] = {
+            field.name: recode(value)
+            for field in fields(layer)
+            if isinstance(value := getattr(layer, field.name), Quantized)
+        }
+        return replace(layer, **parts)
+
+    layers = tuple(of_layer(layer) for layer in weights.layers)
     head = None if weights.head is None else recode(weights.head)
     return replace(weights, embedding=recode(weights.embedding), layers=layers, head=head)
 
@@ -149,7 +148,7 @@ def stacked(*parts: Quantized) -> Quantized:
 
 
 def to_state(weights: LlamaWeights) -> dict[str, Floats]:
-    """The float32 weights by their names in transformers' `LlamaForCausalLM`: the reference to compare with."""
+    """The float32 weights by their names in transformers' `LlamaForCausalLM`, to compare with."""
     embedding = weights.embedding.dequantize()
     state = {
         "model.embed_tokens.weight": embedding,

@@ -32,7 +32,8 @@ from tieback.serving.directory import Directory
 
 PATIENCE = 30.0  # seconds that a call without a deadline waits for a replica
 HOP_SECONDS = 0.002  # kept back at every hop, to answer one's own caller in time
-ATTEMPTS = 6  # a request that brings its replica down must not bring down all of them
+CONNECT_SECONDS = 0.5  # for a replica that could not be reached before
+ATTEMPTS = 4  # a request that brings its replica down must not bring down all of them
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds that an unreachable replica is left out
 
 _OPTIONS: tuple[tuple[str, Any], ...] = (
@@ -75,6 +76,16 @@ class _Peer:
             )
             self.calls[method.path] = getattr(self.channel, "_".join(kind))(method.path)
         return self.calls[method.path]
+
+    async def answers(self, deadline: Deadline) -> bool:
+        """Whether a connection stands, or can be made soon. Asked of a replica that was lost before a call is
+        risked on it, so that a call's few attempts are not spent while Ray Serve has yet to notice a death.
+        """
+        try:
+            await asyncio.wait_for(self.channel.channel_ready(), min(CONNECT_SECONDS, deadline.remaining()))
+        except TimeoutError:
+            return False
+        return True
 
     def rest(self) -> None:
         """Leaves the replica out for a while. The calls that fail together count as one failure."""
@@ -191,7 +202,14 @@ class Mesh:
             awake = [peer for peer in peers if peer.rests_until <= now]
             if awake:
                 least = min(peer.outstanding for peer in awake)
-                return random.choice([peer for peer in awake if peer.outstanding == least])  # noqa: S311 - no secret
+                peer = random.choice([peer for peer in awake if peer.outstanding == least])  # noqa: S311 - no secret
+                if not peer.pause:
+                    return peer
+                with self._leased(peer):
+                    if await peer.answers(deadline):
+                        return peer
+                peer.rest()
+                continue
             until = min([deadline.at, patience, *(peer.rests_until for peer in peers)])
             try:
                 await asyncio.wait_for(self._changed.wait(), max(0.0, until - now))

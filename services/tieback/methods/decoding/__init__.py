@@ -1,7 +1,7 @@
 """Decoding strategies: what the model says under several prompts becomes one score per token.
 
-A strategy reads named streams, each a prompt of its own with a cache of its own, and combines their logits. It
-does not choose: sampling is the same for all and lies beside the generator. Every strategy reads
+A strategy reads named streams, each a prompt of its own with a cache of its own, and combines their logits.
+It does not choose: sampling is the same for all and lies beside the generator. Every strategy reads
 `WITH_EVIDENCE`, the prompt as it would be asked plainly, since a choice is compared with the plain one.
 """
 

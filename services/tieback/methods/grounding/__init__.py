@@ -15,7 +15,7 @@ __all__ = ["Checker", "Finding", "Passage", "Support", "Words", "checkers", "wor
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A text with its windows (sentences, as a rule): byte ranges, and one unit vector each `[windows, width]`."""
+    """A text; its windows (sentences) as byte ranges; a unit vector for each `[windows, width]`."""
 
     text: str
     windows: Sequence[tuple[int, int]]
@@ -24,10 +24,11 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """How well a passage supports a claim, 0 to 1, and the window that does so best, in bytes."""
+    """How well a passage supports a claim, 0 to 1; by which bytes of it; whether it says otherwise."""
 
     score: float
     span: tuple[int, int] | None
+    contradicts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

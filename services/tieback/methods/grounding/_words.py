@@ -8,35 +8,45 @@ from dataclasses import dataclass
 WORD = re.compile(r"\d[\d,]*(?:\.\d+)?|[^\W\d_]+(?:['’][^\W\d_]+)*")
 VOWELS = frozenset("aeiouyäöüáéíóú")
 
-STOP_WORDS = frozenset(
-    "a about above after again against all also am an and any are as at be because been before being below "
-    "between both but by can could did do does doing down during each either few for from further get got had "
-    "has have having he her here hers him his how i if in into is it its itself just let like made make many may "
-    "me might more most much must my of off on once only or other our out over own per same shall she should so "
-    "some such than that the their them then there these they this those through to too under until up upon us "
-    "use used using very was way we were what when where which while who whom whose why will with within would "
-    "you your yes according answer question passage text called name named known".split()
-)
-NEGATIONS = frozenset("no not never none cannot nobody nothing neither nor without".split())
+_STOP_WORDS = """
+    a about above after again against all also am an and any are as at be because been before being below
+    between both but by can could did do does doing down during each either few for from further get got had
+    has have having he her here hers him his how i if in into is it its itself just let like made make many
+    may me might more most much must my of off on once only or other our out over own per same shall she
+    should so some such than that the their them then there these they this those through to too under until
+    up upon us use used using very was way we were what when where which while who whom whose why will with
+    within would you your yes according answer question passage text called name named known
+"""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
+_NEGATIONS = """
+    no not never none cannot nobody nothing neither nor without
+"""
+NEGATIONS = frozenset(_NEGATIONS.split())
 NEGATION_REACH = 2
 """How many content words a negation covers."""
 
-NUMBER_WORDS = {
-    word: str(value)
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen twenty".split()
-    )
-    if word != "one"  # more often a pronoun
-} | {"thirty": "30", "forty": "40", "fifty": "50", "hundred": "100", "thousand": "1000", "million": "1000000"}
+# Without "one", which is more often a pronoun.
+_SMALL_NUMBERS = """
+    two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
+    eighteen nineteen twenty
+"""
+NUMBER_WORDS = {word: str(value) for value, word in enumerate(_SMALL_NUMBERS.split(), start=2)} | {
+    "zero": "0",
+    "thirty": "30",
+    "forty": "40",
+    "fifty": "50",
+    "hundred": "100",
+    "thousand": "1000",
+    "million": "1000000",
+}
 
-OPPOSITES = [
-    "increase decrease", "rise fall", "more less", "high low", "higher lower", "largest smallest", "longest shortest",
-    "before after", "first last", "always never", "allow forbid", "permit prohibit", "required optional",
-    "open closed", "north south", "east west", "northern southern", "eastern western", "left right", "true false",
-    "success failure", "accept reject", "include exclude", "enable disable", "begin end", "win lose", "hot cold",
-    "summer winter", "buy sell", "above below", "gain loss", "positive negative", "minimum maximum",
-]  # fmt: skip
+OPPOSITES = """
+    increase decrease, rise fall, more less, high low, higher lower, largest smallest, longest shortest,
+    before after, first last, always never, allow forbid, permit prohibit, required optional, open
+    closed, north south, east west, northern southern, eastern western, left right, true false, success
+    failure, accept reject, include exclude, enable disable, begin end, win lose, hot cold, summer
+    winter, buy sell, above below, gain loss, positive negative, minimum maximum
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +109,7 @@ def stem_of(word: str) -> str:
 
 
 OPPOSITE_OF: dict[str, str] = {}
-for _pair in OPPOSITES:
+for _pair in OPPOSITES.split(","):
     _one, _other = (stem_of(word) for word in _pair.split())
     OPPOSITE_OF[_one], OPPOSITE_OF[_other] = _other, _one
 

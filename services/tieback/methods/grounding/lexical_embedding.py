@@ -57,17 +57,15 @@ def lexical_embedding(
         return Finding(VerdictLabel.NOT_CHECKED, 0.0, [Support(0.0, None) for _ in passages])
     weights = {stem: NAME_WEIGHT if stem in stated.names else 1.0 for stem in stated.stems}
     found: list[Support] = []
-    strongest_conflict = 0.0
     for passage in passages:
-        # The window that is nearest to the matter decides; another that merely says nothing against it does not.
+        # The window nearest to the matter decides, not one that merely says nothing against it.
         window = max(_windows(stated, weights, vector, passage), key=_closeness, default=NOTHING)
-        found.append(Support(window.support, window.span))
-        if window.conflict:
-            strongest_conflict = max(strongest_conflict, window.agreement)
+        contradicts = window.conflict and window.agreement >= contradicted
+        found.append(Support(window.support, window.span, contradicts))
     score = max((support.score for support in found), default=0.0)
     if score >= supported:
         label = VerdictLabel.SUPPORTED
-    elif strongest_conflict >= contradicted:
+    elif any(support.contradicts for support in found):
         label = VerdictLabel.CONTRADICTED
     else:
         label = VerdictLabel.UNSUPPORTED

@@ -45,14 +45,14 @@ def list_models(as_json: bool) -> None:
         for row in rows:
             click.echo("\t".join(str(row[key]) for key in ("name", "kind", "state", "bytes", "license")))
         return
-    table = Table(
-        "name", "kind", "state", "size", "licence", "upstream", title=f"Models in {shelf.store.root}"
-    )
+    table = Table("name", "kind", "state", "size", "licence", title=f"Models in {shelf.store.root}")
+    table.columns[0].no_wrap = True
     for row in rows:
         size = in_units(row["bytes"]) if row["bytes"] else f"({in_units(row['download_bytes'])})"
-        table.add_row(row["name"], row["kind"], row["state"], size, row["license"], row["upstream"])
+        table.add_row(row["name"], row["kind"], row["state"], size, row["license"])
     Console().print(table)
-    click.echo("Sizes in brackets are yet to be downloaded: tieback models pull [NAME]...")
+    if not all(row["bytes"] for row in rows):
+        click.echo("Sizes in brackets are yet to be downloaded: tieback models pull [NAME]...")
 
 
 @models.command()

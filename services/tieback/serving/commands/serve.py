@@ -56,7 +56,8 @@ def serve(local: bool, as_json: bool, print_config: bool, **options: Any) -> Non
         if print_config:
             from tieback.serving.serve_config import serve_config
 
-            click.echo(serve_config(options), nl=False)
+            given = [name for name, value in options.items() if value is not None]
+            click.echo(serve_config(settings, given), nl=False)
             return
         settings = _placed(settings)
         _check_models(settings)
@@ -108,14 +109,6 @@ def _serve_local(settings: Settings, report: _Report) -> None:
 def _serve_on_ray(settings: Settings, report: _Report) -> None:
     from tieback.serving.cluster import Cluster
 
-    settings = settings.model_copy(
-        update={
-            "port": _free_port(settings.host, settings.port, "port"),
-            "metrics_port": None
-            if settings.metrics_port is None
-            else _free_port(settings.host, settings.metrics_port, "metrics-port"),
-        }
-    )
     cluster = Cluster(settings)
     where = "a Ray cluster on this machine" if cluster.is_own else "the Ray cluster at RAY_ADDRESS"
     _stop_on_signals()
@@ -150,13 +143,16 @@ def _stop_on_signals() -> None:
 
 
 def _placed(settings: Settings) -> Settings:
-    """Paths made absolute, since replicas run elsewhere."""
-    paths = {
+    """The settings with absolute paths, since replicas run elsewhere, and with ports that are free."""
+    placed: dict[str, Any] = {
         name: value.expanduser().absolute()
         for name in type(settings).model_fields
         if isinstance(value := getattr(settings, name), Path)
     }
-    return settings.model_copy(update=paths)
+    placed["port"] = _free_port(settings.host, settings.port, "port")
+    if settings.metrics_port is not None:
+        placed["metrics_port"] = _free_port(settings.host, settings.metrics_port, "metrics-port")
+    return settings.model_copy(update=placed)
 
 
 def _check_models(settings: Settings) -> None:

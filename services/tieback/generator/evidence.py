@@ -1,0 +1,118 @@
+"""A request's passages as the generator uses them: cut into sentences, in vectors, ranked for a question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tieback.core.deadline import Deadline
+from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.types import Array, Content, Evidence, Modality, Truncation
+from tieback.generator.relevance import window_relevance
+from tieback.generator.sentences import sentences
+from tieback.methods.grounding import Passage
+from tieback.ports import EncoderPort
+
+MOST_WINDOWS = 512
+"""Sentences of all passages together: each is encoded, at some milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadEvidence:
+    """Passages in the request's order, each with how its windows bear on the question, 0 to 1 `[windows]`."""
+
+    sources: Sequence[Evidence]
+    passages: Sequence[Passage]
+    relevances: Sequence[Array]
+
+    @property
+    def relevance(self) -> float:
+        """How well the best window bears on the question; 0 without any."""
+        return max((float(values.max()) for values in self.relevances if len(values)), default=0.0)
+
+    def excerpt(self, most: int) -> list[str]:
+        """The most relevant sentences, those of a passage together in their order, the best passage last.
+
+        A small model takes what stands nearest to the question for the answer, and is lost in more than it
+        needs.
+        """
+        ranked = sorted(
+            (
+                (-float(value), number, window)
+                for number, values in enumerate(self.relevances)
+                for window, value in enumerate(values)
+            )
+        )[:most]
+        chosen: dict[int, list[int]] = {}
+        for _, number, window in ranked:
+            chosen.setdefault(number, []).append(window)
+        return [self._text(number, sorted(windows)) for number, windows in reversed(chosen.items())]
+
+    def _text(self, number: int, windows: Sequence[int]) -> str:
+        passage = self.passages[number]
+        encoded = passage.text.encode()
+        spans = (passage.windows[window] for window in windows)
+        return " ".join(encoded[begin:end].decode() for begin, end in spans)
+
+
+class EvidenceReader:
+    """Reads passages with the vectors of a text space."""
+
+    def __init__(self, encoder: EncoderPort, space: str) -> None:
+        self._encoder = encoder
+        self._space = space
+
+    async def read(self, question: str, evidence: Sequence[Evidence], deadline: Deadline) -> ReadEvidence:
+        """Encodes the question and every sentence. InvalidInput where those are too many."""
+        cut = [_windows(source.text) for source in evidence]
+        count = sum(map(len, cut))
+        if count > MOST_WINDOWS:
+            raise InvalidInput(
+                f"the evidence has {count} sentences and at most {MOST_WINDOWS} are checked; send fewer or "
+                "shorter passages",
+                field="evidence",
+            )
+        texts = [
+            source.text.encode()[begin:end].decode()
+            for source, spans in zip(evidence, cut, strict=True)
+            for begin, end in spans
+        ]
+        vectors = await self.vectors([question, *texts], deadline)
+        bounds = np.cumsum([1, *map(len, cut)])
+        passages = [
+            Passage(source.text, spans, vectors[begin:end])
+            for source, spans, begin, end in zip(evidence, cut, bounds[:-1], bounds[1:], strict=True)
+        ]
+        relevances = [window_relevance(question, vectors[0], passage) for passage in passages]
+        return ReadEvidence(evidence, passages, relevances)
+
+    async def vectors(self, texts: Sequence[str], deadline: Deadline) -> Array:
+        """Unit vectors `[texts, width]`; a text without a word gets zeros."""
+        contents = [Content(Modality.TEXT, text) for text in texts]
+        reply = await self._encoder.encode(
+            self._space, contents, truncation=Truncation.END, deadline=deadline
+        )
+        rows: list[Array | None] = []
+        for result in reply.results:
+            if isinstance(result, InvalidInput):
+                rows.append(None)  # nothing in it that the encoder reads as a word
+            elif isinstance(result, TiebackError):
+                raise result
+            else:
+                rows.append(result.dense.values if result.dense is not None else None)
+        width = next((len(row) for row in rows if row is not None), 1)
+        return np.stack([np.zeros(width, np.float32) if row is None else row for row in rows])
+
+
+def _windows(text: str) -> list[tuple[int, int]]:
+    """The sentences of a passage, in bytes."""
+    spans = []
+    at, byte = 0, 0
+    for begin, end in sentences(text):
+        first = byte + len(text[at:begin].encode())
+        byte = first + len(text[begin:end].encode())
+        at = end
+        spans.append((first, byte))
+    return spans

@@ -1,0 +1,66 @@
+"""What the model is asked.
+
+Measured on SmolLM2-135M with greedy decoding, 22 questions over four passages, verdicts of the checker: two
+examples and the two best sentences 17 supported claims of 22; with the three best 15 of 25; instructions
+without examples 15 of 22, among them bare fragments; one example and whole passages mostly about the wrong
+passage. So a few words of instruction, two examples, and an excerpt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tieback.methods.decoding import WITH_EVIDENCE, WITHOUT_EVIDENCE
+from tieback.models.chat_template import Message
+
+EXCERPT_SENTENCES = 2
+
+GROUNDED = "Answer the question from the text, in one full sentence with the words of the text."
+UNGROUNDED = "Answer the question in one full sentence."
+
+EXAMPLES = [
+    (
+        "The library opens at 9 in the morning and closes at 6. On Sundays it is closed.",
+        "When does the library open?",
+        "The library opens at 9 in the morning.",
+    ),
+    (
+        "The bridge was built in 1884 by the engineer Maria Weber. It is 240 metres long.",
+        "Who built the bridge?",
+        "The bridge was built by the engineer Maria Weber.",
+    ),
+]
+
+
+def prompts_for(question: str, excerpt: Sequence[str], streams: Sequence[str]) -> dict[str, list[Message]]:
+    """The messages of each stream that a strategy reads; without an excerpt all ask the question alone."""
+    asked = {
+        WITH_EVIDENCE: grounded(question, excerpt) if excerpt else ungrounded(question),
+        WITHOUT_EVIDENCE: recalled(question) if excerpt else ungrounded(question),
+    }
+    return {stream: asked[stream] for stream in streams}
+
+
+def grounded(question: str, excerpt: Sequence[str]) -> list[Message]:
+    """Asks for an answer from the excerpt."""
+    messages = [Message("system", GROUNDED)]
+    for text, asked, answered in EXAMPLES:
+        messages += [Message("user", _asking(asked, text)), Message("assistant", answered)]
+    return [*messages, Message("user", _asking(question, "\n".join(excerpt)))]
+
+
+def recalled(question: str) -> list[Message]:
+    """Asks for an answer in the same form from what the model knows."""
+    messages = [Message("system", UNGROUNDED)]
+    for _, asked, answered in EXAMPLES:
+        messages += [Message("user", _asking(asked)), Message("assistant", answered)]
+    return [*messages, Message("user", _asking(question))]
+
+
+def ungrounded(prompt: str) -> list[Message]:
+    """Hands the caller's prompt to the model as it is."""
+    return [Message("user", prompt)]
+
+
+def _asking(question: str, text: str = "") -> str:
+    return f"{text}\n\nQuestion: {question}" if text else f"Question: {question}"

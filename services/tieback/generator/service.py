@@ -1,0 +1,323 @@
+"""The generator service: writes answers that rest on evidence, behind `tieback.ports.GeneratorPort`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from tieback.catalog.card import GeneratorCard
+from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.errors import InvalidInput, NotFound, StartupError
+from tieback.core.types import (
+    Abstention,
+    AbstentionReason,
+    Decoding,
+    Evidence,
+    Finish,
+    FinishReason,
+    GenerationEvent,
+    Grounding,
+    Limits,
+    Load,
+    MethodChoice,
+    TextDelta,
+    Timing,
+)
+from tieback.generator import sampling
+from tieback.generator.checking import ClaimCheck
+from tieback.generator.claims import ClaimFinder
+from tieback.generator.evidence import EvidenceReader, ReadEvidence
+from tieback.generator.prompting import EXCERPT_SENTENCES, prompts_for
+from tieback.generator.relevance import THRESHOLD
+from tieback.generator.slots import Slot, Slots
+from tieback.generator.writing import Piece, Writer
+from tieback.methods.decoding import Decoding as Strategy
+from tieback.methods.decoding import decodings, streams_of
+from tieback.methods.grounding import Checker, checkers
+from tieback.models.language_model import LanguageModel
+from tieback.ports import DEFAULT_DECODING, DEFAULT_GROUNDING, EncoderPort
+
+DEFAULT_CHECKER = MethodChoice("lexical_embedding")
+DEFAULT_TOKENS = 96
+LEAST_SUPPORTED = 0.5
+"""The share of an answer's checked claims that must be supported, or the answer is taken back."""
+
+
+class Generator:
+    """Writes with the models it is given; the first is the default.
+
+    `encoder` and its text `space` give the vectors by which evidence is ranked and claims are checked.
+    `slots` answers are written at once; `limits.queued_tokens` bounds what waits. StartupError for models
+    without a name of their own.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[LanguageModel],
+        encoder: EncoderPort,
+        *,
+        space: str,
+        slots: int = 1,
+        limits: Limits | None = None,
+    ) -> None:
+        self._models = {model.name: model for model in models}
+        if not models or len(self._models) != len(models):
+            raise StartupError("a generator needs models, each with a name of its own")
+        self._default = models[0].name
+        self._reader = EvidenceReader(encoder, space)
+        self._limits = limits if limits is not None else Limits()
+        self._slots = Slots(slots, self._limits.queued_tokens)
+
+    @property
+    def cards(self) -> list[GeneratorCard]:
+        """The cards of the models that are served, by name."""
+        return [self._models[name].card for name in sorted(self._models)]
+
+    @property
+    def load(self) -> Load:
+        """How busy the slots are."""
+        return self._slots.admission.load
+
+    async def generate(
+        self,
+        prompt: str,
+        evidence: Sequence[Evidence] = (),
+        *,
+        model: str = "",
+        decoding: Decoding = DEFAULT_DECODING,
+        grounding: Grounding = DEFAULT_GROUNDING,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> AsyncGenerator[GenerationEvent, None]:
+        """Streams an answer: text, claims with citations and verdicts, an abstention if need be, a finish.
+
+        Nothing is written where the evidence does not bear on the question, or where
+        `grounding.abstain_below` asks for evidence and there is none. An answer too little of which is
+        supported is taken back by an abstention after its text. NotFound for a model or method, with the
+        choices. InvalidInput with the field. Overloaded where too much waits. DeadlineExceeded.
+        """
+        arrived = time.monotonic()
+        request = self._read(prompt, evidence, model, decoding, grounding)
+        deadline.check("the answer was begun")
+        answer = _Answer(request, arrived, deadline, self._reader, self._slots)
+        async with aclosing(answer.events()) as events:
+            async for event in events:
+                yield event
+
+    async def close(self) -> None:
+        """Ends the threads."""
+        self._slots.close()
+
+    def _read(
+        self, prompt: str, evidence: Sequence[Evidence], model: str, decoding: Decoding, grounding: Grounding
+    ) -> _Request:
+        name = model or self._default
+        if name not in self._models:
+            raise NotFound("model", name, self._models)
+        if not prompt.strip():
+            raise InvalidInput("the prompt is empty; ask something", field="prompt")
+        _check_size(prompt, self._limits, "prompt")
+        _check_evidence(evidence, self._limits)
+        sampling.check(decoding)
+        strategy = decodings.configure(
+            decoding.strategy.name, decoding.strategy.parameters, field="decoding.strategy"
+        )
+        choice = grounding.checker or DEFAULT_CHECKER
+        checker = checkers.configure(choice.name, choice.parameters, field="grounding.checker")
+        threshold = grounding.abstain_below
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise InvalidInput(
+                f"abstain_below is {threshold}; it must be between 0 and 1", field="grounding.abstain_below"
+            )
+        return _Request(
+            prompt, evidence, self._models[name], decoding, grounding, strategy, choice.name, checker
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    prompt: str
+    evidence: Sequence[Evidence]
+    model: LanguageModel
+    decoding: Decoding
+    grounding: Grounding
+    strategy: Strategy
+    checker_name: str
+    checker: Checker
+
+    @property
+    def abstain_below(self) -> float:
+        given = self.grounding.abstain_below
+        return THRESHOLD if given is None else given
+
+    @property
+    def needs_evidence(self) -> bool:
+        """Without evidence an answer is not grounded, which is refused only where a threshold was named."""
+        return not self.evidence and bool(self.grounding.abstain_below)
+
+
+class _Answer:
+    """One answer on its way."""
+
+    def __init__(
+        self,
+        request: _Request,
+        arrived: float,
+        deadline: Deadline,
+        reader: EvidenceReader,
+        slots: Slots,
+    ) -> None:
+        self._request = request
+        self._arrived = arrived
+        self._deadline = deadline
+        self._reader = reader
+        self._slots = slots
+        self._timing = Timing()
+        self._first_token = 0.0
+        self._prompt_tokens = 0
+        self._writer: Writer | None = None
+
+    async def events(self) -> AsyncGenerator[GenerationEvent, None]:
+        request = self._request
+        evidence = None
+        if request.evidence:
+            evidence = await self._reader.read(request.prompt, request.evidence, self._deadline)
+        abstention = self._before_writing(evidence)
+        if abstention is not None:
+            self._timing.prepare = self._elapsed()
+            yield abstention
+            yield self._finish(FinishReason.ABSTAINED)
+            return
+        prompts, room = self._prompts(evidence)
+        self._prompt_tokens = sum(map(len, prompts.values()))
+        self._timing.prepare = self._elapsed()
+        check = ClaimCheck(
+            self._reader,
+            evidence,
+            request.checker_name,
+            None if request.grounding.disabled else request.checker,
+        )
+        reason = FinishReason.END
+        async with self._slots.take(self._prompt_tokens + room, self._deadline) as slot:
+            self._timing.queue = slot.waited
+            writer = await slot.run(
+                lambda: Writer(request.model, prompts, request.strategy, request.decoding, room)
+            )
+            self._writer = writer
+            claims = ClaimFinder()
+            async with aclosing(self._pieces(slot, writer)) as pieces:
+                async for piece in pieces:
+                    found = claims.add(piece.text)
+                    if piece.text:
+                        yield TextDelta(piece.text)
+                    if piece.reason is not None:
+                        reason = piece.reason
+                        found += claims.end()
+                    for claim in found:
+                        yield claim
+                        for event in await check.check(claim, self._deadline):
+                            yield event
+            self._timing.compute = slot.busy
+        abstention = self._after_writing(check.supported_share)
+        if abstention is not None:
+            yield abstention
+            reason = FinishReason.ABSTAINED
+        yield self._finish(reason)
+
+    async def _pieces(self, slot: Slot, writer: Writer) -> AsyncGenerator[Piece, None]:
+        """Reads the prompts, then writes; between two runs of the graph it can be left or be too late."""
+        read = False
+        while not read:
+            self._deadline.check("the prompt was read")
+            read = await slot.run(writer.read)
+        reason = None
+        while reason is None:
+            self._deadline.check("the answer was finished")
+            piece = await slot.run(writer.next)
+            reason = piece.reason
+            if piece.text and not self._first_token:
+                self._first_token = self._elapsed()
+            yield piece
+
+    def _before_writing(self, evidence: ReadEvidence | None) -> Abstention | None:
+        threshold = self._request.abstain_below
+        if evidence is None:
+            if not self._request.needs_evidence:
+                return None
+            message = "There is no passage to rest an answer on."
+            return Abstention(AbstentionReason.NO_EVIDENCE, 0.0, threshold, message)
+        if evidence.relevance >= threshold:
+            return None
+        message = "The passages do not bear on the question enough to answer it."
+        return Abstention(AbstentionReason.WEAK_EVIDENCE, evidence.relevance, threshold, message)
+
+    def _after_writing(self, supported: float | None) -> Abstention | None:
+        if supported is None or supported >= LEAST_SUPPORTED or self._request.abstain_below <= 0.0:
+            return None
+        message = "The passages do not support most of what was written; do not rely on the text above."
+        return Abstention(AbstentionReason.UNSUPPORTED_ANSWER, supported, LEAST_SUPPORTED, message)
+
+    def _prompts(self, evidence: ReadEvidence | None) -> tuple[dict[str, list[int]], int]:
+        """The streams' tokens, and how many may be written. Sentences give way before the question does."""
+        request = self._request
+        model, streams = request.model, streams_of(request.decoding.strategy.name)
+        wanted = request.decoding.max_tokens or DEFAULT_TOKENS
+        if wanted >= model.context_tokens:
+            raise InvalidInput(
+                f"max_tokens is {wanted} and prompt and answer together have {model.context_tokens} tokens",
+                field="decoding.max_tokens",
+            )
+        for sentences in range(EXCERPT_SENTENCES if evidence is not None else 0, -1, -1):
+            excerpt = evidence.excerpt(sentences) if evidence is not None else []
+            messages = prompts_for(request.prompt, excerpt, streams)
+            prompts = {stream: model.prompt(asked) for stream, asked in messages.items()}
+            longest = max(map(len, prompts.values()))
+            if longest + wanted <= model.context_tokens and (excerpt or evidence is None):
+                return prompts, wanted
+        raise InvalidInput(
+            f"the prompt has {longest} tokens; with {wanted} for the answer that is more than the "
+            f"{model.context_tokens} that {model.name} reads; ask in fewer words or lower max_tokens",
+            field="prompt",
+            reason="PROMPT_TOO_LONG",
+        )
+
+    def _finish(self, reason: FinishReason) -> Finish:
+        self._timing.total = self._elapsed()
+        return Finish(
+            reason=reason,
+            model=self._request.model.name,
+            prompt_tokens=self._prompt_tokens,
+            completion_tokens=self._writer.written if self._writer is not None else 0,
+            changed_tokens=self._writer.changed if self._writer is not None else 0,
+            timing=self._timing,
+            first_token=self._first_token,
+        )
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._arrived
+
+
+def _check_evidence(evidence: Sequence[Evidence], limits: Limits) -> None:
+    seen: set[str] = set()
+    for number, source in enumerate(evidence):
+        if source.id in seen:
+            raise InvalidInput(
+                f"two passages have the id {source.id!r}; citations name passages by it",
+                field=f"evidence[{number}].id",
+            )
+        seen.add(source.id)
+        _check_size(source.text, limits, f"evidence[{number}].text")
+
+
+def _check_size(text: str, limits: Limits, field: str) -> None:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise InvalidInput("the text has a lone surrogate, which is no character", field=field) from None
+    if limits.text_bytes and size > limits.text_bytes:
+        raise InvalidInput(
+            f"the text has {size} bytes and at most {limits.text_bytes} are read; send less of it",
+            field=field,
+            reason="TEXT_TOO_LARGE",
+        )

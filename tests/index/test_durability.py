@@ -1,0 +1,271 @@
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import lancedb
+import pytest
+from support.sections import axis, item, section, vector
+from tieback.core.errors import StartupError, StorageFull
+from tieback.index import Index
+
+WRITER = textwrap.dedent("""
+    import asyncio, sys
+    from support.sections import SPACE, WIDTH, axis, item, section
+    from tieback.index import Index
+
+    async def write(index, lane):
+        for n in range(10_000):
+            name = f"{lane}-{n}"
+            reply = await index.upsert("docs", [item(name, section(axis(n), f"word{lane}x{n}"))])
+            assert reply.results == [None]
+            print(name, flush=True)
+
+    async def main():
+        index = Index.open(sys.argv[1])
+        await index.create_collection("docs", SPACE, WIDTH)
+        await asyncio.gather(*(write(index, lane) for lane in range(4)))
+
+    asyncio.run(main())
+""")
+
+
+async def test_what_was_acknowledged_survives_kill_9(store):
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    child = subprocess.Popen(
+        [sys.executable, "-c", WRITER, store], stdout=subprocess.PIPE, env=environment, text=True
+    )
+    acknowledged = [child.stdout.readline().strip() for _ in range(120)]
+    child.send_signal(signal.SIGKILL)
+    acknowledged += child.stdout.read().split()
+    child.wait()
+    child.stdout.close()
+
+    index = Index.open(store)
+
+    kept = {kept.id for kept in (await index.list_items("docs", page_size=1000))[0]}
+    assert len(acknowledged) >= 120
+    assert set(acknowledged) <= kept
+    for name in acknowledged[-20:]:
+        (hit,) = (await index.search("docs", text=f"word{name.replace('-', 'x')}", limit=1)).hits
+        assert hit.item_id == name
+        reply = await index.search("docs", vector=vector(1, 1, 1, 1), filter=f"item_id = {name}")
+        assert [hit.item_id for hit in reply.hits] == [name]
+    assert (await index.upsert("docs", [item("after")])).results == [None]
+    await index.close()
+
+
+async def test_every_file_of_a_commit_is_forced_to_the_disk_before_the_acknowledgement(
+    index, store, monkeypatch
+):
+    synced = []
+    real = os.fsync
+
+    def fsync(descriptor):
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    table = store / "collections" / "docs.lance"
+    before = set(table.rglob("*"))
+
+    await index.upsert("docs", [item("a")])
+
+    fresh = {str(path) for path in set(table.rglob("*")) - before}
+    assert fresh
+    assert fresh <= set(synced)
+    manifest = next(path for path in synced if path.endswith(".manifest"))
+    data = next(path for path in synced if "/data/" in path)
+    assert synced.index(data) < synced.index(manifest)
+    assert {str(table / "data"), str(table / "_versions")} <= set(synced)
+
+
+async def test_a_commit_that_a_power_cut_interrupted_is_dropped_and_the_acknowledged_ones_stay(index, store):
+    await index.upsert("docs", [item("kept", section(axis(1), "kept"))])
+    await index.close()
+    table = store / "collections" / "docs.lance"
+    raw = lancedb.connect(store / "collections").open_table("docs")
+    raw.add(raw.search().limit(1).to_arrow())  # beyond the acknowledged version
+    newest = min(table.glob("_versions/*.manifest"))
+    newest.write_bytes(b"\0" * newest.stat().st_size)  # its blocks never arrived
+    (table / "_versions" / "latest_version_hint.json").write_bytes(b"")
+
+    again = Index.open(store)
+
+    assert [hit.item_id for hit in (await again.search("docs", text="kept")).hits] == ["kept"]
+    await again.upsert("docs", [item("new")])
+    assert again.sections == 2
+    await again.close()
+
+
+async def test_a_damaged_full_text_index_is_made_again(index, store):
+    await index.upsert("docs", [item(f"i{n}", section(axis(0), f"word{n}")) for n in range(50)])
+    index._collections["docs"].table.compact([])
+    await index.close()
+    damaged = list((store / "collections" / "docs.lance" / "_indices").rglob("*.lance"))
+    for path in damaged:
+        path.write_bytes(b"\0" * path.stat().st_size)
+
+    again = Index.open(store)
+
+    assert damaged
+    assert [hit.item_id for hit in (await again.search("docs", text="word7")).hits] == ["i7"]
+    await again.close()
+
+
+@pytest.mark.parametrize("part", ["data/*.lance", "_versions/*.manifest", "acknowledged"])
+@pytest.mark.parametrize("damage", ["emptied", "removed"])
+async def test_a_damaged_store_does_not_start_and_says_what_to_do(index, store, part, damage):
+    await index.upsert("docs", [item("a")])
+    await index.close()
+    for path in (store / "collections" / "docs.lance").glob(part):
+        path.unlink() if damage == "removed" else path.write_bytes(b"")
+
+    with pytest.raises(
+        StartupError, match=r"'docs' cannot be read.*Restore .*docs\.lance from a backup, or move"
+    ):
+        Index.open(store)
+
+    (store / "collections" / "docs.lance").rename(store.parent / "away")
+    await Index.open(store).close()
+
+
+async def test_a_second_server_on_one_store_is_refused_and_told_which_has_it(index, store):
+    with pytest.raises(
+        StartupError, match=rf"in use by another server \(process {os.getpid()}\).*TIEBACK_DATA"
+    ):
+        Index.open(store)
+
+    await index.upsert("docs", [item("a")])
+    await index.close()
+    await Index.open(store).close()
+
+
+async def test_a_store_of_a_newer_format_is_refused(index, store):
+    await index.close()
+    (store / "store.json").write_text('{"format": 2, "page_key": "00", "new": true}')
+
+    with pytest.raises(StartupError, match="newer tieback .format 2; this one reads up to 1"):
+        Index.open(store)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": 1}', '{"format": 1, "page_key": "xyz"}'])
+async def test_a_damaged_store_file_is_refused(index, store, content):
+    await index.close()
+    (store / "store.json").write_text(content)
+
+    with pytest.raises(StartupError, match="is damaged"):
+        Index.open(store)
+
+
+async def test_a_folder_of_other_things_is_not_taken_for_a_store(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+
+    with pytest.raises(StartupError, match=r"other things.*'thesis\.tex'"):
+        Index.open(tmp_path)
+
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+async def test_a_path_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(StartupError, match="cannot be opened"):
+        Index.open(tmp_path / "file")
+
+
+async def test_what_a_killed_server_left_half_done_is_removed_at_start(index, store):
+    await index.close()
+    (store / "making" / "half.lance").mkdir()
+    (store / "leaving" / "old.lance").mkdir()
+
+    again = Index.open(store)
+
+    assert [c.name for c in (await again.list_collections())[0]] == ["docs"]
+    assert not list(store.glob("making/*")) + list(store.glob("leaving/*"))
+    await again.close()
+
+
+async def test_a_full_disk_refuses_writes_keeps_reads_and_recovers(small_disk):
+    index = Index.open(small_disk / "store")
+    await index.create_collection("docs", item("a").sections[0].vector.space, 4)
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * 4_500_000)
+    acknowledged, text = [], "lorem ipsum " * 2000
+
+    with pytest.raises(StorageFull, match="free space or delete a collection"):
+        for n in range(500):
+            await index.upsert(
+                "docs", [item(f"i{n}", section(axis(n), f"word{n} {os.urandom(20_000).hex()}"))]
+            )
+            acknowledged.append(f"i{n}")
+    with pytest.raises(StorageFull):
+        await index.upsert("docs", [item("more", section(axis(0), os.urandom(200_000).hex()))])
+
+    assert acknowledged
+    assert await ids(index) == acknowledged
+    assert (await index.search("docs", text="word0")).hits[0].item_id == "i0"
+    ballast.unlink()
+    await index.upsert("docs", [item("z", section(axis(0), text))])
+    assert await ids(index) == [*acknowledged, "z"]
+    await index.close()
+    again = Index.open(small_disk / "store")
+    assert await ids(again) == [*acknowledged, "z"]
+    await again.close()
+
+
+async def test_no_collection_is_half_made_on_a_full_disk(small_disk):
+    index = Index.open(small_disk / "store")
+    with pytest.raises(OSError, match="No space left"), (small_disk / "ballast").open("wb") as ballast:
+        while True:
+            ballast.write(b"x" * 4096)
+
+    with pytest.raises(StorageFull):
+        await index.create_collection("docs", item("a").sections[0].vector.space, 4)
+
+    (small_disk / "ballast").unlink()
+    await index.create_collection("docs", item("a").sections[0].vector.space, 4)
+    await index.close()
+
+
+async def ids(index):
+    listed, _ = await index.list_items("docs", page_size=1000)
+    return sorted((kept.id for kept in listed), key=lambda name: (len(name) == 1, int(name[1:] or 0)))
+
+
+async def test_stale_rows_are_compacted_away_while_searches_go_on(index, store):
+    data = store / "collections" / "docs.lance"
+    for turn in range(5):
+        await index.upsert(
+            "docs", [item(f"i{n}", section(axis(n), f"word{n}"), turn=turn) for n in range(400)]
+        )
+    before = sum(path.stat().st_size for path in data.rglob("*") if path.is_file())
+
+    async with asyncio.timeout(20):
+        while len(list(data.glob("data/*.lance"))) > 1:
+            hits = (await index.search("docs", text="word7", vector=vector(0, 0, 0, 1))).hits
+            assert hits[0].metadata["turn"] == 4
+            assert len(hits) == 10
+
+    after = sum(path.stat().st_size for path in data.rglob("*") if path.is_file())
+    assert after < 0.6 * before
+    await index.delete_items("docs", [f"i{n}" for n in range(100)])
+    await index.close()
+    again = Index.open(store)
+    assert again.sections == 300
+    assert (await again.search("docs", text="word207")).hits[0].item_id == "i207"
+    await again.close()
+
+
+async def test_an_idle_index_uses_no_processor_time(index):
+    await index.upsert("docs", [item("a")])
+    await index.search("docs", text="a")
+
+    begin = time.process_time()
+    await asyncio.sleep(0.6)
+
+    assert time.process_time() - begin < 0.012

@@ -1,0 +1,105 @@
+import base64
+
+import pytest
+from support.sections import SPACE, WIDTH, axis, item, section
+from tieback.core.errors import InvalidInput
+from tieback.core.types import Modality
+from tieback.index import Index
+
+
+@pytest.fixture
+async def ten(index):
+    await index.upsert("docs", [item(f"i{n}", even=n % 2 == 0) for n in range(10)])
+    return index
+
+
+async def pages(index, **about):
+    """The ids of each page."""
+    listed, token = [], ""
+    while True:
+        page, token = await index.list_items("docs", page_token=token, **about)
+        listed.append([kept.id for kept in page])
+        if not token:
+            return listed
+
+
+async def test_items_are_listed_by_id_in_pages_each_once(ten):
+    assert await pages(ten, page_size=4) == [["i0", "i1", "i2", "i3"], ["i4", "i5", "i6", "i7"], ["i8", "i9"]]
+    assert await pages(ten, page_size=5) == [["i0", "i1", "i2", "i3", "i4"], ["i5", "i6", "i7", "i8", "i9"]]
+
+
+async def test_a_filtered_listing_holds_items_with_a_section_that_passes(ten):
+    await ten.upsert("docs", [item("z", section(axis(0)), section(axis(1), modality=Modality.IMAGE))])
+
+    assert await pages(ten, page_size=3, filter="even = true") == [["i0", "i2", "i4"], ["i6", "i8"]]
+    assert await pages(ten, filter="modality = image") == [["z"]]
+    assert await pages(ten, filter="even = nobody") == [[]]
+
+
+async def test_a_page_holds_a_hundred_items_where_no_size_is_given(index):
+    await index.upsert("docs", [item(f"{n:03}") for n in range(150)])
+
+    assert [len(page) for page in await pages(index)] == [100, 50]
+
+
+async def test_items_that_stay_are_listed_once_whatever_is_written_between_pages(ten):
+    first, token = await ten.list_items("docs", page_size=4)
+    await ten.delete_items("docs", ["i3", "i5"])
+    await ten.upsert("docs", [item("i1"), item("a"), item("i35"), item("i8")])
+
+    rest, _ = await ten.list_items("docs", page_token=token)
+
+    assert [kept.id for kept in first] == ["i0", "i1", "i2", "i3"]
+    assert [kept.id for kept in rest] == ["i35", "i4", "i6", "i7", "i8", "i9"]
+
+
+async def test_a_page_token_outlives_a_restart(ten, store):
+    _, token = await ten.list_items("docs", page_size=8)
+    await ten.close()
+    again = Index.open(store)
+
+    rest, _ = await again.list_items("docs", page_token=token)
+
+    assert [kept.id for kept in rest] == ["i8", "i9"]
+    await again.close()
+
+
+async def test_a_page_token_is_refused_for_another_request(ten):
+    await ten.create_collection("more", SPACE, WIDTH)
+    _, token = await ten.list_items("docs", page_size=4, filter="even = true")
+
+    for collection, text in (("docs", ""), ("docs", "even = false"), ("more", "even = true")):
+        with pytest.raises(
+            InvalidInput, match="collection and filter must be those of the first page"
+        ) as caught:
+            await ten.list_items(collection, page_token=token, filter=text)
+        assert caught.value.field == "page_token"
+    with pytest.raises(InvalidInput):
+        await ten.list_collections(page_token=token)
+
+
+async def test_a_token_that_was_tampered_with_or_made_up_is_refused(ten):
+    _, token = await ten.list_items("docs", page_size=4)
+    flipped = [token[:n] + ("A" if token[n] != "A" else "B") + token[n + 1 :] for n in range(len(token))]
+    made_up = [
+        base64.urlsafe_b64encode(b"\0" * 16 + b"i3").decode(),
+        "x",
+        "==",
+        "ä",
+        "\0",
+        "a" * 100_000,
+        token[:-4],
+    ]
+
+    for bad in [*flipped[:-1], *made_up]:  # the last character holds two bits that mean nothing
+        with pytest.raises(InvalidInput) as caught:
+            await ten.list_items("docs", page_token=bad)
+        assert caught.value.field == "page_token"
+
+
+@pytest.mark.parametrize("size", [-1, 1001])
+async def test_a_page_size_out_of_range_is_refused(ten, size):
+    for call in (ten.list_items("docs", page_size=size), ten.list_collections(page_size=size)):
+        with pytest.raises(InvalidInput) as caught:
+            await call
+        assert caught.value.field == "page_size"

@@ -1,0 +1,89 @@
+"""`tieback serve` before anything runs: what it refuses, and what it says then."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from tieback.serving.commands.serve import serve
+from tieback.serving.deployments import application
+from tieback.serving.serve_config import IMPORT_PATH
+from tieback.serving.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("TIEBACK_") and name != "TIEBACK_MODELS"]:
+        monkeypatch.delenv(name)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(serve, ["--port", "0", "--metrics-port", "0", *arguments])
+
+
+def test_models_that_are_not_in_the_store_are_named_with_the_way_to_get_them(tmp_path: Path):
+    result = run("--models", str(tmp_path), "--spaces", "wordllama-256,yamnet", "--no-generator-enabled")
+
+    assert result.exit_code == 1
+    assert "run: tieback models pull wordllama-256 yamnet" in result.output
+
+
+@pytest.mark.parametrize("option", ["--port", "--metrics-port"])
+@pytest.mark.parametrize("mode", [["--local"], []])
+def test_a_port_that_is_taken_is_said_to_be(option: str, mode: list[str]):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+
+        result = run(option, str(taken.getsockname()[1]), *mode)
+
+    assert result.exit_code == 1
+    assert f"choose another with {option}" in result.output
+
+
+def test_an_unknown_space_is_named_with_the_choices():
+    result = run("--spaces", "nowhere")
+
+    assert result.exit_code == 1
+    assert "the choices are: all-minilm-l6-v2" in result.output
+
+
+def test_a_setting_out_of_range_is_named():
+    result = run("--replicas", "0")
+
+    assert result.exit_code == 1
+    assert "TIEBACK_REPLICAS" in result.output
+
+
+def test_with_json_a_failure_is_an_object_on_standard_output():
+    result = run("--json", "--spaces", "nowhere")
+
+    assert json.loads(result.stdout)["event"] == "failed"
+
+
+def test_every_setting_is_an_option():
+    options = {option for parameter in serve.params for option in parameter.opts}
+
+    assert {"--" + name.replace("_", "-") for name in Settings.model_fields} <= options
+
+
+def test_the_configuration_for_ray_serve_builds_the_application_again():
+    printed = run("--print-config", "--spaces", "wordllama-256", "--gateways", "2", "--no-generator-enabled")
+
+    config = yaml.safe_load(printed.stdout)
+    described = config["applications"][0]
+    assert config["proxy_location"] == "Disabled"
+    assert described["import_path"] == IMPORT_PATH
+    assert described["args"] == {
+        "spaces": ["wordllama-256"],
+        "gateways": 2,
+        "generator_enabled": False,
+        "port": 0,
+        "metrics_port": 0,
+    }
+    assert type(application(described["args"])).__name__ == "Application"
