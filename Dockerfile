@@ -1,10 +1,13 @@
 # syntax=docker/dockerfile:1
-# The serving image: no torch, no compiler, no root. The weights are fetched and exported in a stage of their
-# own and copied in where the build argument says so:
+# The serving image: no PyTorch, no compiler, no root. What exports weights is a stage of its own, and only its
+# result is copied:
 #
 #   docker build -t tieback .                              weights from a volume at /models
-#   docker build -t tieback --build-arg WEIGHTS=baked .    weights inside; runs with no network
+#   docker build -t tieback --build-arg WEIGHTS=baked .    weights inside: starts without a network
 #   docker build -t tieback --build-arg RUNTIME=gpu .      onnxruntime-gpu in place of onnxruntime
+#
+# TORCH_INDEX names a package index with builds of PyTorch for the processor alone; without it the stage that
+# exports takes the default ones, which bring CUDA: gigabytes, though none of them reach the image.
 
 ARG PYTHON=3.11
 ARG WEIGHTS=volume
@@ -21,38 +24,53 @@ RUN pip wheel --no-deps --wheel-dir /wheels .
 FROM build AS serving
 ARG RUNTIME
 RUN python -m venv /opt/tieback \
- && /opt/tieback/bin/pip install --constraint constraints.txt "/wheels/$(ls /wheels | head -n 1)[${RUNTIME}]"
+ && /opt/tieback/bin/pip install --constraint constraints.txt "$(echo /wheels/*.whl)[${RUNTIME}]"
 
-# What exports need and servers do not: torch and the converters.
-FROM serving AS exporting
-RUN /opt/tieback/bin/pip install --constraint constraints.txt "/wheels/$(ls /wheels | head -n 1)[train]" \
- && TIEBACK_MODELS=/models /opt/tieback/bin/tieback models pull
+# Exports always run on the processor, whatever the image is for.
+FROM build AS exporting
+ARG TORCH_INDEX
+RUN python -m venv /opt/exporting \
+ && if [ -n "${TORCH_INDEX}" ]; then /opt/exporting/bin/pip install --index-url "${TORCH_INDEX}" torch; fi \
+ && /opt/exporting/bin/pip install --constraint constraints.txt "$(echo /wheels/*.whl)[serve,train]"
+RUN TIEBACK_MODELS=/models /opt/exporting/bin/tieback models pull
 
-FROM scratch AS weights-volume
-FROM scratch AS weights-baked
-COPY --from=exporting /models /models
+FROM build AS weights-volume
+RUN mkdir /models
+
+FROM exporting AS weights-baked
 
 FROM weights-${WEIGHTS} AS weights
 
 FROM python:${PYTHON}-slim AS image
-# grpc_health_probe is not needed: Kubernetes probes gRPC itself, and compose asks `tieback health`.
-RUN useradd --system --uid 10001 --create-home --home-dir /home/tieback tieback \
- && mkdir -p /models /data \
- && chown tieback:tieback /models /data
+RUN groupadd --gid 10001 tieback \
+ && useradd --uid 10001 --gid 10001 --create-home --shell /usr/sbin/nologin tieback \
+ && mkdir /data \
+ && chown tieback:tieback /data \
+ # KubeRay runs `ray` in a login shell, which forgets the PATH below.
+ && ln -s /opt/tieback/bin/ray /opt/tieback/bin/tieback /usr/local/bin/
 COPY --from=serving /opt/tieback /opt/tieback
-COPY --from=weights --chown=10001:10001 / /
+COPY --from=weights --chown=10001:10001 /models /models
+# The last three are what `tieback serve` gives a Ray cluster of its own (serving/cluster.py); one that somebody
+# else starts, as KubeRay does, has them from here.
 ENV PATH=/opt/tieback/bin:$PATH \
     PYTHONUNBUFFERED=1 \
-    RAY_USAGE_STATS_ENABLED=0 \
     TIEBACK_HOST=0.0.0.0 \
+    TIEBACK_HEALTH_PORT=50052 \
     TIEBACK_MODELS=/models \
     TIEBACK_DATA=/data \
-    TIEBACK_LOG_FORMAT=json
+    TIEBACK_LOG_FORMAT=json \
+    RAY_USAGE_STATS_ENABLED=0 \
+    OMP_NUM_THREADS=1 \
+    TOKENIZERS_PARALLELISM=false \
+    MALLOC_ARENA_MAX=2
 USER 10001:10001
 WORKDIR /home/tieback
 VOLUME ["/data"]
 EXPOSE 50051 9464
-HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=6 CMD ["tieback", "health"]
+# Asks the plaintext health port, which needs neither a certificate nor a token. AnswerService is ready when
+# every service behind it is.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=6 \
+  CMD ["tieback", "health", "tieback.v1.AnswerService", "--server", "127.0.0.1:50052"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["tieback"]
 CMD ["serve"]

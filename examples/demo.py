@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
@@ -29,14 +30,16 @@ from tieback.core.errors import StartupError
 from tieback.models.store import Store
 from tieback.serving.settings import load_settings
 from tieback_client.cli.app import tieback
+from tieback_client.cli.output import PLAIN_WIDTH
 
 ROOT = Path(__file__).parents[1]
+INTERRUPTED = 130  # what a command that Ctrl-C ended returns
 
 # What is shown: why it is worth seeing, and the command. Chosen by what the models do well and badly.
 SEARCHES = [
     (
-        "Words find photos that nobody captioned: a classifier saw a moped, and that class's name is what ties "
-        "the photo to the words.",
+        "Words find photos that nobody captioned: a classifier saw a moped, and the name of that class is "
+        "what ties the photo to the words.",
         ["search", "a vehicle on two wheels", "--modality", "image", "--limit", "3"],
     ),
     (
@@ -54,16 +57,25 @@ SEARCHES = [
 ]
 QUESTIONS = [
     (
-        "A question with an answer in the library. Each claim is checked against the passages and cited.",
-        ["ask", "In which year did the English bring the coffee plant to Jamaica?", "--explain"],
+        'A question about a photo, answered from a book: the photo says what "this" is. The claim is checked '
+        "against the passage that it cites.",
+        ["ask", "--image", "photos/coffee.png", "When was this brought to Jamaica?", "--explain"],
     ),
     (
-        "Another, from another book.",
-        ["ask", "What is the average distance of the moon from the earth?", "--explain"],
+        "Two claims, each with a verdict of its own: the model knows who it is, and errs about the year.",
+        ["ask", "Who is the astronaut in the photo, and when did she retire?", "--explain"],
     ),
     (
-        "And one that nothing in the library answers: it says so and writes nothing.",
-        ["ask", "Who won the football world cup in 2018?", "--explain"],
+        "A question about this project, answered from its own documentation.",
+        ["ask", "How is a joint vector made?", "--explain"],
+    ),
+    (
+        "A question that nothing in the library bears on: it says so, and writes nothing.",
+        ["ask", "Who wrote the novel Moby Dick?", "--explain"],
+    ),
+    (
+        "And one that it writes a falsehood about, which no passage supports: it is withdrawn.",
+        ["ask", "What is the boiling point of water?", "--explain"],
     ),
 ]
 
@@ -73,10 +85,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__.partition("\n")[0])
     parser.add_argument("--local", action="store_true", help="one process instead of Ray Serve")
     local = parser.parse_args().local
-    console = Console(highlight=False, emoji=False)
-    signal.signal(signal.SIGTERM, _interrupt)
+    console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    for ending in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(ending, _interrupt)
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prog := "tieback-demo-") as name:
+    with tempfile.TemporaryDirectory(prefix="tieback-demo-") as name:
         folder = Path(name)
         served = Served(folder, *(["--local"] if local else []), told=lambda event: _tell(console, event))
         try:
@@ -85,8 +98,8 @@ def main() -> int:
             with served:
                 show(console, served, folder / "library")
         except KeyboardInterrupt:
-            console.print(Text(f"\nStopped. Nothing is left behind of {prog}*.", style="yellow"))
-            return 130
+            console.print(Text("\nStopped; the server and its data are gone.", style="yellow"))
+            return INTERRUPTED
         except (StartFailedError, StartupError, CommandFailedError) as error:
             console.print(Text.assemble(("The demo failed: ", "bold red"), str(error)))
             console.print(Text(f"The server's last words:\n{served.log_tail()}", style="dim"))
@@ -130,13 +143,16 @@ def run(console: Console, command: list[str]) -> None:
     """Shows a command as it would be typed, then runs it in this process."""
     console.print(Text(f"$ tieback {shlex.join(command)}", style="bold green"))
     try:
-        tieback.main(args=command, prog_name="tieback", standalone_mode=False)
-    except Exception as error:
-        show_error = getattr(error, "show", None)  # click's own errors know how they look
-        if show_error is None:
-            raise
-        show_error()
-        raise CommandFailedError(f"tieback {shlex.join(command)}") from error
+        status = tieback.main(args=command, prog_name="tieback", standalone_mode=False)
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    if status == INTERRUPTED:
+        raise KeyboardInterrupt
+    if status:
+        raise CommandFailedError(f"tieback {shlex.join(command)} ended with status {status}")
 
 
 def _tell(console: Console, event: dict[str, Any]) -> None:

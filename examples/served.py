@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Self
 
-TIEBACK = [sys.executable, "-c", "from tieback_client.cli import main; main()"]
+TIEBACK = [sys.executable, "-m", "tieback_client.cli"]
 
 
 class StartFailedError(Exception):

@@ -7,22 +7,23 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import kubernetes_validate
 import yaml
+from compose_spec import PyCompose
 
 ROOT = Path(__file__).resolve().parent.parent
+COMPOSE = ROOT / "docker-compose.yml"
 RULES = ROOT / "monitoring/alerts.yml"
 RULE_OBJECT = ROOT / "k8s/components/monitoring/prometheusrule.yaml"
-SCHEMAS = ROOT / "scripts/schemas"
-# KubeRay's schema is large and not ours to ship; where a checkout lies beside it, it is used.
+# KubeRay's schema is large and not ours to ship; where it lies beside a checkout, it is used.
 RAYSERVICE_SCHEMA = ROOT.parent / "shared/schemas/rayservice-v1.json"
-KUBERNETES = "1.33"
-CUSTOM = {"RayService", "ServiceMonitor", "PrometheusRule"}
-OVERLAYS = sorted((ROOT / "k8s/overlays").iterdir())
+KUBERNETES = "1.34"
+CUSTOM = {"RayService", "ServiceMonitor", "PrometheusRule"}  # no part of Kubernetes, which knows no schema of them
 
 
 def rule_object() -> str:
@@ -37,7 +38,7 @@ def rule_object() -> str:
     return head + yaml.safe_dump(made, sort_keys=False, width=110)
 
 
-def missing(tool: str, package: str) -> bool:
+def is_missing(tool: str, package: str) -> bool:
     """Says how to get a tool that is not here. In CI, not having it is a failure."""
     if shutil.which(tool):
         return False
@@ -48,71 +49,85 @@ def missing(tool: str, package: str) -> bool:
     return True
 
 
+def run(*command: str) -> str:
+    """The output of a command; ends the check with what it says where it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
 def check_overlays() -> None:
-    if missing("kustomize", "kustomize"):
+    """Builds every overlay and holds its objects against their schemas."""
+    if is_missing("kustomize", "kustomize"):
         return
-    for overlay in OVERLAYS:
-        built = subprocess.run(
-            ["kustomize", "build", str(overlay)], capture_output=True, text=True, check=False
-        )
-        if built.returncode:
-            raise SystemExit(f"{overlay.name} does not build: {built.stderr}")
-        objects = list(yaml.safe_load_all(built.stdout))
-        check_objects(overlay.name, objects)
+    schema = json.loads(RAYSERVICE_SCHEMA.read_text()) if RAYSERVICE_SCHEMA.exists() else None
+    if schema is None:
+        print("  KubeRay's schema is not at hand: of the RayService, only its pods are checked")
+    for overlay in sorted((ROOT / "k8s/overlays").iterdir()):
+        objects = list(yaml.safe_load_all(run("kustomize", "build", str(overlay))))
+        for item in objects:
+            place = f"{overlay.name}: {item['kind']} {item['metadata']['name']}"
+            if item["kind"] not in CUSTOM:
+                check_object(place, item)
+            for pod in pods(item):
+                check_object(place, pod)
+            if item["kind"] == "RayService" and schema is not None:
+                check_schema(place, item, schema)
         print(f"  {overlay.name}: {len(objects)} objects")
 
 
-def check_objects(overlay: str, objects: list[dict[str, Any]]) -> None:
-    plain = [item for item in objects if item["kind"] not in CUSTOM]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "objects.yaml"
-        path.write_text(yaml.safe_dump_all(plain))
-        tool = Path(sys.executable).with_name("kubernetes-validate")
-        done = subprocess.run(
-            [str(tool), "--strict", "-k", KUBERNETES, str(path)], capture_output=True, text=True, check=False
-        )
-    if done.returncode:
-        raise SystemExit(f"{overlay}: {done.stdout}{done.stderr}")
-    for item in objects:
-        if item["kind"] == "RayService":
-            check_rayservice(overlay, item)
+def pods(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The pods of a RayService as Kubernetes will see them."""
+    if item["kind"] == "RayService":
+        cluster = item["spec"]["rayClusterConfig"]
+        for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+            yield {"apiVersion": "v1", "kind": "Pod", **group["template"]}
 
 
-def check_rayservice(overlay: str, item: dict[str, Any]) -> None:
-    yaml.safe_load(item["spec"]["serveConfigV2"])
-    if not RAYSERVICE_SCHEMA.exists():
-        print(f"  {overlay}: the RayService was not checked, KubeRay's schema is not at hand")
-        return
-    schema = json.loads(RAYSERVICE_SCHEMA.read_text())
+def check_object(place: str, item: dict[str, Any]) -> None:
+    """Holds an object of a built-in kind against Kubernetes's own schema, which knows no further fields."""
+    try:
+        kubernetes_validate.validate(item, KUBERNETES, strict=True)
+    except kubernetes_validate.ValidationError as fault:
+        raise SystemExit(f"{place}: {dotted(fault)}: {fault.message}") from None
+
+
+def check_schema(place: str, item: dict[str, Any], schema: dict[str, Any]) -> None:
+    """Holds an object against a JSON schema."""
     for fault in jsonschema.Draft202012Validator(schema).iter_errors(item):
-        place = ".".join(str(part) for part in fault.absolute_path)
-        raise SystemExit(f"{overlay}: RayService: {place}: {fault.message}")
+        raise SystemExit(f"{place}: {dotted(fault)}: {fault.message}")
+
+
+def dotted(fault: jsonschema.ValidationError) -> str:
+    return ".".join(str(part) for part in fault.absolute_path)
 
 
 def check_compose() -> None:
-    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    schema = json.loads((SCHEMAS / "compose-spec.json").read_text())
-    for fault in jsonschema.Draft7Validator(schema).iter_errors(compose):
-        place = ".".join(str(part) for part in fault.absolute_path)
-        raise SystemExit(f"docker-compose.yml: {place}: {fault.message}")
-    for service in compose["services"].values():
+    """Holds the compose file against the Compose specification, and its mounts against this checkout."""
+    text = COMPOSE.read_text()
+    try:
+        PyCompose.from_yaml(text).validate()
+    except ValueError as fault:
+        raise SystemExit(f"{COMPOSE.name}: {fault}") from None
+    services = yaml.safe_load(text)["services"]
+    for name, service in services.items():
         for volume in service.get("volumes", []):
             source = volume.partition(":")[0]
             if source.startswith("./") and not (ROOT / source).exists():
-                raise SystemExit(f"docker-compose.yml mounts {source}, which does not exist")
-    print(f"  docker-compose.yml: {len(compose['services'])} services")
+                raise SystemExit(f"{COMPOSE.name}: {name} mounts {source}, which does not exist")
+    print(f"  {COMPOSE.name}: {len(services)} services")
 
 
 def check_rules() -> None:
+    """Lets Prometheus itself read its configuration and its rules."""
     if RULE_OBJECT.read_text() != rule_object():
         raise SystemExit(f"{RULE_OBJECT.name} is not made from {RULES.name}: scripts/check_deployment --write")
-    if missing("promtool", "prometheus"):
+    if is_missing("promtool", "prometheus"):
         return
-    for arguments in (["rules", str(RULES)], ["config", "--syntax-only", str(ROOT / "monitoring/prometheus.yml")]):
-        done = subprocess.run(["promtool", "check", *arguments], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(f"promtool check {arguments[0]}: {done.stdout}{done.stderr}")
-    print(f"  {RULES.name}: {done.stdout.strip().splitlines()[-1].strip() if done.stdout else 'valid'}")
+    rules = run("promtool", "check", "rules", str(RULES))
+    run("promtool", "check", "config", "--syntax-only", str(RULES.with_name("prometheus.yml")))
+    print(f"  {RULES.name}: {rules.strip().splitlines()[-1].strip()}")
 
 
 def main() -> None:

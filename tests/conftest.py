@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import grpc
 import pytest
-
 from tieback.serving.local import LocalServer
 from tieback.serving.settings import Settings
 

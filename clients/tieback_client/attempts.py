@@ -120,8 +120,8 @@ class Attempts:
         `begun` says that a part of the answer was handed out already, so that there is no going back.
         """
         error = raised if isinstance(raised, TiebackError) else from_rpc_error(raised)
-        if not isinstance(error, DeadlineExceeded) and not _never_connected(error):
-            self._session.reached = True
+        if error.reason or not isinstance(error, DeadlineExceeded | Unavailable):
+            self._session.reached = True  # these the server said, and not gRPC on this side
         delay = None if begun else self._delay(error)
         if delay is None:
             raise self._explained(error) from (raised if error is not raised else None)
@@ -183,11 +183,9 @@ class Attempts:
             if self._session.reached:
                 message = f"the server at {self._session.address} went away{after}"
             else:
-                message = f"no server answers at {self._session.address} ({_short(error.message)})"
-                details = _hinted(
-                    details,
-                    "start one with `tieback serve --local`, or give another address (TIEBACK_SERVER)",
-                )
+                fault, hint = _connection_fault(error.message)
+                message = f"no server answers at {self._session.address} ({fault})"
+                details = _hinted(details, hint)
         elif isinstance(error, DeadlineExceeded) and not ours and self._timeout is not None:
             message = f"{self._rpc.name} had no answer within {self._timeout:g} s"
             if self.retries:
@@ -200,25 +198,25 @@ def _hinted(details: Details, hint: str) -> Details:
     return details if details.hint else replace(details, hint=hint)
 
 
-# What gRPC says of a connection that never was, as against one that broke.
+_START = "start one with `tieback serve --local`, or give another address (TIEBACK_SERVER)"
+_TLS = "if it speaks TLS, pass tls or ca; if it asks for a certificate, pass certificate and key"
+# What gRPC says of a connection that never was, the same for people, and the way out.
 _CONNECTION_FAULTS = {
-    "connection refused": "connection refused",
-    "dns resolution failed": "there is no such host",
-    "domain name not found": "there is no such host",
-    "timeout occurred": "it does not respond",
-    "certificate_verify_failed": "its certificate is not trusted; pass ca=, the file of its authority",
-    "wrong_version_number": "it does not use TLS",
-    "handshake": "the TLS handshake failed",
-    "failed to connect": "failed to connect",
+    "connection refused": ("connection refused", _START),
+    "dns resolution failed": ("there is no such host", _START),
+    "domain name not found": ("there is no such host", _START),
+    "timeout occurred": ("it does not respond", _START),
+    "certificate_verify_failed": (
+        "its certificate is not trusted",
+        "pass ca, the file of the authority that signed it",
+    ),
+    "wrong_version_number": ("it does not use TLS", "leave tls, ca, certificate and key out"),
+    "handshake": ("the TLS handshake failed", _TLS),
 }
 
 
-def _never_connected(error: TiebackError) -> bool:
-    text = error.message.lower()
-    return isinstance(error, Unavailable) and any(fault in text for fault in _CONNECTION_FAULTS)
-
-
-def _short(message: str) -> str:
-    """The heart of gRPC's account of a failed connection."""
+def _connection_fault(message: str) -> tuple[str, str]:
+    """What is wrong with a connection, and the way out."""
     text = message.lower()
-    return next((short for fault, short in _CONNECTION_FAULTS.items() if fault in text), message[:120])
+    known = (told for fault, told in _CONNECTION_FAULTS.items() if fault in text)
+    return next(known, ("the connection is closed at once", _TLS))

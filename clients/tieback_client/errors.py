@@ -133,7 +133,8 @@ class InvalidArgument(TiebackError):  # noqa: N818 - named for what it is, as th
 
     def __str__(self) -> str:
         text = super().__str__()
-        return f"{self.field}: {text}" if self.field and self.field not in text else text
+        told = not self.field or text.startswith(tuple(f"{self.field}{end}" for end in " ,:"))
+        return text if told else f"{self.field}: {text}"
 
 
 class SpaceMismatch(InvalidArgument):

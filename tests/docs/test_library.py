@@ -51,7 +51,9 @@ def test_the_readme_names_every_page() -> None:
         assert any(page.stem.startswith(name) if star else page.stem == name for name, star in named), (
             page.stem
         )
+    sections = sum(len(re.findall(r"^## ", page.read_text(encoding="utf-8"), re.M)) for page in PAGES)
     assert f"{len(PAGES)} pages" in readme
+    assert f"{sections} sections" in readme
 
 
 def test_a_licence_that_wants_its_notice_kept_has_it() -> None:

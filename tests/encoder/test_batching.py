@@ -26,6 +26,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.batches: list[list[Word]] = []
+        self.seconds = 0.0
         self.running, self.free = threading.Event(), threading.Event()
         self.free.set()
 
@@ -33,6 +34,7 @@ class Worker:
         self.batches.append(list(items))
         self.running.set()
         self.free.wait()
+        time.sleep(self.seconds)
         if any(item.text == "poison" for item in items):
             raise RuntimeError("the kernel fell over")
         if any(item.text == "refused" for item in items):
@@ -143,6 +145,7 @@ async def test_a_huge_request_lets_small_ones_pass_between_its_parts(
 async def test_small_requests_that_keep_coming_do_not_starve_a_huge_one(
     batcher: Batcher[Word, str], worker: Worker
 ) -> None:
+    worker.seconds = 0.005  # time enough for the next small one to be there before the batch ends
     first = await occupy(batcher, worker)
     huge = submit(batcher, *(Word(50, "huge") for _ in range(10)))
     await asyncio.sleep(0)

@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -79,8 +80,8 @@ async def test_every_file_of_a_commit_is_forced_to_the_disk_before_the_acknowled
     assert fresh
     assert fresh <= set(synced)
     manifest = next(path for path in synced if path.endswith(".manifest"))
-    data = next(path for path in synced if "/data/" in path)
-    assert synced.index(data) < synced.index(manifest)
+    others = [path for path in fresh if Path(path).is_file() and "/_versions/" not in path]
+    assert all(synced.index(path) < synced.index(manifest) for path in others)
     assert {str(table / "data"), str(table / "_versions")} <= set(synced)
 
 
@@ -203,10 +204,12 @@ async def test_a_full_disk_refuses_writes_keeps_reads_and_recovers(small_disk):
                 "docs", [item(f"i{n}", section(axis(n), f"word{n} {os.urandom(20_000).hex()}"))]
             )
             acknowledged.append(f"i{n}")
+    files = set((small_disk / "store").rglob("*"))
     with pytest.raises(StorageFull):
         await index.upsert("docs", [item("more", section(axis(0), os.urandom(200_000).hex()))])
 
     assert acknowledged
+    assert set((small_disk / "store").rglob("*")) == files  # the attempt left nothing that takes up space
     assert await ids(index) == acknowledged
     assert (await index.search("docs", text="word0")).hits[0].item_id == "i0"
     ballast.unlink()
@@ -215,6 +218,30 @@ async def test_a_full_disk_refuses_writes_keeps_reads_and_recovers(small_disk):
     await index.close()
     again = Index.open(small_disk / "store")
     assert await ids(again) == [*acknowledged, "z"]
+    await again.close()
+
+
+async def test_a_commit_that_the_disk_did_not_take_is_taken_back(index, store, monkeypatch):
+    await index.upsert("docs", [item("kept")])
+    files = set(store.rglob("*.*"))
+    real = os.fsync
+
+    def fsync(descriptor):
+        if ".manifest" in os.readlink(f"/proc/self/fd/{descriptor}"):
+            raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+        real(descriptor)
+
+    with monkeypatch.context() as patched, pytest.raises(StorageFull):
+        patched.setattr(os, "fsync", fsync)
+        await index.upsert("docs", [item("lost", section(axis(0), "lost"))])
+
+    assert not (await index.search("docs", text="lost")).hits
+    assert set(store.rglob("*.*")) <= files
+    await index.upsert("docs", [item("more", section(axis(0), "more"))])
+    await index.close()
+    again = Index.open(store)
+    assert {kept.id for kept in (await again.list_items("docs"))[0]} == {"kept", "more"}
+    assert [hit.item_id for hit in (await again.search("docs", text="more lost")).hits] == ["more"]
     await again.close()
 
 
@@ -257,6 +284,9 @@ async def test_stale_rows_are_compacted_away_while_searches_go_on(index, store):
     await index.close()
     again = Index.open(store)
     assert again.sections == 300
+    opened = again._collections["docs"]
+    opened.writer._compact()
+    assert sum(batch.num_rows for batch in opened.table.scan(["version"])) == 300
     assert (await again.search("docs", text="word207")).hits[0].item_id == "i207"
     await again.close()
 

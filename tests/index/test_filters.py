@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tieback.core.errors import InvalidInput
 from tieback.index.columns import Column
@@ -126,6 +126,7 @@ def test_a_hostile_filter_is_refused_quickly(text):
         parse(text)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200) | st.text("ab01.-=!<>:()\"' \\ANDORT*", max_size=60))
 @example("metadata.")
 @example('metadata."')
@@ -160,11 +161,13 @@ trees = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(trees)
 def test_a_printed_filter_parses_to_the_same_filter(tree):
     assert parse(str(tree)) == tree
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(0, 5), st.none() | st.booleans() | st.sampled_from([0.0, 1.0, "1", "", "a"])),

@@ -1,4 +1,4 @@
-"""What a hostile or mistaken request gets from the whole platform, over the wire and past the SDK's checks."""
+"""What a hostile or mistaken request gets from the whole platform, past the checks of the SDK."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.statuses import Failure
-
 from tieback.v1 import (
     answer_pb2,
     answer_pb2_grpc,

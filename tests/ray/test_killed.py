@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 from support.running_platform import Platform, wait_for
-from tieback_client import Client, TiebackError
+from tieback_client import Client, Item, TiebackError
 
 pytestmark = pytest.mark.ray
 SPACE = "wordllama-256"
@@ -72,6 +72,23 @@ def test_no_idempotent_call_fails_when_a_replica_is_killed(platform: Platform, d
     assert replacement.pid != victim.pid
     if deployment != "gateway":
         assert platform.value("tieback_hop_retries_total", target=deployment) >= 1
+
+
+def test_no_acknowledged_item_is_lost_when_the_index_is_killed(platform: Platform):
+    items = [Item(f"item-{number}", [f"Sentence number {number}."]) for number in range(120)]
+    victim = wait_for(lambda: platform.replica("index"))
+
+    with Client(platform.address, timeout=60) as client:
+        writes = client.ingest("survivors", items, batch=8)
+        acknowledged = [next(writes), next(writes)]
+        victim.kill()
+        acknowledged += writes
+        stored = {item.id for item in client.items("survivors")}
+
+    assert len(acknowledged) == 15
+    assert not writes.report.errors
+    assert stored == {item.id for item in items}
+    assert wait_for(lambda: platform.replica("index")).pid != victim.pid
 
 
 def page(platform: Platform) -> str:

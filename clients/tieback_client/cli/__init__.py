@@ -13,7 +13,8 @@ def main() -> None:
     try:
         from tieback_client.cli.app import tieback
     except ModuleNotFoundError as error:
-        if error.name not in ("click", "rich"):
+        missing = (error.name or "").partition(".")[0]
+        if missing not in ("click", "rich"):
             raise
-        sys.exit(f'The command line needs the package {error.name}: pip install "tieback[cli]"')
+        sys.exit(f'The command line needs the package {missing}: pip install "tieback[cli]"')
     tieback(prog_name="tieback")

@@ -11,7 +11,16 @@ from tieback_client.reports import Timing
 
 LINE = 92
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
-_STAGES = (("█", "cyan"), ("▓", "magenta"), ("▒", "yellow"), ("░", "green"), ("▚", "blue"), ("▞", "red"))
+_STAGES = (
+    ("█", "cyan"),
+    ("▓", "magenta"),
+    ("▒", "yellow"),
+    ("░", "green"),
+    ("▚", "blue"),
+    ("▞", "red"),
+    ("▬", "bright_cyan"),
+    ("▪", "bright_magenta"),
+)
 
 
 def bar(fraction: float, width: int = 12) -> str:

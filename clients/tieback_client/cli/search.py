@@ -27,6 +27,7 @@ from tieback_client.results import Hit, RetrievalResult, RetrievedHit
 
 MARKS = {"text": "text", "image": "photo", "audio": "sound", "points": "points"}
 SNIPPET = 220
+PAIRS = 6
 
 
 @click.command(
@@ -92,7 +93,7 @@ def hit(rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool
     if one.text:
         lines.append(snippet(one.text, words, width=width))
     if explain and found.alignment is not None:
-        lines.append(_alignment(found, " ".join(words)))
+        lines.append(indented(_alignment(found, " ".join(words)), width=width))
     lines.append(indented(Text(f"{scores(found, rank)}   {one.uri}".rstrip(), style="dim"), width=width))
     text = Text("\n").join(lines) + Text("\n")
     return Text(f"{rank:>2}  ") + text[4:]
@@ -158,13 +159,16 @@ def behind(result: RetrievalResult, whole: Timing | None = None) -> list[Any]:
 
 
 def _alignment(found: RetrievedHit, query: str) -> Text:
+    """The strongest pairs; what is not in the query's words was seen in its photo or heard in its sound."""
     asked, given = query.encode(), found.hit.text.encode()
-    text = Text()
-    for pair in (found.alignment.pairs if found.alignment else [])[:6]:
-        ours = asked[slice(*pair.query_span)].decode(errors="replace")
-        theirs = given[slice(*pair.candidate_span)].decode(errors="replace")
-        text.append(f"\n      {ours} ~ {theirs}  {pair.similarity:.2f}", style="green")
-    return text
+    pairs: dict[str, float] = {}
+    for pair in found.alignment.pairs if found.alignment else []:
+        ours = asked[slice(*pair.query_span)].decode(errors="replace").strip()
+        theirs = given[slice(*pair.candidate_span)].decode(errors="replace").strip()
+        if any(letter.isalnum() for letter in theirs):
+            pairs.setdefault(f"{ours} ~ {theirs}" if ours else theirs, pair.similarity)
+    strongest = list(pairs.items())[:PAIRS]
+    return Text(", ".join(f"{words} {similarity:.2f}" for words, similarity in strongest), style="green")
 
 
 def indented(text: Text, *, width: int) -> Text:

@@ -39,6 +39,7 @@ from tieback.core.types import (
 )
 from tieback.encoder.output import cut, quantise
 from tieback.encoder.precomputed import accept
+from tieback.models.content import read_points
 from tieback.models.encoder_model import EncoderModel, Prepared, RawEncoding
 
 logger = logging.getLogger(__name__)
@@ -196,6 +197,8 @@ class Space:
                 values = accept(content.data, self.ref, self._widths, width)
                 dense = self._vectors(values[None], output, width)[0]
                 return Encoding(self.ref, content.modality or self.card.modality, dense)
+            if content.modality is Modality.POINTS:
+                read_points(content, self._limits)  # a limit holds whatever space was asked
             if content.modality not in (None, self.card.modality):
                 raise InvalidInput(
                     f"the space {self.ref.name!r} takes {NAMES[self.card.modality]}, "

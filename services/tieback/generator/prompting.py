@@ -16,7 +16,8 @@ from tieback.models.chat_template import Message
 EXCERPT_SENTENCES = 2
 
 GROUNDED = "Answer the question from the text, in one full sentence with the words of the text."
-UNGROUNDED = "Answer the question in one full sentence."
+RECALLED = "Answer the question in one full sentence."
+HELPFUL = "You are a helpful assistant."
 
 EXAMPLES = [
     (
@@ -32,11 +33,17 @@ EXAMPLES = [
 ]
 
 
-def prompts_for(question: str, excerpt: Sequence[str], streams: Sequence[str]) -> dict[str, list[Message]]:
-    """The messages of each stream that a strategy reads; without an excerpt all ask the question alone."""
+def prompts_for(
+    question: str, excerpt: Sequence[str], streams: Sequence[str], *, system: str = ""
+) -> dict[str, list[Message]]:
+    """The messages of each stream that a strategy reads; without an excerpt all ask the question alone.
+
+    `system` is the model's own instruction for a conversation, used where there is no excerpt.
+    """
+    alone = [Message("system", system or HELPFUL), Message("user", question)]
     asked = {
-        WITH_EVIDENCE: grounded(question, excerpt) if excerpt else ungrounded(question),
-        WITHOUT_EVIDENCE: recalled(question) if excerpt else ungrounded(question),
+        WITH_EVIDENCE: grounded(question, excerpt) if excerpt else alone,
+        WITHOUT_EVIDENCE: recalled(question) if excerpt else alone,
     }
     return {stream: asked[stream] for stream in streams}
 
@@ -51,15 +58,10 @@ def grounded(question: str, excerpt: Sequence[str]) -> list[Message]:
 
 def recalled(question: str) -> list[Message]:
     """Asks for an answer in the same form from what the model knows."""
-    messages = [Message("system", UNGROUNDED)]
+    messages = [Message("system", RECALLED)]
     for _, asked, answered in EXAMPLES:
         messages += [Message("user", _asking(asked)), Message("assistant", answered)]
     return [*messages, Message("user", _asking(question))]
-
-
-def ungrounded(prompt: str) -> list[Message]:
-    """Hands the caller's prompt to the model as it is."""
-    return [Message("user", prompt)]
 
 
 def _asking(question: str, text: str = "") -> str:

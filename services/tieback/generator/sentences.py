@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterator
 
 WRITTEN_WITH_A_STOP = """
-    mr mrs ms dr prof st sr jr vs etc e.g i.e cf al fig figs eq no nos vol pp ed eds approx ca dept est inc ltd
-    co corp gen col sgt lt capt rev hon jan feb mar apr jun jul aug sep sept oct nov dec u.s u.k u.n a.m p.m
-    b.c a.d ph.d m.d
+    mr mrs ms dr prof st sr jr vs etc e.g i.e cf al fig figs eq no nos vol pp ed eds approx ca dept est
+    inc ltd co corp gen col sgt lt capt rev hon jan feb mar apr jun jul aug sep sept oct nov dec u.s u.k
+    u.n a.m p.m b.c a.d ph.d m.d
 """
 ABBREVIATIONS = frozenset(WRITTEN_WITH_A_STOP.split())
 """Without the last full stop. Those that are words as well ("no", "co") are told apart by what follows."""

@@ -270,7 +270,7 @@ class _Answer:
             )
         for sentences in range(EXCERPT_SENTENCES if evidence is not None else 0, -1, -1):
             excerpt = evidence.excerpt(sentences) if evidence is not None else []
-            messages = prompts_for(request.prompt, excerpt, streams)
+            messages = prompts_for(request.prompt, excerpt, streams, system=model.system_prompt)
             prompts = {stream: model.prompt(asked) for stream, asked in messages.items()}
             longest = max(map(len, prompts.values()))
             if longest + wanted <= model.context_tokens and (excerpt or evidence is None):

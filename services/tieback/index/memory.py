@@ -54,7 +54,7 @@ class Memory:
         self._free: list[int] = []
         self._columns: dict[Field, Column] = {}
         self._ids: list[str] | None = []  # the items' ids in order; None where they have to be sorted again
-        self._moved: set[int] | None = None  # positions changed while an inverted file is being trained
+        self._moved: set[int] | None = None  # positions written while an inverted file is being trained
 
     @property
     def item_count(self) -> int:
@@ -198,8 +198,6 @@ class Memory:
             self._owners[position] = None
             self._fill(int(position), dict.fromkeys(_fields(entry, ordinal)))
         self._free.extend(entry.positions.tolist())
-        if self._moved is not None:
-            self._moved.update(entry.positions.tolist())
         return True
 
     def _position(self) -> int:

@@ -43,9 +43,7 @@ class PageTokens:
 
     def _sign(self, payload: bytes, scope: tuple[str, ...]) -> bytes:
         message = hashlib.sha256()
-        for part in (
-            *(s.encode() for s in scope),
-            payload,
-        ):  # lengths keep ("a", "bc") apart from ("ab", "c")
+        # With its length before each part, ("a", "bc") and ("ab", "c") do not sign the same bytes.
+        for part in (*(s.encode() for s in scope), payload):
             message.update(len(part).to_bytes(8, "big") + part)
         return hmac.digest(self._key, message.digest(), "sha256")[:_SIGNATURE]

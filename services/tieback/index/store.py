@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tieback.core.errors import StartupError
+from tieback.core.errors import StartupError, StorageFull
 from tieback.core.types import SpaceRef
 from tieback.index.durability import sync_path, write_durably
 from tieback.index.lock import StoreLock
@@ -117,6 +117,10 @@ class Store:
         """Failures to read a collection become a StartupError with the way out."""
         try:
             yield
+        except StorageFull as error:
+            raise StartupError(
+                f"the collection {name!r} needs its full-text index made again, and the disk is full; free space"
+            ) from error
         except (ValueError, KeyError, TypeError, RuntimeError, OSError) as error:
             raise StartupError(
                 f"the collection {name!r} cannot be read ({type(error).__name__}): its files are damaged or "

@@ -26,7 +26,11 @@ from tieback.index.durability import DiskLedger, sync_path
 
 # Words in any script, without case, accents and English endings. Stop words stay: a search
 # for "to be or not to be" must find it, and BM25 gives common words little weight anyway.
-_FULL_TEXT: dict[str, Any] = {"base_tokenizer": "icu/split", "with_position": False, "remove_stop_words": False}
+_FULL_TEXT: dict[str, Any] = {
+    "base_tokenizer": "icu/split",
+    "with_position": False,
+    "remove_stop_words": False,
+}
 MatchQuery: Any = _MatchQuery  # a pydantic dataclass, whose defaults mypy does not see
 _NO_SPACE = re.compile(r"No space left|os error (28|122|27)\b|quota exceeded|File too large", re.IGNORECASE)
 _KEEP_ALL = timedelta(days=36500)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Content, Limits, Modality
+from tieback.core.types import Array, Content, Limits, Modality
 
 # What the first bytes of a file give away, for messages that help: (offset, signature, name).
 SIGNATURES = (
@@ -66,6 +68,22 @@ def read_bytes(content: Content, modality: Modality) -> bytes:
     if not data:
         raise InvalidInput(f"the {modality} has no bytes; send the whole file", field=modality)
     return data
+
+
+def read_points(content: Content, limits: Limits) -> Array:
+    """The coordinates `[points, 3]` of a point cloud, finite and some."""
+    points = content.data
+    if content.modality is not Modality.POINTS or not isinstance(points, np.ndarray):
+        raise wrong_modality(content, Modality.POINTS)
+    if limits.points and len(points) > limits.points:
+        raise InvalidInput(
+            f"the cloud has {len(points)} points and this server takes {limits.points} at most; sample it",
+            field="points",
+            reason="TOO_MANY_POINTS",
+        )
+    if not len(points) or not np.isfinite(points).all():
+        raise InvalidInput("a cloud has points, all of them finite", field="points", reason="BAD_POINTS")
+    return points
 
 
 def wrong_modality(content: Content, expected: Modality) -> InvalidInput:

@@ -35,7 +35,9 @@ class LanguageModel:
         added = self._tokenizer.get_added_tokens_decoder()
         self._control = {token.content: number for number, token in added.items() if token.special}
         self._control_names = re.compile("|".join(map(re.escape, self._control)) or r"(?!)")
-        self.end_tokens = frozenset(self._end_tokens(card.options_for(CausalLanguageModel).end_tokens))
+        options = card.options_for(CausalLanguageModel)
+        self.system_prompt = options.system_prompt
+        self.end_tokens = frozenset(self._end_tokens(options.end_tokens))
 
     def tokens(self, text: str) -> list[int]:
         """A plain text's tokens: what reads like a control token is text."""

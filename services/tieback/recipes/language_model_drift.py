@@ -21,10 +21,10 @@ Tokens = NDArray[np.int64]
 Logits = NDArray[np.float32]
 
 SAMPLE = """\
-The Danube rises in the Black Forest of Germany and flows for some 2,850 kilometres to the Black Sea, \
-passing through ten countries and four capitals: Vienna, Bratislava, Budapest and Belgrade. For centuries it was the \
-frontier of the Roman Empire. Today it carries grain, ore and passengers, and since 1992 a canal has joined \
-it to the Rhine and so to the North Sea.
+The Danube rises in the Black Forest of Germany and flows for some 2,850 kilometres to the Black \
+Sea, passing through ten countries and four capitals: Vienna, Bratislava, Budapest and Belgrade. For \
+centuries it was the frontier of the Roman Empire. Today it carries grain, ore and passengers, and \
+since 1992 a canal has joined it to the Rhine and so to the North Sea.
 
 Question: Which sea does the river flow into?
 Answer: It flows into the Black Sea, through a delta in Romania and Ukraine.
@@ -50,9 +50,9 @@ def measure(
     """The metrics of an export, over `tokens` `[n]`; `proof` is the graph with float32 arithmetic.
 
     `parity_*` are largest absolute differences of logits between the proof and torch with the recoded
-    weights, in one pass and through the cache; `drift_*` compare what is served with torch on the published weights:
-    the mean divergence of the next token's distribution in nats, the share of equal first choices, and the
-    loss (nats a token) of both.
+    weights, in one pass and through the cache; `drift_*` compare what is served with torch on the published
+    weights: the mean divergence of the next token's distribution in nats, the share of equal first choices,
+    the mean difference of a logit, and the loss (nats a token) of both.
     """
     reference = _torch_logits(weights, tokens)
     recoded_reference = _torch_logits(recoded, tokens)

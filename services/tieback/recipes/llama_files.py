@@ -153,12 +153,14 @@ def _tensor(tensor: gguf.ReaderTensor) -> Floats | Quantized:
         raw = np.ascontiguousarray(tensor.data).reshape(outputs, inputs // BLOCK, 4 + BLOCK // 2)
         affine = np.ascontiguousarray(raw[..., :4]).view(np.float16).astype(np.float32)
         nibbles = raw[..., 4:]
-        nibbles = np.concatenate([nibbles & 15, nibbles >> 4], axis=-1)
-        codes = nibbles.reshape(outputs, inputs).astype(np.uint8)
+        codes = np.concatenate([nibbles & 15, nibbles >> 4], axis=-1).reshape(outputs, inputs)
         return Quantized(codes, affine[..., 0].copy(), affine[..., 1].copy(), 4)
     if kind is gguf.GGMLQuantizationType.Q8_0:
         raw = np.ascontiguousarray(tensor.data).reshape(outputs, inputs // BLOCK, 2 + BLOCK)
         scales = np.ascontiguousarray(raw[..., :2]).view(np.float16).astype(np.float32)[..., 0]
-        codes = (raw[..., 2:] ^ MIDDLE).reshape(outputs, inputs)  # two's complement, shifted to start at 0
+        # Two's complement, shifted to start at 0.
+        codes = (raw[..., 2:] ^ np.uint8(MIDDLE)).reshape(
+            outputs, inputs
+        )
         return Quantized(codes, scales, -MIDDLE * scales, 8)
     return quantize(gguf.dequantize(tensor.data, kind).astype(np.float32).reshape(outputs, inputs))

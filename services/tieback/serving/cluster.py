@@ -65,7 +65,9 @@ class Cluster:
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise StartupError(f"Ray cannot be reached or started: {_first_line(error)}") from None
         with _quiet():
-            serve.start(proxy_location="Disabled", logging_config=LoggingConfig(log_level="ERROR"))
+            # The controller would print a replica's whole traceback; `deploy` says what failed, and the
+            # gateway logs which replicas come and go.
+            serve.start(proxy_location="Disabled", logging_config=LoggingConfig(log_level="CRITICAL"))
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -58,6 +58,7 @@ class GatewayProcess:
         # The pipeline asks every service; without a writer it still retrieves.
         needs["tieback.v1.AnswerService"] = tuple(target for needed in needs.values() for target in needed)
         needs["tieback.v1.CatalogService"] = ()
+        self._targets = needs["tieback.v1.AnswerService"]
         self._needs = {service: needs[service] for service in SERVICES if service in needs}
 
     async def start(self, host: str) -> dict[str, str]:
@@ -115,19 +116,25 @@ class GatewayProcess:
 
     async def _states(self) -> Sequence[ServiceState]:
         found = []
-        for target in dict.fromkeys(target for needed in self._needs.values() for target in needed):
+        for target in self._targets:
             replicas = len(DIRECTORY.replicas(target))
             found.append(ServiceState(target, replicas > 0, replicas))
         ready = all(state.ready for state in found)
         return [*found, ServiceState("answer", ready, len(DIRECTORY.replicas(targets.GATEWAY)))]
 
     async def _follow_health(self) -> None:
-        """Keeps the health of every service in step with the replicas that are there."""
+        """Keeps the health of every service in step with the replicas that are there, and logs changes."""
         said: dict[str, bool] = {}
+        known: dict[str, int] = {}
         while True:
             self._changed.clear()
+            counts = {target: len(DIRECTORY.replicas(target)) for target in self._targets}
+            for target, count in counts.items():
+                if known and count != known[target]:
+                    logs.event(log, "replicas changed", deployment=target, replicas=count)
+            known = counts
             for service, needed in self._needs.items():
-                ready = all(DIRECTORY.replicas(target) for target in needed)
+                ready = all(counts[target] for target in needed)
                 if said.get(service) != ready:
                     said[service] = ready
                     await self._server.set_ready(service, ready)

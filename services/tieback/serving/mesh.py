@@ -34,6 +34,7 @@ PATIENCE = 30.0  # seconds that a call without a deadline waits for a replica
 HOP_SECONDS = 0.002  # kept back at every hop, to answer one's own caller in time
 CONNECT_SECONDS = 0.5  # for a replica that could not be reached before
 ATTEMPTS = 4  # a request that brings its replica down must not bring down all of them
+_IDLE_POLL_SECONDS = 0.5
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds that an unreachable replica is left out
 
 _OPTIONS: tuple[tuple[str, Any], ...] = (
@@ -108,6 +109,7 @@ class Mesh:
         self.directory = directory
         self._make_channel = make_channel
         self._peers: dict[str, _Peer] = {}
+        self._closing: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._retries = Counter(
             "tieback_hop_retries",
@@ -119,6 +121,8 @@ class Mesh:
 
     async def close(self) -> None:
         """Closes the channels."""
+        for task in self._closing:
+            task.cancel()
         for peer in self._peers.values():
             await peer.channel.close(None)
         self._peers.clear()
@@ -140,7 +144,7 @@ class Mesh:
                         request, timeout=_timeout(deadline), metadata=_metadata()
                     )
                 except grpc.aio.AioRpcError as error:
-                    if not self._worth_another(target, error, peer, method, attempt):
+                    if not self._again(target, error, peer, method.idempotent and attempt < ATTEMPTS):
                         raise
                 else:
                     peer.pause = 0.0
@@ -160,7 +164,7 @@ class Mesh:
         request is at hand as bytes; messages that came from an iterator are gone, and the caller's to repeat.
         """
         deadline, attempt, begun = deadline.shrunk(HOP_SECONDS), 0, False
-        repeatable = isinstance(request, bytes)
+        repeatable = method.idempotent and isinstance(request, bytes)
         while True:
             attempt += 1
             with self._leased(await self._pick(target, deadline)) as peer:
@@ -171,8 +175,8 @@ class Mesh:
                         begun = True
                         yield response
                 except grpc.aio.AioRpcError as error:
-                    again = self._worth_another(target, error, peer, method, attempt)
-                    if begun or not repeatable or not again:
+                    may_repeat = repeatable and not begun and attempt < ATTEMPTS
+                    if not self._again(target, error, peer, may_repeat):
                         raise
                 else:
                     peer.pause = 0.0
@@ -228,16 +232,14 @@ class Mesh:
             self._peers[address] = _Peer(self._make_channel(address, list(_OPTIONS)))
         return self._peers[address]
 
-    def _worth_another(
-        self, target: str, error: grpc.aio.AioRpcError, peer: _Peer, method: Method, attempt: int
-    ) -> bool:
+    def _again(self, target: str, error: grpc.aio.AioRpcError, peer: _Peer, may_repeat: bool) -> bool:
+        """Whether to ask another replica; one that was lost is left out from here on, in any case."""
         if error.code() is not grpc.StatusCode.UNAVAILABLE or _answered(error):
             return False  # the service itself answered
         peer.rest()
-        if not method.idempotent or attempt >= ATTEMPTS:
-            return False
-        self._retries.labels(target).inc()
-        return True
+        if may_repeat:
+            self._retries.labels(target).inc()
+        return may_repeat
 
     def _on_change(self) -> None:
         listed = {
@@ -246,27 +248,17 @@ class Mesh:
             for replica in self.directory.replicas(deployment)
         }
         for address in self._peers.keys() - listed:
-            gone = self._peers.pop(address)
-            # Running calls on it keep the channel until they end: a draining replica still answers them.
-            _close_when_idle(gone)
+            task = asyncio.get_running_loop().create_task(_close_when_idle(self._peers.pop(address)))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
         self._changed.set()
 
 
-def _close_when_idle(peer: _Peer) -> None:
-    loop = asyncio.get_running_loop()
-
-    def look() -> None:
-        if peer.outstanding:
-            loop.call_later(1.0, look)
-        else:
-            task = loop.create_task(peer.channel.close(None))
-            _CLOSING.add(task)
-            task.add_done_callback(_CLOSING.discard)
-
-    look()
-
-
-_CLOSING: set[asyncio.Task[None]] = set()
+async def _close_when_idle(peer: _Peer) -> None:
+    # A replica that drains still answers the calls that run on it.
+    while peer.outstanding:  # noqa: ASYNC110 - a count has no event, and nobody waits for this
+        await asyncio.sleep(_IDLE_POLL_SECONDS)
+    await peer.channel.close(None)
 
 
 def _answered(error: grpc.aio.AioRpcError) -> bool:

@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     gateways: int = Field(1, gt=0, description="Gateway processes on the public port, on Ray Serve.")
     replica_cpus: float = Field(0.0, ge=0, description="Cores that Ray reserves for a replica.")
     replica_gpus: float = Field(0.0, ge=0, description="GPUs that Ray reserves for an encoder or generator.")
+    pin_resource: str = Field(
+        "", description="A Ray resource that machines offer for the gateway and the index to run there."
+    )
     connection_seconds: float = Field(
         0.0, ge=0, description="Age at which a connection is asked to reconnect, to re-balance; 0 for never."
     )

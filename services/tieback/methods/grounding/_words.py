@@ -18,9 +18,7 @@ _STOP_WORDS = """
     within would you your yes according answer question passage text called name named known
 """
 STOP_WORDS = frozenset(_STOP_WORDS.split())
-_NEGATIONS = """
-    no not never none cannot nobody nothing neither nor without
-"""
+_NEGATIONS = "no not never none cannot nobody nothing neither nor without"
 NEGATIONS = frozenset(_NEGATIONS.split())
 NEGATION_REACH = 2
 """How many content words a negation covers."""

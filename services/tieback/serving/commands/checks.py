@@ -145,7 +145,7 @@ def store() -> Iterator[Finding]:
     there = next(one for one in (place, *place.parents) if one.exists())
     free = shutil.disk_usage(there).free
     room = f"{place}, {free / GIGABYTE:.1f} GB free"
-    if not os.access(there, os.W_OK):
+    if not there.is_dir() or not os.access(there, os.W_OK):
         advice = "make it writable, or set TIEBACK_DATA to another folder"
         yield Finding("store", State.BAD, f"{place} cannot be written", advice)
     elif free < DISK_NEEDED:
@@ -176,7 +176,7 @@ def server(address: str | None, *, token: str | None, ca: Path | None) -> Iterat
     settings = load_settings()
     given = address is not None
     address = address or f"localhost:{settings.port}"
-    with Client(address, token=token, ca=ca, timeout=5, connect_timeout=0.5, retry=None) as client:
+    with Client(address, token=token, ca=ca, timeout=3, connect_timeout=0.5, retry=None) as client:
         try:
             health, info = client.health(), client.server_info()
         except Unauthenticated as error:

@@ -1,0 +1,77 @@
+"""Benchmarks list themselves and write one format, with honest intervals."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.__main__ import found, main
+from benchmarks.report import Report
+from benchmarks.statistics import median, median_difference
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_script_lists_every_benchmark_of_the_folder() -> None:
+    shown = subprocess.run([sys.executable, "-m", "benchmarks"], cwd=ROOT, capture_output=True, text=True)
+
+    assert shown.returncode == 0
+    assert {"overhead", "footprint"} <= set(found())
+    for name in found():
+        assert name in shown.stdout
+
+
+@pytest.mark.parametrize("name", sorted(found()))
+def test_every_benchmark_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+
+    assert ended.value.code == 0
+    assert "--json FILE" in capsys.readouterr().out
+
+
+def test_an_unknown_benchmark_is_refused_with_the_choices(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["nonsense"])
+
+    assert ended.value.code != 0
+    assert "overhead" in capsys.readouterr().err
+
+
+def test_a_claim_is_held_against_its_target() -> None:
+    report = Report()
+    report.claim("fast", 1.2345678, "ms", "<= 1.5", low=1.1, high=1.4)
+    report.claim("slow", 2.0, "ms", "<= 1.5")
+    report.claim("many", 5.0, "", ">= 5")
+    report.claim("quiet", 5.0, "%", "< 5")
+    report.claim("absent", None, "ms", "<= 4", note="it did not start")
+    report.table("numbers", [{"side": "a", "p50": 1.23456}])
+
+    written = json.loads(report.json())
+
+    assert set(written) == {"machine", "command", "claims", "tables"}
+    assert [claim["met"] for claim in written["claims"]] == [True, False, True, False, None]
+    assert set(written["claims"][0]) == {"name", "value", "unit", "target", "met", "low", "high", "note"}
+    assert written["claims"][0]["value"] == 1.235
+    assert written["tables"] == {"numbers": [{"side": "a", "p50": 1.235}]}
+    assert {"processor", "usable_cores", "load_before", "load_after", "versions"} <= set(written["machine"])
+    assert "not measured  absent" in report.text()
+
+
+def test_a_difference_of_medians_is_found_with_an_interval_around_it() -> None:
+    random = np.random.default_rng(1)
+    disturbed = random.uniform(0, 5, size=(30, 1))  # what slows a whole round slows both sides
+    reference = 10 + disturbed + random.normal(0, 0.05, size=(30, 50))
+    slower = reference + 1.0 + random.normal(0, 0.05, size=(30, 50))
+
+    added = median_difference(slower.tolist(), reference.tolist())
+    alone = median(reference.tolist())
+
+    assert added.low <= added.value <= added.high
+    assert added.value == pytest.approx(1.0, abs=0.3)
+    assert added.high - added.low < alone.high - alone.low

@@ -1,0 +1,373 @@
+"""The command line as a person, a pipe and a program see it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from tieback_client import Client
+from tieback_client.cli import app
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(served: Any) -> Run:
+    """Runs a command against the canned server, its output not a terminal."""
+
+    def invoke(*words: str, **options: Any) -> Result:
+        return CliRunner().invoke(app.tieback, words, env={"TIEBACK_SERVER": served.address}, **options)
+
+    return invoke
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """A folder of each kind of file, some of which cannot be indexed."""
+    folder = tmp_path / "library"
+    (folder / "old").mkdir(parents=True)
+    (folder / ".hidden").mkdir()
+    (folder / "tides.md").write_text(
+        "# Tides\n\nWater.\n\n## The moon\n\nIt pulls.\n\n## The sun\n\nIt helps.\n"
+    )
+    (folder / "plain.txt").write_text("Plain words.\n")
+    (folder / "old" / "draft.txt").write_text("A draft.\n")
+    (folder / "photo_of-sea.jpg").write_bytes(b"a picture")
+    (folder / "broken.png").write_bytes(b"not a picture")
+    (folder / "latin.txt").write_bytes(b"caf\xe9")
+    (folder / "table.xlsx").write_bytes(b"cells")
+    (folder / ".hidden" / "secret.txt").write_text("secret")
+    return folder
+
+
+def documents(result: Result) -> list[Any]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_a_search_shows_title_section_scores_snippet_weights_and_time(run: Run) -> None:
+    result = run("search", "the", "moon")
+
+    assert result.exit_code == 0
+    for part in (
+        "Tides",
+        "§ 2 Why the sea moves",
+        "The moon pulls the sea",
+        "score 0.600 → 0.750 ↑2",
+        "seashore 80%",
+        "75%",
+        "third did not answer",
+        "encode:tiny 1.5 ms",
+    ):
+        assert part in result.output
+    assert "\x1b" not in result.output
+
+
+def test_a_search_is_one_json_document_where_asked_for(run: Run) -> None:
+    found = documents(run("search", "moon", "--json"))
+
+    assert len(found) == 1
+    assert found[0]["hits"][0]["hit"]["item_id"] == "tides.md"
+    assert found[0]["routing"]["weights"] == {"tiny": 0.75, "other": 0.25}
+
+
+def test_an_answer_has_footnotes_with_verdicts_and_a_list_of_sources(run: Run) -> None:
+    result = run("ask", "What", "moves", "the", "sea?")
+
+    assert "The moon moves it. ✓[1]" in result.output
+    assert "Sources" in result.output
+    assert "[1] Tides" in result.output
+    assert "The moon pulls the sea towards it," in result.output
+    assert "support 0.90" in result.output
+    assert "5 tokens by writer" in result.output
+
+
+def test_an_abstention_is_shown_plainly(run: Run) -> None:
+    result = run("ask", "unanswerable")
+
+    assert (
+        "No answer. Nothing that was found bears on the question  (measured 0.10, needed 0.30)"
+        in result.output
+    )
+    assert "Nearest passages" in result.output
+
+
+def test_an_answer_is_one_json_object_per_event(run: Run) -> None:
+    events = [one["event"] for one in documents(run("ask", "Why?", "--json"))]
+
+    assert events == ["retrieval", "text", "text", "claim", "citation", "verdict", "finish"]
+
+
+def test_a_folder_is_indexed_and_each_failure_is_told(run: Run, library: Path, served: Any) -> None:
+    result = run("index", str(library), "-c", "notes", "--exclude", "old/*")
+
+    assert result.exit_code == 1
+    assert "3 files indexed (6 sections), 1 of other kinds, 2 failed" in result.stdout.replace("\n", " ")
+    assert re.search(r"failed +library/latin.txt +it is not UTF-8 text", result.stderr)
+    assert re.search(r"failed +library/broken.png +the picture cannot be decoded", result.stderr)
+    with Client(served.address) as client:
+        items = {one.id: one for one in client.items("notes")}
+    assert sorted(items) == ["library/photo_of-sea.jpg", "library/plain.txt", "library/tides.md"]
+    assert items["library/photo_of-sea.jpg"].title == "photo of sea"
+    tides = items["library/tides.md"]
+    assert [(one.id, one.title, one.content) for one in tides.sections] == [
+        ("1", "Tides", "Water."),
+        ("1.1", "The moon", "It pulls."),
+        ("1.2", "The sun", "It helps."),
+    ]
+    assert tides.sections[1].uri == "library/tides.md#L7"
+
+
+def test_indexing_again_skips_what_is_unchanged_and_prunes_what_is_gone(run: Run, library: Path) -> None:
+    run("index", str(library), "-c", "notes")
+    (library / "plain.txt").write_text("Changed.\n")
+    (library / "tides.md").unlink()
+
+    again = documents(run("index", str(library), "-c", "notes", "--json", "--prune"))[0]
+
+    assert (again["written"], again["unchanged"], again["removed"]) == (1, 2, ["library/tides.md"])
+    assert sorted(again["failures"]) == ["library/broken.png", "library/latin.txt"]
+
+
+def test_a_file_over_the_servers_limit_fails_alone(run: Run, library: Path, canned: Any) -> None:
+    (library / "huge.wav").write_bytes(bytes(canned.MESSAGE_BYTES))
+
+    report = documents(run("index", str(library), "--json"))[0]
+
+    assert "the server takes 6,291,456 in a message" in report["failures"]["library/huge.wav"]
+    assert report["written"] == 4
+
+
+def test_vectors_are_tab_separated_in_a_pipe_and_can_be_kept(run: Run, tmp_path: Path) -> None:
+    lines = run("encode", "-", "--space", "tiny", input="a\n\nbb\n").stdout.splitlines()
+    assert [line.split("\t")[:2] for line in lines] == [["a", "1"], ["bb", "0.7071068"]]
+
+    run("encode", "a", "bb", "--space", "tiny", "--dtype", "int8", "-o", str(tmp_path / "v.npy"))
+    assert np.load(tmp_path / "v.npy").dtype == np.int8
+
+
+def test_a_text_that_fails_is_told_and_the_others_are_printed(run: Run) -> None:
+    result = run("encode", "a", "bad", "--space", "tiny")
+
+    assert result.exit_code == 1
+    assert result.stdout.startswith("a\t1")
+    assert "900 tokens" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["spaces"], "tiny\ttext\t8\t256\tcomponent\tyes\tA tiny space."),
+        (["spaces", "tiny"], "width\t8 (or 4, 8)"),
+        (["methods"], "reranking\tlate_interaction\tpairs=5\tSums each query token's best match."),
+        (["health"], "encoder:tiny\tyes"),
+        (["status"], "encoder:tiny\tyes"),
+        (["collections"], "notes\t0\t0\ttiny\t8\t2023-11-14 22:13"),
+        (["collections", "list"], "notes\t0\t0\ttiny\t8\t2023-11-14 22:13"),
+    ],
+)
+def test_lists_are_tab_separated_in_a_pipe(run: Run, served: Any, words: list[str], line: str) -> None:
+    with Client(served.address) as client:
+        client.create_collection("notes", "tiny")
+
+    assert line in run(*words).stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["search", "moon", "-c", "notes"],
+        ["ask", "why", "-c", "notes"],
+        ["encode", "a", "--space", "tiny"],
+        ["spaces"],
+        ["spaces", "tiny"],
+        ["methods"],
+        ["health"],
+        ["collections"],
+        ["collections", "items", "notes"],
+        ["collections", "delete", "notes", "--yes"],
+    ],
+)
+def test_every_command_speaks_json(run: Run, served: Any, words: list[str]) -> None:
+    with Client(served.address) as client:
+        client.create_collection("notes", "tiny")
+
+    result = run(*words, "--json")
+
+    assert result.exit_code == 0, result.output
+    documents(result)
+
+
+def test_a_failed_call_is_one_line_with_the_way_out_and_exit_code_1(run: Run) -> None:
+    result = run("encode", "a", "--space", "nope")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "Error: no space is named 'nope'; the choices are: tiny\n"
+
+
+def test_a_failed_call_is_json_where_asked_for(run: Run) -> None:
+    error = json.loads(run("encode", "a", "--space", "nope", "--json").stderr)["error"]
+
+    assert (error["code"], error["reason"]) == ("NOT_FOUND", "SPACE_NOT_FOUND")
+
+
+def test_a_server_that_is_not_there_is_told_with_how_to_start_one() -> None:
+    result = CliRunner().invoke(
+        app.tieback, ["search", "moon", "--server", "localhost:1", "--timeout", "0.5"]
+    )
+
+    assert result.exit_code == 1
+    assert "no server answers at localhost:1" in result.stderr
+    assert "tieback serve --local" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["search"], "Say what to look for: words, --image or --audio."),
+        (["encode", "--space", "tiny"], "Say what to encode"),
+        (["search", "a", "--weights", "tiny"], "'tiny' is not SPACE=NUMBER"),
+        (["search", "a", "--image", "nowhere.png"], "File 'nowhere.png' does not exist"),
+        (["serch", "a"], "Did you mean search?"),
+        (["xyz"], "The commands are: index, search, ask"),
+    ],
+)
+def test_wrong_usage_has_exit_code_2(run: Run, words: list[str], message: str) -> None:
+    result = run(*words)
+
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_a_collection_is_not_deleted_unless_that_is_meant(run: Run, served: Any) -> None:
+    with Client(served.address) as client:
+        client.create_collection("notes", "tiny")
+
+    assert run("collections", "delete", "notes", input="n\n").exit_code == 2
+    assert run("collections", "delete", "notes", input="y\n").exit_code == 0
+    assert run("collections", "list").stdout == ""
+
+
+def test_a_token_is_sent_and_never_shown(run: Run, served: Any) -> None:
+    result = run("spaces", "--token", "hush-hush")
+
+    assert served.log.metadata[-1]["authorization"] == "Bearer hush-hush"
+    assert "hush-hush" not in result.output
+    assert (
+        "hush-hush"
+        not in CliRunner(env={"TIEBACK_TOKEN": "hush-hush"}).invoke(app.tieback, ["search", "-h"]).output
+    )
+
+
+@pytest.mark.parametrize("name", [*app.COMMANDS])
+def test_every_command_explains_itself(name: str) -> None:
+    result = CliRunner().invoke(app.tieback, [name, "--help"])
+
+    assert result.exit_code == 0
+    assert f"Usage: tieback {name}" in result.output
+
+
+def test_the_servers_commands_say_what_to_install_where_it_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    absent = EntryPoint("serve", "a_package_that_is_not_there.commands:serve", app.SERVER_GROUP)
+    monkeypatch.setattr(app, "entry_points", lambda group: [absent])
+
+    result = CliRunner().invoke(app.tieback, ["serve", "--local"])
+
+    assert result.exit_code == 1
+    assert 'pip install "tieback[serve]"' in result.stderr
+    assert "a_package_that_is_not_there" in result.stderr
+
+
+def test_without_its_two_packages_the_command_line_says_what_to_install() -> None:
+    program = "import sys; sys.modules['rich'] = None; from tieback_client.cli import main; main()"
+
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert result.returncode == 1
+    assert 'pip install "tieback[cli]"' in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_in_a_terminal_there_is_colour_and_none_where_it_is_not_wanted(served: Any) -> None:
+    assert "\x1b[1mTides" in in_a_terminal(served.address, "search", "moon")
+    assert "\x1b[1;33m" not in in_a_terminal(served.address, "search", "moon", NO_COLOR="1")
+
+
+def test_in_a_terminal_an_answer_grows_and_ends_with_its_sources(served: Any) -> None:
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", in_a_terminal(served.address, "ask", "why"))
+
+    assert "The moon moves it. ✓[1]" in shown
+    assert shown.index("Sources") < shown.index("tokens by writer")
+
+
+def test_an_interrupt_is_quiet(served: Any) -> None:
+    program = (
+        "import sys, time, threading, os, signal; from tieback_client.cli import app, output\n"
+        "def slow(*a, **k):\n    os.kill(os.getpid(), signal.SIGINT); time.sleep(5)\n"
+        "output.Output.table = slow\n"
+        "app.tieback(['spaces'], prog_name='tieback')"
+    )
+    environment = os.environ | {"TIEBACK_SERVER": served.address}
+
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False
+    )
+
+    assert result.returncode == 130
+    assert result.stderr.strip() == ""
+
+
+def test_a_reader_that_goes_away_is_no_error(served: Any) -> None:
+    command = f"{sys.executable} -m tieback_client.cli ask why --json | head -1"
+
+    result = subprocess.run(
+        ["bash", "-c", command],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"TIEBACK_SERVER": served.address},
+        check=False,
+    )
+
+    assert json.loads(result.stdout)["event"] == "retrieval"
+    assert result.stderr == ""
+
+
+def in_a_terminal(address: str, *words: str, **variables: str) -> str:
+    """What a command writes to a terminal of 100 columns."""
+    environment = (
+        os.environ | {"TIEBACK_SERVER": address, "TERM": "xterm-256color", "COLUMNS": "100"} | variables
+    )
+    parent, child = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tieback_client.cli", *words],
+        stdout=child,
+        stderr=child,
+        stdin=child,
+        env=environment,
+    )
+    os.close(child)
+    written = b""
+    while True:
+        try:
+            piece = os.read(parent, 65536)
+        except OSError:  # the terminal is closed, as Linux says it
+            break
+        if not piece:
+            break
+        written += piece
+    os.close(parent)
+    assert process.wait() in (0, -signal.SIGPIPE)
+    return written.decode()

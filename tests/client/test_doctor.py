@@ -1,0 +1,123 @@
+"""`tieback doctor` finds what is wrong and says what to do."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from tieback_client.cli import app
+
+Doctor = Callable[..., Result]
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@pytest.fixture
+def doctor(tmp_path: Path, free_port: int) -> Doctor:
+    """Runs it on an empty model store, with a port that is free."""
+    environment = {
+        "TIEBACK_MODELS": str(tmp_path / "models"),
+        "TIEBACK_DATA": str(tmp_path / "store"),
+        "TIEBACK_PORT": str(free_port),
+        "TIEBACK_METRICS_PORT": "",
+    }
+
+    def run(*words: str, **variables: str) -> Result:
+        return CliRunner().invoke(app.tieback, ["doctor", *words], env=environment | variables)
+
+    return run
+
+
+def found(result: Result, name: str) -> list[dict[str, str]]:
+    return [one for one in json.loads(result.stdout)["checks"] if one["name"] == name]
+
+
+def test_a_model_that_is_not_in_the_store_comes_with_the_command_that_pulls_it(doctor: Doctor) -> None:
+    result = doctor()
+
+    assert result.exit_code == 1
+    assert "all-minilm-l6-v2 is not in the store" in result.stdout
+    assert "→ tieback models pull all-minilm-l6-v2" in result.stdout
+    assert "faults" in result.stdout.splitlines()[-1]
+
+
+def test_json_says_the_same(doctor: Doctor) -> None:
+    result = doctor("--json")
+
+    assert json.loads(result.stdout)["ok"] is False
+    assert found(result, "Python")[0]["state"] == "good"
+    assert found(result, "port")[0]["state"] == "good"
+    assert found(result, "packages")[0]["state"] == "good"
+
+
+def test_both_builds_of_onnx_runtime_are_one_too_many(
+    doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = tmp_path / "site" / "onnxruntime_gpu-1.32.0.dist-info"
+    second.mkdir(parents=True)
+    (second / "METADATA").write_text("Metadata-Version: 2.1\nName: onnxruntime-gpu\nVersion: 1.32.0\n")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+
+    finding = found(doctor("--json"), "ONNX Runtime")[0]
+
+    assert finding["state"] == "bad"
+    assert "pip uninstall onnxruntime onnxruntime-gpu" in finding["advice"]
+
+
+def test_a_provider_that_the_build_lacks_is_a_fault(doctor: Doctor) -> None:
+    finding = found(doctor("--json", TIEBACK_PROVIDER="cuda"), "ONNX Runtime")[0]
+
+    assert finding["state"] == "bad"
+    assert "tieback[gpu]" in finding["advice"]
+
+
+def test_a_space_that_the_catalog_lacks_is_a_fault_with_the_choices(doctor: Doctor) -> None:
+    finding = found(doctor("--json", TIEBACK_SPACES="nope"), "models")[0]
+
+    assert finding["state"] == "bad"
+    assert "wordllama-256" in finding["found"]
+
+
+def test_a_port_that_something_else_has_is_a_fault(doctor: Doctor, free_port: int) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", free_port))
+
+        finding = found(doctor("--json"), "port")[0]
+
+    assert finding["state"] == "bad"
+    assert "--port" in finding["advice"]
+
+
+def test_a_running_server_of_another_version_is_told(doctor: Doctor, served: Any) -> None:
+    result = doctor("--json", "--server", served.address)
+
+    assert found(result, "server")[0]["state"] == "good"
+    assert found(result, "version")[0]["state"] == "warning"
+    assert "9.9.9" in found(result, "version")[0]["advice"]
+
+
+def test_a_named_server_that_does_not_answer_is_a_fault(doctor: Doctor, free_port: int) -> None:
+    finding = found(doctor("--json", "--server", f"localhost:{free_port}"), "server")[0]
+
+    assert finding["state"] == "bad"
+    assert "tieback serve" in finding["advice"]
+
+
+def test_a_store_that_cannot_be_written_is_a_fault(doctor: Doctor, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+
+    finding = found(doctor("--json", TIEBACK_DATA=str(tmp_path / "file")), "store")[0]
+
+    assert finding["state"] == "bad"
+    assert "TIEBACK_DATA" in finding["advice"]

@@ -1,0 +1,206 @@
+"""Content goes out and vectors come back, whatever their type."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tieback_client import (
+    AsyncClient,
+    Audio,
+    Candidate,
+    Client,
+    Encoding,
+    FusePart,
+    Image,
+    InvalidArgument,
+    Points,
+    SpaceRef,
+    TokenVectors,
+    Vector,
+)
+from tieback_client.content import content_of
+
+SPACE = SpaceRef("tiny", "r1", "f1")
+TEXTS = ["a", "bb", "cccc"]
+
+
+def test_vectors_are_one_array_in_the_order_of_the_texts(client: Client, canned: Any) -> None:
+    result = client.encode(TEXTS, space="tiny")
+
+    assert result.vectors.shape == (3, 8)
+    assert result.vectors.dtype == np.float32
+    np.testing.assert_array_equal(result.vectors, [canned.values_of(one) for one in TEXTS])
+    assert result.space == SPACE
+    assert (result.timing.compute, result.cost.tokens) == (0.003, 9)
+
+
+def test_a_vector_is_a_view_of_the_bytes_that_came_and_cannot_be_written(client: Client) -> None:
+    vector = client.encode("a", space="tiny")[0].vector
+
+    assert vector is not None
+    assert isinstance(vector.values.base, np.ndarray | bytes)
+    assert not vector.values.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("dtype", "codes", "tolerance"),
+    [("float32", "float32", 0), ("float16", "float16", 1e-3), ("int8", "int8", 4e-3)],
+)
+def test_quantised_vectors_stand_for_the_same_numbers(
+    client: Client, canned: Any, dtype: str, codes: str, tolerance: float
+) -> None:
+    result = client.encode(TEXTS, space="tiny", dtype=dtype)
+
+    assert result.codes.dtype == codes
+    np.testing.assert_allclose(result.vectors, [canned.values_of(one) for one in TEXTS], atol=tolerance)
+
+
+def test_binary_vectors_are_the_signs(client: Client) -> None:
+    result = client.encode(["cccc"], space="tiny", dtype="binary")
+
+    assert result.codes.tolist() == [[0b11110000]]
+    assert result.vectors.tolist() == [[1, 1, 1, 1, -1, -1, -1, -1]]
+    vector = result[0].vector
+    assert vector is not None
+    assert vector.width == 8
+
+
+def test_one_bad_text_fails_alone_and_its_row_is_not_a_number(client: Client) -> None:
+    result = client.encode(["a", "bad", "bb"], space="tiny")
+
+    assert np.isnan(result.vectors[1]).all()
+    assert not np.isnan(result.vectors[[0, 2]]).any()
+    assert list(result.errors) == [1]
+    with pytest.raises(InvalidArgument, match="900 tokens") as caught:
+        result.raise_for_errors()
+    assert caught.value.field == "contents[1].text"
+    assert caught.value.reason == "TOO_LONG"
+
+
+def test_many_texts_go_in_several_calls_and_come_back_as_one(client: Client, served: Any) -> None:
+    result = client.encode(["a"] * 10, space="tiny", batch=4)
+
+    assert served.log.calls.count("Encode") == 3
+    assert result.vectors.shape == (10, 8)
+    assert (result.cost.tokens, result.cost.batch_size) == (30, 4)
+
+
+def test_tokens_and_labels_come_with_the_dense_vector_where_asked_for(client: Client) -> None:
+    one = client.encode("a", space="tiny", kinds=["dense", "tokens", "labels"], width=4)[0]
+
+    assert one.vector is not None
+    assert one.vector.width == 4
+    assert one.tokens is not None
+    assert one.tokens.values.shape == (2, 8)
+    assert one.tokens.spans == [(0, 2), (2, 4)]
+    assert [(label.name, label.index) for label in one.labels] == [("cat", 3)]
+
+
+async def test_the_asynchronous_client_returns_the_same(aclient: AsyncClient, client: Client) -> None:
+    ours = await aclient.encode(TEXTS, space="tiny", dtype="int8")
+
+    np.testing.assert_array_equal(ours.vectors, client.encode(TEXTS, space="tiny", dtype="int8").vectors)
+
+
+def test_encodings_are_fused_with_weights(client: Client) -> None:
+    encodings = client.encode(["a", "bb"], space="tiny")
+
+    result = client.fuse([encodings[0], [FusePart(encodings[1], weight=2.0)]], weights={"tiny": 1})
+
+    assert len(result) == 2
+    assert result[0].routing.policy == "explicit"
+    np.testing.assert_array_equal(result[1].vector.values, encodings.vectors[1])
+
+
+def test_candidates_are_reranked_with_their_alignment(client: Client) -> None:
+    result = client.rerank("moon", ["a", Candidate("the moon", id="best")], explain=True)
+
+    assert [one.id for one in result.results] == ["best", "0"]
+    assert result.results[0].alignment is not None
+    assert result.results[0].alignment.pairs[0].candidate_span == (1, 4)
+    tokens = TokenVectors(np.eye(2, 8, dtype=np.float32), SPACE, [(0, 1), (2, 3)])
+    assert client.rerank(tokens, [tokens]).results[0].first_rank == 0
+
+
+def test_a_path_is_told_by_its_suffix(tmp_path: Path) -> None:
+    (tmp_path / "a.JPG").write_bytes(b"picture")
+    (tmp_path / "a.flac").write_bytes(b"sound")
+    (tmp_path / "a.md").write_text("\ufefftext", encoding="utf-8")
+
+    assert content_of(tmp_path / "a.JPG") == Image(b"picture")
+    assert content_of(tmp_path / "a.flac") == Audio(b"sound")
+    assert content_of(tmp_path / "a.md").text == "text"
+
+
+def test_a_picture_of_pil_is_taken_as_it_is() -> None:
+    from PIL import Image as Pictures
+
+    content = content_of(Pictures.new("CMYK", (3, 2)))
+
+    assert isinstance(content, Image)
+    assert Pictures.open(io.BytesIO(content.data)).size == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("half a \ud800 pair", "character 7 is '.ud800', half of a surrogate pair"),
+        ("nul \0", "character 4 is NUL"),
+        (Path("no-such-file.png"), "cannot read no-such-file.png: No such file"),
+        (Path("table.xlsx"), "cannot tell what table.xlsx holds by its suffix '.xlsx'; known are .bmp"),
+        (b"bytes", "pass Image"),
+        (np.zeros(3), "a bare array has no space"),
+        (3, "a int is no content"),
+        (Image(b""), "it is empty"),
+        (Points(np.zeros((3, 2))), "points have the shape"),
+        (Vector(np.array([1.0, np.nan], np.float32), SPACE), "not finite"),
+        (Vector(np.zeros((2, 2), np.float32), SPACE), "a vector has one axis"),
+        (Vector(np.zeros(2), SPACE, dtype="int8"), "int8 values come as an array of int8"),  # type: ignore[arg-type]  # the mistake is meant
+    ],
+)
+def test_what_cannot_be_sent_is_refused_with_its_field_before_anything_is_sent(
+    client: Client, served: Any, value: Any, message: str
+) -> None:
+    with pytest.raises(InvalidArgument, match=message) as caught:
+        client.encode(["fine", value], space="tiny")
+
+    assert caught.value.field.startswith("contents[1]")
+    assert served.log.calls == []
+
+
+def test_an_unknown_kind_or_type_names_the_choices(client: Client) -> None:
+    with pytest.raises(InvalidArgument, match="the choices are: dense, tokens, labels"):
+        client.encode("a", space="tiny", kinds=["sparse"])
+    with pytest.raises(InvalidArgument, match="the choices are: float32, float16, int8, binary"):
+        client.encode("a", space="tiny", dtype="float64")
+
+
+def test_a_message_over_the_servers_limit_is_refused_before_it_is_sent(client: Client, served: Any) -> None:
+    with pytest.raises(InvalidArgument, match=r"7,000,0.. bytes and the server takes 6,291,456") as caught:
+        client.encode(Image(bytes([1]) * 7_000_000), space="tiny")
+
+    assert caught.value.reason == "MESSAGE_TOO_LARGE"
+    assert served.log.calls == ["GetServerInfo"]
+
+
+def test_a_large_message_within_the_servers_limit_is_sent(client: Client, served: Any) -> None:
+    client.encode(Image(bytes([1]) * 5_000_000), space="tiny")
+
+    assert served.log.calls == ["GetServerInfo", "Encode"]
+
+
+def test_every_result_says_how_its_call_went(client: Client) -> None:
+    call = client.encode("a", space="tiny").call
+
+    assert call.method == "Encode"
+    assert len(call.request_id) == 16
+    assert call.metadata["x-request-id"] == call.request_id
+    assert (call.retries, call.seconds > 0) == (0, True)
+
+
+def test_encodings_can_be_iterated(client: Client) -> None:
+    assert all(isinstance(one, Encoding) for one in client.encode(TEXTS, space="tiny"))

@@ -1,0 +1,122 @@
+"""What a server sends becomes an error that says what is wrong and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+import pytest
+from tieback_client import (
+    AsyncClient,
+    Client,
+    DeadlineExceeded,
+    InternalError,
+    InvalidArgument,
+    NotFound,
+    Overloaded,
+    ResourceExhausted,
+    Retry,
+    SpaceMismatch,
+    StorageFull,
+    TiebackError,
+    Unavailable,
+)
+from tieback_client.status import BY_CODE, from_status
+
+
+def test_something_unknown_is_not_found_and_the_choices_are_named(client: Client) -> None:
+    with pytest.raises(NotFound, match="the choices are: tiny") as caught:
+        client.encode("a", space="nope")
+
+    assert caught.value.resource is not None
+    assert (caught.value.resource.kind, caught.value.resource.name) == ("space", "nope")
+    assert (caught.value.code, caught.value.reason) == ("NOT_FOUND", "SPACE_NOT_FOUND")
+    assert len(caught.value.request_id) == 16
+    assert not caught.value.retryable
+
+
+def test_overload_says_when_to_come_back(client: Client) -> None:
+    with pytest.raises(Overloaded) as caught:
+        client.encode("a", space="busy")
+
+    assert caught.value.retry_delay == 0.25
+    assert caught.value.retryable
+
+
+async def test_the_asynchronous_client_raises_the_same(aclient: AsyncClient) -> None:
+    with pytest.raises(Overloaded) as caught:
+        await aclient.encode("a", space="busy")
+
+    assert caught.value.retry_delay == 0.25
+
+
+def test_a_bad_filter_names_its_field(client: Client, served: Any) -> None:
+    with pytest.raises(InvalidArgument, match="filter") as caught:
+        client.retrieve("notes", "words", filter="year >")
+
+    assert caught.value.field == "filter"
+    assert served.log.calls == ["Retrieve"]
+
+
+@pytest.mark.parametrize("code", [one for one in grpc.StatusCode if one is not grpc.StatusCode.OK])
+def test_every_code_is_an_error_of_the_tree(canned: Any, code: grpc.StatusCode) -> None:
+    error = from_status(canned.status(code, "words"))
+
+    assert type(error) is BY_CODE.get(code.name, TiebackError)
+    assert (error.code, str(error)) == (code.name, "words")
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "kind"),
+    [
+        ("SPACE_MISMATCH", grpc.StatusCode.INVALID_ARGUMENT, SpaceMismatch),
+        ("OVERLOADED", grpc.StatusCode.RESOURCE_EXHAUSTED, Overloaded),
+        ("STORAGE_FULL", grpc.StatusCode.RESOURCE_EXHAUSTED, StorageFull),
+        ("SOMETHING_ELSE", grpc.StatusCode.RESOURCE_EXHAUSTED, ResourceExhausted),
+        ("OVERLOADED", grpc.StatusCode.INTERNAL, InternalError),
+    ],
+)
+def test_the_reason_makes_an_error_more_exact(
+    canned: Any, reason: str, code: grpc.StatusCode, kind: type[TiebackError]
+) -> None:
+    assert type(from_status(canned.status(code, "words", canned.info(reason)))) is kind
+
+
+def test_a_server_that_is_not_there_is_told_with_the_way_to_start_one() -> None:
+    with Client("localhost:1", connect_timeout=0.3) as client, pytest.raises(Unavailable) as caught:
+        client.spaces()
+
+    assert "no server answers at localhost:1 (connection refused)" in str(caught.value)
+    assert "tieback serve --local" in caught.value.hint
+    assert caught.value.retryable
+
+
+def test_a_call_that_takes_too_long_says_how_to_wait_longer(client: Client) -> None:
+    with pytest.raises(DeadlineExceeded, match=r"Encode had no answer within 0\.1 s; .*timeout=") as caught:
+        client.encode("a", space="slow", timeout=0.1)
+
+    assert caught.value.code == "DEADLINE_EXCEEDED"
+
+
+def test_one_half_of_a_certificate_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match="both certificate= and key="):
+        Client("localhost:1", certificate="own.pem")
+
+
+def test_an_authority_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match=r"ca: cannot read nowhere\.pem"):
+        Client("localhost:1", ca="nowhere.pem")
+
+
+def test_a_token_is_sent_with_every_attempt_and_shown_nowhere(served: Any) -> None:
+    tokens = iter(["one", "two", "three"])
+    with Client(served.address, token=lambda: next(tokens)) as client:
+        client.encode("a", space="flaky")
+
+        assert [one["authorization"] for one in served.log.metadata] == [
+            "Bearer one",
+            "Bearer two",
+            "Bearer three",
+        ]
+    with Client(served.address, token="secret", retry=Retry()) as client:
+        assert "secret" not in repr(client.options)

@@ -1,0 +1,256 @@
+"""A server that goes away and comes back is not noticed by idempotent calls, and others are told."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tieback_client import (
+    AsyncClient,
+    Client,
+    DeadlineExceeded,
+    Hedging,
+    Item,
+    Overloaded,
+    Retry,
+    TiebackError,
+    Unavailable,
+    VerdictLabel,
+)
+from tieback_client.attempts import Attempts, Session
+from tieback_client.options import Options
+from tieback_client.rpc import RPCS, rpc_of
+
+DOWN = 1.5
+
+
+def test_idempotent_calls_survive_a_server_that_is_killed_under_load_and_restarted(program: Any) -> None:
+    done: list[int] = []
+    failures: list[TiebackError] = []
+    over = threading.Event()
+    with Client(program.address) as client:
+
+        def ask() -> None:
+            while not over.is_set():
+                try:
+                    client.encode("a", space="tiny")
+                    done.append(1)
+                except TiebackError as error:
+                    failures.append(error)
+
+        client.spaces()
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for one in threads:
+            one.start()
+        time.sleep(0.3)
+        before = _killed_and_restarted(program, lambda: len(done))
+        _wait_until(lambda: len(done) > before + 20)
+        over.set()
+        for one in threads:
+            one.join()
+
+        assert failures == []
+        assert client.retries > 0
+
+
+async def test_asynchronous_calls_survive_it_too(program: Any) -> None:
+    done: list[int] = []
+    over = asyncio.Event()
+    async with AsyncClient(program.address) as client:
+        await client.spaces()
+
+        async def ask() -> None:
+            while not over.is_set():
+                await client.encode("a", space="tiny")
+                done.append(1)
+
+        askers = [asyncio.create_task(ask()) for _ in range(8)]
+        await asyncio.sleep(0.3)
+        before = await asyncio.to_thread(_killed_and_restarted, program, lambda: len(done))
+        await asyncio.to_thread(_wait_until, lambda: len(done) > before + 20)
+        over.set()
+        await asyncio.gather(*askers)
+
+        assert client.retries > 0
+
+
+def test_a_client_that_starts_before_its_server_waits_for_it(program: Any) -> None:
+    program.kill()
+    threading.Timer(1.0, program.start).start()
+
+    with Client(program.address, connect_timeout=15) as client:
+        assert client.spaces()[0].name == "tiny"
+
+
+def test_a_call_without_idempotency_is_never_sent_twice() -> None:
+    session = Session("here", Options())
+    once = replace(RPCS["Encode"], idempotent=False, reads_only=False)
+
+    with pytest.raises(Unavailable):
+        Attempts(session, once, timeout=60).failed(Unavailable("gone"))
+
+    assert session.retries == 0
+    assert not Attempts(session, once, timeout=60).arguments["wait_for_ready"]
+
+
+def test_idempotency_is_read_off_the_contract() -> None:
+    from tieback.v1 import answer_pb2
+
+    service = answer_pb2.DESCRIPTOR.services_by_name["AnswerService"]
+
+    assert rpc_of(service.methods_by_name["Retrieve"]).reads_only
+    ingest = rpc_of(service.methods_by_name["IngestItems"])
+    assert (ingest.idempotent, ingest.reads_only) == (True, False)
+
+
+def test_only_unavailability_is_retried(client: Client, served: Any) -> None:
+    with pytest.raises(TiebackError):
+        client.encode("a", space="nope")
+    with pytest.raises(Overloaded):
+        client.encode("a", space="busy")
+
+    assert served.log.calls.count("Encode") == 2
+    assert client.retries == 0
+
+
+def test_retries_are_counted_for_the_call_and_for_the_client(client: Client) -> None:
+    result = client.encode("a", space="flaky")
+
+    assert result.call.retries == client.retries == 2
+
+
+def test_all_attempts_of_a_call_have_one_request_id(client: Client, served: Any) -> None:
+    client.encode("a", space="flaky")
+
+    assert len({one["x-request-id"] for one in served.log.metadata}) == 1
+
+
+def test_without_retries_the_first_failure_is_the_last(served: Any) -> None:
+    with Client(served.address, retry=None) as client, pytest.raises(Unavailable):
+        client.encode("a", space="flaky")
+
+    assert served.log.calls == ["Encode"]
+
+
+def test_an_overload_is_waited_out_where_that_was_asked_for(served: Any) -> None:
+    begin = time.monotonic()
+
+    with (
+        Client(served.address, retry=Retry(overloads=True, seconds=0.7)) as client,
+        pytest.raises(Overloaded),
+    ):
+        client.encode("a", space="busy")
+
+    assert served.log.calls.count("Encode") >= 2
+    assert time.monotonic() - begin >= 0.25
+
+
+def test_the_wait_grows_to_its_longest_and_ends_with_the_patience() -> None:
+    session = Session("here", Options(retry=Retry(initial=0.1, multiplier=2, maximum=0.4, seconds=10)))
+    session.reached = True
+    attempts = Attempts(session, RPCS["Encode"], timeout=None)
+
+    waits = [attempts.failed(Unavailable("gone")) for _ in range(6)]
+
+    assert all(
+        longest / 2 <= wait <= longest
+        for wait, longest in zip(waits, [0.1, 0.2, 0.4, 0.4, 0.4, 0.4], strict=True)
+    )
+    with pytest.raises(Unavailable):
+        Attempts(session, RPCS["Encode"], timeout=0.001).failed(Unavailable("gone"))
+
+
+def test_a_stream_is_begun_again_only_before_its_first_event(client: Client, served: Any) -> None:
+    assert client.generate("flaky").collect().text == "The moon moves it."
+    assert served.log.calls.count("Generate") == 3
+    served.log.calls.clear()
+
+    stream = client.generate("breaks")
+    with pytest.raises(Unavailable):
+        stream.collect()
+
+    assert served.log.calls.count("Generate") == 1
+    assert stream.answer.text == "The moon moves it."
+    assert stream.answer.verdicts[1].label is VerdictLabel.SUPPORTED
+
+
+def test_a_broken_stream_of_writes_sends_again_what_was_not_acknowledged(breaking: Any) -> None:
+    items = [Item(f"item {i:02}", "words") for i in range(10)]
+
+    with Client(breaking.address) as client:
+        acknowledged = [one.id for ack in client.ingest("notes", items, batch=2) for one in ack.results]
+
+        assert acknowledged == [one.id for one in items]
+        assert [one.id for one in client.items("notes")] == acknowledged
+    assert breaking.log.calls.count("IngestItems") == 2
+
+
+async def test_a_broken_asynchronous_stream_of_writes_does_so_too(breaking: Any) -> None:
+    items = [Item(f"item {i:02}", "words") for i in range(10)]
+
+    async with AsyncClient(breaking.address) as client:
+        report = await client.ingest("notes", items, batch=2).collect()
+
+        assert report.written == 10
+        assert [one.id async for one in client.items("notes")] == [one.id for one in items]
+    assert breaking.log.calls.count("IngestItems") == 2
+
+
+def test_a_slow_read_is_asked_twice_where_hedging_is_on(served: Any) -> None:
+    with Client(served.address, hedging=Hedging(after=0.05)) as client:
+        begin = time.monotonic()
+        client.encode("a", space="slow")
+
+        assert time.monotonic() - begin < 0.4
+    assert served.log.calls.count("Encode") == 2
+
+
+async def test_a_slow_read_is_asked_twice_asynchronously_too(served: Any) -> None:
+    async with AsyncClient(served.address, hedging=Hedging(after=0.05)) as client:
+        begin = time.monotonic()
+        await client.encode("a", space="slow")
+
+        assert time.monotonic() - begin < 0.4
+    assert served.log.calls.count("Encode") == 2
+
+
+def test_hedging_keeps_to_its_budget() -> None:
+    session = Session("here", Options(hedging=Hedging(after=0.1, budget=0.1)))
+    session.calls, session.hedges = 50, 5
+
+    assert not session.may_hedge(RPCS["Encode"])
+    session.calls = 51
+    assert session.may_hedge(RPCS["Encode"])
+    assert not session.may_hedge(RPCS["DeleteItems"])
+
+
+def test_the_deadline_holds_over_all_attempts(program: Any) -> None:
+    with Client(program.address) as client:
+        client.spaces()
+        program.kill()
+        begin = time.monotonic()
+
+        with pytest.raises((DeadlineExceeded, Unavailable)):
+            client.encode("a", space="tiny", timeout=1)
+
+        assert 0.5 < time.monotonic() - begin < 2
+
+
+def _killed_and_restarted(program: Any, count: Callable[[], int]) -> int:
+    program.kill()
+    time.sleep(DOWN)
+    before = count()
+    program.start()
+    return before
+
+
+def _wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert true()

@@ -1,0 +1,84 @@
+"""Both clients offer the same, and everything in the contract is offered."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import tieback_client
+from tieback_client import AsyncClient, Client, TiebackError, errors
+from tieback_client.rpc import RPCS
+
+
+def public(owner: type) -> dict[str, Any]:
+    return {name: one for name, one in vars(owner).items() if not name.startswith("_")}
+
+
+def test_both_clients_have_the_same_methods_and_properties() -> None:
+    assert public(Client).keys() == public(AsyncClient).keys()
+
+
+@pytest.mark.parametrize("name", [n for n, one in public(Client).items() if inspect.isfunction(one)])
+def test_a_method_takes_the_same_in_both_clients_and_is_documented(name: str) -> None:
+    one, other = getattr(Client, name), getattr(AsyncClient, name)
+
+    assert inspect.signature(one).parameters == inspect.signature(other).parameters
+    assert one.__doc__
+    assert other.__doc__
+
+
+def test_every_rpc_of_the_contract_is_called_by_some_operation() -> None:
+    from tieback_client import operations
+
+    sources = "".join(
+        inspect.getsource(inspect.getmodule(getattr(operations, one))) for one in operations.__all__
+    )
+
+    assert [name for name in RPCS if f'RPCS["{name}"]' not in sources] == []
+
+
+def test_every_operation_is_a_method_of_the_client() -> None:
+    from tieback_client import operations
+
+    assert [name for name in operations.__all__ if not hasattr(Client, name)] == []
+
+
+def test_no_public_name_comes_from_the_generated_stubs() -> None:
+    for name in tieback_client.__all__:
+        assert "_pb2" not in getattr(getattr(tieback_client, name), "__module__", "")
+
+
+@pytest.mark.parametrize(
+    "error", [one for one in vars(errors).values() if inspect.isclass(one) and issubclass(one, TiebackError)]
+)
+def test_every_error_is_documented_and_in_the_drawn_tree(error: type[TiebackError]) -> None:
+    assert error.__doc__
+    assert error.__name__ in (errors.__doc__ or "")
+
+
+def test_help_shows_the_parameters_of_an_operation_and_not_arguments_without_names() -> None:
+    assert list(inspect.signature(Client.retrieve).parameters)[:3] == ["self", "collection", "query"]
+
+
+def test_importing_the_client_imports_no_server_no_models_and_no_command_line() -> None:
+    program = "import sys, tieback_client; print('\\n'.join(sys.modules))"
+
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout.split()
+
+    for name in (
+        "ray",
+        "torch",
+        "onnxruntime",
+        "tieback.core",
+        "tieback.serving",
+        "click",
+        "rich",
+        "pydantic",
+        "PIL",
+    ):
+        assert name not in loaded

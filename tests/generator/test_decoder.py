@@ -1,0 +1,117 @@
+"""The exported graph and its caches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tieback.catalog.card import GeneratorCard
+from tieback.models.decoder import Decoder
+from tieback.models.language_model import GRAPH, LanguageModel
+from tieback.models.store import Store
+from tieback.recipes.llama_weights import BLOCK, Quantized, quantize, recode
+
+TOLERANCE = 1e-4
+
+
+@pytest.fixture
+def decoder(small_model: LanguageModel) -> Decoder:
+    return small_model.decoder
+
+
+@pytest.fixture
+def tokens(decoder: Decoder) -> list[int]:
+    return np.random.default_rng(0).integers(0, decoder.vocabulary, 50).tolist()
+
+
+def greedy(decoder: Decoder, prompt: list[int], count: int) -> list[int]:
+    streams = decoder.open({"only": prompt}, room=count)
+    while not streams.read(most=16):
+        pass
+    written = [int(streams.logits["only"].argmax())]
+    while len(written) < count:
+        written.append(int(streams.step(written[-1])["only"].argmax()))
+    return written
+
+
+def test_an_export_proves_that_the_graph_is_the_torch_model(small_store: Store, small_card: GeneratorCard) -> None:
+    manifest = small_store.open(small_card).manifest
+
+    assert manifest.metrics["parity_logits"] < 1e-3  # type: ignore[operator]
+    assert manifest.metrics["parity_cached_logits"] < 1e-3  # type: ignore[operator]
+
+
+def test_the_served_model_differs_little_from_the_published_one(real_model: LanguageModel) -> None:
+    metrics = Store().open(real_model.card).manifest.metrics
+
+    assert metrics["drift_divergence"] < 0.01  # type: ignore[operator]
+    assert metrics["drift_same_choice"] > 0.9  # type: ignore[operator]
+    assert metrics["loss_served"] == pytest.approx(metrics["loss_published"], rel=0.01)
+
+
+def test_decoding_through_the_cache_gives_what_a_full_pass_gives(decoder: Decoder, tokens: list[int]) -> None:
+    at_once = decoder.score(np.array(tokens))
+    streams = decoder.open({"only": tokens[:40]}, room=10)
+    while not streams.read(most=16):
+        pass
+
+    assert streams.logits["only"] == pytest.approx(at_once[39], abs=TOLERANCE)
+    for place in range(40, 50):
+        assert streams.step(tokens[place])["only"] == pytest.approx(at_once[place], abs=TOLERANCE)
+
+
+def test_streams_of_different_lengths_do_not_touch_each_other(decoder: Decoder, tokens: list[int]) -> None:
+    together = decoder.open({"long": tokens, "short": tokens[:5]}, room=8)
+    alone = decoder.open({"short": tokens[:5]}, room=8)
+    while not together.read(most=16):
+        pass
+    alone.read(most=16)
+
+    for token in tokens[:8]:
+        both, one = together.step(token), alone.step(token)
+        assert both["short"] == pytest.approx(one["short"], abs=TOLERANCE)
+
+
+def test_memory_that_was_used_before_does_not_leak_into_a_new_stream(
+    decoder: Decoder, tokens: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = greedy(decoder, tokens[:7], 5)
+    clean = np.empty
+    monkeypatch.setattr(np, "empty", lambda shape, *rest: np.full(shape, np.nan, *rest) if rest else clean(shape))
+
+    assert greedy(decoder, tokens[:7], 5) == expected
+
+
+def test_greedy_decoding_repeats_itself(decoder: Decoder, tokens: list[int]) -> None:
+    assert greedy(decoder, tokens, 12) == greedy(decoder, tokens, 12)
+
+
+def test_the_real_model_decodes_through_its_cache_what_a_full_pass_gives(real_model: LanguageModel) -> None:
+    prompt = real_model.tokens("The capital of France is")
+
+    written = greedy(real_model.decoder, prompt, 6)
+    full = real_model.decoder.score(np.array(prompt + written))
+
+    assert written == full[len(prompt) - 1 : -1].argmax(axis=1).tolist()
+
+
+def test_eight_bit_blocks_keep_floats_to_a_254th_of_the_largest() -> None:
+    matrix = np.random.default_rng(0).standard_normal((8, 64)).astype(np.float32)
+
+    error = np.abs(quantize(matrix).dequantize() - matrix).reshape(8, -1, BLOCK).max(axis=-1)
+
+    assert (error <= np.abs(matrix).reshape(8, -1, BLOCK).max(axis=-1) / 253).all()
+
+
+@pytest.mark.parametrize("offset", [-0.7, 0.0, 0.3, -9.0])
+def test_recoding_moves_a_four_bit_block_by_a_34th_of_a_step_at_most(offset: float) -> None:
+    codes = np.arange(64, dtype=np.uint8).reshape(1, 64) % 16
+    scales = np.full((1, 2), 0.1, np.float32)
+    published = Quantized(codes, scales, np.full((1, 2), offset, np.float32), 4)
+
+    recoded = recode(published)
+    span = max(offset + 1.5, 0.0) - min(offset, 0.0)
+
+    assert np.abs(recoded.dequantize() - published.dequantize()).max() <= span / 255
+    zeros = recoded.zero_points()
+    assert zeros is None or np.allclose(-recoded.offsets, zeros * recoded.scales, atol=1e-6)

@@ -1,0 +1,185 @@
+"""The index against a dictionary: whatever is written, removed, searched, listed and restarted, they agree."""
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from support.sections import SPACE, WIDTH, item, section, vector
+from tieback.core.errors import NotFound
+from tieback.core.types import Limits, Modality
+from tieback.index import Index
+from tieback.index.validation import check_items
+
+NAMES = st.sampled_from([f"i{n}" for n in range(8)])
+WORDS = ["apple", "berry", "cherry", "date"]
+coordinates = st.tuples(*[st.integers(-3, 3)] * WIDTH)
+sections = st.builds(
+    lambda values, words, modality: section(values, " ".join(words), modality=modality),
+    coordinates,
+    st.lists(st.sampled_from(WORDS), max_size=3),
+    st.sampled_from([Modality.TEXT, Modality.IMAGE]),
+)
+items = st.builds(
+    lambda name, parts, colour: item(name, *parts, **({"colour": colour} if colour else {})),
+    NAMES,
+    st.lists(sections, min_size=1, max_size=3),
+    st.sampled_from(["", "red", "blue"]),
+)
+FILTERS = {
+    "": lambda written, known: True,
+    "colour = red": lambda written, known: written.item.metadata.get("colour") == "red",
+    "colour != red": lambda written, known: written.item.metadata.get("colour") == "blue",
+    "NOT colour : e": lambda written, known: "colour" not in written.item.metadata,
+    'modality = "image" OR item_id < "i3"': lambda written, known: (
+        known.modality is Modality.IMAGE or written.item.id < "i3"
+    ),
+}
+filters = st.sampled_from(list(FILTERS))
+
+
+class IndexMachine(RuleBasedStateMachine):
+    def __init__(self):
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.runner = asyncio.Runner()
+        self.model = {}
+
+    @initialize()
+    def start(self):
+        self.index = Index.open(self.folder)
+        self.run(self.index.create_collection("docs", SPACE, WIDTH))
+
+    def run(self, call):
+        return self.runner.run(call)
+
+    def passing(self, text):
+        """(item, ordinal, what is known of the section) for each section that passes."""
+        for written in self.model.values():
+            for ordinal, known in enumerate(written.sections):
+                if FILTERS[text](written, known):
+                    yield written, ordinal, known
+
+    @rule(batch=st.lists(items, min_size=1, max_size=4))
+    def upsert(self, batch):
+        reply = self.run(self.index.upsert("docs", batch))
+
+        assert reply.results == [None] * len(batch)
+        self.model |= {written.item.id: written for written in batch}
+
+    @rule(requests=st.lists(st.lists(items, min_size=1, max_size=2) | NAMES, min_size=2, max_size=5))
+    def write_at_once(self, requests):
+        """Requests made at once are carried out in the order they were made, in one commit or several."""
+        writer = self.index._collections["docs"].writer
+
+        async def all_at_once():
+            calls = [
+                writer.write(removals=[request])
+                if isinstance(request, str)
+                else writer.write(check_items(request, SPACE, WIDTH, Limits()))
+                for request in requests
+            ]
+            return await asyncio.gather(*calls)
+
+        for request, written in zip(requests, self.run(all_at_once()), strict=True):
+            if isinstance(request, str):
+                assert written.removed == (self.model.pop(request, None) is not None)
+            else:
+                self.model |= {written.item.id: written for written in request}
+
+    @rule(names=st.lists(NAMES, min_size=1, max_size=4))
+    def delete(self, names):
+        deleted = self.run(self.index.delete_items("docs", names))
+
+        assert deleted == len(set(names) & set(self.model))
+        for name in names:
+            self.model.pop(name, None)
+
+    @rule()
+    def compact(self):
+        opened = self.index._collections["docs"]
+        opened.writer._compact()
+        assert not opened.memory.stale
+
+    @precondition(lambda self: self.model)
+    @rule()
+    def restart(self):
+        self.run(self.index.close())
+        self.index = Index.open(self.folder)
+
+    @rule(query=coordinates, text=filters, limit=st.integers(1, 8))
+    def search_by_vector(self, query, text, limit):
+        expected = [float(np.dot(query, known.vector.values)) for _, _, known in self.passing(text)]
+
+        hits = self.run(self.index.search("docs", vector=vector(*query), filter=text, limit=limit)).hits
+
+        assert [hit.score for hit in hits] == pytest.approx(sorted(expected, reverse=True)[:limit])
+        for hit in hits:
+            known = self.model[hit.item_id].sections[int(hit.section_id) - 1]
+            assert hit.score == pytest.approx(float(np.dot(query, known.vector.values)))
+
+    @rule(word=st.sampled_from(WORDS), text=filters)
+    def search_by_words(self, word, text):
+        expected = {(w.item.id, n) for w, n, known in self.passing(text) if word in known.text}
+
+        hits = self.run(self.index.search("docs", text=word.upper(), filter=text, limit=100)).hits
+
+        assert {(hit.item_id, int(hit.section_id) - 1) for hit in hits} == expected
+        assert len(hits) == len(expected)
+
+    @rule(query=coordinates, word=st.sampled_from(WORDS), balance=st.booleans(), text=filters)
+    def search_by_both(self, query, word, balance, text):
+        expected = {(w.item.id, n) for w, n, _ in self.passing(text)}
+
+        reply = self.run(
+            self.index.search(
+                "docs", vector=vector(*query), text=word, balance_modalities=balance, filter=text, limit=100
+            )
+        )
+
+        assert {(hit.item_id, int(hit.section_id) - 1) for hit in reply.hits} == expected
+
+    @rule(size=st.integers(1, 5), text=filters)
+    def list_in_pages(self, size, text):
+        listed, token = [], ""
+        while True:
+            page, token = self.run(
+                self.index.list_items("docs", page_size=size, page_token=token, filter=text)
+            )
+            listed += page
+            if not token:
+                break
+
+        assert [kept.id for kept in listed] == sorted({w.item.id for w, _, _ in self.passing(text)})
+
+    @rule(name=NAMES)
+    def get(self, name):
+        if name not in self.model:
+            with pytest.raises(NotFound):
+                self.run(self.index.get_item("docs", name))
+            return
+        kept = self.run(self.index.get_item("docs", name))
+        assert dict(kept.metadata) == dict(self.model[name].item.metadata)
+        assert [s.content for s in kept.sections] == [s.content for s in self.model[name].item.sections]
+
+    @invariant()
+    def counts_agree(self):
+        collection = self.run(self.index.get_collection("docs"))
+        assert collection.item_count == len(self.model)
+        assert collection.section_count == sum(len(w.sections) for w in self.model.values())
+
+    def teardown(self):
+        self.run(self.index.close())
+        self.runner.close()
+        shutil.rmtree(self.folder)
+
+
+IndexMachine.TestCase.settings = settings(
+    max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
+test_the_index_agrees_with_a_dictionary = IndexMachine.TestCase
