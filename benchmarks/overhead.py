@@ -1,15 +1,15 @@
 """What serving adds to one short text, one call at a time: the platform against bare ONNX Runtime.
 
-Four sides take turns within each round: `session.run` on tokens (bare), the same with tokenising, a call
-through `tieback serve --local` and one through `tieback serve` on Ray Serve, both by the Python client with
-the server in processes of its own. All four compute the same graph from the same file on one thread, and the
-vectors are compared.
+`tieback serve --local` and `tieback serve` on Ray Serve are measured one after the other, each with nothing
+else running: an idle Ray cluster beside it would slow the local server by what a cluster does when idle.
+Three sides take turns within each round: `session.run` on tokens (bare), the same with tokenising, and a call
+by the Python client with the server in processes of its own. All compute the same graph from the same file on
+one thread, and the vectors are compared.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import time
 from collections.abc import Callable
 
@@ -47,47 +47,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Report:
     report = Report()
-    sides = _bare(options.text)
-    absent: dict[str, str] = {}
-    with contextlib.ExitStack() as stack:
-        for name, local in ((LOCAL, True), (RAY, False)):
-            if not local and options.no_ray:
-                absent[name] = "left out by --no-ray"
-                continue
-            try:
-                server = stack.enter_context(served(local=local))
-            except StartError as error:
-                absent[name] = str(error)
-                continue
-            client = stack.enter_context(server.client())
-            sides[name] = _through(client, options.text)
-        samples = _measure(sides, options.rounds, options.calls)
-
-    report.table(
-        f"milliseconds a call, {options.rounds} rounds of {options.calls} calls, one in flight",
-        [
-            {
-                "side": name,
-                "p50": (middle := median(rounds)).value,
-                "low": middle.low,
-                "high": middle.high,
-                "p90": percentile(rounds, 90),
-                "min": percentile(rounds, 0),
-                "adds to bare (p50)": median_difference(rounds, samples[BARE]).value,
-                "adds to tokenised (p50)": median_difference(rounds, samples[TOKENISED]).value,
-            }
-            for name, rounds in samples.items()
-        ],
-    )
-    for name, target in ((LOCAL, LOCAL_TARGET), (RAY, RAY_TARGET)):
+    bare = _bare(options.text)
+    for name, local, target in ((LOCAL, True, LOCAL_TARGET), (RAY, False, RAY_TARGET)):
         claim = f"{name} adds to the bare session, p50"
-        if name in absent:
-            report.claim(claim, None, "ms", target, note=absent[name])
-        else:
-            added = median_difference(samples[name], samples[BARE])
-            note = "interval by drawing rounds; tokenising is on the served side alone"
-            report.claim(claim, added.value, "ms", target, low=added.low, high=added.high, note=note)
+        if not local and options.no_ray:
+            report.claim(claim, None, "ms", target, note="left out by --no-ray")
+            continue
+        try:
+            with served(local=local) as server, server.client() as client:
+                sides = bare | {name: _through(client, options.text)}
+                samples = _measure(sides, options.rounds, options.calls)
+        except StartError as error:
+            report.claim(claim, None, "ms", target, note=str(error))
+            continue
+        title = f"{name}: milliseconds a call, {options.rounds} rounds of {options.calls}, one in flight"
+        report.table(title, [_row(side, samples) for side in samples])
+        added = median_difference(samples[name], samples[BARE])
+        note = "interval by drawing rounds; tokenising is on the served side alone"
+        report.claim(claim, added.value, "ms", target, low=added.low, high=added.high, note=note)
     return report
+
+
+def _row(side: str, samples: dict[str, list[list[float]]]) -> dict[str, object]:
+    middle = median(samples[side])
+    return {
+        "side": side,
+        "p50": middle.value,
+        "low": middle.low,
+        "high": middle.high,
+        "p90": percentile(samples[side], 90),
+        "min": percentile(samples[side], 0),
+        "adds to bare (p50)": median_difference(samples[side], samples[BARE]).value,
+        "adds to tokenised (p50)": median_difference(samples[side], samples[TOKENISED]).value,
+    }
 
 
 def _bare(text: str) -> dict[str, Side]:

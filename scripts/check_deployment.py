@@ -23,7 +23,11 @@ RULE_OBJECT = ROOT / "k8s/components/monitoring/prometheusrule.yaml"
 # KubeRay's schema is large and not ours to ship; where it lies beside a checkout, it is used.
 RAYSERVICE_SCHEMA = ROOT.parent / "shared/schemas/rayservice-v1.json"
 KUBERNETES = "1.34"
-CUSTOM = {"RayService", "ServiceMonitor", "PrometheusRule"}  # no part of Kubernetes, which knows no schema of them
+CUSTOM = {
+    "RayService",
+    "ServiceMonitor",
+    "PrometheusRule",
+}  # no part of Kubernetes, which knows no schema of them
 
 
 def rule_object() -> str:
@@ -122,7 +126,9 @@ def check_compose() -> None:
 def check_rules() -> None:
     """Lets Prometheus itself read its configuration and its rules."""
     if RULE_OBJECT.read_text() != rule_object():
-        raise SystemExit(f"{RULE_OBJECT.name} is not made from {RULES.name}: scripts/check_deployment --write")
+        raise SystemExit(
+            f"{RULE_OBJECT.name} is not made from {RULES.name}: scripts/check_deployment --write"
+        )
     if is_missing("promtool", "prometheus"):
         return
     rules = run("promtool", "check", "rules", str(RULES))

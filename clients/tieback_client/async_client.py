@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Coroutine
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast
@@ -11,7 +12,7 @@ import grpc
 
 from tieback_client import operations
 from tieback_client.attempts import Attempts, Session
-from tieback_client.errors import InternalError, TiebackError
+from tieback_client.errors import InternalError, TiebackError, Unavailable
 from tieback_client.events import Answer, AnswerEvent
 from tieback_client.exchange import Exchange, Tally, Window
 from tieback_client.options import Options, default_token, server_address
@@ -318,7 +319,7 @@ class AsyncClient:
                 if window.done:  # all is durable; how the stream ended after that does not matter
                     tally.call = attempts.info()
                     return
-                await asyncio.sleep(attempts.failed(error))
+                await asyncio.sleep(attempts.failed(_behind(error)))
             finally:
                 running.cancel()
 
@@ -335,9 +336,12 @@ class AsyncClient:
                     request = window.offer(item)
             if request is not None:
                 await self._run(self._session.checked(request.ByteSize(), rpc))
-                await running.write(request)
+                # A write to a stream that has ended fails without saying why; the next read does.
+                with contextlib.suppress(grpc.RpcError, asyncio.InvalidStateError):
+                    await running.write(request)
         if window.all_sent:
-            await running.done_writing()
+            with contextlib.suppress(grpc.RpcError, asyncio.InvalidStateError):
+                await running.done_writing()
 
     @staticmethod
     async def _next(running: Any) -> Any:
@@ -357,6 +361,18 @@ class AsyncClient:
 
     def _timeout(self, asked: float | None) -> float | None:
         return self._session.options.timeout if asked is None else asked
+
+
+def _behind(error: Any) -> Any:
+    """The failure behind one that grpc.aio made up.
+
+    Where a stream ends while a request is being written, grpc.aio puts an INTERNAL of its own in the place of
+    what the server said. What that was is not known, so that it counts as a broken connection; if the server
+    refused the request, it will say so again.
+    """
+    if error.code() is grpc.StatusCode.INTERNAL and error.details() == "Internal error from Core":
+        return Unavailable("the stream ended while a request was written")
+    return error
 
 
 async def _paired(running: Any) -> tuple[Any, Any]:

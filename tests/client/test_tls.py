@@ -54,7 +54,7 @@ async def test_a_server_whose_authority_is_trusted_is_called(secured: Secured) -
 def test_a_server_whose_authority_is_unknown_is_refused_with_the_way_out(secured: Secured) -> None:
     with (
         Client(secured.address, tls=True, connect_timeout=0.3) as client,
-        pytest.raises(Unavailable, match="its certificate is not trusted.*pass ca"),
+        pytest.raises(Unavailable, match=r"its certificate is not trusted.*pass ca"),
     ):
         client.spaces()
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-
 from support import bag_of_words, small_language_model
 from tieback.catalog.card import GeneratorCard
 from tieback.catalog.catalog import Catalog
@@ -64,7 +63,9 @@ class Answer:
         return last
 
 
-async def collect(generator: Generator, prompt: str, evidence: Sequence[Evidence] = (), **how: object) -> Answer:
+async def collect(
+    generator: Generator, prompt: str, evidence: Sequence[Evidence] = (), **how: object
+) -> Answer:
     return Answer([event async for event in generator.generate(prompt, evidence, **how)])  # type: ignore[arg-type]
 
 

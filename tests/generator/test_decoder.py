@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from tieback.catalog.card import GeneratorCard
 from tieback.models.decoder import Decoder
-from tieback.models.language_model import GRAPH, LanguageModel
+from tieback.models.language_model import LanguageModel
 from tieback.models.store import Store
 from tieback.recipes.llama_weights import BLOCK, Quantized, quantize, recode
 
@@ -34,7 +33,9 @@ def greedy(decoder: Decoder, prompt: list[int], count: int) -> list[int]:
     return written
 
 
-def test_an_export_proves_that_the_graph_is_the_torch_model(small_store: Store, small_card: GeneratorCard) -> None:
+def test_an_export_proves_that_the_graph_is_the_torch_model(
+    small_store: Store, small_card: GeneratorCard
+) -> None:
     manifest = small_store.open(small_card).manifest
 
     assert manifest.metrics["parity_logits"] < 1e-3  # type: ignore[operator]
@@ -77,7 +78,9 @@ def test_memory_that_was_used_before_does_not_leak_into_a_new_stream(
 ) -> None:
     expected = greedy(decoder, tokens[:7], 5)
     clean = np.empty
-    monkeypatch.setattr(np, "empty", lambda shape, *rest: np.full(shape, np.nan, *rest) if rest else clean(shape))
+    monkeypatch.setattr(
+        np, "empty", lambda shape, *rest: np.full(shape, np.nan, *rest) if rest else clean(shape)
+    )
 
     assert greedy(decoder, tokens[:7], 5) == expected
 

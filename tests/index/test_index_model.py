@@ -1,4 +1,4 @@
-"""The index against a dictionary: whatever is written, removed, searched, listed and restarted, they agree."""
+"""The index against a dictionary: whatever is written, removed, listed and restarted, they agree."""
 
 import asyncio
 import shutil

@@ -159,7 +159,7 @@ async def test_a_bad_search_is_refused_with_the_field(index, request_, field):
 
 
 async def test_a_query_vector_of_another_space_is_a_space_mismatch(index):
-    with pytest.raises(SpaceMismatch, match="pico@r9.*pico@r1"):
+    with pytest.raises(SpaceMismatch, match=r"pico@r9.*pico@r1"):
         await index.search("docs", vector=vector(1, 0, 0, 0, space=SpaceRef("pico", "r9", "f1")))
 
 

@@ -25,7 +25,7 @@ def axis(number, width=WIDTH):
 
 
 def section(values, text="", *, modality=Modality.TEXT, name="", title="", uri="", content=None):
-    """A section and what search knows of it; its content is `text`, or `content`, or nothing for a picture."""
+    """A section and what search knows of it; its content is `text` or `content`; a picture has none."""
     own = content or (text if modality is Modality.TEXT else None)
     return (
         Section(name, None if own is None else Content(Modality.TEXT, own), title, uri),

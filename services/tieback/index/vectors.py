@@ -26,7 +26,7 @@ class Vectors(Protocol):
     """What the collection needs of either kind."""
 
     def put(self, positions: Array, vectors: Array) -> None:
-        """Sets `vectors` `[n, width]` at `positions` `[n]`; new positions follow the highest one so far, ascending."""
+        """Sets `vectors` `[n, width]` at `positions` `[n]`; new ones ascend and follow the highest so far."""
         ...
 
     def remove(self, positions: Array) -> None:

@@ -159,8 +159,6 @@ def _tensor(tensor: gguf.ReaderTensor) -> Floats | Quantized:
         raw = np.ascontiguousarray(tensor.data).reshape(outputs, inputs // BLOCK, 2 + BLOCK)
         scales = np.ascontiguousarray(raw[..., :2]).view(np.float16).astype(np.float32)[..., 0]
         # Two's complement, shifted to start at 0.
-        codes = (raw[..., 2:] ^ np.uint8(MIDDLE)).reshape(
-            outputs, inputs
-        )
+        codes = (raw[..., 2:] ^ np.uint8(MIDDLE)).reshape(outputs, inputs)
         return Quantized(codes, scales, -MIDDLE * scales, 8)
     return quantize(gguf.dequantize(tensor.data, kind).astype(np.float32).reshape(outputs, inputs))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 APPLICATION = "tieback"
 HEALTH_SECONDS = 1.0  # how soon a replica that was killed is noticed
+_PIN = 0.001  # of a resource that says where, not how much
 Handles = Mapping[str, DeploymentHandle[Any]]
 
 
@@ -71,11 +72,13 @@ def _process(settings: Settings, target: str) -> ServiceProcess | GatewayProcess
 def build(settings: Settings, *, inner_host: str = "") -> Application:
     """The application for these settings. `inner_host` is for clusters of one machine: see `Replica`."""
     plan = Plan(settings)
-    accelerated = {"num_cpus": settings.replica_cpus, "num_gpus": settings.replica_gpus}
-    ordinary = {"num_cpus": settings.replica_cpus}
+    ordinary: dict[str, Any] = {"num_cpus": settings.replica_cpus}
+    accelerated = ordinary | {"num_gpus": settings.replica_gpus}
+    # Where the public port and the store are.
+    pinned = ordinary | {"resources": {settings.pin_resource: _PIN} if settings.pin_resource else {}}
 
     def bound(
-        target: str, others: Handles, *, replicas: int = 1, resources: Mapping[str, float] = ordinary
+        target: str, others: Handles, *, replicas: int = 1, resources: Mapping[str, Any] = ordinary
     ) -> Any:
         kind = Gateway if target == targets.GATEWAY else Replica
         deployment = _deployment(kind, target, settings, replicas, resources)
@@ -86,12 +89,12 @@ def build(settings: Settings, *, inner_host: str = "") -> Application:
     services = {
         **encoders,
         targets.ROUTER: bound(targets.ROUTER, {}),
-        targets.INDEX: bound(targets.INDEX, {}),  # one process owns the store
+        targets.INDEX: bound(targets.INDEX, {}, resources=pinned),  # one process owns the store
         targets.RERANKER: bound(targets.RERANKER, encoders),
     }
     if plan.generator is not None:
         services[targets.GENERATOR] = bound(targets.GENERATOR, encoders, resources=accelerated)
-    application: Application = bound(targets.GATEWAY, services, replicas=settings.gateways)
+    application: Application = bound(targets.GATEWAY, services, replicas=settings.gateways, resources=pinned)
     return application
 
 
@@ -104,7 +107,7 @@ def application(arguments: dict[str, Any]) -> Application:
 
 
 def _deployment(
-    kind: type[Any], name: str, settings: Settings, replicas: int, resources: Mapping[str, float]
+    kind: type[Any], name: str, settings: Settings, replicas: int, resources: Mapping[str, Any]
 ) -> serve.Deployment:
     decorate = serve.deployment(
         name=name,

@@ -1,0 +1,330 @@
+"""The generator service: streams, slots, bad input, with a small model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from generator.conftest import collect
+from tieback.core.deadline import Deadline
+from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded
+from tieback.core.types import (
+    AbstentionReason,
+    Claim,
+    Decoding,
+    Evidence,
+    FinishReason,
+    Grounding,
+    Limits,
+    MethodChoice,
+    TextDelta,
+    VerdictLabel,
+)
+from tieback.generator import Generator
+from tieback.models.language_model import LanguageModel
+
+EVIDENCE = [Evidence("a", "the bridge is open on monday"), Evidence("b", "the library is shut")]
+QUESTION = "is the bridge open on monday"
+WARM = Decoding(max_tokens=40, temperature=1.0, seed=3)
+
+
+async def test_text_comes_as_it_is_written_and_the_finish_comes_last(small_generator: Generator) -> None:
+    answer = await collect(
+        small_generator, "hello", decoding=Decoding(max_tokens=20, temperature=1.0, seed=1)
+    )
+
+    assert answer.finish.completion_tokens <= 20
+    assert sum(isinstance(event, TextDelta) for event in answer.events) > 3
+    assert answer.finish.timing.compute > 0
+    assert 0 < answer.finish.first_token < answer.finish.timing.total
+
+
+async def test_each_claim_follows_the_text_that_holds_it_with_its_verdict_after_it(
+    small_generator: Generator,
+) -> None:
+    answer = await collect(small_generator, QUESTION, EVIDENCE, decoding=WARM)
+
+    seen = b""
+    waiting: list[int] = []
+    for event in answer.events:
+        if isinstance(event, TextDelta):
+            assert not waiting
+            seen += event.text.encode()
+        elif isinstance(event, Claim):
+            waiting.append(event.id)
+            assert seen[event.span[0] : event.span[1]].decode() == event.text
+        elif hasattr(event, "label"):
+            assert waiting.pop() == event.claim_id
+    assert answer.claims
+
+
+async def test_greedy_answers_repeat(small_generator: Generator) -> None:
+    first, second = [await collect(small_generator, "hello", decoding=Decoding(max_tokens=12)) for _ in "ab"]
+
+    assert first.text == second.text
+
+
+async def test_a_seed_makes_a_sampled_answer_repeat(small_generator: Generator) -> None:
+    first, second = [await collect(small_generator, "hello", decoding=WARM) for _ in "ab"]
+    other = await collect(small_generator, "hello", decoding=Decoding(max_tokens=40, temperature=1.0, seed=4))
+
+    assert first.text == second.text != other.text
+
+
+async def test_context_aware_with_alpha_0_writes_what_plain_writes(small_generator: Generator) -> None:
+    strategy = MethodChoice("context_aware", {"alpha": 0.0})
+    plain = await collect(small_generator, QUESTION, EVIDENCE, decoding=WARM)
+    contrast = await collect(
+        small_generator,
+        QUESTION,
+        EVIDENCE,
+        decoding=Decoding(max_tokens=40, temperature=1.0, seed=3, strategy=strategy),
+    )
+
+    assert contrast.text == plain.text
+    assert contrast.finish.changed_tokens == 0
+    assert contrast.finish.prompt_tokens > plain.finish.prompt_tokens
+
+
+async def test_tokens_that_a_strategy_changed_are_counted(small_generator: Generator) -> None:
+    strategy = MethodChoice("context_aware", {"alpha": 3.0})
+
+    answer = await collect(
+        small_generator,
+        QUESTION,
+        EVIDENCE,
+        decoding=Decoding(max_tokens=40, temperature=1.0, seed=3, strategy=strategy),
+    )
+
+    assert 0 < answer.finish.changed_tokens <= answer.finish.completion_tokens
+
+
+async def test_a_stop_text_ends_the_answer_before_it(small_generator: Generator) -> None:
+    whole = (await collect(small_generator, "hello", decoding=WARM)).text
+    stop = whole[8:11]
+
+    answer = await collect(
+        small_generator,
+        "hello",
+        decoding=Decoding(max_tokens=40, temperature=1.0, seed=3, stop=(stop,)),
+    )
+
+    assert answer.text == whole[: whole.index(stop)]
+    assert answer.finish.reason is FinishReason.STOP
+
+
+async def test_the_limit_of_tokens_ends_the_answer(small_generator: Generator) -> None:
+    answer = await collect(small_generator, "hello", decoding=Decoding(max_tokens=5, temperature=1.0, seed=3))
+
+    assert answer.finish.reason is FinishReason.LENGTH
+    assert answer.finish.completion_tokens == 5
+
+
+async def test_leaving_in_mid_stream_frees_the_slot(small_generator: Generator) -> None:
+    events = small_generator.generate("hello", decoding=Decoding(max_tokens=400))
+    await anext(events)
+    assert small_generator.load.active_items == 1
+
+    await events.aclose()
+
+    assert small_generator.load.active_items == 0
+    assert small_generator.load.dropped_cancelled == 1
+    assert (await collect(small_generator, "hello", decoding=Decoding(max_tokens=1))).finish
+
+
+async def test_cancelling_the_task_frees_the_slot(
+    small_generator: Generator, settled: Callable[[Generator], object]
+) -> None:
+    task = asyncio.create_task(collect(small_generator, "hello", decoding=Decoding(max_tokens=400)))
+    while not small_generator.load.active_items:
+        await asyncio.sleep(0.001)
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    await settled(small_generator)  # type: ignore[misc]
+    assert small_generator.load.dropped_cancelled == 1
+
+
+async def test_a_request_that_is_cancelled_while_it_waits_leaves_the_queue(
+    small_generator: Generator,
+) -> None:
+    holder = small_generator.generate("hello", decoding=Decoding(max_tokens=400))
+    await anext(holder)
+    waiting = asyncio.create_task(collect(small_generator, "hello"))
+    while not small_generator.load.queued_items:
+        await asyncio.sleep(0.001)
+
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+    assert small_generator.load.queued_items == 0
+    await holder.aclose()
+
+
+async def test_a_deadline_ends_the_answer_within_a_token(small_generator: Generator) -> None:
+    with pytest.raises(DeadlineExceeded):
+        await collect(
+            small_generator, "hello", decoding=Decoding(max_tokens=450), deadline=Deadline.after(0.02)
+        )
+
+    assert small_generator.load.dropped_deadline == 1
+    assert small_generator.load.active_items == 0
+
+
+async def test_a_passed_deadline_begins_nothing(small_generator: Generator) -> None:
+    with pytest.raises(DeadlineExceeded, match="before the answer was begun"):
+        await collect(small_generator, "hello", deadline=Deadline.after(-1))
+
+
+async def test_a_request_whose_deadline_passes_in_the_queue_is_dropped(small_generator: Generator) -> None:
+    holder = small_generator.generate("hello", decoding=Decoding(max_tokens=400))
+    await anext(holder)
+
+    with pytest.raises(DeadlineExceeded, match="waited for a slot"):
+        await collect(small_generator, "hello", deadline=Deadline.after(0.02))
+
+    await holder.aclose()
+    assert small_generator.load.dropped_deadline == 1
+
+
+async def test_what_waits_is_bounded_in_tokens(
+    small_model: LanguageModel, small_generator: Generator
+) -> None:
+    generator = Generator(
+        [small_model],
+        small_generator._reader._encoder,
+        space="bag-of-words",
+        limits=Limits(queued_tokens=300),
+    )
+    holder = generator.generate("hello", decoding=Decoding(max_tokens=100))
+    await anext(holder)
+    waiting = [asyncio.create_task(collect(generator, "hi", decoding=Decoding(max_tokens=9)))]
+    while not generator.load.queued_items:
+        await asyncio.sleep(0.001)
+
+    with pytest.raises(Overloaded) as caught:
+        await collect(generator, "hello", decoding=Decoding(max_tokens=100))
+
+    assert caught.value.retry_after > 0
+    assert generator.load.rejected == 1
+    await holder.aclose()
+    await asyncio.gather(*waiting)
+    await generator.close()
+
+
+async def test_without_evidence_claims_are_not_checked(small_generator: Generator) -> None:
+    answer = await collect(small_generator, "hello", decoding=WARM)
+
+    assert {verdict.label for verdict in answer.verdicts} == {VerdictLabel.NOT_CHECKED}
+    assert not answer.citations
+
+
+async def test_evidence_that_was_asked_for_and_is_missing_is_an_abstention(
+    small_generator: Generator,
+) -> None:
+    answer = await collect(small_generator, "hello", grounding=Grounding(abstain_below=0.5))
+
+    assert answer.text == ""
+    assert answer.abstention is not None
+    assert answer.abstention.reason is AbstentionReason.NO_EVIDENCE
+    assert answer.finish.reason is FinishReason.ABSTAINED
+
+
+async def test_evidence_on_another_matter_is_an_abstention(small_generator: Generator) -> None:
+    answer = await collect(small_generator, "who painted mona lisa", EVIDENCE)
+
+    assert answer.text == ""
+    assert answer.abstention is not None
+    assert answer.abstention.reason is AbstentionReason.WEAK_EVIDENCE
+    assert answer.abstention.score < answer.abstention.threshold
+    assert small_generator.load.tokens_per_second == 0
+
+
+async def test_an_answer_that_the_evidence_does_not_support_is_taken_back(small_generator: Generator) -> None:
+    answer = await collect(small_generator, QUESTION, EVIDENCE, decoding=WARM)
+
+    assert answer.text
+    assert answer.abstention is not None
+    assert answer.abstention.reason is AbstentionReason.UNSUPPORTED_ANSWER
+    assert answer.finish.reason is FinishReason.ABSTAINED
+
+
+async def test_a_threshold_of_0_always_answers(small_generator: Generator) -> None:
+    grounding = Grounding(abstain_below=0.0)
+
+    answer = await collect(
+        small_generator, "who painted mona lisa", EVIDENCE, decoding=WARM, grounding=grounding
+    )
+
+    assert answer.text
+    assert answer.abstention is None
+
+
+async def test_disabled_grounding_checks_nothing(small_generator: Generator) -> None:
+    grounding = Grounding(disabled=True)
+
+    answer = await collect(small_generator, QUESTION, EVIDENCE, decoding=WARM, grounding=grounding)
+
+    assert {verdict.label for verdict in answer.verdicts} == {VerdictLabel.NOT_CHECKED}
+    assert answer.abstention is None
+
+
+async def test_passages_without_a_word_bear_on_nothing(small_generator: Generator) -> None:
+    answer = await collect(small_generator, QUESTION, [Evidence("a", ""), Evidence("b", " \n ")])
+
+    assert answer.abstention is not None
+    assert answer.abstention.reason is AbstentionReason.WEAK_EVIDENCE
+
+
+@pytest.mark.parametrize(
+    ("how", "field"),
+    [
+        ({"prompt": "  "}, "prompt"),
+        ({"prompt": "a\ud800"}, "prompt"),
+        ({"prompt": "x " * 600}, "prompt"),
+        ({"evidence": [Evidence("a", "x"), Evidence("a", "y")]}, "evidence[1].id"),
+        ({"evidence": [Evidence("a", "x\udfff")]}, "evidence[0].text"),
+        ({"evidence": [Evidence("a", "No. Yes! " * 400)]}, "evidence"),
+        ({"decoding": Decoding(temperature=9)}, "decoding.temperature"),
+        ({"decoding": Decoding(max_tokens=100_000)}, "decoding.max_tokens"),
+        (
+            {"decoding": Decoding(strategy=MethodChoice("context_aware", {"alpha": -1}))},
+            "decoding.strategy.parameters.alpha",
+        ),
+        (
+            {"grounding": Grounding(checker=MethodChoice("lexical_embedding", {"supported": 2}))},
+            "grounding.checker.parameters.supported",
+        ),
+        ({"grounding": Grounding(abstain_below=1.5)}, "grounding.abstain_below"),
+        ({"grounding": Grounding(abstain_below=float("nan"))}, "grounding.abstain_below"),
+    ],
+)
+async def test_bad_input_names_its_field(
+    small_generator: Generator, how: dict[str, object], field: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        await collect(small_generator, **({"prompt": "hello"} | how))  # type: ignore[arg-type]
+
+    assert caught.value.field == field
+    assert small_generator.load.active_items == 0
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"model": "large"},
+        {"decoding": Decoding(strategy=MethodChoice("beam"))},
+        {"grounding": Grounding(checker=MethodChoice("oracle"))},
+    ],
+)
+async def test_an_unknown_model_or_method_names_the_choices(
+    small_generator: Generator, how: dict[str, object]
+) -> None:
+    with pytest.raises(NotFound) as caught:
+        await collect(small_generator, "hello", **how)
+
+    assert caught.value.choices

@@ -1,0 +1,81 @@
+"""What the real model and the real encoder make of questions."""
+
+from __future__ import annotations
+
+from generator.conftest import collect
+from tieback.core.types import (
+    AbstentionReason,
+    Decoding,
+    Evidence,
+    FinishReason,
+    MethodChoice,
+    TextDelta,
+    VerdictLabel,
+)
+from tieback.generator import Generator
+
+COFFEE = (
+    "Coffee was first cultivated in Yemen in the 15th century. By 1650 it had reached England, where the first "
+    "coffee house opened in Oxford."
+)
+KENYA = (
+    "Mount Kenya is the second highest mountain in Africa. Its glaciers have lost more than 90 percent of their "
+    "area since 1934. Café Röntgen stands at its foot."
+)
+EVIDENCE = [
+    Evidence("coffee", COFFEE, item_id="drinks", section_id="1"),
+    Evidence("kenya", KENYA, item_id="mountains", section_id="7"),
+]
+
+
+async def test_an_answer_is_supported_and_cites_its_sentence(real_generator: Generator) -> None:
+    answer = await collect(real_generator, "What has happened to the glaciers of Mount Kenya?", EVIDENCE)
+
+    assert "90 percent" in answer.text
+    assert [verdict.label for verdict in answer.verdicts] == [VerdictLabel.SUPPORTED]
+    citation = answer.citations[0]
+    assert (citation.evidence_id, citation.item_id, citation.section_id) == ("kenya", "mountains", "7")
+    assert citation.span is not None
+    cited = KENYA.encode()[slice(*citation.span)].decode()
+    assert cited == "Its glaciers have lost more than 90 percent of their area since 1934."
+    assert answer.finish.reason is FinishReason.END
+
+
+async def test_a_question_that_the_passages_do_not_touch_is_not_answered(real_generator: Generator) -> None:
+    answer = await collect(real_generator, "Who painted the Mona Lisa?", EVIDENCE)
+
+    assert answer.text == ""
+    assert answer.abstention is not None
+    assert answer.abstention.reason is AbstentionReason.WEAK_EVIDENCE
+
+
+async def test_what_the_model_makes_up_is_taken_back(real_generator: Generator) -> None:
+    answer = await collect(real_generator, "How many lions live on Mount Kenya?", EVIDENCE)
+
+    assert answer.abstention is not None
+    assert answer.abstention.reason is AbstentionReason.UNSUPPORTED_ANSWER
+    assert VerdictLabel.SUPPORTED not in {verdict.label for verdict in answer.verdicts}
+
+
+async def test_contrasting_with_the_evidence_changes_tokens(real_generator: Generator) -> None:
+    strategy = MethodChoice("context_aware", {"alpha": 1.0, "plausibility": 0.1})
+
+    answer = await collect(
+        real_generator, "Where was coffee first grown?", EVIDENCE, decoding=Decoding(strategy=strategy)
+    )
+
+    assert "Yemen" in answer.text
+    assert answer.finish.changed_tokens > 0
+
+
+async def test_text_in_other_scripts_comes_in_whole_characters(real_generator: Generator) -> None:
+    answer = await collect(
+        real_generator,
+        "Write 日本語 and an emoji 🎉.",
+        decoding=Decoding(max_tokens=30, temperature=1.0, seed=2),
+    )
+
+    pieces = [event.text for event in answer.events if isinstance(event, TextDelta)]
+    assert "".join(pieces).encode()
+    for claim in answer.claims:
+        assert answer.text.encode()[slice(*claim.span)].decode() == claim.text

@@ -1,0 +1,289 @@
+"""What the services know survives the wire, both ways, and what does not fit is refused by its field."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import pkgutil
+from typing import Any
+
+import numpy as np
+import pytest
+from tieback.core import errors
+from tieback.core.types import (
+    Abstention,
+    AbstentionReason,
+    AlignedPair,
+    Alignment,
+    Citation,
+    Claim,
+    Collection,
+    Content,
+    Cost,
+    Decoding,
+    DType,
+    EncodeReply,
+    Encoding,
+    Evidence,
+    Finish,
+    FinishReason,
+    Fused,
+    FusePart,
+    FuseReply,
+    Grounding,
+    Hit,
+    IndexedItem,
+    IndexedSection,
+    Item,
+    Label,
+    MethodChoice,
+    Modality,
+    OutputSpec,
+    QueryPart,
+    RerankCandidate,
+    RerankReply,
+    RerankResult,
+    Retrieval,
+    RetrievedHit,
+    RetrieveReply,
+    Role,
+    Routing,
+    RoutingExplanation,
+    SearchReply,
+    Section,
+    SpaceRef,
+    Stage,
+    TextDelta,
+    Timing,
+    TokenVectors,
+    Truncation,
+    Vector,
+    VectorKind,
+    Verdict,
+    VerdictLabel,
+)
+from tieback.serving import conversions
+from tieback.v1 import content_pb2, vector_pb2
+
+SPACE = SpaceRef("minilm", "abc123", "def456")
+VECTOR = Vector(SPACE, np.array([0.25, -0.5, 1.0], np.float32), normalized=False)
+TOKENS = TokenVectors(SPACE, np.eye(2, 3, dtype=np.float32), [(0, 2), (3, 7)])
+LABELS = [Label("espresso", 967, 0.5)]
+TIMING = Timing(0.001, 0.002, 0.003, 0.006, [Stage("search", 0.001, 0.002)])
+COST = Cost(8, 100, 20)
+ROUTING = RoutingExplanation("explicit", {"a": 0.25, "b": 0.75}, 0.56, ["c"], True, ["x -> a (class names)"])
+ENCODING = Encoding(SPACE, Modality.TEXT, VECTOR, TOKENS, LABELS, 12, 3)
+TEXT = Content(Modality.TEXT, "Grüße, 世界")
+ITEM = Item("one", [Section("s", TEXT, "Title", "file:a")], "Book", {"year": 1990.0, "new": True, "by": "me"})
+HIT = Hit("one", "Book", "s", "Title", Modality.IMAGE, "a cup", "file:a", {"year": 1.0}, 0.5, 0.25, None)
+ALIGNMENT = Alignment([AlignedPair((0, 2), (3, 5), 0.5, 0.25)], np.full((2, 2), 0.25, np.float32))
+
+SAMPLES: dict[str, list[Any]] = {
+    "alignment": [ALIGNMENT, Alignment([])],
+    "candidate": [RerankCandidate("1", "text", 0.5), RerankCandidate("2", TOKENS)],
+    "collection": [Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0)],
+    "content": [
+        TEXT,
+        Content(Modality.IMAGE, b"\x89PNG"),
+        Content(Modality.AUDIO, b"RIFF"),
+        Content(Modality.POINTS, np.ones((4, 3), np.float32)),
+        Content(None, VECTOR),
+    ],
+    "cost": [COST],
+    "decoding": [
+        Decoding(),
+        Decoding(9, 0.5, 0.25, 40, 0, ["END"], MethodChoice("context_aware", {"alpha": 0.5})),
+    ],
+    "encode_reply": [EncodeReply([ENCODING, errors.InvalidInput("bad", field="contents[1]")], TIMING, COST)],
+    "encoding": [ENCODING, Encoding(SPACE, Modality.AUDIO)],
+    "event": [
+        TextDelta("hé"),
+        Claim(1, (0, 4), "text"),
+        Citation(1, "2", "one", "s", (3, 9), 0.5),
+        Citation(1, "2", "one", "s", None, 0.5),
+        *[Verdict(1, label, 0.5, "lexical") for label in VerdictLabel],
+        *[Abstention(reason, 0.25, 0.5, "no") for reason in AbstentionReason],
+        *[Finish(reason, "m", 10, 5, 1, TIMING, 0.25) for reason in FinishReason],
+    ],
+    "evidence": [Evidence("1", "text", "Title", "one", "s", "file:a", Modality.AUDIO, 0.5)],
+    "explanation": [ROUTING],
+    "fuse_input": [[FusePart(ENCODING, 0.5, 2)]],
+    "fuse_reply": [FuseReply([Fused(VECTOR, ROUTING, LABELS), errors.SpaceMismatch("no")], TIMING)],
+    "grounding": [Grounding(), Grounding(MethodChoice("lexical_embedding"), 0.0, True)],
+    "hit": [HIT],
+    "indexed_item": [IndexedItem(ITEM, [IndexedSection(VECTOR, "words", Modality.TEXT)])],
+    "item": [ITEM],
+    "labels": [LABELS],
+    "metadata": [{"a": 1.0, "b": True, "c": "d"}],
+    "method": [MethodChoice("power", {"exponent": 3, "strict": True, "name": "x", "part": 0.5})],
+    "modality": list(Modality),
+    "output": [
+        OutputSpec(),
+        *[OutputSpec(128, dtype, frozenset({VectorKind.DENSE, VectorKind.TOKENS})) for dtype in DType],
+    ],
+    "rerank_reply": [RerankReply([RerankResult("1", 0.5, 0.25, 3, ALIGNMENT)], TIMING, COST)],
+    "retrieval": [
+        Retrieval(
+            "books",
+            [QueryPart(TEXT, -0.5)],
+            5,
+            "a = 1",
+            Routing("explicit", {"a": 1.0}),
+            40,
+            MethodChoice("optimal_transport"),
+            True,
+            True,
+            True,
+        ),
+        Retrieval("books", [QueryPart(TEXT)]),
+    ],
+    "retrieve_reply": [
+        RetrieveReply(
+            [RetrievedHit(HIT, 0.5, 3, 0.25, ALIGNMENT), RetrievedHit(HIT, 0.5, 0)], ROUTING, LABELS, TIMING
+        )
+    ],
+    "role": list(Role),
+    "routing": [Routing(), Routing("explicit", {"a": 0.5})],
+    "search_reply": [SearchReply([HIT], TIMING)],
+    "space": [SPACE],
+    "timing": [TIMING],
+    "token_source": ["text", TOKENS],
+    "token_vectors": [TOKENS],
+    "truncation": list(Truncation),
+    "vector": [
+        VECTOR,
+        Vector(SPACE, np.array([1, -2], np.float16), DType.FLOAT16),
+        Vector(SPACE, np.array([1, -2], np.int8), DType.INT8, True, 0.5),
+        Vector(SPACE, np.array([255, 1], np.uint8), DType.BINARY),
+    ],
+}
+# Half pairs: only requests or only parts of others have these.
+ALONE = {"dtype", "tensor", "span", "spans", "kinds", "weight"}
+WITHOUT_FIELD = {
+    "alignment",
+    "collection",
+    "cost",
+    "decoding",
+    "encode_reply",
+    "event",
+    "explanation",
+    "fuse_reply",
+    "grounding",
+    "hit",
+    "labels",
+    "method",
+    "rerank_reply",
+    "retrieve_reply",
+    "routing",
+    "search_reply",
+    "space",
+    "timing",
+}
+
+
+def functions() -> dict[str, Any]:
+    found = {}
+    for module in pkgutil.iter_modules(conversions.__path__):
+        loaded = importlib.import_module(f"{conversions.__name__}.{module.name}")
+        found.update(
+            {name: value for name, value in vars(loaded).items() if name.startswith(("read_", "write_"))}
+        )
+    return found
+
+
+FUNCTIONS = functions()
+NAMES = {name.partition("_")[2] for name in FUNCTIONS} - ALONE
+
+
+def plain(value: Any) -> Any:
+    """Something that compares: arrays as lists, errors as what they say."""
+    if isinstance(value, np.ndarray):
+        return (value.dtype.kind, value.shape, value.astype(float).round(6).tolist())
+    if isinstance(value, errors.TiebackError):
+        return (type(value), value.message, value.reason, getattr(value, "field", ""))
+    if dataclasses.is_dataclass(value):
+        return (
+            type(value),
+            {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)},
+        )
+    if isinstance(value, float):
+        return round(value, 6)
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    return value
+
+
+def test_every_conversion_has_a_sample_and_both_directions() -> None:
+    assert {name for name, samples in SAMPLES.items() if samples} == NAMES
+    assert all(f"read_{name}" in FUNCTIONS and f"write_{name}" in FUNCTIONS for name in NAMES)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, samples in SAMPLES.items() for value in samples]
+)
+def test_what_is_written_is_read_again(name: str, value: Any) -> None:
+    message = FUNCTIONS[f"write_{name}"](value)
+    if hasattr(message, "SerializeToString"):
+        message = type(message).FromString(message.SerializeToString())
+
+    again = FUNCTIONS[f"read_{name}"](message, *([] if name in WITHOUT_FIELD else ["field"]))
+
+    assert plain(again) == plain(value)
+
+
+def test_a_tensor_is_read_without_a_copy() -> None:
+    data = np.arange(6, dtype="<f4").tobytes()
+    tensor = vector_pb2.Tensor(dtype=vector_pb2.DATA_TYPE_FLOAT32, shape=[2, 3], data=data)
+
+    array = FUNCTIONS["read_tensor"](tensor, "t", rank=2)
+
+    assert not array.flags.owndata
+    assert not array.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("v.space.name", vector_pb2.Vector()),
+        ("v.values.shape", vector_pb2.Vector(space=vector_pb2.SpaceRef(name="a"))),
+        (
+            "v.values.data",
+            vector_pb2.Vector(
+                space=vector_pb2.SpaceRef(name="a"), values=vector_pb2.Tensor(shape=[4_000_000_000], data=b"")
+            ),
+        ),
+        (
+            "v.values.shape",
+            vector_pb2.Vector(
+                space=vector_pb2.SpaceRef(name="a"),
+                values=vector_pb2.Tensor(dtype=vector_pb2.DATA_TYPE_BINARY, shape=[7], data=b"a"),
+            ),
+        ),
+        (
+            "v.values.dtype",
+            vector_pb2.Vector(
+                space=vector_pb2.SpaceRef(name="a"),
+                values=vector_pb2.Tensor(dtype=99, shape=[1], data=b"a"),  # type: ignore[arg-type]  # on purpose
+            ),
+        ),
+        (
+            "v.scale",
+            vector_pb2.Vector(
+                space=vector_pb2.SpaceRef(name="a"),
+                values=vector_pb2.Tensor(dtype=vector_pb2.DATA_TYPE_INT8, shape=[1], data=b"a"),
+            ),
+        ),
+    ],
+)
+def test_a_malformed_vector_is_refused_by_its_field(field: str, message: vector_pb2.Vector) -> None:
+    with pytest.raises(errors.InvalidInput) as caught:
+        FUNCTIONS["read_vector"](message, "v")
+
+    assert caught.value.field == field
+
+
+def test_an_empty_content_is_refused_with_what_it_may_be() -> None:
+    with pytest.raises(errors.InvalidInput, match="text, image, audio, points or vector"):
+        FUNCTIONS["read_content"](content_pb2.Content(), "contents[0]")

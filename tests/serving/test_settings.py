@@ -1,0 +1,47 @@
+"""Settings come from arguments, then the environment, then defaults; a wrong one stops the start by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tieback.core.errors import StartupError
+from tieback.core.types import Limits
+from tieback.serving.settings import Settings, load_settings
+
+
+def test_the_defaults_are_the_limits_of_the_contract() -> None:
+    assert load_settings().limits == Limits()
+
+
+def test_an_argument_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIEBACK_PORT", "1234")
+
+    assert load_settings().port == 1234
+    assert load_settings(port=5678).port == 5678
+    assert load_settings(port=None).port == 1234
+
+
+def test_spaces_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIEBACK_SPACES", "a, b,")
+
+    assert load_settings().spaces == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PORT", "70000"), ("PORT", "many"), ("PROVIDER", "tpu"), ("BATCH_ITEMS", "0")]
+)
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"TIEBACK_{name}", value)
+
+    with pytest.raises(StartupError, match=f"TIEBACK_{name}"):
+        load_settings()
+
+
+def test_half_a_pair_of_tls_files_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match="go together"):
+        load_settings(tls_certificate=tmp_path / "a")
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
