@@ -111,13 +111,8 @@ async def real_generator(real_model: LanguageModel) -> AsyncIterator[Generator]:
     await encoder.close()
 
 
-@pytest.fixture
-def settled() -> Callable[[Generator], object]:
-    """Waits until a generator holds nothing."""
-
-    async def wait(generator: Generator) -> None:
-        async with asyncio.timeout(5):
-            while generator.load.active_items or generator.load.queued_items:
-                await asyncio.sleep(0.01)
-
-    return wait
+async def until(condition: Callable[[], object]) -> None:
+    """Waits for what another task or thread brings about."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - a counter is watched, which has no event
+            await asyncio.sleep(0.001)

@@ -15,12 +15,12 @@ from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 
 RIVER = (
-    "The Danube rises in the Black Forest of Germany and flows for some 2,850 kilometres to the Black Sea. For "
-    "centuries it was the frontier of the Roman Empire. Since 1992 a canal has joined it to the Rhine."
+    "The Danube rises in the Black Forest of Germany and flows for some 2,850 kilometres to the Black Sea. "
+    "For centuries it was the frontier of the Roman Empire. Since 1992 a canal has joined it to the Rhine."
 )
 LEAVE = (
-    "To take leave, an employee must file a request at least 14 days in advance. Requests are approved by the "
-    "team lead. Leave is not paid out in cash."
+    "To take leave, an employee must file a request at least 14 days in advance. Requests are approved by "
+    "the team lead. Leave is not paid out in cash."
 )
 Embed = Callable[[str], np.ndarray]
 
@@ -80,7 +80,7 @@ def test_a_claim_gets_the_verdict_that_a_reader_would_give(
 def test_the_best_passage_and_its_sentence_are_found(check: Callable[[str], Finding]) -> None:
     river, leave = check("For centuries the river was the frontier of the Roman Empire.").passages
 
-    assert river.score > 0.65 > leave.score
+    assert river.score > 0.7 > leave.score
     assert river.span is not None
     assert RIVER[slice(*river.span)] == "For centuries it was the frontier of the Roman Empire."
 
@@ -119,7 +119,7 @@ def test_passages_bear_on_a_question_that_they_can_answer(
 
     best = max(window_relevance(question, embed(question), passage).max() for passage in passages)
 
-    assert (best >= THRESHOLD) is answerable
+    assert bool(best >= THRESHOLD) is answerable
 
 
 def test_numbers_are_the_same_however_they_are_written() -> None:

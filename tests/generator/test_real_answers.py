@@ -15,12 +15,12 @@ from tieback.core.types import (
 from tieback.generator import Generator
 
 COFFEE = (
-    "Coffee was first cultivated in Yemen in the 15th century. By 1650 it had reached England, where the first "
-    "coffee house opened in Oxford."
+    "Coffee was first cultivated in Yemen in the 15th century. By 1650 it had reached England, where the "
+    "first coffee house opened in Oxford."
 )
 KENYA = (
-    "Mount Kenya is the second highest mountain in Africa. Its glaciers have lost more than 90 percent of their "
-    "area since 1934. Café Röntgen stands at its foot."
+    "Mount Kenya is the second highest mountain in Africa. Its glaciers have lost more than 90 percent of "
+    "their area since 1934. Café Röntgen stands at its foot."
 )
 EVIDENCE = [
     Evidence("coffee", COFFEE, item_id="drinks", section_id="1"),
@@ -50,7 +50,7 @@ async def test_a_question_that_the_passages_do_not_touch_is_not_answered(real_ge
 
 
 async def test_what_the_model_makes_up_is_taken_back(real_generator: Generator) -> None:
-    answer = await collect(real_generator, "How many lions live on Mount Kenya?", EVIDENCE)
+    answer = await collect(real_generator, "Who first climbed Mount Kenya?", EVIDENCE)
 
     assert answer.abstention is not None
     assert answer.abstention.reason is AbstentionReason.UNSUPPORTED_ANSWER

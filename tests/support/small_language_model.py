@@ -1,4 +1,4 @@
-"""A real language model made small: two layers with random weights, exported by the recipe that is served by."""
+"""A real language model made small: two layers of random weights, through the recipe of the real one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHAT_TEMPLATE = (
     "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 CONTROL = ["<|im_start|>", "<|im_end|>"]
-CONTEXT = 512
+CONTEXT = 2048
 
 
 def build(folder: Path, store: Store, *, name: str = "small") -> GeneratorCard:

@@ -268,12 +268,12 @@ class _Answer:
                 f"max_tokens is {wanted} and prompt and answer together have {model.context_tokens} tokens",
                 field="decoding.max_tokens",
             )
-        for sentences in range(EXCERPT_SENTENCES if evidence is not None else 0, -1, -1):
+        for sentences in range(EXCERPT_SENTENCES, 0, -1):
             excerpt = evidence.excerpt(sentences) if evidence is not None else []
             messages = prompts_for(request.prompt, excerpt, streams, system=model.system_prompt)
             prompts = {stream: model.prompt(asked) for stream, asked in messages.items()}
             longest = max(map(len, prompts.values()))
-            if longest + wanted <= model.context_tokens and (excerpt or evidence is None):
+            if longest + wanted <= model.context_tokens:
                 return prompts, wanted
         raise InvalidInput(
             f"the prompt has {longest} tokens; with {wanted} for the answer that is more than the "

@@ -119,7 +119,7 @@ class Store:
             yield
         except StorageFull as error:
             raise StartupError(
-                f"the full-text index of collection {name!r} has to be made again and the disk is full: free space"
+                f"collection {name!r} needs its full-text index made again and the disk is full: free space"
             ) from error
         except (ValueError, KeyError, TypeError, RuntimeError, OSError) as error:
             raise StartupError(

@@ -34,6 +34,8 @@ class Session:
                 f"this build of ONNX Runtime has no provider {provider!r}; install tieback[gpu] and not "
                 "tieback[serve], or set TIEBACK_PROVIDER=cpu"
             )
+        if provider == "cuda":
+            onnxruntime.preload_dlls()  # CUDA's libraries, where Python packages brought them
         _share_arena()
         try:
             self._session = onnxruntime.InferenceSession(
@@ -41,6 +43,11 @@ class Session:
             )
         except Exception as error:
             raise StartupError(f"{path} is not a graph that ONNX Runtime can run: {error}") from error
+        if PROVIDERS[provider][0] not in self._session.get_providers():
+            raise StartupError(
+                f"ONNX Runtime cannot use {provider!r} here and fell back to the processor; "
+                "see that the driver and a GPU are there, or set TIEBACK_PROVIDER=cpu"
+            )
         self._only_what_is_asked = onnxruntime.RunOptions()
         self._only_what_is_asked.only_execute_path_to_fetches = True
         self.inputs = [node.name for node in self._session.get_inputs()]

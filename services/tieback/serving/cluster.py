@@ -62,7 +62,7 @@ class Cluster:
                 )
             else:
                 ray.init(logging_level=logging.ERROR, log_to_driver=False)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:  # a long TMPDIR overflows the path of a socket
             raise StartupError(f"Ray cannot be reached or started: {_first_line(error)}") from None
         with _quiet():
             # The controller would print a replica's whole traceback; `deploy` says what failed, and the

@@ -46,8 +46,9 @@ class Replica:
         """Runs on the event loop that serves, so it does not return where that loop is stuck."""
 
     async def __del__(self) -> None:
-        """Serve awaits this before it ends the process."""
-        await self._process.stop()
+        """Serve awaits this before it ends the process, also where the constructor failed."""
+        if hasattr(self, "_process"):
+            await self._process.stop()
 
 
 class Gateway(Replica):

@@ -46,7 +46,7 @@ def lexical_embedding(
     vector: Array,
     passages: Sequence[Passage],
     *,
-    supported: Share = 0.65,
+    supported: Share = 0.7,
     contradicted: Share = 0.5,
 ) -> Finding:
     """SUPPORTED from a support of `supported` on; else CONTRADICTED where a window that would support the

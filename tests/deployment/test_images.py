@@ -1,0 +1,202 @@
+"""The Dockerfile and the compose file, as far as they can be judged without a container engine."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from dataclasses import dataclass, field
+
+import pytest
+import yaml
+from support.deployment import ROOT
+from tieback_client.cli.app import COMMANDS
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+@dataclass
+class Stage:
+    """A stage of the Dockerfile: what it starts from, and its instructions in order."""
+
+    base: str
+    instructions: list[tuple[str, str]] = field(default_factory=list)
+
+    def all(self, keyword: str) -> list[str]:
+        return [text for name, text in self.instructions if name == keyword]
+
+
+def stages() -> dict[str, Stage]:
+    text = (ROOT / "Dockerfile").read_text()
+    text = re.sub(r"^\s*#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", " ")
+    found: dict[str, Stage] = {}
+    current = Stage("")
+    for line in text.splitlines():
+        keyword, _, rest = line.strip().partition(" ")
+        if keyword == "FROM":
+            base, _, name = rest.partition(" AS ")
+            current = found[name] = Stage(base)
+        elif keyword:
+            current.instructions.append((keyword, rest.strip()))
+    return found
+
+
+def extras_of(stage: Stage) -> set[str]:
+    """What a stage installs of the project, with the extras that extras bring."""
+    optional = PROJECT["optional-dependencies"]
+    asked = {
+        extra
+        for text in stage.all("RUN")
+        for group in re.findall(r"\.whl\)\[([^\]]+)\]", text)
+        for extra in group.split(",")
+    }
+    asked = {
+        choice for extra in asked for choice in (("serve", "gpu") if extra == "${RUNTIME}" else (extra,))
+    }
+    while True:
+        brought = {
+            one
+            for extra in asked
+            for requirement in optional[extra]
+            for one in re.findall(r"^tieback\[(\w+)\]", requirement)
+        }
+        if brought <= asked:
+            return asked
+        asked |= brought
+
+
+def ignored(path: str) -> bool:
+    """Whether .dockerignore keeps a path out, by the rule that matches last."""
+    out = False
+    for line in (ROOT / ".dockerignore").read_text().split():
+        pattern = line.removeprefix("!")
+        if pattern in ("*", path.split("/")[0], path):
+            out = not line.startswith("!")
+    return out
+
+
+def test_what_the_image_copies_is_there_and_is_sent_to_the_engine():
+    copied = [
+        source
+        for stage in stages().values()
+        for text in stage.all("COPY")
+        if "--from=" not in text
+        for source in shlex.split(text)[:-1]
+    ]
+
+    assert {"pyproject.toml", "services", "clients"} <= set(copied)
+    for source in copied:
+        assert (ROOT / source).exists()
+        assert not ignored(source)
+
+
+def test_nothing_else_is_sent_to_the_engine():
+    sent = {path.name for path in ROOT.iterdir() if not ignored(path.name)}
+
+    assert sent == {"pyproject.toml", "constraints.txt", "README.md", "LICENSE", "services", "clients"}
+
+
+def test_the_image_has_no_pytorch():
+    found = stages()
+    optional = PROJECT["optional-dependencies"]
+    installed = [requirement for extra in extras_of(found["serving"]) for requirement in optional[extra]]
+    copied_from = {
+        re.search(r"--from=(\S+)", text)[1] for text in found["image"].all("COPY") if "--from=" in text
+    }
+
+    assert "train" not in extras_of(found["serving"])
+    assert not any(re.match(r"(torch|transformers|onnxscript)\b", requirement) for requirement in installed)
+    assert copied_from == {"serving", "weights"}
+    assert any(requirement.startswith("torch") for requirement in optional["train"])  # what is left out
+
+
+def test_the_weights_stage_brings_the_models_alone():
+    found = stages()
+    from_weights = [text for text in found["image"].all("COPY") if "--from=weights" in text]
+
+    assert from_weights == ["--from=weights --chown=10001:10001 /models /models"]
+    assert {"weights-volume", "weights-baked"} <= found.keys()
+    assert found["weights"].base == "weights-${WEIGHTS}"
+    assert extras_of(found["exporting"]) >= {"serve", "train"}
+    assert any("tieback models pull" in text for text in found["exporting"].all("RUN"))
+
+
+@pytest.mark.parametrize("name", ["serving", "exporting"])
+def test_every_extra_that_is_named_exists(name: str):
+    assert extras_of(stages()[name]) <= PROJECT["optional-dependencies"].keys()
+
+
+def test_onnx_runtimes_two_builds_never_meet():
+    optional = PROJECT["optional-dependencies"]
+
+    builds = {
+        extra: [one for one in optional[extra] if one.startswith("onnxruntime")]
+        for extra in ("server", "serve", "gpu", "train")
+    }
+
+    assert builds["server"] == []
+    assert [len(builds[extra]) for extra in ("serve", "gpu")] == [1, 1]
+    assert builds["gpu"][0].startswith("onnxruntime-gpu")
+    assert builds["train"] == []
+
+
+def test_the_image_runs_as_a_user_that_it_made():
+    image = stages()["image"]
+
+    assert image.all("USER") == ["10001:10001"]
+    assert "useradd --uid 10001 --gid 10001" in " ".join(image.all("RUN"))
+
+
+def test_the_versions_of_the_image_are_supported():
+    text = (ROOT / "Dockerfile").read_text()
+    version = re.search(r"^ARG PYTHON=(\S+)$", text, re.MULTILINE)[1]
+
+    assert (3, 11) <= tuple(map(int, version.split("."))) < (3, 14)
+
+
+def test_the_health_check_is_a_command_of_the_command_line():
+    check = stages()["image"].all("HEALTHCHECK")[0]
+    command = re.search(r'CMD \["tieback", "(\w+)"', check)[1]
+
+    assert command in COMMANDS
+    assert "127.0.0.1:50052" in check
+    assert "TIEBACK_HEALTH_PORT=50052" in " ".join(stages()["image"].all("ENV"))
+
+
+def test_the_compose_file_is_reachable_from_this_machine_alone():
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+
+    for service in services.values():
+        assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_prometheus_and_grafana_find_what_the_compose_file_mounts():
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    mounted = {
+        target: ROOT / source
+        for service in services.values()
+        for source, target, *_ in (volume.split(":") for volume in service["volumes"])
+        if source.startswith("./")
+    }
+    prometheus = yaml.safe_load(mounted["/etc/prometheus/prometheus.yml"].read_text())
+    provisioning = mounted["/etc/grafana/provisioning"]
+    provider = yaml.safe_load((provisioning / "dashboards/tieback.yaml").read_text())["providers"][0]
+    source = yaml.safe_load((provisioning / "datasources/prometheus.yaml").read_text())["datasources"][0]
+
+    assert all(path.exists() for path in mounted.values())
+    assert [f"/etc/prometheus/{name}" in mounted for name in prometheus["rule_files"]] == [True]
+    assert prometheus["scrape_configs"][0]["static_configs"][0]["targets"] == ["platform:9464"]
+    assert f"{provider['options']['path']}/tieback.json" in mounted
+    assert source["url"] == "http://prometheus:9090"
+    assert services.keys() >= {"platform", "prometheus"}
+
+
+def test_the_compose_file_builds_a_stage_and_arguments_that_the_dockerfile_has():
+    build = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["platform"]["build"]
+    arguments = set(re.findall(r"^ARG (\w+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
+
+    assert build["target"] in stages()
+    assert build["args"].keys() <= arguments
+    assert f"weights-{build['args']['WEIGHTS']}" in stages()
