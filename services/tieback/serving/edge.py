@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -67,13 +67,14 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
 
     def _wrap(self, method: str, handler: Any) -> Handler:
         decode = _decoder(handler.request_deserializer)
+        route = Route(method, self._telemetry, self._tokens)
         make: Any
         behaviour: Callable[..., Any]
         if handler.request_streaming and handler.response_streaming:
             make = grpc.stream_stream_rpc_method_handler
 
             async def behaviour(requests: AsyncIterator[bytes], context: Context) -> AsyncIterator[Any]:
-                async with self._call(method, context):
+                async with _Call(route, context):
                     async for response in handler.stream_stream(_decoded(requests, decode), context):
                         yield response
 
@@ -81,7 +82,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
             make = grpc.unary_stream_rpc_method_handler
 
             async def behaviour(request: bytes, context: Context) -> AsyncIterator[Any]:
-                async with self._call(method, context):
+                async with _Call(route, context):
                     async for response in handler.unary_stream(decode(request), context):
                         yield response
 
@@ -91,7 +92,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
             make = grpc.unary_unary_rpc_method_handler
 
             async def behaviour(request: bytes, context: Context) -> Any:
-                async with self._call(method, context):
+                async with _Call(route, context):
                     return await handler.unary_unary(decode(request), context)
 
         wrapped: Handler = make(
@@ -99,23 +100,37 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
         )
         return wrapped
 
-    def _call(self, method: str, context: Context) -> _Call:
-        return _Call(method[1:], context, self._telemetry, self._tokens)
+
+class Route:
+    """What all calls of one method share. Metrics find their labels once, not at every call."""
+
+    def __init__(self, method: str, telemetry: Telemetry, tokens: Tokens | None) -> None:
+        self.method = method[1:]
+        full_service, _, name = self.method.partition("/")
+        self.service = full_service.rpartition(".")[2]
+        self.telemetry = telemetry
+        self.tokens = tokens
+        self.in_flight = telemetry.in_flight.labels(self.service, name)
+        self.seconds = telemetry.request_seconds.labels(self.service, name)
+        self._outcomes: dict[str, Any] = {}
+        self._name = name
+
+    def count(self, code: str) -> None:
+        """Counts one call's outcome."""
+        if code not in self._outcomes:
+            self._outcomes[code] = self.telemetry.requests.labels(self.service, self._name, code)
+        self._outcomes[code].inc()
 
 
 class _Call:
     """One running call, from admission to its log line."""
 
-    def __init__(self, method: str, context: Context, telemetry: Telemetry, tokens: Tokens | None) -> None:
-        full_service, _, self._method = method.partition("/")
-        self._service = full_service.rpartition(".")[2]
-        self._full_method = method
+    def __init__(self, route: Route, context: Context) -> None:
+        self._route = route
         self._context = context
-        self._telemetry = telemetry
-        self._tokens = tokens
         self._code = grpc.StatusCode.OK
         self._reason = ""
-        self._stack = ExitStack()
+        self._span: AbstractContextManager[object] | None = None
 
     async def __aenter__(self) -> None:
         self._begin = time.perf_counter()
@@ -123,10 +138,10 @@ class _Call:
         self._running = call_context.enter(metadata)
         self._trailing = ((call_context.REQUEST_ID_KEY, self._running.request_id),)
         self._context.set_trailing_metadata(self._trailing)
-        self._telemetry.in_flight.labels(self._service, self._method).inc()
+        self._route.in_flight.inc()
         try:
-            if self._tokens is not None:
-                tenant = self._tokens.tenant_of(self._running.authorization)
+            if self._route.tokens is not None:
+                tenant = self._route.tokens.tenant_of(self._running.authorization)
                 self._running = replace(self._running, tenant=tenant)
                 call_context.set_current(self._running)
         except TiebackError as error:
@@ -134,17 +149,16 @@ class _Call:
                 await self._fail(error)
             finally:
                 self._finish()
-        self._stack.enter_context(
-            self._telemetry.span(
-                self._full_method, {key: value for key, value in metadata if isinstance(value, str)}
-            )
-        )
+        self._span = self._route.telemetry.span(self._route.method, metadata)
+        if self._span is not None:
+            self._span.__enter__()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._stack.close()
+            if self._span is not None:
+                self._span.__exit__(None, None, None)
             if error is not None:
                 await self._fail(error)
         finally:
@@ -168,23 +182,25 @@ class _Call:
 
     def _finish(self) -> None:
         took = time.perf_counter() - self._begin
-        labels = (self._service, self._method)
-        self._telemetry.in_flight.labels(*labels).dec()
-        self._telemetry.requests.labels(*labels, self._code.name).inc()
-        self._telemetry.request_seconds.labels(*labels).observe(took)
+        route = self._route
+        route.in_flight.dec()
+        route.count(self._code.name)
+        route.seconds.observe(took)
         if self._code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-            self._telemetry.reject(self._service, self._reason)
-        logs.event(
-            log,
-            "call",
-            level=logging.DEBUG if self._code is grpc.StatusCode.OK else logging.INFO,
-            request_id=self._running.request_id,
-            tenant=self._running.tenant,
-            method=self._full_method,
-            code=self._code.name,
-            reason=self._reason,
-            milliseconds=round(took * 1000, 2),
-        )
+            route.telemetry.reject(route.service, self._reason)
+        level = logging.DEBUG if self._code is grpc.StatusCode.OK else logging.INFO
+        if log.isEnabledFor(level):
+            logs.event(
+                log,
+                "call",
+                level=level,
+                request_id=self._running.request_id,
+                tenant=self._running.tenant,
+                method=route.method,
+                code=self._code.name,
+                reason=self._reason,
+                milliseconds=round(took * 1000, 2),
+            )
 
 
 def _decoder(parse: Callable[[bytes], Any] | None) -> Callable[[bytes], Any]:

@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     queued_tokens: int = Field(
         _LIMITS.queued_tokens, gt=0, description="Tokens waiting in one replica before it refuses more."
     )
-    batch_tokens: int = Field(4096, gt=0, description="Token budget of one batch, padding included.")
+    batch_tokens: int = Field(512, gt=0, description="Token budget of one batch, padding included.")
     generator_slots: int = Field(1, gt=0, description="Answers written at the same time by one replica.")
     evidence: int = Field(4, gt=0, description="Passages that an answer rests on, unless the request says.")
 

@@ -7,8 +7,8 @@ one registry; on Ray Serve the gateway's page joins those of all replicas.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 
 from opentelemetry import propagate, trace
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
@@ -41,6 +41,7 @@ class Telemetry:
         self.registry = registry = CollectorRegistry()
         self._loads: list[tuple[str, str, Callable[[], Load]]] = []
         self._sections: Callable[[], int] | None = None
+        self._labelled: dict[tuple[str, str], tuple[Histogram, ...]] = {}
 
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(name, text, labels, registry=registry)
@@ -109,10 +110,20 @@ class Telemetry:
 
     def observe_timing(self, service: str, space: str, timing: Timing) -> None:
         """Counts where the time of one call went."""
-        self._queue.labels(service, space).observe(timing.queue)
-        self._prepare.labels(service, space).observe(timing.prepare)
-        self._compute.labels(service, space).observe(timing.compute)
-        self._total.labels(service, space).observe(timing.total)
+        queue, prepare, compute, total = self._timings(service, space)
+        queue.observe(timing.queue)
+        prepare.observe(timing.prepare)
+        compute.observe(timing.compute)
+        total.observe(timing.total)
+
+    def _timings(self, service: str, space: str) -> tuple[Histogram, ...]:
+        """The four histograms with their labels, looked up once: a lookup costs as much as an observation."""
+        found = self._labelled.get((service, space))
+        if found is None:
+            families = (self._queue, self._prepare, self._compute, self._total)
+            found = tuple(family.labels(service, space) for family in families)
+            self._labelled[service, space] = found
+        return found
 
     def observe_batch(self, space: str, batch: BatchReport) -> None:
         """Counts one batch of an encoder. Safe in any thread."""
@@ -144,17 +155,16 @@ class Telemetry:
         """Counts a call that was refused."""
         self._rejections.labels(service, reason).inc()
 
-    @contextmanager
-    def span(self, name: str, metadata: Mapping[str, str]) -> Iterator[None]:
-        """A server span that continues the caller's trace; nothing where no endpoint is set."""
+    def span(
+        self, name: str, metadata: Iterable[tuple[str, str | bytes]]
+    ) -> AbstractContextManager[object] | None:
+        """A server span that continues the caller's trace; None where no endpoint is set."""
         if self._tracer is None:
-            yield
-            return
-        parent = propagate.extract(dict(metadata))
-        with self._tracer.start_as_current_span(
-            name, context=parent, kind=trace.SpanKind.SERVER, record_exception=False
-        ):
-            yield
+            return None
+        carrier = {key: value for key, value in metadata if isinstance(value, str)}
+        return self._tracer.start_as_current_span(
+            name, context=propagate.extract(carrier), kind=trace.SpanKind.SERVER, record_exception=False
+        )
 
 
 class _Loads(Collector):
