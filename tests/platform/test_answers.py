@@ -97,6 +97,14 @@ def test_a_question_that_nothing_answers_is_abstained_from(client: Client, libra
     assert not [event for event in events if isinstance(event, Claim)]
 
 
+def test_with_nothing_found_nothing_is_written_from_memory(client: Client, library: str) -> None:
+    answer = client.answer(library, "What is the capital of France?", filter='item_id = "nowhere"').collect()
+
+    assert answer.abstention is not None
+    assert answer.abstention.reason == "no_evidence"
+    assert answer.text == ""
+
+
 def test_leaving_a_stream_frees_the_slot_at_once(client: Client, library: str, local_platform: Any) -> None:
     def dropped() -> float:
         return local_platform.value(

@@ -39,6 +39,9 @@ from tieback.ports import (
 RETRIEVAL_SHARE = 0.5
 """Of the time for an answer, so much may go by until writing begins."""
 
+EVIDENCE_NEEDED = 1.0
+"""Asked of an answer that nothing was found for: it can have no evidence, so it is abstained from."""
+
 
 class Answerer:
     """An `AnswerPort`.
@@ -118,6 +121,9 @@ class Answerer:
         deadline.check("generating")
         began = watch.elapsed()
         evidence = evidence_of(found.hits, evidence_limit or self._evidence_limit)
+        if not evidence and grounding.abstain_below is None and not grounding.disabled:
+            # A pipeline that finds nothing does not let the model answer from memory, unless it is told to.
+            grounding = dataclasses.replace(grounding, abstain_below=EVIDENCE_NEEDED)
         events = self._generator.generate(
             question, evidence, model=model, decoding=decoding, grounding=grounding, deadline=hop(deadline)
         )

@@ -12,7 +12,7 @@ import numpy as np
 from tieback.core.types import Array
 
 SAMPLE = 2000
-# A modality's spread counts like that of so many rows of the pooled spread: three clips do not tell a spread.
+# The pooled spread and mean weigh like so many rows of the modality's own: three clips tell neither.
 _PRIOR_ROWS = 10.0
 
 
@@ -22,9 +22,11 @@ def standard_scores(hits: list[Array], backgrounds: list[Array], complete: list[
     `hits[m]` are similarities `[hits]` of modality m; `backgrounds[m]` those of a random sample of its rows
     `[sample]`; `complete[m]` says that the sample is all of them, so that it holds the hits themselves, and a
     hit is then compared with the others: in a modality of three rows it could never stand out by more than
-    1.2 deviations otherwise. The spread is drawn towards the pooled one where rows are few. A modality of one
-    row has nothing to stand out from and scores 0.
+    1.2 deviations otherwise. The spread is drawn towards the pooled one where rows are few, and so is the
+    mean where that helps: three clips that are alike would never stand out from one another, whatever was
+    asked, though all three may stand out from everything else.
     """
+    everywhere = float(np.concatenate(backgrounds).mean())
     squares = sum(float(((b - b.mean()) ** 2).sum()) for b in backgrounds if len(b))
     rows = sum(len(b) for b in backgrounds)
     pooled = squares / max(rows - len(backgrounds), 1)
@@ -41,5 +43,7 @@ def standard_scores(hits: list[Array], backgrounds: list[Array], complete: list[
         else:
             centre = np.full(len(scores), mean)
             variance = np.full(len(scores), (own + _PRIOR_ROWS * pooled) / (size + _PRIOR_ROWS))
+        drawn = (size * centre + _PRIOR_ROWS * everywhere) / (size + _PRIOR_ROWS)
+        centre = np.minimum(centre, drawn)
         standard.append((scores - centre) / np.sqrt(np.maximum(variance, 1e-12)))
     return standard

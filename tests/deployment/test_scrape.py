@@ -1,0 +1,232 @@
+"""The dashboard's queries on the metrics of a platform that works, through a real Prometheus."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+import threading
+import time
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from support.deployment import ROOT, Query, queries
+from support.installed import need
+from support.prometheus import Prometheus
+from tieback.catalog.catalog import Catalog
+from tieback.models.store import Store
+from tieback.serving.contract import METHODS
+from tieback.serving.directory import Directory
+from tieback.serving.local import LocalServer
+from tieback.serving.mesh import Mesh, plaintext
+from tieback.serving.metrics_page import MetricsPage
+from tieback.serving.scrape import MetricsListener, Scraper
+from tieback.serving.settings import Settings
+from tieback_client import Client, Item, NotFound, Overloaded, Section
+from tieback_client.events import Decoding
+
+WINDOW = "10s"
+QUEUED_TOKENS = 4000
+TEXT_SPACES = ("all-minilm-l6-v2", "paraphrase-minilm-l3-v2", "wordllama-256")
+LIGHTHOUSE = "The lighthouse at Cape Alder was built in 1873 and is 41 metres tall."
+LONG = "A light is lit at dusk and put out at dawn, and between the two somebody stays awake. " * 10
+
+
+class Platform:
+    """A whole platform in this process, with the page that a gateway would make of it."""
+
+    def __init__(self, folder: Path) -> None:
+        settings = Settings(
+            data=folder / "store", port=0, metrics_port=None, drain_seconds=0, queued_tokens=QUEUED_TOKENS
+        )
+        self._server = LocalServer(settings)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def __enter__(self) -> Platform:
+        self._thread.start()
+        self._run(self._start())
+        self.page = MetricsPage("127.0.0.1", 0, lambda: self._run(self._scraper.page()))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.page.close()
+        self._run(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._server.port}"
+
+    def lose_a_replica(self) -> None:
+        """Calls a service of which one of two replicas has gone, until a call was repeated."""
+        self._run(self._call_until_repeated())
+
+    def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+    async def _start(self) -> None:
+        await self._server.__aenter__()
+        telemetry = self._server.telemetry
+        self._listener = MetricsListener(telemetry)
+        port = await self._listener.start("127.0.0.1")
+        pages = Directory()
+        pages.update("gateway", {"a": {"metrics_address": f"127.0.0.1:{port}"}})
+        self._scraper = Scraper(pages, plaintext)
+        self._replicas = Directory()
+        self._mesh = Mesh(self._replicas, registry=telemetry.registry)
+
+    async def _stop(self) -> None:
+        await self._mesh.close()
+        await self._scraper.close()
+        await self._listener.stop()
+        await self._server.__aexit__(None, None, None)
+
+    async def _call_until_repeated(self) -> None:
+        method = METHODS["/tieback.v1.CatalogService/GetServerInfo"]
+        registry = self._server.telemetry.registry
+
+        def repeated() -> float:
+            return registry.get_sample_value("tieback_hop_retries_total", {"target": "router"}) or 0.0
+
+        before = repeated()
+        nobody = "127.0.0.1:1"
+        self._replicas.update("router", {"a": {"address": nobody}, "b": {"address": self.address}})
+        while repeated() == before:
+            await self._mesh.unary("router", method, b"")
+        self._replicas.update("router", {"b": {"address": self.address}})
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    need("prometheus", "prometheus")  # before anything is loaded
+    with Platform(tmp_path_factory.mktemp("platform")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def prometheus(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """Has seen everything that the platform can do, twice: rates are of what was counted before."""
+    monitor = yaml.safe_load((ROOT / "k8s/components/monitoring/servicemonitor.yaml").read_text())
+    with (
+        Prometheus(
+            tmp_path_factory.mktemp("prometheus"),
+            f"127.0.0.1:{platform.page.port}",
+            rules=ROOT / "monitoring/alerts.yml",
+            honor_labels=monitor["spec"]["endpoints"][0]["honorLabels"],
+        ) as running,
+        Client(platform.address, timeout=60) as client,
+    ):
+        for round_ in range(2):
+            use_everything(client, round_)
+            platform.lose_a_replica()
+            if round_ == 0:
+                running.wait_for("tieback_abstentions_total")
+                running.wait_for("tieback_hop_retries_total")
+        time.sleep(2.5)  # two scrapes
+        yield running
+
+
+def use_everything(client: Client, round_: int) -> None:
+    """Calls every service, and fails in every way that is counted."""
+    for space in TEXT_SPACES:
+        client.encode([LIGHTHOUSE, "light", LONG], space=space, truncate=True)
+    photo, sound = media("scikit-image", "coffee"), media("speech")
+    encoded = [
+        client.encode([LIGHTHOUSE], space=TEXT_SPACES[0])[0],
+        client.encode([photo], space="efficientnet-lite0", kinds=("dense", "labels"))[0],
+        client.encode([sound], space="yamnet", kinds=("dense", "labels"))[0],
+    ]
+    client.fuse([encoded])
+    items = [
+        Item(id=f"lighthouse-{round_}", sections=[Section(LIGHTHOUSE, id="1")]),
+        Item(id=f"coffee-{round_}", sections=[Section(photo, id="1")]),
+    ]
+    client.ingest("library", items).collect()
+    client.search("library", text="lighthouse")
+    client.retrieve("library", "a tall light")
+    client.rerank("a tall light", [LIGHTHOUSE, "Cats sleep for twelve hours a day."])
+
+    question = "How tall is the lighthouse at Cape Alder?"
+    client.answer("library", question, decoding=Decoding(max_tokens=24, strategy="context_aware")).collect()
+    refused = client.answer("library", "What is the interest rate of the central bank of Peru?").collect()
+    assert refused.abstention is not None
+
+    left = client.generate("Write a long story about the sea.", decoding=Decoding(max_tokens=400))
+    next(iter(left))
+    left.cancel()
+    with pytest.raises(NotFound):
+        client.encode("a", space="no-such-space")
+    overload(client)
+
+
+def overload(client: Client) -> None:
+    """Sends more at once than may wait."""
+
+    def send(_: int) -> bool:
+        try:
+            client.encode([LONG] * 8, space=TEXT_SPACES[0])
+        except Overloaded:
+            return True
+        return False
+
+    with ThreadPoolExecutor(8) as pool:
+        assert any(pool.map(send, range(8)))
+
+
+def media(name: str, stem: str = "") -> Path:
+    folder = Store(Settings().models.expanduser()).media(Catalog.load().get_media(name))
+    files = sorted(path for path in folder.rglob("*") if path.suffix in (".png", ".jpg", ".wav", ".flac"))
+    return next(path for path in files if stem in path.stem)
+
+
+def check(prometheus: Prometheus, query: Query) -> str:
+    """What is wrong with what a query returns; nothing where it is well."""
+    series = prometheus.query(query.over(WINDOW))
+    if not series:
+        return "returns nothing"
+    if not any(math.isfinite(value) for _, value in series):
+        return "returns no number"
+    shown = set(re.findall(r"\{\{(\w+)\}\}", query.legend))
+    # The index has no spaces, and says so with an empty label, which Prometheus drops.
+    lacking = {label for label in shown - {"space"} if not all(labels.get(label) for labels, _ in series)}
+    return f"lacks the labels {sorted(lacking)} that its legend shows" if lacking else ""
+
+
+def test_every_query_of_the_dashboard_returns_series(prometheus: Prometheus):
+    faults = {f"{query.panel}: {query.expression}": check(prometheus, query) for query in queries()}
+
+    assert {place: fault for place, fault in faults.items() if fault} == {}
+
+
+def test_the_services_on_the_page_are_the_platforms_and_not_kubernetes(prometheus: Prometheus):
+    services = {labels["service"] for labels, _ in prometheus.query("tieback_ready")}
+
+    assert "EncoderService" in services
+    assert "tieback-metrics" not in services
+
+
+def test_spaces_weights_and_refusals_are_told_apart(prometheus: Prometheus):
+    def labels(expression: str, name: str) -> set[str]:
+        return {found[name] for found, value in prometheus.query(expression) if value > 0}
+
+    assert labels("tieback_total_seconds_count{service='encoder'}", "space") >= {*TEXT_SPACES, "yamnet"}
+    assert labels("tieback_router_weight_count", "space") == set(TEXT_SPACES)
+    assert labels("tieback_requests_total", "code") >= {"OK", "NOT_FOUND", "RESOURCE_EXHAUSTED", "CANCELLED"}
+    assert labels("tieback_dropped_total", "reason") == {"cancelled"}
+    assert labels("tieback_padding_tokens_total", "space") & set(TEXT_SPACES)
+
+
+def test_prometheus_evaluates_every_alert(prometheus: Prometheus):
+    rules = [rule for group in prometheus.ask("rules")["groups"] for rule in group["rules"]]
+
+    assert {rule["name"]: rule["health"] for rule in rules} == dict.fromkeys(
+        (rule["name"] for rule in rules), "ok"
+    )
+    assert not [rule["name"] for rule in rules if rule["state"] == "firing"]
