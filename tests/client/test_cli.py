@@ -318,6 +318,8 @@ def test_an_interrupt_is_quiet(served: Any) -> None:
         "import sys, time, threading, os, signal; from tieback_client.cli import app, output\n"
         "def slow(*a, **k):\n    os.kill(os.getpid(), signal.SIGINT); time.sleep(5)\n"
         "output.Output.table = slow\n"
+        # A shell that runs the tests in the background has children ignore it.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "app.tieback(['spaces'], prog_name='tieback')"
     )
     environment = os.environ | {"TIEBACK_SERVER": served.address}

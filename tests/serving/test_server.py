@@ -7,6 +7,7 @@ import asyncio
 import grpc
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from support.small_server import channel, fuse_request, small_server
@@ -66,6 +67,14 @@ async def test_reflection_lists_and_describes_the_services() -> None:
         assert ROUTER in {service.name for service in answers[0].list_services_response.service}
         file = FileDescriptorProto.FromString(answers[1].file_descriptor_response.file_descriptor_proto[0])
         assert [method.name for method in file.service[0].method] == ["Fuse"]
+
+
+async def test_channelz_shows_the_server_where_it_is_asked_for() -> None:
+    async with small_server(channelz=True) as server, channel(server) as made:
+        await router_pb2_grpc.RouterServiceStub(made).Fuse(fuse_request())
+        answer = await channelz_pb2_grpc.ChannelzStub(made).GetServers(channelz_pb2.GetServersRequest())
+
+        assert any(one.data.calls_started for one in answer.server)
 
 
 async def test_a_draining_server_says_so_and_ends() -> None:

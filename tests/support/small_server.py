@@ -12,6 +12,7 @@ import numpy as np
 from tieback.core.types import SpaceRef, Vector
 from tieback.router import Component, Router
 from tieback.serving.conversions.vectors import write_space, write_vector
+from tieback.serving.observed import ObservedRouter
 from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.router import RouterServicer
 from tieback.serving.settings import Settings
@@ -41,7 +42,8 @@ class SmallServer:
         self.settings = settings
         self.telemetry = Telemetry(settings)
         self.grpc = GrpcServer(settings, self.telemetry)
-        self.grpc.add(RouterServicer(Router([Component(SPACE, 3)]), self.telemetry))
+        router = ObservedRouter(Router([Component(SPACE, 3)]), self.telemetry)
+        self.grpc.add(RouterServicer(router))
         self.grpc.add(BrokenGenerator())
         self.port = 0
 

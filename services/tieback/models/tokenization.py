@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types import Array, Truncation
@@ -15,13 +14,26 @@ from tieback.core.types import Array, Truncation
 ONE_BYTE, TWO_BYTES, THREE_BYTES = 0x80, 0x800, 0x10000
 
 
-@dataclass(frozen=True, slots=True)
 class TokenizedText:
-    """Token numbers `[n]`; which of them are words and not special ones `[n]`; the words' byte ranges."""
+    """Token numbers `ids` `[n]`. What only token vectors need is worked out when it is asked for."""
 
-    ids: Array
-    words: Array
-    spans: Sequence[tuple[int, int]]
+    __slots__ = ("_encoding", "_text", "ids")
+
+    def __init__(self, text: str, encoding: Encoding) -> None:
+        self._text = text
+        self._encoding = encoding
+        self.ids: Array = np.array(encoding.ids, np.int64)
+
+    @property
+    def words(self) -> Array:
+        """Which tokens are words and not special ones `[n]`."""
+        return ~np.array(self._encoding.special_tokens_mask, bool)
+
+    @property
+    def spans(self) -> Sequence[tuple[int, int]]:
+        """The words' byte ranges in the text."""
+        offsets = np.array(self._encoding.offsets, np.int64).reshape(-1, 2)
+        return byte_spans(self._text, offsets[self.words])
 
 
 class TextTokenizer:
@@ -56,10 +68,7 @@ class TextTokenizer:
             encoding.truncate(found - cut)
         if self._special:
             encoding = self._tokenizer.post_process(encoding)
-        words = ~np.array(encoding.special_tokens_mask, bool)
-        offsets = np.array(encoding.offsets, np.int64).reshape(-1, 2)[words]
-        spans = byte_spans(text, offsets)
-        return TokenizedText(np.array(encoding.ids, np.int64), words, spans), cut
+        return TokenizedText(text, encoding), cut
 
     @property
     def vocabulary(self) -> int:

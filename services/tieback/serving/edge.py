@@ -157,8 +157,6 @@ class _Call:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if self._span is not None:
-                self._span.__exit__(None, None, None)
             if error is not None:
                 await self._fail(error)
         finally:
@@ -183,6 +181,9 @@ class _Call:
     def _finish(self) -> None:
         took = time.perf_counter() - self._begin
         route = self._route
+        if self._span is not None:
+            route.telemetry.say_outcome(self._code)
+            self._span.__exit__(None, None, None)
         route.in_flight.dec()
         route.count(self._code.name)
         route.seconds.observe(took)

@@ -13,6 +13,13 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.types import Modality
 from tieback.serving import assembly, logs
 from tieback.serving.metrics_page import MetricsPage
+from tieback.serving.observed import (
+    ObservedEncoder,
+    ObservedGenerator,
+    ObservedIndex,
+    ObservedReranker,
+    ObservedRouter,
+)
 from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.answer import AnswerServicer
 from tieback.serving.servicers.catalog import CatalogServicer, JointSpace, ServiceState
@@ -50,20 +57,25 @@ class LocalServer:
                 assembly.build_encoder, settings, plan.encoders, telemetry.observe_batch
             )
             self._closers.append(encoder.close)
+            encoding = ObservedEncoder(encoder, telemetry)
             router = await asyncio.to_thread(assembly.build_router, settings, plan)
-            reranker = assembly.build_reranker(settings, plan, encoder)
-            generator = None
+            reranker = assembly.build_reranker(settings, plan, encoding)
+            generator = writing = None
             if plan.generator is not None:
-                generator = await asyncio.to_thread(assembly.build_generator, settings, plan, encoder)
+                generator = await asyncio.to_thread(assembly.build_generator, settings, plan, encoding)
                 self._closers.append(generator.close)
+                writing = ObservedGenerator(generator, telemetry)
+            fusing = ObservedRouter(router, telemetry)
+            finding = ObservedIndex(index, telemetry)
+            reranking = ObservedReranker(reranker, telemetry)
             answerer = assembly.build_answerer(
                 settings,
                 plan,
-                encoder=encoder,
-                router=router,
-                index=index,
-                reranker=reranker,
-                generator=generator,
+                encoder=encoding,
+                router=fusing,
+                index=finding,
+                reranker=reranking,
+                generator=writing,
             )
             await encoder.warm_up()
 
@@ -83,12 +95,12 @@ class LocalServer:
                 settings.limits,
                 _all_ready(names),
             )
-            server.add(EncoderServicer(encoder, telemetry))
-            server.add(RouterServicer(router, telemetry))
-            server.add(IndexServicer(index, telemetry))
-            server.add(RerankerServicer(reranker, telemetry))
-            if generator is not None:
-                server.add(GeneratorServicer(generator, telemetry))
+            server.add(EncoderServicer(encoding))
+            server.add(RouterServicer(fusing))
+            server.add(IndexServicer(finding))
+            server.add(RerankerServicer(reranking))
+            if writing is not None:
+                server.add(GeneratorServicer(writing))
             server.add(AnswerServicer(answerer, telemetry))
             server.add(catalog)
 
@@ -96,6 +108,7 @@ class LocalServer:
                 telemetry.watch_load("encoder", card.name, _load_of(encoder, card.name))
             if generator is not None and plan.generator is not None:
                 telemetry.watch_load("generator", plan.generator.name, lambda: generator.load)
+            telemetry.watch_load("index", "", lambda: index.load)
             telemetry.watch_sections(lambda: index.sections)
             if settings.metrics_port is not None:
                 self._page = MetricsPage(settings.host, settings.metrics_port, telemetry.page)
@@ -118,6 +131,7 @@ class LocalServer:
             await asyncio.to_thread(self._page.close)
         for close in reversed(self._closers):
             await close()
+        await asyncio.to_thread(self.telemetry.close)
 
 
 async def run(settings: Settings, ready: Callable[[LocalServer], None]) -> None:

@@ -12,6 +12,13 @@ from tieback.serving.credentials import server_credentials
 from tieback.serving.directory import DIRECTORY
 from tieback.serving.inner import channel_maker, inner_settings
 from tieback.serving.mesh import Mesh
+from tieback.serving.observed import (
+    ObservedEncoder,
+    ObservedGenerator,
+    ObservedIndex,
+    ObservedReranker,
+    ObservedRouter,
+)
 from tieback.serving.remote import RemoteEncoder
 from tieback.serving.scrape import MetricsListener
 from tieback.serving.server import GrpcServer
@@ -53,14 +60,14 @@ async def _encoder(target: str, around: Surroundings) -> Built:
     )
     await encoder.warm_up()
     around.telemetry.watch_load("encoder", space, lambda: encoder.load(space))
-    return Built(EncoderServicer(encoder, around.telemetry), encoder.close)
+    return Built(EncoderServicer(ObservedEncoder(encoder, around.telemetry)), encoder.close)
 
 
 async def _router(_: str, around: Surroundings) -> Built:
     from tieback.serving.servicers.router import RouterServicer
 
     router = await asyncio.to_thread(assembly.build_router, around.settings, around.plan)
-    return Built(RouterServicer(router, around.telemetry))
+    return Built(RouterServicer(ObservedRouter(router, around.telemetry)))
 
 
 async def _index(_: str, around: Surroundings) -> Built:
@@ -69,14 +76,14 @@ async def _index(_: str, around: Surroundings) -> Built:
     index = await asyncio.to_thread(assembly.build_index, around.settings)
     around.telemetry.watch_sections(lambda: index.sections)
     around.telemetry.watch_load("index", "", lambda: index.load)
-    return Built(IndexServicer(index, around.telemetry), index.close)
+    return Built(IndexServicer(ObservedIndex(index, around.telemetry)), index.close)
 
 
 async def _reranker(_: str, around: Surroundings) -> Built:
     from tieback.serving.servicers.reranker import RerankerServicer
 
     reranker = assembly.build_reranker(around.settings, around.plan, around.encoder())
-    return Built(RerankerServicer(reranker, around.telemetry))
+    return Built(RerankerServicer(ObservedReranker(reranker, around.telemetry)))
 
 
 async def _generator(_: str, around: Surroundings) -> Built:
@@ -87,7 +94,7 @@ async def _generator(_: str, around: Surroundings) -> Built:
     )
     name = around.plan.generator.name if around.plan.generator is not None else ""
     around.telemetry.watch_load("generator", name, lambda: generator.load)
-    return Built(GeneratorServicer(generator, around.telemetry), generator.close)
+    return Built(GeneratorServicer(ObservedGenerator(generator, around.telemetry)), generator.close)
 
 
 _BUILDERS: dict[str, Callable[[str, Surroundings], Awaitable[Built]]] = {
@@ -134,6 +141,7 @@ class ServiceProcess:
         if self._mesh is not None:
             await self._mesh.close()
         await self._listener.stop()
+        await asyncio.to_thread(self.telemetry.close)
 
 
 def join_address(host: str, port: int) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import grpc
+from grpc_channelz.v1 import channelz, channelz_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -53,7 +54,10 @@ class GrpcServer:
 
     async def start(self, host: str, port: int) -> int:
         """Listens; port 0 takes a free one. Returns the port. StartupError where it is taken."""
-        services = (*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        services = [*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME]
+        if self._settings.channelz:
+            channelz.add_channelz_servicer(self.server)  # type: ignore[arg-type]  # takes aio too
+            services.append(channelz_pb2.DESCRIPTOR.services_by_name["Channelz"].full_name)
         reflection.enable_server_reflection(services, self.server)
         credentials = server_credentials(self._settings)
         address = f"{host}:{port}"

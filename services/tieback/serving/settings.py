@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     )
     drain_seconds: float = Field(10.0, ge=0, description="Time for running calls to end at shutdown.")
 
+    channelz: bool = Field(
+        False, description="Whether to serve grpc.channelz.v1, gRPC's view of its channels."
+    )
     otlp_endpoint: str = Field("", description="Where to send OpenTelemetry traces; empty for none.")
     log_format: Literal["text", "json"] = Field("text", description="How log lines look.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What to log.")

@@ -1,15 +1,17 @@
 """Prometheus metrics and OpenTelemetry traces of one process.
 
-Services report in their replies what they did; the servicers hand the replies to `Telemetry`. A process has
-one registry; on Ray Serve the gateway's page joins those of all replicas.
+Services report in their replies what they did; `tieback.serving.observed` hands the replies to `Telemetry`.
+A process has one registry; on Ray Serve the gateway's page joins those of all replicas.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
+import grpc
 from opentelemetry import propagate, trace
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -28,10 +30,27 @@ from tieback.core.types import (
 )
 from tieback.serving.settings import Settings
 
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
+_NO_SPAN: AbstractContextManager[None] = nullcontext()
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 TOKENS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
 ITEMS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+
+# The others are the caller's, and no error of the server's span.
+_SERVER_FAULTS = frozenset(
+    {
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DATA_LOSS,
+    }
+)
 
 
 class Telemetry:
@@ -90,7 +109,8 @@ class Telemetry:
         Info("tieback", "The software.", registry=registry).info({"version": tieback.__version__})
         registry.register(_Loads(self._loads))
         registry.register(_Sections(lambda: self._sections))
-        self._tracer = _tracer(settings, process)
+        self._provider = _provider(settings, process)
+        self._tracer = self._provider.get_tracer("tieback", tieback.__version__) if self._provider else None
 
     def page(self) -> bytes:
         """The metrics in Prometheus's text format."""
@@ -163,8 +183,35 @@ class Telemetry:
             return None
         carrier = {key: value for key, value in metadata if isinstance(value, str)}
         return self._tracer.start_as_current_span(
-            name, context=propagate.extract(carrier), kind=trace.SpanKind.SERVER, record_exception=False
+            name,
+            context=propagate.extract(carrier),
+            kind=trace.SpanKind.SERVER,
+            attributes={"rpc.system": "grpc"},
+            record_exception=False,
         )
+
+    def say_outcome(self, code: grpc.StatusCode) -> None:
+        """Says on the running server span what came of the call, as OpenTelemetry's conventions have it."""
+        span = trace.get_current_span()
+        span.set_attribute("rpc.grpc.status_code", code.value[0])
+        if code in _SERVER_FAULTS:
+            span.set_status(trace.StatusCode.ERROR, code.name)
+
+    def step(self, name: str, *, current: bool = True) -> AbstractContextManager[object]:
+        """A span of work within a call; nothing where no endpoint is set.
+
+        `current` makes what runs inside a child of it.
+        """
+        if self._tracer is None:
+            return _NO_SPAN
+        if current:
+            return self._tracer.start_as_current_span(name, record_exception=False)
+        return self._tracer.start_span(name, record_exception=False)
+
+    def close(self) -> None:
+        """Sends the spans that are not sent yet."""
+        if self._provider is not None:
+            self._provider.shutdown()
 
 
 class _Loads(Collector):
@@ -207,7 +254,7 @@ class _Sections(Collector):
             yield GaugeMetricFamily("tieback_index_sections", "Sections in the index.", value=count())
 
 
-def _tracer(settings: Settings, process: str) -> trace.Tracer | None:
+def _provider(settings: Settings, process: str) -> TracerProvider | None:
     if not settings.otlp_endpoint:
         return None
     # Imported here: most servers trace nothing, and the exporter costs memory.
@@ -221,4 +268,4 @@ def _tracer(settings: Settings, process: str) -> trace.Tracer | None:
         endpoint=settings.otlp_endpoint, insecure=not settings.otlp_endpoint.startswith("https")
     )
     provider.add_span_processor(BatchSpanProcessor(exporter))
-    return provider.get_tracer("tieback", tieback.__version__)
+    return provider

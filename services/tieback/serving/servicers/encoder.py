@@ -12,16 +12,14 @@ from tieback.ports import EncoderPort
 from tieback.serving.conversions.contents import read_content, read_truncation, write_encode_reply
 from tieback.serving.conversions.vectors import read_output
 from tieback.serving.servicers.time_left import deadline_of
-from tieback.serving.telemetry import Telemetry
 from tieback.v1 import encoder_pb2, encoder_pb2_grpc
 
 
 class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
     """Encodes batches."""
 
-    def __init__(self, encoder: EncoderPort, telemetry: Telemetry) -> None:
+    def __init__(self, encoder: EncoderPort) -> None:
         self._encoder = encoder
-        self._telemetry = telemetry
 
     async def Encode(
         self, request: encoder_pb2.EncodeRequest, context: grpc.aio.ServicerContext[Any, Any]
@@ -44,7 +42,6 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
         )
         if unreadable:
             reply = _with_unreadable(reply, unreadable)
-        self._telemetry.observe_timing("encoder", request.space, reply.timing)
         return write_encode_reply(reply)
 
 

@@ -16,32 +16,28 @@ from tieback.serving.conversions.generations import (
     write_event,
 )
 from tieback.serving.servicers.time_left import deadline_of
-from tieback.serving.telemetry import Telemetry
 from tieback.v1 import generator_pb2, generator_pb2_grpc
 
 
 class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
     """Writes answers."""
 
-    def __init__(self, generator: GeneratorPort, telemetry: Telemetry) -> None:
+    def __init__(self, generator: GeneratorPort) -> None:
         self._generator = generator
-        self._telemetry = telemetry
 
     async def Generate(
         self, request: generator_pb2.GenerateRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[generator_pb2.GenerateResponse]:
         """Streams an answer's events."""
         deadline = deadline_of(context)
-        decoding = read_decoding(request.decoding)
         events = self._generator.generate(
             request.prompt,
             [read_evidence(message, f"evidence[{index}]") for index, message in enumerate(request.evidence)],
             model=request.model,
-            decoding=decoding,
+            decoding=read_decoding(request.decoding),
             grounding=read_grounding(request.grounding),
             deadline=deadline,
         )
         async with aclosing(events) as stream:  # type: ignore[type-var]  # the ports' iterators are generators
             async for event in stream:
-                self._telemetry.observe_generation(event, decoding.strategy.name)
                 yield write_event(event)

@@ -17,7 +17,6 @@ from tieback.serving.conversions.reports import read_method, write_timing
 from tieback.serving.conversions.searches import read_indexed_item, write_collection, write_search_reply
 from tieback.serving.conversions.vectors import read_space, read_vector
 from tieback.serving.servicers.time_left import deadline_of
-from tieback.serving.telemetry import Telemetry
 from tieback.v1 import index_pb2, index_pb2_grpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -27,9 +26,8 @@ _DURABLE = status_pb2.Status()
 class IndexServicer(index_pb2_grpc.IndexServiceServicer):
     """Keeps and finds items."""
 
-    def __init__(self, index: IndexPort, telemetry: Telemetry) -> None:
+    def __init__(self, index: IndexPort) -> None:
         self._index = index
-        self._telemetry = telemetry
 
     async def CreateCollection(
         self, request: index_pb2.CreateCollectionRequest, context: Context
@@ -94,7 +92,6 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
         for place, result in zip(places, reply.results, strict=True):
             if result is not None:
                 statuses[place] = failures.to_status(result)
-        self._telemetry.observe_timing("index", "upsert", reply.timing)
         return index_pb2.UpsertItemsResponse(
             sequence=sequence, results=statuses, timing=write_timing(reply.timing)
         )
@@ -136,5 +133,4 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
             balance_modalities=request.balance_modalities,
             deadline=deadline,
         )
-        self._telemetry.observe_timing("index", "search", reply.timing)
         return write_search_reply(reply)

@@ -10,35 +10,31 @@ from tieback.ports import DEFAULT_RERANKING, RerankerPort
 from tieback.serving.conversions.reports import read_method
 from tieback.serving.conversions.searches import read_candidate, read_token_source, write_rerank_reply
 from tieback.serving.servicers.time_left import deadline_of
-from tieback.serving.telemetry import Telemetry
 from tieback.v1 import reranker_pb2, reranker_pb2_grpc
 
 
 class RerankerServicer(reranker_pb2_grpc.RerankerServiceServicer):
     """Orders candidates."""
 
-    def __init__(self, reranker: RerankerPort, telemetry: Telemetry) -> None:
+    def __init__(self, reranker: RerankerPort) -> None:
         self._reranker = reranker
-        self._telemetry = telemetry
 
     async def Rerank(
         self, request: reranker_pb2.RerankRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> reranker_pb2.RerankResponse:
         """Scores candidates against a query."""
         deadline = deadline_of(context)
-        method = read_method(request.method) if request.HasField("method") else DEFAULT_RERANKING
         reply = await self._reranker.rerank(
             read_token_source(request.query, "query"),
             [
                 read_candidate(message, f"candidates[{index}]")
                 for index, message in enumerate(request.candidates)
             ],
-            method=method,
+            method=read_method(request.method) if request.HasField("method") else DEFAULT_RERANKING,
             fusion=read_method(request.fusion) if request.HasField("fusion") else None,
             space=request.space,
             limit=request.limit,
             explain=request.explain,
             deadline=deadline,
         )
-        self._telemetry.observe_timing("reranker", method.name, reply.timing)
         return write_rerank_reply(reply)

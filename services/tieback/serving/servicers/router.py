@@ -6,36 +6,27 @@ from typing import Any
 
 import grpc
 
-from tieback.core.types import Fused, Role
 from tieback.ports import RouterPort
 from tieback.serving.conversions.contents import read_fuse_input, read_role, read_routing, write_fuse_reply
 from tieback.serving.servicers.time_left import deadline_of
-from tieback.serving.telemetry import Telemetry
 from tieback.v1 import router_pb2, router_pb2_grpc
 
 
 class RouterServicer(router_pb2_grpc.RouterServiceServicer):
     """Fuses encodings."""
 
-    def __init__(self, router: RouterPort, telemetry: Telemetry) -> None:
+    def __init__(self, router: RouterPort) -> None:
         self._router = router
-        self._telemetry = telemetry
 
     async def Fuse(
         self, request: router_pb2.FuseRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> router_pb2.FuseResponse:
         """Fuses a batch of inputs."""
         deadline = deadline_of(context)
-        role = read_role(request.role, "role")
         reply = await self._router.fuse(
             [read_fuse_input(message, f"inputs[{index}]") for index, message in enumerate(request.inputs)],
-            role=role,
+            role=read_role(request.role, "role"),
             routing=read_routing(request.routing),
             deadline=deadline,
         )
-        self._telemetry.observe_timing("router", "joint", reply.timing)
-        if role is Role.QUERY:
-            for result in reply.results:
-                if isinstance(result, Fused):
-                    self._telemetry.observe_routing(result.routing)
         return write_fuse_reply(reply)

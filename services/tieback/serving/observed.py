@@ -1,0 +1,213 @@
+"""The services with their work counted: ports in front of ports.
+
+Who calls a service, its servicer or another service in the same process, calls it through these. So the
+metrics say the same of a query whether the platform runs in one process or in many, and a trace shows the
+steps of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.types import (
+    Content,
+    Decoding,
+    EncodeReply,
+    Evidence,
+    Fused,
+    FusePart,
+    FuseReply,
+    GenerationEvent,
+    Grounding,
+    IndexedItem,
+    MethodChoice,
+    OutputSpec,
+    RerankCandidate,
+    RerankReply,
+    Role,
+    Routing,
+    SearchReply,
+    TokenVectors,
+    Truncation,
+    UpsertReply,
+    Vector,
+)
+from tieback.ports import (
+    DEFAULT_DECODING,
+    DEFAULT_GROUNDING,
+    DEFAULT_OUTPUT,
+    DEFAULT_RERANKING,
+    DEFAULT_ROUTING,
+    EncoderPort,
+    GeneratorPort,
+    IndexPort,
+    RerankerPort,
+    RouterPort,
+)
+from tieback.serving.telemetry import Telemetry
+
+
+class ObservedEncoder:
+    """Counts where the time of encoding went, by space. Batches are counted where they are made."""
+
+    def __init__(self, encoder: EncoderPort, telemetry: Telemetry) -> None:
+        self._encoder = encoder
+        self._telemetry = telemetry
+
+    async def encode(
+        self,
+        space: str,
+        contents: Sequence[Content],
+        output: OutputSpec = DEFAULT_OUTPUT,
+        *,
+        truncation: Truncation = Truncation.REFUSE,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> EncodeReply:
+        """As the encoder does."""
+        with self._telemetry.step(f"encode {space}"):
+            reply = await self._encoder.encode(
+                space, contents, output, truncation=truncation, deadline=deadline
+            )
+        self._telemetry.observe_timing("encoder", space, reply.timing)
+        return reply
+
+
+class ObservedRouter:
+    """Counts the weights of queries too. Documents have none that a query could change."""
+
+    def __init__(self, router: RouterPort, telemetry: Telemetry) -> None:
+        self._router = router
+        self._telemetry = telemetry
+
+    async def fuse(
+        self,
+        inputs: Sequence[Sequence[FusePart]],
+        *,
+        role: Role = Role.QUERY,
+        routing: Routing = DEFAULT_ROUTING,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> FuseReply:
+        """As the router does."""
+        with self._telemetry.step("fuse"):
+            reply = await self._router.fuse(inputs, role=role, routing=routing, deadline=deadline)
+        self._telemetry.observe_timing("router", "joint", reply.timing)
+        if role is Role.QUERY:
+            for result in reply.results:
+                if isinstance(result, Fused):
+                    self._telemetry.observe_routing(result.routing)
+        return reply
+
+
+class ObservedIndex:
+    """Counts writes and searches; what manages collections passes as it is."""
+
+    def __init__(self, index: IndexPort, telemetry: Telemetry) -> None:
+        self._index = index
+        self._telemetry = telemetry
+        self.create_collection = index.create_collection
+        self.get_collection = index.get_collection
+        self.list_collections = index.list_collections
+        self.delete_collection = index.delete_collection
+        self.delete_items = index.delete_items
+        self.get_item = index.get_item
+        self.list_items = index.list_items
+
+    async def upsert(self, collection: str, items: Sequence[IndexedItem]) -> UpsertReply:
+        """As the index does."""
+        with self._telemetry.step("upsert"):
+            reply = await self._index.upsert(collection, items)
+        self._telemetry.observe_timing("index", "upsert", reply.timing)
+        return reply
+
+    async def search(
+        self,
+        collection: str,
+        *,
+        vector: Vector | None = None,
+        text: str = "",
+        limit: int = 0,
+        filter: str = "",
+        fusion: MethodChoice | None = None,
+        balance_modalities: bool = False,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> SearchReply:
+        """As the index does."""
+        with self._telemetry.step("search"):
+            reply = await self._index.search(
+                collection,
+                vector=vector,
+                text=text,
+                limit=limit,
+                filter=filter,
+                fusion=fusion,
+                balance_modalities=balance_modalities,
+                deadline=deadline,
+            )
+        self._telemetry.observe_timing("index", "search", reply.timing)
+        return reply
+
+
+class ObservedReranker:
+    """Counts where the time of reranking went, by method."""
+
+    def __init__(self, reranker: RerankerPort, telemetry: Telemetry) -> None:
+        self._reranker = reranker
+        self._telemetry = telemetry
+
+    async def rerank(
+        self,
+        query: str | TokenVectors,
+        candidates: Sequence[RerankCandidate],
+        *,
+        method: MethodChoice = DEFAULT_RERANKING,
+        fusion: MethodChoice | None = None,
+        space: str = "",
+        limit: int = 0,
+        explain: bool = False,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> RerankReply:
+        """As the reranker does."""
+        with self._telemetry.step(f"rerank {method.name}"):
+            reply = await self._reranker.rerank(
+                query,
+                candidates,
+                method=method,
+                fusion=fusion,
+                space=space,
+                limit=limit,
+                explain=explain,
+                deadline=deadline,
+            )
+        self._telemetry.observe_timing("reranker", method.name, reply.timing)
+        return reply
+
+
+class ObservedGenerator:
+    """Counts what an answer consists of: tokens, claims by verdict, abstentions."""
+
+    def __init__(self, generator: GeneratorPort, telemetry: Telemetry) -> None:
+        self._generator = generator
+        self._telemetry = telemetry
+
+    async def generate(
+        self,
+        prompt: str,
+        evidence: Sequence[Evidence] = (),
+        *,
+        model: str = "",
+        decoding: Decoding = DEFAULT_DECODING,
+        grounding: Grounding = DEFAULT_GROUNDING,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> AsyncGenerator[GenerationEvent, None]:
+        """As the generator does."""
+        events = self._generator.generate(
+            prompt, evidence, model=model, decoding=decoding, grounding=grounding, deadline=deadline
+        )
+        # The span does not become the current one: a stream is resumed in contexts that are not its own.
+        with self._telemetry.step("generate", current=False):
+            async with aclosing(events) as stream:  # type: ignore[type-var]  # the ports' iterators are generators
+                async for event in stream:
+                    self._telemetry.observe_generation(event, decoding.strategy.name)
+                    yield event

@@ -1,0 +1,127 @@
+"""A caller's trace goes on through the platform, and its spans arrive at a collector."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+from support.trace_collector import TraceCollector, trace_collector
+from tieback.serving.local import LocalServer
+from tieback.serving.settings import Settings
+from tieback.v1 import answer_pb2, answer_pb2_grpc, content_pb2
+from tieback_client import AsyncClient, Item, Section
+
+SPACE = "wordllama-256"  # the lightest one: what is asked here is not how well it finds
+
+
+@pytest.fixture
+def collector():
+    with trace_collector() as running:
+        yield running
+
+
+@pytest.fixture
+async def server(collector: TraceCollector, tmp_path: Path) -> AsyncIterator[LocalServer]:
+    settings = Settings(
+        data=tmp_path / "store",
+        port=0,
+        metrics_port=None,
+        spaces=(SPACE,),
+        generator_enabled=False,
+        drain_seconds=0,
+        otlp_endpoint=collector.address,
+    )
+    async with LocalServer(settings) as running:
+        async with AsyncClient(f"127.0.0.1:{running.port}") as client:
+            section = Section("The lighthouse was built in 1873.", id="1")
+            await client.ingest("library", [Item(id="lighthouse", sections=[section])]).collect()
+        yield running
+
+
+def traceparent(sampled: bool = True) -> tuple[str, str, str]:
+    """A trace id, a span id, and the header that carries both."""
+    trace, span = secrets.token_hex(16), secrets.token_hex(8)
+    return trace, span, f"00-{trace}-{span}-{int(sampled):02}"
+
+
+async def retrieve(server: LocalServer, header: str, collection: str = "library") -> None:
+    query = [answer_pb2.QueryPart(content=content_pb2.Content(text="a tall light"))]
+    retrieval = answer_pb2.RetrieveRequest(collection=collection, query=query)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        await answer_pb2_grpc.AnswerServiceStub(channel).Retrieve(
+            retrieval, metadata=(("traceparent", header),)
+        )
+
+
+async def test_a_retrieval_continues_the_callers_trace_down_to_its_steps(
+    server: LocalServer, collector: TraceCollector
+):
+    trace, caller, header = traceparent()
+
+    await retrieve(server, header)
+    server.telemetry.close()
+
+    spans = collector.of(trace)
+    [call] = spans["tieback.v1.AnswerService/Retrieve"]
+    assert call.parent == caller
+    assert call.process == "tieback-local"
+    assert call.attributes == {"rpc.system": "grpc", "rpc.grpc.status_code": 0}
+    [rerank] = spans["rerank late_interaction"]
+    assert {span.parent for name in ("fuse", "search") for span in spans[name]} == {call.id}
+    assert rerank.parent == call.id
+    # The query, and then what the reranker looks at token by token.
+    assert {span.parent for span in spans[f"encode {SPACE}"]} == {call.id, rerank.id}
+
+
+async def test_a_failed_call_says_so_on_its_span(server: LocalServer, collector: TraceCollector):
+    trace, _, header = traceparent()
+
+    with pytest.raises(grpc.aio.AioRpcError):
+        await retrieve(server, header, collection="nowhere")
+    server.telemetry.close()
+
+    [call] = collector.of(trace)["tieback.v1.AnswerService/Retrieve"]
+    assert call.attributes["rpc.grpc.status_code"] == grpc.StatusCode.NOT_FOUND.value[0]
+    assert not call.failed  # the caller's mistake, not the server's
+
+
+async def test_what_the_caller_does_not_sample_is_not_sent(server: LocalServer, collector: TraceCollector):
+    trace, _, header = traceparent(sampled=False)
+
+    await retrieve(server, header)
+    server.telemetry.close()
+
+    assert not collector.of(trace)
+
+
+async def test_a_stream_that_its_caller_leaves_ends_its_span(
+    server: LocalServer, collector: TraceCollector, caplog: pytest.LogCaptureFixture
+):
+    trace, _, header = traceparent()
+
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        call = answer_pb2_grpc.AnswerServiceStub(channel).IngestItems(metadata=(("traceparent", header),))
+        section = content_pb2.Section(content=content_pb2.Content(text="Cats sleep a lot."))
+        item = content_pb2.Item(id="cats", sections=[section])
+        await call.write(answer_pb2.IngestItemsRequest(collection="library", items=[item]))
+        await call.read()
+        call.cancel()
+    await server._server.drain(0)
+    server.telemetry.close()
+
+    assert len(collector.of(trace)["tieback.v1.AnswerService/IngestItems"]) == 1
+    assert not [record for record in caplog.records if record.name.startswith("opentelemetry")]
+
+
+async def test_no_span_holds_what_was_asked_or_found(server: LocalServer, collector: TraceCollector):
+    _, _, header = traceparent()
+
+    await retrieve(server, header)
+    server.telemetry.close()
+
+    said = str(collector.spans)
+    assert "lighthouse" not in said
+    assert "tall light" not in said

@@ -1,0 +1,87 @@
+"""Work is counted once, whoever asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tieback_client import Client, Item, Section
+from tieback_client.events import Decoding
+
+TEXT_SPACES = ("all-minilm-l6-v2", "paraphrase-minilm-l3-v2", "wordllama-256")
+
+
+@pytest.fixture
+def client(local_platform: Any) -> Iterator[Client]:
+    with Client(local_platform.address, timeout=60) as made:
+        section = Section("The lighthouse at Cape Alder was built in 1873 and is 41 metres tall.", id="1")
+        made.ingest("observed", [Item(id="lighthouse", sections=[section])]).collect()
+        yield made
+
+
+class Counted:
+    """How often each service has worked since."""
+
+    def __init__(self, platform: Any) -> None:
+        self._platform = platform
+        self._before: dict[tuple[str, str], float] = {}
+
+    def now(self, service: str, space: str) -> float:
+        return self._platform.value("tieback_total_seconds_count", service=service, space=space)
+
+    def __enter__(self) -> Counted:
+        watched = [("encoder", space) for space in TEXT_SPACES]
+        watched += [("router", "joint"), ("index", "search"), ("reranker", "late_interaction")]
+        self._before = {key: self.now(*key) for key in watched}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.since = {key: self.now(*key) - before for key, before in self._before.items()}
+
+
+def test_the_steps_of_a_retrieval_are_counted_where_they_are_done(client: Client, local_platform: Any):
+    with Counted(local_platform) as counted:
+        client.retrieve("observed", "a tall light")
+
+    encoded = {space: counted.since.pop(("encoder", space)) for space in TEXT_SPACES}
+    assert set(counted.since.values()) == {1}
+    assert min(encoded.values()) == 1  # and once more by the reranker, in its own space
+
+
+def test_a_call_for_one_service_is_counted_once(client: Client, local_platform: Any):
+    with Counted(local_platform) as counted:
+        client.encode(["the sea", "the shore"], space="wordllama-256")
+
+    assert {key: count for key, count in counted.since.items() if count} == {("encoder", "wordllama-256"): 1}
+
+
+def test_an_answer_counts_its_verdicts_and_tokens(client: Client, local_platform: Any):
+    def verdicts() -> float:
+        labels = ("supported", "unsupported", "contradicted", "not_checked")
+        return sum(local_platform.value("tieback_verdicts_total", label=label) for label in labels)
+
+    def tokens() -> float:
+        return local_platform.value("tieback_generated_tokens_total", model="smollm2-135m-instruct")
+
+    before = verdicts(), tokens()
+    answer = client.answer(
+        "observed", "How tall is the lighthouse at Cape Alder?", decoding=Decoding(max_tokens=24)
+    ).collect()
+
+    assert answer.finish is not None
+    assert verdicts() - before[0] == len(answer.claims) > 0
+    assert tokens() - before[1] == answer.finish.completion_tokens
+
+
+def test_only_queries_count_as_routed(client: Client, local_platform: Any):
+    def routed() -> float:
+        return local_platform.value("tieback_router_weight_count", space="wordllama-256")
+
+    before = routed()
+    client.ingest("observed", [Item(id="sea", sections=[Section("The sea.", id="1")])]).collect()
+    between = routed()
+    client.retrieve("observed", "the sea")
+
+    assert between == before
+    assert routed() == before + 1
