@@ -6,12 +6,19 @@ from collections.abc import Iterator
 
 import pytest
 from support.running_platform import Platform
+from support.trace_collector import TraceCollector, trace_collector
 from tieback_client import Client
 
 
 @pytest.fixture(scope="session")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    running = Platform(tmp_path_factory.mktemp("platform"))
+def collector() -> Iterator[TraceCollector]:
+    with trace_collector() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory, collector: TraceCollector) -> Iterator[Platform]:
+    running = Platform(tmp_path_factory.mktemp("platform"), "--otlp-endpoint", collector.address)
     try:
         yield running.ready()
     finally:

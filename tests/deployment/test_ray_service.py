@@ -1,0 +1,137 @@
+"""The RayService, deployed on a Ray cluster of two nodes the way KubeRay does it; only Kubernetes is missing."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+import urllib.error
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+import yaml
+from support.deployment import Overlay, build
+from support.ports import free_port
+from support.ray_nodes import RayNodes
+from support.running_platform import wait_for
+from support.trace_collector import TraceCollector, trace_collector
+from tieback.v1 import answer_pb2, answer_pb2_grpc, content_pb2
+from tieback_client import Client, Item, Section
+
+pytestmark = pytest.mark.ray
+SPACE = "wordllama-256"  # the lightest one: what is asked here is where things run, not how well they find
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A running platform: its ports, what Ray Serve says of it, and the spans that it sent."""
+
+    nodes: RayNodes
+    serve: dict[str, Any]
+    port: int
+    health_port: int
+    collector: TraceCollector
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    overlay = build("minimal")
+    folder = tmp_path_factory.mktemp("kuberay")
+    port, health_port, metrics_port = (free_port() for _ in range(3))
+    with trace_collector() as collector:
+        settings = {
+            "TIEBACK_HOST": "127.0.0.1",
+            "TIEBACK_PORT": str(port),
+            "TIEBACK_HEALTH_PORT": str(health_port),
+            "TIEBACK_METRICS_PORT": str(metrics_port),
+            "TIEBACK_MODELS": str(Path("~/.cache/tieback").expanduser()),
+            "TIEBACK_DATA": str(folder / "store"),
+            "TIEBACK_SPACES": SPACE,
+            "TIEBACK_GENERATOR_ENABLED": "false",
+            "TIEBACK_OTLP_ENDPOINT": collector.address,
+        }
+        with RayNodes(overlay, "platform", folder, **settings) as nodes:
+            nodes.wait_until_healthy(nodes.worker_agent, _liveness(overlay))
+            said = nodes.deploy(_config(overlay))
+            yield Deployed(nodes, said, port, health_port, collector)
+
+
+def _liveness(overlay: Overlay) -> str:
+    path: str = overlay.pods["platform"]["spec"]["containers"][0]["livenessProbe"]["httpGet"]["path"]
+    return path
+
+
+def _config(overlay: Overlay) -> dict[str, Any]:
+    config: dict[str, Any] = yaml.safe_load(overlay.all("RayService")["tieback"]["spec"]["serveConfigV2"])
+    return config
+
+
+def test_everything_runs_on_the_platform_pod_and_nothing_on_the_head(deployed: Deployed):
+    replicas = {
+        replica["node_id"]: name
+        for name, deployment in deployed.serve["applications"]["tieback"]["deployments"].items()
+        for replica in deployment["replicas"]
+    }
+    deployments = deployed.serve["applications"]["tieback"]["deployments"]
+
+    assert {"gateway", "index", "router", "reranker", f"encoder:{SPACE}"} == deployments.keys()
+    assert len(replicas) == 1
+    assert deployed.serve["controller_info"]["node_id"] not in replicas
+    assert deployed.serve["proxies"] == {}
+
+
+def test_nobody_deploys_without_the_token(deployed: Deployed):
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        deployed.nodes.ask(deployed.nodes.dashboard, "/api/serve/applications/", token=False)
+
+    assert refused.value.code == 401
+
+
+def test_the_readiness_probe_and_the_images_health_check_are_answered(deployed: Deployed):
+    command = ["health", "tieback.v1.AnswerService", "--server", f"127.0.0.1:{deployed.health_port}"]
+
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("tieback")), *command],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_trace_goes_on_from_hop_to_hop(deployed: Deployed):
+    trace, caller = secrets.token_hex(16), secrets.token_hex(8)
+    with Client(f"127.0.0.1:{deployed.port}", timeout=60) as client:
+        section = Section("The lighthouse was built in 1873.", id="1")
+        client.ingest("library", [Item(id="lighthouse", sections=[section])]).collect()
+
+    query = [answer_pb2.QueryPart(content=content_pb2.Content(text="a tall light"))]
+    with grpc.insecure_channel(f"127.0.0.1:{deployed.port}") as channel:
+        answer_pb2_grpc.AnswerServiceStub(channel).Retrieve(
+            answer_pb2.RetrieveRequest(collection="library", query=query),
+            metadata=(("traceparent", f"00-{trace}-{caller}-01"),),
+        )
+    expected = {
+        "tieback-gateway",
+        f"tieback-encoder:{SPACE}",
+        "tieback-router",
+        "tieback-index",
+        "tieback-reranker",
+    }
+    wait_for(lambda: {span.process for span in _spans(deployed, trace)} == expected)
+
+    spans = {span.id: span for span in _spans(deployed, trace)}
+    [door] = [span for span in spans.values() if span.parent == caller]
+    assert door.name == "tieback.v1.AnswerService/Retrieve"
+    assert all(span.parent in spans for span in spans.values() if span is not door)
+    searched = next(span for span in spans.values() if span.name == "search")
+    assert spans[spans[searched.parent].parent] is door
+
+
+def _spans(deployed: Deployed, trace: str) -> list[Any]:
+    return [span for spans in deployed.collector.of(trace).values() for span in spans]
