@@ -1,23 +1,30 @@
-"""Writes the parts of the documentation that the code knows best: docs/methods.md and the settings' table.
+"""Writes the parts of the documentation that the code knows best: docs/methods.md, and the tables of
+settings and of metrics.
 
 Run by scripts/docs; with ``--check`` it says what is not current instead of writing it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import inspect
 import json
 import pkgutil
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from prometheus_client.parser import text_string_to_metric_families
 from tieback import methods
 from tieback.core.family import Family
+from tieback.core.types import Load
+from tieback.serving.directory import Directory
+from tieback.serving.mesh import Mesh
+from tieback.serving.scrape import join
 from tieback.serving.settings import Settings
+from tieback.serving.telemetry import Telemetry
 
 DOCS = Path(__file__).parent
 HEAD = "<!-- Written by scripts/docs from the code. Do not edit. -->"
@@ -55,6 +62,34 @@ def settings_table() -> str:
     for name, field in Settings.model_fields.items():
         lines.append(f"| `TIEBACK_{name.upper()}` | {_default(field.default)} | {field.description} |")
     return "\n".join(lines)
+
+
+def metrics_table() -> str:
+    """Every metric with its labels, read off the registries that a process fills."""
+    telemetry = Telemetry(Settings())
+    telemetry.watch_load("", "", Load)
+    telemetry.watch_sections(lambda: 0)
+    asyncio.run(_add_mesh(telemetry))
+    page = join({("", ""): telemetry.page().decode()}).decode()
+    labels = {
+        family.name: getattr(
+            collector, "_labelnames", None
+        )  # a metric without series shows them nowhere else
+        for collector in list(telemetry.registry._collector_to_names)
+        for family in collector.collect()
+    }
+    lines = ["| metric | kind | labels | what it says |", "|---|---|---|---|"]
+    for family in sorted(text_string_to_metric_families(page), key=lambda found: found.name):
+        name = family.name + {"counter": "_total", "info": "_info"}.get(family.type, "")
+        found = labels.get(family.name) or tuple(
+            label for label in family.samples[0].labels if label not in ("deployment", "replica")
+        )
+        lines.append(f"| `{name}` | {family.type} | {', '.join(found) or '–'} | {family.documentation} |")
+    return "\n".join(lines)
+
+
+async def _add_mesh(telemetry: Telemetry) -> None:
+    await Mesh(Directory(), registry=telemetry.registry).close()
 
 
 def _families() -> Iterator[tuple[Any, Family[Any]]]:
@@ -107,13 +142,14 @@ def _first(text: str | None) -> str:
 
 def pages() -> dict[Path, str]:
     """What each page should hold."""
-    operations = DOCS / "operations.md"
-    marked = re.compile(r"(<!-- settings -->\n).*?(\n<!-- end of settings -->)", re.S)
-    text = operations.read_text(encoding="utf-8")
-    return {
-        DOCS / "methods.md": methods_page(),
-        operations: marked.sub(lambda found: found[1] + settings_table() + found[2], text),
-    }
+    tables = {"operations.md": ("settings", settings_table), "deployment.md": ("metrics", metrics_table)}
+    found = {DOCS / "methods.md": methods_page()}
+    for name, (mark, table) in tables.items():
+        text = (DOCS / name).read_text(encoding="utf-8")
+        begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"
+        before, after = text.index(begin) + len(begin), text.index(end)
+        found[DOCS / name] = f"{text[:before]}{table()}\n{text[after:]}"
+    return found
 
 
 def main() -> int:

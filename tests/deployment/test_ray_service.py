@@ -1,4 +1,4 @@
-"""The RayService, deployed on a Ray cluster of two nodes the way KubeRay does it; only Kubernetes is missing."""
+"""The RayService, deployed on a Ray cluster of two nodes as KubeRay does it; only Kubernetes is missing."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from support.ports import free_port
 from support.ray_nodes import RayNodes
 from support.running_platform import wait_for
 from support.trace_collector import TraceCollector, trace_collector
+from tieback.serving.settings import Settings
 from tieback.v1 import answer_pb2, answer_pb2_grpc, content_pb2
 from tieback_client import Client, Item, Section
 
@@ -48,7 +49,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             "TIEBACK_PORT": str(port),
             "TIEBACK_HEALTH_PORT": str(health_port),
             "TIEBACK_METRICS_PORT": str(metrics_port),
-            "TIEBACK_MODELS": str(Path("~/.cache/tieback").expanduser()),
+            "TIEBACK_MODELS": str(Settings().models.expanduser()),
             "TIEBACK_DATA": str(folder / "store"),
             "TIEBACK_SPACES": SPACE,
             "TIEBACK_GENERATOR_ENABLED": "false",

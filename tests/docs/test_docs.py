@@ -83,3 +83,19 @@ def test_no_file_names_a_package_registry_or_a_machine() -> None:
         found += [f"{name}: {match[0]}" for match in places.finditer(text)]
 
     assert not found
+
+
+def test_every_file_that_the_architecture_names_exists() -> None:
+    roots = [
+        ROOT,
+        ROOT / "services/tieback",
+        ROOT / "clients/tieback_client",
+        ROOT / "services/tieback/serving",
+    ]
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    named = {name for name in re.findall(r"`([\w/]+\.py|[\w/]+/)`", page) if name.islower()}
+
+    missing = [name for name in sorted(named) if not any((root / name).exists() for root in roots)]
+
+    assert named
+    assert missing == []

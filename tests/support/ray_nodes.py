@@ -11,6 +11,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -30,6 +31,8 @@ class RayNodes:
         self._overlay, self._group, self._folder = overlay, group, folder
         self._processes: list[subprocess.Popen[bytes]] = []
         self._gcs, self.dashboard, self.head_agent, self.worker_agent = (free_port() for _ in range(4))
+        # Of its own, since the path of a socket may have 107 bytes, and pytest's folders are deep.
+        self._sockets = tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True)
         self._token = secrets.token_hex(32)
         inherited = {
             key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "TIEBACK_"))
@@ -54,7 +57,7 @@ class RayNodes:
                 f"--port={self._gcs}",
                 f"--dashboard-port={self.dashboard}",
                 f"--dashboard-agent-listen-port={self.head_agent}",
-                f"--temp-dir={self._folder / 'ray'}",
+                f"--temp-dir={self._sockets.name}",
             )
             self.wait_until_healthy(self.dashboard, self._probe("head", "readinessProbe"))
             self._start(
@@ -78,7 +81,8 @@ class RayNodes:
                 self.ask(port, path, token=False)
                 return
             except OSError as error:
-                assert time.monotonic() < end, f"{path}: {error}; {self._logs()}"
+                if time.monotonic() > end or any(one.poll() is not None for one in self._processes):
+                    raise AssertionError(f"{path}: {error}; {self._logs()}") from None
                 time.sleep(0.2)
 
     def ask(self, port: int, path: str, *, put: Any = None, token: bool = True) -> str:
@@ -140,6 +144,7 @@ class RayNodes:
             except ProcessLookupError:
                 continue
             process.wait(20)
+        self._sockets.cleanup()
 
     def _logs(self) -> str:
         return "\n".join(path.read_text()[-1000:] for path in self._folder.glob("*.log"))
