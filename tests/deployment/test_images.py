@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
+import zipfile
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 import yaml
+from support.certificates import Authority
 from support.deployment import ROOT
+from support.ports import free_port
+from support.small_server import small_server
 from tieback_client.cli.app import COMMANDS
 
+CATALOG = ROOT / "services/tieback/catalog"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
@@ -161,6 +171,44 @@ def test_the_health_check_is_a_command_of_the_command_line():
     assert command in COMMANDS
     assert "127.0.0.1:50052" in check
     assert "TIEBACK_HEALTH_PORT=50052" in " ".join(stages()["image"].all("ENV"))
+
+
+async def test_the_health_check_needs_neither_a_certificate_nor_a_token(tmp_path: Path):
+    pair = Authority(tmp_path).issue("server")
+    tokens = tmp_path / "tokens"
+    tokens.write_text("alice secret")
+    port = free_port()
+    check = stages()["image"].all("HEALTHCHECK")[0]
+    command = json.loads(check[check.index("[") :].replace("127.0.0.1:50052", f"127.0.0.1:{port}"))
+    # The small server has the router and no pipeline.
+    command = [
+        part.replace("tieback.v1.AnswerService", "tieback.v1.RouterService")
+        for part in [str(Path(sys.executable).with_name(command[0])), *command[1:]]
+    ]
+
+    async with small_server(
+        tls_certificate=pair.certificate, tls_key=pair.key, tokens=tokens, health_port=port
+    ) as server:
+        ready = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=False)
+        await server.grpc.set_all_ready(False)
+        not_ready = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=False)
+
+    assert ready.returncode == 0, ready.stderr
+    assert not_ready.returncode == 1, not_ready.stderr
+
+
+def test_the_wheel_that_the_image_installs_holds_what_a_server_reads(tmp_path: Path):
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    [wheel] = tmp_path.glob("*.whl")
+
+    names = set(zipfile.ZipFile(wheel).namelist())
+
+    cards = {f"tieback/catalog/cards/{card.name}" for card in (CATALOG / "cards").glob("*.yaml")}
+    assert cards
+    assert cards < names
+    assert {"tieback/v1/answer_pb2.py", "tieback/serving/deployments.py", "tieback_client/client.py"} < names
+    assert not [name for name in names if name.startswith("tests")]
 
 
 def test_the_compose_file_is_reachable_from_this_machine_alone():
