@@ -92,7 +92,7 @@ def served(*, local: bool, spaces: Sequence[str] = (), timeout: float = 120.0) -
             "serve",
             *(["--local"] if local else []),
             *("--port", str(port), "--metrics-port", str(metrics_port)),
-            *("--data", folder, "--log-level", "warning"),
+            *("--store", folder, "--log-level", "warning"),
             *(("--spaces", ",".join(spaces)) if spaces else ()),
         ]
         begun = time.monotonic()

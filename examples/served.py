@@ -35,7 +35,7 @@ class Served:
         told: Callable[[dict[str, Any]], None] = lambda _: None,
     ) -> None:
         self._command = [*TIEBACK, "serve", "--json", "--port", "0", "--metrics-port", "0"]
-        self._command += ["--data", str(folder / "index"), "--drain-seconds", "2", *options]
+        self._command += ["--store", str(folder / "index"), "--drain-seconds", "2", *options]
         self._log = folder / "server.log"
         self._seconds = seconds
         self._told = told

@@ -32,7 +32,7 @@ class Running:
 def local_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Served from a thread with an event loop of its own, so that blocking clients can be tested too."""
     settings = Settings(
-        data=tmp_path_factory.mktemp("platform") / "store", port=0, metrics_port=0, drain_seconds=1
+        store=tmp_path_factory.mktemp("platform") / "store", port=0, metrics_port=0, drain_seconds=1
     )
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="platform", daemon=True)

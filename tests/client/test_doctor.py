@@ -28,7 +28,7 @@ def doctor(tmp_path: Path, free_port: int) -> Doctor:
     """Runs it on an empty model store, with a port that is free."""
     environment = {
         "TIEBACK_MODELS": str(tmp_path / "models"),
-        "TIEBACK_DATA": str(tmp_path / "store"),
+        "TIEBACK_STORE": str(tmp_path / "store"),
         "TIEBACK_PORT": str(free_port),
         "TIEBACK_METRICS_PORT": "",
     }
@@ -117,7 +117,7 @@ def test_a_named_server_that_does_not_answer_is_a_fault(doctor: Doctor, free_por
 def test_a_store_that_cannot_be_written_is_a_fault(doctor: Doctor, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
 
-    finding = found(doctor("--json", TIEBACK_DATA=str(tmp_path / "file")), "store")[0]
+    finding = found(doctor("--json", TIEBACK_STORE=str(tmp_path / "file")), "store")[0]
 
     assert finding["state"] == "bad"
-    assert "TIEBACK_DATA" in finding["advice"]
+    assert "TIEBACK_STORE" in finding["advice"]

@@ -33,7 +33,7 @@ SUFFIXES = {
 
 async def metrics() -> set[str]:
     """The names of all series that the platform's page can hold, read off a real page."""
-    telemetry = Telemetry(Settings(models=Path("unused"), data=Path("unused")))
+    telemetry = Telemetry(Settings(models=Path("unused"), store=Path("unused")))
     telemetry.watch_load("encoder", "a", Load)
     telemetry.watch_sections(lambda: 0)
     mesh = Mesh(Directory(), registry=telemetry.registry)

@@ -131,7 +131,7 @@ def test_the_paths_in_the_settings_are_mounted_where_they_are_read(overlay: Over
         mounts = [mount["mountPath"] for mount in containers(overlay)[name]["volumeMounts"]]
         paths = [value for value in overlay.settings.values() if value.startswith("/secrets/")]
         assert all(path.rpartition("/")[0] in mounts for path in paths)
-    assert overlay.settings["TIEBACK_DATA"] in [
+    assert overlay.settings["TIEBACK_STORE"] in [
         mount["mountPath"] for mount in containers(overlay)["platform"]["volumeMounts"]
     ]
 

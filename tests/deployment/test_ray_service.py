@@ -50,7 +50,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             "TIEBACK_HEALTH_PORT": str(health_port),
             "TIEBACK_METRICS_PORT": str(metrics_port),
             "TIEBACK_MODELS": str(Settings().models.expanduser()),
-            "TIEBACK_DATA": str(folder / "store"),
+            "TIEBACK_STORE": str(folder / "store"),
             "TIEBACK_SPACES": SPACE,
             "TIEBACK_GENERATOR_ENABLED": "false",
             "TIEBACK_OTLP_ENDPOINT": collector.address,

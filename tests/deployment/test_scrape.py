@@ -41,7 +41,7 @@ class Platform:
 
     def __init__(self, folder: Path) -> None:
         settings = Settings(
-            data=folder / "store", port=0, metrics_port=None, drain_seconds=0, queued_tokens=QUEUED_TOKENS
+            store=folder / "store", port=0, metrics_port=None, drain_seconds=0, queued_tokens=QUEUED_TOKENS
         )
         self._server = LocalServer(settings)
         self._loop = asyncio.new_event_loop()

@@ -26,7 +26,7 @@ def collector():
 @pytest.fixture
 async def server(collector: TraceCollector, tmp_path: Path) -> AsyncIterator[LocalServer]:
     settings = Settings(
-        data=tmp_path / "store",
+        store=tmp_path / "store",
         port=0,
         metrics_port=None,
         spaces=(SPACE,),

@@ -143,7 +143,7 @@ async def test_a_damaged_store_does_not_start_and_says_what_to_do(index, store, 
 
 async def test_a_second_server_on_one_store_is_refused_and_told_which_has_it(index, store):
     with pytest.raises(
-        StartupError, match=rf"in use by another server \(process {os.getpid()}\).*TIEBACK_DATA"
+        StartupError, match=rf"in use by another server \(process {os.getpid()}\).*TIEBACK_STORE"
     ):
         Index.open(store)
 

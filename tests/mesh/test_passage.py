@@ -76,7 +76,7 @@ def test_a_malformed_request_is_invalid(data: bytes):
 @asynccontextmanager
 async def door(server: SmallServer | None) -> AsyncIterator[grpc.aio.Channel]:
     """A gateway's server before a small one, or before none."""
-    settings = Settings(models=Path("unused"), data=Path("unused"), drain_seconds=0)
+    settings = Settings(models=Path("unused"), store=Path("unused"), drain_seconds=0)
     telemetry = Telemetry(settings)
     directory = Directory()
     if server is not None:

@@ -13,7 +13,7 @@ from tieback.serving.telemetry import Telemetry
 
 
 def telemetry() -> Telemetry:
-    made = Telemetry(Settings(models=Path("unused"), data=Path("unused")))
+    made = Telemetry(Settings(models=Path("unused"), store=Path("unused")))
     made.requests.labels("RouterService", 'odd "method" {x}', "OK").inc(3)
     return made
 

@@ -38,6 +38,20 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
         load_settings()
 
 
+def test_a_misspelt_variable_stops_the_start_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIEBACK_PROT", "1234")
+
+    with pytest.raises(StartupError, match="TIEBACK_PROT is none of them; did you mean TIEBACK_PORT"):
+        load_settings()
+
+
+def test_a_clients_variables_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIEBACK_SERVER", "localhost:1")
+    monkeypatch.setenv("TIEBACK_TOKEN", "secret")
+
+    assert load_settings().port == 50051
+
+
 def test_half_a_pair_of_tls_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StartupError, match="go together"):
         load_settings(tls_certificate=tmp_path / "a")

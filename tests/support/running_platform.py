@@ -35,7 +35,7 @@ class Platform:
                     "0",
                     "--metrics-port",
                     "0",
-                    "--data",
+                    "--store",
                     str(folder / "store"),
                     *options,
                 ],

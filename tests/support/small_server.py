@@ -57,7 +57,7 @@ class SmallServer:
 
 @asynccontextmanager
 async def small_server(**settings: Any) -> AsyncIterator[SmallServer]:
-    server = SmallServer(Settings(models=Path("unused"), data=Path("unused"), drain_seconds=1, **settings))
+    server = SmallServer(Settings(models=Path("unused"), store=Path("unused"), drain_seconds=1, **settings))
     server.port = await server.grpc.start("127.0.0.1", 0)
     await server.grpc.set_all_ready(True)
     try:

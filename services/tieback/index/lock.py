@@ -21,7 +21,7 @@ class StoreLock:
             os.close(self._file)
             raise StartupError(
                 f"the index store {path.parent} is in use by another server (process {holder}); "
-                "stop that server, or give this one another folder with TIEBACK_DATA"
+                "stop that server, or give this one another folder with TIEBACK_STORE"
             ) from None
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, str(os.getpid()).encode(), 0)

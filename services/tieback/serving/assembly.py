@@ -116,7 +116,7 @@ def build_index(settings: Settings) -> Index:
     """The index on its store, locked for this process."""
     from tieback.index import Index
 
-    return Index.open(settings.data.expanduser(), limits=settings.limits)
+    return Index.open(settings.store.expanduser(), limits=settings.limits)
 
 
 def build_reranker(settings: Settings, plan: Plan, encoder: EncoderPort) -> Reranker:

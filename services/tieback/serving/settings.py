@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +14,9 @@ from pydantic_settings.exceptions import SettingsError
 from tieback.core.errors import StartupError
 from tieback.core.types import Limits
 
+PREFIX = "TIEBACK_"
+# Variables of the client, of scripts/setup and of the benchmarks, which a server's environment may hold too.
+_OTHERS = {"SERVER", "TOKEN", "COLLECTION", "TORCH_INDEX", "DATA"}
 _LIMITS = Limits()
 Names = Annotated[tuple[str, ...], NoDecode]
 
@@ -19,10 +24,10 @@ Names = Annotated[tuple[str, ...], NoDecode]
 class Settings(BaseSettings):
     """What the deployment decides; cards decide what is served."""
 
-    model_config = SettingsConfigDict(env_prefix="TIEBACK_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
     models: Path = Field(Path("~/.cache/tieback"), description="The model store.")
-    data: Path = Field(Path("store"), description="The index's store; one server at a time.")
+    store: Path = Field(Path("store"), description="The index's store; one server at a time.")
     cards: Path | None = Field(None, description="A folder of further cards.")
     spaces: Names = Field((), description="Spaces to serve, separated by commas; empty for all.")
     generator: str = Field("", description="The model that writes; empty for the catalog's first.")
@@ -119,6 +124,7 @@ def load_settings(**overrides: object) -> Settings:
     StartupError names each setting that is unknown, malformed or out of range.
     """
     given = {key: value for key, value in overrides.items() if value is not None}
+    _refuse_unknown_variables()
     try:
         return Settings(**given)  # type: ignore[arg-type]  # pydantic checks what the caller could not
     except ValidationError as error:
@@ -129,3 +135,14 @@ def load_settings(**overrides: object) -> Settings:
         raise StartupError(f"the settings are not right: {faults}") from None
     except SettingsError as error:
         raise StartupError(f"the settings are not right: {error}") from None
+
+
+def _refuse_unknown_variables() -> None:
+    """A misspelt variable would be a setting that silently is not there."""
+    known = {name.upper() for name in Settings.model_fields} | _OTHERS
+    for variable in sorted(os.environ):
+        name = variable.removeprefix(PREFIX)
+        if variable.startswith(PREFIX) and name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {PREFIX}{near[0]}?" if near else "docs/operations.md lists the settings"
+            raise StartupError(f"the settings are not right: {variable} is none of them; {hint}")

@@ -141,15 +141,15 @@ def store() -> Iterator[Finding]:
     """Whether the index has a place to write to, with room."""
     from tieback.serving.settings import load_settings
 
-    place = load_settings().data.expanduser().absolute()
+    place = load_settings().store.expanduser().absolute()
     there = next(one for one in (place, *place.parents) if one.exists())
     free = shutil.disk_usage(there).free
     room = f"{place}, {free / GIGABYTE:.1f} GB free"
     if not there.is_dir() or not os.access(there, os.W_OK):
-        advice = "make it writable, or set TIEBACK_DATA to another folder"
+        advice = "make it writable, or set TIEBACK_STORE to another folder"
         yield Finding("store", State.BAD, f"{place} cannot be written", advice)
     elif free < DISK_NEEDED:
-        yield Finding("store", State.WARNING, room, "make room, or set TIEBACK_DATA to another disk")
+        yield Finding("store", State.WARNING, room, "make room, or set TIEBACK_STORE to another disk")
     else:
         yield Finding("store", State.GOOD, room)
 
