@@ -85,6 +85,20 @@ def test_the_best_passage_and_its_sentence_are_found(check: Callable[[str], Find
     assert RIVER[slice(*river.span)] == "For centuries it was the frontier of the Roman Empire."
 
 
+@pytest.mark.parametrize(
+    ("claim", "label"),
+    [
+        ("The book consists of three volumes.", VerdictLabel.SUPPORTED),
+        ("The book has 10 chapters.", VerdictLabel.SUPPORTED),
+        ("The book has 10 volumes.", VerdictLabel.CONTRADICTED),
+    ],
+)
+def test_a_number_belongs_to_what_it_counts(claim: str, label: VerdictLabel, embed: Embed) -> None:
+    passages = [passage("The book consists of three volumes and ten chapters.", embed)]
+
+    assert checkers.configure("lexical_embedding")(claim, embed(claim), passages).label is label
+
+
 @pytest.mark.parametrize("name", checkers.names())
 def test_every_checker_finds_support_between_0_and_1_for_each_passage(name: str, embed: Embed) -> None:
     claim = "2,850, or 1992: the Danube."

@@ -7,6 +7,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -38,7 +39,16 @@ TEXT_SPACE = "all-minilm-l6-v2"
 IMAGE_SPACE = "efficientnet-lite0"
 AUDIO_SPACE = "yamnet"
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
-INSIDE = ("Traceback", "/work", "/root", ".py", "127.0.0.1", "onnxruntime", "lancedb", "ValueError", "0x")
+INSIDE = (
+    "Traceback",
+    str(Path.home()),
+    str(Path.cwd()),
+    ".py",
+    "127.0.0.1",
+    "onnxruntime",
+    "lancedb",
+    "ValueError",
+)
 
 
 def fails(call: Callable[[], Any]) -> Failure:

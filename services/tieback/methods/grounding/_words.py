@@ -52,7 +52,8 @@ class Words:
     """Stems of content words in the order of the text, and numbers in plain digits.
 
     `names` are the stems that were written with a capital within a sentence, `negated` those that follow a
-    negation closely; `all_stems` has the function words too.
+    negation closely; `all_stems` has the function words too. `counts` are the numbers with what they count:
+    of "three volumes and ten chapters", 3 volumes and 10 chapters.
     """
 
     stems: tuple[str, ...]
@@ -60,6 +61,7 @@ class Words:
     names: frozenset[str]
     numbers: tuple[str, ...]
     negated: frozenset[str]
+    counts: frozenset[tuple[str, str]]
 
 
 def words_of(text: str) -> Words:
@@ -69,26 +71,37 @@ def words_of(text: str) -> Words:
     names: set[str] = set()
     numbers: list[str] = []
     negated: set[str] = set()
+    counts: set[tuple[str, str]] = set()
+    counting = ""  # the number that the word before was
     reach = 0
     for match in WORD.finditer(text):
         written = match[0]
         lower = written.lower().replace("’", "'")
         every.add(stem_of(lower))
-        if written[0].isdigit():
-            numbers.append(_plain_number(written))
-        elif lower in NUMBER_WORDS:
-            numbers.append(NUMBER_WORDS[lower])
+        counted, counting = counting, ""
+        if written[0].isdigit() or lower in NUMBER_WORDS:
+            counting = NUMBER_WORDS.get(lower) or _plain_number(written)
+            numbers.append(counting)
         elif lower in NEGATIONS or lower.endswith("n't"):
             reach = NEGATION_REACH
         elif lower not in STOP_WORDS and (len(lower) > 1 or not lower.isascii()):
             stem = stem_of(lower)
             stems.append(stem)
+            if counted:
+                counts.add((counted, stem))
             if written[0].isupper() and match.start() > 0:
                 names.add(stem)
             if reach:
                 negated.add(stem)
                 reach -= 1
-    return Words(tuple(stems), frozenset(every), frozenset(names), tuple(numbers), frozenset(negated))
+    return Words(
+        tuple(stems),
+        frozenset(every),
+        frozenset(names),
+        tuple(numbers),
+        frozenset(negated),
+        frozenset(counts),
+    )
 
 
 def stem_of(word: str) -> str:

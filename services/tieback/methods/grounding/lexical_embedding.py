@@ -120,6 +120,10 @@ def _conflicts(stated: Words, said: Words) -> bool:
     numbers, others = set(stated.numbers), set(said.numbers)
     if numbers - others and others - numbers:
         return True
+    # "10 volumes" is not in "three volumes and ten chapters", though both its words are.
+    counted = {thing for _, thing in said.counts}
+    if any(thing in counted for _, thing in stated.counts - said.counts):
+        return True
     new = stated.all_stems - said.all_stems
     if any(OPPOSITE_OF.get(stem) in said.all_stems - stated.all_stems for stem in new):
         return True
