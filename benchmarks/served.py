@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 from tieback_client import Client, Health, TiebackError
 
-MARK = "TIEBACK_BENCHMARK"
+MARK = "BENCHMARK_OF_TIEBACK"
 POLL_SECONDS = 0.02
 STOP_SECONDS = 60.0
 QUICK_RECONNECTS = {"grpc.min_reconnect_backoff_ms": 50, "grpc.max_reconnect_backoff_ms": 50}
