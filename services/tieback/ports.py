@@ -12,6 +12,7 @@ from typing import Protocol
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types import (
+    CachePolicy,
     Collection,
     Content,
     Decoding,
@@ -57,6 +58,7 @@ class EncoderPort(Protocol):
         output: OutputSpec = DEFAULT_OUTPUT,
         *,
         truncation: Truncation = Truncation.REFUSE,
+        cache: CachePolicy = CachePolicy.USE,
         deadline: Deadline = NO_DEADLINE,
     ) -> EncodeReply:
         """One result per content, in order; a bad content gets an error and the others succeed."""

@@ -51,6 +51,22 @@ class Truncation(enum.StrEnum):
     END = "end"
 
 
+class CachePolicy(enum.StrEnum):
+    """Whether vectors that were computed before may answer."""
+
+    USE = "use"
+    BYPASS = "bypass"
+
+
+class EncodingSource(enum.StrEnum):
+    """How an encoding came about."""
+
+    COMPUTED = "computed"
+    MEMORY = "memory"
+    DISK = "disk"
+    IN_FLIGHT = "in_flight"
+
+
 class Role(enum.StrEnum):
     """Which side of a comparison a joint vector is for."""
 
@@ -108,15 +124,23 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenIds:
+    """A text that the caller tokenised: the model's own numbers `[n]`, int64, special tokens included."""
+
+    ids: Array
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """One piece of input.
 
-    `data` is `str` for TEXT, encoded `bytes` for IMAGE and AUDIO, an array `[n, 3]` for POINTS, and a
-    `Vector` where a vector was computed before (its modality is then that of the vector's space, or None).
+    `data` is `str` or `TokenIds` for TEXT, encoded `bytes` for IMAGE and AUDIO, an array `[n, 3]` for POINTS,
+    and a `Vector` where a vector was computed before (its modality is then that of the vector's space, or
+    None).
     """
 
     modality: Modality | None
-    data: str | bytes | Array | Vector
+    data: str | TokenIds | bytes | Array | Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +165,15 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class OutputSpec:
-    """The shape of the output: width None for the full one."""
+    """The shape of the output: width None for the full one.
+
+    `batch_invariant` asks for vectors that are the same, bit for bit, whatever else is computed at the time.
+    """
 
     width: int | None = None
     dtype: DType = DType.FLOAT32
     kinds: frozenset[VectorKind] = frozenset({VectorKind.DENSE})
+    batch_invariant: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +187,7 @@ class Encoding:
     labels: Sequence[Label] = ()
     token_count: int = 0
     truncated_tokens: int = 0
+    source: EncodingSource = EncodingSource.COMPUTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,11 +220,16 @@ class Timing:
 
 @dataclass(slots=True)
 class Cost:
-    """What a call cost: the largest batch it was part of, useful tokens, padding computed beside them."""
+    """What a call cost: the largest batch it was part of, useful tokens, padding computed beside them.
+
+    `cached_items` were found in a cache, `shared_items` waited for an identical one in flight.
+    """
 
     batch_size: int = 0
     tokens: int = 0
     padding_tokens: int = 0
+    cached_items: int = 0
+    shared_items: int = 0
 
 
 @dataclass(frozen=True, slots=True)

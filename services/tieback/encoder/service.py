@@ -14,7 +14,7 @@ from tieback.batching import BatchReport
 from tieback.catalog.card import EncoderCard
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import NotFound, StartupError
-from tieback.core.types import Content, EncodeReply, Limits, Load, OutputSpec, Truncation
+from tieback.core.types import CachePolicy, Content, EncodeReply, Limits, Load, OutputSpec, Truncation
 from tieback.encoder.space import Space
 from tieback.models.encoder_model import EncoderModel
 from tieback.ports import DEFAULT_OUTPUT
@@ -67,6 +67,7 @@ class Encoder:
         output: OutputSpec = DEFAULT_OUTPUT,
         *,
         truncation: Truncation = Truncation.REFUSE,
+        cache: CachePolicy = CachePolicy.USE,
         deadline: Deadline = NO_DEADLINE,
     ) -> EncodeReply:
         """One result per content, in order; a bad content gets an error and the others succeed.

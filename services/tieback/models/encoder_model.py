@@ -47,6 +47,15 @@ class EncoderModel(Protocol):
     card: EncoderCard
     pads: bool
 
+    @property
+    def sizes(self) -> Sequence[int]:
+        """Tokens of an input at which its cost is worth measuring, smallest first; one where all cost alike."""
+        ...
+
+    def sample(self, tokens: int) -> Prepared:
+        """An input of that many tokens, to measure what inputs of its size cost."""
+        ...
+
     def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
         """Reads one content. InvalidInput, its field named by the modality, where it cannot be read."""
         ...

@@ -21,6 +21,7 @@ from google.protobuf.message import DecodeError
 from google.rpc import status_pb2
 
 from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.tenant import TENANT
 from tieback.serving import context as call_context
 from tieback.serving import failures, logs
 from tieback.serving.credentials import Tokens
@@ -144,6 +145,7 @@ class _Call:
                 tenant = self._route.tokens.tenant_of(self._running.authorization)
                 self._running = replace(self._running, tenant=tenant)
                 call_context.set_current(self._running)
+                TENANT.set(tenant)
         except TiebackError as error:
             try:
                 await self._fail(error)

@@ -12,6 +12,7 @@ from contextlib import aclosing
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types import (
+    CachePolicy,
     Content,
     Decoding,
     EncodeReply,
@@ -63,12 +64,13 @@ class ObservedEncoder:
         output: OutputSpec = DEFAULT_OUTPUT,
         *,
         truncation: Truncation = Truncation.REFUSE,
+        cache: CachePolicy = CachePolicy.USE,
         deadline: Deadline = NO_DEADLINE,
     ) -> EncodeReply:
         """As the encoder does."""
         with self._telemetry.step(f"encode {space}"):
             reply = await self._encoder.encode(
-                space, contents, output, truncation=truncation, deadline=deadline
+                space, contents, output, truncation=truncation, cache=cache, deadline=deadline
             )
         self._telemetry.observe_timing("encoder", space, reply.timing)
         return reply

@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import NotFound
 from tieback.core.types import (
+    CachePolicy,
     Collection,
     Content,
     Decoding,
@@ -117,6 +118,7 @@ class RemoteEncoder:
         output: OutputSpec = DEFAULT_OUTPUT,
         *,
         truncation: Truncation = Truncation.REFUSE,
+        cache: CachePolicy = CachePolicy.USE,
         deadline: Deadline = NO_DEADLINE,
     ) -> EncodeReply:
         """One result per content, in order."""

@@ -31,7 +31,7 @@ class GetSpaceResponse(_message.Message):
     def __init__(self, space: _Optional[_Union[Space, _Mapping]] = ...) -> None: ...
 
 class Space(_message.Message):
-    __slots__ = ("ref", "modalities", "width", "widths", "kinds", "max_tokens", "description", "license", "upstream", "binding", "ready")
+    __slots__ = ("ref", "modalities", "width", "widths", "kinds", "max_tokens", "description", "license", "upstream", "binding", "ready", "precision", "drift")
     REF_FIELD_NUMBER: _ClassVar[int]
     MODALITIES_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
@@ -43,6 +43,8 @@ class Space(_message.Message):
     UPSTREAM_FIELD_NUMBER: _ClassVar[int]
     BINDING_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
+    DRIFT_FIELD_NUMBER: _ClassVar[int]
     ref: _vector_pb2.SpaceRef
     modalities: _containers.RepeatedScalarFieldContainer[_content_pb2.Modality]
     width: int
@@ -54,7 +56,19 @@ class Space(_message.Message):
     upstream: str
     binding: str
     ready: bool
-    def __init__(self, ref: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., modalities: _Optional[_Iterable[_Union[_content_pb2.Modality, str]]] = ..., width: _Optional[int] = ..., widths: _Optional[_Iterable[int]] = ..., kinds: _Optional[_Iterable[_Union[_vector_pb2.VectorKind, str]]] = ..., max_tokens: _Optional[int] = ..., description: _Optional[str] = ..., license: _Optional[str] = ..., upstream: _Optional[str] = ..., binding: _Optional[str] = ..., ready: _Optional[bool] = ...) -> None: ...
+    precision: str
+    drift: _containers.RepeatedCompositeFieldContainer[Drift]
+    def __init__(self, ref: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., modalities: _Optional[_Iterable[_Union[_content_pb2.Modality, str]]] = ..., width: _Optional[int] = ..., widths: _Optional[_Iterable[int]] = ..., kinds: _Optional[_Iterable[_Union[_vector_pb2.VectorKind, str]]] = ..., max_tokens: _Optional[int] = ..., description: _Optional[str] = ..., license: _Optional[str] = ..., upstream: _Optional[str] = ..., binding: _Optional[str] = ..., ready: _Optional[bool] = ..., precision: _Optional[str] = ..., drift: _Optional[_Iterable[_Union[Drift, _Mapping]]] = ...) -> None: ...
+
+class Drift(_message.Message):
+    __slots__ = ("measure", "value", "float32_value")
+    MEASURE_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    FLOAT32_VALUE_FIELD_NUMBER: _ClassVar[int]
+    measure: str
+    value: float
+    float32_value: float
+    def __init__(self, measure: _Optional[str] = ..., value: _Optional[float] = ..., float32_value: _Optional[float] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ()
@@ -107,6 +121,30 @@ class MethodDescription(_message.Message):
     summary: str
     parameters_schema: str
     def __init__(self, family: _Optional[str] = ..., name: _Optional[str] = ..., summary: _Optional[str] = ..., parameters_schema: _Optional[str] = ...) -> None: ...
+
+class ListEndpointsRequest(_message.Message):
+    __slots__ = ("service",)
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    def __init__(self, service: _Optional[str] = ...) -> None: ...
+
+class ListEndpointsResponse(_message.Message):
+    __slots__ = ("endpoints", "valid_ms")
+    ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    VALID_MS_FIELD_NUMBER: _ClassVar[int]
+    endpoints: _containers.RepeatedCompositeFieldContainer[Endpoint]
+    valid_ms: int
+    def __init__(self, endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., valid_ms: _Optional[int] = ...) -> None: ...
+
+class Endpoint(_message.Message):
+    __slots__ = ("address", "queued_tokens", "tokens_per_second")
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    queued_tokens: int
+    tokens_per_second: float
+    def __init__(self, address: _Optional[str] = ..., queued_tokens: _Optional[int] = ..., tokens_per_second: _Optional[float] = ...) -> None: ...
 
 class GetServerInfoRequest(_message.Message):
     __slots__ = ()

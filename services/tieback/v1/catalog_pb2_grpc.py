@@ -55,6 +55,11 @@ class CatalogServiceStub:
                 request_serializer=tieback_dot_v1_dot_catalog__pb2.ListMethodsRequest.SerializeToString,
                 response_deserializer=tieback_dot_v1_dot_catalog__pb2.ListMethodsResponse.FromString,
                 _registered_method=True)
+        self.ListEndpoints = channel.unary_unary(
+                '/tieback.v1.CatalogService/ListEndpoints',
+                request_serializer=tieback_dot_v1_dot_catalog__pb2.ListEndpointsRequest.SerializeToString,
+                response_deserializer=tieback_dot_v1_dot_catalog__pb2.ListEndpointsResponse.FromString,
+                _registered_method=True)
         self.GetServerInfo = channel.unary_unary(
                 '/tieback.v1.CatalogService/GetServerInfo',
                 request_serializer=tieback_dot_v1_dot_catalog__pb2.GetServerInfoRequest.SerializeToString,
@@ -94,6 +99,13 @@ class CatalogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListEndpoints(self, request, context):
+        """Lists the replicas of a service that the caller may ask directly, without this server in between.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetServerInfo(self, request, context):
         """Describes the server: version, limits, state of its services.
         """
@@ -123,6 +135,11 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.ListMethods,
                     request_deserializer=tieback_dot_v1_dot_catalog__pb2.ListMethodsRequest.FromString,
                     response_serializer=tieback_dot_v1_dot_catalog__pb2.ListMethodsResponse.SerializeToString,
+            ),
+            'ListEndpoints': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEndpoints,
+                    request_deserializer=tieback_dot_v1_dot_catalog__pb2.ListEndpointsRequest.FromString,
+                    response_serializer=tieback_dot_v1_dot_catalog__pb2.ListEndpointsResponse.SerializeToString,
             ),
             'GetServerInfo': grpc.unary_unary_rpc_method_handler(
                     servicer.GetServerInfo,
@@ -239,6 +256,33 @@ class CatalogService:
             '/tieback.v1.CatalogService/ListMethods',
             tieback_dot_v1_dot_catalog__pb2.ListMethodsRequest.SerializeToString,
             tieback_dot_v1_dot_catalog__pb2.ListMethodsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEndpoints(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tieback.v1.CatalogService/ListEndpoints',
+            tieback_dot_v1_dot_catalog__pb2.ListEndpointsRequest.SerializeToString,
+            tieback_dot_v1_dot_catalog__pb2.ListEndpointsResponse.FromString,
             options,
             channel_credentials,
             insecure,

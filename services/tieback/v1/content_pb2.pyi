@@ -28,19 +28,27 @@ class PointCloud(_message.Message):
     coordinates: _vector_pb2.Tensor
     def __init__(self, coordinates: _Optional[_Union[_vector_pb2.Tensor, _Mapping]] = ...) -> None: ...
 
+class TokenIds(_message.Message):
+    __slots__ = ("ids",)
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    ids: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, ids: _Optional[_Iterable[int]] = ...) -> None: ...
+
 class Content(_message.Message):
-    __slots__ = ("text", "image", "audio", "points", "vector")
+    __slots__ = ("text", "image", "audio", "points", "vector", "token_ids")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     AUDIO_FIELD_NUMBER: _ClassVar[int]
     POINTS_FIELD_NUMBER: _ClassVar[int]
     VECTOR_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_IDS_FIELD_NUMBER: _ClassVar[int]
     text: str
     image: bytes
     audio: bytes
     points: PointCloud
     vector: _vector_pb2.Vector
-    def __init__(self, text: _Optional[str] = ..., image: _Optional[bytes] = ..., audio: _Optional[bytes] = ..., points: _Optional[_Union[PointCloud, _Mapping]] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ...) -> None: ...
+    token_ids: TokenIds
+    def __init__(self, text: _Optional[str] = ..., image: _Optional[bytes] = ..., audio: _Optional[bytes] = ..., points: _Optional[_Union[PointCloud, _Mapping]] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., token_ids: _Optional[_Union[TokenIds, _Mapping]] = ...) -> None: ...
 
 class Section(_message.Message):
     __slots__ = ("id", "title", "content", "uri")

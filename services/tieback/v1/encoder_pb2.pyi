@@ -16,21 +16,63 @@ class Truncation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TRUNCATION_UNSPECIFIED: _ClassVar[Truncation]
     TRUNCATION_REFUSE: _ClassVar[Truncation]
     TRUNCATION_END: _ClassVar[Truncation]
+
+class CachePolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CACHE_POLICY_UNSPECIFIED: _ClassVar[CachePolicy]
+    CACHE_POLICY_USE: _ClassVar[CachePolicy]
+    CACHE_POLICY_BYPASS: _ClassVar[CachePolicy]
+
+class EncodingSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ENCODING_SOURCE_UNSPECIFIED: _ClassVar[EncodingSource]
+    ENCODING_SOURCE_COMPUTED: _ClassVar[EncodingSource]
+    ENCODING_SOURCE_MEMORY: _ClassVar[EncodingSource]
+    ENCODING_SOURCE_DISK: _ClassVar[EncodingSource]
+    ENCODING_SOURCE_IN_FLIGHT: _ClassVar[EncodingSource]
 TRUNCATION_UNSPECIFIED: Truncation
 TRUNCATION_REFUSE: Truncation
 TRUNCATION_END: Truncation
+CACHE_POLICY_UNSPECIFIED: CachePolicy
+CACHE_POLICY_USE: CachePolicy
+CACHE_POLICY_BYPASS: CachePolicy
+ENCODING_SOURCE_UNSPECIFIED: EncodingSource
+ENCODING_SOURCE_COMPUTED: EncodingSource
+ENCODING_SOURCE_MEMORY: EncodingSource
+ENCODING_SOURCE_DISK: EncodingSource
+ENCODING_SOURCE_IN_FLIGHT: EncodingSource
 
 class EncodeRequest(_message.Message):
-    __slots__ = ("space", "contents", "output", "truncation")
+    __slots__ = ("space", "contents", "output", "truncation", "cache")
     SPACE_FIELD_NUMBER: _ClassVar[int]
     CONTENTS_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     TRUNCATION_FIELD_NUMBER: _ClassVar[int]
+    CACHE_FIELD_NUMBER: _ClassVar[int]
     space: str
     contents: _containers.RepeatedCompositeFieldContainer[_content_pb2.Content]
     output: _vector_pb2.OutputSpec
     truncation: Truncation
-    def __init__(self, space: _Optional[str] = ..., contents: _Optional[_Iterable[_Union[_content_pb2.Content, _Mapping]]] = ..., output: _Optional[_Union[_vector_pb2.OutputSpec, _Mapping]] = ..., truncation: _Optional[_Union[Truncation, str]] = ...) -> None: ...
+    cache: CachePolicy
+    def __init__(self, space: _Optional[str] = ..., contents: _Optional[_Iterable[_Union[_content_pb2.Content, _Mapping]]] = ..., output: _Optional[_Union[_vector_pb2.OutputSpec, _Mapping]] = ..., truncation: _Optional[_Union[Truncation, str]] = ..., cache: _Optional[_Union[CachePolicy, str]] = ...) -> None: ...
+
+class EncodeStreamRequest(_message.Message):
+    __slots__ = ("id", "request")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    request: EncodeRequest
+    def __init__(self, id: _Optional[int] = ..., request: _Optional[_Union[EncodeRequest, _Mapping]] = ...) -> None: ...
+
+class EncodeStreamResponse(_message.Message):
+    __slots__ = ("id", "response", "error")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    response: EncodeResponse
+    error: _status_pb2.Status
+    def __init__(self, id: _Optional[int] = ..., response: _Optional[_Union[EncodeResponse, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class EncodeResponse(_message.Message):
     __slots__ = ("results", "timing", "cost")
@@ -51,7 +93,7 @@ class EncodeResult(_message.Message):
     def __init__(self, encoding: _Optional[_Union[Encoding, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class Encoding(_message.Message):
-    __slots__ = ("space", "modality", "dense", "tokens", "labels", "token_count", "truncated_tokens")
+    __slots__ = ("space", "modality", "dense", "tokens", "labels", "token_count", "truncated_tokens", "source")
     SPACE_FIELD_NUMBER: _ClassVar[int]
     MODALITY_FIELD_NUMBER: _ClassVar[int]
     DENSE_FIELD_NUMBER: _ClassVar[int]
@@ -59,6 +101,7 @@ class Encoding(_message.Message):
     LABELS_FIELD_NUMBER: _ClassVar[int]
     TOKEN_COUNT_FIELD_NUMBER: _ClassVar[int]
     TRUNCATED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
     space: _vector_pb2.SpaceRef
     modality: _content_pb2.Modality
     dense: _vector_pb2.Vector
@@ -66,4 +109,5 @@ class Encoding(_message.Message):
     labels: _containers.RepeatedCompositeFieldContainer[_content_pb2.Label]
     token_count: int
     truncated_tokens: int
-    def __init__(self, space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., dense: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., tokens: _Optional[_Union[_vector_pb2.TokenVectors, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., token_count: _Optional[int] = ..., truncated_tokens: _Optional[int] = ...) -> None: ...
+    source: EncodingSource
+    def __init__(self, space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., dense: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., tokens: _Optional[_Union[_vector_pb2.TokenVectors, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., token_count: _Optional[int] = ..., truncated_tokens: _Optional[int] = ..., source: _Optional[_Union[EncodingSource, str]] = ...) -> None: ...

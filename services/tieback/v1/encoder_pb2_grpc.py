@@ -40,6 +40,11 @@ class EncoderServiceStub:
                 request_serializer=tieback_dot_v1_dot_encoder__pb2.EncodeRequest.SerializeToString,
                 response_deserializer=tieback_dot_v1_dot_encoder__pb2.EncodeResponse.FromString,
                 _registered_method=True)
+        self.EncodeStream = channel.stream_stream(
+                '/tieback.v1.EncoderService/EncodeStream',
+                request_serializer=tieback_dot_v1_dot_encoder__pb2.EncodeStreamRequest.SerializeToString,
+                response_deserializer=tieback_dot_v1_dot_encoder__pb2.EncodeStreamResponse.FromString,
+                _registered_method=True)
 
 
 class EncoderServiceServicer:
@@ -53,6 +58,15 @@ class EncoderServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EncodeStream(self, request_iterator, context):
+        """Encodes batch after batch over one call, for bulk clients: the call is paid once, and where too much waits
+        the server reads on later instead of refusing. Responses come as they are ready, told apart by their id. A
+        request that fails gets a status of its own and the stream goes on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EncoderServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +74,11 @@ def add_EncoderServiceServicer_to_server(servicer, server):
                     servicer.Encode,
                     request_deserializer=tieback_dot_v1_dot_encoder__pb2.EncodeRequest.FromString,
                     response_serializer=tieback_dot_v1_dot_encoder__pb2.EncodeResponse.SerializeToString,
+            ),
+            'EncodeStream': grpc.stream_stream_rpc_method_handler(
+                    servicer.EncodeStream,
+                    request_deserializer=tieback_dot_v1_dot_encoder__pb2.EncodeStreamRequest.FromString,
+                    response_serializer=tieback_dot_v1_dot_encoder__pb2.EncodeStreamResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +109,33 @@ class EncoderService:
             '/tieback.v1.EncoderService/Encode',
             tieback_dot_v1_dot_encoder__pb2.EncodeRequest.SerializeToString,
             tieback_dot_v1_dot_encoder__pb2.EncodeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EncodeStream(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/tieback.v1.EncoderService/EncodeStream',
+            tieback_dot_v1_dot_encoder__pb2.EncodeStreamRequest.SerializeToString,
+            tieback_dot_v1_dot_encoder__pb2.EncodeStreamResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tieback/v1/report.proto\x12\ntieback.v1\x1a\x1cgoogle/protobuf/struct.proto\"w\n\x06Timing\x12\x10\n\x08queue_us\x18\x01 \x01(\x04\x12\x12\n\nprepare_us\x18\x02 \x01(\x04\x12\x12\n\ncompute_us\x18\x03 \x01(\x04\x12\x10\n\x08total_us\x18\x04 \x01(\x04\x12!\n\x06stages\x18\x05 \x03(\x0b\x32\x11.tieback.v1.Stage\"<\n\x05Stage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x62\x65gin_us\x18\x02 \x01(\x04\x12\x13\n\x0b\x64uration_us\x18\x03 \x01(\x04\"B\n\x04\x43ost\x12\x12\n\nbatch_size\x18\x01 \x01(\r\x12\x0e\n\x06tokens\x18\x02 \x01(\x04\x12\x16\n\x0epadding_tokens\x18\x03 \x01(\x04\"C\n\x06Method\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\nparameters\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Structb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tieback/v1/report.proto\x12\ntieback.v1\x1a\x1cgoogle/protobuf/struct.proto\"w\n\x06Timing\x12\x10\n\x08queue_us\x18\x01 \x01(\x04\x12\x12\n\nprepare_us\x18\x02 \x01(\x04\x12\x12\n\ncompute_us\x18\x03 \x01(\x04\x12\x10\n\x08total_us\x18\x04 \x01(\x04\x12!\n\x06stages\x18\x05 \x03(\x0b\x32\x11.tieback.v1.Stage\"<\n\x05Stage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x62\x65gin_us\x18\x02 \x01(\x04\x12\x13\n\x0b\x64uration_us\x18\x03 \x01(\x04\"n\n\x04\x43ost\x12\x12\n\nbatch_size\x18\x01 \x01(\r\x12\x0e\n\x06tokens\x18\x02 \x01(\x04\x12\x16\n\x0epadding_tokens\x18\x03 \x01(\x04\x12\x14\n\x0c\x63\x61\x63hed_items\x18\x04 \x01(\r\x12\x14\n\x0cshared_items\x18\x05 \x01(\r\"C\n\x06Method\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\nparameters\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Structb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,7 +37,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STAGE']._serialized_start=190
   _globals['_STAGE']._serialized_end=250
   _globals['_COST']._serialized_start=252
-  _globals['_COST']._serialized_end=318
-  _globals['_METHOD']._serialized_start=320
-  _globals['_METHOD']._serialized_end=387
+  _globals['_COST']._serialized_end=362
+  _globals['_METHOD']._serialized_start=364
+  _globals['_METHOD']._serialized_end=431
 # @@protoc_insertion_point(module_scope)

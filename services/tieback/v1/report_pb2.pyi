@@ -32,14 +32,18 @@ class Stage(_message.Message):
     def __init__(self, name: _Optional[str] = ..., begin_us: _Optional[int] = ..., duration_us: _Optional[int] = ...) -> None: ...
 
 class Cost(_message.Message):
-    __slots__ = ("batch_size", "tokens", "padding_tokens")
+    __slots__ = ("batch_size", "tokens", "padding_tokens", "cached_items", "shared_items")
     BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
     TOKENS_FIELD_NUMBER: _ClassVar[int]
     PADDING_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    CACHED_ITEMS_FIELD_NUMBER: _ClassVar[int]
+    SHARED_ITEMS_FIELD_NUMBER: _ClassVar[int]
     batch_size: int
     tokens: int
     padding_tokens: int
-    def __init__(self, batch_size: _Optional[int] = ..., tokens: _Optional[int] = ..., padding_tokens: _Optional[int] = ...) -> None: ...
+    cached_items: int
+    shared_items: int
+    def __init__(self, batch_size: _Optional[int] = ..., tokens: _Optional[int] = ..., padding_tokens: _Optional[int] = ..., cached_items: _Optional[int] = ..., shared_items: _Optional[int] = ...) -> None: ...
 
 class Method(_message.Message):
     __slots__ = ("name", "parameters")

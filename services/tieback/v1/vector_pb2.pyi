@@ -82,11 +82,13 @@ class TextSpan(_message.Message):
     def __init__(self, begin_byte: _Optional[int] = ..., end_byte: _Optional[int] = ...) -> None: ...
 
 class OutputSpec(_message.Message):
-    __slots__ = ("width", "dtype", "kinds")
+    __slots__ = ("width", "dtype", "kinds", "batch_invariant")
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     DTYPE_FIELD_NUMBER: _ClassVar[int]
     KINDS_FIELD_NUMBER: _ClassVar[int]
+    BATCH_INVARIANT_FIELD_NUMBER: _ClassVar[int]
     width: int
     dtype: DataType
     kinds: _containers.RepeatedScalarFieldContainer[VectorKind]
-    def __init__(self, width: _Optional[int] = ..., dtype: _Optional[_Union[DataType, str]] = ..., kinds: _Optional[_Iterable[_Union[VectorKind, str]]] = ...) -> None: ...
+    batch_invariant: bool
+    def __init__(self, width: _Optional[int] = ..., dtype: _Optional[_Union[DataType, str]] = ..., kinds: _Optional[_Iterable[_Union[VectorKind, str]]] = ..., batch_invariant: _Optional[bool] = ...) -> None: ...
