@@ -4,6 +4,9 @@ Counting requests says nothing about work: one request may hold one word or a th
 counted in tokens (a picture's patches, a sound's frames), and the time to come back follows from the tokens
 that wait and the rate at which this replica has been getting through them.
 
+A full queue is no tenant's alone: one that has less waiting than an equal share of the limit is let in all
+the same, up to that share. So who fills the queue is refused, and who comes by now and then is not.
+
     with admission.admit(tokens, items=len(texts)) as ticket:   # Overloaded, InvalidInput
         ...                                                     # waiting for a worker
         ticket.start()
@@ -19,6 +22,7 @@ from types import TracebackType
 from typing import Literal
 
 from tieback.core.errors import InvalidInput, Overloaded
+from tieback.core.tenant import TENANT
 from tieback.core.types import Load
 
 HALF_LIFE = 5.0
@@ -36,8 +40,9 @@ Dropped = Literal["cancelled", "deadline"]
 class Admission:
     """Decides whether more work may wait, and counts what waits, runs, was dropped and was refused.
 
-    `limit_tokens` bounds the tokens that wait; what runs is beside it. 0 is no limit. `workers` is how many
-    units of work run at once, each of which is measured alone. Any thread may call any method.
+    `limit_tokens` bounds the tokens that wait, with the exception above; what runs is beside it. 0 is no limit.
+    `workers` is how many units of work run at once, each of which is measured alone. Any thread may call any
+    method.
     """
 
     def __init__(self, limit_tokens: int = 0, *, workers: int = 1) -> None:
@@ -46,6 +51,7 @@ class Admission:
         self._lock = threading.Lock()
         self._queued_tokens = self._queued_items = 0
         self._active_tokens = self._active_items = 0
+        self._by_tenant: dict[str, int] = {}  # tokens that wait; tenants without any are not in it
         self._dropped: dict[Dropped, int] = {"cancelled": 0, "deadline": 0}
         self._rejected = 0
         self._done_tokens = self._busy_seconds = 0.0
@@ -57,8 +63,9 @@ class Admission:
         than the whole queue: waiting would never help.
         """
         self.check_size(tokens)
+        tenant = TENANT.get()
         with self._lock:
-            if self.limit_tokens and self._queued_tokens + tokens > self.limit_tokens:
+            if self.limit_tokens and not self._has_room(tenant, tokens):
                 self._rejected += 1
                 waiting = self._queued_tokens
                 retry_after = self._retry_after()
@@ -69,7 +76,8 @@ class Admission:
                 )
             self._queued_tokens += tokens
             self._queued_items += items
-        return Ticket(self, tokens, items)
+            self._count(tenant, tokens)
+        return Ticket(self, tenant, tokens, items)
 
     def check_size(self, tokens: int) -> None:
         """Raises InvalidInput for a request that could never be admitted."""
@@ -116,6 +124,21 @@ class Admission:
                 tokens_per_second=self.tokens_per_second,
             )
 
+    def _has_room(self, tenant: str, tokens: int) -> bool:
+        if self._queued_tokens + tokens <= self.limit_tokens:
+            return True
+        own = self._by_tenant.get(tenant, 0)
+        others = len(self._by_tenant) - (tenant in self._by_tenant)
+        return others > 0 and own + tokens <= self.limit_tokens // (others + 1)
+
+    def _count(self, tenant: str, tokens: int) -> None:
+        """Adds to what a tenant has waiting. Needs the lock."""
+        waiting = self._by_tenant.get(tenant, 0) + tokens
+        if waiting:
+            self._by_tenant[tenant] = waiting
+        else:
+            self._by_tenant.pop(tenant, None)
+
     def _retry_after(self) -> float:
         """When what waits now will have been done, spread so that the refused do not return as one herd."""
         rate = self.tokens_per_second
@@ -139,10 +162,12 @@ class Ticket:
         "_queued_items",
         "_queued_tokens",
         "_released",
+        "_tenant",
     )
 
-    def __init__(self, admission: Admission, tokens: int, items: int) -> None:
+    def __init__(self, admission: Admission, tenant: str, tokens: int, items: int) -> None:
         self._admission = admission
+        self._tenant = tenant
         self._queued_tokens, self._queued_items = tokens, items
         self._active_tokens = self._active_items = 0
         self._released = False
@@ -189,6 +214,8 @@ class Ticket:
         self._active_tokens += active[0]
         self._active_items += active[1]
         admission = self._admission
+        if queued[0]:
+            admission._count(self._tenant, queued[0])
         admission._queued_tokens += queued[0]
         admission._queued_items += queued[1]
         admission._active_tokens += active[0]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tieback.admission import Admission
 from tieback.batching import Batcher
 from tieback.core.errors import TiebackError
+from tieback.core.tenant import TENANT
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ REQUESTS = st.lists(
     st.tuples(
         st.lists(st.tuples(st.integers(0, 60), st.booleans()), max_size=12),  # (tokens, whether it is poison)
         st.sampled_from(["dense", "tokens"]),
+        st.sampled_from(["", "ann", "bob"]),  # the tenant
+        st.booleans(),  # whether each item must run alone
         st.booleans(),  # whether the caller gives up
         st.integers(0, 2),  # turns of the event loop before the next request
     ),
@@ -33,9 +36,13 @@ REQUESTS = st.lists(
 
 
 @settings(max_examples=150, deadline=None)
-@given(REQUESTS, st.booleans(), st.integers(1, 80), st.integers(1, 6))
+@given(REQUESTS, st.booleans(), st.integers(1, 80), st.integers(1, 6), st.booleans())
 def test_every_item_is_answered_once_in_order_and_no_batch_is_over_its_budget(
-    requests: list[tuple[list[tuple[int, bool]], str, bool, int]], pads: bool, budget: int, max_items: int
+    requests: list[tuple[list[tuple[int, bool]], str, str, bool, bool, int]],
+    pads: bool,
+    budget: int,
+    max_items: int,
+    measures: bool,
 ) -> None:
     batches: list[tuple[list[Job], Hashable]] = []
 
@@ -50,10 +57,14 @@ def test_every_item_is_answered_once_in_order_and_no_batch_is_over_its_budget(
         batcher = Batcher(
             run, name="model", pads=pads, budget=budget, max_items=max_items, admission=admission
         )
+        if measures:
+            await batcher.calibrate([Job(tokens, (-1, 0), False) for tokens in (4, 30)], "dense")
+            batches.clear()
         tasks = []
-        for number, (items, group, gives_up, pause) in enumerate(requests):
+        for number, (items, group, tenant, alone, gives_up, pause) in enumerate(requests):
             jobs = [Job(tokens, (number, place), fails) for place, (tokens, fails) in enumerate(items)]
-            task = asyncio.create_task(batcher.submit(jobs, group=group))
+            TENANT.set(tenant)
+            task = asyncio.create_task(batcher.submit(jobs, group=group, alone=alone))
             tasks.append((task, jobs, group, gives_up))
             for _ in range(pause):
                 await asyncio.sleep(0)
@@ -89,5 +100,7 @@ def test_every_item_is_answered_once_in_order_and_no_batch_is_over_its_budget(
         costs = [max(job.tokens, 1) for job in jobs]
         assert len(jobs) <= max_items
         assert len(jobs) == 1 or (max(costs) * len(costs) if pads else sum(costs)) <= budget
-    groups = {number: group for number, (_, group, _, _) in enumerate(requests)}
+    groups = {number: group for number, (_, group, *_) in enumerate(requests)}
     assert all(groups[job.name[0]] == group for jobs, group in batches for job in jobs)
+    alone = {number for number, (_, _, _, alone, *_) in enumerate(requests) if alone}
+    assert all(len(jobs) == 1 for jobs, _ in batches if any(job.name[0] in alone for job in jobs))

@@ -1,5 +1,6 @@
-"""Batching by tokens: `Batcher` runs waiting items in batches on one thread of its own."""
+"""Batching by measured cost: `Batcher` runs waiting items in batches on one thread of its own."""
 
-from tieback.batching.batcher import Batched, Batcher, BatchReport, Weighed
+from tieback.batching.batcher import Batched, Batcher, BatchReport
+from tieback.batching.weighed import Weighed
 
 __all__ = ["BatchReport", "Batched", "Batcher", "Weighed"]

@@ -1,14 +1,9 @@
 """One worker thread that closes a batch when it becomes free.
 
-A model is fastest on a few hundred tokens at a time, whatever the number of requests they come from, and
-padding a short text to the length of a long one costs as much as computing it. So a batch is built around the
-item whose turn it is, from waiting items of nearly its length, up to a budget of padded tokens. Nothing waits
-for a timer: an idle worker takes what there is, and a busy one finds the next batch waiting.
-
-Turns. The clock counts the tokens begun so far. An item's turn is the clock at its request's arrival plus the
-tokens of that request ahead of it. So requests of equal size are served by age; a huge one is spread over the
-clock and lets later small ones pass between its parts; and since later arrivals get later turns, and the
-earliest turn is in every batch, nothing starves.
+Nothing waits for a timer: an idle worker takes what there is, and a busy one finds the next batch waiting.
+Whose turn it is, is settled by `fair_queue`; around the item whose turn it is, `filling` gathers those that
+are computed most efficiently with it, by what batches of such items were measured to cost on this machine
+(`cost_surface`).
 
 What is cancelled, or cannot meet its deadline, leaves before it is computed. A run that fails is repeated
 item by item, so that one bad item fails alone.
@@ -22,36 +17,44 @@ import logging
 import math
 import threading
 import time
-from bisect import insort
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from tieback.admission import Admission, Dropped, Ticket
-from tieback.batching.filling import fill_padded, fill_plain
+from tieback.batching.calibration import measure
+from tieback.batching.cost_surface import CostSurface
+from tieback.batching.fair_queue import FairQueue, Turn
+from tieback.batching.filling import best_prefix, best_run
+from tieback.batching.run_clock import RunClock
+from tieback.batching.weighed import Weighed, cost_of
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, TiebackError, Unavailable
+from tieback.core.tenant import TENANT
 
 logger = logging.getLogger(__name__)
 
+MAX_ITEMS = 128
+"""Items of a batch at most: where a GPU still gains; a processor's measured costs stop long before."""
+
 WINDOW = 256
-"""Waiting items, by turn, among which a batch looks for lengths like its first item's."""
+"""Waiting items, by turn, among which a batch looks for those that suit its first."""
 
 DOUBT = 0.5
-"""An item is dropped where it would be late at twice the measured rate: the rate is only an average."""
+"""An item is dropped where it would be late at twice the measured speed: what is measured varies."""
+
+CURIOSITY = 32
+"""Every so many batches, one is filled to learn what it costs rather than by what is known."""
+
+OVERHEAD_SMOOTHING = 0.05
+"""Weight of the newest batch in the measured seconds that a batch costs besides its run."""
+
+LONGEST_OVERHEAD = 0.002
+"""Seconds between two batches that count as that cost; the rest was another process's doing."""
 
 UNANSWERED = Unavailable("not computed")
 """Holds the place of a result until it is there."""
-
-
-class Weighed(Protocol):
-    """Something that knows how many tokens it costs."""
-
-    @property
-    def tokens(self) -> int:
-        """Useful tokens; an item of none still costs one."""
-        ...
 
 
 W = TypeVar("W", bound=Weighed)
@@ -60,12 +63,16 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """One batch that ran: its useful tokens, the padding computed beside them, the seconds it took."""
+    """One batch that ran: its useful tokens, the padding computed beside them, the seconds it took.
+
+    `expected` are the seconds that it was thought to take when it was chosen.
+    """
 
     items: int
     tokens: int
     padding_tokens: int
     seconds: float
+    expected: float
 
 
 @dataclass(slots=True)
@@ -84,24 +91,34 @@ class Batched(Generic[R]):
 
 @dataclass(slots=True, eq=False)
 class _Request(Generic[W, R]):
-    """What a caller waits for. `waiting` items have not begun; `left` items, of `tokens`, have not ended."""
+    """What a caller waits for. `waiting` items have not begun; `left` items, of `tokens`, have not ended.
+
+    `ideal` are the seconds that the waiting ones would take at full speed.
+    """
 
     items: Sequence[W]
     group: Hashable
     deadline: Deadline
     ticket: Ticket
-    clock: int
+    alone: bool
+    tenant: str
     future: asyncio.Future[Batched[R]]
     answer: Batched[R]
     tokens: int
     waiting: int
     left: int
+    ideal: float = 0.0
     arrived: float = field(default_factory=time.monotonic)
     closed: bool = False
 
 
-_Entry = tuple[int, int, _Request[W, R], int]
-"""An item that waits: its turn, a number that settles ties, its request, its place in the request."""
+@dataclass(slots=True, eq=False)
+class _Calibration(Generic[W]):
+    """A wish to measure, which the worker fulfils between batches."""
+
+    samples: Sequence[W]
+    group: Hashable
+    future: asyncio.Future[None]
 
 
 class Batcher(Generic[W, R]):
@@ -120,18 +137,20 @@ class Batcher(Generic[W, R]):
         name: str,
         pads: bool,
         budget: int,
-        max_items: int = 32,
+        max_items: int = MAX_ITEMS,
         admission: Admission | None = None,
         on_batch: Callable[[BatchReport], None] | None = None,
     ) -> None:
         self.name = name
         self.admission = admission if admission is not None else Admission()
+        self.surface = CostSurface(max_items)
         self._run = run
-        self._pads, self._budget, self._max_items = pads, budget, max_items
+        self._pads, self._budget = pads, budget
         self._on_batch = on_batch
-        self._clock = self._sequence = 0
-        self._waiting: list[_Entry[W, R]] = []  # by turn; the worker's alone
-        self._inbox: SimpleQueue[_Request[W, R] | None] = SimpleQueue()
+        self._overhead = 0.0
+        self._batches = 0
+        self._queue: FairQueue[_Request[W, R]] = FairQueue()  # the worker's alone
+        self._inbox: SimpleQueue[_Request[W, R] | _Calibration[W] | None] = SimpleQueue()
         self._lock = threading.Lock()  # guards what both threads change in a request
         self._closing = False
         self._thread = threading.Thread(target=self._work, name=f"batcher-{name}", daemon=True)
@@ -144,10 +163,12 @@ class Batcher(Generic[W, R]):
         group: Hashable = None,
         deadline: Deadline = NO_DEADLINE,
         ticket: Ticket | None = None,
+        alone: bool = False,
     ) -> Batched[R]:
         """The items' results in order, an error in the place of each that failed.
 
-        `ticket` is the place that admission gave to these items; without one, it is asked for here.
+        `ticket` is the place that admission gave to these items; without one, it is asked for here. `alone`
+        has each item run in a batch of its own, where nothing else can touch its result.
         Cancelling the task takes the items out. DeadlineExceeded where they cannot be done in time;
         Overloaded and InvalidInput from admission; Unavailable where the batcher is closing.
         """
@@ -163,7 +184,8 @@ class Batcher(Generic[W, R]):
                 group=group,
                 deadline=deadline,
                 ticket=ticket,
-                clock=self._clock,
+                alone=alone,
+                tenant=TENANT.get(),
                 future=asyncio.get_running_loop().create_future(),
                 answer=answer,
                 tokens=tokens,
@@ -171,6 +193,15 @@ class Batcher(Generic[W, R]):
                 left=len(items),
             )
             return await self._answer(request)
+
+    async def calibrate(self, samples: Sequence[W], group: Hashable = None) -> None:
+        """Measures what batches cost, on the worker's thread: of each sample, by growing number.
+
+        `samples` are of growing length. Seconds, not minutes; call it before the first request.
+        """
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._inbox.put(_Calibration(samples, group, future))
+        await future
 
     async def close(self) -> None:
         """Stops after the batch that runs; what still waits fails with Unavailable."""
@@ -195,11 +226,22 @@ class Batcher(Generic[W, R]):
 
     def _work(self) -> None:
         """The worker's thread, until it is told to stop."""
-        while self._receive():
-            batch = self._next_batch()
+        self._clock = RunClock()
+        ended = math.inf  # when the last batch ended, where the worker has been busy since
+        while True:
+            if not len(self._queue):
+                ended = math.inf
+            if not self._receive():
+                break
+            batch, expected = self._next_batch()
             if batch:
-                self._serve(batch)
-        for request in {entry[2] for entry in self._waiting}:
+                begun = time.monotonic()
+                if begun > ended:
+                    besides = min(begun - ended, LONGEST_OVERHEAD)
+                    self._overhead += OVERHEAD_SMOOTHING * (besides - self._overhead)
+                ended = self._serve(batch, begun, expected)
+        self._clock.close()
+        for request in {turn.request for turn in self._queue}:
             _call(request.future.get_loop(), _reject, request, Unavailable("the server is shutting down"))
 
     def _receive(self) -> bool:
@@ -207,101 +249,143 @@ class Batcher(Generic[W, R]):
         running = True
         with contextlib.suppress(Empty):
             while True:
-                request = self._inbox.get(block=running and not self._waiting)
-                if request is None:
+                arrived = self._inbox.get(block=running and not len(self._queue))
+                if arrived is None:
                     running = False
+                elif isinstance(arrived, _Calibration):
+                    self._calibrate(arrived)
                 else:
-                    self._enqueue(request)
+                    self._enqueue(arrived)
         return running
 
     def _enqueue(self, request: _Request[W, R]) -> None:
-        """Gives each item its turn, shorter ones first, so that neighbours in turn are alike in length."""
-        items = request.items
-        if len(items) == 1:
-            self._sequence += 1
-            insort(self._waiting, (request.clock, self._sequence, request, 0))
-            return
-        turn = request.clock
-        for index in sorted(range(len(items)), key=lambda index: items[index].tokens):
-            self._sequence += 1
-            self._waiting.append((turn, self._sequence, request, index))
-            turn += _cost(items[index])
-        self._waiting.sort()  # two sorted runs: linear
+        costs = [cost_of(item) for item in request.items]
+        if self.surface.is_measured:
+            request.ideal = sum(map(self.surface.ideal, costs))
+        self._queue.add(request.tenant, request, costs)
 
-    def _next_batch(self) -> list[_Entry[W, R]]:
-        """Claims the next batch; empty where all that waited was cancelled or late."""
-        window: list[_Entry[W, R]] = []
-        seen = 0
-        while seen < len(self._waiting) and len(window) < WINDOW:
-            entry = self._waiting[seen]
-            seen += 1
-            if self._is_wanted(entry[2]):
-                window.append(entry)
-        batch: list[_Entry[W, R]] = []
-        if window:
-            group = window[0][2].group
-            alike = [place for place, entry in enumerate(window) if entry[2].group == group]
-            costs = [_cost(window[place][2].items[window[place][3]]) for place in alike]
-            fill = fill_padded if self._pads else fill_plain
-            chosen = {alike[i] for i in fill(costs, budget=self._budget, max_items=self._max_items)}
-            batch = [window[place] for place in sorted(chosen) if self._claim(window[place])]
-            window = [entry for place, entry in enumerate(window) if place not in chosen]
-        self._waiting[:seen] = window
-        return batch
+    def _next_batch(self) -> tuple[list[Turn[_Request[W, R]]], float]:
+        """Claims the next batch, with the seconds it is expected to take; empty where nothing is wanted."""
+        now = time.monotonic()
+        window = self._queue.window(WINDOW, lambda request: self._is_wanted(request, now))
+        if not window:
+            return [], 0.0
+        head = self._most_urgent(window, now)
+        chosen = [head] if head.request.alone else self._gather(head, window, now)
+        batch = [turn for turn in chosen if self._claim(turn)]
+        for tenant in {turn.request.tenant for turn in chosen}:
+            self._queue.take(tenant, [turn for turn in chosen if turn.request.tenant == tenant])
+        return batch, self._expected(batch) if batch else 0.0
 
-    def _is_wanted(self, request: _Request[W, R]) -> bool:
+    def _gather(
+        self, head: Turn[_Request[W, R]], window: Sequence[Turn[_Request[W, R]]], now: float
+    ) -> list[Turn[_Request[W, R]]]:
+        """The head, and those of its group that are computed most efficiently with it."""
+        group = head.request.group
+        alike = [turn for turn in window if turn.request.group == group and not turn.request.alone]
+        if len(alike) == 1:
+            return alike
+        if not self._pads:
+            if alike[0] is not head:
+                alike.remove(head)
+                alike.insert(0, head)
+            lengths = [turn.cost for turn in alike]
+            count = best_prefix(lengths, self.surface, budget=self._budget, overhead=self._overhead)
+            return alike[:count]
+        alike.sort(key=lambda turn: (turn.cost, turn is not head, turn.turn))  # the head first among equals
+        slack = None
+        if any(turn.request.deadline.at < math.inf for turn in alike):
+            slack = [turn.request.deadline.at - now for turn in alike]
+        low, high = best_run(
+            [turn.cost for turn in alike],
+            next(place for place, turn in enumerate(alike) if turn is head),
+            self.surface,
+            budget=self._budget,
+            overhead=self._overhead,
+            slack=slack,
+            curious=self._batches % CURIOSITY == CURIOSITY - 1,
+        )
+        return alike[low:high]
+
+    def _most_urgent(self, window: Sequence[Turn[_Request[W, R]]], now: float) -> Turn[_Request[W, R]]:
+        """The item whose turn it is; or, of the same tenant, one that would be late if it waited for that."""
+        head = window[0]
+        tenant, first = head.request.tenant, self.surface.seconds(1, head.cost)
+        for turn in window[1:]:
+            if turn.request.deadline.at < math.inf and turn.request.tenant == tenant:
+                needed = self.surface.seconds(1, turn.cost)
+                left = turn.request.deadline.at - now
+                if needed < left < needed + first and turn.request.deadline.at < head.request.deadline.at:
+                    head = turn
+        return head
+
+    def _expected(self, batch: Sequence[Turn[_Request[W, R]]]) -> float:
+        return self.surface.seconds(len(batch), self._length([turn.cost for turn in batch]))
+
+    def _length(self, costs: Sequence[int]) -> int:
+        """The length of a batch as the cost surface counts it."""
+        return max(costs) if self._pads else -(-sum(costs) // len(costs))
+
+    def _is_wanted(self, request: _Request[W, R], now: float) -> bool:
         """Whether its answer is still worth computing; closes it where it would come too late."""
         if request.closed:
             return False
-        if request.deadline.at < math.inf:
-            rate = self.admission.tokens_per_second
-            needed = DOUBT * request.tokens / rate if rate else 0.0
-            if request.deadline.remaining() <= needed:
-                self._expire(request)
-                return False
+        if request.deadline.at - now <= DOUBT * request.ideal:
+            self._expire(request)
+            return False
         return True
 
-    def _claim(self, entry: _Entry[W, R]) -> bool:
+    def _claim(self, turn: Turn[_Request[W, R]]) -> bool:
         """Marks an item as begun; False where its request was closed in the meantime."""
-        request, item = entry[2], entry[2].items[entry[3]]
+        request = turn.request
         with self._lock:
             if request.closed:
                 return False
             request.waiting -= 1
-        request.ticket.start(item.tokens, 1)
+        if request.ideal:
+            request.ideal = max(0.0, request.ideal - self.surface.ideal(turn.cost))
+        request.ticket.start(request.items[turn.place].tokens, 1)
         return True
 
-    def _serve(self, batch: list[_Entry[W, R]]) -> None:
-        """Computes a batch and hands the results to its requests."""
-        items = [request.items[index] for _, _, request, index in batch]
-        costs = [_cost(item) for item in items]
-        self._clock += sum(costs)
-        begun = time.monotonic()
-        results = self._compute(items, batch[0][2].group)
+    def _serve(self, batch: list[Turn[_Request[W, R]]], begun: float, expected: float) -> float:
+        """Computes a batch and hands the results to its requests; returns when the computing ended."""
+        items = [turn.request.items[turn.place] for turn in batch]
+        clock = self._clock()
+        results, failed = self._compute(items, batch[0].request.group)
+        cost = self._clock() - clock
         ended = time.monotonic()
+        seconds = ended - begun
+        self._batches += 1
         tokens = sum(item.tokens for item in items)
-        self.admission.measure(tokens, ended - begun)
+        costs = [turn.cost for turn in batch]
+        self.admission.measure(tokens, seconds)
+        if not failed:
+            self.surface.observe(len(batch), self._length(costs), cost)
 
-        for request in {id(entry[2]): entry[2] for entry in batch}.values():
-            request.answer.compute += ended - begun
-            request.answer.batch_size = max(request.answer.batch_size, len(batch))
-        longest = max(costs)
+        longest, total = max(costs), sum(costs)
         padding = [longest - cost if self._pads else 0 for cost in costs]
+        for request in {id(turn.request): turn.request for turn in batch}.values():
+            request.answer.compute += seconds
+            request.answer.batch_size = max(request.answer.batch_size, len(batch))
         finished: dict[asyncio.AbstractEventLoop, list[_Request[W, R]]] = {}
-        for (_, _, request, index), item, padded, result in zip(batch, items, padding, results, strict=True):
-            request.answer.results[index] = result
+        for turn, item, padded, result in zip(batch, items, padding, results, strict=True):
+            request = turn.request
+            request.answer.results[turn.place] = result
             request.answer.padding_tokens += padded
             request.tokens -= item.tokens
             request.left -= 1
             request.ticket.finish(item.tokens, 1)
+            self._queue.charge(request.tenant, seconds * turn.cost / total)
             if not request.left:
                 request.answer.queue = ended - request.arrived - request.answer.compute
                 finished.setdefault(request.future.get_loop(), []).append(request)
         for loop, requests in finished.items():
             _call(loop, _resolve, requests)
-        self._report(BatchReport(len(batch), tokens, sum(padding), ended - begun))
+        self._report(BatchReport(len(batch), tokens, sum(padding), seconds, expected))
+        return ended
 
-    def _compute(self, items: list[W], group: Hashable) -> Sequence[R | TiebackError]:
+    def _compute(self, items: list[W], group: Hashable) -> tuple[Sequence[R | TiebackError], bool]:
+        """A result for each item, and whether the run failed and was repeated item by item."""
         try:
             results = self._run(items, group)
             if len(results) != len(items):
@@ -309,12 +393,31 @@ class Batcher(Generic[W, R]):
         except Exception as error:
             # A model's failure, of any kind, is its item's and no more.
             if len(items) > 1:
-                return [self._compute([item], group)[0] for item in items]
+                return [self._compute([item], group)[0][0] for item in items], True
             if isinstance(error, TiebackError):
-                return [error]
+                return [error], True
             logger.exception("%s failed on an item of %d tokens", self.name, items[0].tokens)
-            return [TiebackError("the model failed on this input")]
-        return results
+            return [TiebackError("the model failed on this input")], True
+        return results, False
+
+    def _calibrate(self, wish: _Calibration[W]) -> None:
+        error: Exception | None = None
+        try:
+            costs = [cost_of(sample) for sample in wish.samples]
+            seconds = measure(
+                self._run,
+                wish.samples,
+                wish.group,
+                max_items=self.surface.max_items,
+                budget=self._budget,
+                clock=self._clock,
+            )
+            self.surface.measured(costs, seconds)
+            best = min(self.surface.ideal(cost) / cost for cost in costs)
+            self.admission.measure(round(1.0 / best), 1.0)
+        except Exception as raised:  # noqa: BLE001 - whoever asked for it hears of it
+            error = raised
+        _call(wish.future.get_loop(), _settle, wish.future, error)
 
     def _report(self, report: BatchReport) -> None:
         if self._on_batch is not None:
@@ -341,10 +444,6 @@ class Batcher(Generic[W, R]):
         return True
 
 
-def _cost(item: Weighed) -> int:
-    return max(item.tokens, 1)
-
-
 def _resolve(requests: list[_Request[W, R]]) -> None:
     for request in requests:
         if not request.future.done():
@@ -354,6 +453,15 @@ def _resolve(requests: list[_Request[W, R]]) -> None:
 def _reject(request: _Request[W, R], error: TiebackError) -> None:
     if not request.future.done():
         request.future.set_exception(error)
+
+
+def _settle(future: asyncio.Future[None], error: Exception | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
 
 
 def _call(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: object) -> None:

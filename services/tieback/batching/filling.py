@@ -1,51 +1,87 @@
-"""Which of the waiting items go into the next batch: pure functions of their costs.
+"""Which of the waiting items go into the next batch: those that together are computed most efficiently.
 
-Both take the items' costs in tokens (each at least 1), in the order of their turns, and return the places of
-those chosen. The first item, whose turn it is, is always among them; alone, if it is over the budget.
+A batch's efficiency is the time its items would take at their full speed, each in the batch that suits its
+length best, over the time the batch takes: 1 where nothing is lost, less where short items are padded to a
+long one, or where too few are together to fill the machine. Both functions take costs that were measured and
+return places within the lists they were given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-PADDING_LIMIT = 0.2
-"""Share of a batch that may be padding; past it, two smaller batches are faster than a padded one."""
+import numpy as np
+
+from tieback.batching.cost_surface import CostSurface
+
+TOLERANCE = 0.98
+"""Of batches whose efficiency is this near to the best one, the smallest is taken: it is done sooner."""
+
+CURIOUS = 0.8
+"""Now and then the largest of those this near to the best is taken, to see whether its cost is still true."""
 
 
-def fill_plain(costs: Sequence[int], *, budget: int, max_items: int) -> list[int]:
-    """The first items whose costs sum to the budget at most: for models that compute no padding."""
-    total = costs[0]
-    count = 1
-    while count < min(len(costs), max_items) and total + costs[count] <= budget:
-        total += costs[count]
-        count += 1
-    return list(range(count))
+def best_run(
+    lengths: Sequence[int],
+    head: int,
+    surface: CostSurface,
+    *,
+    budget: int,
+    overhead: float = 0.0,
+    slack: Sequence[float] | None = None,
+    curious: bool = False,
+) -> tuple[int, int]:
+    """The run `[low, high)` of items sorted by length that contains `head` and is computed most efficiently.
 
-
-def fill_padded(costs: Sequence[int], *, budget: int, max_items: int) -> list[int]:
-    """The first item and those nearest to it in length: a batch costs its longest item times their number.
-
-    Grows a run of the items sorted by length, from the first item to either side, each step where it adds the
-    least padding, until the budget, the number of items or `PADDING_LIMIT` would be passed on both sides.
+    A run costs its longest item times their number, which is at most `budget` unless it is the head alone,
+    and `overhead` seconds for being a batch. `slack` are the seconds that each item can wait for its result:
+    a run that takes longer is not chosen, unless it is the head alone. `curious` asks for a large batch that
+    may be a little less efficient than thought, or more.
     """
-    if len(costs) == 1:
-        return [0]
-    order = sorted(range(len(costs)), key=costs.__getitem__)  # stable: by turn among equals
-    low = order.index(0)
-    high = low + 1
-    useful = costs[0]
-    while high - low < max_items:
-        steps: list[tuple[int, int]] = []  # padding after the step, the place it takes
-        for place in (low - 1, high):
-            if 0 <= place < len(order):
-                longest = costs[order[max(place, high - 1)]]
-                padded = (high - low + 1) * longest
-                padding = padded - useful - costs[order[place]]
-                if padded <= budget and padding <= PADDING_LIMIT * padded:
-                    steps.append((padding, place))
-        if not steps:
-            break
-        _, place = min(steps)
-        useful += costs[order[place]]
-        low, high = min(low, place), max(high, place + 1)
-    return order[low:high]
+    most = surface.max_items
+    if len(lengths) == 1:
+        return head, head + 1
+    first = max(0, head + 1 - most)
+    last = min(len(lengths), head + most)
+    lows = np.arange(first, head + 1)
+    highs = np.arange(head + 1, last + 1)
+    longest = np.array(lengths[head:last])
+    items = highs[:, None] - lows[None, :]  # [highs, lows]
+    fits = (items <= most) & (items * longest[:, None] <= budget)
+    rows = np.stack([surface.row(length) for length in lengths[head:last]])
+    seconds = np.take_along_axis(rows, np.minimum(items, most), axis=1)
+    ideal = np.cumsum([0.0, *(surface.ideal(length) for length in lengths[first:last])])
+    useful = ideal[highs - first][:, None] - ideal[lows - first][None, :]
+    if slack is not None:
+        up = np.minimum.accumulate(np.array(slack[head:last]))
+        down = np.minimum.accumulate(np.array(slack[first : head + 1])[::-1])[::-1]
+        fits &= seconds <= np.minimum(up[:, None], down[None, :])
+    efficiency = np.where(fits, useful / (seconds + overhead), 0.0)
+    best = float(efficiency.max())
+    if not best:
+        return head, head + 1
+    if curious:
+        size = np.where(efficiency >= CURIOUS * best, -items, 0)
+    else:
+        size = np.where(efficiency >= TOLERANCE * best, items, most + 1)
+    high, low = np.unravel_index(int(size.argmin()), size.shape)
+    return int(lows[low]), int(highs[high])
+
+
+def best_prefix(lengths: Sequence[int], surface: CostSurface, *, budget: int, overhead: float = 0.0) -> int:
+    """How many of the first items, in the order of their turns, are computed most efficiently together.
+
+    For models that compute no padding: a batch costs the sum of its items, at most `budget` unless it is the
+    first alone.
+    """
+    count = min(len(lengths), surface.max_items)
+    if count == 1:
+        return 1
+    totals = np.cumsum(lengths[:count])
+    useful = np.cumsum([surface.ideal(length) for length in lengths[:count]])
+    seconds = np.array(
+        [surface.seconds(items, -(-int(total) // items)) for items, total in enumerate(totals, start=1)]
+    )
+    efficiency = np.where(totals <= budget, useful / (seconds + overhead), 0.0)
+    best = float(efficiency.max())
+    return int(np.argmax(efficiency >= TOLERANCE * best)) + 1 if best else 1

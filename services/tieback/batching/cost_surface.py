@@ -1,0 +1,166 @@
+"""What a batch costs on this machine: seconds by its number of items and their length, measured.
+
+On a processor, seconds grow with the tokens that are computed, so batches pay for short inputs alone; on a
+GPU a batch of thirty costs what one does. Nothing here knows which it is: the grid is measured before the
+first request, and every batch that is served corrects it.
+
+Between grid points the cost is linear in either direction; beyond the grid it grows in proportion. Fewer or
+shorter items never cost more than more or longer ones: disturbances only ever make a run longer, so where a
+measurement says otherwise, the smaller of the two is right.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+import numpy as np
+
+from tieback.core.types import Array
+
+BATCHES_KEPT = 16
+"""Served batches that are gathered before the grid learns of them, so that rows are seldom made anew."""
+
+GLOBAL = 0.25
+"""How far the whole grid follows the batches' mean surprise: what slows one shape down slows all."""
+
+PATIENCE = 8.0
+"""A grid point follows the batches around it as if so many had been as expected besides."""
+
+SURPRISE = 2.0
+"""A batch that took longer (or shorter) by more than this factor counts as one that took that factor."""
+
+ASSUMED_SECONDS, ASSUMED_TOKENS = 1e-5, 32
+"""Before anything was measured: so many seconds a token, and a run as such costs so many tokens more."""
+
+
+class CostSurface:
+    """Seconds of a batch of `items` of `length` tokens each. Used by one thread.
+
+    Where a model pads, the length is that of the longest item; where it does not, their mean.
+    """
+
+    def __init__(self, max_items: int) -> None:
+        self.max_items = max_items
+        self.is_measured = False
+        self._counts = _doublings(max_items)
+        self._lengths = [1, 16, 64, 256, 1024]
+        self._grid: Array = np.array(
+            [
+                [ASSUMED_SECONDS * (count * length + ASSUMED_TOKENS) for count in self._counts]
+                for length in self._lengths
+            ]
+        )
+        self._served = 0
+        self._surprise = 0.0
+        self._pull: Array = np.zeros_like(self._grid)
+        self._weight: Array = np.zeros_like(self._grid)
+        self._lines: Array = np.empty(0)
+        self._rows: dict[int, Array] = {}
+        self._draw()
+
+    def measured(self, lengths: Sequence[int], seconds: Sequence[Sequence[float]]) -> None:
+        """Takes measurements in place of what is known.
+
+        `seconds[i][j]` is what 2^j items of `lengths[i]` took; a row may end early, and then goes on in
+        proportion. Lengths ascend. No more items than were worth measuring make a batch from here on.
+        """
+        counts = self._counts = self._counts[: max(len(row) for row in seconds)]
+        self.max_items = counts[-1]
+        self._lengths = list(lengths)
+        self._grid = np.array(
+            [
+                [
+                    row[j] if j < len(row) else row[-1] * count / counts[len(row) - 1]
+                    for j, count in enumerate(counts)
+                ]
+                for row in seconds
+            ]
+        )
+        self.is_measured = True
+        self._forget_served()
+        self._draw()
+
+    def observe(self, items: int, length: int, seconds: float) -> None:
+        """Learns from a batch that was served."""
+        if not self.is_measured:
+            self._grid *= seconds / self.seconds(items, length)
+            self.is_measured = True
+            self._draw()
+            return
+        surprise = min(max(seconds / self.seconds(items, length), 1.0 / SURPRISE), SURPRISE) - 1.0
+        self._served += 1
+        self._surprise += surprise
+        for i, near in _corners(self._lengths, length):
+            for j, close in _corners(self._counts, items):
+                self._pull[i, j] += near * close * surprise
+                self._weight[i, j] += near * close
+        if self._served == BATCHES_KEPT:
+            self._grid *= 1.0 + GLOBAL * self._surprise / self._served
+            self._grid *= 1.0 + self._pull / (self._weight + PATIENCE)
+            self._forget_served()
+            self._draw()
+
+    def seconds(self, items: int, length: int) -> float:
+        """What a batch is expected to take."""
+        return float(self.row(length)[items])
+
+    def ideal(self, length: int) -> float:
+        """Seconds per item of that length in the batch that suits it best: its share at full speed."""
+        row = self.row(length)
+        return float((row[1:] / np.arange(1, len(row))).min())
+
+    def row(self, length: int) -> Array:
+        """Seconds of a batch of 0 … `max_items` items of that length. Not to be written to."""
+        row = self._rows.get(length)
+        if row is None:
+            row = self._rows[length] = self._interpolated(length)
+        return row
+
+    def _interpolated(self, length: int) -> Array:
+        lengths, lines = self._lengths, self._lines
+        above = bisect_right(lengths, length)
+        row: Array
+        if above == 0:
+            row = lines[0]
+        elif above == len(lengths):
+            row = lines[-1] * (length / lengths[-1])
+        else:
+            part = (length - lengths[above - 1]) / (lengths[above] - lengths[above - 1])
+            row = lines[above - 1] + part * (lines[above] - lines[above - 1])
+        return row
+
+    def _draw(self) -> None:
+        """Fills in the numbers of items between the measured ones, and forgets the rows made before."""
+        grid = np.minimum.accumulate(np.minimum.accumulate(self._grid[::-1, ::-1], axis=0), axis=1)[
+            ::-1, ::-1
+        ]
+        counts, every = self._counts, np.arange(self.max_items + 1)
+        known = np.array([0, *counts])
+        lines = np.array([np.interp(every, known, [0.0, *line]) for line in grid])
+        beyond = every > counts[-1]  # where the most items are no power of two
+        lines[:, beyond] = grid[:, -1:] * (every[beyond] / counts[-1])
+        self._lines = lines
+        self._rows.clear()
+
+    def _forget_served(self) -> None:
+        self._served, self._surprise = 0, 0.0
+        self._pull, self._weight = np.zeros_like(self._grid), np.zeros_like(self._grid)
+
+
+def _doublings(most: int) -> list[int]:
+    counts = [1]
+    while counts[-1] * 2 <= most:
+        counts.append(counts[-1] * 2)
+    return counts
+
+
+def _corners(points: Sequence[int], value: int) -> list[tuple[int, float]]:
+    """The grid points on either side, with their weights; one where the value is outside."""
+    above = bisect_right(points, value)
+    if above == 0:
+        return [(0, 1.0)]
+    if above == len(points):
+        return [(above - 1, 1.0)]
+    part = (value - points[above - 1]) / (points[above] - points[above - 1])
+    return [(above - 1, 1.0 - part), (above, part)]
