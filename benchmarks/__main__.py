@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import pkgutil
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -47,13 +48,17 @@ def parser(modules: dict[str, Any]) -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str]) -> int:
+    # As Ctrl-C does: what was started is ended on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     made = parser(found())
     options = made.parse_args(arguments)
     if options.name is None:
         made.print_help()
         return 0
-    run = cast("Callable[[argparse.Namespace], Report]", found()[options.name].run)
+    run = cast("Callable[[argparse.Namespace], Report | None]", found()[options.name].run)
     report = run(options)
+    if report is None:
+        return 0
     report.command = " ".join([PROGRAM, *arguments])
     print(report.text())
     if options.json is not None:

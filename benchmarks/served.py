@@ -11,12 +11,14 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from prometheus_client.parser import text_string_to_metric_families
 from tieback_client import Client, Health, TiebackError
 
 MARK = "BENCHMARK_OF_TIEBACK"
@@ -34,6 +36,7 @@ class Served:
     """A ready server."""
 
     address: str
+    metrics_address: str
     ready_seconds: float
     pid: int
     mark: str
@@ -41,6 +44,17 @@ class Served:
     def client(self) -> Client:
         """A client of it, as a user makes one."""
         return Client(self.address)
+
+    def metric(self, sample: str, **labels: str) -> float:
+        """The sum of a metric's samples of that name and those labels, as its page has them now."""
+        with urllib.request.urlopen(f"http://{self.metrics_address}/metrics", timeout=10) as answer:
+            page = answer.read().decode()
+        return sum(
+            one.value
+            for family in text_string_to_metric_families(page)
+            for one in family.samples
+            if one.name == sample and labels.items() <= one.labels.items()
+        )
 
     def processes(self) -> list[psutil.Process]:
         """The server's process, its descendants, and whatever else was started in its environment."""
@@ -79,10 +93,17 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(*, local: bool, spaces: Sequence[str] = (), timeout: float = 120.0) -> Iterator[Served]:
+def served(
+    *,
+    local: bool,
+    spaces: Sequence[str] = (),
+    settings: Mapping[str, str] | None = None,
+    timeout: float = 120.0,
+) -> Iterator[Served]:
     """Starts `tieback serve` on free ports with an empty index; ready inside, stopped at the end.
 
-    StartError, with the server's last words, where it ends or takes longer than `timeout` seconds.
+    `settings` are variables of its environment beside those that are set. StartError, with the server's last
+    words, where it ends or takes longer than `timeout` seconds.
     """
     port, metrics_port = _free_port(), _free_port()
     mark = uuid.uuid4().hex
@@ -100,11 +121,12 @@ def served(*, local: bool, spaces: Sequence[str] = (), timeout: float = 120.0) -
             command,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=os.environ | {MARK: mark, "OMP_NUM_THREADS": "1"},
+            env=os.environ | dict(settings or {}) | {MARK: mark, "OMP_NUM_THREADS": "1"},
         )
         try:
             _wait(process, f"localhost:{port}", begun, timeout, log)
-            yield Served(f"localhost:{port}", time.monotonic() - begun, process.pid, mark)
+            metrics = f"localhost:{metrics_port}"
+            yield Served(f"localhost:{port}", metrics, time.monotonic() - begun, process.pid, mark)
         finally:
             _stop(process)
 

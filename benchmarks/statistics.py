@@ -20,6 +20,11 @@ class Interval:
     high: float
 
 
+def spread(values: Sequence[float]) -> Interval:
+    """The median of one value a round; the interval by drawing rounds with replacement."""
+    return median([[value] for value in values])
+
+
 def percentile(rounds: Sequence[Sequence[float]], share: float) -> float:
     """A percentile of all samples."""
     return float(np.percentile(np.concatenate([np.asarray(one) for one in rounds]), share))

@@ -9,8 +9,10 @@
 Errors are those of `tieback_client.errors`; all are `TiebackError`.
 """
 
-from tieback_client.async_client import AsyncClient, AsyncEventStream, AsyncWrites
+from tieback_client.async_client import AsyncClient
+from tieback_client.async_streams import AsyncEncodingStream, AsyncEventStream, AsyncWrites
 from tieback_client.catalog import (
+    Drift,
     Health,
     Limits,
     Method,
@@ -20,9 +22,11 @@ from tieback_client.catalog import (
     Space,
     VectorKind,
 )
-from tieback_client.client import Client, EventStream, Writes
-from tieback_client.content import Audio, Image, Modality, Points, Text
+from tieback_client.client import Client
+from tieback_client.content import Audio, Image, Modality, Points, Text, TokenIds
 from tieback_client.documents import Collection, Item, Section
+from tieback_client.encodings import Encodings
+from tieback_client.endpoints import Endpoint, Endpoints
 from tieback_client.errors import (
     AlreadyExists,
     Cancelled,
@@ -65,7 +69,7 @@ from tieback_client.results import (
     AlignedPair,
     Alignment,
     Encoding,
-    Encodings,
+    EncodingSource,
     Fused,
     FusedBatch,
     Hit,
@@ -79,6 +83,7 @@ from tieback_client.results import (
     WriteReport,
     WriteResult,
 )
+from tieback_client.streams import EncodingStream, EventStream, Writes
 from tieback_client.vectors import DType, SpaceRef, TokenVectors, Vector
 
 __version__ = client_version()
@@ -92,6 +97,7 @@ __all__ = [
     "AlreadyExists",
     "Answer",
     "AsyncClient",
+    "AsyncEncodingStream",
     "AsyncEventStream",
     "AsyncWrites",
     "Audio",
@@ -106,8 +112,13 @@ __all__ = [
     "DType",
     "DeadlineExceeded",
     "Decoding",
+    "Drift",
     "Encoding",
+    "EncodingSource",
+    "EncodingStream",
     "Encodings",
+    "Endpoint",
+    "Endpoints",
     "EventStream",
     "Evidence",
     "FieldViolation",
@@ -155,6 +166,7 @@ __all__ = [
     "TextDelta",
     "TiebackError",
     "Timing",
+    "TokenIds",
     "TokenVectors",
     "Unauthenticated",
     "Unavailable",

@@ -3,103 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Coroutine
 from types import TracebackType
-from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 import grpc
+from google.protobuf.message import Message
 
 from tieback_client import operations
-from tieback_client.attempts import Attempts, Session
+from tieback_client.async_streams import AsyncEncodingStream, AsyncEventStream, AsyncWrites
+from tieback_client.attempts import ALWAYS_TAKEN, Attempts, Session
+from tieback_client.channels import AsyncioChannels
+from tieback_client.encodings import Encodings
 from tieback_client.errors import InternalError, TiebackError, Unavailable
-from tieback_client.events import Answer, AnswerEvent
-from tieback_client.exchange import Exchange, Tally, Window
+from tieback_client.events import AnswerEvent
+from tieback_client.exchange import BROKEN, Exchange, Window
+from tieback_client.lines import Line
 from tieback_client.options import Options, default_token, server_address
 from tieback_client.paging import Pages
-from tieback_client.results import Acknowledgement, WriteReport
+from tieback_client.reports import CallInfo
+from tieback_client.results import Acknowledgement
 from tieback_client.rpc import Call, Operation, Reply, Rpc, StreamCall
 from tieback_client.surface import dressed
 
 P = ParamSpec("P")
+R = TypeVar("R")
 T = TypeVar("T")
 E = TypeVar("E", bound=AnswerEvent)
 
 END: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # the stubs do not list it
-
-
-class AsyncEventStream(Generic[E]):
-    """The events of an answer, as they come. Iterate or `collect()` it; leaving early cancels the work."""
-
-    def __init__(self, client: AsyncClient, call: StreamCall[E]) -> None:
-        self.answer = Answer()
-        """The answer as far as it was read."""
-        self._call: Any = None
-        self._events = client._stream(call, self)
-
-    async def collect(self) -> Answer:
-        """Reads to the end and returns the whole answer."""
-        async for _ in self:
-            pass
-        return self.answer
-
-    def cancel(self) -> None:
-        """Gives up; a reader that waits gets `Cancelled`, and the server stops its work."""
-        if self._call is not None:
-            self._call.cancel()
-
-    async def close(self) -> None:
-        """Ends reading; the server stops its work."""
-        await self._events.aclose()
-
-    def __aiter__(self) -> AsyncIterator[E]:
-        return self
-
-    async def __anext__(self) -> E:
-        event = await anext(self._events)
-        self.answer.add(event)
-        return event
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        await self.close()
-
-
-class AsyncWrites:
-    """The acknowledgements of a stream of writes. Iterate or `collect()` it; until then nothing is sent."""
-
-    def __init__(self, client: AsyncClient, exchange: Exchange) -> None:
-        self._tally = Tally()
-        self._acknowledgements = client._exchange(exchange, self._tally)
-
-    @property
-    def report(self) -> WriteReport:
-        """The sum of the acknowledgements so far."""
-        return self._tally.report()
-
-    async def collect(self) -> WriteReport:
-        """Sends everything and returns the sum of the acknowledgements."""
-        async for _ in self:
-            pass
-        return self.report
-
-    async def close(self) -> None:
-        """Gives up; what is not acknowledged may or may not be written."""
-        await self._acknowledgements.aclose()
-
-    def __aiter__(self) -> AsyncIterator[Acknowledgement]:
-        return self
-
-    async def __anext__(self) -> Acknowledgement:
-        return await anext(self._acknowledgements)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        await self.close()
 
 
 def _unary(
@@ -127,11 +59,22 @@ def _stream(
     return dressed(method, operation, "AsyncEventStream[{}]")
 
 
-def _writes(operation: Callable[P, Exchange]) -> Callable[Concatenate[AsyncClient, P], AsyncWrites]:
+def _writes(
+    operation: Callable[P, Exchange[Acknowledgement]],
+) -> Callable[Concatenate[AsyncClient, P], AsyncWrites]:
     def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncWrites:
         return AsyncWrites(self, operation(*args, **kwargs))
 
     return dressed(method, operation, "AsyncWrites")
+
+
+def _encodings(
+    operation: Callable[P, Exchange[Encodings]],
+) -> Callable[Concatenate[AsyncClient, P], AsyncEncodingStream]:
+    def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncEncodingStream:
+        return AsyncEncodingStream(self, operation(*args, **kwargs))
+
+    return dressed(method, operation, "AsyncEncodingStream")
 
 
 class AsyncClient:
@@ -144,11 +87,10 @@ class AsyncClient:
     def __init__(self, server: str | None = None, **options: Any) -> None:
         options.setdefault("token", default_token())
         self._session = Session(server_address(server), Options(**options))
-        self._rpcs: dict[Rpc, Any] = {}
-        self._credentials = self._session.options.credentials()
-        self._opened: grpc.aio.Channel | None = None
+        self._opened: AsyncioChannels | None = None
 
     encode = _unary(operations.encode)
+    encode_stream = _encodings(operations.encode_stream)
     fuse = _unary(operations.fuse)
     rerank = _unary(operations.rerank)
     create_collection = _unary(operations.create_collection)
@@ -169,6 +111,7 @@ class AsyncClient:
     models = _unary(operations.models)
     methods = _unary(operations.methods)
     server_info = _unary(operations.server_info)
+    endpoints = _unary(operations.endpoints)
     health = _unary(operations.health)
 
     @property
@@ -189,7 +132,7 @@ class AsyncClient:
     async def close(self) -> None:
         """Ends the connection and all calls that run."""
         if self._opened is not None:
-            await self._opened.close(None)
+            await self._opened.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -200,28 +143,22 @@ class AsyncClient:
         await self.close()
 
     @property
-    def _channel(self) -> grpc.aio.Channel:
-        # Opened by the first call, because only then is it sure which event loop it belongs to.
+    def _channels(self) -> AsyncioChannels:
+        # Opened by the first call, because only then is it sure which event loop they belong to.
         if self._opened is None:
-            arguments = self._session.options.arguments()
-            self._opened = (
-                grpc.aio.insecure_channel(self.server, arguments)
-                if self._credentials is None
-                else grpc.aio.secure_channel(self.server, self._credentials, arguments)
-            )
+            self._opened = AsyncioChannels(self._session)
         return self._opened
 
     async def _run(self, operation: Operation[T]) -> T:
-        guarded = self._session.within_limits(operation)
         try:
-            call = next(guarded)
+            call = next(operation)
             while True:
                 try:
                     reply = await self._perform(call)
                 except TiebackError as error:
-                    call = guarded.throw(error)
+                    call = operation.throw(error)
                 else:
-                    call = guarded.send(reply)
+                    call = operation.send(reply)
         except StopIteration as stop:
             return cast(T, stop.value)
 
@@ -236,23 +173,36 @@ class AsyncClient:
                 return
 
     async def _perform(self, call: Call) -> Reply:
+        size = await self._checked(call.request, call.rpc)
         attempts = Attempts(self._session, call.rpc, self._timeout(call.timeout))
         while True:
+            line = self._channels.take(call.rpc, call.request, size)
             try:
-                response, ended = await self._send(call, attempts)
+                response, ended = await self._send(line, call, attempts)
             except grpc.RpcError as error:
-                await asyncio.sleep(attempts.failed(error))
+                delay = attempts.failed(error, elsewhere=self._channels.failed(line, error))
             else:
                 attempts.progressed()
                 info = attempts.info(await ended.initial_metadata(), await ended.trailing_metadata())
+                line.heard(info.metadata)
                 return Reply(response, info)
+            finally:
+                self._channels.give_back(line, size)
+            await asyncio.sleep(delay)
 
-    async def _send(self, call: Call, attempts: Attempts) -> tuple[Any, Any]:
-        rpc = self._rpc(call.rpc, self._channel.unary_unary)
+    async def _send(self, line: Line, call: Call, attempts: Attempts) -> tuple[Any, Any]:
+        rpc, arguments = line.callable(call.rpc), attempts.arguments(patient=line.patient)
         if self._session.may_hedge(call.rpc):
-            return await self._race(lambda: rpc(call.request, **attempts.arguments))
-        running = rpc(call.request, **attempts.arguments)
+            return await self._race(lambda: rpc(call.request, **arguments))
+        running = rpc(call.request, **arguments)
         return await running, running
+
+    async def _checked(self, request: Message, rpc: Rpc) -> int:
+        """The bytes of a request; `InvalidArgument` where they are over the server's limit."""
+        size = request.ByteSize()
+        if size > ALWAYS_TAKEN:
+            await self._run(self._session.checked(size, rpc))
+        return size
 
     async def _race(self, start: Callable[[], Any]) -> tuple[Any, Any]:
         """The first good answer of one call, or of two where the first is slow."""
@@ -272,12 +222,13 @@ class AsyncClient:
                 one.cancel()
 
     async def _stream(self, call: StreamCall[E], stream: AsyncEventStream[E]) -> AsyncGenerator[E, None]:
-        await self._run(self._session.checked(call.request.ByteSize(), call.rpc))
+        size = await self._checked(call.request, call.rpc)
         attempts = Attempts(self._session, call.rpc, self._timeout(call.timeout))
-        rpc = self._rpc(call.rpc, self._channel.unary_stream)
         begun = False
         while True:
-            running = stream._call = rpc(call.request, **attempts.arguments)
+            line = self._channels.take(call.rpc, call.request, size)
+            running = line.callable(call.rpc)(call.request, **attempts.arguments(patient=line.patient))
+            stream._call = running
             try:
                 async for response in running:
                     attempts.progressed()
@@ -286,7 +237,8 @@ class AsyncClient:
                         begun = True
                         yield event
             except grpc.RpcError as error:
-                await asyncio.sleep(attempts.failed(error, begun=begun))
+                elsewhere = self._channels.failed(line, error)
+                delay = attempts.failed(error, begun=begun, elsewhere=elsewhere)
             else:
                 stream.answer.call = attempts.info(
                     await running.initial_metadata(), await running.trailing_metadata()
@@ -294,36 +246,45 @@ class AsyncClient:
                 return
             finally:
                 running.cancel()
+                self._channels.give_back(line, size)
+            await asyncio.sleep(delay)
 
-    async def _exchange(self, exchange: Exchange, tally: Tally) -> AsyncGenerator[Acknowledgement, None]:
+    async def _exchange(self, window: Window[R]) -> AsyncGenerator[R, None]:
+        exchange = window.exchange
         attempts = Attempts(self._session, exchange.rpc, exchange.timeout)
-        rpc = self._rpc(exchange.rpc, self._channel.stream_stream)
-        window, source = Window(exchange), _source(exchange.items)
-        while not window.done:
-            running = rpc(**attempts.arguments)
+        source = _source(exchange.items)
+        while True:
+            # Written beside the reading: a server that holds back answers until they are read would wait
+            # for ever.
+            outbox: asyncio.Queue[Any] = asyncio.Queue()
+            line = self._channels.take(exchange.rpc, window.sample, window.size)
+            arguments = attempts.arguments(patient=line.patient)
+            running = line.callable(exchange.rpc)(_taken(outbox), **arguments)
             window.rewind()
             try:
-                await self._fill(window, source, running, exchange.rpc)
+                await self._fill(window, source, outbox)
                 while not window.done:
-                    acknowledgement = window.acknowledge(await self._next(running))
-                    attempts.progressed()
-                    tally.add(acknowledgement)
-                    yield acknowledgement
-                    await self._fill(window, source, running, exchange.rpc)
-                if await running.read() is not END:
-                    raise InternalError("the server acknowledged a request that was never sent")
-                tally.call = attempts.info(
-                    await running.initial_metadata(), await running.trailing_metadata()
-                )
-            except grpc.RpcError as error:
-                if window.done:  # all is durable; how the stream ended after that does not matter
-                    tally.call = attempts.info()
+                    # Nothing else is guarded: what the source raises is the caller's.
+                    try:
+                        response = await self._next(running)
+                        attempts.progressed()
+                        ready = window.answer(response, attempts.info(await running.initial_metadata()))
+                    except BROKEN as error:
+                        broken = _behind(error)
+                        delay = attempts.failed(broken, elsewhere=self._channels.failed(line, broken))
+                        break
+                    for one in ready:
+                        yield one
+                    await self._fill(window, source, outbox)
+                else:
+                    window.call = await self._ended(running, attempts)
                     return
-                await asyncio.sleep(attempts.failed(_behind(error)))
             finally:
                 running.cancel()
+                self._channels.give_back(line, window.size)
+            await asyncio.sleep(delay)
 
-    async def _fill(self, window: Window, source: AsyncIterator[Any], running: Any, rpc: Rpc) -> None:
+    async def _fill(self, window: Window[R], source: AsyncIterator[Any], outbox: asyncio.Queue[Any]) -> None:
         """Sends as much as there is room for, then the end where nothing is left."""
         while window.has_room and not window.all_sent:
             request = window.resend()
@@ -335,29 +296,27 @@ class AsyncClient:
                 else:
                     request = window.offer(item)
             if request is not None:
-                await self._run(self._session.checked(request.ByteSize(), rpc))
-                # A write to a stream that has ended fails without saying why; the next read does.
-                with contextlib.suppress(grpc.RpcError, asyncio.InvalidStateError):
-                    await running.write(request)
+                await self._checked(request, window.exchange.rpc)
+                outbox.put_nowait(request)
         if window.all_sent:
-            with contextlib.suppress(grpc.RpcError, asyncio.InvalidStateError):
-                await running.done_writing()
+            outbox.put_nowait(None)
 
     @staticmethod
     async def _next(running: Any) -> Any:
         response = await running.read()
         if response is END:
-            raise InternalError("the server ended the stream before it acknowledged everything")
+            raise InternalError("the server ended the stream before it answered everything")
         return response
 
-    def _rpc(self, rpc: Rpc, kind: Callable[..., Any]) -> Any:
-        if rpc not in self._rpcs:
-            self._rpcs[rpc] = kind(
-                rpc.path,
-                request_serializer=rpc.request.SerializeToString,
-                response_deserializer=rpc.response.FromString,
-            )
-        return self._rpcs[rpc]
+    @staticmethod
+    async def _ended(running: Any, attempts: Attempts) -> CallInfo:
+        """How a stream went of which everything is answered; how it ends after that does not matter."""
+        try:
+            if await running.read() is not END:
+                raise InternalError("the server answered a request that was never sent")
+        except grpc.RpcError:
+            return attempts.info()
+        return attempts.info(await running.initial_metadata(), await running.trailing_metadata())
 
     def _timeout(self, asked: float | None) -> float | None:
         return self._session.options.timeout if asked is None else asked
@@ -370,9 +329,15 @@ def _behind(error: Any) -> Any:
     what the server said. What that was is not known, so that it counts as a broken connection; if the server
     refused the request, it will say so again.
     """
-    if error.code() is grpc.StatusCode.INTERNAL and error.details() == "Internal error from Core":
+    made_up = isinstance(error, grpc.RpcError) and error.code() is grpc.StatusCode.INTERNAL
+    if made_up and error.details() == "Internal error from Core":
         return Unavailable("the stream ended while a request was written")
     return error
+
+
+async def _taken(outbox: asyncio.Queue[Any]) -> AsyncIterator[Any]:
+    while (request := await outbox.get()) is not None:
+        yield request
 
 
 async def _paired(running: Any) -> tuple[Any, Any]:

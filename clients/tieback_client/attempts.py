@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from tieback.v1 import catalog_pb2
 
@@ -24,10 +24,8 @@ from tieback_client.errors import (
 )
 from tieback_client.options import Options
 from tieback_client.reports import CallInfo
-from tieback_client.rpc import RPCS, Call, Operation, Reply, Rpc
+from tieback_client.rpc import RPCS, Call, Operation, Rpc
 from tieback_client.status import REQUEST_ID_KEY, from_rpc_error, readable
-
-T = TypeVar("T")
 
 # Every gRPC server takes a message of 4 MiB unless it was told otherwise; only larger ones need a question.
 ALWAYS_TAKEN = 4 * 1024 * 1024
@@ -50,22 +48,11 @@ class Session:
         hedging = self.options.hedging
         return hedging is not None and rpc.reads_only and self.hedges < max(1, hedging.budget * self.calls)
 
-    def within_limits(self, operation: Operation[T]) -> Operation[T]:
-        """The operation, with a look at the server's limit before a call that may be over it."""
-        reply: Reply | None = None
-        while True:
-            try:
-                call = operation.send(reply) if reply is not None else next(operation)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-            yield from self.checked(call.request.ByteSize(), call.rpc)
-            reply = yield call
-
     def checked(self, size: int, rpc: Rpc) -> Operation[None]:
-        """Raises `InvalidArgument` where a message of so many bytes is over the server's limit."""
-        if size <= ALWAYS_TAKEN:
-            return
+        """Raises `InvalidArgument` where a message of so many bytes is over the server's limit.
+
+        Only for those over `ALWAYS_TAKEN`: the limit is asked of the server.
+        """
         if self._message_bytes is None:
             try:
                 reply = yield Call(RPCS["GetServerInfo"], catalog_pb2.GetServerInfoRequest())
@@ -95,16 +82,18 @@ class Attempts:
         self.retries = 0
         session.calls += 1
 
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """The keyword arguments of the next attempt's call."""
+    def arguments(self, *, patient: bool = True) -> dict[str, Any]:
+        """The keyword arguments of the next attempt's call; `patient` where nobody else can be asked."""
         options = self._session.options
+        metadata = options.headers()
+        metadata.append((REQUEST_ID_KEY, self.request_id))
+        # A server that was there and is gone is waited for inside the attempt; one that was never there
+        # fails at once, and `failed` counts how long to go on knocking.
+        waits = patient and self._session.reached and self._rpc.idempotent and options.retry is not None
         return {
             "timeout": self.remaining(),
-            "metadata": [*options.headers(), (REQUEST_ID_KEY, self.request_id)],
-            # A server that was there and is gone is waited for inside the attempt; one that was never there
-            # fails at once, and `failed` counts how long to go on knocking.
-            "wait_for_ready": self._session.reached and self._rpc.idempotent and options.retry is not None,
+            "metadata": metadata,
+            "wait_for_ready": waits,
             "compression": options.codec(),
         }
 
@@ -114,15 +103,16 @@ class Attempts:
             return None
         return max(0.0, self._timeout - (time.monotonic() - self._begin))
 
-    def failed(self, raised: Any, *, begun: bool = False) -> float:
+    def failed(self, raised: Any, *, begun: bool = False, elsewhere: bool = False) -> float:
         """Takes the failure of an attempt: returns the seconds to wait before the next, or raises.
 
-        `begun` says that a part of the answer was handed out already, so that there is no going back.
+        `begun` says that a part of the answer was handed out already, so that there is no going back;
+        `elsewhere` that the next attempt asks another address, so that there is nothing to wait for.
         """
         error = raised if isinstance(raised, TiebackError) else from_rpc_error(raised)
         if error.reason or not isinstance(error, DeadlineExceeded | Unavailable):
             self._session.reached = True  # these the server said, and not gRPC on this side
-        delay = None if begun else self._delay(error)
+        delay = None if begun else self._delay(error, elsewhere)
         if delay is None:
             raise self._explained(error) from (raised if error is not raised else None)
         self.retries += 1
@@ -137,9 +127,7 @@ class Attempts:
 
     def info(self, *metadata: Iterable[tuple[str, str | bytes]] | None) -> CallInfo:
         """How the call went, with the metadata that came back."""
-        known: dict[str, str] = {}
-        for part in metadata:
-            known.update(readable(part))
+        known = {key: value for part in metadata for key, value in readable(part).items()}
         return CallInfo(
             method=self._rpc.name,
             request_id=known.get(REQUEST_ID_KEY, self.request_id),
@@ -148,13 +136,15 @@ class Attempts:
             seconds=time.monotonic() - self._begin,
         )
 
-    def _delay(self, error: TiebackError) -> float | None:
+    def _delay(self, error: TiebackError, elsewhere: bool) -> float | None:
         """Seconds until the next attempt; None where there must be none."""
         retry = self._session.options.retry
         if retry is None or not self._rpc.idempotent:
             return None
         if not isinstance(error, Unavailable) and not (isinstance(error, Overloaded) and retry.overloads):
             return None
+        if elsewhere:
+            return 0.0
         now = time.monotonic()
         self._first_failure = self._first_failure or now
         patience = retry.seconds

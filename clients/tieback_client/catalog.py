@@ -24,6 +24,18 @@ class VectorKind(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Drift:
+    """What a precision costs, by one measure."""
+
+    measure: str
+    """What was measured, for instance ``"Cranfield nDCG@10"``."""
+    value: float
+    """Its value as served."""
+    float32: float
+    """Its value in float32."""
+
+
+@dataclass(frozen=True, slots=True)
 class Space:
     """A space that vectors live in."""
 
@@ -49,6 +61,10 @@ class Space:
     """How it takes part in the joint space: empty, ``"component"``, or the path."""
     ready: bool
     """Whether it can be asked now."""
+    precision: str = ""
+    """What the model computes in, for instance ``"int8"``; empty of a server that does not say."""
+    drift: Sequence[Drift] = ()
+    """What that costs, as it was measured; empty in float32."""
 
     @property
     def name(self) -> str:

@@ -6,98 +6,31 @@ import queue
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from types import TracebackType
-from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 import grpc
+from google.protobuf.message import Message
 
 from tieback_client import operations
-from tieback_client.attempts import Attempts, Session
+from tieback_client.attempts import ALWAYS_TAKEN, Attempts, Session
+from tieback_client.channels import BlockingChannels
+from tieback_client.encodings import Encodings
 from tieback_client.errors import InternalError, TiebackError
-from tieback_client.events import Answer, AnswerEvent
-from tieback_client.exchange import Exchange, Tally, Window
+from tieback_client.events import AnswerEvent
+from tieback_client.exchange import BROKEN, Exchange, Window
+from tieback_client.lines import Line
 from tieback_client.options import Options, default_token, server_address
 from tieback_client.paging import Pages
-from tieback_client.results import Acknowledgement, WriteReport
+from tieback_client.reports import CallInfo
+from tieback_client.results import Acknowledgement
 from tieback_client.rpc import Call, Operation, Reply, Rpc, StreamCall
+from tieback_client.streams import EncodingStream, EventStream, Writes
 from tieback_client.surface import dressed
 
 P = ParamSpec("P")
+R = TypeVar("R")
 T = TypeVar("T")
 E = TypeVar("E", bound=AnswerEvent)
-
-
-class EventStream(Generic[E]):
-    """The events of an answer, as they come. Iterate or `collect()` it; leaving early cancels the work."""
-
-    def __init__(self, client: Client, call: StreamCall[E]) -> None:
-        self.answer = Answer()
-        """The answer as far as it was read."""
-        self._call: Any = None
-        self._events = client._stream(call, self)
-
-    def collect(self) -> Answer:
-        """Reads to the end and returns the whole answer."""
-        for _ in self:
-            pass
-        return self.answer
-
-    def cancel(self) -> None:
-        """Gives up, from any thread; a reader that waits gets `Cancelled`, and the server stops its work."""
-        if self._call is not None:
-            self._call.cancel()
-
-    def close(self) -> None:
-        """Ends reading; the server stops its work."""
-        self._events.close()
-
-    def __iter__(self) -> Iterator[E]:
-        return self
-
-    def __next__(self) -> E:
-        event = next(self._events)
-        self.answer.add(event)
-        return event
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-
-class Writes:
-    """The acknowledgements of a stream of writes. Iterate or `collect()` it; until then nothing is sent."""
-
-    def __init__(self, client: Client, exchange: Exchange) -> None:
-        self._tally = Tally()
-        self._acknowledgements = client._exchange(exchange, self._tally)
-
-    @property
-    def report(self) -> WriteReport:
-        """The sum of the acknowledgements so far."""
-        return self._tally.report()
-
-    def collect(self) -> WriteReport:
-        """Sends everything and returns the sum of the acknowledgements."""
-        for _ in self:
-            pass
-        return self.report
-
-    def close(self) -> None:
-        """Gives up; what is not acknowledged may or may not be written."""
-        self._acknowledgements.close()
-
-    def __iter__(self) -> Iterator[Acknowledgement]:
-        return self
-
-    def __next__(self) -> Acknowledgement:
-        return next(self._acknowledgements)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
 
 
 def _unary(operation: Callable[P, Operation[T]]) -> Callable[Concatenate[Client, P], T]:
@@ -121,11 +54,20 @@ def _stream(operation: Callable[P, StreamCall[E]]) -> Callable[Concatenate[Clien
     return dressed(method, operation, "EventStream[{}]")
 
 
-def _writes(operation: Callable[P, Exchange]) -> Callable[Concatenate[Client, P], Writes]:
+def _writes(operation: Callable[P, Exchange[Acknowledgement]]) -> Callable[Concatenate[Client, P], Writes]:
     def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Writes:
         return Writes(self, operation(*args, **kwargs))
 
     return dressed(method, operation, "Writes")
+
+
+def _encodings(
+    operation: Callable[P, Exchange[Encodings]],
+) -> Callable[Concatenate[Client, P], EncodingStream]:
+    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> EncodingStream:
+        return EncodingStream(self, operation(*args, **kwargs))
+
+    return dressed(method, operation, "EncodingStream")
 
 
 class Client:
@@ -140,16 +82,10 @@ class Client:
     def __init__(self, server: str | None = None, **options: Any) -> None:
         options.setdefault("token", default_token())
         self._session = Session(server_address(server), Options(**options))
-        self._rpcs: dict[Rpc, Any] = {}
-        settings = self._session.options
-        credentials = settings.credentials()
-        self._channel = (
-            grpc.insecure_channel(self.server, settings.arguments())
-            if credentials is None
-            else grpc.secure_channel(self.server, credentials, settings.arguments())
-        )
+        self._channels = BlockingChannels(self._session)
 
     encode = _unary(operations.encode)
+    encode_stream = _encodings(operations.encode_stream)
     fuse = _unary(operations.fuse)
     rerank = _unary(operations.rerank)
     create_collection = _unary(operations.create_collection)
@@ -170,6 +106,7 @@ class Client:
     models = _unary(operations.models)
     methods = _unary(operations.methods)
     server_info = _unary(operations.server_info)
+    endpoints = _unary(operations.endpoints)
     health = _unary(operations.health)
 
     @property
@@ -189,7 +126,7 @@ class Client:
 
     def close(self) -> None:
         """Ends the connection and all calls that run."""
-        self._channel.close()
+        self._channels.close()
 
     def __enter__(self) -> Self:
         return self
@@ -200,16 +137,15 @@ class Client:
         self.close()
 
     def _run(self, operation: Operation[T]) -> T:
-        guarded = self._session.within_limits(operation)
         try:
-            call = next(guarded)
+            call = next(operation)
             while True:
                 try:
                     reply = self._perform(call)
                 except TiebackError as error:
-                    call = guarded.throw(error)
+                    call = operation.throw(error)
                 else:
-                    call = guarded.send(reply)
+                    call = operation.send(reply)
         except StopIteration as stop:
             return cast(T, stop.value)
 
@@ -223,21 +159,35 @@ class Client:
                 return
 
     def _perform(self, call: Call) -> Reply:
+        size = self._checked(call.request, call.rpc)
         attempts = Attempts(self._session, call.rpc, self._timeout(call.timeout))
         while True:
+            line = self._channels.take(call.rpc, call.request, size)
             try:
-                response, ended = self._send(call, attempts)
+                response, ended = self._send(line, call, attempts)
             except grpc.RpcError as error:
-                time.sleep(attempts.failed(error))
+                delay = attempts.failed(error, elsewhere=self._channels.failed(line, error))
             else:
                 attempts.progressed()
-                return Reply(response, attempts.info(ended.initial_metadata(), ended.trailing_metadata()))
+                info = attempts.info(ended.initial_metadata(), ended.trailing_metadata())
+                line.heard(info.metadata)
+                return Reply(response, info)
+            finally:
+                self._channels.give_back(line, size)
+            time.sleep(delay)
 
-    def _send(self, call: Call, attempts: Attempts) -> tuple[Any, Any]:
-        rpc = self._rpc(call.rpc, self._channel.unary_unary)
+    def _send(self, line: Line, call: Call, attempts: Attempts) -> tuple[Any, Any]:
+        rpc, arguments = line.callable(call.rpc), attempts.arguments(patient=line.patient)
         if not self._session.may_hedge(call.rpc):
-            return cast("tuple[Any, Any]", rpc.with_call(call.request, **attempts.arguments))
-        return self._race(lambda: rpc.future(call.request, **attempts.arguments))
+            return cast("tuple[Any, Any]", rpc.with_call(call.request, **arguments))
+        return self._race(lambda: rpc.future(call.request, **arguments))
+
+    def _checked(self, request: Message, rpc: Rpc) -> int:
+        """The bytes of a request; `InvalidArgument` where they are over the server's limit."""
+        size = request.ByteSize()
+        if size > ALWAYS_TAKEN:
+            self._run(self._session.checked(size, rpc))
+        return size
 
     def _race(self, start: Callable[[], Any]) -> tuple[Any, Any]:
         """The first good answer of one call, or of two where the first is slow."""
@@ -260,12 +210,13 @@ class Client:
         return first.result(), first
 
     def _stream(self, call: StreamCall[E], stream: EventStream[E]) -> Generator[E, None, None]:
-        self._run(self._session.checked(call.request.ByteSize(), call.rpc))
+        size = self._checked(call.request, call.rpc)
         attempts = Attempts(self._session, call.rpc, self._timeout(call.timeout))
-        rpc = self._rpc(call.rpc, self._channel.unary_stream)
         begun = False
         while True:
-            running = stream._call = rpc(call.request, **attempts.arguments)
+            line = self._channels.take(call.rpc, call.request, size)
+            running = line.callable(call.rpc)(call.request, **attempts.arguments(patient=line.patient))
+            stream._call = running
             try:
                 for response in running:
                     attempts.progressed()
@@ -274,46 +225,53 @@ class Client:
                         begun = True
                         yield event
             except grpc.RpcError as error:
-                time.sleep(attempts.failed(error, begun=begun))
+                elsewhere = self._channels.failed(line, error)
+                delay = attempts.failed(error, begun=begun, elsewhere=elsewhere)
             else:
                 stream.answer.call = attempts.info(running.initial_metadata(), running.trailing_metadata())
                 return
             finally:
                 running.cancel()
+                self._channels.give_back(line, size)
+            time.sleep(delay)
 
-    def _exchange(self, exchange: Exchange, tally: Tally) -> Generator[Acknowledgement, None, None]:
+    def _exchange(self, window: Window[R]) -> Generator[R, None, None]:
+        exchange = window.exchange
         if not isinstance(exchange.items, Iterable):
             raise TypeError(
                 "Client takes items from an ordinary iterable; AsyncClient takes asynchronous ones"
             )
         attempts = Attempts(self._session, exchange.rpc, exchange.timeout)
-        rpc = self._rpc(exchange.rpc, self._channel.stream_stream)
-        window, source = Window(exchange), iter(exchange.items)
-        while not window.done:
+        source = iter(exchange.items)
+        while True:
             outbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-            running = rpc(iter(outbox.get, None), **attempts.arguments)
+            line = self._channels.take(exchange.rpc, window.sample, window.size)
+            arguments = attempts.arguments(patient=line.patient)
+            running = line.callable(exchange.rpc)(iter(outbox.get, None), **arguments)
             window.rewind()
             try:
-                self._fill(window, source, outbox, exchange.rpc)
+                self._fill(window, source, outbox)
                 while not window.done:
-                    acknowledgement = window.acknowledge(self._next(running))
-                    attempts.progressed()
-                    tally.add(acknowledgement)
-                    yield acknowledgement
-                    self._fill(window, source, outbox, exchange.rpc)
-                for _ in running:
-                    raise InternalError("the server acknowledged a request that was never sent")
-                tally.call = attempts.info(running.initial_metadata(), running.trailing_metadata())
-            except grpc.RpcError as error:
-                if window.done:  # all is durable; how the stream ended after that does not matter
-                    tally.call = attempts.info()
+                    # Nothing else is guarded: what the source raises is the caller's.
+                    try:
+                        response = self._next(running)
+                        attempts.progressed()
+                        ready = window.answer(response, attempts.info(running.initial_metadata()))
+                    except BROKEN as error:
+                        delay = attempts.failed(error, elsewhere=self._channels.failed(line, error))
+                        break
+                    yield from ready
+                    self._fill(window, source, outbox)
+                else:
+                    window.call = self._ended(running, attempts)
                     return
-                time.sleep(attempts.failed(error))
             finally:
                 outbox.put(None)  # frees gRPC's thread that waits for the next request
                 running.cancel()
+                self._channels.give_back(line, window.size)
+            time.sleep(delay)
 
-    def _fill(self, window: Window, source: Iterator[Any], outbox: queue.SimpleQueue[Any], rpc: Rpc) -> None:
+    def _fill(self, window: Window[R], source: Iterator[Any], outbox: queue.SimpleQueue[Any]) -> None:
         """Sends as much as there is room for, then the end where nothing is left."""
         while window.has_room and not window.all_sent:
             request = window.resend()
@@ -325,7 +283,7 @@ class Client:
                 else:
                     request = window.offer(item)
             if request is not None:
-                self._run(self._session.checked(request.ByteSize(), rpc))
+                self._checked(request, window.exchange.rpc)
                 outbox.put(request)
         if window.all_sent:
             outbox.put(None)
@@ -334,16 +292,17 @@ class Client:
     def _next(running: Any) -> Any:
         for response in running:
             return response
-        raise InternalError("the server ended the stream before it acknowledged everything")
+        raise InternalError("the server ended the stream before it answered everything")
 
-    def _rpc(self, rpc: Rpc, kind: Callable[..., Any]) -> Any:
-        if rpc not in self._rpcs:
-            self._rpcs[rpc] = kind(
-                rpc.path,
-                request_serializer=rpc.request.SerializeToString,
-                response_deserializer=rpc.response.FromString,
-            )
-        return self._rpcs[rpc]
+    @staticmethod
+    def _ended(running: Any, attempts: Attempts) -> CallInfo:
+        """How a stream went of which everything is answered; how it ends after that does not matter."""
+        try:
+            for _ in running:
+                raise InternalError("the server answered a request that was never sent")
+        except grpc.RpcError:
+            return attempts.info()
+        return attempts.info(running.initial_metadata(), running.trailing_metadata())
 
     def _timeout(self, asked: float | None) -> float | None:
         return self._session.options.timeout if asked is None else asked

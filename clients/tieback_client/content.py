@@ -1,7 +1,8 @@
 """What can be encoded, indexed and asked for, and how plain Python values become it.
 
 A `str` is text, a `pathlib.Path` is read and told by its suffix, a picture of PIL is encoded as PNG, and
-`Image`, `Audio`, `Points` and `Vector` say it outright. Everything is checked here, before it is sent.
+`Image`, `Audio`, `Points`, `TokenIds` and `Vector` say it outright. Everything is checked here, before it is
+sent.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import enum
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -93,34 +94,52 @@ class Points:
     """`[points, 3]`; sent as float32."""
 
 
-Content: TypeAlias = Text | Image | Audio | Points | Vector
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenIds:
+    """A text that is tokenised already, with the space's own tokenizer."""
+
+    ids: Sequence[int] | Array
+    """The model's numbers, special tokens included."""
+
+
+Content: TypeAlias = Text | Image | Audio | Points | TokenIds | Vector
 """One piece of input."""
-ContentLike: TypeAlias = str | Path | Text | Image | Audio | Points | Vector | Any
+ContentLike: TypeAlias = str | Path | Text | Image | Audio | Points | TokenIds | Vector | Any
 """What `content_of` understands; `Any` stands for a picture of PIL."""
 
 
 def content_of(value: ContentLike, field: str = "content") -> Content:
     """The content that a plain value means. `InvalidArgument` names `field` where it means none."""
-    if isinstance(value, Text | Image | Audio | Points | Vector):
-        return value
     if isinstance(value, str):
         return Text(value)
+    if isinstance(value, Text | Image | Audio | Points | TokenIds | Vector):
+        return value
     if isinstance(value, Path):
         return _from_path(value, field)
     if _is_pil(value):
         return Image.from_pil(value)
     if isinstance(value, np.ndarray):
-        message = "a bare array has no space: pass Vector(array, space) or, for a point cloud, Points(array)"
+        message = (
+            "a bare array has no space: pass Vector(array, space); Points(array) for a point cloud, "
+            "TokenIds(array) for a tokenised text"
+        )
     elif isinstance(value, bytes | bytearray | memoryview):
         message = "bytes can be many things: pass Image(bytes) or Audio(bytes)"
     else:
-        message = f"a {type(value).__name__} is no content: pass str, Path, Image, Audio, Points or Vector"
+        known = "str, Path, Image, Audio, Points, TokenIds or Vector"
+        message = f"a {type(value).__name__} is no content: pass {known}"
     raise InvalidArgument.at(field, message)
 
 
 def modality_of(content: Content) -> Modality | None:
     """The modality of a content; None for a vector, whose space knows."""
-    kinds = {Text: Modality.TEXT, Image: Modality.IMAGE, Audio: Modality.AUDIO, Points: Modality.POINTS}
+    kinds = {
+        Text: Modality.TEXT,
+        TokenIds: Modality.TEXT,
+        Image: Modality.IMAGE,
+        Audio: Modality.AUDIO,
+        Points: Modality.POINTS,
+    }
     return kinds.get(type(content))
 
 

@@ -1,6 +1,7 @@
-"""Streams of writes: batches out, acknowledgements back, nothing lost where the stream breaks.
+"""Streams of requests: batches out, an answer to each back, nothing lost where the stream breaks.
 
-`Exchange` says what to send; `Window` holds what was sent and not acknowledged. Neither touches a channel.
+`Exchange` says what to send; `Window` holds what was sent and not answered, and what was answered before its
+turn. Neither touches a channel.
 """
 
 from __future__ import annotations
@@ -8,131 +9,149 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+import grpc
 from google.protobuf.message import Message
 
-from tieback_client import reading
-from tieback_client.documents import Item
-from tieback_client.errors import InternalError, TiebackError
+from tieback_client.errors import InternalError, Overloaded, TiebackError, Unavailable
 from tieback_client.reports import CallInfo
 from tieback_client.results import Acknowledgement, WriteReport, WriteResult
 from tieback_client.rpc import Rpc
 from tieback_client.status import from_status
 
+R = TypeVar("R")
+
 # Half of what every gRPC server takes, so that a batch of small items is never refused for its size.
 BATCH_BYTES = 2 * 1024 * 1024
+ITEM_BYTES = 64  # of a short text
+# What ends a stream that may go on as another.
+BROKEN = (grpc.RpcError, Unavailable, Overloaded)
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
-    """A stream of items to write."""
+class Exchange(Generic[R]):
+    """A stream of requests made of items, each answered by an `R`."""
 
     rpc: Rpc
     """What to call."""
-    items: Iterable[Item] | AsyncIterable[Item]
+    items: Iterable[Any] | AsyncIterable[Any]
     """The items, drawn as there is room for them."""
-    pack: Callable[[Item, str], Message]
+    pack: Callable[[Any, str], Message]
     """Makes a message of an item; the text names the item in errors."""
-    request: Callable[[Sequence[Any]], Message]
-    """Makes a request of packed items."""
-    results: Callable[[Any, Sequence[str]], Sequence[WriteResult]]
-    """Reads a response to the items of these ids."""
+    request: Callable[[Sequence[Any], int], Message]
+    """Makes a request of packed items, told its number, which counts from 0."""
+    result: Callable[[Any, Any, CallInfo], R]
+    """Reads a response to a request. A retryable error that it raises breaks the stream."""
     batch: int
     """Items in one request at most."""
     in_flight: int
-    """Requests sent and not acknowledged at most."""
+    """Requests sent and not answered at most."""
     timeout: float | None
     """Seconds for the whole stream; None for no limit."""
-
-    @staticmethod
-    def result(name: str, status: Any, truncated_sections: int = 0) -> WriteResult:
-        """The outcome for one item, from its status."""
-        error = from_status(status) if status.code else None
-        return WriteResult(name, error, truncated_sections)
+    name: str = "items"
+    """What the items are called in errors."""
+    number: Callable[[Any], int] | None = None
+    """Which request a response answers; left out where responses come in the order of the requests."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    request: Message
-    ids: Sequence[str]
+class Window(Generic[R]):
+    """What one exchange has sent and not yet seen answered, and what it has not sent yet.
 
-
-class Window:
-    """What one exchange has sent and not yet seen acknowledged, and what it has not sent yet.
-
-    A broken stream is begun again with `rewind`: the requests without an acknowledgement are sent once more,
-    which writes nothing twice, since items are replaced by id.
+    A broken stream is begun again with `rewind`: the requests without an answer are sent once more, which
+    does no harm, since streams of writes replace items by id and the others change nothing.
     """
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
-        self._waiting: deque[_Sent] = deque()
-        self._again: deque[_Sent] = deque()
+    def __init__(self, exchange: Exchange[R]) -> None:
+        self.exchange = exchange
+        self.call = CallInfo()
+        """How the call went, once it has ended."""
+        self._waiting: dict[int, Message] = {}
+        self._again: deque[int] = deque()
+        self._early: dict[int, R] = {}
         self._packed: list[Message] = []
-        self._ids: list[str] = []
         self._bytes = 0
-        self._seen = 0
-        self.closed = False
+        self._seen = self._numbered = self._given = 0
+        self._closed = False
+
+    @property
+    def sample(self) -> Message:
+        """A request as they are, without items."""
+        return self.exchange.request([], 0)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes are under way at once."""
+        return self.exchange.in_flight * self.exchange.batch * ITEM_BYTES
 
     @property
     def has_room(self) -> bool:
-        """Whether another request may be sent before an acknowledgement comes."""
-        return len(self._waiting) < self._exchange.in_flight
+        """Whether another request may be sent before an answer is given out."""
+        held = self._numbered - self._given - len(self._again)
+        return held < self.exchange.in_flight
 
     @property
     def all_sent(self) -> bool:
         """Whether nothing is left to send on this stream."""
-        return self.closed and not self._again
+        return self._closed and not self._again
 
     @property
     def done(self) -> bool:
-        """Whether everything was acknowledged."""
-        return self.all_sent and not self._waiting
+        """Whether everything was answered."""
+        return self._closed and not self._waiting
 
     def rewind(self) -> None:
-        """Makes everything unacknowledged to be sent again, in order."""
-        self._again.extendleft(reversed(self._waiting))
-        self._waiting.clear()
+        """Makes everything unanswered to be sent again, in order."""
+        self._again = deque(sorted(self._waiting))
 
     def resend(self) -> Message | None:
         """The next request to send again, or None."""
-        return self._send(self._again.popleft()) if self._again else None
+        return self._waiting[self._again.popleft()] if self._again else None
 
-    def offer(self, item: Item) -> Message | None:
+    def offer(self, item: Any) -> Message | None:
         """Takes the next item; returns a request once a batch is full."""
-        message = self._exchange.pack(item, f"items[{self._seen}]")
+        message = self.exchange.pack(item, f"{self.exchange.name}[{self._seen}]")
         self._seen += 1
         size = message.ByteSize()
-        full = self._flush() if self._packed and self._bytes + size > BATCH_BYTES else None
+        over = len(self._packed) >= self.exchange.batch or self._bytes + size > BATCH_BYTES
+        full = self._flush() if self._packed and over else None
         self._packed.append(message)
-        self._ids.append(item.id)
         self._bytes += size
-        if full is None and len(self._packed) >= self._exchange.batch:
+        if full is None and len(self._packed) >= self.exchange.batch:
             full = self._flush()
         return full
 
     def close(self) -> Message | None:
         """Notes that no more items come; returns the last request, or None."""
-        self.closed = True
+        self._closed = True
         return self._flush() if self._packed else None
 
-    def acknowledge(self, response: Any) -> Acknowledgement:
-        """Matches a response with the request that waits longest."""
-        if not self._waiting:
-            raise InternalError("the server acknowledged a request that was never sent")
-        sent = self._waiting.popleft()
-        results = self._exchange.results(response, sent.ids)
-        return Acknowledgement(results, reading.timing(response.timing))
+    def answer(self, response: Any, info: CallInfo) -> list[R]:
+        """Matches a response with its request; returns the results whose turn it is now, in order."""
+        told = self.exchange.number
+        number = told(response) if told is not None else min(self._waiting, default=-1)
+        if number not in self._waiting:
+            raise InternalError("the server answered a request that was never sent")
+        self._early[number] = self.exchange.result(response, self._waiting[number], info)
+        del self._waiting[number]
+        ready = []
+        while self._given in self._early:
+            ready.append(self._early.pop(self._given))
+            self._given += 1
+        return ready
 
     def _flush(self) -> Message:
-        sent = _Sent(self._exchange.request(self._packed), self._ids)
-        self._packed, self._ids, self._bytes = [], [], 0
-        return self._send(sent)
+        number = self._numbered
+        self._numbered += 1
+        self._waiting[number] = request = self.exchange.request(self._packed, number)
+        self._packed, self._bytes = [], 0
+        return request
 
-    def _send(self, sent: _Sent) -> Message:
-        self._waiting.append(sent)
-        return sent.request
+
+def write_result(name: str, status: Any, truncated_sections: int = 0) -> WriteResult:
+    """The outcome for one item that was sent to be written, from its status."""
+    error = from_status(status) if status.code else None
+    return WriteResult(name, error, truncated_sections)
 
 
 @dataclass(slots=True)
@@ -145,8 +164,6 @@ class Tally:
     """Why items were refused, by their id."""
     truncated_sections: int = 0
     """Sections whose text was cut off for some space."""
-    call: CallInfo = field(default_factory=CallInfo)
-    """How the call went."""
 
     def add(self, acknowledgement: Acknowledgement) -> None:
         """Takes in one acknowledgement."""
@@ -157,6 +174,6 @@ class Tally:
             else:
                 self.errors[one.id] = one.error
 
-    def report(self) -> WriteReport:
+    def report(self, call: CallInfo) -> WriteReport:
         """The sum as it stands."""
-        return WriteReport(self.written, self.errors, self.truncated_sections, self.call)
+        return WriteReport(self.written, self.errors, self.truncated_sections, call)

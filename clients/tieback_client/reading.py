@@ -20,6 +20,7 @@ from tieback_client.results import (
     AlignedPair,
     Alignment,
     Encoding,
+    EncodingSource,
     Fused,
     Hit,
     Label,
@@ -36,7 +37,13 @@ E = TypeVar("E", bound=StrEnum)
 MICROSECONDS = 1_000_000
 # In the order of the contract's enums, whose zero is "not said".
 _DTYPES = (DType.FLOAT32, DType.FLOAT32, DType.FLOAT16, DType.INT8, DType.BINARY)
-_NUMPY = {DType.FLOAT32: "<f4", DType.FLOAT16: "<f2", DType.INT8: "i1", DType.BINARY: "u1"}
+_NUMPY: dict[DType, np.dtype[Any]] = {
+    DType.FLOAT32: np.dtype("<f4"),
+    DType.FLOAT16: np.dtype("<f2"),
+    DType.INT8: np.dtype("i1"),
+    DType.BINARY: np.dtype("u1"),
+}
+_SOURCES = (EncodingSource.COMPUTED, *EncodingSource)
 _MODALITIES = (None, Modality.TEXT, Modality.IMAGE, Modality.AUDIO, Modality.POINTS)
 _KINDS = (None, *catalog.VectorKind)
 _VERDICTS = (events.VerdictLabel.NOT_CHECKED, *events.VerdictLabel)
@@ -47,11 +54,23 @@ HEALTH = tuple(catalog.Health)
 
 def array(tensor: Any) -> Array:
     """A tensor as an array, without a copy and read-only; BINARY stays packed, eight to a byte."""
-    dtype = _at(_DTYPES, tensor.dtype, DType.FLOAT32)
-    shape = list(tensor.shape)
-    if dtype is DType.BINARY and shape:
-        shape[-1] //= 8
-    return np.frombuffer(tensor.data, dtype=_NUMPY[dtype]).reshape(shape)
+    values = np.frombuffer(tensor.data, elements(tensor))
+    shape = tuple(tensor.shape)
+    if len(shape) == 1:
+        return values
+    if dtype(tensor) is DType.BINARY and shape:
+        shape = (*shape[:-1], shape[-1] // 8)
+    return values.reshape(shape)
+
+
+def dtype(tensor: Any) -> DType:
+    """A tensor's element type."""
+    return _at(_DTYPES, tensor.dtype, DType.FLOAT32)
+
+
+def elements(tensor: Any) -> np.dtype[Any]:
+    """The elements of a tensor's bytes."""
+    return _NUMPY[dtype(tensor)]
 
 
 def vector(message: Any) -> Vector:
@@ -59,7 +78,7 @@ def vector(message: Any) -> Vector:
     return Vector(
         values=array(message.values),
         space=space_ref(message.space),
-        dtype=_at(_DTYPES, message.values.dtype, DType.FLOAT32),
+        dtype=dtype(message.values),
         scale=message.scale,
         normalized=message.normalized,
     )
@@ -95,6 +114,7 @@ def encoding(message: Any) -> Encoding:
         labels=labels(message.labels),
         token_count=message.token_count,
         truncated_tokens=message.truncated_tokens,
+        source=_at(_SOURCES, message.source, EncodingSource.COMPUTED),
     )
 
 
@@ -136,7 +156,13 @@ def timing(message: Any) -> Timing:
 
 def cost(message: Any) -> Cost:
     """What a call cost."""
-    return Cost(message.batch_size, message.tokens, message.padding_tokens)
+    return Cost(
+        message.batch_size,
+        message.tokens,
+        message.padding_tokens,
+        message.cached_items,
+        message.shared_items,
+    )
 
 
 def facts(struct: Any) -> dict[str, Any]:
@@ -228,6 +254,8 @@ def space(message: Any) -> catalog.Space:
         upstream=message.upstream,
         binding=message.binding,
         ready=message.ready,
+        precision=message.precision,
+        drift=[catalog.Drift(one.measure, one.value, one.float32_value) for one in message.drift],
     )
 
 

@@ -60,3 +60,7 @@ class Cost:
     """Useful tokens of this call (for pictures and sounds: patches or frames)."""
     padding_tokens: int = 0
     """Padding computed beside them."""
+    cached_items: int = 0
+    """Inputs of this call that were found in a cache."""
+    shared_items: int = 0
+    """Inputs of this call that waited for an identical one in flight."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import enum
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-
-import numpy as np
 
 from tieback_client.content import Modality
 from tieback_client.documents import Metadata
 from tieback_client.errors import TiebackError
 from tieback_client.reports import CallInfo, Cost, Timing
-from tieback_client.vectors import Array, DType, SpaceRef, TokenVectors, Vector, decode
+from tieback_client.vectors import Array, SpaceRef, TokenVectors, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +23,19 @@ class Label:
     """Its number in the model's own list."""
     probability: float
     """0 to 1."""
+
+
+class EncodingSource(enum.StrEnum):
+    """How an encoding came about."""
+
+    COMPUTED = "computed"
+    """The model ran on it."""
+    MEMORY = "memory"
+    """It was in the server's memory."""
+    DISK = "disk"
+    """It was on the server's disk."""
+    IN_FLIGHT = "in_flight"
+    """An identical input was being computed, and this one waited for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,93 +56,8 @@ class Encoding:
     """Tokens (patches, frames) that the model read."""
     truncated_tokens: int = 0
     """Tokens cut off because the input was too long."""
-
-
-@dataclass(frozen=True)
-class Encodings:
-    """The outcome of `encode`: one per input, in order."""
-
-    outcomes: Sequence[Encoding | TiebackError]
-    """An encoding, or why there is none."""
-    timing: Timing
-    """Where the time went; of several batches, the sum."""
-    cost: Cost
-    """What it cost; of several batches, the sum and the largest batch."""
-    call: CallInfo
-    """How the call went; of several batches, the last one's ids and all retries."""
-
-    def __len__(self) -> int:
-        return len(self.outcomes)
-
-    def __iter__(self) -> Iterator[Encoding]:
-        """The encodings; raises where an input failed."""
-        self.raise_for_errors()
-        return (outcome for outcome in self.outcomes if isinstance(outcome, Encoding))
-
-    def __getitem__(self, index: int) -> Encoding:
-        """The encoding of one input; raises where it failed."""
-        outcome = self.outcomes[index]
-        if isinstance(outcome, TiebackError):
-            raise outcome
-        return outcome
-
-    @property
-    def errors(self) -> Mapping[int, TiebackError]:
-        """Why inputs failed, by their place."""
-        return {i: one for i, one in enumerate(self.outcomes) if isinstance(one, TiebackError)}
-
-    def raise_for_errors(self) -> Encodings:
-        """Raises the first input's error, if one failed; returns itself for chaining."""
-        for error in self.errors.values():
-            raise error
-        return self
-
-    @cached_property
-    def vectors(self) -> Array:
-        """All dense vectors, `[n, width]`, read-only; rows of failed inputs are NaN.
-
-        float32 and float16 as they came; INT8 scaled to float32; BINARY as float32 of -1 and 1. Where every
-        input has its vector, the elements are the bytes of the message, joined once.
-        """
-        dtype, scales = self._dtype, self.scales[:, None]
-        whole = decode(self.codes, dtype, scales)
-        failed = [i for i, one in enumerate(self._dense) if one is None]
-        if failed:
-            whole = whole.copy()
-            whole[failed] = np.nan
-        whole.flags.writeable = False
-        return whole
-
-    @cached_property
-    def codes(self) -> Array:
-        """All dense vectors as they travelled: `[n, width]`, for BINARY `[n, width / 8]`.
-
-        Rows of failed inputs are 0.
-        """
-        first = next((one for one in self._dense if one is not None), None)
-        if first is None:
-            return np.zeros((len(self.outcomes), 0), dtype=np.float32)
-        blank = np.zeros_like(first.values)
-        rows = [(blank if one is None else one.values).data for one in self._dense]
-        return np.frombuffer(b"".join(rows), dtype=first.values.dtype).reshape(len(rows), -1)
-
-    @cached_property
-    def scales(self) -> Array:
-        """The quantisation step of each INT8 vector, `[n]` float32; 0 for other types."""
-        return np.array([one.scale if one is not None else 0.0 for one in self._dense], dtype=np.float32)
-
-    @property
-    def space(self) -> SpaceRef | None:
-        """The space that all vectors share; None where every input failed."""
-        return next((one.space for one in self.outcomes if isinstance(one, Encoding)), None)
-
-    @property
-    def _dense(self) -> list[Vector | None]:
-        return [one.vector if isinstance(one, Encoding) else None for one in self.outcomes]
-
-    @property
-    def _dtype(self) -> DType:
-        return next((one.dtype for one in self._dense if one is not None), DType.FLOAT32)
+    source: EncodingSource = EncodingSource.COMPUTED
+    """How it came about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from google.protobuf import wrappers_pb2
 from google.protobuf.descriptor import MethodDescriptor
@@ -43,6 +43,8 @@ class Rpc:
     """Whether sending it twice does what sending it once does, so that it may be retried."""
     reads_only: bool
     """Whether it changes nothing, so that it may run twice at once (hedging)."""
+    kind: Literal["unary_unary", "unary_stream", "stream_stream"] = "unary_unary"
+    """What a channel calls RPCs of its shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ The sync and the async client drive the same operations.
 def rpc_of(method: MethodDescriptor) -> Rpc:
     """The RPC that a method's descriptor declares."""
     level = method.GetOptions().idempotency_level
+    streams = method.client_streaming, method.server_streaming
     return Rpc(
         name=method.name,
         path=f"/{method.containing_service.full_name}/{method.name}",
@@ -95,6 +98,7 @@ def rpc_of(method: MethodDescriptor) -> Rpc:
         response=GetMessageClass(method.output_type),
         idempotent=level in (MethodOptions.IDEMPOTENT, MethodOptions.NO_SIDE_EFFECTS),
         reads_only=level == MethodOptions.NO_SIDE_EFFECTS,
+        kind="stream_stream" if all(streams) else "unary_stream" if any(streams) else "unary_unary",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from google.protobuf.json_format import ParseDict, ParseError
@@ -27,6 +27,7 @@ from tieback_client.content import (
     Modality,
     Points,
     Text,
+    TokenIds,
     content_of,
     modality_of,
 )
@@ -48,6 +49,8 @@ DTYPES = {
     DType.INT8: vector_pb2.DATA_TYPE_INT8,
     DType.BINARY: vector_pb2.DATA_TYPE_BINARY,
 }
+CachePolicy: TypeAlias = Literal["use", "bypass"]
+CACHE_POLICIES = {"use": encoder_pb2.CACHE_POLICY_USE, "bypass": encoder_pb2.CACHE_POLICY_BYPASS}
 KINDS = {
     "dense": vector_pb2.VECTOR_KIND_DENSE,
     "tokens": vector_pb2.VECTOR_KIND_TOKENS,
@@ -122,6 +125,8 @@ def token_vectors(value: TokenVectors, field: str) -> vector_pb2.TokenVectors:
 
 def content(value: ContentLike, field: str) -> content_pb2.Content:
     """One piece of input, plain values included."""
+    if isinstance(value, str):
+        return content_pb2.Content(text=text(value, f"{field}.text"))
     return _content(content_of(value, field), field)
 
 
@@ -139,6 +144,8 @@ def _content(value: Content, field: str) -> content_pb2.Content:
                 raise InvalidArgument.at(f"{field}.points", message)
             coordinates = tensor(value.coordinates, DType.FLOAT32, f"{field}.points.coordinates")
             return content_pb2.Content(points=content_pb2.PointCloud(coordinates=coordinates))
+        case TokenIds():
+            return content_pb2.Content(token_ids=_token_ids(value, f"{field}.token_ids.ids"))
         case Vector():
             return content_pb2.Content(vector=vector(value, f"{field}.vector"))
 
@@ -203,13 +210,26 @@ def label(value: Label) -> content_pb2.Label:
     return content_pb2.Label(name=value.name, index=value.index, probability=value.probability)
 
 
+def cache(policy: CachePolicy) -> encoder_pb2.CachePolicy:
+    """Whether cached vectors may answer."""
+    if policy not in CACHE_POLICIES:
+        message = f"no cache policy is named {policy!r}; the choices are: {', '.join(CACHE_POLICIES)}"
+        raise InvalidArgument.at("cache", message)
+    return CACHE_POLICIES[policy]
+
+
 def truncation(truncate: bool) -> encoder_pb2.Truncation:
     """What to do with inputs that are too long."""
     return encoder_pb2.TRUNCATION_END if truncate else encoder_pb2.TRUNCATION_REFUSE
 
 
 def output(
-    width: int | None, dtype: DType | str, kinds: Sequence[str], field: str = "output"
+    width: int | None,
+    dtype: DType | str,
+    kinds: Sequence[str],
+    *,
+    batch_invariant: bool = False,
+    field: str = "output",
 ) -> vector_pb2.OutputSpec:
     """The shape of the output."""
     try:
@@ -225,7 +245,12 @@ def output(
         raise InvalidArgument.at(f"{field}.kinds", message)
     if width is not None and width < 1:
         raise InvalidArgument.at(f"{field}.width", f"a width is at least 1, not {width}")
-    return vector_pb2.OutputSpec(width=width or 0, dtype=DTYPES[kind], kinds=[KINDS[one] for one in kinds])
+    return vector_pb2.OutputSpec(
+        width=width or 0,
+        dtype=DTYPES[kind],
+        kinds=[KINDS[one] for one in kinds],
+        batch_invariant=batch_invariant,
+    )
 
 
 def method(value: MethodLike | None, field: str) -> report_pb2.Method | None:
@@ -322,6 +347,15 @@ def _modality(one: Section, place: str) -> Modality:
     if modality is None:
         raise InvalidArgument.at(f"{place}.modality", "say which modality the vector is of: modality=")
     return modality
+
+
+def _token_ids(value: TokenIds, field: str) -> content_pb2.TokenIds:
+    ids = np.asarray(value.ids)
+    if ids.ndim != 1 or ids.size == 0 or ids.dtype.kind not in "iu":
+        raise InvalidArgument.at(field, "token numbers are a list of whole numbers, one at least")
+    if ids.min() < 0 or ids.max() >= 2**32:
+        raise InvalidArgument.at(field, "a token number is 0 or more, and below 2^32")
+    return content_pb2.TokenIds(ids=ids.tolist())
 
 
 def _some(data: bytes, field: str) -> bytes:

@@ -114,7 +114,16 @@ class Log:
         self.calls: list[str] = []
         self.metadata: list[dict[str, Any]] = []
         self.cancelled = threading.Event()
-        self.largest_gap = 0
+        self.batches: list[list[str]] = []
+        self.requests: list[encoder_pb2.EncodeRequest] = []
+        self.endpoints: list[str] = []
+        self._seen: set[str] = set()
+
+    def first_time(self, what: str) -> bool:
+        """Whether it was never asked of this before."""
+        seen = what in self._seen
+        self._seen.add(what)
+        return not seen
 
     def note(self, name: str, context: Any) -> None:
         self.calls.append(name)
@@ -122,8 +131,8 @@ class Log:
 
 
 class Encoder(encoder_pb2_grpc.EncoderServiceServicer):
-    def __init__(self, log: Log) -> None:
-        self.log = log
+    def __init__(self, log: Log, gone_after: int) -> None:
+        self.log, self.gone_after = log, gone_after
 
     def Encode(self, request: encoder_pb2.EncodeRequest, context: Any) -> encoder_pb2.EncodeResponse:
         self.log.note("Encode", context)
@@ -139,15 +148,50 @@ class Encoder(encoder_pb2_grpc.EncoderServiceServicer):
             )
         if request.space == "flaky" and self.log.calls.count("Encode") < 3:
             context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
-        if request.space not in ("tiny", "slow", "busy", "flaky"):
+        if request.space == "busy-at-first" and self.log.first_time("busy"):
+            abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, "wait", info("OVERLOADED"), retry_after(0.05))
+        if request.space not in ("tiny", "slow", "busy", "flaky", "busy-at-first"):
             missing = error_details_pb2.ResourceInfo(resource_type="space", resource_name=request.space)
             message = f"no space is named {request.space!r}; the choices are: tiny"
             abort(context, grpc.StatusCode.NOT_FOUND, message, info("SPACE_NOT_FOUND"), missing)
+        request_id = dict(context.invocation_metadata()).get("x-request-id", "")
+        context.set_trailing_metadata((("x-request-id", request_id), ("x-peer", context.peer())))
+        return self._batch(request)
+
+    def EncodeStream(
+        self, requests: Iterator[encoder_pb2.EncodeStreamRequest], context: Any
+    ) -> Iterator[encoder_pb2.EncodeStreamResponse]:
+        """Answers two batches at a time, the later one first."""
+        self.log.note("EncodeStream", context)
+        context.add_callback(self.log.cancelled.set)
+        again = self.log.calls.count("EncodeStream") > 1
+        held: list[encoder_pb2.EncodeStreamResponse] = []
+        for number, one in enumerate(requests):
+            if self.gone_after and number == self.gone_after and not again:
+                context.abort(grpc.StatusCode.UNAVAILABLE, "gone in the middle")
+            self.log.batches.append([content.text for content in one.request.contents])
+            held.append(self._answer(one))
+            if len(held) == 2:
+                yield from reversed(held)
+                held.clear()
+        yield from held
+
+    def _answer(self, one: encoder_pb2.EncodeStreamRequest) -> encoder_pb2.EncodeStreamResponse:
+        failure = None
+        if one.request.space != "tiny":
+            failure = status(grpc.StatusCode.NOT_FOUND, "no such space", info("SPACE_NOT_FOUND"))
+        elif any(content.text == "poison" for content in one.request.contents):
+            failure = status(grpc.StatusCode.INTERNAL, "it broke")
+        if failure is not None:
+            return encoder_pb2.EncodeStreamResponse(id=one.id, error=failure)
+        return encoder_pb2.EncodeStreamResponse(id=one.id, response=self._batch(one.request))
+
+    def _batch(self, request: encoder_pb2.EncodeRequest) -> encoder_pb2.EncodeResponse:
+        self.log.requests.append(request)
         results = [self._one(one, request.output) for one in request.contents]
-        context.set_trailing_metadata(
-            (("x-request-id", dict(context.invocation_metadata()).get("x-request-id", "")),)
+        cost = report_pb2.Cost(
+            batch_size=len(results), tokens=3 * len(results), padding_tokens=1, cached_items=1
         )
-        cost = report_pb2.Cost(batch_size=len(results), tokens=3 * len(results), padding_tokens=1)
         return encoder_pb2.EncodeResponse(results=results, timing=TIMING, cost=cost)
 
     def _one(self, content: content_pb2.Content, output: vector_pb2.OutputSpec) -> encoder_pb2.EncodeResult:
@@ -178,6 +222,7 @@ class Encoder(encoder_pb2_grpc.EncoderServiceServicer):
                 tokens=tokens,
                 labels=labels,
                 token_count=3,
+                source=encoder_pb2.ENCODING_SOURCE_MEMORY,
             )
         )
 
@@ -375,6 +420,11 @@ class Catalog(catalog_pb2_grpc.CatalogServiceServicer):
         )
         return catalog_pb2.ListMethodsResponse(methods=[method])
 
+    def ListEndpoints(self, request: Any, context: Any) -> catalog_pb2.ListEndpointsResponse:
+        self.log.note("ListEndpoints", context)
+        listed = [catalog_pb2.Endpoint(address=one) for one in self.log.endpoints]
+        return catalog_pb2.ListEndpointsResponse(endpoints=listed, valid_ms=200)
+
     def GetServerInfo(self, request: Any, context: Any) -> catalog_pb2.GetServerInfoResponse:
         self.log.note("GetServerInfo", context)
         state = catalog_pb2.ServiceState(name="encoder:tiny", ready=True, replicas=1)
@@ -394,6 +444,8 @@ def space() -> catalog_pb2.Space:
         license="Apache-2.0",
         binding="component",
         ready=True,
+        precision="int8",
+        drift=[catalog_pb2.Drift(measure="cosine, smallest", value=0.9934, float32_value=1)],
     )
 
 
@@ -484,7 +536,7 @@ def serve(port: int = 0, *, gone_after: int = 0) -> tuple[grpc.Server, int, Log]
         options=[("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.so_reuseport", 0)],
     )
     index = Index(log)
-    encoder_pb2_grpc.add_EncoderServiceServicer_to_server(Encoder(log), server)
+    encoder_pb2_grpc.add_EncoderServiceServicer_to_server(Encoder(log, gone_after), server)
     router_pb2_grpc.add_RouterServiceServicer_to_server(Router(), server)
     reranker_pb2_grpc.add_RerankerServiceServicer_to_server(Reranker(), server)
     index_pb2_grpc.add_IndexServiceServicer_to_server(index, server)

@@ -157,6 +157,92 @@ def test_vectors_are_tab_separated_in_a_pipe_and_can_be_kept(run: Run, tmp_path:
     assert np.load(tmp_path / "v.npy").dtype == np.int8
 
 
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """A thousand texts, some of which are refused."""
+    file = tmp_path / "corpus.txt"
+    file.write_text("".join(f"{'bad' if n % 100 == 7 else 'x' * (1 + n % 8)}\n" for n in range(1000)))
+    return file
+
+
+def test_a_file_of_many_lines_becomes_an_array_with_a_row_a_line(
+    run: Run, corpus: Path, tmp_path: Path
+) -> None:
+    result = run("encode", "--lines", str(corpus), "--space", "tiny", "-o", str(tmp_path / "v.npy"))
+
+    vectors = np.load(tmp_path / "v.npy")
+    assert vectors.shape == (1000, 8)
+    assert np.isnan(vectors[7]).all()
+    assert [int(np.count_nonzero(row)) for row in vectors[:4]] == [1, 2, 3, 4]
+    assert result.exit_code == 1
+    assert "8: the text has 900 tokens" in result.stderr
+    assert re.search(
+        r"1,000 × 8 float32 to .*v.npy in .* s; (.* a second; )?990 from memory; 10 failed", result.stderr
+    )
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_json_lines_keep_their_ids_and_say_where_each_vector_came_from(run: Run, tmp_path: Path) -> None:
+    texts = '{"id": "a", "text": "x"}\n{"text": "xx"}\n\n{"id": 9, "text": "bad"}\n'
+
+    result = run("encode", "--lines", "-", "--space", "tiny", "--json", "--width", "2", input=texts)
+
+    found = documents(result)
+    assert [one["id"] for one in found] == ["a", 2, 9]
+    assert found[1] == {"id": 2, "vector": found[1]["vector"], "tokens": 3, "source": "memory"}
+    assert len(found[1]["vector"]) == 2
+    assert found[2]["error"]["reason"] == "TOO_LONG"
+    run("encode", "--lines", "-", "--space", "tiny", "-o", str(tmp_path / "v.jsonl"), input=texts)
+    assert [json.loads(one)["id"] for one in (tmp_path / "v.jsonl").read_text().splitlines()] == ["a", 2, 9]
+
+
+def test_lines_in_a_pipe_are_tab_separated(run: Run) -> None:
+    result = run("encode", "--lines", "-", "--space", "tiny", input="a\n\nbb\n")
+
+    assert [line.split("\t")[:2] for line in result.stdout.splitlines()] == [["a", "1"], ["bb", "0.7071068"]]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b'"a"\nb\n', 'line 2 is neither a JSON string nor an object with "text"'),
+        (b"a\nb\ncaf\xe9\n", "is not UTF-8 text"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_told_and_no_half_a_file_is_left(
+    run: Run, tmp_path: Path, data: bytes, message: str
+) -> None:
+    (tmp_path / "lines").write_bytes(data)
+
+    result = run(
+        "encode", "--lines", str(tmp_path / "lines"), "--space", "tiny", "-o", str(tmp_path / "v.npy")
+    )
+
+    assert (result.exit_code, message in result.stderr) == (1, True)
+    assert [one.name for one in tmp_path.iterdir()] == ["lines"]
+
+
+def test_cache_and_batch_invariance_are_flags(run: Run, served: Any) -> None:
+    record = documents(run("encode", "a", "--space", "tiny", "--no-cache", "--batch-invariant", "--json"))[0]
+
+    request = served.log.requests[0]
+    assert (request.cache, request.output.batch_invariant) == (2, True)
+    assert record["sources"] == ["memory"]
+    assert record["cost"]["cached_items"] == 1
+
+
+def test_in_a_terminal_a_file_of_lines_has_a_bar_that_goes_away(
+    served: Any, corpus: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "few.txt").write_text("a\nbb\n")
+    words = ("encode", "--space", "tiny", "-o", str(tmp_path / "v.npy"), "--lines")
+
+    shown = in_a_terminal(served.address, *words, str(tmp_path / "few.txt"))
+
+    assert "2/2" in shown
+    assert "2 × 8 float32 to" in shown
+
+
 def test_a_text_that_fails_is_told_and_the_others_are_printed(run: Run) -> None:
     result = run("encode", "a", "bad", "--space", "tiny")
 
@@ -168,8 +254,9 @@ def test_a_text_that_fails_is_told_and_the_others_are_printed(run: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["spaces"], "tiny\ttext\t8\t256\tcomponent\tyes\tA tiny space."),
+        (["spaces"], "tiny\ttext\t8\t256\tint8\tcomponent\tyes\tA tiny space."),
         (["spaces", "tiny"], "width\t8 (or 4, 8)"),
+        (["spaces", "tiny"], "cosine, smallest\t0.9934 (in float32 1)"),
         (["methods"], "reranking\tlate_interaction\tpairs=5\tSums each query token's best match."),
         (["health"], "encoder:tiny\tyes"),
         (["status"], "encoder:tiny\tyes"),
@@ -237,6 +324,7 @@ def test_a_server_that_is_not_there_is_told_with_how_to_start_one() -> None:
     [
         (["search"], "Say what to look for: words, --image or --audio."),
         (["encode", "--space", "tiny"], "Say what to encode"),
+        (["encode", "a", "--lines", "-", "--space", "tiny"], "--lines stands alone"),
         (["search", "a", "--weights", "tiny"], "'tiny' is not SPACE=NUMBER"),
         (["search", "a", "--image", "nowhere.png"], "File 'nowhere.png' does not exist"),
         (["serch", "a"], "Did you mean search?"),

@@ -95,7 +95,7 @@ def test_a_call_without_idempotency_is_never_sent_twice() -> None:
         Attempts(session, once, timeout=60).failed(Unavailable("gone"))
 
     assert session.retries == 0
-    assert not Attempts(session, once, timeout=60).arguments["wait_for_ready"]
+    assert not Attempts(session, once, timeout=60).arguments()["wait_for_ready"]
 
 
 def test_idempotency_is_read_off_the_contract() -> None:
@@ -148,6 +148,16 @@ def test_an_overload_is_waited_out_where_that_was_asked_for(served: Any) -> None
 
     assert served.log.calls.count("Encode") >= 2
     assert time.monotonic() - begin >= 0.25
+
+
+def test_a_call_that_follows_what_an_overloaded_server_says_succeeds(served: Any) -> None:
+    begin = time.monotonic()
+
+    with Client(served.address, retry=Retry(initial=0.001, overloads=True)) as client:
+        result = client.encode("a", space="busy-at-first")
+
+    assert (result.call.retries, served.log.calls.count("Encode")) == (1, 2)
+    assert time.monotonic() - begin >= 0.05  # the server's word, and not the client's own
 
 
 def test_the_wait_grows_to_its_longest_and_ends_with_the_patience() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent import futures
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 from support.certificates import Authority
-from tieback.v1 import catalog_pb2_grpc
+from tieback.v1 import catalog_pb2_grpc, encoder_pb2_grpc
 from tieback_client import AsyncClient, Client, Unavailable
 
 
@@ -17,31 +18,45 @@ class Secured:
     """A server that wants TLS, and a client's certificate where `mutual`."""
 
     def __init__(self, canned: Any, folder: Path, *, mutual: bool) -> None:
+        self._canned = canned
         self.authority = Authority(folder)
         pair = self.authority.issue("server")
-        credentials = grpc.ssl_server_credentials(
+        self._credentials = grpc.ssl_server_credentials(
             [(pair.key.read_bytes(), pair.certificate.read_bytes())],
             root_certificates=self.authority.certificate.read_bytes() if mutual else None,
             require_client_auth=mutual,
         )
-        self.server = grpc.server(futures.ThreadPoolExecutor(2))
-        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(canned.Catalog(canned.Log()), self.server)
-        self.address = f"localhost:{self.server.add_secure_port('localhost:0', credentials)}"
-        self.server.start()
+        self._servers: list[grpc.Server] = []
+        port, self.log = self.serve("localhost")
+        self.address = f"localhost:{port}"
+
+    def serve(self, host: str) -> tuple[int, Any]:
+        """Starts a server with that certificate; returns its port and what it saw."""
+        server, log = grpc.server(futures.ThreadPoolExecutor(2)), self._canned.Log()
+        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(self._canned.Catalog(log), server)
+        encoder_pb2_grpc.add_EncoderServiceServicer_to_server(self._canned.Encoder(log, 0), server)
+        port = server.add_secure_port(f"{host}:0", self._credentials)
+        server.start()
+        self._servers.append(server)
+        return port, log
+
+    def stop(self) -> None:
+        for server in self._servers:
+            server.stop(0).wait()
 
 
 @pytest.fixture
 def secured(canned: Any, tmp_path: Path) -> Any:
     one = Secured(canned, tmp_path, mutual=False)
     yield one
-    one.server.stop(0).wait()
+    one.stop()
 
 
 @pytest.fixture
 def mutual(canned: Any, tmp_path: Path) -> Any:
     one = Secured(canned, tmp_path, mutual=True)
     yield one
-    one.server.stop(0).wait()
+    one.stop()
 
 
 async def test_a_server_whose_authority_is_trusted_is_called(secured: Secured) -> None:
@@ -90,3 +105,14 @@ def test_a_client_without_a_certificate_is_turned_away(mutual: Secured) -> None:
         pytest.raises(Unavailable, match="if it asks for a certificate, pass certificate and key"),
     ):
         client.spaces()
+
+
+def test_a_replica_that_is_asked_directly_shows_the_servers_certificate(secured: Secured) -> None:
+    port, log = secured.serve("127.0.0.2")  # of this machine too, and not named in the certificate
+    secured.log.endpoints = [f"127.0.0.2:{port}"]
+
+    with Client(secured.address, ca=secured.authority.certificate, direct=True) as client:
+        end = time.monotonic() + 5
+        while "Encode" not in log.calls:
+            client.encode("a", space="tiny")
+            assert time.monotonic() < end

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.asking import encodings, error, texts, vector
 from support.bag_of_words import POISON, WIDTH, BagOfWords, card, dense
 from tieback.core.deadline import Deadline
 from tieback.core.errors import (
@@ -18,13 +19,11 @@ from tieback.core.errors import (
     Overloaded,
     SpaceMismatch,
     StartupError,
-    TiebackError,
     Unavailable,
 )
 from tieback.core.types import (
     Content,
     DType,
-    EncodeReply,
     Encoding,
     Limits,
     Modality,
@@ -50,26 +49,6 @@ async def encoder(model: BagOfWords) -> AsyncIterator[Encoder]:
     made = Encoder([model], limits=LIMITS, batch_tokens=100)
     yield made
     await made.close()
-
-
-def texts(*given: str) -> list[Content]:
-    return [Content(Modality.TEXT, text) for text in given]
-
-
-def encodings(reply: EncodeReply) -> list[Encoding]:
-    assert all(isinstance(result, Encoding) for result in reply.results), reply.results
-    return [result for result in reply.results if isinstance(result, Encoding)]
-
-
-def error(reply: EncodeReply, place: int) -> TiebackError:
-    found = reply.results[place]
-    assert isinstance(found, TiebackError)
-    return found
-
-
-def vector(encoding: Encoding) -> Vector:
-    assert encoding.dense is not None
-    return encoding.dense
 
 
 async def test_texts_become_vectors_of_the_space_in_order(encoder: Encoder, model: BagOfWords) -> None:
@@ -309,18 +288,18 @@ async def test_binary_needs_a_width_of_whole_bytes(tmp_path: Path) -> None:
 
 
 async def test_overload_is_refused_with_a_delay_and_then_is_over(encoder: Encoder, model: BagOfWords) -> None:
-    text = "w " * 200
+    given = [f"{letter} " * 200 for letter in "abcdefgh"]
     with model.paused():
-        first = asyncio.create_task(encoder.encode(SPACE, texts(text)))
+        first = asyncio.create_task(encoder.encode(SPACE, texts(given[0])))
         await asyncio.to_thread(model.running.wait)
-        waiting = [asyncio.create_task(encoder.encode(SPACE, texts(text))) for _ in range(4)]
+        waiting = [asyncio.create_task(encoder.encode(SPACE, texts(text))) for text in given[1:5]]
         while encoder.load(SPACE).queued_tokens < 800:  # noqa: ASYNC110 - a load is a number, no event
             await asyncio.sleep(0.001)
         with pytest.raises(Overloaded) as refused:
-            await encoder.encode(SPACE, texts(text, text, text))
+            await encoder.encode(SPACE, texts(*given[5:]))
         busy = encoder.load(SPACE)
     await asyncio.gather(first, *waiting)
-    again = await encoder.encode(SPACE, texts(text, text, text))
+    again = await encoder.encode(SPACE, texts(*given[5:]))
 
     assert refused.value.retry_after > 0
     assert (busy.queued_tokens, busy.queued_items, busy.active_items, busy.rejected) == (800, 4, 1, 1)
@@ -332,7 +311,7 @@ async def test_overload_is_refused_with_a_delay_and_then_is_over(encoder: Encode
 
 async def test_a_request_that_could_never_wait_is_told_to_shrink(encoder: Encoder) -> None:
     with pytest.raises(InvalidInput, match="smaller batches"):
-        await encoder.encode(SPACE, texts("a " * 250) * 5)
+        await encoder.encode(SPACE, texts(*(f"{letter} " * 250 for letter in "abcde")))
 
     assert encoder.load(SPACE).queued_tokens == 0
 
@@ -403,10 +382,14 @@ async def test_listeners_hear_of_each_batch_with_the_name_of_its_space(tmp_path:
     assert heard == [(SPACE, 2, 4)]
 
 
-async def test_warming_up_runs_every_model(encoder: Encoder, model: BagOfWords) -> None:
+async def test_warming_up_runs_every_model_and_then_measures_it_at_every_size(
+    encoder: Encoder, model: BagOfWords
+) -> None:
     await encoder.warm_up()
 
-    assert model.batches == [["warm"]]
+    assert model.batches[0] == ["warm"]
+    assert {len(batch[0].split()) for batch in model.batches[1:]} == set(model.sizes)
+    assert encoder.load(SPACE).queued_items == 0
 
 
 async def test_a_closed_encoder_is_unavailable(model: BagOfWords) -> None:

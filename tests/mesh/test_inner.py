@@ -7,8 +7,9 @@ from pathlib import Path
 import grpc
 import pytest
 from support.certificates import Authority
-from support.small_server import fuse_request, small_server
+from support.small_server import SmallServer, fuse_request, small_server
 from tieback.core.errors import StartupError
+from tieback.serving.credentials import server_credentials
 from tieback.serving.inner import channel_maker, inner_settings
 from tieback.serving.settings import Settings
 from tieback.v1 import router_pb2_grpc
@@ -51,6 +52,28 @@ async def test_a_client_of_the_front_door_does_not_come_in_by_the_back(tmp_path:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await fuse(channel)
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_replica_with_a_public_door_keeps_the_back_door_shut(tmp_path: Path):
+    authority = Authority(tmp_path)
+    pair = authority.issue("server")
+    settings = Settings(tls_certificate=pair.certificate, tls_key=pair.key)
+    replica = SmallServer(inner_settings(settings))
+    public = replica.grpc.open("127.0.0.1", 0, server_credentials(settings))
+    inner = await replica.grpc.start("127.0.0.1", 0)
+    trusting = grpc.ssl_channel_credentials(authority.certificate.read_bytes())
+
+    async with (
+        grpc.aio.secure_channel(f"localhost:{public}", trusting) as client,
+        grpc.aio.secure_channel(f"localhost:{inner}", trusting) as intruder,
+        channel_maker(settings)(f"127.0.0.1:{inner}", []) as neighbour,
+    ):
+        assert await fuse(client) == 1
+        assert await fuse(neighbour) == 1
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await fuse(intruder)
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    await replica.grpc.drain(0)
 
 
 def test_a_key_that_is_another_certificates_stops_the_start(tmp_path: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,15 +14,17 @@ from google.rpc import error_details_pb2, status_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
+from support.counting_encoder import CountingServer, counting_server
 from support.small_server import SECRET, SmallServer, fuse_request, small_server
 from tieback.core.errors import InvalidInput
 from tieback.serving import failures
 from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh
-from tieback.serving.passage import Passage, read_space
+from tieback.serving.passage import Passage
 from tieback.serving.server import GrpcServer
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
+from tieback.serving.wire import read_text
 from tieback.v1 import (
     content_pb2,
     encoder_pb2,
@@ -47,7 +50,7 @@ def test_the_space_of_an_encode_request_is_found_whatever_stands_beside_it(
         truncation=encoder_pb2.TRUNCATION_END if truncate else encoder_pb2.TRUNCATION_REFUSE,
     )
 
-    assert read_space(request.SerializeToString()) == space
+    assert read_text(request.SerializeToString(), 1) == space
 
 
 def test_the_space_is_found_behind_the_other_fields_and_the_last_one_counts():
@@ -55,13 +58,13 @@ def test_the_space_is_found_behind_the_other_fields_and_the_last_one_counts():
     first = encoder_pb2.EncodeRequest(space="first").SerializeToString()
     second = encoder_pb2.EncodeRequest(space="second").SerializeToString()
 
-    assert read_space(first + contents + second) == "second"
+    assert read_text(first + contents + second, 1) == "second"
 
 
 @given(st.binary(max_size=60))
 def test_bytes_that_are_no_message_are_refused_or_name_some_space(data: bytes):
     try:
-        space = read_space(data)
+        space = read_text(data, 1)
     except InvalidInput:
         return
     assert isinstance(space, str)
@@ -70,17 +73,17 @@ def test_bytes_that_are_no_message_are_refused_or_name_some_space(data: bytes):
 @pytest.mark.parametrize("data", [b"\x0a\xff", b"\x0a\x05ab", b"\x0a\x02\xff\xfe", b"\xff" * 12, b"\x0b"])
 def test_a_malformed_request_is_invalid(data: bytes):
     with pytest.raises(InvalidInput):
-        read_space(data)
+        read_text(data, 1)
 
 
 @asynccontextmanager
-async def door(server: SmallServer | None) -> AsyncIterator[grpc.aio.Channel]:
+async def door(server: SmallServer | CountingServer | None) -> AsyncIterator[grpc.aio.Channel]:
     """A gateway's server before a small one, or before none."""
     settings = Settings(models=Path("unused"), store=Path("unused"), drain_seconds=0)
     telemetry = Telemetry(settings)
     directory = Directory()
     if server is not None:
-        for name in ("router", "generator"):
+        for name in ("router", "generator", "encoder:tiny"):
             directory.update(name, {"1": {"address": server.address}})
     mesh = Mesh(directory, registry=CollectorRegistry())
     gateway = GrpcServer(settings, telemetry)
@@ -148,3 +151,84 @@ async def test_a_deadline_too_short_for_the_hop_is_reported_as_such():
             await router_pb2_grpc.RouterServiceStub(channel).Fuse(fuse_request(), timeout=0.15)
 
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def batch(number: int, *texts: str, space: str = "tiny") -> encoder_pb2.EncodeStreamRequest:
+    contents = [content_pb2.Content(text=text) for text in texts]
+    return encoder_pb2.EncodeStreamRequest(
+        id=number, request=encoder_pb2.EncodeRequest(space=space, contents=contents)
+    )
+
+
+async def test_a_stream_of_batches_comes_through_to_the_replica_of_its_space():
+    async with counting_server() as server, door(server) as channel:
+        call = encoder_pb2_grpc.EncoderServiceStub(channel).EncodeStream(
+            iter([batch(1, "a"), batch(2, "bb", "ccc")])
+        )
+        counts = {
+            response.id: [result.encoding.token_count for result in response.response.results]
+            async for response in call
+        }
+
+        assert counts == {1: [1], 2: [2, 3]}
+        assert await call.code() is grpc.StatusCode.OK
+
+
+async def test_a_stream_that_begins_with_an_unknown_space_is_told_the_choices():
+    async with counting_server() as server, door(server) as channel:
+        with pytest.raises(grpc.aio.AioRpcError, match="the choices are: tiny") as caught:
+            call = encoder_pb2_grpc.EncoderServiceStub(channel).EncodeStream(
+                iter([batch(1, "a", space="huge")])
+            )
+            async for _ in call:
+                pass
+
+        assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_stream_without_a_batch_ends_well():
+    async with door(None) as channel:
+        call = encoder_pb2_grpc.EncoderServiceStub(channel).EncodeStream(iter([]))
+
+        assert [response async for response in call] == []
+        assert await call.code() is grpc.StatusCode.OK
+
+
+async def test_a_stream_whose_replica_is_lost_is_unavailable_so_that_its_caller_goes_on_elsewhere():
+    async with counting_server() as server, door(server) as channel:
+        call = encoder_pb2_grpc.EncoderServiceStub(channel).EncodeStream()
+        await call.write(batch(1, "a"))
+        assert (await call.read()).id == 1
+        server.encoder.open.clear()
+        await call.write(batch(2, "b"))
+        await server.grpc.server.stop(None)
+
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call.read()
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert details(caught.value).details
+
+
+async def test_a_replica_that_drains_answers_what_it_has_read_and_sends_the_stream_elsewhere():
+    async with counting_server() as server, door(server) as channel:
+        call = encoder_pb2_grpc.EncoderServiceStub(channel).EncodeStream()
+        await call.write(batch(1, "a"))
+        assert (await call.read()).id == 1
+        server.encoder.open.clear()
+        await call.write(batch(2, "b"))
+        while len(server.encoder.calls) < 2:  # noqa: ASYNC110 - a list has no event
+            await asyncio.sleep(0.001)
+        draining = asyncio.create_task(server.grpc.drain(5))
+        await asyncio.sleep(0.5)
+        server.encoder.open.set()
+
+        assert (await call.read()).id == 2
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call.read()
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        await draining
+
+
+@given(st.text(max_size=20), st.integers(0, 2**40), st.lists(st.text(max_size=20), max_size=3))
+def test_the_space_of_a_streams_batch_is_found_too(space: str, number: int, texts: list[str]):
+    assert read_text(batch(number, *texts, space=space).SerializeToString(), 2, 1) == space

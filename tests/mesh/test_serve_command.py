@@ -60,6 +60,13 @@ def test_a_setting_out_of_range_is_named():
     assert "TIEBACK_REPLICAS" in result.output
 
 
+def test_fewer_replicas_at_most_than_at_least_are_refused():
+    result = run("--replicas", "3", "--replicas-max", "2")
+
+    assert result.exit_code == 1
+    assert "replicas_max is below replicas" in result.output
+
+
 def test_with_json_a_failure_is_an_object_on_standard_output():
     result = run("--json", "--spaces", "nowhere")
 

@@ -15,6 +15,7 @@ from tieback.core.types import (
     AbstentionReason,
     AlignedPair,
     Alignment,
+    CachePolicy,
     Citation,
     Claim,
     Collection,
@@ -24,6 +25,7 @@ from tieback.core.types import (
     DType,
     EncodeReply,
     Encoding,
+    EncodingSource,
     Evidence,
     Finish,
     FinishReason,
@@ -55,6 +57,7 @@ from tieback.core.types import (
     Stage,
     TextDelta,
     Timing,
+    TokenIds,
     TokenVectors,
     Truncation,
     Vector,
@@ -63,16 +66,16 @@ from tieback.core.types import (
     VerdictLabel,
 )
 from tieback.serving import conversions
-from tieback.v1 import content_pb2, vector_pb2
+from tieback.v1 import answer_pb2, content_pb2, vector_pb2
 
 SPACE = SpaceRef("minilm", "abc123", "def456")
 VECTOR = Vector(SPACE, np.array([0.25, -0.5, 1.0], np.float32), normalized=False)
 TOKENS = TokenVectors(SPACE, np.eye(2, 3, dtype=np.float32), [(0, 2), (3, 7)])
 LABELS = [Label("espresso", 967, 0.5)]
 TIMING = Timing(0.001, 0.002, 0.003, 0.006, [Stage("search", 0.001, 0.002)])
-COST = Cost(8, 100, 20)
+COST = Cost(8, 100, 20, 3, 2)
 ROUTING = RoutingExplanation("explicit", {"a": 0.25, "b": 0.75}, 0.56, ["c"], True, ["x -> a (class names)"])
-ENCODING = Encoding(SPACE, Modality.TEXT, VECTOR, TOKENS, LABELS, 12, 3)
+ENCODING = Encoding(SPACE, Modality.TEXT, VECTOR, TOKENS, LABELS, 12, 3, EncodingSource.DISK)
 TEXT = Content(Modality.TEXT, "Grüße, 世界")
 ITEM = Item("one", [Section("s", TEXT, "Title", "file:a")], "Book", {"year": 1990.0, "new": True, "by": "me"})
 HIT = Hit("one", "Book", "s", "Title", Modality.IMAGE, "a cup", "file:a", {"year": 1.0}, 0.5, 0.25, None)
@@ -80,6 +83,7 @@ ALIGNMENT = Alignment([AlignedPair((0, 2), (3, 5), 0.5, 0.25)], np.full((2, 2), 
 
 SAMPLES: dict[str, list[Any]] = {
     "alignment": [ALIGNMENT, Alignment([])],
+    "cache": list(CachePolicy),
     "candidate": [RerankCandidate("1", "text", 0.5), RerankCandidate("2", TOKENS)],
     "collection": [Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0)],
     "content": [
@@ -88,6 +92,7 @@ SAMPLES: dict[str, list[Any]] = {
         Content(Modality.AUDIO, b"RIFF"),
         Content(Modality.POINTS, np.ones((4, 3), np.float32)),
         Content(None, VECTOR),
+        Content(Modality.TEXT, TokenIds(np.array([101, 2**32 - 1, 102], np.int64))),
     ],
     "cost": [COST],
     "decoding": [
@@ -119,6 +124,7 @@ SAMPLES: dict[str, list[Any]] = {
     "modality": list(Modality),
     "output": [
         OutputSpec(),
+        OutputSpec(batch_invariant=True),
         *[OutputSpec(128, dtype, frozenset({VectorKind.DENSE, VectorKind.TOKENS})) for dtype in DType],
     ],
     "rerank_reply": [RerankReply([RerankResult("1", 0.5, 0.25, 3, ALIGNMENT)], TIMING, COST)],
@@ -145,6 +151,7 @@ SAMPLES: dict[str, list[Any]] = {
     "role": list(Role),
     "routing": [Routing(), Routing("explicit", {"a": 0.5})],
     "search_reply": [SearchReply([HIT], TIMING)],
+    "source": list(EncodingSource),
     "space": [SPACE],
     "timing": [TIMING],
     "token_source": ["text", TOKENS],
@@ -176,6 +183,7 @@ WITHOUT_FIELD = {
     "retrieve_reply",
     "routing",
     "search_reply",
+    "source",
     "space",
     "timing",
 }
@@ -285,5 +293,50 @@ def test_a_malformed_vector_is_refused_by_its_field(field: str, message: vector_
 
 
 def test_an_empty_content_is_refused_with_what_it_may_be() -> None:
-    with pytest.raises(errors.InvalidInput, match="text, image, audio, points or vector"):
+    with pytest.raises(errors.InvalidInput, match="text, image, audio, points, vector or token_ids"):
         FUNCTIONS["read_content"](content_pb2.Content(), "contents[0]")
+
+
+def test_token_numbers_that_are_none_are_refused_by_their_field() -> None:
+    with pytest.raises(errors.InvalidInput) as caught:
+        FUNCTIONS["read_content"](content_pb2.Content(token_ids=content_pb2.TokenIds()), "contents[0]")
+
+    assert caught.value.field == "contents[0].token_ids.ids"
+
+
+def test_token_numbers_are_refused_where_more_than_one_space_would_read_them() -> None:
+    content = content_pb2.Content(token_ids=content_pb2.TokenIds(ids=[101, 102]))
+    item = content_pb2.Item(id="a", sections=[content_pb2.Section(content=content)])
+    query = answer_pb2.RetrieveRequest(query=[answer_pb2.QueryPart(content=content)])
+
+    with pytest.raises(errors.InvalidInput, match="send the text") as ingested:
+        FUNCTIONS["read_item"](item, "items[0]")
+    with pytest.raises(errors.InvalidInput, match="send the text") as asked:
+        FUNCTIONS["read_retrieval"](query)
+
+    assert ingested.value.field == "items[0].sections[0].content"
+    assert asked.value.field == "query[0].content"
+
+
+def test_a_source_that_is_not_said_or_not_known_here_is_that_it_was_computed() -> None:
+    assert FUNCTIONS["read_source"](0) is EncodingSource.COMPUTED
+    assert FUNCTIONS["read_source"](99) is EncodingSource.COMPUTED
+
+
+def test_a_cache_policy_of_a_newer_contract_is_refused_by_its_field() -> None:
+    assert FUNCTIONS["read_cache"](0, "cache") is CachePolicy.USE
+    with pytest.raises(errors.InvalidInput) as caught:
+        FUNCTIONS["read_cache"](99, "cache")
+
+    assert caught.value.field == "cache"
+
+
+def test_the_vectors_of_a_reply_are_the_bytes_of_the_rows_of_one_array() -> None:
+    rows = np.arange(12, dtype=np.float32).reshape(3, 4)
+    encodings = [Encoding(SPACE, Modality.TEXT, Vector(SPACE, row)) for row in rows]
+
+    message = FUNCTIONS["write_encode_reply"](EncodeReply(encodings, TIMING, COST))
+
+    assert b"".join(one.encoding.dense.values.data for one in message.results) == rows.tobytes()
+    read = FUNCTIONS["read_encode_reply"](message).results
+    assert not any(one.dense.values.flags.owndata for one in read)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array, Content, Label, Limits, Modality, Truncation, VectorKind
+from tieback.core.types import Array, Content, Label, Limits, Modality, TokenIds, Truncation, VectorKind
 from tieback.models.encoder_model import Prepared, RawEncoding
 
 WIDTH = 32
@@ -51,8 +51,18 @@ class BagOfWords:
         self.running, self._free = threading.Event(), threading.Event()
         self._free.set()
 
+    @property
+    def sizes(self) -> Sequence[int]:
+        longest = self.card.max_tokens or 256
+        return [size for size in (8, 32, 128) if size < longest] + [longest]
+
+    def sample(self, tokens: int) -> Prepared:
+        return Prepared(tokens, ["sample"] * tokens)
+
     def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
         text = content.data
+        if isinstance(text, TokenIds):  # every number is a word
+            text = " ".join(map(str, text.ids))
         assert isinstance(text, str)
         if len(text) > limits.text_bytes:
             raise InvalidInput(f"the text has more than {limits.text_bytes} bytes", field="text")

@@ -40,6 +40,13 @@ class Colours:
     def __init__(self, card: EncoderCard) -> None:
         self.card = card
 
+    @property
+    def sizes(self) -> Sequence[int]:
+        return [1]
+
+    def sample(self, tokens: int) -> Prepared:
+        return Prepared(tokens, np.ones(3, np.float32))
+
     def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
         assert isinstance(content.data, bytes)
         try:
@@ -52,7 +59,7 @@ class Colours:
         return [_encode(prepared.payload, kinds) for prepared in batch]
 
     def warm_up(self) -> None:
-        self.run([Prepared(1, np.ones(3, np.float32))], self.card.kinds)
+        self.run([self.sample(1)], self.card.kinds)
 
 
 def _encode(colour: np.ndarray, kinds: frozenset[VectorKind]) -> RawEncoding:

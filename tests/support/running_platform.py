@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,12 +69,16 @@ class Platform:
 
     def value(self, name: str, **labels: str) -> float:
         """The sum of all series of that name with these labels."""
-        return sum(
-            sample.value
-            for family in text_string_to_metric_families(self.metrics)
-            for sample in family.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
-        )
+        return sum(self.by_replica(name, **labels).values())
+
+    def by_replica(self, name: str, **labels: str) -> Counter[str]:
+        """The sums per replica of all series of that name with these labels."""
+        sums: Counter[str] = Counter()
+        for family in text_string_to_metric_families(self.metrics):
+            for sample in family.samples:
+                if sample.name == name and labels.items() <= sample.labels.items():
+                    sums[sample.labels.get("replica", "")] += sample.value
+        return sums
 
     def replica(self, deployment: str) -> psutil.Process | None:
         """The process of a deployment's replica."""

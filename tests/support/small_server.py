@@ -38,10 +38,10 @@ class BrokenGenerator(generator_pb2_grpc.GeneratorServiceServicer):
 class SmallServer:
     """The server's address, its telemetry and its parts."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, shared_port: bool = False) -> None:
         self.settings = settings
         self.telemetry = Telemetry(settings)
-        self.grpc = GrpcServer(settings, self.telemetry)
+        self.grpc = GrpcServer(settings, self.telemetry, shared_port=shared_port)
         router = ObservedRouter(Router([Component(SPACE, 3)]), self.telemetry)
         self.grpc.add(RouterServicer(router))
         self.grpc.add(BrokenGenerator())

@@ -19,7 +19,7 @@ from tieback_client.cli.connection import (
 )
 from tieback_client.cli.output import Output, jsonable
 from tieback_client.cli.search import MARKS, behind, indented, scores, section_of, snippet
-from tieback_client.client import Client, EventStream
+from tieback_client.client import Client
 from tieback_client.events import (
     Answer,
     AnswerEvent,
@@ -29,6 +29,7 @@ from tieback_client.events import (
     TextDelta,
     VerdictLabel,
 )
+from tieback_client.streams import EventStream
 
 MARK = {
     VerdictLabel.SUPPORTED: ("✓", "green"),

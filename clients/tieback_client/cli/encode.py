@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.text import Text
 
+from tieback_client.cli import lines
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
-from tieback_client.results import Encoding, Encodings
+from tieback_client.encodings import Encodings
+from tieback_client.errors import TiebackError
+from tieback_client.results import Encoding, EncodingSource
 from tieback_client.vectors import DType
 
 SHOWN = 6
+TOLD = 20  # failures of a file that are told one by one
+SOURCES = {
+    EncodingSource.MEMORY: "from memory",
+    EncodingSource.DISK: "from disk",
+    EncodingSource.IN_FLIGHT: "shared with an identical input",
+}
 
 
 @click.command(
@@ -25,7 +39,12 @@ SHOWN = 6
 Examples:
   tieback encode "a cat" "a dog" --space all-minilm-l6-v2
   tieback encode --file photo.jpg --space efficientnet-lite0 --labels
-  tieback encode - --space wordllama -o lines.npy < lines.txt
+  tieback encode --lines corpus.txt --space wordllama-256 -o corpus.npy
+  generate | tieback encode --lines - --space wordllama-256 --json | gzip > vectors.jsonl.gz
+
+\b
+A file of --lines holds a text a line, or JSON a line: a string, or an object with "text" and perhaps
+"id". It may be of any length: it is read, encoded and written as it goes, over one call.
 """,
 )
 @click.argument("texts", nargs=-1)
@@ -39,6 +58,13 @@ Examples:
     help="A photo, sound or text file.",
 )
 @click.option(
+    "--lines",
+    "source",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    metavar="FILE",
+    help='A file of many texts, one a line; "-" for standard input.',
+)
+@click.option(
     "--width", type=click.IntRange(1), metavar="N", help="Keep so many dimensions, where the space allows."
 )
 @click.option(
@@ -49,13 +75,19 @@ Examples:
 )
 @click.option("--labels", is_flag=True, help="Show the classes that the model recognises.")
 @click.option("--truncate", is_flag=True, help="Cut what is too long, rather than fail.")
+@click.option("--no-cache", is_flag=True, help="Compute everything anew, and keep nothing.")
+@click.option(
+    "--batch-invariant",
+    is_flag=True,
+    help="The same bits whatever else is computed at the time; slower.",
+)
 @click.option(
     "-o",
     "--output",
     "target",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Keep the vectors as a NumPy file.",
+    help="Keep the vectors as a NumPy file; of --lines also as .jsonl.",
 )
 @connected
 def encode(
@@ -64,16 +96,33 @@ def encode(
     texts: tuple[str, ...],
     space: str,
     files: tuple[Path, ...],
+    source: Path | None,
     width: int | None,
     dtype: str,
     labels: bool,
     truncate: bool,
+    no_cache: bool,
+    batch_invariant: bool,
     target: Path | None,
 ) -> None:
     """Turn texts or files into vectors.
 
-    "-" reads a text from each line of standard input.
+    "-" reads a text from each line of standard input; for very many, use --lines.
     """
+    options: dict[str, Any] = {
+        "space": space,
+        "width": width,
+        "dtype": dtype,
+        "kinds": ["dense", "labels"] if labels else ["dense"],
+        "truncate": truncate,
+        "cache": "bypass" if no_cache else "use",
+        "batch_invariant": batch_invariant,
+    }
+    if source is not None:
+        if texts or files:
+            raise click.UsageError("--lines stands alone: leave out the texts and --file.")
+        _encode_lines(client, output, source, target, options)
+        return
     inputs: list[Any] = []
     for one in texts:
         if one == "-":
@@ -82,9 +131,10 @@ def encode(
             inputs.append(one)
     inputs += files
     if not inputs:
-        raise click.UsageError('Say what to encode: texts, --file, or "-" for the lines of standard input.')
-    kinds = ["dense", "labels"] if labels else ["dense"]
-    result = client.encode(inputs, space=space, width=width, dtype=dtype, kinds=kinds, truncate=truncate)
+        raise click.UsageError(
+            'Say what to encode: texts, --file, --lines, or "-" for the lines of standard input.'
+        )
+    result = client.encode(inputs, **options)
     if target is not None:
         with target.open("wb") as file:
             np.save(file, result.codes)
@@ -101,27 +151,130 @@ def encode(
 
 
 def _show(inputs: list[Any], result: Encodings, output: Output) -> None:
+    writer = _TerminalWriter(output) if output.terminal else lines.TableWriter()
     for given, outcome in zip(inputs, result.outcomes, strict=True):
-        name = str(given) if len(str(given)) <= 60 else str(given)[:59] + "…"
+        line = lines.Line(_short(str(given)), str(given))
+        if isinstance(outcome, Encoding):
+            writer.write(line, outcome)
+        else:
+            output.note(f"{line.name}: {outcome}", style="red")
+
+
+class _TerminalWriter:
+    """A few numbers of each vector, and what else there is to say of it."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    def write(self, line: lines.Line, outcome: Encoding | TiebackError) -> None:
         if not isinstance(outcome, Encoding):
-            output.note(f"{name}: {outcome}", style="red")
-            continue
-        if not output.terminal:
-            vector: Any = outcome.vector.decoded() if outcome.vector else []
-            click.echo("\t".join([name.replace("\t", " "), *(f"{one:.7g}" for one in vector)]))
-            continue
-        text = Text(name, style="bold")
+            return
+        text = Text.assemble((_short(line.text), "bold"), (f"   {outcome.token_count} tokens", "dim"))
+        if outcome.source in SOURCES:
+            text.append(f", {SOURCES[outcome.source]}", style="dim")
+        if outcome.truncated_tokens:
+            text.append(f"   {outcome.truncated_tokens} cut off", style="yellow")
         if outcome.vector is not None:
             values = outcome.vector.decoded()
             numbers = "  ".join(f"{one:+.3f}" for one in values[:SHOWN])
             text.append(f"\n  {numbers}{'  …' if len(values) > SHOWN else ''}", style="cyan")
             text.append(f"   {len(values)} × {outcome.vector.dtype}, {outcome.space}", style="dim")
-        text.append(f"   {outcome.token_count} tokens", style="dim")
-        if outcome.truncated_tokens:
-            text.append(f"   {outcome.truncated_tokens} cut off", style="yellow")
         for label in outcome.labels[:5]:
             text.append(f"\n  {label.probability:>4.0%}  {label.name}")
-        output.show(text)
+        self._output.show(text)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _encode_lines(
+    client: Client, output: Output, source: Path, target: Path | None, options: dict[str, Any]
+) -> None:
+    """Encodes a file as it is read; what fails is told by its line, and the others go on."""
+    begin = time.monotonic()
+    sources: Counter[EncodingSource] = Counter()
+    drawn: deque[lines.Line] = deque()
+    failed = 0
+    with (
+        click.open_file(str(source), encoding="utf-8-sig") as file,
+        _writer(output, target) as writer,
+        _progress(output, target) as progress,
+    ):
+        task = progress.add_task("", total=None if str(source) == "-" else lines.count(source))
+
+        def texts() -> Iterator[str]:
+            for line in lines.read(file):
+                drawn.append(line)
+                yield line.text
+
+        for outcome in client.encode_stream(texts(), **options):
+            line = drawn.popleft()
+            writer.write(line, outcome)
+            progress.advance(task)
+            if isinstance(outcome, Encoding):
+                sources[outcome.source] += 1
+            else:
+                failed += 1
+                if failed <= TOLD:
+                    output.note(f"{line.name}: {outcome.message}", style="red")
+    seconds = time.monotonic() - begin
+    done = sources.total()
+    if target is not None and output.json:
+        output.document(
+            {
+                "written": str(target),
+                "encoded": done,
+                "failed": failed,
+                "sources": {name.value: number for name, number in sources.items()},
+                "seconds": round(seconds, 3),
+            }
+        )
+    else:
+        what = f"{writer.shape} to {target}" if isinstance(writer, lines.ArrayWriter) else f"{done:,} vectors"
+        parts = [f"{what} in {seconds:.1f} s"]
+        parts += [f"{done / seconds:,.0f} a second"] if seconds > 1 else []
+        parts += [f"{number:,} {SOURCES[name]}" for name, number in sources.items() if name in SOURCES]
+        parts += [f"{failed:,} failed"] if failed else []
+        output.note("; ".join(parts))
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+@contextlib.contextmanager
+def _writer(output: Output, target: Path | None) -> Iterator[lines.Writer]:
+    """Where the outcomes go. A file is in its place once it is complete."""
+    if target is None:
+        terminal = _TerminalWriter(output) if output.terminal else lines.TableWriter()
+        yield lines.JsonWriter(sys.stdout) if output.json else terminal
+        return
+    partial = target.with_name(f"{target.name}.partial")
+    try:
+        if target.suffix == ".jsonl":
+            with partial.open("w", encoding="utf-8") as texts:
+                yield lines.JsonWriter(texts)
+        else:
+            with partial.open("wb") as binary:
+                array = lines.ArrayWriter(binary)
+                yield array
+                array.close()
+    except BaseException:
+        partial.unlink()
+        raise
+    partial.replace(target)
+
+
+def _progress(output: Output, target: Path | None) -> Progress:
+    # Where the vectors scroll by on the same terminal, they are the progress.
+    shown = output.notes.is_terminal and not (output.terminal and target is None)
+    return Progress(
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        console=output.notes,
+        transient=True,
+        disable=not shown,
+    )
 
 
 def _record(result: Encodings) -> dict[str, Any]:
@@ -133,6 +286,7 @@ def _record(result: Encodings) -> dict[str, Any]:
         ],
         "labels": [one.labels if isinstance(one, Encoding) else None for one in result.outcomes],
         "tokens": [one.token_count if isinstance(one, Encoding) else None for one in result.outcomes],
+        "sources": [one.source if isinstance(one, Encoding) else None for one in result.outcomes],
         "truncated": [one.truncated_tokens if isinstance(one, Encoding) else None for one in result.outcomes],
         "errors": result.errors,
         "timing": result.timing,

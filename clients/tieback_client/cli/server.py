@@ -26,13 +26,14 @@ def spaces(client: Client, output: Output, name: str | None) -> None:
         _describe(found[0], output)
     else:
         output.table(
-            ["space", "encodes", "width", "tokens", "joint space", "ready", ""],
+            ["space", "encodes", "width", "tokens", "precision", "joint space", "ready", ""],
             [
                 [
                     one.name,
                     one.modalities,
                     one.width,
                     one.max_tokens or "any",
+                    one.precision or "–",
                     one.binding or "no",
                     _yes(one.ready),
                     one.description,
@@ -99,6 +100,8 @@ def _describe(space: Space, output: Output) -> None:
         "reads": f"{space.max_tokens} tokens" if space.max_tokens else "any length",
         "joint space": space.binding or "no",
         "ready": _yes(space.ready),
+        "precision": space.precision,
+        **{one.measure: f"{one.value:.5g} (in float32 {one.float32:.5g})" for one in space.drift},
         "about": space.description,
         "license": space.license,
         "from": space.upstream,

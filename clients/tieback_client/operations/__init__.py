@@ -6,7 +6,7 @@ of pages or of an exchange. `client` and `async_client` turn each into a method.
 """
 
 from tieback_client.operations.answering import answer, generate, ingest, retrieve
-from tieback_client.operations.encoding import encode, fuse, rerank
+from tieback_client.operations.encoding import encode, encode_stream, fuse, rerank
 from tieback_client.operations.index import (
     collections,
     create_collection,
@@ -18,7 +18,15 @@ from tieback_client.operations.index import (
     search,
     upsert,
 )
-from tieback_client.operations.server import health, methods, models, server_info, space, spaces
+from tieback_client.operations.server import (
+    endpoints,
+    health,
+    methods,
+    models,
+    server_info,
+    space,
+    spaces,
+)
 
 __all__ = [
     "answer",
@@ -27,6 +35,8 @@ __all__ = [
     "delete",
     "delete_collection",
     "encode",
+    "encode_stream",
+    "endpoints",
     "fuse",
     "generate",
     "get",

@@ -11,8 +11,9 @@ from tieback_client import reading, writing
 from tieback_client.content import ContentLike
 from tieback_client.documents import Item
 from tieback_client.events import AnswerEvent, Decoding, Evidence, GenerationEvent, Grounding, MethodLike
-from tieback_client.exchange import Exchange
-from tieback_client.results import RetrievalResult, WriteResult
+from tieback_client.exchange import Exchange, write_result
+from tieback_client.reports import CallInfo
+from tieback_client.results import Acknowledgement, RetrievalResult
 from tieback_client.rpc import RPCS, Call, Operation, StreamCall
 
 QueryLike: TypeAlias = ContentLike | Sequence[ContentLike | tuple[ContentLike, float]]
@@ -27,7 +28,7 @@ def ingest(
     batch: int = 16,
     in_flight: int = 2,
     timeout: float | None = None,
-) -> Exchange:
+) -> Exchange[Acknowledgement]:
     """Encodes items and writes them to a collection of the joint space, which is made where it is missing.
 
     Returns an iterator of acknowledgements, each for one batch, given after it is durable. Nothing is sent
@@ -36,25 +37,26 @@ def ingest(
     reads fail, unless `truncate` cuts them, which is reported per item.
     """
 
-    def request(packed: Sequence[object]) -> answer_pb2.IngestItemsRequest:
+    def request(packed: Sequence[object], _number: int) -> answer_pb2.IngestItemsRequest:
         return answer_pb2.IngestItemsRequest(
             collection=collection,
             items=packed,  # type: ignore[arg-type]  # packed by writing.item
             truncation=writing.truncation(truncate),
         )
 
-    def results(response: answer_pb2.IngestItemsResponse, ids: Sequence[str]) -> list[WriteResult]:
-        return [
-            Exchange.result(name, one.status, one.truncated_sections)
-            for name, one in zip(ids, response.results, strict=True)
-        ]
+    def result(
+        response: answer_pb2.IngestItemsResponse, request: answer_pb2.IngestItemsRequest, _info: CallInfo
+    ) -> Acknowledgement:
+        pairs = zip(request.items, response.results, strict=True)
+        results = [write_result(item.id, one.status, one.truncated_sections) for item, one in pairs]
+        return Acknowledgement(results, reading.timing(response.timing))
 
     return Exchange(
         rpc=RPCS["IngestItems"],
         items=items,
         pack=writing.item,
         request=request,
-        results=results,
+        result=result,
         batch=batch,
         in_flight=in_flight,
         timeout=timeout,

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from tieback.v1 import content_pb2, encoder_pb2, reranker_pb2, router_pb2
 
 from tieback_client import reading, writing
 from tieback_client.content import ContentLike
-from tieback_client.errors import InvalidArgument, TiebackError
+from tieback_client.encodings import Encodings
+from tieback_client.errors import InternalError, InvalidArgument
 from tieback_client.events import MethodLike
-from tieback_client.reports import CallInfo, Cost, Timing
-from tieback_client.results import Encoding, Encodings, FusedBatch, RerankResult
-from tieback_client.rpc import RPCS, Call, Operation
+from tieback_client.exchange import BATCH_BYTES, Exchange
+from tieback_client.reports import CallInfo
+from tieback_client.results import Encoding, FusedBatch, RerankResult
+from tieback_client.rpc import RPCS, Call, Operation, Reply
 from tieback_client.vectors import DType, TokenVectors
-
-# Half of what every gRPC server takes, so that no batch of small contents is refused for its size.
-BATCH_BYTES = 2 * 1024 * 1024
+from tieback_client.writing import CachePolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,37 +54,73 @@ def encode(
     dtype: DType | str = DType.FLOAT32,
     kinds: Sequence[str] = ("dense",),
     truncate: bool = False,
+    cache: CachePolicy = "use",
+    batch_invariant: bool = False,
     batch: int = 256,
     timeout: float | None = None,
 ) -> Operation[Encodings]:
     """Turns contents into vectors of one space.
 
     `contents` is one content or several: `str` is text, a `pathlib.Path` is told by its suffix, and `Image`,
-    `Audio` and pictures of PIL do as well. `width` keeps the leading dimensions where the space was trained
-    for it; `kinds` are of "dense", "tokens" and "labels", all from one pass. What is longer than the model
-    reads fails, unless `truncate` cuts it and the encoding says how much. Many contents go in several calls
-    of at most `batch`.
+    `Audio`, `TokenIds` and pictures of PIL do as well. `width` keeps the leading dimensions where the space
+    was trained for it; `kinds` are of "dense", "tokens" and "labels", all from one pass. What is longer than
+    the model reads fails, unless `truncate` cuts it and the encoding says how much. With `cache` "bypass"
+    everything is computed anew and nothing is kept; `batch_invariant` makes each vector the same, bit for
+    bit, whatever else is computed at the time, which is slower. Many contents go in several calls of at most
+    `batch`; for very many, `encode_stream` is faster.
 
     An input that fails does not fail the others: see `Encodings.errors`.
     """
-    output = writing.output(width, dtype, kinds)
-    outcomes: list[Encoding | TiebackError] = []
-    timing, cost, info = Timing(), Cost(), CallInfo()
+    request = _batches_of(space, width, dtype, kinds, truncate, cache, batch_invariant)
+    replies: list[Reply] = []
     for chunk in _chunks(_listed(contents), batch):
-        request = encoder_pb2.EncodeRequest(
-            space=space, contents=chunk, output=output, truncation=writing.truncation(truncate)
-        )
-        reply = yield Call(RPCS["Encode"], request, timeout)
-        outcomes += [
-            reading.encoding(one.encoding)
-            if one.WhichOneof("outcome") == "encoding"
-            else reading.error(one.error, reply.info)
-            for one in reply.message.results
-        ]
-        timing = _sum_of(timing, reading.timing(reply.message.timing))
-        cost = _cost_of(cost, reading.cost(reply.message.cost))
-        info = replace(reply.info, retries=info.retries + reply.info.retries)
-    return Encodings(outcomes, timing, cost, info)
+        reply = yield Call(RPCS["Encode"], request(chunk), timeout)
+        replies.append(reply)
+    return Encodings(replies)
+
+
+def encode_stream(
+    contents: Iterable[ContentLike] | AsyncIterable[ContentLike],
+    *,
+    space: str,
+    width: int | None = None,
+    dtype: DType | str = DType.FLOAT32,
+    kinds: Sequence[str] = ("dense",),
+    truncate: bool = False,
+    cache: CachePolicy = "use",
+    batch_invariant: bool = False,
+    batch: int = 32,
+    in_flight: int = 8,
+    timeout: float | None = None,
+) -> Exchange[Encodings]:
+    """Turns any number of contents into vectors of one space, over one call.
+
+    Returns an iterator of outcomes in the order of the contents, each an `Encoding` or the `TiebackError` of
+    an input that failed; `batches()` gives them as `Encodings`, whose arrays are faster, and `collect()` all
+    at once. Nothing is sent before it is iterated. `contents` are drawn as there is room for them, so that
+    they may come from a generator without an end: at most `in_flight` batches are sent and not handed out.
+    Where too much waits, the server reads on later instead of refusing; where the connection breaks, batches
+    without an answer are sent again. The other arguments are those of `encode`.
+    """
+    if isinstance(contents, str | bytes | Path):
+        raise InvalidArgument.at("contents", "pass several, as a list or another iterable; encode takes one")
+    encode_request = _batches_of(space, width, dtype, kinds, truncate, cache, batch_invariant)
+
+    def request(packed: Sequence[content_pb2.Content], number: int) -> encoder_pb2.EncodeStreamRequest:
+        return encoder_pb2.EncodeStreamRequest(id=number, request=encode_request(packed))
+
+    return Exchange(
+        rpc=RPCS["EncodeStream"],
+        items=contents,
+        pack=writing.content,
+        request=request,
+        result=_batch_result,
+        batch=batch,
+        in_flight=in_flight,
+        timeout=timeout,
+        name="contents",
+        number=_id_of,
+    )
 
 
 def fuse(
@@ -148,6 +185,45 @@ def rerank(
     )
 
 
+def _batches_of(
+    space: str,
+    width: int | None,
+    dtype: DType | str,
+    kinds: Sequence[str],
+    truncate: bool,
+    cache: CachePolicy,
+    batch_invariant: bool,
+) -> Callable[[Sequence[content_pb2.Content]], encoder_pb2.EncodeRequest]:
+    """What makes requests of contents, everything else being equal."""
+    output = writing.output(width, dtype, kinds, batch_invariant=batch_invariant)
+    truncation, policy = writing.truncation(truncate), writing.cache(cache)
+
+    def request(contents: Sequence[content_pb2.Content]) -> encoder_pb2.EncodeRequest:
+        return encoder_pb2.EncodeRequest(
+            space=space, contents=contents, output=output, truncation=truncation, cache=policy
+        )
+
+    return request
+
+
+def _id_of(response: encoder_pb2.EncodeStreamResponse) -> int:
+    return response.id
+
+
+def _batch_result(
+    response: encoder_pb2.EncodeStreamResponse, request: encoder_pb2.EncodeStreamRequest, info: CallInfo
+) -> Encodings:
+    """A batch's encodings. A fault of the server is each input's; what every batch would meet is raised."""
+    message = response.response
+    if response.WhichOneof("outcome") == "error":
+        error = reading.error(response.error, info)
+        if not isinstance(error, InternalError):
+            raise error
+        failed = encoder_pb2.EncodeResult(error=response.error)
+        message = encoder_pb2.EncodeResponse(results=[failed] * len(request.request.contents))
+    return Encodings([Reply(message, info)])
+
+
 def _listed(contents: ContentLike | Sequence[ContentLike]) -> Sequence[ContentLike]:
     if isinstance(contents, list | tuple):
         if not contents:
@@ -162,11 +238,12 @@ def _chunks(contents: Sequence[ContentLike], batch: int) -> Iterator[list[conten
     size = 0
     for number, one in enumerate(contents):
         message = writing.content(one, f"contents[{number}]")
-        if chunk and (len(chunk) >= batch or size + message.ByteSize() > BATCH_BYTES):
+        added = message.ByteSize()
+        if chunk and (len(chunk) >= batch or size + added > BATCH_BYTES):
             yield chunk
             chunk, size = [], 0
         chunk.append(message)
-        size += message.ByteSize()
+        size += added
     yield chunk
 
 
@@ -192,21 +269,3 @@ def _source(value: str | TokenVectors, field: str) -> reranker_pb2.TokenSource:
     if isinstance(value, str):
         return reranker_pb2.TokenSource(text=writing.text(value, f"{field}.text"))
     return reranker_pb2.TokenSource(tokens=writing.token_vectors(value, f"{field}.tokens"))
-
-
-def _sum_of(one: Timing, other: Timing) -> Timing:
-    return Timing(
-        one.queue + other.queue,
-        one.prepare + other.prepare,
-        one.compute + other.compute,
-        one.total + other.total,
-        [*one.stages, *other.stages],
-    )
-
-
-def _cost_of(one: Cost, other: Cost) -> Cost:
-    return Cost(
-        max(one.batch_size, other.batch_size),
-        one.tokens + other.tokens,
-        one.padding_tokens + other.padding_tokens,
-    )

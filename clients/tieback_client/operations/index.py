@@ -10,9 +10,10 @@ from tieback_client import reading, writing
 from tieback_client.catalog import Space
 from tieback_client.documents import Collection, Item
 from tieback_client.events import MethodLike
-from tieback_client.exchange import Exchange
+from tieback_client.exchange import Exchange, write_result
 from tieback_client.paging import Page, Pages
-from tieback_client.results import SearchResult, WriteResult
+from tieback_client.reports import CallInfo
+from tieback_client.results import Acknowledgement, SearchResult
 from tieback_client.rpc import RPCS, Call, Operation
 from tieback_client.vectors import SpaceRef, Vector
 
@@ -68,7 +69,7 @@ def upsert(
     batch: int = 64,
     in_flight: int = 4,
     timeout: float | None = None,
-) -> Exchange:
+) -> Exchange[Acknowledgement]:
     """Writes items whose sections bring their vectors, replacing those of the same id.
 
     Returns an iterator of acknowledgements, each for one batch, given after it is durable. Nothing is sent
@@ -76,18 +77,22 @@ def upsert(
     unacknowledged at a time; they are sent again where the connection breaks.
     """
 
-    def request(packed: Sequence[object]) -> index_pb2.UpsertItemsRequest:
+    def request(packed: Sequence[object], _number: int) -> index_pb2.UpsertItemsRequest:
         return index_pb2.UpsertItemsRequest(collection=collection, items=packed)  # type: ignore[arg-type]  # packed by indexed_item
 
-    def results(response: index_pb2.UpsertItemsResponse, ids: Sequence[str]) -> list[WriteResult]:
-        return [Exchange.result(name, status) for name, status in zip(ids, response.results, strict=True)]
+    def result(
+        response: index_pb2.UpsertItemsResponse, request: index_pb2.UpsertItemsRequest, _info: CallInfo
+    ) -> Acknowledgement:
+        pairs = zip(request.items, response.results, strict=True)
+        results = [write_result(one.item.id, status) for one, status in pairs]
+        return Acknowledgement(results, reading.timing(response.timing))
 
     return Exchange(
         rpc=RPCS["UpsertItems"],
         items=items,
         pack=writing.indexed_item,
         request=request,
-        results=results,
+        result=result,
         batch=batch,
         in_flight=in_flight,
         timeout=timeout,

@@ -7,6 +7,8 @@ from tieback.v1 import catalog_pb2
 
 from tieback_client import reading
 from tieback_client.catalog import Health, Method, Model, ServerInfo, Space
+from tieback_client.endpoints import Endpoints
+from tieback_client.endpoints import endpoints as listed
 from tieback_client.rpc import HEALTH_CHECK, RPCS, Call, Operation
 
 
@@ -38,6 +40,16 @@ def server_info(*, timeout: float | None = None) -> Operation[ServerInfo]:
     """The server's version, its limits, and the state of its services."""
     reply = yield Call(RPCS["GetServerInfo"], catalog_pb2.GetServerInfoRequest(), timeout)
     return reading.server_info(reply.message, reply.info)
+
+
+def endpoints(service: str, *, timeout: float | None = None) -> Operation[Endpoints]:
+    """The replicas of a service that can be asked without this server in between.
+
+    `service` is named as in `server_info().services`, for instance ``"encoder:all-minilm-l6-v2"``. A client
+    with the option `direct` asks them itself.
+    """
+    reply = yield Call(RPCS["ListEndpoints"], catalog_pb2.ListEndpointsRequest(service=service), timeout)
+    return listed(reply.message)
 
 
 def health(service: str = "", *, timeout: float | None = None) -> Operation[Health]:

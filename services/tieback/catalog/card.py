@@ -4,9 +4,9 @@
             └─ Card ┬─ EncoderCard      contents → vectors of a space
                     └─ GeneratorCard    prompt → text
 
-A card's `revision` names the weights, its `fingerprint` all else that moves a vector; together with the name
-they make the space. A misspelt key, a missing hash or a width that was not trained is refused when the card
-is read, never when a request arrives.
+A card's `revision` names the weights, its `fingerprint` how they are used, its `precision` in what: with the
+name they make the space. A misspelt key, a missing hash or a width that was not
+trained is refused when the card is read, never when a request arrives.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, field_validator, model_validator
 
 from tieback.catalog.options import EncoderOptions, GeneratorOptions
+from tieback.catalog.precision import Drift, LowerPrecision, Precision
 from tieback.catalog.source import Source, Sourced, Strict, short_hash
+from tieback.core.errors import StartupError
 from tieback.core.types import Modality, SpaceRef, VectorKind
 
 __all__ = ["Card", "EncoderCard", "GeneratorCard", "MediaCard", "Method", "Source"]
@@ -93,6 +95,11 @@ class Card(Sourced):
         """Names how the weights are used."""
         return short_hash(json.dumps(self._construction(), sort_keys=True, default=str))
 
+    @property
+    def export(self) -> str:
+        """Names what is made of the weights: changes when they have to be exported again."""
+        return self.fingerprint
+
     def _construction(self) -> dict[str, Any]:
         return {"runtime": self.runtime, "options": self.options.model_dump(mode="json")}
 
@@ -102,7 +109,9 @@ class EncoderCard(Card):
 
     `widths` are the prefixes that the model was trained to be cut to (Matryoshka), the full width among them;
     empty means that only the full width is offered. `joint` says how the space enters the joint one: as a
-    block of its own ("component"), by the names of its classes ("class_names"), or not at all.
+    block of its own ("component"), by the names of its classes ("class_names"), or not at all. `precision` is
+    the one that is served: float32, or one of `precisions`, which are made beside it. A model whose weights
+    were published in another names that alone.
     """
 
     role: Literal["encoder"] = "encoder"
@@ -114,6 +123,8 @@ class EncoderCard(Card):
     max_tokens: Annotated[int, Field(gt=0)] | None = None
     joint: Literal["component", "class_names"] | None = None
     pooling: Method | None = None
+    precision: Precision = "float32"
+    precisions: dict[Precision, LowerPrecision] = Field(default_factory=dict)
 
     @field_validator("kinds")
     @classmethod
@@ -130,12 +141,42 @@ class EncoderCard(Card):
             raise ValueError("joint: class_names needs an encoder with the kind 'labels'")
         if self.joint == "component" and self.modality is not Modality.TEXT:
             raise ValueError("joint: component is for text encoders")
+        if self.precisions and self.runtime != "transformer_text":
+            raise ValueError("precisions are made of transformer_text encoders")
+        if self.precision not in self.offered_precisions or "float32" in self.precisions:
+            raise ValueError("precision is float32 or one of precisions, which are lower ones")
         return self
 
     @property
     def space(self) -> SpaceRef:
-        """The space that this card's vectors are in."""
-        return SpaceRef(self.name, self.revision, self.fingerprint)
+        """The space that this card's vectors are in: a lower precision has one of its own."""
+        lower = self.precision in self.precisions
+        fingerprint = short_hash(self.fingerprint, self.precision) if lower else self.fingerprint
+        return SpaceRef(self.name, self.revision, fingerprint)
+
+    @property
+    def offered_precisions(self) -> tuple[Precision, ...]:
+        """The precisions that can be served."""
+        return ("float32", *self.precisions) if self.precisions else (self.precision,)
+
+    def at(self, precision: str) -> EncoderCard:
+        """The card with that precision served. StartupError, with the choices, where it is not offered."""
+        if precision not in self.offered_precisions:
+            raise StartupError(
+                f"{self.name} is not offered in {precision!r}; it is in: {', '.join(self.offered_precisions)}"
+            )
+        return self.model_copy(update={"precision": precision})
+
+    @property
+    def drift(self) -> tuple[Drift, ...]:
+        """What the precision costs, as measured."""
+        lower = self.precisions.get(self.precision)
+        return lower.drift if lower else ()
+
+    @property
+    def export(self) -> str:
+        """As of any card; what lower precisions cost is no part of it."""
+        return short_hash(self.fingerprint, *sorted(self.precisions)) if self.precisions else self.fingerprint
 
     @property
     def offered_widths(self) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import NotFound, StartupError
 from tieback.core.types import CachePolicy, Content, EncodeReply, Limits, Load, OutputSpec, Truncation
+from tieback.encoder.recall import CacheOptions, CacheState
 from tieback.encoder.space import Space
 from tieback.models.encoder_model import EncoderModel
 from tieback.ports import DEFAULT_OUTPUT
@@ -23,13 +24,15 @@ BATCH_TOKENS = 512
 """Tokens of a batch on a processor: some thirty short texts, or one or two long ones."""
 
 PREPARING_THREADS = 2
+DEFAULT_CACHE = CacheOptions()
 
 
 class Encoder:
     """Encodes contents into the spaces of the models it is given.
 
-    `batch_tokens` bounds the tokens of a batch, padding included. `on_batch` hears of each batch, with the
-    name of its space, on that space's worker thread. StartupError where two models have one name.
+    `batch_tokens` bounds the tokens of a batch, padding included; `cache` says what each space keeps.
+    `on_batch` hears of each batch, with the name of its space, on that space's worker thread. StartupError
+    where two models have one name, and where the cache's folder cannot be made.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class Encoder:
         *,
         limits: Limits | None = None,
         batch_tokens: int = BATCH_TOKENS,
+        cache: CacheOptions = DEFAULT_CACHE,
         on_batch: Callable[[str, BatchReport], None] | None = None,
     ) -> None:
         names = [model.card.name for model in models]
@@ -50,6 +54,7 @@ class Encoder:
                 limits=limits if limits is not None else Limits(),
                 batch_tokens=batch_tokens,
                 preparing=self._preparing,
+                cache=cache,
                 on_batch=functools.partial(on_batch, model.card.name) if on_batch is not None else None,
             )
             for model in models
@@ -75,16 +80,20 @@ class Encoder:
         NotFound, with the choices, for an unknown space. InvalidInput for an empty or too large batch, a
         width or kind that is not offered. Overloaded where too much waits. DeadlineExceeded.
         """
-        return await self._space(space).encode(contents, output, truncation, deadline)
+        return await self._space(space).encode(contents, output, truncation, cache, deadline)
 
     def load(self, space: str) -> Load:
         """How busy a space is; NotFound as in `encode`."""
-        return self._space(space).admission.load
+        return self._space(space).load
+
+    def cache_state(self, space: str) -> CacheState:
+        """What a space has cached and how often it helped; NotFound as in `encode`."""
+        return self._space(space).cache_state
 
     async def warm_up(self) -> None:
-        """Runs every model once on typical inputs; call it before the first request."""
+        """Runs and measures every model, one after the other; call it before the first request."""
         for space in self._spaces.values():
-            await asyncio.to_thread(space.model.warm_up)
+            await space.warm_up()
 
     async def close(self) -> None:
         """Stops all workers after the batches that run; what waits fails with Unavailable."""

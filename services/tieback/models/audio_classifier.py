@@ -14,12 +14,13 @@ from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback.models.labels import likeliest, read_class_names
 from tieback.models.log_mel import LogMelPatches
 from tieback.models.normalization import unit_rows
-from tieback.models.session import Provider, Session
+from tieback.models.session import PROCESSOR, Hardware, Session
 from tieback.models.store import ServedModel
 
 GRAPH = "model.onnx"
 PATCHES, EMBEDDINGS, SCORES = "patches", "embeddings", "scores"
 PATCHES_AT_ONCE = 32  # bounds the memory of a long sound, whose patches are independent
+SIZES = (1, 8, PATCHES_AT_ONCE)
 
 
 class AudioClassifierModel:
@@ -27,12 +28,21 @@ class AudioClassifierModel:
 
     pads = False
 
-    def __init__(self, card: EncoderCard, served: ServedModel, provider: Provider = "cpu") -> None:
+    def __init__(self, card: EncoderCard, served: ServedModel, hardware: Hardware = PROCESSOR) -> None:
         self.card = card
         self._options = card.options_for(AudioClassifier)
         self._names = read_class_names(served.path(self._options.class_names))
         self._front_end = LogMelPatches(self._options)
-        self._session = Session(served.path(GRAPH), provider)
+        self._session = Session(served.path(GRAPH), hardware)
+
+    @property
+    def sizes(self) -> Sequence[int]:
+        """Up to the patches that are run at once; a longer sound costs as much a patch."""
+        return SIZES
+
+    def sample(self, tokens: int) -> Prepared:
+        """Silence of that many patches."""
+        return Prepared(tokens, np.zeros((tokens, 1, self._options.patch, self._options.bands), np.uint8))
 
     def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:  # noqa: ARG002 - sounds of any length are read whole
         """Decodes a sound into patches, which wait in the network's own code of a byte a value."""
@@ -61,8 +71,7 @@ class AudioClassifierModel:
 
     def warm_up(self) -> None:
         """Encodes a patch of silence."""
-        silence = np.zeros((1, 1, self._options.patch, self._options.bands), np.uint8)
-        self.run([Prepared(1, silence)], self.card.kinds)
+        self.run([self.sample(1)], self.card.kinds)
 
     def _labels(self, scores: Array) -> list[Label]:
         """Sounds can be of several classes at once, so scores do not sum to 1; those of the labels do."""

@@ -49,7 +49,7 @@ class EncoderModel(Protocol):
 
     @property
     def sizes(self) -> Sequence[int]:
-        """Tokens of an input at which its cost is worth measuring, smallest first; one where all cost alike."""
+        """Tokens of inputs whose cost is worth measuring, smallest first; one where all cost alike."""
         ...
 
     def sample(self, tokens: int) -> Prepared:

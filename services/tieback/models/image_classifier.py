@@ -13,7 +13,7 @@ from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback.models.image_decoding import central_square
 from tieback.models.labels import likeliest, read_class_names
 from tieback.models.normalization import unit_rows
-from tieback.models.session import Provider, Session
+from tieback.models.session import PROCESSOR, Hardware, Session
 from tieback.models.store import ServedModel
 
 GRAPH = "model.onnx"
@@ -26,17 +26,27 @@ class ImageClassifierModel:
 
     pads = False
 
-    def __init__(self, card: EncoderCard, served: ServedModel, provider: Provider = "cpu") -> None:
+    def __init__(self, card: EncoderCard, served: ServedModel, hardware: Hardware = PROCESSOR) -> None:
         self.card = card
         self._options = card.options_for(ImageClassifier)
         self._names = read_class_names(served.path(self._options.class_names))
-        self._session = Session(served.path(GRAPH), provider)
+        self._session = Session(served.path(GRAPH), hardware)
+        self._cells = (self._options.crop // CELL) ** 2
+
+    @property
+    def sizes(self) -> Sequence[int]:
+        """One: every picture is made the same size."""
+        return [self._cells]
+
+    def sample(self, tokens: int) -> Prepared:
+        """A black picture."""
+        return Prepared(tokens, np.zeros((self._options.crop, self._options.crop, 3), np.uint8))
 
     def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:  # noqa: ARG002 - a picture has no end to cut off
         """Decodes a picture and makes it small; its pixels wait as uint8, a quarter of what runs."""
         options = self._options
         pixels = central_square(content, limits, field_of_view=options.crop / options.size, side=options.crop)
-        return Prepared((options.crop // CELL) ** 2, pixels)
+        return Prepared(self._cells, pixels)
 
     def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
         """Encodes a batch."""
@@ -50,8 +60,7 @@ class ImageClassifierModel:
 
     def warm_up(self) -> None:
         """Encodes a black picture."""
-        black = np.zeros((self._options.crop, self._options.crop, 3), np.uint8)
-        self.run([Prepared(1, black)], self.card.kinds)
+        self.run([self.sample(self._cells)], self.card.kinds)
 
     def _encoding(self, feature: Array, probability: Array, kinds: frozenset[VectorKind]) -> RawEncoding:
         labels = VectorKind.LABELS in kinds

@@ -9,12 +9,12 @@ from tieback.core.errors import StartupError
 from tieback.models.audio_classifier import AudioClassifierModel
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.image_classifier import ImageClassifierModel
-from tieback.models.session import Provider
+from tieback.models.session import PROCESSOR, Hardware
 from tieback.models.static_text import StaticTextModel
 from tieback.models.store import ServedModel, Store
 from tieback.models.transformer_text import TransformerTextModel
 
-Loader = Callable[[EncoderCard, ServedModel, Provider], EncoderModel]
+Loader = Callable[[EncoderCard, ServedModel, Hardware], EncoderModel]
 RUNTIMES: dict[str, Loader] = {
     "transformer_text": TransformerTextModel,
     "static_text": StaticTextModel,
@@ -23,11 +23,11 @@ RUNTIMES: dict[str, Loader] = {
 }
 
 
-def load_encoder(card: EncoderCard, store: Store, provider: Provider = "cpu") -> EncoderModel:
+def load_encoder(card: EncoderCard, store: Store, hardware: Hardware = PROCESSOR) -> EncoderModel:
     """The card's model, checked and loaded. StartupError says which file is wrong and how to pull it."""
     served = store.open(card)
     try:
-        return RUNTIMES[card.runtime](card, served, provider)
+        return RUNTIMES[card.runtime](card, served, hardware)
     except StartupError:
         raise
     except (OSError, ValueError, KeyError) as error:

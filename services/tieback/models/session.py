@@ -1,14 +1,15 @@
 """The one place that makes an ONNX Runtime session.
 
-One thread and no spinning: two threads of one session on two shared cores made a call 28 times slower, and a
-spinning thread burns a core while nothing is asked. The sessions of a process share one memory arena that
-grows by what is asked, not by doubling.
+By default one thread and no spinning: two threads of one session on two shared cores made a call 28 times
+slower, and a spinning thread burns a core while nothing is asked. The sessions of a process share one memory
+arena that grows by what is asked, not by doubling.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,18 +19,43 @@ from tieback.core.errors import StartupError
 from tieback.core.types import Array
 
 Provider = Literal["cpu", "cuda"]
-PROVIDERS: dict[Provider, list[str]] = {
-    "cpu": ["CPUExecutionProvider"],
-    "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
-}
+Options = dict[str, str]
 ERRORS_ONLY = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What graphs run on. `threads` are of one session; `tf32` lets CUDA round factors to 10 bits."""
+
+    provider: Provider = "cpu"
+    threads: int = 1
+    tf32: bool = False
+
+    @property
+    def providers(self) -> list[str | tuple[str, Options]]:
+        """ONNX Runtime's names, the preferred first, with their options."""
+        if self.provider == "cpu":
+            return ["CPUExecutionProvider"]
+        # Lengths vary from batch to batch: growing by doubling would end in twice the memory, and an
+        # exhaustive search for the best convolution would be made again for every new shape.
+        options = {
+            "arena_extend_strategy": "kSameAsRequested",
+            "cudnn_conv_algo_search": "HEURISTIC",
+            "use_tf32": str(int(self.tf32)),
+        }
+        return [("CUDAExecutionProvider", options), "CPUExecutionProvider"]
+
+
+PROCESSOR = Hardware()
 
 
 class Session:
     """A graph, ready to run."""
 
-    def __init__(self, path: Path, provider: Provider = "cpu") -> None:
-        if PROVIDERS[provider][0] not in onnxruntime.get_available_providers():
+    def __init__(self, path: Path, hardware: Hardware = PROCESSOR) -> None:
+        provider = hardware.provider
+        needed = f"{provider.upper()}ExecutionProvider"
+        if needed not in onnxruntime.get_available_providers():
             raise StartupError(
                 f"this build of ONNX Runtime has no provider {provider!r}; install tieback[gpu] and not "
                 "tieback[serve], or set TIEBACK_PROVIDER=cpu"
@@ -39,11 +65,11 @@ class Session:
         _share_arena()
         try:
             self._session = onnxruntime.InferenceSession(
-                str(path), session_options(), providers=PROVIDERS[provider]
+                str(path), session_options(hardware.threads), providers=hardware.providers
             )
         except Exception as error:
             raise StartupError(f"{path} is not a graph that ONNX Runtime can run: {error}") from error
-        if PROVIDERS[provider][0] not in self._session.get_providers():
+        if needed not in self._session.get_providers():
             raise StartupError(
                 f"ONNX Runtime cannot use {provider!r} here and fell back to the processor; "
                 "see that the driver and a GPU are there, or set TIEBACK_PROVIDER=cpu"
@@ -55,13 +81,13 @@ class Session:
 
     def run(self, outputs: Sequence[str], inputs: Mapping[str, Array]) -> list[Any]:
         """The outputs that are asked for, and the nodes they need, no more."""
-        return list(self._session.run(list(outputs), dict(inputs), self._only_what_is_asked))
+        return self._session.run(outputs, inputs, self._only_what_is_asked)  # type: ignore[no-any-return]  # theirs has no types
 
 
-def session_options() -> onnxruntime.SessionOptions:
+def session_options(threads: int = 1) -> onnxruntime.SessionOptions:
     """How every session runs."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = ERRORS_ONLY
     options.enable_mem_pattern = False  # a plan per shape: no two batches of text have one

@@ -11,14 +11,14 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import StaticText
 from tieback.core.errors import StartupError
 from tieback.core.types import Content, Limits, Truncation, VectorKind
-from tieback.models.content import read_text
 from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback.models.normalization import unit_rows
-from tieback.models.session import Provider
+from tieback.models.session import PROCESSOR, Hardware
 from tieback.models.store import ServedModel
 from tieback.models.tokenization import TextTokenizer, TokenizedText
 
 TABLE, TOKENIZER = "table.safetensors", "tokenizer.json"
+SIZES = (8, 64, 512)
 
 
 class StaticTextModel:
@@ -26,7 +26,7 @@ class StaticTextModel:
 
     pads = False
 
-    def __init__(self, card: EncoderCard, served: ServedModel, provider: Provider = "cpu") -> None:  # noqa: ARG002 - a table has no provider
+    def __init__(self, card: EncoderCard, served: ServedModel, hardware: Hardware = PROCESSOR) -> None:  # noqa: ARG002 - a table has no session
         self.card = card
         # A sequence's first token carries no word, and the mean would count it.
         self._tokenizer = TextTokenizer(
@@ -45,9 +45,18 @@ class StaticTextModel:
         if self._tokenizer.vocabulary > len(self._table):
             raise StartupError(f"{card.name}: the tokenizer knows more tokens than the table has rows")
 
+    @property
+    def sizes(self) -> Sequence[int]:
+        """Few: a text costs a little of its own, and the rest by the token."""
+        return sorted({min(tokens, self.card.max_tokens or tokens) for tokens in SIZES})
+
+    def sample(self, tokens: int) -> Prepared:
+        """A text of that many tokens, whichever."""
+        return Prepared(tokens, TokenizedText(np.arange(tokens, dtype=np.int64) % self._tokenizer.vocabulary))
+
     def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
         """Tokenises a text."""
-        text, cut = self._tokenizer(read_text(content, limits), truncation)
+        text, cut = self._tokenizer.read(content, limits, truncation)
         return Prepared(len(text.ids), text, cut)
 
     def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:

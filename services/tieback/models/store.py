@@ -70,9 +70,7 @@ class Store:
         manifest = self.manifest(card)
         if manifest is None:
             return False
-        return not isinstance(card, Card) or (
-            bool(manifest.served) and manifest.fingerprint == card.fingerprint
-        )
+        return not isinstance(card, Card) or (bool(manifest.served) and manifest.fingerprint == card.export)
 
     def open(self, card: Card) -> ServedModel:
         """The model's files, each held against its hash. StartupError names the file and the way out."""
@@ -85,7 +83,7 @@ class Store:
                 f"the weights of {card.name} are there, but were not exported, which needs torch: "
                 f"python -m pip install 'tieback[train]', then {pull}"
             )
-        if manifest.fingerprint != card.fingerprint:
+        if manifest.fingerprint != card.export:
             raise StartupError(
                 f"the model {card.name} was exported for a card that has changed since; {pull}"
             )
@@ -150,7 +148,7 @@ class Store:
         folder, weights = self.folder(card), self.weights(card)
         folder.mkdir(parents=True, exist_ok=True)
         own = isinstance(card, Card) and card.directory is not None
-        fingerprint = card.fingerprint if isinstance(card, Card) else ""
+        fingerprint = card.export if isinstance(card, Card) else ""
         files = {}
         if served is not None:
             files = describe_files(served)

@@ -1,7 +1,12 @@
-"""Text to tokens: one tokenizer for all text encoders, with byte spans and truncation that is reported."""
+"""Text to tokens: one tokenizer for all text encoders, with byte spans and truncation that is reported.
+
+A caller may bring the tokens, made with the same tokenizer; they are checked and not made again.
+"""
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,29 +14,39 @@ import numpy as np
 from tokenizers import Encoding, Tokenizer
 
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types import Array, Truncation
+from tieback.core.types import Array, Content, Limits, Modality, TokenIds, Truncation
+from tieback.models.content import read_text, wrong_modality
 
+TOKEN_IDS = "token_ids"  # noqa: S105 - the field of the contract, no secret
 ONE_BYTE, TWO_BYTES, THREE_BYTES = 0x80, 0x800, 0x10000
 
 
 class TokenizedText:
-    """Token numbers `ids` `[n]`. What only token vectors need is worked out when it is asked for."""
+    """Token numbers `ids` `[n]`, int64. What only token vectors need is worked out when it is asked for.
+
+    Where the caller brought the tokens there is no text and no `encoding` of it: all count as words, and none
+    has a span.
+    """
 
     __slots__ = ("_encoding", "_text", "ids")
 
-    def __init__(self, text: str, encoding: Encoding) -> None:
+    def __init__(self, ids: Array, text: str = "", encoding: Encoding | None = None) -> None:
+        self.ids = ids
         self._text = text
         self._encoding = encoding
-        self.ids: Array = np.array(encoding.ids, np.int64)
 
     @property
     def words(self) -> Array:
         """Which tokens are words and not special ones `[n]`."""
+        if self._encoding is None:
+            return np.ones(len(self.ids), bool)
         return ~np.array(self._encoding.special_tokens_mask, bool)
 
     @property
     def spans(self) -> Sequence[tuple[int, int]]:
         """The words' byte ranges in the text."""
+        if self._encoding is None:
+            return ()
         offsets = np.array(self._encoding.offsets, np.int64).reshape(-1, 2)
         return byte_spans(self._text, offsets[self.words])
 
@@ -49,9 +64,19 @@ class TextTokenizer:
         self._special = special_tokens
         self._max = max_tokens
         self._room = None if max_tokens is None else max_tokens - self._added()
+        self.vocabulary = int(self._tokenizer.get_vocab_size())
+        """How many tokens there are, special ones included."""
+
+    def read(self, content: Content, limits: Limits, truncation: Truncation) -> tuple[TokenizedText, int]:
+        """The tokens of a text, and how many were cut off. InvalidInput where there are none or too many."""
+        if isinstance(content.data, TokenIds):
+            if content.modality is not Modality.TEXT:
+                raise wrong_modality(content, Modality.TEXT)
+            return self._accept(content.data.ids, truncation)
+        return self(read_text(content, limits), truncation)
 
     def __call__(self, text: str, truncation: Truncation) -> tuple[TokenizedText, int]:
-        """The tokens, and how many were cut off. InvalidInput where there are none or too many."""
+        """`read`, of a text that was checked."""
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
         found = len(encoding.ids)
         if not found:
@@ -68,12 +93,40 @@ class TextTokenizer:
             encoding.truncate(found - cut)
         if self._special:
             encoding = self._tokenizer.post_process(encoding)
-        return TokenizedText(text, encoding), cut
+        return TokenizedText(np.array(encoding.ids, np.int64), text, encoding), cut
 
-    @property
-    def vocabulary(self) -> int:
-        """How many tokens there are, special ones included."""
-        return int(self._tokenizer.get_vocab_size())
+    def _accept(self, ids: Array, truncation: Truncation) -> tuple[TokenizedText, int]:
+        """The caller's tokens, if the model can read them; what is cut off lies before the special ones."""
+        if ids.dtype != np.int64 or ids.ndim != 1 or not len(ids):
+            raise InvalidInput("token numbers are a row of int64, at least one", field=TOKEN_IDS)
+        foreign = (ids < 0) | (ids >= self.vocabulary)
+        if foreign.any():
+            raise InvalidInput(
+                f"the model has {self.vocabulary} tokens and no number {ids[foreign.argmax()]}; "
+                "use the tokenizer of the space",
+                field=TOKEN_IDS,
+                reason="BAD_TOKEN",
+            )
+        cut = 0 if self._max is None else max(0, len(ids) - self._max)
+        if cut:
+            if truncation is Truncation.REFUSE:
+                raise InvalidInput(
+                    f"there are {len(ids)} tokens and the model reads {self._max}; send fewer, "
+                    "or ask for the end to be cut off (truncation)",
+                    field=TOKEN_IDS,
+                    reason="TEXT_TOO_LONG",
+                )
+            kept = len(ids) - cut - self._ending
+            ids = np.concatenate([ids[:kept], ids[len(ids) - self._ending :]])
+        return TokenizedText(ids), cut
+
+    @functools.cached_property
+    def _ending(self) -> int:
+        """Special tokens at the end of every text."""
+        if not self._special:
+            return 0
+        backwards = reversed(self._tokenizer.encode("a").special_tokens_mask)
+        return sum(1 for _ in itertools.takewhile(bool, backwards))
 
     def _added(self) -> int:
         return int(self._tokenizer.num_special_tokens_to_add(False)) if self._special else 0

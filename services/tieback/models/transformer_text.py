@@ -2,62 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from tieback.catalog.card import EncoderCard
-from tieback.core.types import Content, Limits, Truncation, VectorKind
-from tieback.models.content import read_text
+from tieback.catalog.precision import Precision
+from tieback.core.errors import StartupError
+from tieback.core.types import Array, Content, Limits, Truncation, VectorKind
 from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback.models.normalization import unit_rows
-from tieback.models.session import Provider, Session
+from tieback.models.reference import DENSE, IDS, MASK, Reference
+from tieback.models.session import PROCESSOR, Hardware, Session
 from tieback.models.store import ServedModel
 from tieback.models.tokenization import TextTokenizer, TokenizedText
 
-GRAPH, TOKENIZER = "model.onnx", "tokenizer.json"
-DENSE, TOKENS = "dense", "token_states"
+GRAPH, TOKENIZER, REFERENCE = "model.onnx", "tokenizer.json", "reference.safetensors"
+GRAPHS: Mapping[Precision, str] = {
+    "float32": GRAPH,
+    "float16": "model.float16.onnx",
+    "int8": "model.int8.onnx",
+}
+TOKENS = "token_states"
+SHORTEST = 8  # tokens of the shortest text whose cost is measured
+UNBOUNDED_TOKENS = 512  # of the longest, where the card names no limit
 
 
 class TransformerTextModel:
-    """Runs `GRAPH`: `input_ids` and `attention_mask` `[batch, tokens]` to `DENSE` and `TOKENS`."""
+    """Runs the graph of the card's precision: `IDS` and `MASK` `[batch, tokens]` to `DENSE` and `TOKENS`.
+
+    StartupError where a lower precision is further from float32 on this machine than its card allows.
+    """
 
     pads = True
 
-    def __init__(self, card: EncoderCard, served: ServedModel, provider: Provider = "cpu") -> None:
+    def __init__(self, card: EncoderCard, served: ServedModel, hardware: Hardware = PROCESSOR) -> None:
         self.card = card
         self._tokenizer = TextTokenizer(
             served.path(TOKENIZER), max_tokens=card.max_tokens, special_tokens=True
         )
-        self._session = Session(served.path(GRAPH), provider)
+        self._session = Session(served.path(GRAPHS[card.precision]), hardware)
+        if card.precision in card.precisions:
+            _hold(card, Reference.load(served.path(REFERENCE)).cosines(self._session))
+
+    @property
+    def sizes(self) -> Sequence[int]:
+        """Powers of two, and the most that is read: attention makes a long text dearer by the token."""
+        most = self.card.max_tokens or UNBOUNDED_TOKENS
+        return sorted({min(SHORTEST << power, most) for power in range(most.bit_length())})
+
+    def sample(self, tokens: int) -> Prepared:
+        """A text of that many tokens, whichever."""
+        return Prepared(tokens, TokenizedText(np.arange(tokens, dtype=np.int64) % self._tokenizer.vocabulary))
 
     def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
         """Tokenises a text."""
-        text, cut = self._tokenizer(read_text(content, limits), truncation)
+        text, cut = self._tokenizer.read(content, limits, truncation)
         return Prepared(len(text.ids), text, cut)
 
     def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
         """Encodes a batch, padded to its longest text."""
         texts: list[TokenizedText] = [prepared.payload for prepared in batch]
-        longest = max(len(text.ids) for text in texts)
-        ids = np.zeros((len(texts), longest), np.int64)
-        mask = np.zeros_like(ids)
-        for row, text in enumerate(texts):
-            ids[row, : len(text.ids)] = text.ids
-            mask[row, : len(text.ids)] = 1
-        wanted = [DENSE] if VectorKind.DENSE in kinds else []
-        wanted += [TOKENS] if VectorKind.TOKENS in kinds else []
-        found = dict(
-            zip(wanted, self._session.run(wanted, {"input_ids": ids, "attention_mask": mask}), strict=True)
-        )
-        dense, states = found.get(DENSE), found.get(TOKENS)
+        ids, mask = padded([text.ids for text in texts])
+        inputs = {IDS: ids, MASK: mask}
+        if VectorKind.TOKENS not in kinds:
+            (dense,) = self._session.run([DENSE], inputs)
+            return [RawEncoding(row, None) for row in dense]
+        dense, states = self._session.run([DENSE, TOKENS], inputs)
         return [
             RawEncoding(
-                dense[row] if dense is not None else None,
-                unit_rows(states[row, : len(text.ids)][text.words]) if states is not None else None,
-                text.spans if states is not None else (),
+                row if VectorKind.DENSE in kinds else None,
+                unit_rows(state[: len(text.ids)][text.words]),
+                text.spans,
             )
-            for row, text in enumerate(texts)
+            for text, row, state in zip(texts, dense, states, strict=True)
         ]
 
     def warm_up(self) -> None:
@@ -66,3 +84,24 @@ class TransformerTextModel:
             Content(self.card.modality, "warm"), truncation=Truncation.END, limits=Limits()
         )
         self.run([prepared], self.card.kinds)
+
+
+def padded(rows: Sequence[Array]) -> tuple[Array, Array]:
+    """The rows `[n]` as one array `[batch, longest]`, zeros behind the shorter ones, and the mask of both."""
+    if len(rows) == 1:
+        return rows[0][None], np.ones((1, len(rows[0])), np.int64)
+    lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+    there = np.arange(lengths.max()) < lengths[:, None]
+    ids = np.zeros(there.shape, np.int64)
+    ids[there] = np.concatenate(rows)
+    return ids, there.astype(np.int64)
+
+
+def _hold(card: EncoderCard, cosines: Array) -> None:
+    floor = card.precisions[card.precision].smallest_cosine
+    if not cosines.min() >= floor:
+        raise StartupError(
+            f"{card.name} in {card.precision} is not what it should be on this machine: sample texts have a "
+            f"cosine of {cosines.min():.3f} to float32, and the card asks for {floor}. The processor may "
+            f"lack the instructions (VNNI): set TIEBACK_PRECISION={card.name}=float32"
+        )

@@ -24,10 +24,15 @@ def bind_class_names(
     """Makes the bindings that are missing between the stored cards, and saves them; returns the new ones."""
     stored = [card for card in cards if store.is_ready(card)]
     sources = [card for card in stored if card.joint == "class_names"]
-    targets = [card for card in stored if card.joint == "component"]
+    targets = [
+        card.at(precision)
+        for card in stored
+        if card.joint == "component"
+        for precision in card.offered_precisions
+    ]
     there = {
         (binding.source, binding.target)
-        for binding in load_bindings(store.bindings, [card.space for card in stored])
+        for binding in load_bindings(store.bindings, [card.space for card in (*sources, *targets)])
     }
     made = []
     for target in targets:
@@ -37,7 +42,7 @@ def bind_class_names(
         encoder = load_encoder(target, store)
         for source in missing:
             names = _class_names(source, store)
-            report(f"{source.name} → {target.name}: {len(names)} class names")
+            report(f"{source.name} → {target.name} in {target.precision}: {len(names)} class names")
             binding = ClassNameBinding(source.space, target.space, names, encode_names(encoder, names))
             binding.save(store.bindings)
             made.append(binding)

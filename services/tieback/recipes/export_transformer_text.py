@@ -20,13 +20,15 @@ from tieback.catalog.options import TransformerText
 from tieback.core.errors import StartupError
 from tieback.methods.pooling import Pooling, poolings
 from tieback.models.manifest import link_or_copy
+from tieback.models.reference import DENSE, IDS, MASK
 from tieback.models.session import Session
-from tieback.models.transformer_text import DENSE, GRAPH, TOKENIZER, TOKENS
+from tieback.models.transformer_text import GRAPH, TOKENIZER, TOKENS
 from tieback.recipes.graph_edits import check_tensors, load_graph, replace_outputs, run_to
+from tieback.recipes.lower_precisions import add_lower_precisions
 from tieback.recipes.parity import compare
 from tieback.recipes.torch_export import check, export_module
 
-IDS, MASK, TYPES = "input_ids", "attention_mask", "token_type_ids"
+TYPES = "token_type_ids"
 HEAD = "head/"
 SAMPLE_TOKENS = 19  # an odd length, so that nothing lines up by luck
 DYNAMIC = {
@@ -37,7 +39,14 @@ UNUSED = ("pooler.", "embeddings.position_ids", "cls.")
 
 
 def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], None]) -> dict[str, Any]:
-    """Writes the graph and the vocabulary; returns the parity with what it was made from."""
+    """Writes the graphs and the vocabulary; returns how near they are to what they were made from."""
+    metrics = _export_float32(card, weights, out, report)
+    return metrics | add_lower_precisions(card, out, report)
+
+
+def _export_float32(
+    card: EncoderCard, weights: Path, out: Path, report: Callable[[str], None]
+) -> dict[str, Any]:
     torch.set_num_threads(1)  # two threads on two shared cores were 28 times slower
     options = card.options_for(TransformerText)
     link_or_copy(weights / options.tokenizer, out / TOKENIZER)

@@ -15,6 +15,7 @@ from tieback.core.errors import NotFound, StartupError
 from tieback.core.family import Family
 from tieback.core.types import Modality
 from tieback.ports import AnswerPort, EncoderPort, GeneratorPort, IndexPort, RerankerPort, RouterPort
+from tieback.serving.precisions import at_chosen_precisions
 from tieback.serving.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class Plan:
         if unknown:
             raise StartupError(f"TIEBACK_SPACES: {NotFound('space', unknown[0], encoders).message}")
         chosen = settings.spaces or tuple(encoders)
-        self.encoders: tuple[EncoderCard, ...] = tuple(encoders[name] for name in sorted(chosen))
+        served = [encoders[name] for name in sorted(chosen)]
+        self.encoders = at_chosen_precisions(served, settings.precision, settings.provider)
         if not any(card.joint == "component" for card in self.encoders):
             raise StartupError(
                 "no served space is a component of the joint one: name a text space in TIEBACK_SPACES"
@@ -93,12 +95,21 @@ def build_encoder(
 
     `on_batch` hears of every batch, with its space; it is called from the workers' threads.
     """
-    from tieback.encoder import Encoder
+    from tieback.encoder import CacheOptions, Encoder
     from tieback.models.loading import load_encoder
+    from tieback.models.session import Hardware
 
     store = open_store(settings)
-    models = [load_encoder(card, store, provider=settings.provider) for card in cards]
-    return Encoder(models, limits=settings.limits, batch_tokens=settings.batch_tokens, on_batch=on_batch)
+    hardware = Hardware(settings.provider, settings.session_threads, settings.cuda_tf32)
+    models = [load_encoder(card, store, hardware) for card in cards]
+    disk = settings.cache_disk.expanduser() if settings.cache_disk is not None else None
+    return Encoder(
+        models,
+        limits=settings.limits,
+        batch_tokens=settings.batch_tokens,
+        cache=CacheOptions(settings.cache_bytes, disk, settings.cache_disk_bytes),
+        on_batch=on_batch,
+    )
 
 
 def build_router(settings: Settings, plan: Plan) -> Router:

@@ -56,7 +56,12 @@ def set_current(context: CallContext) -> None:
     _current.set(context)
 
 
-def outgoing() -> list[tuple[str, str]]:
+def is_traced() -> bool:
+    """Whether the running call belongs to a trace."""
+    return bool(_current.get().traces) or trace.get_current_span().get_span_context().is_valid
+
+
+def outgoing() -> tuple[tuple[str, str], ...]:
     """The metadata for a hop to another service of this platform, on behalf of the running call."""
     context = _current.get()
     metadata = [(REQUEST_ID_KEY, context.request_id)] if context.request_id else []
@@ -68,4 +73,4 @@ def outgoing() -> list[tuple[str, str]]:
         metadata.extend(carrier.items())
     else:
         metadata.extend(context.traces)
-    return metadata
+    return tuple(metadata)

@@ -7,14 +7,16 @@ Serve's proxies are off, and what a replica publishes of itself is the address o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ray import serve
 from ray.serve import Application
+from ray.serve.config import AutoscalingConfig
 from ray.serve.handle import DeploymentHandle
 
 from tieback.serving import discovery, targets
 from tieback.serving.assembly import Plan
+from tieback.serving.autoscaling import autoscaling_config
 from tieback.serving.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 APPLICATION = "tieback"
 HEALTH_SECONDS = 1.0  # how soon a replica that was killed is noticed
+_WILDCARDS = ("0.0.0.0", "::", "[::]")  # noqa: S104 - compared with, not bound to
 _PIN = 0.001  # of a resource that says where, not how much
 Handles = Mapping[str, DeploymentHandle[Any]]
 
@@ -34,6 +37,7 @@ class Replica:
     """
 
     def __init__(self, settings: Settings, target: str, others: Handles, host: str) -> None:
+        self._settings = settings
         self._host = host
         self._process = _process(settings, target)
         self._watched = discovery.watch(others)
@@ -49,6 +53,22 @@ class Replica:
         """Serve awaits this before it ends the process, also where the constructor failed."""
         if hasattr(self, "_process"):
             await self._process.stop()
+
+
+class EncoderReplica(Replica):
+    """A replica whose kind may grow in number."""
+
+    async def record_replica_metadata(self) -> dict[str, str]:
+        """Serves clients directly too, where the settings say so."""
+        public = self._settings.host if self._settings.host not in _WILDCARDS else discovery.own_host()
+        process = cast("ServiceProcess", self._process)
+        return await process.start(
+            self._host or discovery.own_host(), public if self._settings.direct else ""
+        )
+
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """What the number is decided by, where it follows the load: see `tieback.serving.autoscaling`."""
+        return cast("ServiceProcess", self._process).signal()
 
 
 class Gateway(Replica):
@@ -79,14 +99,30 @@ def build(settings: Settings, *, inner_host: str = "") -> Application:
     pinned = ordinary | {"resources": {settings.pin_resource: _PIN} if settings.pin_resource else {}}
 
     def bound(
-        target: str, others: Handles, *, replicas: int = 1, resources: Mapping[str, Any] = ordinary
+        target: str,
+        others: Handles,
+        *,
+        kind: type[Any] = Replica,
+        replicas: int = 1,
+        scaling: AutoscalingConfig | None = None,
+        resources: Mapping[str, Any] = ordinary,
     ) -> Any:
-        kind = Gateway if target == targets.GATEWAY else Replica
-        deployment = _deployment(kind, target, settings, replicas, resources)
+        number = {"num_replicas": replicas} if scaling is None else {"autoscaling_config": scaling}
+        deployment = _deployment(kind, target, settings, number, resources)
         return deployment.bind(settings, target, others, inner_host)
 
+    def encoder(target: str) -> Any:
+        return bound(
+            target,
+            {},
+            kind=EncoderReplica,
+            replicas=settings.replicas,
+            scaling=autoscaling_config(settings),
+            resources=accelerated,
+        )
+
     names = [targets.encoder(card.name) for card in plan.encoders]
-    encoders = {name: bound(name, {}, replicas=settings.replicas, resources=accelerated) for name in names}
+    encoders = {name: encoder(name) for name in names}
     services = {
         **encoders,
         targets.ROUTER: bound(targets.ROUTER, {}),
@@ -95,7 +131,9 @@ def build(settings: Settings, *, inner_host: str = "") -> Application:
     }
     if plan.generator is not None:
         services[targets.GENERATOR] = bound(targets.GENERATOR, encoders, resources=accelerated)
-    application: Application = bound(targets.GATEWAY, services, replicas=settings.gateways, resources=pinned)
+    application: Application = bound(
+        targets.GATEWAY, services, kind=Gateway, replicas=settings.gateways, resources=pinned
+    )
     return application
 
 
@@ -108,11 +146,11 @@ def application(arguments: dict[str, Any]) -> Application:
 
 
 def _deployment(
-    kind: type[Any], name: str, settings: Settings, replicas: int, resources: Mapping[str, Any]
+    kind: type[Any], name: str, settings: Settings, number: Mapping[str, Any], resources: Mapping[str, Any]
 ) -> serve.Deployment:
     decorate = serve.deployment(
         name=name,
-        num_replicas=replicas,
+        **number,
         ray_actor_options=dict(resources),
         request_router_config=discovery.router_config(),
         health_check_period_s=HEALTH_SECONDS,

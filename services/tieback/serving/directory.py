@@ -15,11 +15,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """A replica that Ray Serve reports as running. Addresses are HOST:PORT; empty where it serves none."""
+    """A replica that Ray Serve reports as running. Addresses are HOST:PORT; empty where it serves none.
+
+    Clients may ask it at `direct_address`.
+    """
 
     id: str
     address: str
     metrics_address: str = ""
+    direct_address: str = ""
 
 
 @dataclass(slots=True)
@@ -30,8 +34,12 @@ class _Listener:
 
 @dataclass(slots=True)
 class Directory:
-    """Deployment name → its replicas. Written by the router's thread, read by the event loop's."""
+    """Deployment name → its replicas. Written by the router's thread, read by the event loop's.
 
+    `version` counts the changes, for those who keep what they made of the replicas.
+    """
+
+    version: int = 0
     _replicas: dict[str, tuple[Replica, ...]] = field(default_factory=dict)
     _listeners: list[_Listener] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -39,13 +47,19 @@ class Directory:
     def update(self, deployment: str, replicas: Mapping[str, Mapping[str, str]]) -> None:
         """Replaces what is known of a deployment by what its replicas published, by replica id."""
         found = tuple(
-            Replica(name, metadata.get("address", ""), metadata.get("metrics_address", ""))
+            Replica(
+                name,
+                metadata.get("address", ""),
+                metadata.get("metrics_address", ""),
+                metadata.get("direct_address", ""),
+            )
             for name, metadata in sorted(replicas.items())
         )
         with self._lock:
             if self._replicas.get(deployment) == found:
                 return
             self._replicas[deployment] = found
+            self.version += 1
             listeners = list(self._listeners)
         for listener in listeners:
             if not listener.loop.is_closed():

@@ -22,9 +22,11 @@ from google.rpc import status_pb2
 
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.tenant import TENANT
+from tieback.core.types import Load
 from tieback.serving import context as call_context
 from tieback.serving import failures, logs
 from tieback.serving.credentials import Tokens
+from tieback.serving.load_report import write_load
 from tieback.serving.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -45,9 +47,13 @@ class Passed(Exception):  # noqa: N818 - not an error of ours but another server
 
 
 class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs make it generic, grpc does not
-    """Wraps every handler. Handlers are wrapped once and kept."""
+    """Wraps every handler. Handlers are wrapped once and kept.
+
+    `load`, where it is set before the first call, goes along with every answer.
+    """
 
     def __init__(self, telemetry: Telemetry, tokens: Tokens | None) -> None:
+        self.load: Callable[[], Load] | None = None
         self._telemetry = telemetry
         self._tokens = tokens
         self._wrapped: dict[str, Handler] = {}
@@ -68,7 +74,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
 
     def _wrap(self, method: str, handler: Any) -> Handler:
         decode = _decoder(handler.request_deserializer)
-        route = Route(method, self._telemetry, self._tokens)
+        route = Route(method, self._telemetry, self._tokens, self.load)
         make: Any
         behaviour: Callable[..., Any]
         if handler.request_streaming and handler.response_streaming:
@@ -105,12 +111,15 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
 class Route:
     """What all calls of one method share. Metrics find their labels once, not at every call."""
 
-    def __init__(self, method: str, telemetry: Telemetry, tokens: Tokens | None) -> None:
+    def __init__(
+        self, method: str, telemetry: Telemetry, tokens: Tokens | None, load: Callable[[], Load] | None
+    ) -> None:
         self.method = method[1:]
         full_service, _, name = self.method.partition("/")
         self.service = full_service.rpartition(".")[2]
         self.telemetry = telemetry
         self.tokens = tokens
+        self.load = load
         self.in_flight = telemetry.in_flight.labels(self.service, name)
         self.seconds = telemetry.request_seconds.labels(self.service, name)
         self._outcomes: dict[str, Any] = {}
@@ -137,8 +146,6 @@ class _Call:
         self._begin = time.perf_counter()
         metadata = self._context.invocation_metadata() or ()
         self._running = call_context.enter(metadata)
-        self._trailing = ((call_context.REQUEST_ID_KEY, self._running.request_id),)
-        self._context.set_trailing_metadata(self._trailing)
         self._route.in_flight.inc()
         try:
             if self._route.tokens is not None:
@@ -159,10 +166,18 @@ class _Call:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if error is not None:
+            if error is None:
+                self._context.set_trailing_metadata(self._trailing())
+            else:
                 await self._fail(error)
         finally:
             self._finish()
+
+    def _trailing(self) -> tuple[tuple[str, str], ...]:
+        """What goes along with every answer. Read at the end, when the load is what the next call finds."""
+        request_id = (call_context.REQUEST_ID_KEY, self._running.request_id)
+        load = self._route.load
+        return (request_id,) if load is None else (request_id, write_load(load()))
 
     async def _fail(self, error: BaseException) -> None:
         """Ends the call with the error's status. Returns only where the error itself must go on."""
@@ -178,7 +193,7 @@ class _Call:
         status = error.status if isinstance(error, Passed) else failures.to_status(error)
         self._code = failures.code_by_number(status.code)
         self._reason = failures.reason_of(status)
-        await self._context.abort(self._code, status.message, (*self._trailing, *failures.trailing(status)))
+        await self._context.abort(self._code, status.message, (*self._trailing(), *failures.trailing(status)))
 
     def _finish(self) -> None:
         took = time.perf_counter() - self._begin

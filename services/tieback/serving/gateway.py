@@ -7,12 +7,14 @@ all. Several may share the port of one machine; the kernel spreads connections o
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Sequence
 
 from tieback.core.errors import StartupError
 from tieback.core.types import Modality
 from tieback.serving import assembly, logs, targets
+from tieback.serving.coalescing import Coalescer
 from tieback.serving.contract import SERVICES
 from tieback.serving.credentials import server_credentials
 from tieback.serving.directory import DIRECTORY
@@ -25,7 +27,7 @@ from tieback.serving.replica import join_address
 from tieback.serving.scrape import MetricsListener, Scraper
 from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.answer import AnswerServicer
-from tieback.serving.servicers.catalog import CatalogServicer, JointSpace, ServiceState
+from tieback.serving.servicers.catalog import CatalogServicer, Endpoint, JointSpace, ServiceState
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 
@@ -72,7 +74,8 @@ class GatewayProcess:
         passed = [
             service for service in self._needs if service in (targets.ENCODER_SERVICE, *targets.OF_SERVICE)
         ]
-        self._server.add_generic(passed, Passage(mesh, passed, spaces))
+        coalescer = Coalescer(mesh, items=settings.batch_items) if settings.coalescing else None
+        self._server.add_generic(passed, Passage(mesh, passed, spaces, coalescer=coalescer))
         answerer = assembly.build_answerer(
             settings,
             plan,
@@ -91,6 +94,7 @@ class GatewayProcess:
                 assembly.request_families(),
                 settings.limits,
                 self._states,
+                functools.partial(direct_endpoints, mesh),
             )
         )
         DIRECTORY.listen(self._changed.set)
@@ -153,6 +157,16 @@ class GatewayProcess:
                 self._page = MetricsPage(self._settings.host, port, read)
             except StartupError:
                 await asyncio.sleep(_TAKEOVER_SECONDS)
+
+
+def direct_endpoints(mesh: Mesh, service: str) -> list[Endpoint]:
+    """The replicas of a deployment that take calls from outside, as this gateway last heard of them."""
+    found = []
+    for replica in mesh.directory.replicas(service):
+        if replica.direct_address:
+            peer = mesh.peer(replica.address)
+            found.append(Endpoint(replica.direct_address, peer.queued, peer.rate))
+    return found
 
 
 def _modalities(plan: assembly.Plan) -> tuple[Modality, ...]:

@@ -94,6 +94,7 @@ class LocalServer:
                 assembly.request_families(),
                 settings.limits,
                 _all_ready(names),
+                lambda _: (),  # this server is the only one there is
             )
             server.add(EncoderServicer(encoding))
             server.add(RouterServicer(fusing))
@@ -106,6 +107,7 @@ class LocalServer:
 
             for card in plan.encoders:
                 telemetry.watch_load("encoder", card.name, _load_of(encoder, card.name))
+                telemetry.watch_cache(card.name, encoder.cache_state)
             if generator is not None and plan.generator is not None:
                 telemetry.watch_load("generator", plan.generator.name, lambda: generator.load)
             telemetry.watch_load("index", "", lambda: index.load)

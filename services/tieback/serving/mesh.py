@@ -2,7 +2,8 @@
 
 Messages are bytes here; who has something to say of them serialises them. What a hop promises:
 
-- the replica with the fewest calls of this process outstanding is asked;
+- the replica is asked that will be done first, by what it last said of its load and what was asked since;
+- where all of them are full, the call is refused here, in the time that a look at a table takes;
 - a replica that cannot be reached is left out at once, and asked again after a pause that grows;
 - where no replica is there, because it was killed and is being replaced, the call waits for one, bounded by
   its deadline and by `PATIENCE`;
@@ -14,11 +15,8 @@ Messages are bytes here; who has something to say of them serialises them. What 
 from __future__ import annotations
 
 import asyncio
-import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
 import grpc
@@ -29,13 +27,12 @@ from tieback.core.errors import DeadlineExceeded, Unavailable
 from tieback.serving import context, failures
 from tieback.serving.contract import Method
 from tieback.serving.directory import Directory
+from tieback.serving.peer import Peer, estimate, least_loaded
 
 PATIENCE = 30.0  # seconds that a call without a deadline waits for a replica
 HOP_SECONDS = 0.002  # kept back at every hop, to answer one's own caller in time
-CONNECT_SECONDS = 0.5  # for a replica that could not be reached before
 ATTEMPTS = 4  # a request that brings its replica down must not bring down all of them
 _IDLE_POLL_SECONDS = 0.5
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds that an unreachable replica is left out
 
 _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.max_receive_message_length", -1),  # what a service of ours may send was decided there
@@ -58,44 +55,6 @@ def plaintext(address: str, options: list[tuple[str, Any]]) -> grpc.aio.Channel:
     return grpc.aio.insecure_channel(address, options)
 
 
-@dataclass(slots=True)
-class _Peer:
-    """A replica as this process sees it."""
-
-    channel: grpc.aio.Channel
-    outstanding: int = 0
-    pause: float = 0.0
-    rests_until: float = 0.0
-    calls: dict[str, Any] = field(default_factory=dict)
-
-    def call(self, method: Method) -> Any:
-        """The multi-callable of a method; made once, since making one costs as much as a small message."""
-        if method.path not in self.calls:
-            kind = (
-                ("unary", "stream")[method.request_streaming],
-                ("unary", "stream")[method.response_streaming],
-            )
-            self.calls[method.path] = getattr(self.channel, "_".join(kind))(method.path)
-        return self.calls[method.path]
-
-    async def answers(self, deadline: Deadline) -> bool:
-        """Whether a connection stands, or can be made soon. Asked of a replica that was lost before a call is
-        risked on it, so that a call's few attempts are not spent while Ray Serve has yet to notice a death.
-        """
-        try:
-            await asyncio.wait_for(self.channel.channel_ready(), min(CONNECT_SECONDS, deadline.remaining()))
-        except TimeoutError:
-            return False
-        return True
-
-    def rest(self) -> None:
-        """Leaves the replica out for a while. The calls that fail together count as one failure."""
-        now = time.monotonic()
-        if now >= self.rests_until:
-            self.pause = min(max(FIRST_PAUSE, 2 * self.pause), LONGEST_PAUSE)
-            self.rests_until = now + self.pause
-
-
 class Mesh:
     """The replicas of all deployments, to be called."""
 
@@ -108,7 +67,9 @@ class Mesh:
     ) -> None:
         self.directory = directory
         self._make_channel = make_channel
-        self._peers: dict[str, _Peer] = {}
+        self._peers: dict[str, Peer] = {}  # by address
+        self._replicas: dict[str, tuple[Peer, ...]] = {}  # by target, as of `_version` of the directory
+        self._version = -1
         self._closing: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._retries = Counter(
@@ -127,28 +88,44 @@ class Mesh:
             await peer.channel.close(None)
         self._peers.clear()
 
+    def peers(self, target: str) -> tuple[Peer, ...]:
+        """The replicas of a deployment that have an address."""
+        if self._version != self.directory.version:
+            self._version = self.directory.version
+            self._replicas.clear()
+        found = self._replicas.get(target)
+        if found is None:
+            replicas = self.directory.replicas(target)
+            found = tuple(self.peer(replica.address) for replica in replicas if replica.address)
+            self._replicas[target] = found
+        return found
+
     async def unary(
         self, target: str, method: Method, request: bytes, *, deadline: Deadline = NO_DEADLINE
     ) -> bytes:
         """Calls a method of a deployment that takes one message and gives one.
 
-        Raises `grpc.aio.AioRpcError` as the replica answered, `Unavailable` where none can be found, and
-        `DeadlineExceeded` where no time is left.
+        Raises `grpc.aio.AioRpcError` as the replica answered, `Unavailable` where none can be found,
+        `Overloaded` where all are full, and `DeadlineExceeded` where no time is left.
         """
-        deadline, attempt = deadline.shrunk(HOP_SECONDS), 0
+        deadline, attempt, tokens = deadline.shrunk(HOP_SECONDS), 0, estimate(request)
         while True:
             attempt += 1
-            with self._leased(await self._pick(target, deadline)) as peer:
-                try:
-                    response: bytes = await peer.call(method)(
-                        request, timeout=_timeout(deadline), metadata=_metadata()
-                    )
-                except grpc.aio.AioRpcError as error:
-                    if not self._again(target, error, peer, method.idempotent and attempt < ATTEMPTS):
-                        raise
-                else:
-                    peer.pause = 0.0
-                    return response
+            peer = await self._pick(target, tokens, deadline)
+            peer.begin(tokens)
+            try:
+                call = peer.call(method)(request, timeout=_timeout(deadline), metadata=context.outgoing())
+                response: bytes = await call
+                peer.hear(await call.trailing_metadata())
+            except grpc.aio.AioRpcError as error:
+                may_repeat = method.idempotent and attempt < ATTEMPTS
+                if not self._again(target, error, peer, tokens, may_repeat):
+                    raise
+            else:
+                peer.pause = 0.0
+                return response
+            finally:
+                peer.end(tokens)
 
     async def stream(
         self,
@@ -165,53 +142,49 @@ class Mesh:
         """
         deadline, attempt, begun = deadline.shrunk(HOP_SECONDS), 0, False
         repeatable = method.idempotent and isinstance(request, bytes)
+        tokens = estimate(request) if isinstance(request, bytes) else 0
         while True:
             attempt += 1
-            with self._leased(await self._pick(target, deadline)) as peer:
-                sent = _once(request) if method.request_streaming and isinstance(request, bytes) else request
-                call = peer.call(method)(sent, timeout=_timeout(deadline), metadata=_metadata())
-                try:
-                    async for response in call:
-                        begun = True
-                        yield response
-                except grpc.aio.AioRpcError as error:
-                    may_repeat = repeatable and not begun and attempt < ATTEMPTS
-                    if not self._again(target, error, peer, may_repeat):
-                        raise
-                else:
-                    peer.pause = 0.0
-                    return
-                finally:
-                    call.cancel()  # of no effect on a call that has ended
+            peer = await self._pick(target, tokens, deadline)
+            peer.begin(tokens)
+            sent = _once(request) if method.request_streaming and isinstance(request, bytes) else request
+            call = peer.call(method)(sent, timeout=_timeout(deadline), metadata=context.outgoing())
+            try:
+                async for response in call:
+                    begun = True
+                    yield response
+                peer.hear(await call.trailing_metadata())
+            except grpc.aio.AioRpcError as error:
+                may_repeat = repeatable and not begun and attempt < ATTEMPTS
+                if not self._again(target, error, peer, tokens, may_repeat):
+                    raise
+            else:
+                peer.pause = 0.0
+                return
+            finally:
+                call.cancel()  # of no effect on a call that has ended
+                peer.end(tokens)
 
-    @contextmanager
-    def _leased(self, peer: _Peer) -> Iterator[_Peer]:
-        peer.outstanding += 1
-        try:
-            yield peer
-        finally:
-            peer.outstanding -= 1
-
-    async def _pick(self, target: str, deadline: Deadline) -> _Peer:
-        """The least busy replica that can be reached; waits for one where there is none."""
+    async def _pick(self, target: str, tokens: int, deadline: Deadline) -> Peer:
+        """The replica to ask; waits for one where there is none. Overloaded where all are full."""
         patience = time.monotonic() + PATIENCE
         while True:
             deadline.check(f"a replica of {target} was asked")
             # Cleared before looking, so that a change in between is not slept through.
             self._changed.clear()
             now = time.monotonic()
-            peers = [
-                self._peer(replica.address) for replica in self.directory.replicas(target) if replica.address
-            ]
+            peers = self.peers(target)
             awake = [peer for peer in peers if peer.rests_until <= now]
             if awake:
-                least = min(peer.outstanding for peer in awake)
-                peer = random.choice([peer for peer in awake if peer.outstanding == least])  # noqa: S311 - no secret
+                peer = least_loaded(awake, tokens)
                 if not peer.pause:
                     return peer
-                with self._leased(peer):
+                peer.outstanding += 1  # so that others are asked meanwhile
+                try:
                     if await peer.answers(deadline):
                         return peer
+                finally:
+                    peer.outstanding -= 1
                 peer.rest()
                 continue
             until = min([deadline.at, patience, *(peer.rests_until for peer in peers)])
@@ -227,14 +200,21 @@ class Mesh:
                         f"{target} is not there now; it is being restarted, or its replicas are all lost"
                     ) from None
 
-    def _peer(self, address: str) -> _Peer:
+    def peer(self, address: str) -> Peer:
+        """The replica at an address of the inner side."""
         if address not in self._peers:
-            self._peers[address] = _Peer(self._make_channel(address, list(_OPTIONS)))
+            self._peers[address] = Peer(self._make_channel(address, list(_OPTIONS)))
         return self._peers[address]
 
-    def _again(self, target: str, error: grpc.aio.AioRpcError, peer: _Peer, may_repeat: bool) -> bool:
+    def _again(
+        self, target: str, error: grpc.aio.AioRpcError, peer: Peer, tokens: int, may_repeat: bool
+    ) -> bool:
         """Whether to ask another replica; one that was lost is left out from here on, in any case."""
-        if error.code() is not grpc.StatusCode.UNAVAILABLE or _answered(error):
+        trailing = _trailing(error)
+        heard = peer.hear(trailing.items())
+        if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and heard:
+            peer.refuse(tokens)
+        if error.code() is not grpc.StatusCode.UNAVAILABLE or failures.DETAILS_KEY in trailing:
             return False  # the service itself answered
         peer.rest()
         if may_repeat:
@@ -254,26 +234,21 @@ class Mesh:
         self._changed.set()
 
 
-async def _close_when_idle(peer: _Peer) -> None:
+async def _close_when_idle(peer: Peer) -> None:
     # A replica that drains still answers the calls that run on it.
     while peer.outstanding:  # noqa: ASYNC110 - a count has no event, and nobody waits for this
         await asyncio.sleep(_IDLE_POLL_SECONDS)
     await peer.channel.close(None)
 
 
-def _answered(error: grpc.aio.AioRpcError) -> bool:
-    """Whether a tieback server gave this status, and not the transport."""
-    trailing: Any = error.trailing_metadata() or ()  # the stubs know no iteration
-    return any(key == failures.DETAILS_KEY for key, _ in trailing)
+def _trailing(error: grpc.aio.AioRpcError) -> dict[str, str | bytes]:
+    metadata: Any = error.trailing_metadata() or ()  # the stubs know no iteration
+    return dict(metadata)
 
 
 def _timeout(deadline: Deadline) -> float | None:
     remaining = deadline.remaining()
     return None if remaining == float("inf") else remaining
-
-
-def _metadata() -> tuple[tuple[str, str], ...]:
-    return tuple(context.outgoing())
 
 
 async def _once(message: bytes) -> AsyncIterator[bytes]:

@@ -1,36 +1,51 @@
 """How the gateway hands calls on to the services behind it.
 
 A call for one service is handed on as bytes: what is inside is its business, and reading and writing
-it again would cost more than the hop. Only `Encode` is looked into, for the space that decides who is asked.
-Errors come back as the service gave them, details included; what the transport says of a lost replica stays
-inside, since it names addresses.
+it again would cost more than the hop. Only calls to encoders are looked into, for the space that decides who
+is asked. Errors come back as the service gave them, details included; what the transport says of a lost
+replica stays inside, since it names addresses.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import aclosing
 from typing import Any
 
 import grpc
 from google.rpc import status_pb2
 
-from tieback.core.errors import InvalidInput, NotFound
+from tieback.core.errors import NotFound
 from tieback.serving import failures, targets
+from tieback.serving.coalescing import Coalescer
 from tieback.serving.contract import METHODS, Method
 from tieback.serving.edge import Passed
 from tieback.serving.mesh import Mesh
 from tieback.serving.servicers.time_left import deadline_of
+from tieback.serving.wire import read_text
 
 Context = grpc.aio.ServicerContext[Any, Any]
+# Where the space stands in a request to an encoder: EncodeRequest.space, EncodeStreamRequest.request.space.
+_SPACE = {"Encode": (1,), "EncodeStream": (2, 1)}
 
 
 class Passage(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # the stubs make it generic, grpc does not
-    """Hands the calls of `services` on to the deployments that serve them."""
+    """Hands the calls of `services` on to the deployments that serve them.
 
-    def __init__(self, mesh: Mesh, services: Collection[str], spaces: Collection[str]) -> None:
+    With a `coalescer`, calls of `Encode` go by it.
+    """
+
+    def __init__(
+        self,
+        mesh: Mesh,
+        services: Collection[str],
+        spaces: Collection[str],
+        *,
+        coalescer: Coalescer | None = None,
+    ) -> None:
         self._mesh = mesh
         self._spaces = spaces
+        self._coalescer = coalescer
         self._handlers = {
             method.path: self._handler(method) for method in METHODS.values() if method.service in services
         }
@@ -40,18 +55,23 @@ class Passage(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # the stubs ma
         return self._handlers.get(str(handler_call_details.method))
 
     def _handler(self, method: Method) -> Any:
+        target = self._target(method)
+
         async def one_for_one(request: bytes, context: Context) -> bytes:
             deadline = deadline_of(context)
             try:
-                return await self._mesh.unary(
-                    self._target(method, request), method, request, deadline=deadline
-                )
+                if coalescer is not None:
+                    return await coalescer.encode(target(request), request, deadline)
+                return await self._mesh.unary(target(request), method, request, deadline=deadline)
             except grpc.aio.AioRpcError as error:
                 raise handed_on(error) from None
 
         async def many(request: Any, context: Context) -> AsyncIterator[bytes]:
-            target = targets.OF_SERVICE[method.service]
-            stream = self._mesh.stream(target, method, request, deadline=deadline_of(context))
+            first = await anext(request, None) if method.request_streaming else request
+            if first is None:  # a stream that says nothing asks nobody
+                return
+            sent = _chained(first, request) if method.request_streaming else request
+            stream = self._mesh.stream(target(first), method, sent, deadline=deadline_of(context))
             try:
                 async with aclosing(stream):
                     async for response in stream:
@@ -63,15 +83,23 @@ class Passage(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # the stubs ma
             return grpc.stream_stream_rpc_method_handler(many)
         if method.response_streaming:
             return grpc.unary_stream_rpc_method_handler(many)
+        coalescer = self._coalescer if method.service == targets.ENCODER_SERVICE else None
         return grpc.unary_unary_rpc_method_handler(one_for_one)
 
-    def _target(self, method: Method, request: bytes) -> str:
+    def _target(self, method: Method) -> Callable[[bytes], str]:
+        """What says, of a request to this method, which deployment is asked."""
         if method.service != targets.ENCODER_SERVICE:
-            return targets.OF_SERVICE[method.service]
-        space = read_space(request)
-        if space not in self._spaces:
-            raise NotFound("space", space, self._spaces)
-        return targets.encoder(space)
+            fixed = targets.OF_SERVICE[method.service]
+            return lambda _: fixed
+        path = _SPACE[method.path.rpartition("/")[2]]
+
+        def of_space(request: bytes) -> str:
+            space = read_text(request, *path)
+            if space not in self._spaces:
+                raise NotFound("space", space, self._spaces)
+            return targets.encoder(space)
+
+        return of_space
 
 
 def handed_on(error: grpc.aio.AioRpcError) -> Exception:
@@ -83,40 +111,7 @@ def handed_on(error: grpc.aio.AioRpcError) -> Exception:
     return failures.from_rpc_error(error)
 
 
-def read_space(request: bytes) -> str:
-    """Field 1 of an EncodeRequest, found without reading the contents beside it (protobuf's wire format)."""
-    place, space = 0, b""
-    try:
-        while place < len(request):
-            tag, place = _varint(request, place)
-            kind = tag & 7
-            if kind == 0:
-                _, place = _varint(request, place)
-            elif kind == 2:
-                length, place = _varint(request, place)
-                if tag >> 3 == 1:
-                    space = request[place : place + length]
-                place += length
-            else:
-                place += {1: 8, 5: 4}[kind]
-        if place > len(request):
-            raise IndexError
-        return space.decode()
-    except (IndexError, KeyError, UnicodeDecodeError):
-        raise InvalidInput(
-            "the request is not a message of this method: it is malformed, or a text is not valid UTF-8",
-            reason="MALFORMED_MESSAGE",
-        ) from None
-
-
-def _varint(data: bytes, place: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[place]
-        place += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, place
-        shift += 7
-        if shift > 63:
-            raise IndexError
+async def _chained(first: bytes, others: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for message in others:
+        yield message

@@ -52,6 +52,7 @@ from tieback.serving.conversions.contents import (
     read_encode_reply,
     read_fuse_reply,
     read_item,
+    write_cache,
     write_content,
     write_fuse_input,
     write_role,
@@ -129,6 +130,7 @@ class RemoteEncoder:
             contents=[write_content(content) for content in contents],
             output=write_output(output),
             truncation=write_truncation(truncation),
+            cache=write_cache(cache),
         )
         path = "/tieback.v1.EncoderService/Encode"
         target = targets.encoder(space)

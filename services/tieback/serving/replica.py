@@ -7,7 +7,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from tieback.batching import BatchReport
+from tieback.core.types import Load
 from tieback.serving import assembly, logs, targets
+from tieback.serving.autoscaling import Meter
 from tieback.serving.credentials import server_credentials
 from tieback.serving.directory import DIRECTORY
 from tieback.serving.inner import channel_maker, inner_settings
@@ -48,6 +51,8 @@ class Built:
 
     servicer: object
     close: Callable[[], Awaitable[None]] | None = None
+    load: Callable[[], Load] | None = None
+    meter: Meter | None = None
 
 
 async def _encoder(target: str, around: Surroundings) -> Built:
@@ -55,12 +60,18 @@ async def _encoder(target: str, around: Surroundings) -> Built:
 
     space = target.removeprefix(targets.encoder(""))
     card = next(card for card in around.plan.encoders if card.name == space)
-    encoder = await asyncio.to_thread(
-        assembly.build_encoder, around.settings, [card], around.telemetry.observe_batch
-    )
+    meter = Meter(lambda: encoder.load(space))
+
+    def on_batch(name: str, batch: BatchReport) -> None:
+        around.telemetry.observe_batch(name, batch)
+        meter.add(batch.seconds)
+
+    encoder = await asyncio.to_thread(assembly.build_encoder, around.settings, [card], on_batch)
     await encoder.warm_up()
     around.telemetry.watch_load("encoder", space, lambda: encoder.load(space))
-    return Built(EncoderServicer(ObservedEncoder(encoder, around.telemetry)), encoder.close)
+    around.telemetry.watch_cache(space, encoder.cache_state)
+    servicer = EncoderServicer(ObservedEncoder(encoder, around.telemetry))
+    return Built(servicer, encoder.close, lambda: encoder.load(space), meter)
 
 
 async def _router(_: str, around: Surroundings) -> Built:
@@ -94,7 +105,8 @@ async def _generator(_: str, around: Surroundings) -> Built:
     )
     name = around.plan.generator.name if around.plan.generator is not None else ""
     around.telemetry.watch_load("generator", name, lambda: generator.load)
-    return Built(GeneratorServicer(ObservedGenerator(generator, around.telemetry)), generator.close)
+    servicer = GeneratorServicer(ObservedGenerator(generator, around.telemetry))
+    return Built(servicer, generator.close, lambda: generator.load)
 
 
 _BUILDERS: dict[str, Callable[[str, Surroundings], Awaitable[Built]]] = {
@@ -110,6 +122,7 @@ class ServiceProcess:
 
     def __init__(self, settings: Settings, target: str) -> None:
         logs.configure(settings)
+        self._public = settings
         self.settings = inner_settings(settings)
         self.target = target
         self.telemetry = Telemetry(self.settings, process=f"tieback-{target}")
@@ -119,19 +132,34 @@ class ServiceProcess:
         self._mesh: Mesh | None = None
         self._service: Built | None = None
 
-    async def start(self, host: str) -> dict[str, str]:
-        """Loads the service and serves it on free ports of `host`. Returns the addresses to publish."""
+    async def start(self, host: str, public_host: str = "") -> dict[str, str]:
+        """Loads the service and serves it on free ports of `host`. Returns the addresses to publish.
+
+        With a `public_host`, by which clients reach this machine, it takes calls from outside too, as the
+        gateway does: with the same certificate, tokens and limits.
+        """
         self._mesh = Mesh(DIRECTORY, make_channel=self._make_channel, registry=self.telemetry.registry)
         around = Surroundings(self.settings, assembly.Plan(self.settings), self.telemetry, self._mesh)
         self._service = await _BUILDERS.get(self.target, _encoder)(self.target, around)
         self._server.add(self._service.servicer)
-        addresses = {
+        if self._service.load is not None:
+            self._server.report(self._service.load)
+        addresses = {}
+        if public_host:
+            port = self._server.open(self._public.host, 0, server_credentials(self._public))
+            addresses["direct_address"] = join_address(public_host, port)
+        addresses |= {
             "address": join_address(host, await self._server.start(host, 0)),
             "metrics_address": join_address(host, await self._listener.start(host)),
         }
         await self._server.set_all_ready(True)
         logs.event(log, "serving", deployment=self.target, address=addresses["address"])
         return addresses
+
+    def signal(self) -> dict[str, float]:
+        """What the number of replicas is decided by; nothing for a service whose number is fixed."""
+        meter = self._service.meter if self._service is not None else None
+        return meter.read() if meter is not None else {}
 
     async def stop(self) -> None:
         """Lets running calls end, then frees what the service holds."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, runtime_checkable
 
 import grpc
 from grpc_channelz.v1 import channelz, channelz_pb2
@@ -14,6 +14,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from tieback.core.errors import StartupError
+from tieback.core.types import Load
 from tieback.serving.credentials import Tokens, server_credentials
 from tieback.serving.edge import Edge
 from tieback.serving.settings import Settings
@@ -24,6 +25,15 @@ _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
+@runtime_checkable
+class Draining(Protocol):
+    """A servicer with streams that go on for as long as their callers like."""
+
+    def drain(self) -> None:
+        """Has all of them end soon."""
+        ...
+
+
 class GrpcServer:
     """One listening server. Add servicers, start, say what is ready, drain."""
 
@@ -31,12 +41,14 @@ class GrpcServer:
         self._settings = settings
         self._telemetry = telemetry
         self._names: list[str] = []
+        self._draining: list[Draining] = []
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # the module has it, unlisted
         self._probe: grpc.aio.Server | None = None
         tokens = Tokens(settings.tokens) if settings.tokens is not None else None
+        self._edge = Edge(telemetry, tokens)
         # Before its handlers run, a server's own edge sees every call.
         self.server = grpc.aio.server(
-            interceptors=[Edge(telemetry, tokens)], options=_options(settings, shared_port=shared_port)
+            interceptors=[self._edge], options=_options(settings, shared_port=shared_port)
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.server)
 
@@ -45,21 +57,24 @@ class GrpcServer:
         base = next(kind for kind in type(servicer).__mro__ if kind.__module__.endswith("_pb2_grpc"))
         stubs = sys.modules[base.__module__]
         getattr(stubs, f"add_{base.__name__}_to_server")(servicer, self.server)
+        if isinstance(servicer, Draining):
+            self._draining.append(servicer)
         self._names.append(f"{base.__module__.rpartition('.')[0]}.{base.__name__.removesuffix('Servicer')}")
+
+    def report(self, load: Callable[[], Load]) -> None:
+        """Says with every answer how busy the service is. Before `start`."""
+        self._edge.load = load
 
     def add_generic(self, names: Iterable[str], handler: grpc.GenericRpcHandler[Any, Any]) -> None:
         """Registers a handler of several services at once, for a server that passes bytes on."""
         self.server.add_generic_rpc_handlers((handler,))
         self._names.extend(names)
 
-    async def start(self, host: str, port: int) -> int:
-        """Listens; port 0 takes a free one. Returns the port. StartupError where it is taken."""
-        services = [*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME]
-        if self._settings.channelz:
-            channelz.add_channelz_servicer(self.server)  # type: ignore[arg-type]  # takes aio too
-            services.append(channelz_pb2.DESCRIPTOR.services_by_name["Channelz"].full_name)
-        reflection.enable_server_reflection(services, self.server)
-        credentials = server_credentials(self._settings)
+    def open(self, host: str, port: int, credentials: grpc.ServerCredentials | None) -> int:
+        """Listens on one address, once the server is started; port 0 takes a free one. Returns the port.
+
+        StartupError where it is taken.
+        """
         address = f"{host}:{port}"
         try:
             if credentials is None:
@@ -73,6 +88,16 @@ class GrpcServer:
                 f"cannot listen on {address}: the port is taken, or the address is not this machine's; "
                 "choose another with --port, or stop what listens there"
             )
+        return bound
+
+    async def start(self, host: str, port: int) -> int:
+        """Starts, and listens with the settings' certificate; returns the port. StartupError as in `open`."""
+        services = [*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME]
+        if self._settings.channelz:
+            channelz.add_channelz_servicer(self.server)  # type: ignore[arg-type]  # takes aio too
+            services.append(channelz_pb2.DESCRIPTOR.services_by_name["Channelz"].full_name)
+        reflection.enable_server_reflection(services, self.server)
+        bound = self.open(host, port, server_credentials(self._settings))
         for name in self._names:
             await self.set_ready(name, False)
         await self.server.start()
@@ -101,6 +126,8 @@ class GrpcServer:
             self._telemetry.set_ready(name.rpartition(".")[2], False)
         # A moment for balancers to see NOT_SERVING before connections are refused.
         await asyncio.sleep(min(0.3, grace))
+        for servicer in self._draining:
+            servicer.drain()
         await self.server.stop(grace)
         if self._probe is not None:
             await self._probe.stop(0)

@@ -62,12 +62,48 @@ class Settings(BaseSettings):
         _LIMITS.queued_tokens, gt=0, description="Tokens waiting in one replica before it refuses more."
     )
     batch_tokens: int = Field(512, gt=0, description="Token budget of one batch, padding included.")
+    cache_bytes: int = Field(
+        64 << 20, ge=0, description="Bytes of encodings that each space keeps in memory; 0 for none."
+    )
+    cache_disk: Path | None = Field(
+        None, description="A folder on a local disk where encodings outlive a restart; empty for none."
+    )
+    cache_disk_bytes: int = Field(
+        1 << 30, ge=1 << 20, description="Bytes of encodings that each space keeps on disk."
+    )
     generator_slots: int = Field(1, gt=0, description="Answers written at the same time by one replica.")
     evidence: int = Field(4, gt=0, description="Passages that an answer rests on, unless the request says.")
 
     provider: Literal["cpu", "cuda"] = Field("cpu", description="ONNX Runtime's execution provider.")
+    precision: Names = Field(
+        (),
+        description="What spaces are computed in: float32, int8, or SPACE=PRECISION, separated by commas; "
+        "empty for what their cards say.",
+    )
+    session_threads: int = Field(
+        1, gt=0, description="Threads of one model; more than one wait for each other on busy cores."
+    )
+    cuda_tf32: bool = Field(False, description="Whether CUDA may round the factors of float32 products.")
     replicas: int = Field(1, gt=0, description="Replicas of every encoder, on Ray Serve.")
+    replicas_max: int = Field(
+        0, ge=0, description="Above TIEBACK_REPLICAS: replicas of an encoder follow its load up to so many."
+    )
+    target_wait: float = Field(
+        0.5, gt=0, description="Seconds of waiting for a worker that the number of replicas is held to."
+    )
+    scale_up_seconds: float = Field(
+        10.0, gt=0, description="How long more replicas must be wanted before they are started."
+    )
+    scale_down_seconds: float = Field(
+        300.0, gt=0, description="How long fewer replicas must be wanted before some are ended."
+    )
     gateways: int = Field(1, gt=0, description="Gateway processes on the public port, on Ray Serve.")
+    direct: bool = Field(
+        False, description="Whether encoders take calls of clients too, each on a free port, on Ray Serve."
+    )
+    coalescing: bool = Field(
+        True, description="Whether a gateway sends small Encode calls that wait for a hop on as one."
+    )
     replica_cpus: float = Field(0.0, ge=0, description="Cores that Ray reserves for a replica.")
     replica_gpus: float = Field(0.0, ge=0, description="GPUs that Ray reserves for an encoder or generator.")
     pin_resource: str = Field(
@@ -88,10 +124,11 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _split(cls, values: dict[str, object]) -> dict[str, object]:
-        spaces = values.get("spaces")
-        if isinstance(spaces, str):
-            values["spaces"] = tuple(part.strip() for part in spaces.split(",") if part.strip())
-        for name in ("metrics_port", "health_port"):
+        for name in ("spaces", "precision"):
+            names = values.get(name)
+            if isinstance(names, str):
+                values[name] = tuple(part.strip() for part in names.split(",") if part.strip())
+        for name in ("metrics_port", "health_port", "cache_disk"):
             if values.get(name) == "":
                 values[name] = None
         return values
@@ -100,6 +137,8 @@ class Settings(BaseSettings):
     def _paired(self) -> Settings:
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key go together")
+        if 0 < self.replicas_max < self.replicas:
+            raise ValueError("replicas_max is below replicas")
         if self.tls_client_ca is not None and self.tls_certificate is None:
             raise ValueError("tls_client_ca needs tls_certificate and tls_key")
         return self

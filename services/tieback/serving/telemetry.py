@@ -33,10 +33,13 @@ from tieback.serving.settings import Settings
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
+    from tieback.encoder import CacheState
+
 _NO_SPAN: AbstractContextManager[None] = nullcontext()
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 TOKENS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
 ITEMS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+SURPRISES = (0.5, 0.7, 0.9, 1.1, 1.4, 2.0, 4.0, 8.0)
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
@@ -59,6 +62,7 @@ class Telemetry:
     def __init__(self, settings: Settings, *, process: str = "tieback") -> None:
         self.registry = registry = CollectorRegistry()
         self._loads: list[tuple[str, str, Callable[[], Load]]] = []
+        self._caches: list[tuple[str, Callable[[str], CacheState]]] = []
         self._sections: Callable[[], int] | None = None
         self._labelled: dict[tuple[str, str], tuple[Histogram, ...]] = {}
 
@@ -87,6 +91,12 @@ class Telemetry:
             "tieback_batch_tokens", "Tokens of a batch, padding included.", TOKENS, "space"
         )
         self._batch_items = histogram("tieback_batch_items", "Items of a batch.", ITEMS, "space")
+        self._batch_surprise = histogram(
+            "tieback_batch_surprise",
+            "Seconds of a batch over the seconds that its measured costs promised.",
+            SURPRISES,
+            "space",
+        )
         self._tokens = counter("tieback_tokens", "Useful tokens computed.", "service", "space")
         self._padding = counter("tieback_padding_tokens", "Padding computed beside them.", "space")
         self._rejections = counter("tieback_rejections", "Calls refused.", "service", "reason")
@@ -108,6 +118,7 @@ class Telemetry:
         )
         Info("tieback", "The software.", registry=registry).info({"version": tieback.__version__})
         registry.register(_Loads(self._loads))
+        registry.register(_Caches(self._caches))
         registry.register(_Sections(lambda: self._sections))
         self._provider = _provider(settings, process)
         self._tracer = self._provider.get_tracer("tieback", tieback.__version__) if self._provider else None
@@ -119,6 +130,10 @@ class Telemetry:
     def watch_load(self, service: str, space: str, load: Callable[[], Load]) -> None:
         """Reports a service's load at every scrape."""
         self._loads.append((service, space, load))
+
+    def watch_cache(self, space: str, state: Callable[[str], CacheState]) -> None:
+        """Reports what an encoder's cache of a space does at every scrape."""
+        self._caches.append((space, state))
 
     def watch_sections(self, sections: Callable[[], int]) -> None:
         """Reports the index's size at every scrape."""
@@ -151,6 +166,7 @@ class Telemetry:
         self._padding.labels(space).inc(batch.padding_tokens)
         self._batch_tokens.labels(space).observe(batch.tokens + batch.padding_tokens)
         self._batch_items.labels(space).observe(batch.items)
+        self._batch_surprise.labels(space).observe(batch.seconds / batch.expected)
 
     def observe_routing(self, routing: RoutingExplanation) -> None:
         """Counts the weights of one query."""
@@ -242,6 +258,47 @@ class _Loads(Collector):
             dropped.add_metric((service, space, "deadline"), now.dropped_deadline)
         yield from gauges.values()
         yield dropped
+
+
+class _Caches(Collector):
+    """Reads the caches of the encoders when scraped."""
+
+    def __init__(self, caches: list[tuple[str, Callable[[str], CacheState]]]) -> None:
+        self._caches = caches
+
+    def collect(self) -> Iterable[Metric]:
+        hits = CounterMetricFamily("tieback_cache_hits", "Items found in a cache.", labels=("space", "tier"))
+        misses = CounterMetricFamily(
+            "tieback_cache_misses", "Items found in none and computed.", labels=("space",)
+        )
+        shared = CounterMetricFamily(
+            "tieback_cache_shared", "Items that waited for an identical one in flight.", labels=("space",)
+        )
+        evictions = CounterMetricFamily(
+            "tieback_cache_evictions", "Items that left memory for others.", labels=("space",)
+        )
+        entries = GaugeMetricFamily("tieback_cache_entries", "Items kept in memory.", labels=("space",))
+        size = GaugeMetricFamily("tieback_cache_bytes", "Bytes that they take.", labels=("space", "tier"))
+        disk_is_on = GaugeMetricFamily(
+            "tieback_cache_disk_on", "Whether the disk is used; 0 once it failed.", labels=("space",)
+        )
+        dropped = CounterMetricFamily(
+            "tieback_cache_disk_dropped", "Items not written because too many waited.", labels=("space",)
+        )
+        for space, state in self._caches:
+            now = state(space)
+            hits.add_metric((space, "memory"), now.memory_hits)
+            misses.add_metric((space,), now.misses)
+            shared.add_metric((space,), now.shared)
+            evictions.add_metric((space,), now.evictions)
+            entries.add_metric((space,), now.entries)
+            size.add_metric((space, "memory"), now.bytes)
+            if now.disk is not None:
+                hits.add_metric((space, "disk"), now.disk_hits)
+                size.add_metric((space, "disk"), now.disk.bytes)
+                disk_is_on.add_metric((space,), now.disk.is_on)
+                dropped.add_metric((space,), now.disk.dropped)
+        yield from (hits, misses, shared, evictions, entries, size, disk_is_on, dropped)
 
 
 class _Sections(Collector):

@@ -11,10 +11,12 @@ from google.protobuf import struct_pb2
 
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types import (
+    CachePolicy,
     Content,
     DType,
     EncodeReply,
     Encoding,
+    EncodingSource,
     Fused,
     FusePart,
     FuseReply,
@@ -26,17 +28,19 @@ from tieback.core.types import (
     Routing,
     RoutingExplanation,
     Section,
+    TokenIds,
     Truncation,
     Vector,
 )
 from tieback.serving import failures
-from tieback.serving.conversions.reports import read_cost, read_timing, write_cost, write_timing
+from tieback.serving.conversions.reports import fill_cost, fill_timing, read_cost, read_timing, write_timing
 from tieback.serving.conversions.vectors import (
+    fill_space,
+    fill_vector,
     read_space,
     read_tensor,
     read_token_vectors,
     read_vector,
-    write_space,
     write_tensor,
     write_token_vectors,
     write_vector,
@@ -67,11 +71,13 @@ def write_modality(modality: Modality) -> content_pb2.Modality:
     return _MODALITY_NUMBERS[modality]
 
 
-def read_content(message: content_pb2.Content, field: str) -> Content:
-    """One piece of input."""
+def read_content(message: content_pb2.Content, field: str, *, tokenised: bool = True) -> Content:
+    """One piece of input; token numbers are for one space, and refused where not `tokenised`."""
     kind = message.WhichOneof("kind")
     if kind is None:
-        raise InvalidInput("the content is empty: set text, image, audio, points or vector", field=field)
+        raise InvalidInput(
+            "the content is empty: set text, image, audio, points, vector or token_ids", field=field
+        )
     if kind == "points":
         path = f"{field}.points.coordinates"
         points = read_tensor(message.points.coordinates, path, rank=2)
@@ -80,6 +86,15 @@ def read_content(message: content_pb2.Content, field: str) -> Content:
         return Content(Modality.POINTS, points)
     if kind == "vector":
         return Content(None, read_vector(message.vector, f"{field}.vector"))
+    if kind == "token_ids":
+        if not tokenised:
+            raise InvalidInput(
+                "token numbers belong to one space, and this is for several: send the text", field=field
+            )
+        ids = np.array(message.token_ids.ids, np.int64)
+        if not ids.size:
+            raise InvalidInput("there are no token numbers", field=f"{field}.token_ids.ids")
+        return Content(Modality.TEXT, TokenIds(ids))
     return Content(_BY_FIELD[kind], getattr(message, kind))
 
 
@@ -87,6 +102,8 @@ def write_content(content: Content) -> content_pb2.Content:
     """The message of one piece of input."""
     if isinstance(content.data, Vector):
         return content_pb2.Content(vector=write_vector(content.data))
+    if isinstance(content.data, TokenIds):
+        return content_pb2.Content(token_ids=content_pb2.TokenIds(ids=content.data.ids.tolist()))
     if content.modality is Modality.POINTS:
         coordinates = write_tensor(np.asarray(content.data), DType.FLOAT32)
         return content_pb2.Content(points=content_pb2.PointCloud(coordinates=coordinates))
@@ -118,7 +135,11 @@ def read_item(message: content_pb2.Item, field: str, *, contents: bool = True) -
     sections = []
     for index, section in enumerate(message.sections):
         empty = not contents and section.content.WhichOneof("kind") is None
-        content = None if empty else read_content(section.content, f"{field}.sections[{index}].content")
+        content = (
+            None
+            if empty
+            else read_content(section.content, f"{field}.sections[{index}].content", tokenised=False)
+        )
         sections.append(Section(section.id or str(index + 1), content, section.title, section.uri))
     metadata = read_metadata(message.metadata, f"{field}.metadata")
     return Item(message.id, sections, message.title, metadata)
@@ -174,32 +195,82 @@ def write_truncation(truncation: Truncation) -> encoder_pb2.Truncation:
     return encoder_pb2.TRUNCATION_END if truncation is Truncation.END else encoder_pb2.TRUNCATION_REFUSE
 
 
+_CACHE_POLICIES = {
+    encoder_pb2.CACHE_POLICY_UNSPECIFIED: CachePolicy.USE,
+    encoder_pb2.CACHE_POLICY_USE: CachePolicy.USE,
+    encoder_pb2.CACHE_POLICY_BYPASS: CachePolicy.BYPASS,
+}
+
+
+def read_cache(number: int, field: str) -> CachePolicy:
+    """Whether cached vectors may answer."""
+    if number not in _CACHE_POLICIES:
+        raise InvalidInput(f"{number} is no cache policy that this server knows", field=field)
+    return _CACHE_POLICIES[number]  # type: ignore[index]  # protobuf enums are ints
+
+
+def write_cache(cache: CachePolicy) -> encoder_pb2.CachePolicy:
+    """The number of a cache policy."""
+    return encoder_pb2.CACHE_POLICY_BYPASS if cache is CachePolicy.BYPASS else encoder_pb2.CACHE_POLICY_USE
+
+
+_SOURCES = {
+    encoder_pb2.ENCODING_SOURCE_COMPUTED: EncodingSource.COMPUTED,
+    encoder_pb2.ENCODING_SOURCE_MEMORY: EncodingSource.MEMORY,
+    encoder_pb2.ENCODING_SOURCE_DISK: EncodingSource.DISK,
+    encoder_pb2.ENCODING_SOURCE_IN_FLIGHT: EncodingSource.IN_FLIGHT,
+}
+_SOURCE_NUMBERS = {value: number for number, value in _SOURCES.items()}
+
+
+def read_source(number: int) -> EncodingSource:
+    """How an encoding came about; COMPUTED where a server does not say, or says what is not known here."""
+    return _SOURCES.get(number, EncodingSource.COMPUTED)  # type: ignore[call-overload,no-any-return]  # enums are ints
+
+
+def write_source(source: EncodingSource) -> encoder_pb2.EncodingSource:
+    """The number of a source."""
+    return _SOURCE_NUMBERS[source]
+
+
 def read_encoding(message: encoder_pb2.Encoding, field: str) -> Encoding:
     """What a model said of one input."""
-    if not message.space.name:
+    space = read_space(message.space)
+    if not space.name:
         raise InvalidInput("an encoding names its space", field=f"{field}.space.name")
     return Encoding(
-        space=read_space(message.space),
+        space=space,
         modality=read_modality(message.modality, f"{field}.modality"),
         dense=read_vector(message.dense, f"{field}.dense") if message.HasField("dense") else None,
         tokens=read_token_vectors(message.tokens, f"{field}.tokens") if message.HasField("tokens") else None,
-        labels=read_labels(message.labels),
+        labels=read_labels(message.labels) if message.labels else (),
         token_count=message.token_count,
         truncated_tokens=message.truncated_tokens,
+        source=read_source(message.source),
     )
 
 
 def write_encoding(encoding: Encoding) -> encoder_pb2.Encoding:
     """The message of what a model said."""
-    return encoder_pb2.Encoding(
-        space=write_space(encoding.space),
-        modality=write_modality(encoding.modality),
-        dense=None if encoding.dense is None else write_vector(encoding.dense),
-        tokens=None if encoding.tokens is None else write_token_vectors(encoding.tokens),
-        labels=write_labels(encoding.labels),
-        token_count=encoding.token_count,
-        truncated_tokens=encoding.truncated_tokens,
-    )
+    message = encoder_pb2.Encoding()
+    fill_encoding(message, encoding)
+    return message
+
+
+def fill_encoding(message: encoder_pb2.Encoding, encoding: Encoding) -> None:
+    """Writes what a model said into an empty message."""
+    fill_space(message.space, encoding.space)
+    message.modality = write_modality(encoding.modality)
+    if encoding.dense is not None:
+        fill_vector(message.dense, encoding.dense)
+    if encoding.tokens is not None:
+        message.tokens.CopyFrom(write_token_vectors(encoding.tokens))
+    if encoding.labels:
+        message.labels.extend(write_labels(encoding.labels))
+    message.token_count = encoding.token_count
+    if encoding.truncated_tokens:
+        message.truncated_tokens = encoding.truncated_tokens
+    message.source = write_source(encoding.source)
 
 
 def read_encode_reply(message: encoder_pb2.EncodeResponse) -> EncodeReply:
@@ -218,16 +289,21 @@ def read_encode_reply(message: encoder_pb2.EncodeResponse) -> EncodeReply:
 
 def write_encode_reply(reply: EncodeReply) -> encoder_pb2.EncodeResponse:
     """The message of one result per input."""
-    return encoder_pb2.EncodeResponse(
-        results=[
-            encoder_pb2.EncodeResult(error=failures.to_status(result))
-            if isinstance(result, TiebackError)
-            else encoder_pb2.EncodeResult(encoding=write_encoding(result))
-            for result in reply.results
-        ],
-        timing=write_timing(reply.timing),
-        cost=write_cost(reply.cost),
-    )
+    message = encoder_pb2.EncodeResponse()
+    fill_encode_reply(message, reply)
+    return message
+
+
+def fill_encode_reply(message: encoder_pb2.EncodeResponse, reply: EncodeReply) -> None:
+    """Writes one result per input into an empty message."""
+    add = message.results.add
+    for result in reply.results:
+        if isinstance(result, TiebackError):
+            add(error=failures.to_status(result))
+        else:
+            fill_encoding(add().encoding, result)
+    fill_timing(message.timing, reply.timing)
+    fill_cost(message.cost, reply.cost)
 
 
 _ROLES = {

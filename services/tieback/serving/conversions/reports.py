@@ -33,30 +33,48 @@ def read_timing(message: report_pb2.Timing) -> Timing:
 
 def write_timing(timing: Timing) -> report_pb2.Timing:
     """The message of where the time went."""
-    return report_pb2.Timing(
-        queue_us=microseconds(timing.queue),
-        prepare_us=microseconds(timing.prepare),
-        compute_us=microseconds(timing.compute),
-        total_us=microseconds(timing.total),
-        stages=[
-            report_pb2.Stage(
-                name=stage.name,
-                begin_us=microseconds(stage.begin),
-                duration_us=microseconds(stage.duration),
-            )
-            for stage in timing.stages
-        ],
-    )
+    message = report_pb2.Timing()
+    fill_timing(message, timing)
+    return message
+
+
+def fill_timing(message: report_pb2.Timing, timing: Timing) -> None:
+    """Writes where the time went into an empty message."""
+    message.queue_us = microseconds(timing.queue)
+    message.prepare_us = microseconds(timing.prepare)
+    message.compute_us = microseconds(timing.compute)
+    message.total_us = microseconds(timing.total)
+    for stage in timing.stages:
+        message.stages.add(
+            name=stage.name, begin_us=microseconds(stage.begin), duration_us=microseconds(stage.duration)
+        )
 
 
 def read_cost(message: report_pb2.Cost) -> Cost:
     """What a call cost."""
-    return Cost(message.batch_size, message.tokens, message.padding_tokens)
+    return Cost(
+        message.batch_size,
+        message.tokens,
+        message.padding_tokens,
+        message.cached_items,
+        message.shared_items,
+    )
 
 
 def write_cost(cost: Cost) -> report_pb2.Cost:
     """The message of what a call cost."""
-    return report_pb2.Cost(batch_size=cost.batch_size, tokens=cost.tokens, padding_tokens=cost.padding_tokens)
+    message = report_pb2.Cost()
+    fill_cost(message, cost)
+    return message
+
+
+def fill_cost(message: report_pb2.Cost, cost: Cost) -> None:
+    """Writes what a call cost into an empty message."""
+    message.batch_size = cost.batch_size
+    message.tokens = cost.tokens
+    message.padding_tokens = cost.padding_tokens
+    message.cached_items = cost.cached_items
+    message.shared_items = cost.shared_items
 
 
 def read_method(message: report_pb2.Method) -> MethodChoice:

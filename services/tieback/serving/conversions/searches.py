@@ -265,7 +265,7 @@ def read_retrieval(message: answer_pb2.RetrieveRequest, field: str = "") -> Retr
         collection=message.collection,
         query=[
             QueryPart(
-                read_content(part.content, f"{prefix}query[{index}].content"),
+                read_content(part.content, f"{prefix}query[{index}].content", tokenised=False),
                 read_weight(
                     part.weight if part.HasField("weight") else None, f"{prefix}query[{index}].weight"
                 ),

@@ -1,4 +1,8 @@
-"""Tensors, spaces, vectors and output specifications."""
+"""Tensors, spaces, vectors and output specifications.
+
+`write_X` makes a message; `fill_X` writes into an empty one that is part of a larger message already, since a
+part that is built beside the whole is copied into it, once for each level.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +38,7 @@ _KINDS = {
     vector_pb2.VECTOR_KIND_LABELS: VectorKind.LABELS,
 }
 _KIND_NUMBERS = {value: number for number, value in _KINDS.items()}
+_DENSE = frozenset({VectorKind.DENSE})
 
 
 def read_dtype(number: int, field: str) -> DType:
@@ -45,7 +50,10 @@ def read_dtype(number: int, field: str) -> DType:
 
 def read_tensor(message: vector_pb2.Tensor, field: str, *, rank: int) -> Array:
     """The array, without a copy. BINARY stays packed: its last axis is then bytes."""
-    dtype = read_dtype(message.dtype, f"{field}.dtype")
+    return _read_array(message, read_dtype(message.dtype, f"{field}.dtype"), field, rank)
+
+
+def _read_array(message: vector_pb2.Tensor, dtype: DType, field: str, rank: int) -> Array:
     shape = tuple(message.shape)
     if len(shape) != rank:
         raise InvalidInput(f"the tensor has {len(shape)} axes and should have {rank}", field=f"{field}.shape")
@@ -53,20 +61,32 @@ def read_tensor(message: vector_pb2.Tensor, field: str, *, rank: int) -> Array:
         if shape[-1] % 8:
             raise InvalidInput("the last axis of a BINARY tensor is a multiple of 8", field=f"{field}.shape")
         shape = (*shape[:-1], shape[-1] // 8)
-    wanted = math.prod(shape) * _ELEMENTS[dtype].itemsize
-    if len(message.data) != wanted:
+    data, elements = message.data, _ELEMENTS[dtype]
+    wanted = math.prod(shape) * elements.itemsize
+    if len(data) != wanted:
         raise InvalidInput(
-            f"the tensor's data is {len(message.data)} bytes; its shape and element type need {wanted}",
+            f"the tensor's data is {len(data)} bytes; its shape and element type need {wanted}",
             field=f"{field}.data",
         )
-    return np.frombuffer(message.data, _ELEMENTS[dtype]).reshape(shape)
+    values = np.frombuffer(data, elements)
+    return values if rank == 1 else values.reshape(shape)
 
 
 def write_tensor(array: Array, dtype: DType = DType.FLOAT32) -> vector_pb2.Tensor:
     """The message of an array that already has the element type."""
-    shape = array.shape if dtype is not DType.BINARY else (*array.shape[:-1], array.shape[-1] * 8)
-    data = array.astype(_ELEMENTS[dtype], copy=False).tobytes()
-    return vector_pb2.Tensor(dtype=_DTYPE_NUMBERS[dtype], shape=shape, data=data)
+    message = vector_pb2.Tensor()
+    fill_tensor(message, array, dtype)
+    return message
+
+
+def fill_tensor(message: vector_pb2.Tensor, array: Array, dtype: DType) -> None:
+    """Writes an array into an empty message."""
+    elements = _ELEMENTS[dtype]
+    message.dtype = _DTYPE_NUMBERS[dtype]
+    message.shape.extend(
+        array.shape if dtype is not DType.BINARY else (*array.shape[:-1], array.shape[-1] * 8)
+    )
+    message.data = (array if array.dtype == elements else array.astype(elements)).tobytes()
 
 
 def read_space(message: vector_pb2.SpaceRef) -> SpaceRef:
@@ -76,15 +96,25 @@ def read_space(message: vector_pb2.SpaceRef) -> SpaceRef:
 
 def write_space(space: SpaceRef) -> vector_pb2.SpaceRef:
     """The message of a space's name."""
-    return vector_pb2.SpaceRef(name=space.name, revision=space.revision, fingerprint=space.fingerprint)
+    message = vector_pb2.SpaceRef()
+    fill_space(message, space)
+    return message
+
+
+def fill_space(message: vector_pb2.SpaceRef, space: SpaceRef) -> None:
+    """Writes a space's name into an empty message."""
+    message.name = space.name
+    message.revision = space.revision
+    message.fingerprint = space.fingerprint
 
 
 def read_vector(message: vector_pb2.Vector, field: str) -> Vector:
     """A vector; it must name its space."""
-    if not message.space.name:
+    space, tensor = read_space(message.space), message.values
+    if not space.name:
         raise InvalidInput("a vector names its space", field=f"{field}.space.name")
-    values = read_tensor(message.values, f"{field}.values", rank=1)
-    dtype = read_dtype(message.values.dtype, f"{field}.values.dtype")
+    dtype = read_dtype(tensor.dtype, f"{field}.values.dtype")
+    values = _read_array(tensor, dtype, f"{field}.values", 1)
     if values.size == 0:
         raise InvalidInput("the vector is empty", field=f"{field}.values")
     if dtype in (DType.FLOAT32, DType.FLOAT16) and not np.isfinite(values).all():
@@ -93,17 +123,23 @@ def read_vector(message: vector_pb2.Vector, field: str) -> Vector:
         )
     if dtype is DType.INT8 and not (math.isfinite(message.scale) and message.scale > 0):
         raise InvalidInput("an INT8 vector has a scale above 0", field=f"{field}.scale")
-    return Vector(read_space(message.space), values, dtype, message.normalized, message.scale)
+    return Vector(space, values, dtype, message.normalized, message.scale)
 
 
 def write_vector(vector: Vector) -> vector_pb2.Vector:
     """The message of a vector."""
-    return vector_pb2.Vector(
-        space=write_space(vector.space),
-        values=write_tensor(vector.values, vector.dtype),
-        normalized=vector.normalized,
-        scale=vector.scale,
-    )
+    message = vector_pb2.Vector()
+    fill_vector(message, vector)
+    return message
+
+
+def fill_vector(message: vector_pb2.Vector, vector: Vector) -> None:
+    """Writes a vector into an empty message."""
+    fill_space(message.space, vector.space)
+    fill_tensor(message.values, vector.values, vector.dtype)
+    message.normalized = vector.normalized
+    if vector.scale:
+        message.scale = vector.scale
 
 
 def read_spans(messages: Iterable[vector_pb2.TextSpan]) -> list[tuple[int, int]]:
@@ -155,7 +191,8 @@ def read_output(message: vector_pb2.OutputSpec, field: str) -> OutputSpec:
     return OutputSpec(
         width=message.width or None,
         dtype=read_dtype(message.dtype, f"{field}.dtype"),
-        kinds=frozenset(kinds or {VectorKind.DENSE}),
+        kinds=frozenset(kinds) if kinds else _DENSE,
+        batch_invariant=message.batch_invariant,
     )
 
 
@@ -165,6 +202,7 @@ def write_output(output: OutputSpec) -> vector_pb2.OutputSpec:
         width=output.width or 0,
         dtype=_DTYPE_NUMBERS[output.dtype],
         kinds=[_KIND_NUMBERS[kind] for kind in sorted(output.kinds)],
+        batch_invariant=output.batch_invariant,
     )
 
 

@@ -39,6 +39,19 @@ class JointSpace:
     modalities: tuple[Modality, ...]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A replica that clients may ask directly, with what it last said of its load."""
+
+    address: str
+    queued_tokens: int = 0
+    tokens_per_second: float = 0.0
+
+
+ENDPOINTS_MS = 10_000
+"""How long clients keep a list of replicas. One that has gone is noticed at once by who calls it."""
+
+Endpoints = Callable[[str], Sequence[Endpoint]]
 States = Callable[[], Awaitable[Sequence[ServiceState]]]
 
 
@@ -53,6 +66,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         families: Iterable[Family[Any]],
         limits: Limits,
         states: States,
+        endpoints: Endpoints,
     ) -> None:
         self._encoders = {card.name: card for card in encoders}
         self._generators = list(generators)
@@ -60,6 +74,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         self._families = {family.name: family for family in families}
         self._limits = limits
         self._states = states
+        self._endpoints = endpoints
 
     async def ListSpaces(
         self, request: catalog_pb2.ListSpacesRequest, context: Context
@@ -128,6 +143,21 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
             ]
         )
 
+    async def ListEndpoints(
+        self, request: catalog_pb2.ListEndpointsRequest, context: Context
+    ) -> catalog_pb2.ListEndpointsResponse:
+        """Lists the replicas of a service that can be asked directly."""
+        services = [state.name for state in await self._states()]
+        if request.service not in services:
+            raise NotFound("service", request.service, services)
+        return catalog_pb2.ListEndpointsResponse(
+            endpoints=[
+                catalog_pb2.Endpoint(**dataclasses.asdict(endpoint))
+                for endpoint in self._endpoints(request.service)
+            ],
+            valid_ms=ENDPOINTS_MS,
+        )
+
     async def GetServerInfo(
         self, request: catalog_pb2.GetServerInfoRequest, context: Context
     ) -> catalog_pb2.GetServerInfoResponse:
@@ -159,6 +189,11 @@ def _write_card(card: EncoderCard, ready: bool) -> catalog_pb2.Space:
         upstream=card.upstream,
         binding=binding,
         ready=ready,
+        precision=card.precision,
+        drift=[
+            catalog_pb2.Drift(measure=one.measure, value=one.value, float32_value=one.float32)
+            for one in card.drift
+        ],
     )
 
 

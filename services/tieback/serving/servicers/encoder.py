@@ -2,30 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 
+from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput
 from tieback.core.types import Content, EncodeReply
 from tieback.ports import EncoderPort
-from tieback.serving.conversions.contents import read_content, read_truncation, write_encode_reply
+from tieback.serving.conversions.contents import (
+    fill_encode_reply,
+    read_cache,
+    read_content,
+    read_truncation,
+)
 from tieback.serving.conversions.vectors import read_output
+from tieback.serving.servicers.batch_stream import BatchStream
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.v1 import encoder_pb2, encoder_pb2_grpc
 
+Context = grpc.aio.ServicerContext[Any, Any]
+
+STREAM_ITEMS = 512
+"""Items of one stream that are worked on at once: enough to keep a worker busy from batch to batch, and few
+enough that one bulk client does not fill the queue and have everyone else refused."""
+
 
 class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
-    """Encodes batches."""
+    """Encodes batches. A stream's next batch is read while fewer than `stream_items` of it are in work."""
 
-    def __init__(self, encoder: EncoderPort) -> None:
+    def __init__(self, encoder: EncoderPort, *, stream_items: int = STREAM_ITEMS) -> None:
         self._encoder = encoder
+        self._stream_items = stream_items
+        self._streams: set[BatchStream] = set()
+        self._draining = False
 
     async def Encode(
-        self, request: encoder_pb2.EncodeRequest, context: grpc.aio.ServicerContext[Any, Any]
+        self, request: encoder_pb2.EncodeRequest, context: Context
     ) -> encoder_pb2.EncodeResponse:
         """Encodes a batch; a content that cannot even be read fails alone, like any bad one."""
-        deadline = deadline_of(context)
+        response = encoder_pb2.EncodeResponse()
+        await self._encode(request, response, deadline_of(context))
+        return response
+
+    async def EncodeStream(
+        self, requests: AsyncIterator[encoder_pb2.EncodeStreamRequest], context: Context
+    ) -> AsyncIterator[encoder_pb2.EncodeStreamResponse]:
+        """Encodes batches side by side; each is answered when it is done, whatever became of the others."""
+        stream = BatchStream(self._encode, self._stream_items, deadline_of(context))
+        self._streams.add(stream)
+        if self._draining:
+            stream.drain()
+        try:
+            async for response in stream.responses(requests):
+                yield response
+        finally:
+            self._streams.discard(stream)
+            await stream.close()
+
+    def drain(self) -> None:
+        """Has all streams end with UNAVAILABLE once what they have read is answered."""
+        self._draining = True
+        for stream in self._streams:
+            stream.drain()
+
+    async def _encode(
+        self, request: encoder_pb2.EncodeRequest, response: encoder_pb2.EncodeResponse, deadline: Deadline
+    ) -> None:
         unreadable: dict[int, InvalidInput] = {}
         contents: list[Content] = []
         for index, message in enumerate(request.contents):
@@ -35,14 +79,15 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
                 unreadable[index] = error
         output = read_output(request.output, "output")
         truncation = read_truncation(request.truncation, "truncation")
+        cache = read_cache(request.cache, "cache")
         if unreadable and not contents:
             raise next(iter(unreadable.values()))
         reply = await self._encoder.encode(
-            request.space, contents, output, truncation=truncation, deadline=deadline
+            request.space, contents, output, truncation=truncation, cache=cache, deadline=deadline
         )
         if unreadable:
             reply = _with_unreadable(reply, unreadable)
-        return write_encode_reply(reply)
+        fill_encode_reply(response, reply)
 
 
 def _with_unreadable(reply: EncodeReply, unreadable: dict[int, InvalidInput]) -> EncodeReply:

@@ -1,0 +1,56 @@
+"""What one turn of a load found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Answers, refusals and failures of one turn.
+
+    Times are in seconds; those of an open loop are counted from when the request should have been sent, so
+    that they hold the load's own delay as well.
+
+    `seconds` is how long the turn took, from its begin to its last answer, and `offered_seconds` how long
+    requests arrived. `followed_at` and `followed_well` are of refused requests that came back when the server
+    had said: when they did, from the turn's begin, and whether they were then answered. `generator_share` is
+    the load's own processor use, 1 for one core; `late` the time by which 99 % of the requests were sent
+    after they should have been.
+    """
+
+    seconds: float
+    offered_seconds: float
+    latencies: Floats
+    items: NDArray[np.int64]
+    rejected: Floats
+    retry_after: Floats
+    followed_at: Floats
+    followed_well: NDArray[np.bool_]
+    failures: Mapping[str, int]
+    generator_share: float
+    late: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Answered items a second."""
+        return float(self.items.sum()) / self.seconds
+
+    @property
+    def failed(self) -> int:
+        """Requests that failed."""
+        return sum(self.failures.values())
+
+    def percentile(self, share: float) -> float:
+        """A percentile of the answered requests' latencies; NaN where none was answered."""
+        return float(np.percentile(self.latencies, share)) if len(self.latencies) else float("nan")
+
+    def goodput(self, bound: float) -> float:
+        """Items answered within the bound, per second in which requests arrived."""
+        return float(self.items[self.latencies <= bound].sum()) / self.offered_seconds

@@ -1,0 +1,115 @@
+"""The page of a result: figures, every claim with what was found, the cells behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from benchmarks.speed.claims import CELLS, SOURCE
+from benchmarks.speed.sides import TITLES
+
+Row = Mapping[str, Any]
+VERDICTS = {True: "met", False: "**not met**", None: "not measured"}
+
+HEAD = """\
+# Speed
+
+How the encoder service does against the machine's own limit and against other servers of the same ONNX file.
+This page is written by `scripts/bench plots` from what `scripts/bench speed` measured; nothing in it is typed
+by hand.
+"""
+
+METHOD = """\
+## How it is measured
+
+The limit is the best bare loop of ONNX Runtime on one thread: inputs tokenised, grouped and padded
+beforehand, by whichever policy is fastest for the mix of lengths (one by one, sorted batches of 2 to 32,
+sorted batches of 128 to 512 tokens, arrival order). Every server gets one thread for the model and the same
+float32 file, and int8 where a line says so. One server runs at a time, in rounds that alternate with the bare
+loop on the same texts; a share is to the limit of its own round, the value is the median over the rounds, and
+the interval comes from drawing rounds with replacement. Every text is computed: the cache is bypassed, except
+where the cache is what is measured. The load comes from a process of its own on the same cores.
+
+```
+scripts/bench peers                                    # once: the other servers, each in its own environment
+scripts/bench speed --data DIR --json speed.json       # without --data, texts that the project ships
+scripts/bench soak --json soak.json
+scripts/bench plots speed.json soak.json --out docs/speed.md
+```
+"""
+
+
+def page(results: Sequence[Mapping[str, Any]], figures: Mapping[str, str], remarks: str = "") -> str:
+    """Markdown. `figures` are paths by title, `remarks` what people have to say of the claims."""
+    parts = [HEAD, *(_of_machine(result) for result in results)]
+    parts += [f"## {title}\n\n![{title}]({path})\n" for title, path in figures.items()]
+    parts.append("## What was aimed at, and what was found\n")
+    parts += [_claims(result["claims"]) for result in results]
+    parts += [remarks] if remarks else []
+    parts.append(METHOD)
+    for result in results:
+        if cells := result["tables"].get(CELLS):
+            parts.append("## All cells\n")
+            parts.append(_cells(cells))
+    return "\n".join(parts)
+
+
+def _of_machine(result: Mapping[str, Any]) -> str:
+    machine = result["machine"]
+    load = " and ".join(f"{machine[when][0]:.1f}" for when in ("load_before", "load_after"))
+    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+    source = "; ".join(str(row["source"]) for row in result["tables"].get(SOURCE, ()))
+    return (
+        f"`{result['command']}`{f' on {source}' if source else ''}. {machine['processor']}, "
+        f"{machine['usable_cores']} cores, {machine['memory_gb']} GB; load {load} before and after. "
+        f"Python {machine['python']}; {versions}.\n"
+    )
+
+
+def _claims(claims: Iterable[Row]) -> str:
+    rows = []
+    for claim in claims:
+        value = claim["value"]
+        found = "–" if value is None else f"{value:g} {claim['unit']}".strip()
+        if claim["low"] is not None:
+            found += f" [{claim['low']:g}, {claim['high']:g}]"
+        rows.append([claim["name"], found, claim["target"], VERDICTS[claim["met"]], claim["note"]])
+    return _table(["", "found", "aim", "", ""], rows)
+
+
+def _cells(cells: Iterable[Row]) -> str:
+    header = [
+        *(
+            "side",
+            "texts",
+            "items",
+            "in flight",
+            "items/s",
+            "share of the limit",
+            "p50 ms",
+            "p90 ms",
+            "p99 ms",
+        ),
+        *("padding", "failed", "refused"),
+    ]
+    rows = [
+        [
+            TITLES.get(row["side"], row["side"]),
+            row["mix"],
+            str(row["items"]),
+            str(row["in flight"]),
+            f"{row['items/s']:.4g}",
+            f"{row['share']:.2f} [{row['low']:.2f}, {row['high']:.2f}]",
+            *(f"{row[f'p{share} ms']:.3g}" for share in (50, 90, 99)),
+            "" if row["padding %"] is None else f"{row['padding %']:.1f} %",
+            str(row["failures"]),
+            str(row["rejections"]),
+        ]
+        for row in cells
+    ]
+    return _table(header, rows)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

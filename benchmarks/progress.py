@@ -1,0 +1,42 @@
+"""What a long benchmark is doing and how long is left, on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+
+
+class Progress:
+    """Steps with the seconds each is expected to take; what is left is corrected by how long steps took."""
+
+    def __init__(self, planned: Mapping[str, float]) -> None:
+        self._left = dict(planned)
+        self._begun = self._step_begun = time.monotonic()
+        self._step = ""
+        self._done = 0.0
+
+    def begin(self, step: str) -> None:
+        """The next step; the one before it is done."""
+        self._done += self._left.pop(self._step, 0.0)
+        self._step, self._step_begun = step, time.monotonic()
+        self.say("begins")
+
+    def say(self, what: str) -> None:
+        """A line about the step."""
+        elapsed = time.monotonic() - self._begun
+        line = f"[{_clock(elapsed)}, about {_clock(self.left())} left] {self._step}: {what}"
+        print(line, file=sys.stderr, flush=True)
+
+    def left(self) -> float:
+        """Seconds until all is done, as far as one can tell."""
+        now = time.monotonic()
+        pace = (self._step_begun - self._begun) / self._done if self._done else 1.0
+        running = pace * self._left.get(self._step, 0.0) - (now - self._step_begun)
+        waiting = pace * sum(seconds for step, seconds in self._left.items() if step != self._step)
+        return max(running, 0.0) + waiting
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}"

@@ -1,0 +1,354 @@
+"""What int8 costs and what it gains, for every text encoder that is offered in it.
+
+Quality is measured on the vectors: Spearman's correlation with human judgements of sentence pairs, nDCG@10 of
+a search by cosine (gain 2^grade - 1), the cosine to float32. Drift between batches is how far a vector moves
+when its text is encoded with others. Speed is of one thread, in alternating rounds. What is served stands
+beside what ONNX Runtime's own quantisers make. DIR holds `sts/*.jsonl` (lines with "a", "b", "score") and
+`cranfield/{documents,queries}.jsonl`.
+
+The numbers of the served graph are those that the cards repeat; they are held against each other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tieback.catalog.card import EncoderCard
+from tieback.catalog.catalog import Catalog
+from tieback.core.types import Content, Limits, Modality, Truncation, VectorKind
+from tieback.models.encoder_model import Prepared
+from tieback.models.loading import load_encoder
+from tieback.models.store import ServedModel, Store
+from tieback.models.transformer_text import GRAPH, GRAPHS, TransformerTextModel
+
+from benchmarks.corpus import VARIABLE
+from benchmarks.report import Report
+
+Floats = NDArray[np.floating[Any]]
+Maker = Callable[[Path, Path], None]
+
+DENSE = frozenset({VectorKind.DENSE})
+SERVED = "int8"
+FLOAT32 = "float32"
+BATCH_TOKENS, BATCH_ITEMS = 512, 64
+IN_CARDS = ("2012-OnWN", "2013-headlines")
+STS_LOSS, NDCG_LOSS, INVARIANCE, TIMES, CARD_DIFFERENCE = 0.005, 0.01, 1e-5, 2.0, 0.002
+BEST = 10
+DRIFTING = 256  # texts whose drift between batches is measured
+SHAPES = ((1, 12), (8, 12), (32, 12), (1, 48), (1, 176), (8, 176))
+ROUNDS = 15
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Pairs with scores by set; texts; queries with the gains of texts by their place."""
+
+    pairs: Mapping[str, Sequence[tuple[str, str, float]]]
+    documents: Sequence[str]
+    queries: Sequence[tuple[str, Mapping[int, float]]]
+
+    @property
+    def sentences(self) -> list[str]:
+        """The sentences of all pairs, each once."""
+        return list(
+            dict.fromkeys(text for rows in self.pairs.values() for a, b, _ in rows for text in (a, b))
+        )
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What was found of one graph. `drift` is the largest difference of a value, alone and in a batch."""
+
+    sts: Mapping[str, float]
+    ndcg: float
+    cosine_smallest: float
+    cosine_mean: float
+    drift: float
+    cosine_in_batches: float
+
+    def measures(self) -> dict[str, float]:
+        """As a card has them."""
+        return {
+            "cosine, smallest": self.cosine_smallest,
+            "cosine, mean": self.cosine_mean,
+            **{f"STS Spearman, {name}": self.sts[name] for name in IN_CARDS if name in self.sts},
+            "Cranfield nDCG@10": self.ndcg,
+            "alone or in a batch, largest difference": self.drift,
+        }
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=os.environ.get(VARIABLE),
+        metavar="DIR",
+        help=f"judged texts; by default of {VARIABLE}",
+    )
+    parser.add_argument("--served", action="store_true", help="what is served alone, not the other ways")
+    parser.add_argument("--spaces", nargs="+", metavar="SPACE", help="these alone")
+
+
+def run(options: argparse.Namespace) -> Report:
+    if options.data is None:
+        raise SystemExit(f"quantisation: name a folder of judged texts: --data DIR, or {VARIABLE}")
+    texts, report = _read(options.data), Report()
+    offering = [card for card in Catalog.load().encoders() if SERVED in card.precisions]
+    for card in offering:
+        if not options.spaces or card.name in options.spaces:
+            _measure(card, texts, report, ways={} if options.served else WAYS)
+    return report
+
+
+def _measure(card: EncoderCard, texts: Corpus, report: Report, ways: Mapping[str, Maker]) -> None:
+    store = Store()
+    models: dict[str, TransformerTextModel] = {}
+    for precision in (FLOAT32, SERVED):
+        model = load_encoder(card.at(precision), store)
+        assert isinstance(model, TransformerTextModel)
+        models[precision] = model
+    with _made(card, store.open(card), ways) as made:
+        models |= made
+        qualities: dict[str, Quality] = {}
+        reference: dict[str, Floats] = {}
+        for name, model in models.items():
+            print(f"{card.name}: quality of {name}", file=sys.stderr, flush=True)
+            qualities[name] = _quality(model, texts, reference)
+        print(f"{card.name}: speed", file=sys.stderr, flush=True)
+        speeds = _speeds(models)
+    report.table(f"{card.name}: quality", [{"graph": name} | _row(q) for name, q in qualities.items()])
+    report.table(f"{card.name}: milliseconds, items x tokens", _speed_rows(speeds))
+    _claim(card, qualities, speeds, report)
+
+
+def _claim(
+    card: EncoderCard,
+    qualities: Mapping[str, Quality],
+    speeds: Mapping[str, Mapping[str, Floats]],
+    report: Report,
+) -> None:
+    exact, served = qualities[FLOAT32], qualities[SERVED]
+    for name, value in exact.sts.items():
+        lost = value - served.sts[name]
+        report.claim(f"{card.name}: STS Spearman lost, {name}", lost, "", f"<= {STS_LOSS:g}")
+    report.claim(f"{card.name}: nDCG@10 lost", 1 - served.ndcg / exact.ndcg, "of it", f"<= {NDCG_LOSS:g}")
+    report.claim(
+        f"{card.name}: float32, alone or in a batch, largest difference",
+        exact.drift,
+        "",
+        f"<= {INVARIANCE:g}",
+    )
+    for shape in ("1 x 12", "32 x 12", "1 x 176"):
+        ratios = speeds[FLOAT32][shape] / speeds[SERVED][shape]
+        low, high = np.percentile(ratios, [10, 90])
+        report.claim(
+            f"{card.name}: int8 times float32, {shape}", float(np.median(ratios)), "x", f">= {TIMES:g}",
+            low=float(low), high=float(high), note="the interval is of rounds, from a tenth to nine tenths",
+        )  # fmt: skip
+    measured, exactly = served.measures(), exact.measures()
+    differences = {
+        one.measure: max(abs(one.value - measured[one.measure]), abs(one.float32 - exactly[one.measure]))
+        for one in card.precisions["int8"].drift
+        if one.measure in measured
+    }
+    furthest = max(differences, key=lambda name: differences[name], default="")
+    report.claim(
+        f"{card.name}: the card's numbers, largest difference to these",
+        differences.get(furthest), "", f"<= {CARD_DIFFERENCE:g}", note=furthest or "the card has none",
+    )  # fmt: skip
+
+
+def _quality(model: TransformerTextModel, texts: Corpus, reference: dict[str, Floats]) -> Quality:
+    """`reference` holds the vectors of float32 by text, and is filled by the first that comes."""
+    queries = [text for text, _ in texts.queries]
+    every = list(dict.fromkeys([*texts.sentences, *texts.documents, *queries]))
+    found = dict(zip(every, _encode(model, every), strict=True))
+    if not reference:
+        reference.update(found)
+    cosines = [float(found[text] @ reference[text]) for text in every]
+    sts = {
+        name: _spearman([float(found[a] @ found[b]) for a, b, _ in rows], [score for *_, score in rows])
+        for name, rows in texts.pairs.items()
+    }
+    matrix = np.stack([found[text] for text in texts.documents])
+    gained = [_ndcg(matrix @ found[text], gains) for text, gains in texts.queries if any(gains.values())]
+    drifting = every[:: max(1, len(every) // DRIFTING)]
+    alone = np.stack([_encode(model, [text])[0] for text in drifting])
+    together = np.stack([found[text] for text in drifting])
+    return Quality(
+        sts,
+        float(np.mean(gained)),
+        min(cosines),
+        float(np.mean(cosines)),
+        float(np.abs(alone - together).max()),
+        float((alone * together).sum(axis=1).min()),
+    )
+
+
+def _encode(model: TransformerTextModel, texts: Sequence[str]) -> list[Floats]:
+    """The vectors, in order; computed in batches of like lengths, as a server under load does."""
+    prepared = [
+        model.prepare(Content(Modality.TEXT, text), truncation=Truncation.END, limits=Limits())
+        for text in texts
+    ]
+    order = sorted(range(len(texts)), key=lambda place: prepared[place].tokens)
+    vectors: dict[int, Floats] = {}
+    for places in _batches(order, prepared):
+        found = model.run([prepared[place] for place in places], DENSE)
+        vectors |= {
+            place: one.dense for place, one in zip(places, found, strict=True) if one.dense is not None
+        }
+    return [vectors[place] for place in range(len(texts))]
+
+
+def _batches(order: Sequence[int], prepared: Sequence[Prepared]) -> Iterator[list[int]]:
+    batch: list[int] = []
+    for place in order:  # lengths only grow, so that the last decides what a batch is padded to
+        if batch and (len(batch) == BATCH_ITEMS or (len(batch) + 1) * prepared[place].tokens > BATCH_TOKENS):
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch
+
+
+def _spearman(one: Sequence[float], other: Sequence[float]) -> float:
+    return float(np.corrcoef(_ranks(one), _ranks(other))[0, 1])
+
+
+def _ranks(values: Sequence[float]) -> Floats:
+    """Equal values share the mean of their ranks."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[places]
+
+
+def _ndcg(scores: Floats, gains: Mapping[int, float]) -> float:
+    discounts = 1 / np.log2(np.arange(2, BEST + 2))
+    found = [gains.get(int(place), 0.0) for place in np.argsort(-scores, kind="stable")[:BEST]]
+    best = sorted(gains.values(), reverse=True)[:BEST]
+    return float(found @ discounts[: len(found)] / (best @ discounts[: len(best)]))
+
+
+def _speeds(models: Mapping[str, TransformerTextModel]) -> dict[str, dict[str, Floats]]:
+    """Milliseconds of a batch by graph and shape, one number a round."""
+    times: dict[str, dict[str, list[float]]] = {
+        name: {f"{items} x {tokens}": [] for items, tokens in SHAPES} for name in models
+    }
+    for _ in range(ROUNDS):
+        for items, tokens in SHAPES:
+            for name, model in models.items():
+                batch = [model.sample(tokens)] * items
+                calls = []
+                for _ in range(max(2, 200 // (items * tokens))):
+                    begun = time.perf_counter()
+                    model.run(batch, DENSE)
+                    calls.append(1e3 * (time.perf_counter() - begun))
+                times[name][f"{items} x {tokens}"].append(float(np.median(calls)))
+    return {name: {shape: np.array(one) for shape, one in shapes.items()} for name, shapes in times.items()}
+
+
+def _speed_rows(speeds: Mapping[str, Mapping[str, Floats]]) -> list[dict[str, Any]]:
+    return [
+        {"graph": name} | {shape: float(np.median(times)) for shape, times in shapes.items()}
+        for name, shapes in speeds.items()
+    ]
+
+
+def _row(quality: Quality) -> dict[str, float]:
+    spearman = {f"STS {name}": value for name, value in quality.sts.items()}
+    return {
+        "cosine, smallest": quality.cosine_smallest,
+        "cosine, mean": quality.cosine_mean,
+        **spearman,
+        "nDCG@10": quality.ndcg,
+        "drift in batches": quality.drift,
+        "cosine in batches": quality.cosine_in_batches,
+    }
+
+
+def _by_quantiser(**options: Any) -> Maker:
+    def make(source: Path, target: Path) -> None:
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+
+        extra = {"DefaultTensorType": 1}  # the types of a graph without shapes are taken for float32
+        quantize_dynamic(source, target, weight_type=QuantType.QInt8, extra_options=extra, **options)
+
+    return make
+
+
+def _in_blocks(source: Path, target: Path) -> None:
+    import onnx
+    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+
+    coder = MatMulNBitsQuantizer(
+        onnx.load(source), block_size=128, is_symmetric=True, accuracy_level=4, bits=8
+    )
+    coder.process()
+    onnx.save(coder.model.model, target)
+
+
+WAYS: Mapping[str, Maker] = {
+    "per channel": _by_quantiser(per_channel=True, op_types_to_quantize=["MatMul"]),
+    "per channel, embeddings too": _by_quantiser(per_channel=True, op_types_to_quantize=["MatMul", "Gather"]),
+    "per tensor": _by_quantiser(per_channel=False, op_types_to_quantize=["MatMul"]),
+    "blocks of 128": _in_blocks,
+}
+
+
+@contextmanager
+def _made(
+    card: EncoderCard, served: ServedModel, ways: Mapping[str, Maker]
+) -> Iterator[dict[str, TransformerTextModel]]:
+    """Models of the card with its graph made in other ways."""
+    logging.getLogger().setLevel(logging.ERROR)  # the quantiser advises on the root logger
+    models = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, make in ways.items():
+            own = Path(folder) / name.replace(" ", "-")
+            own.mkdir()
+            for other in served.manifest.served:
+                if other not in GRAPHS.values():
+                    (own / other).symlink_to(served.path(other))
+            make(served.path(GRAPH), own / GRAPH)
+            models[name] = TransformerTextModel(card.at(FLOAT32), replace(served, folder=own))
+        yield models
+
+
+def _read(folder: Path) -> Corpus:
+    try:
+        pairs = {
+            path.stem: [(row["a"], row["b"], float(row["score"])) for row in _rows(path)]
+            for path in sorted((folder / "sts").glob("*.jsonl"))
+        }
+        documents = list(_rows(folder / "cranfield" / "documents.jsonl"))
+        places = {row["id"]: place for place, row in enumerate(documents)}
+        queries = [
+            (
+                row["text"],
+                {places[one]: 2.0**grade - 1 for one, grade in row["judgements"].items() if one in places},
+            )
+            for row in _rows(folder / "cranfield" / "queries.jsonl")
+        ]
+        return Corpus(pairs, [row["text"] or row["title"] or "." for row in documents], queries)
+    except (OSError, KeyError, ValueError) as error:
+        raise SystemExit(f"quantisation: {folder} is not laid out as --help says: {error!r}") from None
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open() as file:
+        for line in file:
+            if line.strip():
+                yield json.loads(line)

@@ -1,0 +1,199 @@
+"""The machine's own limit: bare ONNX Runtime on one thread, with nothing around it.
+
+Inputs are tokenised or decoded, grouped and padded before the clock starts; what is timed is `session.run`
+alone. How many inputs a batch should hold depends on their lengths, so each policy is tried on each mix and
+the best of them is the limit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tieback.catalog.card import EncoderCard
+from tieback.catalog.catalog import Catalog
+from tieback.catalog.options import ImageClassifier
+from tieback.core.types import Content, Limits, Modality
+from tieback.models.image_decoding import central_square
+from tieback.models.store import Store
+from tokenizers import Tokenizer
+
+from benchmarks.load.tieback import PHOTO_SPACE, TEXT_SPACE
+from benchmarks.speed.cells import Mix
+
+Feed = dict[str, NDArray[Any]]
+ERRORS_ONLY = 3
+HOPELESS = 0.6  # of the best policy's rate
+WHOLE = 2**31 - 1  # tokens, where a model reads any number
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How inputs become batches: at most `items`, and at most `tokens` with the padding, where it is set."""
+
+    name: str
+    items: int
+    sorted: bool = True
+    tokens: int | None = None
+
+    def batches(self, sizes: Sequence[int]) -> list[list[int]]:
+        """The places of the inputs in each batch; `sizes` are their tokens."""
+        order = sorted(range(len(sizes)), key=lambda at: sizes[at]) if self.sorted else range(len(sizes))
+        batches: list[list[int]] = []
+        for at in order:
+            if not batches or self._is_full(batches[-1], sizes, at):
+                batches.append([])
+            batches[-1].append(at)
+        return batches
+
+    def _is_full(self, batch: Sequence[int], sizes: Sequence[int], further: int) -> bool:
+        padded = (len(batch) + 1) * max(sizes[further], max(sizes[at] for at in batch))
+        return len(batch) >= self.items or (self.tokens is not None and padded > self.tokens)
+
+
+ONE_BY_ONE = Policy("one by one", 1, sorted=False)
+POLICIES = (
+    ONE_BY_ONE,
+    *(Policy(f"sorted by length, {items} a batch", items) for items in (2, 4, 8, 16, 32)),
+    *(Policy(f"sorted by length, {tokens} tokens a batch", 64, tokens=tokens) for tokens in (128, 256, 512)),
+    Policy("in order of arrival, 32 a batch", 32, sorted=False),
+)
+
+
+@dataclass(frozen=True)
+class LimitTurn:
+    """Items a second, and the median seconds of a batch."""
+
+    rate: float
+    p50: float
+
+
+class Bare(Protocol):
+    """A graph and how to feed it."""
+
+    output: str
+    session: onnxruntime.InferenceSession
+
+    def read(self, inputs: Sequence[Any]) -> tuple[list[Any], list[int]]:
+        """The inputs made ready, and the tokens of each."""
+
+    def feed(self, ready: Sequence[Any]) -> Feed:
+        """A batch as the graph takes it."""
+
+
+class BareTexts:
+    """The text encoder's float32 graph."""
+
+    output = "dense"
+
+    def __init__(self) -> None:
+        card = _card(TEXT_SPACE)
+        model = Store().open(card)
+        self._tokenizer = Tokenizer.from_file(str(model.path("tokenizer.json")))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(card.max_tokens or WHOLE)
+        self.session = session(str(model.path("model.onnx")))
+
+    def read(self, inputs: Sequence[str]) -> tuple[list[Any], list[int]]:
+        """Token numbers, cut off where the model's window ends."""
+        ids = [encoding.ids for encoding in self._tokenizer.encode_batch(list(inputs))]
+        return ids, [len(one) for one in ids]
+
+    def feed(self, ready: Sequence[Any]) -> Feed:
+        """Padded to the longest."""
+        ids = np.zeros((len(ready), max(len(one) for one in ready)), np.int64)
+        mask = np.zeros_like(ids)
+        for row, one in enumerate(ready):
+            ids[row, : len(one)] = one
+            mask[row, : len(one)] = 1
+        return {"input_ids": ids, "attention_mask": mask}
+
+
+class BarePhotos:
+    """The picture encoder's graph."""
+
+    output = "features"
+
+    def __init__(self) -> None:
+        card = _card(PHOTO_SPACE)
+        self._options = card.options_for(ImageClassifier)
+        self.session = session(str(Store().open(card).path("model.onnx")))
+
+    def read(self, inputs: Sequence[bytes]) -> tuple[list[Any], list[int]]:
+        """Pixels."""
+        side, view = self._options.crop, self._options.crop / self._options.size
+        return [
+            central_square(Content(Modality.IMAGE, one), Limits(), field_of_view=view, side=side)
+            for one in inputs
+        ], [1] * len(inputs)
+
+    def feed(self, ready: Sequence[Any]) -> Feed:
+        """Scaled as the network takes them."""
+        pixels = np.stack(ready).transpose(0, 3, 1, 2).astype(np.float32)
+        return {"pixels": (pixels - self._options.mean) / self._options.scale}
+
+
+@dataclass
+class Limit:
+    """The bare loops. `best` is the policy of each mix, once it was found."""
+
+    best: dict[Mix, Policy] = field(default_factory=dict)
+    rates: dict[Mix, dict[str, float]] = field(default_factory=dict)
+    _texts: BareTexts = field(default_factory=BareTexts)
+    _photos: BarePhotos | None = None
+
+    def find(self, mix: Mix, inputs: Sequence[Any], *, rounds: int) -> None:
+        """Tries the policies on the inputs in alternating rounds, and keeps the one with the best median.
+
+        What is hopeless in the first round is not tried again.
+        """
+        rates: Mapping[str, list[float]] = {policy.name: [] for policy in POLICIES}
+        for _ in range(rounds):
+            best = max((found[0] for found in rates.values() if found), default=0.0)
+            for policy in POLICIES:
+                if not rates[policy.name] or rates[policy.name][0] >= HOPELESS * best:
+                    rates[policy.name].append(self.turn(mix, inputs, policy).rate)
+        self.rates[mix] = {name: float(np.median(found)) for name, found in rates.items()}
+        self.best[mix] = max(POLICIES, key=lambda policy: self.rates[mix][policy.name])
+
+    def turn(self, mix: Mix, inputs: Sequence[Any], policy: Policy | None = None) -> LimitTurn:
+        """Runs the inputs once, by the mix's best policy unless another is named."""
+        bare: Bare = self._of_photos() if mix == "photos" else self._texts
+        ready, sizes = bare.read(inputs)
+        batches = (policy or self.best[mix]).batches(sizes)
+        feeds = [bare.feed([ready[at] for at in batch]) for batch in batches]
+        times = []
+        for feed in feeds:
+            begun = time.perf_counter()
+            bare.session.run([bare.output], feed)
+            times.append(time.perf_counter() - begun)
+        return LimitTurn(len(inputs) / sum(times), float(np.median(times)))
+
+    def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The texts' vectors, each computed alone, [n, width]."""
+        ready, _ = self._texts.read(texts)
+        rows = [self._texts.session.run(["dense"], self._texts.feed([one]))[0][0] for one in ready]
+        return np.array(rows, np.float32)
+
+    def _of_photos(self) -> BarePhotos:
+        if self._photos is None:
+            self._photos = BarePhotos()
+        return self._photos
+
+
+def session(path: str) -> onnxruntime.InferenceSession:
+    """One thread that does not spin; all else as ONNX Runtime has it."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = ERRORS_ONLY
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _card(name: str) -> EncoderCard:
+    return next(card for card in Catalog.load().encoders() if card.name == name)

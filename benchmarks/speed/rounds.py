@@ -1,0 +1,158 @@
+"""Alternating rounds of one server's sides and the bare loop, all on the same work.
+
+What disturbs the machine disturbs a whole round, so a side is compared with the limit of its own round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmarks.corpus import Corpus
+from benchmarks.load.generator import Generator
+from benchmarks.load.tieback import TEXT_SPACE
+from benchmarks.load.turn import Turn
+from benchmarks.served import Served
+from benchmarks.speed.cells import Cell
+from benchmarks.speed.limit import ONE_BY_ONE, Limit, LimitTurn
+
+PATIENCE = 3.0
+"""A turn sends no more after so many times the seconds that it should take."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One side's turn in one cell, and the limit's turn on the same work.
+
+    Rates are items a second, times milliseconds; `padding` is the share of the computed tokens that was
+    padding, where the server counts it.
+    """
+
+    side: str
+    cell: Cell
+    rate: float
+    limit_rate: float
+    p50: float
+    p90: float
+    p99: float
+    limit_p50: float
+    failures: int
+    rejections: int
+    generator_share: float
+    padding: float | None
+
+    @property
+    def ratio(self) -> float:
+        """The share of the limit."""
+        return self.rate / self.limit_rate
+
+    @property
+    def added(self) -> float:
+        """What the median answer took longer than the median bare run, in milliseconds."""
+        return self.p50 - self.limit_p50
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """How a server is measured: the cells of its table `rounds` times, its other cells once."""
+
+    table: Sequence[Cell]
+    once: Sequence[Cell]
+    rounds: int
+    seconds: float  # of a turn, at the limit's rate
+    first_turn: int = 0  # so that every server's texts differ from those before
+
+
+def measure(
+    plan: Rounds,
+    generators: Mapping[str, Generator],
+    limit: Limit,
+    corpus: Corpus,
+    server: Served | None,
+    say: Callable[[str], None],
+) -> list[Sample]:
+    """A sample of each side for each cell and round. Sides that cannot take photos are not asked to."""
+    samples: list[Sample] = []
+    _warm_up(plan, generators, limit, corpus, server)
+    sides = list(generators)
+    for number in range(plan.rounds):
+        cells = [*plan.table, *(plan.once if number == 0 else ())]
+        say(f"round {number + 1} of {plan.rounds}, {len(cells)} cells")
+        for cell in cells:
+            order = sides[number % len(sides) :] + sides[: number % len(sides)]
+            if cell.mix == "photos":
+                order = order[:1] if server is not None else []
+            if not order:
+                continue
+            work = cell.work(corpus, _items(plan, limit, cell), plan.first_turn + number)
+            limit_turn = None if number % 2 else _limit_turn(limit, cell, work)
+            turns = {side: _turn(generators[side], plan, cell, work, server) for side in order}
+            if limit_turn is None:
+                limit_turn = _limit_turn(limit, cell, work)
+            samples += [_sample(side, cell, *turn, limit_turn) for side, turn in turns.items()]
+    return samples
+
+
+def _warm_up(
+    plan: Rounds,
+    generators: Mapping[str, Generator],
+    limit: Limit,
+    corpus: Corpus,
+    server: Served | None,
+) -> None:
+    """A short turn of each mix, not counted: first calls pay for what is made on first use."""
+    for mix in {cell.mix: cell for cell in (*plan.table, *plan.once)}.values():
+        if mix.mix == "photos" and server is None:
+            continue
+        cell = Cell(mix.mix, 1, 8)
+        work = cell.work(corpus, 0.3 * _items(plan, limit, cell), plan.first_turn + plan.rounds)
+        for generator in generators.values():
+            generator.closed(work, in_flight=cell.in_flight, seconds=plan.seconds)
+
+
+def _items(plan: Rounds, limit: Limit, cell: Cell) -> float:
+    """What the limit does in a turn's seconds."""
+    policy = ONE_BY_ONE if cell.one_at_a_time else limit.best[cell.mix]
+    return plan.seconds * limit.rates[cell.mix][policy.name]
+
+
+def _limit_turn(limit: Limit, cell: Cell, work: Sequence[tuple[object, ...]]) -> LimitTurn:
+    inputs = [item for request in work for item in request]
+    return limit.turn(cell.mix, inputs, ONE_BY_ONE if cell.one_at_a_time else None)
+
+
+def _turn(
+    generator: Generator, plan: Rounds, cell: Cell, work: Sequence[tuple[object, ...]], server: Served | None
+) -> tuple[Turn, float | None]:
+    """The turn, and its padding where it is of a server of ours."""
+    before = _counted(server) if server is not None else None
+    turn = generator.closed(work, in_flight=cell.in_flight, seconds=PATIENCE * plan.seconds)
+    if server is None or before is None or cell.mix == "photos":
+        return turn, None
+    padding, tokens = (now - then for now, then in zip(_counted(server), before, strict=True))
+    return turn, padding / (padding + tokens) if padding + tokens else None
+
+
+def _counted(server: Served) -> tuple[float, float]:
+    """Padding and useful tokens that the server has computed so far."""
+    return (
+        server.metric("tieback_padding_tokens_total", space=TEXT_SPACE),
+        server.metric("tieback_tokens_total", service="encoder", space=TEXT_SPACE),
+    )
+
+
+def _sample(side: str, cell: Cell, turn: Turn, padding: float | None, limit: LimitTurn) -> Sample:
+    return Sample(
+        side=side,
+        cell=cell,
+        rate=turn.rate,
+        limit_rate=limit.rate,
+        p50=1e3 * turn.percentile(50),
+        p90=1e3 * turn.percentile(90),
+        p99=1e3 * turn.percentile(99),
+        limit_p50=1e3 * limit.p50,
+        failures=turn.failed,
+        rejections=len(turn.rejected),
+        generator_share=turn.generator_share,
+        padding=padding,
+    )

@@ -1,0 +1,136 @@
+"""What the streams of `AsyncClient` give: the events of an answer, acknowledgements of writes, encodings."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from tieback_client.encodings import Encodings
+from tieback_client.errors import TiebackError
+from tieback_client.events import Answer, AnswerEvent
+from tieback_client.exchange import Exchange, Tally, Window
+from tieback_client.results import Acknowledgement, Encoding, WriteReport
+from tieback_client.rpc import StreamCall
+
+if TYPE_CHECKING:
+    from tieback_client.async_client import AsyncClient
+
+E = TypeVar("E", bound=AnswerEvent)
+
+
+class AsyncEventStream(Generic[E]):
+    """The events of an answer, as they come. Iterate or `collect()` it; leaving early cancels the work."""
+
+    def __init__(self, client: AsyncClient, call: StreamCall[E]) -> None:
+        self.answer = Answer()
+        """The answer as far as it was read."""
+        self._call: Any = None
+        self._events = client._stream(call, self)
+
+    async def collect(self) -> Answer:
+        """Reads to the end and returns the whole answer."""
+        async for _ in self:
+            pass
+        return self.answer
+
+    def cancel(self) -> None:
+        """Gives up; a reader that waits gets `Cancelled`, and the server stops its work."""
+        if self._call is not None:
+            self._call.cancel()
+
+    async def close(self) -> None:
+        """Ends reading; the server stops its work."""
+        await self._events.aclose()
+
+    def __aiter__(self) -> AsyncIterator[E]:
+        return self
+
+    async def __anext__(self) -> E:
+        event = await anext(self._events)
+        self.answer.add(event)
+        return event
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()
+
+
+class AsyncWrites:
+    """The acknowledgements of a stream of writes. Iterate or `collect()` it; until then nothing is sent."""
+
+    def __init__(self, client: AsyncClient, exchange: Exchange[Acknowledgement]) -> None:
+        self._tally = Tally()
+        self._window = Window(exchange)
+        self._acknowledgements = client._exchange(self._window)
+
+    @property
+    def report(self) -> WriteReport:
+        """The sum of the acknowledgements so far."""
+        return self._tally.report(self._window.call)
+
+    async def collect(self) -> WriteReport:
+        """Sends everything and returns the sum of the acknowledgements."""
+        async for _ in self:
+            pass
+        return self.report
+
+    async def close(self) -> None:
+        """Gives up; what is not acknowledged may or may not be written."""
+        await self._acknowledgements.aclose()
+
+    def __aiter__(self) -> AsyncIterator[Acknowledgement]:
+        return self
+
+    async def __anext__(self) -> Acknowledgement:
+        acknowledgement = await anext(self._acknowledgements)
+        self._tally.add(acknowledgement)
+        return acknowledgement
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()
+
+
+class AsyncEncodingStream:
+    """The outcomes of a stream of contents, in their order. Iterate it, its `batches()`, or `collect()` it.
+
+    Until then nothing is sent. An outcome is an `Encoding`, or the error of an input that failed.
+    """
+
+    def __init__(self, client: AsyncClient, exchange: Exchange[Encodings]) -> None:
+        self._batches = client._exchange(Window(exchange))
+        self._outcomes = _outcomes(self._batches)
+
+    def batches(self) -> AsyncIterator[Encodings]:
+        """The same, batch by batch as they were sent."""
+        return self._batches
+
+    async def collect(self) -> Encodings:
+        """Sends everything and returns all encodings at once."""
+        return Encodings.joined([batch async for batch in self._batches])
+
+    async def close(self) -> None:
+        """Ends the stream; the server stops its work."""
+        await self._batches.aclose()
+
+    def __aiter__(self) -> AsyncIterator[Encoding | TiebackError]:
+        return self
+
+    async def __anext__(self) -> Encoding | TiebackError:
+        return await anext(self._outcomes)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()
+
+
+async def _outcomes(batches: AsyncIterator[Encodings]) -> AsyncIterator[Encoding | TiebackError]:
+    async for batch in batches:
+        for outcome in batch.outcomes:
+            yield outcome

@@ -1,0 +1,159 @@
+"""Files of many texts, a line each: read and written as they go, however long they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, Protocol, TextIO
+
+import click
+import numpy as np
+
+from tieback_client.cli.output import jsonable
+from tieback_client.errors import InvalidArgument, TiebackError
+from tieback_client.results import Encoding
+from tieback_client.vectors import Array
+
+
+class Line(NamedTuple):
+    """A text with what names it: the id of a JSON line, or else the number of the line, from 1."""
+
+    name: str | int
+    text: str
+
+
+def read(file: Iterable[str]) -> Iterator[Line]:
+    """The texts of a file, blank lines left out.
+
+    A line that begins as JSON does is a string, or an object with "text" and perhaps "id"; a file is all JSON
+    or all text, as its first line says. `InvalidArgument` names a line that is neither.
+    """
+    as_json: bool | None = None
+    number = 0
+    try:
+        for number, line in enumerate(file, 1):
+            line = line.rstrip("\r\n")
+            if not line.strip():
+                continue
+            if as_json is None:
+                as_json = _json(line) is not None
+            yield _parsed(line, number) if as_json else Line(number, line)
+    except UnicodeDecodeError:
+        raise InvalidArgument(f"line {number + 1} is not UTF-8 text") from None
+
+
+def count(path: Path) -> int:
+    """The lines of a file that are not blank."""
+    with path.open("rb") as file:
+        return sum(1 for line in file if line.strip())
+
+
+class Writer(Protocol):
+    """Where outcomes go, one by one."""
+
+    def write(self, line: Line, outcome: Encoding | TiebackError, /) -> None:
+        """Takes the next outcome."""
+        ...
+
+
+class JsonWriter:
+    """An object a line: id, vector, tokens, source; or id and error."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, line: Line, outcome: Encoding | TiebackError) -> None:
+        """Writes one object."""
+        json.dump({"id": line.name} | jsonable(record(outcome)), self._file, ensure_ascii=False)
+        self._file.write("\n")
+
+
+class TableWriter:
+    """Tab-separated: the text, then the numbers. What failed is left out."""
+
+    def write(self, line: Line, outcome: Encoding | TiebackError) -> None:
+        """Writes one line to standard output."""
+        if isinstance(outcome, Encoding) and outcome.vector is not None:
+            numbers = (f"{one:.7g}" for one in outcome.vector.decoded())
+            click.echo("\t".join([line.text.replace("\t", " "), *numbers]))
+
+
+class ArrayWriter:
+    """A NumPy file that grows row by row; rows of what failed are NaN, or 0 in whole numbers."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._blank: Array | None = None
+        self.rows = 0
+
+    def write(self, _line: Line, outcome: Encoding | TiebackError) -> None:
+        """Writes one row. Rows before the first vector wait for its width."""
+        row = outcome.vector.values if isinstance(outcome, Encoding) and outcome.vector is not None else None
+        self.rows += 1
+        if self._blank is None:
+            if row is None:
+                return
+            self._blank = np.full_like(row, np.nan if row.dtype.kind == "f" else 0)
+            self._write_header()
+            for _ in range(self.rows - 1):
+                self._file.write(self._blank.tobytes())
+        self._file.write((self._blank if row is None else row).tobytes())
+
+    def close(self) -> None:
+        """Writes how many rows there are into the header, whose room NumPy keeps for that."""
+        if self._blank is None:
+            np.save(self._file, np.zeros((self.rows, 0), np.float32))
+            return
+        self._file.seek(0)
+        self._write_header()
+
+    @property
+    def shape(self) -> str:
+        """Rows, width and type, for people."""
+        blank = self._blank if self._blank is not None else np.zeros(0, np.float32)
+        return f"{self.rows:,} × {blank.size} {blank.dtype}"
+
+    def _write_header(self) -> None:
+        assert self._blank is not None  # noqa: S101 - for the type checker; the caller has seen to it
+        header = {
+            "descr": np.lib.format.dtype_to_descr(self._blank.dtype),
+            "fortran_order": False,
+            "shape": (self.rows, self._blank.size),
+        }
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+
+def record(outcome: Encoding | TiebackError) -> dict[str, Any]:
+    """What there is to say of one input."""
+    if isinstance(outcome, TiebackError):
+        return {"error": outcome}
+    known: dict[str, Any] = {}
+    if outcome.vector is not None:
+        known["vector"] = outcome.vector.decoded()
+    if outcome.labels:
+        known["labels"] = outcome.labels
+    if outcome.truncated_tokens:
+        known["truncated"] = outcome.truncated_tokens
+    return known | {"tokens": outcome.token_count, "source": outcome.source}
+
+
+def _json(line: str) -> Any:
+    """A line's value, where it is JSON of the kinds that hold a text; else None."""
+    if line[:1] not in ('"', "{"):
+        return None
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, str | dict) else None
+
+
+def _parsed(line: str, number: int) -> Line:
+    match _json(line):
+        case str(text):
+            return Line(number, text)
+        case {"text": str(text), **others}:
+            name = others.get("id", number)
+            return Line(name if isinstance(name, str | int) else number, text)
+    raise InvalidArgument(f'line {number} is neither a JSON string nor an object with "text"')

@@ -1,0 +1,165 @@
+"""The outcome of `encode`: what came, read as it is looked at.
+
+Most callers want the vectors as one array and nothing else. So a response is kept as it came, and an object
+is made of a part of it only where somebody asks for that part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tieback_client import reading
+from tieback_client.errors import TiebackError
+from tieback_client.reports import CallInfo, Cost, Timing
+from tieback_client.results import Encoding
+from tieback_client.rpc import Reply
+from tieback_client.vectors import Array, DType, SpaceRef, decode
+
+
+class Encodings:
+    """The outcome of `encode`: one per input, in order. Each input fails alone: see `errors`."""
+
+    def __init__(self, replies: Sequence[Reply]) -> None:
+        self._replies = replies
+        self._results: Sequence[Any] = (
+            replies[0].message.results
+            if len(replies) == 1
+            else [one for message, _ in replies for one in message.results]
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Encodings]) -> Encodings:
+        """Several outcomes as one."""
+        return cls([reply for part in parts for reply in part._replies])
+
+    @cached_property
+    def outcomes(self) -> Sequence[Encoding | TiebackError]:
+        """An encoding, or why there is none."""
+        return [
+            error if (error := self.errors.get(place)) is not None else reading.encoding(one.encoding)
+            for place, one in enumerate(self._results)
+        ]
+
+    @cached_property
+    def errors(self) -> Mapping[int, TiebackError]:
+        """Why inputs failed, by their place."""
+        found: dict[int, TiebackError] = {}
+        place = 0
+        for message, info in self._replies:
+            for one in message.results:
+                if one.HasField("error"):
+                    found[place] = reading.error(one.error, info)
+                place += 1
+        return found
+
+    @cached_property
+    def vectors(self) -> Array:
+        """All dense vectors, `[n, width]`, read-only; rows of failed inputs are NaN.
+
+        float32 and float16 as they came; INT8 scaled to float32; BINARY as float32 of -1 and 1. Where every
+        input has its vector, the elements are the bytes of the message, joined once.
+        """
+        codes, dtype, failed = self._dense
+        whole = decode(codes, dtype, self.scales[:, None] if dtype is DType.INT8 else 0.0)
+        if failed:
+            whole = whole.copy()
+            whole[failed] = np.nan
+        whole.flags.writeable = False
+        return whole
+
+    @property
+    def codes(self) -> Array:
+        """All dense vectors as they travelled: `[n, width]`, for BINARY `[n, width / 8]`.
+
+        Rows of failed inputs are 0.
+        """
+        return self._dense[0]
+
+    @cached_property
+    def scales(self) -> Array:
+        """The quantisation step of each INT8 vector, `[n]` float32; 0 for other types."""
+        return np.array([one.encoding.dense.scale for one in self._results], dtype=np.float32)
+
+    @property
+    def space(self) -> SpaceRef | None:
+        """The space that all vectors share; None where every input failed."""
+        encoded = (one.encoding for one in self._results if one.HasField("encoding"))
+        return next((reading.space_ref(one.space) for one in encoded), None)
+
+    @cached_property
+    def timing(self) -> Timing:
+        """Where the time went; of several batches, the sum."""
+        parts = [reading.timing(message.timing) for message, _ in self._replies]
+        if len(parts) == 1:
+            return parts[0]
+        return Timing(
+            queue=sum(one.queue for one in parts),
+            prepare=sum(one.prepare for one in parts),
+            compute=sum(one.compute for one in parts),
+            total=sum(one.total for one in parts),
+            stages=[stage for one in parts for stage in one.stages],
+        )
+
+    @cached_property
+    def cost(self) -> Cost:
+        """What it cost; of several batches, the sum and the largest batch."""
+        parts = [reading.cost(message.cost) for message, _ in self._replies]
+        return Cost(
+            batch_size=max((one.batch_size for one in parts), default=0),
+            tokens=sum(one.tokens for one in parts),
+            padding_tokens=sum(one.padding_tokens for one in parts),
+            cached_items=sum(one.cached_items for one in parts),
+            shared_items=sum(one.shared_items for one in parts),
+        )
+
+    @cached_property
+    def call(self) -> CallInfo:
+        """How the call went; of several batches, the last one's ids and all retries."""
+        if not self._replies:
+            return CallInfo()
+        infos = [info for _, info in self._replies]
+        return replace(infos[-1], retries=sum(info.retries for info in infos)) if infos[1:] else infos[0]
+
+    def raise_for_errors(self) -> Encodings:
+        """Raises the first input's error, if one failed; returns itself for chaining."""
+        for error in self.errors.values():
+            raise error
+        return self
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+    def __iter__(self) -> Iterator[Encoding]:
+        """The encodings; raises where an input failed."""
+        self.raise_for_errors()
+        return (outcome for outcome in self.outcomes if isinstance(outcome, Encoding))
+
+    def __getitem__(self, index: int) -> Encoding:
+        """The encoding of one input; raises where it failed."""
+        outcome = self.outcomes[index]
+        if isinstance(outcome, TiebackError):
+            raise outcome
+        return outcome
+
+    def __repr__(self) -> str:
+        failed = f", {len(self.errors)} failed" if self.errors else ""
+        return f"<{len(self)} encodings of {self.space}{failed}>"
+
+    @cached_property
+    def _dense(self) -> tuple[Array, DType, list[int]]:
+        """All dense vectors as they travelled, their type, and the places where there is none."""
+        rows: list[bytes] = [one.encoding.dense.values.data for one in self._results]
+        missing = [place for place, row in enumerate(rows) if not row]
+        if len(missing) == len(rows):
+            return np.zeros((len(rows), 0), dtype=np.float32), DType.FLOAT32, missing
+        first = next(place for place, row in enumerate(rows) if row)
+        tensor = self._results[first].encoding.dense.values
+        blank = bytes(len(rows[first]))
+        data = b"".join([row or blank for row in rows]) if len(rows) > 1 else rows[0]
+        codes = np.frombuffer(data, reading.elements(tensor)).reshape(len(rows), -1)
+        return codes, reading.dtype(tensor), missing

@@ -1,0 +1,73 @@
+"""Names contents by what is in them: equal keys, equal results.
+
+A key is the SHA-256 of all that the model's result depends on. The space's revision names the weights and its
+fingerprint how they are used; the limits belong to it because they decide what is refused. The width and the
+element type do not: they are made from the result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from tieback.core.types import Array, Content, Limits, SpaceRef, TokenIds, Truncation, VectorKind
+
+
+class ContentKeys:
+    """The keys of one space's contents."""
+
+    def __init__(self, space: SpaceRef, limits: Limits) -> None:
+        decides = (limits.text_bytes, limits.image_pixels, limits.audio_seconds, limits.points)
+        names = (space.name, space.revision, space.fingerprint, *decides)
+        self._space = json.dumps(names)
+        self._begun: dict[tuple[Truncation, frozenset[VectorKind]], hashlib._Hash] = {}
+
+    def of(
+        self, contents: Sequence[Content], truncation: Truncation, kinds: frozenset[VectorKind]
+    ) -> list[bytes]:
+        """The key of each content, 32 bytes. None of them is a precomputed vector."""
+        begun = self._begun.get((truncation, kinds))
+        if begun is None:
+            said = f"{self._space} {truncation} {' '.join(sorted(kinds))}\0"
+            begun = self._begun[truncation, kinds] = hashlib.sha256(said.encode())
+        keys = []
+        for content in contents:
+            digest = begun.copy()
+            # What the data is stands before it, so that no text has the key of a picture or of token numbers.
+            data = content.data
+            if isinstance(data, str):
+                digest.update(b"text\0" + data.encode("utf-8", "surrogatepass"))
+            elif isinstance(data, bytes):
+                digest.update(b"bytes\0")
+                digest.update(data)
+            elif isinstance(data, TokenIds):
+                digest.update(b"tokens " + _described(data.ids))
+                digest.update(np.ascontiguousarray(data.ids).data)
+            elif isinstance(data, np.ndarray):
+                digest.update(b"array " + _described(data))
+                digest.update(np.ascontiguousarray(data).data)
+            else:
+                raise TypeError(f"a {type(data).__name__} is not encoded by a model")
+            keys.append(digest.digest())
+        return keys
+
+
+def size(contents: Sequence[Content]) -> int:
+    """About how many bytes are hashed."""
+    total = 0
+    for content in contents:
+        data = content.data
+        if isinstance(data, (str, bytes)):
+            total += len(data)
+        elif isinstance(data, TokenIds):
+            total += data.ids.nbytes
+        elif isinstance(data, np.ndarray):
+            total += data.nbytes
+    return total
+
+
+def _described(array: Array) -> bytes:
+    return f"{array.dtype.str} {array.shape}\0".encode()

@@ -1,0 +1,66 @@
+"""What is wrong with a request or with one of its contents, before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tieback.catalog.card import EncoderCard
+from tieback.core.errors import InvalidInput
+from tieback.core.types import Content, DType, Limits, Modality, OutputSpec, TokenIds, VectorKind
+from tieback.models.content import read_points
+
+NAMES: Mapping[Modality, str] = {
+    Modality.TEXT: "text",
+    Modality.IMAGE: "pictures",
+    Modality.AUDIO: "sounds",
+    Modality.POINTS: "point clouds",
+}
+
+
+def check_request(
+    contents: Sequence[Content], output: OutputSpec, card: EncoderCard, widths: Sequence[int], limits: Limits
+) -> int:
+    """The width to give, of the offered `widths`. InvalidInput for what concerns the request as a whole."""
+    if not contents:
+        raise InvalidInput("the batch is empty; send one content at least", field="contents")
+    if limits.batch_items and len(contents) > limits.batch_items:
+        raise InvalidInput(
+            f"the batch holds {len(contents)} contents and this server takes {limits.batch_items} "
+            "at most; send it in parts",
+            field="contents",
+        )
+    missing = output.kinds - card.kinds
+    if missing or not output.kinds:
+        offered = ", ".join(sorted(card.kinds))
+        asked = ", ".join(sorted(missing)) or "nothing"
+        raise InvalidInput(
+            f"the space {card.name!r} has no {asked} to give; it offers: {offered}", field="output.kinds"
+        )
+    width = card.width if output.width is None else output.width
+    if width not in widths:
+        offered = ", ".join(str(width) for width in widths)
+        raise InvalidInput(
+            f"the space {card.name!r} is not offered at width {width}; it is at: {offered}",
+            field="output.width",
+        )
+    if output.dtype is DType.BINARY and width % 8:
+        raise InvalidInput(
+            f"BINARY packs eight dimensions to a byte and the width is {width}", field="output.dtype"
+        )
+    return width
+
+
+def check_content(content: Content, output: OutputSpec, card: EncoderCard, limits: Limits) -> None:
+    """Raises InvalidInput where a content is of a modality that the space does not take, or lacks a text."""
+    if content.modality is Modality.POINTS:
+        read_points(content, limits)  # a limit holds whatever space was asked
+    if content.modality not in (None, card.modality):
+        raise InvalidInput(
+            f"the space {card.name!r} takes {NAMES[card.modality]}, not {NAMES[content.modality]}",
+            field=content.modality.value,
+        )
+    if VectorKind.TOKENS in output.kinds and isinstance(content.data, TokenIds):
+        raise InvalidInput(
+            "token vectors come with their places in the text, and there is none; send the text instead",
+            field="token_ids",
+        )

@@ -1,0 +1,68 @@
+"""From what the model said to what was asked for: the kinds, the width and the element type."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+
+from tieback.core.types import (
+    Array,
+    DType,
+    Encoding,
+    EncodingSource,
+    Modality,
+    OutputSpec,
+    SpaceRef,
+    TokenVectors,
+    Vector,
+    VectorKind,
+)
+from tieback.encoder.computed import Computed
+from tieback.encoder.output import cut, quantise
+
+
+def shape(
+    computed: Sequence[tuple[Computed, EncodingSource]],
+    space: SpaceRef,
+    modality: Modality,
+    output: OutputSpec,
+    width: int,
+) -> list[Encoding]:
+    """The encodings, in order. Their arrays may be those of a cache, and are then read-only."""
+    dense: Sequence[Vector | None] = [None] * len(computed)
+    if VectorKind.DENSE in output.kinds:
+        dense = vectors([cast("Array", one.dense) for one, _ in computed], space, output.dtype, width)
+    with_tokens = VectorKind.TOKENS in output.kinds
+    with_labels = VectorKind.LABELS in output.kinds
+    return [
+        Encoding(
+            space,
+            modality,
+            vector,
+            _tokens(one, space, width) if with_tokens else None,
+            one.labels if with_labels else (),
+            one.token_count,
+            one.truncated_tokens,
+            source,
+        )
+        for (one, source), vector in zip(computed, dense, strict=True)
+    ]
+
+
+def vectors(rows: Sequence[Array], space: SpaceRef, dtype: DType, width: int) -> list[Vector]:
+    """Vectors of that width and type, of rows in float32 that are as wide or wider, all at once."""
+    if dtype is DType.FLOAT32 and all(len(row) == width for row in rows):
+        return [Vector(space, row) for row in rows]
+    values, scales = quantise(cut(np.stack(rows), width), dtype)
+    return [
+        Vector(space, row, dtype, normalized=True, scale=scale)
+        for row, scale in zip(values, scales.tolist(), strict=True)
+    ]
+
+
+def _tokens(computed: Computed, space: SpaceRef, width: int) -> TokenVectors | None:
+    if computed.tokens is None:
+        return None
+    return TokenVectors(space, cut(computed.tokens, width), list(computed.spans))

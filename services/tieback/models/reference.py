@@ -1,0 +1,52 @@
+"""Sample texts with their float32 vectors: what a lower precision is held against, where it is served.
+
+A processor without the instructions for a precision may compute it all the same, and wrongly: before VNNI,
+sums of int8 products overflow. So every server looks for itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from tieback.core.errors import StartupError
+from tieback.core.types import Array
+from tieback.models.session import Session
+
+IDS, MASK, DENSE = "input_ids", "attention_mask", "dense"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """Token numbers and mask `[texts, tokens]`, int64, and vectors `[texts, width]` of length 1."""
+
+    ids: Array
+    mask: Array
+    dense: Array
+
+    @classmethod
+    def made_with(cls, session: Session, ids: Array, mask: Array) -> Reference:
+        """The vectors that a float32 graph gives."""
+        return cls(ids, mask, session.run([DENSE], {IDS: ids, MASK: mask})[0])
+
+    @classmethod
+    def load(cls, path: Path) -> Reference:
+        """StartupError where the file is none of `save`."""
+        try:
+            tensors = load_file(path)
+            return cls(tensors[IDS], tensors[MASK], tensors[DENSE])
+        except (SafetensorError, KeyError) as error:
+            raise StartupError(f"{path} holds no reference vectors: {error}") from error
+
+    def save(self, path: Path) -> None:
+        """Writes it as safetensors."""
+        path.write_bytes(save({IDS: self.ids, MASK: self.mask, DENSE: self.dense}))
+
+    def cosines(self, session: Session) -> Array:
+        """How near a graph's vectors are to these: `[texts]`."""
+        found = session.run([DENSE], {IDS: self.ids, MASK: self.mask})[0].astype(np.float32)
+        return np.asarray((self.dense * found).sum(axis=1))

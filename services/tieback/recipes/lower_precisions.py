@@ -1,0 +1,55 @@
+"""The graphs of the lower precisions that a card names, beside the float32 one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tieback.catalog.card import EncoderCard
+from tieback.catalog.precision import Precision
+from tieback.core.errors import StartupError
+from tieback.core.types import Array, Truncation
+from tieback.models.reference import IDS, MASK, Reference
+from tieback.models.session import Session
+from tieback.models.tokenization import TextTokenizer
+from tieback.models.transformer_text import GRAPH, GRAPHS, REFERENCE, TOKENIZER, padded
+from tieback.recipes.quantise import quantise
+from tieback.recipes.sample_text import SAMPLE
+
+Maker = Callable[[Path, Path, Mapping[str, Array]], None]
+MAKERS: Mapping[Precision, Maker] = {"int8": quantise}
+
+
+def add_lower_precisions(card: EncoderCard, out: Path, report: Callable[[str], None]) -> dict[str, Any]:
+    """Writes them into `out`, where the float32 graph lies; returns how near each is to it.
+
+    One that is not near enough on this machine is kept: it may be on the one that serves it, which looks for
+    itself. StartupError where the graph is none that can be computed in a precision.
+    """
+    if not card.precisions:
+        return {}
+    ids, mask = _sample(card, out / TOKENIZER)
+    reference = Reference.made_with(Session(out / GRAPH), ids, mask)
+    reference.save(out / REFERENCE)
+    smallest = {}
+    for precision, lower in card.precisions.items():
+        if precision not in MAKERS:
+            raise StartupError(f"{card.name}: no graph is made in {precision}; {', '.join(MAKERS)} can be")
+        report(f"making {precision}")
+        graph = out / GRAPHS[precision]
+        MAKERS[precision](out / GRAPH, graph, {IDS: ids, MASK: mask})
+        smallest[precision] = float(reference.cosines(Session(graph)).min())
+        if not smallest[precision] >= lower.smallest_cosine:
+            report(
+                f"{precision} has a cosine of {smallest[precision]:.3f} to float32 on this machine, and the "
+                f"card asks for {lower.smallest_cosine}: it will not be served here"
+            )
+    return {"smallest_cosine": smallest}
+
+
+def _sample(card: EncoderCard, tokenizer: Path) -> tuple[Array, Array]:
+    """The sample's paragraphs as token numbers and mask, `[texts, tokens]`."""
+    read = TextTokenizer(tokenizer, max_tokens=card.max_tokens, special_tokens=True)
+    texts = [text for text in SAMPLE.splitlines() if text]
+    return padded([read(text, Truncation.END)[0].ids for text in texts])

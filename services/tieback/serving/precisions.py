@@ -1,0 +1,58 @@
+"""Which precision each space is served in: what the settings say, else what its card says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import get_args
+
+from tieback.catalog.card import EncoderCard
+from tieback.catalog.precision import Precision
+from tieback.core.errors import NotFound, StartupError
+
+VARIABLE = "TIEBACK_PRECISION"
+ON_PROCESSORS_ALONE: frozenset[Precision] = frozenset({"int8"})
+
+
+def at_chosen_precisions(
+    cards: Sequence[EncoderCard], chosen: Sequence[str], provider: str
+) -> tuple[EncoderCard, ...]:
+    """The cards in the precisions of `chosen`, each "PRECISION" (of all that offer it) or "SPACE=PRECISION".
+
+    Without a choice a GPU computes in float32 what a card has in int8. StartupError, with the choices, for a
+    precision or a space that there is not, and for one that the provider cannot compute.
+    """
+    on_gpu = provider != "cpu"
+    by_name = {card.name: _fit_for_gpu(card) if on_gpu else card for card in cards}
+    for choice in sorted(chosen, key=lambda choice: "=" in choice):  # a space's own comes after that of all
+        name, named, precision = choice.rpartition("=")
+        if on_gpu and precision in ON_PROCESSORS_ALONE:
+            raise StartupError(
+                f"{VARIABLE}: {precision} is computed on a processor; set TIEBACK_PROVIDER=cpu"
+            )
+        if named:
+            if name not in by_name:
+                raise StartupError(f"{VARIABLE}: {NotFound('space', name, by_name).message}")
+            offering = [name]
+        else:
+            offering = [card.name for card in by_name.values() if precision in card.offered_precisions]
+            if not offering:
+                raise StartupError(f"{VARIABLE}: {NotFound('precision', precision, _offered(cards)).message}")
+        by_name |= {name: _at(by_name[name], precision) for name in offering}
+    return tuple(by_name.values())
+
+
+def _fit_for_gpu(card: EncoderCard) -> EncoderCard:
+    lower = card.precision in card.precisions
+    return card.at("float32") if lower and card.precision in ON_PROCESSORS_ALONE else card
+
+
+def _at(card: EncoderCard, precision: str) -> EncoderCard:
+    try:
+        return card.at(precision)
+    except StartupError as error:
+        raise StartupError(f"{VARIABLE}: {error.message}") from None
+
+
+def _offered(cards: Sequence[EncoderCard]) -> list[str]:
+    offered = {precision for card in cards for precision in card.offered_precisions}
+    return [precision for precision in get_args(Precision) if precision in offered]

@@ -1,0 +1,256 @@
+"""The speed benchmark asks every side for the same, and holds what it finds against what was aimed at."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from conftest import Running
+from support import speed_results
+
+from benchmarks.__main__ import main
+from benchmarks.corpus import Corpus, read
+from benchmarks.load.generator import generating
+from benchmarks.load.tieback import ClientTarget, StubTarget
+from benchmarks.progress import Progress
+from benchmarks.soak import BAD, BAD_ITEMS, Traffic, grown
+from benchmarks.speed import sides
+from benchmarks.speed.cells import ALL, QUICK, TABLE, Cell, chosen, draw
+from benchmarks.speed.claims import Found
+from benchmarks.speed.limit import ONE_BY_ONE, POLICIES, Limit, Policy
+from benchmarks.speed.repeats import REPEATED, stream
+from benchmarks.statistics import spread
+
+ROOT = Path(__file__).parents[2]
+TEXTS = Corpus(
+    "made up",
+    tuple(f"short {number}" for number in range(100)),
+    tuple(f"long {number}" for number in range(50)),
+    (b"photo",),
+)
+
+
+def test_cells_are_chosen_by_name() -> None:
+    assert [cell.key for cell in chosen(TABLE, ["mixed-*"])] == ["mixed-1@32", "mixed-32@8"]
+    assert chosen(TABLE, ["*@32", "short-1@1"]) == tuple(
+        cell for cell in TABLE if cell.in_flight == 32 or cell.key == "short-1@1"
+    )
+    assert chosen(TABLE, None) == TABLE
+
+
+def test_a_quick_run_has_the_cells_of_the_first_aims() -> None:
+    assert [cell.key for cell in QUICK] == ["short-1@1", "short-1@32", "short-32@8", "mixed-1@32"]
+    assert set(QUICK) <= set(TABLE)
+    assert len(set(ALL)) == len(ALL)
+
+
+@pytest.mark.parametrize("cell", ALL, ids=lambda cell: cell.key)
+def test_work_keeps_all_callers_busy_and_changes_with_the_turn(cell: Cell) -> None:
+    work = cell.work(TEXTS, 10, 0)
+
+    assert all(len(request) == cell.items for request in work)
+    assert len(work) > cell.in_flight
+    if cell.mix == "short" and len(work) < 50:
+        assert cell.work(TEXTS, 10, 1) != work
+
+
+def test_one_of_five_mixed_texts_is_long() -> None:
+    drawn = draw(TEXTS, "mixed", 50, 3)
+
+    assert sum(text.startswith("long") for text in drawn) == 10
+    assert drawn == draw(TEXTS, "mixed", 50, 3)
+
+
+def test_policies_group_by_number_by_tokens_or_by_arrival() -> None:
+    sizes = [9, 1, 2, 8, 3]
+
+    assert ONE_BY_ONE.batches(sizes) == [[0], [1], [2], [3], [4]]
+    assert Policy("pairs", 2).batches(sizes) == [[1, 2], [4, 3], [0]]
+    assert Policy("tokens", 64, tokens=10).batches(sizes) == [[1, 2, 4], [3], [0]]
+    assert Policy("arrival", 4, sorted=False).batches(sizes) == [[0, 1, 2, 3], [4]]
+
+
+def test_the_limit_finds_its_best_policy_and_computes_what_the_model_says() -> None:
+    corpus, limit = read(None), Limit()
+
+    limit.find("short", corpus.short[:16], rounds=1)
+
+    assert set(limit.rates["short"]) == {policy.name for policy in POLICIES}
+    assert limit.rates["short"][limit.best["short"].name] == max(limit.rates["short"].values())
+    assert limit.turn("short", corpus.short[:8]).rate > 0
+    np.testing.assert_allclose(np.linalg.norm(limit.vectors(corpus.short[:2]), axis=1), 1.0, atol=1e-5)
+
+
+def test_nearly_a_third_of_a_repeated_stream_was_there_before_and_the_rest_is_new() -> None:
+    cell = Cell("short", 1, 32)
+    first, second = stream(TEXTS, cell, 2000, 0), stream(TEXTS, cell, 2000, 1)
+
+    assert 1 - len(set(first)) / 2000 == pytest.approx(REPEATED, abs=0.03)
+    assert not set(first) & set(second)
+
+
+def test_both_targets_of_tieback_give_what_the_bare_graph_gives(local_platform: Running) -> None:
+    corpus = read(None)
+    texts = tuple(draw(corpus, "mixed", 6, 0))
+    expected = Limit().vectors(texts)
+
+    for target in (StubTarget([local_platform.address]), ClientTarget(local_platform.address)):
+        with generating(target) as generator:
+            [found] = generator.vectors([texts])
+        np.testing.assert_allclose((found * expected).sum(axis=1), 1.0, atol=0.02)  # int8 too
+
+
+def test_every_aim_is_a_claim_and_all_are_met_where_all_was_good() -> None:
+    claims = speed_results.report(speed_results.found()).claims
+
+    assert len({claim.name for claim in claims}) == len(claims)
+    assert [claim.name for claim in claims if claim.met is not True] == []
+    wanted = (
+        *("share of the limit, short", "share of the limit, mixed", "share of the limit, long"),
+        *("adds to the p50", "padding", "best peer", "batches by count", "times float32", "Spearman"),
+        *("nDCG", "repeated texts", "goodput at 3", "time to be refused", "came back as told"),
+        "alone and in any batch",
+    )
+    for words in wanted:
+        assert any(words in claim.name for claim in claims), words
+
+
+def test_a_share_is_of_the_limit_in_the_same_round() -> None:
+    claims = {claim.name: claim for claim in speed_results.report(speed_results.found()).claims}
+
+    share = claims["tieback, local: share of the limit, short texts, requests of 1, 32 in flight"]
+
+    # Rounds ran at full, half and nine tenths of the machine's speed, and the share is the same in each.
+    assert share.value == share.low == share.high == 0.95
+
+
+def test_claims_without_numbers_say_why() -> None:
+    nothing = Found("nothing", peers=["triton"], missing={"local": "it fell over", "triton": "did not start"})
+
+    claims = speed_results.report(nothing).claims
+
+    assert all(claim.met is None and claim.note for claim in claims)
+    assert any("it fell over" in claim.note for claim in claims)
+    assert any("Triton: did not start" in claim.note for claim in claims)
+
+
+def test_a_peer_that_is_missing_is_named_beside_the_lead_over_the_others() -> None:
+    claims = speed_results.report(speed_results.found()).claims
+
+    lead = next(claim for claim in claims if "times the best peer, mixed texts, requests of 1" in claim.name)
+
+    assert lead.value == pytest.approx(1.9)
+    assert lead.note == "MLServer; without Triton"
+
+
+def test_the_page_has_figures_and_every_claim(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    result, soaked = tmp_path / "speed.json", tmp_path / "soak.json"
+    report = speed_results.report(speed_results.found())
+    result.write_text(report.json())
+    rows = [{"requests": 100 * n, "resident MB": 300.0 + min(n, 5), "warm": n > 4} for n in range(20)]
+    soak = {"claims": [], "tables": {"memory over requests": rows}}
+    soaked.write_text(json.dumps(json.loads(report.json()) | soak))
+    remarks = tmp_path / "remarks.md"
+    remarks.write_text("One aim is missed because the sun shone.\n")
+
+    out = tmp_path / "docs" / "speed.md"
+    code = main(["plots", str(result), str(soaked), "--out", str(out), "--remarks", str(remarks)])
+    page = out.read_text()
+
+    assert code == 0
+    figures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", page)
+    assert len(figures) == 4
+    for figure in figures:
+        assert (out.parent / figure).read_text().rstrip().endswith("</svg>")
+    for claim in report.claims:
+        assert claim.name in page
+    assert "the sun shone" in page
+
+
+def test_the_middle_of_rounds_has_a_spread() -> None:
+    found = spread([1.0, 2.0, 3.0, 4.0, 5.0])
+
+    assert found.value == 3.0
+    assert 1.0 <= found.low < 3.0 < found.high <= 5.0
+    assert spread([2.0]).low == spread([2.0]).high == 2.0
+
+
+def test_memory_that_grows_is_told_from_memory_that_swings() -> None:
+    swinging = [100 + n % 3 for n in range(100)]
+    growing = [100 + n // 5 for n in range(100)]
+
+    assert grown(swinging) == pytest.approx(0.0, abs=1.0)
+    assert grown(growing) == pytest.approx(18, abs=2.0)
+    assert grown([100] * 5) is None
+
+
+def test_a_soak_mixes_kinds_sizes_and_repeats() -> None:
+    sent = list(Traffic(TEXTS).requests(3000))
+
+    assert {kind.space for kind, _ in sent} == {"wordllama-256", "all-minilm-l6-v2", "efficientnet-lite0"}
+    assert max(len(items) for _, items in sent) > 16
+    assert all(items == [BAD] * len(items) for kind, items in sent if kind.name == BAD_ITEMS)
+    texts = [item for _, items in sent for item in items if isinstance(item, str)]
+    assert 0.1 < 1 - len(set(texts)) / len(texts) < 0.4
+    assert any(kind.cancelled for kind, _ in sent)
+
+
+def test_a_soak_without_photos_sends_none() -> None:
+    without = Corpus("made up", TEXTS.short, TEXTS.long, ())
+
+    assert all(kind.name != "picture" for kind, _ in Traffic(without).requests(2000))
+
+
+def test_a_run_leaves_out_what_was_not_asked_for() -> None:
+    groups = sides.groups(["local", "ray_direct", "triton"])
+
+    assert [(group.name, list(group.sides)) for group in groups] == [
+        ("local", ["local"]),
+        ("Ray Serve", ["ray_direct"]),
+        ("triton", ["triton"]),
+    ]
+
+
+def test_progress_expects_less_as_steps_end(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress({"first": 30.0, "second": 60.0})
+
+    progress.begin("first")
+    before = progress.left()
+    progress.begin("second")
+
+    assert before == pytest.approx(90, abs=1)
+    assert progress.left() < before
+    assert "about 1:30 left] first: begins" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_stopped_leaves_no_process(how: signal.Signals) -> None:
+    command = [sys.executable, "-m", "benchmarks", "speed", "--sides", "local", "--seconds", "0.2"]
+    process = subprocess.Popen(
+        [*command, "--cells", "short-1@8"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "round 1" in line:
+            break
+    started = psutil.Process(process.pid).children(recursive=True)
+
+    process.send_signal(how)
+    process.communicate(timeout=60)
+    _, alive = psutil.wait_procs(started, timeout=20)
+
+    assert process.returncode != 0
+    assert len(started) >= 2  # the server and the load
+    assert not alive

@@ -1,0 +1,344 @@
+"""What is cached in memory: how much, for how long, and for whom it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import tracemalloc
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.asking import encodings, error, texts, vector
+from support.bag_of_words import POISON, WIDTH, BagOfWords, card
+from tieback.core.errors import Overloaded
+from tieback.core.types import (
+    CachePolicy,
+    Content,
+    DType,
+    Encoding,
+    EncodingSource,
+    Label,
+    Limits,
+    Modality,
+    OutputSpec,
+    TokenIds,
+    Truncation,
+    VectorKind,
+)
+from tieback.encoder import CacheOptions, Encoder
+from tieback.encoder.cache import MemoryCache, bytes_of
+from tieback.encoder.computed import Computed
+
+SPACE = "bag-of-words"
+TOKENS = OutputSpec(kinds=frozenset({VectorKind.TOKENS}))
+INVARIANT = OutputSpec(batch_invariant=True)
+MEMORY, COMPUTED = EncodingSource.MEMORY, EncodingSource.COMPUTED
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> BagOfWords:
+    return BagOfWords(card(tmp_path))
+
+
+@pytest.fixture
+async def encoder(model: BagOfWords) -> AsyncIterator[Encoder]:
+    made = Encoder([model], limits=Limits(queued_tokens=1000), batch_tokens=100)
+    yield made
+    await made.close()
+
+
+def sources(found: list[Encoding]) -> list[EncodingSource]:
+    return [encoding.source for encoding in found]
+
+
+def entry(width: int = 8, tokens: int = 0, *, labels: int = 0, invariant: bool = False) -> Computed:
+    rows = np.ones((tokens, width), np.float32) if tokens else None
+    spans = tuple((place, place + 300) for place in range(1000, 1000 + tokens))
+    names = tuple(Label(f"a name of a class {place}", 1000 + place, place / 7) for place in range(labels))
+    return Computed(np.ones(width, np.float32), rows, spans, names, tokens, 0, invariant)
+
+
+async def test_what_was_computed_answers_again(encoder: Encoder, model: BagOfWords) -> None:
+    first = await encoder.encode(SPACE, texts("tea", "milk"))
+    computed = len(model.batches)
+
+    again = await encoder.encode(SPACE, texts("milk", "bread", "tea"))
+
+    assert sources(encodings(first)) == [COMPUTED, COMPUTED]
+    assert sources(encodings(again)) == [MEMORY, COMPUTED, MEMORY]
+    assert (again.cost.cached_items, again.cost.shared_items, again.cost.tokens) == (2, 0, 1)
+    assert model.batches[computed:] == [["bread"]]
+    np.testing.assert_array_equal(
+        vector(encodings(first)[0]).values, vector(encodings(again)[2]).values, strict=True
+    )
+
+
+async def test_a_request_that_is_known_is_answered_though_the_queue_is_full(
+    encoder: Encoder, model: BagOfWords
+) -> None:
+    await encoder.encode(SPACE, texts("tea", "milk"))
+    with model.paused():
+        running = asyncio.create_task(encoder.encode(SPACE, texts("running")))
+        await asyncio.to_thread(model.running.wait)
+        full = [asyncio.create_task(encoder.encode(SPACE, texts(f"{n} " * 250))) for n in range(4)]
+        while encoder.load(SPACE).queued_tokens < 1000:  # noqa: ASYNC110 - a load is a number, no event
+            await asyncio.sleep(0.001)
+
+        known = await encoder.encode(SPACE, texts("milk", "tea", "milk"))
+        with pytest.raises(Overloaded):
+            await encoder.encode(SPACE, texts("new"))
+    await asyncio.gather(running, *full)
+
+    assert sources(encodings(known)) == [MEMORY] * 3
+    assert (known.cost.cached_items, known.cost.tokens, known.cost.batch_size) == (3, 0, 0)
+    assert known.timing.queue == known.timing.compute == 0
+
+
+@pytest.mark.parametrize("dtype", list(DType))
+@pytest.mark.parametrize("width", [8, 16, WIDTH])
+async def test_every_width_and_type_of_one_entry_is_bit_for_bit_what_is_computed(
+    encoder: Encoder, model: BagOfWords, width: int, dtype: DType
+) -> None:
+    output = OutputSpec(width, dtype)
+    given = texts("tea and milk", "bread", "a long text about boats")
+    direct = encodings(await encoder.encode(SPACE, given, output, cache=CachePolicy.BYPASS))
+    await encoder.encode(SPACE, given)
+    computed = len(model.batches)
+
+    cached = encodings(await encoder.encode(SPACE, given, output))
+
+    assert sources(cached) == [MEMORY] * 3
+    assert len(model.batches) == computed
+    for one, other in zip(cached, direct, strict=True):
+        np.testing.assert_array_equal(vector(one).values, vector(other).values, strict=True)
+        assert vector(one).scale == vector(other).scale
+        assert (one.token_count, one.space, one.modality) == (other.token_count, other.space, other.modality)
+
+
+async def test_all_kinds_come_back_as_they_were(encoder: Encoder) -> None:
+    output = OutputSpec(width=16, kinds=frozenset(VectorKind))
+
+    (first,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), output))
+    (again,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), output))
+
+    assert again.source is MEMORY
+    assert first.tokens is not None
+    assert again.tokens is not None
+    np.testing.assert_array_equal(again.tokens.values, first.tokens.values, strict=True)
+    assert (again.tokens.spans, again.labels) == (first.tokens.spans, first.labels)
+
+
+async def test_other_kinds_and_another_truncation_are_computed_anew(encoder: Encoder) -> None:
+    await encoder.encode(SPACE, texts("tea"))
+
+    tokens = encodings(await encoder.encode(SPACE, texts("tea"), TOKENS))
+    cut = encodings(await encoder.encode(SPACE, texts("tea"), truncation=Truncation.END))
+
+    assert sources(tokens + cut) == [COMPUTED, COMPUTED]
+
+
+async def test_a_text_that_was_cut_does_not_answer_one_that_may_not_be(encoder: Encoder) -> None:
+    long = "word " * 300
+    for _ in range(2):
+        (cut,) = encodings(await encoder.encode(SPACE, texts(long), truncation=Truncation.END))
+        refused = await encoder.encode(SPACE, texts(long))
+
+        assert (cut.token_count, cut.truncated_tokens) == (256, 44)
+        assert "300 tokens" in error(refused, 0).message
+
+
+async def test_what_ran_alone_answers_everybody_and_what_did_not_only_those_who_do_not_mind(
+    encoder: Encoder, model: BagOfWords
+) -> None:
+    await encoder.encode(SPACE, texts("tea", "milk"))
+    computed = len(model.batches)
+
+    alone = encodings(await encoder.encode(SPACE, texts("tea", "milk"), INVARIANT))
+    alone_again = encodings(await encoder.encode(SPACE, texts("tea", "milk"), INVARIANT))
+    ordinary = encodings(await encoder.encode(SPACE, texts("milk")))
+
+    assert sources(alone) == [COMPUTED, COMPUTED]
+    assert sorted(model.batches[computed:]) == [["milk"], ["tea"]]
+    assert sources(alone_again + ordinary) == [MEMORY] * 3
+
+
+async def test_errors_are_not_kept(encoder: Encoder, model: BagOfWords) -> None:
+    for _ in range(2):
+        reply = await encoder.encode(SPACE, texts(POISON, "\0"))
+
+        assert error(reply, 1).field == "contents[1].text"  # type: ignore[attr-defined]
+        assert "kernel" not in error(reply, 0).message
+
+    assert [POISON] in model.batches[1:]
+    assert encoder.cache_state(SPACE).entries == 0
+
+
+async def test_bypassing_computes_everything_and_keeps_nothing(encoder: Encoder, model: BagOfWords) -> None:
+    await encoder.encode(SPACE, texts("tea"))
+
+    past = await encoder.encode(SPACE, texts("tea", "milk", "milk"), cache=CachePolicy.BYPASS)
+    after = await encoder.encode(SPACE, texts("milk"))
+
+    assert sources(encodings(past)) == [COMPUTED] * 3
+    assert (past.cost.cached_items, past.cost.shared_items, past.cost.tokens) == (0, 0, 3)
+    assert sources(encodings(after)) == [COMPUTED]
+
+
+async def test_nothing_is_kept_where_no_bytes_are_given(tmp_path: Path) -> None:
+    encoder = Encoder([BagOfWords(card(tmp_path))], cache=CacheOptions(memory_bytes=0))
+
+    for _ in range(2):
+        assert sources(encodings(await encoder.encode(SPACE, texts("tea")))) == [COMPUTED]
+
+    assert encoder.cache_state(SPACE).bytes == 0
+    await encoder.close()
+
+
+async def test_a_caller_cannot_change_what_others_get(encoder: Encoder) -> None:
+    output = OutputSpec(kinds=frozenset(VectorKind))
+    for _ in range(2):  # computed, then cached
+        (found,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), output))
+        assert found.tokens is not None
+        for array in (vector(found).values, found.tokens.values):
+            with pytest.raises(ValueError, match="read-only"):
+                array[...] = 0
+        assert isinstance(found.tokens.spans, list)
+        found.tokens.spans.clear()
+
+    (after,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), output))
+    assert after.tokens is not None
+    assert len(after.tokens.spans) == 3
+
+
+async def test_a_precomputed_vector_is_never_cached(encoder: Encoder) -> None:
+    (given,) = encodings(await encoder.encode(SPACE, texts("tea")))
+    before = encoder.cache_state(SPACE)
+
+    reply = await encoder.encode(SPACE, [Content(None, vector(given))])
+
+    assert (reply.cost.cached_items, encodings(reply)[0].source) == (0, COMPUTED)
+    assert encoder.cache_state(SPACE) == before
+
+
+async def test_token_numbers_are_encoded_and_kept_beside_the_text(encoder: Encoder) -> None:
+    content = Content(Modality.TEXT, TokenIds(np.array([5, 7], np.int64)))
+
+    kinds = [
+        encodings(await encoder.encode(SPACE, [content]))[0].source,
+        encodings(await encoder.encode(SPACE, texts("5 7")))[0].source,
+        encodings(await encoder.encode(SPACE, [content]))[0].source,
+    ]
+    refused = await encoder.encode(SPACE, [*texts("tea"), content], TOKENS)
+
+    assert kinds == [COMPUTED, COMPUTED, MEMORY]
+    assert error(refused, 1).field == "contents[1].token_ids"  # type: ignore[attr-defined]
+    assert isinstance(refused.results[0], Encoding)
+
+
+async def test_large_contents_are_hashed_off_the_event_loop_and_found_again(tmp_path: Path) -> None:
+    encoder = Encoder([BagOfWords(card(tmp_path, max_tokens=None))], limits=Limits())
+    large = "word " * 100_000
+
+    first = await encoder.encode(SPACE, texts(large))
+    again = await encoder.encode(SPACE, texts(large))
+
+    assert sources(encodings(first) + encodings(again)) == [COMPUTED, MEMORY]
+    await encoder.close()
+
+
+def test_the_least_recently_used_leaves_first() -> None:
+    cache = MemoryCache(3 * bytes_of(entry()))
+    for key in (b"a", b"b", b"c"):
+        cache.put(key, entry())
+
+    cache.get(b"a", invariant=False)
+    cache.put(b"d", entry())
+
+    assert [key for key in (b"a", b"b", b"c", b"d") if cache.get(key, invariant=False)] == [b"a", b"c", b"d"]
+    assert cache.evictions == 1
+
+
+def test_token_vectors_push_no_vectors_out_of_their_half() -> None:
+    light, bulky = entry(), entry(tokens=50)
+    cache = MemoryCache(10 * bytes_of(bulky))
+    many = 5 * bytes_of(bulky) // bytes_of(light)
+    for number in range(many):
+        cache.put(f"light {number}".encode(), light)
+
+    for number in range(100):
+        cache.put(f"bulky {number}".encode(), bulky)
+
+    assert all(cache.get(f"light {number}".encode(), invariant=False) for number in range(many))
+    assert [n for n in range(100) if cache.get(f"bulky {n}".encode(), invariant=False)] == [*range(95, 100)]
+
+
+def test_what_vectors_do_not_need_token_vectors_may_use() -> None:
+    bulky = entry(tokens=50)
+    cache = MemoryCache(10 * bytes_of(bulky))
+
+    for number in range(100):
+        cache.put(str(number).encode(), bulky)
+
+    assert len(cache) == 10
+
+
+def test_an_entry_larger_than_the_cache_is_not_kept_and_pushes_nothing_out() -> None:
+    cache = MemoryCache(2000)
+    cache.put(b"small", entry())
+
+    cache.put(b"large", entry(width=1000))
+
+    assert cache.get(b"large", invariant=False) is None
+    assert cache.get(b"small", invariant=False) is not None
+
+
+def test_a_batch_invariant_entry_is_not_replaced_by_an_ordinary_one() -> None:
+    cache = MemoryCache(10_000)
+    cache.put(b"a", entry(invariant=True))
+
+    cache.put(b"a", entry(invariant=False))
+
+    assert cache.get(b"a", invariant=True) is not None
+
+
+@given(
+    st.integers(0, 12_000),
+    st.lists(
+        st.tuples(
+            st.integers(0, 9), st.integers(1, 200), st.integers(0, 20), st.integers(0, 3), st.booleans()
+        ),
+        max_size=60,
+    ),
+)
+def test_the_bytes_are_what_is_kept_and_never_more_than_the_bound(
+    limit: int, puts: list[tuple[int, int, int, int, bool]]
+) -> None:
+    cache = MemoryCache(limit)
+    for number, width, tokens, labels, invariant in puts:
+        cache.put(bytes([number]), entry(width, tokens, labels=labels, invariant=invariant))
+
+        kept = [cache.get(bytes([number]), invariant=False) for number in range(10)]
+        assert cache.bytes == sum(bytes_of(one) for one in kept if one is not None) <= limit
+
+
+@pytest.mark.parametrize(
+    ("width", "tokens", "labels"), [(32, 0, 0), (384, 0, 0), (384, 40, 0), (32, 3, 0), (64, 0, 5)]
+)
+def test_the_bytes_that_are_counted_are_not_fewer_than_what_an_entry_takes(
+    width: int, tokens: int, labels: int
+) -> None:
+    cache = MemoryCache(1 << 30)
+    gc.collect()
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    for number in range(1000):
+        made = entry(width, tokens, labels=labels)
+        cache.put(number.to_bytes(32, "big"), made)
+    taken = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+
+    assert 0.4 * cache.bytes < taken <= cache.bytes

@@ -1,0 +1,94 @@
+"""Equal keys mean equal results: everything that a result depends on is in the key."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tieback.core.types import Content, Limits, Modality, SpaceRef, TokenIds, Truncation, Vector, VectorKind
+from tieback.encoder.content_key import ContentKeys, size
+
+SPACE = SpaceRef("words", "r1", "f1")
+DENSE = frozenset({VectorKind.DENSE})
+
+
+def key(
+    data: object,
+    *,
+    space: SpaceRef = SPACE,
+    limits: Limits | None = None,
+    truncation: Truncation = Truncation.REFUSE,
+    kinds: frozenset[VectorKind] = DENSE,
+) -> bytes:
+    content = Content(Modality.TEXT, data)  # type: ignore[arg-type]
+    (found,) = ContentKeys(space, limits or Limits()).of([content], truncation, kinds)
+    return found
+
+
+def test_the_same_content_has_the_same_key_in_every_process() -> None:
+    assert key("tea") == key("tea")
+    assert len(key("tea")) == 32
+
+
+@pytest.mark.parametrize("field", ["name", "revision", "fingerprint"])
+def test_another_space_revision_or_fingerprint_has_other_keys(field: str) -> None:
+    assert key("tea") != key("tea", space=dataclasses.replace(SPACE, **{field: "else"}))
+
+
+def test_truncation_kinds_and_limits_are_in_the_key() -> None:
+    keys = [
+        key("tea"),
+        key("tea", truncation=Truncation.END),
+        key("tea", kinds=frozenset({VectorKind.TOKENS})),
+        key("tea", kinds=frozenset(VectorKind)),
+        key("tea", limits=Limits(text_bytes=2)),
+    ]
+
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_text_has_another_key_than_the_bytes_or_the_numbers_that_look_like_it() -> None:
+    numbers = np.frombuffer(b"eight by", np.int64)
+
+    keys = [
+        key("eight by"),
+        key(b"eight by"),
+        key(TokenIds(numbers)),
+        key(TokenIds(numbers.astype(np.float64))),
+        key(numbers),
+        key(numbers[None]),
+    ]
+
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_text_that_has_no_utf8_has_a_key_too() -> None:
+    assert key("\ud800") != key("?")
+
+
+def test_a_view_into_a_larger_array_is_its_own_numbers() -> None:
+    numbers = np.arange(10, dtype=np.int64)
+
+    assert key(TokenIds(numbers[::2])) == key(TokenIds(np.array([0, 2, 4, 6, 8], np.int64)))
+
+
+def test_a_precomputed_vector_has_no_key() -> None:
+    with pytest.raises(TypeError, match="Vector"):
+        key(Vector(SPACE, np.ones(3, np.float32)))
+
+
+def test_the_size_is_that_of_what_is_hashed() -> None:
+    contents = [
+        Content(Modality.TEXT, "four"),
+        Content(Modality.TEXT, TokenIds(np.arange(2, dtype=np.int64))),
+    ]
+
+    assert size([*contents, Content(Modality.IMAGE, b"123"), Content(Modality.POINTS, np.zeros(3))]) == 47
+
+
+@given(st.lists(st.text(), min_size=2, max_size=8, unique=True))
+def test_different_texts_have_different_keys(texts: list[str]) -> None:
+    assert len({key(text) for text in texts}) == len(texts)

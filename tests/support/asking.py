@@ -1,0 +1,26 @@
+"""Contents for an encoder, and what came of them."""
+
+from __future__ import annotations
+
+from tieback.core.errors import TiebackError
+from tieback.core.types import Content, EncodeReply, Encoding, Modality, Vector
+
+
+def texts(*given: str) -> list[Content]:
+    return [Content(Modality.TEXT, text) for text in given]
+
+
+def encodings(reply: EncodeReply) -> list[Encoding]:
+    assert all(isinstance(result, Encoding) for result in reply.results), reply.results
+    return [result for result in reply.results if isinstance(result, Encoding)]
+
+
+def error(reply: EncodeReply, place: int) -> TiebackError:
+    found = reply.results[place]
+    assert isinstance(found, TiebackError)
+    return found
+
+
+def vector(encoding: Encoding) -> Vector:
+    assert encoding.dense is not None
+    return encoding.dense
