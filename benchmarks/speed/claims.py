@@ -241,7 +241,7 @@ def _overload(report: Report, found: Found) -> None:
 
 def _fidelity(report: Report, found: Found) -> None:
     by_side = {one.side: one for one in found.fidelities}
-    target, local, int8 = f"<= {INVARIANCE:g}", by_side.get(LOCAL), by_side.get(INT8)
+    target, local = f"<= {INVARIANCE:g}", by_side.get(LOCAL)
     name = "a text's vector alone and in any batch, largest difference"
     why = found.why_not(LOCAL)
     report.claim(
@@ -254,8 +254,6 @@ def _fidelity(report: Report, found: Found) -> None:
         "<= 0",
         note="" if local else why,
     )
-    if int8 is not None:
-        report.table("int8: drift between batches", [_fidelity_row(int8)])
 
 
 def _tables(report: Report, found: Found, limit: Limits) -> None:

@@ -36,7 +36,7 @@ BY_COUNT = ("infinity", "litserve", "triton")
 single thread hardly let them fill one: they run nearly text by text, which on mixed lengths is far better."""
 
 SPACES = (TEXT_SPACE, PHOTO_SPACE)
-QUIET = {"TIEBACK_GENERATOR_ENABLED": "false"}
+FLOAT32 = {"TIEBACK_GENERATOR_ENABLED": "false", "TIEBACK_PRECISION": "float32"}
 DIRECT_SECONDS = 5.0
 
 
@@ -80,7 +80,7 @@ def names() -> list[str]:
 
 @contextlib.contextmanager
 def _local() -> Iterator[Running]:
-    with served(local=True, spaces=SPACES, settings=QUIET | {"TIEBACK_PRECISION": "float32"}) as server:
+    with served(local=True, spaces=SPACES, settings=FLOAT32) as server:
         targets: dict[str, Target] = {
             LOCAL: StubTarget([server.address]),
             LOCAL_CLIENT: ClientTarget(server.address),
@@ -90,13 +90,13 @@ def _local() -> Iterator[Running]:
 
 @contextlib.contextmanager
 def _int8() -> Iterator[Running]:
-    with served(local=True, spaces=SPACES, settings=QUIET | {"TIEBACK_PRECISION": "int8"}) as server:
+    with served(local=True, spaces=SPACES, settings=FLOAT32 | {"TIEBACK_PRECISION": "int8"}) as server:
         yield Running({INT8: StubTarget([server.address])}, server)
 
 
 @contextlib.contextmanager
 def _ray() -> Iterator[Running]:
-    with served(local=False, spaces=SPACES, settings=QUIET | {"TIEBACK_PRECISION": "float32"}) as server:
+    with served(local=False, spaces=SPACES, settings=FLOAT32 | {"TIEBACK_DIRECT": "true"}) as server:
         targets: dict[str, Target] = {RAY: StubTarget([server.address])}
         if direct := _endpoints(server.address):
             targets[RAY_DIRECT] = StubTarget(direct)

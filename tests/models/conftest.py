@@ -28,8 +28,16 @@ def store() -> Store:
 
 @pytest.fixture(scope="session")
 def encoder(catalog: Catalog, store: Store) -> Callable[[str], EncoderModel]:
+    """Loads an encoder by its name, in float32 where it is offered in that, or by NAME=PRECISION."""
     cards = {card.name: card for card in catalog.encoders()}
-    return functools.cache(lambda name: load_encoder(cards[name], store))
+
+    @functools.cache
+    def load(named: str) -> EncoderModel:
+        name, _, precision = named.partition("=")
+        card = cards[name]
+        return load_encoder(card.at(precision or card.offered_precisions[0]), store)
+
+    return load
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Content, Limits, Modality, Truncation, VectorKind
+from tieback.core.types import Content, Limits, Modality, TokenIds, Truncation, VectorKind
 from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.models.store import Store
 
 NAMES = [card.name for card in Catalog.load().encoders()]
+SERVED = [
+    f"{card.name}={precision}" for card in Catalog.load().encoders() for precision in card.offered_precisions
+]
 TEXT_NAMES = [card.name for card in Catalog.load().encoders() if card.modality is Modality.TEXT]
 Encoder = Callable[[str], EncoderModel]
 Encode = Callable[..., RawEncoding]
@@ -31,7 +34,7 @@ def both(model: EncoderModel, sample: Sample, kinds: frozenset[VectorKind]) -> l
     return model.run(prepared, kinds)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SERVED)
 def test_every_encoder_gives_the_kinds_and_the_width_that_its_card_says(
     encoder: Encoder, sample: Sample, name: str
 ) -> None:
@@ -61,7 +64,32 @@ def test_every_encoder_says_the_same_of_an_input_alone_and_in_a_batch(
         np.testing.assert_allclose(encoding.dense, alone.dense, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SERVED)
+def test_every_encoder_can_be_measured_at_its_sizes(encoder: Encoder, name: str) -> None:
+    model = encoder(name)
+
+    assert list(model.sizes) == sorted(set(model.sizes))
+    for tokens in (model.sizes[0], model.sizes[-1]):
+        sample = model.sample(tokens)
+        assert sample.tokens == tokens
+        assert len(model.run([sample, sample], model.card.kinds)) == 2
+
+
+@pytest.mark.parametrize("name", TEXT_NAMES)
+def test_every_text_encoder_takes_tokens_for_their_text(encoder: Encoder, name: str) -> None:
+    model = encoder(name)
+    text = model.prepare(
+        Content(Modality.TEXT, "wind over the harbour"), truncation=Truncation.REFUSE, limits=Limits()
+    )
+    tokens = Content(Modality.TEXT, TokenIds(text.payload.ids))
+
+    brought = model.prepare(tokens, truncation=Truncation.REFUSE, limits=Limits())
+
+    (one,), (other,) = (model.run([prepared], frozenset({VectorKind.DENSE})) for prepared in (text, brought))
+    np.testing.assert_array_equal(one.dense, other.dense)
+
+
+@pytest.mark.parametrize("name", SERVED)
 def test_every_encoder_gives_no_kind_that_was_not_asked_for(
     encoder: Encoder, sample: Sample, name: str
 ) -> None:

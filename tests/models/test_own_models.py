@@ -12,63 +12,30 @@ import numpy as np
 import onnx
 import pytest
 import torch
-import yaml
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
-from tieback.catalog.card import EncoderCard
-from tieback.catalog.catalog import read_card
-from tieback.catalog.source import Source
+from support.own_encoder import (
+    TEXTS,
+    WIDTH,
+    WORDS,
+    Silent,
+    card_for,
+    encodings,
+    served,
+    tiny_bert,
+    write_folder,
+)
 from tieback.core.errors import StartupError
-from tieback.core.types import Content, Limits, Truncation
-from tieback.models.encoder_model import EncoderModel, RawEncoding
-from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.recipes.torch_export import export_module
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import AutoModel, BertConfig, BertModel
-
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "owl", "wren", "flies", "at", "night"]
-WIDTH = 16
-TEXTS = ("owl flies at night", "wren")
-
-
-class Silent:
-    """Hears, and keeps what was said."""
-
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-
-    def fetching(self, source: Source, there: int, size: int) -> None:
-        raise AssertionError("a folder of the user's is not fetched")
-
-    def said(self, name: str, message: str) -> None:
-        self.heard.append(f"{name}: {message}")
+from tokenizers import Tokenizer
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A transformers folder with a BERT of one layer."""
-    folder = tmp_path / "own"
-    folder.mkdir()
-    write_tokenizer(folder)
-    torch.manual_seed(0)
-    bert = tiny_bert()
-    bert.config.save_pretrained(folder)
-    save_file(bert.state_dict(), folder / "model.safetensors")
-    return folder
-
-
-def tiny_bert() -> BertModel:
-    config = BertConfig(
-        vocab_size=len(WORDS),
-        hidden_size=WIDTH,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=16,
-    )
-    return AutoModel.from_config(config, attn_implementation="eager").eval()
+    return write_folder(tmp_path / "own")
 
 
 class WithTypes(torch.nn.Module):
@@ -80,51 +47,6 @@ class WithTypes(torch.nn.Module):
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor) -> torch.Tensor:
         return self.bert(input_ids=ids, attention_mask=mask, token_type_ids=types).last_hidden_state
-
-
-def write_tokenizer(folder: Path) -> None:
-    tokenizer = Tokenizer(models.WordLevel({word: place for place, word in enumerate(WORDS)}, "[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    tokenizer.save(str(folder / "tokenizer.json"))
-
-
-def card_for(folder: Path, **changes: Any) -> EncoderCard:
-    fields: dict[str, Any] = {
-        "name": "own",
-        "role": "encoder",
-        "runtime": "transformer_text",
-        "description": "mine",
-        "license": "MIT",
-        "upstream": "me",
-        "directory": "own",
-        "modality": "text",
-        "width": WIDTH,
-        "kinds": ["dense", "tokens"],
-        "max_tokens": 16,
-        "pooling": {"name": "mean"},
-    }
-    path = folder.parent / "own.yaml"
-    path.write_text(yaml.safe_dump(fields | changes))
-    card = read_card(path)
-    assert isinstance(card, EncoderCard)
-    return card
-
-
-def served(card: EncoderCard, tmp_path: Path) -> EncoderModel:
-    store = Store(tmp_path / "store")
-    assert pull([card], [card], store, Silent()) == []
-    return load_encoder(card, store)
-
-
-def encodings(model: EncoderModel, data: tuple[str | bytes, ...]) -> list[RawEncoding]:
-    prepared = [
-        model.prepare(Content(model.card.modality, one), truncation=Truncation.REFUSE, limits=Limits())
-        for one in data
-    ]
-    return model.run(prepared, model.card.kinds)
 
 
 def torch_vectors(folder: Path, pool: Callable[[torch.Tensor], torch.Tensor]) -> list[np.ndarray[Any, Any]]:
@@ -293,7 +215,7 @@ def test_what_is_ready_is_not_exported_again(folder: Path, tmp_path: Path) -> No
 
 
 def test_an_export_is_the_same_each_time(folder: Path, tmp_path: Path) -> None:
-    card = card_for(folder)
+    card = card_for(folder, precisions={"int8": {}})
     one, two = Store(tmp_path / "one"), Store(tmp_path / "two")
 
     pull([card], [card], one, Silent())

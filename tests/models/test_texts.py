@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Content, Limits, Modality, SpaceRef, Vector
+from tieback.core.types import Content, Limits, Modality, SpaceRef, TokenIds, Truncation, Vector
 from tieback.models.content import read_text
-from tieback.models.tokenization import byte_spans
+from tieback.models.store import Store
+from tieback.models.tokenization import TextTokenizer, byte_spans
 
 
 @pytest.mark.parametrize(
@@ -50,3 +54,60 @@ def test_ranges_of_characters_become_ranges_of_bytes(text: str) -> None:
     spans = byte_spans(text, offsets)
 
     assert "".join(text.encode()[begin:end].decode() for begin, end in spans) == text
+
+
+@pytest.fixture
+def vocabulary(store: Store, catalog: Catalog) -> Path:
+    """MiniLM's."""
+    return store.open(catalog.get("all-minilm-l6-v2")).path("tokenizer.json")
+
+
+@pytest.fixture
+def tokenizer(vocabulary: Path) -> TextTokenizer:
+    """Reads at most 16 tokens."""
+    return TextTokenizer(vocabulary, max_tokens=16, special_tokens=True)
+
+
+def of_tokens(*ids: int) -> Content:
+    return Content(Modality.TEXT, TokenIds(np.array(ids, np.int64)))
+
+
+@pytest.mark.parametrize("text", ["the cat sat", "a " * 40])
+def test_token_numbers_of_the_caller_are_read_as_the_text_they_are_of(
+    vocabulary: Path, tokenizer: TextTokenizer, text: str
+) -> None:
+    unbounded = TextTokenizer(vocabulary, max_tokens=None, special_tokens=True)
+    brought = unbounded(text, Truncation.REFUSE)[0].ids
+
+    expected, cut = tokenizer.read(Content(Modality.TEXT, text), Limits(), Truncation.END)
+    found, cut_too = tokenizer.read(of_tokens(*brought), Limits(), Truncation.END)
+
+    np.testing.assert_array_equal(found.ids, expected.ids)
+    assert cut_too == cut
+    assert list(found.spans) == []
+
+
+@pytest.mark.parametrize(
+    ("ids", "said", "reason"),
+    [
+        ([], "at least one", "INVALID_INPUT"),
+        ([101, -1], "no number -1", "BAD_TOKEN"),
+        ([101, 30522], "30522 tokens and no number 30522", "BAD_TOKEN"),
+        ([101] * 17, "17 tokens and the model reads 16", "TEXT_TOO_LONG"),
+    ],
+    ids=["none", "negative", "beyond the vocabulary", "too many"],
+)
+def test_token_numbers_that_the_model_cannot_read_are_refused(
+    tokenizer: TextTokenizer, ids: list[int], said: str, reason: str
+) -> None:
+    with pytest.raises(InvalidInput, match=said) as caught:
+        tokenizer.read(of_tokens(*ids), Limits(), Truncation.REFUSE)
+
+    assert caught.value.field == "token_ids"
+    assert caught.value.reason == reason
+
+
+def test_token_numbers_are_int64_in_a_row(tokenizer: TextTokenizer) -> None:
+    for wrong in (np.array([1.5]), np.array([[101, 102]])):
+        with pytest.raises(InvalidInput, match="a row of int64"):
+            tokenizer.read(Content(Modality.TEXT, TokenIds(wrong)), Limits(), Truncation.REFUSE)

@@ -96,3 +96,13 @@ async def test_a_taken_port_stops_the_start_and_says_how_to_go_on() -> None:
     async with small_server() as server, small_server() as other:
         with pytest.raises(StartupError, match="--port"):
             await other.grpc.__class__(other.settings, other.telemetry).start("127.0.0.1", server.port)
+
+
+async def test_a_burst_of_calls_is_answered_to_the_last_one():
+    async with small_server() as server, channel(server) as made:
+        stub = router_pb2_grpc.RouterServiceStub(made)
+        outcomes = await asyncio.gather(
+            *(stub.Fuse(fuse_request()) for _ in range(4000)), return_exceptions=True
+        )
+
+    assert not [outcome for outcome in outcomes if isinstance(outcome, BaseException)]

@@ -21,6 +21,7 @@ from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
+_PENDING_CALLS = 10_000
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -155,6 +156,10 @@ def _options(settings: Settings, *, shared_port: bool) -> list[tuple[str, Any]]:
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
         ("grpc.max_metadata_size", 16 * 1024),
+        # Of a burst, gRPC drops with CANCELLED what it has not read, from a thousand calls on. That says
+        # neither why nor when to come back; so they wait to be read, and are refused as they should be.
+        ("grpc.server.max_pending_requests", _PENDING_CALLS),
+        ("grpc.server.max_pending_requests_hard_limit", _PENDING_CALLS),
     ]
     if settings.connection_seconds:
         age = int(settings.connection_seconds * 1000)
