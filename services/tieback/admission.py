@@ -40,9 +40,9 @@ Dropped = Literal["cancelled", "deadline"]
 class Admission:
     """Decides whether more work may wait, and counts what waits, runs, was dropped and was refused.
 
-    `limit_tokens` bounds the tokens that wait, with the exception above; what runs is beside it. 0 is no limit.
-    `workers` is how many units of work run at once, each of which is measured alone. Any thread may call any
-    method.
+    `limit_tokens` bounds the tokens that wait, with the exception above; what runs is beside it. 0 is no
+    limit. `workers` is how many units of work run at once, each of which is measured alone. Any thread may
+    call any method.
     """
 
     def __init__(self, limit_tokens: int = 0, *, workers: int = 1) -> None:

@@ -76,6 +76,9 @@ def test_a_misspelt_key_within_a_part_is_named_with_the_part(tmp_path: Path, pla
         ({"name": "../up"}, "name"),
         ({"license": None}, "license"),
         ({"directory": "nowhere", "sources": None}, "does not exist"),
+        ({"precision": "int4"}, "precision"),
+        ({"precisions": {"int8": {}}}, "made of transformer_text"),
+        ({"precisions": {"int8": {"smallest_cosine": 2}}}, "smallest_cosine"),
     ],
 )
 def test_a_card_that_contradicts_itself_is_refused(
@@ -165,6 +168,44 @@ def test_the_revision_follows_the_weights_and_the_fingerprint_their_use(tmp_path
     assert other_use.fingerprint != card.fingerprint
     assert other_weights.revision != card.revision
     assert other_weights.fingerprint == card.fingerprint
+
+
+def a_quantised_card(folder: Path, **changes: Any) -> EncoderCard:
+    kind = {"runtime": "transformer_text", "options": None, "widths": None, "precisions": {"int8": {}}}
+    card = read_card(written(folder, a_card(**kind | changes)))
+    assert isinstance(card, EncoderCard)
+    return card
+
+
+def test_each_precision_of_an_encoder_has_a_space_of_its_own(tmp_path: Path) -> None:
+    card = a_quantised_card(tmp_path)
+    plain = read_card(
+        written(tmp_path, a_card(runtime="transformer_text", options=None, widths=None), "plain.yaml")
+    )
+
+    assert isinstance(plain, EncoderCard)
+    assert card.offered_precisions == ("float32", "int8")
+    assert card.at("float32").space == card.space == plain.space
+    assert card.at("int8").space != card.space
+    assert card.at("int8").export == card.export != plain.export
+
+
+def test_what_a_precision_costs_is_said_by_the_card_and_moves_no_vector(tmp_path: Path) -> None:
+    drift = {"measure": "cosine, smallest", "value": 0.99, "float32": 1}
+    card = a_quantised_card(tmp_path).at("int8")
+    measured = a_quantised_card(tmp_path, precision="int8", precisions={"int8": {"drift": [drift]}})
+
+    assert measured.drift[0].value == 0.99
+    assert measured.at("float32").drift == ()
+    assert (measured.space, measured.export) == (card.space, card.export)
+
+
+def test_a_precision_that_is_not_offered_is_answered_with_those_that_are(tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match="not offered in 'float16'; it is in: float32, int8"):
+        a_quantised_card(tmp_path).at("float16")
+
+    with pytest.raises(StartupError, match="precision is float32 or one of precisions"):
+        a_quantised_card(tmp_path, precision="float16")
 
 
 def test_a_directory_counts_from_the_card_and_its_content_is_the_revision(tmp_path: Path) -> None:

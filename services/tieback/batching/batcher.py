@@ -91,7 +91,7 @@ class Batched(Generic[R]):
 
 @dataclass(slots=True, eq=False)
 class _Request(Generic[W, R]):
-    """What a caller waits for. `waiting` items have not begun; `left` items, of `tokens`, have not ended.
+    """What a caller waits for. `waiting` items have not begun, `left` items have not ended.
 
     `ideal` are the seconds that the waiting ones would take at full speed.
     """
@@ -104,7 +104,6 @@ class _Request(Generic[W, R]):
     tenant: str
     future: asyncio.Future[Batched[R]]
     answer: Batched[R]
-    tokens: int
     waiting: int
     left: int
     ideal: float = 0.0
@@ -188,7 +187,6 @@ class Batcher(Generic[W, R]):
                 tenant=TENANT.get(),
                 future=asyncio.get_running_loop().create_future(),
                 answer=answer,
-                tokens=tokens,
                 waiting=len(items),
                 left=len(items),
             )
@@ -272,9 +270,9 @@ class Batcher(Generic[W, R]):
             return [], 0.0
         head = self._most_urgent(window, now)
         chosen = [head] if head.request.alone else self._gather(head, window, now)
-        batch = [turn for turn in chosen if self._claim(turn)]
         for tenant in {turn.request.tenant for turn in chosen}:
             self._queue.take(tenant, [turn for turn in chosen if turn.request.tenant == tenant])
+        batch = [turn for turns in _by_request(chosen) if self._claim(turns) for turn in turns]
         return batch, self._expected(batch) if batch else 0.0
 
     def _gather(
@@ -335,16 +333,17 @@ class Batcher(Generic[W, R]):
             return False
         return True
 
-    def _claim(self, turn: Turn[_Request[W, R]]) -> bool:
-        """Marks an item as begun; False where its request was closed in the meantime."""
-        request = turn.request
+    def _claim(self, turns: Sequence[Turn[_Request[W, R]]]) -> bool:
+        """Marks items of one request as begun; False where it was closed in the meantime."""
+        request = turns[0].request
         with self._lock:
             if request.closed:
                 return False
-            request.waiting -= 1
+            request.waiting -= len(turns)
         if request.ideal:
-            request.ideal = max(0.0, request.ideal - self.surface.ideal(turn.cost))
-        request.ticket.start(request.items[turn.place].tokens, 1)
+            begun = sum([self.surface.ideal(turn.cost) for turn in turns])
+            request.ideal = max(0.0, request.ideal - begun)
+        request.ticket.start(sum([request.items[turn.place].tokens for turn in turns]), len(turns))
         return True
 
     def _serve(self, batch: list[Turn[_Request[W, R]]], begun: float, expected: float) -> float:
@@ -358,30 +357,35 @@ class Batcher(Generic[W, R]):
         self._batches += 1
         tokens = sum(item.tokens for item in items)
         costs = [turn.cost for turn in batch]
-        self.admission.measure(tokens, seconds)
-        if not failed:
-            self.surface.observe(len(batch), self._length(costs), cost)
 
         longest, total = max(costs), sum(costs)
-        padding = [longest - cost if self._pads else 0 for cost in costs]
-        for request in {id(turn.request): turn.request for turn in batch}.values():
-            request.answer.compute += seconds
-            request.answer.batch_size = max(request.answer.batch_size, len(batch))
+        padding = len(batch) * longest - total if self._pads else 0
+        computed = iter(results)  # in the batch, the turns of a request are neighbours
         finished: dict[asyncio.AbstractEventLoop, list[_Request[W, R]]] = {}
-        for turn, item, padded, result in zip(batch, items, padding, results, strict=True):
-            request = turn.request
-            request.answer.results[turn.place] = result
-            request.answer.padding_tokens += padded
-            request.tokens -= item.tokens
-            request.left -= 1
-            request.ticket.finish(item.tokens, 1)
-            self._queue.charge(request.tenant, seconds * turn.cost / total)
+        for turns in _by_request(batch):
+            request = turns[0].request
+            answer = request.answer
+            for turn in turns:
+                answer.results[turn.place] = next(computed)
+            answer.compute += seconds
+            answer.batch_size = max(answer.batch_size, len(batch))
+            if self._pads:
+                answer.padding_tokens += len(turns) * longest - sum([turn.cost for turn in turns])
+            request.left -= len(turns)
+            request.ticket.finish(sum([request.items[turn.place].tokens for turn in turns]), len(turns))
             if not request.left:
-                request.answer.queue = ended - request.arrived - request.answer.compute
+                answer.queue = ended - request.arrived - answer.compute
                 finished.setdefault(request.future.get_loop(), []).append(request)
         for loop, requests in finished.items():
             _call(loop, _resolve, requests)
-        self._report(BatchReport(len(batch), tokens, sum(padding), seconds, expected))
+
+        # What nobody waits for comes after the answers.
+        for turn in batch:
+            self._queue.charge(turn.request.tenant, seconds * turn.cost / total)
+        self.admission.measure(tokens, seconds)
+        if not failed:
+            self.surface.observe(len(batch), self._length(costs), cost)
+        self._report(BatchReport(len(batch), tokens, padding, seconds, expected))
         return ended
 
     def _compute(self, items: list[W], group: Hashable) -> tuple[Sequence[R | TiebackError], bool]:
@@ -442,6 +446,16 @@ class Batcher(Generic[W, R]):
         request.ticket.release()
         self.admission.drop(why, items=waiting)
         return True
+
+
+def _by_request(turns: Sequence[Turn[_Request[W, R]]]) -> list[list[Turn[_Request[W, R]]]]:
+    """The turns of each request together."""
+    if len(turns) == 1:
+        return [list(turns)]
+    requests: dict[int, list[Turn[_Request[W, R]]]] = {}
+    for turn in turns:
+        requests.setdefault(id(turn.request), []).append(turn)
+    return list(requests.values())
 
 
 def _resolve(requests: list[_Request[W, R]]) -> None:

@@ -57,6 +57,7 @@ class CostSurface:
         self._weight: Array = np.zeros_like(self._grid)
         self._lines: Array = np.empty(0)
         self._rows: dict[int, Array] = {}
+        self._ideals: dict[int, float] = {}
         self._draw()
 
     def measured(self, lengths: Sequence[int], seconds: Sequence[Sequence[float]]) -> None:
@@ -107,8 +108,11 @@ class CostSurface:
 
     def ideal(self, length: int) -> float:
         """Seconds per item of that length in the batch that suits it best: its share at full speed."""
-        row = self.row(length)
-        return float((row[1:] / np.arange(1, len(row))).min())
+        ideal = self._ideals.get(length)
+        if ideal is None:
+            row = self.row(length)
+            ideal = self._ideals[length] = float((row[1:] / np.arange(1, len(row))).min())
+        return ideal
 
     def row(self, length: int) -> Array:
         """Seconds of a batch of 0 … `max_items` items of that length. Not to be written to."""
@@ -142,6 +146,7 @@ class CostSurface:
         lines[:, beyond] = grid[:, -1:] * (every[beyond] / counts[-1])
         self._lines = lines
         self._rows.clear()
+        self._ideals.clear()
 
     def _forget_served(self) -> None:
         self._served, self._surprise = 0, 0.0

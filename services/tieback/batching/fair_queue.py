@@ -43,10 +43,10 @@ class FairQueue(Generic[R]):
 
     def __init__(self) -> None:
         self._lines: dict[str, _Line[R]] = {}
-        self._arrivals = 0
+        self._arrivals = self._size = 0
 
     def __len__(self) -> int:
-        return sum(len(line.waiting) for line in self._lines.values())
+        return self._size
 
     def __iter__(self) -> Iterator[Turn[R]]:
         for line in self._lines.values():
@@ -57,6 +57,7 @@ class FairQueue(Generic[R]):
         line = self._lines.get(tenant)
         if line is None or not line.waiting:
             line = self._come_back(tenant)
+        self._size += len(costs)
         if len(costs) == 1:
             self._arrivals += 1
             insort(line.waiting, Turn(line.clock, self._arrivals, request, 0, costs[0]))
@@ -84,13 +85,15 @@ class FairQueue(Generic[R]):
                     kept.append(turn)
             if len(kept) < seen:
                 line.waiting[:seen] = kept
+                self._size -= seen - len(kept)
             found += kept
         return found
 
     def take(self, tenant: str, turns: Sequence[Turn[R]]) -> None:
         """Removes items of a tenant that a window held, and moves its clock on by what they cost."""
         line = self._lines[tenant]
-        line.clock += sum(turn.cost for turn in turns)
+        line.clock += sum([turn.cost for turn in turns])
+        self._size -= len(turns)
         taken = {turn.arrival for turn in turns}
         last = max(turns)
         end = 1 + next(seen for seen, turn in enumerate(line.waiting) if turn.arrival == last.arrival)
