@@ -58,7 +58,10 @@ class Generator:
 
 @contextlib.contextmanager
 def generating(target: Target) -> Iterator[Generator]:
-    """A generator on the target, which is sent over and opened there. LoadError where it does not open."""
+    """A generator on the target, which is sent over and opened there. LoadError where it does not open.
+
+    The target must not be open here: connections cannot be sent.
+    """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_main, args=(theirs, target), name="load", daemon=True)

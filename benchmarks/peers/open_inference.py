@@ -45,7 +45,7 @@ class OpenInferenceTarget:
     async def close(self) -> None:
         if self._channel is not None:
             await self._channel.close(None)
-            self._channel = None
+            self._channel = self._infer = None
 
     async def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         if len(texts) <= self.largest:

@@ -36,7 +36,7 @@ class RayProxyTarget:
     async def close(self) -> None:
         if self._channel is not None:
             await self._channel.close(None)
-            self._channel = None
+            self._channel = self._encode = None
 
     async def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         request = encoder_pb2.EncodeRequest()

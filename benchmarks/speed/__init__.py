@@ -97,7 +97,7 @@ class Run:
             with group.serve() as running:
                 self._rounds(group, running)
                 self._studies(group, running)
-        except (StartError, LoadError) as error:
+        except (StartError, LoadError, OSError) as error:
             self.progress.say(f"missing: {error}")
             self.found.missing |= {side: str(error) for side in group.sides}
 

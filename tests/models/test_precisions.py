@@ -132,12 +132,12 @@ def test_an_int8_file_with_wrong_bytes_is_named_at_the_start(own: tuple[EncoderC
         load_encoder(card, store)
 
 
-@pytest.mark.parametrize("change", [lambda scales: 3 * scales[::-1], lambda scales: np.nan * scales])
+@pytest.mark.parametrize("change", [lambda scales: -scales, lambda scales: np.nan * scales])
 def test_an_int8_graph_that_computes_something_else_here_is_refused_with_the_way_out(
     own: tuple[EncoderCard, Store], change: Callable[[Array], Array]
 ) -> None:
     card, store = own
-    damage(store, card, "/scales", lambda scales: np.ascontiguousarray(change(scales), np.float32))
+    damage(store, card, "/scales", change)
 
     with pytest.raises(StartupError, match=r"cosine of .* to float32.*TIEBACK_PRECISION=own=float32"):
         load_encoder(card, store)

@@ -48,8 +48,8 @@ def test_a_choice_for_all_counts_where_a_space_offers_it_and_one_for_a_space_cou
 @pytest.mark.parametrize(
     ("chosen", "said"),
     [
-        ("int7", "no precision 'int7'.*float32.*int8"),
-        ("exakt=int8", "no space 'exakt'; did you mean 'exact'"),
+        ("int7", "no precision is named 'int7'.*float32, int8"),
+        ("exakt=int8", "no space is named 'exakt'; did you mean 'exact'"),
         ("exact=int7", "exact is not offered in 'int7'; it is in: float32, int8"),
         ("static=int8", "static is not offered in 'int8'; it is in: float32"),
     ],

@@ -48,5 +48,7 @@ class Reference:
 
     def cosines(self, session: Session) -> Array:
         """How near a graph's vectors are to these: `[texts]`."""
-        found = session.run([DENSE], {IDS: self.ids, MASK: self.mask})[0].astype(np.float32)
-        return np.asarray((self.dense * found).sum(axis=1))
+        found = session.run([DENSE], {IDS: self.ids, MASK: self.mask})[0]
+        ours, theirs = (rows.astype(np.float64) for rows in (self.dense, found))
+        lengths = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
+        return np.asarray((ours * theirs).sum(axis=1) / lengths)
