@@ -16,11 +16,13 @@ the same, up to that share. So who fills the queue is refused, and who comes by 
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 from types import TracebackType
-from typing import Literal
+from typing import Literal, TypeVar
 
+from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Overloaded
 from tieback.core.tenant import TENANT
 from tieback.core.types import Load
@@ -31,9 +33,16 @@ HALF_LIFE = 5.0
 SHORTEST_RETRY, LONGEST_RETRY = 0.05, 30.0
 """Bounds of `Overloaded.retry_after`, in seconds: below, clients hammer; above, they give up too soon."""
 
+PROMPT = 0.8
+"""Share of the time until its deadline that a request may spend waiting: the rest is for computing it."""
+
+SLOT_SECONDS = 0.1
+"""What waits is counted by deadlines of this grain."""
+
 UNMEASURED_RETRY = 1.0
 """`Overloaded.retry_after` while no work has been measured, in seconds."""
 
+K = TypeVar("K")
 Dropped = Literal["cancelled", "deadline"]
 
 
@@ -51,33 +60,32 @@ class Admission:
         self._lock = threading.Lock()
         self._queued_tokens = self._queued_items = 0
         self._active_tokens = self._active_items = 0
-        self._by_tenant: dict[str, int] = {}  # tokens that wait; tenants without any are not in it
+        # Tokens that wait, by whose they are and by when they are wanted; who has none is not in it.
+        self._by_tenant: dict[str, int] = {}
+        self._by_slot: dict[float, int] = {}
         self._dropped: dict[Dropped, int] = {"cancelled": 0, "deadline": 0}
         self._rejected = 0
         self._done_tokens = self._busy_seconds = 0.0
 
-    def admit(self, tokens: int, *, items: int = 1) -> Ticket:
+    def admit(self, tokens: int, *, items: int = 1, deadline: Deadline = NO_DEADLINE) -> Ticket:
         """A place in the queue, to be released (it is a context manager).
 
-        Overloaded where the queue is full for this request. InvalidInput where the request alone is larger
-        than the whole queue: waiting would never help.
+        Overloaded where the queue is full for this request, or what waits before it will take longer than its
+        deadline: a refusal now is worth more than a failure then. InvalidInput where the request alone is
+        larger than the whole queue: waiting would never help.
         """
         self.check_size(tokens)
         tenant = TENANT.get()
         with self._lock:
             if self.limit_tokens and not self._has_room(tenant, tokens):
-                self._rejected += 1
-                waiting = self._queued_tokens
-                retry_after = self._retry_after()
-                raise Overloaded(
-                    f"{waiting} tokens are waiting and {tokens} more would pass the limit of "
-                    f"{self.limit_tokens}; try again in {retry_after:.2f} s",
-                    retry_after=retry_after,
-                )
+                raise self._refusal(f"{tokens} more would pass the limit of {self.limit_tokens}")
+            if self._queued_tokens and self._is_too_late(tenant, deadline):
+                raise self._refusal("the deadline would pass before this request's turn")
             self._queued_tokens += tokens
             self._queued_items += items
-            self._count(tenant, tokens)
-        return Ticket(self, tenant, tokens, items)
+            slot = _slot(deadline)
+            self._count(tenant, slot, tokens)
+        return Ticket(self, tenant, slot, tokens, items)
 
     def check_size(self, tokens: int) -> None:
         """Raises InvalidInput for a request that could never be admitted."""
@@ -124,6 +132,27 @@ class Admission:
                 tokens_per_second=self.tokens_per_second,
             )
 
+    def _refusal(self, why: str) -> Overloaded:
+        self._rejected += 1
+        seconds = self._retry_after()
+        return Overloaded(
+            f"{self._queued_tokens} tokens are waiting and {why}; try again in {seconds:.2f} s",
+            retry_after=seconds,
+        )
+
+    def _is_too_late(self, tenant: str, deadline: Deadline) -> bool:
+        """Whether what goes before it leaves too little time: neither what is wanted later, nor more of other
+        tenants than of its own.
+        """
+        able = self.tokens_per_second * PROMPT * deadline.remaining() - self._active_tokens
+        if not self.tokens_per_second or self._queued_tokens <= able:
+            return False
+        tenants = len(self._by_tenant) + (tenant not in self._by_tenant)
+        if self._by_tenant.get(tenant, 0) * tenants <= able:
+            return False
+        slot = _slot(deadline)
+        return sum([tokens for wanted, tokens in self._by_slot.items() if wanted <= slot]) > able
+
     def _has_room(self, tenant: str, tokens: int) -> bool:
         if self._queued_tokens + tokens <= self.limit_tokens:
             return True
@@ -131,13 +160,10 @@ class Admission:
         others = len(self._by_tenant) - (tenant in self._by_tenant)
         return others > 0 and own + tokens <= self.limit_tokens // (others + 1)
 
-    def _count(self, tenant: str, tokens: int) -> None:
-        """Adds to what a tenant has waiting. Needs the lock."""
-        waiting = self._by_tenant.get(tenant, 0) + tokens
-        if waiting:
-            self._by_tenant[tenant] = waiting
-        else:
-            self._by_tenant.pop(tenant, None)
+    def _count(self, tenant: str, slot: float, tokens: int) -> None:
+        """Adds to what a tenant has waiting, wanted by then. Needs the lock."""
+        _add(self._by_tenant, tenant, tokens)
+        _add(self._by_slot, slot, tokens)
 
     def _retry_after(self) -> float:
         """When what waits now will have been done, spread so that the refused do not return as one herd."""
@@ -162,12 +188,13 @@ class Ticket:
         "_queued_items",
         "_queued_tokens",
         "_released",
+        "_slot",
         "_tenant",
     )
 
-    def __init__(self, admission: Admission, tenant: str, tokens: int, items: int) -> None:
+    def __init__(self, admission: Admission, tenant: str, slot: float, tokens: int, items: int) -> None:
         self._admission = admission
-        self._tenant = tenant
+        self._tenant, self._slot = tenant, slot
         self._queued_tokens, self._queued_items = tokens, items
         self._active_tokens = self._active_items = 0
         self._released = False
@@ -215,7 +242,7 @@ class Ticket:
         self._active_items += active[1]
         admission = self._admission
         if queued[0]:
-            admission._count(self._tenant, queued[0])
+            admission._count(self._tenant, self._slot, queued[0])
         admission._queued_tokens += queued[0]
         admission._queued_items += queued[1]
         admission._active_tokens += active[0]
@@ -228,3 +255,15 @@ class Ticket:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def _add(counts: dict[K, int], key: K, tokens: int) -> None:
+    total = counts.get(key, 0) + tokens
+    if total:
+        counts[key] = total
+    else:
+        counts.pop(key, None)
+
+
+def _slot(deadline: Deadline) -> float:
+    return deadline.at // SLOT_SECONDS if math.isfinite(deadline.at) else math.inf

@@ -1,10 +1,13 @@
 """Admission counts tokens, refuses what would wait too long and says when to come back."""
 
+import contextvars
 import threading
 
 import pytest
-from tieback.admission import LONGEST_RETRY, SHORTEST_RETRY, Admission
+from tieback.admission import LONGEST_RETRY, SHORTEST_RETRY, Admission, Ticket
+from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, Overloaded
+from tieback.core.tenant import TENANT
 
 
 def test_work_waits_then_runs_then_is_gone() -> None:
@@ -142,3 +145,71 @@ def test_counts_survive_many_threads() -> None:
 
     load = admission.load
     assert (load.queued_tokens, load.queued_items, load.active_items) == (0, 0, 0)
+
+
+def admit_for(tenant: str, admission: Admission, tokens: int, **options: Deadline) -> Ticket:
+    context = contextvars.copy_context()
+    context.run(TENANT.set, tenant)
+    return context.run(admission.admit, tokens, **options)
+
+
+def test_what_would_wait_past_its_deadline_is_refused_at_once() -> None:
+    admission = Admission(10_000)
+    admission.measure(1000, 1.0)
+    admission.admit(2000, deadline=Deadline.after(0.9))  # two seconds of work
+
+    admission.admit(10, deadline=Deadline.after(5.0)).release()
+    with pytest.raises(Overloaded, match="deadline") as refused:
+        admission.admit(10, deadline=Deadline.after(1.0))
+
+    assert 1.0 < refused.value.retry_after < 3.0
+    assert admission.load.rejected == 1
+
+
+def test_what_is_wanted_later_does_not_count_for_it_gives_way() -> None:
+    admission = Admission(10_000)
+    admission.measure(1000, 1.0)
+    admission.admit(2000, deadline=Deadline.after(60.0))
+
+    admission.admit(10, deadline=Deadline.after(1.0)).release()
+
+
+def test_an_empty_queue_refuses_no_deadline() -> None:
+    admission = Admission(10_000)
+    admission.measure(1, 1.0)
+
+    admission.admit(5000, deadline=Deadline.after(0.5)).release()
+
+
+def test_a_full_queue_lets_in_a_tenant_with_less_than_its_share() -> None:
+    admission = Admission(100)
+    admit_for("crawler", admission, 100)
+
+    with pytest.raises(Overloaded):
+        admit_for("crawler", admission, 1)
+    admit_for("person", admission, 50)
+    with pytest.raises(Overloaded):
+        admit_for("person", admission, 1)
+    admit_for("third", admission, 33).release()
+
+
+def test_a_tenants_wait_is_for_its_own_turns_and_as_many_of_the_others() -> None:
+    admission = Admission(10_000)
+    admission.measure(1000, 1.0)
+    admit_for("crawler", admission, 5000, deadline=Deadline.after(0.2))
+    admit_for("person", admission, 100, deadline=Deadline.after(0.2))
+
+    admit_for("person", admission, 10, deadline=Deadline.after(0.5)).release()
+    with pytest.raises(Overloaded):
+        admit_for("crawler", admission, 10, deadline=Deadline.after(0.5))
+
+
+def test_nothing_is_left_counted_when_all_is_released() -> None:
+    admission = Admission(100)
+    for deadline in (Deadline(), Deadline.after(1.0), Deadline.after(60.0)):
+        ticket = admission.admit(30, deadline=deadline)
+        ticket.resize(20, 1)
+        ticket.start(5, 1)
+        ticket.release()
+
+    assert admission._by_slot == admission._by_tenant == {}

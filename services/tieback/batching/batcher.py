@@ -173,8 +173,10 @@ class Batcher(Generic[W, R]):
         """
         if self._closing:
             raise Unavailable("the server is shutting down")
-        tokens = sum(item.tokens for item in items)
-        with ticket if ticket is not None else self.admission.admit(tokens, items=len(items)) as ticket:
+        if ticket is None:
+            tokens = sum(item.tokens for item in items)
+            ticket = self.admission.admit(tokens, items=len(items), deadline=deadline)
+        with ticket:
             if not items:
                 return Batched([])
             answer: Batched[R] = Batched([UNANSWERED] * len(items))

@@ -89,7 +89,7 @@ class Worker:
         InvalidInput where all of it is too much, Unavailable.
         """
         begun = time.monotonic()
-        with self.admission.admit(self.estimate(contents), items=len(contents)) as ticket:
+        with self.admission.admit(self.estimate(contents), items=len(contents), deadline=deadline) as ticket:
             self._check_time(deadline, len(contents))
             prepared = await self._prepare(contents, truncation, deadline)
             self._check_time(deadline, len(contents))
