@@ -20,6 +20,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from tieback import methods
 from tieback.core.family import Family
 from tieback.core.types import Load
+from tieback.encoder.disk_cache import DiskState
+from tieback.encoder.recall import CacheState
 from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh
 from tieback.serving.scrape import join
@@ -68,6 +70,7 @@ def metrics_table() -> str:
     """Every metric with its labels, read off the registries that a process fills."""
     telemetry = Telemetry(Settings())
     telemetry.watch_load("", "", Load)
+    telemetry.watch_cache("", lambda _: CacheState(0, 0, 0, 0, 0, 0, 0, DiskState(True, 0, 0)))
     telemetry.watch_sections(lambda: 0)
     asyncio.run(_add_mesh(telemetry))
     page = join({("", ""): telemetry.page().decode()}).decode()

@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from support.deployment import ROOT, Overlay, alerts, dashboard, queries
 from support.installed import need
 from tieback.core.types import Load
+from tieback.encoder.recall import CacheState
 from tieback.serving.contract import METHODS
 from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh
@@ -35,6 +36,7 @@ async def metrics() -> set[str]:
     """The names of all series that the platform's page can hold, read off a real page."""
     telemetry = Telemetry(Settings(models=Path("unused"), store=Path("unused")))
     telemetry.watch_load("encoder", "a", Load)
+    telemetry.watch_cache("a", lambda _: CacheState(0, 0, 0, 0, 0, 0, 0, None))
     telemetry.watch_sections(lambda: 0)
     mesh = Mesh(Directory(), registry=telemetry.registry)
     page = join({("gateway", "a"): telemetry.page().decode()}).decode()
@@ -93,8 +95,14 @@ async def test_no_metric_is_left_off_the_dashboard():
         not in {re.sub(r"_(bucket|sum|count)$", "", one) for one in shown}
     }
 
-    # How fast a worker was and how many items wait are read where one plans, not where one watches.
-    assert hidden == {"tieback_tokens_per_second", "tieback_queued_items"}
+    # How fast a worker was, how many items wait and are kept, are read where one plans, not where one watches;
+    # that a disk failed is an alert.
+    assert hidden == {
+        "tieback_tokens_per_second",
+        "tieback_queued_items",
+        "tieback_cache_entries",
+        "tieback_cache_disk_on",
+    }
 
 
 def test_calls_are_counted_where_clients_make_them():
