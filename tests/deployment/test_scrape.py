@@ -41,7 +41,12 @@ class Platform:
 
     def __init__(self, folder: Path) -> None:
         settings = Settings(
-            store=folder / "store", port=0, metrics_port=None, drain_seconds=0, queued_tokens=QUEUED_TOKENS
+            store=folder / "store",
+            cache_disk=folder / "cache",
+            port=0,
+            metrics_port=None,
+            drain_seconds=0,
+            queued_tokens=QUEUED_TOKENS,
         )
         self._server = LocalServer(settings)
         self._loop = asyncio.new_event_loop()
@@ -171,7 +176,7 @@ def overload(client: Client) -> None:
 
     def send(_: int) -> bool:
         try:
-            client.encode([LONG] * 8, space=TEXT_SPACES[0])
+            client.encode([LONG] * 8, space=TEXT_SPACES[0], cache="bypass")
         except Overloaded:
             return True
         return False
