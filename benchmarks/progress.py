@@ -6,6 +6,9 @@ import sys
 import time
 from collections.abc import Mapping
 
+TRUST_SECONDS = 60.0
+"""How much the plan weighs against how long the first steps really took."""
+
 
 class Progress:
     """Steps with the seconds each is expected to take; what is left is corrected by how long steps took."""
@@ -31,7 +34,7 @@ class Progress:
     def left(self) -> float:
         """Seconds until all is done, as far as one can tell."""
         now = time.monotonic()
-        pace = (self._step_begun - self._begun) / self._done if self._done else 1.0
+        pace = (self._step_begun - self._begun + TRUST_SECONDS) / (self._done + TRUST_SECONDS)
         running = pace * self._left.get(self._step, 0.0) - (now - self._step_begun)
         waiting = pace * sum(seconds for step, seconds in self._left.items() if step != self._step)
         return max(running, 0.0) + waiting

@@ -17,12 +17,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import grpc
 import numpy as np
-from tieback_client import AsyncClient, Image, TiebackError
 
 from benchmarks import corpus
 from benchmarks.corpus import Corpus
-from benchmarks.load.tieback import PHOTO_SPACE, TEXT_SPACE
+from benchmarks.load.target import Rejected
+from benchmarks.load.tieback import PHOTO_SPACE, TEXT_SPACE, ItemError, StubTarget
 from benchmarks.progress import Progress
 from benchmarks.report import Report
 from benchmarks.served import Served, StartError, served
@@ -30,14 +31,14 @@ from benchmarks.served import Served, StartError, served
 STATIC_SPACE = "wordllama-256"
 CACHE_BYTES = 8 << 20
 IN_FLIGHT = 16
-WARM_SHARE = 0.2
-"""Of the requests, after which memory should be flat."""
+WARM_SHARE, WARM_REQUESTS = 0.2, 15_000
+"""The share of the requests after which memory should be flat; the caches are not full before so many."""
 
 GROWTH = 5.0  # per cent, at most
 LEVELS = 10
 CANCELLED_AFTER = 0.003  # seconds
 TOO_MANY = 32
-BAD = Image(b"this is no picture")
+BAD = b"this is no picture"
 MEMORY = "memory over requests"
 FLAT = "resident memory after warm-up grows by"
 
@@ -89,18 +90,18 @@ class Traffic:
     made: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
 
-    def requests(self, count: int) -> Iterator[tuple[Kind, list[Any]]]:
+    def requests(self, count: int) -> Iterator[tuple[Kind, tuple[Any, ...]]]:
         """So many, of all kinds."""
         kinds = [kind for kind in KINDS if self.corpus.photos or kind.name != PICTURE]
         for kind in self.chance.choices(kinds, [kind.weight for kind in kinds], k=count):
             items = self.chance.randint(1, kind.most_items)
-            yield kind, [self._item(kind) for _ in range(items)]
+            yield kind, tuple(self._item(kind) for _ in range(items))
 
     def _item(self, kind: Kind) -> Any:
         if kind.name == BAD_ITEMS:
             return BAD
         if kind.space == PHOTO_SPACE:
-            return Image(self.chance.choice(self.corpus.photos))
+            return self.chance.choice(self.corpus.photos)
         if self.recent and self.chance.random() < REPEATED:
             return self.chance.choice(self.recent)
         self.made += 1
@@ -123,7 +124,7 @@ def run(options: argparse.Namespace) -> Report:
     report = Report()
     settings = {"TIEBACK_GENERATOR_ENABLED": "false", "TIEBACK_CACHE_BYTES": str(CACHE_BYTES)}
     spaces = (STATIC_SPACE, TEXT_SPACE, PHOTO_SPACE)
-    progress = Progress({"soak": options.requests / 500})
+    progress = Progress({"soak": options.requests / 300})
     try:
         with served(local=True, spaces=spaces, settings=settings) as server:
             progress.begin("soak")
@@ -145,7 +146,7 @@ def run(options: argparse.Namespace) -> Report:
     )
     done = sum(traffic.outcomes.values())
     growth = grown([size for _, size, warm in readings if warm])
-    note = f"{done:,} requests in {seconds:.0f} s, the first {WARM_SHARE:.0%} to warm up"
+    note = f"{done:,} requests in {seconds:.0f} s, the first {warm_after(options.requests):,} to warm up"
     report.claim(FLAT, growth, "%", f"<= {GROWTH:g}", note=note)
     unlike = sum(count for one, count in traffic.outcomes.items() if not one.expected)
     report.claim("requests that did not end as they should", float(unlike), "", "<= 0")
@@ -159,40 +160,51 @@ async def _soak(
     readings: list[tuple[int, int, bool]] = []
     waiting = traffic.requests(count)
     finished = asyncio.Event()
+    targets = {
+        space: StubTarget([server.address], cache="use", text_space=space)
+        for space in (STATIC_SPACE, TEXT_SPACE, PHOTO_SPACE)
+    }
 
-    async def caller(client: AsyncClient) -> None:
+    async def caller() -> None:
         for kind, items in waiting:
-            traffic.outcomes[await _ask(client, kind, items)] += 1
+            traffic.outcomes[await _ask(targets[kind.space], kind, items)] += 1
 
     async def watch() -> None:
         while not finished.is_set():
             done = sum(traffic.outcomes.values())
-            readings.append((done, server.resident_bytes(), done >= WARM_SHARE * count))
+            readings.append((done, server.resident_bytes(), done >= warm_after(count)))
             if len(readings) % 15 == 0:
                 progress.say(f"{done:,} of {count:,}, {readings[-1][1] / 1e6:.0f} MB")
             await asyncio.sleep(1.0)
 
-    async with AsyncClient(server.address) as client, asyncio.TaskGroup() as group:
+    for target in targets.values():
+        await target.open()
+    async with asyncio.TaskGroup() as group:
         group.create_task(watch())
-        await asyncio.gather(*(caller(client) for _ in range(IN_FLIGHT)))
+        await asyncio.gather(*(caller() for _ in range(IN_FLIGHT)))
         finished.set()
+    for target in targets.values():
+        await target.close()
     return readings
 
 
-async def _ask(client: AsyncClient, kind: Kind, items: Sequence[Any]) -> Outcome:
+async def _ask(target: StubTarget, kind: Kind, items: Sequence[Any]) -> Outcome:
     """Sends one request."""
     try:
         async with asyncio.timeout(CANCELLED_AFTER if kind.cancelled else None):
-            found = await client.encode(list(items), space=kind.space, truncate=True)
+            await target.encode(items)
     except TimeoutError:
         return Outcome(kind.name, "given up")
-    except TiebackError as error:
-        return Outcome(kind.name, type(error).__name__, expected=False)
-    failed, meant = len(found.errors), len(items) if kind.name == BAD_ITEMS else 0
-    what = (
-        "each item refused" if failed == len(items) else f"{failed} items refused" if failed else "answered"
-    )
-    return Outcome(kind.name, what, expected=failed == meant)
+    except ItemError:
+        return Outcome(kind.name, "items refused", expected=kind.name == BAD_ITEMS)
+    except (grpc.aio.AioRpcError, Rejected) as error:
+        return Outcome(kind.name, str(error), expected=False)
+    return Outcome(kind.name, "answered", expected=kind.name != BAD_ITEMS)
+
+
+def warm_after(count: int) -> int:
+    """Of so many requests, after how many memory should be flat."""
+    return max(round(WARM_SHARE * count), WARM_REQUESTS)
 
 
 def grown(sizes: Sequence[int]) -> float | None:

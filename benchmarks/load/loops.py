@@ -112,6 +112,7 @@ class _Record:
     begun: float = field(default_factory=time.perf_counter)
     ended: float = 0.0
     processor: float = field(default_factory=time.process_time)
+    due: list[float] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
     items: list[int] = field(default_factory=list)
     rejected: list[float] = field(default_factory=list)
@@ -133,6 +134,7 @@ class _Record:
             self.failures[f"{type(error).__name__}: {error}"[:WORDS_OF_A_FAILURE]] += 1
         else:
             self.ended = time.perf_counter()
+            self.due.append(due - self.begun)
             self.latencies.append(self.ended - due)
             self.items.append(len(request))
         return None
@@ -153,6 +155,7 @@ class _Record:
         return Turn(
             seconds=seconds,
             offered_seconds=self.offered if self.offered is not None else seconds,
+            due=np.array(self.due),
             latencies=np.array(self.latencies),
             items=np.array(self.items, np.int64),
             rejected=np.array(self.rejected),

@@ -16,17 +16,17 @@ class Turn:
     """Answers, refusals and failures of one turn.
 
     Times are in seconds; those of an open loop are counted from when the request should have been sent, so
-    that they hold the load's own delay as well.
-
-    `seconds` is how long the turn took, from its begin to its last answer, and `offered_seconds` how long
-    requests arrived. `followed_at` and `followed_well` are of refused requests that came back when the server
-    had said: when they did, from the turn's begin, and whether they were then answered. `generator_share` is
-    the load's own processor use, 1 for one core; `late` the time by which 99 % of the requests were sent
-    after they should have been.
+    that they hold the load's own delay as well. `seconds` is how long the turn took, from its begin to its
+    last answer, and `offered_seconds` how long requests arrived. `due`, `latencies` and `items` are of the
+    answered requests: when they should have been sent, from the turn's begin, how long they took, what they
+    held. `followed_at` and `followed_well` are of refused requests that came back when the server had said:
+    when they did, and whether they were then answered. `generator_share` is the load's own processor use, 1
+    for one core; `late` the time by which 99 % of the requests were sent after they should have been.
     """
 
     seconds: float
     offered_seconds: float
+    due: Floats
     latencies: Floats
     items: NDArray[np.int64]
     rejected: Floats
@@ -51,6 +51,7 @@ class Turn:
         """A percentile of the answered requests' latencies; NaN where none was answered."""
         return float(np.percentile(self.latencies, share)) if len(self.latencies) else float("nan")
 
-    def goodput(self, bound: float) -> float:
-        """Items answered within the bound, per second in which requests arrived."""
-        return float(self.items[self.latencies <= bound].sum()) / self.offered_seconds
+    def goodput(self, bound: float, *, after: float = 0.0) -> float:
+        """Items answered within the bound per second of arrivals, the first seconds left out."""
+        good = (self.latencies <= bound) & (self.due >= after)
+        return float(self.items[good].sum()) / (self.offered_seconds - after)

@@ -86,7 +86,7 @@ def shares(rows: Sequence[Row], path: Path) -> None:
 def _bar(axis: Axes, place: int, side: str, row: Row | None, aim: float | None) -> None:
     """One side in one cell."""
     if row is None:
-        axis.text(0.02, place, "not measured", va="center", fontsize=8, color=QUIET)
+        axis.text(0.02, place, "–", va="center", fontsize=9, color=QUIET)
         return
     alpha = 1.0 if side in OURS else 0.55
     axis.barh(place, row["share"], height=0.7, color=COLOURS.get(side, QUIET), alpha=alpha)

@@ -9,7 +9,6 @@ repeated load, and the vectors themselves. `scripts/bench peers` sets up the oth
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from contextlib import ExitStack
 
 import grpc
@@ -23,18 +22,16 @@ from benchmarks.load.tieback import TEXT_SPACE, StubTarget
 from benchmarks.progress import Progress
 from benchmarks.report import Report
 from benchmarks.served import Served, StartError
-from benchmarks.speed import sides
-from benchmarks.speed.cells import CURVES, FURTHER, QUICK, TABLE, Cell, Mix, chosen, draw
+from benchmarks.speed.cells import draw
 from benchmarks.speed.claims import Found, conclude
 from benchmarks.speed.fidelity import fidelity, smallest_cosine
 from benchmarks.speed.limit import ONE_BY_ONE, POLICIES, Limit
 from benchmarks.speed.overload import overload
-from benchmarks.speed.repeats import CELLS as REPEAT_CELLS
+from benchmarks.speed.plan import Plan
 from benchmarks.speed.repeats import repeats
-from benchmarks.speed.rounds import Rounds, measure
+from benchmarks.speed.rounds import measure
+from benchmarks.speed.sides import INT8, LOCAL, Group, Running, groups, names
 
-QUICK_SIDES = (sides.LOCAL, sides.RAY)
-LEVELS, QUICK_LEVELS, PEER_LEVELS = (0.5, 1.0, 1.5, 2.0, 3.0), (3.0,), (0.5, 1.0, 2.0, 3.0)
 SAME, ALIKE = 0.9999, 0.95  # cosine to the bare graph: of the same file, of its int8 variant
 CHECKED = 16
 
@@ -43,137 +40,113 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     corpus.add_argument(parser)
     parser.add_argument("--quick", action="store_true", help="two sides, four cells, under two minutes")
     parser.add_argument(
-        "--sides", nargs="+", metavar="SIDE", choices=sides.names(), help=f"of {sides.names()}"
+        "--sides", nargs="+", metavar="SIDE", choices=names(), help=f"of {', '.join(names())}"
     )
     parser.add_argument("--cells", nargs="+", metavar="CELL", help="such as short-1@32 or 'mixed-*'")
     parser.add_argument("--rounds", type=int, help="rounds of tieback's sides (4, quick 2)")
     parser.add_argument("--peer-rounds", type=int, default=2, help="rounds of each peer (2)")
-    parser.add_argument("--seconds", type=float, help="of a turn at the limit's rate (1.2, quick 0.6)")
+    parser.add_argument("--seconds", type=float, help="of a turn at the limit's rate (0.8, quick 0.5)")
+
+
+def run(options: argparse.Namespace) -> Report:
+    texts = corpus.chosen(options)
+    one = Run(Plan.of(options, photos=bool(texts.photos)), texts)
+    one.find_limits()
+    for group in one.groups:
+        one.measure(group)
+    report = Report()
+    conclude(report, one.found, one.limit)
+    return report
 
 
 class Run:
-    """One run of the benchmark: what was asked for, and what was found so far."""
+    """One run of the benchmark, and what it has found so far."""
 
-    def __init__(self, options: argparse.Namespace, texts: Corpus) -> None:
-        self.quick: bool = options.quick
-        self.corpus = texts
-        self.seconds: float = options.seconds or (0.6 if self.quick else 1.2)
-        self.rounds: int = options.rounds or (2 if self.quick else 4)
-        self.peer_rounds: int = options.peer_rounds
-        wanted = options.sides or (QUICK_SIDES if self.quick else sides.names())
-        self.groups = sides.groups(wanted)
-        self.table = chosen(QUICK if self.quick else TABLE, options.cells)
-        self.curves = () if self.quick else chosen(CURVES, options.cells)
-        self.further = (
-            ()
-            if self.quick
-            else tuple(
-                cell for cell in chosen(FURTHER, options.cells) if cell.mix != "photos" or texts.photos
-            )
-        )
-        if not self.table:  # cells were named that are of no table: they get the rounds
-            self.table, self.curves, self.further = (*self.curves, *self.further), (), ()
+    def __init__(self, plan: Plan, texts: Corpus) -> None:
+        self.plan = plan
+        self.groups = groups(plan.sides)
         self.limit = Limit()
         self.found = Found(texts.source, peers=[group.name for group in self.groups if group.is_peer])
-        self.progress = Progress(
-            {"the limit": 9.0 * len(self._mixes()) * self.seconds}
-            | {group.name: self._expected(group) for group in self.groups}
+        self._texts = texts
+        self._progress = Progress(
+            {"the limit": plan.expected_of_limit}
+            | {group.name: plan.expected(group) for group in self.groups}
         )
 
     def find_limits(self) -> None:
         """Which policy is best for each mix."""
-        self.progress.begin("the limit")
-        for mix in self._mixes():
-            self.progress.say(f"{mix}: {len(POLICIES)} policies")
-            one = self.limit.turn(mix, draw(self.corpus, mix, 16, 0), ONE_BY_ONE)
-            count = max(32, round(one.rate * self.seconds / 2))
-            self.limit.find(mix, draw(self.corpus, mix, count, 1), rounds=2 if self.quick else 3)
-            self.progress.say(f"{mix}: {self.limit.best[mix].name}")
+        self._progress.begin("the limit")
+        for mix in self.plan.mixes:
+            self._progress.say(f"{mix}: {len(POLICIES)} policies")
+            one = self.limit.turn(mix, draw(self._texts, mix, 16, 0), ONE_BY_ONE)
+            count = max(32, round(one.rate * self.plan.seconds / 2))
+            self.limit.find(mix, draw(self._texts, mix, count, 1), rounds=self.plan.limit_rounds)
+            self._progress.say(f"{mix}: {self.limit.best[mix].name}")
 
-    def measure(self, group: sides.Group) -> None:
+    def measure(self, group: Group) -> None:
         """Starts the group's server, measures its sides, ends it. What goes wrong is kept as the reason."""
-        self.progress.begin(group.name)
+        self._progress.begin(group.name)
         try:
             with group.serve() as running:
                 self._rounds(group, running)
                 self._studies(group, running)
         except (StartError, LoadError, OSError) as error:
-            self.progress.say(f"missing: {error}")
+            self._progress.say(f"missing: {error}")
             self.found.missing |= {side: str(error) for side in group.sides}
 
-    def _rounds(self, group: sides.Group, running: sides.Running) -> None:
-        once: Sequence[Cell] = self.curves if group.is_peer else (*self.curves, *self.further)
-        if group.sides == [sides.INT8]:
-            once = ()
-        plan = Rounds(self.table, once, self.peer_rounds if group.is_peer else self.rounds, self.seconds, 1)
+    def _rounds(self, group: Group, running: Running) -> None:
         with ExitStack() as stack:
             generators: dict[str, Generator] = {}
             for side in group.sides:
                 if side not in running.targets:
                     self.found.missing[side] = "the server names no endpoints that can be asked directly"
                     continue
-                generator = stack.enter_context(generating(running.targets[side]))
-                self._check(side, generator)
-                generators[side] = generator
+                generators[side] = stack.enter_context(generating(running.targets[side]))
+                self._check(side, generators[side])
             self.found.samples += measure(
-                plan, generators, self.limit, self.corpus, running.server, self.progress.say
+                self.plan.rounds_of(group),
+                generators,
+                self.limit,
+                self._texts,
+                running.server,
+                self._progress.say,
             )
 
     def _check(self, side: str, generator: Generator) -> None:
         """Raises StartError where the side computes something else than the bare graph."""
-        texts = draw(self.corpus, "mixed", CHECKED, 0)
-        vectors = np.concatenate(generator.vectors([tuple(texts[:8]), *((text,) for text in texts[8:])]))
+        texts = draw(self._texts, "mixed", CHECKED, 0)
+        half = CHECKED // 2
+        vectors = np.concatenate(
+            generator.vectors([tuple(texts[:half]), *((text,) for text in texts[half:])])
+        )
         cosine = smallest_cosine(vectors, self.limit, texts)
-        if not cosine >= (ALIKE if side == sides.INT8 else SAME):
+        if not cosine >= (ALIKE if side == INT8 else SAME):
             raise StartError(f"computes something else: cosine {cosine:.5f} to the bare session")
 
-    def _studies(self, group: sides.Group, running: sides.Running) -> None:
+    def _studies(self, group: Group, running: Running) -> None:
+        """What is measured of the group's first side beside the cells."""
         side = group.sides[0]
-        target = running.targets[side]
-        if isinstance(target, StubTarget) and side in (sides.LOCAL, sides.INT8):
-            self.progress.say("vectors alone and in batches")
-            self.found.fidelities.append(fidelity(side, target, self.corpus, self.limit))
-        if side == sides.INT8 and running.server is not None:
-            self.found.drifts = _drifts(running.server)
+        target = running.targets.get(side)
+        if target is None:
             return
-        if side == sides.LOCAL and isinstance(target, StubTarget):
-            self.progress.say("30 % repeated texts")
-            cells = REPEAT_CELLS[:1] if self.quick else REPEAT_CELLS
-            items = {cell: 2 * self.seconds * self._rate(cell) for cell in cells}
+        if isinstance(target, StubTarget) and side in (LOCAL, INT8):
+            self._progress.say("vectors alone and in batches")
+            self.found.fidelities.append(fidelity(side, target, self._texts, self.limit))
+        if side == INT8 and running.server is not None:
+            self.found.drifts = _drifts(running.server)
+        if side == LOCAL and isinstance(target, StubTarget):
+            self._progress.say("30 % repeated texts")
             self.found.repeats += repeats(
-                target, self.corpus, cells=cells, items=items, rounds=2 if self.quick else 3
+                target,
+                self._texts,
+                items={
+                    cell: 2 * self.plan.seconds * max(self.limit.rates[cell.mix].values())
+                    for cell in self.plan.repeated
+                },
+                rounds=self.plan.repeat_rounds,
             )
-        levels = QUICK_LEVELS if self.quick else PEER_LEVELS if group.is_peer else LEVELS
-        self.found.overloads += overload(
-            side, target, self.corpus, levels=levels, seconds=3 * self.seconds, say=self.progress.say
-        )
-
-    def _rate(self, cell: Cell) -> float:
-        rates = self.limit.rates.get(cell.mix) or self.limit.rates[self.table[0].mix]
-        return max(rates.values())
-
-    def _mixes(self) -> list[Mix]:
-        return list(dict.fromkeys(cell.mix for cell in (*self.table, *self.curves, *self.further)))
-
-    def _expected(self, group: sides.Group) -> float:
-        """Seconds that a group will take, roughly: its start, its turns and the limit's, its studies."""
-        turns = 1 + len(group.sides)
-        rounds = self.peer_rounds if group.is_peer else self.rounds
-        slow = 3.0 if group.is_peer else 1.5  # than the limit
-        cells = rounds * len(self.table) + len(self.curves) + (0 if group.is_peer else len(self.further))
-        levels = QUICK_LEVELS if self.quick else LEVELS
-        studies = 5.0 * self.seconds * len(levels) + (12 * self.seconds if group.name == "local" else 0.0)
-        return 20.0 + slow * cells * turns * self.seconds + studies
-
-
-def run(options: argparse.Namespace) -> Report:
-    one = Run(options, corpus.chosen(options))
-    report = Report()
-    one.find_limits()
-    for group in one.groups:
-        one.measure(group)
-    conclude(report, one.found, one.limit)
-    return report
+        if levels := self.plan.levels_of(group):
+            self.found.overloads += overload(side, target, self._texts, levels=levels, say=self._progress.say)
 
 
 def _drifts(server: Served) -> list[tuple[str, float, float]]:

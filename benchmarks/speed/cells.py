@@ -37,13 +37,13 @@ class Cell:
 
     def work(self, corpus: Corpus, items: float, turn: int) -> list[Request]:
         """Requests of about so many items, and enough to keep all callers busy; other texts each turn."""
-        fewest = 2 * self.in_flight if self.items == 1 else math.ceil(1.5 * self.in_flight)
+        fewest = math.ceil(1.5 * self.in_flight) if self.items == 1 else self.in_flight
         requests = max(fewest, round(items / self.items))
         drawn = draw(corpus, self.mix, requests * self.items, turn)
         return [tuple(drawn[at : at + self.items]) for at in range(0, len(drawn), self.items)]
 
 
-# The cells that claims are made of, measured in every round. Two requests of 32 long texts are six seconds of
+# The cells that claims are made of, measured in every round. Two requests of 32 long texts are seconds of
 # work already, and keep a server as busy as eight would.
 TABLE = (
     Cell("short", 1, 1),
@@ -60,10 +60,10 @@ CURVES = (
     Cell("short", 1, 128),
     Cell("mixed", 1, 1),
     Cell("mixed", 1, 8),
-    Cell("mixed", 1, 128),
 )
 # Sizes that only tieback is asked for.
 FURTHER = (
+    Cell("mixed", 1, 128),
     Cell("short", 32, 1),
     Cell("short", 32, 32),
     Cell("mixed", 32, 1),

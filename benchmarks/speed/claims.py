@@ -113,18 +113,24 @@ def _shares(report: Report, found: Found) -> None:
         note = f"the bare session takes {bare.value:.2f} ms; tokenising is on the served side" if bare else ""
         name = f"{TITLES[side]}: adds to the p50 of one short text"
         _claim(report, name, one, "ms", f"<= {milliseconds:g}", note, found.why_not(side))
-    cells = {sample.cell.key for sample in found.samples if sample.side == LOCAL}
+    _padding(report, found)
+
+
+def _padding(report: Report, found: Found) -> None:
+    cells = {sample.cell for sample in found.samples if sample.side == LOCAL}
     wastes = {
-        cell: waste.value
+        cell: 100.0 * waste.value
         for cell in cells
-        if (waste := found.interval(LOCAL, cell, lambda sample: sample.padding)) is not None
+        if (waste := found.interval(LOCAL, cell.key, lambda sample: sample.padding)) is not None
     }
-    name = f"{TITLES[LOCAL]}: padding, largest of all cells"
-    if wastes:
+    mixed = [waste for cell, waste in wastes.items() if cell.mix == "mixed"]
+    name, target = f"{TITLES[LOCAL]}: padding of mixed texts, largest of all cells", f"< {PADDING:g}"
+    if mixed:
         worst = max(wastes, key=wastes.__getitem__)
-        report.claim(name, 100.0 * wastes[worst], "%", f"< {PADDING:g}", note=said(worst))
+        note = f"of all lengths {wastes[worst]:.1f} %, for {said(worst.key)}"
+        report.claim(name, max(mixed), "%", target, note=note)
     else:
-        report.claim(name, None, "%", f"< {PADDING:g}", note=found.why_not(LOCAL))
+        report.claim(name, None, "%", target, note=found.why_not(LOCAL))
 
 
 def _peers(report: Report, found: Found) -> None:

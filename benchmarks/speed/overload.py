@@ -20,6 +20,11 @@ from benchmarks.speed.cells import draw
 BOUND_SECONDS = 1.0
 """An answer after this is worth nothing; where the wire knows deadlines, it is the call's."""
 
+UNSETTLED_SECONDS = 1.5
+"""The begin of an overload that is not counted: it fills an empty queue, and every server looks well then."""
+
+OVERLOAD_SECONDS, CAPACITY_SECONDS = 5.0, 1.5
+
 SATURATING = 64
 """Callers of the closed loop that finds the capacity."""
 
@@ -62,10 +67,9 @@ def overload(
     corpus: Corpus,
     *,
     levels: Sequence[float],
-    seconds: float,
     say: Callable[[str], None],
 ) -> list[Overload]:
-    """Each level for so many seconds, with calm between them.
+    """Each level for OVERLOAD_SECONDS, with calm between them.
 
     The capacity is the mean of what a closed loop finds before and after the level.
     """
@@ -74,28 +78,28 @@ def overload(
     work: list[Request] = [(text,) for text in draw(corpus, "short", TEXTS, 0)]
     found = []
     with generating(target) as generator:
-        before = _capacity(generator, work, seconds)
+        before = _capacity(generator, work)
         for number, level in enumerate(levels):
             say(f"{side}: {level:g} × its capacity of {before:.0f} texts/s")
             offered = level * before
             turn = generator.opened(
                 work,
                 rate=offered,
-                seconds=seconds,
+                seconds=OVERLOAD_SECONDS,
                 patience=BOUND_SECONDS,
                 follow=FOLLOWERS,
                 seed=number,
             )
             _calm(generator, work)
-            after = _capacity(generator, work, seconds)
+            after = _capacity(generator, work)
             found.append(_level(side, level, (before + after) / 2, offered, turn))
             before = after
     return found
 
 
-def _capacity(generator: Generator, work: Sequence[Request], seconds: float) -> float:
+def _capacity(generator: Generator, work: Sequence[Request]) -> float:
     """Texts a second that as many callers get as keep the server busy."""
-    return generator.closed(work, in_flight=SATURATING, seconds=seconds / 2).rate
+    return generator.closed(work, in_flight=SATURATING, seconds=CAPACITY_SECONDS).rate
 
 
 def _level(side: str, level: float, capacity: float, offered: float, turn: Turn) -> Overload:
@@ -105,7 +109,7 @@ def _level(side: str, level: float, capacity: float, offered: float, turn: Turn)
         level=level,
         capacity=capacity,
         offered=offered,
-        goodput=turn.goodput(BOUND_SECONDS),
+        goodput=turn.goodput(BOUND_SECONDS, after=UNSETTLED_SECONDS),
         p50=1e3 * turn.percentile(50),
         p99=1e3 * turn.percentile(99),
         rejections=len(turn.rejected),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.corpus import Corpus
@@ -30,19 +30,17 @@ class Repeats:
         return self.cached / self.computed
 
 
-def repeats(
-    target: StubTarget, corpus: Corpus, *, cells: Sequence[Cell], items: dict[Cell, float], rounds: int
-) -> list[Repeats]:
-    """`rounds` of each cell, with so many items each."""
+def repeats(target: StubTarget, corpus: Corpus, *, items: Mapping[Cell, float], rounds: int) -> list[Repeats]:
+    """`rounds` of each cell, with about so many items each."""
     found = []
     with (
         generating(dataclasses.replace(target, cache="use")) as cached,
         generating(dataclasses.replace(target, cache="bypass")) as computed,
     ):
         for number in range(rounds):
-            for place, cell in enumerate(cells):
-                count = max(int(items[cell]), 4 * cell.items * cell.in_flight)
-                texts = stream(corpus, cell, count, number * len(cells) + place)
+            for place, cell in enumerate(items):
+                count = max(int(items[cell]), 2 * cell.items * cell.in_flight)
+                texts = stream(corpus, cell, count, number * len(items) + place)
                 work = [tuple(texts[at : at + cell.items]) for at in range(0, len(texts), cell.items)]
                 sides = [cached, computed] if number % 2 else [computed, cached]
                 rates = {side: side.closed(work, in_flight=cell.in_flight).rate for side in sides}

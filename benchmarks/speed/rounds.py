@@ -1,6 +1,7 @@
 """Alternating rounds of one server's sides and the bare loop, all on the same work.
 
-What disturbs the machine disturbs a whole round, so a side is compared with the limit of its own round.
+What disturbs the machine disturbs a whole round, so a side is compared with the limit of its own round: one
+half of the bare loop runs before the sides' turns, the other half after them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from benchmarks.load.turn import Turn
 from benchmarks.served import Served
 from benchmarks.speed.cells import Cell
 from benchmarks.speed.limit import ONE_BY_ONE, Limit, LimitTurn
+from benchmarks.speed.sides import SECONDARY
 
 PATIENCE = 3.0
 """A turn sends no more after so many times the seconds that it should take."""
@@ -60,7 +62,6 @@ class Rounds:
     once: Sequence[Cell]
     rounds: int
     seconds: float  # of a turn, at the limit's rate
-    first_turn: int = 0  # so that every server's texts differ from those before
 
 
 def measure(
@@ -71,7 +72,7 @@ def measure(
     server: Served | None,
     say: Callable[[str], None],
 ) -> list[Sample]:
-    """A sample of each side for each cell and round. Sides that cannot take photos are not asked to."""
+    """A sample of each side that takes part, for each cell and round."""
     samples: list[Sample] = []
     _warm_up(plan, generators, limit, corpus, server)
     sides = list(generators)
@@ -80,17 +81,24 @@ def measure(
         say(f"round {number + 1} of {plan.rounds}, {len(cells)} cells")
         for cell in cells:
             order = sides[number % len(sides) :] + sides[: number % len(sides)]
-            if cell.mix == "photos":
-                order = order[:1] if server is not None else []
+            order = [side for side in order if _is_asked(side, cell, plan, server)]
             if not order:
                 continue
-            work = cell.work(corpus, _items(plan, limit, cell), plan.first_turn + number)
-            limit_turn = None if number % 2 else _limit_turn(limit, cell, work)
+            work = cell.work(corpus, _items(plan, limit, cell), number)
+            inputs = [item for request in work for item in request]
+            loop = limit.loop(cell.mix, inputs, ONE_BY_ONE if cell.one_at_a_time else None)
+            loop.run_half()
             turns = {side: _turn(generators[side], plan, cell, work, server) for side in order}
-            if limit_turn is None:
-                limit_turn = _limit_turn(limit, cell, work)
-            samples += [_sample(side, cell, *turn, limit_turn) for side, turn in turns.items()]
+            loop.run_half()
+            samples += [_sample(side, cell, *turn, loop.turn()) for side, turn in turns.items()]
     return samples
+
+
+def _is_asked(side: str, cell: Cell, plan: Rounds, server: Served | None) -> bool:
+    """Whether the side takes part: peers are not asked for photos, secondary sides for little."""
+    if side in SECONDARY:
+        return cell.mix == "short" and cell in plan.table
+    return cell.mix != "photos" or server is not None
 
 
 def _warm_up(
@@ -105,7 +113,7 @@ def _warm_up(
         if mix.mix == "photos" and server is None:
             continue
         cell = Cell(mix.mix, 1, 8)
-        work = cell.work(corpus, 0.3 * _items(plan, limit, cell), plan.first_turn + plan.rounds)
+        work = cell.work(corpus, 0.3 * _items(plan, limit, cell), plan.rounds)
         for generator in generators.values():
             generator.closed(work, in_flight=cell.in_flight, seconds=plan.seconds)
 
@@ -114,11 +122,6 @@ def _items(plan: Rounds, limit: Limit, cell: Cell) -> float:
     """What the limit does in a turn's seconds."""
     policy = ONE_BY_ONE if cell.one_at_a_time else limit.best[cell.mix]
     return plan.seconds * limit.rates[cell.mix][policy.name]
-
-
-def _limit_turn(limit: Limit, cell: Cell, work: Sequence[tuple[object, ...]]) -> LimitTurn:
-    inputs = [item for request in work for item in request]
-    return limit.turn(cell.mix, inputs, ONE_BY_ONE if cell.one_at_a_time else None)
 
 
 def _turn(

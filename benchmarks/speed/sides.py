@@ -31,9 +31,12 @@ TITLES = {
     "litserve": "LitServe",
     "triton": "Triton",
 }
-BY_COUNT = ("infinity", "litserve", "triton")
-"""The peers that fill batches of 32 by counting. MLServer and Ray Serve count too, but a window of 2 ms and a
-single thread hardly let them fill one: they run nearly text by text, which on mixed lengths is far better."""
+SECONDARY = (LOCAL_CLIENT, RAY_DIRECT)
+"""Other ways to a server that is measured anyhow: they are compared on short texts alone."""
+
+BY_COUNT = ("litserve", "triton")
+"""The peers that fill batches of 32 by counting. The others count too, but Infinity sorts what waits by
+length before, and the windows of MLServer and Ray Serve hardly let them fill a batch with single texts."""
 
 SPACES = (TEXT_SPACE, PHOTO_SPACE)
 FLOAT32 = {"TIEBACK_GENERATOR_ENABLED": "false", "TIEBACK_PRECISION": "float32"}

@@ -33,8 +33,9 @@ HALF_LIFE = 5.0
 SHORTEST_RETRY, LONGEST_RETRY = 0.05, 30.0
 """Bounds of `Overloaded.retry_after`, in seconds: below, clients hammer; above, they give up too soon."""
 
-PROMPT = 0.8
-"""Share of the time until its deadline that a request may spend waiting: the rest is for computing it."""
+PROMPT = 0.6
+"""Share of the time until its deadline that a request may wait by what was measured: the rest is for
+computing it, and for what was not measured. At 0.8, under three times the capacity, a fifth came too late."""
 
 SLOT_SECONDS = 0.1
 """What waits is counted by deadlines of this grain."""

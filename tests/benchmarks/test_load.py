@@ -137,6 +137,7 @@ def test_goodput_counts_items_within_the_bound_over_the_time_they_were_offered()
     turn = Turn(
         seconds=4.0,
         offered_seconds=2.0,
+        due=np.array([0.0, 1.5, 1.6]),
         latencies=np.array([0.1, 0.9, 1.1]),
         items=np.array([3, 1, 8]),
         rejected=np.array([]),
@@ -148,6 +149,7 @@ def test_goodput_counts_items_within_the_bound_over_the_time_they_were_offered()
     )
 
     assert turn.goodput(1.0) == 2.0
+    assert turn.goodput(1.0, after=1.0) == 1.0  # what came first is left out, and its second
     assert turn.rate == 3.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import signal
@@ -15,6 +16,7 @@ import pytest
 from conftest import Running
 from support import speed_results
 
+from benchmarks import speed
 from benchmarks.__main__ import main
 from benchmarks.corpus import Corpus, read
 from benchmarks.load.generator import generating
@@ -25,6 +27,7 @@ from benchmarks.speed import sides
 from benchmarks.speed.cells import ALL, QUICK, TABLE, Cell, chosen, draw
 from benchmarks.speed.claims import Found
 from benchmarks.speed.limit import ONE_BY_ONE, POLICIES, Limit, Policy
+from benchmarks.speed.plan import Plan
 from benchmarks.speed.repeats import REPEATED, stream
 from benchmarks.statistics import spread
 
@@ -45,10 +48,49 @@ def test_cells_are_chosen_by_name() -> None:
     assert chosen(TABLE, None) == TABLE
 
 
-def test_a_quick_run_has_the_cells_of_the_first_aims() -> None:
-    assert [cell.key for cell in QUICK] == ["short-1@1", "short-1@32", "short-32@8", "mixed-1@32"]
+def plan(*arguments: str, photos: bool = True) -> Plan:
+    parser = argparse.ArgumentParser()
+    speed.add_arguments(parser)
+    return Plan.of(parser.parse_args(arguments), photos=photos)
+
+
+def test_a_quick_run_has_the_cells_of_the_first_aims_and_two_sides() -> None:
+    quick = plan("--quick")
+
+    assert [cell.key for cell in quick.table] == ["short-1@1", "short-1@32", "short-32@8", "mixed-1@32"]
     assert set(QUICK) <= set(TABLE)
+    assert (*quick.curves, *quick.further) == ()
+    assert list(quick.sides) == ["local", "ray"]
+    assert quick.expected_of_limit + sum(map(quick.expected, sides.groups(quick.sides))) < 120
+
+
+def test_a_full_run_has_every_cell_once_and_every_side() -> None:
+    full = plan()
+
+    assert {*full.table, *full.curves, *full.further} == set(ALL)
     assert len(set(ALL)) == len(ALL)
+    assert set(full.sides) >= {"local", "local_int8", "ray", "ray_direct", "triton", "infinity"}
+    assert full.expected_of_limit + sum(map(full.expected, sides.groups(full.sides))) < 20 * 60
+
+
+def test_cells_that_are_named_get_the_rounds_and_photos_go_where_there_are_none() -> None:
+    named = plan("--cells", "photos-*", "short-1@8", "--rounds", "7")
+
+    assert {cell.mix for cell in named.table} == {"short", "photos"}
+    assert named.rounds == 7
+    assert all(cell.mix != "photos" for cell in plan(photos=False).further)
+    with pytest.raises(SystemExit, match="nonsense"):
+        plan("--cells", "nonsense")
+
+
+def test_peers_are_asked_for_the_curves_and_int8_for_the_table_alone() -> None:
+    full = plan()
+    groups = {group.name: group for group in sides.groups(full.sides)}
+
+    assert full.rounds_of(groups["triton"]).once == full.curves
+    assert full.rounds_of(groups["local, int8"]).once == ()
+    assert full.levels_of(groups["local, int8"]) == ()
+    assert set(full.levels_of(groups["triton"])) <= set(full.levels_of(groups["local"]))
 
 
 @pytest.mark.parametrize("cell", ALL, ids=lambda cell: cell.key)
@@ -56,7 +98,7 @@ def test_work_keeps_all_callers_busy_and_changes_with_the_turn(cell: Cell) -> No
     work = cell.work(TEXTS, 10, 0)
 
     assert all(len(request) == cell.items for request in work)
-    assert len(work) > cell.in_flight
+    assert len(work) >= cell.in_flight
     if cell.mix == "short" and len(work) < 50:
         assert cell.work(TEXTS, 10, 1) != work
 
@@ -197,7 +239,7 @@ def test_a_soak_mixes_kinds_sizes_and_repeats() -> None:
 
     assert {kind.space for kind, _ in sent} == {"wordllama-256", "all-minilm-l6-v2", "efficientnet-lite0"}
     assert max(len(items) for _, items in sent) > 16
-    assert all(items == [BAD] * len(items) for kind, items in sent if kind.name == BAD_ITEMS)
+    assert all(set(items) == {BAD} for kind, items in sent if kind.name == BAD_ITEMS)
     texts = [item for _, items in sent for item in items if isinstance(item, str)]
     assert 0.1 < 1 - len(set(texts)) / len(texts) < 0.4
     assert any(kind.cancelled for kind, _ in sent)

@@ -157,11 +157,16 @@ def test_int8_that_is_not_near_enough_is_said_when_it_is_made(tmp_path: Path) ->
         load_encoder(card.at("int8"), store)
 
 
-def test_a_precision_that_cannot_be_made_is_said_with_those_that_can(tmp_path: Path) -> None:
-    card = card_for(write_folder(tmp_path / "own"), precisions={"float16": {}})
+def test_a_users_own_encoder_is_served_in_float16_if_its_card_asks(tmp_path: Path) -> None:
+    card = card_for(write_folder(tmp_path / "own"), precisions={"float16": {"smallest_cosine": 0.9999}})
+    store = Store(tmp_path / "store")
+    pull([card], [card], store, Silent())
 
-    with pytest.raises(StartupError, match="no graph is made in float16; int8 can be"):
-        pull([card], [card], Store(tmp_path / "store"), Silent())
+    halved, exact = (load_encoder(card.at(one), store) for one in ("float16", "float32"))
+
+    one, other = (dense(model, list(TEXTS)) for model in (halved, exact))
+    np.testing.assert_allclose(one, other, atol=1e-3)
+    assert not np.array_equal(one, other)
 
 
 def test_products_with_weights_are_computed_on_integers(own: tuple[EncoderCard, Store]) -> None:

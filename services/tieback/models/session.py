@@ -17,6 +17,7 @@ import onnxruntime
 
 from tieback.core.errors import StartupError
 from tieback.core.types import Array
+from tieback.models.captured_runs import ENABLED, CapturedRuns
 
 Provider = Literal["cpu", "cuda"]
 Options = dict[str, str]
@@ -25,14 +26,18 @@ ERRORS_ONLY = 3
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """What graphs run on. `threads` are of one session; `tf32` lets CUDA round factors to 10 bits."""
+    """What graphs run on.
+
+    `threads` are of one session. For CUDA, `tf32` lets it round factors to 10 bits, and with `cuda_graphs` it
+    launches all kernels of a run at once, where shapes come again and again.
+    """
 
     provider: Provider = "cpu"
     threads: int = 1
     tf32: bool = False
+    cuda_graphs: bool = False
 
-    @property
-    def providers(self) -> list[str | tuple[str, Options]]:
+    def providers(self, *, recurring_shapes: bool) -> list[str | tuple[str, Options]]:
         """ONNX Runtime's names, the preferred first, with their options."""
         if self.provider == "cpu":
             return ["CPUExecutionProvider"]
@@ -43,6 +48,8 @@ class Hardware:
             "cudnn_conv_algo_search": "HEURISTIC",
             "use_tf32": str(int(self.tf32)),
         }
+        if recurring_shapes and self.cuda_graphs:
+            options |= ENABLED
         return [("CUDAExecutionProvider", options), "CPUExecutionProvider"]
 
 
@@ -50,9 +57,9 @@ PROCESSOR = Hardware()
 
 
 class Session:
-    """A graph, ready to run."""
+    """A graph, ready to run. With `recurring_shapes` its inputs have few shapes, which come again."""
 
-    def __init__(self, path: Path, hardware: Hardware = PROCESSOR) -> None:
+    def __init__(self, path: Path, hardware: Hardware = PROCESSOR, *, recurring_shapes: bool = False) -> None:
         provider = hardware.provider
         needed = f"{provider.upper()}ExecutionProvider"
         if needed not in onnxruntime.get_available_providers():
@@ -65,7 +72,9 @@ class Session:
         _share_arena()
         try:
             self._session = onnxruntime.InferenceSession(
-                str(path), session_options(hardware.threads), providers=hardware.providers
+                str(path),
+                session_options(hardware.threads),
+                providers=hardware.providers(recurring_shapes=recurring_shapes),
             )
         except Exception as error:
             raise StartupError(f"{path} is not a graph that ONNX Runtime can run: {error}") from error
@@ -74,6 +83,8 @@ class Session:
                 f"ONNX Runtime cannot use {provider!r} here and fell back to the processor; "
                 "see that the driver and a GPU are there, or set TIEBACK_PROVIDER=cpu"
             )
+        captures = recurring_shapes and provider == "cuda" and hardware.cuda_graphs
+        self._captured = CapturedRuns(self._session) if captures else None
         self._only_what_is_asked = onnxruntime.RunOptions()
         self._only_what_is_asked.only_execute_path_to_fetches = True
         self.inputs = [node.name for node in self._session.get_inputs()]
@@ -81,6 +92,8 @@ class Session:
 
     def run(self, outputs: Sequence[str], inputs: Mapping[str, Array]) -> list[Any]:
         """The outputs that are asked for, and the nodes they need, no more."""
+        if self._captured is not None:
+            return self._captured.run(outputs, inputs)
         return self._session.run(outputs, inputs, self._only_what_is_asked)  # type: ignore[no-any-return]  # theirs has no types
 
 

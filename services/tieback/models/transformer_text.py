@@ -41,7 +41,11 @@ class TransformerTextModel:
         self._tokenizer = TextTokenizer(
             served.path(TOKENIZER), max_tokens=card.max_tokens, special_tokens=True
         )
-        self._session = Session(served.path(GRAPHS[card.precision]), hardware)
+        # A GPU plans each shape anew, so it gets few of them; on a processor padding costs more than that.
+        self._in_steps = hardware.provider == "cuda"
+        self._session = Session(
+            served.path(GRAPHS[card.precision]), hardware, recurring_shapes=self._in_steps
+        )
         if card.precision in card.precisions:
             _hold(card, Reference.load(served.path(REFERENCE)).cosines(self._session))
 
@@ -64,10 +68,12 @@ class TransformerTextModel:
         """Encodes a batch, padded to its longest text."""
         texts: list[TokenizedText] = [prepared.payload for prepared in batch]
         ids, mask = padded([text.ids for text in texts])
+        if self._in_steps:
+            ids, mask = in_steps(ids, mask, self.sizes)
         inputs = {IDS: ids, MASK: mask}
         if VectorKind.TOKENS not in kinds:
             (dense,) = self._session.run([DENSE], inputs)
-            return [RawEncoding(row, None) for row in dense]
+            return [RawEncoding(row, None) for row in dense[: len(texts)]]
         dense, states = self._session.run([DENSE, TOKENS], inputs)
         return [
             RawEncoding(
@@ -75,7 +81,7 @@ class TransformerTextModel:
                 unit_rows(state[: len(text.ids)][text.words]),
                 text.spans,
             )
-            for text, row, state in zip(texts, dense, states, strict=True)
+            for text, row, state in zip(texts, dense, states, strict=False)  # steps add rows behind
         ]
 
     def warm_up(self) -> None:
@@ -95,6 +101,16 @@ def padded(rows: Sequence[Array]) -> tuple[Array, Array]:
     ids = np.zeros(there.shape, np.int64)
     ids[there] = np.concatenate(rows)
     return ids, there.astype(np.int64)
+
+
+def in_steps(ids: Array, mask: Array, sizes: Sequence[int]) -> tuple[Array, Array]:
+    """`padded` on to a power of two of texts, and to the next of the `sizes`."""
+    texts, longest = ids.shape
+    tokens = next((size for size in sizes if size >= longest), longest)
+    more = ((0, (1 << (texts - 1).bit_length()) - texts), (0, tokens - longest))
+    ids, mask = np.pad(ids, more), np.pad(mask, more)
+    mask[texts:, 0] = 1  # a text without tokens has no mean
+    return ids, mask
 
 
 def _hold(card: EncoderCard, cosines: Array) -> None:

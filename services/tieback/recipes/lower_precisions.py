@@ -8,24 +8,24 @@ from typing import Any
 
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.precision import Precision
-from tieback.core.errors import StartupError
 from tieback.core.types import Array, Truncation
 from tieback.models.reference import IDS, MASK, Reference
 from tieback.models.session import Session
 from tieback.models.tokenization import TextTokenizer
 from tieback.models.transformer_text import GRAPH, GRAPHS, REFERENCE, TOKENIZER, padded
+from tieback.recipes.halve import halve
 from tieback.recipes.quantise import quantise
 from tieback.recipes.sample_text import SAMPLE
 
 Maker = Callable[[Path, Path, Mapping[str, Array]], None]
-MAKERS: Mapping[Precision, Maker] = {"int8": quantise}
+MAKERS: Mapping[Precision, Maker] = {"float16": halve, "int8": quantise}
 
 
 def add_lower_precisions(card: EncoderCard, out: Path, report: Callable[[str], None]) -> dict[str, Any]:
     """Writes them into `out`, where the float32 graph lies; returns how near each is to it.
 
     One that is not near enough on this machine is kept: it may be on the one that serves it, which looks for
-    itself. StartupError where the graph is none that can be computed in a precision.
+    itself. StartupError where the graph has nothing to quantise.
     """
     if not card.precisions:
         return {}
@@ -34,8 +34,6 @@ def add_lower_precisions(card: EncoderCard, out: Path, report: Callable[[str], N
     reference.save(out / REFERENCE)
     smallest = {}
     for precision, lower in card.precisions.items():
-        if precision not in MAKERS:
-            raise StartupError(f"{card.name}: no graph is made in {precision}; {', '.join(MAKERS)} can be")
         report(f"making {precision}")
         graph = out / GRAPHS[precision]
         MAKERS[precision](out / GRAPH, graph, {IDS: ids, MASK: mask})

@@ -100,7 +100,7 @@ def build_encoder(
     from tieback.models.session import Hardware
 
     store = open_store(settings)
-    hardware = Hardware(settings.provider, settings.session_threads, settings.cuda_tf32)
+    hardware = Hardware(settings.provider, settings.session_threads, settings.cuda_tf32, settings.cuda_graphs)
     models = [load_encoder(card, store, hardware) for card in cards]
     disk = settings.cache_disk.expanduser() if settings.cache_disk is not None else None
     return Encoder(

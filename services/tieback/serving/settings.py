@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     session_threads: int = Field(
         1, gt=0, description="Threads of one model; more than one wait for each other on busy cores."
     )
+    cuda_graphs: bool = Field(
+        False, description="Whether CUDA launches all kernels of a batch of texts at once."
+    )
     cuda_tf32: bool = Field(False, description="Whether CUDA may round the factors of float32 products.")
     replicas: int = Field(1, gt=0, description="Replicas of every encoder, on Ray Serve.")
     replicas_max: int = Field(

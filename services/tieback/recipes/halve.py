@@ -1,0 +1,17 @@
+"""A float32 graph to float16, for processors of graphics: half the memory, and twice the speed or more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import onnx
+from onnxruntime.transformers.float16 import convert_float_to_float16
+
+from tieback.core.types import Array
+from tieback.recipes.graph_edits import load_graph
+
+
+def halve(source: Path, target: Path, sample: Mapping[str, Array]) -> None:  # noqa: ARG001 - nothing is measured for it
+    """Writes the float16 graph, whose inputs and outputs stay as they are."""
+    onnx.save(convert_float_to_float16(load_graph(source), keep_io_types=True), target)
