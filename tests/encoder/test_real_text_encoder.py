@@ -30,7 +30,7 @@ async def encoder() -> AsyncIterator[Encoder]:
     store = Store()
     if not store.is_ready(card):
         pytest.skip(f"the store has no {SPACE}; run: tieback models pull {SPACE}")
-    made = Encoder([load_encoder(card, store)])
+    made = Encoder([load_encoder(card.at("float32"), store)])
     yield made
     await made.close()
 
