@@ -95,8 +95,8 @@ async def test_no_metric_is_left_off_the_dashboard():
         not in {re.sub(r"_(bucket|sum|count)$", "", one) for one in shown}
     }
 
-    # How fast a worker was, how many items wait and are kept, are read where one plans, not where one watches;
-    # that a disk failed is an alert.
+    # How fast a worker was, how many items wait and are kept, are read where one plans and not where one
+    # watches; that a disk failed is an alert.
     assert hidden == {
         "tieback_tokens_per_second",
         "tieback_queued_items",
