@@ -59,3 +59,12 @@ def test_half_a_pair_of_tls_files_is_refused(tmp_path: Path) -> None:
 
 def test_every_setting_says_what_it_is() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "provider", "budget"), [(0, "cpu", 512), (0, "cuda", 16_384), (64, "cuda", 64)]
+)
+def test_a_batchs_budget_fits_what_computes_it_unless_it_is_said(
+    given: int, provider: str, budget: int
+) -> None:
+    assert load_settings(batch_tokens=given, provider=provider).batch_budget == budget

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import TiebackError
-from tieback.core.types import Content, EncodeReply, OutputSpec, Truncation
+from tieback.core.types import CachePolicy, Content, EncodeReply, OutputSpec, Truncation
 from tieback.ports import DEFAULT_OUTPUT, EncoderPort
 
 
@@ -28,6 +28,7 @@ class Troubles:
         output: OutputSpec = DEFAULT_OUTPUT,
         *,
         truncation: Truncation = Truncation.REFUSE,
+        cache: CachePolicy = CachePolicy.USE,
         deadline: Deadline = NO_DEADLINE,
     ) -> EncodeReply:
         self.asked.append((space, len(contents)))
@@ -36,7 +37,7 @@ class Troubles:
         try:
             await asyncio.sleep(self.slow.get(space, 0))
             return await self._encoder.encode(
-                space, contents, output, truncation=truncation, deadline=deadline
+                space, contents, output, truncation=truncation, cache=cache, deadline=deadline
             )
         except asyncio.CancelledError:
             self.cancelled.append(space)

@@ -51,10 +51,7 @@ class CostSurface:
                 for length in self._lengths
             ]
         )
-        self._served = 0
-        self._surprise = 0.0
-        self._pull: Array = np.zeros_like(self._grid)
-        self._weight: Array = np.zeros_like(self._grid)
+        self._forget_served()
         self._lines: Array = np.empty(0)
         self._rows: dict[int, Array] = {}
         self._ideals: dict[int, float] = {}
@@ -150,7 +147,8 @@ class CostSurface:
 
     def _forget_served(self) -> None:
         self._served, self._surprise = 0, 0.0
-        self._pull, self._weight = np.zeros_like(self._grid), np.zeros_like(self._grid)
+        self._pull: Array = np.zeros_like(self._grid)
+        self._weight: Array = np.zeros_like(self._grid)
 
 
 def _doublings(most: int) -> list[int]:

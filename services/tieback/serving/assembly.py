@@ -106,7 +106,7 @@ def build_encoder(
     return Encoder(
         models,
         limits=settings.limits,
-        batch_tokens=settings.batch_tokens,
+        batch_tokens=settings.batch_budget,
         cache=CacheOptions(settings.cache_bytes, disk, settings.cache_disk_bytes),
         on_batch=on_batch,
     )

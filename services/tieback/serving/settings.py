@@ -18,6 +18,8 @@ PREFIX = "TIEBACK_"
 # Variables of the client, of scripts/setup and of the benchmarks, which a server's environment may hold too.
 _OTHERS = {"SERVER", "TOKEN", "COLLECTION", "TORCH_INDEX", "DATA"}
 _LIMITS = Limits()
+# A processor gains nothing by larger batches, and a GPU finds its own measure below this.
+_BATCH_TOKENS = {"cpu": 512, "cuda": 16_384}
 Names = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -61,7 +63,11 @@ class Settings(BaseSettings):
     queued_tokens: int = Field(
         _LIMITS.queued_tokens, gt=0, description="Tokens waiting in one replica before it refuses more."
     )
-    batch_tokens: int = Field(512, gt=0, description="Token budget of one batch, padding included.")
+    batch_tokens: int = Field(
+        0,
+        ge=0,
+        description="Token budget of one batch, padding included; 0 for 512 on a processor, 16,384 on a GPU.",
+    )
     cache_bytes: int = Field(
         64 << 20, ge=0, description="Bytes of encodings that each space keeps in memory; 0 for none."
     )
@@ -145,6 +151,11 @@ class Settings(BaseSettings):
         if self.tls_client_ca is not None and self.tls_certificate is None:
             raise ValueError("tls_client_ca needs tls_certificate and tls_key")
         return self
+
+    @property
+    def batch_budget(self) -> int:
+        """Tokens of one batch at most, padding included."""
+        return self.batch_tokens or _BATCH_TOKENS[self.provider]
 
     @property
     def limits(self) -> Limits:
