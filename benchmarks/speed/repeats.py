@@ -13,6 +13,9 @@ from benchmarks.load.tieback import StubTarget
 from benchmarks.speed.cells import Cell, draw
 
 REPEATED = 0.3
+FILLINGS = 4
+"""What is in flight is so often replaced at least: of fewer, the emptying end would be most of it."""
+
 CELLS = (Cell("short", 1, 32), Cell("short", 32, 8), Cell("mixed", 32, 8))
 
 
@@ -39,7 +42,7 @@ def repeats(target: StubTarget, corpus: Corpus, *, items: Mapping[Cell, float], 
     ):
         for number in range(rounds):
             for place, cell in enumerate(items):
-                count = max(int(items[cell]), 2 * cell.items * cell.in_flight)
+                count = max(int(items[cell]), FILLINGS * cell.items * cell.in_flight)
                 texts = stream(corpus, cell, count, number * len(items) + place)
                 work = [tuple(texts[at : at + cell.items]) for at in range(0, len(texts), cell.items)]
                 sides = [cached, computed] if number % 2 else [computed, cached]

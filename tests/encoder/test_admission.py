@@ -158,7 +158,7 @@ def test_what_would_wait_past_its_deadline_is_refused_at_once() -> None:
     admission.measure(1000, 1.0)
     admission.admit(2000, deadline=Deadline.after(0.9))  # two seconds of work
 
-    admission.admit(10, deadline=Deadline.after(5.0)).release()
+    admission.admit(10, deadline=Deadline.after(6.0)).release()
     with pytest.raises(Overloaded, match="deadline") as refused:
         admission.admit(10, deadline=Deadline.after(1.0))
 

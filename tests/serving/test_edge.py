@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
-from support.small_server import SECRET, channel, fuse_request, small_server
+from support.small_server import BUSY, SECRET, channel, fuse_request, small_server
 from tieback.serving import logs
 from tieback.serving.settings import Settings
 from tieback.v1 import generator_pb2, generator_pb2_grpc, router_pb2_grpc
@@ -154,3 +154,31 @@ async def test_log_lines_hold_facts_and_neither_content_nor_tokens(
     assert call["request_id"]
     assert "confidential" not in written
     assert "s3cret" not in written
+
+
+async def test_of_a_crowd_of_refusals_all_are_counted_and_few_are_logged(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    try:
+        async with small_server() as server, channel(server) as made:
+            logs.configure(Settings(log_format="json", log_level="info"))
+            stub = generator_pb2_grpc.GeneratorServiceStub(made)
+            for _ in range(20):
+                with pytest.raises(grpc.aio.AioRpcError) as caught:
+                    async for _event in stub.Generate(generator_pb2.GenerateRequest(prompt=BUSY)):
+                        pass
+                assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert (
+                server.value(
+                    "tieback_requests_total",
+                    service="GeneratorService",
+                    method="Generate",
+                    code="RESOURCE_EXHAUSTED",
+                )
+                == 20
+            )
+    finally:
+        logging.getLogger(logs.ROOT).handlers.clear()
+
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert 1 <= len([line for line in lines if line.get("code") == "RESOURCE_EXHAUSTED"]) <= 3

@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 import numpy as np
+from tieback.core.errors import Overloaded
 from tieback.core.types import SpaceRef, Vector
 from tieback.router import Component, Router
 from tieback.serving.conversions.vectors import write_space, write_vector
@@ -20,16 +21,19 @@ from tieback.serving.telemetry import Telemetry
 from tieback.v1 import content_pb2, encoder_pb2, generator_pb2, generator_pb2_grpc, router_pb2
 
 SPACE = SpaceRef("tiny", "r1", "f1")
+BUSY = "busy"
 SECRET = "/etc/secret/path 10.0.0.7 actor 0badcafe"
 
 
 class BrokenGenerator(generator_pb2_grpc.GeneratorServiceServicer):
-    """Fails with an exception that is not ours, after as many events as the prompt is long."""
+    """Fails with an exception that is not ours, after as many events as the prompt is long; refuses BUSY."""
 
     def __init__(self) -> None:
         self.cancelled = 0
 
     async def Generate(self, request: generator_pb2.GenerateRequest, context: Any) -> AsyncIterator[Any]:
+        if request.prompt == BUSY:
+            raise Overloaded("too much waits", retry_after=1.0)
         for letter in request.prompt:
             yield generator_pb2.GenerateResponse(text=generator_pb2.TextDelta(text=letter))
         raise ValueError(SECRET)

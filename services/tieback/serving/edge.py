@@ -2,13 +2,14 @@
 
 Request id, trace, token, then decoding of the message (so that malformed bytes are INVALID_ARGUMENT and not
 the transport's INTERNAL), then the servicer. Whatever it raises becomes a status by `failures`; every call is
-counted, timed and logged once.
+counted, timed and logged once; of refusals, which come in crowds, only some are logged.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 Context = grpc.aio.ServicerContext[Any, Any]
 # Probes carry no token, what they read is no secret, and they would drown the calls that matter.
 HEALTH = "/grpc.health.v1.Health/"
+REFUSALS_SECONDS = 1.0
 
 
 class Passed(Exception):  # noqa: N818 - not an error of ours but another server's answer, handed on
@@ -124,6 +126,22 @@ class Route:
         self.seconds = telemetry.request_seconds.labels(self.service, name)
         self._outcomes: dict[str, Any] = {}
         self._name = name
+        self._unwritten, self._written = 0, -math.inf  # refusals since the last line of one, and when it was
+
+    def lines(self, code: grpc.StatusCode) -> int:
+        """For how many calls the log line of this one stands, itself included; 0 where it needs none.
+
+        Refusals come by the hundred when they come, and writing of each would be work on top of too much: of
+        those, the first of each second is written, with the number of those before it that were not.
+        """
+        if code is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+            return 1
+        self._unwritten += 1
+        now = time.monotonic()
+        if now < self._written + REFUSALS_SECONDS:
+            return 0
+        alike, self._unwritten, self._written = self._unwritten, 0, now
+        return alike
 
     def count(self, code: str) -> None:
         """Counts one call's outcome."""
@@ -207,7 +225,7 @@ class _Call:
         if self._code is grpc.StatusCode.RESOURCE_EXHAUSTED:
             route.telemetry.reject(route.service, self._reason)
         level = logging.DEBUG if self._code is grpc.StatusCode.OK else logging.INFO
-        if log.isEnabledFor(level):
+        if log.isEnabledFor(level) and (alike := route.lines(self._code)):
             logs.event(
                 log,
                 "call",
@@ -218,6 +236,7 @@ class _Call:
                 code=self._code.name,
                 reason=self._reason,
                 milliseconds=round(took * 1000, 2),
+                **({"calls": alike} if alike > 1 else {}),
             )
 
 

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from typing import Any
 import click
 
 from tieback.core.errors import StartupError
+from tieback.serving.free_port import free_port
 from tieback.serving.settings import Settings, load_settings
 
 F = Callable[..., Any]
@@ -149,9 +149,9 @@ def _placed(settings: Settings) -> Settings:
         for name in type(settings).model_fields
         if isinstance(value := getattr(settings, name), Path)
     }
-    placed["port"] = _free_port(settings.host, settings.port, "port")
+    placed["port"] = free_port(settings.host, settings.port, "port")
     if settings.metrics_port is not None:
-        placed["metrics_port"] = _free_port(settings.host, settings.metrics_port, "metrics-port")
+        placed["metrics_port"] = free_port(settings.host, settings.metrics_port, "metrics-port")
     return settings.model_copy(update=placed)
 
 
@@ -169,21 +169,3 @@ def _check_models(settings: Settings) -> None:
         raise StartupError(
             f"{len(missing)} models are not in the store at {store.root}; run: tieback models pull {names}"
         )
-
-
-def _free_port(host: str, port: int, option: str) -> int:
-    """The port, or for 0 a free one. StartupError where somebody listens on it already.
-
-    Gateways share their port, and so could a second platform: it must not take a share of the calls unseen.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise StartupError(
-                f"cannot listen on {host}:{port} ({error.strerror}); "
-                f"choose another with --{option}, or stop what listens there"
-            ) from None
-        return int(probe.getsockname()[1])
