@@ -1,0 +1,51 @@
+"""A vector enters another space as the mean of the anchors' images there, weighted by how near each anchor is.
+
+What is near is decided by a softmax over cosines, so nothing is trained: a coupled set of anchors turns two
+unimodal models into a multimodal one (ASIF, Norelli et al., 2023, arXiv:2210.01738). With a classifier's
+prototypes and the names of its classes as anchors it is ConSE (Norouzi et al., 2014, arXiv:1312.5650), the
+softmax at a temperature of its own. It says nothing that no anchor says.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from tieback.core.types import Array
+from tieback.methods.projection import Progress, State, projections, unit_rows
+
+
+@projections.method
+def anchor_attention(
+    vectors: Array, state: State, *, sharpness: Annotated[float, Field(gt=0)] = 15.0
+) -> Array:
+    """normalise(softmax(sharpness · V Aᵀ) B), with the centred anchors A of the source and B of the target."""
+    near = sharpness * (unit_rows(vectors - state["centre"]) @ state["source"].T)
+    weights = np.exp(near - near.max(axis=1, keepdims=True))
+    return unit_rows(weights @ state["target"])
+
+
+def fit(
+    source: Array,
+    target: Array,
+    *,
+    seed: int = 0,  # noqa: ARG001 - nothing is drawn
+    progress: Progress = lambda _share, _doing: None,
+    centred: bool = True,
+) -> State:
+    """The anchors, each side less its mean where `centred`."""
+    progress(1.0, "anchors")
+    zero = np.zeros(source.shape[1], np.float32)
+    centre = source.mean(axis=0) if centred else zero
+    return {
+        "centre": zero,
+        "source": unit_rows(source - centre),
+        "target": unit_rows(target - target.mean(axis=0)) if centred else target,
+    }
+
+
+def least_anchors(source_width: int, target_width: int) -> int:  # noqa: ARG001 - any two will do
+    """Two: with one, every vector would be the same."""
+    return 2

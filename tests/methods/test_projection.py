@@ -1,0 +1,86 @@
+"""Every projection, by listing them; what is particular to one method has a file of its own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tieback.core.errors import InvalidInput, NotFound
+from tieback.methods.projection import fit, projections, unit_rows
+
+ANCHORS = 300
+
+
+@pytest.fixture(scope="module")
+def pairs() -> tuple[np.ndarray, np.ndarray]:
+    draw = np.random.default_rng(0)
+    hidden = draw.normal(size=(ANCHORS, 12))
+    return (
+        unit_rows(hidden @ draw.normal(size=(12, 20)) + 0.1 * draw.normal(size=(ANCHORS, 20))),
+        unit_rows(hidden @ draw.normal(size=(12, 24)) + 0.1 * draw.normal(size=(ANCHORS, 24))),
+    )
+
+
+@pytest.mark.parametrize("name", projections.names())
+def test_a_fitted_projection_finds_partners_that_it_has_not_seen(name: str, pairs) -> None:
+    source, target = pairs
+    state = fit(name, source[:250], target[:250], seed=1)
+
+    projected = projections.get(name)(source[250:], state)
+
+    assert projected.shape == (50, 24)
+    assert np.linalg.norm(projected, axis=1) == pytest.approx(np.ones(50), abs=1e-5)
+    right = np.sum(projected * target[250:], axis=1).mean()
+    wrong = (projected @ target[250:].T).mean()
+    assert right > wrong + 0.2
+
+
+@pytest.mark.parametrize("name", projections.names())
+def test_the_same_seed_gives_the_same_state(name: str, pairs) -> None:
+    first, second = (fit(name, *pairs, seed=3) for _ in range(2))
+
+    assert first.keys() == second.keys()
+    for key, array in first.items():
+        assert np.array_equal(array, second[key])
+
+
+@pytest.mark.parametrize("name", projections.names())
+def test_too_few_anchors_are_refused_with_how_many_are_needed(name: str, pairs) -> None:
+    with pytest.raises(InvalidInput, match=rf"{name} needs \d+ anchors .* there are 1") as refusal:
+        fit(name, pairs[0][:1], pairs[1][:1])
+
+    assert refusal.value.field == "anchors"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda source: source.__setitem__((7, 3), np.nan), "row 7 of the source anchors holds NaN"),
+        (lambda source: source.__setitem__(9, 0.0), "row 9 of the source anchors is all zeros"),
+    ],
+)
+def test_bad_anchors_are_refused_by_their_row(spoil, message: str, pairs) -> None:
+    source = pairs[0].copy()
+    spoil(source)
+
+    with pytest.raises(InvalidInput, match=message):
+        fit("anchor_attention", source, pairs[1])
+
+
+def test_a_pair_given_twice_is_refused_with_both_places(pairs) -> None:
+    source, target = pairs[0].copy(), pairs[1].copy()
+    source[40], target[40] = source[4], target[4]
+
+    with pytest.raises(InvalidInput, match="anchors 4 and 40 are the same pair"):
+        fit("anchor_attention", source, target)
+
+
+def test_sides_of_different_length_are_refused(pairs) -> None:
+    with pytest.raises(InvalidInput, match="as many rows on either side"):
+        fit("anchor_attention", pairs[0], pairs[1][:-1])
+
+
+def test_an_unknown_method_or_parameter_is_refused_with_the_choices(pairs) -> None:
+    with pytest.raises(NotFound, match="anchor_attention"):
+        fit("magic", *pairs)
+    with pytest.raises(InvalidInput, match="no parameter 'spells'; its parameters are: centred"):
+        fit("anchor_attention", *pairs, {"spells": 3})
