@@ -223,9 +223,12 @@ class BoundSpace:
         }
         arrays = {
             f"{kind}.{number}.{name}": np.ascontiguousarray(array)
-            for kind, ones in (("paths", self.paths), ("routers", self.routers))
-            for number, one in enumerate(ones)
-            for name, array in one.state.items()
+            for kind, states in (
+                ("paths", [path.state for path in self.paths]),
+                ("routers", [router.state for router in self.routers]),
+            )
+            for number, state in enumerate(states)
+            for name, array in state.items()
         }
         return json.dumps(header, indent=1).encode(), save(arrays)
 

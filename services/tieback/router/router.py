@@ -87,7 +87,8 @@ class Router:
         parameters = {"weights": dict(routing.weights)} if routing.weights else {}
         try:
             policy = routings.configure(routing.policy, parameters)
-            policy(self.space.names, np.ones((1, len(self.space.names)), dtype=bool))
+            everyone = np.ones((1, len(self.space.names)), dtype=bool)
+            policy(self.space.names, everyone, np.zeros(everyone.shape))
         except InvalidInput as error:
             # In the request a policy's one parameter, weights, is a field beside the policy's name.
             error.field = error.field.removeprefix("parameters.")
@@ -109,8 +110,9 @@ class Router:
         said = blocks_of(self.space, self._binding, parts)
         names = self.space.names
         spoke = np.array([[name in said.vectors for name in names]])
-        wanted = dict(zip(names, policy(names, np.ones_like(spoke))[0].tolist(), strict=True))
-        weights = dict(zip(names, policy(names, spoke)[0].tolist(), strict=True))
+        scores = np.zeros(spoke.shape)
+        wanted = dict(zip(names, policy(names, np.ones_like(spoke), scores)[0].tolist(), strict=True))
+        weights = dict(zip(names, policy(names, spoke, scores)[0].tolist(), strict=True))
         if not any(weights.values()):
             needed = ", ".join(name for name in names if wanted[name] > 0)
             raise InvalidInput(

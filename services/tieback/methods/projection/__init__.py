@@ -2,8 +2,8 @@
 
 Anchors are pairs: row i of one array and row i of the other say the same thing in the two spaces. A method's
 file holds the method itself, which projects vectors by a fitted state and is all that serving needs (NumPy
-alone), `fit`, which makes that state, and `least_anchors`, how many pairs `fit` needs for two widths. The state
-is a mapping of names to arrays, kept as safetensors.
+alone), `fit`, which makes that state, and `least_anchors`, how many pairs `fit` needs for two widths. The
+state is a mapping of names to arrays, kept as safetensors.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ def fit(
 ) -> State:
     """The state of the method of that name, fitted on anchors `source` `[n, d1]` and `target` `[n, d2]`.
 
-    NotFound for an unknown method. InvalidInput, with the field "anchors", where the arrays do not go together,
-    hold NaN or infinity, a zero or a repeated row, or are fewer than the method needs; and "parameters" where
-    one is unknown.
+    NotFound for an unknown method. InvalidInput, with the field "anchors", where the arrays do not go
+    together, hold NaN or infinity, a zero or a repeated row, or are fewer than the method needs; and
+    "parameters" where one is unknown.
     """
     projections.get(name)
     module = importlib.import_module(f"{__name__}.{name}")
@@ -62,7 +62,8 @@ def fit(
     known = {key for key in module.fit.__kwdefaults__ or {} if key not in ("seed", "progress")}
     if unknown := sorted(set(parameters or {}) - known):
         raise InvalidInput(
-            f"{name} has no parameter {unknown[0]!r}; its parameters are: {', '.join(sorted(known)) or 'none'}",
+            f"{name} has no parameter {unknown[0]!r}; "
+            f"its parameters are: {', '.join(sorted(known)) or 'none'}",
             field=f"parameters.{unknown[0]}",
         )
     return cast("State", module.fit(source, target, seed=seed, progress=progress, **(parameters or {})))
@@ -73,7 +74,8 @@ def check_anchors(source: Array, target: Array) -> tuple[Array, Array]:
     source, target = np.asarray(source, np.float32), np.asarray(target, np.float32)
     if source.ndim != 2 or target.ndim != 2 or len(source) != len(target):
         raise InvalidInput(
-            f"anchors are pairs of vectors: as many rows on either side, not {source.shape} and {target.shape}",
+            "anchors are pairs of vectors: as many rows on either side, "
+            f"not {source.shape} and {target.shape}",
             field="anchors",
         )
     for side, rows in (("source", source), ("target", target)):

@@ -12,9 +12,10 @@ from tieback.core.types import Array
 class RoutingPolicy(Protocol):
     """A way to weight the spaces of an input."""
 
-    def __call__(self, spaces: Sequence[str], present: Array) -> Array:
+    def __call__(self, spaces: Sequence[str], present: Array, scores: Array) -> Array:
         """Weights `[inputs, spaces]`, where `present` `[inputs, spaces]` (bool) says which have spoken.
 
+        `scores` `[inputs, spaces]`, 0 to 1, are a learned router's; all zeros where there is none.
         Absent spaces have weight 0. A row sums to 1, or is all zeros where no space of any weight has spoken.
         """
         ...

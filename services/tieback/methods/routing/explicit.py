@@ -21,7 +21,13 @@ NOTHING: Mapping[str, float] = {}
 
 
 @routings.method
-def explicit(spaces: Sequence[str], present: Array, *, weights: Mapping[str, Weight] = NOTHING) -> Array:
+def explicit(
+    spaces: Sequence[str],
+    present: Array,
+    scores: Array,  # noqa: ARG001 - the caller knows better
+    *,
+    weights: Mapping[str, Weight] = NOTHING,
+) -> Array:
     """InvalidInput where a weight names no space, or all weights are 0."""
     unknown = sorted(set(weights) - set(spaces))
     if unknown:

@@ -15,7 +15,7 @@ from tieback.methods.routing import routings
 
 
 @routings.method
-def uniform(spaces: Sequence[str], present: Array) -> Array:
+def uniform(spaces: Sequence[str], present: Array, scores: Array) -> Array:  # noqa: ARG001 - all alike
     """1 / n for each of the n spaces that spoke."""
     present = np.asarray(present, dtype=np.float64).reshape(-1, len(spaces))
     return np.asarray(present / np.maximum(present.sum(axis=1, keepdims=True), 1))
