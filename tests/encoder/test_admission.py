@@ -197,7 +197,7 @@ def test_a_tenants_wait_is_for_its_own_turns_and_as_many_of_the_others() -> None
     admission = Admission(10_000)
     admission.measure(1000, 1.0)
     admit_for("crawler", admission, 5000, deadline=Deadline.after(0.2))
-    admit_for("person", admission, 100, deadline=Deadline.after(0.2))
+    admit_for("person", admission, 80, deadline=Deadline.after(0.2))
 
     admit_for("person", admission, 10, deadline=Deadline.after(0.5)).release()
     with pytest.raises(Overloaded):
