@@ -173,7 +173,7 @@ class Admission:
         rate = self.tokens_per_second
         waiting = self._queued_tokens + self._active_tokens
         seconds = waiting / rate if rate else UNMEASURED_RETRY
-        spread = random.uniform(0.75, 1.25)  # noqa: S311 - jitter, not a secret
+        spread = random.uniform(1.0, 1.5)  # noqa: S311 - jitter, not a secret
         return min(max(seconds * spread, SHORTEST_RETRY), LONGEST_RETRY)
 
 

@@ -134,7 +134,7 @@ def least_loaded(peers: Sequence[Peer], tokens: int) -> Peer:
 
 def _full(peers: Sequence[Peer], now: float) -> Overloaded:
     least = min(peers, key=lambda peer: peer.seconds_ahead(now))
-    spread = random.uniform(0.75, 1.25)  # noqa: S311 - jitter, not a secret
+    spread = random.uniform(1.0, 1.5)  # noqa: S311 - jitter, not a secret
     retry_after = min(max(least.seconds_ahead(now) * spread, SHORTEST_RETRY), LONGEST_RETRY)
     return Overloaded(
         f"{least.queued} tokens are waiting and more would pass the limit; try again in {retry_after:.2f} s",
