@@ -51,7 +51,7 @@ def test_what_runs_makes_room_for_what_waits() -> None:
     ticket.release()
 
 
-def test_the_retry_delay_is_what_waits_over_the_measured_rate() -> None:
+def test_the_retry_delay_is_what_waits_over_the_measured_rate_or_somewhat_more() -> None:
     admission = Admission(1000)
     admission.measure(500, 1.0)
     admission.admit(1000)
@@ -62,8 +62,8 @@ def test_the_retry_delay_is_what_waits_over_the_measured_rate() -> None:
             admission.admit(1)
         delays.append(refused.value.retry_after)
 
-    assert min(delays) >= 1.5
-    assert max(delays) <= 2.5
+    assert min(delays) >= 2.0  # who came sooner would be refused again
+    assert max(delays) <= 3.0
     assert max(delays) - min(delays) > 0.5  # the refused do not return as one herd
 
 
@@ -162,7 +162,7 @@ def test_what_would_wait_past_its_deadline_is_refused_at_once() -> None:
     with pytest.raises(Overloaded, match="deadline") as refused:
         admission.admit(10, deadline=Deadline.after(1.0))
 
-    assert 1.0 < refused.value.retry_after < 3.0
+    assert 2.0 <= refused.value.retry_after <= 3.0
     assert admission.load.rejected == 1
 
 
