@@ -84,7 +84,7 @@ from tieback_client.results import (
     WriteResult,
 )
 from tieback_client.streams import EncodingStream, EventStream, Writes
-from tieback_client.vectors import DType, SpaceRef, TokenVectors, Vector
+from tieback_client.vectors import DType, RegionVectors, SpaceRef, SparseVector, TokenVectors, Vector
 
 __version__ = client_version()
 
@@ -145,6 +145,7 @@ __all__ = [
     "Overloaded",
     "PermissionDenied",
     "Points",
+    "RegionVectors",
     "RerankResult",
     "Reranked",
     "ResourceExhausted",
@@ -160,6 +161,7 @@ __all__ = [
     "Space",
     "SpaceMismatch",
     "SpaceRef",
+    "SparseVector",
     "Stage",
     "StorageFull",
     "Text",

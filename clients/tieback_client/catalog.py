@@ -21,6 +21,10 @@ class VectorKind(enum.StrEnum):
     """One vector per token."""
     LABELS = "labels"
     """The classes that the model recognises."""
+    SPARSE = "sparse"
+    """A weight for each term of a vocabulary that the input is about."""
+    REGIONS = "regions"
+    """One vector per region of a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +69,19 @@ class Space:
     """What the model computes in, for instance ``"int8"``; empty of a server that does not say."""
     drift: Sequence[Drift] = ()
     """What that costs, as it was measured; empty in float32."""
+    blocks: Mapping[str, int] = field(default_factory=dict)
+    """Of the joint space: the width of each space's block, in the order in which they stand in a vector."""
+    paths: Sequence[str] = ()
+    """Of the joint space: the paths from one space into another's block."""
+    binding_revision: str = ""
+    """Of the joint space: the binding that it was made from; empty where class names made it."""
+    called: str = ""
+    """What requests call it by, where a server says; several may share one ``ref``."""
 
     @property
     def name(self) -> str:
         """Its name in the catalog."""
-        return self.ref.name
+        return self.called or self.ref.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,3 +64,7 @@ class Collection:
     """Sections that it holds, the unit of search."""
     created: datetime | None
     """When it was made, in UTC."""
+    policy: str = ""
+    """How queries that do not say are weighted: a method of the family "routing"; empty for the default."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """The weights per space of that, where there are some."""

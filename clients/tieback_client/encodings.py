@@ -85,6 +85,18 @@ class Encodings:
         """The quantisation step of each INT8 vector, `[n]` float32; 0 for other types."""
         return np.array([one.encoding.dense.scale for one in self._results], dtype=np.float32)
 
+    @cached_property
+    def sparse(self) -> tuple[Array, Array, Array]:
+        """All sparse vectors as the rows of a matrix, compressed: weights, terms' numbers, and row begins.
+
+        `[all terms]` float32, `[all terms]` int32 and `[n + 1]` int64; scipy's ``csr_matrix(result.sparse,
+        shape=(n, width))`` takes them as they are. Rows of failed inputs are empty.
+        """
+        rows = [one.encoding.sparse for one in self._results]
+        weights = np.frombuffer(b"".join([row.weights.data for row in rows]), np.dtype("<f4"))
+        indices = np.array([index for row in rows for index in row.indices], np.int32)
+        return weights, indices, np.cumsum([0, *(len(row.indices) for row in rows)], dtype=np.int64)
+
     @property
     def space(self) -> SpaceRef | None:
         """The space that all vectors share; None where every input failed."""

@@ -256,3 +256,6 @@ class Grounding:
 
 MethodLike: TypeAlias = str | tuple[str, Mapping[str, object]]
 """A method by name, or by name and parameters: ``("context_aware", {"strength": 0.5})``."""
+
+Weights: TypeAlias = Mapping[str, float] | MethodLike
+"""Weights per space, or a method of the family "routing": ``"uniform"``, ``("top_k", {"k": 1})``."""

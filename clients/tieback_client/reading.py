@@ -30,7 +30,7 @@ from tieback_client.results import (
     RoutingExplanation,
 )
 from tieback_client.status import from_status
-from tieback_client.vectors import Array, DType, SpaceRef, TokenVectors, Vector
+from tieback_client.vectors import Array, DType, RegionVectors, SpaceRef, SparseVector, TokenVectors, Vector
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -115,6 +115,28 @@ def encoding(message: Any) -> Encoding:
         token_count=message.token_count,
         truncated_tokens=message.truncated_tokens,
         source=_at(_SOURCES, message.source, EncodingSource.COMPUTED),
+        sparse=sparse(message.sparse) if message.HasField("sparse") else None,
+        regions=regions(message.regions) if message.HasField("regions") else None,
+    )
+
+
+def sparse(message: Any) -> SparseVector:
+    """A sparse vector with its space."""
+    return SparseVector(
+        indices=np.array(message.indices, np.int32),
+        weights=array(message.weights),
+        space=space_ref(message.space),
+        terms=list(message.terms),
+    )
+
+
+def regions(message: Any) -> RegionVectors:
+    """Region vectors with their boxes."""
+    boxes = [(box.x, box.y, box.width, box.height) for box in message.boxes]
+    return RegionVectors(
+        values=array(message.values),
+        boxes=np.array(boxes, np.float32).reshape(-1, 4),
+        space=space_ref(message.space),
     )
 
 
@@ -137,6 +159,11 @@ def routing(message: Any) -> RoutingExplanation:
         missing=list(message.missing),
         degraded=message.degraded,
         paths=list(message.paths),
+        reasons=dict(message.missing_reasons),
+        expected_recall_loss=message.expected_recall_loss,
+        binding=message.binding,
+        modality=message.modality,
+        fallback=message.fallback,
     )
 
 
@@ -223,6 +250,8 @@ def collection(message: Any) -> Collection:
         item_count=message.item_count,
         section_count=message.section_count,
         created=made,
+        policy=message.routing.policy,
+        weights=dict(message.routing.weights),
     )
 
 
@@ -256,6 +285,10 @@ def space(message: Any) -> catalog.Space:
         ready=message.ready,
         precision=message.precision,
         drift=[catalog.Drift(one.measure, one.value, one.float32_value) for one in message.drift],
+        blocks={one.space: one.width for one in message.blocks},
+        paths=list(message.paths),
+        binding_revision=message.binding_revision,
+        called=message.name,
     )
 
 

@@ -10,7 +10,7 @@ from tieback_client.content import Modality
 from tieback_client.documents import Metadata
 from tieback_client.errors import TiebackError
 from tieback_client.reports import CallInfo, Cost, Timing
-from tieback_client.vectors import Array, SpaceRef, TokenVectors, Vector
+from tieback_client.vectors import Array, RegionVectors, SpaceRef, SparseVector, TokenVectors, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,10 @@ class Encoding:
     """Tokens cut off because the input was too long."""
     source: EncodingSource = EncodingSource.COMPUTED
     """How it came about."""
+    sparse: SparseVector | None = None
+    """What the input is about, term by term, where ``"sparse"`` was asked for."""
+    regions: RegionVectors | None = None
+    """One vector per region of a picture, where ``"regions"`` was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +75,21 @@ class RoutingExplanation:
     entropy: float = 0.0
     """Entropy of the weights in nats."""
     missing: Sequence[str] = ()
-    """Components that should have spoken and did not."""
+    """Spaces that should have spoken and did not."""
     degraded: bool = False
     """Whether the vector is worse than it could be: something was missing."""
     paths: Sequence[str] = ()
     """The bound paths that were taken."""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Why a space is missing, by its name: "not given", "down", "late", "shed" or "refused"."""
+    expected_recall_loss: float = 0.0
+    """Points of recall at 10 that the missing spaces are expected to cost, as measured at binding."""
+    binding: str = ""
+    """The revision of the binding that weighted; empty for a joint space made from class names."""
+    modality: str = ""
+    """What the input is made of, for instance ``"image+text"``."""
+    fallback: str = ""
+    """Why a learned router did not weight, where the binding has some."""
 
 
 @dataclass(frozen=True, slots=True)

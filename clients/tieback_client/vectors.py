@@ -78,6 +78,39 @@ class TokenVectors:
     """The bytes of the text's UTF-8 that each row stands for."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SparseVector:
+    """What an input is about, in the terms of a vocabulary: most weigh nothing and are left out."""
+
+    indices: Array
+    """The terms' numbers, `[n]` int32, ascending."""
+    weights: Array
+    """Their weights, `[n]` float32, all above 0."""
+    space: SpaceRef
+    """The space it lives in; its width is the size of the vocabulary."""
+    terms: Sequence[str] = ()
+    """Their names, where ``terms=True`` asked for them."""
+
+    def __matmul__(self, other: SparseVector) -> float:
+        """The dot product, by which sparse vectors of one space compare."""
+        if self.space != other.space:
+            raise ValueError(f"a vector of {self.space} does not compare with one of {other.space}")
+        _, ours, theirs = np.intersect1d(self.indices, other.indices, assume_unique=True, return_indices=True)
+        return float(self.weights[ours] @ other.weights[theirs])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegionVectors:
+    """One normalised vector per region of a picture."""
+
+    values: Array
+    """`[regions, width]`, float32 or float16."""
+    boxes: Array
+    """Where each is, `[regions, 4]`: x, y, width and height in 0..1 of the picture's, from its upper left."""
+    space: SpaceRef
+    """The space they live in."""
+
+
 def decode(values: Array, dtype: DType, scale: float | Array = 0.0) -> Array:
     """The numbers that quantised values stand for, along the last axis.
 

@@ -33,9 +33,9 @@ from tieback_client.content import (
 )
 from tieback_client.documents import Item, Section
 from tieback_client.errors import InvalidArgument
-from tieback_client.events import Decoding, Evidence, Grounding, MethodLike
+from tieback_client.events import Decoding, Evidence, Grounding, MethodLike, Weights
 from tieback_client.results import Encoding, Label
-from tieback_client.vectors import Array, DType, SpaceRef, TokenVectors, Vector
+from tieback_client.vectors import Array, DType, RegionVectors, SpaceRef, SparseVector, TokenVectors, Vector
 
 MODALITIES = {
     Modality.TEXT: content_pb2.MODALITY_TEXT,
@@ -55,6 +55,8 @@ KINDS = {
     "dense": vector_pb2.VECTOR_KIND_DENSE,
     "tokens": vector_pb2.VECTOR_KIND_TOKENS,
     "labels": vector_pb2.VECTOR_KIND_LABELS,
+    "sparse": vector_pb2.VECTOR_KIND_SPARSE,
+    "regions": vector_pb2.VECTOR_KIND_REGIONS,
 }
 
 
@@ -202,6 +204,30 @@ def encoding(value: Encoding, field: str) -> encoder_pb2.Encoding:
         labels=[label(one) for one in value.labels],
         token_count=value.token_count,
         truncated_tokens=value.truncated_tokens,
+        sparse=sparse(value.sparse, f"{field}.sparse") if value.sparse is not None else None,
+        regions=regions(value.regions, f"{field}.regions") if value.regions is not None else None,
+    )
+
+
+def sparse(value: SparseVector, field: str) -> vector_pb2.SparseVector:
+    """A sparse vector with its space."""
+    return vector_pb2.SparseVector(
+        space=space_ref(value.space),
+        indices=value.indices.tolist(),
+        weights=tensor(value.weights, DType.FLOAT32, f"{field}.weights"),
+        terms=value.terms,
+    )
+
+
+def regions(value: RegionVectors, field: str) -> vector_pb2.RegionVectors:
+    """Region vectors with their boxes."""
+    return vector_pb2.RegionVectors(
+        space=space_ref(value.space),
+        values=tensor(value.values, DType.FLOAT32, f"{field}.values"),
+        boxes=[
+            vector_pb2.Box(x=x, y=y, width=width, height=height)
+            for x, y, width, height in value.boxes.tolist()
+        ],
     )
 
 
@@ -229,6 +255,7 @@ def output(
     kinds: Sequence[str],
     *,
     batch_invariant: bool = False,
+    terms: bool = False,
     field: str = "output",
 ) -> vector_pb2.OutputSpec:
     """The shape of the output."""
@@ -250,6 +277,7 @@ def output(
         dtype=DTYPES[kind],
         kinds=[KINDS[one] for one in kinds],
         batch_invariant=batch_invariant,
+        terms=terms,
     )
 
 
@@ -275,9 +303,14 @@ def struct(values: Mapping[str, Any], field: str) -> Struct | None:
         raise InvalidArgument.at(field, message) from None
 
 
-def routing(weights: Mapping[str, float] | None) -> router_pb2.Routing | None:
-    """Weights per space, or the server's default."""
-    return None if weights is None else router_pb2.Routing(policy="explicit", weights=weights)
+def routing(weights: Weights | None) -> router_pb2.Routing | None:
+    """Weights per space, a policy, or the server's default."""
+    if weights is None:
+        return None
+    if isinstance(weights, Mapping):
+        return router_pb2.Routing(policy="explicit", weights=weights)
+    chosen = method(weights, "weights")
+    return None if chosen is None else router_pb2.Routing(policy=chosen.name, parameters=chosen.parameters)
 
 
 def evidence(value: str | Evidence, field: str, number: int) -> evidence_pb2.Evidence:

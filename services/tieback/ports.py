@@ -83,8 +83,13 @@ class RouterPort(Protocol):
 class IndexPort(Protocol):
     """Keeps items with their vectors and finds them again."""
 
-    async def create_collection(self, name: str, space: SpaceRef, width: int) -> Collection:
-        """Makes a collection, or returns the equal one; AlreadyExists where the name has another space."""
+    async def create_collection(
+        self, name: str, space: SpaceRef, width: int, routing: Routing = DEFAULT_ROUTING
+    ) -> Collection:
+        """Makes a collection, or returns the equal one.
+
+        AlreadyExists where the name has another space, or another `routing` than one that is given.
+        """
         ...
 
     async def get_collection(self, name: str) -> Collection:

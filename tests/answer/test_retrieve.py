@@ -128,9 +128,14 @@ async def test_with_balance_the_modalities_share_the_hits(library):
 
 
 @pytest.mark.parametrize(
-    "error", [Unavailable("gone"), Overloaded("full", retry_after=1), DeadlineExceeded("late")]
+    ("error", "reason"),
+    [
+        (Unavailable("gone"), "down"),
+        (Overloaded("full", retry_after=1), "shed"),
+        (DeadlineExceeded("late"), "late"),
+    ],
 )
-async def test_a_space_that_is_down_is_left_out_and_named(library, error):
+async def test_a_space_that_is_down_is_left_out_and_named_with_the_reason(library, error, reason):
     library.encoder.down["words-a"] = error
 
     reply = await library.answerer.retrieve(ask(words("moon"), reranker=MethodChoice("none")))
@@ -138,6 +143,7 @@ async def test_a_space_that_is_down_is_left_out_and_named(library, error):
     assert found(reply)[0] == "moon"
     assert reply.routing.weights == {"words-b": 1.0}
     assert reply.routing.missing == ["words-a"]
+    assert reply.routing.reasons == {"words-a": reason}
     assert reply.routing.degraded
 
 
@@ -158,6 +164,7 @@ async def test_a_slow_space_is_given_up_in_time_and_its_work_is_cancelled(librar
 
     assert found(reply)[0] == "moon"
     assert reply.routing.missing == ["words-a"]
+    assert reply.routing.reasons == {"words-a": "late"}
     assert library.encoder.cancelled == ["words-a"]
     assert reply.timing.total < 0.6
 
@@ -183,7 +190,19 @@ async def test_a_text_that_one_space_cannot_read_whole_is_left_to_the_spaces_tha
     reply = await library.answerer.retrieve(ask(words("moon " * 20)))
 
     assert reply.routing.missing == ["words-a"]
+    assert reply.routing.reasons == {"words-a": "refused"}
     assert found(reply)[0] == "moon"
+
+
+async def test_words_are_taken_away_from_a_photo(library):
+    plain = await library.answerer.retrieve(ask(photo(128, 128, 0), reranker=MethodChoice("none")))
+    less = await library.answerer.retrieve(
+        ask(photo(128, 128, 0), words("green", -0.5), reranker=MethodChoice("none"))
+    )
+
+    scores = [{hit.hit.item_id: hit.search_score for hit in reply.hits} for reply in (plain, less)]
+    assert all(scores[1][name] < scores[0][name] for name in ("grass", "meadow"))
+    assert less.routing.modality == "image+text"
 
 
 async def test_a_reranker_that_is_down_leaves_the_searchs_order(library):
@@ -242,7 +261,7 @@ async def test_the_reply_names_every_step_in_order(library):
     [
         (ask(), "query"),
         (ask(words("a", math.nan)), "query[0].weight"),
-        (ask(words("a", -1)), "query[0].weight"),
+        (ask(words("a", -1)), "query"),
         (ask(words("a", 0)), "query"),
         (ask(words("a"), limit=101), "limit"),
         (ask(words("a"), candidates=1001), "candidates"),

@@ -107,6 +107,29 @@ def tensor(values: np.ndarray[Any, Any], dtype: int) -> tuple[vector_pb2.Tensor,
     return vector_pb2.Tensor(dtype=dtype, shape=values.shape, data=data), scale
 
 
+def sparse_of(text: str, output: vector_pb2.OutputSpec) -> vector_pb2.SparseVector | None:
+    """A term per letter, as heavy as the letter's place."""
+    if vector_pb2.VECTOR_KIND_SPARSE not in output.kinds:
+        return None
+    letters = sorted(set(text))
+    weights, _ = tensor(np.array([1 + text.index(one) for one in letters], np.float32), 0)
+    return vector_pb2.SparseVector(
+        space=SPACE,
+        indices=[ord(one) for one in letters],
+        weights=weights,
+        terms=letters if output.terms else (),
+    )
+
+
+def regions(output: vector_pb2.OutputSpec) -> vector_pb2.RegionVectors | None:
+    """The whole and its right half."""
+    if vector_pb2.VECTOR_KIND_REGIONS not in output.kinds:
+        return None
+    values, _ = tensor(np.eye(2, WIDTH, dtype=np.float32), vector_pb2.DATA_TYPE_FLOAT32)
+    boxes = [vector_pb2.Box(width=1, height=1), vector_pb2.Box(x=0.5, width=0.5, height=1)]
+    return vector_pb2.RegionVectors(space=SPACE, values=values, boxes=boxes)
+
+
 class Log:
     """What the server saw."""
 
@@ -116,6 +139,7 @@ class Log:
         self.cancelled = threading.Event()
         self.batches: list[list[str]] = []
         self.requests: list[encoder_pb2.EncodeRequest] = []
+        self.fused: list[router_pb2.FuseRequest] = []
         self.endpoints: list[str] = []
         self._seen: set[str] = set()
 
@@ -214,13 +238,18 @@ class Encoder(encoder_pb2_grpc.EncoderServiceServicer):
         labels = []
         if vector_pb2.VECTOR_KIND_LABELS in output.kinds:
             labels = [content_pb2.Label(name="cat", index=3, probability=0.9)]
+        dense = None
+        if not output.kinds or vector_pb2.VECTOR_KIND_DENSE in output.kinds:
+            dense = vector_pb2.Vector(space=SPACE, values=data, normalized=True, scale=scale)
         return encoder_pb2.EncodeResult(
             encoding=encoder_pb2.Encoding(
                 space=SPACE,
                 modality=content_pb2.MODALITY_TEXT,
-                dense=vector_pb2.Vector(space=SPACE, values=data, normalized=True, scale=scale),
+                dense=dense,
                 tokens=tokens,
                 labels=labels,
+                sparse=sparse_of(content.text, output),
+                regions=regions(output),
                 token_count=3,
                 source=encoder_pb2.ENCODING_SOURCE_MEMORY,
             )
@@ -228,7 +257,11 @@ class Encoder(encoder_pb2_grpc.EncoderServiceServicer):
 
 
 class Router(router_pb2_grpc.RouterServiceServicer):
+    def __init__(self, log: Log) -> None:
+        self.log = log
+
     def Fuse(self, request: router_pb2.FuseRequest, context: Any) -> router_pb2.FuseResponse:
+        self.log.fused.append(request)
         weights = dict(request.routing.weights) or {"tiny": 1.0}
         results = []
         for one in request.inputs:
@@ -272,7 +305,9 @@ class Index(index_pb2_grpc.IndexServiceServicer):
     def CreateCollection(
         self, request: index_pb2.CreateCollectionRequest, context: Any
     ) -> index_pb2.CreateCollectionResponse:
-        made = index_pb2.Collection(name=request.name, space=request.space, width=request.width)
+        made = index_pb2.Collection(
+            name=request.name, space=request.space, width=request.width, routing=request.routing
+        )
         made.create_time.FromSeconds(1_700_000_000)
         self.collections[request.name] = made
         return index_pb2.CreateCollectionResponse(collection=made)
@@ -446,6 +481,9 @@ def space() -> catalog_pb2.Space:
         ready=True,
         precision="int8",
         drift=[catalog_pb2.Drift(measure="cosine, smallest", value=0.9934, float32_value=1)],
+        blocks=[catalog_pb2.Block(space="tiny", width=4), catalog_pb2.Block(space="eyes", width=3)],
+        paths=["eyes -> tiny (affine)"],
+        binding_revision="0123456789ab",
     )
 
 
@@ -476,7 +514,12 @@ def retrieval() -> answer_pb2.RetrieveResponse:
             ],
             entropy=0.56,
             missing=["third"],
+            missing_reasons={"third": "late"},
+            expected_recall_loss=4.2,
             degraded=True,
+            binding="0123456789ab",
+            modality="image+text",
+            fallback="no router knows image: equal weights",
             paths=["eyes -> tiny (class names)"],
         ),
         labels=[content_pb2.Label(name="seashore", index=978, probability=0.8)],
@@ -537,7 +580,7 @@ def serve(port: int = 0, *, gone_after: int = 0) -> tuple[grpc.Server, int, Log]
     )
     index = Index(log)
     encoder_pb2_grpc.add_EncoderServiceServicer_to_server(Encoder(log, gone_after), server)
-    router_pb2_grpc.add_RouterServiceServicer_to_server(Router(), server)
+    router_pb2_grpc.add_RouterServiceServicer_to_server(Router(log), server)
     reranker_pb2_grpc.add_RerankerServiceServicer_to_server(Reranker(), server)
     index_pb2_grpc.add_IndexServiceServicer_to_server(index, server)
     answer_pb2_grpc.add_AnswerServiceServicer_to_server(Answers(log, index, gone_after), server)

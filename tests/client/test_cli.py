@@ -67,7 +67,9 @@ def test_a_search_shows_title_section_scores_snippet_weights_and_time(run: Run) 
         "score 0.600 → 0.750 ↑2",
         "seashore 80%",
         "75%",
-        "third did not answer",
+        "third (late) did not answer; about 4.2 points of recall are lost",
+        "Weights of the spaces (uniform, image+text, 0123456789ab)",
+        "Not routed: no router knows image",
         "encode:tiny 1.5 ms",
     ):
         assert part in result.output
@@ -222,6 +224,53 @@ def test_a_line_that_cannot_be_read_is_told_and_no_half_a_file_is_left(
     assert [one.name for one in tmp_path.iterdir()] == ["lines"]
 
 
+def test_the_terms_of_a_text_are_printed_by_their_names_the_heaviest_first(run: Run, served: Any) -> None:
+    result = run("encode", "cab", "--space", "tiny", "--kinds", "sparse")
+
+    assert result.stdout == "cab\tb:3\ta:2\tc:1\n"
+    assert served.log.requests[0].output.terms
+
+
+def test_a_terminal_shows_the_heaviest_terms_and_how_many_more_there_are(served: Any) -> None:
+    shown = in_a_terminal(
+        served.address, "encode", "abcdefghijklm", "--space", "tiny", "--kinds", "sparse,regions"
+    )
+
+    assert re.search(r"13\.00\s+m", shown)
+    assert "4.00  d" in shown
+    assert "3.00  c" not in shown
+    assert "and 3 terms more, tiny@r1" in shown
+    assert "2 regions of 8" in shown
+
+
+def test_sparse_and_region_vectors_are_whole_as_json(run: Run) -> None:
+    words = ("--space", "tiny", "--kinds", "sparse,regions", "--json")
+
+    (one,) = documents(run("encode", "cab", *words))
+    (line,) = documents(run("encode", "--lines", "-", *words, input="cab\n"))
+
+    assert one["sparse"][0]["terms"] == line["sparse"]["terms"] == ["a", "b", "c"]
+    assert line["sparse"]["weights"] == [2, 3, 1]
+    assert line["regions"]["boxes"] == [[0, 0, 1, 1], [0.5, 0, 0.5, 1]]
+    assert "vector" not in line
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ("--kinds", "sparse,spares"),
+            "'spares' is no kind; the kinds are dense, tokens, labels, sparse, regions",
+        ),
+        (("--kinds", "sparse", "-o", "v.npy"), "A NumPy file holds dense vectors"),
+    ],
+)
+def test_kinds_that_do_not_fit_are_a_usage_error(run: Run, words: tuple[str, ...], message: str) -> None:
+    result = run("encode", "a", "--space", "tiny", *words)
+
+    assert (result.exit_code, message in " ".join(result.stderr.split())) == (2, True)
+
+
 def test_cache_and_batch_invariance_are_flags(run: Run, served: Any) -> None:
     record = documents(run("encode", "a", "--space", "tiny", "--no-cache", "--batch-invariant", "--json"))[0]
 
@@ -326,6 +375,7 @@ def test_a_server_that_is_not_there_is_told_with_how_to_start_one() -> None:
         (["encode", "--space", "tiny"], "Say what to encode"),
         (["encode", "a", "--lines", "-", "--space", "tiny"], "--lines stands alone"),
         (["search", "a", "--weights", "tiny"], "'tiny' is not SPACE=NUMBER"),
+        (["search", "a", "--weights", "tiny=1", "--policy", "top_k"], "leave --policy out"),
         (["search", "a", "--image", "nowhere.png"], "File 'nowhere.png' does not exist"),
         (["serch", "a"], "Did you mean search?"),
         (["xyz"], "The commands are: index, search, ask"),

@@ -19,6 +19,7 @@ from tieback_client import (
     InvalidArgument,
     Points,
     SpaceRef,
+    SparseVector,
     TokenVectors,
     Vector,
 )
@@ -100,6 +101,61 @@ def test_tokens_and_labels_come_with_the_dense_vector_where_asked_for(client: Cl
     assert [(label.name, label.index) for label in one.labels] == [("cat", 3)]
 
 
+def test_sparse_vectors_come_as_numbers_or_with_their_names(client: Client) -> None:
+    numbered = client.encode(["cab", "ac"], space="tiny", kinds=["sparse"])
+    named = client.encode("cab", space="tiny", kinds=["sparse"], terms=True)[0].sparse
+
+    first, second = (one.sparse for one in numbered)
+    assert first is not None
+    assert second is not None
+    assert numbered[0].vector is None
+    assert (first.indices.dtype, first.weights.dtype, first.space) == (np.int32, np.float32, SPACE)
+    assert (first.indices.tolist(), first.weights.tolist()) == ([97, 98, 99], [2, 3, 1])
+    assert first.terms == []
+    assert first @ second == 2 * 1 + 1 * 2
+    assert named is not None
+    assert named.terms == ["a", "b", "c"]
+
+
+def test_sparse_vectors_of_two_spaces_do_not_compare() -> None:
+    one, other = (
+        SparseVector(np.array([1], np.int32), np.ones(1, np.float32), SpaceRef(name)) for name in "ab"
+    )
+
+    with pytest.raises(ValueError, match="of a does not compare with one of b"):
+        one @ other
+
+
+def test_all_sparse_vectors_are_one_matrix_in_which_failed_inputs_are_empty_rows(client: Client) -> None:
+    weights, indices, begins = client.encode(["cab", "bad", "aa"], space="tiny", kinds=["sparse"]).sparse
+
+    assert weights.tolist() == [2, 3, 1, 1]
+    assert indices.tolist() == [97, 98, 99, 97]
+    assert begins.tolist() == [0, 3, 3, 4]
+
+
+def test_regions_come_with_their_places_in_the_picture(client: Client) -> None:
+    regions = client.encode("a", space="tiny", kinds=["regions"])[0].regions
+
+    assert regions is not None
+    assert (regions.values.shape, regions.space) == ((2, 8), SPACE)
+    assert regions.boxes.tolist() == [[0, 0, 1, 1], [0.5, 0, 0.5, 1]]
+
+
+def test_all_that_an_encoding_holds_is_sent_to_be_fused(client: Client, served: Any) -> None:
+    encoding = client.encode("cab", space="tiny", kinds=["dense", "sparse", "regions"], terms=True)[0]
+
+    client.fuse([encoding])
+
+    (sent,) = served.log.fused[0].inputs[0].parts
+    assert encoding.sparse is not None
+    assert list(sent.encoding.sparse.indices) == [97, 98, 99]
+    assert list(sent.encoding.sparse.terms) == ["a", "b", "c"]
+    np.testing.assert_array_equal(np.frombuffer(sent.encoding.sparse.weights.data, "<f4"), [2, 3, 1])
+    assert [(one.x, one.width) for one in sent.encoding.regions.boxes] == [(0, 1), (0.5, 0.5)]
+    assert list(sent.encoding.regions.values.shape) == [2, 8]
+
+
 async def test_the_asynchronous_client_returns_the_same(aclient: AsyncClient, client: Client) -> None:
     ours = await aclient.encode(TEXTS, space="tiny", dtype="int8")
 
@@ -114,6 +170,17 @@ def test_encodings_are_fused_with_weights(client: Client) -> None:
     assert len(result) == 2
     assert result[0].routing.policy == "explicit"
     np.testing.assert_array_equal(result[1].vector.values, encodings.vectors[1])
+
+
+def test_a_policy_weights_by_its_name_and_parameters(client: Client, served: Any) -> None:
+    encodings = client.encode(["a"], space="tiny")
+
+    client.fuse(encodings, weights="uniform")
+    client.fuse(encodings, weights=("top_k", {"k": 1}))
+
+    named, with_parameters = (request.routing for request in served.log.fused[-2:])
+    assert (named.policy, dict(named.weights)) == ("uniform", {})
+    assert (with_parameters.policy, with_parameters.parameters["k"]) == ("top_k", 1)
 
 
 def test_candidates_are_reranked_with_their_alignment(client: Client) -> None:
@@ -173,8 +240,8 @@ def test_what_cannot_be_sent_is_refused_with_its_field_before_anything_is_sent(
 
 
 def test_an_unknown_kind_or_type_names_the_choices(client: Client) -> None:
-    with pytest.raises(InvalidArgument, match="the choices are: dense, tokens, labels"):
-        client.encode("a", space="tiny", kinds=["sparse"])
+    with pytest.raises(InvalidArgument, match="the choices are: dense, tokens, labels, sparse, regions"):
+        client.encode("a", space="tiny", kinds=["spares"])
     with pytest.raises(InvalidArgument, match="the choices are: float32, float16, int8, binary"):
         client.encode("a", space="tiny", dtype="float64")
 

@@ -62,6 +62,12 @@ def entry(width: int = 8, tokens: int = 0, *, labels: int = 0, invariant: bool =
     return Computed(np.ones(width, np.float32), rows, spans, names, tokens, 0, invariant)
 
 
+def pictured(regions: int) -> Computed:
+    """A result with region vectors."""
+    rows, boxes = np.ones((regions, 8), np.float32), np.ones((regions, 4), np.float32)
+    return entry()._replace(regions=rows, boxes=boxes)
+
+
 async def test_what_was_computed_answers_again(encoder: Encoder, model: BagOfWords) -> None:
     first = await encoder.encode(SPACE, texts("tea", "milk"))
     computed = len(model.batches)
@@ -130,6 +136,15 @@ async def test_all_kinds_come_back_as_they_were(encoder: Encoder) -> None:
     assert again.tokens is not None
     np.testing.assert_array_equal(again.tokens.values, first.tokens.values, strict=True)
     assert (again.tokens.spans, again.labels) == (first.tokens.spans, first.labels)
+    assert first.sparse is not None
+    assert again.sparse is not None
+    assert again.sparse.indices.tolist() == first.sparse.indices.tolist() != []
+    assert again.sparse.weights.tolist() == first.sparse.weights.tolist()
+    assert first.regions is not None
+    assert again.regions is not None
+    assert again.regions.values.shape == (2, 16)
+    np.testing.assert_array_equal(again.regions.values, first.regions.values, strict=True)
+    np.testing.assert_array_equal(again.regions.boxes, first.regions.boxes, strict=True)
 
 
 async def test_other_kinds_and_another_truncation_are_computed_anew(encoder: Encoder) -> None:
@@ -203,7 +218,16 @@ async def test_a_caller_cannot_change_what_others_get(encoder: Encoder) -> None:
     for _ in range(2):  # computed, then cached
         (found,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), output))
         assert found.tokens is not None
-        for array in (vector(found).values, found.tokens.values):
+        assert found.sparse is not None
+        assert found.regions is not None
+        for array in (
+            vector(found).values,
+            found.tokens.values,
+            found.sparse.indices,
+            found.sparse.weights,
+            found.regions.values,
+            found.regions.boxes,
+        ):
             with pytest.raises(ValueError, match="read-only"):
                 array[...] = 0
         assert isinstance(found.tokens.spans, list)
@@ -274,6 +298,26 @@ def test_token_vectors_push_no_vectors_out_of_their_half() -> None:
 
     assert all(cache.get(f"light {number}".encode(), invariant=False) for number in range(many))
     assert [n for n in range(100) if cache.get(f"bulky {n}".encode(), invariant=False)] == [*range(95, 100)]
+
+
+def test_region_vectors_push_no_vectors_out_of_their_half() -> None:
+    bulky = pictured(50)
+    cache = MemoryCache(4 * bytes_of(bulky))
+    cache.put(b"light", entry())
+
+    for number in range(100):
+        cache.put(str(number).encode(), bulky)
+
+    assert cache.get(b"light", invariant=False) is not None
+    assert cache.bytes >= 2 * bytes_of(bulky)
+
+
+def test_sparse_vectors_count_by_their_terms() -> None:
+    indices, weights = np.arange(100, dtype=np.int32), np.ones(100, np.float32)
+
+    sparse = entry()._replace(indices=indices, weights=weights)
+
+    assert bytes_of(sparse) == bytes_of(entry()) + 800
 
 
 def test_what_vectors_do_not_need_token_vectors_may_use() -> None:

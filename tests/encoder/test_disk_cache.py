@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import multiprocessing
 import os
@@ -18,17 +19,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.asking import encodings, texts, vector
 from support.bag_of_words import BagOfWords, card, dense
 from tieback.core.errors import StartupError
 from tieback.core.types import Encoding, EncodingSource, Label, OutputSpec, VectorKind
 from tieback.encoder import CacheOptions, Encoder
-from tieback.encoder.computed import Computed
+from tieback.encoder.computed import Computed, arrays_of
 from tieback.encoder.disk_cache import DiskCache
 from tieback.encoder.entry_database import Busy, EntryDatabase, remove
-from tieback.encoder.entry_format import Damaged, pack, unpack
+from tieback.encoder.entry_format import ARRAYS, Damaged, pack, unpack
 
 SPACE = "bag-of-words"
 MEBIBYTE = 1 << 20
@@ -66,11 +67,16 @@ def key(number: int) -> bytes:
 
 
 def same(one: Computed, other: Computed) -> bool:
-    arrays = zip((one.dense, one.tokens), (other.dense, other.tokens), strict=True)
-    return one[2:] == other[2:] and all(
-        (a is None and b is None) or np.array_equal(a, b)  # type: ignore[arg-type]
+    arrays = zip(arrays_of(one), arrays_of(other), strict=True)
+    return others_of(one) == others_of(other) and all(
+        (a is None and b is None) or (np.array_equal(a, b) and a.dtype == b.dtype)  # type: ignore[arg-type,union-attr]
         for a, b in arrays
     )
+
+
+def others_of(computed: Computed) -> list[object]:
+    fields = zip(computed._fields, computed, strict=True)
+    return [value for name, value in fields if name not in ARRAYS]
 
 
 async def written(disk: DiskCache, number: int) -> None:
@@ -108,6 +114,47 @@ async def test_a_replica_that_starts_again_starts_warm(tmp_path: Path) -> None:
     np.testing.assert_array_equal(new.tokens.values, old.tokens.values, strict=True)
     assert (new.tokens.spans, new.labels, new.token_count) == (old.tokens.spans, old.labels, 3)
     assert not vector(new).values.flags.writeable
+
+
+def plain(value: object) -> object:
+    """Something that compares, where every bit and the types of arrays count."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, value.tobytes()
+    if dataclasses.is_dataclass(value):
+        return [plain(getattr(value, field.name)) for field in dataclasses.fields(value)]
+    return [plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.sets(st.sampled_from(list(VectorKind)), min_size=1),
+    st.lists(st.sampled_from(["tea", "milk", "bread", "boats"]), min_size=1, max_size=6),
+    st.sampled_from([8, 16, 32]),
+    st.booleans(),
+)
+def test_what_memory_and_disk_hold_is_bit_for_bit_what_is_computed(
+    tmp_path_factory: pytest.TempPathFactory,
+    kinds: set[VectorKind],
+    words: list[str],
+    width: int,
+    terms: bool,
+) -> None:
+    folder = tmp_path_factory.mktemp("cache")
+    given, output = " ".join(words), OutputSpec(width, kinds=frozenset(kinds), terms=terms)
+
+    async def ask() -> list[Encoding]:
+        found = await asked_once(folder, folder / "disk", given, output=output)
+        made = encoder(folder, folder / "disk")
+        for _ in range(2):
+            found += encodings(await made.encode(SPACE, texts(given), output))
+        await made.close()
+        return found
+
+    found = asyncio.run(ask())
+
+    assert sources(found) == [COMPUTED, DISK, MEMORY]
+    computed, *kept = (plain(dataclasses.replace(one, source=COMPUTED)) for one in found)
+    assert kept == [computed, computed]
 
 
 async def test_another_revision_or_fingerprint_finds_nothing(tmp_path: Path) -> None:
@@ -418,9 +465,17 @@ def test_a_write_waits_for_another_replica_and_then_says_so(tmp_path: Path) -> N
     st.booleans(),
     st.lists(st.tuples(st.text(max_size=5), st.integers(0, 1000), st.floats(0, 1)), max_size=3),
     st.booleans(),
+    st.none() | st.integers(0, 5),
+    st.none() | st.integers(0, 5),
 )
 def test_what_is_unpacked_is_what_was_packed(
-    width: int, tokens: int, is_dense: bool, labels: list[tuple[str, int, float]], invariant: bool
+    width: int,
+    tokens: int,
+    is_dense: bool,
+    labels: list[tuple[str, int, float]],
+    invariant: bool,
+    terms: int | None,
+    regions: int | None,
 ) -> None:
     values = np.random.default_rng(width).standard_normal((tokens + 1, width)).astype(np.float32)
     given = Computed(
@@ -431,6 +486,10 @@ def test_what_is_unpacked_is_what_was_packed(
         tokens,
         7,
         invariant,
+        None if terms is None else np.arange(terms, dtype=np.int32) * 1000,
+        None if terms is None else np.linspace(0.5, 2, terms, dtype=np.float32),
+        None if regions is None else np.ones((regions, width), np.float32),
+        None if regions is None else np.full((regions, 4), 0.25, np.float32),
     )
 
     assert same(unpack(b"key", pack(b"key", given)), given)

@@ -166,6 +166,43 @@ async def test_all_kinds_come_from_one_pass(encoder: Encoder, model: BagOfWords)
     assert len(model.batches) == 1
 
 
+async def test_sparse_and_region_vectors_come_in_the_form_that_is_asked_for(encoder: Encoder) -> None:
+    kinds = frozenset({VectorKind.SPARSE, VectorKind.REGIONS})
+
+    numbered, named = [
+        encodings(
+            await encoder.encode(SPACE, texts("tea and more tea"), OutputSpec(16, kinds=kinds, terms=terms))
+        )[0]
+        for terms in (False, True)
+    ]
+
+    assert numbered.dense is None
+    assert numbered.sparse is not None
+    assert named.sparse is not None
+    assert (numbered.sparse.indices.dtype, numbered.sparse.weights.dtype) == (np.int32, np.float32)
+    assert sorted(numbered.sparse.weights.tolist()) == [1, 1, 2]
+    assert numbered.sparse.terms == ()
+    assert named.sparse.terms == [f"term {number}" for number in numbered.sparse.indices]
+    assert numbered.regions is not None
+    np.testing.assert_allclose(np.linalg.norm(numbered.regions.values, axis=1), 1.0, atol=1e-6)
+    assert (numbered.regions.values.shape, numbered.regions.boxes.shape) == ((2, 16), (2, 4))
+
+
+async def test_a_space_without_dense_vectors_says_what_it_offers_and_can_be_measured(tmp_path: Path) -> None:
+    encoder = Encoder([BagOfWords(card(tmp_path, kinds={VectorKind.SPARSE}, widths=(), width=1001))])
+    await encoder.warm_up()
+
+    with pytest.raises(InvalidInput, match="no dense to give; it offers: sparse") as refused:
+        await encoder.encode(SPACE, texts("a"))
+    reply = await encoder.encode(
+        SPACE, texts("a"), OutputSpec(kinds=frozenset({VectorKind.SPARSE}), dtype=DType.BINARY)
+    )
+
+    assert refused.value.field == "output.kinds"
+    assert encodings(reply)[0].sparse is not None
+    await encoder.close()
+
+
 async def test_tokens_without_a_dense_vector_can_be_asked_for(encoder: Encoder) -> None:
     reply = await encoder.encode(SPACE, texts("tea"), OutputSpec(kinds=frozenset({VectorKind.TOKENS})))
 

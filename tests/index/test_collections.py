@@ -1,7 +1,7 @@
 import pytest
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
-from tieback.core.types import SpaceRef
+from tieback.core.types import Routing, SpaceRef
 from tieback.index import Index
 
 
@@ -85,6 +85,33 @@ async def test_collections_are_there_after_a_restart(index, store):
 
     assert (await again.list_collections())[0] == before
     await again.close()
+
+
+async def test_a_collection_keeps_the_routing_of_its_queries(index, store):
+    routing = Routing("top_k", {"a": 0.5}, {"k": 1})
+    made = await index.create_collection("routed", SPACE, WIDTH, routing)
+    await index.close()
+
+    again = Index.open(store)
+
+    assert made.routing == (await again.get_collection("routed")).routing == routing
+    assert (await again.get_collection("docs")).routing == Routing()
+    await again.close()
+
+
+async def test_a_collection_made_again_keeps_its_routing_unless_another_is_given(index):
+    routing = Routing("uniform")
+    await index.create_collection("routed", SPACE, WIDTH, routing)
+
+    assert (await index.create_collection("routed", SPACE, WIDTH)).routing == routing
+    assert (await index.create_collection("routed", SPACE, WIDTH, routing)).routing == routing
+    with pytest.raises(AlreadyExists, match="weighted otherwise"):
+        await index.create_collection("routed", SPACE, WIDTH, Routing("soft"))
+
+
+async def test_an_unknown_policy_of_a_collection_is_not_found(index):
+    with pytest.raises(NotFound, match="did you mean 'uniform'"):
+        await index.create_collection("routed", SPACE, WIDTH, Routing("unifrom"))
 
 
 async def test_collections_are_listed_by_name_in_pages(index):

@@ -33,3 +33,41 @@ def test_names_that_cancel_out_give_zeros_instead_of_noise():
     vector = bindings.configure("class_names")(np.array([0.5, 0.5]), np.array([[1.0, 0.0], [-1.0, 0.0]]))
 
     assert not vector.any()
+
+
+def test_a_heavy_term_pulls_a_sparse_vector_to_its_own_in_proportion():
+    vector = bindings.configure("term_weights")(np.array([1.5, 2.0, 0.0]), NAMES)
+
+    assert vector == pytest.approx([0.6, 0.8, 0], abs=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e-7, 1.0, 1e7])
+def test_terms_count_alike_where_weights_are_saturated_whatever_their_size(size):
+    vector = bindings.configure("term_weights", {"saturation": 1e12})(np.array([1.5, 2.0, 0.0]) * size, NAMES)
+
+    assert vector == pytest.approx([2**-0.5, 2**-0.5, 0], abs=1e-4)
+
+
+def test_saturation_lies_between_weights_and_presence():
+    shares = [
+        bindings.configure("term_weights", {"saturation": one})(np.array([1.0, 4.0, 0.0]), NAMES)[0]
+        for one in (0, 0.5, 2, 1e6)
+    ]
+
+    assert shares == sorted(shares)
+    assert shares[0] == pytest.approx(1 / 17**0.5)
+
+
+def test_only_the_heaviest_terms_count_and_negative_weights_never():
+    method = bindings.configure("term_weights", {"top": 1})
+
+    assert method(np.array([1.0, 2.0, -5.0]), NAMES).tolist() == [0, 1, 0]
+    assert bindings.configure("term_weights")(np.array([0.0, 1.0, -5.0]), NAMES).tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("weights", [[0.0, 0.0], [1.0, 1.0]])
+def test_terms_that_weigh_nothing_or_cancel_out_give_zeros(weights):
+    vector = bindings.configure("term_weights")(np.array(weights), np.array([[1.0, 0.0], [-1.0, 0.0]]))
+
+    assert not vector.any()
+    assert vector.dtype == np.float32

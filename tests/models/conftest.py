@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tieback.catalog.catalog import Catalog
 from tieback.core.types import Content, Limits, Modality, Truncation
@@ -44,7 +45,9 @@ def encoder(catalog: Catalog, store: Store) -> Callable[[str], EncoderModel]:
 def encode(encoder: Callable[[str], EncoderModel]) -> Encode:
     """Encodes one text, picture or sound with a named model."""
 
-    def encode_one(name: str, data: str | bytes, truncation: Truncation = Truncation.REFUSE) -> RawEncoding:
+    def encode_one(
+        name: str, data: str | bytes | np.ndarray, truncation: Truncation = Truncation.REFUSE
+    ) -> RawEncoding:
         model = encoder(name)
         content = Content(model.card.modality, data)
         prepared = model.prepare(content, truncation=truncation, limits=Limits())
@@ -72,11 +75,13 @@ def clip(catalog: Catalog, store: Store) -> Callable[[str], bytes]:
 @pytest.fixture(scope="session")
 def sample(
     photo: Callable[[str], bytes], clip: Callable[[str], bytes]
-) -> Callable[[Modality], list[str | bytes]]:
+) -> Callable[[Modality], list[str | bytes | np.ndarray]]:
     """Two real contents of a modality."""
-    samples: dict[Modality, list[str | bytes]] = {
+    random = np.random.default_rng(0)
+    samples: dict[Modality, list[str | bytes | np.ndarray]] = {
         Modality.TEXT: ["The cat sat on the mat.", "Wind over the harbour, at night, in three parts"],
         Modality.IMAGE: [photo("coffee.png"), photo("rocket.jpg")],
         Modality.AUDIO: [clip("beckett.wav"), clip("two_cities.wav")],
+        Modality.POINTS: [random.normal(size=(n, 3)).astype(np.float32) for n in (300, 2000)],
     }
     return samples.__getitem__

@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from support.own_encoder import TEXTS, encodings
+from support.own_folders import save_dual_encoder, save_sentence_model, save_text_model
 from support.package_index import Index, make_wheel, point_pip_at, serving, source_of
+from tieback.catalog.card import EncoderCard
+from tieback.catalog.catalog import Catalog, read_card
+from tieback.models.loading import load_encoder
+from tieback.models.store import Store
 from tieback.serving.commands.models import models
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
@@ -131,3 +137,135 @@ def test_the_real_store_is_as_it_was_written() -> None:
 
     assert json.loads(result.stdout)["faults"] == []
     assert result.exit_code == 0
+
+
+@pytest.fixture
+def own_cards(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty folder for the user's cards, and an empty store."""
+    folder = tmp_path / "cards"
+    folder.mkdir()
+    monkeypatch.setenv("TIEBACK_CARDS", str(folder))
+    monkeypatch.setenv("TIEBACK_MODELS", str(tmp_path / "store"))
+    return folder
+
+
+def test_a_sentence_transformers_folder_is_added_pulled_and_served(own_cards: Path, tmp_path: Path) -> None:
+    save_sentence_model(tmp_path / "My Model_v2", dense=6)
+    (tmp_path / "My Model_v2/README.md").write_text("---\nlicense: apache-2.0\n---\n# Mine\n")
+
+    added = run("add", str(tmp_path / "My Model_v2"))
+    pulled = run("pull", "my-model-v2")
+
+    assert added.exit_code == 0, added.output
+    assert "kind: sentence-transformers folder" in added.stderr
+    assert "pooling: mean, then dense, then normalize (modules.json)" in added.stderr
+    assert "tokenizer: tokenizer.json, 9 tokens; at most 20 a text" in added.stderr
+    assert "next: tieback models pull my-model-v2" in added.stdout
+    assert pulled.exit_code == 0, pulled.output
+    card = Catalog.load(own_cards).get("my-model-v2")
+    assert isinstance(card, EncoderCard)
+    assert (card.width, card.max_tokens, card.license) == (6, 20, "apache-2.0")
+    assert {"model.safetensors", "modules.json", "2_Dense/config.json"} <= card.hashes.keys()
+    found = encodings(load_encoder(card, Store(tmp_path / "store")), TEXTS)
+    assert [one.dense.shape for one in found] == [(6,), (6,)]
+
+
+def test_a_dual_encoder_is_added_as_two_cards_with_one_space(own_cards: Path, tmp_path: Path) -> None:
+    save_dual_encoder(tmp_path / "clip")
+
+    added = run("add", str(tmp_path / "clip"), "--license", "MIT")
+    pulled = run("pull", "clip-text", "clip-image")
+
+    assert added.exit_code == 0, added.output
+    assert "pictures: 16 × 16, bicubic" in added.stderr
+    assert pulled.exit_code == 0, pulled.output
+    text, image = (read_card(own_cards / f"clip-{tower}.yaml") for tower in ("text", "image"))
+    assert isinstance(text, EncoderCard)
+    assert isinstance(image, EncoderCard)
+    assert text.space == image.space
+    assert text.license == "MIT"
+
+
+def test_a_folder_that_does_not_say_how_it_is_pooled_is_asked_about(own_cards: Path, tmp_path: Path) -> None:
+    save_text_model(tmp_path / "plain", "roberta")
+
+    asked = run("add", str(tmp_path / "plain"))
+    answered = run("add", str(tmp_path / "plain"), "--pooling", "mean")
+
+    assert asked.exit_code == 1
+    assert "missing: pooling: " in asked.stderr
+    assert "--pooling NAME, which is one of: cls, max, mean" in asked.stderr
+    assert "No card was written." in asked.stderr
+    assert answered.exit_code == 0, answered.output
+    assert read_card(own_cards / "plain.yaml").max_tokens == 24 - 1 - 1  # type: ignore[union-attr]
+
+
+def test_without_a_folder_for_cards_the_card_is_printed(
+    own_cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TIEBACK_CARDS")
+    save_sentence_model(tmp_path / "mine")
+
+    result = run("add", str(tmp_path / "mine"), "--name", "elsewhere")
+
+    card = yaml.safe_load(result.stdout)
+    assert (card["name"], card["directory"]) == ("elsewhere", str(tmp_path / "mine"))
+    assert "TIEBACK_CARDS" in result.stderr
+    assert list(own_cards.iterdir()) == []
+
+
+def test_what_was_found_can_be_had_as_json(own_cards: Path, tmp_path: Path) -> None:
+    save_text_model(tmp_path / "plain")
+    (tmp_path / "plain/tokenizer.json").unlink()
+
+    result = run("add", str(tmp_path / "plain"), "--json")
+
+    said = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert said["found"]["architecture"] == "bert, 2 layers of width 16"
+    assert [missing.partition(":")[0] for missing in said["missing"]] == ["pooling", "tokenizer.json"]
+    assert "AutoTokenizer" in said["missing"][1]
+    assert said["written"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--name", "yamnet"], "the catalog has a model or a space 'yamnet'"),
+        (["--name", "Not A Name"], "name: String should match"),
+        (["--pooling", "average"], "no pooling method is named 'average'"),
+        (["--prompt", "query"], "has no prompt 'query'"),
+    ],
+)
+def test_an_addition_that_cannot_be_is_refused_without_a_traceback(
+    own_cards: Path, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    save_sentence_model(tmp_path / "mine")
+
+    result = run("add", str(tmp_path / "mine"), *arguments)
+
+    assert result.exit_code == 1
+    assert said in result.stderr
+    assert "Traceback" not in result.output
+    assert list(own_cards.iterdir()) == []
+
+
+def test_a_card_is_not_written_over(own_cards: Path, tmp_path: Path) -> None:
+    save_sentence_model(tmp_path / "mine")
+    run("add", str(tmp_path / "mine"))
+
+    again = run("add", str(tmp_path / "mine"))
+
+    assert again.exit_code == 1
+    assert "say another --name" in again.stderr
+
+
+def test_a_folder_of_pickles_is_told_how_to_be_converted(own_cards: Path, tmp_path: Path) -> None:
+    save_text_model(tmp_path / "old")
+    (tmp_path / "old/model.safetensors").rename(tmp_path / "old/pytorch_model.bin")
+
+    result = run("add", str(tmp_path / "old"))
+
+    assert result.exit_code == 1
+    assert "pytorch_model.bin is a pickle, which runs code" in result.stderr
+    assert "save_pretrained" in result.stderr

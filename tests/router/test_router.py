@@ -17,6 +17,7 @@ from tieback.core.types import (
     SpaceRef,
     Vector,
 )
+from tieback.methods.routing import routings
 from tieback.models.binding import ClassNameBinding
 from tieback.router import Component, Router
 
@@ -217,7 +218,7 @@ async def test_a_picture_by_other_weights_than_those_bound_is_a_mismatch(router)
         ([FusePart(picture((3, 1.0)))], "classes 0 to 2, not 3", "parts[0].encoding.labels[0].index"),
         ([FusePart(picture((0, math.nan)))], "0 to 1", "parts[0].encoding.labels[0].probability"),
         ([FusePart(picture((0, 0.0)))], "all probabilities are 0", "parts[0].encoding.labels"),
-        ([FusePart(text(WIDE, 1, 0, 0, 0), -1.0)], "0 or more", "parts[0].weight"),
+        ([FusePart(text(WIDE, 1, 0, 0, 0), math.nan)], "finite", "parts[0].weight"),
         ([FusePart(text(WIDE, 1, 0, 0, 0), 0.0)], "all weights are 0", "parts"),
         ([*both(), *both()], "two encodings by wide", "parts[2].content"),
         (
@@ -264,7 +265,7 @@ async def test_an_unknown_policy_is_not_found_and_the_choices_are_named(router):
     with pytest.raises(NotFound) as refusal:
         await router.fuse([both()], routing=Routing("learned"))
 
-    assert refusal.value.choices == ["explicit", "uniform"]
+    assert refusal.value.choices == routings.names()
 
 
 async def test_an_empty_or_too_large_batch_is_refused():
@@ -295,6 +296,10 @@ def test_the_joint_space_is_renamed_by_anything_that_would_move_a_vector():
 
     assert Router(components[::-1], bindings()[::-1]).space.ref == Router(components, bindings()).space.ref
     assert len({Router(components, bindings()).space.ref, *others}) == 6
+
+
+def test_collections_of_a_class_name_space_outlive_releases(router):
+    assert router.space.ref == SpaceRef("joint", "c2ab0326110b", "ee2cdd2a00ea")
 
 
 @pytest.mark.parametrize(

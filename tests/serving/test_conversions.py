@@ -42,6 +42,7 @@ from tieback.core.types import (
     Modality,
     OutputSpec,
     QueryPart,
+    RegionVectors,
     RerankCandidate,
     RerankReply,
     RerankResult,
@@ -54,6 +55,7 @@ from tieback.core.types import (
     SearchReply,
     Section,
     SpaceRef,
+    SparseVector,
     Stage,
     TextDelta,
     Timing,
@@ -72,9 +74,25 @@ SPACE = SpaceRef("minilm", "abc123", "def456")
 VECTOR = Vector(SPACE, np.array([0.25, -0.5, 1.0], np.float32), normalized=False)
 TOKENS = TokenVectors(SPACE, np.eye(2, 3, dtype=np.float32), [(0, 2), (3, 7)])
 LABELS = [Label("espresso", 967, 0.5)]
+SPARSE = SparseVector(SPACE, np.array([3, 40_000], np.int32), np.array([0.5, 2], np.float32), ["a", "b"])
+REGIONS = RegionVectors(
+    SPACE, np.eye(2, 3, dtype=np.float32), np.array([[0, 0, 1, 1], [0.25, 0.5, 0.75, 0.5]], np.float32)
+)
 TIMING = Timing(0.001, 0.002, 0.003, 0.006, [Stage("search", 0.001, 0.002)])
 COST = Cost(8, 100, 20, 3, 2)
-ROUTING = RoutingExplanation("explicit", {"a": 0.25, "b": 0.75}, 0.56, ["c"], True, ["x -> a (class names)"])
+ROUTING = RoutingExplanation(
+    "explicit",
+    {"a": 0.25, "b": 0.75},
+    0.56,
+    ["c"],
+    True,
+    ["x -> a (class names)"],
+    {"c": "late"},
+    2.5,
+    "0123456789ab",
+    "image+text",
+    "no router knows image",
+)
 ENCODING = Encoding(SPACE, Modality.TEXT, VECTOR, TOKENS, LABELS, 12, 3, EncodingSource.DISK)
 TEXT = Content(Modality.TEXT, "Grüße, 世界")
 ITEM = Item("one", [Section("s", TEXT, "Title", "file:a")], "Book", {"year": 1990.0, "new": True, "by": "me"})
@@ -85,7 +103,10 @@ SAMPLES: dict[str, list[Any]] = {
     "alignment": [ALIGNMENT, Alignment([])],
     "cache": list(CachePolicy),
     "candidate": [RerankCandidate("1", "text", 0.5), RerankCandidate("2", TOKENS)],
-    "collection": [Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0)],
+    "collection": [
+        Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0),
+        Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0, Routing("top_k", {}, {"k": 3.0})),
+    ],
     "content": [
         TEXT,
         Content(Modality.IMAGE, b"\x89PNG"),
@@ -100,7 +121,11 @@ SAMPLES: dict[str, list[Any]] = {
         Decoding(9, 0.5, 0.25, 40, 0, ["END"], MethodChoice("context_aware", {"alpha": 0.5})),
     ],
     "encode_reply": [EncodeReply([ENCODING, errors.InvalidInput("bad", field="contents[1]")], TIMING, COST)],
-    "encoding": [ENCODING, Encoding(SPACE, Modality.AUDIO)],
+    "encoding": [
+        ENCODING,
+        Encoding(SPACE, Modality.AUDIO),
+        Encoding(SPACE, Modality.IMAGE, sparse=SPARSE, regions=REGIONS),
+    ],
     "event": [
         TextDelta("hé"),
         Claim(1, (0, 4), "text"),
@@ -125,8 +150,10 @@ SAMPLES: dict[str, list[Any]] = {
     "output": [
         OutputSpec(),
         OutputSpec(batch_invariant=True),
+        OutputSpec(kinds=frozenset({VectorKind.SPARSE, VectorKind.REGIONS}), terms=True),
         *[OutputSpec(128, dtype, frozenset({VectorKind.DENSE, VectorKind.TOKENS})) for dtype in DType],
     ],
+    "regions": [REGIONS],
     "rerank_reply": [RerankReply([RerankResult("1", 0.5, 0.25, 3, ALIGNMENT)], TIMING, COST)],
     "retrieval": [
         Retrieval(
@@ -149,9 +176,10 @@ SAMPLES: dict[str, list[Any]] = {
         )
     ],
     "role": list(Role),
-    "routing": [Routing(), Routing("explicit", {"a": 0.5})],
+    "routing": [Routing(), Routing("explicit", {"a": 0.5}), Routing("top_k", {}, {"k": 3.0})],
     "search_reply": [SearchReply([HIT], TIMING)],
     "source": list(EncodingSource),
+    "sparse": [SPARSE, SparseVector(SPACE, np.zeros(0, np.int32), np.zeros(0, np.float32), [])],
     "space": [SPACE],
     "timing": [TIMING],
     "token_source": ["text", TOKENS],
@@ -290,6 +318,78 @@ def test_a_malformed_vector_is_refused_by_its_field(field: str, message: vector_
         FUNCTIONS["read_vector"](message, "v")
 
     assert caught.value.field == field
+
+
+def floats(*values: float, shape: list[int] | None = None) -> vector_pb2.Tensor:
+    data = np.array(values, "<f4").tobytes()
+    return vector_pb2.Tensor(dtype=vector_pb2.DATA_TYPE_FLOAT32, shape=shape or [len(values)], data=data)
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("s.space.name", {"space": None}),
+        ("s.weights", {"weights": floats(1)}),
+        ("s.weights", {"weights": floats(1, float("nan"))}),
+        ("s.weights", {"weights": floats(1, float("inf"))}),
+        ("s.weights", {"weights": floats(1, 0)}),
+        ("s.weights", {"weights": floats(1, -1)}),
+        ("s.weights.shape", {"weights": floats(1, 1, shape=[1, 2])}),
+        ("s.weights.dtype", {"weights": vector_pb2.Tensor(dtype=3, shape=[2], data=b"ab")}),  # type: ignore[arg-type]
+        ("s.weights.data", {"weights": vector_pb2.Tensor(shape=[2_000_000_000], data=b"")}),
+        ("s.indices", {"indices": [7, 3]}),
+        ("s.indices", {"indices": [3, 3]}),
+        ("s.indices", {"indices": [3, 2**32 - 1]}),
+        ("s.terms", {"terms": ["a"]}),
+    ],
+)
+def test_a_malformed_sparse_vector_is_refused_by_its_field(field: str, changes: dict[str, Any]) -> None:
+    good = {"space": vector_pb2.SpaceRef(name="a"), "indices": [3, 7], "weights": floats(1, 2)}
+    assert FUNCTIONS["read_sparse"](vector_pb2.SparseVector(**good), "s").weights.tolist() == [1, 2]
+
+    with pytest.raises(errors.InvalidInput) as caught:
+        FUNCTIONS["read_sparse"](vector_pb2.SparseVector(**(good | changes)), "s")
+
+    assert caught.value.field == field
+
+
+WHOLE = vector_pb2.Box(width=1, height=1)
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("r.space.name", {"space": None}),
+        ("r.values.shape", {"values": floats(1, 0)}),
+        ("r.values", {"values": floats(1, float("nan"), shape=[1, 2])}),
+        ("r.boxes", {"boxes": []}),
+        ("r.boxes", {"boxes": [WHOLE, WHOLE]}),
+        ("r.boxes[0]", {"boxes": [vector_pb2.Box()]}),
+        ("r.boxes[0]", {"boxes": [vector_pb2.Box(x=-0.1, width=0.5, height=1)]}),
+        ("r.boxes[0]", {"boxes": [vector_pb2.Box(y=0.5, width=1, height=0.6)]}),
+        ("r.boxes[0]", {"boxes": [vector_pb2.Box(width=-1, height=1)]}),
+        ("r.boxes[0]", {"boxes": [vector_pb2.Box(x=float("nan"), width=1, height=1)]}),
+        ("r.boxes[0]", {"boxes": [vector_pb2.Box(width=float("inf"), height=1)]}),
+    ],
+)
+def test_malformed_regions_are_refused_by_their_field(field: str, changes: dict[str, Any]) -> None:
+    good = {"space": vector_pb2.SpaceRef(name="a"), "values": floats(0, 1, shape=[1, 2]), "boxes": [WHOLE]}
+    assert FUNCTIONS["read_regions"](vector_pb2.RegionVectors(**good), "r").boxes.tolist() == [[0, 0, 1, 1]]
+
+    with pytest.raises(errors.InvalidInput) as caught:
+        FUNCTIONS["read_regions"](vector_pb2.RegionVectors(**(good | changes)), "r")
+
+    assert caught.value.field == field
+
+
+def test_a_box_that_rounding_pushed_over_the_edge_passes() -> None:
+    third = np.float32(1 / 3)
+    boxes = [vector_pb2.Box(x=third * 2, width=third + np.float32(1e-7), height=1)]
+    message = vector_pb2.RegionVectors(
+        space=vector_pb2.SpaceRef(name="a"), values=floats(0, 1, shape=[1, 2]), boxes=boxes
+    )
+
+    assert len(FUNCTIONS["read_regions"](message, "r").boxes) == 1
 
 
 def test_an_empty_content_is_refused_with_what_it_may_be() -> None:

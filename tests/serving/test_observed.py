@@ -76,7 +76,7 @@ def test_an_answer_counts_its_verdicts_and_tokens(client: Client, local_platform
 
 def test_only_queries_count_as_routed(client: Client, local_platform: Any):
     def routed() -> float:
-        return local_platform.value("tieback_router_weight_count", space="wordllama-256")
+        return local_platform.value("tieback_router_weight_count", space="wordllama-256", modality="text")
 
     before = routed()
     client.ingest("observed", [Item(id="sea", sections=[Section("The sea.", id="1")])]).collect()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from support.bag_of_words import card as card_of
 from tieback.catalog.card import EncoderCard
+from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError
 from tieback.serving.assembly import Plan
 from tieback.serving.precisions import at_chosen_precisions
@@ -78,3 +79,15 @@ def test_a_plan_serves_what_the_settings_choose_in_spaces_of_their_own() -> None
     first, second = (plan.encoders[0].space for plan in plans)
     assert (first.name, first.revision) == (second.name, second.revision)
     assert first.fingerprint != second.fingerprint
+
+
+def test_an_optional_space_is_served_where_it_is_named() -> None:
+    cards = {card.name: card for card in Catalog.load().encoders()}
+    optional = next(name for name, card in cards.items() if card.optional)
+
+    everything, named = Plan(Settings()), Plan(Settings(spaces=(optional, "wordllama-256")))
+
+    assert [card.name for card in everything.encoders] == [
+        name for name in sorted(cards) if not cards[name].optional
+    ]
+    assert [card.name for card in named.encoders] == sorted([optional, "wordllama-256"])

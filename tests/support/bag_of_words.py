@@ -16,6 +16,7 @@ from tieback.core.types import Array, Content, Label, Limits, Modality, TokenIds
 from tieback.models.encoder_model import Prepared, RawEncoding
 
 WIDTH = 32
+TERMS = 1000
 POISON = "poison"
 
 
@@ -32,7 +33,7 @@ def card(directory: Path, name: str = "bag-of-words", **changes: object) -> Enco
         "modality": Modality.TEXT,
         "width": WIDTH,
         "widths": (8, 16, WIDTH),
-        "kinds": {VectorKind.DENSE, VectorKind.TOKENS, VectorKind.LABELS},
+        "kinds": set(VectorKind),
         "max_tokens": 256,
     }
     return EncoderCard(**(facts | changes))
@@ -55,6 +56,10 @@ class BagOfWords:
     def sizes(self) -> Sequence[int]:
         longest = self.card.max_tokens or 256
         return [size for size in (8, 32, 128) if size < longest] + [longest]
+
+    @property
+    def terms(self) -> Sequence[str]:
+        return [f"term {number}" for number in range(TERMS)]
 
     def sample(self, tokens: int) -> Prepared:
         return Prepared(tokens, ["sample"] * tokens)
@@ -119,4 +124,26 @@ def _encode(words: list[str], kinds: frozenset[VectorKind]) -> RawEncoding:
             spans.append((begin, begin + len(word)))
             begin += len(word) + 1
     labels = [Label("text", 0, 1.0)] if VectorKind.LABELS in kinds else []
-    return RawEncoding(dense(" ".join(words)) if VectorKind.DENSE in kinds else None, tokens, spans, labels)
+    with_regions = VectorKind.REGIONS in kinds
+    return RawEncoding(
+        dense(" ".join(words)) if VectorKind.DENSE in kinds else None,
+        tokens,
+        spans,
+        labels,
+        sparse(words) if VectorKind.SPARSE in kinds else None,
+        np.stack([dense(" ".join(half)) for half in halves(words)]) if with_regions else None,
+        np.array([(0, 0, 0.5, 1), (0.5, 0, 0.5, 1)], np.float32) if with_regions else None,
+    )
+
+
+def sparse(words: Sequence[str]) -> tuple[Array, Array]:
+    """A term's weight is how often its words come."""
+    terms = [zlib.crc32(word.encode()) % TERMS for word in words]
+    indices, counts = np.unique(np.array(terms, np.int32), return_counts=True)
+    return indices, counts.astype(np.float32)
+
+
+def halves(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """A text's two regions; a short one's are the same."""
+    middle = len(words) // 2
+    return (words[:middle], words[middle:]) if middle else (words, words)

@@ -10,6 +10,7 @@ from rich.text import Text
 from tieback_client.reports import Timing
 
 LINE = 92
+ROWS, QUIET, NAME = 6, 0.05, 40
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _STAGES = (
     ("█", "cyan"),
@@ -31,11 +32,17 @@ def bar(fraction: float, width: int = 12) -> str:
 
 
 def weights(shares: Mapping[str, float]) -> Table:
-    """The weights of spaces, one a line."""
+    """The weights of spaces, one a line, loudest first; spaces past `ROWS` that hardly speak share a line."""
     table = Table.grid(padding=(0, 2, 0, 0))
-    for space, share in sorted(shares.items(), key=lambda pair: -pair[1]):
+    rows = sorted(shares.items(), key=lambda pair: -pair[1])
+    quiet = [share for _, share in rows[ROWS:] if share < QUIET]
+    shown = rows[: len(rows) - len(quiet)] if len(quiet) > 1 else rows
+    if len(shown) < len(rows):
+        shown = [*shown, (f"{len(quiet)} others", sum(quiet))]
+    for space, share in shown:
+        name = space if len(space) <= NAME else f"{space[: NAME - 1]}…"
         table.add_row(
-            Text(f"  {space}"), Text(bar(share), style="cyan"), Text(f"{share:.0%}", justify="right")
+            Text(f"  {name}"), Text(bar(share), style="cyan"), Text(f"{share:.0%}", justify="right")
         )
     return table
 

@@ -149,6 +149,7 @@ def query_options(function: F) -> F:
         click.option(
             "--weights", metavar="SPACE=W,…", help="Weights of the spaces, instead of the server's routing."
         ),
+        click.option("--policy", metavar="METHOD", help="How to weight the spaces, e.g. uniform or top_k."),
         click.option("--hybrid/--no-hybrid", default=True, help="Look for the words themselves, too. [yes]"),
         click.option(
             "--balance/--no-balance", default=True, help="Keep one kind from hiding the others. [yes]"
@@ -160,10 +161,14 @@ def query_options(function: F) -> F:
     return function
 
 
-def parse_weights(value: str | None) -> dict[str, float] | None:
-    """``"a=2,b=1"`` as a mapping. `click.BadParameter` where it is not of that form."""
+def parse_weights(value: str | None, policy: str | None) -> dict[str, float] | str | None:
+    """``"a=2,b=1"`` as a mapping, or the policy. `click.BadParameter` for another form, or for both."""
     if value is None:
-        return None
+        return policy
+    if policy is not None:
+        raise click.BadParameter(
+            "weights are a policy of their own; leave --policy out", param_hint="--policy"
+        )
     weights: dict[str, float] = {}
     for part in value.split(","):
         name, _, number = part.partition("=")

@@ -15,6 +15,7 @@ import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.text import Text
 
+from tieback_client.catalog import VectorKind
 from tieback_client.cli import lines
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.output import Output
@@ -22,9 +23,10 @@ from tieback_client.client import Client
 from tieback_client.encodings import Encodings
 from tieback_client.errors import TiebackError
 from tieback_client.results import Encoding, EncodingSource
-from tieback_client.vectors import DType
+from tieback_client.vectors import DType, SparseVector
 
 SHOWN = 6
+TERMS = 10  # of a sparse vector, the heaviest
 TOLD = 20  # failures of a file that are told one by one
 SOURCES = {
     EncodingSource.MEMORY: "from memory",
@@ -33,12 +35,31 @@ SOURCES = {
 }
 
 
+class Kinds(click.ParamType[tuple[str, ...]]):
+    """Names of kinds, with commas between them."""
+
+    name = "kinds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """The names, each once. Usage error, with the choices, for one that there is not."""
+        if isinstance(value, tuple):
+            return value
+        names = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
+        for name in names:
+            if name not in list(VectorKind):
+                self.fail(f"{name!r} is no kind; the kinds are {', '.join(VectorKind)}", param, ctx)
+        return names
+
+
 @click.command(
     cls=Command,
     epilog="""\b
 Examples:
   tieback encode "a cat" "a dog" --space all-minilm-l6-v2
   tieback encode --file photo.jpg --space efficientnet-lite0 --labels
+  tieback encode "a cat on a sofa" --space splade-tiny --kinds sparse
   tieback encode --lines corpus.txt --space wordllama-256 -o corpus.npy
   generate | tieback encode --lines - --space wordllama-256 --json | gzip > vectors.jsonl.gz
 
@@ -73,6 +94,13 @@ A file of --lines holds a text a line, or JSON a line: a string, or an object wi
     default="float32",
     help="The element type. [float32]",
 )
+@click.option(
+    "--kinds",
+    type=Kinds(),
+    default="dense",
+    metavar="KIND,KIND",
+    help="What to compute, as the space offers it: dense, tokens, labels, sparse, regions. [dense]",
+)
 @click.option("--labels", is_flag=True, help="Show the classes that the model recognises.")
 @click.option("--truncate", is_flag=True, help="Cut what is too long, rather than fail.")
 @click.option("--no-cache", is_flag=True, help="Compute everything anew, and keep nothing.")
@@ -99,6 +127,7 @@ def encode(
     source: Path | None,
     width: int | None,
     dtype: str,
+    kinds: tuple[str, ...],
     labels: bool,
     truncate: bool,
     no_cache: bool,
@@ -113,11 +142,15 @@ def encode(
         "space": space,
         "width": width,
         "dtype": dtype,
-        "kinds": ["dense", "labels"] if labels else ["dense"],
+        "kinds": [*kinds, "labels"] if labels and "labels" not in kinds else list(kinds),
         "truncate": truncate,
         "cache": "bypass" if no_cache else "use",
         "batch_invariant": batch_invariant,
+        "terms": "sparse" in kinds,
     }
+    as_array = target is not None and (source is None or target.suffix != ".jsonl")
+    if as_array and "dense" not in kinds:
+        raise click.UsageError("A NumPy file holds dense vectors: add dense to --kinds, or use --json.")
     if source is not None:
         if texts or files:
             raise click.UsageError("--lines stands alone: leave out the texts and --file.")
@@ -181,7 +214,23 @@ class _TerminalWriter:
             text.append(f"   {len(values)} × {outcome.vector.dtype}, {outcome.space}", style="dim")
         for label in outcome.labels[:5]:
             text.append(f"\n  {label.probability:>4.0%}  {label.name}")
+        if outcome.tokens is not None:
+            rows, width = outcome.tokens.values.shape
+            text.append(f"\n  {rows} token vectors of {width}, {outcome.tokens.space}", style="dim")
+        if outcome.sparse is not None:
+            _add_terms(text, outcome.sparse)
+        if outcome.regions is not None:
+            rows, width = outcome.regions.values.shape
+            text.append(f"\n  {rows} regions of {width}, {outcome.regions.space}", style="dim")
         self._output.show(text)
+
+
+def _add_terms(text: Text, sparse: SparseVector) -> None:
+    terms = lines.heaviest(sparse)
+    for name, weight in terms[:TERMS]:
+        text.append(f"\n  {weight:.2f}  {name}", style="cyan")
+    more = f"and {len(terms) - TERMS} terms more" if len(terms) > TERMS else f"{len(terms)} terms"
+    text.append(f"\n  {more}, {sparse.space}", style="dim")
 
 
 def _short(text: str) -> str:
@@ -284,6 +333,8 @@ def _record(result: Encodings) -> dict[str, Any]:
             one.vector.decoded() if isinstance(one, Encoding) and one.vector is not None else None
             for one in result.outcomes
         ],
+        "sparse": [one.sparse if isinstance(one, Encoding) else None for one in result.outcomes],
+        "regions": [one.regions if isinstance(one, Encoding) else None for one in result.outcomes],
         "labels": [one.labels if isinstance(one, Encoding) else None for one in result.outcomes],
         "tokens": [one.token_count if isinstance(one, Encoding) else None for one in result.outcomes],
         "sources": [one.source if isinstance(one, Encoding) else None for one in result.outcomes],

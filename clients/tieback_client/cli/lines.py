@@ -13,7 +13,7 @@ import numpy as np
 from tieback_client.cli.output import jsonable
 from tieback_client.errors import InvalidArgument, TiebackError
 from tieback_client.results import Encoding
-from tieback_client.vectors import Array
+from tieback_client.vectors import Array, SparseVector
 
 
 class Line(NamedTuple):
@@ -70,13 +70,19 @@ class JsonWriter:
 
 
 class TableWriter:
-    """Tab-separated: the text, then the numbers. What failed is left out."""
+    """Tab-separated: the text, then the numbers, or else terms with weights. What failed is left out."""
 
     def write(self, line: Line, outcome: Encoding | TiebackError) -> None:
         """Writes one line to standard output."""
-        if isinstance(outcome, Encoding) and outcome.vector is not None:
-            numbers = (f"{one:.7g}" for one in outcome.vector.decoded())
-            click.echo("\t".join([line.text.replace("\t", " "), *numbers]))
+        if not isinstance(outcome, Encoding):
+            return
+        if outcome.vector is not None:
+            cells = [f"{one:.7g}" for one in outcome.vector.decoded()]
+        elif outcome.sparse is not None:
+            cells = [f"{term}:{weight:.7g}" for term, weight in heaviest(outcome.sparse)]
+        else:
+            return
+        click.echo("\t".join([line.text.replace("\t", " "), *cells]))
 
 
 class ArrayWriter:
@@ -131,11 +137,28 @@ def record(outcome: Encoding | TiebackError) -> dict[str, Any]:
     known: dict[str, Any] = {}
     if outcome.vector is not None:
         known["vector"] = outcome.vector.decoded()
+    if outcome.tokens is not None:
+        known["token_vectors"] = {"values": outcome.tokens.values, "spans": outcome.tokens.spans}
     if outcome.labels:
         known["labels"] = outcome.labels
+    if outcome.sparse is not None:
+        known["sparse"] = {
+            "indices": outcome.sparse.indices,
+            "weights": outcome.sparse.weights,
+            "terms": outcome.sparse.terms,
+        }
+    if outcome.regions is not None:
+        known["regions"] = {"values": outcome.regions.values, "boxes": outcome.regions.boxes}
     if outcome.truncated_tokens:
         known["truncated"] = outcome.truncated_tokens
     return known | {"tokens": outcome.token_count, "source": outcome.source}
+
+
+def heaviest(sparse: SparseVector) -> list[tuple[str, float]]:
+    """All terms with their weights, the heaviest first; those without a name by their numbers."""
+    names = sparse.terms or [str(index) for index in sparse.indices.tolist()]
+    order = np.argsort(-sparse.weights, kind="stable").tolist()
+    return [(names[place], float(sparse.weights[place])) for place in order]
 
 
 def _json(line: str) -> Any:

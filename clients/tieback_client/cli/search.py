@@ -23,11 +23,12 @@ from tieback_client.cli.connection import (
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
 from tieback_client.reports import Timing
-from tieback_client.results import Hit, RetrievalResult, RetrievedHit
+from tieback_client.results import Hit, RetrievalResult, RetrievedHit, RoutingExplanation
 
 MARKS = {"text": "text", "image": "photo", "audio": "sound", "points": "points"}
 SNIPPET = 220
 PAIRS = 6
+LEAST_LOSS = 0.05
 
 
 @click.command(
@@ -54,6 +55,7 @@ def search(
     filter: str,
     modality: str | None,
     weights: str | None,
+    policy: str | None,
     hybrid: bool,
     balance: bool,
     rerank: str | None,
@@ -65,7 +67,7 @@ def search(
         query_of(words, image, audio),
         limit=limit,
         filter=with_modality(filter, modality),
-        weights=parse_weights(weights),
+        weights=parse_weights(weights, policy),
         reranker=rerank,
         hybrid=hybrid and bool(words),
         balance=balance and modality is None,
@@ -145,16 +147,30 @@ def behind(result: RetrievalResult, whole: Timing | None = None) -> list[Any]:
     if result.labels:
         seen = ", ".join(f"{one.name} {one.probability:.0%}" for one in result.labels[:5])
         parts += [Text.assemble(("Taken for  ", "dim"), seen)]
-    if result.routing.weights:
-        parts += [Text(f"Weights of the spaces ({result.routing.policy})", style="dim")]
-        parts += [bars.weights(result.routing.weights)]
-    if result.routing.degraded:
-        missing = escape(", ".join(result.routing.missing)) or "a space"
-        parts += [f"[yellow]Worse than it could be: {missing} did not answer.[/yellow]"]
+    parts += _routing(result.routing)
     parts += [
         Text("Where the time went", style="dim"),
         bars.timing(result.timing, seconds=result.call.seconds) if whole is None else bars.timing(whole),
     ]
+    return parts
+
+
+def _routing(routing: RoutingExplanation) -> list[Any]:
+    """Which spaces spoke, how loudly, and what is missing, why, and at what cost."""
+    parts: list[Any] = []
+    if routing.weights:
+        how = ", ".join(part for part in (routing.policy, routing.modality, routing.binding) if part)
+        parts += [Text(f"Weights of the spaces ({how})", style="dim"), bars.weights(routing.weights)]
+    if routing.fallback:
+        parts += [Text(f"Not routed: {routing.fallback}", style="dim")]
+    if routing.degraded:
+        named = [
+            f"{name} ({why})" if (why := routing.reasons.get(name)) else name for name in routing.missing
+        ]
+        loss = routing.expected_recall_loss
+        cost = f"; about {loss:.1f} points of recall are lost" if loss >= LEAST_LOSS else ""
+        missing = escape(", ".join(named)) or "a space"
+        parts += [f"[yellow]Worse than it could be: {missing} did not answer{cost}.[/yellow]"]
     return parts
 
 

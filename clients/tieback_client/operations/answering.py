@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Iterable, Sequence
 from typing import TypeAlias
 
 from tieback.v1 import answer_pb2, generator_pb2
@@ -10,7 +10,15 @@ from tieback.v1 import answer_pb2, generator_pb2
 from tieback_client import reading, writing
 from tieback_client.content import ContentLike
 from tieback_client.documents import Item
-from tieback_client.events import AnswerEvent, Decoding, Evidence, GenerationEvent, Grounding, MethodLike
+from tieback_client.events import (
+    AnswerEvent,
+    Decoding,
+    Evidence,
+    GenerationEvent,
+    Grounding,
+    MethodLike,
+    Weights,
+)
 from tieback_client.exchange import Exchange, write_result
 from tieback_client.reports import CallInfo
 from tieback_client.results import Acknowledgement, RetrievalResult
@@ -69,7 +77,7 @@ def retrieve(
     *,
     limit: int = 10,
     filter: str = "",
-    weights: Mapping[str, float] | None = None,
+    weights: Weights | None = None,
     candidates: int = 0,
     reranker: MethodLike | None = None,
     hybrid: bool = False,
@@ -79,10 +87,11 @@ def retrieve(
 ) -> Operation[RetrievalResult]:
     """Finds what bears on a query of any modality: encode, fuse, search, rerank.
 
-    `query` is words, a picture, a sound, or a list of such that belong together. `weights` per space replace
-    the server's routing; `reranker` is a method of the family "reranking", or "none"; `hybrid` merges a
-    full-text search for the query's words; `balance` keeps one modality from hiding the others; `explain`
-    returns what matched what. `filter` is that of `search`.
+    `query` is words, a picture, a sound, or a list of such that belong together, each alone or with a weight:
+    ``[photo, ("at night", 0.5), (other, -0.3)]``; a negative one takes away. `weights` per space, or the name
+    of a routing policy, replace the server's routing; `reranker` is a method of the family "reranking", or
+    "none"; `hybrid` merges a full-text search for the query's words; `balance` keeps one modality from hiding
+    the others; `explain` returns what matched what. `filter` is that of `search`.
     """
     request = _retrieval(
         collection,
@@ -106,7 +115,7 @@ def answer(
     *,
     limit: int = 10,
     filter: str = "",
-    weights: Mapping[str, float] | None = None,
+    weights: Weights | None = None,
     candidates: int = 0,
     reranker: MethodLike | None = None,
     hybrid: bool = False,
@@ -176,7 +185,7 @@ def _retrieval(
     *,
     limit: int,
     filter: str,
-    weights: Mapping[str, float] | None,
+    weights: Weights | None,
     candidates: int,
     reranker: MethodLike | None,
     hybrid: bool,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,7 +13,7 @@ from tieback_client import reading, writing
 from tieback_client.content import ContentLike
 from tieback_client.encodings import Encodings
 from tieback_client.errors import InternalError, InvalidArgument
-from tieback_client.events import MethodLike
+from tieback_client.events import MethodLike, Weights
 from tieback_client.exchange import BATCH_BYTES, Exchange
 from tieback_client.reports import CallInfo
 from tieback_client.results import Encoding, FusedBatch, RerankResult
@@ -56,6 +56,7 @@ def encode(
     truncate: bool = False,
     cache: CachePolicy = "use",
     batch_invariant: bool = False,
+    terms: bool = False,
     batch: int = 256,
     timeout: float | None = None,
 ) -> Operation[Encodings]:
@@ -63,15 +64,16 @@ def encode(
 
     `contents` is one content or several: `str` is text, a `pathlib.Path` is told by its suffix, and `Image`,
     `Audio`, `TokenIds` and pictures of PIL do as well. `width` keeps the leading dimensions where the space
-    was trained for it; `kinds` are of "dense", "tokens" and "labels", all from one pass. What is longer than
-    the model reads fails, unless `truncate` cuts it and the encoding says how much. With `cache` "bypass"
-    everything is computed anew and nothing is kept; `batch_invariant` makes each vector the same, bit for
-    bit, whatever else is computed at the time, which is slower. Many contents go in several calls of at most
-    `batch`; for very many, `encode_stream` is faster.
+    was trained for it; `kinds` are of "dense", "tokens", "labels", "sparse" and "regions", as the space has
+    them, all from one pass, and with `terms` sparse vectors name their terms. What is longer than the model
+    reads fails, unless `truncate` cuts it and the encoding says how much. With `cache` "bypass" everything is
+    computed anew and nothing is kept; `batch_invariant` makes each vector the same, bit for bit, whatever
+    else is computed at the time, which is slower. Many contents go in several calls of at most `batch`; for
+    very many, `encode_stream` is faster.
 
     An input that fails does not fail the others: see `Encodings.errors`.
     """
-    request = _batches_of(space, width, dtype, kinds, truncate, cache, batch_invariant)
+    request = _batches_of(space, width, dtype, kinds, truncate, cache, batch_invariant, terms)
     replies: list[Reply] = []
     for chunk in _chunks(_listed(contents), batch):
         reply = yield Call(RPCS["Encode"], request(chunk), timeout)
@@ -89,6 +91,7 @@ def encode_stream(
     truncate: bool = False,
     cache: CachePolicy = "use",
     batch_invariant: bool = False,
+    terms: bool = False,
     batch: int = 32,
     in_flight: int = 8,
     timeout: float | None = None,
@@ -104,7 +107,7 @@ def encode_stream(
     """
     if isinstance(contents, str | bytes | Path):
         raise InvalidArgument.at("contents", "pass several, as a list or another iterable; encode takes one")
-    encode_request = _batches_of(space, width, dtype, kinds, truncate, cache, batch_invariant)
+    encode_request = _batches_of(space, width, dtype, kinds, truncate, cache, batch_invariant, terms)
 
     def request(packed: Sequence[content_pb2.Content], number: int) -> encoder_pb2.EncodeStreamRequest:
         return encoder_pb2.EncodeStreamRequest(id=number, request=encode_request(packed))
@@ -127,13 +130,14 @@ def fuse(
     inputs: Sequence[Encoding | FusePart | Sequence[Encoding | FusePart]],
     *,
     role: Literal["query", "document"] = "query",
-    weights: Mapping[str, float] | None = None,
+    weights: Weights | None = None,
     timeout: float | None = None,
 ) -> Operation[FusedBatch]:
     """Fuses encodings of one input each into one vector of the joint space.
 
     An input is what several spaces say of one content, or `FusePart`s where several contents belong together
-    (a photo and words). `weights` per space replace the server's routing; they count for queries only.
+    (a photo and words), each with a weight, in queries also a negative one. `weights` per space, or a routing
+    policy's name, replace the server's routing; they count for queries only.
     """
     request = router_pb2.FuseRequest(
         inputs=[_fuse_input(one, f"inputs[{i}]") for i, one in enumerate(inputs)],
@@ -193,9 +197,10 @@ def _batches_of(
     truncate: bool,
     cache: CachePolicy,
     batch_invariant: bool,
+    terms: bool,
 ) -> Callable[[Sequence[content_pb2.Content]], encoder_pb2.EncodeRequest]:
     """What makes requests of contents, everything else being equal."""
-    output = writing.output(width, dtype, kinds, batch_invariant=batch_invariant)
+    output = writing.output(width, dtype, kinds, batch_invariant=batch_invariant, terms=terms)
     truncation, policy = writing.truncation(truncate), writing.cache(cache)
 
     def request(contents: Sequence[content_pb2.Content]) -> encoder_pb2.EncodeRequest:

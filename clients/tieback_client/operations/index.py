@@ -9,7 +9,7 @@ from tieback.v1 import index_pb2
 from tieback_client import reading, writing
 from tieback_client.catalog import Space
 from tieback_client.documents import Collection, Item
-from tieback_client.events import MethodLike
+from tieback_client.events import MethodLike, Weights
 from tieback_client.exchange import Exchange, write_result
 from tieback_client.paging import Page, Pages
 from tieback_client.reports import CallInfo
@@ -19,12 +19,18 @@ from tieback_client.vectors import SpaceRef, Vector
 
 
 def create_collection(
-    name: str, space: str | Space | SpaceRef, *, width: int | None = None, timeout: float | None = None
+    name: str,
+    space: str | Space | SpaceRef,
+    *,
+    width: int | None = None,
+    weights: Weights | None = None,
+    timeout: float | None = None,
 ) -> Operation[Collection]:
     """Makes an empty collection, or returns the equal one that is there.
 
-    `space` is a name, or what `space(name)` returned; `width` is the space's own by default. `AlreadyExists`
-    where the name is taken by a collection of another space or width.
+    `space` is a name, or what `space(name)` returned; `width` is the space's own by default. `weights` per
+    space, or the name of a routing policy, are for queries that do not say theirs. `AlreadyExists` where the
+    name is taken by a collection of another space, width or other weights.
     """
     from tieback_client.operations.server import space as describe
 
@@ -34,7 +40,9 @@ def create_collection(
         width = (yield from describe(space.name, timeout=timeout)).width
     ref = space if isinstance(space, SpaceRef) else space.ref
     wide = width if width is not None or isinstance(space, SpaceRef) else space.width
-    request = index_pb2.CreateCollectionRequest(name=name, space=writing.space_ref(ref), width=wide)
+    request = index_pb2.CreateCollectionRequest(
+        name=name, space=writing.space_ref(ref), width=wide, routing=writing.routing(weights)
+    )
     reply = yield Call(RPCS["CreateCollection"], request, timeout)
     return reading.collection(reply.message.collection)
 

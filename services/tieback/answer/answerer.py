@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
-from tieback.answer.encoding import SpaceEncoders
+from tieback.answer.degradation import Losses
+from tieback.answer.encoding import Joined, SpaceEncoders, Spaces
 from tieback.answer.evidence import evidence_of
 from tieback.answer.ingestion import Ingestion
-from tieback.answer.retrieval import Retriever, words_of
+from tieback.answer.retrieval import ENCODE_SHARE, Retriever, words_of
 from tieback.answer.stopwatch import Stopwatch, hop, share
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Unsupported
@@ -20,7 +21,6 @@ from tieback.core.types import (
     IngestReply,
     Item,
     Limits,
-    Modality,
     Retrieval,
     RetrieveReply,
     Timing,
@@ -39,6 +39,8 @@ from tieback.ports import (
 RETRIEVAL_SHARE = 0.5
 """Of the time for an answer, so much may go by until writing begins."""
 
+NO_LOSSES: Losses = {}
+
 EVIDENCE_NEEDED = 1.0
 """Asked of an answer that nothing was found for: it can have no evidence, so it is abstained from."""
 
@@ -46,14 +48,16 @@ EVIDENCE_NEEDED = 1.0
 class Answerer:
     """An `AnswerPort`.
 
-    `spaces` are the joined spaces by the modality that they take: of text the components of the joint space,
-    of all else the spaces that enter it by class names. Without a generator it retrieves and does not answer.
+    `spaces` are the joined spaces by the modality that they take, or how they are joined in full: without
+    that, spaces of text are components of the joint space, and all others enter it by class names. `losses`
+    are what a missing space costs, and `encode_share` is how much of the time left spaces are waited for.
+    Without a generator it retrieves and does not answer.
     """
 
     def __init__(
         self,
         *,
-        spaces: Mapping[Modality, Sequence[str]],
+        spaces: Spaces | Joined,
         encoder: EncoderPort,
         router: RouterPort,
         index: IndexPort,
@@ -61,11 +65,14 @@ class Answerer:
         generator: GeneratorPort | None = None,
         limits: Limits | None = None,
         evidence_limit: int = 4,
+        losses: Losses = NO_LOSSES,
+        encode_share: float = ENCODE_SHARE,
     ) -> None:
         limits = limits or Limits()
-        encoders = SpaceEncoders(encoder, spaces, limits)
+        joined = spaces if isinstance(spaces, Joined) else Joined(spaces)
+        encoders = SpaceEncoders(encoder, joined, limits)
         self._ingestion = Ingestion(encoders, router, index, limits)
-        self._retriever = Retriever(encoders, router, index, reranker)
+        self._retriever = Retriever(encoders, router, index, reranker, losses, encode_share)
         self._generator = generator
         self._evidence_limit = evidence_limit
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tieback.answer.stopwatch import Stopwatch, seconds_of
@@ -22,8 +22,33 @@ from tieback.core.types import (
 )
 from tieback.ports import EncoderPort
 
-DENSE = OutputSpec()
-LABELS = OutputSpec(kinds=frozenset({VectorKind.LABELS}))
+DENSE, LABELS = frozenset({VectorKind.DENSE}), frozenset({VectorKind.LABELS})
+
+Spaces = Mapping[Modality, Sequence[str]]
+"""The joined spaces by the modality that they take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """How spaces take part in the joint space: what is asked of them, and which blocks they reach.
+
+    Without more, text spaces enter by vectors into their own block, and all others by labels into all blocks.
+    """
+
+    spaces: Spaces
+    kinds: Mapping[str, frozenset[VectorKind]] = field(default_factory=dict)
+    blocks: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+    def output(self, space: str, modality: Modality) -> OutputSpec:
+        """What to ask of a space."""
+        return OutputSpec(kinds=self.kinds.get(space) or (DENSE if modality is Modality.TEXT else LABELS))
+
+    def unheard(self, weights: Mapping[str, float]) -> frozenset[str]:
+        """Spaces that reach only blocks of weight 0, so that nobody waits for them."""
+        blocks = self.blocks or {name: (name,) for name in self.spaces.get(Modality.TEXT, ())}
+        heard = {name for name, reached in blocks.items() if any(weights.get(block) for block in reached)}
+        return frozenset(blocks) - heard if heard else frozenset()  # else bad weights; the router complains
+
 
 OWN_PLACE = re.compile(r"^contents\[\d+\]\.?")
 
@@ -42,14 +67,12 @@ class Encoded:
 
 
 class SpaceEncoders:
-    """The joined spaces, behind an encoder. Text enters the joint space by vectors, all else by labels."""
+    """The joined spaces, behind an encoder."""
 
-    def __init__(
-        self, encoder: EncoderPort, spaces: Mapping[Modality, Sequence[str]], limits: Limits
-    ) -> None:
-        self.components = tuple(spaces.get(Modality.TEXT, ()))
+    def __init__(self, encoder: EncoderPort, joined: Joined, limits: Limits) -> None:
+        self.joined = joined
         self._encoder = encoder
-        self._spaces = spaces
+        self._spaces = joined.spaces
         self._limits = limits
 
     async def encode(
@@ -77,7 +100,7 @@ class SpaceEncoders:
             for space in spaces:
                 if space not in skipped:
                     batches = list(self._batches([contents[place] for place in places]))
-                    output = DENSE if modality is Modality.TEXT else LABELS
+                    output = self.joined.output(space, modality)
                     ask = self._ask(space, batches, output, places, encoded, watch, truncation, deadline)
                     tasks[asyncio.create_task(ask)] = space
         await _gather(tasks, encoded, deadline, patience)

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tieback.answer.collection_routing import CollectionRouting
+from tieback.answer.degradation import LATE, Losses, reason_of, with_silent_contents, without
 from tieback.answer.encoding import Encoded, SpaceEncoders
 from tieback.answer.ingestion import describe
 from tieback.answer.stopwatch import Stopwatch, hop, seconds_of, share
@@ -35,7 +37,6 @@ from tieback.core.types import (
     RetrievedHit,
     RetrieveReply,
     Role,
-    Routing,
     RoutingExplanation,
     SearchReply,
     Truncation,
@@ -50,7 +51,8 @@ FEWEST_CANDIDATES, MOST_CANDIDATES = 20, 1000
 NO_RERANKING = "none"
 
 ENCODE_SHARE = 0.5
-"""Of the time that is left, so much may go by until the spaces that have not answered are given up."""
+"""Of the time that is left, so much may go by until the spaces that have not answered are given up, unless a
+setting says otherwise."""
 
 MERGING = MethodChoice("standard_scores")
 """How word hits join vector hits. By ranks alone, a photo found by its looks would stand behind every passage
@@ -67,12 +69,21 @@ class Retriever:
     """Finds what bears on a query."""
 
     def __init__(
-        self, encoders: SpaceEncoders, router: RouterPort, index: IndexPort, reranker: RerankerPort
+        self,
+        encoders: SpaceEncoders,
+        router: RouterPort,
+        index: IndexPort,
+        reranker: RerankerPort,
+        losses: Losses,
+        encode_share: float,
     ) -> None:
         self._encoders = encoders
         self._router = router
         self._index = index
         self._reranker = reranker
+        self._routing = CollectionRouting(index)
+        self._losses = losses
+        self._encode_share = encode_share
 
     async def retrieve(self, retrieval: Retrieval, watch: Stopwatch, deadline: Deadline) -> RetrieveReply:
         """Spaces and a reranker that are down or late are left out where the rest can answer."""
@@ -82,9 +93,7 @@ class Retriever:
         words = " ".join(part for part in (words_of(retrieval.query), describe(fused.labels)) if part)
         found = await self._search(retrieval, fused.vector, words, watch, deadline)
         hits, lost = await self._rerank(retrieval, method, words, found.hits, watch, deadline)
-        routing = fused.routing
-        if lost:
-            routing = _without(routing, ["reranker"])
+        routing = without(fused.routing, {"reranker": lost} if lost else {})
         return RetrieveReply(hits, routing, fused.labels, watch.timing())
 
     async def _locate(self, retrieval: Retrieval, watch: Stopwatch, deadline: Deadline) -> Fused:
@@ -93,13 +102,14 @@ class Retriever:
         first = contents[0].data
         if len(contents) == 1 and isinstance(first, Vector) and first.space.name == JOINT_SPACE:
             return Fused(first, RoutingExplanation("precomputed", {}, 0.0))
+        routing = await self._routing.of(retrieval.collection, retrieval.routing, hop(deadline))
         encoded = await self._encoders.encode(
             contents,
             watch,
             truncation=Truncation.REFUSE,
             deadline=hop(deadline),
-            patience=seconds_of(share(deadline, ENCODE_SHARE)),
-            skipped=_skipped(retrieval.routing, self._encoders.components),
+            patience=seconds_of(share(deadline, self._encode_share)),
+            skipped=self._encoders.joined.unheard(routing.weights) if routing.weights else frozenset(),
         )
         parts = [
             FusePart(encoding, retrieval.query[place].weight, place)
@@ -110,13 +120,23 @@ class Retriever:
         if not parts:
             raise next(iter(encoded.failed.values()))
         with watch.stage("fuse"):
-            reply = await self._router.fuse(
-                [parts], role=Role.QUERY, routing=retrieval.routing, deadline=hop(deadline)
-            )
+            try:
+                reply = await self._router.fuse(
+                    [parts], role=Role.QUERY, routing=routing, deadline=hop(deadline)
+                )
+            except InvalidInput as error:
+                if routing is not retrieval.routing:  # the caller never saw it
+                    raise InvalidInput(
+                        f"the routing that the collection was made with does not fit: {error.message}; "
+                        "say another with the query, or make the collection anew",
+                        field="collection",
+                    ) from None
+                raise
         fused = reply.results[0]
         if not isinstance(fused, Fused):
             raise _blame_query(fused, parts)
-        return dataclasses.replace(fused, routing=_without(fused.routing, lost)) if lost else fused
+        explained = with_silent_contents(fused.routing, retrieval.query, encoded, self._losses)
+        return dataclasses.replace(fused, routing=without(explained, lost))
 
     async def _search(
         self, retrieval: Retrieval, vector: Vector, words: str, watch: Stopwatch, deadline: Deadline
@@ -142,15 +162,15 @@ class Retriever:
         hits: Sequence[Hit],
         watch: Stopwatch,
         deadline: Deadline,
-    ) -> tuple[list[RetrievedHit], bool]:
-        """The hits in their final order, and whether the reranker was lost."""
+    ) -> tuple[list[RetrievedHit], str]:
+        """The hits in their final order, and why the reranker was lost; empty where it was not."""
         limit = retrieval.limit or DEFAULT_LIMIT
         candidates = [
             RerankCandidate(str(p), text, hit.score) for p, hit in enumerate(hits) if (text := _look_of(hit))
         ]
         scores: dict[int, float] = {}
         alignments: dict[int, Alignment | None] = {}
-        lost = False
+        lost = ""
         if method is not None and words and candidates:
             try:
                 # The time is kept here too: a reranker that overruns must not cost the whole answer.
@@ -165,8 +185,10 @@ class Retriever:
                         )
                 scores = {int(result.id): result.rerank_score for result in reply.results}
                 alignments = {int(result.id): result.alignment for result in reply.results}
-            except (*TRANSIENT, TimeoutError):
-                lost = True  # the search's order is worth more than no answer
+            except TRANSIENT as error:
+                lost = reason_of(error)  # the search's order is worth more than no answer
+            except TimeoutError:
+                lost = LATE
         merged = [hit.score for hit in hits]
         if scores:
             ranked = [[hit.score for hit in hits], [scores.get(p, math.nan) for p in range(len(hits))]]
@@ -196,10 +218,15 @@ def _check(retrieval: Retrieval) -> MethodChoice | None:
     if not retrieval.query:
         raise InvalidInput("there is nothing to look for: give at least one content", field="query")
     for place, part in enumerate(retrieval.query):
-        if not math.isfinite(part.weight) or part.weight < 0:
-            raise InvalidInput(f"a weight is 0 or more, not {part.weight}", field=f"query[{place}].weight")
-    if not any(part.weight for part in retrieval.query):
-        raise InvalidInput("all weights are 0; give at least one content a positive weight", field="query")
+        if not math.isfinite(part.weight):
+            raise InvalidInput(
+                f"a weight is a finite number, not {part.weight}", field=f"query[{place}].weight"
+            )
+    if not any(part.weight > 0 for part in retrieval.query):
+        raise InvalidInput(
+            "nothing is looked for: give at least one content a positive weight; a negative one takes away",
+            field="query",
+        )
     if not 0 <= retrieval.limit <= MOST_HITS:
         raise InvalidInput(f"limit is 1 to {MOST_HITS}, or 0 for {DEFAULT_LIMIT}", field="limit")
     if not 0 <= retrieval.candidates <= MOST_CANDIDATES:
@@ -214,30 +241,21 @@ def _check(retrieval: Retrieval) -> MethodChoice | None:
     return method
 
 
-def _skipped(routing: Routing, components: Sequence[str]) -> frozenset[str]:
-    """Components whose weight is 0, so that nobody waits for them."""
-    if not any(routing.weights.get(name) for name in components):
-        return frozenset()  # no weights, or bad ones, of which the router will complain
-    return frozenset(name for name in components if not routing.weights.get(name))
+def _judge(encoded: Encoded) -> dict[str, str]:
+    """The spaces that did not speak of everything, and why.
 
-
-def _judge(encoded: Encoded) -> list[str]:
-    """The spaces that did not speak of everything. Raises where a content is refused by all that read it."""
-    lost = list(encoded.failed)
+    Raises where a content is refused by all that read it.
+    """
+    lost = {space: reason_of(error) for space, error in encoded.failed.items()}
     for place, refused in enumerate(encoded.refused):
         if refused and not encoded.encodings[place] and not encoded.failed:
             error = next(iter(refused.values()))
             if isinstance(error, InvalidInput):
                 error.within(f"query[{place}].content")
             raise error
-        lost += [space for space in refused if space not in lost]
+        for space, error in refused.items():
+            lost.setdefault(space, reason_of(error))
     return lost
-
-
-def _without(routing: RoutingExplanation, lost: Sequence[str]) -> RoutingExplanation:
-    """The explanation, telling also of what was lost outside the router."""
-    missing = [*routing.missing, *(name for name in lost if name not in routing.missing)]
-    return dataclasses.replace(routing, missing=missing, degraded=True)
 
 
 def _blame_query(error: TiebackError, parts: Sequence[FusePart]) -> TiebackError:

@@ -11,24 +11,23 @@ trained is refused when the card is read, never when a request arrives.
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
-from tieback.catalog.options import EncoderOptions, GeneratorOptions
+from tieback.catalog.options import DualEncoder, EncoderOptions, GeneratorOptions, Weightless
+from tieback.catalog.own_directory import directory_revision, own_files
 from tieback.catalog.precision import Drift, LowerPrecision, Precision
-from tieback.catalog.source import Source, Sourced, Strict, short_hash
+from tieback.catalog.source import FilePath, Source, Sourced, Strict, short_hash
 from tieback.core.errors import StartupError
-from tieback.core.types import Modality, SpaceRef, VectorKind
+from tieback.core.types import JOINT_SPACE, Modality, SpaceRef, VectorKind
 
 __all__ = ["Card", "EncoderCard", "GeneratorCard", "MediaCard", "Method", "Source"]
 
 O = TypeVar("O", bound=Strict)  # noqa: E741 - a type variable, not a number
-READ_BYTES = 1 << 20
+NAME = r"^[a-z0-9][a-z0-9.-]*$"
 
 
 class Method(Strict):
@@ -48,13 +47,15 @@ class Card(Sourced):
     """What encoders and generators share.
 
     The weights come from `sources`, or from the user's own `directory` (a transformers or ONNX folder,
-    relative to the card's file): one of the two.
+    relative to the card's file): one of the two. A model that is `Weightless` has neither. `hashes` are the
+    SHA-256 sums of the folder's files that the card was written for; an export holds the files against them.
     """
 
     role: Literal["encoder", "generator"]
     runtime: str
     options: Any
     directory: Path | None = None
+    hashes: dict[FilePath, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -69,8 +70,14 @@ class Card(Sourced):
 
     @model_validator(mode="after")
     def _has_one_origin(self) -> Card:
-        if bool(self.sources) == (self.directory is not None):
+        if self.computation and (self.sources or self.directory is not None):
+            raise ValueError(f"{self.runtime} has no weights, so the card has no sources and no directory")
+        if not self.computation and bool(self.sources) == (self.directory is not None):
             raise ValueError("a card has either sources or a directory")
+        if self.hashes and self.directory is None:
+            raise ValueError("hashes are of the files of a directory; sources have their own")
+        if self.directory is not None:
+            own_files(self.directory)  # refuses links that lead out of it
         if self.options.runtime != self.runtime:
             raise ValueError(
                 f"the options are those of {self.options.runtime}, the runtime is {self.runtime}"
@@ -84,10 +91,17 @@ class Card(Sourced):
         return self.options
 
     @property
+    def computation(self) -> str | None:
+        """Names what a model without weights computes; None for one that has some."""
+        return self.options.computation if isinstance(self.options, Weightless) else None
+
+    @property
     def revision(self) -> str:
-        """Names the weights: changes when any byte of them does."""
+        """Names the weights, or the computation: changes when any byte of them does."""
+        if self.computation:
+            return short_hash(self.computation)
         if self.directory is not None:
-            return _directory_revision(self.directory)
+            return directory_revision(self.directory)
         return super().revision
 
     @property
@@ -111,7 +125,15 @@ class EncoderCard(Card):
     empty means that only the full width is offered. `joint` says how the space enters the joint one: as a
     block of its own ("component"), by the names of its classes ("class_names"), or not at all. `precision` is
     the one that is served: float32, or one of `precisions`, which are made beside it. A model whose weights
-    were published in another names that alone.
+    were published in another names that alone. What is `optional` is served where TIEBACK_SPACES names it,
+    and left out of what is served by default.
+
+    `shares` names a space that several cards lead into, whose vectors compare as they are: the towers of a
+    dual encoder, or one encoder with the prompts of its two sides. A client asks each card by its own name,
+    and the vectors carry the shared one. It is one space because the three parts of its SpaceRef agree: the
+    name is the shared one, the revision that of the folder that all the cards point at, and the fingerprint
+    is over everything that they have to have in common, which is all but what tells them apart (modality and
+    `prompt`). Where that differs, they are two spaces, and their vectors are refused beside each other.
     """
 
     role: Literal["encoder"] = "encoder"
@@ -125,12 +147,14 @@ class EncoderCard(Card):
     pooling: Method | None = None
     precision: Precision = "float32"
     precisions: dict[Precision, LowerPrecision] = Field(default_factory=dict)
+    shares: Annotated[str, Field(pattern=NAME)] | None = None
+    optional: bool = False
 
     @field_validator("kinds")
     @classmethod
     def _has_a_vector(cls, kinds: frozenset[VectorKind]) -> frozenset[VectorKind]:
-        if VectorKind.DENSE not in kinds:
-            raise ValueError("every encoder has the kind 'dense'")
+        if not kinds & {VectorKind.DENSE, VectorKind.SPARSE}:
+            raise ValueError("every encoder has the kind 'dense' or 'sparse'")
         return kinds
 
     @model_validator(mode="after")
@@ -141,8 +165,11 @@ class EncoderCard(Card):
             raise ValueError("joint: class_names needs an encoder with the kind 'labels'")
         if self.joint == "component" and self.modality is not Modality.TEXT:
             raise ValueError("joint: component is for text encoders")
+        if self.joint == "component" and VectorKind.DENSE not in self.kinds:
+            raise ValueError("joint: component needs an encoder with the kind 'dense'")
         if self.precisions and self.runtime != "transformer_text":
             raise ValueError("precisions are made of transformer_text encoders")
+        self._check_sharing()
         if self.precision not in self.offered_precisions or "float32" in self.precisions:
             raise ValueError("precision is float32 or one of precisions, which are lower ones")
         return self
@@ -151,8 +178,9 @@ class EncoderCard(Card):
     def space(self) -> SpaceRef:
         """The space that this card's vectors are in: a lower precision has one of its own."""
         lower = self.precision in self.precisions
-        fingerprint = short_hash(self.fingerprint, self.precision) if lower else self.fingerprint
-        return SpaceRef(self.name, self.revision, fingerprint)
+        common = self.fingerprint if self.shares is None else self._common_fingerprint
+        fingerprint = short_hash(common, self.precision) if lower else common
+        return SpaceRef(self.shares or self.name, self.revision, fingerprint)
 
     @property
     def offered_precisions(self) -> tuple[Precision, ...]:
@@ -176,12 +204,39 @@ class EncoderCard(Card):
     @property
     def export(self) -> str:
         """As of any card; what lower precisions cost is no part of it."""
+        if isinstance(self.options, DualEncoder):  # the towers' cards differ in nothing else
+            return short_hash(self.fingerprint, self.modality)
         return short_hash(self.fingerprint, *sorted(self.precisions)) if self.precisions else self.fingerprint
 
     @property
     def offered_widths(self) -> tuple[int, ...]:
         """The widths that may be asked for, smallest first."""
         return tuple(sorted({*self.widths, self.width}))
+
+    @property
+    def _common_fingerprint(self) -> str:
+        """Of all that cards with one space have in common. How much a tower reads is the folder's to say."""
+        construction = self._construction()
+        construction["options"].pop("prompt", None)
+        if isinstance(self.options, DualEncoder):
+            del construction["max_tokens"]
+        return short_hash(json.dumps(construction | {"shares": self.shares}, sort_keys=True, default=str))
+
+    def _check_sharing(self) -> None:
+        dual = isinstance(self.options, DualEncoder)
+        if dual and self.modality not in (Modality.TEXT, Modality.IMAGE):
+            raise ValueError("a dual_encoder's card is of its text tower or of its image tower (modality)")
+        if dual and self.kinds != {VectorKind.DENSE}:
+            raise ValueError("a dual_encoder offers the kind 'dense' alone")
+        if self.shares is None:
+            return
+        if self.shares == JOINT_SPACE:
+            raise ValueError(f"shares names a space of the cards' own, not the {JOINT_SPACE!r} one")
+        if self.directory is None or self.kinds != {VectorKind.DENSE} or self.joint is not None:
+            raise ValueError(
+                "cards that share a space have a directory and the kind 'dense' alone, and are no part of "
+                "the joint space (joint)"
+            )
 
     def _construction(self) -> dict[str, Any]:
         pooling = self.pooling.model_dump(mode="json") if self.pooling else None
@@ -198,16 +253,3 @@ class GeneratorCard(Card):
     role: Literal["generator"]
     options: GeneratorOptions
     context_tokens: Annotated[int, Field(gt=0)]
-
-
-@functools.cache
-def _directory_revision(directory: Path) -> str:
-    """Hashes the folder's files, once a process: weights are not followed while a server runs."""
-    parts = []
-    for path in sorted(path for path in directory.rglob("*") if path.is_file()):
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while block := file.read(READ_BYTES):
-                digest.update(block)
-        parts.append(f"{path.relative_to(directory).as_posix()} {digest.hexdigest()}")
-    return short_hash(*parts)

@@ -2,25 +2,79 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from tieback.catalog.source import FileName, Strict
+from tieback.catalog.source import FileName, FilePath, Strict
+
+
+def _unset(value: Any) -> bool:
+    """Left out of a fingerprint: a card without the option is what it was before there was one."""
+    return not value
 
 
 class TransformerText(Strict):
     """A transformer encoder with a `tokenizers` vocabulary, served as a graph that pools and normalises.
 
     `weights` is a safetensors file with its `config`, or an ONNX file that takes `input_ids` and
-    `attention_mask`; of that, `tokens_tensor` holds `[batch, tokens, width]` (the first output if not given).
+    `attention_mask`. Of that, `tokens_tensor` holds `[batch, tokens, width]`, to be pooled, or
+    `vector_tensor` the pooled `[batch, width]`; without either they are looked for by name and shape.
+
+    `prompts` are what the model was trained to see before texts, by name (`{query: "query: ", passage:
+    "passage: "}`), and `prompt` names the one that this card puts there. Texts that come tokenised get none.
     """
 
     runtime: Literal["transformer_text"] = "transformer_text"
+    weights: FilePath = "model.safetensors"
+    tokenizer: FilePath = "tokenizer.json"
+    config: FilePath = "config.json"
+    tokens_tensor: str = ""
+    vector_tensor: Annotated[str, Field(exclude_if=_unset)] = ""
+    prompts: Annotated[dict[str, Annotated[str, Field(max_length=1000)]], Field(exclude_if=_unset)] = Field(
+        default_factory=dict
+    )
+    prompt: Annotated[str, Field(exclude_if=_unset)] = ""
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> TransformerText:
+        if self.prompt and self.prompt not in self.prompts:
+            known = ", ".join(self.prompts) or "none"
+            raise ValueError(f"prompt names one of prompts, which are: {known}")
+        if self.tokens_tensor and self.vector_tensor:
+            raise ValueError("tokens_tensor is pooled and vector_tensor is not: give one of them")
+        return self
+
+    @property
+    def prefix(self) -> str:
+        """What is put before every text."""
+        return self.prompts[self.prompt] if self.prompt else ""
+
+
+class DualEncoder(Strict):
+    """Two towers that were trained to meet in one space: texts and pictures (CLIP, SigLIP).
+
+    The card's modality says which tower it is; both cards point at one folder, with the same options.
+    `weights` is a safetensors file with its `config`; `preprocessor` says how pictures are made to fit.
+    """
+
+    runtime: Literal["dual_encoder"] = "dual_encoder"
+    weights: FilePath = "model.safetensors"
+    tokenizer: FilePath = "tokenizer.json"
+    config: FilePath = "config.json"
+    preprocessor: FilePath = "preprocessor_config.json"
+
+
+class SparseText(Strict):
+    """A transformer with a masked-language-model head, which weighs the terms of its vocabulary (SPLADE).
+
+    `weights` is a safetensors file with its `config`. The card's width is the size of the vocabulary.
+    """
+
+    runtime: Literal["sparse_text"] = "sparse_text"
     weights: FileName = "model.safetensors"
     tokenizer: FileName = "tokenizer.json"
     config: FileName = "config.json"
-    tokens_tensor: str = ""
 
 
 class StaticText(Strict):
@@ -90,6 +144,52 @@ class AudioClassifier(Strict):
     top: Annotated[int, Field(gt=0)] = 10
 
 
+class AudioEncoder(Strict):
+    """A transformer over the log-mel frames of a sound: the mean of its states is the vector.
+
+    Sound is mixed to one channel and resampled to `sample_rate`, and cut into windows of `seconds`, of which
+    the last is as long as its sound and `silence` seconds more. Frames are centred Hann windows of `window`
+    samples every `hop`, in `bands` Slaney mel bands. `weights` is a Whisper in CTranslate2's format, of which
+    the encoder is taken.
+    """
+
+    runtime: Literal["audio_encoder"] = "audio_encoder"
+    network: Literal["whisper"]
+    weights: FileName
+    sample_rate: Annotated[int, Field(gt=0)] = 16000
+    window: Annotated[int, Field(gt=0)] = 400
+    hop: Annotated[int, Field(gt=0)] = 160
+    bands: Annotated[int, Field(gt=0)] = 80
+    seconds: Annotated[int, Field(gt=0, le=60)] = 30
+    silence: Annotated[int, Field(ge=0, le=60)] = 3
+
+
+class Weightless(Strict):
+    """Options of a model that is computed without weights, so that its card names no origin of any."""
+
+    computation: ClassVar[str]
+    """Names what is computed; to be counted up where the same input would get another vector."""
+
+
+class PointCloud(Weightless):
+    """An encoder of point clouds without weights (Point-NN, Zhang et al., CVPR 2023, arXiv:2303.08134).
+
+    A cloud is sampled down to `points`. Each of `stages` halves the points and doubles the width, beginning
+    with `embedding`, and pools each point's `neighbours` nearest; so a card's width is
+    `embedding · 2^stages`. Sines and cosines have wavelengths from 2π / `beta` to nearly `alpha` times that.
+    """
+
+    computation = "point-nn 1"
+
+    runtime: Literal["point_cloud"] = "point_cloud"
+    points: Annotated[int, Field(ge=16, le=8192)] = 1024
+    neighbours: Annotated[int, Field(gt=0, le=512)] = 90
+    stages: Annotated[int, Field(gt=0, le=6)] = 4
+    embedding: Annotated[int, Field(gt=0, le=384, multiple_of=6)] = 72
+    alpha: Annotated[float, Field(gt=1)] = 1000.0
+    beta: Annotated[float, Field(gt=0)] = 100.0
+
+
 class CausalLanguageModel(Strict):
     """A decoder-only language model with key-value cache, served as an ONNX graph."""
 
@@ -100,6 +200,14 @@ class CausalLanguageModel(Strict):
 
 
 EncoderOptions = Annotated[
-    TransformerText | StaticText | ImageClassifier | AudioClassifier, Field(discriminator="runtime")
+    TransformerText
+    | DualEncoder
+    | SparseText
+    | StaticText
+    | ImageClassifier
+    | AudioClassifier
+    | AudioEncoder
+    | PointCloud,
+    Field(discriminator="runtime"),
 ]
 GeneratorOptions = CausalLanguageModel

@@ -42,6 +42,8 @@ class VectorKind(enum.StrEnum):
     DENSE = "dense"
     TOKENS = "tokens"
     LABELS = "labels"
+    SPARSE = "sparse"
+    REGIONS = "regions"
 
 
 class Truncation(enum.StrEnum):
@@ -115,6 +117,32 @@ class TokenVectors:
 
 
 @dataclass(frozen=True, slots=True)
+class SparseVector:
+    """What an input is about, in the terms of a vocabulary: a weight above 0 each, all others are 0.
+
+    `indices` `[n]` int32, ascending, are the terms' numbers, and `weights` `[n]` float32. `terms` are their
+    names, where they were asked for.
+    """
+
+    space: SpaceRef
+    indices: Array
+    weights: Array
+    terms: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RegionVectors:
+    """One normalised vector per region of a picture: `values` `[regions, width]`.
+
+    `boxes` `[regions, 4]` are x, y, width and height in 0..1 of the picture's, from its upper left corner.
+    """
+
+    space: SpaceRef
+    values: Array
+    boxes: Array
+
+
+@dataclass(frozen=True, slots=True)
 class Label:
     """A class that a classifying encoder saw."""
 
@@ -168,12 +196,14 @@ class OutputSpec:
     """The shape of the output: width None for the full one.
 
     `batch_invariant` asks for vectors that are the same, bit for bit, whatever else is computed at the time.
+    `terms` asks for the names of a sparse vector's terms beside their numbers.
     """
 
     width: int | None = None
     dtype: DType = DType.FLOAT32
     kinds: frozenset[VectorKind] = frozenset({VectorKind.DENSE})
     batch_invariant: bool = False
+    terms: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +218,8 @@ class Encoding:
     token_count: int = 0
     truncated_tokens: int = 0
     source: EncodingSource = EncodingSource.COMPUTED
+    sparse: SparseVector | None = None
+    regions: RegionVectors | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +275,10 @@ class EncodeReply:
 
 @dataclass(frozen=True, slots=True)
 class FusePart:
-    """One encoding within an input; parts of one content share `content`."""
+    """One encoding within an input; parts of one content share `content`.
+
+    The `weight` of a query's content may be negative: it is taken away from the others.
+    """
 
     encoding: Encoding
     weight: float = 1.0
@@ -252,15 +287,25 @@ class FusePart:
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """How the spaces are weighted."""
+    """How the spaces are weighted.
 
-    policy: str = "uniform"
+    No policy means the default: by the weights where there are some, else by the learned router where the
+    joint space has one for what the query is made of, else evenly.
+    """
+
+    policy: str = ""
     weights: Mapping[str, float] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class RoutingExplanation:
-    """Why a joint vector is what it is. `weights` sum to 1; `entropy` is in nats."""
+    """Why a joint vector is what it is. `weights` sum to 1; `entropy` is in nats.
+
+    `reasons` say why what is missing is. `expected_recall_loss` is in points of recall at 10, as measured at
+    binding. `binding` is the revision of the binding that weighted, `modality` what the input is made of
+    ("image+text"), and `fallback` why a learned router did not weight where there are some.
+    """
 
     policy: str
     weights: Mapping[str, float]
@@ -268,6 +313,11 @@ class RoutingExplanation:
     missing: Sequence[str] = ()
     degraded: bool = False
     paths: Sequence[str] = ()
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    expected_recall_loss: float = 0.0
+    binding: str = ""
+    modality: str = ""
+    fallback: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +339,10 @@ class FuseReply:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A set of items whose vectors share one space. `created` is seconds since the epoch."""
+    """A set of items whose vectors share one space. `created` is seconds since the epoch.
+
+    `routing` is for queries that do not say theirs.
+    """
 
     name: str
     space: SpaceRef
@@ -297,6 +350,7 @@ class Collection:
     item_count: int
     section_count: int
     created: float
+    routing: Routing = field(default_factory=Routing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Results in memory, bounded by bytes: the least recently used ones leave.
 
-A text's token vectors take a hundred times the bytes of its one vector, and both save about the same time. On
-one list, a few rerankings would push out every vector. So there are two, and where both are wanted neither
-has more than half of the bytes; what one does not need, the other may use.
+A text's token vectors take a hundred times the bytes of its one vector, a picture's regions ten times, and
+all save about the same time. On one list, a few rerankings would push out every vector. So there are two, and
+where both are wanted neither has more than half of the bytes; what one does not need, the other may use.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from tieback.encoder.computed import Computed
+from tieback.encoder.computed import Computed, arrays_of
 
 ENTRY_BYTES = 640
 """What an entry takes beside its data: key, objects and their places in the dictionaries."""
@@ -50,7 +50,8 @@ class MemoryCache:
     def put(self, key: bytes, computed: Computed) -> None:
         """Keeps a result, which must not change any more, unless it is too large or as good a one is kept."""
         size = bytes_of(computed)
-        shelf = self._light if computed.tokens is None else self._bulky
+        is_bulky = computed.tokens is not None or computed.regions is not None
+        shelf = self._bulky if is_bulky else self._light
         earlier = shelf.entries.get(key)
         if size > self.limit_bytes or (earlier is not None and (earlier.invariant or not computed.invariant)):
             return
@@ -66,7 +67,7 @@ class MemoryCache:
         return len(self._light.entries) + len(self._bulky.entries)
 
     def _is_bulky_over(self, size: int, shelf: _Shelf) -> bool:
-        """Whether token vectors have to give way, with so many bytes to come on that shelf."""
+        """Whether the bulky ones have to give way, with so many bytes to come on that shelf."""
         bulky = self._bulky.bytes + (size if shelf is self._bulky else 0)
         return bool(self._bulky.entries) and (bulky > self.limit_bytes // 2 or not self._light.entries)
 
@@ -83,8 +84,4 @@ class MemoryCache:
 def bytes_of(computed: Computed) -> int:
     """What an entry takes in memory."""
     size = ENTRY_BYTES + SPAN_BYTES * len(computed.spans) + LABEL_BYTES * len(computed.labels)
-    if computed.dense is not None:
-        size += computed.dense.nbytes
-    if computed.tokens is not None:
-        size += computed.tokens.nbytes
-    return size
+    return size + sum(array.nbytes for array in arrays_of(computed) if array is not None)

@@ -16,7 +16,8 @@ class Computed(NamedTuple):
 
     The arrays are read-only, since many may hold them. The model read `token_count` tokens after
     `truncated_tokens` were cut off. `invariant` says that it ran on this content alone, so that nothing else
-    can have touched the result.
+    can have touched the result. `indices` (int32) and `weights` are of the sparse vector, `boxes` of the
+    `regions`.
     """
 
     dense: Array | None
@@ -26,22 +27,39 @@ class Computed(NamedTuple):
     token_count: int
     truncated_tokens: int
     invariant: bool
+    indices: Array | None = None
+    weights: Array | None = None
+    regions: Array | None = None
+    boxes: Array | None = None
 
     @classmethod
     def of(cls, prepared: Prepared, raw: RawEncoding, invariant: bool) -> Computed:
         """The result in memory of its own: a row would keep its whole batch alive."""
+        indices, weights = (None, None) if raw.sparse is None else raw.sparse
         return cls(
-            None if raw.dense is None else _own(raw.dense),
-            None if raw.tokens is None else _own(raw.tokens),
+            _own(raw.dense),
+            _own(raw.tokens),
             tuple(raw.spans),
             tuple(raw.labels),
             prepared.tokens,
             prepared.truncated,
             invariant,
+            _own(indices, np.int32),
+            _own(weights),
+            _own(raw.regions),
+            _own(raw.boxes),
         )
 
 
-def _own(array: Array) -> Array:
-    own = array.astype(np.float32)
+def arrays_of(computed: Computed) -> tuple[Array | None, ...]:
+    """All that is in arrays."""
+    one = computed
+    return one.dense, one.tokens, one.indices, one.weights, one.regions, one.boxes
+
+
+def _own(array: Array | None, dtype: type[np.generic] = np.float32) -> Array | None:
+    if array is None:
+        return None
+    own = array.astype(dtype)
     own.flags.writeable = False
     return own

@@ -3,7 +3,7 @@
     checksum   16 bytes   the first of SHA-256(key, all that follows)
     length      4 bytes   little-endian, of the header
     header                JSON, spaces after it until the arrays begin at a multiple of 16
-    arrays                little-endian: dense float32, tokens float32, spans int64
+    arrays                little-endian: those of ARRAYS that are there, then spans int64
 
 The key is in the checksum, so that a result can never stand under another's name.
 """
@@ -22,6 +22,15 @@ from tieback.core.types import Array, Label
 from tieback.encoder.computed import Computed
 
 CHECKSUM_BYTES, LENGTH_BYTES, ALIGNMENT = 16, 4, 16
+ARRAYS = {
+    "dense": "<f4",
+    "tokens": "<f4",
+    "indices": "<i4",
+    "weights": "<f4",
+    "regions": "<f4",
+    "boxes": "<f4",
+}
+"""Fields of a result with the types of their elements."""
 
 
 class Damaged(Exception):  # noqa: N818 - it is named for what was found
@@ -30,13 +39,17 @@ class Damaged(Exception):  # noqa: N818 - it is named for what was found
 
 def pack(key: bytes, computed: Computed) -> bytes:
     """The bytes of a result."""
+    arrays = {
+        name: np.asarray(array, dtype)
+        for name, dtype in ARRAYS.items()
+        if (array := getattr(computed, name)) is not None
+    }
     header = json.dumps(
         {
             "token_count": computed.token_count,
             "truncated_tokens": computed.truncated_tokens,
             "invariant": computed.invariant,
-            "dense": None if computed.dense is None else computed.dense.shape,
-            "tokens": None if computed.tokens is None else computed.tokens.shape,
+            "shapes": {name: array.shape for name, array in arrays.items()},
             "spans": len(computed.spans),
             "labels": [astuple(label) for label in computed.labels],
         },
@@ -47,11 +60,7 @@ def pack(key: bytes, computed: Computed) -> bytes:
         [
             len(header).to_bytes(LENGTH_BYTES, "little"),
             header,
-            *(
-                np.asarray(array, "<f4").tobytes()
-                for array in (computed.dense, computed.tokens)
-                if array is not None
-            ),
+            *(array.tobytes() for array in arrays.values()),
             np.array(computed.spans, "<i8").tobytes(),
         ]
     )
@@ -67,16 +76,17 @@ def unpack(key: bytes, body: bytes) -> Computed:
     length = int.from_bytes(view[CHECKSUM_BYTES:begin], "little")
     header: dict[str, Any] = json.loads(bytes(view[begin : begin + length]))
     arrays = _Arrays(body, begin + length)
-    dense, tokens = arrays.take("<f4", header["dense"]), arrays.take("<f4", header["tokens"])
+    shapes = header["shapes"]
+    found = {name: arrays.take(dtype, shapes[name]) for name, dtype in ARRAYS.items() if name in shapes}
     spans = arrays.take("<i8", [header["spans"], 2])
+    nothing = {"dense": None, "tokens": None}
     return Computed(
-        dense,
-        tokens,
-        tuple((begin, end) for begin, end in spans.tolist()) if spans is not None else (),
-        tuple(Label(*label) for label in header["labels"]),
-        header["token_count"],
-        header["truncated_tokens"],
-        header["invariant"],
+        **nothing | found,
+        spans=tuple((begin, end) for begin, end in spans.tolist()),
+        labels=tuple(Label(*label) for label in header["labels"]),
+        token_count=header["token_count"],
+        truncated_tokens=header["truncated_tokens"],
+        invariant=header["invariant"],
     )
 
 
@@ -86,9 +96,7 @@ class _Arrays:
     def __init__(self, body: bytes, offset: int) -> None:
         self._body, self._offset = body, offset
 
-    def take(self, dtype: str, shape: Sequence[int] | None) -> Array | None:
-        if shape is None:
-            return None
+    def take(self, dtype: str, shape: Sequence[int]) -> Array:
         array = np.frombuffer(self._body, dtype, int(np.prod(shape)), self._offset).reshape(shape)
         self._offset += array.nbytes
         return array

@@ -43,7 +43,7 @@ def check_request(
             f"the space {card.name!r} is not offered at width {width}; it is at: {offered}",
             field="output.width",
         )
-    if output.dtype is DType.BINARY and width % 8:
+    if output.dtype is DType.BINARY and width % 8 and VectorKind.DENSE in output.kinds:
         raise InvalidInput(
             f"BINARY packs eight dimensions to a byte and the width is {width}", field="output.dtype"
         )

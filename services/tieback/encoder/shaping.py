@@ -14,7 +14,9 @@ from tieback.core.types import (
     EncodingSource,
     Modality,
     OutputSpec,
+    RegionVectors,
     SpaceRef,
+    SparseVector,
     TokenVectors,
     Vector,
     VectorKind,
@@ -29,13 +31,20 @@ def shape(
     modality: Modality,
     output: OutputSpec,
     width: int,
+    vocabulary: Sequence[str] = (),
 ) -> list[Encoding]:
-    """The encodings, in order. Their arrays may be those of a cache, and are then read-only."""
+    """The encodings, in order. Their arrays may be those of a cache, and are then read-only.
+
+    `vocabulary` names the terms of sparse vectors, where the output asks for that.
+    """
     dense: Sequence[Vector | None] = [None] * len(computed)
     if VectorKind.DENSE in output.kinds:
         dense = vectors([cast("Array", one.dense) for one, _ in computed], space, output.dtype, width)
     with_tokens = VectorKind.TOKENS in output.kinds
     with_labels = VectorKind.LABELS in output.kinds
+    with_sparse = VectorKind.SPARSE in output.kinds
+    with_regions = VectorKind.REGIONS in output.kinds
+    named = vocabulary if output.terms else ()
     return [
         Encoding(
             space,
@@ -46,6 +55,8 @@ def shape(
             one.token_count,
             one.truncated_tokens,
             source,
+            _sparse(one, space, named) if with_sparse else None,
+            _regions(one, space, width) if with_regions else None,
         )
         for (one, source), vector in zip(computed, dense, strict=True)
     ]
@@ -66,3 +77,16 @@ def _tokens(computed: Computed, space: SpaceRef, width: int) -> TokenVectors | N
     if computed.tokens is None:
         return None
     return TokenVectors(space, cut(computed.tokens, width), list(computed.spans))
+
+
+def _sparse(computed: Computed, space: SpaceRef, vocabulary: Sequence[str]) -> SparseVector | None:
+    if computed.indices is None or computed.weights is None:
+        return None
+    terms = [vocabulary[index] for index in computed.indices.tolist()] if vocabulary else ()
+    return SparseVector(space, computed.indices, computed.weights, terms)
+
+
+def _regions(computed: Computed, space: SpaceRef, width: int) -> RegionVectors | None:
+    if computed.regions is None or computed.boxes is None:
+        return None
+    return RegionVectors(space, cut(computed.regions, width), computed.boxes)

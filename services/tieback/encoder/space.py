@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -34,7 +35,7 @@ from tieback.encoder.recall import CacheOptions, CacheState, Outcome, Recall
 from tieback.encoder.request import check_content, check_request
 from tieback.encoder.shaping import shape, vectors
 from tieback.encoder.worker import Worker
-from tieback.models.encoder_model import EncoderModel
+from tieback.models.encoder_model import EncoderModel, NamesTerms
 
 INLINE_BYTES = 128 << 10
 """Contents of so many bytes together are hashed at once: a change of threads would take longer."""
@@ -61,7 +62,10 @@ class Space:
         self._worker = Worker(
             model, limits=limits, batch_tokens=batch_tokens, preparing=preparing, on_batch=on_batch
         )
-        self._keys = ContentKeys(self._ref, limits)
+        # Cards may share a space and differ in what they put before a text: the cache tells them apart.
+        own = dataclasses.replace(self._ref, fingerprint=f"{self._ref.fingerprint} {model.card.fingerprint}")
+        self._keys = ContentKeys(own, limits)
+        self._vocabulary = model.terms if isinstance(model, NamesTerms) else ()
         self._recall = Recall(cache, model.card.name, near=batch_tokens)
 
     @property
@@ -128,7 +132,7 @@ class Space:
             cost.cached_items += source is EncodingSource.MEMORY or source is EncodingSource.DISK
             cost.shared_items += source is EncodingSource.IN_FLIGHT
         computed = [(one, source) for one, source in recalled if isinstance(one, Computed)]
-        encodings = iter(shape(computed, self._ref, self.card.modality, output, width))
+        encodings = iter(shape(computed, self._ref, self.card.modality, output, width, self._vocabulary))
         for place, (one, _) in zip(places, recalled, strict=True):
             results[place] = next(encodings) if isinstance(one, Computed) else _at(place, one)
         timing.total = time.monotonic() - arrived

@@ -21,7 +21,7 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, TiebackError
 from tieback.core.types import Content, Limits, Modality, TokenIds, Truncation, VectorKind
 from tieback.encoder.computed import Computed
-from tieback.models.encoder_model import EncoderModel, Prepared, RawEncoding
+from tieback.models.encoder_model import EncoderModel, Prepared, PreparesRegions, RawEncoding
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ BYTES_PER_TOKEN = 4
 """Of English text, for the estimate that admission takes before a text is tokenised."""
 
 USUAL = frozenset({VectorKind.DENSE})
-"""What is mostly asked for, and costs are measured with."""
+"""What is mostly asked for, and costs are measured with; of a space without it, all that there is."""
 
 
 @dataclass(slots=True)
@@ -91,7 +91,7 @@ class Worker:
         begun = time.monotonic()
         with self.admission.admit(self.estimate(contents), items=len(contents), deadline=deadline) as ticket:
             self._check_time(deadline, len(contents))
-            prepared = await self._prepare(contents, truncation, deadline)
+            prepared = await self._prepare(contents, truncation, kinds, deadline)
             self._check_time(deadline, len(contents))
             items = [one for one in prepared if isinstance(one, Prepared)]
             tokens = sum(item.tokens for item in items)
@@ -133,7 +133,8 @@ class Worker:
     async def warm_up(self) -> None:
         """Runs the model on what is typical, and measures what batches of it cost."""
         await asyncio.to_thread(self._model.warm_up)
-        await self._batcher.calibrate([self._model.sample(size) for size in self._model.sizes], USUAL)
+        kinds = USUAL & self._model.card.kinds or self._model.card.kinds
+        await self._batcher.calibrate([self._model.sample(size) for size in self._model.sizes], kinds)
 
     async def close(self) -> None:
         """Stops after the batch that runs; what waits fails with Unavailable."""
@@ -149,11 +150,15 @@ class Worker:
             deadline.check("encoding")
 
     async def _prepare(
-        self, contents: Sequence[Content], truncation: Truncation, deadline: Deadline
+        self,
+        contents: Sequence[Content],
+        truncation: Truncation,
+        kinds: frozenset[VectorKind],
+        deadline: Deadline,
     ) -> list[Prepared | TiebackError]:
         """Prepares the contents; off the event loop unless they are a few short texts."""
         if _is_quick(contents):
-            return [self._prepare_one(content, truncation) for content in contents]
+            return [self._prepare_one(content, truncation, kinds) for content in contents]
         abandoned = threading.Event()
 
         def work() -> list[Prepared | TiebackError]:
@@ -162,7 +167,7 @@ class Worker:
                 if abandoned.is_set() or deadline.remaining() <= 0.0:
                     prepared.append(DeadlineExceeded("the deadline passed before this was prepared"))
                 else:
-                    prepared.append(self._prepare_one(content, truncation))
+                    prepared.append(self._prepare_one(content, truncation, kinds))
             return prepared
 
         try:
@@ -172,9 +177,14 @@ class Worker:
             self.admission.drop("cancelled", items=len(contents))
             raise
 
-    def _prepare_one(self, content: Content, truncation: Truncation) -> Prepared | TiebackError:
+    def _prepare_one(
+        self, content: Content, truncation: Truncation, kinds: frozenset[VectorKind]
+    ) -> Prepared | TiebackError:
+        prepare = self._model.prepare
+        if VectorKind.REGIONS in kinds and isinstance(self._model, PreparesRegions):
+            prepare = self._model.prepare_regions
         try:
-            prepared = self._model.prepare(content, truncation=truncation, limits=self._limits)
+            prepared = prepare(content, truncation=truncation, limits=self._limits)
         except TiebackError as error:
             return error
         except Exception:

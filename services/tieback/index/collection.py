@@ -43,4 +43,5 @@ class OpenCollection:
             item_count=self.memory.item_count,
             section_count=self.memory.section_count,
             created=known.created,
+            routing=known.routing,
         )

@@ -29,6 +29,7 @@ from tieback.core.types import (
     Limits,
     Load,
     MethodChoice,
+    Routing,
     SearchReply,
     SpaceRef,
     Timing,
@@ -45,6 +46,8 @@ from tieback.index.store import Description, Store
 from tieback.index.validation import check_id, check_items, check_text, check_vector
 from tieback.index.vectors import one_thread
 from tieback.methods.ranking import rankings
+from tieback.methods.routing import routings
+from tieback.ports import DEFAULT_ROUTING
 
 DEFAULT_LIMITS = Limits()
 _RECIPROCAL_RANK = MethodChoice("reciprocal_rank")
@@ -125,7 +128,9 @@ class Index:
                 await asyncio.to_thread(executor.shutdown)
             self._store.close()
 
-    async def create_collection(self, name: str, space: SpaceRef, width: int) -> Collection:
+    async def create_collection(
+        self, name: str, space: SpaceRef, width: int, routing: Routing = DEFAULT_ROUTING
+    ) -> Collection:
         """See `IndexPort`."""
         if not _NAME.fullmatch(name):
             raise InvalidInput(
@@ -137,11 +142,13 @@ class Index:
             raise InvalidInput("the space has no name", field="space.name")
         if not 1 <= width <= _WIDEST:
             raise InvalidInput(f"the width is {width}; it must be between 1 and {_WIDEST}", field="width")
+        if routing.policy:
+            routings.get(routing.policy)
         self._refuse_where_closed()
         async with self._changing:
             there = self._collections.get(name)
             if there is None:
-                description = Description(name, space, width, time.time())
+                description = Description(name, space, width, time.time(), routing)
                 there = await self._in(self._writers, lambda: self._make(description))
                 self._collections[name] = there
             known = there.description
@@ -152,6 +159,13 @@ class Index:
                     f"the collection {name!r} is there, for space {known.space} (fingerprint "
                     f"{known.space.fingerprint}), width {known.width}, and not {space} (fingerprint "
                     f"{space.fingerprint}), width {width}; take another name, or delete it first",
+                )
+            if routing not in (DEFAULT_ROUTING, known.routing):
+                raise AlreadyExists(
+                    "collection",
+                    name,
+                    f"the collection {name!r} is there, and queries of it are weighted otherwise; leave the "
+                    "routing out, take another name, or delete it first",
                 )
             return there.describe()
 

@@ -17,9 +17,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tieback.core.errors import StartupError, StorageFull
-from tieback.core.types import SpaceRef
+from tieback.core.types import Routing, SpaceRef
 from tieback.index.durability import sync_path, write_durably
 from tieback.index.lock import StoreLock
 from tieback.index.records import schema
@@ -27,33 +28,41 @@ from tieback.index.table import Table
 
 FORMAT = 1
 _DESCRIPTION = "tieback"
+DEFAULT = Routing()
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a collection is: its name, its vectors' space and width, when it was made (epoch seconds)."""
+    """What a collection is: its name, its vectors' space and width, when it was made (epoch seconds).
+
+    `routing` is for queries that do not say theirs.
+    """
 
     name: str
     space: SpaceRef
     width: int
     created: float
+    routing: Routing = DEFAULT
 
     def to_json(self) -> str:
         """As kept in the table's schema."""
         space = self.space
-        return json.dumps(
-            {
-                "space": [space.name, space.revision, space.fingerprint],
-                "width": self.width,
-                "created": self.created,
-            }
-        )
+        said: dict[str, Any] = {
+            "space": [space.name, space.revision, space.fingerprint],
+            "width": self.width,
+            "created": self.created,
+        }
+        if self.routing != DEFAULT:
+            routing = self.routing
+            said["routing"] = [routing.policy, dict(routing.weights), dict(routing.parameters)]
+        return json.dumps(said)
 
     @classmethod
     def from_json(cls, name: str, text: str | bytes) -> Description:
         """As `to_json` wrote it."""
         known = json.loads(text)
-        return cls(name, SpaceRef(*known["space"]), int(known["width"]), float(known["created"]))
+        routing = Routing(*known.get("routing", ()))
+        return cls(name, SpaceRef(*known["space"]), int(known["width"]), float(known["created"]), routing)
 
 
 class Store:

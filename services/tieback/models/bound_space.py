@@ -74,8 +74,8 @@ class BoundRouter:
 class BoundSpace:
     """The whole binding.
 
-    `losses` are the points of recall that queries of a modality lost at binding without a space: modality →
-    space → points. `metrics` and `provenance` (data, seeds, seconds) are for reports, and no server reads them.
+    `losses` are the points of recall that queries of a modality lost at binding without a space: by modality,
+    then by space. `metrics` and `provenance` (data, seeds, seconds) are for reports; no server reads them.
     """
 
     blocks: tuple[Block, ...]
@@ -106,14 +106,14 @@ class BoundSpace:
         for name, bound in self.spaces.items():
             if name not in by_name:
                 raise StartupError(
-                    f"the binding {self.revision} binds the space {name!r}, which is not served; serve it, or "
-                    f"leave it out and {REMEDY}"
+                    f"the binding {self.revision} binds the space {name!r}, which is not served; "
+                    f"serve it, or leave it out and {REMEDY}"
                 )
             if by_name[name] != bound:
                 raise StartupError(
-                    f"the binding {self.revision} was made with {bound} (fingerprint {bound.fingerprint}), and "
-                    f"{by_name[name]} (fingerprint {by_name[name].fingerprint}) is served: its vectors are "
-                    f"others; {REMEDY}"
+                    f"the binding {self.revision} was made with {bound} (fingerprint {bound.fingerprint}), "
+                    f"and {by_name[name]} (fingerprint {by_name[name].fingerprint}) is served: "
+                    f"its vectors are others; {REMEDY}"
                 )
 
     def save(self, root: Path) -> Path:
@@ -127,7 +127,7 @@ class BoundSpace:
 
     @classmethod
     def load(cls, folder: Path) -> BoundSpace:
-        """Reads a binding. StartupError where a file is missing, is not what it was, or does not fit together."""
+        """Reads a binding. StartupError where a file is missing, not what it was, or does not fit."""
         try:
             header, state = (folder / HEADER).read_bytes(), (folder / STATE).read_bytes()
         except OSError as error:

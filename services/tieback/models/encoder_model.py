@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.types import Array, Content, Label, Limits, Truncation, VectorKind
@@ -28,13 +28,18 @@ class RawEncoding:
     """What a model says of one input, in float32.
 
     `dense` `[width]` and the rows of `tokens` `[tokens, width]` have length 1; `spans` are the tokens' byte
-    ranges in the text's UTF-8; `labels` are the likeliest classes, best first.
+    ranges in the text's UTF-8; `labels` are the likeliest classes, best first. `sparse` are the numbers of
+    terms, int32 and ascending, with their weights, above 0. The rows of `regions` `[regions, width]` have
+    length 1 too, and `boxes` `[regions, 4]` say where they are: x, y, width, height in 0..1 of the picture's.
     """
 
     dense: Array | None
     tokens: Array | None
     spans: Sequence[tuple[int, int]] = ()
     labels: Sequence[Label] = ()
+    sparse: tuple[Array, Array] | None = None
+    regions: Array | None = None
+    boxes: Array | None = None
 
 
 class EncoderModel(Protocol):
@@ -66,4 +71,23 @@ class EncoderModel(Protocol):
 
     def warm_up(self) -> None:
         """Runs once, so that the first request does not pay for what is made on first use."""
+        ...
+
+
+@runtime_checkable
+class PreparesRegions(Protocol):
+    """What an encoder of the kind REGIONS may be too: one for which regions take more preparing."""
+
+    def prepare_regions(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
+        """As `EncoderModel.prepare`, where REGIONS are asked for."""
+        ...
+
+
+@runtime_checkable
+class NamesTerms(Protocol):
+    """What an encoder of the kind SPARSE is too: `terms[n]` is the name of the term with number n."""
+
+    @property
+    def terms(self) -> Sequence[str]:
+        """The vocabulary."""
         ...

@@ -1,4 +1,10 @@
-"""Image encoders: features and classes from one network."""
+"""Image encoders: features and classes from one network, of a picture and of its regions.
+
+The regions are the picture and nine windows of half its width and height, three by three at steps of a
+quarter, each encoded as a picture of its own would be. On COCO128 (text → image, class names as the bridge,
+three text spaces, view of the whole plus best window) they raised mAP from 0.524 to 0.582; stretching each
+window to a square in the place of cutting one out of it gave 0.576.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +16,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import ImageClassifier
 from tieback.core.types import Array, Content, Limits, Truncation, VectorKind
 from tieback.models.encoder_model import Prepared, RawEncoding
-from tieback.models.image_decoding import central_square
+from tieback.models.image_decoding import WHOLE, Box, central_squares
 from tieback.models.labels import likeliest, read_class_names
 from tieback.models.normalization import unit_rows
 from tieback.models.session import PROCESSOR, Hardware, Session
@@ -19,6 +25,8 @@ from tieback.models.store import ServedModel
 GRAPH = "model.onnx"
 PIXELS, FEATURES, PROBABILITIES = "pixels", "features", "probabilities"
 CELL = 32  # pixels a side of one cell of the last feature map, the unit of cost
+STEPS = (0.0, 0.25, 0.5)
+REGIONS: tuple[Box, ...] = (WHOLE, *((x, y, 0.5, 0.5) for y in STEPS for x in STEPS))
 
 
 class ImageClassifierModel:
@@ -39,33 +47,51 @@ class ImageClassifierModel:
         return [self._cells]
 
     def sample(self, tokens: int) -> Prepared:
-        """A black picture."""
-        return Prepared(tokens, np.zeros((self._options.crop, self._options.crop, 3), np.uint8))
+        """A black picture, without regions."""
+        return Prepared(tokens, np.zeros((1, self._options.crop, self._options.crop, 3), np.uint8))
 
     def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:  # noqa: ARG002 - a picture has no end to cut off
         """Decodes a picture and makes it small; its pixels wait as uint8, a quarter of what runs."""
-        options = self._options
-        pixels = central_square(content, limits, field_of_view=options.crop / options.size, side=options.crop)
-        return Prepared(self._cells, pixels)
+        return self._views(content, limits, (WHOLE,))
+
+    def prepare_regions(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:  # noqa: ARG002 - as in prepare
+        """As `prepare`, for the kind REGIONS: ten views of the picture, which cost ten times as much.
+
+        A large JPEG is decoded finer for them, so its view of the whole is not to the bit that of `prepare`
+        (cosine 0.9994 and more).
+        """
+        return self._views(content, limits, REGIONS)
 
     def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
-        """Encodes a batch."""
-        pixels = np.stack([prepared.payload for prepared in batch]).transpose(0, 3, 1, 2)
+        """Encodes a batch, all views of all pictures together; the first view of each is the whole picture.
+
+        A picture that was prepared without regions gives itself as the only one.
+        """
+        pixels = np.concatenate([prepared.payload for prepared in batch]).transpose(0, 3, 1, 2)
         scaled = (pixels.astype(np.float32) - self._options.mean) / self._options.scale
         features, probabilities = self._session.run([FEATURES, PROBABILITIES], {PIXELS: scaled})
-        return [
-            self._encoding(feature, probability, kinds)
-            for feature, probability in zip(unit_rows(features), probabilities, strict=True)
-        ]
+        ends = np.cumsum([len(prepared.payload) for prepared in batch])[:-1]
+        views = np.split(unit_rows(features), ends)
+        firsts = probabilities[[0, *ends]]
+        return [self._encoding(rows, first, kinds) for rows, first in zip(views, firsts, strict=True)]
 
     def warm_up(self) -> None:
         """Encodes a black picture."""
         self.run([self.sample(self._cells)], self.card.kinds)
 
-    def _encoding(self, feature: Array, probability: Array, kinds: frozenset[VectorKind]) -> RawEncoding:
-        labels = VectorKind.LABELS in kinds
+    def _views(self, content: Content, limits: Limits, windows: Sequence[Box]) -> Prepared:
+        options = self._options
+        pixels = central_squares(
+            content, limits, windows, field_of_view=options.crop / options.size, side=options.crop
+        )
+        return Prepared(self._cells * len(windows), pixels)
+
+    def _encoding(self, views: Array, probability: Array, kinds: frozenset[VectorKind]) -> RawEncoding:
+        labels, regions = VectorKind.LABELS in kinds, VectorKind.REGIONS in kinds
         return RawEncoding(
-            feature if VectorKind.DENSE in kinds else None,
+            views[0] if VectorKind.DENSE in kinds else None,
             None,
             labels=likeliest(probability, self._names, self._options.top) if labels else (),
+            regions=views if regions else None,
+            boxes=np.array(REGIONS[: len(views)], np.float32) if regions else None,
         )

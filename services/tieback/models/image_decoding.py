@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -20,6 +21,11 @@ from tieback.models.content import looks_like, read_bytes
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 SHARPNESS = 2  # how many times finer than needed a JPEG is decoded before it is made small
 BITS_TO_DROP = 8
+
+Box = tuple[float, float, float, float]
+"""A window of a picture: x, y, width and height as shares of the picture's, from its upper left corner."""
+
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 # Pillow's own limit warns, which is an error or nothing depending on the process; ours is checked below.
 Image.MAX_IMAGE_PIXELS = None
@@ -37,16 +43,39 @@ def central_square(content: Content, limits: Limits, *, field_of_view: float, si
     `field_of_view` is the square's share of the shorter side. Of a film the first frame counts. InvalidInput
     for what is no picture, is cut off, or has more pixels than the limit.
     """
+    squares = central_squares(content, limits, (WHOLE,), field_of_view=field_of_view, side=side)
+    return np.asarray(squares[0])
+
+
+def central_squares(
+    content: Content, limits: Limits, windows: Sequence[Box], *, field_of_view: float, side: int
+) -> Array:
+    """The central square of each window, `[windows, side, side, 3]`, as `central_square`; decoded once."""
+    smallest = min(min(width, height) for _, _, width, height in windows)
+
+    def squares(image: Image.Image) -> Array:
+        return np.stack([_square(image, window, field_of_view, side) for window in windows])
+
+    finest = round(SHARPNESS * side / (field_of_view * smallest))
+    return made_of_picture(content, limits, squares, finest=finest)
+
+
+def made_of_picture(
+    content: Content, limits: Limits, make: Callable[[Image.Image], Array], *, finest: int
+) -> Array:
+    """What `make` gives for the picture, which is RGB, upright, and on white where it is transparent.
+
+    A shorter side of `finest` pixels is enough for it. InvalidInput as in `central_square`.
+    """
     data = read_bytes(content, Modality.IMAGE)
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_size(image, limits)
             # A JPEG can be decoded at an eighth, a quarter or half of its size for less time and memory.
-            finest = round(SHARPNESS * side / field_of_view)
             image.draft("RGB", (finest, finest))
             image.load()
             upright = ImageOps.exif_transpose(image)
-            return _square(_to_rgb(upright), field_of_view, side)
+            return make(_to_rgb(upright))
     except UnidentifiedImageError:
         raise InvalidInput(
             f"the bytes are not a picture in a format that is read ({', '.join(FORMATS)}){looks_like(data)}; "
@@ -92,10 +121,11 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _square(image: Image.Image, field_of_view: float, side: int) -> Array:
-    width, height = image.size
+def _square(image: Image.Image, window: Box, field_of_view: float, side: int) -> Array:
+    x, width = (share * image.width for share in window[::2])
+    y, height = (share * image.height for share in window[1::2])
     edge = min(width, height) * field_of_view
-    left, top = (width - edge) / 2, (height - edge) / 2
+    left, top = x + (width - edge) / 2, y + (height - edge) / 2
     small = image.resize(
         (side, side), Image.Resampling.BICUBIC, box=(left, top, left + edge, top + edge), reducing_gap=3.0
     )

@@ -7,9 +7,13 @@ from collections.abc import Callable
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import StartupError
 from tieback.models.audio_classifier import AudioClassifierModel
+from tieback.models.audio_encoder import AudioEncoderModel
+from tieback.models.dual_encoder import load_tower
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.image_classifier import ImageClassifierModel
+from tieback.models.point_cloud import PointCloudModel
 from tieback.models.session import PROCESSOR, Hardware
+from tieback.models.sparse_text import SparseTextModel
 from tieback.models.static_text import StaticTextModel
 from tieback.models.store import ServedModel, Store
 from tieback.models.transformer_text import TransformerTextModel
@@ -17,9 +21,13 @@ from tieback.models.transformer_text import TransformerTextModel
 Loader = Callable[[EncoderCard, ServedModel, Hardware], EncoderModel]
 RUNTIMES: dict[str, Loader] = {
     "transformer_text": TransformerTextModel,
+    "dual_encoder": load_tower,
+    "sparse_text": SparseTextModel,
     "static_text": StaticTextModel,
     "image_classifier": ImageClassifierModel,
     "audio_classifier": AudioClassifierModel,
+    "audio_encoder": AudioEncoderModel,
+    "point_cloud": PointCloudModel,
 }
 
 

@@ -66,7 +66,9 @@ class Store:
         return Manifest.read(self.folder(card))
 
     def is_ready(self, card: Sourced) -> bool:
-        """Whether the card can be opened, by what the manifest says."""
+        """Whether the card can be opened, by what the manifest says; a model without weights always can."""
+        if isinstance(card, Card) and card.computation:
+            return True
         manifest = self.manifest(card)
         if manifest is None:
             return False
@@ -75,6 +77,8 @@ class Store:
     def open(self, card: Card) -> ServedModel:
         """The model's files, each held against its hash. StartupError names the file and the way out."""
         folder, manifest = self.folder(card), self.manifest(card)
+        if card.computation:
+            return ServedModel(folder, Manifest(card.name, card.revision, card.export, {}))
         pull = f"run: tieback models pull {card.name}"
         if manifest is None:
             raise StartupError(f"the model {card.name} is not in the store at {self.root}; {pull}")
@@ -118,7 +122,7 @@ class Store:
 
     def has_weights(self, card: Sourced) -> bool:
         """Whether all weights are there and right."""
-        if isinstance(card, Card) and card.directory is not None:
+        if isinstance(card, Card) and (card.directory is not None or card.computation):
             return True
         manifest = self.manifest(card)
         if manifest is None:

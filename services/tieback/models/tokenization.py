@@ -67,6 +67,10 @@ class TextTokenizer:
         self.vocabulary = int(self._tokenizer.get_vocab_size())
         """How many tokens there are, special ones included."""
 
+    def names(self, count: int) -> list[str]:
+        """The first `count` tokens by their numbers; a number without a token has the name ""."""
+        return [self._tokenizer.id_to_token(number) or "" for number in range(count)]
+
     def read(self, content: Content, limits: Limits, truncation: Truncation) -> tuple[TokenizedText, int]:
         """The tokens of a text, and how many were cut off. InvalidInput where there are none or too many."""
         if isinstance(content.data, TokenIds):

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tieback.catalog.card import EncoderCard
+from tieback.catalog.options import TransformerText
 from tieback.catalog.precision import Precision
 from tieback.core.errors import StartupError
-from tieback.core.types import Array, Content, Limits, Truncation, VectorKind
+from tieback.core.types import Array, Content, Limits, TokenIds, Truncation, VectorKind
+from tieback.models.content import read_text
 from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback.models.normalization import unit_rows
 from tieback.models.reference import DENSE, IDS, MASK, Reference
@@ -38,9 +40,11 @@ class TransformerTextModel:
 
     def __init__(self, card: EncoderCard, served: ServedModel, hardware: Hardware = PROCESSOR) -> None:
         self.card = card
+        self._prompt = card.options.prefix if isinstance(card.options, TransformerText) else ""
         self._tokenizer = TextTokenizer(
             served.path(TOKENIZER), max_tokens=card.max_tokens, special_tokens=True
         )
+        self._check_prompt()
         # A GPU plans each shape anew, so it gets few of them; on a processor padding costs more than that.
         self._in_steps = hardware.provider == "cuda"
         self._session = Session(
@@ -60,8 +64,11 @@ class TransformerTextModel:
         return Prepared(tokens, TokenizedText(np.arange(tokens, dtype=np.int64) % self._tokenizer.vocabulary))
 
     def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
-        """Tokenises a text."""
-        text, cut = self._tokenizer.read(content, limits, truncation)
+        """Tokenises a text, behind the card's prompt where the caller did not tokenise it."""
+        if self._prompt and not isinstance(content.data, TokenIds):
+            text, cut = self._tokenizer(self._prompt + read_text(content, limits), truncation)
+        else:
+            text, cut = self._tokenizer.read(content, limits, truncation)
         return Prepared(len(text.ids), text, cut)
 
     def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
@@ -78,11 +85,32 @@ class TransformerTextModel:
         return [
             RawEncoding(
                 row if VectorKind.DENSE in kinds else None,
-                unit_rows(state[: len(text.ids)][text.words]),
-                text.spans,
+                *self._tokens(text, state),
             )
             for text, row, state in zip(texts, dense, states, strict=False)  # steps add rows behind
         ]
+
+    def _check_prompt(self) -> None:
+        """StartupError where the prompt leaves no room for a token of a text."""
+        if not self._prompt.strip() or self.card.max_tokens is None:
+            return
+        text, cut = self._tokenizer(self._prompt, Truncation.END)
+        if cut or len(text.ids) >= self.card.max_tokens:
+            prompt = self.card.options_for(TransformerText).prompt
+            tokens = int(text.words.sum()) + cut
+            raise StartupError(
+                f"the prompt {prompt!r} has {tokens} tokens, and {self.card.name} reads "
+                f"{self.card.max_tokens} in all; take a shorter one"
+            )
+
+    def _tokens(self, text: TokenizedText, state: Array) -> tuple[Array, Sequence[tuple[int, int]]]:
+        """The words' vectors `[words, width]`, and their byte ranges in the text that the caller sent."""
+        vectors, spans = unit_rows(state[: len(text.ids)][text.words]), text.spans
+        begin = len(self._prompt.encode())
+        if not begin:
+            return vectors, spans
+        own = [place for place, span in enumerate(spans) if span[1] > begin]
+        return vectors[own], [(max(0, spans[place][0] - begin), spans[place][1] - begin) for place in own]
 
     def warm_up(self) -> None:
         """Encodes a word."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tieback.catalog.card import Card
+from tieback.catalog.own_directory import check_hashes
 from tieback.core.errors import StartupError
 from tieback.models.store import Store
 
@@ -16,9 +17,12 @@ Report = Callable[[str], None]
 
 RECIPES = {
     "transformer_text": "tieback.recipes.export_transformer_text:export",
+    "dual_encoder": "tieback.recipes.export_dual_encoder:export",
+    "sparse_text": "tieback.recipes.export_sparse_text:export",
     "static_text": "tieback.recipes.export_static_text:export",
     "image_classifier": "tieback.recipes.export_image_classifier:export",
     "audio_classifier": "tieback.recipes.export_audio_classifier:export",
+    "audio_encoder": "tieback.recipes.export_audio_encoder:export",
     "causal_language_model": "tieback.recipes.export_language_model:export",
 }
 
@@ -38,6 +42,8 @@ class RecipeUnavailable(StartupError):  # noqa: N818 - it is named for what it i
 def export_model(card: Card, store: Store, report: Report) -> dict[str, Any]:
     """Exports into the store, whose manifest is written last. RecipeUnavailable without `tieback[train]`."""
     recipe = _recipe(card)
+    if card.directory is not None:
+        check_hashes(card.directory, card.hashes)
     folder = store.folder(card)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as out:

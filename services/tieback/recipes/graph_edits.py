@@ -12,12 +12,15 @@ import onnx
 from tieback.core.errors import StartupError
 from tieback.core.types import Array
 from tieback.models.session import Session
+from tieback.recipes.external_data import load_with_weights
 
 
 def load_graph(path: Path) -> onnx.ModelProto:
-    """The graph with its weights, whether they lie in the file or beside it."""
+    """The graph with its weights, whether they lie in the file or beside it, but nowhere else."""
     try:
-        return onnx.load(path)
+        return load_with_weights(path)
+    except StartupError:
+        raise
     except Exception as error:  # the parser has classes of its own, and OSError where weights are missing
         raise StartupError(f"{path.name} is not an ONNX graph that can be read: {error}") from error
 

@@ -1,103 +1,105 @@
-"""The joint space: one block per component, side by side.
+"""The joint space: blocks side by side, each of one space, and the ways that lead into them.
 
-    joint vector    [ all-minilm-l6-v2 | paraphrase-minilm-l3-v2 | wordllama ]
-    of a document     unit vector        unit vector               unit vector
-    of a query        w1 · unit vector   w2 · unit vector          w3 · unit vector
+    joint vector    [ all-minilm-l6-v2 | efficientnet-lite0 | wordllama ]
+    of a document     unit vector        unit vector          unit vector
+    of a query        w1 · unit vector   w2 · unit vector     w3 · unit vector
 
 The inner product of a query with a document is Σ w_k · cosine_k, so a query can weight the spaces as it likes
-and nothing that is stored changes. Pictures and sounds enter each block through the names of their classes.
+and nothing that is stored changes. `class_names` and `bound` make a joint space.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from tieback.catalog.source import short_hash
 from tieback.core.errors import StartupError
-from tieback.core.types import JOINT_SPACE, SpaceRef
-from tieback.models.binding import ClassNameBinding
-
-REMEDY = "make the bindings again: tieback models pull"
-
-CONSTRUCTION = "unit blocks by name; class_names top 10; contents averaged per block"
-"""Hashed into the fingerprint: change it whenever the same encodings would make another vector."""
+from tieback.core.types import JOINT_SPACE, Modality, SpaceRef
+from tieback.router.paths import Entrance
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A space that has a block of its own."""
+    """A space that has a block of its own, of that width."""
 
     space: SpaceRef
     width: int
 
 
-class JointSpace:
-    """Which blocks a joint vector has, where they are, and which bound paths lead into them.
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Which spaces encode a modality, and which blocks they reach."""
 
-    StartupError where a binding was made for other weights than those that are served.
+    sources: tuple[str, ...]
+    blocks: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class JointSpace:
+    """Which blocks a joint vector has, where they are, and how encodings enter them.
+
+    `reach` is by modality; a modality that is not in it is expected in every block. `binding` is the revision
+    of the artifact that the space was made from, empty where it was made from the names of classes.
     """
 
-    def __init__(self, components: Iterable[Component], bindings: Iterable[ClassNameBinding] = ()) -> None:
-        self.components = tuple(sorted(components, key=lambda component: component.space.name))
-        self.names = tuple(component.space.name for component in self.components)
-        if not self.names or len(set(self.names)) < len(self.names):
-            raise StartupError("the joint space needs at least one component, each of a name of its own")
-        self._by_name = dict(zip(self.names, self.components, strict=True))
-        self._slices: dict[str, slice] = {}
-        self.width = 0
-        for component in self.components:
-            self._slices[component.space.name] = slice(self.width, self.width + component.width)
-            self.width += component.width
-        self.bindings: dict[str, tuple[ClassNameBinding, ...]] = {}
-        for binding in sorted(bindings, key=lambda bound: (bound.source.name, bound.target.name)):
-            self._check(binding)
-            self.bindings[binding.source.name] = (*self.bindings.get(binding.source.name, ()), binding)
-        self.ref = SpaceRef(JOINT_SPACE, self._revision(), short_hash(CONSTRUCTION))
+    components: tuple[Component, ...]
+    entrances: Mapping[str, Entrance]
+    ref: SpaceRef
+    reach: Mapping[Modality, Reach] = field(default_factory=dict)
+    modalities: Mapping[str, Modality] = field(default_factory=dict)
+    binding: str = ""
+    names: tuple[str, ...] = ()
+    width: int = 0
+    _slices: Mapping[str, slice] = field(default_factory=dict)
 
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """The spaces that enter through a binding."""
-        return tuple(self.bindings)
+    @classmethod
+    def of(
+        cls,
+        components: Iterable[Component],
+        entrances: Sequence[Entrance],
+        revision: str,
+        fingerprint: str,
+        *,
+        reach: Mapping[Modality, Reach] | None = None,
+        modalities: Mapping[str, Modality] | None = None,
+        binding: str = "",
+    ) -> JointSpace:
+        """The space with its blocks in that order. StartupError where there are none, or two of one name."""
+        components = tuple(components)
+        names = tuple(component.space.name for component in components)
+        if not names or len(set(names)) < len(names):
+            raise StartupError("the joint space needs at least one component, each of a name of its own")
+        slices, width = {}, 0
+        for component in components:
+            slices[component.space.name] = slice(width, width + component.width)
+            width += component.width
+        return cls(
+            components,
+            {entrance.source.name: entrance for entrance in entrances},
+            SpaceRef(JOINT_SPACE, revision, fingerprint),
+            reach or {},
+            modalities or {},
+            binding,
+            names,
+            width,
+            slices,
+        )
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Every bound path, as explanations name it."""
-        return tuple(path_of(binding) for bound in self.bindings.values() for binding in bound)
-
-    def component(self, name: str) -> Component | None:
-        """The component of that name, or None."""
-        return self._by_name.get(name)
+        """Every path from one space into another, as explanations name it."""
+        every = [path.name for entrance in self.entrances.values() for path in entrance.paths]
+        return tuple(name for name in every if name)
 
     def block(self, name: str) -> slice:
         """Where a component's block is within a joint vector."""
         return self._slices[name]
 
-    def _check(self, binding: ClassNameBinding) -> None:
-        component = self._by_name.get(binding.target.name)
-        if component is None or component.space != binding.target:
-            raise StartupError(
-                f"the binding {binding.source} -> {binding.target} leads into a space that is not served; "
-                f"{REMEDY}"
-            )
-        known = self.bindings.get(binding.source.name, ())
-        if any(other.source != binding.source or other.target == binding.target for other in known):
-            raise StartupError(
-                f"there are two bindings from {binding.source.name} that do not go together; {REMEDY}"
-            )
-        if binding.vectors.shape != (len(binding.names), component.width):
-            raise StartupError(
-                f"the binding {binding.source} -> {binding.target} holds vectors of shape "
-                f"{binding.vectors.shape} for {len(binding.names)} classes, width {component.width}; {REMEDY}"
-            )
+    def modality_of(self, space: str, otherwise: Modality) -> Modality:
+        """What the space encodes; `otherwise` where the joint space does not know it."""
+        return self.modalities.get(space, otherwise)
 
-    def _revision(self) -> str:
-        parts = [f"{component.space} {component.space.fingerprint}" for component in self.components]
-        for bound in self.bindings.values():
-            parts += [f"{binding.source} {binding.target} {binding.revision}" for binding in bound]
-        return short_hash(*parts)
-
-
-def path_of(binding: ClassNameBinding) -> str:
-    """A bound path in words."""
-    return f"{binding.source.name} -> {binding.target.name} (class names)"
+    def expected(self, modalities: Collection[Modality]) -> frozenset[str]:
+        """The blocks that contents of these modalities reach together; where there are none, either's."""
+        each = [self.reach[one].blocks if one in self.reach else frozenset(self.names) for one in modalities]
+        return frozenset.intersection(*each) or frozenset.union(*each)

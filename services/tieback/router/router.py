@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -16,27 +16,41 @@ from tieback.core.types import (
     FusePart,
     FuseReply,
     Limits,
+    Modality,
     Role,
     Routing,
     RoutingExplanation,
     Timing,
     Vector,
 )
-from tieback.methods.binding import bindings as binding_methods
-from tieback.methods.routing import RoutingPolicy, routings
 from tieback.models.binding import ClassNameBinding
+from tieback.models.bound_space import BoundSpace
 from tieback.ports import DEFAULT_ROUTING
-from tieback.router.blocks import blocks_of
+from tieback.router.blocks import Blocks, blocks_of, lead
+from tieback.router.bound import bound_space
+from tieback.router.class_names import class_name_space
+from tieback.router.contents import Contents, contents_of
 from tieback.router.joint_space import Component, JointSpace
+from tieback.router.learned import Routers
+from tieback.router.losses import expected_loss
+from tieback.router.rollout import NOBODY, Rollout, Routed, beside, difference, is_canary
+from tieback.router.weighing import UNIFORM, Asked, Choice, Weighed, choose
 
 INLINE_INPUTS = 8
 """So many inputs are fused on the event loop: less work than handing them to a thread."""
 
-UNIFORM = Routing()
+NOT_GIVEN = "not given"
+"""Why a space is missing, as far as the router can tell: no encoding of it came."""
+
+NO_MODALITIES: Mapping[str, Modality] = {}
+
+
+def _nameless() -> str:
+    return ""
 
 
 class Router:
-    """A `RouterPort` over the given components and bindings."""
+    """A `RouterPort` over the given components and bindings, or by `bound` over an artifact."""
 
     def __init__(
         self,
@@ -45,9 +59,50 @@ class Router:
         *,
         limits: Limits | None = None,
     ) -> None:
-        self.space = JointSpace(components, bindings)
+        self._serve(class_name_space(components, bindings), limits)
+
+    @classmethod
+    def bound(
+        cls,
+        served: BoundSpace,
+        *,
+        modalities: Mapping[str, Modality] = NO_MODALITIES,
+        limits: Limits | None = None,
+        rollout: Rollout = NOBODY,
+        caller: Callable[[], str] = _nameless,
+        on_routed: Callable[[Routed], None] | None = None,
+    ) -> Router:
+        """The router of a binding, with its learned routers.
+
+        `modalities` say what spaces without a block encode, `caller` the id of the running call, by which the
+        canary chooses; `on_routed` hears of each query that was weighted by routers, also from other threads.
+        StartupError where the artifact does not fit together.
+        """
+        router = cls.__new__(cls)
+        router._serve(bound_space(served, modalities), limits)
+        router._routers = Routers(served, router.space)
+        router._losses = served.losses
+        router._rollout, router._caller, router._on_routed = rollout, caller, on_routed
+        if rollout.canary is not None:
+            router._canary = beside(rollout.canary, served, router.space)
+        if rollout.shadow is not None:
+            router._shadow = beside(rollout.shadow, served, router.space)
+        return router
+
+    def _serve(self, space: JointSpace, limits: Limits | None) -> None:
+        self.space = space
         self._limits = limits or Limits()
-        self._binding = binding_methods.configure("class_names")
+        self._routers: Routers | None = None
+        self._canary: Routers | None = None
+        self._shadow: Routers | None = None
+        self._losses: Mapping[str, Mapping[str, float]] = {}
+        self._rollout, self._caller = NOBODY, _nameless
+        self._on_routed: Callable[[Routed], None] | None = None
+
+    @property
+    def usual(self) -> dict[str, Mapping[str, tuple[float, float]]]:
+        """By modality and block, the range of the mean weights of a hundred queries at binding."""
+        return {one.modality: one.usual for one in self._routers.all} if self._routers else {}
 
     async def fuse(
         self,
@@ -71,64 +126,129 @@ class Router:
                 f"the batch holds {len(inputs)} inputs; the limit is {self._limits.batch_items}",
                 field="inputs",
             )
-        asked = UNIFORM if role is Role.DOCUMENT else routing
-        policy = self._policy(asked)
+        choice = self._choice(role, routing)
         if len(inputs) <= INLINE_INPUTS:
-            results = self._fuse_all(inputs, role, asked.policy, policy)
+            results = self._fuse_all(inputs, role, choice)
         else:
-            results = await asyncio.to_thread(self._fuse_all, inputs, role, asked.policy, policy)
+            results = await asyncio.to_thread(self._fuse_all, inputs, role, choice)
         seconds = time.perf_counter() - begin
         return FuseReply(results, Timing(compute=seconds, total=seconds))
 
     async def close(self) -> None:
         """Nothing is held."""
 
-    def _policy(self, routing: Routing) -> RoutingPolicy:
-        parameters = {"weights": dict(routing.weights)} if routing.weights else {}
-        try:
-            policy = routings.configure(routing.policy, parameters)
-            everyone = np.ones((1, len(self.space.names)), dtype=bool)
-            policy(self.space.names, everyone, np.zeros(everyone.shape))
-        except InvalidInput as error:
-            # In the request a policy's one parameter, weights, is a field beside the policy's name.
-            error.field = error.field.removeprefix("parameters.")
-            raise error.within("routing") from None
-        return policy
+    def _choice(self, role: Role, routing: Routing) -> Choice:
+        if role is Role.DOCUMENT:
+            return choose(self.space.names, Routing(UNIFORM), None)
+        routers = self._routers
+        if self._canary is not None and is_canary(self._caller(), self._rollout.percent):
+            routers = self._canary
+        return choose(self.space.names, routing, routers)
 
     def _fuse_all(
-        self, inputs: Sequence[Sequence[FusePart]], role: Role, policy_name: str, policy: RoutingPolicy
+        self, inputs: Sequence[Sequence[FusePart]], role: Role, choice: Choice
     ) -> list[Fused | TiebackError]:
-        results: list[Fused | TiebackError] = []
-        for position, parts in enumerate(inputs):
+        results: dict[int, Fused | TiebackError] = {}
+        read: dict[int, Contents] = {}
+        for number, parts in enumerate(inputs):
             try:
-                results.append(self._fuse(parts, role, policy_name, policy))
+                read[number] = contents_of(self.space, parts, role)
             except InvalidInput as error:
-                results.append(error.within(f"inputs[{position}]"))
-        return results
+                results[number] = error
+        lead(list(read.values()))
+        blocks: dict[int, Blocks] = {}
+        for number, contents in read.items():
+            try:
+                blocks[number] = blocks_of(self.space, contents)
+            except InvalidInput as error:
+                results[number] = error
+        asked = [self._asked(read[number], said) for number, said in blocks.items()]
+        weighed = choice.weigh(asked) if asked else []
+        for (number, said), one, how in zip(blocks.items(), asked, weighed, strict=True):
+            results[number] = self._fused(one, said, how, role, choice)
+        if role is Role.QUERY:
+            self._tell(choice, asked, weighed)
+        for number, result in results.items():
+            if isinstance(result, InvalidInput):
+                result.within(f"inputs[{number}]")
+        return [results[number] for number in range(len(inputs))]
 
-    def _fuse(self, parts: Sequence[FusePart], role: Role, policy_name: str, policy: RoutingPolicy) -> Fused:
-        said = blocks_of(self.space, self._binding, parts)
+    def _asked(self, contents: Contents, said: Blocks) -> Asked:
+        expected = self.space.expected(set(contents.modalities.values()))
+        return Asked(contents, self._mask(said.vectors), self._mask(expected))
+
+    def _mask(self, names: Iterable[str]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        wanted = frozenset(names)
+        return np.array([name in wanted for name in self.space.names])
+
+    def _fused(
+        self, asked: Asked, said: Blocks, weighed: Weighed | TiebackError, role: Role, choice: Choice
+    ) -> Fused | TiebackError:
+        if isinstance(weighed, TiebackError):
+            return weighed
         names = self.space.names
-        spoke = np.array([[name in said.vectors for name in names]])
-        scores = np.zeros(spoke.shape)
-        wanted = dict(zip(names, policy(names, np.ones_like(spoke), scores)[0].tolist(), strict=True))
-        weights = dict(zip(names, policy(names, spoke, scores)[0].tolist(), strict=True))
+        weights = dict(zip(names, weighed.weights.tolist(), strict=True))
+        wanted = dict(zip(names, weighed.wanted.tolist(), strict=True))
         if not any(weights.values()):
-            needed = ", ".join(name for name in names if wanted[name] > 0)
-            raise InvalidInput(
+            needed = ", ".join(name for name in names if wanted[name] > 0) or "those that were given a weight"
+            return InvalidInput(
                 f"no space of any weight spoke: give an encoding that reaches one of {needed}", field="parts"
             )
         values = np.zeros(self.space.width, dtype=np.float32)
         for name, block in said.vectors.items():
             values[self.space.block(name)] = block if role is Role.DOCUMENT else weights[name] * block
         missing = [name for name in names if wanted[name] > 0 and name not in said.vectors]
+        missing += [name for name in self._silent(asked.contents, wanted) if name not in missing]
+        routers = choice.routers if weighed.routed else None
         explanation = RoutingExplanation(
-            policy=policy_name,
+            policy=weighed.policy,
             weights={name: weights[name] for name in said.vectors},
             entropy=-sum(weight * math.log(weight) for weight in weights.values() if weight > 0) or 0.0,
             missing=missing,
             degraded=bool(missing),
             paths=said.paths,
+            reasons=dict.fromkeys(missing, NOT_GIVEN),
+            expected_recall_loss=expected_loss(self._losses, asked.contents, missing),
+            binding=self.space.binding if routers is None else routers.revision,
+            modality=asked.contents.modality,
+            fallback=weighed.fallback,
         )
         # The norm says how many blocks there are and how they are weighted, so it must not be divided out.
         return Fused(Vector(self.space.ref, values, normalized=False), explanation, said.labels)
+
+    def _silent(self, contents: Contents, wanted: Mapping[str, float]) -> list[str]:
+        """Spaces that lead into a block of some weight, and said nothing of a content of their modality."""
+        found = []
+        for content, modality in contents.modalities.items():
+            if (reach := self.space.reach.get(modality)) is not None:
+                spoke = {one.entrance.source.name for one in contents.spoken if one.content == content}
+                found += [
+                    name
+                    for name in reach.sources
+                    if name not in spoke
+                    and any(wanted[path.block] > 0 for path in self.space.entrances[name].paths)
+                ]
+        return list(dict.fromkeys(found))
+
+    def _tell(
+        self, choice: Choice, asked: Sequence[Asked], weighed: Sequence[Weighed | TiebackError]
+    ) -> None:
+        """Tells of the queries that routers weighted by their own policy."""
+        if self._on_routed is None or choice.routers is None or choice.strict:
+            return
+        shadow: Sequence[Weighed | TiebackError | None] = [None] * len(asked)
+        if self._shadow is not None and asked:
+            shadow = choose(self.space.names, DEFAULT_ROUTING, self._shadow).weigh(asked)
+        for one, ours, theirs in zip(asked, weighed, shadow, strict=True):
+            if not isinstance(ours, Weighed) or not ours.routed or ours.fallback:
+                continue
+            missing = bool((ours.wanted[~one.spoke] > 0).any())
+            self._on_routed(
+                Routed(
+                    one.contents.modality,
+                    dict(zip(self.space.names, ours.weights.tolist(), strict=True)),
+                    choice.routers.revision,
+                    missing,
+                    difference(ours.weights, theirs.weights) if isinstance(theirs, Weighed) else None,
+                )
+            )

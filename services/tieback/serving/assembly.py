@@ -7,41 +7,48 @@ no other's.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tieback.catalog.card import EncoderCard, GeneratorCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import NotFound, StartupError
 from tieback.core.family import Family
-from tieback.core.types import Modality
+from tieback.core.types import Modality, VectorKind
 from tieback.ports import AnswerPort, EncoderPort, GeneratorPort, IndexPort, RerankerPort, RouterPort
+from tieback.serving import context
+from tieback.serving.bound import rollout_of, served_binding
 from tieback.serving.precisions import at_chosen_precisions
 from tieback.serving.settings import Settings
 
 if TYPE_CHECKING:
+    from tieback.answer import Joined
     from tieback.batching import BatchReport
     from tieback.encoder import Encoder
     from tieback.generator import Generator
     from tieback.index import Index
+    from tieback.models.bound_space import BoundSpace
     from tieback.models.store import Store
     from tieback.reranker import Reranker
     from tieback.router import Router
+    from tieback.serving.telemetry import Telemetry
 
 
 class Plan:
     """Which cards are served: the catalog's, cut down to what the settings name."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         catalog = Catalog.load(settings.cards)
         encoders = {card.name: card for card in catalog.encoders()}
         generators = {card.name: card for card in catalog.generators()}
         unknown = [name for name in settings.spaces if name not in encoders]
         if unknown:
             raise StartupError(f"TIEBACK_SPACES: {NotFound('space', unknown[0], encoders).message}")
-        chosen = settings.spaces or tuple(encoders)
+        chosen = settings.spaces or tuple(name for name, card in encoders.items() if not card.optional)
         served = [encoders[name] for name in sorted(chosen)]
         self.encoders = at_chosen_precisions(served, settings.precision, settings.provider)
-        if not any(card.joint == "component" for card in self.encoders):
+        if not settings.binding and not any(card.joint == "component" for card in self.encoders):
             raise StartupError(
                 "no served space is a component of the joint one: name a text space in TIEBACK_SPACES"
             )
@@ -51,6 +58,14 @@ class Plan:
             if name not in generators:
                 raise StartupError(f"TIEBACK_GENERATOR: {NotFound('model', name, generators).message}")
             self.generator = generators[name]
+
+    @cached_property
+    def bound(self) -> BoundSpace | None:
+        """The binding that makes the joint space, held against what is served; None for class names."""
+        bound = served_binding(self._settings)
+        if bound is not None:
+            bound.check(card.space for card in self.encoders)
+        return bound
 
     @property
     def components(self) -> tuple[EncoderCard, ...]:
@@ -65,18 +80,39 @@ class Plan:
     @property
     def text_space(self) -> str:
         """The text space whose token vectors rerank and check: the widest component with token vectors."""
-        with_tokens = [card for card in self.components if "tokens" in card.kinds]
-        return max(with_tokens or self.components, key=lambda card: (card.width, card.max_tokens or 0)).name
+        texts = [card for card in self.encoders if card.modality is Modality.TEXT and "dense" in card.kinds]
+        components = self.components or texts
+        if not components:
+            raise StartupError("no text space is served, to rerank and check by: name one in TIEBACK_SPACES")
+        with_tokens = [card for card in components if "tokens" in card.kinds]
+        return max(with_tokens or components, key=lambda card: (card.width, card.max_tokens or 0)).name
 
     @property
     def spaces_by_modality(self) -> dict[Modality, tuple[str, ...]]:
         """Which spaces encode what for the pipeline."""
-        joint = [card for card in self.encoders if card.joint]
+        bound = self.bound
+        joint = [
+            card for card in self.encoders if (card.joint if bound is None else card.name in bound.spaces)
+        ]
         return {
             modality: tuple(card.name for card in joint if card.modality is modality)
             for modality in Modality
             if any(card.modality is modality for card in joint)
         }
+
+    @property
+    def joined(self) -> Joined:
+        """How the spaces take part in the joint one."""
+        from tieback.answer import Joined
+
+        if self.bound is None:
+            return Joined(self.spaces_by_modality)
+        wanted = {VectorKind.DENSE, VectorKind.LABELS}  # classes are words to find a photo by
+        blocks: dict[str, list[str]] = {}
+        for path in self.bound.paths:
+            blocks.setdefault(path.source.name, []).append(path.block)
+        kinds = {card.name: frozenset(wanted & card.kinds) for card in self.encoders if card.name in blocks}
+        return Joined(self.spaces_by_modality, kinds, blocks)
 
 
 def open_store(settings: Settings) -> Store:
@@ -112,11 +148,29 @@ def build_encoder(
     )
 
 
-def build_router(settings: Settings, plan: Plan) -> Router:
-    """The router over the served spaces and their bindings."""
+def build_router(settings: Settings, plan: Plan, telemetry: Telemetry | None = None) -> Router:
+    """The router over the served spaces and their bindings, or of the binding that the settings name.
+
+    What its learned routers do is counted by `telemetry`.
+    """
     from tieback.models.binding import load_bindings
     from tieback.router import Component, Router
 
+    if plan.bound is not None:
+        watch = None
+        if telemetry is not None:
+            from tieback.serving.routing_watch import RoutingWatch
+
+            usual = {str(router.modality): router.usual for router in plan.bound.routers}
+            watch = RoutingWatch(telemetry, plan.bound.revision, usual)
+        return Router.bound(
+            plan.bound,
+            modalities={card.name: card.modality for card in plan.encoders},
+            limits=settings.limits,
+            rollout=rollout_of(settings),
+            caller=lambda: context.current().request_id,
+            on_routed=watch,
+        )
     components = [Component(card.space, card.width) for card in plan.components]
     spaces = [card.space for card in (*plan.classifiers, *plan.components)]
     bindings = load_bindings(open_store(settings).bindings, spaces)
@@ -168,7 +222,7 @@ def build_answerer(
     from tieback.answer import Answerer
 
     return Answerer(
-        spaces=plan.spaces_by_modality,
+        spaces=plan.joined,
         encoder=encoder,
         router=router,
         index=index,
@@ -176,6 +230,8 @@ def build_answerer(
         generator=generator,
         limits=settings.limits,
         evidence_limit=settings.evidence,
+        losses={} if plan.bound is None else plan.bound.losses,
+        encode_share=settings.encode_share,
     )
 
 

@@ -12,7 +12,6 @@ import logging
 from collections.abc import Sequence
 
 from tieback.core.errors import StartupError
-from tieback.core.types import Modality
 from tieback.serving import assembly, logs, targets
 from tieback.serving.coalescing import Coalescer
 from tieback.serving.contract import SERVICES
@@ -90,7 +89,7 @@ class GatewayProcess:
             CatalogServicer(
                 plan.encoders,
                 [plan.generator] if plan.generator is not None else [],
-                JointSpace(joint.ref, joint.width, _modalities(plan)),
+                JointSpace.of(joint, plan.spaces_by_modality),
                 assembly.request_families(),
                 settings.limits,
                 self._states,
@@ -167,8 +166,3 @@ def direct_endpoints(mesh: Mesh, service: str) -> list[Endpoint]:
             peer = mesh.peer(replica.address)
             found.append(Endpoint(replica.direct_address, peer.queued, peer.rate))
     return found
-
-
-def _modalities(plan: assembly.Plan) -> tuple[Modality, ...]:
-    served = {card.modality for card in plan.encoders if card.joint}
-    return tuple(modality for modality in Modality if modality in served)

@@ -9,8 +9,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any
 
-from tieback.catalog.card import EncoderCard
-from tieback.core.types import Modality
 from tieback.serving import assembly, logs
 from tieback.serving.metrics_page import MetricsPage
 from tieback.serving.observed import (
@@ -58,7 +56,7 @@ class LocalServer:
             )
             self._closers.append(encoder.close)
             encoding = ObservedEncoder(encoder, telemetry)
-            router = await asyncio.to_thread(assembly.build_router, settings, plan)
+            router = await asyncio.to_thread(assembly.build_router, settings, plan, telemetry)
             reranker = assembly.build_reranker(settings, plan, encoding)
             generator = writing = None
             if plan.generator is not None:
@@ -90,7 +88,7 @@ class LocalServer:
             catalog = CatalogServicer(
                 plan.encoders,
                 [plan.generator] if plan.generator is not None else [],
-                JointSpace(router.space.ref, router.space.width, _modalities(plan.encoders)),
+                JointSpace.of(router.space, plan.spaces_by_modality),
                 assembly.request_families(),
                 settings.limits,
                 _all_ready(names),
@@ -147,11 +145,6 @@ async def run(settings: Settings, ready: Callable[[LocalServer], None]) -> None:
         ready(server)
         await stop.wait()
         logs.event(log, "draining", seconds=settings.drain_seconds)
-
-
-def _modalities(cards: Sequence[EncoderCard]) -> tuple[Modality, ...]:
-    served = {card.modality for card in cards if card.joint}
-    return tuple(modality for modality in Modality if modality in served)
 
 
 def _all_ready(names: Sequence[str]) -> Callable[[], Awaitable[list[ServiceState]]]:

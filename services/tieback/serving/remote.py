@@ -50,13 +50,9 @@ from tieback.serving import failures, targets
 from tieback.serving.contract import METHODS
 from tieback.serving.conversions.contents import (
     read_encode_reply,
-    read_fuse_reply,
     read_item,
     write_cache,
     write_content,
-    write_fuse_input,
-    write_role,
-    write_routing,
     write_truncation,
 )
 from tieback.serving.conversions.generations import (
@@ -66,6 +62,12 @@ from tieback.serving.conversions.generations import (
     write_grounding,
 )
 from tieback.serving.conversions.reports import read_timing, write_method
+from tieback.serving.conversions.routings import (
+    read_fuse_reply,
+    write_fuse_input,
+    write_role,
+    write_routing,
+)
 from tieback.serving.conversions.searches import (
     read_collection,
     read_rerank_reply,
@@ -240,9 +242,13 @@ class RemoteIndex:
     def __init__(self, mesh: Mesh) -> None:
         self._mesh = mesh
 
-    async def create_collection(self, name: str, space: SpaceRef, width: int) -> Collection:
+    async def create_collection(
+        self, name: str, space: SpaceRef, width: int, routing: Routing = DEFAULT_ROUTING
+    ) -> Collection:
         """Makes a collection, or returns the equal one."""
-        request = index_pb2.CreateCollectionRequest(name=name, space=write_space(space), width=width)
+        request = index_pb2.CreateCollectionRequest(
+            name=name, space=write_space(space), width=width, routing=write_routing(routing)
+        )
         response = await self._call("CreateCollection", request, index_pb2.CreateCollectionResponse)
         return read_collection(response.collection)
 

@@ -77,7 +77,7 @@ async def _encoder(target: str, around: Surroundings) -> Built:
 async def _router(_: str, around: Surroundings) -> Built:
     from tieback.serving.servicers.router import RouterServicer
 
-    router = await asyncio.to_thread(assembly.build_router, around.settings, around.plan)
+    router = await asyncio.to_thread(assembly.build_router, around.settings, around.plan, around.telemetry)
     return Built(RouterServicer(ObservedRouter(router, around.telemetry)))
 
 

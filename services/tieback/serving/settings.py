@@ -31,7 +31,28 @@ class Settings(BaseSettings):
     models: Path = Field(Path("~/.cache/tieback"), description="The model store.")
     store: Path = Field(Path("store"), description="The index's store; one server at a time.")
     cards: Path | None = Field(None, description="A folder of further cards.")
-    spaces: Names = Field((), description="Spaces to serve, separated by commas; empty for all.")
+    spaces: Names = Field(
+        (), description="Spaces to serve, separated by commas; empty for all but the optional."
+    )
+    binding: str = Field(
+        "",
+        description="The binding that makes the joint space: a revision in the model store, or a folder; "
+        "empty for class names.",
+    )
+    binding_canary: str = Field(
+        "",
+        pattern=r"^$|^.+:(100|[0-9]{1,2})(\.[0-9]+)?$",
+        description="REVISION:PERCENT: that share of the queries is weighted by another binding's routers.",
+    )
+    binding_shadow: str = Field(
+        "", description="A binding whose routers are asked beside the served one's, and only compared."
+    )
+    encode_share: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Share of the time left for which a query waits for spaces that have not answered.",
+    )
     generator: str = Field("", description="The model that writes; empty for the catalog's first.")
     generator_enabled: bool = Field(True, description="Whether to serve a model that writes.")
 
@@ -148,6 +169,10 @@ class Settings(BaseSettings):
             raise ValueError("tls_certificate and tls_key go together")
         if 0 < self.replicas_max < self.replicas:
             raise ValueError("replicas_max is below replicas")
+        if (self.binding_canary or self.binding_shadow) and not self.binding:
+            raise ValueError("binding_canary and binding_shadow need binding: name the one to serve")
+        if self.binding_canary and float(self.binding_canary.rpartition(":")[2]) > 100:
+            raise ValueError("the percentage of binding_canary is 0 to 100")
         if self.tls_client_ca is not None and self.tls_certificate is None:
             raise ValueError("tls_client_ca needs tls_certificate and tls_key")
         return self

@@ -100,7 +100,21 @@ class Telemetry:
         self._tokens = counter("tieback_tokens", "Useful tokens computed.", "service", "space")
         self._padding = counter("tieback_padding_tokens", "Padding computed beside them.", "space")
         self._rejections = counter("tieback_rejections", "Calls refused.", "service", "reason")
-        self._weight = histogram("tieback_router_weight", "Weight of a space in a query.", SHARES, "space")
+        self._weight = histogram(
+            "tieback_router_weight", "Weight of a space in a query.", SHARES, "space", "modality"
+        )
+        self._drift = Gauge(
+            "tieback_routing_drift",
+            "How far the mean weight of the last 100 queries is outside the range seen at binding.",
+            ("modality", "space"),
+            registry=registry,
+        )
+        self._shadow = histogram(
+            "tieback_routing_shadow_difference",
+            "Total variation distance of a shadow's weights from those served.",
+            SHARES,
+            "modality",
+        )
         self._generated = counter("tieback_generated_tokens", "Tokens written.", "model")
         self._changed = counter(
             "tieback_changed_tokens",
@@ -172,7 +186,15 @@ class Telemetry:
         """Counts the weights of one query."""
         for space, weight in routing.weights.items():
             if math.isfinite(weight):
-                self._weight.labels(space).observe(weight)
+                self._weight.labels(space, routing.modality).observe(weight)
+
+    def observe_shadow(self, modality: str, difference: float) -> None:
+        """Counts one query that a shadow's routers weighted too."""
+        self._shadow.labels(modality).observe(difference)
+
+    def set_drift(self, modality: str, space: str, distance: float) -> None:
+        """Says how far a mean weight is outside its range; 0 inside."""
+        self._drift.labels(modality, space).set(distance)
 
     def observe_generation(self, event: GenerationEvent, strategy: str) -> None:
         """Counts one event of an answer."""

@@ -26,7 +26,7 @@ from tieback.v1 import content_pb2 as tieback_dot_v1_dot_content__pb2
 from tieback.v1 import vector_pb2 as tieback_dot_v1_dot_vector__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18tieback/v1/catalog.proto\x12\ntieback.v1\x1a\x18tieback/v1/content.proto\x1a\x17tieback/v1/vector.proto\"\x13\n\x11ListSpacesRequest\"7\n\x12ListSpacesResponse\x12!\n\x06spaces\x18\x01 \x03(\x0b\x32\x11.tieback.v1.Space\"\x1f\n\x0fGetSpaceRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"4\n\x10GetSpaceResponse\x12 \n\x05space\x18\x01 \x01(\x0b\x32\x11.tieback.v1.Space\"\xbb\x02\n\x05Space\x12!\n\x03ref\x18\x01 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12(\n\nmodalities\x18\x02 \x03(\x0e\x32\x14.tieback.v1.Modality\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0e\n\x06widths\x18\x04 \x03(\r\x12%\n\x05kinds\x18\x05 \x03(\x0e\x32\x16.tieback.v1.VectorKind\x12\x12\n\nmax_tokens\x18\x06 \x01(\r\x12\x13\n\x0b\x64\x65scription\x18\x07 \x01(\t\x12\x0f\n\x07license\x18\x08 \x01(\t\x12\x10\n\x08upstream\x18\t \x01(\t\x12\x0f\n\x07\x62inding\x18\n \x01(\t\x12\r\n\x05ready\x18\x0b \x01(\x08\x12\x11\n\tprecision\x18\x0c \x01(\t\x12 \n\x05\x64rift\x18\r \x03(\x0b\x32\x11.tieback.v1.Drift\">\n\x05\x44rift\x12\x0f\n\x07measure\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x15\n\rfloat32_value\x18\x03 \x01(\x01\"\x13\n\x11ListModelsRequest\"7\n\x12ListModelsResponse\x12!\n\x06models\x18\x01 \x03(\x0b\x32\x11.tieback.v1.Model\"\x86\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x16\n\x0e\x63ontext_tokens\x18\x03 \x01(\r\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0f\n\x07license\x18\x05 \x01(\t\x12\x10\n\x08upstream\x18\x06 \x01(\t\x12\r\n\x05ready\x18\x07 \x01(\x08\"$\n\x12ListMethodsRequest\x12\x0e\n\x06\x66\x61mily\x18\x01 \x01(\t\"E\n\x13ListMethodsResponse\x12.\n\x07methods\x18\x01 \x03(\x0b\x32\x1d.tieback.v1.MethodDescription\"]\n\x11MethodDescription\x12\x0e\n\x06\x66\x61mily\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07summary\x18\x03 \x01(\t\x12\x19\n\x11parameters_schema\x18\x04 \x01(\t\"\'\n\x14ListEndpointsRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\"R\n\x15ListEndpointsResponse\x12\'\n\tendpoints\x18\x01 \x03(\x0b\x32\x14.tieback.v1.Endpoint\x12\x10\n\x08valid_ms\x18\x02 \x01(\r\"M\n\x08\x45ndpoint\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x15\n\rqueued_tokens\x18\x02 \x01(\x04\x12\x19\n\x11tokens_per_second\x18\x03 \x01(\x01\"\x16\n\x14GetServerInfoRequest\"x\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\"\n\x06limits\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Limits\x12*\n\x08services\x18\x03 \x03(\x0b\x32\x18.tieback.v1.ServiceState\"\x9c\x01\n\x06Limits\x12\x15\n\rmessage_bytes\x18\x01 \x01(\x04\x12\x13\n\x0b\x62\x61tch_items\x18\x02 \x01(\r\x12\x12\n\ntext_bytes\x18\x03 \x01(\x04\x12\x14\n\x0cimage_pixels\x18\x04 \x01(\x04\x12\x15\n\raudio_seconds\x18\x05 \x01(\x01\x12\x0e\n\x06points\x18\x06 \x01(\r\x12\x15\n\rqueued_tokens\x18\x07 \x01(\x04\"=\n\x0cServiceState\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05ready\x18\x02 \x01(\x08\x12\x10\n\x08replicas\x18\x03 \x01(\r2\x8b\x04\n\x0e\x43\x61talogService\x12P\n\nListSpaces\x12\x1d.tieback.v1.ListSpacesRequest\x1a\x1e.tieback.v1.ListSpacesResponse\"\x03\x90\x02\x01\x12J\n\x08GetSpace\x12\x1b.tieback.v1.GetSpaceRequest\x1a\x1c.tieback.v1.GetSpaceResponse\"\x03\x90\x02\x01\x12P\n\nListModels\x12\x1d.tieback.v1.ListModelsRequest\x1a\x1e.tieback.v1.ListModelsResponse\"\x03\x90\x02\x01\x12S\n\x0bListMethods\x12\x1e.tieback.v1.ListMethodsRequest\x1a\x1f.tieback.v1.ListMethodsResponse\"\x03\x90\x02\x01\x12Y\n\rListEndpoints\x12 .tieback.v1.ListEndpointsRequest\x1a!.tieback.v1.ListEndpointsResponse\"\x03\x90\x02\x01\x12Y\n\rGetServerInfo\x12 .tieback.v1.GetServerInfoRequest\x1a!.tieback.v1.GetServerInfoResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18tieback/v1/catalog.proto\x12\ntieback.v1\x1a\x18tieback/v1/content.proto\x1a\x17tieback/v1/vector.proto\"\x13\n\x11ListSpacesRequest\"7\n\x12ListSpacesResponse\x12!\n\x06spaces\x18\x01 \x03(\x0b\x32\x11.tieback.v1.Space\"\x1f\n\x0fGetSpaceRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"4\n\x10GetSpaceResponse\x12 \n\x05space\x18\x01 \x01(\x0b\x32\x11.tieback.v1.Space\"\x95\x03\n\x05Space\x12!\n\x03ref\x18\x01 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12(\n\nmodalities\x18\x02 \x03(\x0e\x32\x14.tieback.v1.Modality\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0e\n\x06widths\x18\x04 \x03(\r\x12%\n\x05kinds\x18\x05 \x03(\x0e\x32\x16.tieback.v1.VectorKind\x12\x12\n\nmax_tokens\x18\x06 \x01(\r\x12\x13\n\x0b\x64\x65scription\x18\x07 \x01(\t\x12\x0f\n\x07license\x18\x08 \x01(\t\x12\x10\n\x08upstream\x18\t \x01(\t\x12\x0f\n\x07\x62inding\x18\n \x01(\t\x12\r\n\x05ready\x18\x0b \x01(\x08\x12\x11\n\tprecision\x18\x0c \x01(\t\x12 \n\x05\x64rift\x18\r \x03(\x0b\x32\x11.tieback.v1.Drift\x12!\n\x06\x62locks\x18\x0e \x03(\x0b\x32\x11.tieback.v1.Block\x12\r\n\x05paths\x18\x0f \x03(\t\x12\x18\n\x10\x62inding_revision\x18\x10 \x01(\t\x12\x0c\n\x04name\x18\x11 \x01(\t\"%\n\x05\x42lock\x12\r\n\x05space\x18\x01 \x01(\t\x12\r\n\x05width\x18\x02 \x01(\r\">\n\x05\x44rift\x12\x0f\n\x07measure\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x15\n\rfloat32_value\x18\x03 \x01(\x01\"\x13\n\x11ListModelsRequest\"7\n\x12ListModelsResponse\x12!\n\x06models\x18\x01 \x03(\x0b\x32\x11.tieback.v1.Model\"\x86\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x16\n\x0e\x63ontext_tokens\x18\x03 \x01(\r\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0f\n\x07license\x18\x05 \x01(\t\x12\x10\n\x08upstream\x18\x06 \x01(\t\x12\r\n\x05ready\x18\x07 \x01(\x08\"$\n\x12ListMethodsRequest\x12\x0e\n\x06\x66\x61mily\x18\x01 \x01(\t\"E\n\x13ListMethodsResponse\x12.\n\x07methods\x18\x01 \x03(\x0b\x32\x1d.tieback.v1.MethodDescription\"]\n\x11MethodDescription\x12\x0e\n\x06\x66\x61mily\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07summary\x18\x03 \x01(\t\x12\x19\n\x11parameters_schema\x18\x04 \x01(\t\"\'\n\x14ListEndpointsRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\"R\n\x15ListEndpointsResponse\x12\'\n\tendpoints\x18\x01 \x03(\x0b\x32\x14.tieback.v1.Endpoint\x12\x10\n\x08valid_ms\x18\x02 \x01(\r\"M\n\x08\x45ndpoint\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x15\n\rqueued_tokens\x18\x02 \x01(\x04\x12\x19\n\x11tokens_per_second\x18\x03 \x01(\x01\"\x16\n\x14GetServerInfoRequest\"x\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\"\n\x06limits\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Limits\x12*\n\x08services\x18\x03 \x03(\x0b\x32\x18.tieback.v1.ServiceState\"\x9c\x01\n\x06Limits\x12\x15\n\rmessage_bytes\x18\x01 \x01(\x04\x12\x13\n\x0b\x62\x61tch_items\x18\x02 \x01(\r\x12\x12\n\ntext_bytes\x18\x03 \x01(\x04\x12\x14\n\x0cimage_pixels\x18\x04 \x01(\x04\x12\x15\n\raudio_seconds\x18\x05 \x01(\x01\x12\x0e\n\x06points\x18\x06 \x01(\r\x12\x15\n\rqueued_tokens\x18\x07 \x01(\x04\"=\n\x0cServiceState\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05ready\x18\x02 \x01(\x08\x12\x10\n\x08replicas\x18\x03 \x01(\r2\x8b\x04\n\x0e\x43\x61talogService\x12P\n\nListSpaces\x12\x1d.tieback.v1.ListSpacesRequest\x1a\x1e.tieback.v1.ListSpacesResponse\"\x03\x90\x02\x01\x12J\n\x08GetSpace\x12\x1b.tieback.v1.GetSpaceRequest\x1a\x1c.tieback.v1.GetSpaceResponse\"\x03\x90\x02\x01\x12P\n\nListModels\x12\x1d.tieback.v1.ListModelsRequest\x1a\x1e.tieback.v1.ListModelsResponse\"\x03\x90\x02\x01\x12S\n\x0bListMethods\x12\x1e.tieback.v1.ListMethodsRequest\x1a\x1f.tieback.v1.ListMethodsResponse\"\x03\x90\x02\x01\x12Y\n\rListEndpoints\x12 .tieback.v1.ListEndpointsRequest\x1a!.tieback.v1.ListEndpointsResponse\"\x03\x90\x02\x01\x12Y\n\rGetServerInfo\x12 .tieback.v1.GetServerInfoRequest\x1a!.tieback.v1.GetServerInfoResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,35 +54,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSPACERESPONSE']._serialized_start=202
   _globals['_GETSPACERESPONSE']._serialized_end=254
   _globals['_SPACE']._serialized_start=257
-  _globals['_SPACE']._serialized_end=572
-  _globals['_DRIFT']._serialized_start=574
-  _globals['_DRIFT']._serialized_end=636
-  _globals['_LISTMODELSREQUEST']._serialized_start=638
-  _globals['_LISTMODELSREQUEST']._serialized_end=657
-  _globals['_LISTMODELSRESPONSE']._serialized_start=659
-  _globals['_LISTMODELSRESPONSE']._serialized_end=714
-  _globals['_MODEL']._serialized_start=717
-  _globals['_MODEL']._serialized_end=851
-  _globals['_LISTMETHODSREQUEST']._serialized_start=853
-  _globals['_LISTMETHODSREQUEST']._serialized_end=889
-  _globals['_LISTMETHODSRESPONSE']._serialized_start=891
-  _globals['_LISTMETHODSRESPONSE']._serialized_end=960
-  _globals['_METHODDESCRIPTION']._serialized_start=962
-  _globals['_METHODDESCRIPTION']._serialized_end=1055
-  _globals['_LISTENDPOINTSREQUEST']._serialized_start=1057
-  _globals['_LISTENDPOINTSREQUEST']._serialized_end=1096
-  _globals['_LISTENDPOINTSRESPONSE']._serialized_start=1098
-  _globals['_LISTENDPOINTSRESPONSE']._serialized_end=1180
-  _globals['_ENDPOINT']._serialized_start=1182
-  _globals['_ENDPOINT']._serialized_end=1259
-  _globals['_GETSERVERINFOREQUEST']._serialized_start=1261
-  _globals['_GETSERVERINFOREQUEST']._serialized_end=1283
-  _globals['_GETSERVERINFORESPONSE']._serialized_start=1285
-  _globals['_GETSERVERINFORESPONSE']._serialized_end=1405
-  _globals['_LIMITS']._serialized_start=1408
-  _globals['_LIMITS']._serialized_end=1564
-  _globals['_SERVICESTATE']._serialized_start=1566
-  _globals['_SERVICESTATE']._serialized_end=1627
-  _globals['_CATALOGSERVICE']._serialized_start=1630
-  _globals['_CATALOGSERVICE']._serialized_end=2153
+  _globals['_SPACE']._serialized_end=662
+  _globals['_BLOCK']._serialized_start=664
+  _globals['_BLOCK']._serialized_end=701
+  _globals['_DRIFT']._serialized_start=703
+  _globals['_DRIFT']._serialized_end=765
+  _globals['_LISTMODELSREQUEST']._serialized_start=767
+  _globals['_LISTMODELSREQUEST']._serialized_end=786
+  _globals['_LISTMODELSRESPONSE']._serialized_start=788
+  _globals['_LISTMODELSRESPONSE']._serialized_end=843
+  _globals['_MODEL']._serialized_start=846
+  _globals['_MODEL']._serialized_end=980
+  _globals['_LISTMETHODSREQUEST']._serialized_start=982
+  _globals['_LISTMETHODSREQUEST']._serialized_end=1018
+  _globals['_LISTMETHODSRESPONSE']._serialized_start=1020
+  _globals['_LISTMETHODSRESPONSE']._serialized_end=1089
+  _globals['_METHODDESCRIPTION']._serialized_start=1091
+  _globals['_METHODDESCRIPTION']._serialized_end=1184
+  _globals['_LISTENDPOINTSREQUEST']._serialized_start=1186
+  _globals['_LISTENDPOINTSREQUEST']._serialized_end=1225
+  _globals['_LISTENDPOINTSRESPONSE']._serialized_start=1227
+  _globals['_LISTENDPOINTSRESPONSE']._serialized_end=1309
+  _globals['_ENDPOINT']._serialized_start=1311
+  _globals['_ENDPOINT']._serialized_end=1388
+  _globals['_GETSERVERINFOREQUEST']._serialized_start=1390
+  _globals['_GETSERVERINFOREQUEST']._serialized_end=1412
+  _globals['_GETSERVERINFORESPONSE']._serialized_start=1414
+  _globals['_GETSERVERINFORESPONSE']._serialized_end=1534
+  _globals['_LIMITS']._serialized_start=1537
+  _globals['_LIMITS']._serialized_end=1693
+  _globals['_SERVICESTATE']._serialized_start=1695
+  _globals['_SERVICESTATE']._serialized_end=1756
+  _globals['_CATALOGSERVICE']._serialized_start=1759
+  _globals['_CATALOGSERVICE']._serialized_end=2282
 # @@protoc_insertion_point(module_scope)

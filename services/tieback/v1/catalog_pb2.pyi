@@ -31,7 +31,7 @@ class GetSpaceResponse(_message.Message):
     def __init__(self, space: _Optional[_Union[Space, _Mapping]] = ...) -> None: ...
 
 class Space(_message.Message):
-    __slots__ = ("ref", "modalities", "width", "widths", "kinds", "max_tokens", "description", "license", "upstream", "binding", "ready", "precision", "drift")
+    __slots__ = ("ref", "modalities", "width", "widths", "kinds", "max_tokens", "description", "license", "upstream", "binding", "ready", "precision", "drift", "blocks", "paths", "binding_revision", "name")
     REF_FIELD_NUMBER: _ClassVar[int]
     MODALITIES_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
@@ -45,6 +45,10 @@ class Space(_message.Message):
     READY_FIELD_NUMBER: _ClassVar[int]
     PRECISION_FIELD_NUMBER: _ClassVar[int]
     DRIFT_FIELD_NUMBER: _ClassVar[int]
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    PATHS_FIELD_NUMBER: _ClassVar[int]
+    BINDING_REVISION_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
     ref: _vector_pb2.SpaceRef
     modalities: _containers.RepeatedScalarFieldContainer[_content_pb2.Modality]
     width: int
@@ -58,7 +62,19 @@ class Space(_message.Message):
     ready: bool
     precision: str
     drift: _containers.RepeatedCompositeFieldContainer[Drift]
-    def __init__(self, ref: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., modalities: _Optional[_Iterable[_Union[_content_pb2.Modality, str]]] = ..., width: _Optional[int] = ..., widths: _Optional[_Iterable[int]] = ..., kinds: _Optional[_Iterable[_Union[_vector_pb2.VectorKind, str]]] = ..., max_tokens: _Optional[int] = ..., description: _Optional[str] = ..., license: _Optional[str] = ..., upstream: _Optional[str] = ..., binding: _Optional[str] = ..., ready: _Optional[bool] = ..., precision: _Optional[str] = ..., drift: _Optional[_Iterable[_Union[Drift, _Mapping]]] = ...) -> None: ...
+    blocks: _containers.RepeatedCompositeFieldContainer[Block]
+    paths: _containers.RepeatedScalarFieldContainer[str]
+    binding_revision: str
+    name: str
+    def __init__(self, ref: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., modalities: _Optional[_Iterable[_Union[_content_pb2.Modality, str]]] = ..., width: _Optional[int] = ..., widths: _Optional[_Iterable[int]] = ..., kinds: _Optional[_Iterable[_Union[_vector_pb2.VectorKind, str]]] = ..., max_tokens: _Optional[int] = ..., description: _Optional[str] = ..., license: _Optional[str] = ..., upstream: _Optional[str] = ..., binding: _Optional[str] = ..., ready: _Optional[bool] = ..., precision: _Optional[str] = ..., drift: _Optional[_Iterable[_Union[Drift, _Mapping]]] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ..., paths: _Optional[_Iterable[str]] = ..., binding_revision: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class Block(_message.Message):
+    __slots__ = ("space", "width")
+    SPACE_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    space: str
+    width: int
+    def __init__(self, space: _Optional[str] = ..., width: _Optional[int] = ...) -> None: ...
 
 class Drift(_message.Message):
     __slots__ = ("measure", "value", "float32_value")

@@ -93,7 +93,7 @@ class EncodeResult(_message.Message):
     def __init__(self, encoding: _Optional[_Union[Encoding, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class Encoding(_message.Message):
-    __slots__ = ("space", "modality", "dense", "tokens", "labels", "token_count", "truncated_tokens", "source")
+    __slots__ = ("space", "modality", "dense", "tokens", "labels", "token_count", "truncated_tokens", "source", "sparse", "regions")
     SPACE_FIELD_NUMBER: _ClassVar[int]
     MODALITY_FIELD_NUMBER: _ClassVar[int]
     DENSE_FIELD_NUMBER: _ClassVar[int]
@@ -102,6 +102,8 @@ class Encoding(_message.Message):
     TOKEN_COUNT_FIELD_NUMBER: _ClassVar[int]
     TRUNCATED_TOKENS_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    SPARSE_FIELD_NUMBER: _ClassVar[int]
+    REGIONS_FIELD_NUMBER: _ClassVar[int]
     space: _vector_pb2.SpaceRef
     modality: _content_pb2.Modality
     dense: _vector_pb2.Vector
@@ -110,4 +112,6 @@ class Encoding(_message.Message):
     token_count: int
     truncated_tokens: int
     source: EncodingSource
-    def __init__(self, space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., dense: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., tokens: _Optional[_Union[_vector_pb2.TokenVectors, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., token_count: _Optional[int] = ..., truncated_tokens: _Optional[int] = ..., source: _Optional[_Union[EncodingSource, str]] = ...) -> None: ...
+    sparse: _vector_pb2.SparseVector
+    regions: _vector_pb2.RegionVectors
+    def __init__(self, space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., dense: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., tokens: _Optional[_Union[_vector_pb2.TokenVectors, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., token_count: _Optional[int] = ..., truncated_tokens: _Optional[int] = ..., source: _Optional[_Union[EncodingSource, str]] = ..., sparse: _Optional[_Union[_vector_pb2.SparseVector, _Mapping]] = ..., regions: _Optional[_Union[_vector_pb2.RegionVectors, _Mapping]] = ...) -> None: ...

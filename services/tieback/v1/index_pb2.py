@@ -27,10 +27,11 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from tieback.v1 import content_pb2 as tieback_dot_v1_dot_content__pb2
 from tieback.v1 import report_pb2 as tieback_dot_v1_dot_report__pb2
+from tieback.v1 import router_pb2 as tieback_dot_v1_dot_router__pb2
 from tieback.v1 import vector_pb2 as tieback_dot_v1_dot_vector__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16tieback/v1/index.proto\x12\ntieback.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x18tieback/v1/content.proto\x1a\x17tieback/v1/report.proto\x1a\x17tieback/v1/vector.proto\"\xaa\x01\n\nCollection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x05space\x18\x02 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\r\n\x05width\x18\x03 \x01(\r\x12\x12\n\nitem_count\x18\x04 \x01(\x04\x12\x15\n\rsection_count\x18\x05 \x01(\x04\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"[\n\x17\x43reateCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x05space\x18\x02 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\r\n\x05width\x18\x03 \x01(\r\"F\n\x18\x43reateCollectionResponse\x12*\n\ncollection\x18\x01 \x01(\x0b\x32\x16.tieback.v1.Collection\"$\n\x14GetCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"C\n\x15GetCollectionResponse\x12*\n\ncollection\x18\x01 \x01(\x0b\x32\x16.tieback.v1.Collection\"?\n\x16ListCollectionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"_\n\x17ListCollectionsResponse\x12+\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x16.tieback.v1.Collection\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x17\x44\x65leteCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x1a\n\x18\x44\x65leteCollectionResponse\"[\n\x0bIndexedItem\x12\x1e\n\x04item\x18\x01 \x01(\x0b\x32\x10.tieback.v1.Item\x12,\n\x08sections\x18\x02 \x03(\x0b\x32\x1a.tieback.v1.IndexedSection\"j\n\x0eIndexedSection\x12\"\n\x06vector\x18\x01 \x01(\x0b\x32\x12.tieback.v1.Vector\x12\x0c\n\x04text\x18\x02 \x01(\t\x12&\n\x08modality\x18\x03 \x01(\x0e\x32\x14.tieback.v1.Modality\"P\n\x12UpsertItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12&\n\x05items\x18\x02 \x03(\x0b\x32\x17.tieback.v1.IndexedItem\"p\n\x13UpsertItemsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12#\n\x07results\x18\x02 \x03(\x0b\x32\x12.google.rpc.Status\x12\"\n\x06timing\x18\x03 \x01(\x0b\x32\x12.tieback.v1.Timing\"5\n\x12\x44\x65leteItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0b\n\x03ids\x18\x02 \x03(\t\",\n\x13\x44\x65leteItemsResponse\x12\x15\n\rdeleted_count\x18\x01 \x01(\x04\"0\n\x0eGetItemRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\"1\n\x0fGetItemResponse\x12\x1e\n\x04item\x18\x01 \x01(\x0b\x32\x10.tieback.v1.Item\"]\n\x10ListItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\"M\n\x11ListItemsResponse\x12\x1f\n\x05items\x18\x01 \x03(\x0b\x32\x10.tieback.v1.Item\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb4\x01\n\rSearchRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\"\n\x06vector\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Vector\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\r\x12\x0e\n\x06\x66ilter\x18\x05 \x01(\t\x12\"\n\x06\x66usion\x18\x06 \x01(\x0b\x32\x12.tieback.v1.Method\x12\x1a\n\x12\x62\x61lance_modalities\x18\x07 \x01(\x08\"S\n\x0eSearchResponse\x12\x1d\n\x04hits\x18\x01 \x03(\x0b\x32\x0f.tieback.v1.Hit\x12\"\n\x06timing\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Timing\"\xa6\x02\n\x03Hit\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x12\n\nitem_title\x18\x02 \x01(\t\x12\x12\n\nsection_id\x18\x03 \x01(\t\x12\x15\n\rsection_title\x18\x04 \x01(\t\x12&\n\x08modality\x18\x05 \x01(\x0e\x32\x14.tieback.v1.Modality\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\x0b\n\x03uri\x18\x07 \x01(\t\x12)\n\x08metadata\x18\x08 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\r\n\x05score\x18\t \x01(\x01\x12\x19\n\x0cvector_score\x18\n \x01(\x01H\x00\x88\x01\x01\x12\x17\n\ntext_score\x18\x0b \x01(\x01H\x01\x88\x01\x01\x42\x0f\n\r_vector_scoreB\r\n\x0b_text_score2\x9e\x06\n\x0cIndexService\x12\x62\n\x10\x43reateCollection\x12#.tieback.v1.CreateCollectionRequest\x1a$.tieback.v1.CreateCollectionResponse\"\x03\x90\x02\x02\x12Y\n\rGetCollection\x12 .tieback.v1.GetCollectionRequest\x1a!.tieback.v1.GetCollectionResponse\"\x03\x90\x02\x01\x12_\n\x0fListCollections\x12\".tieback.v1.ListCollectionsRequest\x1a#.tieback.v1.ListCollectionsResponse\"\x03\x90\x02\x01\x12\x62\n\x10\x44\x65leteCollection\x12#.tieback.v1.DeleteCollectionRequest\x1a$.tieback.v1.DeleteCollectionResponse\"\x03\x90\x02\x02\x12W\n\x0bUpsertItems\x12\x1e.tieback.v1.UpsertItemsRequest\x1a\x1f.tieback.v1.UpsertItemsResponse\"\x03\x90\x02\x02(\x01\x30\x01\x12S\n\x0b\x44\x65leteItems\x12\x1e.tieback.v1.DeleteItemsRequest\x1a\x1f.tieback.v1.DeleteItemsResponse\"\x03\x90\x02\x02\x12G\n\x07GetItem\x12\x1a.tieback.v1.GetItemRequest\x1a\x1b.tieback.v1.GetItemResponse\"\x03\x90\x02\x01\x12M\n\tListItems\x12\x1c.tieback.v1.ListItemsRequest\x1a\x1d.tieback.v1.ListItemsResponse\"\x03\x90\x02\x01\x12\x44\n\x06Search\x12\x19.tieback.v1.SearchRequest\x1a\x1a.tieback.v1.SearchResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16tieback/v1/index.proto\x12\ntieback.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x18tieback/v1/content.proto\x1a\x17tieback/v1/report.proto\x1a\x17tieback/v1/router.proto\x1a\x17tieback/v1/vector.proto\"\xd0\x01\n\nCollection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x05space\x18\x02 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\r\n\x05width\x18\x03 \x01(\r\x12\x12\n\nitem_count\x18\x04 \x01(\x04\x12\x15\n\rsection_count\x18\x05 \x01(\x04\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x07routing\x18\x07 \x01(\x0b\x32\x13.tieback.v1.Routing\"\x81\x01\n\x17\x43reateCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x05space\x18\x02 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\r\n\x05width\x18\x03 \x01(\r\x12$\n\x07routing\x18\x04 \x01(\x0b\x32\x13.tieback.v1.Routing\"F\n\x18\x43reateCollectionResponse\x12*\n\ncollection\x18\x01 \x01(\x0b\x32\x16.tieback.v1.Collection\"$\n\x14GetCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"C\n\x15GetCollectionResponse\x12*\n\ncollection\x18\x01 \x01(\x0b\x32\x16.tieback.v1.Collection\"?\n\x16ListCollectionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"_\n\x17ListCollectionsResponse\x12+\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x16.tieback.v1.Collection\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x17\x44\x65leteCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x1a\n\x18\x44\x65leteCollectionResponse\"[\n\x0bIndexedItem\x12\x1e\n\x04item\x18\x01 \x01(\x0b\x32\x10.tieback.v1.Item\x12,\n\x08sections\x18\x02 \x03(\x0b\x32\x1a.tieback.v1.IndexedSection\"j\n\x0eIndexedSection\x12\"\n\x06vector\x18\x01 \x01(\x0b\x32\x12.tieback.v1.Vector\x12\x0c\n\x04text\x18\x02 \x01(\t\x12&\n\x08modality\x18\x03 \x01(\x0e\x32\x14.tieback.v1.Modality\"P\n\x12UpsertItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12&\n\x05items\x18\x02 \x03(\x0b\x32\x17.tieback.v1.IndexedItem\"p\n\x13UpsertItemsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12#\n\x07results\x18\x02 \x03(\x0b\x32\x12.google.rpc.Status\x12\"\n\x06timing\x18\x03 \x01(\x0b\x32\x12.tieback.v1.Timing\"5\n\x12\x44\x65leteItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0b\n\x03ids\x18\x02 \x03(\t\",\n\x13\x44\x65leteItemsResponse\x12\x15\n\rdeleted_count\x18\x01 \x01(\x04\"0\n\x0eGetItemRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\"1\n\x0fGetItemResponse\x12\x1e\n\x04item\x18\x01 \x01(\x0b\x32\x10.tieback.v1.Item\"]\n\x10ListItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\"M\n\x11ListItemsResponse\x12\x1f\n\x05items\x18\x01 \x03(\x0b\x32\x10.tieback.v1.Item\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb4\x01\n\rSearchRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\"\n\x06vector\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Vector\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\r\x12\x0e\n\x06\x66ilter\x18\x05 \x01(\t\x12\"\n\x06\x66usion\x18\x06 \x01(\x0b\x32\x12.tieback.v1.Method\x12\x1a\n\x12\x62\x61lance_modalities\x18\x07 \x01(\x08\"S\n\x0eSearchResponse\x12\x1d\n\x04hits\x18\x01 \x03(\x0b\x32\x0f.tieback.v1.Hit\x12\"\n\x06timing\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Timing\"\xa6\x02\n\x03Hit\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x12\n\nitem_title\x18\x02 \x01(\t\x12\x12\n\nsection_id\x18\x03 \x01(\t\x12\x15\n\rsection_title\x18\x04 \x01(\t\x12&\n\x08modality\x18\x05 \x01(\x0e\x32\x14.tieback.v1.Modality\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\x0b\n\x03uri\x18\x07 \x01(\t\x12)\n\x08metadata\x18\x08 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\r\n\x05score\x18\t \x01(\x01\x12\x19\n\x0cvector_score\x18\n \x01(\x01H\x00\x88\x01\x01\x12\x17\n\ntext_score\x18\x0b \x01(\x01H\x01\x88\x01\x01\x42\x0f\n\r_vector_scoreB\r\n\x0b_text_score2\x9e\x06\n\x0cIndexService\x12\x62\n\x10\x43reateCollection\x12#.tieback.v1.CreateCollectionRequest\x1a$.tieback.v1.CreateCollectionResponse\"\x03\x90\x02\x02\x12Y\n\rGetCollection\x12 .tieback.v1.GetCollectionRequest\x1a!.tieback.v1.GetCollectionResponse\"\x03\x90\x02\x01\x12_\n\x0fListCollections\x12\".tieback.v1.ListCollectionsRequest\x1a#.tieback.v1.ListCollectionsResponse\"\x03\x90\x02\x01\x12\x62\n\x10\x44\x65leteCollection\x12#.tieback.v1.DeleteCollectionRequest\x1a$.tieback.v1.DeleteCollectionResponse\"\x03\x90\x02\x02\x12W\n\x0bUpsertItems\x12\x1e.tieback.v1.UpsertItemsRequest\x1a\x1f.tieback.v1.UpsertItemsResponse\"\x03\x90\x02\x02(\x01\x30\x01\x12S\n\x0b\x44\x65leteItems\x12\x1e.tieback.v1.DeleteItemsRequest\x1a\x1f.tieback.v1.DeleteItemsResponse\"\x03\x90\x02\x02\x12G\n\x07GetItem\x12\x1a.tieback.v1.GetItemRequest\x1a\x1b.tieback.v1.GetItemResponse\"\x03\x90\x02\x01\x12M\n\tListItems\x12\x1c.tieback.v1.ListItemsRequest\x1a\x1d.tieback.v1.ListItemsResponse\"\x03\x90\x02\x01\x12\x44\n\x06Search\x12\x19.tieback.v1.SearchRequest\x1a\x1a.tieback.v1.SearchResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -55,50 +56,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INDEXSERVICE'].methods_by_name['ListItems']._serialized_options = b'\220\002\001'
   _globals['_INDEXSERVICE'].methods_by_name['Search']._loaded_options = None
   _globals['_INDEXSERVICE'].methods_by_name['Search']._serialized_options = b'\220\002\001'
-  _globals['_COLLECTION']._serialized_start=203
-  _globals['_COLLECTION']._serialized_end=373
-  _globals['_CREATECOLLECTIONREQUEST']._serialized_start=375
-  _globals['_CREATECOLLECTIONREQUEST']._serialized_end=466
-  _globals['_CREATECOLLECTIONRESPONSE']._serialized_start=468
-  _globals['_CREATECOLLECTIONRESPONSE']._serialized_end=538
-  _globals['_GETCOLLECTIONREQUEST']._serialized_start=540
-  _globals['_GETCOLLECTIONREQUEST']._serialized_end=576
-  _globals['_GETCOLLECTIONRESPONSE']._serialized_start=578
-  _globals['_GETCOLLECTIONRESPONSE']._serialized_end=645
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=647
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=710
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=712
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=807
-  _globals['_DELETECOLLECTIONREQUEST']._serialized_start=809
-  _globals['_DELETECOLLECTIONREQUEST']._serialized_end=848
-  _globals['_DELETECOLLECTIONRESPONSE']._serialized_start=850
-  _globals['_DELETECOLLECTIONRESPONSE']._serialized_end=876
-  _globals['_INDEXEDITEM']._serialized_start=878
-  _globals['_INDEXEDITEM']._serialized_end=969
-  _globals['_INDEXEDSECTION']._serialized_start=971
-  _globals['_INDEXEDSECTION']._serialized_end=1077
-  _globals['_UPSERTITEMSREQUEST']._serialized_start=1079
-  _globals['_UPSERTITEMSREQUEST']._serialized_end=1159
-  _globals['_UPSERTITEMSRESPONSE']._serialized_start=1161
-  _globals['_UPSERTITEMSRESPONSE']._serialized_end=1273
-  _globals['_DELETEITEMSREQUEST']._serialized_start=1275
-  _globals['_DELETEITEMSREQUEST']._serialized_end=1328
-  _globals['_DELETEITEMSRESPONSE']._serialized_start=1330
-  _globals['_DELETEITEMSRESPONSE']._serialized_end=1374
-  _globals['_GETITEMREQUEST']._serialized_start=1376
-  _globals['_GETITEMREQUEST']._serialized_end=1424
-  _globals['_GETITEMRESPONSE']._serialized_start=1426
-  _globals['_GETITEMRESPONSE']._serialized_end=1475
-  _globals['_LISTITEMSREQUEST']._serialized_start=1477
-  _globals['_LISTITEMSREQUEST']._serialized_end=1570
-  _globals['_LISTITEMSRESPONSE']._serialized_start=1572
-  _globals['_LISTITEMSRESPONSE']._serialized_end=1649
-  _globals['_SEARCHREQUEST']._serialized_start=1652
-  _globals['_SEARCHREQUEST']._serialized_end=1832
-  _globals['_SEARCHRESPONSE']._serialized_start=1834
-  _globals['_SEARCHRESPONSE']._serialized_end=1917
-  _globals['_HIT']._serialized_start=1920
-  _globals['_HIT']._serialized_end=2214
-  _globals['_INDEXSERVICE']._serialized_start=2217
-  _globals['_INDEXSERVICE']._serialized_end=3015
+  _globals['_COLLECTION']._serialized_start=228
+  _globals['_COLLECTION']._serialized_end=436
+  _globals['_CREATECOLLECTIONREQUEST']._serialized_start=439
+  _globals['_CREATECOLLECTIONREQUEST']._serialized_end=568
+  _globals['_CREATECOLLECTIONRESPONSE']._serialized_start=570
+  _globals['_CREATECOLLECTIONRESPONSE']._serialized_end=640
+  _globals['_GETCOLLECTIONREQUEST']._serialized_start=642
+  _globals['_GETCOLLECTIONREQUEST']._serialized_end=678
+  _globals['_GETCOLLECTIONRESPONSE']._serialized_start=680
+  _globals['_GETCOLLECTIONRESPONSE']._serialized_end=747
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=749
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=812
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=814
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=909
+  _globals['_DELETECOLLECTIONREQUEST']._serialized_start=911
+  _globals['_DELETECOLLECTIONREQUEST']._serialized_end=950
+  _globals['_DELETECOLLECTIONRESPONSE']._serialized_start=952
+  _globals['_DELETECOLLECTIONRESPONSE']._serialized_end=978
+  _globals['_INDEXEDITEM']._serialized_start=980
+  _globals['_INDEXEDITEM']._serialized_end=1071
+  _globals['_INDEXEDSECTION']._serialized_start=1073
+  _globals['_INDEXEDSECTION']._serialized_end=1179
+  _globals['_UPSERTITEMSREQUEST']._serialized_start=1181
+  _globals['_UPSERTITEMSREQUEST']._serialized_end=1261
+  _globals['_UPSERTITEMSRESPONSE']._serialized_start=1263
+  _globals['_UPSERTITEMSRESPONSE']._serialized_end=1375
+  _globals['_DELETEITEMSREQUEST']._serialized_start=1377
+  _globals['_DELETEITEMSREQUEST']._serialized_end=1430
+  _globals['_DELETEITEMSRESPONSE']._serialized_start=1432
+  _globals['_DELETEITEMSRESPONSE']._serialized_end=1476
+  _globals['_GETITEMREQUEST']._serialized_start=1478
+  _globals['_GETITEMREQUEST']._serialized_end=1526
+  _globals['_GETITEMRESPONSE']._serialized_start=1528
+  _globals['_GETITEMRESPONSE']._serialized_end=1577
+  _globals['_LISTITEMSREQUEST']._serialized_start=1579
+  _globals['_LISTITEMSREQUEST']._serialized_end=1672
+  _globals['_LISTITEMSRESPONSE']._serialized_start=1674
+  _globals['_LISTITEMSRESPONSE']._serialized_end=1751
+  _globals['_SEARCHREQUEST']._serialized_start=1754
+  _globals['_SEARCHREQUEST']._serialized_end=1934
+  _globals['_SEARCHRESPONSE']._serialized_start=1936
+  _globals['_SEARCHRESPONSE']._serialized_end=2019
+  _globals['_HIT']._serialized_start=2022
+  _globals['_HIT']._serialized_end=2316
+  _globals['_INDEXSERVICE']._serialized_start=2319
+  _globals['_INDEXSERVICE']._serialized_end=3117
 # @@protoc_insertion_point(module_scope)

@@ -1,3 +1,4 @@
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.rpc import status_pb2 as _status_pb2
 from tieback.v1 import content_pb2 as _content_pb2
 from tieback.v1 import encoder_pb2 as _encoder_pb2
@@ -22,7 +23,7 @@ ROLE_QUERY: Role
 ROLE_DOCUMENT: Role
 
 class Routing(_message.Message):
-    __slots__ = ("policy", "weights")
+    __slots__ = ("policy", "weights", "parameters")
     class WeightsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -32,9 +33,11 @@ class Routing(_message.Message):
         def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
     POLICY_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     policy: str
     weights: _containers.ScalarMap[str, float]
-    def __init__(self, policy: _Optional[str] = ..., weights: _Optional[_Mapping[str, float]] = ...) -> None: ...
+    parameters: _struct_pb2.Struct
+    def __init__(self, policy: _Optional[str] = ..., weights: _Optional[_Mapping[str, float]] = ..., parameters: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
 
 class FuseRequest(_message.Message):
     __slots__ = ("inputs", "role", "routing")
@@ -89,20 +92,37 @@ class Fused(_message.Message):
     def __init__(self, vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., routing: _Optional[_Union[RoutingExplanation, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ...) -> None: ...
 
 class RoutingExplanation(_message.Message):
-    __slots__ = ("policy", "weights", "entropy", "missing", "degraded", "paths")
+    __slots__ = ("policy", "weights", "entropy", "missing", "degraded", "paths", "missing_reasons", "expected_recall_loss", "binding", "modality", "fallback")
+    class MissingReasonsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     POLICY_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     ENTROPY_FIELD_NUMBER: _ClassVar[int]
     MISSING_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
     PATHS_FIELD_NUMBER: _ClassVar[int]
+    MISSING_REASONS_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_RECALL_LOSS_FIELD_NUMBER: _ClassVar[int]
+    BINDING_FIELD_NUMBER: _ClassVar[int]
+    MODALITY_FIELD_NUMBER: _ClassVar[int]
+    FALLBACK_FIELD_NUMBER: _ClassVar[int]
     policy: str
     weights: _containers.RepeatedCompositeFieldContainer[SpaceWeight]
     entropy: float
     missing: _containers.RepeatedScalarFieldContainer[str]
     degraded: bool
     paths: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, policy: _Optional[str] = ..., weights: _Optional[_Iterable[_Union[SpaceWeight, _Mapping]]] = ..., entropy: _Optional[float] = ..., missing: _Optional[_Iterable[str]] = ..., degraded: _Optional[bool] = ..., paths: _Optional[_Iterable[str]] = ...) -> None: ...
+    missing_reasons: _containers.ScalarMap[str, str]
+    expected_recall_loss: float
+    binding: str
+    modality: str
+    fallback: str
+    def __init__(self, policy: _Optional[str] = ..., weights: _Optional[_Iterable[_Union[SpaceWeight, _Mapping]]] = ..., entropy: _Optional[float] = ..., missing: _Optional[_Iterable[str]] = ..., degraded: _Optional[bool] = ..., paths: _Optional[_Iterable[str]] = ..., missing_reasons: _Optional[_Mapping[str, str]] = ..., expected_recall_loss: _Optional[float] = ..., binding: _Optional[str] = ..., modality: _Optional[str] = ..., fallback: _Optional[str] = ...) -> None: ...
 
 class SpaceWeight(_message.Message):
     __slots__ = ("space", "weight")

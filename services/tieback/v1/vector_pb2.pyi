@@ -21,6 +21,8 @@ class VectorKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     VECTOR_KIND_DENSE: _ClassVar[VectorKind]
     VECTOR_KIND_TOKENS: _ClassVar[VectorKind]
     VECTOR_KIND_LABELS: _ClassVar[VectorKind]
+    VECTOR_KIND_SPARSE: _ClassVar[VectorKind]
+    VECTOR_KIND_REGIONS: _ClassVar[VectorKind]
 DATA_TYPE_UNSPECIFIED: DataType
 DATA_TYPE_FLOAT32: DataType
 DATA_TYPE_FLOAT16: DataType
@@ -30,6 +32,8 @@ VECTOR_KIND_UNSPECIFIED: VectorKind
 VECTOR_KIND_DENSE: VectorKind
 VECTOR_KIND_TOKENS: VectorKind
 VECTOR_KIND_LABELS: VectorKind
+VECTOR_KIND_SPARSE: VectorKind
+VECTOR_KIND_REGIONS: VectorKind
 
 class Tensor(_message.Message):
     __slots__ = ("dtype", "shape", "data")
@@ -73,6 +77,40 @@ class TokenVectors(_message.Message):
     spans: _containers.RepeatedCompositeFieldContainer[TextSpan]
     def __init__(self, space: _Optional[_Union[SpaceRef, _Mapping]] = ..., values: _Optional[_Union[Tensor, _Mapping]] = ..., spans: _Optional[_Iterable[_Union[TextSpan, _Mapping]]] = ...) -> None: ...
 
+class SparseVector(_message.Message):
+    __slots__ = ("space", "indices", "weights", "terms")
+    SPACE_FIELD_NUMBER: _ClassVar[int]
+    INDICES_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
+    space: SpaceRef
+    indices: _containers.RepeatedScalarFieldContainer[int]
+    weights: Tensor
+    terms: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, space: _Optional[_Union[SpaceRef, _Mapping]] = ..., indices: _Optional[_Iterable[int]] = ..., weights: _Optional[_Union[Tensor, _Mapping]] = ..., terms: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class RegionVectors(_message.Message):
+    __slots__ = ("space", "values", "boxes")
+    SPACE_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    BOXES_FIELD_NUMBER: _ClassVar[int]
+    space: SpaceRef
+    values: Tensor
+    boxes: _containers.RepeatedCompositeFieldContainer[Box]
+    def __init__(self, space: _Optional[_Union[SpaceRef, _Mapping]] = ..., values: _Optional[_Union[Tensor, _Mapping]] = ..., boxes: _Optional[_Iterable[_Union[Box, _Mapping]]] = ...) -> None: ...
+
+class Box(_message.Message):
+    __slots__ = ("x", "y", "width", "height")
+    X_FIELD_NUMBER: _ClassVar[int]
+    Y_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    x: float
+    y: float
+    width: float
+    height: float
+    def __init__(self, x: _Optional[float] = ..., y: _Optional[float] = ..., width: _Optional[float] = ..., height: _Optional[float] = ...) -> None: ...
+
 class TextSpan(_message.Message):
     __slots__ = ("begin_byte", "end_byte")
     BEGIN_BYTE_FIELD_NUMBER: _ClassVar[int]
@@ -82,13 +120,15 @@ class TextSpan(_message.Message):
     def __init__(self, begin_byte: _Optional[int] = ..., end_byte: _Optional[int] = ...) -> None: ...
 
 class OutputSpec(_message.Message):
-    __slots__ = ("width", "dtype", "kinds", "batch_invariant")
+    __slots__ = ("width", "dtype", "kinds", "batch_invariant", "terms")
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     DTYPE_FIELD_NUMBER: _ClassVar[int]
     KINDS_FIELD_NUMBER: _ClassVar[int]
     BATCH_INVARIANT_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
     width: int
     dtype: DataType
     kinds: _containers.RepeatedScalarFieldContainer[VectorKind]
     batch_invariant: bool
-    def __init__(self, width: _Optional[int] = ..., dtype: _Optional[_Union[DataType, str]] = ..., kinds: _Optional[_Iterable[_Union[VectorKind, str]]] = ..., batch_invariant: _Optional[bool] = ...) -> None: ...
+    terms: bool
+    def __init__(self, width: _Optional[int] = ..., dtype: _Optional[_Union[DataType, str]] = ..., kinds: _Optional[_Iterable[_Union[VectorKind, str]]] = ..., batch_invariant: _Optional[bool] = ..., terms: _Optional[bool] = ...) -> None: ...

@@ -1,4 +1,4 @@
-"""A vector enters another space as the mean of the anchors' images there, weighted by how near each anchor is.
+"""A vector enters another space as the mean of the anchors there, weighted by how near each is here.
 
 What is near is decided by a softmax over cosines, so nothing is trained: a coupled set of anchors turns two
 unimodal models into a multimodal one (ASIF, Norelli et al., 2023, arXiv:2210.01738). With a classifier's
@@ -21,7 +21,7 @@ from tieback.methods.projection import Progress, State, projections, unit_rows
 def anchor_attention(
     vectors: Array, state: State, *, sharpness: Annotated[float, Field(gt=0)] = 15.0
 ) -> Array:
-    """normalise(softmax(sharpness · V Aᵀ) B), with the centred anchors A of the source and B of the target."""
+    """normalise(softmax(sharpness · V Aᵀ) B), with the anchors A of the source and B of the target."""
     near = sharpness * (unit_rows(vectors - state["centre"]) @ state["source"].T)
     weights = np.exp(near - near.max(axis=1, keepdims=True))
     return unit_rows(weights @ state["target"])

@@ -19,6 +19,7 @@ from tieback.core.errors import NotFound, StartupError, TiebackError
 from tieback.models.binding import HEADER, ClassNameBinding
 from tieback.models.store import Store
 from tieback.recipes.pull import pull as pull_cards
+from tieback.serving.commands.add_model import add
 from tieback.serving.commands.pull_progress import PullProgress, in_units
 from tieback.serving.settings import load_settings
 
@@ -28,7 +29,10 @@ names_argument = click.argument("names", nargs=-1, metavar="[NAME]...")
 
 @click.group()
 def models() -> None:
-    """Models and media: list, pull, verify."""
+    """Models and media: list, pull, verify; and add your own."""
+
+
+models.add_command(add)
 
 
 @models.command("list")
@@ -48,10 +52,11 @@ def list_models(as_json: bool) -> None:
     table = Table("name", "kind", "state", "size", "licence", title=f"Models in {shelf.store.root}")
     table.columns[0].no_wrap = True
     for row in rows:
-        size = in_units(row["bytes"]) if row["bytes"] else f"({in_units(row['download_bytes'])})"
+        there = row["bytes"] or row["state"] == "ready"
+        size = in_units(row["bytes"]) if there else f"({in_units(row['download_bytes'])})"
         table.add_row(row["name"], row["kind"], row["state"], size, row["license"])
     Console().print(table)
-    if not all(row["bytes"] for row in rows):
+    if not all(row["bytes"] or row["state"] == "ready" for row in rows):
         click.echo("Sizes in brackets are yet to be downloaded: tieback models pull [NAME]...")
 
 
@@ -102,7 +107,8 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
             for card in stored
             for path, fault in shelf.store.faults(card)
         ]
-        faults += [shelf.absence(card) for card in chosen if names and card not in stored]
+        lacking = [card for card in chosen if card not in stored and not shelf.store.is_ready(card)]
+        faults += [shelf.absence(card) for card in lacking if names]
         if not names:
             faults += shelf.broken_bindings()
     if as_json:

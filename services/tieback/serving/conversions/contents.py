@@ -1,8 +1,7 @@
-"""Contents, items, encodings and fused vectors."""
+"""Contents, items and encodings."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,27 +16,25 @@ from tieback.core.types import (
     EncodeReply,
     Encoding,
     EncodingSource,
-    Fused,
-    FusePart,
-    FuseReply,
     Item,
     Label,
     Metadata,
     Modality,
-    Role,
-    Routing,
-    RoutingExplanation,
     Section,
     TokenIds,
     Truncation,
     Vector,
 )
 from tieback.serving import failures
-from tieback.serving.conversions.reports import fill_cost, fill_timing, read_cost, read_timing, write_timing
+from tieback.serving.conversions.reports import fill_cost, fill_timing, read_cost, read_timing
 from tieback.serving.conversions.vectors import (
+    fill_regions,
     fill_space,
+    fill_sparse,
     fill_vector,
+    read_regions,
     read_space,
+    read_sparse,
     read_tensor,
     read_token_vectors,
     read_vector,
@@ -45,7 +42,7 @@ from tieback.serving.conversions.vectors import (
     write_token_vectors,
     write_vector,
 )
-from tieback.v1 import content_pb2, encoder_pb2, router_pb2
+from tieback.v1 import content_pb2, encoder_pb2
 
 _MODALITIES = {
     content_pb2.MODALITY_TEXT: Modality.TEXT,
@@ -247,6 +244,8 @@ def read_encoding(message: encoder_pb2.Encoding, field: str) -> Encoding:
         token_count=message.token_count,
         truncated_tokens=message.truncated_tokens,
         source=read_source(message.source),
+        sparse=read_sparse(message.sparse, f"{field}.sparse") if message.HasField("sparse") else None,
+        regions=read_regions(message.regions, f"{field}.regions") if message.HasField("regions") else None,
     )
 
 
@@ -271,6 +270,10 @@ def fill_encoding(message: encoder_pb2.Encoding, encoding: Encoding) -> None:
     if encoding.truncated_tokens:
         message.truncated_tokens = encoding.truncated_tokens
     message.source = write_source(encoding.source)
+    if encoding.sparse is not None:
+        fill_sparse(message.sparse, encoding.sparse)
+    if encoding.regions is not None:
+        fill_regions(message.regions, encoding.regions)
 
 
 def read_encode_reply(message: encoder_pb2.EncodeResponse) -> EncodeReply:
@@ -304,128 +307,3 @@ def fill_encode_reply(message: encoder_pb2.EncodeResponse, reply: EncodeReply) -
             fill_encoding(add().encoding, result)
     fill_timing(message.timing, reply.timing)
     fill_cost(message.cost, reply.cost)
-
-
-_ROLES = {
-    router_pb2.ROLE_UNSPECIFIED: Role.QUERY,
-    router_pb2.ROLE_QUERY: Role.QUERY,
-    router_pb2.ROLE_DOCUMENT: Role.DOCUMENT,
-}
-
-
-def read_role(number: int, field: str) -> Role:
-    """Which side of a comparison a vector is for."""
-    if number not in _ROLES:
-        raise InvalidInput(f"{number} is no role that this server knows", field=field)
-    return _ROLES[number]  # type: ignore[index]  # protobuf enums are ints
-
-
-def write_role(role: Role) -> router_pb2.Role:
-    """The number of a role."""
-    return router_pb2.ROLE_DOCUMENT if role is Role.DOCUMENT else router_pb2.ROLE_QUERY
-
-
-def read_routing(message: router_pb2.Routing) -> Routing:
-    """How to weight the spaces; weights alone mean the explicit policy."""
-    policy = message.policy or ("explicit" if message.weights else "uniform")
-    return Routing(policy, dict(message.weights))
-
-
-def write_routing(routing: Routing) -> router_pb2.Routing:
-    """The message of a routing."""
-    return router_pb2.Routing(policy=routing.policy, weights=dict(routing.weights))
-
-
-def read_weight(weight: float | None, field: str) -> float:
-    """A content's weight beside the others; unset is 1."""
-    if weight is None:
-        return 1.0
-    if not math.isfinite(weight):
-        raise InvalidInput("a weight is a finite number", field=field)
-    return weight
-
-
-def read_fuse_input(message: router_pb2.FuseInput, field: str) -> list[FusePart]:
-    """All encodings of one input."""
-    return [
-        FusePart(
-            read_encoding(part.encoding, f"{field}.parts[{index}].encoding"),
-            read_weight(part.weight if part.HasField("weight") else None, f"{field}.parts[{index}].weight"),
-            part.content,
-        )
-        for index, part in enumerate(message.parts)
-    ]
-
-
-def write_fuse_input(parts: Sequence[FusePart]) -> router_pb2.FuseInput:
-    """The message of all encodings of one input."""
-    return router_pb2.FuseInput(
-        parts=[
-            router_pb2.FusePart(
-                encoding=write_encoding(part.encoding), weight=part.weight, content=part.content
-            )
-            for part in parts
-        ]
-    )
-
-
-def read_explanation(message: router_pb2.RoutingExplanation) -> RoutingExplanation:
-    """Why a joint vector is what it is."""
-    return RoutingExplanation(
-        policy=message.policy,
-        weights={weight.space: weight.weight for weight in message.weights},
-        entropy=message.entropy,
-        missing=list(message.missing),
-        degraded=message.degraded,
-        paths=list(message.paths),
-    )
-
-
-def write_explanation(routing: RoutingExplanation) -> router_pb2.RoutingExplanation:
-    """The message of an explanation."""
-    return router_pb2.RoutingExplanation(
-        policy=routing.policy,
-        weights=[
-            router_pb2.SpaceWeight(space=space, weight=weight) for space, weight in routing.weights.items()
-        ],
-        entropy=routing.entropy,
-        missing=routing.missing,
-        degraded=routing.degraded,
-        paths=routing.paths,
-    )
-
-
-def read_fuse_reply(message: router_pb2.FuseResponse) -> FuseReply:
-    """One result per input."""
-    return FuseReply(
-        [
-            failures.from_status(result.error)
-            if result.WhichOneof("outcome") == "error"
-            else Fused(
-                read_vector(result.fused.vector, f"results[{index}].fused.vector"),
-                read_explanation(result.fused.routing),
-                read_labels(result.fused.labels),
-            )
-            for index, result in enumerate(message.results)
-        ],
-        read_timing(message.timing),
-    )
-
-
-def write_fuse_reply(reply: FuseReply) -> router_pb2.FuseResponse:
-    """The message of one result per input."""
-    return router_pb2.FuseResponse(
-        results=[
-            router_pb2.FuseResult(error=failures.to_status(result))
-            if isinstance(result, TiebackError)
-            else router_pb2.FuseResult(
-                fused=router_pb2.Fused(
-                    vector=write_vector(result.vector),
-                    routing=write_explanation(result.routing),
-                    labels=write_labels(result.labels),
-                )
-            )
-            for result in reply.results
-        ],
-        timing=write_timing(reply.timing),
-    )

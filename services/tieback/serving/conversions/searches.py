@@ -19,25 +19,21 @@ from tieback.core.types import (
     Retrieval,
     RetrievedHit,
     RetrieveReply,
+    Routing,
     SearchReply,
     TokenVectors,
 )
 from tieback.serving.conversions.contents import (
     read_content,
-    read_explanation,
     read_item,
     read_labels,
     read_metadata,
     read_modality,
-    read_routing,
-    read_weight,
     write_content,
-    write_explanation,
     write_item,
     write_labels,
     write_metadata,
     write_modality,
-    write_routing,
 )
 from tieback.serving.conversions.reports import (
     read_cost,
@@ -46,6 +42,13 @@ from tieback.serving.conversions.reports import (
     write_cost,
     write_method,
     write_timing,
+)
+from tieback.serving.conversions.routings import (
+    read_explanation,
+    read_routing,
+    read_weight,
+    write_explanation,
+    write_routing,
 )
 from tieback.serving.conversions.vectors import (
     read_space,
@@ -70,6 +73,7 @@ def read_collection(message: index_pb2.Collection) -> Collection:
         message.item_count,
         message.section_count,
         message.create_time.ToNanoseconds() / 1e9,
+        read_routing(message.routing),
     )
 
 
@@ -84,6 +88,7 @@ def write_collection(collection: Collection) -> index_pb2.Collection:
         item_count=collection.item_count,
         section_count=collection.section_count,
         create_time=created,
+        routing=None if collection.routing == Routing() else write_routing(collection.routing),
     )
 
 

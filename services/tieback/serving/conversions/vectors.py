@@ -13,7 +13,17 @@ from typing import Any
 import numpy as np
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array, DType, OutputSpec, SpaceRef, TokenVectors, Vector, VectorKind
+from tieback.core.types import (
+    Array,
+    DType,
+    OutputSpec,
+    RegionVectors,
+    SpaceRef,
+    SparseVector,
+    TokenVectors,
+    Vector,
+    VectorKind,
+)
 from tieback.v1 import vector_pb2
 
 _DTYPES = {
@@ -36,9 +46,15 @@ _KINDS = {
     vector_pb2.VECTOR_KIND_DENSE: VectorKind.DENSE,
     vector_pb2.VECTOR_KIND_TOKENS: VectorKind.TOKENS,
     vector_pb2.VECTOR_KIND_LABELS: VectorKind.LABELS,
+    vector_pb2.VECTOR_KIND_SPARSE: VectorKind.SPARSE,
+    vector_pb2.VECTOR_KIND_REGIONS: VectorKind.REGIONS,
 }
 _KIND_NUMBERS = {value: number for number, value in _KINDS.items()}
 _DENSE = frozenset({VectorKind.DENSE})
+
+LARGEST_INDEX = 2**31 - 1
+ROUNDING = 1e-5
+"""How far a box may reach over the edge: its parts were rounded one by one."""
 
 
 def read_dtype(number: int, field: str) -> DType:
@@ -156,13 +172,7 @@ def read_token_vectors(message: vector_pb2.TokenVectors, field: str) -> TokenVec
     """Token vectors with as many spans as rows."""
     if not message.space.name:
         raise InvalidInput("token vectors name their space", field=f"{field}.space.name")
-    if read_dtype(message.values.dtype, f"{field}.values.dtype") not in (DType.FLOAT32, DType.FLOAT16):
-        raise InvalidInput("token vectors are FLOAT32 or FLOAT16", field=f"{field}.values.dtype")
-    values = read_tensor(message.values, f"{field}.values", rank=2).astype(np.float32, copy=False)
-    if not np.isfinite(values).all():
-        raise InvalidInput(
-            "the token vectors hold NaN or infinite values", field=f"{field}.values", reason="NOT_FINITE"
-        )
+    values = _read_floats(message.values, f"{field}.values", "the token vectors", rank=2)
     if len(message.spans) != len(values):
         raise InvalidInput(
             f"there are {len(message.spans)} spans for {len(values)} rows", field=f"{field}.spans"
@@ -179,6 +189,95 @@ def write_token_vectors(tokens: TokenVectors) -> vector_pb2.TokenVectors:
     )
 
 
+def read_sparse(message: vector_pb2.SparseVector, field: str) -> SparseVector:
+    """A sparse vector: as many weights as terms, all above 0, the terms ascending."""
+    if not message.space.name:
+        raise InvalidInput("a sparse vector names its space", field=f"{field}.space.name")
+    weights = _read_floats(message.weights, f"{field}.weights", "the weights", rank=1)
+    indices = np.array(message.indices, np.int64)
+    if len(indices) != len(weights):
+        raise InvalidInput(
+            f"there are {len(indices)} terms and {len(weights)} weights", field=f"{field}.weights"
+        )
+    if message.terms and len(message.terms) != len(indices):
+        raise InvalidInput(
+            f"there are {len(indices)} terms and {len(message.terms)} names", field=f"{field}.terms"
+        )
+    if (np.diff(indices) <= 0).any():
+        raise InvalidInput("the numbers of terms ascend, each once", field=f"{field}.indices")
+    if len(indices) and indices[-1] > LARGEST_INDEX:
+        raise InvalidInput(f"no vocabulary has a term {indices[-1]}", field=f"{field}.indices")
+    if (weights <= 0).any():
+        raise InvalidInput("a weight is above 0; leave the others out", field=f"{field}.weights")
+    return SparseVector(read_space(message.space), indices.astype(np.int32), weights, list(message.terms))
+
+
+def write_sparse(sparse: SparseVector) -> vector_pb2.SparseVector:
+    """The message of a sparse vector."""
+    message = vector_pb2.SparseVector()
+    fill_sparse(message, sparse)
+    return message
+
+
+def fill_sparse(message: vector_pb2.SparseVector, sparse: SparseVector) -> None:
+    """Writes a sparse vector into an empty message."""
+    fill_space(message.space, sparse.space)
+    message.indices.extend(sparse.indices.tolist())
+    fill_tensor(message.weights, sparse.weights, DType.FLOAT32)
+    message.terms.extend(sparse.terms)
+
+
+def read_regions(message: vector_pb2.RegionVectors, field: str) -> RegionVectors:
+    """Region vectors with as many boxes as rows, each of which lies in the picture."""
+    if not message.space.name:
+        raise InvalidInput("region vectors name their space", field=f"{field}.space.name")
+    values = _read_floats(message.values, f"{field}.values", "the region vectors", rank=2)
+    if len(message.boxes) != len(values):
+        raise InvalidInput(
+            f"there are {len(message.boxes)} boxes for {len(values)} rows", field=f"{field}.boxes"
+        )
+    boxes = np.array([(box.x, box.y, box.width, box.height) for box in message.boxes], np.float32)
+    boxes = boxes.reshape(-1, 4)
+    for place in np.flatnonzero(~_inside(boxes)).tolist():
+        raise InvalidInput(
+            "a box has a width and a height above 0 and lies in the picture, 0 to 1",
+            field=f"{field}.boxes[{place}]",
+        )
+    return RegionVectors(read_space(message.space), values, boxes)
+
+
+def write_regions(regions: RegionVectors) -> vector_pb2.RegionVectors:
+    """The message of region vectors."""
+    message = vector_pb2.RegionVectors()
+    fill_regions(message, regions)
+    return message
+
+
+def fill_regions(message: vector_pb2.RegionVectors, regions: RegionVectors) -> None:
+    """Writes region vectors into an empty message."""
+    fill_space(message.space, regions.space)
+    fill_tensor(message.values, regions.values, DType.FLOAT32)
+    for x, y, width, height in regions.boxes.tolist():
+        message.boxes.add(x=x, y=y, width=width, height=height)
+
+
+def _inside(boxes: Array) -> Array:
+    """Which boxes `[n, 4]` are in the picture `[n]`; NaN is nowhere."""
+    begins, sizes = boxes[:, :2], boxes[:, 2:]
+    inside = (begins >= 0) & (sizes > 0) & (begins + sizes <= 1 + ROUNDING)
+    return np.asarray(inside.all(axis=1))
+
+
+def _read_floats(message: vector_pb2.Tensor, field: str, what: str, *, rank: int) -> Array:
+    """A tensor of finite numbers as float32."""
+    if read_dtype(message.dtype, f"{field}.dtype") not in (DType.FLOAT32, DType.FLOAT16):
+        raise InvalidInput(f"{what} are FLOAT32 or FLOAT16", field=f"{field}.dtype")
+    values = read_tensor(message, field, rank=rank).astype(np.float32, copy=False)
+    if not np.isfinite(values).all():
+        raise InvalidInput(f"{what} hold NaN or infinite values", field=field, reason="NOT_FINITE")
+    return values
+
+
 def read_output(message: vector_pb2.OutputSpec, field: str) -> OutputSpec:
     """What to compute; nothing said means a full-width float32 DENSE vector."""
     kinds = set()
@@ -193,6 +292,7 @@ def read_output(message: vector_pb2.OutputSpec, field: str) -> OutputSpec:
         dtype=read_dtype(message.dtype, f"{field}.dtype"),
         kinds=frozenset(kinds) if kinds else _DENSE,
         batch_invariant=message.batch_invariant,
+        terms=message.terms,
     )
 
 
@@ -203,6 +303,7 @@ def write_output(output: OutputSpec) -> vector_pb2.OutputSpec:
         dtype=_DTYPE_NUMBERS[output.dtype],
         kinds=[_KIND_NUMBERS[kind] for kind in sorted(output.kinds)],
         batch_invariant=output.batch_invariant,
+        terms=output.terms,
     )
 
 

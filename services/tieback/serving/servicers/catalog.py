@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 
@@ -17,6 +17,9 @@ from tieback.core.types import Limits, Modality, SpaceRef, VectorKind
 from tieback.serving.conversions.contents import write_modality
 from tieback.serving.conversions.vectors import write_kinds, write_space
 from tieback.v1 import catalog_pb2, catalog_pb2_grpc
+
+if TYPE_CHECKING:
+    from tieback import router
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -37,6 +40,17 @@ class JointSpace:
     ref: SpaceRef
     width: int
     modalities: tuple[Modality, ...]
+    blocks: tuple[tuple[str, int], ...] = ()
+    paths: tuple[str, ...] = ()
+    binding: str = ""
+    sources: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, space: router.JointSpace, modalities: Iterable[Modality]) -> JointSpace:
+        """The router's joint space, entered by these modalities."""
+        blocks = tuple((one.space.name, one.width) for one in space.components)
+        sources = frozenset(space.entrances)
+        return cls(space.ref, space.width, tuple(modalities), blocks, space.paths, space.binding, sources)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -81,7 +95,10 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     ) -> catalog_pb2.ListSpacesResponse:
         """Lists the spaces, the joint one last."""
         ready = await self._ready()
-        spaces = [_write_card(card, f"encoder:{name}" in ready) for name, card in self._encoders.items()]
+        spaces = [
+            _write_card(card, self._way(card), f"encoder:{name}" in ready)
+            for name, card in self._encoders.items()
+        ]
         if self._joint is not None:
             spaces.append(_write_joint(self._joint, "router" in ready))
         return catalog_pb2.ListSpacesResponse(spaces=spaces)
@@ -97,7 +114,9 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
             joint = [self._joint.ref.name] if self._joint is not None else []
             raise NotFound("space", request.name, [*self._encoders, *joint])
         card = self._encoders[request.name]
-        return catalog_pb2.GetSpaceResponse(space=_write_card(card, f"encoder:{card.name}" in ready))
+        return catalog_pb2.GetSpaceResponse(
+            space=_write_card(card, self._way(card), f"encoder:{card.name}" in ready)
+        )
 
     async def ListModels(
         self, request: catalog_pb2.ListModelsRequest, context: Context
@@ -171,13 +190,21 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
             ],
         )
 
+    def _way(self, card: EncoderCard) -> str:
+        """How a space takes part in the joint one."""
+        if self._joint is None or not self._joint.binding:
+            return {"component": "component", "class_names": "class names", None: ""}[card.joint]
+        if card.name in (name for name, _ in self._joint.blocks):
+            return "component"
+        return "projection" if card.name in self._joint.sources else ""
+
     async def _ready(self) -> set[str]:
         return {state.name for state in await self._states() if state.ready}
 
 
-def _write_card(card: EncoderCard, ready: bool) -> catalog_pb2.Space:
-    binding = {"component": "component", "class_names": "class names", None: ""}[card.joint]
+def _write_card(card: EncoderCard, binding: str, ready: bool) -> catalog_pb2.Space:
     return catalog_pb2.Space(
+        name=card.name,
         ref=write_space(card.space),
         modalities=[write_modality(card.modality)],
         width=card.width,
@@ -199,6 +226,7 @@ def _write_card(card: EncoderCard, ready: bool) -> catalog_pb2.Space:
 
 def _write_joint(joint: JointSpace, ready: bool) -> catalog_pb2.Space:
     return catalog_pb2.Space(
+        name=joint.ref.name,
         ref=write_space(joint.ref),
         modalities=[write_modality(modality) for modality in joint.modalities],
         width=joint.width,
@@ -206,4 +234,7 @@ def _write_joint(joint: JointSpace, ready: bool) -> catalog_pb2.Space:
         description="Every bound space as one block; a query's weights say how loudly each speaks.",
         binding="joint",
         ready=ready,
+        blocks=[catalog_pb2.Block(space=name, width=width) for name, width in joint.blocks],
+        paths=joint.paths,
+        binding_revision=joint.binding,
     )

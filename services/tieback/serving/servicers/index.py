@@ -14,6 +14,7 @@ from tieback.ports import IndexPort
 from tieback.serving import failures
 from tieback.serving.conversions.contents import write_item
 from tieback.serving.conversions.reports import read_method, write_timing
+from tieback.serving.conversions.routings import read_routing
 from tieback.serving.conversions.searches import read_indexed_item, write_collection, write_search_reply
 from tieback.serving.conversions.vectors import read_space, read_vector
 from tieback.serving.servicers.time_left import deadline_of
@@ -34,7 +35,7 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
     ) -> index_pb2.CreateCollectionResponse:
         """Makes an empty collection."""
         collection = await self._index.create_collection(
-            request.name, read_space(request.space), request.width
+            request.name, read_space(request.space), request.width, read_routing(request.routing)
         )
         return index_pb2.CreateCollectionResponse(collection=write_collection(collection))
 

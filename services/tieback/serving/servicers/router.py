@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 
 from tieback.ports import RouterPort
-from tieback.serving.conversions.contents import read_fuse_input, read_role, read_routing, write_fuse_reply
+from tieback.serving.conversions.routings import read_fuse_input, read_role, read_routing, write_fuse_reply
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.v1 import router_pb2, router_pb2_grpc
 

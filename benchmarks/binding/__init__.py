@@ -1,0 +1,99 @@
+"""What binding the spaces is worth, on data that no binding was made with.
+
+Photos are found by words and words by photos (COCO's objects), as one vector per photo and with its parts;
+sentences are compared and searched (STS, Cranfield); the text router is asked what texts speak of; each space
+is lost in turn; and what routing costs is timed. DIR holds coco128/labels.json and coco128/images, and where
+there are any sts/*.jsonl and cranfield/{documents,queries}.jsonl. The artifact is the newest of the store, or
+the one named; without one it is made first, which takes minutes. Everything runs in this process, on one
+thread, by the router that is served.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from tieback.catalog.catalog import Catalog
+from tieback.core.errors import TiebackError
+from tieback.models.bound_space import BoundSpace
+from tieback.models.store import Store
+from tieback.recipes.binding.bind import BOUND
+from tieback.recipes.binding_report.artifact import folder_of
+
+from benchmarks.binding import cost, crossing, listening, losing, reading
+from benchmarks.binding.artifact import newest, without_decoupling
+from benchmarks.binding.data import Data, DataError
+from benchmarks.binding.encoders import Encoders
+from benchmarks.corpus import VARIABLE
+from benchmarks.report import Report
+
+PARTS = ("crossing", "reading", "listening", "losing", "cost")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=os.environ.get(VARIABLE),
+        metavar="DIR",
+        help=f"photos with their objects, judged texts; by default of {VARIABLE}",
+    )
+    parser.add_argument("--binding", metavar="REVISION|FOLDER", help="the artifact; by default the newest")
+    parser.add_argument(
+        "--without-decoupling",
+        metavar="REVISION|FOLDER",
+        help="the same binding made without that objective; by default it is made, which takes minutes",
+    )
+    parser.add_argument(
+        "--parts", nargs="+", metavar="PART", choices=PARTS, default=PARTS, help="these alone"
+    )
+
+
+def run(options: argparse.Namespace) -> Report:
+    if options.data is None:
+        raise SystemExit(f"binding: name a folder of photos and judged texts: --data DIR, or {VARIABLE}")
+    try:
+        data = Data.read(options.data)
+        return _measure(options, data)
+    except DataError as error:
+        raise SystemExit(f"binding: {error}") from None
+    except TiebackError as error:
+        raise SystemExit(f"binding: {error.message}") from None
+
+
+def _measure(options: argparse.Namespace, data: Data) -> Report:
+    store, cards, report = Store(), Catalog.load().encoders(), Report()
+    if options.binding is None:
+        bound = newest(cards, store, _say)
+    else:
+        bound = BoundSpace.load(folder_of(options.binding, store.root / BOUND))
+    report.table("the binding", [{"revision": bound.revision, "joint width": bound.width, "data": data.said}])
+    encoders = Encoders(bound, cards, store, _say)
+    plain = None
+    if {"crossing", "listening"} & set(options.parts):
+        if options.without_decoupling is None:
+            other = without_decoupling(bound, cards, store, _say)
+        else:
+            other = BoundSpace.load(folder_of(options.without_decoupling, store.root / BOUND))
+        if other is not None:
+            if other.blocks != bound.blocks:
+                raise SystemExit(f"binding: {other.revision} has other blocks than {bound.revision}")
+            plain = replace(bound, routers=other.routers)
+    if "crossing" in options.parts:
+        crossing.measure(bound, plain, data, encoders, report)
+    if "reading" in options.parts:
+        reading.measure(bound, data, encoders, report)
+    if "listening" in options.parts:
+        listening.measure(bound, plain, data, encoders, report)
+    if "losing" in options.parts:
+        losing.measure(bound, data, encoders, report)
+    if "cost" in options.parts:
+        cost.measure(bound, data, encoders, report)
+    return report
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)

@@ -1,0 +1,80 @@
+"""The folder of photos and judged texts, read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bools = NDArray[np.bool_]
+
+
+class DataError(Exception):
+    """The folder is not laid out as it should be; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """Photos with the names of what is on them; pairs of sentences by set; texts, and queries with gains."""
+
+    photos: Sequence[Path]
+    names: Sequence[str]
+    shows: Bools  # [names, photos]
+    pairs: Mapping[str, Sequence[tuple[str, str, float]]]
+    documents: Sequence[str]
+    queries: Sequence[tuple[str, Mapping[int, float]]]
+
+    @property
+    def said(self) -> str:
+        """What there is, in words."""
+        pairs = sum(len(rows) for rows in self.pairs.values())
+        return (
+            f"{len(self.photos)} photos with {len(self.names)} names, {pairs} pairs of sentences, "
+            f"{len(self.documents)} texts with {len(self.queries)} queries"
+        )
+
+    @classmethod
+    def read(cls, folder: Path) -> Data:
+        """DataError where there are no photos with objects, or a file is not what it should be."""
+        try:
+            seen = json.loads((folder / "coco128" / "labels.json").read_text())
+            objects = {str(one["image"]): set(map(str, one["objects"])) for one in seen}
+            pairs = {
+                path.stem: [(str(row["a"]), str(row["b"]), float(row["score"])) for row in _rows(path)]
+                for path in sorted((folder / "sts").glob("*.jsonl"))
+            }
+            documents, queries = _searched(folder / "cranfield")
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{folder} is not laid out as --help says: {error}") from None
+        photos = [path for name in objects if (path := folder / "coco128" / "images" / name).is_file()]
+        names = sorted({name for path in photos for name in objects[path.name]})
+        if len(photos) < 2 or len(names) < 2:
+            raise DataError(f"{folder / 'coco128'} holds too few photos with objects")
+        shows = np.array([[name in objects[path.name] for path in photos] for name in names])
+        return cls(photos, names, shows, pairs, documents, queries)
+
+
+def _searched(folder: Path) -> tuple[list[str], list[tuple[str, Mapping[int, float]]]]:
+    """Gains are 2^grade − 1, as nDCG has them; queries of which nothing is relevant are left out."""
+    if not folder.is_dir():
+        return [], []
+    documents = _rows(folder / "documents.jsonl")
+    places = {row["id"]: place for place, row in enumerate(documents)}
+    queries = [
+        (
+            str(row["text"]),
+            {places[one]: 2.0**grade - 1 for one, grade in row["judgements"].items() if one in places},
+        )
+        for row in _rows(folder / "queries.jsonl")
+    ]
+    texts = [str(row["text"] or row["title"] or ".") for row in documents]
+    return texts, [(text, gains) for text, gains in queries if any(gains.values())]
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]

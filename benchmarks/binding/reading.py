@@ -1,0 +1,86 @@
+"""Text tasks in the joint space, against each text space by itself: they are not to suffer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from tieback.core.types import Array
+from tieback.models.bound_space import BoundSpace
+
+from benchmarks.binding.data import Data
+from benchmarks.binding.encoders import Encoders
+from benchmarks.binding.measures import Floats, ndcg, paired, spearman
+from benchmarks.binding.served import ROUTED, UNIFORM, Joint
+from benchmarks.report import Report
+
+WAYS = {"joint, routed": ROUTED, "joint, uniform": UNIFORM}
+ROUTED_NAME = "joint, routed"
+
+
+def measure(bound: BoundSpace, data: Data, encoders: Encoders, report: Report) -> None:
+    """STS where there are pairs, a search where there are texts."""
+    joint = Joint(bound, encoders)
+    if data.pairs:
+        _compare(data, encoders, joint, report)
+    if data.queries:
+        _search(data, encoders, joint, report)
+
+
+def _compare(data: Data, encoders: Encoders, joint: Joint, report: Report) -> None:
+    """Spearman's correlation with what people said; in the joint space the mean of both directions counts."""
+    found: dict[str, dict[str, float]] = {}
+    for name, rows in data.pairs.items():
+        scores = [score for *_, score in rows]
+        one = encoders.texts([a for a, _, _ in rows])
+        other = encoders.texts([b for _, b, _ in rows])
+        for space in one:
+            found.setdefault(space, {})[name] = spearman(_cosines(one[space], other[space]), scores)
+        stored = joint.documents(one), joint.documents(other)
+        for way, routing in WAYS.items():
+            forth = _cosines(joint.queries(one, routing), stored[1])
+            back = _cosines(joint.queries(other, routing), stored[0])
+            found.setdefault(way, {})[name] = spearman(forth + back, scores)
+    report.table(
+        "STS: Spearman", [{"space": way} | sets | {"mean": _mean(sets)} for way, sets in found.items()]
+    )
+    best = max((way for way in found if way not in WAYS), key=lambda way: _mean(found[way]))
+    least = min(found[ROUTED_NAME][name] - found[best][name] for name in data.pairs)
+    report.claim(
+        "STS Spearman, mean over the sets: the joint space less the best text space",
+        _mean(found[ROUTED_NAME]) - _mean(found[best]), "", ">= 0",
+        note=f"{_mean(found[ROUTED_NAME]):.4f} and {_mean(found[best]):.4f} ({best}); "
+        f"least of any set {least:.4f}",
+    )  # fmt: skip
+
+
+def _search(data: Data, encoders: Encoders, joint: Joint, report: Report) -> None:
+    """nDCG@10 by cosine."""
+    documents = encoders.texts(data.documents)
+    queries = encoders.texts([text for text, _ in data.queries])
+    gained = {space: _gained(queries[space] @ documents[space].T, data) for space in queries}
+    stored = joint.documents(documents)
+    for way, routing in WAYS.items():
+        gained[way] = _gained(joint.queries(queries, routing) @ stored.T, data)
+    report.table(
+        "Cranfield: nDCG@10", [{"space": way, "nDCG@10": float(one.mean())} for way, one in gained.items()]
+    )
+    best = max((way for way in gained if way not in WAYS), key=lambda way: float(gained[way].mean()))
+    difference = paired(gained[ROUTED_NAME], gained[best])
+    report.claim(
+        "Cranfield nDCG@10: the joint space less the best text space",
+        difference.value, "", ">= 0", low=difference.low, high=difference.high,
+        note=f"{gained[ROUTED_NAME].mean():.4f} and {gained[best].mean():.4f} ({best})",
+    )  # fmt: skip
+
+
+def _gained(scores: Array, data: Data) -> Floats:
+    return np.array([ndcg(row, gains) for row, (_, gains) in zip(scores, data.queries, strict=True)])
+
+
+def _cosines(one: Array, other: Array) -> Floats:
+    return np.asarray((one * other).sum(axis=1))
+
+
+def _mean(sets: Mapping[str, float]) -> float:
+    return float(np.mean(list(sets.values())))

@@ -1,0 +1,84 @@
+"""What the papers behind the methods of binding and routing claim, tried again at a small scale.
+
+A topic is a file of benchmarks/claims with a function `study`, and stands for one method. It makes its data
+with a seed, tries the claim for several seeds, and reports the mean with the smallest and the largest value.
+A claim that does not hold is reported as not met, and a topic that fails as not measured. Real sentences come
+from the folder of $TIEBACK_DATA, laid out as benchmarks/corpus.py says, or from what the project ships.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, cast
+
+import numpy as np
+
+from benchmarks.progress import Progress
+from benchmarks.report import Report
+
+SEEDS = 5
+EXPECTED_SECONDS = 60.0  # of a topic with all seeds
+
+
+class Study(Protocol):
+    """A topic: adds claims and tables to the report, and says what it is doing."""
+
+    def __call__(self, report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> None: ...
+
+
+def topics() -> list[str]:
+    """The topics' names: the files of this folder."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--topics",
+        nargs="+",
+        metavar="TOPIC",
+        choices=topics(),
+        help=f"of {', '.join(topics())}; default all",
+    )
+    parser.add_argument("--seeds", type=int, default=SEEDS, help=f"so many of each ({SEEDS})")
+
+
+def run(options: argparse.Namespace) -> Report:
+    if options.seeds < 1:
+        raise SystemExit(f"claims: --seeds is 1 or more, not {options.seeds}")
+    report = Report()
+    chosen = options.topics or topics()
+    measure(report, {topic: _imported(topic) for topic in chosen}, range(options.seeds))
+    return report
+
+
+def measure(report: Report, studies: Mapping[str, Study], seeds: Sequence[int]) -> None:
+    """Runs the studies one after another; what one finds before it fails is kept."""
+    progress = Progress(dict.fromkeys(studies, EXPECTED_SECONDS * len(seeds) / SEEDS))
+    for topic, study in studies.items():
+        progress.begin(topic)
+        try:
+            study(report, seeds, progress.say)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - of whatever kind, the others still run
+            reason = f"{type(error).__name__}: {error}"
+            progress.say(f"failed: {reason}")
+            report.claim(f"{topic}: the whole topic", None, "", ">= 1", note=reason)
+
+
+def claim(
+    report: Report, name: str, values: Sequence[float], unit: str, target: str, *, note: str = ""
+) -> None:
+    """Holds the mean over seeds against the target; the interval is the smallest and the largest."""
+    report.claim(name, float(np.mean(values)), unit, target, low=min(values), high=max(values), note=note)
+
+
+def _imported(topic: str) -> Study:
+    """The topic's study, imported when it is its turn, so that one that cannot be imported fails alone."""
+
+    def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> None:
+        module = importlib.import_module(f"{__name__}.{topic}")
+        cast("Study", module.study)(report, seeds, say)
+
+    return study

@@ -1,0 +1,51 @@
+"""What a query lost on its way: why, and what that is expected to cost."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from tieback.answer.encoding import Encoded
+from tieback.core.errors import DeadlineExceeded, Overloaded, TiebackError, Unavailable
+from tieback.core.types import Modality, QueryPart, RoutingExplanation
+
+DOWN, LATE, SHED, REFUSED = "down", "late", "shed", "refused"
+WORST = 100.0
+
+Losses = Mapping[str, Mapping[str, float]]
+"""Modality → space → points of recall at 10 that queries lost without it, as measured at binding."""
+
+
+def reason_of(error: TiebackError) -> str:
+    """Why a space is missing, in a word."""
+    reasons = {Unavailable: DOWN, DeadlineExceeded: LATE, Overloaded: SHED}
+    return next((word for kind, word in reasons.items() if isinstance(error, kind)), REFUSED)
+
+
+def without(routing: RoutingExplanation, lost: Mapping[str, str]) -> RoutingExplanation:
+    """The explanation, telling also of what was lost outside the router, with the reasons."""
+    if not lost:
+        return routing
+    missing = [*routing.missing, *(name for name in lost if name not in routing.missing)]
+    return dataclasses.replace(routing, missing=missing, reasons={**routing.reasons, **lost}, degraded=True)
+
+
+def with_silent_contents(
+    routing: RoutingExplanation, query: Sequence[QueryPart], encoded: Encoded, losses: Losses
+) -> RoutingExplanation:
+    """The explanation with the loss of contents that no space spoke of, which the router never heard of.
+
+    Contents count by their share of the query's weights.
+    """
+    total = sum(abs(part.weight) for part in query)
+    silent = [place for place, said in enumerate(encoded.encodings) if not said and query[place].weight]
+    if not silent or not total:
+        return routing
+    shares = [abs(query[place].weight) / total for place in silent]
+    loss = routing.expected_recall_loss * (1 - sum(shares))
+    for share, place in zip(shares, silent, strict=True):
+        of_modality = losses.get(query[place].content.modality or Modality.TEXT, {})
+        gone = {*encoded.failed, *encoded.refused[place]}
+        lost = sum(max(of_modality.get(space, 0.0), 0.0) for space in gone)
+        loss += share * min(lost, WORST)
+    return dataclasses.replace(routing, expected_recall_loss=loss)

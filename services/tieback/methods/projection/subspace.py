@@ -1,0 +1,51 @@
+"""A vector keeps its coordinates along orthonormal directions of its own space, and loses the others.
+
+The linear map of orthonormal columns that brings the centred source nearest to the centred target: orthogonal
+Procrustes between two widths (Schönemann, 1966, doi:10.1007/BF02289451). Where the target is the source's own
+reduction, it is that reduction again, which is how the block of a wide space is made narrower.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tieback.core.types import Array
+from tieback.methods.projection import Progress, State, projections, unit_rows
+
+
+@projections.method
+def subspace(vectors: Array, state: State) -> Array:
+    """normalise((v − centre) V), with V `[source width, target width]`."""
+    return unit_rows((vectors - state["centre"]) @ state["basis"])
+
+
+def fit(
+    source: Array,
+    target: Array,
+    *,
+    seed: int = 0,  # noqa: ARG001 - nothing is drawn
+    progress: Progress = lambda _share, _doing: None,
+) -> State:
+    """The mean of the source, and the orthonormal map that brings it nearest to the target."""
+    progress(0.0, "subspace")
+    centre = source.mean(axis=0)
+    left, _, right = np.linalg.svd((source - centre).T @ (target - target.mean(axis=0)), full_matrices=False)
+    return {"centre": centre, "basis": np.ascontiguousarray(left @ right, np.float32)}
+
+
+def principal(rows: Array, width: int, centre: Array) -> State:
+    """The state that keeps the `width` directions in which `rows` `[n, d]` reach farthest from `centre`.
+
+    The directions' signs are fixed (the largest entry of each is positive), so that equal rows give equal
+    states. `width` is cut to the rows' rank at most.
+    """
+    directions = np.linalg.svd(np.asarray(rows, np.float64), full_matrices=False)[2][:width]
+    largest = np.abs(directions).argmax(axis=1)
+    signs = np.sign(directions[np.arange(len(directions)), largest])
+    basis = np.ascontiguousarray((directions * signs[:, None]).T, np.float32)
+    return {"centre": np.asarray(centre, np.float32), "basis": basis}
+
+
+def least_anchors(source_width: int, target_width: int) -> int:  # noqa: ARG001 - any two will do
+    """Two: one alone is its own mean."""
+    return 2

@@ -1,0 +1,35 @@
+"""Spaces speak as loudly as a learned router scores them (OmniBind, arXiv:2407.11895).
+
+Spaces that did not speak are left out and the rest share their weight. Where no router scored, all are alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from tieback.core.types import Array
+from tieback.methods.routing import routings
+
+Sharpness = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
+
+
+@routings.method
+def soft(spaces: Sequence[str], present: Array, scores: Array, *, sharpness: Sharpness = 10.0) -> Array:
+    """softmax(sharpness · scores) over those that spoke.
+
+    Sharpness 0 is uniform; with 10, as in the paper, a score of 1 outweighs a score of 0 by e¹⁰.
+    """
+    return softmax(np.asarray(present, dtype=bool).reshape(-1, len(spaces)), scores, sharpness)
+
+
+def softmax(heard: Array, scores: Array, sharpness: float) -> Array:
+    """Weights `[inputs, spaces]` over those that are `heard`; a row of zeros where none is."""
+    wanted = np.where(heard, sharpness * np.asarray(scores, dtype=np.float64), -np.inf)
+    best = wanted.max(axis=1, keepdims=True)
+    loud = np.exp(wanted - np.where(np.isfinite(best), best, 0))
+    total = loud.sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(loud, total, out=np.zeros_like(loud), where=total > 0))

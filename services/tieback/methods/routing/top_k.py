@@ -1,0 +1,33 @@
+"""The k spaces of the highest scores speak, the others are silent (Shazeer et al., 2017, arXiv:1701.06538).
+
+Among the k the weights are those of soft. Spaces that tie with the k-th speak too, so that none is silent by
+its place in the alphabet: where no router scored, all speak alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from tieback.core.types import Array
+from tieback.methods.routing import routings
+from tieback.methods.routing.soft import Sharpness, softmax
+
+
+@routings.method
+def top_k(
+    spaces: Sequence[str],
+    present: Array,
+    scores: Array,
+    *,
+    k: Annotated[int, Field(ge=1)] = 2,
+    sharpness: Sharpness = 10.0,
+) -> Array:
+    """The best k of those that spoke, so a lost space makes room for the next."""
+    heard = np.asarray(present, dtype=bool).reshape(-1, len(spaces))
+    wanted = np.where(heard, scores, -np.inf)
+    kth = np.sort(wanted, axis=1)[:, -min(k, len(spaces))][:, None]
+    return softmax(heard & (wanted >= kth), scores, sharpness)

@@ -1,0 +1,70 @@
+"""Dual encoders: a text tower and an image tower whose vectors compare (CLIP: Radford et al., 2021,
+arXiv:2103.00020; SigLIP: Zhai et al., 2023, arXiv:2303.15343).
+
+Each is an encoder of its own, by a card of its own; the cards' `shares` says that the space is one. The text
+tower is served as any text encoder is: its graph pools at the end of the text, projects and normalises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tieback.catalog.card import EncoderCard
+from tieback.core.types import Content, Limits, Modality, Truncation, VectorKind
+from tieback.models.encoder_model import EncoderModel, Prepared, RawEncoding
+from tieback.models.image_decoding import SHARPNESS, made_of_picture
+from tieback.models.picture_fitting import PictureFitting
+from tieback.models.reference import DENSE
+from tieback.models.session import PROCESSOR, Hardware, Session
+from tieback.models.store import ServedModel
+from tieback.models.transformer_text import TransformerTextModel
+
+GRAPH, PREPROCESSOR = "model.onnx", "preprocessor_config.json"
+PIXELS = "pixels"
+CELL = 32  # pixels a side, the unit of cost
+
+
+def load_tower(card: EncoderCard, served: ServedModel, hardware: Hardware = PROCESSOR) -> EncoderModel:
+    """The tower that the card's modality names."""
+    if card.modality is Modality.TEXT:
+        return TransformerTextModel(card, served, hardware)
+    return ImageTowerModel(card, served, hardware)
+
+
+class ImageTowerModel:
+    """Runs `GRAPH`: `PIXELS` `[batch, 3, height, width]` to `DENSE` `[batch, width]`, of length 1."""
+
+    pads = False
+
+    def __init__(self, card: EncoderCard, served: ServedModel, hardware: Hardware = PROCESSOR) -> None:
+        self.card = card
+        self._fitting = PictureFitting.read(served.path(PREPROCESSOR))
+        self._session = Session(served.path(GRAPH), hardware)
+        self._cells = max(1, self._fitting.height * self._fitting.width // CELL**2)
+
+    @property
+    def sizes(self) -> Sequence[int]:
+        """One: every picture is made the same size."""
+        return [self._cells]
+
+    def sample(self, tokens: int) -> Prepared:
+        """A black picture."""
+        return Prepared(tokens, np.zeros((self._fitting.height, self._fitting.width, 3), np.uint8))
+
+    def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:  # noqa: ARG002 - a picture has no end to cut off
+        """Decodes a picture and makes it fit; its pixels wait as uint8, a quarter of what runs."""
+        fitting = self._fitting
+        finest = SHARPNESS * (fitting.edge or max(fitting.height, fitting.width))
+        return Prepared(self._cells, made_of_picture(content, limits, fitting.pixels, finest=finest))
+
+    def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:  # noqa: ARG002 - there is one kind
+        """Encodes a batch."""
+        pixels = self._fitting.scaled(np.stack([prepared.payload for prepared in batch]))
+        (dense,) = self._session.run([DENSE], {PIXELS: pixels})
+        return [RawEncoding(row, None) for row in dense]
+
+    def warm_up(self) -> None:
+        """Encodes a black picture."""
+        self.run([self.sample(self._cells)], self.card.kinds)

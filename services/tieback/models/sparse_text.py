@@ -1,0 +1,64 @@
+"""Sparse text encoders: how much a text is about each term of a vocabulary, whether or not it holds the term.
+
+SPLADE (Formal et al., 2021, arXiv:2107.05720, in the max-pooled form of arXiv:2109.10086): the
+masked-language-model head says at each token which terms could stand there, and a term's weight is
+max over tokens of log(1 + ReLU(logit)). Two texts compare by the dot product of their weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from tieback.core.types import Array, VectorKind
+from tieback.models.encoder_model import Prepared, RawEncoding
+from tieback.models.reference import IDS, MASK
+from tieback.models.tokenization import TokenizedText
+from tieback.models.transformer_text import TransformerTextModel, in_steps, padded
+
+WEIGHTS = "term_weights"
+
+TOKENS_AT_ONCE = 1024
+"""Padded tokens of one run: the graph holds a logit for each of them and each term, 125 MB of BERT's."""
+
+
+class SparseTextModel(TransformerTextModel):
+    """Runs a graph from `IDS` and `MASK` `[batch, tokens]` to `WEIGHTS` `[batch, vocabulary]`."""
+
+    def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
+        """Weighs the terms of a batch, padded to its longest text."""
+        if VectorKind.SPARSE not in kinds:
+            return [RawEncoding(None, None) for _ in batch]
+        texts: list[TokenizedText] = [prepared.payload for prepared in batch]
+        return [
+            RawEncoding(None, None, sparse=_positive(row))
+            for part in _parts(texts)
+            for row in self._weights([text.ids for text in part])
+        ]
+
+    @cached_property
+    def terms(self) -> Sequence[str]:
+        """The vocabulary: the name of each term by its number."""
+        return self._tokenizer.names(self.card.width)
+
+    def _weights(self, rows: Sequence[Array]) -> Array:
+        ids, mask = padded(rows)
+        if self._in_steps:
+            ids, mask = in_steps(ids, mask, self.sizes)
+        (weights,) = self._session.run([WEIGHTS], {IDS: ids, MASK: mask})
+        return np.asarray(weights[: len(rows)])
+
+
+def _parts(texts: Sequence[TokenizedText]) -> Iterator[Sequence[TokenizedText]]:
+    """The texts in their order, as many at once as `TOKENS_AT_ONCE` allows, one at least."""
+    longest = max(len(text.ids) for text in texts)
+    at_once = max(1, TOKENS_AT_ONCE // longest)
+    for begin in range(0, len(texts), at_once):
+        yield texts[begin : begin + at_once]
+
+
+def _positive(weights: Array) -> tuple[Array, Array]:
+    indices = np.flatnonzero(weights > 0.0)
+    return indices.astype(np.int32), weights[indices]

@@ -1,0 +1,284 @@
+"""The whole binding, step by step; what a step has computed is kept, so an interrupted run goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tieback.catalog.card import EncoderCard
+from tieback.core.types import Array, Modality
+from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundSpace
+from tieback.models.store import Store
+from tieback.recipes.binding import measure
+from tieback.recipes.binding.anchors import read_pairs, split
+from tieback.recipes.binding.corpus import read_corpus
+from tieback.recipes.binding.entering import Dense, enter
+from tieback.recipes.binding.kinds import kinds, spoken, usual
+from tieback.recipes.binding.material import Gatherer, Material
+from tieback.recipes.binding.members import Encoders, Members, members
+from tieback.recipes.binding.project import (
+    ATTENTION,
+    Anchored,
+    PathFitter,
+    Reduced,
+    anchored,
+    reduced,
+    text_block,
+)
+from tieback.recipes.binding.pseudo_pairs import pseudo_pairs
+from tieback.recipes.binding.route import Routing
+from tieback.recipes.binding.tasks import Joint, class_tasks, user_tasks
+from tieback.recipes.binding.work_folder import WorkFolder
+
+WORK, BOUND = "binding-work", "bound"
+USER_HELD_OUT, FEWEST_TO_HOLD_OUT = 0.2, 20
+"""Of so many of the user's pairs a fifth is measured on; fewer are all fitted with."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is bound, and how.
+
+    `data` are folders of unpaired texts, photos and sounds, `anchors` a list of pairs, `spaces` the cards
+    that take part (all of the store's where empty); `texts`, `photos`, `sounds` the most that are used.
+    Routers are trained for `steps`.
+    """
+
+    data: tuple[Path, ...] = ()
+    anchors: Path | None = None
+    seed: int = 0
+    method: str | None = None
+    spaces: tuple[str, ...] = ()
+    image_width: int = 512
+    audio_width: int = 256
+    texts: int = 2000
+    photos: int = 2000
+    sounds: int = 2000
+    steps: int = 300
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """The binding, its folder, and the steps that were computed and those that were there."""
+
+    bound: BoundSpace
+    folder: Path
+    made: tuple[str, ...]
+    found: tuple[str, ...]
+
+
+def bind(
+    cards: Iterable[EncoderCard], store: Store, options: Options, say: Say, *, out: Path | None = None
+) -> Outcome:
+    """Binds the stored cards, and writes the binding into `out` or the store.
+
+    NotFound for an unknown space or method; StartupError where there is nothing to bind or the data are not
+    there; InvalidInput, its field "anchors", where the user's anchors are wrong or too few for the method.
+    """
+    with store.lock(lambda: say("waiting for another that writes into the store to end")):
+        return _bind(cards, store, options, say, out)
+
+
+def _bind(
+    cards: Iterable[EncoderCard], store: Store, options: Options, say: Say, out: Path | None
+) -> Outcome:
+    work = WorkFolder(store.root / WORK)
+    fitter = PathFitter(work, options.seed, options.method, say)
+    pairs = read_pairs(options.anchors) if options.anchors else []
+    chosen = members(cards, store, options.spaces, say)
+    limits = (options.texts, options.photos, options.sounds)
+    corpus = read_corpus(options.data).limited(*limits, options.seed)
+    gatherer = Gatherer(chosen, Encoders(store), work, say)
+    material = gatherer.gather(corpus, pairs, options.anchors.name if options.anchors else "")
+    bound = _Binder(material, options, fitter, work, say).bind()
+    folder = bound.save(out or store.root / BOUND)
+    work.forget_old()
+    return Outcome(bound, folder, tuple(work.made), tuple(work.found))
+
+
+class _Binder:
+    """From the material to the binding."""
+
+    def __init__(
+        self, material: Material, options: Options, fitter: PathFitter, work: WorkFolder, say: Say
+    ) -> None:
+        self._material, self._options = material, options
+        self._fitter, self._work, self._say = fitter, work, say
+        self._members: Members = material.members
+        widths = {Modality.IMAGE: options.image_width, Modality.AUDIO: options.audio_width}
+        self._reduced = [
+            reduced(one, material.inputs[one.card.name].dense, widths[one.card.modality])
+            for one in self._members.classifiers
+        ]
+        self._splits = {
+            one.card.name: split(len(one.names), options.seed) for one in self._members.classifiers
+        }
+        self._user_splits = {modality: self._user_split(modality) for modality in Modality}
+        native = [text_block(card) for card in self._members.texts]
+        native += [(one.block, one.native) for one in self._reduced]
+        native.sort(key=lambda pair: pair[0].space.name)
+        self._blocks: tuple[Block, ...] = tuple(block for block, _ in native)
+        self._native: tuple[BoundPath, ...] = tuple(path for _, path in native)
+
+    def bind(self) -> BoundSpace:
+        measured, served, training = self._paths()
+        held_out = {name: one.held_out for name, one in self._splits.items()}
+        fitted_with = {name: one.training for name, one in self._splits.items()}
+        widths = {card.name: card.width for card in self._members.cards}
+        texts = kinds(self._material, held_out, self._options.seed)
+        plain = Joint(self._blocks, measured, {}, widths)
+        routing = Routing(
+            self._material, plain, self._reduced, fitted_with, texts, self._options.seed, self._options.steps
+        )
+        routers, without = routing.train(self._work, self._say)
+        joint = replace(plain, routers=routers)
+        self._say("measuring on what was left out of every fit")
+        tasks = class_tasks(self._material, self._reduced, held_out)
+        apart = {modality: rows for modality, (_, rows) in self._user_splits.items()}
+        tasks += user_tasks(self._material, apart)
+        told = measure.decoupling(joint, texts.held_out)
+        alone = measure.decoupling(replace(plain, routers={Modality.TEXT: without}), texts.held_out)
+        metrics: dict[str, Any] = {
+            "retrieval": measure.retrieval(joint, tasks, self._options.seed),
+            "alignment": measure.alignment(joint, self._material, self._reduced, fitted_with, held_out),
+            "decoupling": told | {"without": alone["accuracy"]},
+            "weights": measure.mean_weights(joint, self._inputs(texts.held_out)),
+            "neighbours": measure.neighbours(joint, self._material),
+            "training": training,
+        }
+        return BoundSpace(
+            self._blocks,
+            tuple(served),
+            tuple(self._seen_at_work(router, joint, texts.held_out) for router in routers.values()),
+            measure.losses(joint, tasks),
+            metrics,
+            self._provenance(),
+        )
+
+    def _seen_at_work(self, router: BoundRouter, joint: Joint, texts: Mapping[str, Dense]) -> BoundRouter:
+        """The router with the weights that it gave to what it had not seen."""
+        inputs: Mapping[str, Dense] = texts
+        if router.modality is not Modality.TEXT:
+            inputs = {
+                one.classifier.card.name: {
+                    one.classifier.card.name: one.features[self._splits[one.classifier.card.name].held_out]
+                }
+                for one in self._reduced
+                if one.classifier.card.modality is router.modality
+            }
+        weights = {
+            kind: joint.weights(router.modality, dense)
+            for kind, dense in inputs.items()
+            if len(next(iter(dense.values())))
+        }
+        return replace(router, usual=usual(weights, self._options.seed), spoken=spoken(weights))
+
+    def _paths(self) -> tuple[list[BoundPath], list[BoundPath], list[dict[str, Any]]]:
+        """Paths without the classes that are measured on, the same with all, and what to tell of them."""
+        measured, served = list(self._native), list(self._native)
+        training: list[dict[str, Any]] = []
+        ways = [
+            (block, text, into)
+            for block in self._reduced
+            for text in self._members.texts
+            for into in (False, True)
+        ]
+        for number, (block, text, into_text) in enumerate(ways, 1):
+            name = block.classifier.card.name
+            self._say(f"path {number} of {len(ways)}: {_path_name(name, text.name, into_text)}")
+            anchors = self._anchors(block, text, into_text, everything=False)
+            methods = self._fitter.choose(anchors)
+            all_anchors = self._anchors(block, text, into_text, everything=True)
+            for method, parameters in methods:
+                measured.append(self._fitter.fit(anchors, method, parameters)[0])
+                path, told = self._fitter.fit(all_anchors, method, parameters)
+                served.append(path)
+                training.append(told)
+        return measured, served, training
+
+    def _anchors(self, block: Reduced, text: EncoderCard, into_text: bool, *, everything: bool) -> Anchored:
+        classes = self._splits[block.classifier.card.name]
+        fitted_with, held_out = self._user_splits[block.classifier.card.modality]
+        if everything:
+            fitted_with = np.sort(np.concatenate([fitted_with, held_out]))
+        return anchored(
+            self._material,
+            block,
+            text,
+            into_text,
+            np.arange(len(block.classifier.names)) if everything else classes.training,
+            classes.validation,
+            self._pseudo(block, text),
+            fitted_with,
+        )
+
+    def _pseudo(self, block: Reduced, text: EncoderCard) -> tuple[Array, Array]:
+        """Rows of texts and of features that go together, as the text spaces agree."""
+        name = block.classifier.card.name
+        inputs = self._material.inputs[name].dense
+        training = self._splits[name].training
+        cosines, candidates = [], {}
+        for card in self._members.texts if len(inputs) else ():
+            anchors = anchored(
+                self._material, block, card, True, training, training[:0],
+                (np.zeros((0, card.width), np.float32), inputs[:0]), np.zeros(0, np.int64),
+            )  # fmt: skip
+            path, _ = self._fitter.fit(anchors, ATTENTION, {})
+            spoken = self._material.names[name][card.name][1][training]
+            texts = np.concatenate([spoken, self._material.sentences[card.name]])
+            candidates[card.name] = texts
+            cosines.append(enter([path], {name: inputs})[card.name] @ texts.T)
+        found = pseudo_pairs(cosines)
+        if not len(found):
+            return np.zeros((0, text.width), np.float32), inputs[:0]
+        return candidates[text.name][found[:, 1]], inputs[found[:, 0]]
+
+    def _user_split(self, modality: Modality) -> tuple[Array, Array]:
+        """Places among the user's pairs of that modality: to fit with, and to measure on."""
+        count = len(self._material.user.rows(modality))
+        order = np.random.default_rng(self._options.seed).permutation(count)
+        apart = round(USER_HELD_OUT * count) if count >= FEWEST_TO_HOLD_OUT else 0
+        return np.sort(order[apart:]), np.sort(order[:apart])
+
+    def _inputs(self, texts: Mapping[str, Any]) -> dict[str, tuple[Modality, Any]]:
+        named = {"image": "captions of photos", "audio": "captions of sounds", "text": "other sentences"}
+        found: dict[str, tuple[Modality, Any]] = {
+            named[kind]: (Modality.TEXT, dense) for kind, dense in texts.items()
+        }
+        for classifier in self._members.classifiers:
+            card = classifier.card
+            inputs = self._material.inputs[card.name].dense
+            if len(inputs):
+                what = "photos" if card.modality is Modality.IMAGE else "sounds"
+                found[f"{what} ({card.name})"] = (card.modality, {card.name: inputs})
+        return found
+
+    def _provenance(self) -> dict[str, Any]:
+        options = asdict(self._options)
+        for name in ("data", "anchors"):
+            options.pop(name)
+        return {
+            "options": options,
+            "texts": len(self._material.corpus.texts),
+            "inputs": {name: len(one.files) for name, one in self._material.inputs.items()},
+            "anchors": len(self._material.user.pairs),
+            "classes": {
+                name: {
+                    "fitted": len(one.training),
+                    "validation": len(one.validation),
+                    "held_out": len(one.held_out),
+                }
+                for name, one in self._splits.items()
+            },
+            "left_out": dict(self._members.left_out),
+        }
+
+
+def _path_name(classifier: str, text: str, into_text: bool) -> str:
+    return f"{classifier} -> {text}" if into_text else f"{text} -> {classifier}"

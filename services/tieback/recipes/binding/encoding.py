@@ -1,0 +1,83 @@
+"""Many inputs through one encoder, into its dense vectors and, of classifiers, their likeliest classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tieback.core.errors import InvalidInput
+from tieback.core.types import Array, Content, Limits, Modality, Truncation, VectorKind
+from tieback.models.encoder_model import EncoderModel, Prepared
+
+TEXTS_AT_ONCE, FILES_AT_ONCE = 32, 8
+LABELS = 10
+
+Said = Callable[[float], None]
+"""Hears of the share that is done."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """`dense` `[inputs, width]` unit rows, zeros where an input could not be read; `faults` say why.
+
+    `classes` and `shares` `[inputs, LABELS]` are the likeliest classes with their probabilities, -1 and 0
+    where there are none.
+    """
+
+    dense: Array
+    classes: Array
+    shares: Array
+    faults: dict[int, str]
+
+
+def encode(
+    model: EncoderModel, contents: Iterable[Content | Path], done: Said = lambda _share: None
+) -> Encoded:
+    """A path stands for the photo or sound in that file, which is read when its turn comes."""
+    waiting = list(contents)
+    found = Encoded(
+        np.zeros((len(waiting), model.card.width), np.float32),
+        np.full((len(waiting), LABELS), -1, np.int64),
+        np.zeros((len(waiting), LABELS), np.float32),
+        {},
+    )
+    kinds = model.card.kinds & {VectorKind.DENSE, VectorKind.LABELS}
+    for begin, rows in _batches(model, waiting):
+        batch: list[tuple[int, Prepared]] = []
+        for place in rows:
+            try:
+                batch.append((place, _prepare(model, waiting[place])))
+            except InvalidInput as error:
+                found.faults[place] = error.message
+        encodings = model.run([prepared for _, prepared in batch], kinds) if batch else []
+        for (place, _), encoding in zip(batch, encodings, strict=True):
+            found.dense[place] = encoding.dense
+            for rank, label in enumerate(encoding.labels[:LABELS]):
+                found.classes[place, rank], found.shares[place, rank] = label.index, label.probability
+        done((begin + len(rows)) / len(waiting))
+    return found
+
+
+def encode_texts(model: EncoderModel, texts: Sequence[str], done: Said = lambda _share: None) -> Array:
+    """The vectors `[texts, width]`; a text in which the model knows no word has zeros."""
+    return encode(model, [Content(Modality.TEXT, text) for text in texts], done).dense
+
+
+def _prepare(model: EncoderModel, content: Content | Path) -> Prepared:
+    if isinstance(content, Path):
+        content = Content(model.card.modality, content.read_bytes())
+    return model.prepare(content, truncation=Truncation.END, limits=Limits())
+
+
+def _batches(model: EncoderModel, contents: Sequence[Content | Path]) -> Iterable[tuple[int, Sequence[int]]]:
+    """Places, batch by batch; texts of a length go together, so that little is padded."""
+    lengths = [
+        len(one.data) if isinstance(one, Content) and isinstance(one.data, str) else 0 for one in contents
+    ]
+    order = [int(place) for place in np.argsort(lengths, kind="stable")]
+    size = TEXTS_AT_ONCE if model.card.modality is Modality.TEXT else FILES_AT_ONCE
+    for begin in range(0, len(order), size):
+        yield begin, order[begin : begin + size]

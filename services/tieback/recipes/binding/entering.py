@@ -1,0 +1,44 @@
+"""How dense vectors enter blocks, and what a query and a document then score: the joint space in matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tieback.core.types import Array
+from tieback.methods.projection import projections, unit_rows
+from tieback.models.bound_space import NATIVE, BoundPath
+
+Dense = Mapping[str, Array]
+"""Unit rows `[inputs, width]` by space; a row of zeros is an input that the space said nothing of."""
+
+
+def project(path: BoundPath, vectors: Array) -> Array:
+    """The path's unit rows `[n, block width]` for `vectors` `[n, source width]`; zeros stay zeros."""
+    if path.method == NATIVE:
+        return unit_rows(vectors)
+    said = projections.configure(path.method, path.parameters)(vectors, path.state)
+    return np.asarray(said * vectors.any(axis=1, keepdims=True), np.float32)
+
+
+def enter(paths: Sequence[BoundPath], dense: Dense) -> dict[str, Array]:
+    """The unit rows by block: normalise(mean of what the paths from the spaces of `dense` say)."""
+    said: dict[str, list[Array]] = {}
+    for path in paths:
+        if path.source.name in dense:
+            said.setdefault(path.block, []).append(project(path, dense[path.source.name]))
+    return {block: unit_rows(np.sum(rows, axis=0)) for block, rows in said.items()}
+
+
+def similarities(queries: Mapping[str, Array], documents: Mapping[str, Array]) -> dict[str, Array]:
+    """The cosines `[queries, documents]` by block that both have."""
+    return {name: queries[name] @ documents[name].T for name in queries if name in documents}
+
+
+def score(cosines: Mapping[str, Array], weights: Mapping[str, Array] | None = None) -> Array:
+    """Σ w · cosine over blocks, `[queries, documents]`; without weights, every block's is the same."""
+    names = list(cosines)
+    if weights is None:
+        return np.asarray(sum(cosines.values()) / len(names))
+    return np.asarray(sum(weights[name][:, None] * cosines[name] for name in names))

@@ -1,0 +1,160 @@
+"""What a binding learns from, as vectors: class names, sentences, photos, sounds, the user's pairs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tieback.catalog.card import EncoderCard
+from tieback.core.errors import InvalidInput
+from tieback.core.types import Array, Modality
+from tieback.recipes.binding.anchors import Pair, captions
+from tieback.recipes.binding.corpus import Corpus
+from tieback.recipes.binding.encoding import Encoded, encode, encode_texts
+from tieback.recipes.binding.members import Classifier, Encoders, Members
+from tieback.recipes.binding.work_folder import WorkFolder, digest
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inputs:
+    """Photos or sounds that a classifier could read: `dense` `[n, width]`, with their likeliest classes."""
+
+    files: tuple[Path, ...]
+    dense: Array
+    classes: Array
+    shares: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UserPairs:
+    """The user's anchors, one row a pair: of the text by text space, of the other side by its space.
+
+    `others` of a classifier has rows for the pairs of its modality alone, whose places `rows` holds; `same`
+    are the other texts of pairs of texts, by text space.
+    """
+
+    pairs: tuple[Pair, ...]
+    texts: dict[str, Array]
+    others: dict[str, Array]
+    same: dict[str, Array]
+
+    def rows(self, modality: Modality) -> Array:
+        """Places of the pairs with that modality."""
+        return np.array([n for n, pair in enumerate(self.pairs) if pair.modality is modality], np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """`names` by classifier and text space `[templates, classes, width]`, `sentences` by text space."""
+
+    members: Members
+    corpus: Corpus
+    names: dict[str, dict[str, Array]]
+    sentences: dict[str, Array]
+    inputs: dict[str, Inputs]
+    user: UserPairs
+
+    def class_texts(self, classifier: str, text: str) -> Array:
+        """One vector `[classes, width]` per class: the mean over the templates, of length 1."""
+        mean = self.names[classifier][text].mean(axis=0)
+        return np.asarray(mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12), np.float32)
+
+
+class Gatherer:
+    """Encodes what a binding learns from, each part a step of the work folder."""
+
+    def __init__(self, members: Members, encoders: Encoders, work: WorkFolder, say: Say) -> None:
+        self._members, self._encoders, self._work, self._say = members, encoders, work, say
+
+    def gather(self, corpus: Corpus, pairs: Sequence[Pair], anchors_name: str) -> Material:
+        """All of it. InvalidInput, with the line, where one of the user's anchors cannot be encoded."""
+        names: dict[str, dict[str, Array]] = {}
+        for classifier in self._members.classifiers:
+            said = captions(classifier.names, classifier.card.modality)
+            flat = [caption for one in said for caption in one]
+            names[classifier.card.name] = {
+                card.name: self._texts(f"class names of {classifier.card.name}", card, flat).reshape(
+                    len(said), len(classifier.names), card.width
+                )
+                for card in self._members.texts
+            }
+        sentences = {card.name: self._texts("sentences", card, corpus.texts) for card in self._members.texts}
+        inputs = {one.card.name: self._inputs(one, corpus) for one in self._members.classifiers}
+        user = self._user(pairs, anchors_name)
+        return Material(self._members, corpus, names, sentences, inputs, user)
+
+    def _texts(self, what: str, card: EncoderCard, texts: Sequence[str]) -> Array:
+        step = f"{what} in {card.name}"
+
+        def make() -> dict[str, Array]:
+            self._say(f"encoding {len(texts)} {step}")
+            return {"dense": encode_texts(self._encoders[card], texts)}
+
+        return self._work.arrays(step, {"space": _space(card), "texts": digest(list(texts))}, make)["dense"]
+
+    def _files(self, what: str, card: EncoderCard, files: Sequence[Path]) -> tuple[Encoded, dict[int, str]]:
+        step, faults = f"{what} in {card.name}", dict[int, str]()
+
+        def make() -> dict[str, Array]:
+            self._say(f"encoding {len(files)} {step}")
+            found = encode(self._encoders[card], files)
+            faults.update(found.faults)
+            return {"dense": found.dense, "classes": found.classes, "shares": found.shares}
+
+        content = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+        arrays = self._work.arrays(step, {"space": _space(card), "files": content}, make)
+        return Encoded(arrays["dense"], arrays["classes"], arrays["shares"], faults), faults
+
+    def _inputs(self, classifier: Classifier, corpus: Corpus) -> Inputs:
+        photos = classifier.card.modality is Modality.IMAGE
+        files = corpus.photos if photos else corpus.sounds
+        if not files:
+            width = classifier.card.width
+            return Inputs((), np.zeros((0, width), np.float32), np.zeros((0, 1), np.int64), np.zeros((0, 1)))
+        found, faults = self._files("photos" if photos else "sounds", classifier.card, files)
+        for place, fault in faults.items():
+            self._say(f"{files[place].name} is passed over: {fault}")
+        kept = np.flatnonzero(found.dense.any(axis=1))
+        return Inputs(
+            tuple(files[place] for place in kept), found.dense[kept], found.classes[kept], found.shares[kept]
+        )
+
+    def _user(self, pairs: Sequence[Pair], anchors_name: str) -> UserPairs:
+        texts, others, same = dict[str, Array](), dict[str, Array](), dict[str, Array]()
+        for pair in pairs:
+            if pair.modality is not Modality.TEXT and not self._members.of(pair.modality):
+                raise _unread(anchors_name, pair, f"no space that is bound reads {pair.modality}")
+        twins = [pair for pair in pairs if pair.modality is Modality.TEXT]
+        for card in self._members.texts if pairs else ():
+            texts[card.name] = self._texts("anchors", card, [pair.text for pair in pairs])
+            if twins:
+                same[card.name] = self._texts(
+                    "anchors' other texts", card, [str(pair.other) for pair in twins]
+                )
+        if texts:
+            silent = np.all([~rows.any(axis=1) for rows in texts.values()], axis=0)
+            for place in np.flatnonzero(silent):
+                raise _unread(anchors_name, pairs[int(place)], "no space knows a word of the text")
+        for classifier in self._members.classifiers if pairs else ():
+            own = [pair for pair in pairs if pair.modality is classifier.card.modality]
+            if own:
+                files = [Path(pair.other) for pair in own]
+                found, faults = self._files("anchors", classifier.card, files)
+                for place in np.flatnonzero(~found.dense.any(axis=1)):
+                    raise _unread(anchors_name, own[place], faults.get(int(place), "it cannot be read"))
+                others[classifier.card.name] = found.dense
+        return UserPairs(tuple(pairs), texts, others, same)
+
+
+def _unread(name: str, pair: Pair, fault: str) -> InvalidInput:
+    return InvalidInput(f"{name}, line {pair.line}: {fault}", field="anchors")
+
+
+def _space(card: EncoderCard) -> str:
+    return f"{card.space} {card.space.fingerprint}"

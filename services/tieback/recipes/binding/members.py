@@ -1,0 +1,112 @@
+"""Which spaces a binding joins: text spaces with a block, and classifiers with known prototypes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tieback.catalog.card import EncoderCard
+from tieback.catalog.options import AudioClassifier, ImageClassifier
+from tieback.core.errors import NotFound, StartupError
+from tieback.core.types import Array, Modality
+from tieback.models.encoder_model import EncoderModel
+from tieback.models.labels import read_class_names
+from tieback.models.loading import load_encoder
+from tieback.models.store import Store
+from tieback.recipes.binding.prototypes import class_prototypes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Classifier:
+    """A classifying encoder: class `i` is called `names[i]` and looks like `prototypes[i]` `[width]`."""
+
+    card: EncoderCard
+    names: tuple[str, ...]
+    prototypes: Array
+
+    @property
+    def directions(self) -> Array:
+        """The prototypes `[classes, width]` without what they share, of length 1."""
+        centred = self.prototypes - self.prototypes.mean(axis=0)
+        return np.asarray(
+            centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12), np.float32
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Members:
+    """The spaces that are bound. `left_out` says of the others why they are not."""
+
+    texts: tuple[EncoderCard, ...]
+    classifiers: tuple[Classifier, ...]
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def cards(self) -> tuple[EncoderCard, ...]:
+        """Of every member."""
+        return (*self.texts, *(one.card for one in self.classifiers))
+
+    def of(self, modality: Modality) -> tuple[Classifier, ...]:
+        """The classifiers that hear or see that modality."""
+        return tuple(one for one in self.classifiers if one.card.modality is modality)
+
+
+class Encoders:
+    """Loaded encoders; each is loaded when it is first needed."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._loaded: dict[str, EncoderModel] = {}
+
+    def __getitem__(self, card: EncoderCard) -> EncoderModel:
+        if card.name not in self._loaded:
+            self._loaded[card.name] = load_encoder(card, self._store)
+        return self._loaded[card.name]
+
+
+def members(
+    cards: Iterable[EncoderCard], store: Store, names: Sequence[str], say: Callable[[str], None]
+) -> Members:
+    """The stored cards that take part, or those of `names` alone.
+
+    NotFound for a name that no card has. StartupError where a named one is not in the store or has no way
+    into the joint space, or no text space or no classifier is left. A classifier without prototypes is left
+    out, and said so: it keeps the way by the names of its classes.
+    """
+    known = {card.name: card for card in cards}
+    for name in names:
+        if name not in known:
+            raise NotFound("space", name, known)
+        if not store.is_ready(known[name]):
+            raise StartupError(f"the model {name} is not in the store; run: tieback models pull {name}")
+        if known[name].joint is None:
+            raise StartupError(f"{name} does not say how it enters the joint space: give its card a `joint`")
+    chosen = [card for card in known.values() if store.is_ready(card) and (card.name in names or not names)]
+    left_out: dict[str, str] = {}
+    classifiers = []
+    for card in chosen:
+        if card.joint != "class_names":
+            continue
+        try:
+            class_names = _class_names(card, store)
+            classifiers.append(Classifier(card, class_names, class_prototypes(card, store, len(class_names))))
+        except StartupError as error:
+            left_out[card.name] = error.message
+            say(f"{card.name} is left out: {error.message}; its way by class names stays as it is")
+    texts = tuple(card for card in chosen if card.joint == "component" and card.modality is Modality.TEXT)
+    if not texts or not classifiers:
+        missing = "text space with a block (joint: component)" if not texts else "classifier with prototypes"
+        raise StartupError(
+            f"there is nothing to bind: no {missing} is in the store at {store.root}; "
+            "run: tieback models pull"
+        )
+    return Members(texts, tuple(classifiers), left_out)
+
+
+def _class_names(card: EncoderCard, store: Store) -> tuple[str, ...]:
+    options = card.options
+    if not isinstance(options, ImageClassifier | AudioClassifier):
+        raise StartupError(f"{card.name} runs as {card.runtime}, which has no classes")
+    return read_class_names(store.open(card).path(options.class_names))

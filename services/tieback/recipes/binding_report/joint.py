@@ -1,0 +1,101 @@
+"""Vectors of a bound space, many inputs at once, by the whole binding or by a part of it.
+
+The router serves one input at a time and always the whole; what is measured here compares parts: some paths,
+some blocks, one policy against another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tieback.core.types import Array, Modality
+from tieback.methods.projection import unit_rows
+from tieback.methods.routing import _network, routings
+from tieback.models.bound_space import BoundPath, BoundRouter, BoundSpace
+from tieback.recipes.binding.entering import enter
+
+Blocks = Mapping[str, Array]
+"""By block the vectors `[inputs, width]`, unit rows; a row of zeros, or no array, where it did not speak."""
+
+
+def blocks_of(bound: BoundSpace, vectors: Mapping[str, Array]) -> dict[str, Array]:
+    """What inputs say in each block, from their dense vectors `[inputs, width]` by space.
+
+    A block that several paths lead into has the mean of what they say. A row of zeros says nothing.
+    """
+    return enter(
+        bound.paths, {name: unit_rows(np.asarray(rows, np.float32)) for name, rows in vectors.items()}
+    )
+
+
+def weights_of(
+    bound: BoundSpace,
+    modality: Modality,
+    vectors: Mapping[str, Array],
+    blocks: Blocks,
+    *,
+    routed: bool = True,
+) -> Array:
+    """Weights `[inputs, blocks]` in the order of `bound.blocks`; uniform where the modality has no router.
+
+    Where a space that the router looks at is lost, the weights are those that it gave in the mean at binding.
+    """
+    names = [block.space.name for block in bound.blocks]
+    some = next(iter(vectors.values()))
+    present = np.stack(
+        [blocks[name].any(axis=1) if name in blocks else np.zeros(len(some), bool) for name in names], axis=1
+    )
+    router = next((one for one in bound.routers if one.modality is modality), None)
+    nothing = np.zeros(present.shape)
+    if not routed or router is None:
+        return routings.get("uniform")(names, present, nothing)
+    if not set(router.inputs) <= set(vectors):
+        return routings.configure("explicit", {"weights": dict(router.spoken)})(names, present, nothing)
+    policy = routings.configure(router.method, router.parameters)
+    return policy(names, present, router_scores(router, vectors, len(names)))
+
+
+def router_scores(router: BoundRouter, vectors: Mapping[str, Array], blocks: int) -> Array:
+    """What a learned router's network says, `[inputs, blocks]`; zeros for a router without a network."""
+    if not router.state:
+        return np.zeros((len(vectors[router.inputs[0]]), blocks))
+    seen = np.concatenate(
+        [unit_rows(np.asarray(vectors[name], np.float32)) for name in router.inputs], axis=1
+    )
+    return np.asarray(_network.scores(seen, router.state))
+
+
+def scores(bound: BoundSpace, queries: Blocks, weights: Array, documents: Blocks) -> Array:
+    """Σ w_k cosine_k, `[queries, documents]`; a block that either side lacks adds nothing."""
+    total: Array | None = None
+    for place, block in enumerate(bound.blocks):
+        name = block.space.name
+        if name in queries and name in documents:
+            one = weights[:, place, None] * (queries[name] @ documents[name].T)
+            total = one if total is None else total + one
+    if total is None:
+        count = len(next(iter(documents.values()), np.empty((0, 0))))
+        return np.zeros((len(weights), count), np.float32)
+    return np.asarray(total)
+
+
+def part(
+    bound: BoundSpace,
+    *,
+    blocks: Sequence[str] | None = None,
+    paths: Callable[[BoundPath], bool] = lambda _path: True,
+    lost: str = "",
+) -> BoundSpace:
+    """The binding with some of its paths: those into `blocks`, that `paths` holds for, not from `lost`.
+
+    Blocks stay, so that routers keep their order; a block that nothing leads into never speaks.
+    """
+    kept = tuple(
+        path
+        for path in bound.paths
+        if (blocks is None or path.block in blocks) and path.source.name != lost and paths(path)
+    )
+    return replace(bound, paths=kept)

@@ -1,0 +1,255 @@
+"""Nearest neighbours across modalities, before and after binding, among the photos of a folder.
+
+Before: each picture enters the text spaces by the names of its ten likeliest classes, and all spaces have one
+weight. After: every path of the binding, weighted by its routers.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tieback.catalog.card import EncoderCard
+from tieback.core.errors import InvalidInput, StartupError, TiebackError
+from tieback.core.types import Array, Content, Limits, Modality, Truncation, VectorKind
+from tieback.methods.binding import bindings
+from tieback.models.binding import ClassNameBinding, load_bindings
+from tieback.models.bound_space import BoundSpace
+from tieback.models.encoder_model import EncoderModel
+from tieback.models.image_decoding import central_square
+from tieback.models.loading import load_encoder
+from tieback.models.store import Store
+from tieback.recipes.bind import encode_names
+from tieback.recipes.binding_report.joint import blocks_of, scores, weights_of
+
+PHOTOS = (".jpg", ".jpeg", ".png", ".webp")
+MOST_PHOTOS = 400
+LARGEST_PHOTO = 20 << 20  # bytes
+SHOWN = 3
+SIDE, LARGEST_THUMBNAIL = 144, 12_000  # pixels, bytes
+
+TEXTS = ("a photo of a dog", "people having a meal", "traffic in a city street")
+"""What photos are asked for."""
+
+WORDS = (
+    *("a dog", "a cat", "a horse", "birds", "wild animals", "farm animals", "a person", "a child", "a crowd"),
+    *(
+        "a kitchen",
+        "a bedroom",
+        "a bathroom",
+        "an office",
+        "a street",
+        "a train",
+        "a bus",
+        "a car",
+        "a bicycle",
+    ),
+    *("an aeroplane", "a boat", "the sea", "a beach", "snow", "mountains", "a forest", "a garden", "flowers"),
+    *("food", "fruit", "vegetables", "a cake", "a pizza", "a drink", "a computer", "a telephone", "a book"),
+    *("furniture", "clothes", "sports", "a ball game", "music", "a musical instrument", "a toy", "a clock"),
+)
+"""What photos are held against, to say in words what they are near to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A neighbour: its name, its score, and for a photo a JPEG of it as a data URI."""
+
+    name: str
+    score: float | None = None
+    picture: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What was asked (a text, or a photo), and what was near it."""
+
+    name: str
+    before: Sequence[Found]
+    after: Sequence[Found]
+    picture: str = ""
+
+
+def recorded(metrics: Mapping[str, Any]) -> list[Question]:
+    """The neighbours that the artifact recorded, in words."""
+    return [
+        Question(str(one["query"]), _named(one.get("before")), _named(one.get("after")))
+        for one in metrics.get("neighbours", ())
+    ]
+
+
+def _named(ids: Iterable[Any] | None) -> list[Found]:
+    return [Found(str(one)) for one in ids or ()]
+
+
+def look(bound: BoundSpace, folder: Path, cards: Iterable[EncoderCard], store: Store) -> list[Question]:
+    """Asks a few texts for photos of the folder, and two of the photos for words.
+
+    InvalidInput where the folder holds no photo that can be read; StartupError where an encoder is missing.
+    """
+    encoders = _encoders(bound, cards, store)
+    files = sorted(path for path in _listed(folder) if path.suffix.lower() in PHOTOS)[:MOST_PHOTOS]
+    photos = _Photos(files, [one for one in encoders if one.card.modality is Modality.IMAGE])
+    if len(photos.files) < SHOWN:
+        raise InvalidInput(
+            f"{folder} holds {len(photos.files)} photos that can be read; give a folder with at least "
+            f"{SHOWN} ({', '.join(PHOTOS)})",
+            field="photos",
+        )
+    texts = [*TEXTS, *WORDS]
+    vectors = {
+        one.card.name: encode_names(one, texts)
+        for one in encoders
+        if one.card.modality is Modality.TEXT and VectorKind.DENSE in one.card.kinds
+    }
+    after = _after(bound, vectors, photos)
+    before = _before(vectors, photos, load_bindings(store.bindings, bound.spaces.values()))
+    pictures = _Thumbnails(photos.files)
+    count = len(TEXTS)
+    questions = [
+        Question(
+            texts[place],
+            [] if before is None else _best(before[0][place], photos.names, pictures),
+            _best(after[0][place], photos.names, pictures),
+        )
+        for place in range(count)
+    ]
+    questions += [
+        Question(
+            photos.names[place],
+            [] if before is None else _best(before[1][place, count:], WORDS),
+            _best(after[1][place, count:], WORDS),
+            pictures.of(place),
+        )
+        for place in _far_apart(len(photos.files))
+    ]
+    return questions
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if path.is_file() and path.stat().st_size <= LARGEST_PHOTO]
+    except OSError as error:
+        raise InvalidInput(f"{folder} cannot be read: {error.strerror}", field="photos") from None
+
+
+def _encoders(bound: BoundSpace, cards: Iterable[EncoderCard], store: Store) -> list[EncoderModel]:
+    offered = [card.at(precision) for card in cards for precision in card.offered_precisions]
+    by_space = {card.space: card for card in offered}
+    wanted = [by_space[space] for space in bound.spaces.values() if space in by_space]
+    bound.check(card.space for card in wanted)
+    kinds = (Modality.TEXT, Modality.IMAGE)
+    loaded = [load_encoder(card, store) for card in wanted if card.modality in kinds]
+    for kind in kinds:
+        if not any(one.card.modality is kind for one in loaded):
+            raise StartupError(
+                f"the binding {bound.revision} binds no {kind} encoder, so there is nothing to show"
+            )
+    return loaded
+
+
+class _Photos:
+    """The photos that could be read, their dense vectors by space, and the likeliest classes of each."""
+
+    def __init__(self, files: Sequence[Path], encoders: Sequence[EncoderModel]) -> None:
+        self.files: list[Path] = []
+        self.labels: dict[str, list[tuple[Array, Array]]] = {one.card.name: [] for one in encoders}
+        dense: dict[str, list[Array]] = {one.card.name: [] for one in encoders}
+        kinds = frozenset({VectorKind.DENSE, VectorKind.LABELS})
+        for path in files:
+            try:
+                content = Content(Modality.IMAGE, path.read_bytes())
+                prepared = [
+                    one.prepare(content, truncation=Truncation.END, limits=Limits()) for one in encoders
+                ]
+            except (OSError, TiebackError):
+                continue  # the folder is the user's, and may hold what is no photo
+            self.files.append(path)
+            for encoder, one in zip(encoders, prepared, strict=True):
+                found = encoder.run([one], kinds & encoder.card.kinds)[0]
+                dense[encoder.card.name].append(np.asarray(found.dense, np.float32))
+                self.labels[encoder.card.name].append(
+                    (
+                        np.array([label.probability for label in found.labels]),
+                        np.array([label.index for label in found.labels], int),
+                    )
+                )
+        self.names = [path.stem for path in self.files]
+        self.vectors = {name: np.stack(rows) for name, rows in dense.items() if rows}
+
+
+def _after(bound: BoundSpace, texts: Mapping[str, Array], photos: _Photos) -> tuple[Array, Array]:
+    """Texts against photos, and photos against texts."""
+    said, shown = blocks_of(bound, texts), blocks_of(bound, photos.vectors)
+    return (
+        scores(bound, said, weights_of(bound, Modality.TEXT, texts, said), shown),
+        scores(bound, shown, weights_of(bound, Modality.IMAGE, photos.vectors, shown), said),
+    )
+
+
+def _before(
+    texts: Mapping[str, Array], photos: _Photos, bound: Sequence[ClassNameBinding]
+) -> tuple[Array, Array] | None:
+    """By class names, all spaces alike; None where the store has no class-name bindings."""
+    method = bindings.configure("class_names")
+    known = [one for one in bound if one.source.name in photos.labels and one.target.name in texts]
+    if not known:
+        return None
+    cosines = [
+        texts[one.target.name]
+        @ np.stack(
+            [
+                method(probabilities, one.vectors[classes])
+                for probabilities, classes in photos.labels[one.source.name]
+            ]
+        ).T
+        for one in known
+    ]
+    mean = np.mean(cosines, axis=0)
+    return mean, mean.T
+
+
+def _best(found: Array, names: Sequence[str], pictures: _Thumbnails | None = None) -> list[Found]:
+    order = np.argsort(-found, kind="stable")[:SHOWN]
+    return [
+        Found(names[place], float(found[place]), pictures.of(int(place)) if pictures else "")
+        for place in order
+    ]
+
+
+def _far_apart(count: int) -> list[int]:
+    """Two photos from either half of the folder."""
+    return sorted({count // 3, 2 * count // 3})
+
+
+class _Thumbnails:
+    """Small JPEGs of the photos, as data URIs, made when they are asked for."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._files = files
+        self._made: dict[int, str] = {}
+
+    def of(self, place: int) -> str:
+        if place not in self._made:
+            self._made[place] = thumbnail(self._files[place].read_bytes())
+        return self._made[place]
+
+
+def thumbnail(data: bytes) -> str:
+    """The picture's central square as a JPEG of at most LARGEST_THUMBNAIL bytes, in a data URI."""
+    from PIL import Image
+
+    pixels = central_square(Content(Modality.IMAGE, data), Limits(), field_of_view=1.0, side=SIDE)
+    image = Image.fromarray(pixels)
+    for quality in (75, 50, 25, 5):
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=quality, optimize=True)
+        if buffer.tell() <= LARGEST_THUMBNAIL:
+            break
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -1,0 +1,140 @@
+"""The page: one HTML file that loads nothing and runs nothing, for desk, phone and paper, by day and night.
+
+Everything that comes from the artifact is escaped, and the page's own policy forbids scripts and requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from tieback.core.errors import InvalidInput
+from tieback.models.bound_space import BoundSpace
+from tieback.recipes.binding_report import sections
+from tieback.recipes.binding_report.claims import Claim, claims_of
+from tieback.recipes.binding_report.neighbours import Found, Question, recorded
+from tieback.recipes.binding_report.pictures import figure
+from tieback.recipes.binding_report.style import STYLE
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def page(
+    bound: BoundSpace, *, questions: Sequence[Question] | None = None, benchmark: Sequence[Claim] = ()
+) -> str:
+    """The page as HTML.
+
+    `questions` are neighbours that were found live, else those that the artifact recorded; `benchmark` what
+    `scripts/bench binding` found. InvalidInput where the artifact's metrics are laid out otherwise.
+    """
+    try:
+        content = _content(bound, recorded(bound.metrics) if questions is None else questions, benchmark)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise InvalidInput(
+            f"the metrics of the binding {bound.revision} are not laid out as a report needs them "
+            f"({error!r}); bind again: tieback bind",
+            field="metrics",
+        ) from error
+    title = f"tieback: the binding {bound.revision}"
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n{content}\n</body></html>\n"
+    )
+
+
+def _content(bound: BoundSpace, questions: Sequence[Question], benchmark: Sequence[Claim]) -> str:
+    metrics = bound.metrics
+    names = [block.space.name for block in bound.blocks]
+    modalities = ", ".join(dict.fromkeys(block.modality for block in bound.blocks))
+    count = len(bound.routers)
+    routers = "one router" if count == 1 else f"{count or 'no'} routers"
+    parts = [
+        f"<header><h1>{len(bound.spaces)} spaces, bound as one</h1>"
+        f"<p>The binding <code>{escape(bound.revision)}</code>: {len(names)} blocks ({escape(modalities)}), "
+        f"{len(bound.paths)} paths, {routers}, joint vectors of width {bound.width}.</p>"
+        "</header>",
+        sections.claims(
+            "What it claims",
+            "Measured at binding, on anchors that were held out.",
+            claims_of(metrics),
+        ),
+        sections.listed(
+            "What the benchmark found", "By scripts/bench binding, on data of its own.", benchmark
+        ),
+        sections.spaces(bound),
+        sections.retrieval(metrics.get("retrieval", ())),
+        sections.alignment(metrics.get("alignment") or {}),
+        _neighbours(questions),
+        sections.weights(metrics.get("weights") or {}, names),
+        sections.decoupling(metrics.get("decoupling") or {}),
+        sections.losses(bound.losses, [*names, *(name for name in bound.spaces if name not in names)]),
+        sections.ranges(bound),
+        sections.training(metrics.get("training", ())),
+        sections.provenance(bound.provenance),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _neighbours(questions: Sequence[Question]) -> str:
+    """Each question with what was near it, before and after, side by side."""
+    if not questions:
+        return ""
+    pictures = list(
+        dict.fromkeys(
+            found.picture
+            for question in questions
+            for found in (Found("", picture=question.picture), *question.before, *question.after)
+            if found.picture
+        )
+    )
+    places = {picture: f"photo-{place}" for place, picture in enumerate(pictures)}
+    shared = "".join(
+        f'<symbol id="{place}" viewBox="0 0 1 1"><image href="{escape(picture)}" width="1" height="1"/>'
+        "</symbol>"
+        for picture, place in places.items()
+    )
+    asked = "".join(_question(question, places) for question in questions)
+    said = (
+        "The nearest of another modality, best first. Before: class names alone, all spaces alike. After: "
+        "this binding with its routers. Scores before and after are not on one scale."
+    )
+    hidden = f'<svg width="0" height="0" aria-hidden="true" style="position:absolute">{shared}</svg>'
+    return sections.section("Nearest neighbours", said, (hidden if shared else "") + asked)
+
+
+def _question(question: Question, places: dict[str, str]) -> str:
+    picture = _thumbnail(question.picture, question.name, places)
+    lists = "".join(
+        f"<div class=found><h4>{when}</h4>{_list(found, places)}</div>"
+        for when, found in (("Before", question.before), ("After", question.after))
+    )
+    name = f"the photo {question.name}" if question.picture else f"“{question.name}”"
+    return (
+        f"<div class=query><h3>{picture}<span>{escape(name)}</span></h3><div class=side>{lists}</div></div>"
+    )
+
+
+def _list(found: Sequence[Found], places: dict[str, str]) -> str:
+    if not found:
+        return "<p class=soft>nothing was recorded</p>"
+    items = "".join(
+        f"<li class={'photo' if one.picture else 'words'}>{_thumbnail(one.picture, one.name, places)}"
+        f"{escape(one.name)}{_score(one)}</li>"
+        for one in found
+    )
+    return f"<ol>{items}</ol>"
+
+
+def _score(found: Found) -> str:
+    return "" if found.score is None else f" <span class=score>{figure(found.score, 3)}</span>"
+
+
+def _thumbnail(picture: str, name: str, places: dict[str, str]) -> str:
+    if not picture:
+        return ""
+    return (
+        f'<svg class="thumb" role="img" aria-label="{escape(name)}" viewBox="0 0 1 1">'
+        f'<title>{escape(name)}</title><use href="#{places[picture]}"/></svg>'
+    )

@@ -1,0 +1,321 @@
+"""What a folder of the user's is: its kind, its sizes, what it lacks, and the cards that serve it.
+
+Nothing of it is run, and no weights are read: configurations, the tokenizer and the outputs of a graph tell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tieback.catalog.options import TransformerText
+from tieback.catalog.own_directory import (
+    LARGEST_JSON,
+    LARGEST_TOKENIZER,
+    PICKLES,
+    directory_hashes,
+    how_to_convert,
+    own_file,
+    own_files,
+    read_object,
+)
+from tieback.catalog.source import FilePath
+from tieback.core.errors import StartupError
+from tieback.methods.pooling import poolings
+from tieback.models.picture_fitting import PictureFitting
+from tieback.models.reference import IDS, MASK
+from tieback.recipes.architectures import BACKBONES, CLIP, DUAL_ENCODERS, positions
+from tieback.recipes.export_transformer_text import vocabulary_of
+from tieback.recipes.extend_text_graph import read_tensor
+from tieback.recipes.graph_edits import load_graph
+from tieback.recipes.sentence_modules import SentenceModules, read_modules
+from tieback.recipes.text_graph_tensors import TYPES, described, find_tensors
+from tieback.recipes.torch_backbone import read_config
+
+WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
+PREPROCESSOR = "preprocessor_config.json"
+GRAPHS = ("model.onnx", "onnx/model.onnx")
+LICENCES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "COPYING")
+UNSTATED = "unstated"
+USUAL_TOKENS = 512
+ENDLESS = 1_000_000  # transformers writes a number of thirty digits where a tokenizer has no limit
+OTHERS = (*PICKLES, ".h5", ".msgpack", ".ot", ".md", ".txt", ".gitattributes")
+NAMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*){0,3}")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the user says and the folder cannot: empty where it is to be found out."""
+
+    pooling: str = ""
+    prompt: str = ""
+    licence: str = ""
+
+
+@dataclass(slots=True)
+class OwnModel:
+    """`facts` are what was found, and `notes` what should be known of it.
+
+    `missing` is what has to be added or said, with the way, before it can be served. `cards` are the fields
+    of one card, or of one for each tower.
+    """
+
+    facts: dict[str, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    cards: list[dict[str, Any]] = field(default_factory=list)
+
+
+def inspect(directory: Path, name: str, said: Said) -> OwnModel:
+    """StartupError where the folder is of no kind that can be served, or has something that is refused."""
+    files = own_files(directory)
+    found = OwnModel()
+    licence = _licence(directory, files, said, found)
+    modules = read_modules(directory)
+    weights = modules.within(WEIGHTS) if modules else WEIGHTS
+    graph = next((one for one in (*GRAPHS, *_only_graph(files)) if one in files), None)
+    architecture = read_object(directory, CONFIG).get("model_type") if CONFIG in files else None
+    if architecture in DUAL_ENCODERS:
+        cards = _dual(directory, name, files, found)
+    elif weights in files:
+        cards = [_text(directory, modules, weights, said, found)]
+    elif graph is not None:
+        cards = [_graph(directory, modules, graph, said, found)]
+    else:
+        raise _nothing(directory, files)
+    if TOKENIZER not in files and not any(one.endswith(f"/{TOKENIZER}") for one in files):
+        found.missing.append(
+            f'{TOKENIZER}: write it with python -c "from transformers import AutoTokenizer; '
+            f"AutoTokenizer.from_pretrained('{directory}').save_pretrained('{directory}')\""
+        )
+    own = {"directory": str(directory.resolve()), "hashes": _hashes(directory)}
+    about = {
+        "description": f"A model of the user's own: {found.facts['architecture']}.",
+        "license": licence,
+        "upstream": directory.name,
+    }
+    found.cards = [{"name": name, "role": "encoder"} | about | card | own for card in cards]
+    return found
+
+
+def _text(
+    directory: Path, modules: SentenceModules | None, weights: str, said: Said, found: OwnModel
+) -> dict[str, Any]:
+    config_name = modules.within(CONFIG) if modules else CONFIG
+    tokenizer = _tokenizer(directory, modules)
+    config = read_config(directory, config_name, BACKBONES)
+    own_width = int(config.hidden_size)
+    width = (modules.width if modules else None) or own_width
+    places = getattr(config, "max_position_embeddings", None)
+    most = positions(config.model_type, places, config.pad_token_id)
+    limits = [limit for limit in (most, modules.max_tokens if modules else None) if limit]
+    tokens = min(limits, default=USUAL_TOKENS)
+    found.facts |= {
+        "kind": "sentence-transformers folder" if modules else "transformers folder",
+        "architecture": f"{config.model_type}, {config.num_hidden_layers} layers of width {own_width}",
+        "width": str(width),
+        "weights": _sized(directory, weights),
+    }
+    pooling = _pooling(modules, said, found)
+    _tell_tokenizer(directory, tokenizer, tokens, found)
+    options = _changed(weights=weights, config=config_name, tokenizer=tokenizer)
+    return {
+        "runtime": "transformer_text",
+        "modality": "text",
+        "width": width,
+        "kinds": ["dense", "tokens"] if width == own_width else ["dense"],
+        "max_tokens": tokens,
+        **pooling,
+        "options": options | _prompts(modules, said, found),
+    }
+
+
+def _graph(
+    directory: Path, modules: SentenceModules | None, graph: str, said: Said, found: OwnModel
+) -> dict[str, Any]:
+    model = load_graph(own_file(directory, graph))
+    tokenizer = _tokenizer(directory, modules)
+    options = TransformerText(weights=graph)
+    found.facts |= {
+        "kind": "ONNX folder",
+        "architecture": described(model),
+        "weights": _sized(directory, graph),
+    }
+    pooling = _pooling(modules, said, found) if said.pooling or modules else {}
+    try:
+        tensors = find_tensors(model, options, pooled_here="pooling" in pooling)
+        found.facts.setdefault("pooling", "by the graph")
+    except StartupError as error:
+        if "pooling" in pooling:
+            raise
+        tensors = find_tensors(model, options, pooled_here=True)
+        if modules is None:
+            found.missing.append(f"pooling: {error.message}; or say --pooling NAME")
+    sample = torch.arange(4)[None].numpy()
+    feed = {IDS: sample, MASK: sample * 0 + 1, TYPES: sample * 0}
+    width = int(read_tensor(own_file(directory, graph), tensors, feed).shape[-1])
+    tokens = _limit(directory, modules)
+    found.facts["width"] = str(width)
+    _tell_tokenizer(directory, tokenizer, tokens, found)
+    return {
+        "runtime": "transformer_text",
+        "modality": "text",
+        "width": width,
+        "kinds": ["dense", "tokens"] if tensors.states else ["dense"],
+        "max_tokens": tokens,
+        **pooling,
+        "options": _changed(weights=graph, tokenizer=tokenizer) | _prompts(modules, said, found),
+    }
+
+
+def _dual(directory: Path, name: str, files: Mapping[str, Path], found: OwnModel) -> list[dict[str, Any]]:
+    if WEIGHTS not in files:
+        raise _nothing(directory, files)
+    config = read_config(directory, CONFIG, DUAL_ENCODERS)
+    text, vision = config.text_config, config.vision_config
+    clip = config.model_type == CLIP
+    width = int(config.projection_dim if clip else vision.hidden_size)
+    found.facts |= {
+        "kind": "dual encoder's folder",
+        "architecture": f"{config.model_type}: text, {text.num_hidden_layers} layers of width "
+        f"{text.hidden_size}; pictures, {vision.num_hidden_layers} layers of width {vision.hidden_size}",
+        "width": f"{width}, one space for both towers",
+        "pooling": "by the towers",
+        "weights": _sized(directory, WEIGHTS),
+    }
+    if PREPROCESSOR in files:
+        fitting = PictureFitting.read(own_file(directory, PREPROCESSOR, largest=LARGEST_JSON))
+        found.facts["pictures"] = f"{fitting.height} × {fitting.width}, {fitting.resampling.name.lower()}"
+    else:
+        found.missing.append(
+            f"{PREPROCESSOR}, which says how pictures are made to fit; it comes from where the weights do"
+        )
+    _tell_tokenizer(directory, TOKENIZER, int(text.max_position_embeddings), found)
+    shared = {"runtime": "dual_encoder", "width": width, "kinds": ["dense"], "shares": name}
+    return [
+        {"name": f"{name}-text", "modality": "text", "max_tokens": int(text.max_position_embeddings)}
+        | shared,
+        {"name": f"{name}-image", "modality": "image"} | shared,
+    ]
+
+
+def _pooling(modules: SentenceModules | None, said: Said, found: OwnModel) -> dict[str, Any]:
+    """The card's part on pooling; none where the folder's files say it."""
+    if said.pooling:
+        poolings.get(said.pooling)  # NotFound names the choices
+        found.facts["pooling"] = f"{said.pooling}, as you say"
+        return {"pooling": {"name": said.pooling}}
+    if modules is None:
+        found.missing.append(
+            "pooling: the folder does not say how tokens become one vector; see the model's own description, "
+            f"and say --pooling NAME, which is one of: {', '.join(poolings.names())}"
+        )
+        return {}
+    steps = [type(step).__name__.lower() for step in modules.steps]
+    found.facts["pooling"] = ", then ".join([modules.pooling, *steps]) + " (modules.json)"
+    if "normalize" not in steps:
+        found.notes.append("The folder does not normalise; vectors are served at length 1 all the same.")
+    return {}
+
+
+def _prompts(modules: SentenceModules | None, said: Said, found: OwnModel) -> dict[str, Any]:
+    prompts = dict(modules.prompts) if modules else {}
+    if said.prompt and said.prompt not in prompts:
+        known = ", ".join(prompts) or "none"
+        raise StartupError(f"the folder has no prompt {said.prompt!r}; it has: {known}")
+    if not prompts:
+        return {}
+    chosen = said.prompt or (modules.default_prompt if modules else "")
+    found.facts["prompts"] = ", ".join(f"{name} {text!r}" for name, text in prompts.items())
+    if not chosen:
+        found.notes.append(
+            f"Texts get no prompt; for one of {', '.join(prompts)} say --prompt NAME. Cards that differ in "
+            "their prompt alone may share a space (shares), with the kind dense alone."
+        )
+    return {"prompts": prompts} | ({"prompt": chosen} if chosen else {})
+
+
+def _tokenizer(directory: Path, modules: SentenceModules | None) -> str:
+    within = modules.within(TOKENIZER) if modules else TOKENIZER
+    return within if within in own_files(directory) else TOKENIZER
+
+
+def _tell_tokenizer(directory: Path, name: str, tokens: int, found: OwnModel) -> None:
+    if name in own_files(directory):
+        words = vocabulary_of(own_file(directory, name, largest=LARGEST_TOKENIZER))
+        found.facts["tokenizer"] = f"{name}, {words} tokens; at most {tokens} a text"
+
+
+def _limit(directory: Path, modules: SentenceModules | None) -> int:
+    """Tokens that a graph reads, by what lies beside it."""
+    if modules is not None and modules.max_tokens:
+        return modules.max_tokens
+    files, limits = own_files(directory), []
+    if CONFIG in files:
+        config = read_object(directory, CONFIG)
+        places = config.get("max_position_embeddings")
+        limits.append(positions(config.get("model_type"), places, config.get("pad_token_id")))
+    if "tokenizer_config.json" in files:
+        limits.append(read_object(directory, "tokenizer_config.json").get("model_max_length"))
+    known = [limit for limit in limits if isinstance(limit, int) and 0 < limit < ENDLESS]
+    return min(known, default=USUAL_TOKENS)
+
+
+def _licence(directory: Path, files: Mapping[str, Path], said: Said, found: OwnModel) -> str:
+    """As the user says, else by the head of the README, as model hubs write it."""
+    file = next((name for name in LICENCES if name in files), None)
+    text = ""
+    if "README.md" in files:
+        with own_file(directory, "README.md").open(encoding="utf-8", errors="replace") as readme:
+            text = readme.read(LARGEST_JSON)
+    head = re.match(r"---\n(.*?)\n---", text, re.S)
+    named = re.search(r"^license:\s*([\w.+-]+)\s*$", head[1], re.M) if head else None
+    licence = said.licence or (named[1] if named else UNSTATED)
+    found.facts["licence"] = licence + (f", and the file {file}" if file else "")
+    if licence == UNSTATED:
+        found.notes.append("The folder names no licence; say --license SPDX once you know it.")
+    return licence
+
+
+def _hashes(directory: Path) -> dict[str, str]:
+    """Of the files that decide what is served."""
+    return {
+        name: digest
+        for name, digest in directory_hashes(directory).items()
+        if not name.endswith(OTHERS) and NAMED.fullmatch(name)
+    }
+
+
+def _changed(**files: FilePath) -> dict[str, Any]:
+    """Options that are not what they are without being said."""
+    usual = TransformerText()
+    return {key: value for key, value in files.items() if value != getattr(usual, key)}
+
+
+def _only_graph(files: Mapping[str, Path]) -> list[str]:
+    graphs = [name for name in files if name.endswith(".onnx") and NAMED.fullmatch(name)]
+    return graphs if len(graphs) == 1 else []
+
+
+def _sized(directory: Path, name: str) -> str:
+    return f"{name}, {own_file(directory, name).stat().st_size / 1e6:,.1f} MB"
+
+
+def _nothing(directory: Path, files: Mapping[str, Path]) -> StartupError:
+    pickles = [name for name in files if name.endswith(PICKLES)]
+    if pickles:
+        return StartupError(how_to_convert(directory, pickles[0]))
+    if any(name.endswith(".safetensors.index.json") for name in files):
+        return StartupError(
+            f"{directory} has its weights in parts, and one file is read; save it anew with "
+            "save_pretrained(..., max_shard_size='2GB')"
+        )
+    names = ", ".join(list(files)[:10]) or "nothing"
+    return StartupError(
+        f"{directory} has no weights: {WEIGHTS} with {CONFIG}, or {' or '.join(GRAPHS)}. It has: {names}"
+    )

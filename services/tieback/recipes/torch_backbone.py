@@ -1,0 +1,171 @@
+"""A transformers folder to a torch module, when the folder is not to be trusted.
+
+The architecture is one of a list, code of the folder's own is never run, and the weights' names and shapes
+are held against the configuration before anything of their size is allocated: the header of a safetensors
+file says both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+from transformers import CONFIG_MAPPING, AutoModel
+
+from tieback.catalog.own_directory import own_file, read_object
+from tieback.core.errors import StartupError
+
+MOST_LAYERS = 256
+LARGEST_GRAPH = 2_000_000_000  # bytes of weights; a protobuf, and so an ONNX file, ends at 2 GiB
+FLOAT32_BYTES = 4
+# In a checkpoint but without a part in the token states, or made anew by the model.
+UNUSED = ("pooler.", "embeddings.position_ids", "cls.")
+MADE_ANEW = ("position_ids", "token_type_ids")
+LAYERS = ("num_hidden_layers", "num_layers", "n_layers", "n_layer")
+SHOWN = 3
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def read_config(folder: Path, name: str, architectures: Collection[str]) -> Any:
+    """The configuration, of one of the `architectures`.
+
+    StartupError where it is of another, asks for code of its own or a quantisation, or contradicts itself.
+    """
+    fields = read_object(folder, name)
+    architecture = fields.get("model_type")
+    if "auto_map" in fields:
+        raise StartupError(
+            f"{name} asks for code that comes with the weights (auto_map), which is never run here; "
+            "export the model to ONNX where you trust it, and name the ONNX file as the card's weights"
+        )
+    if architecture not in architectures:
+        raise StartupError(
+            f"{name} is of the architecture {architecture!r}, which is not exported here; "
+            f"those that are: {', '.join(architectures)}. Others come as an ONNX file"
+        )
+    if fields.get("quantization_config"):
+        raise StartupError(f"{name} is of quantised weights; take the float32 or float16 ones")
+    for part in (fields, *(value for value in fields.values() if isinstance(value, dict))):
+        _check_part(name, part)
+    try:
+        return CONFIG_MAPPING[str(architecture)].from_dict(fields)
+    except Exception as error:  # the checks of a configuration have classes of their own
+        raise StartupError(f"{name} is no configuration of {architecture}: {_short(error)}") from error
+
+
+def load_model(folder: Path, weights: str, config: Any, config_name: str) -> torch.nn.Module:
+    """The model of the configuration with the weights, in float32, on the processor.
+
+    StartupError where tensors are missing, too many or of other shapes, or too large for one ONNX file.
+    """
+    path = own_file(folder, weights)
+    with torch.device("meta"):  # names and shapes, without a byte for the values
+        skeleton = _build(config, config_name)
+    wanted = {name: tuple(value.shape) for name, value in skeleton.state_dict().items()}
+    prefix = f"{getattr(skeleton, 'base_model_prefix', '')}."
+    names = _names(path, wanted, prefix)
+    _check_shapes(path.name, config_name, names, wanted)
+    model = _build(config, config_name)
+    with safe_open(path, framework="pt") as file:
+        state = {ours: file.get_tensor(theirs).float() for theirs, (ours, _) in names.items()}
+    model.load_state_dict({name: value for name, value in state.items() if name in wanted}, strict=False)
+    return model.eval()
+
+
+def load_tensors(path: Path, shapes: Shapes) -> dict[str, Tensor]:
+    """Just these tensors of a safetensors file, in float32. StartupError where one is missing or differs."""
+    there = read_shapes(path)
+    for name, shape in shapes.items():
+        if there.get(name) != shape:
+            found = list(there[name]) if name in there else "not there"
+            raise StartupError(f"{path.name}: {name} is {found}, and {list(shape)} was expected")
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name).float() for name in shapes}
+
+
+def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """What a safetensors file holds, by its header. StartupError where it is none."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no dict
+    except (SafetensorError, OSError) as error:
+        raise StartupError(f"{path.name} is not a safetensors file that can be read: {error}") from None
+
+
+def _build(config: Any, config_name: str) -> torch.nn.Module:
+    try:
+        model = AutoModel.from_config(config, attn_implementation="eager", dtype=torch.float32)  # type: ignore[no-untyped-call]  # theirs has no types
+    except Exception as error:  # what the layers say of sizes that do not go together
+        raise StartupError(f"{config_name} cannot be built: {_short(error)}") from error
+    return cast(torch.nn.Module, model)
+
+
+def _names(path: Path, wanted: Shapes, prefix: str) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """The file's tensors by its names, each with ours and its shape.
+
+    A model with a head has the backbone under a prefix, and nothing else there is looked at. Checkpoints of
+    long ago call a norm's parameters gamma and beta.
+    """
+    there = read_shapes(path)
+    headed = not any(name.startswith(prefix) for name in wanted) and any(
+        name.startswith(prefix) for name in there
+    )
+    names = {}
+    for name, shape in there.items():
+        if headed and not name.startswith(prefix):
+            continue
+        ours = name.removeprefix(prefix) if headed else name
+        for old, new in ((".gamma", ".weight"), (".beta", ".bias")):
+            if ours not in wanted and ours.endswith(old):
+                ours = ours.removesuffix(old) + new
+        names[name] = (ours, shape)
+    return names
+
+
+def _check_shapes(
+    weights: str, config_name: str, names: Mapping[str, tuple[str, tuple[int, ...]]], wanted: Shapes
+) -> None:
+    there = dict(names.values())
+    missing = [name for name in wanted if name not in there and not _is_spare(name)]
+    unknown = [name for name in there if name not in wanted and not _is_spare(name)]
+    if missing or unknown:
+        raise StartupError(
+            f"{weights} does not fit {config_name}: "
+            f"it lacks {missing[:SHOWN] or 'nothing'} and has {unknown[:SHOWN] or 'nothing'} more"
+        )
+    for name, shape in there.items():
+        if name in wanted and shape != wanted[name]:
+            raise StartupError(
+                f"{weights} does not fit {config_name}: {name} is {list(shape)}, and {list(wanted[name])} "
+                "by the configuration"
+            )
+    size = sum(math.prod(shape) for shape in wanted.values()) * FLOAT32_BYTES
+    if size > LARGEST_GRAPH:
+        raise StartupError(
+            f"{weights} has {size / 1e9:.1f} GB in float32, and one ONNX file holds "
+            f"{LARGEST_GRAPH / 1e9:.0f} GB; take a smaller model"
+        )
+
+
+def _is_spare(name: str) -> bool:
+    return name.startswith(UNUSED) or name.endswith(MADE_ANEW)
+
+
+def _check_part(name: str, fields: Mapping[str, Any]) -> None:
+    if fields.get("is_decoder"):
+        raise StartupError(f"{name} is of a decoder (is_decoder); an encoder is needed")
+    for key in LAYERS:
+        layers = fields.get(key)
+        if isinstance(layers, int) and layers > MOST_LAYERS:
+            raise StartupError(
+                f"{name} asks for {layers} layers ({key}), and at most {MOST_LAYERS} are built"
+            )
+
+
+def _short(error: Exception) -> str:
+    return (str(error).strip().partition("\n")[0] or type(error).__name__)[:300]

@@ -1,0 +1,131 @@
+"""Whisper's encoder (Radford et al., 2022, arXiv:2212.04356): log-mel frames to one state every 20 ms.
+
+Two convolutions, of which the second halves the rate, sinusoidal positions, and pre-norm transformer layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tieback.core.errors import StartupError
+from tieback.core.types import Array
+
+SPECIFICATION = "WhisperSpec"
+
+
+class Attention(nn.Module):
+    """Self-attention whose queries, keys and values come from one matrix, one after the other."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads, self.head = heads, width // heads
+        self.linear_0 = nn.Linear(width, 3 * width)
+        self.linear_1 = nn.Linear(width, width)
+        self.layer_norm = nn.LayerNorm(width)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """`[batch, frames, width]` to the same, without the residual."""
+        batch, frames, width = states.shape
+        mixed = self.linear_0(self.layer_norm(states)).view(batch, frames, 3, self.heads, self.head)
+        queries, keys, values = mixed.permute(2, 0, 3, 1, 4)
+        scores = (queries * self.head**-0.5) @ keys.transpose(-1, -2)
+        found = scores.softmax(dim=-1) @ values
+        return cast(Tensor, self.linear_1(found.transpose(1, 2).reshape(batch, frames, width)))
+
+
+class FeedForward(nn.Module):
+    """Two linear maps with a GELU between them."""
+
+    def __init__(self, width: int, inner: int) -> None:
+        super().__init__()
+        self.layer_norm = nn.LayerNorm(width)
+        self.linear_0 = nn.Linear(width, inner)
+        self.linear_1 = nn.Linear(inner, width)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """As `Attention.forward`."""
+        return cast(Tensor, self.linear_1(functional.gelu(self.linear_0(self.layer_norm(states)))))
+
+
+class Layer(nn.Module):
+    """Attention, then feed-forward."""
+
+    def __init__(self, width: int, inner: int, heads: int) -> None:
+        super().__init__()
+        self.self_attention = Attention(width, heads)
+        self.ffn = FeedForward(width, inner)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """`[batch, frames, width]` to the same."""
+        states = states + self.self_attention(states)
+        return cast(Tensor, states + self.ffn(states))
+
+
+class WhisperEncoder(nn.Module):
+    """The whole encoder; its parameters have the names that CTranslate2 gives them, with dots for slashes."""
+
+    def __init__(
+        self, *, bands: int, width: int, inner: int, heads: int, layers: int, positions: int
+    ) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv1d(bands, width, 3, padding=1)
+        self.conv2 = nn.Conv1d(width, width, 3, stride=2, padding=1)
+        self.positions = nn.Parameter(torch.zeros(positions, width))
+        self.layers = nn.ModuleList(Layer(width, inner, heads) for _ in range(layers))
+        self.layer_norm = nn.LayerNorm(width)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """`[batch, bands, 2 · states]` of log-mel values to `[batch, states, width]`."""
+        states = functional.gelu(self.conv2(functional.gelu(self.conv1(frames)))).transpose(1, 2)
+        states = states + self.positions[: states.shape[1]]
+        for layer in self.layers:
+            states = layer(states)
+        return cast(Tensor, self.layer_norm(states))
+
+
+def load(variables: Mapping[str, Array]) -> WhisperEncoder:
+    """The encoder out of a Whisper's variables. StartupError where one is missing or of another shape."""
+    state = {}
+    for name, value in variables.items():
+        part, found, name = name.partition("encoder/")
+        if part or not found or not value.ndim:
+            continue
+        if value.dtype not in (np.float32, np.float16):
+            raise StartupError(
+                f"encoder/{name} is quantised; convert the model with --quantization float16 or float32"
+            )
+        state[_renamed(name)] = torch.from_numpy(value.astype(np.float32))
+    try:
+        width, bands, _ = state["conv1.weight"].shape
+        heads = int(variables["encoder/num_heads"])
+        if heads <= 0 or width % heads:
+            raise ValueError(f"{heads} heads do not share a width of {width}")
+        network = WhisperEncoder(
+            bands=bands,
+            width=width,
+            inner=len(state["layers.0.ffn.linear_0.bias"]),
+            heads=heads,
+            layers=sum(name.endswith(".ffn.linear_0.bias") for name in state),
+            positions=len(state["positions"]),
+        )
+        network.load_state_dict(state)
+    except (KeyError, RuntimeError, ValueError) as error:
+        message = str(error).partition("\n")[0]
+        raise StartupError(f"the file holds no Whisper encoder that can be read: {message}") from error
+    return network.eval()
+
+
+def _renamed(name: str) -> str:
+    name = name.replace("position_encodings/encodings", "positions").replace(
+        "layer_norm/beta", "layer_norm/bias"
+    )
+    name = name.replace("layer_norm/gamma", "layer_norm/weight")
+    if name.startswith("layer_") and not name.startswith("layer_norm"):
+        name = name.replace("layer_", "layers/", 1)
+    return name.replace("/", ".")

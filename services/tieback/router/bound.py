@@ -1,0 +1,115 @@
+"""The joint space of a `BoundSpace`: blocks of several modalities, entered by projected vectors."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tieback.catalog.source import short_hash
+from tieback.core.errors import InvalidInput, NotFound, StartupError
+from tieback.core.types import Array, Modality, SpaceRef
+from tieback.methods.projection import Projection, State, projections
+from tieback.models.bound_space import NATIVE, REMEDY, BoundPath, BoundSpace
+from tieback.router.joint_space import Component, JointSpace, Reach
+from tieback.router.paths import DenseReading, Entrance, Path, own
+
+CONSTRUCTION = "unit blocks as bound; paths of a content averaged per block; contents averaged per block"
+"""Hashed into the fingerprint: change it whenever the same encodings would make another vector."""
+
+
+def bound_space(bound: BoundSpace, modalities: Mapping[str, Modality] | None = None) -> JointSpace:
+    """Blocks in the order of the artifact.
+
+    `modalities` say what spaces without a block of their own encode. The revision hashes blocks and paths and
+    nothing else, so that other routers over the same paths leave what is stored as it is. StartupError where
+    a path does not fit its block or its method is unknown.
+    """
+    widths = {block.space.name: block.width for block in bound.blocks}
+    known = {**(modalities or {}), **{block.space.name: block.modality for block in bound.blocks}}
+    sources: dict[str, list[BoundPath]] = {}
+    for path in bound.paths:
+        sources.setdefault(path.source.name, []).append(path)
+    components = [Component(block.space, block.width) for block in bound.blocks]
+    return JointSpace.of(
+        components,
+        [_entrance(paths, widths) for paths in sources.values()],
+        _revision(components, bound.paths),
+        short_hash(CONSTRUCTION),
+        reach=_reach(sources, known),
+        modalities={name: known[name] for name in sources if name in known},
+        binding=bound.revision,
+    )
+
+
+class Projecting:
+    """A projection with its parameters and its state, checked by one vector."""
+
+    def __init__(self, path: BoundPath, width: int) -> None:
+        self._state: State = path.state
+        try:
+            self._method: Projection = projections.configure(path.method, path.parameters)
+            found = self(np.eye(1, path.source_width, dtype=np.float32)).shape
+        except (InvalidInput, NotFound) as error:
+            raise StartupError(f"the path {_name(path)} cannot be made: {error.message}; {REMEDY}") from None
+        except (KeyError, ValueError, IndexError) as error:
+            raise StartupError(
+                f"the state of the path {_name(path)} is not right: {error}; {REMEDY}"
+            ) from error
+        if found != (1, width):
+            raise StartupError(
+                f"the path {_name(path)} makes vectors of width {found[-1]} for a block of {width}; {REMEDY}"
+            )
+
+    def __call__(self, readings: Sequence[Array] | Array) -> Array:
+        """All rows at once."""
+        return self._method(np.asarray(readings, np.float32), self._state)
+
+
+def _entrance(paths: Sequence[BoundPath], widths: Mapping[str, int]) -> Entrance:
+    source, width = paths[0].source, paths[0].source_width
+    if any((path.source, path.source_width) != (source, width) for path in paths):
+        raise StartupError(f"the paths of {source.name} do not agree on its revision or width; {REMEDY}")
+    ways = []
+    for path in paths:
+        if path.block not in widths:
+            raise StartupError(f"the path {_name(path)} leads to no block; {REMEDY}")
+        if path.method == NATIVE:
+            ways.append(Path(path.block, "", own))
+        else:
+            name = _name(path) if path.block != source.name else ""
+            ways.append(Path(path.block, name, Projecting(path, widths[path.block])))
+    return Entrance(source, DenseReading(source, width), tuple(ways))
+
+
+def _reach(
+    sources: Mapping[str, Sequence[BoundPath]], modalities: Mapping[str, Modality]
+) -> dict[Modality, Reach]:
+    found = {}
+    for modality in dict.fromkeys(modalities.values()):
+        names = tuple(name for name in sources if modalities.get(name) is modality)
+        if names:
+            blocks = frozenset(path.block for name in names for path in sources[name])
+            found[modality] = Reach(names, blocks)
+    return found
+
+
+def _name(path: BoundPath) -> str:
+    return f"{path.source.name} -> {path.block} ({path.method.replace('_', ' ')})"
+
+
+def _revision(components: Sequence[Component], paths: Sequence[BoundPath]) -> str:
+    parts = [f"{_exact(one.space)} {one.width}" for one in components]
+    for path in paths:
+        digest = hashlib.sha256()
+        for name in sorted(path.state):
+            array = np.ascontiguousarray(path.state[name])
+            digest.update(f"{name} {array.dtype.str} {array.shape} ".encode() + array.tobytes())
+        said = sorted(path.parameters.items())
+        parts.append(f"{_exact(path.source)} {path.block} {path.method} {said} {digest.hexdigest()}")
+    return short_hash(*parts)
+
+
+def _exact(space: SpaceRef) -> str:
+    return f"{space} {space.fingerprint}"

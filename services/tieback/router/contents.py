@@ -1,0 +1,110 @@
+"""An input as its contents: photos, sentences, sounds, each with a weight and what the spaces said of it.
+
+Weights make arithmetic of contents: a photo and words are added (ALIGN, Jia et al., 2021, arXiv:2102.05918),
+several photos are averaged, and a negative weight takes a content away ("this, and not that"). Only a query
+can take away: a stored vector says what is there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tieback.core.errors import InvalidInput, SpaceMismatch
+from tieback.core.types import Array, FusePart, Label, Modality, Role
+from tieback.router.joint_space import JointSpace
+from tieback.router.paths import Entrance
+
+
+@dataclass(slots=True)
+class Spoken:
+    """One encoding: which content it is of, what was read of it, and what that says in each block."""
+
+    content: int
+    entrance: Entrance
+    reading: Any
+    said: dict[str, list[Array]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Contents:
+    """The contents that count, by number: their weights and modalities, and what was said of them."""
+
+    weights: dict[int, float]
+    modalities: dict[int, Modality]
+    spoken: list[Spoken]
+    labels: list[Label]
+
+    @property
+    def modality(self) -> str:
+        """What the input is made of, for instance "image+text"."""
+        return "+".join(sorted(set(self.modalities.values())))
+
+    def share(self, content: int) -> float:
+        """How much of the input the content is, added or taken away; the shares sum to 1."""
+        return abs(self.weights[content]) / sum(map(abs, self.weights.values()))
+
+
+def contents_of(joint: JointSpace, parts: Sequence[FusePart], role: Role) -> Contents:
+    """The contents of one input. InvalidInput and SpaceMismatch name the part."""
+    weights = _weights(parts, role)
+    seen: set[tuple[int, str]] = set()
+    found = Contents({number: weight for number, weight in weights.items() if weight}, {}, [], [])
+    for position, part in enumerate(parts):
+        try:
+            _once(seen, part)
+            entrance = joint.entrances.get(part.encoding.space.name)
+            if entrance is None:
+                raise _no_path(joint.entrances, part)
+            spoken = Spoken(part.content, entrance, entrance.read(part.encoding))
+        except InvalidInput as error:
+            raise error.within(f"parts[{position}]") from None
+        if part.content in found.weights:
+            found.spoken.append(spoken)
+            modality = joint.modality_of(part.encoding.space.name, part.encoding.modality)
+            found.modalities.setdefault(part.content, modality)
+        if part.weight > 0:
+            found.labels.extend(part.encoding.labels)
+    return found
+
+
+def _weights(parts: Sequence[FusePart], role: Role) -> dict[int, float]:
+    weights: dict[int, float] = {}
+    for position, part in enumerate(parts):
+        field = f"parts[{position}].weight"
+        if not math.isfinite(part.weight):
+            raise InvalidInput(f"a weight is a finite number, not {part.weight}", field=field)
+        if part.weight < 0 and role is Role.DOCUMENT:
+            raise InvalidInput(
+                f"a weight of a document is 0 or more, not {part.weight}: what is stored says what is there, "
+                "and only a query takes away",
+                field=field,
+            )
+        if weights.setdefault(part.content, part.weight) != part.weight:
+            raise InvalidInput(f"the parts of content {part.content} differ in weight", field=field)
+    if not weights:
+        raise InvalidInput("an input needs at least one encoding", field="parts")
+    if not any(weights.values()):
+        raise InvalidInput("all weights are 0; give at least one content another", field="parts")
+    return weights
+
+
+def _once(seen: set[tuple[int, str]], part: FusePart) -> None:
+    key = (part.content, part.encoding.space.name)
+    if key in seen:
+        raise InvalidInput(
+            f"content {part.content} has two encodings by {part.encoding.space.name}; "
+            "give contents that differ numbers that differ",
+            field="content",
+        )
+    seen.add(key)
+
+
+def _no_path(joined: Iterable[str], part: FusePart) -> SpaceMismatch:
+    return SpaceMismatch(
+        f"no path leads from the space {part.encoding.space.name!r} into the joint space; "
+        f"paths lead from: {', '.join(joined)}",
+        field="encoding.space",
+    )

@@ -1,0 +1,92 @@
+"""The learned routers of a binding: from an input's own vectors to how well each block would know it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tieback.core.errors import InvalidInput, NotFound, StartupError
+from tieback.core.types import Array, Modality
+from tieback.methods.routing import RoutingPolicy, routings
+from tieback.models.bound_space import REMEDY, BoundRouter, BoundSpace
+from tieback.router.joint_space import JointSpace
+from tieback.router.paths import DenseReading
+
+
+class LearnedRouter:
+    """The router of one modality. StartupError where it does not fit the joint space."""
+
+    def __init__(self, router: BoundRouter, joint: JointSpace) -> None:
+        self.modality, self.inputs = router.modality, router.inputs
+        self.method, self.usual = router.method, router.usual
+        self._state, self._parameters = router.state, router.parameters
+        self._blocks = len(joint.names)
+        try:
+            self.policy = routings.configure(router.method, router.parameters)
+            self.without_inputs = _usually(router.spoken)
+            width = sum(_width(joint, space, router.modality) for space in router.inputs)
+            scores = self.scores(np.eye(1, width, dtype=np.float32))
+            for policy in (self.policy, self.without_inputs):
+                policy(joint.names, np.ones((1, self._blocks), bool), scores)
+        except (InvalidInput, NotFound) as error:
+            raise StartupError(f"{_words(router)} cannot be made: {error.message}; {REMEDY}") from None
+        except (KeyError, ValueError, IndexError) as error:
+            raise StartupError(f"the state of {_words(router)} is not right: {error}; {REMEDY}") from error
+        if scores.shape != (1, self._blocks):
+            raise StartupError(
+                f"{_words(router)} weights {scores.shape[-1]} blocks; there are {self._blocks}; {REMEDY}"
+            )
+
+    def scores(self, vectors: Array) -> Array:
+        """`[n, blocks]`, 0 to 1, of the inputs' vectors side by side; zeros where nothing was learned."""
+        if not self._state:
+            return np.zeros((len(vectors), self._blocks), np.float32)
+        from tieback.methods.routing._network import scores
+
+        return scores(vectors, self._state)
+
+    def configured(self, name: str, parameters: Mapping[str, Any]) -> RoutingPolicy:
+        """Another method over this router's scores, with this router's parameters where it takes them too."""
+        known = routings.describe(name).schema.get("properties", {})
+        shared = {key: value for key, value in self._parameters.items() if key in known}
+        return routings.configure(name, {**shared, **parameters})
+
+
+class Routers:
+    """The routers of one binding, by modality."""
+
+    def __init__(self, bound: BoundSpace, joint: JointSpace) -> None:
+        self.revision = bound.revision
+        self._by_modality = {one.modality: LearnedRouter(one, joint) for one in bound.routers}
+
+    def __bool__(self) -> bool:
+        return bool(self._by_modality)
+
+    def of(self, modality: Modality) -> LearnedRouter | None:
+        """The router of that modality, None where there is none."""
+        return self._by_modality.get(modality)
+
+    @property
+    def all(self) -> Sequence[LearnedRouter]:
+        """Every router."""
+        return tuple(self._by_modality.values())
+
+
+def _usually(spoken: Mapping[str, float]) -> RoutingPolicy:
+    """What weights where the router cannot read its input: the mean weights at binding."""
+    if not any(weight > 0 for weight in spoken.values()):
+        return routings.configure("uniform")
+    return routings.configure("explicit", {"weights": dict(spoken)})
+
+
+def _width(joint: JointSpace, space: str, modality: Modality) -> int:
+    entrance = joint.entrances.get(space)
+    if entrance is None or not isinstance(entrance.read, DenseReading):
+        raise StartupError(f"the router for {modality} reads {space!r}, which is not bound; {REMEDY}")
+    return entrance.read.width
+
+
+def _words(router: BoundRouter) -> str:
+    return f"the router for {router.modality} ({router.method})"

@@ -1,0 +1,122 @@
+"""How encodings of a space enter the joint space: what is read of them, and the paths into blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tieback.core.errors import InvalidInput, SpaceMismatch
+from tieback.core.types import Array, DType, Encoding, Label, SpaceRef, Vector
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Path:
+    """Leads what was read into a block: `[n, block width]`, unit rows, zeros for what says nothing there.
+
+    `name` is how explanations name it, empty for a space's own vectors.
+    """
+
+    block: str
+    name: str
+    lead: Callable[[Sequence[Any]], Array]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entrance:
+    """All paths of one space. `read` checks an encoding and takes out what the paths need."""
+
+    source: SpaceRef
+    read: Callable[[Encoding], Any]
+    paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DenseReading:
+    """Reads the DENSE vector of a space, at full width, as a unit vector in float32."""
+
+    space: SpaceRef
+    width: int
+
+    def __call__(self, encoding: Encoding) -> Array:
+        """InvalidInput and SpaceMismatch name the field of the encoding."""
+        expect(encoding.space, self.space, "encoding.space")
+        if encoding.dense is None:
+            raise InvalidInput(
+                f"{self.space.name} enters the joint space by its DENSE vector", field="encoding.dense"
+            )
+        expect(encoding.dense.space, self.space, "encoding.dense.space")
+        return _values(encoding.dense, self.width)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelReading:
+    """Reads the LABELS of a space: probabilities, and the numbers of the classes."""
+
+    space: SpaceRef
+    classes: int
+
+    def __call__(self, encoding: Encoding) -> tuple[Array, Array]:
+        """InvalidInput and SpaceMismatch name the field of the encoding."""
+        expect(encoding.space, self.space, "encoding.space")
+        return _classes(encoding.labels, self.space.name, self.classes)
+
+
+def own(readings: Sequence[Array]) -> Array:
+    """A space's own vectors, as they are."""
+    return np.stack(readings)
+
+
+def unit(vector: Array) -> Array:
+    """The vector at length 1; zeros stay zeros."""
+    norm = np.linalg.norm(vector)
+    return np.asarray(vector / norm if norm > 0 else vector, dtype=np.float32)
+
+
+def expect(given: SpaceRef, expected: SpaceRef, field: str) -> None:
+    """SpaceMismatch where the two differ in name, revision or fingerprint."""
+    if given != expected:
+        raise SpaceMismatch(
+            f"the encoding is of {given} with fingerprint {given.fingerprint or 'none'}, and the joint space "
+            f"was bound with {expected}, fingerprint {expected.fingerprint}; encode the content again",
+            field=field,
+        )
+
+
+def _values(vector: Vector, width: int) -> Array:
+    if vector.dtype is DType.BINARY:
+        raise InvalidInput(
+            "binary vectors do not enter the joint space; ask for float32", field="encoding.dense"
+        )
+    if vector.width != width:
+        raise InvalidInput(
+            f"the vector has width {vector.width}; the joint space takes the full width of "
+            f"{vector.space.name}, {width}",
+            field="encoding.dense.values",
+        )
+    values = np.asarray(vector.values, dtype=np.float32)  # the step of int8 vanishes when normalised
+    if not np.isfinite(values).all():
+        raise InvalidInput("the vector holds NaN or infinity", field="encoding.dense.values")
+    if not values.any():
+        raise InvalidInput("the vector is all zeros and points nowhere", field="encoding.dense.values")
+    return unit(values)
+
+
+def _classes(labels: Sequence[Label], source: str, count: int) -> tuple[Array, Array]:
+    if not labels:
+        raise InvalidInput(f"{source} enters the joint space by its LABELS", field="encoding.labels")
+    for position, label in enumerate(labels):
+        field = f"encoding.labels[{position}]"
+        if not 0 <= label.index < count:
+            raise InvalidInput(
+                f"{source} has classes 0 to {count - 1}, not {label.index}", field=f"{field}.index"
+            )
+        if not 0 <= label.probability <= 1:  # false for NaN too
+            raise InvalidInput(
+                f"a probability is 0 to 1, not {label.probability}", field=f"{field}.probability"
+            )
+    if not any(label.probability for label in labels):
+        raise InvalidInput("all probabilities are 0", field="encoding.labels")
+    return np.array([label.probability for label in labels]), np.array([label.index for label in labels])

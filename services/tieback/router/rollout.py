@@ -1,0 +1,69 @@
+"""New routers beside the old: a canary answers a share of the queries, a shadow is only compared."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from tieback.core.errors import StartupError
+from tieback.core.types import Array
+from tieback.models.bound_space import BoundSpace
+from tieback.router.joint_space import JointSpace
+from tieback.router.learned import Routers
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """Which bindings' routers take part beside the served one's, whose blocks theirs must be.
+
+    `percent` of the queries, 0 to 100, are weighted by the canary's.
+    """
+
+    canary: BoundSpace | None = None
+    percent: float = 0.0
+    shadow: BoundSpace | None = None
+
+
+NOBODY = Rollout()
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """A query that learned routers weighted.
+
+    `difference` is the total variation distance of the shadow's weights, None where there is no shadow.
+    """
+
+    modality: str
+    weights: Mapping[str, float]
+    binding: str
+    degraded: bool
+    difference: float | None = None
+
+
+def beside(bound: BoundSpace, served: BoundSpace, joint: JointSpace) -> Routers:
+    """The routers of another binding over the served one's blocks. StartupError where the blocks differ."""
+    if bound.blocks != served.blocks:
+        raise StartupError(
+            f"the routers of the binding {bound.revision} cannot weight the blocks of {served.revision}, "
+            "which are others; bind again from the same spaces, or serve it by TIEBACK_BINDING"
+        )
+    if not bound.routers:
+        raise StartupError(f"the binding {bound.revision} has no routers: it cannot be a canary or a shadow")
+    return Routers(bound, joint)
+
+
+def is_canary(key: str, percent: float) -> bool:
+    """Whether the call of this id is one of the canary's; the same id always gets the same answer."""
+    if not key or not percent:
+        return False
+    digest = hashlib.sha256(key.encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64 < percent / 100
+
+
+def difference(ours: Array, theirs: Array) -> float:
+    """Half the sum of the weights' differences: 0 where they agree, 1 where they share no block."""
+    return float(np.abs(ours - theirs).sum() / 2)

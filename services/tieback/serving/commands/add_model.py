@@ -1,0 +1,130 @@
+"""`tieback models add`: looks into a folder of the user's, says what it is, and writes the card."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import yaml
+
+from tieback.catalog.catalog import Catalog, read_card
+from tieback.core.errors import AlreadyExists, StartupError, TiebackError
+from tieback.serving.settings import load_settings
+
+if TYPE_CHECKING:
+    from tieback.recipes.own_model import OwnModel
+
+LINE = 100
+
+
+@click.command()
+@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--name", default="", help="What to call it; without one, what the folder is called.")
+@click.option("--pooling", default="", help="How tokens become one vector, where the folder does not say.")
+@click.option("--prompt", default="", help="Which of the folder's prompts stands before texts.")
+@click.option("--license", "licence", default="", help="Of the weights, as an SPDX expression.")
+@click.option("--print", "only_print", is_flag=True, help="Print the card and write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def add(
+    directory: Path, name: str, pooling: str, prompt: str, licence: str, only_print: bool, as_json: bool
+) -> None:
+    """Adds a model of your own: a transformers, sentence-transformers, ONNX or CLIP-like folder.
+
+    Says what was found, and writes a card, with the hashes of the files, into the folder that TIEBACK_CARDS
+    names; without one, prints it. Nothing of the folder is run.
+    """
+    try:
+        settings = load_settings()
+        found = _inspect(directory, name or _name_of(directory), pooling, prompt, licence)
+        written: list[Path] = []
+        if not found.missing:
+            _check_names(found.cards, Catalog.load(settings.cards))
+            _check_cards(found.cards)
+            if settings.cards is not None and not only_print:
+                written = _write(found.cards, settings.cards)
+    except TiebackError as error:
+        raise click.ClickException(error.message) from error
+    if as_json:
+        paths = [str(path) for path in written]
+        result = {"found": found.facts, "missing": found.missing, "notes": found.notes}
+        click.echo(json.dumps(result | {"cards": found.cards, "written": paths}, indent=2))
+    else:
+        _tell(found, written)
+    if found.missing:
+        raise click.exceptions.Exit(1)
+
+
+def _inspect(directory: Path, name: str, pooling: str, prompt: str, licence: str) -> OwnModel:
+    try:
+        from tieback.recipes.own_model import Said, inspect
+    except ModuleNotFoundError as error:
+        raise StartupError(
+            f"looking into a model needs the package {error.name}: python -m pip install 'tieback[train]'"
+        ) from error
+    return inspect(directory.resolve(), name, Said(pooling, prompt, licence))
+
+
+def _name_of(directory: Path) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", directory.resolve().name.lower()).strip("-.") or "own"
+
+
+def _check_names(cards: Sequence[dict[str, Any]], catalog: Catalog) -> None:
+    taken = {card.name for card in catalog} | {
+        shared for card in catalog.encoders() if (shared := card.shares) is not None
+    }
+    for card in cards:
+        for name in filter(None, (card["name"], card.get("shares"))):
+            if name in taken:
+                said = f"the catalog has a model or a space {name!r}; say another --name"
+                raise AlreadyExists("model", name, said)
+
+
+def _check_cards(cards: Sequence[dict[str, Any]]) -> None:
+    """Reads them as a server will. StartupError names the key that is wrong."""
+    with tempfile.TemporaryDirectory() as folder:
+        for card in cards:
+            path = Path(folder, f"{re.sub('[^a-z0-9.-]', '-', card['name'])}.yaml")
+            path.write_text(_as_yaml(card), encoding="utf-8")
+            try:
+                read_card(path)
+            except StartupError as error:
+                raise StartupError(error.message.replace(f"{folder}/", "")) from None
+
+
+def _write(cards: Sequence[dict[str, Any]], folder: Path) -> list[Path]:
+    paths = [folder / f"{card['name']}.yaml" for card in cards]
+    for path in paths:
+        if path.exists():
+            raise AlreadyExists("card", path.name, f"{path} is there; remove it, or say another --name")
+    for path, card in zip(paths, cards, strict=True):
+        path.write_text(_as_yaml(card), encoding="utf-8")
+    return paths
+
+
+def _as_yaml(card: dict[str, Any]) -> str:
+    return yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=LINE)
+
+
+def _tell(found: OwnModel, written: Sequence[Path]) -> None:
+    """Facts go to standard error, so that a card that is printed can be sent to a file."""
+    for key, value in found.facts.items():
+        click.echo(f"{key}: {value}", err=True)
+    for note in found.notes:
+        click.echo(note, err=True)
+    for missing in found.missing:
+        click.echo(f"missing: {missing}", err=True)
+    if found.missing:
+        click.echo("No card was written.", err=True)
+        return
+    for path in written:
+        click.echo(f"wrote: {path}")
+    if written:
+        click.echo(f"next: tieback models pull {' '.join(card['name'] for card in found.cards)}")
+        return
+    click.echo("---\n".join(_as_yaml(card) for card in found.cards), nl=False)
+    click.echo("Save each card as NAME.yaml in a folder, and name that folder in TIEBACK_CARDS.", err=True)

@@ -1,0 +1,192 @@
+"""`tieback bind`: binds the stored models' spaces, says what that is worth, lists what there is."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from tieback.catalog.catalog import Catalog
+from tieback.core.errors import StartupError, TiebackError
+from tieback.models.bound_space import HEADER, BoundSpace
+from tieback.models.store import Store
+from tieback.serving.commands.bind_report import report
+from tieback.serving.commands.pull_progress import PullProgress
+from tieback.serving.precisions import at_chosen_precisions
+from tieback.serving.settings import Settings, load_settings
+
+BOUND = "bound"
+LIBRARY = Path("examples/library")
+"""What a checkout of the project ships, taken where the command is run in one."""
+
+SHOWN = "R@1"
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+folder = click.Path(file_okay=False, path_type=Path)
+
+
+@click.group(invoke_without_command=True)
+@click.option(
+    "--data",
+    multiple=True,
+    type=folder,
+    help="A folder of unpaired texts, photos and sounds; may be given again. Without one: the store's media.",
+)
+@click.option(
+    "--anchors",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help='Your pairs, a JSON object a line: "text" and one of "image", "audio" (files), "same" (a text).',
+)
+@click.option("--seed", default=0, show_default=True, help="What is drawn is drawn by it.")
+@click.option("--method", metavar="NAME", help="One projection for every path, instead of the best for each.")
+@click.option(
+    "--spaces", default="", metavar="A,B", help="Spaces that take part; all of the store's without."
+)
+@click.option("--image-width", default=512, show_default=True, help="Width of an image encoder's block.")
+@click.option("--audio-width", default=256, show_default=True, help="Width of an audio encoder's block.")
+@click.option("--steps", default=300, show_default=True, help="How long each router is trained.")
+@click.option("--out", type=folder, help="Where to write the binding, instead of into the store.")
+@as_json
+@click.pass_context
+def bind(
+    context: click.Context, /, data: tuple[Path, ...], seed: int, spaces: str, out: Path | None,
+    as_json: bool, **further: Any,
+) -> None:  # fmt: skip
+    """Bind the stored models' spaces into one, from unpaired data.
+
+    An interrupted run goes on where it stopped. To serve: TIEBACK_BINDING=REVISION tieback serve.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    with _explained():
+        settings, store = _opened()
+        catalog = Catalog.load(settings.cards)
+        cards = at_chosen_precisions(catalog.encoders(), settings.precision, settings.provider)
+        cards = tuple(card for card in cards if not settings.spaces or card.name in settings.spaces)
+        recipe = _recipe()
+        options = recipe.Options(
+            data=data or _shipped(catalog, store),
+            seed=seed,
+            spaces=tuple(name.strip() for name in spaces.split(",") if name.strip()),
+            **further,
+        )
+        begin = time.monotonic()
+        with PullProgress() as progress:
+            outcome = recipe.bind(cards, store, options, progress.tell, out=out)
+        seconds = time.monotonic() - begin
+    bound: BoundSpace = outcome.bound
+    if as_json:
+        steps = {"computed": len(outcome.made), "found": len(outcome.found)}
+        told = _described(outcome.folder, bound) | {"seconds": round(seconds, 1), "steps": steps}
+        click.echo(json.dumps(told | {"metrics": bound.metrics, "losses": bound.losses}, indent=2))
+        return
+    _show(bound)
+    click.echo(f"Bound {', '.join(bound.spaces)} in {seconds:.0f} s: {bound.revision}, in {outcome.folder}")
+    place = bound.revision if out is None else outcome.folder
+    click.echo(f"Serve with it: TIEBACK_BINDING={place} tieback serve")
+
+
+bind.add_command(report)
+
+
+@bind.command("list")
+@as_json
+def list_bindings(as_json: bool) -> None:
+    """The store's bindings, with their spaces and main numbers."""
+    with _explained():
+        _, store = _opened()
+    rows = []
+    for header in sorted((store.root / BOUND).glob(f"*/{HEADER}"), key=lambda path: path.stat().st_mtime):
+        try:
+            rows.append(_described(header.parent, BoundSpace.load(header.parent)))
+        except StartupError as error:
+            rows.append({"revision": header.parent.name, "fault": error.message})
+    if as_json:
+        click.echo(json.dumps({"store": str(store.root), "bindings": rows}, indent=2))
+        return
+    if not rows:
+        click.echo(f"There is no binding in the store at {store.root}; make one: tieback bind")
+    for row in rows:
+        if "fault" in row:
+            click.echo(f"{row['revision']}\t{row['fault']}")
+            continue
+        numbers = ", ".join(f"{task} {value:.2f}" for task, value in row["numbers"].items())
+        click.echo(f"{row['revision']}\t{row['width']} wide\t{', '.join(row['spaces'])}\t{SHOWN}: {numbers}")
+
+
+def _described(place: Path, bound: BoundSpace) -> dict[str, Any]:
+    return {
+        "revision": bound.revision,
+        "folder": str(place),
+        "spaces": list(bound.spaces),
+        "width": bound.width,
+        "numbers": {
+            row["task"]: row["rows"][0]["value"]
+            for row in bound.metrics.get("retrieval", ())
+            if row["measure"] == SHOWN
+        },
+    }
+
+
+def _show(bound: BoundSpace) -> None:
+    """What retrieval is worth on what no fit has seen."""
+    table = Table("task", "queries", "chance", "routed", "uniform", "best single", title=f"{SHOWN}, held out")
+    for row in bound.metrics["retrieval"]:
+        if row["measure"] != SHOWN:
+            continue
+        values = {one["name"].partition(":")[0]: one for one in row["rows"]}
+        cells = [_cell(values.get(name)) for name in ("routed", "uniform", "best single")]
+        table.add_row(row["task"], str(row["queries"]), f"{row['chance']:.2f}", *cells)
+    Console().print(table)
+    decoupling = bound.metrics.get("decoupling", {})
+    if len(decoupling.get("classes", ())) > 1:
+        click.echo(
+            f"The text router sends {decoupling['accuracy']:.0%} of texts to the blocks of what they speak "
+            f"of, and {decoupling['without']:.0%} without that objective."
+        )
+
+
+def _cell(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return "–"
+    space = row["name"].partition(": ")[2]
+    return f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}]" + (f" {space}" if space else "")
+
+
+def _opened() -> tuple[Settings, Store]:
+    settings = load_settings()
+    return settings, Store(settings.models)
+
+
+def _shipped(catalog: Catalog, store: Store) -> tuple[Path, ...]:
+    """The store's media, and the library where the command is run in a checkout."""
+    media = [store.media(card) for card in catalog.media() if store.is_ready(card)]
+    return (*([LIBRARY] if LIBRARY.is_dir() else []), *media)
+
+
+def _recipe() -> Any:
+    """The recipe's module. StartupError, with what to install, where what it needs is not there."""
+    try:
+        for name in ("torch", "onnx"):
+            importlib.import_module(name)
+    except ImportError as error:
+        raise StartupError(
+            f"binding needs {error.name}, which serving does not: python -m pip install 'tieback[train]'"
+        ) from None
+    return importlib.import_module("tieback.recipes.binding")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Errors of ours end the command with their message and exit code 1, without a traceback."""
+    try:
+        yield
+    except TiebackError as error:
+        raise click.ClickException(error.message) from error

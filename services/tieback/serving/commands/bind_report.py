@@ -1,0 +1,77 @@
+"""`tieback bind report`: a page about a bound joint space."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from tieback.catalog.catalog import Catalog
+from tieback.core.errors import TiebackError
+from tieback.models.bound_space import BoundSpace
+from tieback.models.store import Store
+from tieback.serving.settings import load_settings
+
+
+@click.command()
+@click.argument("binding", required=False, metavar="[REVISION|FOLDER]")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.html",
+    help="Where the page goes; binding-REVISION.html by default.",
+)
+@click.option(
+    "--photos",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Photos to search: they are encoded now, and the neighbours shown with thumbnails.",
+)
+@click.option(
+    "--claims",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="What scripts/bench binding found, to show its claims too.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def report(
+    binding: str | None, out: Path | None, photos: Path | None, claims: Path | None, as_json: bool
+) -> None:
+    """Writes a page about a binding: alignment, weights, neighbours, claims. Without a name: the newest.
+
+    The page is one HTML file that loads nothing.
+    """
+    # The recipes are loaded when they are needed: the other commands start without them.
+    from tieback.recipes.binding.bind import BOUND
+    from tieback.recipes.binding_report.artifact import folder_of
+    from tieback.recipes.binding_report.claims import claims_of, read_claims
+    from tieback.recipes.binding_report.neighbours import look
+    from tieback.recipes.binding_report.page import page
+
+    try:
+        settings = load_settings()
+        store = Store(settings.models)
+        bound = BoundSpace.load(folder_of(binding, store.root / BOUND))
+        questions = None
+        if photos is not None:
+            questions = look(bound, photos, Catalog.load(settings.cards).encoders(), store)
+        written = page(bound, questions=questions, benchmark=read_claims(claims) if claims else ())
+    except TiebackError as error:
+        raise click.ClickException(error.message) from error
+    target = out or Path(f"binding-{bound.revision}.html")
+    try:
+        target.write_text(written, encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{target} cannot be written: {error.strerror}") from error
+    if as_json:
+        found = [asdict(claim) for claim in claims_of(bound.metrics)]
+        size = len(written.encode())
+        click.echo(
+            json.dumps(
+                {"revision": bound.revision, "page": str(target), "bytes": size, "claims": found}, indent=2
+            )
+        )
+    else:
+        click.echo(f"Written: {target}")

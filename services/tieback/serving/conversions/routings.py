@@ -1,0 +1,157 @@
+"""Routing, what is fused, and the explanations of joint vectors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from google.protobuf import json_format
+
+from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.types import Fused, FusePart, FuseReply, Role, Routing, RoutingExplanation
+from tieback.serving import failures
+from tieback.serving.conversions.contents import (
+    read_encoding,
+    read_labels,
+    write_encoding,
+    write_labels,
+    write_metadata,
+)
+from tieback.serving.conversions.reports import read_timing, write_timing
+from tieback.serving.conversions.vectors import read_vector, write_vector
+from tieback.v1 import router_pb2
+
+_ROLES = {
+    router_pb2.ROLE_UNSPECIFIED: Role.QUERY,
+    router_pb2.ROLE_QUERY: Role.QUERY,
+    router_pb2.ROLE_DOCUMENT: Role.DOCUMENT,
+}
+
+
+def read_role(number: int, field: str) -> Role:
+    """Which side of a comparison a vector is for."""
+    if number not in _ROLES:
+        raise InvalidInput(f"{number} is no role that this server knows", field=field)
+    return _ROLES[number]  # type: ignore[index]  # protobuf enums are ints
+
+
+def write_role(role: Role) -> router_pb2.Role:
+    """The number of a role."""
+    return router_pb2.ROLE_DOCUMENT if role is Role.DOCUMENT else router_pb2.ROLE_QUERY
+
+
+def read_routing(message: router_pb2.Routing) -> Routing:
+    """How to weight the spaces; weights alone mean the explicit policy."""
+    policy = message.policy or ("explicit" if message.weights else "")
+    return Routing(policy, dict(message.weights), json_format.MessageToDict(message.parameters))
+
+
+def write_routing(routing: Routing) -> router_pb2.Routing:
+    """The message of a routing."""
+    parameters = write_metadata(routing.parameters) if routing.parameters else None
+    return router_pb2.Routing(policy=routing.policy, weights=dict(routing.weights), parameters=parameters)
+
+
+def read_weight(weight: float | None, field: str) -> float:
+    """A content's weight beside the others; unset is 1."""
+    if weight is None:
+        return 1.0
+    if not math.isfinite(weight):
+        raise InvalidInput("a weight is a finite number", field=field)
+    return weight
+
+
+def read_fuse_input(message: router_pb2.FuseInput, field: str) -> list[FusePart]:
+    """All encodings of one input."""
+    return [
+        FusePart(
+            read_encoding(part.encoding, f"{field}.parts[{index}].encoding"),
+            read_weight(part.weight if part.HasField("weight") else None, f"{field}.parts[{index}].weight"),
+            part.content,
+        )
+        for index, part in enumerate(message.parts)
+    ]
+
+
+def write_fuse_input(parts: Sequence[FusePart]) -> router_pb2.FuseInput:
+    """The message of all encodings of one input."""
+    return router_pb2.FuseInput(
+        parts=[
+            router_pb2.FusePart(
+                encoding=write_encoding(part.encoding), weight=part.weight, content=part.content
+            )
+            for part in parts
+        ]
+    )
+
+
+def read_explanation(message: router_pb2.RoutingExplanation) -> RoutingExplanation:
+    """Why a joint vector is what it is."""
+    return RoutingExplanation(
+        policy=message.policy,
+        weights={weight.space: weight.weight for weight in message.weights},
+        entropy=message.entropy,
+        missing=list(message.missing),
+        degraded=message.degraded,
+        paths=list(message.paths),
+        reasons=dict(message.missing_reasons),
+        expected_recall_loss=message.expected_recall_loss,
+        binding=message.binding,
+        modality=message.modality,
+        fallback=message.fallback,
+    )
+
+
+def write_explanation(routing: RoutingExplanation) -> router_pb2.RoutingExplanation:
+    """The message of an explanation."""
+    return router_pb2.RoutingExplanation(
+        policy=routing.policy,
+        weights=[
+            router_pb2.SpaceWeight(space=space, weight=weight) for space, weight in routing.weights.items()
+        ],
+        entropy=routing.entropy,
+        missing=routing.missing,
+        degraded=routing.degraded,
+        paths=routing.paths,
+        missing_reasons=dict(routing.reasons),
+        expected_recall_loss=routing.expected_recall_loss,
+        binding=routing.binding,
+        modality=routing.modality,
+        fallback=routing.fallback,
+    )
+
+
+def read_fuse_reply(message: router_pb2.FuseResponse) -> FuseReply:
+    """One result per input."""
+    return FuseReply(
+        [
+            failures.from_status(result.error)
+            if result.WhichOneof("outcome") == "error"
+            else Fused(
+                read_vector(result.fused.vector, f"results[{index}].fused.vector"),
+                read_explanation(result.fused.routing),
+                read_labels(result.fused.labels),
+            )
+            for index, result in enumerate(message.results)
+        ],
+        read_timing(message.timing),
+    )
+
+
+def write_fuse_reply(reply: FuseReply) -> router_pb2.FuseResponse:
+    """The message of one result per input."""
+    return router_pb2.FuseResponse(
+        results=[
+            router_pb2.FuseResult(error=failures.to_status(result))
+            if isinstance(result, TiebackError)
+            else router_pb2.FuseResult(
+                fused=router_pb2.Fused(
+                    vector=write_vector(result.vector),
+                    routing=write_explanation(result.routing),
+                    labels=write_labels(result.labels),
+                )
+            )
+            for result in reply.results
+        ],
+        timing=write_timing(reply.timing),
+    )

@@ -1,0 +1,201 @@
+"""The pipeline over a bound joint space: pictures enter by vectors, and what is lost has a price."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support import colours
+from support.bag_of_words import WIDTH, BagOfWords, card, dense
+from support.troubles import Troubles
+from tieback.answer import Answerer, Joined
+from tieback.core.deadline import Deadline
+from tieback.core.errors import InvalidInput, NotFound, Overloaded, Unavailable
+from tieback.core.types import (
+    Content,
+    Item,
+    MethodChoice,
+    Modality,
+    QueryPart,
+    Retrieval,
+    Routing,
+    Section,
+    VectorKind,
+)
+from tieback.encoder import Encoder
+from tieback.index import Index
+from tieback.methods.projection import fit
+from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundSpace
+from tieback.reranker import Reranker
+from tieback.router import Router
+
+NONE = MethodChoice("none")
+LOSSES = {"text": {"words-a": 4.0, "words-b": 6.0}, "image": {"colours": 80.0}}
+
+
+class Library:
+    """Three photos and a page, behind an encoder that can be troubled."""
+
+    def __init__(self, folder: Path, routers: tuple[BoundRouter, ...] = ()) -> None:
+        folder.mkdir()
+        (folder / "seed").write_text("0")
+        texts = [card(folder, name) for name in ("words-a", "words-b")]
+        eyes = colours.card(folder)
+        names = np.stack([dense(name) for name in colours.NAMES])
+        paths = [BoundPath(one.space, WIDTH, one.name) for one in texts]
+        paths.append(BoundPath(eyes.space, 3, "colours"))
+        for one in texts:
+            for source, target, left, right in ((one, eyes, names, np.eye(3)), (eyes, one, np.eye(3), names)):
+                state = fit("anchor_attention", left, right, {"centred": False})
+                width = int(left.shape[1])
+                paths.append(
+                    BoundPath(source.space, width, target.name, "anchor_attention", {"sharpness": 40}, state)
+                )
+        blocks = [Block(one.space, Modality.TEXT, WIDTH) for one in texts]
+        blocks.append(Block(eyes.space, Modality.IMAGE, 3))
+        self.bound = BoundSpace(tuple(blocks), tuple(paths), routers, LOSSES)
+        self.real = Encoder([*(BagOfWords(one) for one in texts), colours.Colours(eyes)])
+        self.encoder = Troubles(self.real)
+        self.index = Index.open(folder / "index")
+        self.router = Router.bound(self.bound)
+        kinds = frozenset({VectorKind.DENSE, VectorKind.LABELS})
+        text = frozenset({VectorKind.DENSE})
+        every = ("words-a", "words-b", "colours")
+        self.answerer = Answerer(
+            spaces=Joined(
+                {Modality.TEXT: ("words-a", "words-b"), Modality.IMAGE: ("colours",)},
+                {"words-a": text, "words-b": text, "colours": kinds},
+                {"words-a": ("words-a", "colours"), "words-b": ("words-b", "colours"), "colours": every},
+            ),
+            encoder=self.encoder,
+            router=self.router,
+            index=self.index,
+            reranker=Reranker(self.encoder, space="words-b"),
+            losses=LOSSES,
+            encode_share=0.25,
+        )
+
+    async def fill(self) -> Library:
+        pictures = {"rose": (250, 10, 10), "meadow": (10, 250, 10), "sea": (10, 10, 250)}
+        items = [
+            Item(name, [Section("1", Content(Modality.IMAGE, colours.png(*colour)))])
+            for name, colour in pictures.items()
+        ]
+        items.append(Item("page", [Section("1", Content(Modality.TEXT, "the moon shines"))]))
+        reply = await self.answerer.ingest("library", items)
+        assert [result.error for result in reply.results] == [None] * 4
+        return self
+
+    async def ask(self, *query: QueryPart, deadline: Deadline | None = None, **how: Any) -> Any:
+        retrieval = Retrieval(how.pop("collection", "library"), query, reranker=NONE, **how)
+        return await self.answerer.retrieve(retrieval, deadline=deadline or Deadline.after(30))
+
+    async def close(self) -> None:
+        await self.index.close()
+        await self.real.close()
+
+
+def words(text: str, weight: float = 1.0) -> QueryPart:
+    return QueryPart(Content(Modality.TEXT, text), weight)
+
+
+def photo(*colour: int, weight: float = 1.0) -> QueryPart:
+    return QueryPart(Content(Modality.IMAGE, colours.png(*colour)), weight)
+
+
+@pytest.fixture
+async def library(tmp_path: Path) -> AsyncIterator[Library]:
+    made = await Library(tmp_path / "weights").fill()
+    yield made
+    await made.close()
+
+
+async def test_words_find_a_photo_by_its_vector_and_a_photo_finds_its_like(library: Library) -> None:
+    by_words = await library.ask(words("green"))
+    by_photo = await library.ask(photo(0, 0, 240))
+
+    assert by_words.hits[0].hit.item_id == "meadow"
+    assert by_words.hits[0].hit.text == "green", "its classes are words to find it by"
+    assert by_photo.hits[0].hit.item_id == "sea"
+    assert by_photo.labels[0].name == "blue"
+    assert "colours -> words-a (anchor attention)" in by_photo.routing.paths
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"), [(Unavailable("gone"), "down"), (Overloaded("full", retry_after=1), "shed")]
+)
+async def test_a_lost_space_has_a_reason_and_a_price_and_the_rest_answers(
+    library: Library, error: Any, reason: str
+) -> None:
+    library.encoder.down["words-a"] = error
+
+    reply = await library.ask(words("green"))
+
+    assert reply.hits[0].hit.item_id == "meadow"
+    assert reply.routing.missing == ["words-a"]
+    assert reply.routing.reasons == {"words-a": reason}
+    assert reply.routing.expected_recall_loss == LOSSES["text"]["words-a"]
+    assert sum(reply.routing.weights.values()) == pytest.approx(1)
+
+
+async def test_a_space_that_is_past_its_share_of_the_deadline_is_left_out(library: Library) -> None:
+    library.encoder.slow["words-b"] = 30
+
+    reply = await library.ask(words("green"), deadline=Deadline.after(0.8))
+
+    assert reply.hits[0].hit.item_id == "meadow"
+    assert reply.routing.reasons == {"words-b": "late"}
+    assert reply.routing.expected_recall_loss == LOSSES["text"]["words-b"]
+    assert 0.15 < reply.timing.total < 0.5, "a quarter of the time is waited for spaces"
+
+
+async def test_a_lost_photo_beside_words_costs_its_share(library: Library) -> None:
+    library.encoder.down["colours"] = Unavailable("gone")
+
+    reply = await library.ask(photo(250, 0, 0, weight=1.0), words("green", 3.0))
+
+    assert reply.hits[0].hit.item_id == "meadow"
+    assert reply.routing.reasons == {"colours": "down"}
+    assert reply.routing.expected_recall_loss == pytest.approx(LOSSES["image"]["colours"] / 4)
+
+
+async def test_a_space_that_reaches_no_block_of_any_weight_is_not_asked(library: Library) -> None:
+    library.encoder.asked.clear()
+
+    reply = await library.ask(words("green"), routing=Routing("explicit", {"words-b": 1.0}))
+    asked = {space for space, _ in library.encoder.asked}
+    await library.ask(words("green"), routing=Routing("explicit", {"colours": 1.0}))
+
+    assert asked == {"words-b"}
+    assert not reply.routing.missing
+    assert {space for space, _ in library.encoder.asked} == {"words-a", "words-b"}
+
+
+async def test_a_collections_routing_weights_queries_that_do_not_say(library: Library) -> None:
+    space = library.router.space
+    only = Routing("explicit", {"colours": 1.0})
+    await library.index.create_collection("seen", space.ref, space.width, only)
+
+    by_default = await library.ask(words("green"), collection="seen")
+    overruled = await library.ask(words("green"), collection="seen", routing=Routing("uniform"))
+
+    assert by_default.routing.weights == pytest.approx({"words-a": 0, "words-b": 0, "colours": 1})
+    assert set(overruled.routing.weights.values()) == {1 / 3}
+
+
+async def test_a_collections_routing_that_does_not_fit_blames_the_collection(library: Library) -> None:
+    space = library.router.space
+    await library.index.create_collection("odd", space.ref, space.width, Routing("explicit", {"nose": 1.0}))
+
+    with pytest.raises(InvalidInput, match="routing that the collection was made with") as refusal:
+        await library.ask(words("green"), collection="odd")
+
+    assert refusal.value.field == "collection"
+
+
+async def test_a_collection_that_is_not_there_is_not_found(library: Library) -> None:
+    with pytest.raises(NotFound, match="nowhere"):
+        await library.ask(words("green"), collection="nowhere")

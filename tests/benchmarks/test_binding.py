@@ -1,0 +1,199 @@
+"""The measures of the binding benchmark are those of the literature, and it runs from end to end."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tieback.catalog.card import EncoderCard
+from tieback.catalog.catalog import Catalog
+from tieback.core.types import Modality
+from tieback.methods.projection import fit
+from tieback.models.bound_space import Block, BoundPath, BoundSpace
+
+from benchmarks.__main__ import main
+from benchmarks.binding.data import Data, DataError
+from benchmarks.binding.encoders import VIEWS, parts_of
+from benchmarks.binding.losing import _every_set
+from benchmarks.binding.measures import (
+    average_precisions,
+    chance_precision,
+    interval,
+    ndcg,
+    paired,
+    recalls,
+    spearman,
+)
+
+
+def photo(colour: str, width: int = 40, height: int = 20) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def bound() -> BoundSpace:
+    """Two real spaces, bound by anchors that mean nothing."""
+    cards = [Catalog.load().get(name) for name in ("wordllama-256", "efficientnet-lite0")]
+    text, image = (card for card in cards if isinstance(card, EncoderCard))
+    random = np.random.default_rng(0)
+    words = random.normal(size=(20, text.width)).astype(np.float32)
+    pixels = random.normal(size=(20, image.width)).astype(np.float32)
+    attention = "anchor_attention"
+    return BoundSpace(
+        (Block(text.space, Modality.TEXT, text.width), Block(image.space, Modality.IMAGE, image.width)),
+        (
+            BoundPath(text.space, text.width, text.name),
+            BoundPath(image.space, image.width, image.name),
+            BoundPath(text.space, text.width, image.name, attention, {}, fit(attention, words, pixels)),
+            BoundPath(image.space, image.width, text.name, attention, {}, fit(attention, pixels, words)),
+        ),
+    )
+
+
+def folder(root: Path) -> Path:
+    """Three photos with objects, two pairs of sentences, two texts and a query."""
+    (root / "coco128" / "images").mkdir(parents=True)
+    seen = []
+    for name, colour, objects in (
+        ("1.jpg", "red", ["dog", "cat"]),
+        ("2.jpg", "blue", ["cat"]),
+        ("3.jpg", "green", []),
+    ):
+        (root / "coco128" / "images" / name).write_bytes(photo(colour))
+        seen.append({"image": name, "objects": objects})
+    (root / "coco128" / "labels.json").write_text(
+        json.dumps([*seen, {"image": "gone.jpg", "objects": ["bus"]}])
+    )
+    (root / "sts").mkdir()
+    pairs = [{"a": "a dog runs", "b": "a hound runs", "score": 4.5}, {"a": "rain", "b": "a bus", "score": 0}]
+    (root / "sts" / "small.jsonl").write_text("\n".join(map(json.dumps, pairs)))
+    (root / "cranfield").mkdir()
+    texts = [
+        {"id": "7", "title": "", "text": "wings in a slipstream"},
+        {"id": "9", "title": "heat", "text": ""},
+    ]
+    (root / "cranfield" / "documents.jsonl").write_text("\n".join(map(json.dumps, texts)))
+    queries = [
+        {"id": "1", "text": "lift of a wing", "judgements": {"7": 2, "9": 0, "12": 4}},
+        {"id": "2", "text": "nothing fits", "judgements": {"9": 0}},
+    ]
+    (root / "cranfield" / "queries.jsonl").write_text("\n".join(map(json.dumps, queries)))
+    return root
+
+
+def test_average_precision_is_the_mean_of_precision_where_something_was_found() -> None:
+    scores = np.array([[0.9, 0.8, 0.7, 0.6], [0.1, 0.2, 0.3, 0.4]])
+    relevant = np.array([[True, False, True, False], [True, True, False, False]])
+
+    assert average_precisions(scores, relevant) == pytest.approx([(1 + 2 / 3) / 2, (1 / 3 + 2 / 4) / 2])
+    nothing = np.zeros((1, 4), bool)
+    assert len(average_precisions(scores[:1], nothing)) == 0, "a query with nothing to find does not count"
+
+
+def test_equal_scores_keep_their_order() -> None:
+    assert average_precisions(np.zeros((1, 3)), np.array([[False, False, True]])) == pytest.approx([1 / 3])
+
+
+def test_chance_is_what_random_orders_reach() -> None:
+    one_of_four = np.array([[True, False, False, False]])
+
+    assert chance_precision(one_of_four, draws=4000) == pytest.approx(
+        (1 + 1 / 2 + 1 / 3 + 1 / 4) / 4, abs=0.01
+    )
+
+
+def test_recall_is_the_share_of_what_could_be_among_the_best() -> None:
+    scores = np.array([[5.0, 4.0, 3.0, 2.0, 1.0]])
+
+    assert recalls(scores, np.array([[True, False, True, False, True]]), at=2) == pytest.approx([1 / 2])
+    assert recalls(scores, np.array([[False, True, False, False, False]]), at=2) == pytest.approx([1])
+
+
+def test_ndcg_and_spearman_are_the_usual_ones() -> None:
+    assert ndcg(np.array([0.1, 0.9, 0.5]), {0: 3.0, 2: 1.0}) == pytest.approx(
+        (1 / np.log2(3) + 3 / 2) / (3 + 1 / np.log2(3))
+    )
+    assert spearman([1, 2, 2, 3], [1, 2, 3, 4]) == pytest.approx(0.9486833)
+
+
+def test_a_paired_interval_is_narrower_than_what_queries_differ_by() -> None:
+    random = np.random.default_rng(0)
+    hard = random.random(60)
+    better = np.clip(hard + 0.05 + 0.01 * random.normal(size=60), 0, 2)
+
+    one = paired(better, hard)
+
+    assert one.value == pytest.approx(0.05, abs=0.005)
+    assert 0.04 < one.low < one.value < one.high < 0.06
+    alone = interval(hard)
+    assert alone.high - alone.low > 0.1
+    assert paired(hard, better).high < 0
+
+
+def test_a_folder_is_read_and_what_has_nothing_to_find_left_out(tmp_path: Path) -> None:
+    data = Data.read(folder(tmp_path))
+
+    assert data.names == ["cat", "dog"]
+    assert data.shows.tolist() == [[True, True, False], [True, False, False]]
+    assert data.pairs == {"small": [("a dog runs", "a hound runs", 4.5), ("rain", "a bus", 0.0)]}
+    assert data.documents == ["wings in a slipstream", "heat"]
+    assert data.queries == [("lift of a wing", {0: 3.0, 1: 0.0})]
+
+
+def test_a_folder_of_another_layout_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="not laid out as --help says"):
+        Data.read(tmp_path)
+    (tmp_path / "coco128").mkdir()
+    (tmp_path / "coco128" / "labels.json").write_text('[{"image": "gone.jpg", "objects": ["dog"]}]')
+    with pytest.raises(DataError, match="too few photos"):
+        Data.read(tmp_path)
+
+
+def test_parts_of_a_photo_are_halves_a_quarter_apart() -> None:
+    image = Image.new("RGB", (40, 20), "black")
+    image.paste("white", (20, 10, 40, 20))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+
+    parts = [np.asarray(Image.open(io.BytesIO(one))) for one in parts_of(buffer.getvalue())]
+
+    assert len(parts) == VIEWS - 1
+    assert {part.shape for part in parts} == {(10, 20, 3)}
+    assert parts[-1].min() == 255, "the last is the lower right quarter"
+    assert parts[0].max() == 0
+    assert parts[4].mean() == pytest.approx(255 / 4)
+
+
+def test_every_set_of_spaces_is_tried() -> None:
+    assert len(set(_every_set(["a", "b", "c", "d"]))) == 15
+
+
+def test_the_benchmark_runs_from_end_to_end_on_a_small_folder(tmp_path: Path) -> None:
+    out = tmp_path / "report.json"
+    artifact = bound().save(tmp_path / "bound")
+    data = folder(tmp_path / "data")
+
+    options = ["--binding", str(artifact), "--without-decoupling", str(artifact), "--json", str(out)]
+    assert main(["binding", "--data", str(data), *options]) == 0
+
+    said = json.loads(out.read_text())
+    claims = {claim["name"]: claim for claim in said["claims"]}
+    same = claims["the router that is served scores as this evaluation does, largest difference"]
+    assert same["met"] is True
+    assert claims["share of the subsets of spaces and modalities that answer"]["value"] == 1
+    assert claims["what the decoupling objective adds, held out at binding"]["met"] is None
+    assert {"COCO: what each ingredient adds", "STS: Spearman", "Cranfield: nDCG@10"} <= set(said["tables"])
+    ways = {row["way"] for row in said["tables"]["COCO: mean average precision"]}
+    assert {"chance", "block: efficientnet-lite0", "joint, uniform", "joint, routed"} <= ways
+
+
+def test_without_data_the_benchmark_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TIEBACK_DATA", raising=False)
+
+    with pytest.raises(SystemExit, match="--data DIR"):
+        main(["binding"])

@@ -1,0 +1,129 @@
+"""The benchmark of claims: its topics are the folder's, and one that fails takes no other with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tieback.methods.projection import unit_rows
+
+from benchmarks import claims
+from benchmarks.__main__ import main
+from benchmarks.claims import alignment_losses, hypercomplex, joint_views, platonic, topics
+from benchmarks.report import Report
+
+
+def holds(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> None:
+    say("measures")
+    claims.claim(report, "1 (arXiv:0000.00000): grows", [1.0 + seed for seed in seeds], "x", ">= 1")
+
+
+def fails(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> None:
+    report.claim("2 (arXiv:0000.00000): before it failed", 1.0, "x", ">= 2")
+    raise ValueError("the data are not there")
+
+
+def test_every_file_of_the_folder_is_a_topic_with_a_study() -> None:
+    files = {path.stem for path in Path(claims.__file__).parent.glob("*.py")} - {"__init__"}
+
+    assert set(topics()) == {name for name in files if not name.startswith("_")}
+    assert {"platonic", "alignment_losses", "joint_views", "hypercomplex"} <= set(topics())
+
+
+def test_a_cheap_topic_gives_a_report_with_claims_and_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hypercomplex, "ENTITIES", 30)
+    monkeypatch.setattr(hypercomplex, "EPOCHS", 5)
+
+    status = main(
+        ["claims", "--topics", "hypercomplex", "--seeds", "1", "--json", str(tmp_path / "found.json")]
+    )
+
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert status == 0
+    assert found["command"].startswith("scripts/bench claims --topics hypercomplex")
+    products = [claim for claim in found["claims"] if "4×4 real matrix" in claim["name"]]
+    assert [claim["met"] for claim in products] == [True, True]
+    assert all(claim["name"].startswith("55 (arXiv:") for claim in found["claims"])
+    assert len(next(iter(found["tables"].values()))) == 6
+
+
+SMALL = {
+    alignment_losses: {"TRAIN": 100, "TEST": 40, "STEPS": 2},
+    joint_views: {"CLASSES": 5, "UNSEEN": 3, "PER_CLASS": 5, "STEPS": 2, "POOR": (2.0,)},
+}
+
+
+@pytest.mark.parametrize("topic", SMALL, ids=lambda topic: topic.__name__.rpartition(".")[2])
+def test_a_topic_on_made_data_measures_every_claim_also_when_small(
+    topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in SMALL[topic].items():
+        monkeypatch.setattr(topic, name, value)
+    report = Report()
+
+    topic.study(report, range(2), lambda _line: None)
+
+    assert report.claims
+    assert report.tables
+    for claim in report.claims:
+        assert claim.name.startswith(topic.METHOD)
+        assert claim.low <= claim.value <= claim.high
+
+
+def test_partners_in_a_shared_subspace_are_found_by_every_way_of_the_platonic_topic() -> None:
+    draw = np.random.default_rng(0)
+    shared = draw.normal(size=(platonic.MORE + 60, 10))
+    source, target = (
+        unit_rows(shared @ draw.normal(size=(10, width)) + 0.1 * draw.normal(size=(len(shared), width)))
+        for width in (16, 12)
+    )
+
+    found = platonic.found_first(source, target, platonic.ANCHORS, 0)
+
+    assert len(found) == 1 + 2 * len(platonic.RIDGES) + 2 * len(platonic.DIMENSIONS)
+    assert min(found.values()) > 90
+    assert platonic.difference_at_full_rank(source, target, 0) < platonic.SAME
+
+
+def test_a_claim_is_the_mean_over_seeds_between_the_smallest_and_the_largest() -> None:
+    report = Report()
+
+    claims.measure(report, {"one": holds}, range(3))
+
+    assert [(c.value, c.low, c.high, c.met) for c in report.claims] == [(2.0, 1.0, 3.0, True)]
+
+
+def test_a_topic_that_fails_is_not_measured_with_the_reason_and_the_others_still_run(capsys) -> None:
+    report = Report()
+
+    claims.measure(report, {"bad": fails, "good": holds}, range(2))
+
+    before, failed, good = report.claims
+    assert before.met is False
+    assert failed.name.startswith("bad")
+    assert failed.met is failed.value is None
+    assert failed.note == "ValueError: the data are not there"
+    assert good.met is True
+    assert "bad: failed: ValueError" in capsys.readouterr().err
+
+
+def test_a_topic_that_cannot_be_imported_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = Report()
+
+    claims.measure(report, {"gone": claims._imported("gone"), "good": holds}, range(2))
+
+    assert [claim.met for claim in report.claims] == [None, True]
+    assert "No module named" in report.claims[0].note
+
+
+@pytest.mark.parametrize("arguments", [["--topics", "nonsense"], ["--seeds", "0"]])
+def test_arguments_that_make_no_sense_are_refused(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["claims", *arguments])
+
+    assert ended.value.code not in (0, None)

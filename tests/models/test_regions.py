@@ -1,0 +1,167 @@
+"""A picture as regions: the whole and nine windows of half its size."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+from tieback.core.errors import InvalidInput
+from tieback.core.types import Content, Encoding, Limits, Modality, OutputSpec, Truncation, VectorKind
+from tieback.encoder import Encoder
+from tieback.models.encoder_model import EncoderModel, RawEncoding
+from tieback.models.image_classifier import REGIONS, ImageClassifierModel
+
+Loaded = Callable[[str], EncoderModel]
+DENSE = frozenset({VectorKind.DENSE})
+WITH_REGIONS = frozenset({VectorKind.DENSE, VectorKind.REGIONS})
+NAME = "efficientnet-lite0"
+
+
+@pytest.fixture(scope="module")
+def model(encoder: Loaded) -> ImageClassifierModel:
+    loaded = encoder(NAME)
+    assert isinstance(loaded, ImageClassifierModel)
+    return loaded
+
+
+def written(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def regions_of(model: ImageClassifierModel, data: bytes) -> RawEncoding:
+    content = Content(Modality.IMAGE, data)
+    prepared = model.prepare_regions(content, truncation=Truncation.REFUSE, limits=Limits())
+    return model.run([prepared], WITH_REGIONS)[0]
+
+
+def view_of(model: ImageClassifierModel, data: bytes) -> np.ndarray:
+    content = Content(Modality.IMAGE, data)
+    prepared = model.prepare(content, truncation=Truncation.REFUSE, limits=Limits())
+    dense = model.run([prepared], DENSE)[0].dense
+    assert dense is not None
+    return dense
+
+
+def test_the_regions_are_the_picture_and_three_by_three_windows_of_half_its_sides() -> None:
+    whole, *windows = REGIONS
+
+    assert whole == (0, 0, 1, 1)
+    assert len(windows) == 9
+    assert {window[2:] for window in windows} == {(0.5, 0.5)}
+    assert {window[:2] for window in windows} == {(x / 4, y / 4) for x in range(3) for y in range(3)}
+
+
+async def test_a_picture_is_answered_with_its_regions_and_where_they_are(
+    model: ImageClassifierModel, photo: Callable[[str], bytes]
+) -> None:
+    encoder = Encoder([model])
+
+    reply = await encoder.encode(
+        NAME, [Content(Modality.IMAGE, photo("coffee.png"))], OutputSpec(kinds=WITH_REGIONS)
+    )
+    await encoder.close()
+
+    (encoding,) = reply.results
+    assert isinstance(encoding, Encoding)
+    assert encoding.regions is not None
+    assert encoding.dense is not None
+    assert encoding.regions.values.shape == (10, 1280)
+    np.testing.assert_allclose(np.linalg.norm(encoding.regions.values, axis=1), 1, atol=1e-5)
+    np.testing.assert_array_equal(encoding.regions.values[0], encoding.dense.values)
+    np.testing.assert_array_equal(encoding.regions.boxes, np.array(REGIONS, np.float32))
+
+
+async def test_regions_cost_ten_times_as_much_and_nothing_where_they_are_not_asked_for(
+    model: ImageClassifierModel, photo: Callable[[str], bytes]
+) -> None:
+    encoder = Encoder([model])
+    contents = [Content(Modality.IMAGE, photo("rocket.jpg"))]
+
+    plain = await encoder.encode(NAME, contents)
+    with_regions = await encoder.encode(NAME, contents, OutputSpec(kinds=WITH_REGIONS))
+    await encoder.close()
+
+    assert plain.cost.tokens == 49
+    assert with_regions.cost.tokens == 490
+    (encoding,) = plain.results
+    assert isinstance(encoding, Encoding)
+    assert encoding.regions is None
+
+
+def test_a_region_is_encoded_as_a_picture_of_its_own_would_be(
+    model: ImageClassifierModel, photo: Callable[[str], bytes]
+) -> None:
+    with Image.open(io.BytesIO(photo("coffee.png"))) as image:
+        picture = image.convert("RGB").resize((640, 480))
+    found = regions_of(model, written(picture)).regions
+    assert found is not None
+
+    for row, (x, y, width, height) in zip(found, REGIONS, strict=True):
+        window = (640 * x, 480 * y, 640 * (x + width), 480 * (y + height))
+        alone = view_of(model, written(picture.crop(tuple(round(edge) for edge in window))))
+        assert row @ alone > 0.99
+
+
+def test_the_upper_left_of_a_picture_is_its_second_region(
+    model: ImageClassifierModel, photo: Callable[[str], bytes]
+) -> None:
+    with Image.open(io.BytesIO(photo("chelsea.png"))) as image:
+        cat = image.convert("RGB").resize((200, 200))
+    collage = Image.new("RGB", (400, 400), "white")
+    collage.paste(cat, (0, 0))
+    alone = view_of(model, written(cat))
+
+    found = regions_of(model, written(collage)).regions
+
+    assert found is not None
+    assert int((found @ alone).argmax()) == 1
+
+
+def test_the_whole_picture_looks_the_same_with_and_without_regions(
+    model: ImageClassifierModel, photo: Callable[[str], bytes]
+) -> None:
+    for name in ("coffee.png", "china.jpg", "rocket.jpg"):
+        dense = regions_of(model, photo(name)).dense
+        assert dense is not None
+        assert dense @ view_of(model, photo(name)) > 0.99
+
+
+def test_pictures_with_and_without_regions_share_a_batch(
+    model: ImageClassifierModel, photo: Callable[[str], bytes]
+) -> None:
+    options = {"truncation": Truncation.REFUSE, "limits": Limits()}
+    coffee, rocket = (Content(Modality.IMAGE, photo(name)) for name in ("coffee.png", "rocket.jpg"))
+    kinds = WITH_REGIONS | {VectorKind.LABELS}
+
+    several, one = model.run(
+        [model.prepare_regions(coffee, **options), model.prepare(rocket, **options)], kinds
+    )
+
+    assert several.regions is not None
+    assert one.regions is not None
+    assert (len(several.regions), len(one.regions)) == (10, 1)
+    assert one.labels[0].name == "missile"
+    assert several.labels[0].name == "espresso"
+
+
+def test_a_limit_holds_for_regions_too(model: ImageClassifierModel) -> None:
+    content = Content(Modality.IMAGE, written(Image.new("RGB", (300, 300))))
+
+    with pytest.raises(InvalidInput, match="300 × 300 pixels"):
+        model.prepare_regions(content, truncation=Truncation.REFUSE, limits=Limits(image_pixels=80_000))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 1), (1, 700), (3000, 2)])
+def test_a_picture_too_small_for_windows_has_regions_all_the_same(
+    model: ImageClassifierModel, size: tuple[int, int]
+) -> None:
+    found = regions_of(model, written(Image.new("RGB", size, "red"))).regions
+
+    assert found is not None
+    assert np.isfinite(found).all()
+    assert len(found) == 10

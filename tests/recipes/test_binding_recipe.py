@@ -1,0 +1,420 @@
+"""From cards and unpaired data to a binding, on small models: tables of words, a network of colours."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import yaml
+from click.testing import CliRunner
+from onnx import TensorProto, helper, numpy_helper
+from safetensors.numpy import save_file
+from support.colours import png
+from support.own_encoder import Silent
+from tieback.catalog.card import EncoderCard
+from tieback.catalog.catalog import read_card
+from tieback.core.errors import InvalidInput, NotFound, StartupError
+from tieback.core.types import Modality, SpaceRef
+from tieback.methods.projection import unit_rows
+from tieback.models.bound_space import BoundSpace
+from tieback.models.store import Store
+from tieback.recipes.binding import Options, bind
+from tieback.recipes.binding.bind import BOUND, WORK, Outcome
+from tieback.recipes.binding.entering import enter
+from tieback.recipes.binding.project import WORTH, Anchored, PathFitter
+from tieback.recipes.binding.ranking import places
+from tieback.recipes.binding.work_folder import WorkFolder
+from tieback.recipes.pull import pull
+from tieback.serving.commands.bind import bind as command
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+CLASSES, FEATURES, WIDTH = 60, 12, 24
+NAMES = [f"shade{number}" for number in range(CLASSES)]
+TEMPLATES = ["a", "photo", "of", "picture", "that", "shows"]
+RAIN = ["the", "rain", "fell", "on", "empty", "street", "night"]
+
+
+def sentences(draw: np.random.Generator) -> list[str]:
+    return [" ".join(draw.choice(RAIN, 7)).capitalize() + "." for _ in range(60)]
+
+
+def network(weights: np.ndarray, prototypes: np.ndarray) -> onnx.ModelProto:
+    """The mean colour of a picture, in FEATURES features; a linear layer on top."""
+    nodes = [
+        helper.make_node("Conv", ["image", "mixing"], ["mixed"], kernel_shape=[1, 1]),
+        helper.make_node("Relu", ["mixed"], ["kept"]),
+        helper.make_node("GlobalAveragePool", ["kept"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "rows"], ["logits"], transB=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "colours",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, 8, 8])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", len(prototypes)])],
+        [
+            numpy_helper.from_array(weights[:, :, None, None], "mixing"),
+            numpy_helper.from_array(prototypes, "rows"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    return model
+
+
+def write_card(folder: Path, name: str, **fields: Any) -> EncoderCard:
+    shared = {"role": "encoder", "description": "small", "license": "MIT", "upstream": "me"}
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(shared | {"name": name, "directory": name} | fields))
+    card = read_card(path)
+    assert isinstance(card, EncoderCard)
+    return card
+
+
+def write_words(folder: Path, name: str, colours: np.ndarray, seed: int) -> EncoderCard:
+    """A text space in which the name of a shade lies where a linear map leads its colour, nearly."""
+    draw = np.random.default_rng(seed)
+    (folder / name).mkdir()
+    spoken = (colours - colours.mean(0)) @ draw.normal(size=(3, WIDTH)) + 0.05 * draw.normal(
+        size=(CLASSES, WIDTH)
+    )
+    words = ["[UNK]", *NAMES, *TEMPLATES, *RAIN, *(word.capitalize() for word in RAIN), "."]
+    table = 0.6 * draw.normal(size=(len(words), WIDTH))
+    table[1 : 1 + CLASSES] = spoken
+    save_file({"table": table.astype(np.float32)}, folder / name / "table.safetensors")
+    tokenizer = Tokenizer(models.WordLevel({word: place for place, word in enumerate(words)}, "[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.save(str(folder / name / "tokenizer.json"))
+    return write_card(
+        folder, name, runtime="static_text", modality="text", width=WIDTH, kinds=["dense"], joint="component",
+        options={"weights": "table.safetensors", "tensor": "table"},
+    )  # fmt: skip
+
+
+def write_eyes(folder: Path, name: str, colours: np.ndarray) -> EncoderCard:
+    draw = np.random.default_rng(9)
+    (folder / name).mkdir()
+    mixing = draw.normal(size=(FEATURES, 3)).astype(np.float32)
+    features = np.maximum(colours @ mixing.T, 0)
+    prototypes = (4 * (features - features.mean(0))).astype(np.float32)
+    onnx.save(network(mixing, prototypes), folder / name / "network.onnx")
+    (folder / name / "names.json").write_text(json.dumps(NAMES[: len(colours)]))
+    options = {
+        "network": "onnx", "weights": "network.onnx", "class_names": "names.json", "size": 8, "crop": 8,
+        "mean": 0, "scale": 255, "features_tensor": "pooled", "logits_tensor": "logits",
+    }  # fmt: skip
+    return write_card(
+        folder, name, runtime="image_classifier", modality="image", width=FEATURES, kinds=["dense", "labels"],
+        joint="class_names", options=options,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class World:
+    """Two text spaces and a classifier in a store, with data beside them."""
+
+    cards: list[EncoderCard]
+    store: Store
+    data: Path
+    folder: Path
+
+    def bind(self, say: Callable[[str], None] = lambda _: None, **options: Any) -> Outcome:
+        given = {"data": (self.data,), "method": "anchor_attention", "steps": 30} | options
+        return bind(self.cards, self.store, Options(**given), say)
+
+    def elsewhere(self, folder: Path) -> World:
+        """The same models in a store that has bound nothing."""
+        shutil.copytree(self.store.root, folder, ignore=shutil.ignore_patterns(WORK, BOUND))
+        return replace(self, store=Store(folder))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder = tmp_path_factory.mktemp("world")
+    draw = np.random.default_rng(5)
+    colours = draw.random((CLASSES, 3))
+    cards = [
+        write_words(folder, "words", colours, 1),
+        write_words(folder, "speech", colours, 2),
+        write_eyes(folder, "eyes", colours),
+    ]
+    store = Store(folder / "store")
+    assert pull(cards, cards, store, Silent()) == []
+    data = folder / "data"
+    data.mkdir()
+    (data / "rain.txt").write_text(" ".join(sentences(draw)))
+    for number, colour in enumerate((255 * draw.random((12, 3))).astype(int)):
+        (data / f"{number}.png").write_bytes(png(*(int(one) for one in colour)))
+    return World(cards, store, data, folder)
+
+
+@pytest.fixture(scope="module")
+def outcome(world: World) -> Outcome:
+    return world.bind()
+
+
+def test_a_binding_is_made_and_loads(outcome: Outcome) -> None:
+    bound = BoundSpace.load(outcome.folder)
+
+    assert bound.revision == outcome.bound.revision
+    assert [(block.space.name, block.modality, block.width) for block in bound.blocks] == [
+        ("eyes", Modality.IMAGE, FEATURES),
+        ("speech", Modality.TEXT, WIDTH),
+        ("words", Modality.TEXT, WIDTH),
+    ]
+    ways = {(path.source.name, path.block, path.method) for path in bound.paths}
+    assert {("words", "words", "native"), ("eyes", "eyes", "subspace")} < ways
+    assert {("words", "eyes", "anchor_attention"), ("eyes", "words", "anchor_attention")} < ways
+    assert {router.modality: router.inputs for router in bound.routers} == {
+        Modality.TEXT: ("words", "speech"),
+        Modality.IMAGE: ("eyes",),
+    }
+
+
+def test_names_that_no_fit_has_seen_find_what_they_name(outcome: Outcome) -> None:
+    rows = {
+        (row["task"], row["measure"]): {one["name"].partition(":")[0]: one["value"] for one in row["rows"]}
+        | row
+        for row in outcome.bound.metrics["retrieval"]
+    }
+
+    for task in ("text → image", "image → text"):
+        found = rows[task, "MRR"]
+        assert found["routed"] > found["chance"] + 0.15
+        assert found["uniform"] > found["chance"] + 0.15
+
+
+def test_the_report_says_what_every_part_is_worth(outcome: Outcome) -> None:
+    metrics = outcome.bound.metrics
+
+    eyes, words = (metrics["alignment"]["spaces"].index(name) for name in ("eyes", "words"))
+    assert metrics["alignment"]["after"][eyes][words] > 0.2
+    assert metrics["alignment"]["before"][eyes][words] is not None
+    assert metrics["decoupling"]["classes"] == ["image", "text"]
+    assert metrics["decoupling"]["accuracy"] > metrics["decoupling"]["without"]
+    assert metrics["decoupling"]["accuracy"] >= 0.9
+    assert {row["path"] for row in metrics["training"]} == {
+        "eyes -> words", "words -> eyes", "eyes -> speech", "speech -> eyes",
+    }  # fmt: skip
+    assert len(metrics["neighbours"][0]["after"]) == 5
+    assert set(outcome.bound.losses) == {"text", "image"}
+    assert outcome.bound.losses["image"]["eyes"] == 100  # without the only one that sees, they say nothing
+
+
+def test_usual_weights_hold_what_was_spoken(outcome: Outcome) -> None:
+    (router,) = [one for one in outcome.bound.routers if one.modality is Modality.TEXT]
+
+    assert sum(router.spoken.values()) == pytest.approx(1, abs=1e-5)
+    for block, (low, high) in router.usual.items():
+        assert 0 <= low <= router.spoken[block] <= high <= 1
+
+
+def test_a_second_run_computes_nothing_and_makes_the_same(world: World, outcome: Outcome) -> None:
+    again = world.bind()
+
+    assert outcome.made
+    assert again.made == ()
+    assert again.bound.revision == outcome.bound.revision
+
+
+def test_an_interrupted_run_goes_on_where_it_was(world: World, outcome: Outcome, tmp_path: Path) -> None:
+    other = world.elsewhere(tmp_path / "store")
+
+    def interrupt(message: str) -> None:
+        if message.startswith("training the router of image"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        other.bind(interrupt)
+    went_on = other.bind()
+
+    assert set(went_on.made) == {"router of image", "router of text"}
+    assert went_on.bound.revision == outcome.bound.revision  # and the same seed makes the same in two stores
+
+
+def test_a_broken_step_is_computed_again(world: World, outcome: Outcome) -> None:
+    (step,) = (world.store.root / WORK).glob("router-of-image-*")
+    step.write_bytes(step.read_bytes()[:100])
+
+    again = world.bind()
+
+    assert again.made == ("router of image",)
+    assert again.bound.revision == outcome.bound.revision
+
+
+def test_another_seed_makes_another_binding(world: World, outcome: Outcome) -> None:
+    assert world.bind(seed=1).bound.revision != outcome.bound.revision
+
+
+def test_a_narrower_image_block_is_made_where_it_is_asked_for(world: World) -> None:
+    bound = world.bind(image_width=4).bound
+
+    assert [block.width for block in bound.blocks if block.modality is Modality.IMAGE] == [4]
+
+
+def test_unknown_spaces_and_methods_are_refused_with_the_choices(world: World) -> None:
+    with pytest.raises(NotFound, match="no space is named 'wordz'; did you mean 'words'"):
+        world.bind(spaces=("wordz", "eyes"))
+    with pytest.raises(NotFound, match="anchor_attention"):
+        world.bind(method="magic")
+    with pytest.raises(StartupError, match="no classifier with prototypes"):
+        world.bind(spaces=("words",))
+
+
+def test_a_classifier_without_a_linear_layer_is_left_out_and_said_so(world: World, tmp_path: Path) -> None:
+    blind = write_card(
+        tmp_path, "blind", runtime="image_classifier", modality="image", width=FEATURES,
+        kinds=["dense", "labels"], joint="class_names", directory=str(world.folder / "eyes"),
+        options={
+            "network": "onnx", "weights": "network.onnx", "class_names": "names.json", "size": 8, "crop": 8,
+            "mean": 0, "scale": 255, "features_tensor": "pooled", "logits_tensor": "flat",
+        },
+    )  # fmt: skip
+    other = world.elsewhere(tmp_path / "store")
+    assert pull([blind], [blind], other.store, Silent()) == []
+    heard: list[str] = []
+
+    made = replace(other, cards=[*world.cards, blind]).bind(heard.append)
+
+    assert any("blind is left out: the graph of blind has no linear layer" in line for line in heard)
+    assert "blind" not in made.bound.spaces
+    assert "linear layer" in made.bound.provenance["left_out"]["blind"]
+
+
+def test_a_changed_encoder_refuses_the_binding(world: World, outcome: Outcome) -> None:
+    served = [card.space for card in world.cards]
+    changed = [
+        SpaceRef(space.name, "r2" if space.name == "eyes" else space.revision, space.fingerprint)
+        for space in served
+    ]
+
+    outcome.bound.check(served)
+    with pytest.raises(StartupError, match=r"was made with eyes@.*eyes@r2.*tieback bind"):
+        outcome.bound.check(changed)
+
+
+def write_anchors(path: Path, *lines: Any) -> Path:
+    path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines))
+    return path
+
+
+def test_anchors_of_the_users_are_fitted_with_and_measured_on(world: World, tmp_path: Path) -> None:
+    lines = [
+        {"text": f"a photo of shade{number}", "image": str(world.data / f"{number % 12}.png")}
+        for number in range(24)
+    ]
+    lines.append({"text": "the rain fell", "same": "rain fell on the street"})
+
+    bound = world.bind(anchors=write_anchors(tmp_path / "pairs.jsonl", *lines)).bound
+
+    tasks = {row["task"]: row["queries"] for row in bound.metrics["retrieval"]}
+    assert tasks["text → image (your pairs)"] == 5
+    plain, more = (
+        {row["path"]: row["anchors"] for row in one.metrics["training"]}
+        for one in (world.bind().bound, bound)
+    )
+    assert more["words -> eyes"] == plain["words -> eyes"] + 24
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ({"text": "rain", "image": "nowhere.png"}, "line 2: there is no file nowhere.png"),
+        ({"text": "night", "same": "rain"}, "line 2: this is the pair of line 1 again"),
+        ('{"text": NaN, "same": "rain"}', "line 2: this is not JSON that can be read: NaN"),
+        ("{", "line 2: this is not JSON"),
+        ({"text": "rain"}, 'line 2: an anchor has "text" and one of'),
+        ({"text": "", "same": "rain"}, "line 2: both sides of an anchor are strings that are not empty"),
+        ({"text": "rain", "image": "noise.png"}, "line 2: .*read"),
+        ({"text": "rain", "audio": "noise.png"}, "line 2: no space that is bound reads audio"),
+        ({"text": "rain", "image": "noise.png", "weight": 2}, 'line 2: an anchor has "text" and one of'),
+    ],
+)
+def test_a_bad_line_of_anchors_is_refused_by_its_number(
+    world: World, tmp_path: Path, line: Any, fault: str
+) -> None:
+    (tmp_path / "noise.png").write_bytes(b"no picture")
+    anchors = write_anchors(tmp_path / "pairs.jsonl", {"text": "night", "same": "rain"}, line)
+
+    with pytest.raises(InvalidInput, match=rf"pairs\.jsonl, {fault}") as refusal:
+        world.bind(anchors=anchors)
+
+    assert refusal.value.field == "anchors"
+
+
+def test_too_few_anchors_for_the_method_say_how_many_it_needs(world: World, tmp_path: Path) -> None:
+    few = write_eyes(tmp_path, "few", np.random.default_rng(3).random((6, 3)))
+    other = world.elsewhere(tmp_path / "store")
+    assert pull([few], [few], other.store, Silent()) == []
+    (tmp_path / "empty").mkdir()
+
+    with pytest.raises(
+        InvalidInput, match=r"words -> few: projector_ensemble needs 32 anchors .* there are 16"
+    ):
+        replace(other, cards=[world.cards[0], few]).bind(
+            method="projector_ensemble", data=(tmp_path / "empty",)
+        )
+
+
+def test_each_path_has_what_serves_it_best_and_made_up_sources_train_no_network(
+    world: World, tmp_path: Path
+) -> None:
+    draw = np.random.default_rng(0)
+    hidden = draw.normal(size=(60, 4))
+    source, target = (unit_rows(hidden @ draw.normal(size=(4, width))) for width in (WIDTH, 6))
+    fitted, unseen = (source[:45], target[:45]), (source[45:], target[45:])
+    none = (source[:0], target[:0])
+    anchors = Anchored("words -> eyes", world.cards[0], "eyes", fitted, fitted, none, unseen, made_up=False)
+    fitter = PathFitter(WorkFolder(tmp_path), 0, None, lambda _: None)
+
+    chosen = fitter.choose(anchors)
+    made_up = fitter.choose(replace(anchors, made_up=True))
+
+    def worth(methods: Any) -> float:
+        said = enter([fitter.fit(anchors, *one)[0] for one in methods], {"words": unseen[0]})["eyes"]
+        return float((1 / places(said @ unseen[1].T)).mean())
+
+    others = [[("anchor_attention", dict(made_up[0][1]))], [("projector_ensemble", {})]]
+    assert worth(chosen) >= max(worth(one) for one in others)
+    assert worth(chosen) >= worth(others[0] + others[1]) - WORTH
+    assert [name for name, _ in made_up] == ["anchor_attention"]
+
+
+def test_the_command_binds_lists_and_says_how_to_serve(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TIEBACK_MODELS", str(world.store.root))
+    monkeypatch.setenv("TIEBACK_CARDS", str(world.folder))
+
+    def run(*arguments: str) -> Any:
+        return CliRunner().invoke(command, arguments, prog_name="tieback bind")
+
+    made = run(
+        "--data",
+        str(world.data),
+        "--method",
+        "anchor_attention",
+        "--steps",
+        "20",
+        "--spaces",
+        "words,speech,eyes",
+    )
+    listed = json.loads(run("list", "--json").stdout)["bindings"]
+    plain = run("list")
+    unknown = run("--spaces", "wordz")
+
+    assert made.exit_code == 0, made.output
+    revision = listed[-1]["revision"]
+    assert f"TIEBACK_BINDING={revision} tieback serve" in made.stdout
+    assert "text → image" in made.stdout
+    assert listed[-1]["spaces"] == ["eyes", "speech", "words"]
+    assert revision in plain.stdout
+    assert unknown.exit_code == 1
+    assert "did you mean 'words'" in unknown.output

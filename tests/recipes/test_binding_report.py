@@ -1,0 +1,396 @@
+"""The page about a bound joint space."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from dataclasses import replace
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+from tieback.catalog.card import EncoderCard
+from tieback.catalog.catalog import Catalog
+from tieback.core.errors import InvalidInput
+from tieback.core.types import Modality, SpaceRef
+from tieback.methods.projection import fit
+from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundSpace
+from tieback.models.store import Store
+from tieback.recipes.binding_report import colours, neighbours, style
+from tieback.recipes.binding_report.claims import claims_of, read_claims
+from tieback.recipes.binding_report.joint import blocks_of, part, scores, weights_of
+from tieback.recipes.binding_report.neighbours import Found, Question, look, thumbnail
+from tieback.recipes.binding_report.page import page
+from tieback.serving.commands.bind_report import report
+
+TEXTS = ("all-minilm-l6-v2", "paraphrase-minilm-l3-v2", "wordllama-256")
+NAMES = (*TEXTS, "efficientnet-lite0", "yamnet")
+MODALITIES = (*[Modality.TEXT] * 3, Modality.IMAGE, Modality.AUDIO)
+WIDTH = 6
+
+
+def bound() -> BoundSpace:
+    """Five spaces as the default catalog has them, small, with measurements of every kind."""
+    random = np.random.default_rng(0)
+    spaces = [SpaceRef(name, f"r{place}0af", f"f{place}") for place, name in enumerate(NAMES)]
+    blocks = [Block(space, modality, WIDTH) for space, modality in zip(spaces, MODALITIES, strict=True)]
+    paths = [BoundPath(space, WIDTH, space.name) for space in spaces]
+    anchors = {name: random.normal(size=(40, WIDTH)).astype(np.float32) for name in NAMES}
+    for source, modality in zip(spaces, MODALITIES, strict=True):
+        for block in blocks:
+            if modality is not block.modality and Modality.TEXT in (modality, block.modality):
+                state = fit("anchor_attention", anchors[source.name], anchors[block.space.name])
+                paths.append(
+                    BoundPath(source, WIDTH, block.space.name, "anchor_attention", {"sharpness": 15.0}, state)
+                )
+    return BoundSpace(
+        tuple(blocks),
+        tuple(paths),
+        (
+            BoundRouter(
+                *(Modality.TEXT, TEXTS, "uniform", {}, {}),
+                {name: (0.11 + place / 50, 0.23 + place / 40) for place, name in enumerate(NAMES)},
+                {name: 0.17 + place / 45 for place, name in enumerate(NAMES)},
+            ),
+        ),
+        {"text": {TEXTS[0]: 6.25, NAMES[3]: 11.5}, "image": {TEXTS[0]: 4.125, TEXTS[1]: -0.375}},
+        {
+            "retrieval": [
+                {
+                    "task": task,
+                    "measure": "R@1",
+                    "chance": 0.0128,
+                    "rows": [
+                        {"name": "routed", "value": value, "low": value - 0.04, "high": value + 0.04},
+                        {"name": "uniform", "value": value - 0.06, "low": value - 0.11, "high": value - 0.02},
+                        {"name": f"best single: {TEXTS[1]}", "value": 0.3875, "low": 0.34, "high": 0.43},
+                        {"name": "before: class names", "value": 0.3125, "low": 0.27, "high": 0.36},
+                    ],
+                }
+                for task, value in (("text → image", 0.5625), ("image → text", 0.4875))
+            ],
+            "alignment": {
+                "spaces": list(NAMES),
+                "before": [
+                    [
+                        None if row != column and min(row, column) < 3 == (max(row, column) < 3) else 0.21
+                        for column in range(5)
+                    ]
+                    for row in range(5)
+                ],
+                "after": (0.1 + 0.8 * random.random((5, 5))).round(4).tolist(),
+            },
+            "decoupling": {
+                "classes": ["image", "audio", "text"],
+                "confusion": [[187, 9, 4], [11, 181, 8], [6, 3, 191]],
+                "accuracy": 0.9317,
+                "without": 0.7533,
+            },
+            "weights": {
+                "rows": [
+                    {"what": what, "weights": dict(zip(NAMES, weights, strict=True))}
+                    for what, weights in (
+                        ("captions of photos", (0.2, 0.17, 0.16, 0.39, 0.08)),
+                        ("captions of sounds", (0.19, 0.16, 0.15, 0.09, 0.41)),
+                        ("other texts", (0.41, 0.28, 0.25, 0.03, 0.03)),
+                    )
+                ]
+            },
+            "neighbours": [
+                {"query": "a photo of a dog", "before": ["fox squirrel"], "after": ["golden retriever"]}
+            ],
+            "training": [
+                {
+                    "path": f"{name} -> {NAMES[3]}",
+                    "method": "projector_ensemble",
+                    "anchors": 3000,
+                    "loss": (4 * np.exp(-np.arange(60) / 15) + 1 + 0.2 * random.random(60)).tolist(),
+                }
+                for name in TEXTS
+            ]
+            + [{"path": "yamnet -> wordllama-256", "method": "subspace", "anchors": 521, "loss": []}],
+        },
+        {"data": ["examples/library", "class names"], "seed": 7, "seconds": 412.5, "command": "tieback bind"},
+    )
+
+
+def photo(colour: str, side: int = 600) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (side, side), colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def shown() -> str:
+    found = [Found(f"{name}.jpg", 0.5, thumbnail(photo(name))) for name in ("red", "green", "blue")]
+    return page(
+        bound(),
+        questions=[
+            Question("a photo of a dog", found[:2], found[1:]),
+            Question("red.jpg", [Found("a cat", 0.2)], [Found("a dog", 0.4)], found[0].picture),
+        ],
+    )
+
+
+def test_the_page_loads_nothing_and_runs_nothing() -> None:
+    written = shown()
+
+    loads = re.findall(r"""(?:src|href|url|action|poster|srcset)\s*[=(]\s*["']?([^"'\s>)]+)""", written)
+    assert loads
+    assert all(one.startswith(("data:image/jpeg;base64,", "#photo-")) for one in loads)
+    assert "http:" not in written
+    assert "https:" not in written
+    assert not re.search(r"<(script|link|iframe|object|embed|base|form)\b|\son\w+\s*=|@import", written)
+    assert "default-src 'none'" in written
+
+
+def test_a_photo_that_is_shown_twice_is_held_once() -> None:
+    written = shown()
+
+    assert written.count("data:image/jpeg") == 3
+    assert len(re.findall('<use href="#photo-', written)) == 5
+
+
+def test_hostile_names_are_escaped_wherever_they_stand() -> None:
+    evil = "\"'><script>alert(1)</script><img src=x onerror=y>"
+    ref = SpaceRef(evil, evil, evil)
+    written = page(
+        BoundSpace(
+            (Block(ref, Modality.TEXT, 2),),
+            (BoundPath(ref, 2, evil), BoundPath(ref, 2, evil, evil, {evil: evil})),
+            (BoundRouter(Modality.TEXT, (evil,), evil, {}, {}, {evil: (0.1, 0.2)}, {evil: 0.15}),),
+            {"text": {evil: 1.0}},
+            {
+                "retrieval": [
+                    {"task": evil, "measure": evil, "chance": 0.1, "rows": [{"name": evil, "value": 0.2}]}
+                ],
+                "alignment": {"spaces": [evil], "before": [[0.1]], "after": [[0.2]]},
+                "decoupling": {"classes": [evil], "confusion": [[1]], "accuracy": 1.0, "without": 0.5},
+                "weights": {"rows": [{"what": evil, "weights": {evil: 1.0}}]},
+                "neighbours": [{"query": evil, "before": [evil], "after": [evil]}],
+                "training": [
+                    {"path": evil, "method": evil, "anchors": 3, "loss": [2.0, 1.0]},
+                    {"path": evil, "method": evil, "anchors": evil},
+                ],
+            },
+            {evil: {evil: [evil]}},
+        ),
+    )
+
+    assert not re.search(r"<(script|img)", written)
+    assert written.count("&lt;script&gt;alert(1)") > 25
+    assert "\"'>" not in written
+
+
+def test_every_block_and_every_path_is_named_with_modality_width_and_revision() -> None:
+    text = _words(page(bound()))
+
+    for block in bound().blocks:
+        assert f"{block.space.name} {block.modality} {block.width} {block.space.revision}" in text
+    assert "efficientnet-lite0, yamnet by anchor_attention (sharpness 15.0)" in text
+    assert f"{', '.join(TEXTS)} by anchor_attention (sharpness 15.0)" in text
+    assert all(f"{name} itself" in text for name in NAMES)
+    assert bound().revision in text
+
+
+def test_the_numbers_are_the_artifacts() -> None:
+    text = _words(page(bound()))
+
+    for said in (
+        "routed 0.562 [0.522, 0.603]",
+        "best single: paraphrase-minilm-l3-v2 0.388 [0.340, 0.430]",
+        "chance 0.013",
+        "Right: 0.932; 0.753 without",
+        "text queries without efficientnet-lite0: 11.5 points lost",
+        "image queries without paraphrase-minilm-l3-v2: −0.4 points lost",
+        "speaks of image, taken for audio: 9 9",
+        "captions of sounds, yamnet: 0.41 0.41",
+        "yamnet 0.190 to 0.330, mean 0.259",
+        "projector_ensemble, 3000 anchors",
+        "subspace 521",
+        "seconds 412.5",
+        "golden retriever",
+    ):
+        assert said in text
+    for value in (one for row in bound().metrics["alignment"]["after"] for one in row):
+        assert f"{value:.2f}" in text
+
+
+def test_claims_are_held_against_their_targets() -> None:
+    metrics = dict(bound().metrics)
+    found = {claim.name: claim for claim in claims_of(metrics)}
+    both = metrics | {"retrieval": [*metrics["retrieval"], metrics["retrieval"][0] | {"measure": "MRR"}]}
+    worse = metrics | {"decoupling": metrics["decoupling"] | {"accuracy": 0.85, "without": 0.9}}
+
+    assert found["text → image, R@1: routed above uniform"].met is True
+    assert found["text → image, R@1: routed above uniform"].value == "+0.060"
+    assert "overlap" in found["text → image, R@1: routed above uniform"].note
+    assert found["text → image, R@1: uniform above best single"].value == "+0.115"
+    assert found["Texts whose modality the router tells"].met is True
+    assert [claim.met for claim in claims_of(worse)][-2:] == [False, False]
+    named = [claim.name for claim in claims_of(both)]
+    assert "text → image, MRR: routed above uniform" in named
+    assert "text → image, R@1: routed above uniform" not in named, "one measure stands for a task"
+
+
+def test_a_benchmarks_report_is_shown_beside_and_another_file_refused(tmp_path: Path) -> None:
+    path = tmp_path / "binding.json"
+    one = {"name": "COCO128 mAP", "value": 0.59, "unit": "", "target": "> 0.58", "met": True, "note": ""}
+    path.write_text(json.dumps({"claims": [one | {"low": 0.55, "high": 0.63}]}))
+
+    assert "COCO128 mAP 0.59 > 0.58 met [0.55, 0.63]" in _words(page(bound(), benchmark=read_claims(path)))
+    path.write_text("[]")
+    with pytest.raises(InvalidInput, match=r"binding.json is no report of scripts/bench"):
+        read_claims(path)
+
+
+def test_an_artifact_of_which_nothing_was_measured_still_has_a_page() -> None:
+    bare = replace(bound(), metrics={}, losses={}, routers=(), provenance={})
+
+    text = _words(page(bare))
+    assert "paths into it" in text
+    assert "Retrieval across modalities" not in text
+
+
+def test_metrics_of_another_layout_are_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"metrics of the binding .* not laid out"):
+        page(replace(bound(), metrics={"retrieval": [{"task": "text → image"}]}))
+
+
+def test_text_stands_out_on_every_colour_it_is_set_on() -> None:
+    assert style.least_contrast() >= style.LEAST_CONTRAST
+    for step in range(101):
+        colour = colours.shade(step / 100)
+        assert colours.contrast(colours.ink_on(colour), colour) >= style.LEAST_CONTRAST
+
+
+def test_the_scale_grows_lighter_step_by_step() -> None:
+    against_black = [colours.contrast(colours.shade(step / 50), colours.BLACK) for step in range(51)]
+
+    assert against_black == sorted(against_black)
+    assert colours.shade(-1) == colours.shade(0) == colours.STEPS[0]
+    assert colours.shade(2) == colours.STEPS[-1]
+
+
+def test_a_thumbnail_is_small_whatever_the_photo() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (900, 700, 3)).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, "PNG")
+
+    assert len(thumbnail(buffer.getvalue())) <= neighbours.LARGEST_THUMBNAIL * 4 / 3 + 100
+
+
+def test_a_block_that_several_paths_lead_into_has_the_mean_of_what_they_say() -> None:
+    space = bound()
+    vectors = {name: np.eye(WIDTH, dtype=np.float32)[[place, 5]] for place, name in enumerate(TEXTS)}
+
+    together = blocks_of(space, vectors)
+    apart = [blocks_of(space, {name: vectors[name]})["yamnet"] for name in TEXTS]
+
+    assert set(together) == {*TEXTS, "efficientnet-lite0", "yamnet"}
+    mean = np.sum(apart, axis=0)
+    assert together["yamnet"] == pytest.approx(mean / np.linalg.norm(mean, axis=1, keepdims=True), abs=1e-6)
+    assert together[TEXTS[0]] == pytest.approx(vectors[TEXTS[0]])
+
+
+def test_scores_are_weighted_cosines_and_what_is_lost_adds_nothing() -> None:
+    space = bound()
+    texts = {name: np.eye(WIDTH, dtype=np.float32)[:2] for name in TEXTS}
+    photos = {"efficientnet-lite0": np.eye(WIDTH, dtype=np.float32)[2:5]}
+    said, seen = blocks_of(space, texts), blocks_of(space, photos)
+
+    weights = weights_of(space, Modality.TEXT, texts, said)
+    found = scores(space, said, weights, seen)
+
+    assert weights == pytest.approx(np.full((2, 5), 0.2))
+    assert found == pytest.approx(sum(0.2 * said[name] @ seen[name].T for name in NAMES[:4]), abs=1e-6)
+    without = part(space, lost=TEXTS[0])
+    left = blocks_of(without, texts)
+    assert TEXTS[0] not in left
+    assert weights_of(without, Modality.TEXT, texts, left)[:, 0] == pytest.approx(0)
+    assert set(blocks_of(part(space, blocks=["yamnet"]), texts)) == {"yamnet"}
+
+
+def test_the_command_writes_the_page_of_a_folder_and_says_where(tmp_path: Path) -> None:
+    folder, out = bound().save(tmp_path), tmp_path / "page.html"
+
+    ran = CliRunner().invoke(report, [str(folder), "--out", str(out), "--json"])
+
+    assert ran.exit_code == 0, ran.output
+    said = json.loads(ran.output)
+    assert said["revision"] == folder.name
+    assert said["bytes"] == len(out.read_bytes())
+    assert {claim["met"] for claim in said["claims"]} == {True}
+    assert out.read_text() == page(bound())
+
+
+def test_the_command_finds_the_newest_binding_of_the_store_or_says_how_to_make_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIEBACK_MODELS", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    empty = CliRunner().invoke(report, [])
+    folder = bound().save(tmp_path / "bound")
+
+    named = CliRunner().invoke(report, [folder.name])
+    newest = CliRunner().invoke(report, [])
+    unknown = CliRunner().invoke(report, ["0123456789ab"])
+
+    assert empty.exit_code == 1
+    assert "tieback bind" in empty.output
+    assert named.exit_code == newest.exit_code == 0
+    assert f"binding-{folder.name}.html" in newest.output
+    assert unknown.exit_code == 1
+    assert folder.name in unknown.output, "the choices are named"
+
+
+def test_a_folder_without_photos_is_refused(tmp_path: Path) -> None:
+    folder = bound().save(tmp_path / "bound")
+    (tmp_path / "empty").mkdir()
+
+    ran = CliRunner().invoke(report, [str(folder), "--photos", str(tmp_path / "empty")])
+
+    assert ran.exit_code == 1
+    assert "photos" in ran.output or "served" in ran.output
+
+
+def test_photos_are_searched_live_and_shown_before_and_after(tmp_path: Path) -> None:
+    catalog = Catalog.load()
+    cards = [catalog.get(name) for name in ("wordllama-256", "efficientnet-lite0")]
+    text, image = (card for card in cards if isinstance(card, EncoderCard))
+    random = np.random.default_rng(0)
+    words = random.normal(size=(20, text.width)).astype(np.float32)
+    pixels = random.normal(size=(20, image.width)).astype(np.float32)
+    small = BoundSpace(
+        (Block(text.space, Modality.TEXT, text.width),),
+        (
+            BoundPath(text.space, text.width, text.name),
+            BoundPath(
+                *(image.space, image.width, text.name, "anchor_attention"),
+                {},
+                fit("anchor_attention", pixels, words),
+            ),
+        ),
+    )
+    for place, colour in enumerate(("red", "green", "blue", "white")):
+        (tmp_path / f"{place}.png").write_bytes(photo(colour, 64))
+    (tmp_path / "broken.jpg").write_bytes(b"no photo")
+
+    found = look(small, tmp_path, catalog.encoders(), Store())
+
+    assert [one.name for one in found[:3]] == list(neighbours.TEXTS)
+    assert all(len(one.before) == len(one.after) == 3 for one in found)
+    assert all(hit.picture.startswith("data:image/jpeg") for one in found[:3] for hit in one.after)
+    assert all(hit.name in neighbours.WORDS for one in found[3:] for hit in one.after)
+    scores_ = [hit.score for hit in found[0].after]
+    assert scores_ == sorted(scores_, reverse=True)
+    assert "broken" not in page(small, questions=found)
+
+
+def _words(written: str) -> str:
+    """What the page says, without its marks."""
+    body = written[written.index("<body>") :]
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())

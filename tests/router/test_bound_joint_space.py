@@ -1,0 +1,266 @@
+"""A joint space made from a binding: every subset of what could speak answers, and says what is missing."""
+
+from __future__ import annotations
+
+import dataclasses
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pytest
+from support.small_binding import (
+    EYES,
+    LOSSES,
+    NAMES_OF_BLOCKS,
+    WIDTHS,
+    binding,
+    path,
+    photo,
+    routed,
+    said,
+    text,
+)
+from tieback.core.errors import InvalidInput, SpaceMismatch, StartupError
+from tieback.core.types import Encoding, Fused, FusePart, Label, Modality, Role, Routing, SpaceRef, Vector
+from tieback.models.bound_space import BoundPath
+from tieback.router import Router
+
+CAT, CUP, CAR = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
+
+
+@pytest.fixture
+def router() -> Router:
+    return Router.bound(binding())
+
+
+async def fuse(router: Router, parts: list[FusePart], **how: Any) -> Any:
+    return (await router.fuse([parts], **how)).results[0]
+
+
+async def fused(router: Router, parts: list[FusePart], **how: Any) -> Fused:
+    result = await fuse(router, parts, **how)
+    assert isinstance(result, Fused), result
+    return result
+
+
+def block(router: Router, result: Fused, name: str) -> np.ndarray:
+    return result.vector.values[router.space.block(name)]
+
+
+async def test_a_photo_and_its_caption_meet_in_the_blocks_that_both_reach(router: Router) -> None:
+    stored = await fused(router, photo(*CAT), role=Role.DOCUMENT)
+    same = await fused(router, text(*CAT))
+    other = await fused(router, text(*CUP))
+
+    assert same.vector.values @ stored.vector.values == pytest.approx(0.75), "all blocks but the sounds'"
+    assert other.vector.values @ stored.vector.values == pytest.approx(0.0)
+
+
+async def test_a_document_has_unit_blocks_where_it_speaks_and_zeros_elsewhere(router: Router) -> None:
+    result = await fused(router, photo(*CAT), role=Role.DOCUMENT)
+
+    norms = {name: np.linalg.norm(block(router, result, name)) for name in NAMES_OF_BLOCKS}
+    assert norms == pytest.approx({"words": 1, "names": 1, "eyes": 1, "ears": 0})
+    assert not result.routing.degraded, "a photo is not expected to speak in the sounds' block"
+    assert result.vector.values.shape == (sum(WIDTHS.values()),)
+
+
+async def test_several_paths_into_one_block_are_averaged_and_brought_to_length_one(router: Router) -> None:
+    parts = [FusePart(said("words", *CAT)), FusePart(said("names", *CUP))]
+
+    result = await fused(router, parts, role=Role.DOCUMENT)
+
+    assert block(router, result, "eyes")[:2] == pytest.approx([0.5**0.5, 0.5**0.5])
+    assert block(router, result, "words")[:2] == pytest.approx([1, 0])
+
+
+async def test_the_explanation_names_paths_binding_and_modality(router: Router) -> None:
+    result = await fused(router, text(*CAT))
+
+    assert "words -> eyes (affine)" in result.routing.paths
+    assert result.routing.binding == binding().revision
+    assert result.routing.modality == "text"
+    assert result.routing.policy == "uniform"
+
+
+EVERY = {"words": CAT, "names": CAT, "eyes": CAT, "ears": CAT}
+
+
+@pytest.mark.parametrize("joined", [False, True], ids=["each space its content", "one content a modality"])
+@pytest.mark.parametrize(
+    "spaces", [some for size in range(1, 5) for some in combinations(EVERY, size)], ids="+".join
+)
+@pytest.mark.parametrize("made", [binding, routed], ids=["without routers", "with a router"])
+async def test_every_subset_of_the_spaces_answers_and_its_weights_sum_to_one(
+    made: Any, spaces: tuple[str, ...], joined: bool
+) -> None:
+    router = Router.bound(made())
+    numbers = (
+        {"words": 0, "names": 0, "eyes": 1, "ears": 2} if joined else {s: i for i, s in enumerate(EVERY)}
+    )
+    parts = [FusePart(said(space, *CAT), 1.0, numbers[space]) for space in spaces]
+
+    for role in Role:
+        result = await fused(router, parts, role=role)
+
+        assert sum(result.routing.weights.values()) == pytest.approx(1)
+        assert all(weight >= 0 for weight in result.routing.weights.values())
+        assert np.isfinite(result.vector.values).all()
+        assert result.vector.values.any()
+        assert result.routing.degraded == bool(result.routing.missing)
+        assert set(result.routing.reasons) == set(result.routing.missing)
+        lost = {"words", "names"} - set(spaces)
+        if lost != {"words", "names"} and lost:
+            assert lost <= set(result.routing.missing)
+
+
+async def test_a_lost_text_space_is_missing_with_a_reason_and_its_expected_loss(router: Router) -> None:
+    whole = await fused(router, text(*CAT))
+    result = await fused(router, [FusePart(said("words", *CAT))])
+
+    assert whole.routing.expected_recall_loss == 0
+    assert result.routing.missing == ["names"]
+    assert result.routing.reasons == {"names": "not given"}
+    assert result.routing.expected_recall_loss == LOSSES["text"]["names"]
+    assert result.routing.weights == pytest.approx({"words": 1 / 3, "eyes": 1 / 3, "ears": 1 / 3})
+
+
+async def test_a_space_without_a_block_of_its_own_is_missed_too() -> None:
+    bound = binding()
+    blocks = tuple(one for one in bound.blocks if one.space.name != "names")
+    paths = tuple(one for one in bound.paths if one.block != "names")
+    router = Router.bound(
+        dataclasses.replace(bound, blocks=blocks, paths=paths), modalities={"names": Modality.TEXT}
+    )
+
+    result = await fused(router, [FusePart(said("words", *CAT))])
+
+    assert set(result.routing.weights) == {"words", "eyes", "ears"}
+    assert result.routing.missing == ["names"]
+    assert result.routing.expected_recall_loss == LOSSES["text"]["names"]
+
+
+async def test_the_loss_of_several_contents_is_by_their_share(router: Router) -> None:
+    parts = [FusePart(said("words", *CAT), 1.0, 0), *photo(*CAT, content=1, weight=3.0)]
+
+    result = await fused(router, parts)
+
+    assert result.routing.expected_recall_loss == pytest.approx(LOSSES["text"]["names"] / 4)
+
+
+async def test_a_space_of_weight_zero_is_not_missed(router: Router) -> None:
+    result = await fused(router, [FusePart(said("words", *CAT))], routing=Routing("explicit", {"words": 1.0}))
+
+    assert not result.routing.missing
+    assert result.routing.expected_recall_loss == 0
+
+
+async def test_words_are_taken_away_from_a_photo(router: Router) -> None:
+    cats, cups = [await fused(router, photo(*one), role=Role.DOCUMENT) for one in (CAT, CUP)]
+    both = await fused(router, photo(1, 1, 0))
+    less = await fused(router, [*photo(1, 1, 0), *text(*CUP, content=1, weight=-0.5)])
+
+    assert both.vector.values @ cats.vector.values == pytest.approx(both.vector.values @ cups.vector.values)
+    assert less.vector.values @ cats.vector.values > both.vector.values @ cats.vector.values
+    assert less.vector.values @ cups.vector.values < both.vector.values @ cups.vector.values
+
+
+async def test_several_photos_are_averaged(router: Router) -> None:
+    parts = [*photo(*CAT, content=0), *photo(*CUP, content=1), *photo(*CUP, content=2)]
+
+    result = await fused(router, parts, role=Role.DOCUMENT)
+
+    assert block(router, result, "eyes")[:3] == pytest.approx(np.array([1, 2, 0]) / 5**0.5)
+
+
+async def test_a_document_takes_nothing_away_and_says_why(router: Router) -> None:
+    result = await fuse(router, [*photo(*CAT), *text(*CUP, content=1, weight=-1)], role=Role.DOCUMENT)
+
+    assert isinstance(result, InvalidInput)
+    assert "only a query takes away" in result.message
+    assert result.field == "inputs[0].parts[1].weight"
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+async def test_contents_that_cancel_each_other_out_are_refused(router: Router, scale: float) -> None:
+    result = await fuse(router, [*photo(*CAT, weight=scale), *photo(*CAT, content=1, weight=-scale)])
+
+    assert isinstance(result, InvalidInput)
+    assert "cancel each other out" in result.message
+
+
+async def test_a_block_that_only_a_part_reached_is_left_out_where_another_has_all(router: Router) -> None:
+    result = await fused(router, [*photo(*CAT), *text(*CUP, content=1, weight=-0.5)])
+
+    assert set(result.routing.weights) == {"words", "names", "eyes"}, "the sounds' block never saw the photo"
+    assert not result.routing.degraded
+
+
+async def test_classes_are_shown_of_what_is_looked_for_and_not_of_what_is_taken_away(router: Router) -> None:
+    cat, cup = (said("eyes", *v, labels=[Label(n, 0, 0.9)]) for n, v in {"cat": CAT, "cup": CUP}.items())
+
+    result = await fused(router, [FusePart(cat), FusePart(cup, -0.5, 1)])
+
+    assert [label.name for label in result.labels] == ["cat"]
+
+
+async def test_an_unknown_space_and_another_revision_are_mismatches(router: Router) -> None:
+    nose = SpaceRef("nose", "r", "f")
+    stale = SpaceRef("eyes", "r9", "f3")
+    errors = [
+        await fuse(
+            router, [FusePart(Encoding(ref, Modality.IMAGE, dense=Vector(ref, np.ones(5, np.float32))))]
+        )
+        for ref in (nose, stale)
+    ]
+
+    assert all(isinstance(error, SpaceMismatch) for error in errors)
+    assert "words, names, eyes, ears" in errors[0].message
+    assert str(EYES) in errors[1].message
+
+
+async def test_one_bad_input_leaves_the_others_and_a_large_batch_gives_what_one_by_one_gives() -> None:
+    router = Router.bound(routed())
+    rng = np.random.default_rng(0)
+    inputs = [text(*rng.normal(size=3)) for _ in range(20)] + [photo(*rng.normal(size=3)) for _ in range(20)]
+    inputs[7] = [FusePart(said("words"))]
+
+    together = (await router.fuse(inputs)).results
+
+    assert isinstance(together[7], InvalidInput)
+    assert together[7].field == "inputs[7].parts[0].encoding.dense.values"
+    for number, (parts, result) in enumerate(zip(inputs, together, strict=True)):
+        if number != 7:
+            alone = await fused(router, parts)
+            assert isinstance(result, Fused)
+            assert result.vector.values == pytest.approx(alone.vector.values, abs=1e-6)
+            assert result.routing.weights == pytest.approx(alone.routing.weights, abs=1e-6)
+
+
+def test_other_routers_or_losses_leave_the_space_and_another_path_makes_another() -> None:
+    plain = Router.bound(binding()).space
+    paths = list(binding().paths)
+    moved = dataclasses.replace(paths[1], state={**paths[1].state, "offset": np.ones(5, np.float32)})
+
+    assert Router.bound(routed()).space.ref == plain.ref
+    assert Router.bound(binding(losses={})).space.ref == plain.ref
+    assert Router.bound(binding(paths=(paths[0], moved, *paths[2:]))).space.ref != plain.ref
+    assert Router.bound(binding(blocks=binding().blocks[::-1])).space.ref != plain.ref
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        (BoundPath(EYES, 5, "words", "telepathy"), "telepathy"),
+        (BoundPath(EYES, 5, "words", "affine", {"strength": 2}), "no parameter 'strength'"),
+        (BoundPath(EYES, 5, "words", "affine"), "state of the path eyes -> words"),
+        (dataclasses.replace(path("eyes", "names"), block="words"), "width 3 for a block of 4"),
+        (BoundPath(EYES, 5, "nose", "affine"), "leads to no block"),
+        (dataclasses.replace(path("eyes", "words"), source=SpaceRef("eyes", "r9", "f3")), "do not agree"),
+    ],
+)
+def test_a_path_that_does_not_fit_stops_the_start_and_says_what_to_do(bad: BoundPath, says: str) -> None:
+    with pytest.raises(StartupError, match="tieback bind") as refusal:
+        Router.bound(binding(paths=(*binding().paths, bad)))
+
+    assert says in refusal.value.message

@@ -1,0 +1,258 @@
+"""Learned routers weight the blocks; canaries take a share of the queries, shadows are compared."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from support.small_binding import (
+    EYES,
+    NAMES_OF_BLOCKS,
+    binding,
+    photo,
+    routed,
+    said,
+    sound,
+    text,
+    text_router,
+)
+from tieback.core.errors import InvalidInput, StartupError
+from tieback.core.types import Fused, FusePart, Modality, Role, Routing
+from tieback.models.bound_space import Block, BoundRouter
+from tieback.router import Component, Rollout, Routed, Router
+
+CAT, CUP, CAR = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
+
+
+@pytest.fixture
+def router() -> Router:
+    return Router.bound(routed())
+
+
+async def fuse(router: Router, parts: list[FusePart], policy: str = "", **how: Any) -> Any:
+    role = how.pop("role", Role.QUERY)
+    return (await router.fuse([parts], role=role, routing=Routing(policy, **how))).results[0]
+
+
+async def fused(router: Router, parts: list[FusePart], policy: str = "", **how: Any) -> Fused:
+    result = await fuse(router, parts, policy, **how)
+    assert isinstance(result, Fused), result
+    return result
+
+
+def loudest(result: Fused) -> str:
+    return max(result.routing.weights, key=lambda name: result.routing.weights[name])
+
+
+async def test_a_text_is_sent_to_the_block_that_its_router_favours(router: Router) -> None:
+    cat, car = await fused(router, text(*CAT)), await fused(router, text(*CAR))
+
+    assert (loudest(cat), loudest(car)) == ("eyes", "ears")
+    assert cat.routing.policy == "soft"
+    assert cat.routing.binding == routed().revision
+    assert not cat.routing.fallback
+    assert sum(cat.routing.weights.values()) == pytest.approx(1)
+
+
+async def test_what_is_stored_does_not_depend_on_routers(router: Router) -> None:
+    plain = Router.bound(binding())
+
+    ours = await fused(router, text(*CAT), role=Role.DOCUMENT)
+    theirs = await fused(plain, text(*CAT), role=Role.DOCUMENT)
+
+    assert ours.vector.values.tolist() == theirs.vector.values.tolist()
+    assert ours.vector.space == theirs.vector.space
+
+
+async def test_a_request_overrules_the_routers(router: Router) -> None:
+    uniform = await fused(router, text(*CAT), "uniform")
+    explicit = await fused(router, text(*CAT), weights={"names": 2.0, "ears": 2.0})
+    best = await fused(router, text(*CAT), "top_k", parameters={"k": 1})
+    flat = await fused(router, text(*CAT), "soft", parameters={"sharpness": 0.1})
+
+    assert set(uniform.routing.weights.values()) == {0.25}
+    assert (uniform.routing.policy, explicit.routing.policy) == ("uniform", "explicit")
+    assert explicit.routing.weights == pytest.approx({"words": 0, "names": 0.5, "eyes": 0, "ears": 0.5})
+    assert best.routing.weights == pytest.approx({"words": 0, "names": 0, "eyes": 1, "ears": 0})
+    assert max(flat.routing.weights.values()) < 0.3
+
+
+async def test_a_modality_without_a_router_has_equal_weights_and_says_so(router: Router) -> None:
+    result = await fused(router, photo(*CAT))
+
+    assert result.routing.weights == pytest.approx({"words": 1 / 3, "names": 1 / 3, "eyes": 1 / 3})
+    assert result.routing.policy == "uniform"
+    assert "no router knows image" in result.routing.fallback
+
+
+async def test_a_router_asked_by_name_for_a_modality_it_never_saw_refuses_that_input(router: Router) -> None:
+    reply = await router.fuse([photo(*CAT), text(*CAT)], routing=Routing("soft"))
+
+    refused, answered = reply.results
+    assert isinstance(refused, InvalidInput)
+    assert "none for image, only for text" in refused.message
+    assert refused.field == "inputs[0].parts"
+    assert isinstance(answered, Fused)
+
+
+async def test_a_router_whose_inputs_are_not_all_there_leaves_its_mean_weights(router: Router) -> None:
+    result = await fused(router, [FusePart(said("words", *CAT))])
+
+    spoken = {"words": 0.2, "eyes": 0.5, "ears": 0.1}
+    assert result.routing.weights == pytest.approx({k: v / 0.8 for k, v in spoken.items()})
+    assert "reads words, names" in result.routing.fallback
+    assert result.routing.missing == ["names"]
+
+
+async def test_weights_of_a_photo_and_words_are_mixed_by_their_shares(router: Router) -> None:
+    words, picture = await fused(router, text(*CAT)), await fused(router, photo(*CAT))
+    mixed = await fused(router, [*text(*CAT, weight=3.0), *photo(*CAT, content=1, weight=-1.0)])
+
+    # The sounds' block heard only the words and is left out, so it gives its weight to the others.
+    alone = {name: weight for name, weight in words.routing.weights.items() if name != "ears"}
+    expected = {
+        name: 0.75 * weight / sum(alone.values()) + 0.25 * picture.routing.weights[name]
+        for name, weight in alone.items()
+    }
+    assert mixed.routing.weights == pytest.approx(expected)
+    assert "no router knows image" in mixed.routing.fallback
+
+
+async def test_without_routers_the_default_is_uniform_and_a_learned_policy_is_refused() -> None:
+    for router in (Router.bound(binding()), Router([Component(EYES, 5)])):
+        assert (
+            await fused(router, photo(*CAT) if router.space.binding else eyes())
+        ).routing.policy == "uniform"
+    with pytest.raises(InvalidInput, match="this joint space has none") as refusal:
+        await fuse(Router.bound(binding()), text(*CAT), "soft")
+
+    assert refusal.value.field == "routing.policy"
+
+
+def eyes() -> list[FusePart]:
+    return [FusePart(said("eyes", *CAT))]
+
+
+@pytest.mark.parametrize(
+    ("routing", "field"),
+    [
+        (Routing("top_k", parameters={"k": 0}), "routing.parameters.k"),
+        (Routing("soft", parameters={"size": 1}), "routing.parameters.size"),
+        (Routing("", parameters={"k": 1}), "routing.parameters"),
+        (Routing("explicit", {"nose": 1.0}), "routing.weights.nose"),
+    ],
+)
+async def test_bad_parameters_are_refused_by_their_place(
+    router: Router, routing: Routing, field: str
+) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        await router.fuse([text(*CAT)], routing=routing)
+
+    assert refusal.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        (dataclasses.replace(text_router({}), inputs=("nose",)), "reads 'nose'"),
+        (dataclasses.replace(text_router({}), inputs=("words",)), "state of the router for text"),
+        (dataclasses.replace(text_router({}), method="guess"), "guess"),
+        (dataclasses.replace(text_router({}), parameters={"sharpness": -1}), "sharpness"),
+        (dataclasses.replace(text_router({}), spoken={"nose": 1.0}), "nose"),
+    ],
+)
+def test_a_router_that_does_not_fit_stops_the_start(bad: BoundRouter, says: str) -> None:
+    with pytest.raises(StartupError, match="tieback bind") as refusal:
+        Router.bound(binding([bad]))
+
+    assert says in refusal.value.message
+
+
+def canary(percent: float, key: str) -> Router:
+    other = binding([text_router({0: "ears"})])
+    return Router.bound(routed(), rollout=Rollout(other, percent), caller=lambda: key)
+
+
+async def test_a_canary_takes_its_share_of_the_queries_and_the_explanation_names_it() -> None:
+    other = binding([text_router({0: "ears"})])
+    results = [await fused(canary(25, f"call-{n}"), text(*CAT)) for n in range(200)]
+
+    taken = [result.routing.binding == other.revision for result in results]
+    assert 30 <= sum(taken) <= 70
+    assert [loudest(result) for result in results] == ["ears" if one else "eyes" for one in taken]
+    assert len({result.vector.space for result in results}) == 1
+
+
+async def test_retries_of_one_call_agree_on_the_canary() -> None:
+    for number in range(20):
+        first, second = [
+            (await fused(canary(50, f"call-{number}"), text(*CAT))).routing.binding for _ in range(2)
+        ]
+        assert first == second
+
+
+@pytest.mark.parametrize(("percent", "key"), [(0, "call"), (100, "")])
+async def test_nobody_is_a_canary_at_no_percent_or_without_an_id(percent: float, key: str) -> None:
+    result = await fused(canary(percent, key), text(*CAT))
+
+    assert result.routing.binding == routed().revision
+
+
+async def test_everybody_is_a_canary_at_a_hundred_percent() -> None:
+    result = await fused(canary(100, "call"), text(*CAT))
+
+    assert result.routing.binding != routed().revision
+
+
+@pytest.mark.parametrize("place", ["canary", "shadow"])
+def test_routers_over_other_blocks_cannot_be_on_trial(place: str) -> None:
+    blocks = (Block(EYES, Modality.IMAGE, 4), *binding().blocks[1:])
+    other = dataclasses.replace(routed(), blocks=blocks)
+
+    with pytest.raises(StartupError, match="which are others"):
+        Router.bound(routed(), rollout=Rollout(**{place: other}))
+    with pytest.raises(StartupError, match="has no routers"):
+        Router.bound(routed(), rollout=Rollout(**{place: binding()}))
+
+
+async def test_a_shadow_is_compared_and_changes_nothing() -> None:
+    told: list[Routed] = []
+    shadow = binding([text_router({0: "ears", 2: "ears"})])
+    router = Router.bound(routed(), rollout=Rollout(shadow=shadow), on_routed=told.append)
+
+    cat, car = await fused(router, text(*CAT)), await fused(router, text(*CAR))
+
+    alone = await fused(Router.bound(routed()), text(*CAT))
+    theirs = await fused(Router.bound(shadow), text(*CAT))
+    distance = sum(abs(cat.routing.weights[n] - theirs.routing.weights[n]) for n in NAMES_OF_BLOCKS) / 2
+    assert cat.vector.values.tolist() == alone.vector.values.tolist()
+    assert loudest(car) == "ears"
+    assert [one.difference for one in told] == pytest.approx([distance, 0.0])
+    assert told[0].weights == pytest.approx(cat.routing.weights)
+    assert (told[0].modality, told[0].degraded) == ("text", False)
+
+
+async def test_only_queries_that_routers_weighted_are_told_of() -> None:
+    told: list[Routed] = []
+    router = Router.bound(routed(), on_routed=told.append)
+
+    await fuse(router, text(*CAT), role=Role.DOCUMENT)
+    await fuse(router, text(*CAT), "uniform")
+    await fuse(router, text(*CAT), "soft")
+    await fuse(router, photo(*CAT))
+    await fuse(router, sound(*CAT))
+    await fuse(router, [FusePart(said("words", *CAT))])
+
+    assert told == []
+
+
+async def test_a_router_without_a_network_has_the_weights_that_it_was_given() -> None:
+    fixed = BoundRouter(Modality.IMAGE, (), "explicit", {"weights": {"eyes": 3.0, "words": 1.0}}, {})
+    router = Router.bound(binding([fixed]))
+
+    result = await fused(router, photo(*CAT))
+
+    assert result.routing.weights == pytest.approx({"words": 0.25, "names": 0, "eyes": 0.75})
+    assert np.isclose(result.routing.entropy, 0.5623, atol=1e-3)

@@ -1,0 +1,174 @@
+"""TIEBACK_BINDING chooses the joint space at the start, and a wrong one stops it with the way out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.bag_of_words import WIDTH
+from tieback.core.errors import StartupError
+from tieback.core.types import Modality, SpaceRef
+from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundSpace
+from tieback.serving import assembly, context
+from tieback.serving.servicers.catalog import JointSpace
+from tieback.serving.settings import load_settings
+from tieback.serving.telemetry import Telemetry
+
+CARD = """\
+name: {name}
+role: encoder
+runtime: static_text
+description: A small space.
+license: Apache-2.0
+upstream: this test
+directory: {directory}
+modality: text
+width: {width}
+kinds: [dense]
+joint: component
+options: {{weights: table.safetensors, tensor: table}}
+"""
+
+
+class Place:
+    """A model store and a folder of cards with two small spaces, which nothing is loaded from."""
+
+    def __init__(self, folder: Path) -> None:
+        self.cards, self.models = folder / "cards", folder / "models"
+        self.cards.mkdir()
+        for name in ("small-a", "small-b"):
+            weights = folder / name
+            weights.mkdir()
+            (weights / "table.safetensors").write_text(name)
+            (self.cards / f"{name}.yaml").write_text(CARD.format(name=name, directory=weights, width=WIDTH))
+        self.spaces = {card.name: card.space for card in self.plan().encoders}
+
+    def plan(self, **settings: Any) -> assembly.Plan:
+        return assembly.Plan(self.settings(**settings))
+
+    def settings(self, **settings: Any) -> Any:
+        common = {"cards": self.cards, "models": self.models, "spaces": "small-a,small-b"}
+        return load_settings(**(common | {"generator_enabled": False} | settings))
+
+    def bind(self, weight: float | None = 0.75, **spaces: SpaceRef) -> BoundSpace:
+        """A binding of the two spaces, by default with a router of fixed weights, in the store."""
+        refs = self.spaces | spaces
+        fixed = {"weights": {"small-a": weight, "small-b": 1 - (weight or 0)}}
+        usual = {"small-a": (0.7, 0.8)}
+        made = BoundSpace(
+            tuple(Block(ref, Modality.TEXT, WIDTH) for ref in refs.values()),
+            tuple(BoundPath(ref, WIDTH, ref.name) for ref in refs.values()),
+            () if weight is None else (BoundRouter(Modality.TEXT, (), "explicit", fixed, {}, usual),),
+        )
+        made.save(self.models / "bound")
+        return made
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def test_without_the_setting_class_names_make_the_joint_space(place: Place) -> None:
+    settings = place.settings()
+
+    router = assembly.build_router(settings, place.plan())
+
+    assert router.space.binding == ""
+    assert router.space.names == ("small-a", "small-b")
+
+
+@pytest.mark.parametrize("by", ["revision", "folder"])
+def test_a_binding_is_named_by_its_revision_or_its_folder(place: Place, by: str) -> None:
+    made = place.bind()
+    name = made.revision if by == "revision" else str(place.models / "bound" / made.revision)
+    settings = place.settings(binding=name)
+
+    plan = assembly.Plan(settings)
+    router = assembly.build_router(settings, plan)
+
+    assert router.space.binding == made.revision
+    assert plan.joined.blocks == {"small-a": ["small-a"], "small-b": ["small-b"]}
+    assert JointSpace.of(router.space, plan.spaces_by_modality).blocks == (
+        ("small-a", WIDTH),
+        ("small-b", WIDTH),
+    )
+
+
+def test_a_binding_that_is_not_there_stops_the_start_and_names_those_that_are(place: Place) -> None:
+    made = place.bind()
+
+    with pytest.raises(StartupError, match=f"TIEBACK_BINDING: .*the store has: {made.revision}"):
+        _ = place.plan(binding="0123456789ab").bound
+
+
+def test_a_store_without_bindings_says_how_to_make_one(place: Place) -> None:
+    with pytest.raises(StartupError, match="run tieback bind"):
+        _ = place.plan(binding="0123456789ab").bound
+
+
+def test_a_changed_encoder_stops_the_start_and_says_how_to_bind_again(place: Place) -> None:
+    made = place.bind(**{"small-a": SpaceRef("small-a", "older", "f1")})
+
+    with pytest.raises(StartupError, match=r"small-a@older.*bind again: tieback bind"):
+        _ = place.plan(binding=made.revision).bound
+
+
+def test_a_bound_space_that_is_not_served_stops_the_start(place: Place) -> None:
+    made = place.bind()
+
+    with pytest.raises(StartupError, match="'small-b', which is not served"):
+        _ = place.plan(binding=made.revision, spaces="small-a").bound
+
+
+async def test_the_canary_and_the_shadow_come_from_the_settings(place: Place) -> None:
+    served, other = place.bind(), place.bind(0.25)
+    settings = place.settings(
+        binding=served.revision, binding_canary=f"{other.revision}:100", binding_shadow=other.revision
+    )
+    telemetry = Telemetry(settings)
+    router = assembly.build_router(settings, assembly.Plan(settings), telemetry)
+
+    context.enter([("x-request-id", "call-1")])
+    ours = (await router.fuse([parts(place)])).results[0]
+
+    assert ours.routing.binding == other.revision
+    assert ours.routing.weights == pytest.approx({"small-a": 0.25, "small-b": 0.75})
+    counted = telemetry.registry.get_sample_value(
+        "tieback_routing_shadow_difference_count", {"modality": "text"}
+    )
+    assert counted == 1
+
+
+def parts(place: Place) -> list[Any]:
+    import numpy as np
+    from tieback.core.types import Encoding, FusePart, Vector
+
+    row = np.eye(1, WIDTH, dtype=np.float32)[0]
+    return [FusePart(Encoding(ref, Modality.TEXT, dense=Vector(ref, row))) for ref in place.spaces.values()]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"binding_canary": "abc"}, "TIEBACK_BINDING_CANARY"),
+        ({"binding_canary": "abc:101"}, "TIEBACK_BINDING_CANARY"),
+        ({"binding_canary": "abc:100.5"}, "0 to 100"),
+        ({"binding": "", "binding_canary": "abc:5"}, "need binding"),
+        ({"binding": "", "binding_shadow": "abc"}, "need binding"),
+        ({"encode_share": 0}, "TIEBACK_ENCODE_SHARE"),
+        ({"encode_share": 1.5}, "TIEBACK_ENCODE_SHARE"),
+    ],
+)
+def test_a_wrong_setting_is_named(given: dict[str, Any], says: str) -> None:
+    with pytest.raises(StartupError, match=says):
+        load_settings(**({"binding": "abc"} | given))
+
+
+def test_a_canary_without_routers_or_with_other_blocks_stops_the_start(place: Place) -> None:
+    served, plain = place.bind(), place.bind(None)
+    settings = place.settings(binding=served.revision, binding_canary=f"{plain.revision}:5")
+
+    with pytest.raises(StartupError, match="has no routers"):
+        assembly.build_router(settings, assembly.Plan(settings))
