@@ -12,6 +12,7 @@ import argparse
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol, cast
 
 import numpy as np
@@ -19,6 +20,7 @@ import numpy as np
 from benchmarks.progress import Progress
 from benchmarks.report import Report
 
+ROOT = Path(__file__).parents[2]
 SEEDS = 5
 EXPECTED_SECONDS = 60.0  # of a topic with all seeds
 
@@ -62,7 +64,7 @@ def measure(report: Report, studies: Mapping[str, Study], seeds: Sequence[int]) 
         try:
             study(report, seeds, progress.say)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - of whatever kind, the others still run
-            reason = f"{type(error).__name__}: {error}"
+            reason = f"{type(error).__name__}: {error}".replace(f"{ROOT}/", "")
             progress.say(f"failed: {reason}")
             report.claim(f"{topic}: the whole topic", None, "", ">= 1", note=reason)
 

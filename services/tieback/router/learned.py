@@ -16,18 +16,21 @@ from tieback.router.paths import DenseReading
 
 
 class LearnedRouter:
-    """The router of one modality. StartupError where it does not fit the joint space."""
+    """The router of one modality. StartupError where it does not fit the joint space.
+
+    `widths` are those of the spaces whose vectors it reads, in their order.
+    """
 
     def __init__(self, router: BoundRouter, joint: JointSpace) -> None:
-        self.modality, self.inputs = router.modality, router.inputs
+        self.modality = router.modality
         self.method, self.usual = router.method, router.usual
         self._state, self._parameters = router.state, router.parameters
         self._blocks = len(joint.names)
         try:
             self.policy = routings.configure(router.method, router.parameters)
             self.without_inputs = _usually(router.spoken)
-            width = sum(_width(joint, space, router.modality) for space in router.inputs)
-            scores = self.scores(np.eye(1, width, dtype=np.float32))
+            self.widths = {space: _width(joint, space, router.modality) for space in router.inputs}
+            scores = self.scores(np.eye(1, sum(self.widths.values()), dtype=np.float32))
             for policy in (self.policy, self.without_inputs):
                 policy(joint.names, np.ones((1, self._blocks), bool), scores)
         except (InvalidInput, NotFound) as error:

@@ -80,7 +80,7 @@ class Choice:
                 elif (vector := _vector_for(router, one.contents, content)) is None:
                     found[number].policy = router.method
                     found[number].fallback = (
-                        f"the router for {modality} reads {', '.join(router.inputs)}, and not all of them "
+                        f"the router for {modality} reads {', '.join(router.widths)}, and none of them "
                         "spoke: its mean weights at binding"
                     )
                     unheard[router.without_inputs].append((number, content))
@@ -157,13 +157,19 @@ def _listens(policy: RoutingPolicy, names: Sequence[str]) -> bool:
 
 
 def _vector_for(router: LearnedRouter, contents: Contents, content: int) -> Array | None:
-    """The unit vectors that the router reads, side by side; None where one is missing."""
+    """The unit vectors that the router reads, side by side; None where it would read none.
+
+    Zeros stand for a space that did not speak: routers are trained with spaces missing, and the losses of a
+    binding are measured so.
+    """
     readings = {
         spoken.entrance.source.name: spoken.reading for spoken in contents.spoken if spoken.content == content
     }
-    if any(space not in readings for space in router.inputs):
+    if router.widths and not any(space in readings for space in router.widths):
         return None
-    return np.concatenate([np.zeros(0, np.float32), *(readings[space] for space in router.inputs)])
+    silent = (np.zeros(width, np.float32) for width in router.widths.values())
+    parts = [readings.get(space, zeros) for space, zeros in zip(router.widths, silent, strict=True)]
+    return np.concatenate([np.zeros(0, np.float32), *parts])
 
 
 def _no_router(name: str, modality: Modality, routers: Routers) -> InvalidInput:
