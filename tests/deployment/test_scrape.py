@@ -17,13 +17,17 @@ import yaml
 from support.deployment import ROOT, Query, queries
 from support.installed import need
 from support.prometheus import Prometheus
+from support.small_binding import binding, routed, text, text_router
 from tieback.catalog.catalog import Catalog
 from tieback.models.store import Store
+from tieback.router import Rollout, Router
 from tieback.serving.contract import METHODS
 from tieback.serving.directory import Directory
 from tieback.serving.local import LocalServer
 from tieback.serving.mesh import Mesh, plaintext
 from tieback.serving.metrics_page import MetricsPage
+from tieback.serving.routing_watch import WINDOW as DRIFT_WINDOW
+from tieback.serving.routing_watch import RoutingWatch
 from tieback.serving.scrape import MetricsListener, Scraper
 from tieback.serving.settings import Settings
 from tieback_client import Client, Item, NotFound, Overloaded, Section
@@ -68,6 +72,17 @@ class Platform:
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self._server.port}"
+
+    def route(self) -> None:
+        """Has a small binding's routers, and a shadow's, weight as many queries as drift is told from.
+
+        Binding the platform's own spaces takes minutes; what watches the routers is the platform's.
+        """
+        shadow = binding([text_router({0: "ears"})])
+        usual = {router.modality: router.usual for router in routed().routers}
+        watch = RoutingWatch(self._server.telemetry, routed().revision, usual)
+        router = Router.bound(routed(), rollout=Rollout(shadow=shadow), on_routed=watch)
+        self._run(router.fuse([text(1.0, 0.5)] * DRIFT_WINDOW))
 
     def lose_a_replica(self) -> None:
         """Calls a service of which one of two replicas has gone, until a call was repeated."""
@@ -130,6 +145,7 @@ def prometheus(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> 
     ):
         for round_ in range(2):
             use_everything(client, round_)
+            platform.route()
             platform.lose_a_replica()
             if round_ == 0:
                 running.wait_for("tieback_abstentions_total")

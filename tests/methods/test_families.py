@@ -6,11 +6,13 @@ import jsonschema
 import pytest
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.methods.binding import bindings
+from tieback.methods.composition import compositions
+from tieback.methods.projection import projections
 from tieback.methods.ranking import rankings
 from tieback.methods.reranking import rerankings
 from tieback.methods.routing import routings
 
-FAMILIES = [bindings, rankings, rerankings, routings]
+FAMILIES = [bindings, compositions, projections, rankings, rerankings, routings]
 METHODS = [
     pytest.param(family, name, id=f"{family.name}-{name}") for family in FAMILIES for name in family.names()
 ]

@@ -47,7 +47,8 @@ class Options:
 
     `data` are folders of unpaired texts, photos and sounds, `anchors` a list of pairs, `spaces` the cards
     that take part (all of the store's where empty); `texts`, `photos`, `sounds` the most that are used.
-    Routers are trained for `steps`.
+    Routers are trained for `steps`; `decoupling` weights the objective that has the text router tell what a text
+    speaks of, and 0 leaves it out.
     """
 
     data: tuple[Path, ...] = ()
@@ -61,6 +62,7 @@ class Options:
     photos: int = 2000
     sounds: int = 2000
     steps: int = 300
+    decoupling: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,7 +136,14 @@ class _Binder:
         texts = kinds(self._material, held_out, self._options.seed)
         plain = Joint(self._blocks, measured, {}, widths)
         routing = Routing(
-            self._material, plain, self._reduced, fitted_with, texts, self._options.seed, self._options.steps
+            self._material,
+            plain,
+            self._reduced,
+            fitted_with,
+            texts,
+            self._options.seed,
+            self._options.steps,
+            self._options.decoupling,
         )
         routers, without = routing.train(self._work, self._say)
         joint = replace(plain, routers=routers)

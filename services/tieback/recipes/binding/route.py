@@ -48,6 +48,7 @@ class Routing:
     texts: Kinds
     seed: int
     steps: int
+    decoupling: float = 1.0
 
     def train(self, work: WorkFolder, say: Say) -> tuple[dict[Modality, BoundRouter], BoundRouter]:
         """A router per modality, and that of texts without the decoupling objective, to compare."""
@@ -62,7 +63,7 @@ class Routing:
             if names := tuple(one.card.name for one in self.material.members.of(modality)):
                 inputs[modality] = names
         routers = {
-            modality: self._router(work, say, modality, names, pairs[modality], decoupling=1.0)
+            modality: self._router(work, say, modality, names, pairs[modality], decoupling=self.decoupling)
             for modality, names in inputs.items()
         }
         names = inputs[Modality.TEXT]

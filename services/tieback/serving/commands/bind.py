@@ -51,6 +51,13 @@ folder = click.Path(file_okay=False, path_type=Path)
 )
 @click.option("--image-width", default=512, show_default=True, help="Width of an image encoder's block.")
 @click.option("--audio-width", default=256, show_default=True, help="Width of an audio encoder's block.")
+@click.option(
+    "--decoupling",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="Weight of the objective that has the text router tell what a text speaks of; 0 leaves it out.",
+)
 @click.option("--steps", default=300, show_default=True, help="How long each router is trained.")
 @click.option("--out", type=folder, help="Where to write the binding, instead of into the store.")
 @as_json
