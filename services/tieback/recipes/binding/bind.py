@@ -47,8 +47,8 @@ class Options:
 
     `data` are folders of unpaired texts, photos and sounds, `anchors` a list of pairs, `spaces` the cards
     that take part (all of the store's where empty); `texts`, `photos`, `sounds` the most that are used.
-    Routers are trained for `steps`; `decoupling` weights the objective that has the text router tell what a text
-    speaks of, and 0 leaves it out.
+    Routers are trained for `steps`; `decoupling` weights the objective that has the text router tell what a
+    text speaks of, and 0 leaves it out.
     """
 
     data: tuple[Path, ...] = ()
