@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from tieback.core.types import Array, Modality
+from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import BoundPath, BoundSpace
 from tieback.recipes.binding_report.joint import blocks_of, part, scores, weights_of
 
@@ -37,8 +39,18 @@ class Precision:
         return self.photos if direction == DIRECTIONS[0] else self.names
 
 
-Way = Callable[[bool], Precision]
-"""Measures with one vector per photo, or with the parts of photos too (True)."""
+class Photo(enum.StrEnum):
+    """What stands for a photo."""
+
+    WHOLE = "one vector"
+    TOGETHER = "whole and parts in one vector"
+    """As TIEBACK_REGIONS has it stored; a photo that asks is the whole, as it is there."""
+    BEST = "whole + best part"
+    """Ten vectors: the whole's score, and the best part's."""
+
+
+Way = Callable[[Photo], Precision]
+Found = Mapping[tuple[str, Photo], Precision]
 
 
 def measure(
@@ -47,7 +59,7 @@ def measure(
     """Everything that the photos tell."""
     one = Crossing(bound, data, encoders)
     ways = one.ways()
-    found = {(name, parts): way(parts) for name, way in ways.items() for parts in (False, True)}
+    found = {(name, photo): way(photo) for name, way in ways.items() for photo in Photo}
     report.table("COCO: mean average precision", _rows(found, data))
     _claim(found, report)
     report.table("COCO: what each ingredient adds", _ablation(one, plain, found))
@@ -82,7 +94,7 @@ class Crossing:
     def named(self, spaces: Sequence[str]) -> Way:
         """By class names in these spaces, all alike; no parts of photos."""
 
-        def way(_parts: bool) -> Precision:
+        def way(_: Photo) -> Precision:
             cosines = np.mean([self.texts[name] @ self.seen.named[name].T for name in spaces], axis=0)
             return self._precision(cosines, cosines.T)
 
@@ -91,36 +103,41 @@ class Crossing:
     def by(self, bound: BoundSpace, *, routed: bool) -> Way:
         """By a binding, or a part of one."""
 
-        def way(parts: bool) -> Precision:
-            return self._precision(*self.scores(bound, routed=routed, parts=parts))
+        def way(photo: Photo) -> Precision:
+            return self._precision(*self.scores(bound, routed=routed, photo=photo))
 
         return way
 
-    def scores(self, bound: BoundSpace, *, routed: bool, parts: bool) -> tuple[Array, Array]:
-        """Names against photos, and photos against names; with parts, the whole's plus the best part's."""
+    def scores(self, bound: BoundSpace, *, routed: bool, photo: Photo) -> tuple[Array, Array]:
+        """Names against photos, and photos against names."""
         said = blocks_of(bound, self.texts)
         if not said:
             nothing = np.zeros((len(self.data.names), len(self.data.photos)))
             return nothing, nothing.T
         loud = weights_of(bound, Modality.TEXT, self.texts, said, routed=routed)
-        by_view = []
-        for view in range(VIEWS if parts else 1):
+        by_view, shown_by_view = [], []
+        for view in range(1 if photo is Photo.WHOLE else VIEWS):
             dense = {name: vectors[:, view] for name, vectors in self.seen.dense.items()}
             shown = blocks_of(bound, dense)
             weights = weights_of(bound, Modality.IMAGE, dense, shown, routed=routed)
             by_view.append((scores(bound, said, loud, shown), scores(bound, shown, weights, said)))
+            shown_by_view.append(shown)
         photos, names = (np.stack(one) for one in zip(*by_view, strict=True))
-        if not parts:
+        if photo is Photo.WHOLE:
             return photos[0], names[0]
+        if photo is Photo.TOGETHER:
+            views = {block: np.stack([one[block] for one in shown_by_view]) for block in shown_by_view[0]}
+            together = {block: unit_rows(one[0] + one[1:].mean(axis=0)) for block, one in views.items()}
+            return scores(bound, said, loud, together), names[0]
         return photos[0] + photos[1:].max(axis=0), names[0] + names[1:].max(axis=0)
 
     def difference(self) -> float:
         """Between these scores and those of the router's own vectors, one per photo."""
-        own, whole = self.scores(self.bound, routed=True, parts=False), self.seen.whole()
+        own, whole = self.scores(self.bound, routed=True, photo=Photo.WHOLE), self.seen.whole()
         photos = self.joint.queries(self.texts) @ self.joint.documents(whole).T
         names = self.joint.queries(whole) @ self.joint.documents(self.texts).T
         plain = self.joint.queries(self.texts, UNIFORM) @ self.joint.documents(whole).T
-        uniform = self.scores(self.bound, routed=False, parts=False)[0]
+        uniform = self.scores(self.bound, routed=False, photo=Photo.WHOLE)[0]
         pairs = ((photos, own[0]), (names, own[1]), (plain, uniform))
         return max(float(np.abs(one - other).max()) for one, other in pairs)
 
@@ -130,53 +147,54 @@ class Crossing:
         )
 
 
-def _rows(found: Mapping[tuple[str, bool], Precision], data: Data) -> list[dict[str, object]]:
+def _rows(found: Found, data: Data) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = [
         {
             "way": "chance",
-            "photo as": "one vector",
+            "photo as": Photo.WHOLE,
             DIRECTIONS[0]: chance_precision(data.shows),
             DIRECTIONS[1]: chance_precision(data.shows.T),
         }
     ]
-    for (name, parts), one in found.items():
-        if not (parts and name.startswith("class names")):
-            row: dict[str, object] = {"way": name, "photo as": "whole + best part" if parts else "one vector"}
+    for (name, photo), one in found.items():
+        if photo is Photo.WHOLE or not name.startswith("class names"):
+            row: dict[str, object] = {"way": name, "photo as": photo}
             for direction in DIRECTIONS:
                 row[direction] = float(one.of(direction).mean())
             rows.append(row)
     return rows
 
 
-def _claim(found: Mapping[tuple[str, bool], Precision], report: Report) -> None:
+def _claim(found: Found, report: Report) -> None:
     for direction in DIRECTIONS:
-        single = _best(found, "class names: ", direction, parts=False)
-        for parts in (True, False):
-            views = "whole + best part" if parts else "one vector per photo"
-            routed, uniform = (found[f"joint, {how}", parts].of(direction) for how in ("routed", "uniform"))
-            alone = _best(found, "block: ", direction, parts=parts)
+        single = _best(found, "class names: ", direction, Photo.WHOLE)
+        for photo in reversed(Photo):
+            if photo is Photo.TOGETHER and direction == DIRECTIONS[1]:
+                continue  # a photo that asks is the whole: nothing new
+            routed, uniform = (found[f"joint, {how}", photo].of(direction) for how in ("routed", "uniform"))
+            alone = _best(found, "block: ", direction, photo)
             if direction == DIRECTIONS[0]:
                 one = interval(routed)
                 report.claim(
-                    f"COCO {direction} mAP, routed, {views}", one.value, "", f"> {TARGET:g}",
+                    f"COCO {direction} mAP, routed, {photo}", one.value, "", f"> {TARGET:g}",
                     low=one.low, high=one.high, note="the interval is drawn over names",
                 )  # fmt: skip
-            _difference(report, f"COCO {direction}, {views}: routed less uniform", routed, uniform)
+            _difference(report, f"COCO {direction}, {photo}: routed less uniform", routed, uniform)
             _difference(
-                report, f"COCO {direction}, {views}: uniform less the best single space by class names",
-                uniform, found[single, False].of(direction), single,
+                report, f"COCO {direction}, {photo}: uniform less the best single space by class names",
+                uniform, found[single, Photo.WHOLE].of(direction), single,
             )  # fmt: skip
             _difference(
-                report, f"COCO {direction}, {views}: uniform less the best single block",
-                uniform, found[alone, parts].of(direction), alone,
+                report, f"COCO {direction}, {photo}: uniform less the best single block",
+                uniform, found[alone, photo].of(direction), alone,
             )  # fmt: skip
 
 
-def _best(found: Mapping[tuple[str, bool], Precision], kind: str, direction: str, *, parts: bool) -> str:
+def _best(found: Found, kind: str, direction: str, photo: Photo) -> str:
     means = {
         name: float(one.of(direction).mean())
-        for (name, with_parts), one in found.items()
-        if name.startswith(kind) and with_parts is parts
+        for (name, shown), one in found.items()
+        if name.startswith(kind) and shown is photo
     }
     return max(means, key=lambda name: means[name])
 
@@ -190,9 +208,7 @@ def _difference(report: Report, name: str, better: Floats, worse: Floats, other:
     )  # fmt: skip
 
 
-def _ablation(
-    one: Crossing, plain: BoundSpace | None, found: Mapping[tuple[str, bool], Precision]
-) -> list[dict[str, object]]:
+def _ablation(one: Crossing, plain: BoundSpace | None, found: Found) -> list[dict[str, object]]:
     """From class names to the whole, one ingredient at a time."""
     bound = one.bound
     texts = [block.space.name for block in bound.blocks if block.modality is Modality.TEXT]
@@ -201,19 +217,20 @@ def _ablation(
         return path.method != LEARNED
 
     steps: list[tuple[str, Precision | None]] = [
-        ("class names, top ten, uniform", found["class names, all summed", False]),
+        ("class names, top ten, uniform", found["class names, all summed", Photo.WHOLE]),
         (
             "closed-form paths into the text blocks",
-            one.by(part(bound, blocks=texts, paths=closed), routed=False)(False),
+            one.by(part(bound, blocks=texts, paths=closed), routed=False)(Photo.WHOLE),
         ),
-        ("+ the image block", one.by(part(bound, paths=closed), routed=False)(False)),
-        ("+ learned projector ensembles", found["joint, uniform", False]),
+        ("+ the image block", one.by(part(bound, paths=closed), routed=False)(Photo.WHOLE)),
+        ("+ learned projector ensembles", found["joint, uniform", Photo.WHOLE]),
         (
             "+ routers, trained for alignment",
-            None if plain is None else one.by(plain, routed=True)(False),
+            None if plain is None else one.by(plain, routed=True)(Photo.WHOLE),
         ),
-        ("+ the decoupling objective", found["joint, routed", False]),
-        ("+ parts of photos", found["joint, routed", True]),
+        ("+ the decoupling objective", found["joint, routed", Photo.WHOLE]),
+        ("+ parts of photos, in one vector", found["joint, routed", Photo.TOGETHER]),
+        ("+ parts of photos, scored one by one", found["joint, routed", Photo.BEST]),
     ]
     rows: list[dict[str, object]] = []
     before: Precision | None = None

@@ -16,6 +16,7 @@ from tieback.core.types import (
     Limits,
     Modality,
     OutputSpec,
+    Role,
     Truncation,
     Vector,
     VectorKind,
@@ -33,15 +34,20 @@ class Joined:
     """How spaces take part in the joint space: what is asked of them, and which blocks they reach.
 
     Without more, text spaces enter by vectors into their own block, and all others by labels into all blocks.
+    `stored` is what is asked besides of what will be stored.
     """
 
     spaces: Spaces
     kinds: Mapping[str, frozenset[VectorKind]] = field(default_factory=dict)
     blocks: Mapping[str, Collection[str]] = field(default_factory=dict)
+    stored: Mapping[str, frozenset[VectorKind]] = field(default_factory=dict)
 
-    def output(self, space: str, modality: Modality) -> OutputSpec:
+    def output(self, space: str, modality: Modality, role: Role) -> OutputSpec:
         """What to ask of a space."""
-        return OutputSpec(kinds=self.kinds.get(space) or (DENSE if modality is Modality.TEXT else LABELS))
+        kinds = self.kinds.get(space) or (DENSE if modality is Modality.TEXT else LABELS)
+        return OutputSpec(
+            kinds=kinds | self.stored.get(space, frozenset()) if role is Role.DOCUMENT else kinds
+        )
 
     def unheard(self, weights: Mapping[str, float]) -> frozenset[str]:
         """Spaces that reach only blocks of weight 0, so that nobody waits for them."""
@@ -84,6 +90,7 @@ class SpaceEncoders:
         deadline: Deadline,
         patience: float | None = None,
         skipped: frozenset[str] = frozenset(),
+        role: Role = Role.QUERY,
     ) -> Encoded:
         """Encodes all contents; whatever goes wrong is in the reply, for the caller to judge.
 
@@ -100,7 +107,7 @@ class SpaceEncoders:
             for space in spaces:
                 if space not in skipped:
                     batches = list(self._batches([contents[place] for place in places]))
-                    output = self.joined.output(space, modality)
+                    output = self.joined.output(space, modality, role)
                     ask = self._ask(space, batches, output, places, encoded, watch, truncation, deadline)
                     tasks[asyncio.create_task(ask)] = space
         await _gather(tasks, encoded, deadline, patience)

@@ -110,7 +110,7 @@ class Ingestion:
     ) -> None:
         contents = [draft.content for draft in drafts]
         encoded: Encoded = await self._encoders.encode(
-            contents, watch, truncation=truncation, deadline=hop(deadline)
+            contents, watch, truncation=truncation, deadline=hop(deadline), role=Role.DOCUMENT
         )
         for error in encoded.failed.values():
             raise error

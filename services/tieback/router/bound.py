@@ -13,7 +13,7 @@ from tieback.core.types import Array, Modality, SpaceRef
 from tieback.methods.projection import Projection, State, projections
 from tieback.models.bound_space import NATIVE, REMEDY, BoundPath, BoundSpace
 from tieback.router.joint_space import Component, JointSpace, Reach
-from tieback.router.paths import DenseReading, Entrance, Path, own
+from tieback.router.paths import DenseReading, Entrance, Path, over_views, unchanged
 
 CONSTRUCTION = "unit blocks as bound; paths of a content averaged per block; contents averaged per block"
 """Hashed into the fingerprint: change it whenever the same encodings would make another vector."""
@@ -76,11 +76,12 @@ def _entrance(paths: Sequence[BoundPath], widths: Mapping[str, int]) -> Entrance
         if path.block not in widths:
             raise StartupError(f"the path {_name(path)} leads to no block; {REMEDY}")
         if path.method == NATIVE:
-            ways.append(Path(path.block, "", own))
+            ways.append(Path(path.block, "", over_views(unchanged)))
         else:
             name = _name(path) if path.block != source.name else ""
-            ways.append(Path(path.block, name, Projecting(path, widths[path.block])))
-    return Entrance(source, DenseReading(source, width), tuple(ways))
+            projecting = Projecting(path, widths[path.block])
+            ways.append(Path(path.block, name, over_views(projecting)))
+    return Entrance(source, DenseReading(source, width, views=True), tuple(ways))
 
 
 def _reach(

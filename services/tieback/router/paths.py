@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from tieback.core.errors import InvalidInput, SpaceMismatch
-from tieback.core.types import Array, DType, Encoding, Label, SpaceRef, Vector
+from tieback.core.types import Array, DType, Encoding, Label, RegionVectors, SpaceRef, Vector
+
+WHOLE = (0.0, 0.0, 1.0, 1.0)
+"""The box of a region that is the whole picture."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,10 +38,14 @@ class Entrance:
 
 @dataclass(frozen=True, slots=True)
 class DenseReading:
-    """Reads the DENSE vector of a space, at full width, as a unit vector in float32."""
+    """Reads the DENSE vector of a space, at full width, as a unit vector in float32.
+
+    With `views`, an encoding that has REGIONS too gives `[views, width]`: the whole, and then its parts.
+    """
 
     space: SpaceRef
     width: int
+    views: bool = False
 
     def __call__(self, encoding: Encoding) -> Array:
         """InvalidInput and SpaceMismatch name the field of the encoding."""
@@ -48,7 +55,22 @@ class DenseReading:
                 f"{self.space.name} enters the joint space by its DENSE vector", field="encoding.dense"
             )
         expect(encoding.dense.space, self.space, "encoding.dense.space")
-        return _values(encoding.dense, self.width)
+        whole = _values(encoding.dense, self.width)
+        return self._with_parts(whole, encoding.regions) if self.views and encoding.regions else whole
+
+    def _with_parts(self, whole: Array, regions: RegionVectors) -> Array:
+        expect(regions.space, self.space, "encoding.regions.space")
+        rows = np.asarray(regions.values, np.float32)
+        if rows.ndim != 2 or rows.shape[1] != self.width:
+            raise InvalidInput(
+                f"the regions have shape {list(rows.shape)}; "
+                f"those of {self.space.name} have width {self.width}",
+                field="encoding.regions.values",
+            )
+        if not np.isfinite(rows).all() or not rows.any(axis=1).all():
+            raise InvalidInput("a region is all zeros, NaN or infinity", field="encoding.regions.values")
+        parts = rows[(np.asarray(regions.boxes) != WHOLE).any(axis=1)]
+        return np.stack([whole, *map(unit, parts)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +84,34 @@ class LabelReading:
         """InvalidInput and SpaceMismatch name the field of the encoding."""
         expect(encoding.space, self.space, "encoding.space")
         return _classes(encoding.labels, self.space.name, self.classes)
+
+
+def whole_of(reading: Array) -> Array:
+    """What was read of the whole, where it was read in views."""
+    return reading if reading.ndim == 1 else np.asarray(reading[0])
+
+
+def over_views(lead: Callable[[Array], Array]) -> Callable[[Sequence[Array]], Array]:
+    """Leads every view, and makes one vector of them, in which the whole counts as much as all parts."""
+
+    def led(readings: Sequence[Array]) -> Array:
+        views = [np.atleast_2d(one) for one in readings]
+        rows = lead(np.concatenate(views))
+        if len(rows) == len(views):
+            return rows
+        ends = np.cumsum([len(one) for one in views])[:-1]
+        return np.stack([_as_one(one) for one in np.split(rows, ends)])
+
+    return led
+
+
+def _as_one(views: Array) -> Array:
+    return np.asarray(views[0] if len(views) == 1 else unit(views[0] + views[1:].mean(axis=0)))
+
+
+def unchanged(rows: Array) -> Array:
+    """A space's own vectors, as they are."""
+    return rows
 
 
 def own(readings: Sequence[Array]) -> Array:

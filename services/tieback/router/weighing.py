@@ -13,6 +13,7 @@ from tieback.core.types import Array, Modality, Routing
 from tieback.methods.routing import RoutingPolicy, routings
 from tieback.router.contents import Contents
 from tieback.router.learned import LearnedRouter, Routers
+from tieback.router.paths import whole_of
 
 DEFAULT, UNIFORM, EXPLICIT = "", "uniform", "explicit"
 
@@ -163,7 +164,9 @@ def _vector_for(router: LearnedRouter, contents: Contents, content: int) -> Arra
     binding are measured so.
     """
     readings = {
-        spoken.entrance.source.name: spoken.reading for spoken in contents.spoken if spoken.content == content
+        spoken.entrance.source.name: whole_of(spoken.reading)
+        for spoken in contents.spoken
+        if spoken.content == content
     }
     if router.widths and not any(space in readings for space in router.widths):
         return None

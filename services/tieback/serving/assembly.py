@@ -52,6 +52,7 @@ class Plan:
             raise StartupError(
                 "no served space is a component of the joint one: name a text space in TIEBACK_SPACES"
             )
+        self._regions = settings.regions
         self.generator: GeneratorCard | None = None
         if settings.generator_enabled and generators:
             name = settings.generator or next(iter(generators))
@@ -112,7 +113,9 @@ class Plan:
         for path in self.bound.paths:
             blocks.setdefault(path.source.name, []).append(path.block)
         kinds = {card.name: frozenset(wanted & card.kinds) for card in self.encoders if card.name in blocks}
-        return Joined(self.spaces_by_modality, kinds, blocks)
+        parts = {VectorKind.REGIONS} if self._regions else set()
+        stored = {card.name: frozenset(parts & card.kinds) for card in self.encoders if card.name in blocks}
+        return Joined(self.spaces_by_modality, kinds, blocks, stored)
 
 
 def open_store(settings: Settings) -> Store:

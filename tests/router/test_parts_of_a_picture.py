@@ -1,0 +1,110 @@
+"""A picture enters a bound joint space by its parts too, where its encoding has them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from support.small_binding import EYES, WORDS, photo, routed, said, text
+from tieback.answer.encoding import Joined
+from tieback.core.errors import InvalidInput, StartupError
+from tieback.core.types import Encoding, Fused, FusePart, Modality, RegionVectors, Role, VectorKind
+from tieback.router import Component, Router
+from tieback.serving.settings import load_settings
+
+CAT, CUP = (1.0, 0.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0, 0.0)
+WHOLE, LEFT, RIGHT = (0, 0, 1, 1), (0, 0, 0.5, 1), (0.5, 0, 0.5, 1)
+
+
+@pytest.fixture
+def router() -> Router:
+    return Router.bound(routed())
+
+
+def with_parts(*rows: tuple[tuple[float, ...], tuple[float, ...]], space: Any = EYES) -> Encoding:
+    """A photo of a cat, with these vectors of these boxes."""
+    values, boxes = (np.array(one, np.float32) for one in zip(*rows, strict=True))
+    return dataclasses.replace(said("eyes", *CAT), regions=RegionVectors(space, values, boxes))
+
+
+async def result(router: Router, parts: list[FusePart], role: Role = Role.DOCUMENT) -> Any:
+    return (await router.fuse([parts], role=role)).results[0]
+
+
+async def block(router: Router, encoding: Encoding, name: str) -> np.ndarray:
+    found = await result(router, [FusePart(encoding)])
+    assert isinstance(found, Fused), found
+    return found.vector.values[router.space.block(name)]
+
+
+async def test_the_whole_counts_as_much_as_all_parts_in_every_block(router: Router) -> None:
+    encoding = with_parts((CAT, WHOLE), (CAT, LEFT), (CUP, RIGHT))
+
+    seen, called = await block(router, encoding, "eyes"), await block(router, encoding, "names")
+
+    together = np.array([1.5, 0.5, 0.0])  # the whole, and the mean of its two halves
+    assert seen[:3] == pytest.approx(together / np.linalg.norm(together))
+    assert called == pytest.approx(together / np.linalg.norm(together))
+
+
+async def test_what_is_only_in_a_part_is_found_by_words(router: Router) -> None:
+    words = await result(router, text(*CUP[:3]), Role.QUERY)
+    whole = await result(router, photo(*CAT))
+    parts = await result(router, [FusePart(with_parts((CAT, WHOLE), (CUP, LEFT)))])
+
+    assert words.vector.values @ parts.vector.values > words.vector.values @ whole.vector.values + 0.1
+
+
+async def test_a_batch_of_pictures_with_and_without_parts_gives_what_each_gives_alone(router: Router) -> None:
+    encodings = [said("eyes", *CUP), with_parts((CAT, WHOLE), (CUP, LEFT)), said("eyes", *CAT)]
+    inputs = [[FusePart(encoding)] for encoding in encodings]
+
+    together = await router.fuse(inputs, role=Role.DOCUMENT)
+
+    for parts, found in zip(inputs, together.results, strict=True):
+        assert isinstance(found, Fused)
+        alone = await result(router, parts)
+        assert found.vector.values == pytest.approx(alone.vector.values)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "field"),
+    [
+        (with_parts(((1.0, 0.0), WHOLE)), "values"),
+        (with_parts(((0.0,) * 5, LEFT)), "values"),
+        (with_parts(((np.nan, 0.0, 0.0, 0.0, 0.0), LEFT)), "values"),
+        (with_parts((CAT, LEFT), space=WORDS), "space"),
+    ],
+)
+async def test_parts_that_are_no_vectors_of_the_space_are_refused(
+    router: Router, encoding: Encoding, field: str
+) -> None:
+    found = await result(router, [FusePart(encoding)])
+
+    assert isinstance(found, InvalidInput)
+    assert found.field == f"inputs[0].parts[0].encoding.regions.{field}"
+
+
+async def test_a_joint_space_of_class_names_leaves_parts_out() -> None:
+    plain = Router([Component(EYES, 5)])
+
+    found = await block(plain, with_parts((CAT, WHOLE), (CUP, LEFT)), "eyes")
+
+    assert found == pytest.approx(np.array(CAT))
+
+
+def test_parts_are_asked_of_what_is_stored_and_not_of_queries() -> None:
+    dense, regions = frozenset({VectorKind.DENSE}), frozenset({VectorKind.REGIONS})
+    joined = Joined({Modality.IMAGE: ("eyes",)}, {"eyes": dense}, {"eyes": ("eyes",)}, {"eyes": regions})
+
+    assert joined.output("eyes", Modality.IMAGE, Role.DOCUMENT).kinds == dense | regions
+    assert joined.output("eyes", Modality.IMAGE, Role.QUERY).kinds == dense
+
+
+def test_parts_without_a_binding_stop_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIEBACK_REGIONS", "true")
+
+    with pytest.raises(StartupError, match="regions needs binding"):
+        load_settings()
