@@ -20,7 +20,6 @@ from tieback.catalog.catalog import Catalog
 from tieback.core.errors import TiebackError
 from tieback.models.bound_space import BoundSpace
 from tieback.models.store import Store
-from tieback.recipes.binding.bind import BOUND
 from tieback.recipes.binding_report.artifact import folder_of
 
 from benchmarks.binding import cost, crossing, listening, losing, reading
@@ -69,7 +68,7 @@ def _measure(options: argparse.Namespace, data: Data) -> Report:
     if options.binding is None:
         bound = newest(cards, store, _say)
     else:
-        bound = BoundSpace.load(folder_of(options.binding, store.root / BOUND))
+        bound = BoundSpace.load(folder_of(options.binding, store.bound))
     report.table("the binding", [{"revision": bound.revision, "joint width": bound.width, "data": data.said}])
     encoders = Encoders(bound, cards, store, _say)
     plain = None
@@ -77,7 +76,7 @@ def _measure(options: argparse.Namespace, data: Data) -> Report:
         if options.without_decoupling is None:
             other = without_decoupling(bound, cards, store, _say)
         else:
-            other = BoundSpace.load(folder_of(options.without_decoupling, store.root / BOUND))
+            other = BoundSpace.load(folder_of(options.without_decoupling, store.bound))
         if other is not None:
             if other.blocks != bound.blocks:
                 raise SystemExit(f"binding: {other.revision} has other blocks than {bound.revision}")

@@ -12,7 +12,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.models.bound_space import HEADER, BoundSpace
 from tieback.models.store import Store
-from tieback.recipes.binding.bind import BOUND, Options, bind
+from tieback.recipes.binding.bind import Options, bind
 from tieback.recipes.binding_report.artifact import folder_of
 
 from benchmarks.corpus import LIBRARY
@@ -23,7 +23,7 @@ SWITCH = "decoupling"
 
 def newest(cards: Sequence[EncoderCard], store: Store, say: Say) -> BoundSpace:
     """The newest of the store; made with the recipe's own choices where there is none."""
-    root = store.root / BOUND
+    root = store.bound
     if any(root.glob(f"*/{HEADER}")):
         return BoundSpace.load(folder_of(None, root))
     say("there is no binding in the store: binding")

@@ -26,7 +26,7 @@ from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import BoundSpace
 from tieback.models.store import Store
 from tieback.recipes.binding import Options, bind
-from tieback.recipes.binding.bind import BOUND, WORK, Outcome
+from tieback.recipes.binding.bind import WORK, Outcome
 from tieback.recipes.binding.entering import enter
 from tieback.recipes.binding.project import WORTH, Anchored, PathFitter
 from tieback.recipes.binding.ranking import places
@@ -131,7 +131,7 @@ class World:
 
     def elsewhere(self, folder: Path) -> World:
         """The same models in a store that has bound nothing."""
-        shutil.copytree(self.store.root, folder, ignore=shutil.ignore_patterns(WORK, BOUND))
+        shutil.copytree(self.store.root, folder, ignore=shutil.ignore_patterns(WORK, self.store.bound.name))
         return replace(self, store=Store(folder))
 
 

@@ -56,7 +56,7 @@ class Store:
     def __init__(self, root: Path | str | None = None) -> None:
         self.root = Path(root or os.environ.get(VARIABLE) or DEFAULT_ROOT).expanduser().absolute()
         self.wheels = self.root / "wheels"
-        self.bindings = self.root / "bindings"
+        self.bindings, self.bound = self.root / "bindings", self.root / "bound"
 
     def folder(self, card: Sourced) -> Path:
         """Where the card's files lie, whether or not they are there."""

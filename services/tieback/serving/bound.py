@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from tieback.models.bound_space import BoundSpace
     from tieback.router import Rollout
 
-FOLDER = "bound"
-"""Of the model store: bindings, each in a folder of its revision's name."""
-
 
 def served_binding(settings: Settings) -> BoundSpace | None:
     """What TIEBACK_BINDING names, None for class names. StartupError says what to do without it."""
@@ -37,8 +34,9 @@ def rollout_of(settings: Settings) -> Rollout:
 def _load(settings: Settings, name: str, setting: str) -> BoundSpace:
     """A revision in the store, or a folder."""
     from tieback.models.bound_space import BoundSpace
+    from tieback.models.store import Store
 
-    store = settings.models.expanduser() / FOLDER
+    store = Store(settings.models).bound
     folder = store / name
     if not folder.is_dir():
         folder = Path(name).expanduser()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from tieback.core.types import Array
-from tieback.methods.projection import Progress, State, projections, unit_rows
+from tieback.methods.projection import Progress, State, procrustes, projections, unit_rows
 
 
 @projections.method
@@ -27,10 +27,8 @@ def fit(
     progress: Progress = lambda _share, _doing: None,
 ) -> State:
     """The mean of the source, and the orthonormal map that brings it nearest to the target."""
-    progress(0.0, "subspace")
-    centre = source.mean(axis=0)
-    left, _, right = np.linalg.svd((source - centre).T @ (target - target.mean(axis=0)), full_matrices=False)
-    return {"centre": centre, "basis": np.ascontiguousarray(left @ right, np.float32)}
+    turned = procrustes.fit(source, target, progress=progress)
+    return {"centre": turned["centre"], "basis": turned["rotation"]}
 
 
 def principal(rows: Array, width: int, centre: Array) -> State:

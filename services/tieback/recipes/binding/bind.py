@@ -34,7 +34,7 @@ from tieback.recipes.binding.route import Routing
 from tieback.recipes.binding.tasks import Joint, class_tasks, user_tasks
 from tieback.recipes.binding.work_folder import WorkFolder
 
-WORK, BOUND = "binding-work", "bound"
+WORK = "binding-work"
 USER_HELD_OUT, FEWEST_TO_HOLD_OUT = 0.2, 20
 """Of so many of the user's pairs a fifth is measured on; fewer are all fitted with."""
 
@@ -99,7 +99,7 @@ def _bind(
     gatherer = Gatherer(chosen, Encoders(store), work, say)
     material = gatherer.gather(corpus, pairs, options.anchors.name if options.anchors else "")
     bound = _Binder(material, options, fitter, work, say).bind()
-    folder = bound.save(out or store.root / BOUND)
+    folder = bound.save(out or store.bound)
     work.forget_old()
     return Outcome(bound, folder, tuple(work.made), tuple(work.found))
 

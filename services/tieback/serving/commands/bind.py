@@ -23,7 +23,6 @@ from tieback.serving.commands.pull_progress import PullProgress
 from tieback.serving.precisions import at_chosen_precisions
 from tieback.serving.settings import Settings, load_settings
 
-BOUND = "bound"
 LIBRARY = Path("examples/library")
 """What a checkout of the project ships, taken where the command is run in one."""
 
@@ -110,7 +109,7 @@ def list_bindings(as_json: bool) -> None:
     with _explained():
         _, store = _opened()
     rows = []
-    for header in sorted((store.root / BOUND).glob(f"*/{HEADER}"), key=lambda path: path.stat().st_mtime):
+    for header in sorted(store.bound.glob(f"*/{HEADER}"), key=lambda path: path.stat().st_mtime):
         try:
             rows.append(_described(header.parent, BoundSpace.load(header.parent)))
         except StartupError as error:

@@ -44,7 +44,6 @@ def report(
     The page is one HTML file that loads nothing.
     """
     # The recipes are loaded when they are needed: the other commands start without them.
-    from tieback.recipes.binding.bind import BOUND
     from tieback.recipes.binding_report.artifact import folder_of
     from tieback.recipes.binding_report.claims import claims_of, read_claims
     from tieback.recipes.binding_report.neighbours import look
@@ -53,7 +52,7 @@ def report(
     try:
         settings = load_settings()
         store = Store(settings.models)
-        bound = BoundSpace.load(folder_of(binding, store.root / BOUND))
+        bound = BoundSpace.load(folder_of(binding, store.bound))
         questions = None
         if photos is not None:
             questions = look(bound, photos, Catalog.load(settings.cards).encoders(), store)
