@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,18 @@ NONE = MethodChoice("none")
 LOSSES = {"text": {"words-a": 4.0, "words-b": 6.0}, "image": {"colours": 80.0}}
 
 
+NOTHING: Mapping[str, frozenset[VectorKind]] = {}
+
+
 class Library:
     """Three photos and a page, behind an encoder that can be troubled."""
 
-    def __init__(self, folder: Path, routers: tuple[BoundRouter, ...] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        routers: tuple[BoundRouter, ...] = (),
+        stored: Mapping[str, frozenset[VectorKind]] = NOTHING,
+    ) -> None:
         folder.mkdir()
         (folder / "seed").write_text("0")
         texts = [card(folder, name) for name in ("words-a", "words-b")]
@@ -69,6 +77,7 @@ class Library:
                 {Modality.TEXT: ("words-a", "words-b"), Modality.IMAGE: ("colours",)},
                 {"words-a": text, "words-b": text, "colours": kinds},
                 {"words-a": ("words-a", "colours"), "words-b": ("words-b", "colours"), "colours": every},
+                stored,
             ),
             encoder=self.encoder,
             router=self.router,
@@ -199,3 +208,20 @@ async def test_a_collections_routing_that_does_not_fit_blames_the_collection(lib
 async def test_a_collection_that_is_not_there_is_not_found(library: Library) -> None:
     with pytest.raises(NotFound, match="nowhere"):
         await library.ask(words("green"), collection="nowhere")
+
+
+async def test_parts_of_pictures_are_asked_for_when_they_are_stored_and_not_when_they_ask(
+    tmp_path: Path,
+) -> None:
+    # These eyes see no parts, and say so where they are asked for them.
+    library = Library(tmp_path / "weights", stored={"colours": frozenset({VectorKind.REGIONS})})
+    page = Item("page", [Section("1", Content(Modality.TEXT, "the moon shines"))])
+    picture = Item("sea", [Section("1", Content(Modality.IMAGE, colours.png(10, 10, 250)))])
+
+    await library.answerer.ingest("library", [page])
+    with pytest.raises(InvalidInput, match="no regions to give"):
+        await library.answerer.ingest("library", [picture])
+    found = await library.ask(photo(10, 10, 250))
+
+    assert found.hits
+    await library.close()

@@ -253,6 +253,22 @@ def test_another_seed_makes_another_binding(world: World, outcome: Outcome) -> N
     assert world.bind(seed=1).bound.revision != outcome.bound.revision
 
 
+def test_without_the_decoupling_objective_the_text_router_alone_is_another(
+    world: World, outcome: Outcome
+) -> None:
+    plain = world.bind(decoupling=0.0).bound
+
+    def differs(modality: Modality) -> bool:
+        one, other = (
+            next(router.state for router in bound.routers if router.modality is modality)
+            for bound in (outcome.bound, plain)
+        )
+        return any(not np.array_equal(one[name], other[name]) for name in one)
+
+    assert differs(Modality.TEXT)
+    assert not differs(Modality.IMAGE)
+
+
 def test_a_narrower_image_block_is_made_where_it_is_asked_for(world: World) -> None:
     bound = world.bind(image_width=4).bound
 
