@@ -97,15 +97,17 @@ ENCODING = Encoding(SPACE, Modality.TEXT, VECTOR, TOKENS, LABELS, 12, 3, Encodin
 TEXT = Content(Modality.TEXT, "Grüße, 世界")
 ITEM = Item("one", [Section("s", TEXT, "Title", "file:a")], "Book", {"year": 1990.0, "new": True, "by": "me"})
 HIT = Hit("one", "Book", "s", "Title", Modality.IMAGE, "a cup", "file:a", {"year": 1.0}, 0.5, 0.25, None)
+SHOWN = dataclasses.replace(HIT, part=(0.25, 0.5, 0.75, 0.5))
 ALIGNMENT = Alignment([AlignedPair((0, 2), (3, 5), 0.5, 0.25)], np.full((2, 2), 0.25, np.float32))
 
 SAMPLES: dict[str, list[Any]] = {
     "alignment": [ALIGNMENT, Alignment([])],
+    "box": [(0.25, 0.5, 0.75, 0.5)],
     "cache": list(CachePolicy),
     "candidate": [RerankCandidate("1", "text", 0.5), RerankCandidate("2", TOKENS)],
     "collection": [
         Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0),
-        Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0, Routing("top_k", {}, {"k": 3.0})),
+        Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0, Routing("top_k", {}, {"k": 3.0}), 200),
     ],
     "content": [
         TEXT,
@@ -131,17 +133,27 @@ SAMPLES: dict[str, list[Any]] = {
         Claim(1, (0, 4), "text"),
         Citation(1, "2", "one", "s", (3, 9), 0.5),
         Citation(1, "2", "one", "s", None, 0.5),
+        Citation(1, "2", "one", "s", (3, 9), 0.5, (0.25, 0.5, 0.75, 0.5)),
         *[Verdict(1, label, 0.5, "lexical") for label in VerdictLabel],
         *[Abstention(reason, 0.25, 0.5, "no") for reason in AbstentionReason],
         *[Finish(reason, "m", 10, 5, 1, TIMING, 0.25) for reason in FinishReason],
     ],
-    "evidence": [Evidence("1", "text", "Title", "one", "s", "file:a", Modality.AUDIO, 0.5)],
+    "evidence": [
+        Evidence("1", "text", "Title", "one", "s", "file:a", Modality.AUDIO, 0.5),
+        Evidence("1", "text", "Title", "one", "s", "file:a", Modality.IMAGE, 0.5, (0.25, 0.5, 0.75, 0.5)),
+    ],
     "explanation": [ROUTING],
     "fuse_input": [[FusePart(ENCODING, 0.5, 2)]],
-    "fuse_reply": [FuseReply([Fused(VECTOR, ROUTING, LABELS), errors.SpaceMismatch("no")], TIMING)],
+    "fuse_reply": [
+        FuseReply([Fused(VECTOR, ROUTING, LABELS), errors.SpaceMismatch("no")], TIMING),
+        FuseReply([Fused(VECTOR, ROUTING, LABELS, REGIONS)], TIMING),
+    ],
     "grounding": [Grounding(), Grounding(MethodChoice("lexical_embedding"), 0.0, True)],
-    "hit": [HIT],
-    "indexed_item": [IndexedItem(ITEM, [IndexedSection(VECTOR, "words", Modality.TEXT)])],
+    "hit": [HIT, SHOWN],
+    "indexed_item": [
+        IndexedItem(ITEM, [IndexedSection(VECTOR, "words", Modality.TEXT)]),
+        IndexedItem(ITEM, [IndexedSection(VECTOR, "words", Modality.IMAGE, REGIONS)]),
+    ],
     "item": [ITEM],
     "labels": [LABELS],
     "metadata": [{"a": 1.0, "b": True, "c": "d"}],
@@ -172,7 +184,7 @@ SAMPLES: dict[str, list[Any]] = {
     ],
     "retrieve_reply": [
         RetrieveReply(
-            [RetrievedHit(HIT, 0.5, 3, 0.25, ALIGNMENT), RetrievedHit(HIT, 0.5, 0)], ROUTING, LABELS, TIMING
+            [RetrievedHit(SHOWN, 0.5, 3, 0.25, ALIGNMENT), RetrievedHit(HIT, 0.5, 0)], ROUTING, LABELS, TIMING
         )
     ],
     "role": list(Role),

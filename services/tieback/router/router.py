@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,11 +13,13 @@ import numpy as np
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types import (
+    Box,
     Fused,
     FusePart,
     FuseReply,
     Limits,
     Modality,
+    RegionVectors,
     Role,
     Routing,
     RoutingExplanation,
@@ -26,6 +29,7 @@ from tieback.core.types import (
 from tieback.models.binding import ClassNameBinding
 from tieback.models.bound_space import BoundSpace
 from tieback.ports import DEFAULT_ROUTING
+from tieback.router.apart import apart
 from tieback.router.blocks import Blocks, blocks_of, lead
 from tieback.router.bound import bound_space
 from tieback.router.class_names import class_name_space
@@ -33,6 +37,7 @@ from tieback.router.contents import Contents, contents_of
 from tieback.router.joint_space import Component, JointSpace
 from tieback.router.learned import Routers
 from tieback.router.losses import expected_loss
+from tieback.router.paths import WHOLE
 from tieback.router.rollout import NOBODY, Rollout, Routed, beside, difference, is_canary
 from tieback.router.weighing import UNIFORM, Asked, Choice, Weighed, choose
 
@@ -110,12 +115,14 @@ class Router:
         *,
         role: Role = Role.QUERY,
         routing: Routing = DEFAULT_ROUTING,
+        parts_apart: bool = False,
         deadline: Deadline = NO_DEADLINE,
     ) -> FuseReply:
         """One result per input, in order; a bad input gets an error and the others succeed.
 
-        A document is stored at full length and ignores `routing`. InvalidInput where the policy is unknown or
-        its weights are bad.
+        A document is stored at full length and ignores `routing`; with `parts_apart`, the regions of its
+        picture get a vector each. InvalidInput where the policy is unknown or its weights are bad, or where a
+        query is to be taken apart.
         """
         begin = time.perf_counter()
         deadline.check("fusing")
@@ -126,11 +133,15 @@ class Router:
                 f"the batch holds {len(inputs)} inputs; the limit is {self._limits.batch_items}",
                 field="inputs",
             )
+        if parts_apart and role is not Role.DOCUMENT:
+            raise InvalidInput(
+                "a query is one vector: ask for parts of documents, by their role", field="parts_apart"
+            )
         choice = self._choice(role, routing)
         if len(inputs) <= INLINE_INPUTS:
-            results = self._fuse_all(inputs, role, choice)
+            results = self._fuse_all(inputs, role, choice, parts_apart)
         else:
-            results = await asyncio.to_thread(self._fuse_all, inputs, role, choice)
+            results = await asyncio.to_thread(self._fuse_all, inputs, role, choice, parts_apart)
         seconds = time.perf_counter() - begin
         return FuseReply(results, Timing(compute=seconds, total=seconds))
 
@@ -146,16 +157,20 @@ class Router:
         return choose(self.space.names, routing, routers)
 
     def _fuse_all(
-        self, inputs: Sequence[Sequence[FusePart]], role: Role, choice: Choice
+        self, inputs: Sequence[Sequence[FusePart]], role: Role, choice: Choice, parts_apart: bool
     ) -> list[Fused | TiebackError]:
         results: dict[int, Fused | TiebackError] = {}
         read: dict[int, Contents] = {}
+        views: dict[int, dict[Box, Contents]] = {}
         for number, parts in enumerate(inputs):
             try:
                 read[number] = contents_of(self.space, parts, role)
             except InvalidInput as error:
                 results[number] = error
-        lead(list(read.values()))
+        if parts_apart:
+            views = {number: apart(contents, inputs[number]) for number, contents in read.items()}
+            read = {number: by_box.pop(WHOLE) for number, by_box in views.items()}
+        lead([*read.values(), *(view for by_box in views.values() for view in by_box.values())])
         blocks: dict[int, Blocks] = {}
         for number, contents in read.items():
             try:
@@ -165,7 +180,10 @@ class Router:
         asked = [self._asked(read[number], said) for number, said in blocks.items()]
         weighed = choice.weigh(asked) if asked else []
         for (number, said), one, how in zip(blocks.items(), asked, weighed, strict=True):
-            results[number] = self._fused(one, said, how, role, choice)
+            fused = self._fused(one, said, how, role, choice)
+            if isinstance(fused, Fused) and views.get(number):
+                fused = dataclasses.replace(fused, parts=self._parts(views[number]))
+            results[number] = fused
         if role is Role.QUERY:
             self._tell(choice, asked, weighed)
         for number, result in results.items():
@@ -215,6 +233,14 @@ class Router:
         )
         # The norm says how many blocks there are and how they are weighted, so it must not be divided out.
         return Fused(Vector(self.space.ref, values, normalized=False), explanation, said.labels)
+
+    def _parts(self, views: Mapping[Box, Contents]) -> RegionVectors:
+        """The joint vectors of parts, laid out as the whole's is."""
+        values = np.zeros((len(views), self.space.width), dtype=np.float32)
+        for row, contents in zip(values, views.values(), strict=True):
+            for name, block in blocks_of(self.space, contents).vectors.items():
+                row[self.space.block(name)] = block
+        return RegionVectors(self.space.ref, values, np.array(list(views), np.float32))
 
     def _silent(self, contents: Contents, wanted: Mapping[str, float]) -> list[str]:
         """Spaces that lead into a block of some weight, and said nothing of a content of their modality."""
