@@ -34,13 +34,15 @@ class Joined:
     """How spaces take part in the joint space: what is asked of them, and which blocks they reach.
 
     Without more, text spaces enter by vectors into their own block, and all others by labels into all blocks.
-    `stored` is what is asked besides of what will be stored.
+    `stored` is what is asked besides of what will be stored, and `apart` whether the parts of a picture that
+    come of that are stored in vectors of their own.
     """
 
     spaces: Spaces
     kinds: Mapping[str, frozenset[VectorKind]] = field(default_factory=dict)
     blocks: Mapping[str, Collection[str]] = field(default_factory=dict)
     stored: Mapping[str, frozenset[VectorKind]] = field(default_factory=dict)
+    apart: bool = False
 
     def output(self, space: str, modality: Modality, role: Role) -> OutputSpec:
         """What to ask of a space."""

@@ -19,7 +19,7 @@ from tieback.ports import AnswerPort, EncoderPort, GeneratorPort, IndexPort, Rer
 from tieback.serving import context
 from tieback.serving.bound import rollout_of, served_binding
 from tieback.serving.precisions import at_chosen_precisions
-from tieback.serving.settings import Settings
+from tieback.serving.settings import Regions, Settings
 
 if TYPE_CHECKING:
     from tieback.answer import Joined
@@ -113,9 +113,9 @@ class Plan:
         for path in self.bound.paths:
             blocks.setdefault(path.source.name, []).append(path.block)
         kinds = {card.name: frozenset(wanted & card.kinds) for card in self.encoders if card.name in blocks}
-        parts = {VectorKind.REGIONS} if self._regions else set()
+        parts = set() if self._regions is Regions.OFF else {VectorKind.REGIONS}
         stored = {card.name: frozenset(parts & card.kinds) for card in self.encoders if card.name in blocks}
-        return Joined(self.spaces_by_modality, kinds, blocks, stored)
+        return Joined(self.spaces_by_modality, kinds, blocks, stored, apart=self._regions is Regions.EACH)
 
 
 def open_store(settings: Settings) -> Store:

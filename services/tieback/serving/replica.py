@@ -26,7 +26,7 @@ from tieback.serving.remote import RemoteEncoder
 from tieback.serving.scrape import MetricsListener
 from tieback.serving.server import GrpcServer
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
+from tieback.serving.telemetry import IndexSize, Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ async def _index(_: str, around: Surroundings) -> Built:
     from tieback.serving.servicers.index import IndexServicer
 
     index = await asyncio.to_thread(assembly.build_index, around.settings)
-    around.telemetry.watch_sections(lambda: index.sections)
+    around.telemetry.watch_index(lambda: IndexSize(index.sections, index.vectors))
     around.telemetry.watch_load("index", "", lambda: index.load)
     return Built(IndexServicer(ObservedIndex(index, around.telemetry)), index.close)
 
