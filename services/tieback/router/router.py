@@ -138,7 +138,7 @@ class Router:
                 "a query is one vector: ask for parts of documents, by their role", field="parts_apart"
             )
         choice = self._choice(role, routing)
-        if len(inputs) <= INLINE_INPUTS:
+        if len(inputs) <= INLINE_INPUTS and not parts_apart:
             results = self._fuse_all(inputs, role, choice, parts_apart)
         else:
             results = await asyncio.to_thread(self._fuse_all, inputs, role, choice, parts_apart)

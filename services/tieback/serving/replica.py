@@ -127,7 +127,9 @@ class ServiceProcess:
         self.target = target
         self.telemetry = Telemetry(self.settings, process=f"tieback-{target}")
         self._make_channel = channel_maker(settings)
-        self._server = GrpcServer(self.settings, self.telemetry)
+        # Encoders may have a public door too, and are sent no more than the gateway was.
+        behind = target in (targets.ROUTER, targets.INDEX)
+        self._server = GrpcServer(self.settings, self.telemetry, behind=behind)
         self._listener = MetricsListener(self.telemetry, server_credentials(self.settings))
         self._mesh: Mesh | None = None
         self._service: Built | None = None
