@@ -452,3 +452,28 @@ def test_the_vectors_of_a_reply_are_the_bytes_of_the_rows_of_one_array() -> None
     assert b"".join(one.encoding.dense.values.data for one in message.results) == rows.tobytes()
     read = FUNCTIONS["read_encode_reply"](message).results
     assert not any(one.dense.values.flags.owndata for one in read)
+
+
+@pytest.mark.parametrize(
+    ("field", "vector", "parts"),
+    [
+        ("vector.space.name", None, REGIONS),
+        ("parts.values", VECTOR, dataclasses.replace(REGIONS, values=np.full((2, 3), np.nan, np.float32))),
+        ("parts.boxes", VECTOR, dataclasses.replace(REGIONS, boxes=REGIONS.boxes[:1])),
+        ("parts.boxes[1]", VECTOR, dataclasses.replace(REGIONS, boxes=REGIONS.boxes + [[0], [0.1]])),
+        ("parts.space.name", VECTOR, dataclasses.replace(REGIONS, space=SpaceRef("", "", ""))),
+    ],
+)
+def test_parts_that_are_malformed_or_have_no_whole_are_refused_by_their_field(
+    field: str, vector: Vector | None, parts: RegionVectors
+) -> None:
+    message = FUNCTIONS["write_indexed_item"](
+        IndexedItem(ITEM, [IndexedSection(vector or VECTOR, "a cup", Modality.IMAGE, parts)])
+    )
+    if vector is None:
+        message.sections[0].ClearField("vector")
+
+    with pytest.raises(errors.InvalidInput) as caught:
+        FUNCTIONS["read_indexed_item"](message, "items[0]")
+
+    assert caught.value.field == f"items[0].sections[0].{field}"
