@@ -460,7 +460,11 @@ def test_the_vectors_of_a_reply_are_the_bytes_of_the_rows_of_one_array() -> None
         ("vector.space.name", None, REGIONS),
         ("parts.values", VECTOR, dataclasses.replace(REGIONS, values=np.full((2, 3), np.nan, np.float32))),
         ("parts.boxes", VECTOR, dataclasses.replace(REGIONS, boxes=REGIONS.boxes[:1])),
-        ("parts.boxes[1]", VECTOR, dataclasses.replace(REGIONS, boxes=REGIONS.boxes + [[0], [0.1]])),
+        (
+            "parts.boxes[1]",
+            VECTOR,
+            dataclasses.replace(REGIONS, boxes=np.array([(0, 0, 1, 1), (0.5, 0, 0.6, 1)])),
+        ),
         ("parts.space.name", VECTOR, dataclasses.replace(REGIONS, space=SpaceRef("", "", ""))),
     ],
 )
