@@ -158,6 +158,30 @@ async def test_contents_that_belong_together_have_no_parts_with_one_place(router
     assert found.vector.values == pytest.approx(plain.vector.values)
 
 
+async def test_spaces_that_saw_other_parts_of_one_picture_are_refused(router: Router) -> None:
+    elsewhere = RegionVectors(WORDS, np.eye(1, 4, dtype=np.float32), np.array([RIGHT], np.float32))
+    other = FusePart(dataclasses.replace(said("words", *CAT[:3]), regions=elsewhere))
+    here = FusePart(with_parts((CAT, WHOLE), (CUP, LEFT)))
+
+    found = await apart(router, [here, other])
+
+    assert isinstance(found, InvalidInput)
+    assert found.field == "inputs[0].parts"
+    assert "do not agree" in found.message
+
+
+async def test_where_nothing_is_said_of_a_part_the_whole_stands_in(router: Router) -> None:
+    seen = FusePart(with_parts((CUP, LEFT)))
+    blind = FusePart(said("words", *CAT[:3]))  # of the same photo; it alone reaches the sounds' block
+
+    found = await apart(router, [seen, blind])
+
+    heard, shown = router.space.block("ears"), router.space.block("eyes")
+    assert found.parts.values[0][heard] == pytest.approx(found.vector.values[heard])
+    assert np.linalg.norm(found.vector.values[heard]) == pytest.approx(1)
+    assert found.parts.values[0][shown] == pytest.approx(np.array(CUP))
+
+
 async def test_a_query_is_not_taken_apart(router: Router) -> None:
     with pytest.raises(InvalidInput) as refusal:
         await apart(router, [FusePart(with_parts((CAT, LEFT)))], Role.QUERY)

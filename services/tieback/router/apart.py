@@ -1,54 +1,56 @@
-"""The parts of a picture, each as an input of its own, so that each gets a joint vector of its own."""
+"""The parts of a picture in joint vectors of their own, beside that of the whole."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
-from tieback.core.types import Array, Box, FusePart
-from tieback.router.contents import Contents, Spoken
-from tieback.router.paths import WHOLE, whole_of
+from tieback.core.errors import InvalidInput
+from tieback.core.types import Array, FusePart, RegionVectors
+from tieback.router.contents import Contents, Said
+from tieback.router.joint_space import JointSpace
+from tieback.router.paths import WHOLE
 
 
-def apart(contents: Contents, given: Sequence[FusePart]) -> dict[Box, Contents]:
-    """What was said of the whole, by `WHOLE`, and then of each part, by its box.
+def take_apart(joint: JointSpace, contents: Contents, given: Sequence[FusePart]) -> RegionVectors | None:
+    """The vectors of a picture's parts, after `lead`; what stays in `contents` is the whole alone.
 
-    A space that gave no vector of a part stands in with what it says of the whole. The whole alone, of inputs
-    without regions, and of those of several contents.
+    None of inputs without regions, and of those of several contents, whose parts have no one place.
+    InvalidInput where spaces saw other parts of one picture.
     """
-    rows = [_rows(spoken, given) for spoken in contents.spoken]
-    boxes: list[Box] = [WHOLE]
-    if len(contents.modalities) == 1:
-        boxes += dict.fromkeys(box for one in rows for box in one)
-    return {box: _of(contents, [one.get(box) for one in rows]) for box in boxes}
+    said, contents.said = contents.said, {}
+    for content, one in said.items():
+        contents.said[content] = Said(one.views[:1], one.spoke[:1])
+    boxes = _boxes(contents, given)
+    if len(said) != 1 or not boxes:
+        return None
+    if any(not np.array_equal(other, boxes[0]) for other in boxes):
+        raise InvalidInput("the spaces do not agree on where the picture's parts are", field="parts")
+    (one,) = said.values()
+    return RegionVectors(joint.ref, _vectors(joint, one), boxes[0])
 
 
-def _of(contents: Contents, rows: Sequence[Array | None]) -> Contents:
-    spoken = [
-        Spoken(one.content, one.entrance, _whole(one.reading) if row is None else row)
-        for one, row in zip(contents.spoken, rows, strict=True)
-    ]
-    return dataclasses.replace(contents, spoken=spoken)
-
-
-def _rows(spoken: Spoken, given: Sequence[FusePart]) -> dict[Box, Array]:
-    """The vectors of parts that were read, by their boxes: they follow the whole's, in the regions' order."""
-    if not _in_views(spoken.reading):
-        return {}
-    (regions,) = (
-        part.encoding.regions
+def _boxes(contents: Contents, given: Sequence[FusePart]) -> list[Array]:
+    """Where the parts are, in the order in which each space's were read: all but the whole."""
+    regions = [
+        np.asarray(part.encoding.regions.boxes, np.float32)
         for part in given
-        if part.content == spoken.content and part.encoding.space.name == spoken.entrance.source.name
-    )
-    boxes = [] if regions is None else map(tuple, np.asarray(regions.boxes, np.float32).tolist())
-    return dict(zip((box for box in boxes if box != WHOLE), spoken.reading[1:], strict=True))
+        for spoken in contents.spoken
+        if (spoken.content, spoken.entrance.source) == (part.content, part.encoding.space)
+        and spoken.entrance.dense
+        and len(spoken.reading) > 1
+        and part.encoding.regions is not None
+    ]
+    return [boxes[(boxes != WHOLE).any(axis=1)] for boxes in regions]
 
 
-def _whole(reading: object) -> object:
-    return whole_of(reading) if isinstance(reading, np.ndarray) else reading
+def _vectors(joint: JointSpace, said: Said) -> Array:
+    """The parts `[parts, joint width]`, in the blocks in which the whole speaks.
 
-
-def _in_views(reading: object) -> bool:
-    return isinstance(reading, np.ndarray) and reading.ndim == 2
+    It stands in where they do not: a part would else be the further from whatever is asked.
+    """
+    spoke = said.spoke[:1]
+    silent = spoke & ~said.spoke[1:]
+    whole = np.repeat(said.views[:1], len(silent), axis=0)
+    return joint.scaled(said.views[1:], spoke) + joint.scaled(whole, silent)

@@ -12,10 +12,11 @@ from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.types import Array, Modality, SpaceRef
 from tieback.methods.projection import Projection, State, projections
 from tieback.models.bound_space import NATIVE, REMEDY, BoundPath, BoundSpace
+from tieback.router.graphs import path_graphs
 from tieback.router.joint_space import Component, JointSpace, Reach
-from tieback.router.paths import DenseReading, Entrance, Path, over_views, unchanged
+from tieback.router.paths import DenseReading, Entrance, Path, unchanged
 
-CONSTRUCTION = "unit blocks as bound; paths of a content averaged per block; contents averaged per block"
+CONSTRUCTION = "unit blocks as bound; paths of a view averaged per block; views, then contents, averaged"
 """Hashed into the fingerprint: change it whenever the same encodings would make another vector."""
 
 
@@ -40,6 +41,7 @@ def bound_space(bound: BoundSpace, modalities: Mapping[str, Modality] | None = N
         reach=_reach(sources, known),
         modalities={name: known[name] for name in sources if name in known},
         binding=bound.revision,
+        graphs=path_graphs(bound),
     )
 
 
@@ -62,9 +64,9 @@ class Projecting:
                 f"the path {_name(path)} makes vectors of width {found[-1]} for a block of {width}; {REMEDY}"
             )
 
-    def __call__(self, readings: Sequence[Array] | Array) -> Array:
+    def __call__(self, rows: Array) -> Array:
         """All rows at once."""
-        return self._method(np.asarray(readings, np.float32), self._state)
+        return self._method(rows, self._state)
 
 
 def _entrance(paths: Sequence[BoundPath], widths: Mapping[str, int]) -> Entrance:
@@ -76,11 +78,10 @@ def _entrance(paths: Sequence[BoundPath], widths: Mapping[str, int]) -> Entrance
         if path.block not in widths:
             raise StartupError(f"the path {_name(path)} leads to no block; {REMEDY}")
         if path.method == NATIVE:
-            ways.append(Path(path.block, "", over_views(unchanged)))
+            ways.append(Path(path.block, "", unchanged))
         else:
             name = _name(path) if path.block != source.name else ""
-            projecting = Projecting(path, widths[path.block])
-            ways.append(Path(path.block, name, over_views(projecting)))
+            ways.append(Path(path.block, name, Projecting(path, widths[path.block])))
     return Entrance(source, DenseReading(source, width, views=True), tuple(ways))
 
 

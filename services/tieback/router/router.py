@@ -13,7 +13,6 @@ import numpy as np
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types import (
-    Box,
     Fused,
     FusePart,
     FuseReply,
@@ -29,7 +28,7 @@ from tieback.core.types import (
 from tieback.models.binding import ClassNameBinding
 from tieback.models.bound_space import BoundSpace
 from tieback.ports import DEFAULT_ROUTING
-from tieback.router.apart import apart
+from tieback.router.apart import take_apart
 from tieback.router.blocks import Blocks, blocks_of, lead
 from tieback.router.bound import bound_space
 from tieback.router.class_names import class_name_space
@@ -37,7 +36,6 @@ from tieback.router.contents import Contents, contents_of
 from tieback.router.joint_space import Component, JointSpace
 from tieback.router.learned import Routers
 from tieback.router.losses import expected_loss
-from tieback.router.paths import WHOLE
 from tieback.router.rollout import NOBODY, Rollout, Routed, beside, difference, is_canary
 from tieback.router.weighing import UNIFORM, Asked, Choice, Weighed, choose
 
@@ -161,19 +159,18 @@ class Router:
     ) -> list[Fused | TiebackError]:
         results: dict[int, Fused | TiebackError] = {}
         read: dict[int, Contents] = {}
-        views: dict[int, dict[Box, Contents]] = {}
+        apart: dict[int, RegionVectors | None] = {}
         for number, parts in enumerate(inputs):
             try:
                 read[number] = contents_of(self.space, parts, role)
             except InvalidInput as error:
                 results[number] = error
-        if parts_apart:
-            views = {number: apart(contents, inputs[number]) for number, contents in read.items()}
-            read = {number: by_box.pop(WHOLE) for number, by_box in views.items()}
-        lead([*read.values(), *(view for by_box in views.values() for view in by_box.values())])
+        lead(self.space, list(read.values()))
         blocks: dict[int, Blocks] = {}
         for number, contents in read.items():
             try:
+                if parts_apart:
+                    apart[number] = take_apart(self.space, contents, inputs[number])
                 blocks[number] = blocks_of(self.space, contents)
             except InvalidInput as error:
                 results[number] = error
@@ -181,8 +178,8 @@ class Router:
         weighed = choice.weigh(asked) if asked else []
         for (number, said), one, how in zip(blocks.items(), asked, weighed, strict=True):
             fused = self._fused(one, said, how, role, choice)
-            if isinstance(fused, Fused) and views.get(number):
-                fused = dataclasses.replace(fused, parts=self._parts(views[number]))
+            if isinstance(fused, Fused) and apart.get(number) is not None:
+                fused = dataclasses.replace(fused, parts=apart[number])
             results[number] = fused
         if role is Role.QUERY:
             self._tell(choice, asked, weighed)
@@ -193,7 +190,7 @@ class Router:
 
     def _asked(self, contents: Contents, said: Blocks) -> Asked:
         expected = self.space.expected(set(contents.modalities.values()))
-        return Asked(contents, self._mask(said.vectors), self._mask(expected))
+        return Asked(contents, said.spoke, self._mask(expected))
 
     def _mask(self, names: Iterable[str]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         wanted = frozenset(names)
@@ -212,15 +209,15 @@ class Router:
             return InvalidInput(
                 f"no space of any weight spoke: give an encoding that reaches one of {needed}", field="parts"
             )
-        values = np.zeros(self.space.width, dtype=np.float32)
-        for name, block in said.vectors.items():
-            values[self.space.block(name)] = block if role is Role.DOCUMENT else weights[name] * block
-        missing = [name for name in names if wanted[name] > 0 and name not in said.vectors]
+        spoke = dict(zip(names, said.spoke.tolist(), strict=True))
+        factors = said.spoke if role is Role.DOCUMENT else weighed.weights
+        values = self.space.scaled(said.vector[None], factors[None])[0]
+        missing = [name for name in names if wanted[name] > 0 and not spoke[name]]
         missing += [name for name in self._silent(asked.contents, wanted) if name not in missing]
         routers = choice.routers if weighed.routed else None
         explanation = RoutingExplanation(
             policy=weighed.policy,
-            weights={name: weights[name] for name in said.vectors},
+            weights={name: weights[name] for name in names if spoke[name]},
             entropy=-sum(weight * math.log(weight) for weight in weights.values() if weight > 0) or 0.0,
             missing=missing,
             degraded=bool(missing),
@@ -233,14 +230,6 @@ class Router:
         )
         # The norm says how many blocks there are and how they are weighted, so it must not be divided out.
         return Fused(Vector(self.space.ref, values, normalized=False), explanation, said.labels)
-
-    def _parts(self, views: Mapping[Box, Contents]) -> RegionVectors:
-        """The joint vectors of parts, laid out as the whole's is."""
-        values = np.zeros((len(views), self.space.width), dtype=np.float32)
-        for row, contents in zip(values, views.values(), strict=True):
-            for name, block in blocks_of(self.space, contents).vectors.items():
-                row[self.space.block(name)] = block
-        return RegionVectors(self.space.ref, values, np.array(list(views), np.float32))
 
     def _silent(self, contents: Contents, wanted: Mapping[str, float]) -> list[str]:
         """Spaces that lead into a block of some weight, and said nothing of a content of their modality."""

@@ -33,6 +33,7 @@ from tieback.recipes.binding.pseudo_pairs import pseudo_pairs
 from tieback.recipes.binding.route import Routing
 from tieback.recipes.binding.tasks import Joint, class_tasks, user_tasks
 from tieback.recipes.binding.work_folder import WorkFolder
+from tieback.recipes.export_router import export_graphs
 
 WORK = "binding-work"
 USER_HELD_OUT, FEWEST_TO_HOLD_OUT = 0.2, 20
@@ -161,7 +162,7 @@ class _Binder:
             "neighbours": measure.neighbours(joint, self._material),
             "training": training,
         }
-        return BoundSpace(
+        bound = BoundSpace(
             self._blocks,
             tuple(served),
             tuple(self._seen_at_work(router, joint, texts.held_out) for router in routers.values()),
@@ -169,6 +170,15 @@ class _Binder:
             metrics,
             self._provenance(),
         )
+        self._say("drawing the graphs that are served")
+        return replace(bound, graphs=export_graphs(bound, self._sources()))
+
+    def _sources(self) -> dict[Modality, list[str]]:
+        """By modality, the spaces that its contents are encoded by."""
+        found: dict[Modality, list[str]] = {}
+        for card in self._members.cards:
+            found.setdefault(card.modality, []).append(card.name)
+        return found
 
     def _seen_at_work(self, router: BoundRouter, joint: Joint, texts: Mapping[str, Dense]) -> BoundRouter:
         """The router with the weights that it gave to what it had not seen."""
