@@ -38,15 +38,24 @@ class Blocks:
 
 
 def lead(inputs: Sequence[Contents]) -> None:
-    """Takes all paths from what was read into the blocks, each path once for the whole batch."""
-    by_source: dict[str, list[Spoken]] = defaultdict(list)
+    """Takes all paths from what was read into the blocks, each path once for the whole batch.
+
+    A path that stands in is not asked of contents that the block's own space spoke of.
+    """
+    by_source: dict[str, list[tuple[Spoken, frozenset[str]]]] = defaultdict(list)
     for one in inputs:
+        heard: dict[int, set[str]] = defaultdict(set)
         for spoken in one.spoken:
-            by_source[spoken.entrance.source.name].append(spoken)
+            heard[spoken.content].add(spoken.entrance.source.name)
+        for spoken in one.spoken:
+            by_source[spoken.entrance.source.name].append((spoken, frozenset(heard[spoken.content])))
     for together in by_source.values():
-        readings = [spoken.reading for spoken in together]
-        for path in together[0].entrance.paths:
-            for spoken, vector in zip(together, path.lead(readings), strict=True):
+        for path in together[0][0].entrance.paths:
+            asked = [one for one, heard in together if not (path.stands_in and path.block in heard)]
+            if not asked:
+                continue
+            vectors = path.lead([one.reading for one in asked])
+            for spoken, vector in zip(asked, vectors, strict=True):
                 if vector.any():
                     spoken.said.setdefault(path.block, []).append(vector)
 
