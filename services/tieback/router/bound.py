@@ -29,7 +29,9 @@ def bound_space(bound: BoundSpace, modalities: Mapping[str, Modality] | None = N
     StartupError where a path does not fit its block or its method is unknown.
     """
     widths = {block.space.name: block.width for block in bound.blocks}
-    known = {name: (modality,) for name, modality in (modalities or {}).items()}
+    known: dict[str, Sequence[Modality]] = {
+        name: (modality,) for name, modality in (modalities or {}).items()
+    }
     known |= {block.space.name: block.encodes or (block.modality,) for block in bound.blocks}
     sources: dict[str, list[BoundPath]] = {}
     for path in bound.paths:
