@@ -140,13 +140,12 @@ class BoundSpace:
                     f"and {by_name[name]} (fingerprint {by_name[name].fingerprint}) is served: "
                     f"its vectors are others; {REMEDY}"
                 )
-        for block in self.blocks if towers is not None else ():
-            for modality in block.encodes:
-                if (block.space, modality) not in towers:
-                    raise StartupError(
-                        f"the binding {self.revision} binds the {modality} encoder of the space "
-                        f"{block.space.name!r}, which is not served; serve it, or leave it out and {REMEDY}"
-                    )
+        every = {(block.space, modality) for block in self.blocks for modality in block.encodes}
+        for space, modality in sorted(every - set(towers), key=str) if towers is not None else ():
+            raise StartupError(
+                f"the binding {self.revision} binds the {modality} encoder of the space {space.name!r}, "
+                f"which is not served; serve it, or leave it out and {REMEDY}"
+            )
 
     def save(self, root: Path) -> Path:
         """Writes the binding into a folder of its revision's name, and returns that."""

@@ -326,7 +326,7 @@ class _Binder:
             spoken = self._material.names[name][card.name][1][training]
             texts = np.concatenate([spoken, self._material.sentences[card.name]])
             candidates[card.name] = texts
-            cosines.append(enter([path], {name: inputs})[card.name] @ texts.T)
+            cosines.append(enter([path], {name: inputs})[card.space.name] @ texts.T)
         found = pseudo_pairs(cosines)
         if not len(found):
             return np.zeros((0, text.width), np.float32), inputs[:0]
