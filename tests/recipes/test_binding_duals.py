@@ -148,12 +148,13 @@ def test_the_gap_between_the_encoders_of_a_space_is_taken_off(world: World, outc
     texts = library.say("clip-text", [f"a photo of {name}" for name in NAMES[:PHOTOS]])
     photos = library.say("clip-image", library.photos)
 
-    def mean_cosine(rows: list[list[Array]]) -> float:
-        return float((np.stack(rows[0]) @ np.stack(rows[1]).T).mean())
-
     read = library.router.space.entrances[CLIP].read
-    raw = mean_cosine([[one.dense.values for one in side] for side in (texts, photos) if side[0].dense])
-    entered = mean_cosine([[read(one) for one in side] for side in (texts, photos)])
+
+    def mean_cosine(left: list[Array], right: list[Array]) -> float:
+        return float((np.stack(left) @ np.stack(right).T).mean())
+
+    raw = mean_cosine(*([one.dense.values for one in side if one.dense] for side in (texts, photos)))
+    entered = mean_cosine(*([read(one)[0] for one in side] for side in (texts, photos)))
 
     assert raw < -0.1, "towers that were trained apart lie apart"
     assert abs(entered) < 0.05

@@ -1,8 +1,9 @@
 """A bound joint space as an artifact: blocks, the paths into them, the routers, and what was measured of it.
 
 A joint vector is blocks side by side (docs/decisions/0003). Each block belongs to one space; paths lead the
-vectors of that space and of others into it. A folder holds `bound.json`, which says what is what, and
-`state.safetensors`, which holds every array. Its name is a hash over both, so one byte that differs is found.
+vectors of that space and of others into it. A folder holds `bound.json`, which says what is what,
+`state.safetensors`, which holds every array, and graphs of what paths and routers compute. Its name is a hash
+over all of it, so one byte that differs is found.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,11 @@ class BoundPath:
     reads: str = DENSE
     stands_in: bool = False
 
+    @property
+    def in_graphs(self) -> bool:
+        """Whether a graph can have it, which reads dense vectors and hears every path."""
+        return self.reads == DENSE and not self.stands_in
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoundRouter:
@@ -90,6 +96,7 @@ class BoundSpace:
     then by space. `metrics` and `provenance` (data, seeds, seconds) are for reports; no server reads them.
     `centres` are, by space and modality, what is taken off a dense vector before anything reads it: two
     encoders of one space hold the same thing a constant apart (Liang et al., 2022, arXiv:2203.02053).
+    `graphs` are ONNX graphs by their names (`models/bound_graph.py`); what has none is left to its methods.
     """
 
     blocks: tuple[Block, ...]
@@ -99,6 +106,7 @@ class BoundSpace:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     centres: Mapping[str, Mapping[Modality, Array]] = field(default_factory=dict)
+    graphs: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def revision(self) -> str:
@@ -153,6 +161,8 @@ class BoundSpace:
         folder = root / _revision(header, state)
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder / STATE, state)
+        for name, graph in self.graphs.items():
+            _write(folder / _file_of(name), graph)
         _write(folder / HEADER, header)
         return folder
 
@@ -168,7 +178,9 @@ class BoundSpace:
                 f"the binding {folder} is corrupt: its content is not what was written; {REMEDY}"
             )
         try:
-            return cls._read(json.loads(header), load(state))
+            said = json.loads(header)
+            graphs = {name: _graph(folder, name, digest) for name, digest in said.get("graphs", {}).items()}
+            return replace(cls._read(said, load(state)), graphs=graphs)
         except (ValueError, TypeError, KeyError, SafetensorError) as error:
             raise StartupError(f"the binding {folder} cannot be read: {error}; {REMEDY}") from error
 
@@ -239,7 +251,7 @@ class BoundSpace:
                 )
 
     def _files(self) -> tuple[bytes, bytes]:
-        header = {
+        header: dict[str, Any] = {
             "format": FORMAT,
             # What is not said is left out, so that a binding of before it could be said keeps its revision.
             "blocks": [_without_empty(asdict(block), "encodes") for block in self.blocks],
@@ -272,6 +284,10 @@ class BoundSpace:
         }
         if self.centres:
             header["centres"] = {space: sorted(known) for space, known in self.centres.items()}
+        if self.graphs:  # artifacts from before there were any keep their revision
+            header["graphs"] = {
+                name: hashlib.sha256(graph).hexdigest() for name, graph in self.graphs.items()
+            }
         arrays = {
             f"{kind}.{number}.{name}": np.ascontiguousarray(array)
             for kind, states in (
@@ -298,6 +314,24 @@ def _under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
         for name, array in arrays.items()
         if name.startswith(f"{prefix}.")
     }
+
+
+def _file_of(graph: str) -> str:
+    return f"{graph}.onnx"
+
+
+def _graph(folder: Path, name: str, digest: str) -> bytes:
+    """The graph's file, held against the header, which is held against the folder's name."""
+    path = folder / _file_of(name)
+    if path.parent != folder:
+        raise ValueError(f"{name!r} is no name of a graph")
+    try:
+        graph = path.read_bytes()
+    except OSError as error:
+        raise StartupError(f"the binding {folder} lacks {path.name} ({error.strerror}); {REMEDY}") from error
+    if hashlib.sha256(graph).hexdigest() != digest:
+        raise StartupError(f"the binding {folder} is corrupt: {path.name} is not what was written; {REMEDY}")
+    return graph
 
 
 def _revision(header: bytes, state: bytes) -> str:

@@ -13,11 +13,12 @@ from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.types import Array, Modality, SpaceRef
 from tieback.methods.projection import Projection, State, projections
 from tieback.models.bound_space import DENSE, NATIVE, REMEDY, SPARSE, BoundPath, BoundSpace
+from tieback.router.graphs import path_graphs
 from tieback.router.joint_space import Component, JointSpace, Reach
-from tieback.router.paths import DenseReading, Entrance, Path, SparseReading, over_views, unchanged
+from tieback.router.paths import DenseReading, Entrance, Path, SparseReading, unchanged
 from tieback.router.terms import Termwise
 
-CONSTRUCTION = "unit blocks as bound; paths of a content averaged per block; contents averaged per block"
+CONSTRUCTION = "unit blocks as bound; paths of a view averaged per block; views, then contents, averaged"
 """Hashed into the fingerprint: change it whenever the same encodings would make another vector."""
 
 
@@ -45,6 +46,7 @@ def bound_space(bound: BoundSpace, modalities: Mapping[str, Modality] | None = N
         reach=_reach(sources, known),
         modalities={name: known[name][0] for name in sources if len(known.get(name, ())) == 1},
         binding=bound.revision,
+        graphs=path_graphs(bound),
     )
 
 
@@ -67,9 +69,9 @@ class Projecting:
                 f"the path {_name(path)} makes vectors of width {found[-1]} for a block of {width}; {REMEDY}"
             )
 
-    def __call__(self, readings: Sequence[Array] | Array) -> Array:
+    def __call__(self, rows: Array) -> Array:
         """All rows at once."""
-        return self._method(np.asarray(readings, np.float32), self._state)
+        return self._method(rows, self._state)
 
 
 def _entrance(paths: Sequence[BoundPath], widths: Mapping[str, int], bound: BoundSpace) -> Entrance:
@@ -94,9 +96,9 @@ def _entrance(paths: Sequence[BoundPath], widths: Mapping[str, int], bound: Boun
 
 def _way(path: BoundPath, width: int) -> Path:
     if path.method == NATIVE:
-        return Path(path.block, "", over_views(unchanged))
+        return Path(path.block, "", unchanged)
     name = _name(path) if path.block != path.source.name else ""
-    return Path(path.block, name, over_views(Projecting(path, width)), path.stands_in)
+    return Path(path.block, name, Projecting(path, width), path.stands_in)
 
 
 def _reach(

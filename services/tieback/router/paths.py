@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,13 +30,14 @@ WHOLE = (0.0, 0.0, 1.0, 1.0)
 class Path:
     """Leads what was read into a block: `[n, block width]`, unit rows, zeros for what says nothing there.
 
+    It takes unit rows `[n, width]` where a `DenseReading` read them, and else a sequence of what was read.
     `name` is how explanations name it, empty for a space's own vectors. A path that `stands_in` is heard only
     of contents that the block's own space says nothing of.
     """
 
     block: str
     name: str
-    lead: Callable[[Sequence[Any]], Array]
+    lead: Callable[[Any], Array]
     stands_in: bool = False
 
 
@@ -47,10 +49,15 @@ class Entrance:
     read: Callable[[Encoding], Any]
     paths: tuple[Path, ...]
 
+    @property
+    def dense(self) -> bool:
+        """Whether it is entered by dense vectors, `[views, width]` of each content."""
+        return isinstance(self.read, DenseReading)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DenseReading:
-    """Reads the DENSE vector of a space, at full width, as a unit vector in float32.
+    """Reads the DENSE vector of a space, at full width, as a unit row `[1, width]` in float32.
 
     With `views`, an encoding that has REGIONS too gives `[views, width]`: the whole, and then its parts. Of a
     space that several encoders share, `encodes` are the modalities that enter, and `centres` what is taken
@@ -80,8 +87,8 @@ class DenseReading:
         expect(encoding.dense.space, self.space, "encoding.dense.space")
         whole = _values(encoding.dense, self.width)
         if (centre := self.centres.get(encoding.modality)) is not None:
-            return unit(whole - centre)
-        return self._with_parts(whole, encoding.regions) if self.views and encoding.regions else whole
+            return unit(whole - centre)[None]
+        return self._with_parts(whole, encoding.regions) if self.views and encoding.regions else whole[None]
 
     def _with_parts(self, whole: Array, regions: RegionVectors) -> Array:
         expect(regions.space, self.space, "encoding.regions.space")
@@ -129,37 +136,9 @@ class LabelReading:
         return _classes(encoding.labels, self.space.name, self.classes)
 
 
-def whole_of(reading: Array) -> Array:
-    """What was read of the whole, where it was read in views."""
-    return reading if reading.ndim == 1 else np.asarray(reading[0])
-
-
-def over_views(lead: Callable[[Array], Array]) -> Callable[[Sequence[Array]], Array]:
-    """Leads every view, and makes one vector of them, in which the whole counts as much as all parts."""
-
-    def led(readings: Sequence[Array]) -> Array:
-        views = [np.atleast_2d(one) for one in readings]
-        rows = lead(np.concatenate(views))
-        if len(rows) == len(views):
-            return rows
-        ends = np.cumsum([len(one) for one in views])[:-1]
-        return np.stack([_as_one(one) for one in np.split(rows, ends)])
-
-    return led
-
-
-def _as_one(views: Array) -> Array:
-    return np.asarray(views[0] if len(views) == 1 else unit(views[0] + views[1:].mean(axis=0)))
-
-
 def unchanged(rows: Array) -> Array:
     """A space's own vectors, as they are."""
     return rows
-
-
-def own(readings: Sequence[Array]) -> Array:
-    """A space's own vectors, as they are."""
-    return np.stack(readings)
 
 
 def unit(vector: Array) -> Array:
@@ -190,6 +169,9 @@ def _values(vector: Vector, width: int) -> Array:
             field="encoding.dense.values",
         )
     values = np.asarray(vector.values, dtype=np.float32)  # the step of int8 vanishes when normalised
+    square = float(values @ values)
+    if 0 < square < math.inf:  # as it nearly always is; else it is looked for what is wrong
+        return values * np.float32(1 / math.sqrt(square))
     if not np.isfinite(values).all():
         raise InvalidInput("the vector holds NaN or infinity", field="encoding.dense.values")
     if not values.any():

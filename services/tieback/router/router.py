@@ -155,7 +155,7 @@ class Router:
                 read[number] = contents_of(self.space, parts, role)
             except InvalidInput as error:
                 results[number] = error
-        lead(list(read.values()))
+        lead(self.space, list(read.values()))
         blocks: dict[int, Blocks] = {}
         for number, contents in read.items():
             try:
@@ -175,7 +175,7 @@ class Router:
 
     def _asked(self, contents: Contents, said: Blocks) -> Asked:
         expected = self.space.expected(set(contents.modalities.values()))
-        return Asked(contents, self._mask(said.vectors), self._mask(expected))
+        return Asked(contents, said.spoke, self._mask(expected))
 
     def _mask(self, names: Iterable[str]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         wanted = frozenset(names)
@@ -194,15 +194,15 @@ class Router:
             return InvalidInput(
                 f"no space of any weight spoke: give an encoding that reaches one of {needed}", field="parts"
             )
-        values = np.zeros(self.space.width, dtype=np.float32)
-        for name, block in said.vectors.items():
-            values[self.space.block(name)] = block if role is Role.DOCUMENT else weights[name] * block
-        missing = [name for name in names if wanted[name] > 0 and name not in said.vectors]
+        spoke = dict(zip(names, said.spoke.tolist(), strict=True))
+        factors = said.spoke if role is Role.DOCUMENT else weighed.weights
+        values = self.space.scaled(said.vector[None], factors[None])[0]
+        missing = [name for name in names if wanted[name] > 0 and not spoke[name]]
         missing += [name for name in self._silent(asked.contents, wanted) if name not in missing]
         routers = choice.routers if weighed.routed else None
         explanation = RoutingExplanation(
             policy=weighed.policy,
-            weights={name: weights[name] for name in said.vectors},
+            weights={name: weights[name] for name in names if spoke[name]},
             entropy=-sum(weight * math.log(weight) for weight in weights.values() if weight > 0) or 0.0,
             missing=missing,
             degraded=bool(missing),

@@ -35,6 +35,7 @@ from tieback.recipes.binding.route import Routing
 from tieback.recipes.binding.tasks import Joint, class_tasks, user_tasks
 from tieback.recipes.binding.terms import Terms
 from tieback.recipes.binding.work_folder import WorkFolder
+from tieback.recipes.export_router import export_graphs
 
 WORK = "binding-work"
 USER_HELD_OUT, FEWEST_TO_HOLD_OUT = 0.2, 20
@@ -178,7 +179,7 @@ class _Binder:
             metrics["terms"] = sparse
         at_work = [self._seen_at_work(router, joint, texts.held_out) for router in routers.values()]
         losses = measure.losses(joint, [*tasks, *duals.own_pairs(self._material)])
-        return BoundSpace(
+        bound = BoundSpace(
             self._blocks,
             duals.as_served(served, self._members),
             tuple(duals.router_as_served(router, self._members) for router in at_work),
@@ -187,6 +188,15 @@ class _Binder:
             self._provenance(),
             self._centres,
         )
+        self._say("drawing the graphs that are served")
+        return replace(bound, graphs=export_graphs(bound, self._sources()))
+
+    def _sources(self) -> dict[Modality, list[str]]:
+        """By modality, the spaces that its contents are encoded by."""
+        found: dict[Modality, list[str]] = {}
+        for card in self._members.cards:
+            found.setdefault(card.modality, []).append(card.space.name)
+        return found
 
     def _seen_at_work(self, router: BoundRouter, joint: Joint, texts: Mapping[str, Dense]) -> BoundRouter:
         """The router with the weights that it gave to what it had not seen."""
