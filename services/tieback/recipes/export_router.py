@@ -51,11 +51,12 @@ def export_graphs(bound: BoundSpace, sources: Mapping[Modality, Sequence[str]]) 
     """The graphs by their names: of the paths from the `sources` of each modality, and of the routers.
 
     A modality whose paths hold no large matrix has none, and neither has one with a path that is not drawn
-    (METHODS); they are computed by their methods. StartupError where a graph differs from the methods.
+    (METHODS); they are computed by their methods. So are paths that read terms, and those that stand in.
+    StartupError where a graph differs from the methods.
     """
     found = {}
     for modality, names in sources.items():
-        paths = [path for path in bound.paths if path.source.name in names]
+        paths = [path for path in bound.paths if path.source.name in names and path.in_graphs]
         if all(path.method in METHODS for path in paths) and any(map(_is_large, paths)):
             graph = draw_paths(bound, paths).SerializeToString(deterministic=True)
             _compare_paths(graph, bound, modality)

@@ -1,9 +1,10 @@
 """What inputs say in each block.
 
 A content may reach a block by several paths: three text encoders each know what a sentence would look like.
-They are an ensemble, and the content's vector there is the mean of what they say, at length 1. A stored
-picture may have parts; the whole counts as much as all of them together. Contents are then added by their
-weights, and the sum brought to length 1.
+They are an ensemble, and the content's vector there is the mean of what they say, at length 1. A path that
+stands in is heard only where the block's own space says nothing of the content. A stored picture may have
+parts; the whole counts as much as all of them together. Contents are then added by their weights, and the sum
+brought to length 1.
 
 A block that only a part of the input reached is left out where another has all of it: a photo's block with no
 trace of the words beside it would answer another question, and one that never heard what is to be taken away
@@ -15,6 +16,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +24,7 @@ from tieback.core.errors import InvalidInput
 from tieback.core.types import Array, Label, Modality
 from tieback.router.contents import Contents, Said, Spoken
 from tieback.router.joint_space import JointSpace
+from tieback.router.paths import Path
 
 LABELS_SHOWN = 10
 NOTHING_LEFT = 1e-6
@@ -80,7 +83,8 @@ def _sums(joint: JointSpace, modality: Modality, rows: _Rows) -> Array:
     else:
         sums = np.zeros((rows.count, joint.width), np.float32)
     for name, said in rows.spoken.items():
-        if name in drawn:
+        paths = [path for path in said[0][0].entrance.paths if name not in drawn or path.stands_in]
+        if not paths:
             continue
         if name in dense:
             there = dense[name].any(axis=1)
@@ -89,9 +93,25 @@ def _sums(joint: JointSpace, modality: Modality, rows: _Rows) -> Array:
             there = np.zeros(rows.count, bool)
             there[[place.start for _, place in said]] = True
             vectors = [one.reading for one, _ in said]
-        for path in said[0][0].entrance.paths:
-            sums[there, joint.block(path.block)] += path.lead(vectors)
+        for path in paths:
+            if path.stands_in and path.block in rows.spoken:
+                _stand_in(joint, path, rows, there, vectors, sums)
+            else:
+                sums[there, joint.block(path.block)] += path.lead(vectors)
     return sums
+
+
+def _stand_in(
+    joint: JointSpace, path: Path, rows: _Rows, there: Any, vectors: Array | list[object], sums: Array
+) -> None:
+    """Adds what the path says of the contents that the block's own space says nothing of."""
+    needed = np.array(there)
+    for _, place in rows.spoken[path.block]:
+        needed[place] = False
+    chosen = np.flatnonzero(needed[there])
+    if len(chosen):
+        asked = vectors[chosen] if isinstance(vectors, np.ndarray) else [vectors[place] for place in chosen]
+        sums[needed, joint.block(path.block)] += path.lead(asked)
 
 
 def _stacked(said: Sequence[tuple[Spoken, slice]], count: int) -> Array:
@@ -115,11 +135,12 @@ def blocks_of(joint: JointSpace, contents: Contents) -> Blocks:
     else:
         vector, spoke = _together(joint, contents, whole)
     heard = {name for name, there in zip(joint.names, spoke.tolist(), strict=True) if there}
+    own = {(spoken.content, spoken.entrance.source.name) for spoken in contents.spoken}
     taken = {
         path.name
         for spoken in contents.spoken
         for path in spoken.entrance.paths
-        if path.name and path.block in heard
+        if path.name and path.block in heard and not (path.stands_in and (spoken.content, path.block) in own)
     }
     labels = sorted(contents.labels, key=lambda label: -label.probability)[:LABELS_SHOWN]
     return Blocks(vector, spoke, sorted(taken), labels)

@@ -84,7 +84,7 @@ def agreement(bound: BoundSpace, graph: PathGraph) -> float:
         said = [
             _said(path, dense[path.source.name])
             for path in bound.paths
-            if path.block == block.space.name and path.source.name in dense
+            if path.block == block.space.name and path.source.name in dense and path.in_graphs
         ]
         if said:
             cosines = (unit_rows(rows) * unit_rows(np.sum(said, axis=0))).sum(axis=1)

@@ -241,7 +241,10 @@ class Router:
                     name
                     for name in reach.sources
                     if name not in spoke
-                    and any(wanted[path.block] > 0 for path in self.space.entrances[name].paths)
+                    and any(
+                        wanted[path.block] > 0 and not (path.stands_in and path.block in spoke)
+                        for path in self.space.entrances[name].paths
+                    )
                 ]
         return list(dict.fromkeys(found))
 

@@ -167,7 +167,7 @@ def _vector_for(router: LearnedRouter, contents: Contents, content: int) -> Arra
     readings = {
         spoken.entrance.source.name: spoken.reading[0]
         for spoken in contents.spoken
-        if spoken.content == content and spoken.entrance.dense
+        if spoken.content == content and spoken.entrance.source.name in router.widths
     }
     if router.widths and not any(space in readings for space in router.widths):
         return None

@@ -48,8 +48,9 @@ class Joint:
         return [block.space.name for block in self.blocks]
 
     def enter(self, dense: Dense) -> dict[str, Array]:
-        """The blocks of inputs."""
-        return enter([path for path in self.paths if path.block not in self.without], self._heard(dense))
+        """The blocks of inputs. What stands in for a space that is down leads into its block all the same."""
+        there = [path for path in self.paths if path.stands_in or path.block not in self.without]
+        return enter(there, self._heard(dense))
 
     def weights(self, modality: Modality, dense: Dense, *, routed: bool = True) -> dict[str, Array]:
         """The weights of queries, by block."""
@@ -87,8 +88,8 @@ def class_tasks(material: Material, blocks: Sequence[Reduced], classes: Mapping[
         if len(chosen) < 2:
             continue
         spoken = material.names[name]
-        said = {text: rows[1][chosen] for text, rows in spoken.items()}
-        named = {text: rows[0][chosen] for text, rows in spoken.items()}
+        said = {text: rows[1][chosen] for text, rows in spoken.items()} | material.terms_of(name, 1, chosen)
+        named = {text: rows[0][chosen] for text, rows in spoken.items()} | material.terms_of(name, 0, chosen)
         seen = {name: block.features[chosen]}
         suffix = "" if len(material.members.of(modality)) == 1 else f" ({name})"
         tasks.append(Task(f"text → {modality}{suffix}", Modality.TEXT, said, seen))
@@ -103,11 +104,14 @@ def user_tasks(material: Material, rows: Mapping[Modality, Array]) -> list[Task]
     for modality, chosen in rows.items():
         if len(chosen) < 2:
             continue
-        texts = {name: vectors[user.rows(modality)[chosen]] for name, vectors in user.texts.items()}
+        rows_of = user.rows(modality)[chosen]
+        texts = {name: vectors[rows_of] for name, vectors in user.texts.items()}
+        texts |= {one.card.name: one.texts[rows_of] for one in material.terms}
         if modality is Modality.TEXT:
             others = {name: vectors[chosen] for name, vectors in user.same.items()}
+            others |= {one.card.name: one.same[chosen] for one in material.terms}
         else:
-            cards: Sequence[EncoderCard] = [one.card for one in material.members.of(modality)]
+            cards: Sequence[EncoderCard] = material.members.reading(modality)
             others = {card.name: user.others[card.name][chosen] for card in cards}
         tasks.append(Task(f"text → {modality} (your pairs)", Modality.TEXT, texts, others))
         if modality is not Modality.TEXT:

@@ -22,17 +22,31 @@ Blocks = Mapping[str, Array]
 """By block the vectors `[inputs, width]`, unit rows; a row of zeros, or no array, where it did not speak."""
 
 
-def blocks_of(bound: BoundSpace, vectors: Mapping[str, Array]) -> dict[str, Array]:
+def blocks_of(
+    bound: BoundSpace, vectors: Mapping[str, Array], modality: Modality | None = None
+) -> dict[str, Array]:
     """What inputs say in each block, from their dense vectors `[inputs, width]` by space.
 
     A block that several paths lead into has the mean of what they say. A row of zeros says nothing. Where the
-    binding has a graph for these spaces, it is computed by that, as it is served.
+    binding has a graph for these spaces, it is computed by that, as it is served. `modality` is what the
+    inputs are, which has to be said where encoders of several share a space.
     """
-    dense = {name: unit_rows(np.asarray(rows, np.float32)) for name, rows in vectors.items()}
+    dense = _read(bound, vectors, modality)
+    standing_in = any(path.stands_in and path.source.name in dense for path in bound.paths)
     for graph in path_graphs(bound).values():
-        if dense and graph.sources >= dense.keys():
+        if dense and graph.sources >= dense.keys() and not standing_in:
             return _blocks(bound, graph(dense, len(next(iter(dense.values())))))
     return enter(bound.paths, dense)
+
+
+def _read(bound: BoundSpace, vectors: Mapping[str, Array], modality: Modality | None) -> dict[str, Array]:
+    """Unit rows, less the centres of the modality's encoders; zeros stay zeros."""
+    found = {}
+    for name, rows in vectors.items():
+        found[name] = unit_rows(np.asarray(rows, np.float32))
+        if modality is not None and modality in (known := bound.centres.get(name, {})):
+            found[name] = unit_rows(found[name] - known[modality]) * found[name].any(axis=1, keepdims=True)
+    return found
 
 
 def _blocks(bound: BoundSpace, sums: Array) -> dict[str, Array]:
@@ -76,9 +90,8 @@ def _router_scores(bound: BoundSpace, router: BoundRouter, vectors: Mapping[str,
     """What a learned router's network says, `[inputs, blocks]`; zeros for a router without a network."""
     if not router.state:
         return np.zeros((len(vectors[router.inputs[0]]), len(bound.blocks)))
-    seen = np.concatenate(
-        [unit_rows(np.asarray(vectors[name], np.float32)) for name in router.inputs], axis=1
-    )
+    read = _read(bound, vectors, router.modality)
+    seen = np.concatenate([read[name] for name in router.inputs], axis=1)
     graph = router_graphs(bound).get(router.modality)
     return np.asarray(_network.scores(seen, router.state) if graph is None else graph(seen))
 
