@@ -8,7 +8,7 @@ explanation tells.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -75,12 +75,7 @@ class StandingIn:
             return way
         bound = self._bound[asked.name].parameters
         method = missing.configure(asked.name, {**bound, **asked.parameters}, field=FIELD)
-        found = Way(way.name, method, way.state, way.losses)
-        try:
-            self._try(found)
-        except InvalidInput as error:
-            raise error.within(FIELD) from None
-        return found
+        return replace(way, method=method)
 
     def fill(self, way: Way, inputs: Sequence[Contents]) -> None:
         """Puts what stands in for lost spaces into the contents, after `lead`; all at once."""

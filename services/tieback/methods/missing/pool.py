@@ -14,7 +14,6 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from tieback.core.errors import InvalidInput
 from tieback.core.types import Array
 from tieback.methods.missing import State, fitted, missing, speaking
 from tieback.methods.projection import unit_rows
@@ -26,26 +25,24 @@ def pool(
     spoke: Array,
     state: State,
     *,
-    k: Annotated[int, Field(ge=1)] = 32,
+    k: Annotated[int, Field(ge=1, le=4096)] = 32,
     sharpness: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = 20.0,
 ) -> tuple[list[Array], Array]:
     """normalise(Σ softmax(sharpness · cosine)_e · entry e in the silent block) over the k nearest entries.
 
-    InvalidInput where the pool has fewer entries than `k`.
+    A smaller pool answers with all that it has.
     """
     fitted("pool", state)
     out, heard = speaking(blocks, spoke)
     filled = np.zeros_like(heard)
     entries = {place: state[_rows(place)] for place in range(len(out)) if _rows(place) in state}
-    size = len(next(iter(entries.values()), ()))
-    if k > size:
-        raise InvalidInput(f"k is {k}, and the pool has {size} entries", field="parameters.k")
     selecting = heard[:, list(entries)]
     lacking = np.flatnonzero(selecting.any(axis=1) & ~selecting.all(axis=1))
     if not len(lacking):
         return out, filled
     cosines = sum(out[place][lacking] @ rows.T for place, rows in entries.items())
     cosines = cosines / selecting[lacking].sum(axis=1, keepdims=True)
+    k = min(k, cosines.shape[1])
     nearest = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
     loud = sharpness * np.take_along_axis(cosines, nearest, axis=1)
     weights = np.exp(loud - loud.max(axis=1, keepdims=True))
