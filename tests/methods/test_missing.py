@@ -155,6 +155,18 @@ def test_a_pool_smaller_than_k_answers_with_all_it_has() -> None:
     assert blocks[1][0] == pytest.approx([3**-0.5] * 3)
 
 
+def test_a_pool_holds_no_more_than_its_entries_taken_from_everywhere() -> None:
+    rows = things(ANCHORS, seed=1)
+
+    state = fit("pool", rows, {"entries": 5})
+
+    assert {len(array) for array in state.values()} == {5}
+    assert state["rows.0"][[0, -1]] == pytest.approx(rows[0][[0, -1]], abs=1e-6)
+    with pytest.raises(InvalidInput) as refusal:
+        fit("pool", rows, {"entries": 0})
+    assert refusal.value.field == "parameters.entries"
+
+
 def test_bad_blocks_are_refused_by_their_place(method) -> None:
     _, stand_in, state = method
     broken = things(2, seed=2)

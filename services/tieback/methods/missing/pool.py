@@ -14,6 +14,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from tieback.core.errors import InvalidInput
 from tieback.core.types import Array
 from tieback.methods.missing import State, fitted, missing, speaking
 from tieback.methods.projection import unit_rows
@@ -54,9 +55,18 @@ def pool(
     return out, filled
 
 
-def fit(blocks: Sequence[Array]) -> State:
-    """The pool itself: the rows of the blocks that speak, aligned."""
-    return {_rows(place): unit_rows(block) for place, block in enumerate(blocks) if block.any()}
+def fit(blocks: Sequence[Array], *, entries: int = 2048) -> State:
+    """The pool itself: the aligned rows of the blocks that speak, at most `entries` of them, evenly taken.
+
+    2048 as in the paper. InvalidInput where `entries` is less than 1.
+    """
+    if entries < 1:
+        raise InvalidInput(
+            f"a pool of {entries} entries holds nothing; give it 1 or more", field="parameters.entries"
+        )
+    count = len(blocks[0])
+    taken = np.linspace(0, count - 1, min(entries, count)).round().astype(np.int64)
+    return {_rows(place): unit_rows(block[taken]) for place, block in enumerate(blocks) if block.any()}
 
 
 def _rows(place: int) -> str:
