@@ -67,7 +67,8 @@ def measure(bound: BoundSpace, data: Data, encoders: Encoders, report: Report) -
         gain = paired(filled, skips)
         report.claim(
             "COCO R@10 gained by standing in for a lost space, over skipping it, mean over the spaces",
-            gain.value, "points", ">= 0", low=gain.low, high=gain.high, note=f"by {bound.stand_ins[0].method}",
+            gain.value, "points", ">= 0", low=gain.low, high=gain.high,
+            note=f"by {bound.stand_ins[0].method}",
         )  # fmt: skip
     _subsets(joint, encoders, texts, photos, report)
 
