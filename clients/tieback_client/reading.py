@@ -183,6 +183,7 @@ def routing(message: Any) -> RoutingExplanation:
         binding=message.binding,
         modality=message.modality,
         fallback=message.fallback,
+        stand_ins=dict(message.stand_ins),
     )
 
 
@@ -272,6 +273,7 @@ def collection(message: Any) -> Collection:
         created=made,
         policy=message.routing.policy,
         weights=dict(message.routing.weights),
+        missing=message.routing.missing.name,
         vector_count=message.vector_count,
     )
 

@@ -7,12 +7,13 @@ import pytest
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.methods.binding import bindings
 from tieback.methods.composition import compositions
+from tieback.methods.missing import missing
 from tieback.methods.projection import projections
 from tieback.methods.ranking import rankings
 from tieback.methods.reranking import rerankings
 from tieback.methods.routing import routings
 
-FAMILIES = [bindings, compositions, projections, rankings, rerankings, routings]
+FAMILIES = [bindings, compositions, missing, projections, rankings, rerankings, routings]
 METHODS = [
     pytest.param(family, name, id=f"{family.name}-{name}") for family in FAMILIES for name in family.names()
 ]
@@ -60,6 +61,10 @@ def test_an_unknown_method_is_not_found_and_the_choices_are_named(family):
         (routings, "explicit", {"weights": {"a": float("nan")}}),
         (routings, "explicit", {"weights": {"a": -1}}),
         (bindings, "class_names", {"top": 0}),
+        (missing, "pool", {"k": 0}),
+        (missing, "pool", {"k": 2.5}),
+        (missing, "pool", {"k": 1_000_000}),
+        (missing, "pool", {"sharpness": float("nan")}),
     ],
 )
 def test_a_parameter_out_of_its_range_is_refused_by_its_path(family, name, parameters):

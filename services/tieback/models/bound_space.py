@@ -89,11 +89,27 @@ class BoundRouter:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class BoundStandIn:
+    """What is done about the blocks of spaces that a query lost.
+
+    `method` is of the family missing, `state` its arrays, in which blocks are named by their places; they may
+    be of half precision. `losses` are those of `BoundSpace`, with this method in place.
+    """
+
+    method: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    state: Mapping[str, Array] = field(default_factory=dict)
+    losses: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class BoundSpace:
     """The whole binding.
 
     `losses` are the points of recall that queries of a modality lost at binding without a space: by modality,
     then by space. `metrics` and `provenance` (data, seeds, seconds) are for reports; no server reads them.
+    Of the `stand_ins` the first is what is done where a request says nothing, and `losses` are its own;
+    where there are none, silent blocks are left out.
     `centres` are, by space and modality, what is taken off a dense vector before anything reads it: two
     encoders of one space hold the same thing a constant apart (Liang et al., 2022, arXiv:2203.02053).
     `graphs` are ONNX graphs by their names (`models/bound_graph.py`); what has none is left to its methods.
@@ -107,6 +123,7 @@ class BoundSpace:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     centres: Mapping[str, Mapping[Modality, Array]] = field(default_factory=dict)
     graphs: Mapping[str, bytes] = field(default_factory=dict)
+    stand_ins: tuple[BoundStandIn, ...] = ()
 
     @property
     def revision(self) -> str:
@@ -222,6 +239,12 @@ class BoundSpace:
             )
             for one in said["blocks"]
         ]
+        stand_ins = [
+            BoundStandIn(
+                one["method"], one["parameters"], _under(f"stand_ins.{number}", arrays), one["losses"]
+            )
+            for number, one in enumerate(said.get("stand_ins", ()))
+        ]
         centres = {
             space: {Modality(modality): arrays[f"centres.{space}.{modality}"] for modality in modalities}
             for space, modalities in said.get("centres", {}).items()
@@ -234,6 +257,7 @@ class BoundSpace:
             said["metrics"],
             said["provenance"],
             centres,
+            stand_ins=tuple(stand_ins),
         )
         bound._check_paths()
         return bound
@@ -278,10 +302,19 @@ class BoundSpace:
                 }
                 for router in self.routers
             ],
-            "losses": {modality: dict(losses) for modality, losses in self.losses.items()},
+            "losses": _plain(self.losses),
             "metrics": dict(self.metrics),
             "provenance": dict(self.provenance),
         }
+        if self.stand_ins:  # a binding from before there were any keeps its revision
+            header["stand_ins"] = [
+                {
+                    "method": one.method,
+                    "parameters": dict(one.parameters),
+                    "losses": _plain(one.losses),
+                }
+                for one in self.stand_ins
+            ]
         if self.centres:
             header["centres"] = {space: sorted(known) for space, known in self.centres.items()}
         if self.graphs:  # artifacts from before there were any keep their revision
@@ -293,6 +326,7 @@ class BoundSpace:
             for kind, states in (
                 ("paths", [path.state for path in self.paths]),
                 ("routers", [router.state for router in self.routers]),
+                ("stand_ins", [one.state for one in self.stand_ins]),
             )
             for number, state in enumerate(states)
             for name, array in state.items()
@@ -302,6 +336,10 @@ class BoundSpace:
             for modality, centre in known.items()
         }
         return json.dumps(header, indent=1).encode(), save(arrays)
+
+
+def _plain(losses: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    return {modality: dict(of_space) for modality, of_space in losses.items()}
 
 
 def _without_empty(facts: dict[str, Any], name: str) -> dict[str, Any]:

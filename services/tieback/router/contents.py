@@ -42,7 +42,8 @@ class Said:
 class Contents:
     """The contents that count, by number: their weights and modalities, and what was said of them.
 
-    `said` is empty until the paths were taken (`router/blocks.py`).
+    `said` is empty until the paths were taken (`router/blocks.py`). `stand_ins` are, by number and block, the
+    unit vectors among it that are in place of what lost spaces would have said (`router/standing_in.py`).
     """
 
     weights: dict[int, float]
@@ -50,6 +51,7 @@ class Contents:
     spoken: list[Spoken]
     labels: list[Label]
     said: dict[int, Said] = field(default_factory=dict)
+    stand_ins: dict[int, dict[str, Array]] = field(default_factory=dict)
 
     @property
     def modality(self) -> str:

@@ -32,6 +32,7 @@ from tieback.recipes.binding.project import (
 )
 from tieback.recipes.binding.pseudo_pairs import pseudo_pairs
 from tieback.recipes.binding.route import Routing
+from tieback.recipes.binding.stand_ins import StandIns
 from tieback.recipes.binding.tasks import Joint, class_tasks, user_tasks
 from tieback.recipes.binding.terms import Terms
 from tieback.recipes.binding.work_folder import WorkFolder
@@ -158,11 +159,19 @@ class _Binder:
             self._centres,
         )
         routers, without = routing.train(self._work, self._say)
-        joint = replace(plain, routers=routers)
+        stand_ins = StandIns(
+            self._material, replace(plain, routers=routers), self._reduced, self._splits, self._options.seed
+        )
+        self._say("choosing what stands in for a lost space")
+        chosen = stand_ins.choose()
+        joint = replace(plain, routers=routers, stand_in=chosen.usual)
         self._say("measuring on what was left out of every fit")
         tasks = class_tasks(self._material, self._reduced, held_out)
         apart = {modality: rows for modality, (_, rows) in self._user_splits.items()}
-        tasks += user_tasks(self._material, apart)
+        of_user = user_tasks(self._material, apart)
+        losses, kept = stand_ins.keep(chosen, held_out, [*of_user, *duals.own_pairs(self._material)])
+        kept = tuple(replace(one, losses=duals.losses_as_served(one.losses, self._members)) for one in kept)
+        tasks += of_user
         told = measure.decoupling(joint, texts.held_out)
         if without is not None:
             alone = measure.decoupling(replace(plain, routers={Modality.TEXT: without}), texts.held_out)
@@ -174,11 +183,11 @@ class _Binder:
             "weights": measure.mean_weights(joint, self._inputs(texts.held_out)),
             "neighbours": measure.neighbours(joint, self._material),
             "training": training,
+            "missing": chosen.told | {"bytes": sum(a.nbytes for one in kept for a in one.state.values())},
         }
         if sparse:
             metrics["terms"] = sparse
         at_work = [self._seen_at_work(router, joint, texts.held_out) for router in routers.values()]
-        losses = measure.losses(joint, [*tasks, *duals.own_pairs(self._material)])
         bound = BoundSpace(
             self._blocks,
             duals.as_served(served, self._members),
@@ -187,6 +196,7 @@ class _Binder:
             metrics,
             self._provenance(),
             self._centres,
+            stand_ins=kept,
         )
         self._say("drawing the graphs that are served")
         return replace(bound, graphs=export_graphs(bound, self._sources()))

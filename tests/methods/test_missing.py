@@ -1,0 +1,205 @@
+"""What stands in for a silent block, and what never does."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tieback.core.errors import InvalidInput
+from tieback.methods.missing import fit, missing
+from tieback.methods.projection import unit_rows
+
+WIDTHS = (6, 4, 5)
+ANCHORS = 200
+RNG = np.random.default_rng(0)
+TURNS = [RNG.normal(size=(4, width)) for width in WIDTHS]
+
+
+def things(count: int, seed: int) -> list[np.ndarray]:
+    """The same things in three spaces that are linear in what they see; unit rows by block."""
+    seen = np.random.default_rng(seed).normal(size=(count, 4))
+    return [unit_rows(np.asarray(seen @ turn, np.float32)) for turn in TURNS]
+
+
+@pytest.fixture(scope="module", params=missing.names())
+def method(request: pytest.FixtureRequest) -> tuple[str, object, dict[str, np.ndarray]]:
+    return request.param, missing.configure(request.param), fit(request.param, things(ANCHORS, seed=1))
+
+
+EVERY_PATTERN = np.array([[bool(n & 1), bool(n & 2), bool(n & 4)] for n in range(8)] * 3)
+
+
+def test_what_spoke_comes_back_as_it_is_and_nothing_is_taken_for_a_vector_that_is_none(method) -> None:
+    name, stand_in, state = method
+    given = things(len(EVERY_PATTERN), seed=2)
+    before = [block.copy() for block in given]
+
+    blocks, filled = stand_in(given, EVERY_PATTERN, state)
+
+    assert not (filled & EVERY_PATTERN).any()
+    for place, block in enumerate(blocks):
+        assert (block[EVERY_PATTERN[:, place]] == given[place][EVERY_PATTERN[:, place]]).all()
+        assert np.linalg.norm(block[filled[:, place]], axis=1) == pytest.approx(1, abs=1e-5)
+        assert not block[~filled[:, place] & ~EVERY_PATTERN[:, place]].any()
+        assert (given[place] == before[place]).all(), "the caller's arrays stay as they are"
+    lacking = ~EVERY_PATTERN & EVERY_PATTERN.any(axis=1, keepdims=True)
+    assert (filled == (lacking if name != "skip" else np.zeros_like(lacking))).all()
+
+
+def test_the_content_of_a_silent_block_is_never_read(method) -> None:
+    _, stand_in, state = method
+    clean, poisoned = things(len(EVERY_PATTERN), seed=2), things(len(EVERY_PATTERN), seed=2)
+    for place, block in enumerate(poisoned):
+        block[~EVERY_PATTERN[:, place]] = np.nan
+
+    ours, theirs = stand_in(clean, EVERY_PATTERN, state), stand_in(poisoned, EVERY_PATTERN, state)
+
+    assert (ours[1] == theirs[1]).all()
+    for a, b in zip(ours[0], theirs[0], strict=True):
+        assert (a == b).all()
+
+
+def test_a_batch_gives_what_each_row_gives_alone(method) -> None:
+    _, stand_in, state = method
+    given = things(len(EVERY_PATTERN), seed=2)
+
+    together, filled = stand_in(given, EVERY_PATTERN, state)
+
+    for row in range(len(EVERY_PATTERN)):
+        alone, filled_alone = stand_in(
+            [block[row : row + 1] for block in given], EVERY_PATTERN[row : row + 1], state
+        )
+        assert (filled_alone[0] == filled[row]).all()
+        for a, b in zip(alone, together, strict=True):
+            assert a[0] == pytest.approx(b[row], abs=1e-5)
+
+
+def test_a_state_at_half_precision_says_the_same(method) -> None:
+    _, stand_in, state = method
+    given = things(len(EVERY_PATTERN), seed=2)
+
+    whole, _ = stand_in(given, EVERY_PATTERN, state)
+    half, _ = stand_in(given, EVERY_PATTERN, {key: one.astype(np.float16) for key, one in state.items()})
+
+    for a, b in zip(whole, half, strict=True):
+        assert a == pytest.approx(b, abs=0.01)
+
+
+@pytest.mark.parametrize(("name", "least"), [("substitute", 0.95), ("pool", 0.8)])
+def test_what_stands_in_is_near_what_the_space_would_have_said(name: str, least: float) -> None:
+    stand_in, state = missing.configure(name), fit(name, things(ANCHORS, seed=1))
+    truth = things(50, seed=3)
+
+    for lost in range(len(WIDTHS)):
+        spoke = np.ones((50, len(WIDTHS)), bool)
+        spoke[:, lost] = False
+        blocks, _ = stand_in(truth, spoke, state)
+
+        right = (blocks[lost] * truth[lost]).sum(axis=1).mean()
+        wrong = (blocks[lost] * np.roll(truth[lost], 1, axis=0)).sum(axis=1).mean()
+        assert right > least
+        assert wrong < 0.5
+
+
+def test_skip_is_exactly_as_if_the_encoder_was_never_called() -> None:
+    given = things(5, seed=2)
+    spoke = np.ones((5, 3), bool)
+    spoke[2:, 1] = False
+    never_called = [given[0], np.zeros_like(given[1]), given[2]]
+
+    blocks, filled = missing.configure("skip")(given, spoke, {})
+
+    assert not filled.any()
+    for block, expected, whole in zip(blocks, never_called, given, strict=True):
+        assert (block[2:] == expected[2:]).all()
+        assert (block[:2] == whole[:2]).all()
+
+
+def test_the_pool_with_one_entry_answers_with_the_nearest() -> None:
+    pool = [np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32)[[1, 2, 0]]]
+    asked = [unit_rows(np.array([[0.1, 0.9, 0.2]], np.float32)), np.zeros((1, 3), np.float32)]
+
+    blocks, filled = missing.configure("pool", {"k": 1})(asked, np.array([[True, False]]), fit("pool", pool))
+
+    assert filled.tolist() == [[False, True]]
+    assert blocks[1][0].tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("name", ["substitute", "pool"])
+def test_blocks_that_were_not_fitted_are_neither_asked_nor_filled(name: str) -> None:
+    rows = things(ANCHORS, seed=1)
+    state = fit(name, [rows[0], np.zeros_like(rows[1]), rows[2]])
+    given = things(2, seed=2)
+    spoke = np.array([[True, False, False], [False, True, False]])
+
+    blocks, filled = missing.configure(name)(given, spoke, state)
+
+    assert filled.tolist() == [[False, False, True], [False, False, False]]
+    assert not blocks[1][0].any()
+    assert not blocks[2][1].any(), "the second block knows no way"
+
+
+@pytest.mark.parametrize("name", ["substitute", "pool"])
+def test_a_method_without_a_state_refuses_and_says_so(name: str) -> None:
+    with pytest.raises(InvalidInput, match=f"{name} was not fitted here") as refusal:
+        missing.configure(name)(things(1, seed=2), np.array([[True, True, False]]), {})
+
+    assert refusal.value.field == "state"
+
+
+def test_a_pool_smaller_than_k_answers_with_all_it_has() -> None:
+    few = [np.eye(3, dtype=np.float32)] * 2
+    asked = [unit_rows(np.ones((1, 3), np.float32)), np.zeros((1, 3), np.float32)]
+
+    blocks, _ = missing.configure("pool", {"k": 32})(asked, np.array([[True, False]]), fit("pool", few))
+
+    assert blocks[1][0] == pytest.approx([3**-0.5] * 3)
+
+
+def test_a_pool_holds_no_more_than_its_entries_taken_from_everywhere() -> None:
+    rows = things(ANCHORS, seed=1)
+
+    state = fit("pool", rows, {"entries": 5})
+
+    assert {len(array) for array in state.values()} == {5}
+    assert state["rows.0"][[0, -1]] == pytest.approx(rows[0][[0, -1]], abs=1e-6)
+    with pytest.raises(InvalidInput) as refusal:
+        fit("pool", rows, {"entries": 0})
+    assert refusal.value.field == "parameters.entries"
+
+
+def test_bad_blocks_are_refused_by_their_place(method) -> None:
+    _, stand_in, state = method
+    broken = things(2, seed=2)
+    broken[1][1, 0] = np.inf
+
+    with pytest.raises(InvalidInput, match="NaN or infinity") as refusal:
+        stand_in(broken, np.array([[True, True, False]] * 2), state)
+    with pytest.raises(InvalidInput, match="do not go with who spoke"):
+        stand_in(things(2, seed=2), np.ones((3, 3), bool), state)
+
+    assert refusal.value.field == "blocks[1]"
+
+
+NOT_A_NUMBER = things(5, seed=1)
+NOT_A_NUMBER[0][2, 1] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("anchors", "says"),
+    [
+        (NOT_A_NUMBER, "block 0 hold NaN"),
+        ([things(5, seed=1)[0], things(6, seed=1)[1]], "as many rows each"),
+        ([things(5, seed=1)[0], np.zeros((5, 4))], "two blocks that speak"),
+        ([things(1, seed=1)[0], things(1, seed=1)[1]], "two rows that every block speaks of"),
+    ],
+)
+def test_anchors_that_fit_nothing_are_refused(anchors: list[np.ndarray], says: str) -> None:
+    with pytest.raises(InvalidInput, match=says) as refusal:
+        fit("substitute", anchors)
+
+    assert refusal.value.field == "anchors"
+
+
+def test_a_fit_refuses_a_parameter_it_does_not_have() -> None:
+    with pytest.raises(InvalidInput, match="its parameters are: ridge"):
+        fit("substitute", things(5, seed=1), {"temperature": 1})
