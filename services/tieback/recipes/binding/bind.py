@@ -288,7 +288,8 @@ class _Binder:
             numbers = "; ".join(one.told for one in worth) or "no classes to find"
             if taken:
                 size = sum(array.nbytes for path in taken for array in path.state.values()) / 1e6
-                self._say(f"{card.name} enters {', '.join(blocks)} by its terms ({size:.1f} MB): {numbers}")
+                into = ", ".join(path.block for path in taken)
+                self._say(f"{card.name} enters {into} by its terms ({size:.1f} MB): {numbers}")
             else:
                 self._members.left_out[card.name] = f"its terms help in no block: {numbers}"
                 self._say(f"{card.name} is left out: {self._members.left_out[card.name]}")
