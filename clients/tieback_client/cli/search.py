@@ -24,11 +24,13 @@ from tieback_client.cli.output import Output
 from tieback_client.client import Client
 from tieback_client.reports import Timing
 from tieback_client.results import Hit, RetrievalResult, RetrievedHit, RoutingExplanation
+from tieback_client.vectors import Box
 
 MARKS = {"text": "text", "image": "photo", "audio": "sound", "points": "points"}
 SNIPPET = 220
 PAIRS = 6
 LEAST_LOSS = 0.05
+OFF_CENTRE = 0.1
 
 
 @click.command(
@@ -87,7 +89,8 @@ def hit(rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool
     """One hit: title, section, a snippet, scores before and after."""
     one = found.hit
     title = Text(one.item_title or one.item_id, style="bold")
-    title.append(f"  {MARKS.get(one.modality or '', '')}", style="magenta not bold")
+    mark = [MARKS.get(one.modality or "", ""), "" if one.part is None else place_of(one.part)]
+    title.append(f"  {', '.join(part for part in mark if part)}", style="magenta not bold")
     lines = [indented(title, width=width)]
     section = section_of(one)
     if section:
@@ -99,6 +102,14 @@ def hit(rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool
     lines.append(indented(Text(f"{scores(found, rank)}   {one.uri}".rstrip(), style="dim"), width=width))
     text = Text("\n").join(lines) + Text("\n")
     return Text(f"{rank:>2}  ") + text[4:]
+
+
+def place_of(box: Box) -> str:
+    """Where in a picture a part of it is, by its middle: "upper left", "right", "centre"."""
+    across, down = box.x + box.width / 2, box.y + box.height / 2
+    rows = "upper" if down < 0.5 - OFF_CENTRE else "lower" if down > 0.5 + OFF_CENTRE else ""
+    columns = "left" if across < 0.5 - OFF_CENTRE else "right" if across > 0.5 + OFF_CENTRE else ""
+    return " ".join(part for part in (rows, columns or ("middle" if rows else "")) if part) or "centre"
 
 
 def section_of(one: Hit) -> str:

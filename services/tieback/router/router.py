@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ from tieback.core.types import (
     FuseReply,
     Limits,
     Modality,
+    RegionVectors,
     Role,
     Routing,
     RoutingExplanation,
@@ -26,6 +28,7 @@ from tieback.core.types import (
 from tieback.models.binding import ClassNameBinding
 from tieback.models.bound_space import BoundSpace
 from tieback.ports import DEFAULT_ROUTING
+from tieback.router.apart import take_apart
 from tieback.router.blocks import Blocks, blocks_of, lead
 from tieback.router.bound import bound_space
 from tieback.router.class_names import class_name_space
@@ -110,12 +113,14 @@ class Router:
         *,
         role: Role = Role.QUERY,
         routing: Routing = DEFAULT_ROUTING,
+        parts_apart: bool = False,
         deadline: Deadline = NO_DEADLINE,
     ) -> FuseReply:
         """One result per input, in order; a bad input gets an error and the others succeed.
 
-        A document is stored at full length and ignores `routing`. InvalidInput where the policy is unknown or
-        its weights are bad.
+        A document is stored at full length and ignores `routing`; with `parts_apart`, the regions of its
+        picture get a vector each. InvalidInput where the policy is unknown or its weights are bad, or where a
+        query is to be taken apart.
         """
         begin = time.perf_counter()
         deadline.check("fusing")
@@ -126,11 +131,15 @@ class Router:
                 f"the batch holds {len(inputs)} inputs; the limit is {self._limits.batch_items}",
                 field="inputs",
             )
+        if parts_apart and role is not Role.DOCUMENT:
+            raise InvalidInput(
+                "a query is one vector: ask for parts of documents, by their role", field="parts_apart"
+            )
         choice = self._choice(role, routing)
-        if len(inputs) <= INLINE_INPUTS:
-            results = self._fuse_all(inputs, role, choice)
+        if len(inputs) <= INLINE_INPUTS and not parts_apart:
+            results = self._fuse_all(inputs, role, choice, parts_apart)
         else:
-            results = await asyncio.to_thread(self._fuse_all, inputs, role, choice)
+            results = await asyncio.to_thread(self._fuse_all, inputs, role, choice, parts_apart)
         seconds = time.perf_counter() - begin
         return FuseReply(results, Timing(compute=seconds, total=seconds))
 
@@ -146,10 +155,11 @@ class Router:
         return choose(self.space.names, routing, routers)
 
     def _fuse_all(
-        self, inputs: Sequence[Sequence[FusePart]], role: Role, choice: Choice
+        self, inputs: Sequence[Sequence[FusePart]], role: Role, choice: Choice, parts_apart: bool
     ) -> list[Fused | TiebackError]:
         results: dict[int, Fused | TiebackError] = {}
         read: dict[int, Contents] = {}
+        apart: dict[int, RegionVectors | None] = {}
         for number, parts in enumerate(inputs):
             try:
                 read[number] = contents_of(self.space, parts, role)
@@ -159,13 +169,18 @@ class Router:
         blocks: dict[int, Blocks] = {}
         for number, contents in read.items():
             try:
+                if parts_apart:
+                    apart[number] = take_apart(self.space, contents, inputs[number])
                 blocks[number] = blocks_of(self.space, contents)
             except InvalidInput as error:
                 results[number] = error
         asked = [self._asked(read[number], said) for number, said in blocks.items()]
         weighed = choice.weigh(asked) if asked else []
         for (number, said), one, how in zip(blocks.items(), asked, weighed, strict=True):
-            results[number] = self._fused(one, said, how, role, choice)
+            fused = self._fused(one, said, how, role, choice)
+            if isinstance(fused, Fused) and apart.get(number) is not None:
+                fused = dataclasses.replace(fused, parts=apart[number])
+            results[number] = fused
         if role is Role.QUERY:
             self._tell(choice, asked, weighed)
         for number, result in results.items():

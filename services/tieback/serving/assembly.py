@@ -19,7 +19,7 @@ from tieback.ports import AnswerPort, EncoderPort, GeneratorPort, IndexPort, Rer
 from tieback.serving import context
 from tieback.serving.bound import rollout_of, served_binding
 from tieback.serving.precisions import at_chosen_precisions
-from tieback.serving.settings import Settings
+from tieback.serving.settings import Regions, Settings
 
 if TYPE_CHECKING:
     from tieback.answer import Joined
@@ -116,7 +116,7 @@ class Plan:
         own = {(card.space.name, card.modality) for card in members}
         sparse = {path.source.name for path in self.bound.paths if path.reads == SPARSE}
         dense = {VectorKind.DENSE, VectorKind.LABELS}  # classes are words to find a photo by
-        parts = {VectorKind.REGIONS} if self._regions else set()
+        parts = set() if self._regions is Regions.OFF else {VectorKind.REGIONS}
         return Joined(
             self.spaces_by_modality,
             {
@@ -133,7 +133,8 @@ class Plan:
                 for card in members
             },
             {card.name: frozenset(parts & card.kinds) for card in members},
-            {card.name: card.space.name for card in members if card.name != card.space.name},
+            apart=self._regions is Regions.EACH,
+            shared={card.name: card.space.name for card in members if card.name != card.space.name},
         )
 
 
