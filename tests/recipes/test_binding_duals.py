@@ -444,3 +444,23 @@ def test_a_second_run_computes_nothing_and_makes_the_same(world: World, outcome:
 
     assert again.made == ()
     assert again.bound.revision == outcome.bound.revision
+
+
+@pytest.mark.parametrize("spaces", [(), ("words", "clip-text", "clip-image")], ids=["all", "no classes"])
+def test_pairs_of_the_users_are_measured_by_what_the_tower_sees(
+    world: World, tmp_path: Path, spaces: tuple[str, ...]
+) -> None:
+    pairs = [
+        {"text": f"a photo of {NAMES[number]}", "image": str(world.data / f"{number:02}.png")}
+        for number in range(40)
+    ]
+    anchors = tmp_path / "pairs.jsonl"
+    anchors.write_text("\n".join(map(json.dumps, pairs)))
+
+    metrics = world.bind(spaces=spaces, anchors=anchors, method="affine").bound.metrics
+
+    found = {row["task"]: row for row in metrics["retrieval"] if row["measure"] == "MRR"}
+    for task in ("text → image (your pairs)", "image → text (your pairs)"):
+        rows = {row["name"].removeprefix("best single: "): row["value"] for row in found[task]["rows"]}
+        own = next(value for name, value in rows.items() if name.startswith(CLIP))
+        assert own > 1.5 * found[task]["chance"]
