@@ -308,22 +308,25 @@ class _Binder:
         fitted_with, held_out = self._user_splits[block.classifier.card.modality]
         if everything:
             fitted_with = np.sort(np.concatenate([fitted_with, held_out]))
-        return anchored(
+        shared = duals.shared_inputs(self._material, block.classifier.card, text, self._options.seed)
+        if shared is None:
+            pseudo = self._pseudo(block, text)
+        else:
+            pseudo = shared.every if everything else shared.training
+        anchors = anchored(
             self._material,
             block,
             text,
             into_text,
             np.arange(len(block.classifier.names)) if everything else classes.training,
             classes.validation,
-            self._pseudo(block, text),
+            pseudo,
             fitted_with,
         )
+        return duals.seen_by_both(anchors, shared) if into_text and shared else anchors
 
     def _pseudo(self, block: Reduced, text: EncoderCard) -> tuple[Array, Array]:
-        """Rows of texts and of features that go together: seen by both encoders, or as text spaces agree."""
-        shared = duals.shared_inputs(self._material, block.classifier.card, text)
-        if shared is not None:
-            return shared
+        """Rows of texts and of features that go together, as the text spaces agree."""
         name = block.classifier.card.name
         inputs = self._material.inputs[name].dense
         training = self._splits[name].training
