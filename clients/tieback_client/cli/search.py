@@ -89,8 +89,7 @@ def hit(rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool
     """One hit: title, section, a snippet, scores before and after."""
     one = found.hit
     title = Text(one.item_title or one.item_id, style="bold")
-    mark = [MARKS.get(one.modality or "", ""), "" if one.part is None else place_of(one.part)]
-    title.append(f"  {', '.join(part for part in mark if part)}", style="magenta not bold")
+    title.append(f"  {mark_of(one)}", style="magenta not bold")
     lines = [indented(title, width=width)]
     section = section_of(one)
     if section:
@@ -102,6 +101,12 @@ def hit(rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool
     lines.append(indented(Text(f"{scores(found, rank)}   {one.uri}".rstrip(), style="dim"), width=width))
     text = Text("\n").join(lines) + Text("\n")
     return Text(f"{rank:>2}  ") + text[4:]
+
+
+def mark_of(one: Hit) -> str:
+    """What kind of thing it is, and where in a picture what was looked for is."""
+    kind = MARKS.get(one.modality or "", "")
+    return kind if one.part is None else f"{kind}, {place_of(one.part)}"
 
 
 def place_of(box: Box) -> str:
