@@ -136,9 +136,17 @@ def test_partners_in_a_shared_subspace_are_found_by_every_way_of_the_platonic_to
 
     found = platonic.found_first(source, target, platonic.ANCHORS, 0)
 
-    assert len(found) == 1 + 2 * len(platonic.RIDGES) + 2 * len(platonic.DIMENSIONS)
+    assert len(found) == 1 + 2 * len(platonic.RIDGES) + 3 * len(platonic.DIMENSIONS)
     assert min(found.values()) > 90
     assert platonic.difference_at_full_rank(source, target, 0) < platonic.SAME
+
+
+def test_image_classes_and_their_names_are_a_pair_of_the_platonic_topic() -> None:
+    pair = platonic._of_classes(lambda _line: None)
+
+    assert pair.left.shape == (1000, 1280)
+    assert pair.right.shape == (1000, 384)
+    assert np.linalg.norm(pair.left, axis=1) == pytest.approx(1, abs=1e-5)
 
 
 def test_a_claim_is_the_mean_over_seeds_between_the_smallest_and_the_largest() -> None:
