@@ -2,10 +2,10 @@
 
 Photos are found by words and words by photos (COCO's objects), as one vector per photo and with its parts;
 sentences are compared and searched (STS, Cranfield); the text router is asked what texts speak of; each space
-is lost in turn; and what routing costs is timed. DIR holds coco128/labels.json and coco128/images, and where
-there are any sts/*.jsonl and cranfield/{documents,queries}.jsonl. The artifact is the newest of the store, or
-the one named; without one it is made first, which takes minutes. Everything runs in this process, on one
-thread, by the router that is served.
+is lost in turn; queries are composed; and what routing costs is timed. DIR holds coco128/labels.json and
+coco128/images, and where there are any sts/*.jsonl and cranfield/{documents,queries}.jsonl. The artifact is
+the newest of the store, or the one named; without one it is made first, which takes minutes. Everything runs
+in this process, on one thread, by the router that is served.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from tieback.models.bound_space import BoundSpace
 from tieback.models.store import Store
 from tieback.recipes.binding_report.artifact import folder_of
 
-from benchmarks.binding import cost, crossing, listening, losing, reading
+from benchmarks.binding import composing, cost, crossing, listening, losing, reading
 from benchmarks.binding.artifact import newest, without_decoupling
 from benchmarks.binding.data import Data, DataError
 from benchmarks.binding.encoders import Encoders
 from benchmarks.corpus import VARIABLE
 from benchmarks.report import Report
 
-PARTS = ("crossing", "reading", "listening", "losing", "cost")
+PARTS = ("crossing", "reading", "listening", "losing", "composing", "cost")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,6 +89,8 @@ def _measure(options: argparse.Namespace, data: Data) -> Report:
         listening.measure(bound, plain, data, encoders, report)
     if "losing" in options.parts:
         losing.measure(bound, data, encoders, report)
+    if "composing" in options.parts:
+        composing.measure(bound, data, encoders, report)
     if "cost" in options.parts:
         cost.measure(bound, data, encoders, report)
     return report
