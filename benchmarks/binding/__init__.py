@@ -22,8 +22,8 @@ from tieback.models.bound_space import BoundSpace
 from tieback.models.store import Store
 from tieback.recipes.binding_report.artifact import folder_of
 
-from benchmarks.binding import composing, cost, crossing, listening, losing, reading
-from benchmarks.binding.artifact import newest, without_decoupling
+from benchmarks.binding import composing, cost, crossing, listening, losing, reading, seeds
+from benchmarks.binding.artifact import newest, of_other_seeds, without_decoupling
 from benchmarks.binding.data import Data, DataError
 from benchmarks.binding.encoders import Encoders
 from benchmarks.corpus import VARIABLE
@@ -47,11 +47,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the same binding made without that objective; by default it is made, which takes minutes",
     )
     parser.add_argument(
+        "--seeds",
+        type=int,
+        default=1,
+        metavar="N",
+        help="bind so many times, with seeds from the artifact's on, and report the spread; minutes for each",
+    )
+    parser.add_argument(
         "--parts", nargs="+", metavar="PART", choices=PARTS, default=PARTS, help="these alone"
     )
 
 
 def run(options: argparse.Namespace) -> Report:
+    if options.seeds < 1:
+        raise SystemExit(f"binding: --seeds is 1 or more, not {options.seeds}")
     if options.data is None:
         raise SystemExit(f"binding: name a folder of photos and judged texts: --data DIR, or {VARIABLE}")
     try:
@@ -93,6 +102,9 @@ def _measure(options: argparse.Namespace, data: Data) -> Report:
         composing.measure(bound, data, encoders, report)
     if "cost" in options.parts:
         cost.measure(bound, data, encoders, report)
+    if options.seeds > 1:
+        others = of_other_seeds(bound, cards, store, _say, options.seeds - 1)
+        seeds.measure([bound, *others], data, encoders, report)
     return report
 
 

@@ -6,13 +6,12 @@ over what an item has (content, a learned identity, the trace) gives its vector,
 bundle's; both are trained so that a part of a bundle finds the whole, and with a contrast between two sets of
 a bundle's items. Half of a new bundle's items are given, and the others are sought among all items.
 
-With all of it, items are also held against themselves with parts dropped, and a missing modality is what
-the others say of it, by the method `substitute` that is served, fitted on the items that have all three.
-Without, it is zeros. The two in between are in the table. What the contrasts
-count was first 0.1 each, with looks alone dropped, which gained 1.0 points; now it is as in the authors' code.
-How noisy the looks are and how
-few bundles are learned from was set, on a seed that is not among those reported, until without it some
-60 % of what is sought was found.
+With all of it, items are also held against themselves with parts dropped, and a missing modality is what the
+others say of it, by the method `substitute` that is served, fitted on the items that have all three. Without,
+it is zeros. The two in between are in the table. How noisy the looks are and how few bundles are learned from
+was set, on a seed that is not among those reported, until without it some 60 % of what is sought was found.
+What the contrasts count was first 0.1 each, with looks alone dropped, and both together gained 1.0 points;
+now all three are as in the authors' code, on the same data.
 """
 
 from __future__ import annotations
@@ -75,7 +74,8 @@ class Bundler(nn.Module):
         parts = functional.normalize(torch.stack([picture + text, self.identity.weight, trace], dim=1), dim=2)
         parts = parts * (torch.rand(parts.shape[:2]) >= drop)[:, :, None]
         scores = self.asks(parts) @ self.answers(parts).transpose(1, 2) / WIDTH**0.5
-        return (scores.softmax(dim=2) @ parts).mean(dim=1)
+        found: Tensor = (scores.softmax(dim=2) @ parts).mean(dim=1)
+        return found
 
     def bundles(self, items: Tensor, places: Tensor) -> Tensor:
         """`[bundles, WIDTH]` of the items at places `[bundles, size]`."""
@@ -163,7 +163,7 @@ def _train(model: Bundler, bundles: Tensor, *, contrast: bool) -> None:
         loss = -(wanted * (one @ items.T).log_softmax(dim=1)).sum(dim=1).mean()
         loss = loss + OF_BUNDLES * _contrast(one, two, TEMPERATURE_OF_BUNDLES)
         if contrast:
-            some = chosen.unique()
+            some = torch.unique(chosen)
             views = model.items(drop=DROP)[some], model.items(drop=DROP)[some]
             loss = loss + OF_ITEMS * _contrast(*views, TEMPERATURE_OF_ITEMS)
         optimiser.zero_grad()
