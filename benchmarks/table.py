@@ -51,11 +51,11 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
 def _of_claims(claims: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     return [
         {
-            "": _cell(one["name"]),
+            "": one["name"],
             "found": _found(one),
             "aim": one["target"],
             " ": VERDICTS[one["met"]],
-            "  ": _cell(one["note"]),
+            "  ": one["note"],
         }
         for one in claims
     ]

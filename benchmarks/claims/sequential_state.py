@@ -133,9 +133,9 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
     for order in ORDERS:
         claim(
             report,
-            f"{METHOD}: accuracy lost when what is missing turns round, {order}, over a parallel network's",
-            [ours / theirs for ours, theirs in zip(lost(order), lost("parallel"), strict=True)],
-            "x", f"<= {SHARE:g}",
+            f"{METHOD}: accuracy lost when what is missing turns, {order}, less {SHARE:g} of a parallel network's",
+            [ours - SHARE * theirs for ours, theirs in zip(lost(order), lost("parallel"), strict=True)],
+            "points", "<= 0",
             note=f"{np.mean(lost(order)):.1f} points and {np.mean(lost('parallel')):.1f}",
         )  # fmt: skip
     claim(

@@ -18,10 +18,13 @@ from benchmarks.__main__ import main
 from benchmarks.claims import (
     _digits,
     alignment_losses,
+    bundles,
     concatenation,
     hypercomplex,
     joint_views,
     platonic,
+    prompt_pool,
+    sequential_state,
     topics,
 )
 from benchmarks.report import Report
@@ -65,6 +68,9 @@ def test_a_cheap_topic_gives_a_report_with_claims_and_tables(
 
 SMALL = {
     alignment_losses: {"TRAIN": 100, "TEST": 40, "STEPS": 2},
+    bundles: {"ITEMS": 60, "TASTES": 6, "LEARNT": 20, "ASKED": 10, "BATCH": 8, "STEPS": 2},
+    prompt_pool: {"TRAIN": 60, "TEST": 20, "BATCH": 8, "STEPS": 3},
+    sequential_state: {"TRAIN": 80, "TEST": 60, "EPOCHS": 1},
     joint_views: {"CLASSES": 5, "UNSEEN": 3, "PER_CLASS": 5, "STEPS": 2, "POOR": (2.0,)},
 }
 
@@ -124,6 +130,32 @@ def test_concatenation_is_measured_on_drawn_and_on_handwritten_digits(
     kinds = [claim.name.rpartition(", ")[2] for claim in report.claims]
     assert kinds == ["drawn digits"] * 2 + ["handwritten digits"] * 2
     assert all(0 <= row["new, four"] <= 100 for rows in report.tables.values() for row in rows)
+
+
+def test_what_a_silent_view_holds_never_reaches_the_state() -> None:
+    things = sequential_state.made(np.random.default_rng(0), 50)
+
+    silent = ~things.spoke[:, 0]
+    assert silent.any()
+    assert not things.views[0][silent].any(), "it held NaN"
+    model = sequential_state.Sequential((0, 1, 2))
+    first, second = model.states(things)[:2]
+    assert (second[silent] == first[silent]).all()
+    assert (second[~silent] != first[~silent]).any(dim=1).all()
+
+
+def test_a_text_alone_has_as_many_tokens_as_a_pair_and_the_pool_learns_from_it() -> None:
+    learnt, _ = prompt_pool.made(np.random.default_rng(0))
+    model = prompt_pool.Fusion(pooled=True)
+
+    model(learnt.tokens[:8], (True, False)).sum().backward()
+
+    assert model.pools is not None
+    assert model.pools.grad is not None
+    assert model.pools.grad[prompt_pool.PICTURE].norm() > 0
+    assert model.pools.grad[prompt_pool.TEXT].norm() == 0, "the texts were there"
+    pair, text = (model.sequence(learnt.tokens[:8], there) for there in prompt_pool.FORMATS[:2])
+    assert pair.shape == text.shape
 
 
 def test_partners_in_a_shared_subspace_are_found_by_every_way_of_the_platonic_topic() -> None:
