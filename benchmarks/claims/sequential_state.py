@@ -5,9 +5,9 @@ one label than for the other in training, and the other way round in the test, s
 something that will turn out false. A parallel network reads all views side by side, with zeros for missing
 ones. MultiModN's state starts the same for all, is changed by the encoder of each view that is there, and is
 read by a decoder after every step; a missing view's encoder is not called and its step has no loss. Silent
-views go through the method `skip` that is served, and hold NaN before it. How far views reach into each other
-and how often they are missing was set, on seeds that are not among those reported, until the parallel network
-did as in a known run: 92 % where what is missing is as in training, 69 % where it is not.
+views go through the method `skip` that is served, and hold NaN before it. How clear the views are and how
+often they are missing was set, on seeds that are not among those reported, until the parallel network did as
+in a known run: 92 % where what is missing is as in training, 69 % where it is not.
 
 MultiModN's order is free, and decides: an encoder sees in the state whether those before it were called, and
 learns from that what it should not. Both orders are reported: the views that may be missing first, and last.
@@ -133,7 +133,7 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
     for order in ORDERS:
         claim(
             report,
-            f"{METHOD}: accuracy lost when what is missing turns, {order}, less {SHARE:g} of a parallel network's",
+            f"{METHOD}: accuracy lost, {order}, beyond {SHARE:g} of a parallel network's",
             [ours - SHARE * theirs for ours, theirs in zip(lost(order), lost("parallel"), strict=True)],
             "points", "<= 0",
             note=f"{np.mean(lost(order)):.1f} points and {np.mean(lost('parallel')):.1f}",
