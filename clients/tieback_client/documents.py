@@ -68,3 +68,5 @@ class Collection:
     """How queries that do not say are weighted: a method of the family "routing"; empty for the default."""
     weights: Mapping[str, float] = field(default_factory=dict)
     """The weights per space of that, where there are some."""
+    missing: str = ""
+    """What their queries do about lost spaces: a method of the family "missing"; empty for the default."""

@@ -164,6 +164,7 @@ def routing(message: Any) -> RoutingExplanation:
         binding=message.binding,
         modality=message.modality,
         fallback=message.fallback,
+        stand_ins=dict(message.stand_ins),
     )
 
 
@@ -252,6 +253,7 @@ def collection(message: Any) -> Collection:
         created=made,
         policy=message.routing.policy,
         weights=dict(message.routing.weights),
+        missing=message.routing.missing.name,
     )
 
 

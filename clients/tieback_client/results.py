@@ -90,6 +90,8 @@ class RoutingExplanation:
     """What the input is made of, for instance ``"image+text"``."""
     fallback: str = ""
     """Why a learned router did not weight, where the binding has some."""
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    """By block, the method that made its vector in place of a lost space, which is missing all the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -303,14 +303,19 @@ def struct(values: Mapping[str, Any], field: str) -> Struct | None:
         raise InvalidArgument.at(field, message) from None
 
 
-def routing(weights: Weights | None) -> router_pb2.Routing | None:
-    """Weights per space, a policy, or the server's default."""
-    if weights is None:
+def routing(weights: Weights | None, missing: MethodLike | None = None) -> router_pb2.Routing | None:
+    """Weights per space, or a policy, and what stands in for lost spaces; the server's default for None."""
+    if weights is None and missing is None:
         return None
+    lost = method(missing, "missing")
     if isinstance(weights, Mapping):
-        return router_pb2.Routing(policy="explicit", weights=weights)
-    chosen = method(weights, "weights")
-    return None if chosen is None else router_pb2.Routing(policy=chosen.name, parameters=chosen.parameters)
+        return router_pb2.Routing(policy="explicit", weights=weights, missing=lost)
+    chosen = method(weights, "weights") or report_pb2.Method()
+    return router_pb2.Routing(
+        policy=chosen.name,
+        parameters=chosen.parameters if chosen.HasField("parameters") else None,
+        missing=lost,
+    )
 
 
 def evidence(value: str | Evidence, field: str, number: int) -> evidence_pb2.Evidence:

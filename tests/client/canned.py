@@ -521,6 +521,7 @@ def retrieval() -> answer_pb2.RetrieveResponse:
             modality="image+text",
             fallback="no router knows image: equal weights",
             paths=["eyes -> tiny (class names)"],
+            stand_ins={"third": "substitute"},
         ),
         labels=[content_pb2.Label(name="seashore", index=978, probability=0.8)],
         timing=TIMING,

@@ -70,6 +70,7 @@ def test_a_search_shows_title_section_scores_snippet_weights_and_time(run: Run) 
         "third (late) did not answer; about 4.2 points of recall are lost",
         "Weights of the spaces (uniform, image+text, 0123456789ab)",
         "Not routed: no router knows image",
+        "Filled from the other spaces: third (substitute)",
         "encode:tiny 1.5 ms",
     ):
         assert part in result.output

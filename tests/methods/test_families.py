@@ -63,6 +63,7 @@ def test_an_unknown_method_is_not_found_and_the_choices_are_named(family):
         (bindings, "class_names", {"top": 0}),
         (missing, "pool", {"k": 0}),
         (missing, "pool", {"k": 2.5}),
+        (missing, "pool", {"k": 1_000_000}),
         (missing, "pool", {"sharpness": float("nan")}),
     ],
 )

@@ -146,17 +146,25 @@ def test_a_method_without_a_state_refuses_and_says_so(name: str) -> None:
     assert refusal.value.field == "state"
 
 
-def test_more_neighbours_than_the_pool_has_are_refused_with_its_size() -> None:
-    state = fit("pool", things(ANCHORS, seed=1))
+def test_a_pool_smaller_than_k_answers_with_all_it_has() -> None:
+    few = [np.eye(3, dtype=np.float32)] * 2
+    asked = [unit_rows(np.ones((1, 3), np.float32)), np.zeros((1, 3), np.float32)]
 
-    with pytest.raises(
-        InvalidInput, match=f"k is {ANCHORS + 1}, and the pool has {ANCHORS} entries"
-    ) as refusal:
-        missing.configure("pool", {"k": ANCHORS + 1})(
-            things(1, seed=2), np.array([[True, True, False]]), state
-        )
+    blocks, _ = missing.configure("pool", {"k": 32})(asked, np.array([[True, False]]), fit("pool", few))
 
-    assert refusal.value.field == "parameters.k"
+    assert blocks[1][0] == pytest.approx([3**-0.5] * 3)
+
+
+def test_a_pool_holds_no_more_than_its_entries_taken_from_everywhere() -> None:
+    rows = things(ANCHORS, seed=1)
+
+    state = fit("pool", rows, {"entries": 5})
+
+    assert {len(array) for array in state.values()} == {5}
+    assert state["rows.0"][[0, -1]] == pytest.approx(rows[0][[0, -1]], abs=1e-6)
+    with pytest.raises(InvalidInput) as refusal:
+        fit("pool", rows, {"entries": 0})
+    assert refusal.value.field == "parameters.entries"
 
 
 def test_bad_blocks_are_refused_by_their_place(method) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tieback.core.errors import StartupError
 from tieback.core.types import Modality, SpaceRef
-from tieback.models.bound_space import HEADER, STATE, Block, BoundPath, BoundRouter, BoundSpace
+from tieback.models.bound_space import HEADER, STATE, Block, BoundPath, BoundRouter, BoundSpace, BoundStandIn
 
 TEXT, IMAGE = SpaceRef("words", "r1", "f1"), SpaceRef("eyes", "r2", "f2")
 
@@ -51,6 +53,26 @@ def test_a_binding_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert np.array_equal(found.paths[1].state["matrix"], np.ones((6, 4)))
     assert found.routers[0].usual == {"words": (0.9, 1.0)}
     assert found.losses == {"text": {"words": 55.0}}
+
+
+def test_what_stands_in_for_lost_spaces_is_kept_at_half_precision(tmp_path: Path) -> None:
+    state = {"map.0.1": np.eye(4, dtype=np.float16)}
+    ways = (BoundStandIn("substitute", {}, state, {"text": {"words": 1.0}}), BoundStandIn("skip"))
+
+    found = BoundSpace.load(replace(small(), stand_ins=ways).save(tmp_path))
+
+    assert [one.method for one in found.stand_ins] == ["substitute", "skip"]
+    assert found.stand_ins[0].state["map.0.1"].dtype == np.float16
+    assert found.stand_ins[0].losses == {"text": {"words": 1.0}}
+    assert found.revision != small().revision
+
+
+def test_a_binding_from_before_anything_stood_in_keeps_its_revision(tmp_path: Path) -> None:
+    folder = small().save(tmp_path)
+
+    assert "stand_ins" not in json.loads((folder / HEADER).read_bytes())
+    assert BoundSpace.load(folder).stand_ins == ()
+    assert BoundSpace.load(folder).revision == folder.name
 
 
 @pytest.mark.parametrize("name", [HEADER, STATE])

@@ -22,6 +22,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.types import Modality, SpaceRef
+from tieback.methods.missing import missing
 from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import BoundSpace
 from tieback.models.store import Store
@@ -206,6 +207,30 @@ def test_the_report_says_what_every_part_is_worth(outcome: Outcome) -> None:
     assert len(metrics["neighbours"][0]["after"]) == 5
     assert set(outcome.bound.losses) == {"text", "image"}
     assert outcome.bound.losses["image"]["eyes"] == 100  # without the only one that sees, they say nothing
+
+
+def test_what_stands_in_is_fitted_chosen_and_kept_at_half_precision(outcome: Outcome) -> None:
+    bound, told = BoundSpace.load(outcome.folder), outcome.bound.metrics["missing"]
+
+    assert sorted(one.method for one in bound.stand_ins) == missing.names()
+    assert bound.stand_ins[0].method == told["chosen"]
+    assert told["rows"][0].keys() >= {"method", "lost", "mean"}
+    assert min(told["rows"], key=lambda row: row["mean"])["mean"] == next(
+        row["mean"] for row in told["rows"] if row["method"] == told["chosen"]
+    )
+    assert {set(row["lost"]) == {"words", "speech"} for row in told["rows"]} == {True}
+    arrays = [array for one in bound.stand_ins for array in one.state.values()]
+    assert {array.dtype for array in arrays} == {np.dtype(np.float16)}
+    assert told["bytes"] == sum(array.nbytes for array in arrays)
+    assert bound.losses == bound.stand_ins[0].losses
+    assert bound.losses["text"]["eyes"] == 0, "texts reach that block by other paths"
+
+
+def test_with_one_text_space_nothing_can_stand_in(world: World, tmp_path: Path) -> None:
+    bound = world.elsewhere(tmp_path / "store").bind(spaces=("words", "eyes")).bound
+
+    assert bound.stand_ins == ()
+    assert bound.losses["text"]["words"] > 50
 
 
 def test_usual_weights_hold_what_was_spoken(outcome: Outcome) -> None:

@@ -92,6 +92,7 @@ ROUTING = RoutingExplanation(
     "0123456789ab",
     "image+text",
     "no router knows image",
+    {"c": "substitute"},
 )
 ENCODING = Encoding(SPACE, Modality.TEXT, VECTOR, TOKENS, LABELS, 12, 3, EncodingSource.DISK)
 TEXT = Content(Modality.TEXT, "Grüße, 世界")
@@ -106,6 +107,9 @@ SAMPLES: dict[str, list[Any]] = {
     "collection": [
         Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0),
         Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0, Routing("top_k", {}, {"k": 3.0})),
+        Collection(
+            "books", SPACE, 384, 10, 20, 1_700_000_000.0, Routing(missing=MethodChoice("pool", {"k": 3}))
+        ),
     ],
     "content": [
         TEXT,
@@ -176,7 +180,12 @@ SAMPLES: dict[str, list[Any]] = {
         )
     ],
     "role": list(Role),
-    "routing": [Routing(), Routing("explicit", {"a": 0.5}), Routing("top_k", {}, {"k": 3.0})],
+    "routing": [
+        Routing(),
+        Routing("explicit", {"a": 0.5}),
+        Routing("top_k", {}, {"k": 3.0}),
+        Routing(missing=MethodChoice("skip")),
+    ],
     "search_reply": [SearchReply([HIT], TIMING)],
     "source": list(EncodingSource),
     "sparse": [SPARSE, SparseVector(SPACE, np.zeros(0, np.int32), np.zeros(0, np.float32), [])],

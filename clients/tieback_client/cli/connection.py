@@ -150,6 +150,11 @@ def query_options(function: F) -> F:
             "--weights", metavar="SPACE=W,…", help="Weights of the spaces, instead of the server's routing."
         ),
         click.option("--policy", metavar="METHOD", help="How to weight the spaces, e.g. uniform or top_k."),
+        click.option(
+            "--missing",
+            metavar="METHOD",
+            help="What stands in for a lost space, e.g. skip or substitute. [as bound]",
+        ),
         click.option("--hybrid/--no-hybrid", default=True, help="Look for the words themselves, too. [yes]"),
         click.option(
             "--balance/--no-balance", default=True, help="Keep one kind from hiding the others. [yes]"

@@ -56,6 +56,7 @@ def search(
     modality: str | None,
     weights: str | None,
     policy: str | None,
+    missing: str | None,
     hybrid: bool,
     balance: bool,
     rerank: str | None,
@@ -68,6 +69,7 @@ def search(
         limit=limit,
         filter=with_modality(filter, modality),
         weights=parse_weights(weights, policy),
+        missing=missing,
         reranker=rerank,
         hybrid=hybrid and bool(words),
         balance=balance and modality is None,
@@ -171,6 +173,9 @@ def _routing(routing: RoutingExplanation) -> list[Any]:
         cost = f"; about {loss:.1f} points of recall are lost" if loss >= LEAST_LOSS else ""
         missing = escape(", ".join(named)) or "a space"
         parts += [f"[yellow]Worse than it could be: {missing} did not answer{cost}.[/yellow]"]
+    if routing.stand_ins:
+        filled = ", ".join(f"{block} ({method})" for block, method in routing.stand_ins.items())
+        parts += [Text(f"Filled from the other spaces: {filled}", style="dim")]
     return parts
 
 

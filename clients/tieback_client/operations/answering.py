@@ -78,6 +78,7 @@ def retrieve(
     limit: int = 10,
     filter: str = "",
     weights: Weights | None = None,
+    missing: MethodLike | None = None,
     candidates: int = 0,
     reranker: MethodLike | None = None,
     hybrid: bool = False,
@@ -89,9 +90,10 @@ def retrieve(
 
     `query` is words, a picture, a sound, or a list of such that belong together, each alone or with a weight:
     ``[photo, ("at night", 0.5), (other, -0.3)]``; a negative one takes away. `weights` per space, or the name
-    of a routing policy, replace the server's routing; `reranker` is a method of the family "reranking", or
-    "none"; `hybrid` merges a full-text search for the query's words; `balance` keeps one modality from hiding
-    the others; `explain` returns what matched what. `filter` is that of `search`.
+    of a routing policy, replace the server's routing; `missing` is a method of the family "missing" and says
+    what is done about lost spaces; `reranker` is a method of the family "reranking", or "none"; `hybrid`
+    merges a full-text search for the query's words; `balance` keeps one modality from hiding the others;
+    `explain` returns what matched what. `filter` is that of `search`.
     """
     request = _retrieval(
         collection,
@@ -99,6 +101,7 @@ def retrieve(
         limit=limit,
         filter=filter,
         weights=weights,
+        missing=missing,
         candidates=candidates,
         reranker=reranker,
         hybrid=hybrid,
@@ -116,6 +119,7 @@ def answer(
     limit: int = 10,
     filter: str = "",
     weights: Weights | None = None,
+    missing: MethodLike | None = None,
     candidates: int = 0,
     reranker: MethodLike | None = None,
     hybrid: bool = False,
@@ -141,6 +145,7 @@ def answer(
             limit=limit,
             filter=filter,
             weights=weights,
+            missing=missing,
             candidates=candidates,
             reranker=reranker,
             hybrid=hybrid,
@@ -186,6 +191,7 @@ def _retrieval(
     limit: int,
     filter: str,
     weights: Weights | None,
+    missing: MethodLike | None,
     candidates: int,
     reranker: MethodLike | None,
     hybrid: bool,
@@ -198,7 +204,7 @@ def _retrieval(
         query=[_query_part(one, f"query[{i}].content") for i, one in enumerate(parts)],
         limit=limit,
         filter=writing.text(filter, "filter"),
-        routing=writing.routing(weights),
+        routing=writing.routing(weights, missing),
         candidates=candidates,
         reranker=writing.method(reranker, "reranker"),
         hybrid=hybrid,

@@ -24,13 +24,15 @@ def create_collection(
     *,
     width: int | None = None,
     weights: Weights | None = None,
+    missing: MethodLike | None = None,
     timeout: float | None = None,
 ) -> Operation[Collection]:
     """Makes an empty collection, or returns the equal one that is there.
 
     `space` is a name, or what `space(name)` returned; `width` is the space's own by default. `weights` per
-    space, or the name of a routing policy, are for queries that do not say theirs. `AlreadyExists` where the
-    name is taken by a collection of another space, width or other weights.
+    space, or the name of a routing policy, are for queries that do not say theirs, and so is `missing`, a
+    method of the family "missing". `AlreadyExists` where the name is taken by a collection of another space,
+    width, or other weights.
     """
     from tieback_client.operations.server import space as describe
 
@@ -41,7 +43,7 @@ def create_collection(
     ref = space if isinstance(space, SpaceRef) else space.ref
     wide = width if width is not None or isinstance(space, SpaceRef) else space.width
     request = index_pb2.CreateCollectionRequest(
-        name=name, space=writing.space_ref(ref), width=wide, routing=writing.routing(weights)
+        name=name, space=writing.space_ref(ref), width=wide, routing=writing.routing(weights, missing)
     )
     reply = yield Call(RPCS["CreateCollection"], request, timeout)
     return reading.collection(reply.message.collection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 
 from tieback.answer.stopwatch import seconds_of
@@ -23,9 +24,16 @@ class CollectionRouting:
         self._known: dict[str, tuple[float, Routing]] = {}
 
     async def of(self, collection: str, asked: Routing, deadline: Deadline) -> Routing:
-        """What the query asks for, else what the collection has. NotFound where there is no collection."""
-        if asked != DEFAULT_ROUTING:
+        """What the query asks for, else what the collection has. NotFound where there is no collection.
+
+        A query that says only what is to be done about lost spaces is weighted as the collection has it.
+        """
+        if dataclasses.replace(asked, missing=None) != DEFAULT_ROUTING:
             return asked
+        known = await self._of(collection, deadline)
+        return known if asked.missing is None else dataclasses.replace(known, missing=asked.missing)
+
+    async def _of(self, collection: str, deadline: Deadline) -> Routing:
         now = time.monotonic()
         known = self._known.get(collection)
         if known is not None and now < known[0]:

@@ -125,7 +125,8 @@ class Retriever:
                     [parts], role=Role.QUERY, routing=routing, deadline=hop(deadline)
                 )
             except InvalidInput as error:
-                if routing is not retrieval.routing:  # the caller never saw it
+                asked = retrieval.routing.missing is not None and error.field.startswith("routing.missing")
+                if routing is not retrieval.routing and not asked:  # the caller never saw it
                     raise InvalidInput(
                         f"the routing that the collection was made with does not fit: {error.message}; "
                         "say another with the query, or make the collection anew",

@@ -45,6 +45,7 @@ from tieback.index.search import Query, search
 from tieback.index.store import Description, Store
 from tieback.index.validation import check_id, check_items, check_text, check_vector
 from tieback.index.vectors import one_thread
+from tieback.methods.missing import missing
 from tieback.methods.ranking import rankings
 from tieback.methods.routing import routings
 from tieback.ports import DEFAULT_ROUTING
@@ -144,6 +145,8 @@ class Index:
             raise InvalidInput(f"the width is {width}; it must be between 1 and {_WIDEST}", field="width")
         if routing.policy:
             routings.get(routing.policy)
+        if routing.missing is not None:
+            missing.get(routing.missing.name)
         self._refuse_where_closed()
         async with self._changing:
             there = self._collections.get(name)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tieback.core.errors import StartupError, StorageFull
-from tieback.core.types import Routing, SpaceRef
+from tieback.core.types import MethodChoice, Routing, SpaceRef
 from tieback.index.durability import sync_path, write_durably
 from tieback.index.lock import StoreLock
 from tieback.index.records import schema
@@ -55,13 +55,17 @@ class Description:
         if self.routing != DEFAULT:
             routing = self.routing
             said["routing"] = [routing.policy, dict(routing.weights), dict(routing.parameters)]
+            if routing.missing is not None:
+                said["missing"] = [routing.missing.name, dict(routing.missing.parameters)]
         return json.dumps(said)
 
     @classmethod
     def from_json(cls, name: str, text: str | bytes) -> Description:
         """As `to_json` wrote it."""
         known = json.loads(text)
-        routing = Routing(*known.get("routing", ()))
+        missing = MethodChoice(*known["missing"]) if "missing" in known else None
+        policy, weights, parameters = known.get("routing", ("", {}, {}))
+        routing = Routing(policy, weights, parameters, missing)
         return cls(name, SpaceRef(*known["space"]), int(known["width"]), float(known["created"]), routing)
 
 

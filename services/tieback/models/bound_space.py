@@ -71,11 +71,27 @@ class BoundRouter:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class BoundStandIn:
+    """What is done about the blocks of spaces that a query lost.
+
+    `method` is of the family missing, `state` its arrays, in which blocks are named by their places; they may
+    be of half precision. `losses` are those of `BoundSpace`, with this method in place.
+    """
+
+    method: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    state: Mapping[str, Array] = field(default_factory=dict)
+    losses: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class BoundSpace:
     """The whole binding.
 
     `losses` are the points of recall that queries of a modality lost at binding without a space: by modality,
     then by space. `metrics` and `provenance` (data, seeds, seconds) are for reports; no server reads them.
+    Of the `stand_ins` the first is what is done where a request says nothing, and `losses` are its own;
+    where there are none, silent blocks are left out.
     """
 
     blocks: tuple[Block, ...]
@@ -84,6 +100,7 @@ class BoundSpace:
     losses: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    stand_ins: tuple[BoundStandIn, ...] = ()
 
     @property
     def revision(self) -> str:
@@ -171,6 +188,12 @@ class BoundSpace:
         blocks = [
             Block(SpaceRef(**one["space"]), Modality(one["modality"]), one["width"]) for one in said["blocks"]
         ]
+        stand_ins = [
+            BoundStandIn(
+                one["method"], one["parameters"], _under(f"stand_ins.{number}", arrays), one["losses"]
+            )
+            for number, one in enumerate(said.get("stand_ins", ()))
+        ]
         bound = cls(
             tuple(blocks),
             tuple(paths),
@@ -178,6 +201,7 @@ class BoundSpace:
             said["losses"],
             said["metrics"],
             said["provenance"],
+            tuple(stand_ins),
         )
         bound._check_paths()
         return bound
@@ -193,7 +217,7 @@ class BoundSpace:
                 )
 
     def _files(self) -> tuple[bytes, bytes]:
-        header = {
+        header: dict[str, Any] = {
             "format": FORMAT,
             "blocks": [asdict(block) for block in self.blocks],
             "paths": [
@@ -217,20 +241,34 @@ class BoundSpace:
                 }
                 for router in self.routers
             ],
-            "losses": {modality: dict(losses) for modality, losses in self.losses.items()},
+            "losses": _plain(self.losses),
             "metrics": dict(self.metrics),
             "provenance": dict(self.provenance),
         }
+        if self.stand_ins:  # a binding from before there were any keeps its revision
+            header["stand_ins"] = [
+                {
+                    "method": one.method,
+                    "parameters": dict(one.parameters),
+                    "losses": _plain(one.losses),
+                }
+                for one in self.stand_ins
+            ]
         arrays = {
             f"{kind}.{number}.{name}": np.ascontiguousarray(array)
             for kind, states in (
                 ("paths", [path.state for path in self.paths]),
                 ("routers", [router.state for router in self.routers]),
+                ("stand_ins", [one.state for one in self.stand_ins]),
             )
             for number, state in enumerate(states)
             for name, array in state.items()
         }
         return json.dumps(header, indent=1).encode(), save(arrays)
+
+
+def _plain(losses: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    return {modality: dict(of_space) for modality, of_space in losses.items()}
 
 
 def _under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:

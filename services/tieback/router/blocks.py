@@ -57,6 +57,9 @@ def blocks_of(joint: JointSpace, contents: Contents) -> Blocks:
     for spoken in contents.spoken:
         for block, rows in spoken.said.items():
             said[block][spoken.content].extend(rows)
+    for content, stand_ins in contents.stand_ins.items():
+        for block, row in stand_ins.items():
+            said[block][content].append(row)
     reached = [name for name in joint.names if said[name]]
     complete = [name for name in reached if said[name].keys() == contents.modalities.keys()]
     vectors = {name: _sum(name, said[name], contents) for name in complete or reached}

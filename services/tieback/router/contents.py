@@ -30,12 +30,16 @@ class Spoken:
 
 @dataclass(slots=True)
 class Contents:
-    """The contents that count, by number: their weights and modalities, and what was said of them."""
+    """The contents that count, by number: their weights and modalities, and what was said of them.
+
+    `stand_ins` are, by number and block, unit vectors in place of what lost spaces would have said.
+    """
 
     weights: dict[int, float]
     modalities: dict[int, Modality]
     spoken: list[Spoken]
     labels: list[Label]
+    stand_ins: dict[int, dict[str, Array]] = field(default_factory=dict)
 
     @property
     def modality(self) -> str:

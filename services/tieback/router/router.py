@@ -34,6 +34,7 @@ from tieback.router.joint_space import Component, JointSpace
 from tieback.router.learned import Routers
 from tieback.router.losses import expected_loss
 from tieback.router.rollout import NOBODY, Rollout, Routed, beside, difference, is_canary
+from tieback.router.standing_in import StandingIn, Way
 from tieback.router.weighing import UNIFORM, Asked, Choice, Weighed, choose
 
 INLINE_INPUTS = 8
@@ -81,7 +82,7 @@ class Router:
         router = cls.__new__(cls)
         router._serve(bound_space(served, modalities), limits)
         router._routers = Routers(served, router.space)
-        router._losses = served.losses
+        router._standing_in = StandingIn(router.space, served)
         router._rollout, router._caller, router._on_routed = rollout, caller, on_routed
         if rollout.canary is not None:
             router._canary = beside(rollout.canary, served, router.space)
@@ -95,7 +96,7 @@ class Router:
         self._routers: Routers | None = None
         self._canary: Routers | None = None
         self._shadow: Routers | None = None
-        self._losses: Mapping[str, Mapping[str, float]] = {}
+        self._standing_in = StandingIn(space)
         self._rollout, self._caller = NOBODY, _nameless
         self._on_routed: Callable[[Routed], None] | None = None
 
@@ -114,8 +115,8 @@ class Router:
     ) -> FuseReply:
         """One result per input, in order; a bad input gets an error and the others succeed.
 
-        A document is stored at full length and ignores `routing`. InvalidInput where the policy is unknown or
-        its weights are bad.
+        A document is stored at full length and heeds nothing of `routing` but what it explicitly says of
+        lost spaces. InvalidInput or NotFound where the policy or what stands in is unknown or badly given.
         """
         begin = time.perf_counter()
         deadline.check("fusing")
@@ -127,10 +128,11 @@ class Router:
                 field="inputs",
             )
         choice = self._choice(role, routing)
+        way = self._standing_in.choose(routing.missing, role)
         if len(inputs) <= INLINE_INPUTS:
-            results = self._fuse_all(inputs, role, choice)
+            results = self._fuse_all(inputs, role, choice, way)
         else:
-            results = await asyncio.to_thread(self._fuse_all, inputs, role, choice)
+            results = await asyncio.to_thread(self._fuse_all, inputs, role, choice, way)
         seconds = time.perf_counter() - begin
         return FuseReply(results, Timing(compute=seconds, total=seconds))
 
@@ -146,7 +148,7 @@ class Router:
         return choose(self.space.names, routing, routers)
 
     def _fuse_all(
-        self, inputs: Sequence[Sequence[FusePart]], role: Role, choice: Choice
+        self, inputs: Sequence[Sequence[FusePart]], role: Role, choice: Choice, way: Way
     ) -> list[Fused | TiebackError]:
         results: dict[int, Fused | TiebackError] = {}
         read: dict[int, Contents] = {}
@@ -156,6 +158,7 @@ class Router:
             except InvalidInput as error:
                 results[number] = error
         lead(list(read.values()))
+        self._standing_in.fill(way, list(read.values()))
         blocks: dict[int, Blocks] = {}
         for number, contents in read.items():
             try:
@@ -165,7 +168,7 @@ class Router:
         asked = [self._asked(read[number], said) for number, said in blocks.items()]
         weighed = choice.weigh(asked) if asked else []
         for (number, said), one, how in zip(blocks.items(), asked, weighed, strict=True):
-            results[number] = self._fused(one, said, how, role, choice)
+            results[number] = self._fused(one, said, how, role, choice, way)
         if role is Role.QUERY:
             self._tell(choice, asked, weighed)
         for number, result in results.items():
@@ -182,7 +185,13 @@ class Router:
         return np.array([name in wanted for name in self.space.names])
 
     def _fused(
-        self, asked: Asked, said: Blocks, weighed: Weighed | TiebackError, role: Role, choice: Choice
+        self,
+        asked: Asked,
+        said: Blocks,
+        weighed: Weighed | TiebackError,
+        role: Role,
+        choice: Choice,
+        way: Way,
     ) -> Fused | TiebackError:
         if isinstance(weighed, TiebackError):
             return weighed
@@ -200,6 +209,7 @@ class Router:
         missing = [name for name in names if wanted[name] > 0 and name not in said.vectors]
         missing += [name for name in self._silent(asked.contents, wanted) if name not in missing]
         routers = choice.routers if weighed.routed else None
+        filled = {name for stand_ins in asked.contents.stand_ins.values() for name in stand_ins}
         explanation = RoutingExplanation(
             policy=weighed.policy,
             weights={name: weights[name] for name in said.vectors},
@@ -208,10 +218,11 @@ class Router:
             degraded=bool(missing),
             paths=said.paths,
             reasons=dict.fromkeys(missing, NOT_GIVEN),
-            expected_recall_loss=expected_loss(self._losses, asked.contents, missing),
+            expected_recall_loss=expected_loss(way.losses, asked.contents, missing),
             binding=self.space.binding if routers is None else routers.revision,
             modality=asked.contents.modality,
             fallback=weighed.fallback,
+            stand_ins={name: way.name for name in said.vectors if name in filled and weights[name] > 0},
         )
         # The norm says how many blocks there are and how they are weighted, so it must not be divided out.
         return Fused(Vector(self.space.ref, values, normalized=False), explanation, said.labels)
@@ -242,7 +253,7 @@ class Router:
         for one, ours, theirs in zip(asked, weighed, shadow, strict=True):
             if not isinstance(ours, Weighed) or not ours.routed or ours.fallback:
                 continue
-            missing = bool((ours.wanted[~one.spoke] > 0).any())
+            missing = bool((ours.wanted[~one.spoke] > 0).any() or one.contents.stand_ins)
             self._on_routed(
                 Routed(
                     one.contents.modality,

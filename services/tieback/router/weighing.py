@@ -160,8 +160,8 @@ def _listens(policy: RoutingPolicy, names: Sequence[str]) -> bool:
 def _vector_for(router: LearnedRouter, contents: Contents, content: int) -> Array | None:
     """The unit vectors that the router reads, side by side; None where it would read none.
 
-    Zeros stand for a space that did not speak: routers are trained with spaces missing, and the losses of a
-    binding are measured so.
+    For a space that did not speak there is what stands in for it, and else zeros: routers are trained with
+    spaces missing, and the losses of a binding are measured so.
     """
     readings = {
         spoken.entrance.source.name: whole_of(spoken.reading)
@@ -170,9 +170,17 @@ def _vector_for(router: LearnedRouter, contents: Contents, content: int) -> Arra
     }
     if router.widths and not any(space in readings for space in router.widths):
         return None
-    silent = (np.zeros(width, np.float32) for width in router.widths.values())
-    parts = [readings.get(space, zeros) for space, zeros in zip(router.widths, silent, strict=True)]
+    stand_ins = contents.stand_ins.get(content, {})
+    parts = [
+        readings[space] if space in readings else _in_place(stand_ins.get(space), width)
+        for space, width in router.widths.items()
+    ]
     return np.concatenate([np.zeros(0, np.float32), *parts])
+
+
+def _in_place(stand_in: Array | None, width: int) -> Array:
+    """What stands in for a space in its block, where that is as wide as the space itself; else zeros."""
+    return stand_in if stand_in is not None and len(stand_in) == width else np.zeros(width, np.float32)
 
 
 def _no_router(name: str, modality: Modality, routers: Routers) -> InvalidInput:

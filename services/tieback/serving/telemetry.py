@@ -103,6 +103,9 @@ class Telemetry:
         self._weight = histogram(
             "tieback_router_weight", "Weight of a space in a query.", SHARES, "space", "modality"
         )
+        self._stand_ins = counter(
+            "tieback_stand_ins", "Blocks of queries that were filled for a lost space.", "block", "method"
+        )
         self._drift = Gauge(
             "tieback_routing_drift",
             "How far the mean weight of the last 100 queries is outside the range seen at binding.",
@@ -183,10 +186,12 @@ class Telemetry:
         self._batch_surprise.labels(space).observe(batch.seconds / batch.expected)
 
     def observe_routing(self, routing: RoutingExplanation) -> None:
-        """Counts the weights of one query."""
+        """Counts the weights of one query, and what stood in for lost spaces."""
         for space, weight in routing.weights.items():
             if math.isfinite(weight):
                 self._weight.labels(space, routing.modality).observe(weight)
+        for block, method in routing.stand_ins.items():
+            self._stand_ins.labels(block, method).inc()
 
     def observe_shadow(self, modality: str, difference: float) -> None:
         """Counts one query that a shadow's routers weighted too."""

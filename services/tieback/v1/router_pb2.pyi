@@ -23,7 +23,7 @@ ROLE_QUERY: Role
 ROLE_DOCUMENT: Role
 
 class Routing(_message.Message):
-    __slots__ = ("policy", "weights", "parameters")
+    __slots__ = ("policy", "weights", "parameters", "missing")
     class WeightsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -34,10 +34,12 @@ class Routing(_message.Message):
     POLICY_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
     policy: str
     weights: _containers.ScalarMap[str, float]
     parameters: _struct_pb2.Struct
-    def __init__(self, policy: _Optional[str] = ..., weights: _Optional[_Mapping[str, float]] = ..., parameters: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+    missing: _report_pb2.Method
+    def __init__(self, policy: _Optional[str] = ..., weights: _Optional[_Mapping[str, float]] = ..., parameters: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., missing: _Optional[_Union[_report_pb2.Method, _Mapping]] = ...) -> None: ...
 
 class FuseRequest(_message.Message):
     __slots__ = ("inputs", "role", "routing")
@@ -92,8 +94,15 @@ class Fused(_message.Message):
     def __init__(self, vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., routing: _Optional[_Union[RoutingExplanation, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ...) -> None: ...
 
 class RoutingExplanation(_message.Message):
-    __slots__ = ("policy", "weights", "entropy", "missing", "degraded", "paths", "missing_reasons", "expected_recall_loss", "binding", "modality", "fallback")
+    __slots__ = ("policy", "weights", "entropy", "missing", "degraded", "paths", "missing_reasons", "expected_recall_loss", "binding", "modality", "fallback", "stand_ins")
     class MissingReasonsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class StandInsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -111,6 +120,7 @@ class RoutingExplanation(_message.Message):
     BINDING_FIELD_NUMBER: _ClassVar[int]
     MODALITY_FIELD_NUMBER: _ClassVar[int]
     FALLBACK_FIELD_NUMBER: _ClassVar[int]
+    STAND_INS_FIELD_NUMBER: _ClassVar[int]
     policy: str
     weights: _containers.RepeatedCompositeFieldContainer[SpaceWeight]
     entropy: float
@@ -122,7 +132,8 @@ class RoutingExplanation(_message.Message):
     binding: str
     modality: str
     fallback: str
-    def __init__(self, policy: _Optional[str] = ..., weights: _Optional[_Iterable[_Union[SpaceWeight, _Mapping]]] = ..., entropy: _Optional[float] = ..., missing: _Optional[_Iterable[str]] = ..., degraded: _Optional[bool] = ..., paths: _Optional[_Iterable[str]] = ..., missing_reasons: _Optional[_Mapping[str, str]] = ..., expected_recall_loss: _Optional[float] = ..., binding: _Optional[str] = ..., modality: _Optional[str] = ..., fallback: _Optional[str] = ...) -> None: ...
+    stand_ins: _containers.ScalarMap[str, str]
+    def __init__(self, policy: _Optional[str] = ..., weights: _Optional[_Iterable[_Union[SpaceWeight, _Mapping]]] = ..., entropy: _Optional[float] = ..., missing: _Optional[_Iterable[str]] = ..., degraded: _Optional[bool] = ..., paths: _Optional[_Iterable[str]] = ..., missing_reasons: _Optional[_Mapping[str, str]] = ..., expected_recall_loss: _Optional[float] = ..., binding: _Optional[str] = ..., modality: _Optional[str] = ..., fallback: _Optional[str] = ..., stand_ins: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class SpaceWeight(_message.Message):
     __slots__ = ("space", "weight")

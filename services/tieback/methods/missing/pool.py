@@ -26,26 +26,24 @@ def pool(
     spoke: Array,
     state: State,
     *,
-    k: Annotated[int, Field(ge=1)] = 32,
+    k: Annotated[int, Field(ge=1, le=4096)] = 32,
     sharpness: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = 20.0,
 ) -> tuple[list[Array], Array]:
     """normalise(Σ softmax(sharpness · cosine)_e · entry e in the silent block) over the k nearest entries.
 
-    InvalidInput where the pool has fewer entries than `k`.
+    A smaller pool answers with all that it has.
     """
     fitted("pool", state)
     out, heard = speaking(blocks, spoke)
     filled = np.zeros_like(heard)
     entries = {place: state[_rows(place)] for place in range(len(out)) if _rows(place) in state}
-    size = len(next(iter(entries.values()), ()))
-    if k > size:
-        raise InvalidInput(f"k is {k}, and the pool has {size} entries", field="parameters.k")
     selecting = heard[:, list(entries)]
     lacking = np.flatnonzero(selecting.any(axis=1) & ~selecting.all(axis=1))
     if not len(lacking):
         return out, filled
     cosines = sum(out[place][lacking] @ rows.T for place, rows in entries.items())
     cosines = cosines / selecting[lacking].sum(axis=1, keepdims=True)
+    k = min(k, cosines.shape[1])
     nearest = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
     loud = sharpness * np.take_along_axis(cosines, nearest, axis=1)
     weights = np.exp(loud - loud.max(axis=1, keepdims=True))
@@ -57,9 +55,18 @@ def pool(
     return out, filled
 
 
-def fit(blocks: Sequence[Array]) -> State:
-    """The pool itself: the rows of the blocks that speak, aligned."""
-    return {_rows(place): unit_rows(block) for place, block in enumerate(blocks) if block.any()}
+def fit(blocks: Sequence[Array], *, entries: int = 2048) -> State:
+    """The pool itself: the aligned rows of the blocks that speak, at most `entries` of them, evenly taken.
+
+    2048 as in the paper. InvalidInput where `entries` is less than 1.
+    """
+    if entries < 1:
+        raise InvalidInput(
+            f"a pool of {entries} entries holds nothing; give it 1 or more", field="parameters.entries"
+        )
+    count = len(blocks[0])
+    taken = np.linspace(0, count - 1, min(entries, count)).round().astype(np.int64)
+    return {_rows(place): unit_rows(block[taken]) for place, block in enumerate(blocks) if block.any()}
 
 
 def _rows(place: int) -> str:

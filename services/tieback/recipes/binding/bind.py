@@ -31,6 +31,7 @@ from tieback.recipes.binding.project import (
 )
 from tieback.recipes.binding.pseudo_pairs import pseudo_pairs
 from tieback.recipes.binding.route import Routing
+from tieback.recipes.binding.stand_ins import StandIns
 from tieback.recipes.binding.tasks import Joint, class_tasks, user_tasks
 from tieback.recipes.binding.work_folder import WorkFolder
 
@@ -146,11 +147,18 @@ class _Binder:
             self._options.decoupling,
         )
         routers, without = routing.train(self._work, self._say)
-        joint = replace(plain, routers=routers)
+        stand_ins = StandIns(
+            self._material, replace(plain, routers=routers), self._reduced, self._splits, self._options.seed
+        )
+        self._say("choosing what stands in for a lost space")
+        chosen = stand_ins.choose()
+        joint = replace(plain, routers=routers, stand_in=chosen.usual)
         self._say("measuring on what was left out of every fit")
         tasks = class_tasks(self._material, self._reduced, held_out)
         apart = {modality: rows for modality, (_, rows) in self._user_splits.items()}
-        tasks += user_tasks(self._material, apart)
+        of_user = user_tasks(self._material, apart)
+        losses, kept = stand_ins.keep(chosen, held_out, of_user)
+        tasks += of_user
         told = measure.decoupling(joint, texts.held_out)
         alone = measure.decoupling(replace(plain, routers={Modality.TEXT: without}), texts.held_out)
         metrics: dict[str, Any] = {
@@ -160,14 +168,16 @@ class _Binder:
             "weights": measure.mean_weights(joint, self._inputs(texts.held_out)),
             "neighbours": measure.neighbours(joint, self._material),
             "training": training,
+            "missing": chosen.told | {"bytes": sum(a.nbytes for one in kept for a in one.state.values())},
         }
         return BoundSpace(
             self._blocks,
             tuple(served),
             tuple(self._seen_at_work(router, joint, texts.held_out) for router in routers.values()),
-            measure.losses(joint, tasks),
+            losses,
             metrics,
             self._provenance(),
+            kept,
         )
 
     def _seen_at_work(self, router: BoundRouter, joint: Joint, texts: Mapping[str, Dense]) -> BoundRouter:

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from tieback.core.types import Array, Modality
-from tieback.recipes.binding.anchors import HELD_OUT
+from tieback.recipes.binding.anchors import HELD_OUT, Split
 from tieback.recipes.binding.entering import Dense
 from tieback.recipes.binding.material import Material
 
 NEITHER = "text"
+FEWEST_TO_CHOOSE_BY = 20
+"""With fewer sentences, none is kept apart to choose by."""
 BATCH, BATCHES = 100, 200
 
 
@@ -36,13 +38,24 @@ def kinds(material: Material, held_out: Mapping[str, Array], seed: int) -> Kinds
             ]
             if parts and len(next(iter(parts[0].values()))):
                 into[modality.value] = _joined(parts)
-    count = len(material.corpus.texts)
-    apart = max(1, round(HELD_OUT * count)) if count > 1 else 0
-    order = np.random.default_rng(seed).permutation(count)
-    for into, chosen in ((found.training, order[apart:]), (found.held_out, order[:apart])):
+    places = sentences(len(material.corpus.texts), seed)
+    fitted = np.sort(np.concatenate([places.training, places.validation]))
+    for into, chosen in ((found.training, fitted), (found.held_out, places.held_out)):
         if len(chosen):
-            into[NEITHER] = {name: rows[np.sort(chosen)] for name, rows in material.sentences.items()}
+            into[NEITHER] = {name: rows[chosen] for name, rows in material.sentences.items()}
     return found
+
+
+def sentences(count: int, seed: int) -> Split:
+    """Places of sentences: a tenth to report on, and where there are enough, as many to choose by."""
+    apart = max(1, round(HELD_OUT * count)) if count > 1 else 0
+    chosen_by = apart if count >= FEWEST_TO_CHOOSE_BY else 0
+    order = np.random.default_rng(seed).permutation(count)
+    return Split(
+        np.sort(order[apart + chosen_by :]),
+        np.sort(order[apart : apart + chosen_by]),
+        np.sort(order[:apart]),
+    )
 
 
 def _classes(count: int, held_out: Array, inside: bool) -> Array:

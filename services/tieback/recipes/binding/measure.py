@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -53,20 +54,27 @@ def _row(name: str, values: tuple[float, float, float]) -> dict[str, Any]:
 
 
 def losses(joint: Joint, tasks: Sequence[Task]) -> dict[str, dict[str, float]]:
-    """Points of R@10 that queries of each modality lose without each space, as a mean over their tasks."""
-    found: dict[str, dict[str, float]] = {}
-    for modality in dict.fromkeys(task.modality for task in tasks):
-        own = [task for task in tasks if task.modality is modality]
-        spaces = dict.fromkeys([*(path.source.name for path in joint.paths), *joint.names])
-        found[modality.value] = {}
+    """Points of R@10 that queries of each modality lose without each space, as a mean over their tasks.
+
+    Tasks of one name are one. A space that encodes no query of a modality costs those queries nothing: other
+    spaces lead them into its block, and what is stored was stored when it was there.
+    """
+    drops: dict[tuple[str, str], dict[str, list[float]]] = {}
+    spaces = list(dict.fromkeys([*(path.source.name for path in joint.paths), *joint.names]))
+    for task in tasks:
+        stored = joint.enter(task.documents)
+        whole = recall(joint.places(task, routed=True, stored=stored), 10).mean()
         for space in spaces:
-            less = Joint(joint.blocks, joint.paths, joint.routers, joint.widths, frozenset({space}))
-            drops = [
-                recall(joint.places(task, routed=True), 10).mean()
-                - recall(less.places(task, routed=True), 10).mean()
-                for task in own
-            ]
-            found[modality.value][space] = round(100 * float(np.mean(drops)), 2)
+            drop = 0.0
+            if space in task.queries:
+                less = replace(joint, without=frozenset({space}))
+                drop = whole - recall(less.places(task, routed=True, stored=stored), 10).mean()
+            of_space = drops.setdefault((task.modality.value, space), {})
+            of_space.setdefault(task.name, []).append(100 * float(drop))
+    found: dict[str, dict[str, float]] = {}
+    for (modality, space), by_name in drops.items():
+        mean = float(np.mean([np.mean(of_task) for of_task in by_name.values()]))
+        found.setdefault(modality, {})[space] = round(mean, 2)
     return found
 
 

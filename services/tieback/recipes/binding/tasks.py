@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.types import Array, Modality
-from tieback.models.bound_space import Block, BoundPath, BoundRouter
+from tieback.methods.missing import missing
+from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundStandIn
 from tieback.recipes.binding.entering import Dense, enter, score, similarities
 from tieback.recipes.binding.material import Material
 from tieback.recipes.binding.project import Reduced
@@ -34,13 +35,18 @@ class Task:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Joint:
-    """Blocks, paths and routers in use; a space in `without` is as if it were down, its block included."""
+    """Blocks, paths and routers in use, as a server has them.
+
+    A space in `without` is as if it were down: queries are without its vectors, and what was stored has them.
+    `stand_in` is what is then put into the blocks that it leaves silent; without one they stay so.
+    """
 
     blocks: Sequence[Block]
     paths: Sequence[BoundPath]
     routers: Mapping[Modality, BoundRouter]
     widths: Mapping[str, int]
     without: frozenset[str] = frozenset()
+    stand_in: BoundStandIn | None = None
 
     @property
     def names(self) -> list[str]:
@@ -48,8 +54,13 @@ class Joint:
         return [block.space.name for block in self.blocks]
 
     def enter(self, dense: Dense) -> dict[str, Array]:
-        """The blocks of inputs."""
-        return enter([path for path in self.paths if path.block not in self.without], self._heard(dense))
+        """The blocks of what is stored, and of queries before anything stands in."""
+        return enter(self.paths, dense)
+
+    def asked(self, dense: Dense) -> dict[str, Array]:
+        """The blocks of queries; a row of zeros is an input that the space was lost for, too."""
+        blocks = self.enter(self._heard(dense))
+        return blocks if self.stand_in is None else stand_in(self, self.stand_in, dense, blocks)
 
     def weights(self, modality: Modality, dense: Dense, *, routed: bool = True) -> dict[str, Array]:
         """The weights of queries, by block."""
@@ -57,11 +68,27 @@ class Joint:
         router = self.routers.get(modality) if routed else None
         if not heard:
             return {}
-        return weigh(router, heard, self.widths, self.names, self.enter(dense))
+        blocks = self.asked(dense)
+        return weigh(router, self._read(dense, heard, blocks), self.widths, self.names, blocks)
 
-    def places(self, task: Task, *, routed: bool, only: str | None = None) -> Array:
-        """The place of each query's right document, by all blocks or one alone; infinite where none spoke."""
-        cosines = similarities(self.enter(task.queries), self._all().enter(task.documents))
+    def _read(self, dense: Dense, heard: Dense, blocks: Mapping[str, Array]) -> Dense:
+        """What a router reads: what stands in for a lost space, too, where its block is as wide as it is."""
+        found = dict(heard)
+        for name in dense:
+            rows = blocks.get(name)
+            if self.stand_in is not None and rows is not None and rows.shape[1] == self.widths[name]:
+                silent = np.zeros_like(rows) if name not in heard else heard[name]
+                found[name] = np.where(silent.any(axis=1, keepdims=True), silent, rows)
+        return found
+
+    def places(
+        self, task: Task, *, routed: bool, only: str | None = None, stored: Mapping[str, Array] | None = None
+    ) -> Array:
+        """The place of each query's right document, by all blocks or one alone; infinite where none spoke.
+
+        `stored` are the blocks of the task's documents, where they are known.
+        """
+        cosines = similarities(self.asked(task.queries), stored or self.enter(task.documents))
         if only is not None:
             cosines = {name: one for name, one in cosines.items() if name == only}
         if not cosines:
@@ -73,9 +100,30 @@ class Joint:
     def _heard(self, dense: Dense) -> Dense:
         return {name: rows for name, rows in dense.items() if name not in self.without}
 
-    def _all(self) -> Joint:
-        """What documents were stored with, when all was well."""
-        return Joint(self.blocks, self.paths, self.routers, self.widths)
+
+def stand_in(joint: Joint, how: BoundStandIn, dense: Dense, blocks: Mapping[str, Array]) -> dict[str, Array]:
+    """The blocks of queries `dense`, filled where a lost space leads into one that nothing else reached."""
+    count = len(next(iter(dense.values())))
+    lacking = np.zeros((count, len(joint.names)), bool)
+    for path in joint.paths:
+        if path.source.name in dense:
+            lost = path.source.name in joint.without or ~dense[path.source.name].any(axis=1)
+            lacking[:, joint.names.index(path.block)] |= lost
+    widths = [block.width for block in joint.blocks]
+    rows = [
+        blocks.get(name, np.zeros((count, width), np.float32))
+        for name, width in zip(joint.names, widths, strict=True)
+    ]
+    spoke = np.stack([one.any(axis=1) for one in rows], axis=1)
+    if not (lacking & ~spoke).any():
+        return dict(blocks)
+    filled, told = missing.configure(how.method, how.parameters)(rows, spoke, how.state)
+    wanted = spoke | (told & lacking)
+    return {
+        name: filled[place] * wanted[:, place, None]
+        for place, name in enumerate(joint.names)
+        if wanted[:, place].any()
+    }
 
 
 def class_tasks(material: Material, blocks: Sequence[Reduced], classes: Mapping[str, Array]) -> list[Task]:
@@ -93,6 +141,31 @@ def class_tasks(material: Material, blocks: Sequence[Reduced], classes: Mapping[
         suffix = "" if len(material.members.of(modality)) == 1 else f" ({name})"
         tasks.append(Task(f"text → {modality}{suffix}", Modality.TEXT, said, seen))
         tasks.append(Task(f"{modality} → text{suffix}", modality, seen, named))
+    return tasks
+
+
+def losing_tasks(
+    material: Material, blocks: Sequence[Reduced], classes: Mapping[str, Array], sentences: Array
+) -> list[Task]:
+    """What losses are measured on: captions of `classes` by every template, and `sentences` by the next one.
+
+    Tasks of one name differ in the template and count together as one.
+    """
+    tasks = []
+    for task in class_tasks(material, blocks, classes):
+        if task.modality is not Modality.TEXT:
+            tasks.append(task)
+            continue
+        name = next(iter(task.documents))
+        spoken = material.names[name]
+        for template in range(len(next(iter(spoken.values())))):
+            said = {text: rows[template][classes[name]] for text, rows in spoken.items()}
+            tasks.append(replace(task, queries=said))
+    followed = sentences[sentences + 1 < len(material.corpus.texts)]
+    if len(followed) > 1:
+        first = {name: rows[followed] for name, rows in material.sentences.items()}
+        following = {name: rows[followed + 1] for name, rows in material.sentences.items()}
+        tasks.append(Task("text → text", Modality.TEXT, first, following))
     return tasks
 
 

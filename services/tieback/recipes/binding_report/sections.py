@@ -223,8 +223,8 @@ def losses(found: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> st
         meaning="{row} without {column}: {text} points lost",
     )
     said = (
-        "Points of R@10 (of 100) that queries lost at binding where a space was taken away and the weights "
-        "of the others grew to fill its place. This is what a degraded response says it costs."
+        "Points of R@10 (of 100) that queries lost at binding where a space was taken away, with what the "
+        "binding does about it in place. This is what a degraded response says it costs."
     )
     return section("What losing a space costs", said, f"<figure>{picture}</figure>")
 

@@ -17,7 +17,7 @@ from tieback.serving.conversions.contents import (
     write_labels,
     write_metadata,
 )
-from tieback.serving.conversions.reports import read_timing, write_timing
+from tieback.serving.conversions.reports import read_method, read_timing, write_method, write_timing
 from tieback.serving.conversions.vectors import read_vector, write_vector
 from tieback.v1 import router_pb2
 
@@ -43,13 +43,19 @@ def write_role(role: Role) -> router_pb2.Role:
 def read_routing(message: router_pb2.Routing) -> Routing:
     """How to weight the spaces; weights alone mean the explicit policy."""
     policy = message.policy or ("explicit" if message.weights else "")
-    return Routing(policy, dict(message.weights), json_format.MessageToDict(message.parameters))
+    parameters = json_format.MessageToDict(message.parameters)
+    missing = read_method(message.missing) if message.HasField("missing") else None
+    return Routing(policy, dict(message.weights), parameters, missing)
 
 
 def write_routing(routing: Routing) -> router_pb2.Routing:
     """The message of a routing."""
-    parameters = write_metadata(routing.parameters) if routing.parameters else None
-    return router_pb2.Routing(policy=routing.policy, weights=dict(routing.weights), parameters=parameters)
+    return router_pb2.Routing(
+        policy=routing.policy,
+        weights=dict(routing.weights),
+        parameters=write_metadata(routing.parameters) if routing.parameters else None,
+        missing=write_method(routing.missing) if routing.missing is not None else None,
+    )
 
 
 def read_weight(weight: float | None, field: str) -> float:
@@ -99,6 +105,7 @@ def read_explanation(message: router_pb2.RoutingExplanation) -> RoutingExplanati
         binding=message.binding,
         modality=message.modality,
         fallback=message.fallback,
+        stand_ins=dict(message.stand_ins),
     )
 
 
@@ -118,6 +125,7 @@ def write_explanation(routing: RoutingExplanation) -> router_pb2.RoutingExplanat
         binding=routing.binding,
         modality=routing.modality,
         fallback=routing.fallback,
+        stand_ins=dict(routing.stand_ins),
     )
 
 

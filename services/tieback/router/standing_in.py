@@ -1,0 +1,154 @@
+"""What is done about blocks of lost spaces: they are left out, or filled by a method of the family missing.
+
+A content is filled by itself, before contents are added, so that a photo beside words and a content that is
+taken away mean what they would have meant. What is filled counts as if its space had spoken; only the
+explanation tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tieback.core.errors import InvalidInput, NotFound, StartupError
+from tieback.core.types import Array, MethodChoice, Role
+from tieback.methods.missing import StandIn, State, missing
+from tieback.models.bound_space import REMEDY, BoundSpace, BoundStandIn
+from tieback.router.contents import Contents
+from tieback.router.joint_space import JointSpace
+from tieback.router.paths import unit
+
+SKIP = "skip"
+FIELD = "routing.missing"
+
+Losses = Mapping[str, Mapping[str, float]]
+NO_STATE: State = {}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Way:
+    """A method with its state; `losses` are those of `BoundSpace`, with this method in place."""
+
+    name: str
+    method: StandIn
+    state: State
+    losses: Losses
+
+
+class StandingIn:
+    """The ways that a joint space has; without a binding that says more, silent blocks are left out."""
+
+    def __init__(self, joint: JointSpace, bound: BoundSpace | None = None) -> None:
+        """StartupError where a method of the binding is unknown, or its state does not fit the blocks."""
+        self._joint = joint
+        self._widths = [joint.block(name).stop - joint.block(name).start for name in joint.names]
+        losses = bound.losses if bound is not None else {}
+        self._skip = Way(SKIP, missing.configure(SKIP), NO_STATE, losses)
+        self._bound = {one.method: one for one in bound.stand_ins} if bound is not None else {}
+        self._ways = {name: self._made(one) for name, one in self._bound.items()}
+        self._usual = next(iter(self._ways.values()), self._skip)
+
+    def choose(self, asked: MethodChoice | None, role: Role) -> Way:
+        """The way that is asked for, else the binding's own for queries, and none for documents.
+
+        NotFound, with the choices, for an unknown method; InvalidInput, with the field, where a parameter is
+        wrong or this joint space has no state for the method.
+        """
+        if asked is None or not asked.name:
+            if asked is not None and asked.parameters:
+                raise InvalidInput("parameters belong to a method: name it", field=f"{FIELD}.parameters")
+            return self._skip if role is Role.DOCUMENT else self._usual
+        method = missing.configure(asked.name, asked.parameters, field=FIELD)
+        way = self._ways.get(asked.name)
+        if way is None and asked.name == SKIP:
+            return self._skip
+        if way is None:
+            raise InvalidInput(
+                f"this joint space has nothing fitted for {asked.name!r}; "
+                f"it can: {', '.join({SKIP: None} | dict.fromkeys(self._ways))}; "
+                f"for more, {REMEDY}",
+                field=f"{FIELD}.name",
+            )
+        if not asked.parameters:
+            return way
+        bound = self._bound[asked.name].parameters
+        method = missing.configure(asked.name, {**bound, **asked.parameters}, field=FIELD)
+        return replace(way, method=method)
+
+    def fill(self, way: Way, inputs: Sequence[Contents]) -> None:
+        """Puts what stands in for lost spaces into the contents, after `lead`; all at once."""
+        if way.name == SKIP:
+            return
+        places: list[tuple[Contents, int, list[int]]] = []
+        rows: list[dict[str, Array]] = []
+        for contents in inputs:
+            for content, lacking in self._lacking(contents):
+                said = _said(contents, content)
+                if silent := [place for place in lacking if self._joint.names[place] not in said]:
+                    places.append((contents, content, silent))
+                    rows.append(said)
+        if not places:
+            return
+        spoke = np.array([[name in said for name in self._joint.names] for said in rows])
+        blocks, filled = way.method(self._stacked(rows), spoke, way.state)
+        for row, (contents, content, silent) in enumerate(places):
+            stand_ins = {
+                self._joint.names[place]: blocks[place][row] for place in silent if filled[row, place]
+            }
+            if stand_ins:
+                contents.stand_ins[content] = stand_ins
+
+    def _lacking(self, contents: Contents) -> list[tuple[int, list[int]]]:
+        """By content, the places of the blocks that lost spaces of its modality lead into."""
+        found = []
+        for content, modality in contents.modalities.items():
+            if (reach := self._joint.reach.get(modality)) is None:
+                continue
+            spoke = {one.entrance.source.name for one in contents.spoken if one.content == content}
+            lost = [name for name in reach.sources if name not in spoke]
+            blocks = {path.block for name in lost for path in self._joint.entrances[name].paths}
+            if blocks:
+                found.append((content, [p for p, name in enumerate(self._joint.names) if name in blocks]))
+        return found
+
+    def _stacked(self, rows: Sequence[Mapping[str, Array]]) -> list[Array]:
+        blocks = [np.zeros((len(rows), width), np.float32) for width in self._widths]
+        for block, name in zip(blocks, self._joint.names, strict=True):
+            for row, said in enumerate(rows):
+                if name in said:
+                    block[row] = said[name]
+        return blocks
+
+    def _made(self, bound: BoundStandIn) -> Way:
+        what = f"what stands in for lost spaces ({bound.method})"
+        try:
+            method = missing.configure(bound.method, bound.parameters)
+            # Half precision saves room in the artifact; here it would cost a conversion for each query.
+            state = {name: np.asarray(array, np.float32) for name, array in bound.state.items()}
+            way = Way(bound.method, method, state, bound.losses)
+            self._try(way)
+        except (InvalidInput, NotFound) as error:
+            raise StartupError(f"{what} cannot be made: {error.message}; {REMEDY}") from None
+        except (KeyError, ValueError, IndexError) as error:
+            raise StartupError(f"the state of {what} is not right: {error}; {REMEDY}") from error
+        return way
+
+    def _try(self, way: Way) -> None:
+        """Loses each block once."""
+        count = len(self._widths)
+        blocks = [np.eye(1, width, dtype=np.float32).repeat(count, axis=0) for width in self._widths]
+        filled, _ = way.method(blocks, ~np.eye(count, dtype=bool), way.state)
+        if [one.shape for one in filled] != [one.shape for one in blocks]:
+            raise ValueError("its vectors have not the blocks' widths")
+
+
+def _said(contents: Contents, content: int) -> dict[str, Array]:
+    """What was said of the content, by block, at length 1."""
+    by_block: dict[str, list[Array]] = {}
+    for spoken in contents.spoken:
+        if spoken.content == content:
+            for block, vectors in spoken.said.items():
+                by_block.setdefault(block, []).extend(vectors)
+    return {block: unit(np.sum(vectors, axis=0)) for block, vectors in by_block.items()}

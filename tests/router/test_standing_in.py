@@ -1,0 +1,301 @@
+"""Spaces that were lost are stood in for, as the binding or the request has it, and the explanation tells."""
+
+from __future__ import annotations
+
+import dataclasses
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pytest
+from support.small_binding import LOSSES, NAMES_OF_BLOCKS, binding, photo, routed, said, stand_in, text
+from tieback.core.errors import InvalidInput, NotFound, StartupError
+from tieback.core.types import Fused, FusePart, MethodChoice, Role, Routing
+from tieback.methods.missing import missing
+from tieback.models.bound_space import BoundSpace, BoundStandIn
+from tieback.router import Component, Routed, Router
+
+CAT, CUP, CAR = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
+WITHOUT_NAMES = [FusePart(said("words", *CAT))]
+EVERY = tuple(stand_in(name) for name in ("substitute", "pool", "skip"))
+
+
+def bound(*stand_ins: BoundStandIn, made: Any = binding) -> BoundSpace:
+    return dataclasses.replace(made(), stand_ins=stand_ins)
+
+
+@pytest.fixture
+def router() -> Router:
+    return Router.bound(bound(*EVERY))
+
+
+async def fuse(router: Router, parts: list[FusePart], missing: MethodChoice | None = None, **how: Any) -> Any:
+    how.setdefault("routing", Routing(missing=missing))
+    return (await router.fuse([parts], **how)).results[0]
+
+
+async def fused(router: Router, parts: list[FusePart], missing: Any = None, **how: Any) -> Fused:
+    choice = MethodChoice(missing) if isinstance(missing, str) else missing
+    result = await fuse(router, parts, choice, **how)
+    assert isinstance(result, Fused), result
+    return result
+
+
+def block(router: Router, result: Fused, name: str) -> np.ndarray:
+    return result.vector.values[router.space.block(name)]
+
+
+@pytest.mark.parametrize("method", ["substitute", "pool"])
+async def test_a_lost_text_space_is_stood_in_for_and_stays_missing(router: Router, method: str) -> None:
+    whole = await fused(router, text(*CAT))
+    result = await fused(router, WITHOUT_NAMES, method)
+
+    assert result.routing.stand_ins == {"names": method}
+    assert result.routing.missing == ["names"]
+    assert result.routing.reasons == {"names": "not given"}
+    assert result.routing.degraded
+    assert result.routing.weights == pytest.approx(whole.routing.weights)
+    assert result.vector.values == pytest.approx(whole.vector.values, abs=0.02)
+    assert not whole.routing.stand_ins
+
+
+async def test_a_request_that_says_nothing_gets_the_bindings_first_method(router: Router) -> None:
+    assert (await fused(router, WITHOUT_NAMES)).routing.stand_ins == {"names": "substitute"}
+    pooled = Router.bound(bound(*EVERY[::-1][1:]))
+    assert (await fused(pooled, WITHOUT_NAMES)).routing.stand_ins == {"names": "pool"}
+
+
+async def test_skip_is_what_a_binding_without_stand_ins_does(router: Router) -> None:
+    plain = await fused(Router.bound(binding()), WITHOUT_NAMES)
+    skipped = await fused(router, WITHOUT_NAMES, "skip")
+
+    assert (skipped.vector.values == plain.vector.values).all()
+    assert skipped.routing.weights == plain.routing.weights
+    assert not skipped.routing.stand_ins
+    assert skipped.routing.missing == ["names"]
+
+
+async def test_the_expected_loss_is_the_methods_own(router: Router) -> None:
+    losses = {
+        method: (await fused(router, WITHOUT_NAMES, method)).routing.expected_recall_loss
+        for method in missing.names()
+    }
+
+    assert losses == {name: stand_in(name).losses["text"]["names"] for name in missing.names()}
+    plain = await fused(Router.bound(binding()), WITHOUT_NAMES)
+    assert plain.routing.expected_recall_loss == LOSSES["text"]["names"]
+
+
+async def test_what_is_stored_is_filled_only_where_it_is_asked_for(router: Router) -> None:
+    stored = await fused(router, WITHOUT_NAMES, role=Role.DOCUMENT)
+    asked_for = await fused(router, WITHOUT_NAMES, "substitute", role=Role.DOCUMENT)
+
+    assert not block(router, stored, "names").any()
+    assert not stored.routing.stand_ins
+    assert np.linalg.norm(block(router, asked_for, "names")) == pytest.approx(1, abs=1e-5)
+    assert asked_for.routing.stand_ins == {"names": "substitute"}
+
+
+async def test_a_block_that_nothing_of_the_modality_reaches_is_not_filled(router: Router) -> None:
+    result = await fused(router, photo(*CAT))
+
+    assert set(result.routing.weights) == {"words", "names", "eyes"}
+    assert not result.routing.stand_ins
+    assert not result.routing.degraded
+
+
+async def test_words_beside_a_photo_are_filled_by_themselves(router: Router) -> None:
+    parts = [*photo(*CAR, content=1), *text(*CUP)]
+    lost = [part for part in parts if part.encoding.space.name != "names"]
+
+    whole, less, skipped = [
+        await fused(router, *how) for how in ((parts,), (lost, "substitute"), (lost, "skip"))
+    ]
+
+    assert less.vector.values == pytest.approx(whole.vector.values, abs=0.02)
+    assert "names" not in skipped.routing.weights, "that block heard of the photo alone"
+
+
+async def test_what_is_taken_away_is_filled_as_what_it_says(router: Router) -> None:
+    parts = [*photo(*CAT, content=1), *text(*CUP, weight=-0.5)]
+    lost = [part for part in parts if part.encoding.space.name != "words"]
+
+    whole, less = await fused(router, parts), await fused(router, lost)
+
+    assert less.routing.stand_ins == {"words": "substitute"}
+    assert less.vector.values == pytest.approx(whole.vector.values, abs=0.02)
+
+
+async def test_a_lost_space_that_alone_has_a_weight_still_answers(router: Router) -> None:
+    only = Routing("explicit", {"names": 1.0})
+
+    result = await fused(router, WITHOUT_NAMES, routing=only)
+    refused = await fuse(
+        router, WITHOUT_NAMES, routing=dataclasses.replace(only, missing=MethodChoice("skip"))
+    )
+
+    assert result.routing.weights["names"] == 1
+    assert result.routing.stand_ins == {"names": "substitute"}
+    assert isinstance(refused, InvalidInput)
+    assert "no space of any weight spoke" in refused.message
+
+
+async def test_a_stand_in_of_no_weight_is_not_told_of(router: Router) -> None:
+    result = await fused(router, WITHOUT_NAMES, routing=Routing("explicit", {"words": 1.0}))
+
+    assert not result.routing.stand_ins
+    assert not result.routing.missing
+
+
+async def test_the_router_reads_what_stands_in_for_its_input() -> None:
+    router = Router.bound(bound(*EVERY, made=routed))
+    whole = await fused(router, text(*CAT))
+    lost = [FusePart(said("names", *CAT))]
+
+    filled, skipped = await fused(router, lost), await fused(router, lost, "skip")
+
+    assert filled.routing.weights == pytest.approx(whole.routing.weights, abs=0.01)
+    assert abs(skipped.routing.weights["eyes"] - whole.routing.weights["eyes"]) > 0.05
+
+
+async def test_a_filled_query_does_not_count_as_the_routers_usual_work() -> None:
+    heard: list[Routed] = []
+    router = Router.bound(bound(*EVERY, made=routed), on_routed=heard.append)
+
+    await fused(router, text(*CAT))
+    await fused(router, WITHOUT_NAMES)
+
+    assert [one.degraded for one in heard] == [False, True]
+
+
+@pytest.mark.parametrize("method", missing.names())
+@pytest.mark.parametrize("made", [binding, routed], ids=["without routers", "with a router"])
+@pytest.mark.parametrize(
+    "spaces", [some for size in range(1, 5) for some in combinations(NAMES_OF_BLOCKS, size)], ids="+".join
+)
+async def test_every_subset_of_the_spaces_answers(spaces: tuple[str, ...], made: Any, method: str) -> None:
+    router = Router.bound(bound(*EVERY, made=made))
+    contents = {"words": 0, "names": 0, "eyes": 1, "ears": 2}
+    parts = [FusePart(said(space, *CAT), 1.0, contents[space]) for space in spaces]
+
+    for role in Role:
+        result = await fused(router, parts, method, role=role)
+
+        assert sum(result.routing.weights.values()) == pytest.approx(1)
+        assert np.isfinite(result.vector.values).all()
+        assert set(result.routing.stand_ins) <= set(result.routing.missing)
+
+
+async def test_a_batch_gives_what_each_input_gives_alone(router: Router) -> None:
+    draw = np.random.default_rng(0)
+    inputs = [text(*draw.normal(size=3)) for _ in range(20)]
+    inputs = [parts[number % 3 : number % 3 + 1] or parts for number, parts in enumerate(inputs)]
+
+    together = (await router.fuse(inputs)).results
+
+    assert {one.routing.stand_ins.get("names", "") for one in together} == {"substitute", ""}
+    for parts, result in zip(inputs, together, strict=True):
+        alone = await fused(router, parts)
+        assert result.vector.values == pytest.approx(alone.vector.values, abs=1e-6)
+        assert result.routing.stand_ins == alone.routing.stand_ins
+
+
+async def test_an_unknown_method_is_not_found_and_the_choices_are_named(router: Router) -> None:
+    with pytest.raises(NotFound) as refusal:
+        await fuse(router, WITHOUT_NAMES, MethodChoice("pray"))
+
+    assert refusal.value.choices == missing.names()
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_a_method_that_the_binding_has_no_state_for_is_refused_with_what_there_is(role: Role) -> None:
+    router = Router.bound(bound(stand_in("substitute")))
+
+    with pytest.raises(InvalidInput, match="nothing fitted for 'pool'; it can: skip, substitute") as refusal:
+        await fuse(router, text(*CAT), MethodChoice("pool"), role=role)
+
+    assert refusal.value.field == "routing.missing.name"
+    assert "tieback bind" in refusal.value.message
+
+
+async def test_a_joint_space_of_class_names_can_only_skip() -> None:
+    router = Router([Component(said("words", *CAT).space, 4)])
+
+    assert isinstance(await fuse(router, WITHOUT_NAMES, MethodChoice("skip")), Fused)
+    with pytest.raises(InvalidInput, match="it can: skip;"):
+        await fuse(router, WITHOUT_NAMES, MethodChoice("substitute"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        (MethodChoice("pool", {"k": 0}), "parameters.k"),
+        (MethodChoice("pool", {"k": 10**6}), "parameters.k"),
+        (MethodChoice("pool", {"sharpness": float("nan")}), "parameters.sharpness"),
+        (MethodChoice("pool", {"strength": 1}), "parameters.strength"),
+        (MethodChoice("skip", {"k": 1}), "parameters.k"),
+        (MethodChoice("", {"k": 1}), "parameters"),
+    ],
+)
+async def test_a_bad_parameter_is_refused_by_its_path_though_nothing_is_missing(
+    router: Router, asked: MethodChoice, field: str
+) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        await fuse(router, text(*CAT), asked)
+
+    assert refusal.value.field == f"routing.missing.{field}"
+
+
+async def test_a_requests_parameters_replace_the_bindings(router: Router) -> None:
+    pooled = Router.bound(bound(dataclasses.replace(stand_in("pool"), parameters={"sharpness": 0.0})))
+
+    flat = await fused(pooled, WITHOUT_NAMES)
+    sharp = await fused(pooled, WITHOUT_NAMES, MethodChoice("pool", {"sharpness": 50.0}))
+
+    whole = block(router, await fused(router, text(*CAT)), "names")
+    near = [block(router, one, "names") @ whole / np.linalg.norm(whole) ** 2 for one in (flat, sharp)]
+    assert near[0] < near[1]
+
+
+async def test_an_input_of_which_nothing_is_known_is_refused_as_ever(router: Router) -> None:
+    result = await fuse(router, [])
+
+    assert isinstance(result, InvalidInput)
+    assert "needs at least one encoding" in result.message
+
+
+async def test_a_broken_vector_is_refused_and_not_stood_in_for(router: Router) -> None:
+    result = await fuse(router, [FusePart(said("words", *CAT)), FusePart(said("names", float("nan")))])
+
+    assert isinstance(result, InvalidInput)
+    assert result.field == "inputs[0].parts[1].encoding.dense.values"
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        (BoundStandIn("pray"), "pray"),
+        (BoundStandIn("substitute"), "was not fitted"),
+        (dataclasses.replace(stand_in("pool"), parameters={"strength": 1}), "no parameter 'strength'"),
+        (
+            dataclasses.replace(
+                stand_in("substitute"),
+                state={"map.0.1": np.ones((9, 3), np.float32), "offset.0.1": np.ones(3, np.float32)},
+            ),
+            "is not right",
+        ),
+        (
+            dataclasses.replace(stand_in("substitute"), state={"map.0.1": np.ones((4, 3), np.float32)}),
+            "offset.0.1",
+        ),
+    ],
+)
+def test_what_does_not_fit_stops_the_start_and_says_what_to_do(bad: BoundStandIn, says: str) -> None:
+    with pytest.raises(StartupError, match="tieback bind") as refusal:
+        Router.bound(bound(bad))
+
+    assert says in refusal.value.message
+
+
+def test_stand_ins_leave_the_space_as_it_is() -> None:
+    assert Router.bound(bound(*EVERY)).space.ref == Router.bound(binding()).space.ref
