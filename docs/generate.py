@@ -26,7 +26,7 @@ from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh
 from tieback.serving.scrape import join
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
+from tieback.serving.telemetry import IndexSize, Telemetry
 
 DOCS = Path(__file__).parent
 HEAD = "<!-- Written by scripts/docs from the code. Do not edit. -->"
@@ -71,7 +71,7 @@ def metrics_table() -> str:
     telemetry = Telemetry(Settings())
     telemetry.watch_load("", "", Load)
     telemetry.watch_cache("", lambda _: CacheState(0, 0, 0, 0, 0, 0, 0, DiskState(True, 0, 0)))
-    telemetry.watch_sections(lambda: 0)
+    telemetry.watch_index(lambda: IndexSize(0, 0))
     asyncio.run(_add_mesh(telemetry))
     page = join({("", ""): telemetry.page().decode()}).decode()
     labels = {

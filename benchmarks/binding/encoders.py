@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 from tieback.catalog.card import EncoderCard
+from tieback.core.errors import StartupError
 from tieback.core.types import Array, Content, Limits, Modality, SpaceRef, Truncation, VectorKind
 from tieback.methods.binding import bindings
 from tieback.models.binding import ClassNameBinding, load_bindings
@@ -49,7 +50,16 @@ class Encoders:
     ) -> None:
         offered = {one.space: one for card in cards for one in map(card.at, card.offered_precisions)}
         bound.check(offered)
-        self.cards = {space.name: offered[space] for space in bound.spaces.values()}
+        if shared := [block.space.name for block in bound.blocks if len(block.encodes) > 1]:
+            raise StartupError(
+                f"the benchmark asks each space for one encoder, and {', '.join(shared)} has several; "
+                "measure a binding without them (tieback bind --spaces)"
+            )
+        self.cards = {
+            space.name: offered[space]
+            for space in bound.spaces.values()
+            if VectorKind.DENSE in offered[space].kinds  # what enters by terms is left out
+        }
         self.modalities = {name: card.modality for name, card in self.cards.items()}
         self._bindings = load_bindings(store.bindings, bound.spaces.values())
         self._store, self._say = store, say

@@ -84,7 +84,7 @@ from tieback_client.results import (
     WriteResult,
 )
 from tieback_client.streams import EncodingStream, EventStream, Writes
-from tieback_client.vectors import DType, RegionVectors, SpaceRef, SparseVector, TokenVectors, Vector
+from tieback_client.vectors import Box, DType, RegionVectors, SpaceRef, SparseVector, TokenVectors, Vector
 
 __version__ = client_version()
 
@@ -101,6 +101,7 @@ __all__ = [
     "AsyncEventStream",
     "AsyncWrites",
     "Audio",
+    "Box",
     "CallInfo",
     "Cancelled",
     "Candidate",

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from tieback_client.content import ContentLike, Modality
-from tieback_client.vectors import SpaceRef, Vector
+from tieback_client.vectors import RegionVectors, SpaceRef, Vector
 
 Metadata: TypeAlias = Mapping[str, str | float | bool]
 """Facts to filter by."""
@@ -32,6 +32,8 @@ class Section:
     """For `upsert`: words to find it by where it is no text; a text is found by its own."""
     modality: Modality | None = None
     """For `upsert`: its modality, where the content does not say it."""
+    parts: RegionVectors | None = None
+    """For `upsert`, of a picture: vectors of its parts, at most 64, beside `vector`, which is the whole's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +72,5 @@ class Collection:
     """The weights per space of that, where there are some."""
     missing: str = ""
     """What their queries do about lost spaces: a method of the family "missing"; empty for the default."""
+    vector_count: int = 0
+    """Vectors that it holds: one for each section, and one for each part of a section."""

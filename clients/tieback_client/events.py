@@ -10,6 +10,7 @@ from typing import TypeAlias
 from tieback_client.content import Modality
 from tieback_client.reports import CallInfo, Timing
 from tieback_client.results import RetrievalResult
+from tieback_client.vectors import Box
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Evidence:
     """Its modality."""
     score: float = 0.0
     """Its retrieval score."""
+    region: Box | None = None
+    """Where in the picture what was looked for is, of a picture that is known by its parts."""
 
 
 class VerdictLabel(enum.StrEnum):
@@ -115,6 +118,8 @@ class Citation:
     """Bytes of the passage's text, where it is text."""
     support: float
     """How well the passage supports the claim, 0 to 1."""
+    region: Box | None = None
+    """The region of the picture, where the passage is one that is known by its parts."""
 
 
 @dataclass(frozen=True, slots=True)

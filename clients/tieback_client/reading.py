@@ -30,7 +30,16 @@ from tieback_client.results import (
     RoutingExplanation,
 )
 from tieback_client.status import from_status
-from tieback_client.vectors import Array, DType, RegionVectors, SpaceRef, SparseVector, TokenVectors, Vector
+from tieback_client.vectors import (
+    Array,
+    Box,
+    DType,
+    RegionVectors,
+    SpaceRef,
+    SparseVector,
+    TokenVectors,
+    Vector,
+)
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -147,7 +156,17 @@ def labels(messages: Iterable[Any]) -> list[Label]:
 
 def fused(message: Any) -> Fused:
     """A joint vector with its explanation."""
-    return Fused(vector(message.vector), routing(message.routing), labels(message.labels))
+    return Fused(
+        vector=vector(message.vector),
+        routing=routing(message.routing),
+        labels=labels(message.labels),
+        parts=regions(message.parts) if message.HasField("parts") else None,
+    )
+
+
+def box(message: Any) -> Box:
+    """A place in a picture."""
+    return Box(message.x, message.y, message.width, message.height)
 
 
 def routing(message: Any) -> RoutingExplanation:
@@ -216,6 +235,7 @@ def hit(message: Any) -> Hit:
         score=message.score,
         vector_score=message.vector_score if message.HasField("vector_score") else None,
         text_score=message.text_score if message.HasField("text_score") else None,
+        part=box(message.part) if message.HasField("part") else None,
     )
 
 
@@ -254,6 +274,7 @@ def collection(message: Any) -> Collection:
         policy=message.routing.policy,
         weights=dict(message.routing.weights),
         missing=message.routing.missing.name,
+        vector_count=message.vector_count,
     )
 
 
@@ -375,6 +396,7 @@ def _citation(one: Any) -> events.Citation:
         section_id=place.section_id,
         span=_span(place.text_span) if place.HasField("text_span") else None,
         support=one.support,
+        region=box(place.region) if place.HasField("region") else None,
     )
 
 

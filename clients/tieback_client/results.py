@@ -10,7 +10,7 @@ from tieback_client.content import Modality
 from tieback_client.documents import Metadata
 from tieback_client.errors import TiebackError
 from tieback_client.reports import CallInfo, Cost, Timing
-from tieback_client.vectors import Array, RegionVectors, SpaceRef, SparseVector, TokenVectors, Vector
+from tieback_client.vectors import Array, Box, RegionVectors, SpaceRef, SparseVector, TokenVectors, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,8 @@ class Fused:
     """Which spaces spoke, and how loudly."""
     labels: Sequence[Label] = ()
     """The classes through which pictures and sounds entered."""
+    parts: RegionVectors | None = None
+    """The joint vectors of a picture's parts, where ``parts_apart=True`` asked for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,8 @@ class Hit:
     """Similarity to the query's vector, where one was given."""
     text_score: float | None = None
     """BM25 score for the query's words, where some matched."""
+    part: Box | None = None
+    """Where in the picture the part is that is most similar to the query, where it is known by its parts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,20 @@ class RegionVectors:
     """The space they live in."""
 
 
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in a picture, in 0..1 of the picture's width and height."""
+
+    x: float
+    """Its left edge, from the picture's left."""
+    y: float
+    """Its upper edge, from the picture's top."""
+    width: float
+    """How wide it is."""
+    height: float
+    """How high it is."""
+
+
 def decode(values: Array, dtype: DType, scale: float | Array = 0.0) -> Array:
     """The numbers that quantised values stand for, along the last axis.
 

@@ -35,7 +35,16 @@ from tieback_client.documents import Item, Section
 from tieback_client.errors import InvalidArgument
 from tieback_client.events import Decoding, Evidence, Grounding, MethodLike, Weights
 from tieback_client.results import Encoding, Label
-from tieback_client.vectors import Array, DType, RegionVectors, SpaceRef, SparseVector, TokenVectors, Vector
+from tieback_client.vectors import (
+    Array,
+    Box,
+    DType,
+    RegionVectors,
+    SpaceRef,
+    SparseVector,
+    TokenVectors,
+    Vector,
+)
 
 MODALITIES = {
     Modality.TEXT: content_pb2.MODALITY_TEXT,
@@ -157,10 +166,11 @@ def item(value: Item, field: str) -> content_pb2.Item:
     parts = []
     for number, one in enumerate(sections(value)):
         place = f"{field}.sections[{number}]"
-        if one.vector is not None:
-            raise InvalidArgument.at(
-                f"{place}.vector", "ingest makes the vectors itself; to write your own, use upsert"
-            )
+        for name, given in (("vector", one.vector), ("parts", one.parts)):
+            if given is not None:
+                raise InvalidArgument.at(
+                    f"{place}.{name}", "ingest makes the vectors itself; to write your own, use upsert"
+                )
         parts.append(_section(one, place, with_content=True))
     return _item(value, parts, field)
 
@@ -181,6 +191,7 @@ def indexed_item(value: Item, field: str) -> index_pb2.IndexedItem:
                 vector=vector(one.vector, f"{place}.vector"),
                 text=text(one.search_text, f"{place}.search_text"),
                 modality=MODALITIES[modality],
+                parts=regions(one.parts, f"{place}.parts") if one.parts is not None else None,
             )
         )
     return index_pb2.IndexedItem(item=_item(value, parts, field), sections=known)
@@ -219,15 +230,17 @@ def sparse(value: SparseVector, field: str) -> vector_pb2.SparseVector:
     )
 
 
+def box(value: Box) -> vector_pb2.Box:
+    """A place in a picture."""
+    return vector_pb2.Box(x=value.x, y=value.y, width=value.width, height=value.height)
+
+
 def regions(value: RegionVectors, field: str) -> vector_pb2.RegionVectors:
     """Region vectors with their boxes."""
     return vector_pb2.RegionVectors(
         space=space_ref(value.space),
         values=tensor(value.values, DType.FLOAT32, f"{field}.values"),
-        boxes=[
-            vector_pb2.Box(x=x, y=y, width=width, height=height)
-            for x, y, width, height in value.boxes.tolist()
-        ],
+        boxes=[box(Box(*one)) for one in value.boxes.tolist()],
     )
 
 
@@ -330,6 +343,7 @@ def evidence(value: str | Evidence, field: str, number: int) -> evidence_pb2.Evi
         uri=one.uri,
         modality=MODALITIES[one.modality],
         score=one.score,
+        region=None if one.region is None else box(one.region),
     )
 
 

@@ -74,9 +74,10 @@ class RouterPort(Protocol):
         *,
         role: Role = Role.QUERY,
         routing: Routing = DEFAULT_ROUTING,
+        parts_apart: bool = False,
         deadline: Deadline = NO_DEADLINE,
     ) -> FuseReply:
-        """One result per input, in order."""
+        """One result per input, in order; with `parts_apart`, parts of pictures get vectors too."""
         ...
 
 

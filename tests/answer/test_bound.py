@@ -12,6 +12,7 @@ from support import colours
 from support.bag_of_words import WIDTH, BagOfWords, card, dense
 from support.troubles import Troubles
 from tieback.answer import Answerer, Joined
+from tieback.answer.evidence import evidence_of
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, Overloaded, Unavailable
 from tieback.core.types import (
@@ -50,11 +51,13 @@ class Library:
         routers: tuple[BoundRouter, ...] = (),
         stored: Mapping[str, frozenset[VectorKind]] = NOTHING,
         stand_ins: Sequence[str] = (),
+        apart: bool = False,
+        halves: bool = False,
     ) -> None:
         folder.mkdir()
         (folder / "seed").write_text("0")
         texts = [card(folder, name) for name in ("words-a", "words-b")]
-        eyes = colours.card(folder)
+        eyes = colours.card(folder, halves=halves)
         names = np.stack([dense(name) for name in colours.NAMES])
         paths = [BoundPath(one.space, WIDTH, one.name) for one in texts]
         paths.append(BoundPath(eyes.space, 3, "colours"))
@@ -71,7 +74,8 @@ class Library:
         aligned = [said, said, np.zeros((len(WORDS), 3), np.float32)]
         ways = [BoundStandIn(name, {}, fit_stand_in(name, aligned), LOSSES) for name in stand_ins]
         self.bound = BoundSpace(tuple(blocks), tuple(paths), routers, LOSSES, stand_ins=tuple(ways))
-        self.real = Encoder([*(BagOfWords(one) for one in texts), colours.Colours(eyes)])
+        seeing = colours.Halves(eyes) if halves else colours.Colours(eyes)
+        self.real = Encoder([*(BagOfWords(one) for one in texts), seeing])
         self.encoder = Troubles(self.real)
         self.index = Index.open(folder / "index")
         self.router = Router.bound(self.bound)
@@ -84,6 +88,7 @@ class Library:
                 {"words-a": text, "words-b": text, "colours": kinds},
                 {"words-a": ("words-a", "colours"), "words-b": ("words-b", "colours"), "colours": every},
                 stored,
+                apart,
             ),
             encoder=self.encoder,
             router=self.router,
@@ -238,6 +243,59 @@ async def filled(tmp_path: Path) -> AsyncIterator[Library]:
     made = await Library(tmp_path / "weights", stand_ins=("substitute", "skip")).fill()
     yield made
     await made.close()
+
+
+IN_PARTS = {"colours": frozenset({VectorKind.REGIONS})}
+RED, GREEN, BLUE = (250, 10, 10), (10, 250, 10), (10, 10, 250)
+
+
+@pytest.fixture
+async def album(tmp_path: Path) -> AsyncIterator[Library]:
+    """What `library` holds, by parts, and a photo that is red on the left and green on the right."""
+    made = await Library(tmp_path / "weights", stored=IN_PARTS, apart=True, halves=True).fill()
+    flag = Item("flag", [Section("1", Content(Modality.IMAGE, colours.halves(RED, GREEN)), title="a flag")])
+    (result,) = (await made.answerer.ingest("library", [flag])).results
+    assert result.error is None
+    yield made
+    await made.close()
+
+
+async def test_a_photo_is_found_by_what_is_only_in_a_part_of_it_and_the_hit_says_where(
+    album: Library,
+) -> None:
+    for colour, name, half in (("red", "rose", 0.0), ("green", "meadow", 0.5)):
+        hits = [one.hit for one in (await album.ask(words(colour))).hits]
+
+        assert [hit.item_id for hit in hits[:2]] == [name, "flag"]
+        assert hits[1].part == (half, 0.0, 0.5, 1.0)
+
+
+async def test_a_text_has_no_part_to_show_and_scores_as_its_whole(album: Library) -> None:
+    reply = await album.ask(words("the moon shines"))
+
+    best = reply.hits[0].hit
+    assert (best.item_id, best.part) == ("page", None)
+    collection = await album.index.get_collection("library")
+    assert (collection.section_count, collection.vector_count) == (5, 5 + 4 * 2)
+
+
+async def test_evidence_of_a_photo_says_where_in_it_what_was_looked_for_is(album: Library) -> None:
+    passages = evidence_of((await album.ask(words("green"))).hits, 5)
+
+    where = {passage.item_id: passage.region for passage in passages}
+    assert where["flag"] == (0.5, 0.0, 0.5, 1.0)
+    assert where["page"] is None
+
+
+async def test_parts_together_are_one_vector_as_before(tmp_path: Path) -> None:
+    library = await Library(tmp_path / "weights", stored=IN_PARTS, halves=True).fill()
+
+    collection = await library.index.get_collection("library")
+    hits = (await library.ask(words("green"))).hits
+
+    assert collection.vector_count == collection.section_count == 4
+    assert all(one.hit.part is None for one in hits)
+    await library.close()
 
 
 async def test_a_space_that_is_down_is_stood_in_for_and_said_to_be_missing(filled: Library) -> None:

@@ -17,7 +17,8 @@ from tieback.models.bound_space import Block, BoundPath, BoundSpace
 from tieback.models.store import Store
 
 from benchmarks.__main__ import main
-from benchmarks.binding import composing, seeds
+from benchmarks.binding import composing, seeds, stored
+from benchmarks.binding.crossing import Crossing, Photo
 from benchmarks.binding.data import Data, DataError
 from benchmarks.binding.encoders import VIEWS, Encoders, parts_of
 from benchmarks.binding.losing import _every_set
@@ -30,6 +31,7 @@ from benchmarks.binding.measures import (
     recalls,
     spearman,
 )
+from benchmarks.binding.served import UNIFORM
 from benchmarks.report import Report
 
 
@@ -246,6 +248,24 @@ def test_the_benchmark_runs_from_end_to_end_on_a_small_folder(tmp_path: Path) ->
     assert asked == {"photo + words", "photo − words", "photo − words, any without"}
     ways = {row["way"] for row in said["tables"]["COCO: mean average precision"]}
     assert {"chance", "block: efficientnet-lite0", "joint, uniform", "joint, routed"} <= ways
+    assert "joint, routed, through the index" in ways
+    assert (
+        0
+        < claims["COCO text → image mAP, served: stored by its parts, found through the index"]["value"]
+        <= 1
+    )
+
+
+def test_photos_found_through_the_index_score_as_the_evaluation_has_it(tmp_path: Path) -> None:
+    data = Data.read(folder(tmp_path))
+    small = bound()
+    one = Crossing(small, data, Encoders(small, Catalog.load().encoders(), Store(), lambda _: None))
+
+    found = stored.scores(small, data, one.encoders, one.joint.queries(one.texts, UNIFORM))
+
+    whole_and_best = one.scores(small, routed=False, photo=Photo.BEST)[0]  # their sum; the index has the mean
+    assert 2 * found == pytest.approx(whole_and_best, abs=0.01)
+    assert np.ptp(whole_and_best) > 0.02
 
 
 def test_fewer_than_one_seed_are_refused(tmp_path: Path) -> None:

@@ -140,6 +140,7 @@ class Log:
         self.batches: list[list[str]] = []
         self.requests: list[encoder_pb2.EncodeRequest] = []
         self.fused: list[router_pb2.FuseRequest] = []
+        self.upserted: list[index_pb2.IndexedItem] = []
         self.endpoints: list[str] = []
         self._seen: set[str] = set()
 
@@ -269,7 +270,10 @@ class Router(router_pb2_grpc.RouterServiceServicer):
                 policy=request.routing.policy or "uniform",
                 weights=[router_pb2.SpaceWeight(space=k, weight=v) for k, v in weights.items()],
             )
-            fused = router_pb2.Fused(vector=one.parts[0].encoding.dense, routing=explanation)
+            encoding = one.parts[0].encoding
+            fused = router_pb2.Fused(vector=encoding.dense, routing=explanation)
+            if request.parts_apart:
+                fused.parts.CopyFrom(encoding.regions)
             results.append(router_pb2.FuseResult(fused=fused))
         return router_pb2.FuseResponse(results=results, timing=TIMING)
 
@@ -336,6 +340,7 @@ class Index(index_pb2_grpc.IndexServiceServicer):
     def UpsertItems(self, requests: Iterator[Any], context: Any) -> Iterator[index_pb2.UpsertItemsResponse]:
         self.log.note("UpsertItems", context)
         for number, request in enumerate(requests):
+            self.log.upserted.extend(request.items)
             self.items |= {one.item.id: one.item for one in request.items}
             fine = [status_pb2.Status() for _ in request.items]
             yield index_pb2.UpsertItemsResponse(sequence=number, results=fine, timing=TIMING)
@@ -359,7 +364,7 @@ class Index(index_pb2_grpc.IndexServiceServicer):
         )
 
     def Search(self, request: Any, context: Any) -> index_pb2.SearchResponse:
-        return index_pb2.SearchResponse(hits=[hit()], timing=TIMING)
+        return index_pb2.SearchResponse(hits=[hit(), photo()], timing=TIMING)
 
 
 class Answers(answer_pb2_grpc.AnswerServiceServicer):
@@ -503,9 +508,25 @@ def hit() -> index_pb2.Hit:
     return made
 
 
+def photo() -> index_pb2.Hit:
+    """A hit that was found by a part of it."""
+    return index_pb2.Hit(
+        item_id="beach.jpg",
+        item_title="Beach",
+        modality=content_pb2.MODALITY_IMAGE,
+        text="seashore",
+        score=0.5,
+        vector_score=0.5,
+        part=vector_pb2.Box(x=0.5, y=0, width=0.5, height=0.5),
+    )
+
+
 def retrieval() -> answer_pb2.RetrieveResponse:
     return answer_pb2.RetrieveResponse(
-        hits=[answer_pb2.RetrievedHit(hit=hit(), search_score=0.6, search_rank=2, rerank_score=0.75)],
+        hits=[
+            answer_pb2.RetrievedHit(hit=hit(), search_score=0.6, search_rank=2, rerank_score=0.75),
+            answer_pb2.RetrievedHit(hit=photo(), search_score=0.5, search_rank=1),
+        ],
         routing=router_pb2.RoutingExplanation(
             policy="uniform",
             weights=[

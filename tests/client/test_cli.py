@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from tieback_client import Client
+from tieback_client import Box, Client
 from tieback_client.cli import app
+from tieback_client.cli.search import place_of
 
 Run = Callable[..., Result]
 
@@ -68,6 +69,7 @@ def test_a_search_shows_title_section_scores_snippet_weights_and_time(run: Run) 
         "seashore 80%",
         "75%",
         "third (late) did not answer; about 4.2 points of recall are lost",
+        "Beach  photo, upper right",
         "Weights of the spaces (uniform, image+text, 0123456789ab)",
         "Not routed: no router knows image",
         "Filled from the other spaces: third (substitute)",
@@ -82,7 +84,23 @@ def test_a_search_is_one_json_document_where_asked_for(run: Run) -> None:
 
     assert len(found) == 1
     assert found[0]["hits"][0]["hit"]["item_id"] == "tides.md"
+    assert found[0]["hits"][1]["hit"]["part"] == {"x": 0.5, "y": 0.0, "width": 0.5, "height": 0.5}
     assert found[0]["routing"]["weights"] == {"tiny": 0.75, "other": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("box", "words"),
+    [
+        ((0, 0, 0.5, 0.5), "upper left"),
+        ((0.25, 0, 0.5, 0.5), "upper middle"),
+        ((0.5, 0.25, 0.5, 0.5), "right"),
+        ((0.25, 0.25, 0.5, 0.5), "centre"),
+        ((0, 0.5, 1, 0.5), "lower middle"),
+        ((0, 0, 1, 1), "centre"),
+    ],
+)
+def test_a_part_of_a_picture_is_said_in_words(box: tuple[float, ...], words: str) -> None:
+    assert place_of(Box(*box)) == words
 
 
 def test_an_answer_has_footnotes_with_verdicts_and_a_list_of_sources(run: Run) -> None:
@@ -130,6 +148,20 @@ def test_a_folder_is_indexed_and_each_failure_is_told(run: Run, library: Path, s
         ("1.2", "The sun", "It helps."),
     ]
     assert tides.sections[1].uri == "library/tides.md#L7"
+
+
+def test_a_collection_can_be_made_with_a_routing_of_its_own(run: Run, library: Path, served: Any) -> None:
+    run("index", str(library), "-c", "even", "--routing", "uniform")
+    run("index", str(library), "-c", "tilted", "--weights", "tiny=3,other=1")
+    both = run("index", str(library), "-c", "no", "--weights", "tiny=3", "--routing", "uniform")
+
+    with Client(served.address) as client:
+        even, tilted = client.get_collection("even"), client.get_collection("tilted")
+        assert (even.policy, even.weights) == ("uniform", {})
+        assert tilted.weights == {"tiny": 3, "other": 1}
+        assert "no" not in [one.name for one in client.collections()]
+    assert both.exit_code == 2
+    assert "leave --routing out" in both.output
 
 
 def test_indexing_again_skips_what_is_unchanged_and_prunes_what_is_gone(run: Run, library: Path) -> None:

@@ -288,3 +288,15 @@ def test_every_result_says_how_its_call_went(client: Client) -> None:
 
 def test_encodings_can_be_iterated(client: Client) -> None:
     assert all(isinstance(one, Encoding) for one in client.encode(TEXTS, space="tiny"))
+
+
+def test_a_picture_is_fused_part_by_part_where_it_is_to_be_stored(client: Client, served: Any) -> None:
+    encoding = client.encode("cab", space="tiny", kinds=["dense", "regions"])[0]
+
+    apart = client.fuse([encoding], role="document", parts_apart=True)[0].parts
+    together = client.fuse([encoding], role="document")[0].parts
+
+    assert [one.parts_apart for one in served.log.fused[-2:]] == [True, False]
+    assert apart is not None
+    assert (apart.values.shape, apart.boxes.tolist()) == ((2, 8), [[0, 0, 1, 1], [0.5, 0, 0.5, 1]])
+    assert together is None

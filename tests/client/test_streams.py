@@ -25,6 +25,7 @@ from tieback_client import (
     Image,
     InvalidArgument,
     Item,
+    RegionVectors,
     RetrievalEvent,
     Section,
     SpaceRef,
@@ -35,6 +36,10 @@ from tieback_client import (
 )
 
 SPACE = SpaceRef("tiny", "r1", "f1")
+
+PARTS = RegionVectors(
+    np.ones((2, 8), np.float32), np.array([(0, 0, 0.5, 1), (0.5, 0, 0.5, 1)], np.float32), SPACE
+)
 
 
 def test_an_answer_streams_typed_events_and_skips_those_of_a_newer_contract(client: Client) -> None:
@@ -205,13 +210,35 @@ def test_items_with_vectors_are_upserted_and_read_back(client: Client) -> None:
     assert client.delete("notes", ["a", "b"]) == 1
 
 
+def test_a_picture_is_upserted_with_the_vectors_of_its_parts(client: Client, served: Any) -> None:
+    vector = Vector(np.ones(8, np.float32), SPACE)
+    section = Section(Image(b"x"), vector=vector, search_text="a cat", parts=PARTS)
+
+    client.upsert("notes", [Item("a", section)]).collect()
+
+    (sent,) = served.log.upserted
+    (known,) = sent.sections
+    assert (known.parts.space.name, list(known.parts.values.shape)) == (SPACE.name, [2, 8])
+    assert [(one.x, one.y, one.width, one.height) for one in known.parts.boxes] == [
+        (0, 0, 0.5, 1),
+        (0.5, 0, 0.5, 1),
+    ]
+
+
 def test_ingesting_vectors_and_upserting_without_are_refused_with_the_way_out(client: Client) -> None:
     vector = Vector(np.ones(8, np.float32), SPACE)
+    no_whole = Section(Image(b"x"), parts=PARTS)
 
     with pytest.raises(InvalidArgument, match="use upsert"):
         client.ingest("notes", [Item("a", Section("words", vector=vector))]).collect()
     with pytest.raises(InvalidArgument, match="use ingest"):
         client.upsert("notes", [Item("a", "words")]).collect()
+    with pytest.raises(InvalidArgument, match="use upsert") as refused:
+        client.ingest("notes", [Item("a", no_whole)]).collect()
+    assert refused.value.field == "items[0].sections[0].parts"
+    with pytest.raises(InvalidArgument) as refused:
+        client.upsert("notes", [Item("a", no_whole)]).collect()
+    assert refused.value.field == "items[0].sections[0].vector"
 
 
 async def test_asynchronous_items_are_taken(aclient: AsyncClient) -> None:

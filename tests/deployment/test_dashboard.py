@@ -21,7 +21,7 @@ from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh
 from tieback.serving.scrape import join
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
+from tieback.serving.telemetry import IndexSize, Telemetry
 
 SUFFIXES = {
     "counter": ("_total",),
@@ -37,7 +37,7 @@ async def metrics() -> set[str]:
     telemetry = Telemetry(Settings(models=Path("unused"), store=Path("unused")))
     telemetry.watch_load("encoder", "a", Load)
     telemetry.watch_cache("a", lambda _: CacheState(0, 0, 0, 0, 0, 0, 0, None))
-    telemetry.watch_sections(lambda: 0)
+    telemetry.watch_index(lambda: IndexSize(0, 0))
     mesh = Mesh(Directory(), registry=telemetry.registry)
     page = join({("gateway", "a"): telemetry.page().decode()}).decode()
     await mesh.close()

@@ -24,7 +24,7 @@ KENYA = (
 )
 EVIDENCE = [
     Evidence("coffee", COFFEE, item_id="drinks", section_id="1"),
-    Evidence("kenya", KENYA, item_id="mountains", section_id="7"),
+    Evidence("kenya", KENYA, item_id="mountains", section_id="7", region=(0.5, 0.0, 0.5, 0.5)),
 ]
 
 
@@ -35,6 +35,7 @@ async def test_an_answer_is_supported_and_cites_its_sentence(real_generator: Gen
     assert [verdict.label for verdict in answer.verdicts] == [VerdictLabel.SUPPORTED]
     citation = answer.citations[0]
     assert (citation.evidence_id, citation.item_id, citation.section_id) == ("kenya", "mountains", "7")
+    assert citation.region == (0.5, 0.0, 0.5, 0.5)
     assert citation.span is not None
     cited = KENYA.encode()[slice(*citation.span)].decode()
     assert cited == "Its glaciers have lost more than 90 percent of their area since 1934."

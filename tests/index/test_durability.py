@@ -154,9 +154,9 @@ async def test_a_second_server_on_one_store_is_refused_and_told_which_has_it(ind
 
 async def test_a_store_of_a_newer_format_is_refused(index, store):
     await index.close()
-    (store / "store.json").write_text('{"format": 2, "page_key": "00", "new": true}')
+    (store / "store.json").write_text('{"format": 3, "page_key": "00", "new": true}')
 
-    with pytest.raises(StartupError, match=r"newer tieback \(format 2; this one reads up to 1\)"):
+    with pytest.raises(StartupError, match=r"newer tieback \(format 3; this one reads up to 2\)"):
         Index.open(store)
 
 

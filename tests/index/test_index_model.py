@@ -20,10 +20,12 @@ NAMES = st.sampled_from([f"i{n}" for n in range(8)])
 WORDS = ["apple", "berry", "cherry", "date"]
 coordinates = st.tuples(*[st.integers(-3, 3)] * WIDTH)
 sections = st.builds(
-    lambda values, words, modality: section(values, " ".join(words), modality=modality),
+    lambda values, words, parts: section(
+        values, " ".join(words), modality=Modality.TEXT if parts is None else Modality.IMAGE, apart=parts
+    ),
     coordinates,
     st.lists(st.sampled_from(WORDS), max_size=3),
-    st.sampled_from([Modality.TEXT, Modality.IMAGE]),
+    st.none() | st.lists(coordinates, max_size=3),
 )
 items = st.builds(
     lambda name, parts, colour: item(name, *parts, **({"colour": colour} if colour else {})),
@@ -41,6 +43,12 @@ FILTERS = {
     ),
 }
 filters = st.sampled_from(list(FILTERS))
+
+
+def score(query, known):
+    """What a section scores: the mean of its whole's and its best part's products, or its whole's."""
+    whole = float(np.dot(query, known.vector.values))
+    return whole if known.parts is None else (whole + float((known.parts.values @ query).max())) / 2
 
 
 class IndexMachine(RuleBasedStateMachine):
@@ -114,14 +122,15 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule(query=coordinates, text=filters, limit=st.integers(1, 8))
     def search_by_vector(self, query, text, limit):
-        expected = [float(np.dot(query, known.vector.values)) for _, _, known in self.passing(text)]
+        expected = [score(query, known) for _, _, known in self.passing(text)]
 
         hits = self.run(self.index.search("docs", vector=vector(*query), filter=text, limit=limit)).hits
 
         assert [hit.score for hit in hits] == pytest.approx(sorted(expected, reverse=True)[:limit])
         for hit in hits:
             known = self.model[hit.item_id].sections[int(hit.section_id) - 1]
-            assert hit.score == pytest.approx(float(np.dot(query, known.vector.values)))
+            assert hit.score == pytest.approx(score(query, known))
+            assert (hit.part is None) == (known.parts is None)
 
     @rule(word=st.sampled_from(WORDS), text=filters)
     def search_by_words(self, word, text):
@@ -171,7 +180,11 @@ class IndexMachine(RuleBasedStateMachine):
     def counts_agree(self):
         collection = self.run(self.index.get_collection("docs"))
         assert collection.item_count == len(self.model)
-        assert collection.section_count == sum(len(w.sections) for w in self.model.values())
+        known = [section for written in self.model.values() for section in written.sections]
+        assert collection.section_count == len(known)
+        assert collection.vector_count == len(known) + sum(
+            len(section.parts.values) for section in known if section.parts is not None
+        )
 
     def teardown(self):
         self.run(self.index.close())

@@ -7,16 +7,17 @@ from pathlib import Path
 import grpc
 import pytest
 from support.certificates import Authority
-from support.small_server import SmallServer, fuse_request, small_server
+from support.small_server import SmallServer, channel, fuse_request, small_server
 from tieback.core.errors import StartupError
 from tieback.serving.credentials import server_credentials
 from tieback.serving.inner import channel_maker, inner_settings
 from tieback.serving.settings import Settings
-from tieback.v1 import router_pb2_grpc
+from tieback.v1 import router_pb2, router_pb2_grpc
 
 
-async def fuse(channel: grpc.aio.Channel) -> int:
-    return len((await router_pb2_grpc.RouterServiceStub(channel).Fuse(fuse_request(), timeout=5)).results)
+async def fuse(channel: grpc.aio.Channel, inputs: int = 1) -> int:
+    request = router_pb2.FuseRequest(inputs=[*fuse_request().inputs] * inputs)
+    return len((await router_pb2_grpc.RouterServiceStub(channel).Fuse(request, timeout=5)).results)
 
 
 async def test_processes_of_the_platform_reach_one_another_by_address(tmp_path: Path):
@@ -82,3 +83,13 @@ def test_a_key_that_is_another_certificates_stops_the_start(tmp_path: Path):
 
     with pytest.raises(StartupError, match="cannot be used together"):
         channel_maker(Settings(tls_certificate=one.certificate, tls_key=two.key))
+
+
+async def test_behind_the_gateway_vectors_may_be_larger_than_what_they_were_made_of():
+    async with small_server(message_bytes=1000) as door, channel(door) as public:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await fuse(public, 20)
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+    async with small_server(message_bytes=1000, behind=True) as server, channel(server) as inner:
+        assert await fuse(inner, 20) == 20

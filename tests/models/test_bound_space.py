@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 from tieback.core.errors import StartupError
 from tieback.core.types import Modality, SpaceRef
-from tieback.models.bound_space import HEADER, STATE, Block, BoundPath, BoundRouter, BoundSpace, BoundStandIn
+from tieback.models.bound_space import (
+    HEADER,
+    SPARSE,
+    STATE,
+    Block,
+    BoundPath,
+    BoundRouter,
+    BoundSpace,
+    BoundStandIn,
+)
 
 TEXT, IMAGE = SpaceRef("words", "r1", "f1"), SpaceRef("eyes", "r2", "f2")
 
@@ -104,3 +113,62 @@ def test_a_changed_encoder_refuses_the_binding_and_says_how_to_bind_again() -> N
         small().check([TEXT, SpaceRef("eyes", "r3", "f2")])
     with pytest.raises(StartupError, match="binds the space 'eyes', which is not served"):
         small().check([TEXT])
+
+
+def with_members_of_every_kind() -> BoundSpace:
+    both, terms = SpaceRef("both", "r3", "f3"), SpaceRef("terms", "r4", "f4")
+    state = {"terms": np.array([1, 4], np.int32), "vectors": np.ones((2, 4), np.float16)}
+    return BoundSpace(
+        (
+            Block(TEXT, Modality.TEXT, 4),
+            Block(both, Modality.IMAGE, 4, (Modality.TEXT, Modality.IMAGE)),
+        ),
+        (
+            BoundPath(TEXT, 4, "words"),
+            BoundPath(both, 4, "both"),
+            BoundPath(TEXT, 4, "both", "affine", {}, {"map": np.eye(4, dtype=np.float32)}, stands_in=True),
+            BoundPath(terms, 9, "words", "term_weights", {}, state, SPARSE),
+        ),
+        centres={"both": {Modality.IMAGE: np.ones(4, np.float32), Modality.TEXT: np.zeros(4, np.float32)}},
+    )
+
+
+def test_shared_spaces_terms_and_stand_ins_are_read_as_they_were_written(tmp_path: Path) -> None:
+    made = with_members_of_every_kind()
+
+    found = BoundSpace.load(made.save(tmp_path))
+
+    assert found.revision == made.revision
+    assert found.blocks == made.blocks
+    assert [(path.reads, path.stands_in) for path in found.paths] == [
+        ("dense", False), ("dense", False), ("dense", True), ("sparse", False),
+    ]  # fmt: skip
+    assert found.paths[3].state["vectors"].dtype == np.float16
+    assert {modality: row.tolist() for modality, row in found.centres["both"].items()} == {
+        Modality.IMAGE: [1] * 4, Modality.TEXT: [0] * 4,
+    }  # fmt: skip
+
+
+def test_a_binding_without_them_is_written_as_before_there_were_any(tmp_path: Path) -> None:
+    header = json.loads((small().save(tmp_path) / HEADER).read_text())
+
+    assert set(header["blocks"][0]) == {"space", "modality", "width"}
+    assert set(header["paths"][0]) == {"source", "source_width", "block", "method", "parameters"}
+    assert "centres" not in header
+
+
+def test_a_path_that_reads_what_this_release_does_not_know_is_refused(tmp_path: Path) -> None:
+    odd = replace(small(), paths=(BoundPath(TEXT, 4, "words", reads="smell"),))
+
+    with pytest.raises(StartupError, match="reads 'smell', which is unknown here"):
+        BoundSpace.load(odd.save(tmp_path))
+
+
+def test_a_shared_space_takes_the_modalities_whose_encoders_were_bound() -> None:
+    made = with_members_of_every_kind()
+
+    assert made.takes("both", Modality.IMAGE)
+    assert made.takes("both", Modality.TEXT)
+    assert not made.takes("both", Modality.AUDIO)
+    assert made.takes("terms", Modality.TEXT)
+    assert not made.takes("ears", Modality.AUDIO)

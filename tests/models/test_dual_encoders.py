@@ -103,7 +103,8 @@ def test_towers_that_differ_in_what_they_share_are_in_two_spaces(
     [
         ({"kinds": ["dense", "tokens"]}, "'dense' alone"),
         ({"shares": "joint"}, "not the 'joint' one"),
-        ({"joint": "component"}, "no part of the joint space"),
+        ({"joint": "class_names"}, "'labels'"),
+        ({"joint": "terms"}, "'sparse'"),
     ],
 )
 def test_a_tower_that_contradicts_itself_is_refused(folder: Path, changes: dict[str, Any], said: str) -> None:

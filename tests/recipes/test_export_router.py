@@ -1,21 +1,27 @@
-"""Projectors and router of a binding as one graph."""
+"""Paths and routers of a binding as graphs."""
 
 from __future__ import annotations
 
+import dataclasses
+import logging
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tieback.core.errors import InvalidInput, NotFound, StartupError
-from tieback.core.types import Array, Modality, SpaceRef
+from tieback.core.errors import StartupError
+from tieback.core.types import Array, Encoding, Fused, FusePart, Modality, Role, SpaceRef, Vector
 from tieback.methods.projection import fit, projections, unit_rows
+from tieback.models.bound_graph import PathGraph, RouterGraph
 from tieback.models.bound_space import NATIVE, Block, BoundPath, BoundRouter, BoundSpace
-from tieback.models.session import Session
-from tieback.recipes.export_router import JOINT, METHODS, WEIGHTS, export_router
+from tieback.recipes import export_router
+from tieback.recipes.export_router import METHODS, Drawn, export_graphs
+from tieback.router import Router
+from tieback.router.graphs import agreement
 
 LONG, SHORT, EYES, EARS = (SpaceRef(name, "r", "f") for name in ("long", "short", "eyes", "ears"))
 WIDTHS = {LONG: 12, SHORT: 8, EYES: 10, EARS: 6}
 MODALITIES = {LONG: Modality.TEXT, SHORT: Modality.TEXT, EYES: Modality.IMAGE, EARS: Modality.AUDIO}
+TEXTS = {Modality.TEXT: ["long", "short"]}
 QUICK = {"projector_ensemble": {"members": 2, "hidden": 16, "epochs": 1}}
 STEPPED = {name: {"steps": 1} for name in ("correlation", "joint_views", "wasserstein")}
 
@@ -24,13 +30,13 @@ def network(width: int, blocks: int) -> dict[str, Array]:
     draw = np.random.default_rng(5)
     sizes = (width, 7, 5, blocks)
     return {
-        f"{layer}{part}": draw.normal(size=shape).astype(np.float32)
+        f"{layer}{part}": (0.4 * draw.normal(size=shape)).astype(np.float32)
         for layer, rows, columns in zip(("first", "second", "third"), sizes[:-1], sizes[1:], strict=True)
         for part, shape in (("", (rows, columns)), ("_bias", (columns,)))
     }
 
 
-def binding(method: str = "affine", routing: str = "soft", *, trained: bool = True) -> BoundSpace:
+def binding(method: str = "affine") -> BoundSpace:
     """Two spaces of texts with blocks of their own; both lead to the pictures' block, none to the sounds'."""
     draw = np.random.default_rng(3)
     anchors = {space: unit_rows(draw.normal(size=(60, width))) for space, width in WIDTHS.items()}
@@ -42,91 +48,165 @@ def binding(method: str = "affine", routing: str = "soft", *, trained: bool = Tr
         for space in (LONG, SHORT)
         for parameters in [{**QUICK, **STEPPED}.get(method)]
     ]
-    state = network(20, 4) if trained else {}
     return BoundSpace(
         tuple(Block(space, MODALITIES[space], width) for space, width in WIDTHS.items()),
         (*native, *led),
-        (BoundRouter(Modality.TEXT, ("long", "short"), routing, {}, state),),
+        (BoundRouter(Modality.TEXT, ("long", "short"), "soft", {}, network(20, 4)),),
     )
+
+
+@pytest.fixture(params=[1, 1 << 30], ids=["in 8 bits", "in float32"])
+def kept(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """From which size on matrices are in 8 bits; everything is worth a graph here."""
+    monkeypatch.setattr(export_router, "LARGE", request.param)
+    monkeypatch.setattr(export_router, "_is_large", lambda _path: True)
+    return int(request.param)
 
 
 @pytest.mark.parametrize("method", sorted({*METHODS} - {NATIVE}))
-def test_the_graph_says_what_the_methods_say(method: str, tmp_path: Path) -> None:
-    found = export_router(binding(method), Modality.TEXT, tmp_path / "text.onnx", repeats=1)
+def test_the_graph_says_what_the_methods_say(method: str, kept: int) -> None:
+    bound = binding(method)
 
-    assert found.largest_difference <= 1e-5
-    assert found.path.exists()
+    graphs = export_graphs(bound, TEXTS)
 
-
-@pytest.mark.parametrize(("routing", "trained"), [("soft", False), ("uniform", False)])
-def test_a_binding_without_a_trained_router_has_uniform_weights(
-    routing: str, trained: bool, tmp_path: Path
-) -> None:
-    path = export_router(
-        binding(routing=routing, trained=trained), Modality.TEXT, tmp_path / "text.onnx", repeats=1
-    ).path
-
-    weights = Session(path).run(
-        (WEIGHTS,), {"long": np.eye(1, 12, dtype="f"), "short": np.eye(1, 8, dtype="f")}
-    )
-
-    assert weights[0] == pytest.approx(np.array([[1 / 3, 1 / 3, 1 / 3, 0]]))
+    least = 0.999 if kept == 1 else 1 - 1e-6
+    assert agreement(bound, PathGraph(graphs["paths.text"])) >= least
 
 
-def test_the_joint_vector_is_weighted_unit_blocks_and_nothing_where_no_path_leads(tmp_path: Path) -> None:
-    path = export_router(binding(), Modality.TEXT, tmp_path / "text.onnx", repeats=1).path
+@pytest.mark.parametrize("method", ["anchor_attention", "projector_ensemble"])
+def test_a_row_comes_out_the_same_whatever_stands_beside_it(method: str, kept: int) -> None:
+    graph = PathGraph(export_graphs(binding(method), TEXTS)["paths.text"])
     draw = np.random.default_rng(1)
-    vectors = {"long": unit_rows(draw.normal(size=(5, 12))), "short": unit_rows(draw.normal(size=(5, 8)))}
+    dense = {"long": unit_rows(draw.normal(size=(5, 12))), "short": unit_rows(draw.normal(size=(5, 8)))}
 
-    joint, weights = Session(path).run((JOINT, WEIGHTS), vectors)
+    together = graph(dense, 5)
+    alone = [
+        graph({name: rows[place : place + 1] for name, rows in dense.items()}, 1)[0] for place in range(5)
+    ]
 
-    assert weights.sum(axis=1) == pytest.approx(np.ones(5), abs=1e-5)
-    for number, (begin, end) in enumerate([(0, 12), (12, 20), (20, 30), (30, 36)]):
-        assert np.linalg.norm(joint[:, begin:end], axis=1) == pytest.approx(weights[:, number], abs=1e-5)
-    assert not joint[:, 30:].any()
-
-
-def test_batches_are_timed_in_both(tmp_path: Path) -> None:
-    found = export_router(binding(), Modality.TEXT, tmp_path / "text.onnx", batches=(1, 4), repeats=3)
-
-    assert [speed.batch for speed in found.speeds] == [1, 4]
-    assert all(speed.numpy > 0 and speed.onnx > 0 for speed in found.speeds)
-    assert found.pays == all(speed.onnx < speed.numpy for speed in found.speeds)
+    assert together == pytest.approx(np.stack(alone), abs=1e-6)
 
 
-def test_a_graph_that_differs_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(
-        METHODS,
-        "affine",
-        lambda nodes, rows, path: nodes.unit(nodes.linear(rows, path.state["map"], 2 * path.state["offset"])),
-    )
+@pytest.mark.parametrize("method", ["anchor_attention", "projector_ensemble", "affine"])
+def test_a_space_that_did_not_speak_says_nothing_anywhere(method: str, kept: int) -> None:
+    graph = PathGraph(export_graphs(binding(method), TEXTS)["paths.text"])
+    long = unit_rows(np.random.default_rng(1).normal(size=(2, 12)))
 
-    with pytest.raises(StartupError, match="differs from its methods"):
-        export_router(binding(), Modality.TEXT, tmp_path / "text.onnx", repeats=1)
+    left_out = graph({"long": long}, 2)
+    zeros = graph({"long": long, "short": np.zeros((2, 8), np.float32)}, 2)
 
-    assert not (tmp_path / "text.onnx").exists()
-
-
-def test_a_modality_without_a_router_is_not_found_with_the_choices(tmp_path: Path) -> None:
-    with pytest.raises(NotFound) as refusal:
-        export_router(binding(), Modality.AUDIO, tmp_path / "audio.onnx")
-
-    assert refusal.value.choices == [Modality.TEXT]
+    assert left_out == pytest.approx(zeros)
+    assert not left_out[:, 12:20].any(), "the block of the other space"
+    assert np.linalg.norm(left_out[:, 20:30], axis=1) == pytest.approx(np.ones(2), abs=1e-5)
 
 
-def test_a_policy_without_a_graph_is_refused_with_those_that_have_one(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="'top_k' has no graph; those with one are: soft, uniform"):
-        export_router(binding(routing="top_k"), Modality.TEXT, tmp_path / "text.onnx")
+def test_a_block_that_nothing_leads_into_is_silent(kept: int) -> None:
+    graph = PathGraph(export_graphs(binding(), TEXTS)["paths.text"])
+
+    assert not graph({"long": np.eye(3, 12, dtype=np.float32)}, 3)[:, 30:].any()
 
 
-def test_a_projection_without_a_graph_is_refused_with_those_that_have_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_router_is_a_graph_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export_router, "LARGE", 1)
+    bound = binding()
+    from tieback.methods.routing._network import scores
+
+    graph = RouterGraph(export_graphs(bound, {})["router.text"])
+
+    seen = unit_rows(np.random.default_rng(2).normal(size=(4, 20)))
+    assert graph(seen) == pytest.approx(scores(seen, bound.routers[0].state), abs=0.05)
+
+
+def test_small_matrices_are_left_to_the_methods() -> None:
+    assert export_graphs(binding(), TEXTS) == {}
+
+
+def test_a_path_that_is_not_drawn_leaves_its_modality_to_the_methods(
+    kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(METHODS, "affine")
+    monkeypatch.delitem(METHODS, "affine")  # type: ignore[arg-type]  # a dict, as it is made
 
-    with pytest.raises(InvalidInput, match="'affine' has no graph; those with one are: native, "):
-        export_router(binding(), Modality.TEXT, tmp_path / "text.onnx")
+    assert "paths.text" not in export_graphs(binding(), TEXTS)
 
 
-def test_every_method_that_has_a_graph_is_a_projection() -> None:
+def test_a_graph_that_differs_from_its_methods_is_not_kept(
+    kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(path: BoundPath) -> Drawn:
+        return Drawn(-path.state["map"], lambda nodes, _rows, moved: nodes.unit(moved))
+
+    monkeypatch.setitem(METHODS, "affine", wrong)  # type: ignore[arg-type]  # a dict, as it is made
+
+    with pytest.raises(StartupError, match="differs from their methods"):
+        export_graphs(binding(), TEXTS)
+
+
+def test_every_method_that_is_drawn_is_a_projection() -> None:
     assert {*METHODS} - {NATIVE} <= {*projections.names()}
+
+
+async def fused(bound: BoundSpace, role: Role) -> Fused:
+    spoken = {LONG: np.linspace(-1, 1, 12), SHORT: np.linspace(1, -1, 8)}
+    parts = [
+        FusePart(Encoding(space, Modality.TEXT, dense=Vector(space, row.astype(np.float32))))
+        for space, row in spoken.items()
+    ]
+    (result,) = (await Router.bound(bound).fuse([parts], role=role)).results
+    assert isinstance(result, Fused)
+    return result
+
+
+@pytest.mark.parametrize("role", [Role.QUERY, Role.DOCUMENT])
+async def test_a_router_serves_the_graphs_and_says_the_same(role: Role, kept: int, tmp_path: Path) -> None:
+    plain = binding("anchor_attention")
+    folder = dataclasses.replace(plain, graphs=export_graphs(plain, TEXTS)).save(tmp_path)
+
+    drawn = await fused(BoundSpace.load(folder), role)
+    by_methods = await fused(plain, role)
+
+    assert drawn.vector.values == pytest.approx(by_methods.vector.values, abs=0.02)
+    assert drawn.vector.space == by_methods.vector.space, "what is stored by one is found by the other"
+
+
+async def test_a_graph_that_this_processor_computes_wrongly_is_not_served(
+    kept: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    plain = binding()
+    other = export_graphs(dataclasses.replace(binding("procrustes")), TEXTS)
+
+    with caplog.at_level(logging.WARNING):
+        served = await fused(
+            dataclasses.replace(plain, graphs={"paths.text": other["paths.text"]}), Role.QUERY
+        )
+
+    assert served.vector.values == pytest.approx((await fused(plain, Role.QUERY)).vector.values)
+    assert "paths of text are computed by their methods" in caplog.text
+
+
+def test_a_graph_altered_by_one_byte_is_refused(kept: int, tmp_path: Path) -> None:
+    plain = binding()
+    folder = dataclasses.replace(plain, graphs=export_graphs(plain, TEXTS)).save(tmp_path)
+    graph = folder / "paths.text.onnx"
+    data = bytearray(graph.read_bytes())
+    data[len(data) // 2] ^= 1
+    graph.write_bytes(data)
+
+    with pytest.raises(StartupError, match=r"corrupt: paths.text.onnx is not what was written; bind again"):
+        BoundSpace.load(folder)
+
+
+def test_a_graph_that_is_gone_is_missed(kept: int, tmp_path: Path) -> None:
+    plain = binding()
+    folder = dataclasses.replace(plain, graphs=export_graphs(plain, TEXTS)).save(tmp_path)
+    (folder / "paths.text.onnx").unlink()
+
+    with pytest.raises(StartupError, match=r"lacks paths.text.onnx"):
+        BoundSpace.load(folder)
+
+
+def test_an_artifact_with_graphs_is_named_by_them_too(kept: int, tmp_path: Path) -> None:
+    plain = binding()
+    drawn = dataclasses.replace(plain, graphs=export_graphs(plain, TEXTS))
+
+    assert drawn.revision != plain.revision
+    assert BoundSpace.load(drawn.save(tmp_path)).revision == drawn.revision

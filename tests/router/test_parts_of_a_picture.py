@@ -103,8 +103,119 @@ def test_parts_are_asked_of_what_is_stored_and_not_of_queries() -> None:
     assert joined.output("eyes", Modality.IMAGE, Role.QUERY).kinds == dense
 
 
-def test_parts_without_a_binding_stop_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TIEBACK_REGIONS", "true")
+async def apart(router: Router, parts: list[FusePart], role: Role = Role.DOCUMENT) -> Any:
+    return (await router.fuse([parts], role=role, parts_apart=True)).results[0]
+
+
+async def test_parts_apart_are_what_each_would_be_alone_and_the_whole_is_as_without_them(
+    router: Router,
+) -> None:
+    encoding = with_parts((CAT, WHOLE), (CAT, LEFT), (CUP, RIGHT))
+
+    found = await apart(router, [FusePart(encoding)])
+
+    cat, cup = await result(router, photo(*CAT)), await result(router, photo(*CUP))
+    assert found.vector.values == pytest.approx(cat.vector.values)
+    assert found.parts.space == router.space.ref
+    assert found.parts.boxes.tolist() == [list(LEFT), list(RIGHT)]
+    assert found.parts.values[0] == pytest.approx(found.vector.values)
+    assert found.parts.values[1] == pytest.approx(cup.vector.values)
+
+
+async def test_a_batch_taken_apart_gives_what_each_gives_alone(router: Router) -> None:
+    inputs = [
+        [FusePart(said("eyes", *CUP))],
+        [FusePart(with_parts((CAT, WHOLE), (CUP, LEFT)))],
+        text(*CAT[:3]),
+        [FusePart(with_parts((CUP, LEFT), (CAT, RIGHT)))],
+    ]
+
+    together = (await router.fuse(inputs, role=Role.DOCUMENT, parts_apart=True)).results
+
+    for parts, found in zip(inputs, together, strict=True):
+        alone = await apart(router, parts)
+        assert isinstance(found, Fused)
+        assert found.vector.values == pytest.approx(alone.vector.values)
+        assert (found.parts is None) == (alone.parts is None)
+        if found.parts is not None:
+            assert found.parts.values == pytest.approx(alone.parts.values)
+    assert [isinstance(one, Fused) and one.parts is not None for one in together] == [
+        False,
+        True,
+        False,
+        True,
+    ]
+
+
+async def test_contents_that_belong_together_have_no_parts_with_one_place(router: Router) -> None:
+    encoding = with_parts((CAT, WHOLE), (CUP, LEFT))
+    words = [dataclasses.replace(part, content=1) for part in text(*CUP[:3])]
+
+    found = await apart(router, [FusePart(encoding), *words])
+
+    assert found.parts is None
+    plain = await result(router, [FusePart(said("eyes", *CAT)), *words])
+    assert found.vector.values == pytest.approx(plain.vector.values)
+
+
+async def test_spaces_that_saw_other_parts_of_one_picture_are_refused(router: Router) -> None:
+    elsewhere = RegionVectors(WORDS, np.eye(1, 4, dtype=np.float32), np.array([RIGHT], np.float32))
+    other = FusePart(dataclasses.replace(said("words", *CAT[:3]), regions=elsewhere))
+    here = FusePart(with_parts((CAT, WHOLE), (CUP, LEFT)))
+
+    found = await apart(router, [here, other])
+
+    assert isinstance(found, InvalidInput)
+    assert found.field == "inputs[0].parts"
+    assert "do not agree" in found.message
+
+
+async def test_where_nothing_is_said_of_a_part_the_whole_stands_in(router: Router) -> None:
+    seen = FusePart(with_parts((CUP, LEFT)))
+    blind = FusePart(said("words", *CAT[:3]))  # of the same photo; it alone reaches the sounds' block
+
+    found = await apart(router, [seen, blind])
+
+    heard, shown = router.space.block("ears"), router.space.block("eyes")
+    assert found.parts.values[0][heard] == pytest.approx(found.vector.values[heard])
+    assert np.linalg.norm(found.vector.values[heard]) == pytest.approx(1)
+    assert found.parts.values[0][shown] == pytest.approx(np.array(CUP))
+
+
+async def test_a_query_is_not_taken_apart(router: Router) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        await apart(router, [FusePart(with_parts((CAT, LEFT)))], Role.QUERY)
+
+    assert refusal.value.field == "parts_apart"
+
+
+@pytest.mark.parametrize("value", ["true", "together", "each"])
+def test_parts_without_a_binding_stop_the_start(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("TIEBACK_REGIONS", value)
 
     with pytest.raises(StartupError, match="regions needs binding"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [("", "off"), ("off", "off"), ("False", "off"), ("0", "off"), ("true", "together"), ("1", "together"),
+     ("together", "together"), ("Each", "each")],
+)  # fmt: skip
+def test_parts_are_a_choice_of_three_and_the_switch_of_before_means_together(
+    monkeypatch: pytest.MonkeyPatch, value: str, meant: str
+) -> None:
+    monkeypatch.setenv("TIEBACK_BINDING", "any")
+    monkeypatch.setenv("TIEBACK_REGIONS", value)
+
+    assert load_settings().regions == meant
+
+
+def test_a_misspelt_choice_of_parts_stops_the_start_and_says_the_choices(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TIEBACK_BINDING", "any")
+    monkeypatch.setenv("TIEBACK_REGIONS", "eachh")
+
+    with pytest.raises(StartupError, match=r"TIEBACK_REGIONS: .*'off', 'together' or 'each'"):
         load_settings()

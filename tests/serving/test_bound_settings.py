@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import yaml
 from support.bag_of_words import WIDTH
 from tieback.core.errors import StartupError
-from tieback.core.types import Modality, SpaceRef
-from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundSpace
+from tieback.core.types import Modality, SpaceRef, VectorKind
+from tieback.models.bound_space import SPARSE, Block, BoundPath, BoundRouter, BoundSpace
 from tieback.serving import assembly, context
 from tieback.serving.servicers.catalog import JointSpace
 from tieback.serving.settings import load_settings
@@ -172,3 +174,114 @@ def test_a_canary_without_routers_or_with_other_blocks_stops_the_start(place: Pl
 
     with pytest.raises(StartupError, match="has no routers"):
         assembly.build_router(settings, assembly.Plan(settings))
+
+
+class SharedPlace(Place):
+    """Beside the small spaces a dual encoder's two cards and a sparse space, which nothing is loaded from."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        (folder / "pair").mkdir()
+        (folder / "pair/model.safetensors").write_text("pair")
+        (folder / "terms").mkdir()
+        (folder / "terms/model.safetensors").write_text("terms")
+        shared = {"runtime": "dual_encoder", "width": 8, "kinds": ["dense"], "shares": "pair"}
+        self.write("pair-text", "pair", modality="text", max_tokens=12, joint="component", **shared)
+        self.write("pair-image", "pair", modality="image", joint="component", **shared)
+        self.write(
+            "terms", "terms", modality="text", runtime="sparse_text", width=50, kinds=["sparse"],
+            joint="terms", optional=True,
+        )  # fmt: skip
+
+    def write(self, name: str, directory: str, **fields: Any) -> None:
+        about = {"name": name, "role": "encoder", "description": "x", "license": "MIT", "upstream": "me"}
+        folder = self.cards.parent / directory
+        text = yaml.safe_dump(about | {"directory": str(folder)} | fields)
+        (self.cards / f"{name}.yaml").write_text(text)
+
+    def bind_all(self) -> BoundSpace:
+        cards = {card.name: card for card in self.plan(spaces=EVERY).encoders}
+        pair, small, terms = (cards[name].space for name in ("pair-text", "small-a", "terms"))
+        state = {"map": np.ones((WIDTH, 8), np.float32), "offset": np.zeros(8, np.float32)}
+        known = {"terms": np.arange(2, dtype=np.int32), "vectors": np.ones((2, WIDTH), np.float16)}
+        made = BoundSpace(
+            (
+                Block(pair, Modality.IMAGE, 8, (Modality.TEXT, Modality.IMAGE)),
+                Block(small, Modality.TEXT, WIDTH),
+            ),
+            (
+                BoundPath(pair, 8, "pair"),
+                BoundPath(small, WIDTH, "small-a"),
+                BoundPath(small, WIDTH, "pair", "affine", {}, state, stands_in=True),
+                BoundPath(terms, 50, "small-a", "term_weights", {}, known, SPARSE),
+            ),
+        )
+        made.save(self.models / "bound")
+        return made
+
+
+EVERY = "small-a,pair-text,pair-image,terms"
+
+
+@pytest.fixture
+def shared_place(tmp_path: Path) -> SharedPlace:
+    return SharedPlace(tmp_path)
+
+
+def test_encoders_of_a_shared_space_are_asked_by_their_names_and_told_of_by_its(
+    shared_place: SharedPlace,
+) -> None:
+    made = shared_place.bind_all()
+    settings = shared_place.settings(binding=made.revision, spaces=EVERY)
+
+    plan = assembly.Plan(settings)
+    joined = plan.joined
+    space = assembly.build_router(settings, plan).space
+
+    assert plan.spaces_by_modality == {
+        Modality.TEXT: ("pair-text", "small-a", "terms"), Modality.IMAGE: ("pair-image",),
+    }  # fmt: skip
+    assert joined.shared == {"pair-text": "pair", "pair-image": "pair"}
+    assert joined.kinds["terms"] == {VectorKind.SPARSE}
+    assert joined.kinds["pair-image"] == {VectorKind.DENSE}
+    assert joined.blocks["small-a"] == ["small-a"], "what stands in is not waited for"
+    assert joined.unheard({"pair": 1.0}) == {"small-a", "terms"}
+    assert space.reach[Modality.TEXT].sources == ("pair", "small-a", "terms")
+    assert space.reach[Modality.IMAGE].sources == ("pair",)
+
+
+def test_a_tower_that_was_bound_and_is_not_served_stops_the_start(shared_place: SharedPlace) -> None:
+    made = shared_place.bind_all()
+
+    with pytest.raises(
+        StartupError, match=r"the image encoder of the space 'pair', which is not served.*bind"
+    ):
+        _ = shared_place.plan(binding=made.revision, spaces="small-a,pair-text,terms").bound
+
+
+def test_without_a_binding_shared_spaces_and_terms_are_no_part_of_the_joint_space(
+    shared_place: SharedPlace,
+) -> None:
+    settings = shared_place.settings(spaces=EVERY)
+
+    plan = assembly.Plan(settings)
+
+    assert plan.spaces_by_modality == {Modality.TEXT: ("small-a",)}
+    assert assembly.build_router(settings, plan).space.names == ("small-a",)
+
+
+def test_cards_that_share_a_space_and_differ_in_joint_stop_the_start(shared_place: SharedPlace) -> None:
+    shared_place.write(
+        "pair-image",
+        "pair",
+        modality="image",
+        runtime="dual_encoder",
+        width=8,
+        kinds=["dense"],
+        shares="pair",
+    )
+
+    with pytest.raises(
+        StartupError, match=r"pair-image and pair-text share the space 'pair', and differ in joint \(none and"
+    ):
+        shared_place.plan(spaces=EVERY)

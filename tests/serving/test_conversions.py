@@ -98,15 +98,17 @@ ENCODING = Encoding(SPACE, Modality.TEXT, VECTOR, TOKENS, LABELS, 12, 3, Encodin
 TEXT = Content(Modality.TEXT, "Grüße, 世界")
 ITEM = Item("one", [Section("s", TEXT, "Title", "file:a")], "Book", {"year": 1990.0, "new": True, "by": "me"})
 HIT = Hit("one", "Book", "s", "Title", Modality.IMAGE, "a cup", "file:a", {"year": 1.0}, 0.5, 0.25, None)
+SHOWN = dataclasses.replace(HIT, part=(0.25, 0.5, 0.75, 0.5))
 ALIGNMENT = Alignment([AlignedPair((0, 2), (3, 5), 0.5, 0.25)], np.full((2, 2), 0.25, np.float32))
 
 SAMPLES: dict[str, list[Any]] = {
     "alignment": [ALIGNMENT, Alignment([])],
+    "box": [(0.25, 0.5, 0.75, 0.5)],
     "cache": list(CachePolicy),
     "candidate": [RerankCandidate("1", "text", 0.5), RerankCandidate("2", TOKENS)],
     "collection": [
         Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0),
-        Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0, Routing("top_k", {}, {"k": 3.0})),
+        Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0, Routing("top_k", {}, {"k": 3.0}), 200),
         Collection(
             "books", SPACE, 384, 10, 20, 1_700_000_000.0, Routing(missing=MethodChoice("pool", {"k": 3}))
         ),
@@ -135,17 +137,27 @@ SAMPLES: dict[str, list[Any]] = {
         Claim(1, (0, 4), "text"),
         Citation(1, "2", "one", "s", (3, 9), 0.5),
         Citation(1, "2", "one", "s", None, 0.5),
+        Citation(1, "2", "one", "s", (3, 9), 0.5, (0.25, 0.5, 0.75, 0.5)),
         *[Verdict(1, label, 0.5, "lexical") for label in VerdictLabel],
         *[Abstention(reason, 0.25, 0.5, "no") for reason in AbstentionReason],
         *[Finish(reason, "m", 10, 5, 1, TIMING, 0.25) for reason in FinishReason],
     ],
-    "evidence": [Evidence("1", "text", "Title", "one", "s", "file:a", Modality.AUDIO, 0.5)],
+    "evidence": [
+        Evidence("1", "text", "Title", "one", "s", "file:a", Modality.AUDIO, 0.5),
+        Evidence("1", "text", "Title", "one", "s", "file:a", Modality.IMAGE, 0.5, (0.25, 0.5, 0.75, 0.5)),
+    ],
     "explanation": [ROUTING],
     "fuse_input": [[FusePart(ENCODING, 0.5, 2)]],
-    "fuse_reply": [FuseReply([Fused(VECTOR, ROUTING, LABELS), errors.SpaceMismatch("no")], TIMING)],
+    "fuse_reply": [
+        FuseReply([Fused(VECTOR, ROUTING, LABELS), errors.SpaceMismatch("no")], TIMING),
+        FuseReply([Fused(VECTOR, ROUTING, LABELS, REGIONS)], TIMING),
+    ],
     "grounding": [Grounding(), Grounding(MethodChoice("lexical_embedding"), 0.0, True)],
-    "hit": [HIT],
-    "indexed_item": [IndexedItem(ITEM, [IndexedSection(VECTOR, "words", Modality.TEXT)])],
+    "hit": [HIT, SHOWN],
+    "indexed_item": [
+        IndexedItem(ITEM, [IndexedSection(VECTOR, "words", Modality.TEXT)]),
+        IndexedItem(ITEM, [IndexedSection(VECTOR, "words", Modality.IMAGE, REGIONS)]),
+    ],
     "item": [ITEM],
     "labels": [LABELS],
     "metadata": [{"a": 1.0, "b": True, "c": "d"}],
@@ -176,7 +188,7 @@ SAMPLES: dict[str, list[Any]] = {
     ],
     "retrieve_reply": [
         RetrieveReply(
-            [RetrievedHit(HIT, 0.5, 3, 0.25, ALIGNMENT), RetrievedHit(HIT, 0.5, 0)], ROUTING, LABELS, TIMING
+            [RetrievedHit(SHOWN, 0.5, 3, 0.25, ALIGNMENT), RetrievedHit(HIT, 0.5, 0)], ROUTING, LABELS, TIMING
         )
     ],
     "role": list(Role),
@@ -449,3 +461,32 @@ def test_the_vectors_of_a_reply_are_the_bytes_of_the_rows_of_one_array() -> None
     assert b"".join(one.encoding.dense.values.data for one in message.results) == rows.tobytes()
     read = FUNCTIONS["read_encode_reply"](message).results
     assert not any(one.dense.values.flags.owndata for one in read)
+
+
+@pytest.mark.parametrize(
+    ("field", "vector", "parts"),
+    [
+        ("vector.space.name", None, REGIONS),
+        ("parts.values", VECTOR, dataclasses.replace(REGIONS, values=np.full((2, 3), np.nan, np.float32))),
+        ("parts.boxes", VECTOR, dataclasses.replace(REGIONS, boxes=REGIONS.boxes[:1])),
+        (
+            "parts.boxes[1]",
+            VECTOR,
+            dataclasses.replace(REGIONS, boxes=np.array([(0, 0, 1, 1), (0.5, 0, 0.6, 1)])),
+        ),
+        ("parts.space.name", VECTOR, dataclasses.replace(REGIONS, space=SpaceRef("", "", ""))),
+    ],
+)
+def test_parts_that_are_malformed_or_have_no_whole_are_refused_by_their_field(
+    field: str, vector: Vector | None, parts: RegionVectors
+) -> None:
+    message = FUNCTIONS["write_indexed_item"](
+        IndexedItem(ITEM, [IndexedSection(vector or VECTOR, "a cup", Modality.IMAGE, parts)])
+    )
+    if vector is None:
+        message.sections[0].ClearField("vector")
+
+    with pytest.raises(errors.InvalidInput) as caught:
+        FUNCTIONS["read_indexed_item"](message, "items[0]")
+
+    assert caught.value.field == f"items[0].sections[0].{field}"

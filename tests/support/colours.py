@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +19,8 @@ from support.bag_of_words import card as text_card
 NAMES = ("red", "green", "blue")
 
 
-def card(directory: Path, name: str = "colours") -> EncoderCard:
-    kinds = {VectorKind.DENSE, VectorKind.LABELS}
+def card(directory: Path, name: str = "colours", *, halves: bool = False) -> EncoderCard:
+    kinds = {VectorKind.DENSE, VectorKind.LABELS, *([VectorKind.REGIONS] if halves else [])}
     return text_card(
         directory, name, modality=Modality.IMAGE, width=3, widths=(), kinds=kinds, max_tokens=None
     )
@@ -27,8 +28,15 @@ def card(directory: Path, name: str = "colours") -> EncoderCard:
 
 def png(red: int, green: int, blue: int) -> bytes:
     """A picture of one colour."""
+    return halves((red, green, blue), (red, green, blue))
+
+
+def halves(left: tuple[int, int, int], right: tuple[int, int, int]) -> bytes:
+    """A picture of one colour on the left and another on the right."""
     file = io.BytesIO()
-    Image.new("RGB", (8, 8), (red, green, blue)).save(file, "PNG")
+    picture = Image.new("RGB", (8, 8), left)
+    picture.paste(right, (4, 0, 8, 8))
+    picture.save(file, "PNG")
     return file.getvalue()
 
 
@@ -48,18 +56,45 @@ class Colours:
         return Prepared(tokens, np.ones(3, np.float32))
 
     def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
-        assert isinstance(content.data, bytes)
-        try:
-            pixels = np.asarray(Image.open(io.BytesIO(content.data)).convert("RGB"), np.float32)
-        except (UnidentifiedImageError, OSError) as error:
-            raise InvalidInput("the picture cannot be read", field="image") from error
-        return Prepared(1, pixels.mean(axis=(0, 1)) + 1e-3)
+        return Prepared(1, _mean(_pixels(content)))
 
     def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
         return [_encode(prepared.payload, kinds) for prepared in batch]
 
     def warm_up(self) -> None:
         self.run([self.sample(1)], self.card.kinds)
+
+
+class Halves(Colours):
+    """Sees the left and the right half of a picture too."""
+
+    def prepare_regions(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
+        pixels = _pixels(content)
+        middle = pixels.shape[1] // 2
+        return Prepared(3, np.stack([_mean(one) for one in (pixels, pixels[:, :middle], pixels[:, middle:])]))
+
+    def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
+        return [self._seen(np.atleast_2d(prepared.payload), kinds) for prepared in batch]
+
+    def _seen(self, views: np.ndarray, kinds: frozenset[VectorKind]) -> RawEncoding:
+        whole = _encode(views[0], kinds)
+        if VectorKind.REGIONS not in kinds:
+            return whole
+        rows = np.stack([one / np.linalg.norm(one) for one in views]).astype(np.float32)
+        boxes = [(0, 0, 1, 1), (0, 0, 0.5, 1), (0.5, 0, 0.5, 1)][: len(views)]
+        return dataclasses.replace(whole, regions=rows, boxes=np.array(boxes, np.float32))
+
+
+def _pixels(content: Content) -> np.ndarray:
+    assert isinstance(content.data, bytes)
+    try:
+        return np.asarray(Image.open(io.BytesIO(content.data)).convert("RGB"), np.float32)
+    except (UnidentifiedImageError, OSError) as error:
+        raise InvalidInput("the picture cannot be read", field="image") from error
+
+
+def _mean(pixels: np.ndarray) -> np.ndarray:
+    return np.asarray(pixels.mean(axis=(0, 1)) + 1e-3)
 
 
 def _encode(colour: np.ndarray, kinds: frozenset[VectorKind]) -> RawEncoding:

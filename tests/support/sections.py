@@ -7,6 +7,7 @@ from tieback.core.types import (
     IndexedSection,
     Item,
     Modality,
+    RegionVectors,
     Section,
     SpaceRef,
     Vector,
@@ -24,12 +25,23 @@ def axis(number, width=WIDTH):
     return np.eye(width, dtype=np.float32)[number % width]
 
 
-def section(values, text="", *, modality=Modality.TEXT, name="", title="", uri="", content=None):
-    """A section and what search knows of it; its content is `text` or `content`; a picture has none."""
+def parts(*rows, space=SPACE):
+    """Vectors of parts; the boxes are strips of equal height, the first on top."""
+    boxes = [(0.0, n / len(rows), 1.0, 1 / len(rows)) for n in range(len(rows))]
+    return RegionVectors(space, np.array(rows, np.float32), np.array(boxes, np.float32))
+
+
+def section(values, text="", *, modality=Modality.TEXT, name="", title="", uri="", content=None, apart=None):
+    """A section and what search knows of it; its content is `text` or `content`; a picture has none.
+
+    `apart` are vectors of its parts, in rows or as `parts` makes them.
+    """
+    if apart is not None and not isinstance(apart, RegionVectors):
+        apart = parts(*apart) if len(apart) else None
     own = content or (text if modality is Modality.TEXT else None)
     return (
         Section(name, None if own is None else Content(Modality.TEXT, own), title, uri),
-        IndexedSection(values if isinstance(values, Vector) else vector(*values), text, modality),
+        IndexedSection(values if isinstance(values, Vector) else vector(*values), text, modality, apart),
     )
 
 

@@ -42,10 +42,10 @@ class BrokenGenerator(generator_pb2_grpc.GeneratorServiceServicer):
 class SmallServer:
     """The server's address, its telemetry and its parts."""
 
-    def __init__(self, settings: Settings, *, shared_port: bool = False) -> None:
+    def __init__(self, settings: Settings, *, shared_port: bool = False, behind: bool = False) -> None:
         self.settings = settings
         self.telemetry = Telemetry(settings)
-        self.grpc = GrpcServer(settings, self.telemetry, shared_port=shared_port)
+        self.grpc = GrpcServer(settings, self.telemetry, shared_port=shared_port, behind=behind)
         router = ObservedRouter(Router([Component(SPACE, 3)]), self.telemetry)
         self.grpc.add(RouterServicer(router))
         self.grpc.add(BrokenGenerator())
@@ -60,8 +60,9 @@ class SmallServer:
 
 
 @asynccontextmanager
-async def small_server(**settings: Any) -> AsyncIterator[SmallServer]:
-    server = SmallServer(Settings(models=Path("unused"), store=Path("unused"), drain_seconds=1, **settings))
+async def small_server(*, behind: bool = False, **settings: Any) -> AsyncIterator[SmallServer]:
+    made = Settings(models=Path("unused"), store=Path("unused"), drain_seconds=1, **settings)
+    server = SmallServer(made, behind=behind)
     server.port = await server.grpc.start("127.0.0.1", 0)
     await server.grpc.set_all_ready(True)
     try:

@@ -18,7 +18,7 @@ from tieback_client.cli.connection import (
     with_modality,
 )
 from tieback_client.cli.output import Output, jsonable
-from tieback_client.cli.search import MARKS, behind, indented, scores, section_of, snippet
+from tieback_client.cli.search import behind, indented, mark_of, scores, section_of, snippet
 from tieback_client.client import Client
 from tieback_client.events import (
     Answer,
@@ -174,7 +174,7 @@ def sources(answer: Answer, words: tuple[str, ...], *, width: int, explain: bool
             continue
         one = found.hit
         head = Text.assemble((f"[{name}] ", "bold"), (one.item_title or one.item_id, "bold"))
-        head.append(f"  {MARKS.get(one.modality or '', '')}", style="magenta")
+        head.append(f"  {mark_of(one)}", style="magenta")
         parts = [head]
         if section_of(one):
             parts.append(indented(Text(section_of(one), style="cyan"), width=width))

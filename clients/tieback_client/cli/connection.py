@@ -166,14 +166,14 @@ def query_options(function: F) -> F:
     return function
 
 
-def parse_weights(value: str | None, policy: str | None) -> dict[str, float] | str | None:
+def parse_weights(
+    value: str | None, policy: str | None, option: str = "--policy"
+) -> dict[str, float] | str | None:
     """``"a=2,b=1"`` as a mapping, or the policy. `click.BadParameter` for another form, or for both."""
     if value is None:
         return policy
     if policy is not None:
-        raise click.BadParameter(
-            "weights are a policy of their own; leave --policy out", param_hint="--policy"
-        )
+        raise click.BadParameter(f"weights are a policy of their own; leave {option} out", param_hint=option)
     weights: dict[str, float] = {}
     for part in value.split(","):
         name, _, number = part.partition("=")

@@ -13,7 +13,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tieback_client.cli import front_matter, sections
-from tieback_client.cli.connection import Command, collection_option, connected
+from tieback_client.cli.connection import Command, collection_option, connected, parse_weights
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
 from tieback_client.content import Audio, Image, Modality, modality_of_path
@@ -23,6 +23,7 @@ from tieback_client.errors import InvalidArgument, NotFound, TiebackError
 # Changes when a file would be split differently, so that it is indexed again.
 FORMAT = "1"
 ROOM = 64 * 1024  # what a message needs beside the file
+JOINT_SPACE = "joint"
 
 
 @dataclass(slots=True)
@@ -43,6 +44,7 @@ class _Run:
 Examples:
   tieback index ~/library
   tieback index docs notes.md --collection handbook --exclude '*.draft.md' --exclude 'old/*'
+  tieback index photos --collection album --routing uniform
 
 \b
 Texts (.txt .md .rst) are split at headings and paragraphs into sections that can be cited; facts between two
@@ -61,6 +63,12 @@ was interrupted: files that are indexed and unchanged are skipped.
 )
 @click.option("--force", is_flag=True, help="Index unchanged files again, too.")
 @click.option("--prune", is_flag=True, help="Remove items of these folders whose file is gone.")
+@click.option(
+    "--routing", metavar="METHOD", help="How queries of the collection are weighted, e.g. uniform; set once."
+)
+@click.option(
+    "--weights", metavar="SPACE=W,…", help="Weights of the spaces for queries of the collection; set once."
+)
 @connected
 def index(
     client: Client,
@@ -71,9 +79,14 @@ def index(
     batch: int,
     force: bool,
     prune: bool,
+    routing: str | None,
+    weights: str | None,
 ) -> None:
     """Put files, or all files of folders, into a collection."""
     begin = time.monotonic()
+    usual = parse_weights(weights, routing, "--routing")
+    if usual is not None:  # where the collection is there with another routing, the server says so
+        client.create_collection(collection, JOINT_SPACE, weights=usual)
     limit = client.server_info().limits.message_bytes
     run = _Run()
     files = dict(_files(paths, exclude, run))

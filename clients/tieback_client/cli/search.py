@@ -24,11 +24,13 @@ from tieback_client.cli.output import Output
 from tieback_client.client import Client
 from tieback_client.reports import Timing
 from tieback_client.results import Hit, RetrievalResult, RetrievedHit, RoutingExplanation
+from tieback_client.vectors import Box
 
 MARKS = {"text": "text", "image": "photo", "audio": "sound", "points": "points"}
 SNIPPET = 220
 PAIRS = 6
 LEAST_LOSS = 0.05
+OFF_CENTRE = 0.1
 
 
 @click.command(
@@ -89,7 +91,7 @@ def hit(rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool
     """One hit: title, section, a snippet, scores before and after."""
     one = found.hit
     title = Text(one.item_title or one.item_id, style="bold")
-    title.append(f"  {MARKS.get(one.modality or '', '')}", style="magenta not bold")
+    title.append(f"  {mark_of(one)}", style="magenta not bold")
     lines = [indented(title, width=width)]
     section = section_of(one)
     if section:
@@ -101,6 +103,20 @@ def hit(rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool
     lines.append(indented(Text(f"{scores(found, rank)}   {one.uri}".rstrip(), style="dim"), width=width))
     text = Text("\n").join(lines) + Text("\n")
     return Text(f"{rank:>2}  ") + text[4:]
+
+
+def mark_of(one: Hit) -> str:
+    """What kind of thing it is, and where in a picture what was looked for is."""
+    kind = MARKS.get(one.modality or "", "")
+    return kind if one.part is None else f"{kind}, {place_of(one.part)}"
+
+
+def place_of(box: Box) -> str:
+    """Where in a picture a part of it is, by its middle: "upper left", "right", "centre"."""
+    across, down = box.x + box.width / 2, box.y + box.height / 2
+    rows = "upper" if down < 0.5 - OFF_CENTRE else "lower" if down > 0.5 + OFF_CENTRE else ""
+    columns = "left" if across < 0.5 - OFF_CENTRE else "right" if across > 0.5 + OFF_CENTRE else ""
+    return " ".join(part for part in (rows, columns or ("middle" if rows else "")) if part) or "centre"
 
 
 def section_of(one: Hit) -> str:

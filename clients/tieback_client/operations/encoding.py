@@ -132,6 +132,7 @@ def fuse(
     role: Literal["query", "document"] = "query",
     weights: Weights | None = None,
     missing: MethodLike | None = None,
+    parts_apart: bool = False,
     timeout: float | None = None,
 ) -> Operation[FusedBatch]:
     """Fuses encodings of one input each into one vector of the joint space.
@@ -139,12 +140,15 @@ def fuse(
     An input is what several spaces say of one content, or `FusePart`s where several contents belong together
     (a photo and words), each with a weight, in queries also a negative one. `weights` per space, or a routing
     policy's name, replace the server's routing; they count for queries only. `missing` is a method of the
-    family "missing", for blocks whose space did not speak; documents are filled only where it is given.
+    family "missing", for blocks whose space did not speak; documents are filled only where it is given. With
+    `parts_apart`, documents whose encodings have regions get a joint vector for each of them, in
+    `Fused.parts`.
     """
     request = router_pb2.FuseRequest(
         inputs=[_fuse_input(one, f"inputs[{i}]") for i, one in enumerate(inputs)],
         role=router_pb2.ROLE_DOCUMENT if role == "document" else router_pb2.ROLE_QUERY,
         routing=writing.routing(weights, missing),
+        parts_apart=parts_apart,
     )
     reply = yield Call(RPCS["Fuse"], request, timeout)
     outcomes = [

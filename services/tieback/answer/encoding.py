@@ -34,13 +34,22 @@ class Joined:
     """How spaces take part in the joint space: what is asked of them, and which blocks they reach.
 
     Without more, text spaces enter by vectors into their own block, and all others by labels into all blocks.
-    `stored` is what is asked besides of what will be stored.
+    `stored` is what is asked besides of what will be stored, and `apart` whether the parts of a picture that
+    come of that are stored in vectors of their own. `shared` are the names of the spaces that vectors carry,
+    of encoders that are called by another: an encoder is asked by its own name, and what it says, or fails to
+    say, is told of its space.
     """
 
     spaces: Spaces
     kinds: Mapping[str, frozenset[VectorKind]] = field(default_factory=dict)
     blocks: Mapping[str, Collection[str]] = field(default_factory=dict)
     stored: Mapping[str, frozenset[VectorKind]] = field(default_factory=dict)
+    apart: bool = False
+    shared: Mapping[str, str] = field(default_factory=dict)
+
+    def space(self, encoder: str) -> str:
+        """The name of the space that the encoder's vectors carry."""
+        return self.shared.get(encoder, encoder)
 
     def output(self, space: str, modality: Modality, role: Role) -> OutputSpec:
         """What to ask of a space."""
@@ -109,7 +118,7 @@ class SpaceEncoders:
                     batches = list(self._batches([contents[place] for place in places]))
                     output = self.joined.output(space, modality, role)
                     ask = self._ask(space, batches, output, places, encoded, watch, truncation, deadline)
-                    tasks[asyncio.create_task(ask)] = space
+                    tasks[asyncio.create_task(ask)] = self.joined.space(space)
         await _gather(tasks, encoded, deadline, patience)
         return encoded
 
@@ -140,7 +149,7 @@ class SpaceEncoders:
             if isinstance(answer, Encoding):
                 encoded.encodings[place].append(answer)
             else:
-                encoded.refused[place][space] = _without_place(answer)
+                encoded.refused[place][self.joined.space(space)] = _without_place(answer)
 
     def _batches(self, contents: Sequence[Content]) -> Iterator[list[Content]]:
         """Parts that keep the encoder's limits of items and, by half to leave room, of bytes."""

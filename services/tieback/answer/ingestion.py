@@ -24,6 +24,7 @@ from tieback.core.types import (
     Label,
     Limits,
     Modality,
+    RegionVectors,
     Role,
     Section,
     Truncation,
@@ -47,6 +48,7 @@ class Draft:
     truncated: bool = False
     vector: Vector | None = None
     labels: Sequence[Label] = ()
+    parts: RegionVectors | None = None
 
     def blame(self, error: TiebackError) -> TiebackError:
         """The error, its field led back to this section's content in the request."""
@@ -136,11 +138,14 @@ class Ingestion:
             for begin in range(0, len(asked), max(most, 1)):
                 batch = asked[begin : begin + most]
                 reply = await self._router.fuse(
-                    [draft.encodings for draft in batch], role=Role.DOCUMENT, deadline=hop(deadline)
+                    [draft.encodings for draft in batch],
+                    role=Role.DOCUMENT,
+                    parts_apart=self._encoders.joined.apart,
+                    deadline=hop(deadline),
                 )
                 for draft, result in zip(batch, reply.results, strict=True):
                     if isinstance(result, Fused):
-                        draft.vector, draft.labels = result.vector, result.labels
+                        draft.vector, draft.labels, draft.parts = result.vector, result.labels, result.parts
                     else:
                         if isinstance(result, InvalidInput):
                             result.field = ""  # the router speaks of encodings, which the caller never saw
@@ -198,6 +203,7 @@ def _indexed(item: Item, drafts: Sequence[Draft]) -> IndexedItem:
                 vector=draft.vector,
                 text="" if is_text else describe(draft.labels, section.title or item.title),
                 modality=draft.content.modality or Modality.TEXT,
+                parts=draft.parts,
             )
         )
     return IndexedItem(dataclasses.replace(item, sections=sections), indexed)

@@ -123,7 +123,8 @@ class EncoderCard(Card):
 
     `widths` are the prefixes that the model was trained to be cut to (Matryoshka), the full width among them;
     empty means that only the full width is offered. `joint` says how the space enters the joint one: as a
-    block of its own ("component"), by the names of its classes ("class_names"), or not at all. `precision` is
+    block of its own ("component"), by the names of its classes ("class_names"), by the terms of its sparse
+    vectors ("terms"), or not at all. `precision` is
     the one that is served: float32, or one of `precisions`, which are made beside it. A model whose weights
     were published in another names that alone. What is `optional` is served where TIEBACK_SPACES names it,
     and left out of what is served by default.
@@ -143,7 +144,7 @@ class EncoderCard(Card):
     widths: tuple[int, ...] = ()
     kinds: frozenset[VectorKind]
     max_tokens: Annotated[int, Field(gt=0)] | None = None
-    joint: Literal["component", "class_names"] | None = None
+    joint: Literal["component", "class_names", "terms"] | None = None
     pooling: Method | None = None
     precision: Precision = "float32"
     precisions: dict[Precision, LowerPrecision] = Field(default_factory=dict)
@@ -163,8 +164,14 @@ class EncoderCard(Card):
             raise ValueError("widths are positive, and the largest of them is the width")
         if self.joint == "class_names" and VectorKind.LABELS not in self.kinds:
             raise ValueError("joint: class_names needs an encoder with the kind 'labels'")
-        if self.joint == "component" and self.modality is not Modality.TEXT:
-            raise ValueError("joint: component is for text encoders")
+        if self.joint == "component" and self.modality is not Modality.TEXT and self.shares is None:
+            raise ValueError(
+                "joint: component is for text encoders, and for those that share a space with one"
+            )
+        if self.joint == "terms" and (
+            self.modality is not Modality.TEXT or VectorKind.SPARSE not in self.kinds
+        ):
+            raise ValueError("joint: terms needs a text encoder with the kind 'sparse'")
         if self.joint == "component" and VectorKind.DENSE not in self.kinds:
             raise ValueError("joint: component needs an encoder with the kind 'dense'")
         if self.precisions and self.runtime != "transformer_text":
@@ -181,6 +188,11 @@ class EncoderCard(Card):
         common = self.fingerprint if self.shares is None else self._common_fingerprint
         fingerprint = short_hash(common, self.precision) if lower else common
         return SpaceRef(self.shares or self.name, self.revision, fingerprint)
+
+    @property
+    def unbound_joint(self) -> str | None:
+        """`joint` where no binding is served: shared spaces and terms enter by a binding alone."""
+        return None if self.shares is not None or self.joint == "terms" else self.joint
 
     @property
     def offered_precisions(self) -> tuple[Precision, ...]:
@@ -232,11 +244,10 @@ class EncoderCard(Card):
             return
         if self.shares == JOINT_SPACE:
             raise ValueError(f"shares names a space of the cards' own, not the {JOINT_SPACE!r} one")
-        if self.directory is None or self.kinds != {VectorKind.DENSE} or self.joint is not None:
-            raise ValueError(
-                "cards that share a space have a directory and the kind 'dense' alone, and are no part of "
-                "the joint space (joint)"
-            )
+        if self.directory is None or self.kinds != {VectorKind.DENSE}:
+            raise ValueError("cards that share a space have a directory and the kind 'dense' alone")
+        if self.joint not in (None, "component"):
+            raise ValueError("cards that share a space have one block of the joint space (component) or none")
 
     def _construction(self) -> dict[str, Any]:
         pooling = self.pooling.model_dump(mode="json") if self.pooling else None

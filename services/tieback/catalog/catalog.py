@@ -50,6 +50,7 @@ class Catalog:
                     media[card.name] = card
                 else:
                     cards[card.name] = card
+        _check_shared(cards.values())
         return cls(cards.values(), media.values())
 
     def __iter__(self) -> Iterator[Card]:
@@ -80,6 +81,19 @@ class Catalog:
         if name not in self._media:
             raise NotFound("media", name, self._media)
         return self._media[name]
+
+
+def _check_shared(cards: Iterable[Card]) -> None:
+    """StartupError where cards that share a space differ in whether it has a block of the joint one."""
+    first: dict[str, EncoderCard] = {}
+    for card in cards:
+        if isinstance(card, EncoderCard) and card.shares is not None:
+            other = first.setdefault(card.shares, card)
+            if card.joint != other.joint:
+                raise StartupError(
+                    f"{other.name} and {card.name} share the space {card.shares!r}, and differ in joint "
+                    f"({other.joint or 'none'} and {card.joint or 'none'}); write the same in both cards"
+                )
 
 
 def read_card(path: Path) -> EncoderCard | GeneratorCard | MediaCard:

@@ -17,9 +17,10 @@ def _unset(value: Any) -> bool:
 class TransformerText(Strict):
     """A transformer encoder with a `tokenizers` vocabulary, served as a graph that pools and normalises.
 
-    `weights` is a safetensors file with its `config`, or an ONNX file that takes `input_ids` and
-    `attention_mask`. Of that, `tokens_tensor` holds `[batch, tokens, width]`, to be pooled, or
-    `vector_tensor` the pooled `[batch, width]`; without either they are looked for by name and shape.
+    `weights` is a safetensors file, or the index of several (`model.safetensors.index.json`), with its
+    `config`; or an ONNX file that takes `input_ids` and `attention_mask`. Of that, `tokens_tensor` holds
+    `[batch, tokens, width]`, to be pooled, or `vector_tensor` the pooled `[batch, width]`; without either
+    they are looked for by name and shape.
 
     `prompts` are what the model was trained to see before texts, by name (`{query: "query: ", passage:
     "passage: "}`), and `prompt` names the one that this card puts there. Texts that come tokenised get none.
@@ -55,7 +56,8 @@ class DualEncoder(Strict):
     """Two towers that were trained to meet in one space: texts and pictures (CLIP, SigLIP).
 
     The card's modality says which tower it is; both cards point at one folder, with the same options.
-    `weights` is a safetensors file with its `config`; `preprocessor` says how pictures are made to fit.
+    `weights` is a safetensors file, or the index of several, with its `config`; `preprocessor` says how
+    pictures are made to fit.
     """
 
     runtime: Literal["dual_encoder"] = "dual_encoder"

@@ -13,6 +13,8 @@ from tieback.core.errors import TiebackError
 
 Array = NDArray[Any]
 Metadata = Mapping[str, str | float | bool]
+Box = tuple[float, float, float, float]
+"""A rectangle in a picture: x, y, width and height in 0..1 of the picture's, from its upper left corner."""
 
 JOINT_SPACE = "joint"
 """The name of the space that the router binds all others into."""
@@ -132,7 +134,7 @@ class SparseVector:
 
 @dataclass(frozen=True, slots=True)
 class RegionVectors:
-    """One normalised vector per region of a picture: `values` `[regions, width]`.
+    """One vector per region of a picture: `values` `[regions, width]`, normalised where a model made them.
 
     `boxes` `[regions, 4]` are x, y, width and height in 0..1 of the picture's, from its upper left corner.
     """
@@ -327,11 +329,16 @@ class RoutingExplanation:
 
 @dataclass(frozen=True, slots=True)
 class Fused:
-    """A joint vector with its explanation and the classes through which pictures and sounds entered."""
+    """A joint vector with its explanation and the classes through which pictures and sounds entered.
+
+    `parts` are the joint vectors of a picture's parts, where they were asked for; `vector` is then that of
+    the whole.
+    """
 
     vector: Vector
     routing: RoutingExplanation
     labels: Sequence[Label] = ()
+    parts: RegionVectors | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,7 +353,7 @@ class FuseReply:
 class Collection:
     """A set of items whose vectors share one space. `created` is seconds since the epoch.
 
-    `routing` is for queries that do not say theirs.
+    `routing` is for queries that do not say theirs. `vector_count` counts the sections' and their parts'.
     """
 
     name: str
@@ -356,15 +363,20 @@ class Collection:
     section_count: int
     created: float
     routing: Routing = field(default_factory=Routing)
+    vector_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class IndexedSection:
-    """What search knows of a section: its vector, words to find it by, its modality."""
+    """What search knows of a section: its vector, words to find it by, its modality.
+
+    A picture may have `parts` with a vector each, beside the whole's.
+    """
 
     vector: Vector
     text: str
     modality: Modality
+    parts: RegionVectors | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,7 +397,7 @@ class UpsertReply:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A section that was found."""
+    """A section that was found. `part` is where in a picture the part is that is nearest to the query."""
 
     item_id: str
     item_title: str
@@ -398,6 +410,7 @@ class Hit:
     score: float
     vector_score: float | None = None
     text_score: float | None = None
+    part: Box | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -457,7 +470,7 @@ class RerankReply:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A passage that an answer may rest on."""
+    """A passage that an answer may rest on; `region` is where in a picture what was looked for is."""
 
     id: str
     text: str
@@ -467,6 +480,7 @@ class Evidence:
     uri: str = ""
     modality: Modality = Modality.TEXT
     score: float = 0.0
+    region: Box | None = None
 
 
 class VerdictLabel(enum.StrEnum):
@@ -513,7 +527,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Ties a claim to a passage; `span` is in bytes of the passage's text."""
+    """Ties a claim to a passage; `span` is in bytes of its text, `region` a place in its picture."""
 
     claim_id: int
     evidence_id: str
@@ -521,6 +535,7 @@ class Citation:
     section_id: str
     span: tuple[int, int] | None
     support: float
+    region: Box | None = None
 
 
 @dataclass(frozen=True, slots=True)

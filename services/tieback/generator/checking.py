@@ -52,7 +52,15 @@ class ClaimCheck:
             return []
         contradicted = label is VerdictLabel.CONTRADICTED
         cited = [
-            Citation(claim.id, source.id, source.item_id, source.section_id, support.span, support.score)
+            Citation(
+                claim.id,
+                source.id,
+                source.item_id,
+                source.section_id,
+                support.span,
+                support.score,
+                source.region,
+            )
             for source, support in zip(self._evidence.sources, supports, strict=True)
             if (support.contradicts if contradicted else support.score >= CITED_SUPPORT)
         ]

@@ -12,6 +12,9 @@ Where to look:
     records.py      records ⇄ Arrow rows
     memory.py       one collection in memory, rebuilt from the table at start
     vectors.py      faiss: exact for small collections, inverted lists for large ones
+    growing.py      from the one kind to the other, beside the searches
+    part_vectors.py vectors of the parts of sections, in half precision
+    nearest.py      the best sections by whole and best part
     columns.py      the values that filters read
     filters/        the filter language: syntax.py parses, evaluation.py answers with a mask
     search.py       vector, full-text and hybrid search

@@ -12,6 +12,7 @@ import numpy as np
 from tieback.core.types import Array
 
 SAMPLE = 2000
+"""Vectors of a modality that its background is drawn from at most; a section with parts has several."""
 # The pooled spread and mean weigh like so many rows of the modality's own: three clips tell neither.
 _PRIOR_ROWS = 10.0
 

@@ -44,4 +44,5 @@ class OpenCollection:
             section_count=self.memory.section_count,
             created=known.created,
             routing=known.routing,
+            vector_count=self.memory.vector_count,
         )

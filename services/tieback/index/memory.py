@@ -1,7 +1,8 @@
 """A collection in memory: what search reads. Rebuilt from the table at start, changed after each commit.
 
 Every section has a position, reused after it is gone: the same in the vectors, the columns and the mask of
-the living. It costs about 4 bytes per dimension, its text, and some 500 bytes.
+the living. It costs about 4 bytes per dimension, its text, and some 500 bytes; each of its parts 2 bytes per
+dimension.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tieback.core.types import Array, Hit, Item, Modality
+from tieback.core.types import Array, Box, Hit, Item, Modality
 from tieback.index.columns import Column, Value
 from tieback.index.filters import BUILT_IN, Field, Filter, evaluate
+from tieback.index.growing import FLAT_UP_TO, GrowingVectors
+from tieback.index.nearest import nearest, scores_of
+from tieback.index.part_vectors import PartVectors
 from tieback.index.readwrite import ReadWriteLock
 from tieback.index.records import Change, Put, Record
-from tieback.index.vectors import FLAT_UP_TO, FlatVectors, InvertedVectors, Vectors
+from tieback.index.vectors import Vectors
 
-_GROWTH_BEFORE_RETRAINING = 2.0
 _ITEM_ID, _SECTION_ID, _SECTION_TITLE, _MODALITY, _TITLE = map(Field, BUILT_IN)
 
 
@@ -45,8 +48,8 @@ class Memory:
         self.lock = ReadWriteLock()
         self.width = width
         self.stale: list[int] = []  # versions whose rows compaction may drop
-        self.vectors: Vectors = FlatVectors(width)
-        self._flat_up_to = flat_up_to
+        self.parts = PartVectors(width, flat_up_to)
+        self._wholes = GrowingVectors(width, flat_up_to)
         self._items: dict[str, Entry] = {}
         self._versions: dict[int, Entry] = {}
         self._owners: list[tuple[Entry, int] | None] = []  # by position: entry and ordinal
@@ -54,7 +57,11 @@ class Memory:
         self._free: list[int] = []
         self._columns: dict[Field, Column] = {}
         self._ids: list[str] | None = []  # the items' ids in order; None where they have to be sorted again
-        self._moved: set[int] | None = None  # positions written while an inverted file is being trained
+
+    @property
+    def vectors(self) -> Vectors:
+        """The sections' own vectors, by position; those of their parts are in `parts`."""
+        return self._wholes.current
 
     @property
     def item_count(self) -> int:
@@ -65,6 +72,11 @@ class Memory:
     def section_count(self) -> int:
         """Living sections."""
         return len(self._owners) - len(self._free)
+
+    @property
+    def vector_count(self) -> int:
+        """Vectors of living sections and of their parts."""
+        return self.section_count + self.parts.count
 
     def apply(self, changes: Iterable[Change]) -> int:
         """Takes over committed changes, in order; returns how many items were removed by a removal."""
@@ -124,7 +136,22 @@ class Memory:
         entry, ordinal = self._owner(position)
         return entry.item.id, ordinal
 
-    def hit(self, position: int, score: float, vector_score: float | None, text_score: float | None) -> Hit:
+    def nearest(self, query: Array, limit: int, allowed: Array) -> tuple[Array, Array]:
+        """The best positions of a mask and their scores by `query`, best first."""
+        return nearest(self._wholes, self.parts, query, limit, allowed)
+
+    def scores(self, positions: Array, query: Array) -> Array:
+        """The scores by `query` of sections that live at these positions."""
+        return scores_of(self._wholes, self.parts, positions, query)
+
+    def hit(
+        self,
+        position: int,
+        score: float,
+        vector_score: float | None,
+        text_score: float | None,
+        part: Box | None = None,
+    ) -> Hit:
         """A found section as it is answered."""
         entry, ordinal = self._owner(position)
         section = entry.item.sections[ordinal]
@@ -140,38 +167,17 @@ class Memory:
             score=score,
             vector_score=vector_score,
             text_score=text_score,
+            part=part,
         )
 
     def wants_training(self) -> bool:
         """Whether the vectors have outgrown exact search, or the lists they were sorted into."""
-        if self._moved is not None:
-            return False
-        if isinstance(self.vectors, InvertedVectors):
-            return self.section_count > _GROWTH_BEFORE_RETRAINING * self.vectors.trained_on
-        return self.section_count > self._flat_up_to
+        return self._wholes.wants_training(self.section_count) or self.parts.wants_training()
 
     def train(self) -> None:
-        """Builds an inverted file beside the searches and swaps it in. Seconds; one at a time."""
-        with self.lock.writing():
-            if not self.wants_training():
-                return
-            self._moved = set()
-            positions = np.flatnonzero(self._living[: len(self._owners)])
-            vectors = self.vectors.take(positions)
-        try:
-            trained = InvertedVectors(positions, vectors)
-        except BaseException:
-            self._moved = None
-            raise
-        with self.lock.writing():
-            moved = np.array(sorted(self._moved), np.int64)
-            self._moved = None
-            alive = moved[self._living[moved]] if len(moved) else moved
-            current = self.vectors.take(alive) if len(alive) else None
-            trained.remove(moved)
-            if current is not None:
-                trained.put(alive, current)
-            self.vectors = trained
+        """Builds inverted files beside the searches and swaps them in. Seconds; one at a time."""
+        self._wholes.train(self.lock, lambda: self._living[: len(self._owners)])
+        self.parts.train(self.lock)
 
     def _add(self, put: Put) -> None:
         record = put.record
@@ -182,9 +188,9 @@ class Memory:
             self._owners[position] = (entry, ordinal)
             self._fill(int(position), _fields(entry, ordinal))
         self._living[positions] = True
-        self.vectors.put(positions, record.vectors)
-        if self._moved is not None:
-            self._moved.update(positions.tolist())
+        self._wholes.put(positions, record.vectors)
+        for ordinal, parts in record.parts.items():
+            self.parts.put(int(positions[ordinal]), parts)
 
     def _drop(self, item_id: str) -> bool:
         entry = self._items.pop(item_id, None)
@@ -193,9 +199,10 @@ class Memory:
         del self._versions[entry.version]
         self.stale.append(entry.version)
         self._living[entry.positions] = False
-        self.vectors.remove(entry.positions)
+        self._wholes.remove(entry.positions)
         for ordinal, position in enumerate(entry.positions):
             self._owners[position] = None
+            self.parts.remove(int(position))
             self._fill(int(position), dict.fromkeys(_fields(entry, ordinal)))
         self._free.extend(entry.positions.tolist())
         return True

@@ -56,7 +56,7 @@ def search(memory: Memory, table: Table, query: Query) -> list[Hit]:
         texts = _by_text(memory, table, query, allowed, depth)
         missing = np.array([position for position in texts if position not in similarities], np.int64)
         if len(missing):
-            found = memory.vectors.take(missing) @ query.vector
+            found = memory.scores(missing, query.vector)
             similarities |= dict(zip(missing.tolist(), found.tolist(), strict=True))
         return _hits(memory, query, _fused(query, scores, texts), similarities, texts)
 
@@ -67,7 +67,7 @@ def _by_vector(
     """What vector hits are ranked by, and their similarities; the same unless modalities are balanced."""
     query.deadline.check("the search for the vector")
     if not query.balance:
-        positions, similarities = memory.vectors.search(vector, depth, allowed)
+        positions, similarities = memory.nearest(vector, depth, allowed)
         ranked = dict(zip(positions.tolist(), similarities.tolist(), strict=True))
         return ranked, ranked
     found, backgrounds, complete = [], [], []
@@ -75,12 +75,14 @@ def _by_vector(
         kind = memory.of_modality(modality)
         if not (allowed & kind).any():
             continue
-        found.append(memory.vectors.search(vector, depth, allowed & kind))
+        found.append(memory.nearest(vector, depth, allowed & kind))
         rows = np.flatnonzero(kind)
-        complete.append(len(rows) <= SAMPLE)
-        if len(rows) > SAMPLE:  # the same sample for the same rows: a search is repeatable
-            rows = np.sort(np.random.default_rng(0).choice(rows, SAMPLE, replace=False))
-        backgrounds.append(memory.vectors.take(rows) @ vector)
+        vectors = len(rows) + int(memory.parts.counts(len(kind))[rows].sum())
+        size = len(rows) if vectors <= SAMPLE else max(SAMPLE * len(rows) // vectors, 1)
+        complete.append(len(rows) <= size)
+        if len(rows) > size:  # the same sample for the same rows: a search is repeatable
+            rows = np.sort(np.random.default_rng(0).choice(rows, size, replace=False))
+        backgrounds.append(memory.scores(rows, vector))
     standard = standard_scores([similarities for _, similarities in found], backgrounds, complete)
     scores: Ranked = {}
     raw: Ranked = {}
@@ -120,6 +122,12 @@ def _fused(query: Query, scores: Ranked, texts: Ranked) -> Ranked:
 def _hits(memory: Memory, query: Query, scores: Ranked, similarities: Ranked, texts: Ranked) -> list[Hit]:
     ordered = sorted(scores.items(), key=lambda pair: (-pair[1], memory.order_key(pair[0])))
     return [
-        memory.hit(position, score, similarities.get(position), texts.get(position))
+        memory.hit(
+            position,
+            score,
+            similarities.get(position),
+            texts.get(position),
+            None if query.vector is None else memory.parts.best_box(position, query.vector),
+        )
         for position, score in ordered[: query.limit]
     ]

@@ -107,6 +107,11 @@ class Index:
         return sum(opened.memory.section_count for opened in self._collections.values())
 
     @property
+    def vectors(self) -> int:
+        """Vectors in all collections: of sections, and of their parts."""
+        return sum(opened.memory.vector_count for opened in self._collections.values())
+
+    @property
     def load(self) -> Load:
         """What waits and runs: searches and listings by one each, writes by their items."""
         writers = [opened.writer for opened in self._collections.values()]

@@ -26,7 +26,9 @@ from tieback.index.lock import StoreLock
 from tieback.index.records import schema
 from tieback.index.table import Table
 
-FORMAT = 1
+FORMAT = 2
+"""2: tables have columns for vectors of parts. A store of format 1 is brought up to it when it is opened."""
+
 _DESCRIPTION = "tieback"
 DEFAULT = Routing()
 
@@ -132,7 +134,8 @@ class Store:
             yield
         except StorageFull as error:
             raise StartupError(
-                f"collection {name!r} needs its full-text index made again and the disk is full: free space"
+                f"collection {name!r} needs its full-text index made again, or to be brought up to this "
+                "version's format, and the disk is full: free space"
             ) from error
         except (ValueError, KeyError, TypeError, RuntimeError, OSError) as error:
             raise StartupError(
@@ -162,6 +165,11 @@ class Store:
             known = json.loads(path.read_text())
             version, key = int(known["format"]), known["page_key"]
             if version <= FORMAT:
+                if (
+                    version < FORMAT
+                ):  # before its tables change, so that no older server opens them half changed
+                    changed = json.dumps({**known, "format": FORMAT}).encode()
+                    write_durably(path, changed, mode=0o600)
                 return bytes.fromhex(key)
         except (ValueError, KeyError, TypeError) as error:
             raise StartupError(

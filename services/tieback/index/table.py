@@ -23,6 +23,7 @@ from lancedb.query import MatchQuery as _MatchQuery
 
 from tieback.core.errors import StorageFull
 from tieback.index.durability import DiskLedger, sync_path
+from tieback.index.records import LATER
 
 # Words in any script, without case, accents and English endings. Stop words stay: a search
 # for "to be or not to be" must find it, and BM25 gives common words little weight anyway.
@@ -51,6 +52,7 @@ class Table:
         self._lance = _open(folder)
         self._ledger = DiskLedger(folder)
         self._tail = 0
+        self._add_later_columns()
         self._repair_full_text()
 
     @classmethod
@@ -159,6 +161,19 @@ class Table:
         if discarded:
             (self.folder / "_versions" / "latest_version_hint.json").unlink(missing_ok=True)
             sync_path(self.folder / "_versions")
+
+    def _add_later_columns(self) -> None:
+        """A table of an older format gets the columns that came later, empty; what it holds stays."""
+        missing = [field for field in LATER if field.name not in self._lance.schema.names]
+        if not missing:
+            return
+        with _storage_errors():
+            try:
+                self._lance.add_columns(missing)
+                self._acknowledge()
+            except BaseException:
+                self._take_back()
+                raise
 
     def _repair_full_text(self) -> None:
         """The full-text index is derived: where it is missing or cannot be read, it is made again."""

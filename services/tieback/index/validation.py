@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tieback.core.boxes import OUTSIDE, inside
 from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError
 from tieback.core.types import (
     Array,
@@ -18,16 +19,21 @@ from tieback.core.types import (
     Limits,
     Metadata,
     Modality,
+    RegionVectors,
     Section,
     SpaceRef,
     Vector,
 )
-from tieback.index.records import Record
+from tieback.index.records import Parts, Record
 
 ID_BYTES = 512
 TITLE_BYTES = 4096
 URI_BYTES = 8192
 METADATA_BYTES = 64 * 1024
+MOST_PARTS = 64
+"""Vectors of parts that a section may have; a picture of nine windows needs 9."""
+
+LARGEST_HALF = float(np.finfo(np.float16).max)
 
 
 def check_items(
@@ -77,6 +83,49 @@ def check_vector(vector: Vector, space: SpaceRef, width: int, *, field: str) -> 
     return floats
 
 
+def check_parts(
+    parts: RegionVectors, modality: Modality, space: SpaceRef, width: int, *, field: str
+) -> Parts | None:
+    """The parts of a section as they are kept; None where there are none.
+
+    SpaceMismatch where they are of another space; InvalidInput where they are no picture's, too many, of
+    another width, of values that half precision does not hold, or where a box is missing or reaches out of
+    the picture.
+    """
+    values, boxes = np.asarray(parts.values), np.asarray(parts.boxes, np.float32)
+    if not len(values):
+        return None
+    if modality is not Modality.IMAGE:
+        raise InvalidInput(
+            f"only a picture has parts, with boxes in it; this section is {modality}", field=field
+        )
+    if parts.space != space:
+        raise SpaceMismatch(
+            f"the parts are of space {_exactly(parts.space)} and the collection of {_exactly(space)}; "
+            "encode the input in the collection's space, or use a collection of the parts'",
+            field=f"{field}.space",
+        )
+    if values.ndim != 2 or values.shape[1] != width:
+        raise InvalidInput(
+            f"the parts have the shape {list(values.shape)}; the collection's width is {width}",
+            field=f"{field}.values",
+        )
+    if len(values) > MOST_PARTS:
+        raise InvalidInput(
+            f"the section has {len(values)} parts; at most {MOST_PARTS} are kept", field=f"{field}.values"
+        )
+    if not (np.abs(values) <= LARGEST_HALF).all():  # false for NaN too
+        raise InvalidInput(
+            f"a part holds NaN, or a value beyond ±{LARGEST_HALF:.0f}, which half precision does not hold",
+            field=f"{field}.values",
+        )
+    if boxes.shape != (len(values), 4):
+        raise InvalidInput(f"there are {len(boxes)} boxes for {len(values)} parts", field=f"{field}.boxes")
+    for place in np.flatnonzero(~inside(boxes)).tolist():
+        raise InvalidInput(OUTSIDE, field=f"{field}.boxes[{place}]")
+    return Parts(values.astype(np.float16), boxes)
+
+
 def check_text(text: str, limit: int, *, field: str) -> None:
     """InvalidInput where the text is not Unicode or has more than `limit` bytes (0: no limit)."""
     try:
@@ -111,13 +160,22 @@ def _check_item(indexed: IndexedItem, space: SpaceRef, width: int, limits: Limit
         )
     kept = _check_sections(item.sections, limits)
     texts, vectors = [], np.empty((len(kept), width), np.float32)
+    parts: dict[int, Parts] = {}
     for position, (section, known) in enumerate(zip(kept, sections, strict=True)):
         vectors[position] = check_vector(known.vector, space, width, field=f"sections[{position}].vector")
+        if known.parts is not None:
+            field = f"sections[{position}].parts"
+            checked = check_parts(known.parts, known.modality, space, width, field=field)
+            parts |= {} if checked is None else {position: checked}
         check_text(known.text, limits.text_bytes, field=f"sections[{position}].text")
         texts.append(known.text or _own_text(section))
     metadata = _check_metadata(item.metadata)
     return Record(
-        Item(item.id, kept, item.title, metadata), texts, [known.modality for known in sections], vectors
+        Item(item.id, kept, item.title, metadata),
+        texts,
+        [known.modality for known in sections],
+        vectors,
+        parts,
     )
 
 

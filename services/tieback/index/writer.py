@@ -49,7 +49,7 @@ class _Request:
 
     @property
     def bytes(self) -> int:
-        return sum(r.vectors.nbytes + sum(map(len, r.texts)) for r in self.records)
+        return sum(record.bytes for record in self.records)
 
 
 class Writer:

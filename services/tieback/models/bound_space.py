@@ -1,16 +1,17 @@
 """A bound joint space as an artifact: blocks, the paths into them, the routers, and what was measured of it.
 
 A joint vector is blocks side by side (docs/decisions/0003). Each block belongs to one space; paths lead the
-vectors of that space and of others into it. A folder holds `bound.json`, which says what is what, and
-`state.safetensors`, which holds every array. Its name is a hash over both, so one byte that differs is found.
+vectors of that space and of others into it. A folder holds `bound.json`, which says what is what,
+`state.safetensors`, which holds every array, and graphs of what paths and routers compute. Its name is a hash
+over all of it, so one byte that differs is found.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,23 +27,33 @@ FORMAT = 1
 NATIVE = "native"
 """The method of a path whose vectors are the block's own, unchanged."""
 
+DENSE, SPARSE = "dense", "sparse"
+"""What a path reads of an encoding."""
+
 REMEDY = "bind again: tieback bind"
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block of the joint vector, named by the space it belongs to; `width` may be less than the space's."""
+    """A block of the joint vector, named by the space it belongs to; `width` may be less than the space's.
+
+    `modality` is what is found in the block. Where several encoders share the space, `encodes` are the
+    modalities of those that were bound; empty where there is one encoder, of `modality`.
+    """
 
     space: SpaceRef
     modality: Modality
     width: int
+    encodes: tuple[Modality, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoundPath:
-    """How dense vectors of `source` (`source_width` wide) enter the block of the space named `block`.
+    """How encodings of `source` (`source_width` wide) enter the block of the space named `block`.
 
-    `method` is of the family projection, or NATIVE; `parameters` are the method's and `state` its arrays.
+    `reads` is DENSE, and `method` then of the family projection or NATIVE; or SPARSE, and `method` of the
+    family binding, over the terms that the state names. `parameters` are the method's and `state` its arrays.
+    A path that `stands_in` is heard only of contents that the block's own space says nothing of.
     """
 
     source: SpaceRef
@@ -51,6 +62,13 @@ class BoundPath:
     method: str = NATIVE
     parameters: Mapping[str, Any] = field(default_factory=dict)
     state: Mapping[str, Array] = field(default_factory=dict)
+    reads: str = DENSE
+    stands_in: bool = False
+
+    @property
+    def in_graphs(self) -> bool:
+        """Whether a graph can have it, which reads dense vectors and hears every path."""
+        return self.reads == DENSE and not self.stands_in
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,6 +110,9 @@ class BoundSpace:
     then by space. `metrics` and `provenance` (data, seeds, seconds) are for reports; no server reads them.
     Of the `stand_ins` the first is what is done where a request says nothing, and `losses` are its own;
     where there are none, silent blocks are left out.
+    `centres` are, by space and modality, what is taken off a dense vector before anything reads it: two
+    encoders of one space hold the same thing a constant apart (Liang et al., 2022, arXiv:2203.02053).
+    `graphs` are ONNX graphs by their names (`models/bound_graph.py`); what has none is left to its methods.
     """
 
     blocks: tuple[Block, ...]
@@ -100,6 +121,8 @@ class BoundSpace:
     losses: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    centres: Mapping[str, Mapping[Modality, Array]] = field(default_factory=dict)
+    graphs: Mapping[str, bytes] = field(default_factory=dict)
     stand_ins: tuple[BoundStandIn, ...] = ()
 
     @property
@@ -117,8 +140,18 @@ class BoundSpace:
         """Every space that takes part, by name."""
         return {path.source.name: path.source for path in self.paths}
 
-    def check(self, served: Iterable[SpaceRef]) -> None:
-        """StartupError where the spaces that are served are not those that were bound."""
+    def takes(self, space: str, modality: Modality) -> bool:
+        """Whether the modality enters by that space: of a shared one, an encoder may be left out."""
+        encodes = next((block.encodes for block in self.blocks if block.space.name == space), ())
+        return space in self.spaces and (not encodes or modality in encodes)
+
+    def check(
+        self, served: Iterable[SpaceRef], towers: Collection[tuple[SpaceRef, Modality]] | None = None
+    ) -> None:
+        """StartupError where the spaces that are served are not those that were bound.
+
+        `towers` are the served spaces with what they encode; with them, a shared space is held to that too.
+        """
         by_name = {space.name: space for space in served}
         for name, bound in self.spaces.items():
             if name not in by_name:
@@ -132,6 +165,12 @@ class BoundSpace:
                     f"and {by_name[name]} (fingerprint {by_name[name].fingerprint}) is served: "
                     f"its vectors are others; {REMEDY}"
                 )
+        every = {(block.space, modality) for block in self.blocks for modality in block.encodes}
+        for space, modality in sorted(every - set(towers), key=str) if towers is not None else ():
+            raise StartupError(
+                f"the binding {self.revision} binds the {modality} encoder of the space {space.name!r}, "
+                f"which is not served; serve it, or leave it out and {REMEDY}"
+            )
 
     def save(self, root: Path) -> Path:
         """Writes the binding into a folder of its revision's name, and returns that."""
@@ -139,6 +178,8 @@ class BoundSpace:
         folder = root / _revision(header, state)
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder / STATE, state)
+        for name, graph in self.graphs.items():
+            _write(folder / _file_of(name), graph)
         _write(folder / HEADER, header)
         return folder
 
@@ -154,7 +195,9 @@ class BoundSpace:
                 f"the binding {folder} is corrupt: its content is not what was written; {REMEDY}"
             )
         try:
-            return cls._read(json.loads(header), load(state))
+            said = json.loads(header)
+            graphs = {name: _graph(folder, name, digest) for name, digest in said.get("graphs", {}).items()}
+            return replace(cls._read(said, load(state)), graphs=graphs)
         except (ValueError, TypeError, KeyError, SafetensorError) as error:
             raise StartupError(f"the binding {folder} cannot be read: {error}; {REMEDY}") from error
 
@@ -170,6 +213,8 @@ class BoundSpace:
                 one["method"],
                 one["parameters"],
                 _under(f"paths.{number}", arrays),
+                one.get("reads", DENSE),
+                one.get("stands_in", False),
             )
             for number, one in enumerate(said["paths"])
         ]
@@ -186,7 +231,13 @@ class BoundSpace:
             for number, one in enumerate(said["routers"])
         ]
         blocks = [
-            Block(SpaceRef(**one["space"]), Modality(one["modality"]), one["width"]) for one in said["blocks"]
+            Block(
+                SpaceRef(**one["space"]),
+                Modality(one["modality"]),
+                one["width"],
+                tuple(Modality(modality) for modality in one.get("encodes", ())),
+            )
+            for one in said["blocks"]
         ]
         stand_ins = [
             BoundStandIn(
@@ -194,6 +245,10 @@ class BoundSpace:
             )
             for number, one in enumerate(said.get("stand_ins", ()))
         ]
+        centres = {
+            space: {Modality(modality): arrays[f"centres.{space}.{modality}"] for modality in modalities}
+            for space, modalities in said.get("centres", {}).items()
+        }
         bound = cls(
             tuple(blocks),
             tuple(paths),
@@ -201,7 +256,8 @@ class BoundSpace:
             said["losses"],
             said["metrics"],
             said["provenance"],
-            tuple(stand_ins),
+            centres,
+            stand_ins=tuple(stand_ins),
         )
         bound._check_paths()
         return bound
@@ -211,6 +267,8 @@ class BoundSpace:
         for path in self.paths:
             if path.block not in widths:
                 raise ValueError(f"a path of {path.source.name} leads to {path.block!r}, which is no block")
+            if path.reads not in (DENSE, SPARSE):
+                raise ValueError(f"a path of {path.source.name} reads {path.reads!r}, which is unknown here")
             if path.method == NATIVE and path.source_width != widths[path.block]:
                 raise ValueError(
                     f"{path.source.name} has width {path.source_width} and its block {widths[path.block]}"
@@ -219,7 +277,8 @@ class BoundSpace:
     def _files(self) -> tuple[bytes, bytes]:
         header: dict[str, Any] = {
             "format": FORMAT,
-            "blocks": [asdict(block) for block in self.blocks],
+            # What is not said is left out, so that a binding of before it could be said keeps its revision.
+            "blocks": [_without_empty(asdict(block), "encodes") for block in self.blocks],
             "paths": [
                 {
                     "source": asdict(path.source),
@@ -228,6 +287,8 @@ class BoundSpace:
                     "method": path.method,
                     "parameters": dict(path.parameters),
                 }
+                | ({"reads": path.reads} if path.reads != DENSE else {})
+                | ({"stands_in": True} if path.stands_in else {})
                 for path in self.paths
             ],
             "routers": [
@@ -254,6 +315,12 @@ class BoundSpace:
                 }
                 for one in self.stand_ins
             ]
+        if self.centres:
+            header["centres"] = {space: sorted(known) for space, known in self.centres.items()}
+        if self.graphs:  # artifacts from before there were any keep their revision
+            header["graphs"] = {
+                name: hashlib.sha256(graph).hexdigest() for name, graph in self.graphs.items()
+            }
         arrays = {
             f"{kind}.{number}.{name}": np.ascontiguousarray(array)
             for kind, states in (
@@ -263,6 +330,10 @@ class BoundSpace:
             )
             for number, state in enumerate(states)
             for name, array in state.items()
+        } | {
+            f"centres.{space}.{modality}": np.ascontiguousarray(centre, np.float32)
+            for space, known in self.centres.items()
+            for modality, centre in known.items()
         }
         return json.dumps(header, indent=1).encode(), save(arrays)
 
@@ -271,12 +342,34 @@ def _plain(losses: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, flo
     return {modality: dict(of_space) for modality, of_space in losses.items()}
 
 
+def _without_empty(facts: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in facts.items() if key != name or value}
+
+
 def _under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
     return {
         name.removeprefix(f"{prefix}."): array
         for name, array in arrays.items()
         if name.startswith(f"{prefix}.")
     }
+
+
+def _file_of(graph: str) -> str:
+    return f"{graph}.onnx"
+
+
+def _graph(folder: Path, name: str, digest: str) -> bytes:
+    """The graph's file, held against the header, which is held against the folder's name."""
+    path = folder / _file_of(name)
+    if path.parent != folder:
+        raise ValueError(f"{name!r} is no name of a graph")
+    try:
+        graph = path.read_bytes()
+    except OSError as error:
+        raise StartupError(f"the binding {folder} lacks {path.name} ({error.strerror}); {REMEDY}") from error
+    if hashlib.sha256(graph).hexdigest() != digest:
+        raise StartupError(f"the binding {folder} is corrupt: {path.name} is not what was written; {REMEDY}")
+    return graph
 
 
 def _revision(header: bytes, state: bytes) -> str:

@@ -57,9 +57,15 @@ PROCESSOR = Hardware()
 
 
 class Session:
-    """A graph, ready to run. With `recurring_shapes` its inputs have few shapes, which come again."""
+    """A graph, from its file or as it is, ready to run.
 
-    def __init__(self, path: Path, hardware: Hardware = PROCESSOR, *, recurring_shapes: bool = False) -> None:
+    With `recurring_shapes` its inputs have few shapes, which come again. `widths` are the inputs' last
+    dimensions.
+    """
+
+    def __init__(
+        self, path: Path | bytes, hardware: Hardware = PROCESSOR, *, recurring_shapes: bool = False
+    ) -> None:
         provider = hardware.provider
         needed = f"{provider.upper()}ExecutionProvider"
         if needed not in onnxruntime.get_available_providers():
@@ -72,12 +78,13 @@ class Session:
         _share_arena()
         try:
             self._session = onnxruntime.InferenceSession(
-                str(path),
+                path if isinstance(path, bytes) else str(path),
                 session_options(hardware.threads),
                 providers=hardware.providers(recurring_shapes=recurring_shapes),
             )
         except Exception as error:
-            raise StartupError(f"{path} is not a graph that ONNX Runtime can run: {error}") from error
+            named = "this" if isinstance(path, bytes) else path
+            raise StartupError(f"{named} is not a graph that ONNX Runtime can run: {error}") from error
         if needed not in self._session.get_providers():
             raise StartupError(
                 f"ONNX Runtime cannot use {provider!r} here and fell back to the processor; "
@@ -88,6 +95,7 @@ class Session:
         self._only_what_is_asked = onnxruntime.RunOptions()
         self._only_what_is_asked.only_execute_path_to_fetches = True
         self.inputs = [node.name for node in self._session.get_inputs()]
+        self.widths = {node.name: node.shape[-1] for node in self._session.get_inputs() if node.shape}
         self.outputs = [node.name for node in self._session.get_outputs()]
 
     def run(self, outputs: Sequence[str], inputs: Mapping[str, Array]) -> list[Any]:

@@ -23,11 +23,11 @@ def bind_class_names(
 ) -> list[ClassNameBinding]:
     """Makes the bindings that are missing between the stored cards, and saves them; returns the new ones."""
     stored = [card for card in cards if store.is_ready(card)]
-    sources = [card for card in stored if card.joint == "class_names"]
+    sources = [card for card in stored if card.unbound_joint == "class_names"]
     targets = [
         card.at(precision)
         for card in stored
-        if card.joint == "component"
+        if card.unbound_joint == "component"
         for precision in card.offered_precisions
     ]
     there = {

@@ -1,137 +1,102 @@
-"""What a query of one modality needs to enter a bound space, as one ONNX graph: projectors, router, weights.
+"""The paths of a binding as one ONNX graph for each modality, and each of its routers as one.
 
-The graph takes a dense vector per space of the modality and gives the joint vector and the weights. It is
-compared with the NumPy methods that are served otherwise, and timed against them: it is worth serving only
-where it is faster. It knows inputs from which no space is missing; the others are for NumPy.
+Served by their methods one after the other, a query's paths read some 15 MB of matrices, three times what a
+processor's nearest caches hold. The graph reads less for the same result:
+
+- Matrices that multiply one input stand side by side and are one product; anchors that several paths attend
+  to are in it once.
+- Large matrices are in 8 bits with a scale per column, and what they multiply is coded with a scale per row,
+  so that a row's result does not depend on its neighbours (as in `recipes/quantise.py`, without its remedies:
+  unit vectors have no channel that outshines the others).
+
+A router is a graph of its own, since another binding's may be tried over the same paths. Small matrices stay
+in float32. Graph and methods are compared on random vectors before the graph is kept.
 """
 
 from __future__ import annotations
 
-import time
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from tieback.core.errors import InvalidInput, NotFound, StartupError
+from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types import Array, Modality
-from tieback.methods.projection import projections, unit_rows
-from tieback.methods.routing import routings
-from tieback.methods.routing._network import LAYERS, scores
+from tieback.methods.routing._network import LAYERS
+from tieback.models.bound_graph import (
+    PATHS,
+    ROUTER,
+    SCORES,
+    SEEN,
+    SUMS,
+    PathGraph,
+    RouterGraph,
+    graph_name,
+)
 from tieback.models.bound_space import NATIVE, BoundPath, BoundRouter, BoundSpace
-from tieback.models.session import Session
+from tieback.router.graphs import LARGEST_DIFFERENCE, SMALLEST_COSINE, agreement, router_difference
 
-OPSET = 17
-LARGEST_DIFFERENCE = 1e-5
-JOINT, WEIGHTS = "joint", "weights"
-BATCHES = (1, 32)
-SILENT = -1e30  # added to the score of a block without a path, it makes the weight 0
+OPSET, MICROSOFT = 21, "com.microsoft"
+LARGE = 1 << 16
+"""A matrix of so many entries is kept in 8 bits: reading it takes longer than coding what it multiplies."""
+LEVELS, MIDDLE = 127, 128
 EPSILON = 1e-12
-Vectors = Mapping[str, Array]
 
 
-@dataclass(frozen=True, slots=True)
-class Speed:
-    """Median milliseconds of a batch, of one thread."""
+def export_graphs(bound: BoundSpace, sources: Mapping[Modality, Sequence[str]]) -> dict[str, bytes]:
+    """The graphs by their names: of the paths from the `sources` of each modality, and of the routers.
 
-    batch: int
-    numpy: float
-    onnx: float
-
-
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """What was written, and how it compares with NumPy."""
-
-    path: Path
-    largest_difference: float
-    speeds: tuple[Speed, ...]
-
-    @property
-    def pays(self) -> bool:
-        """Whether the graph is faster at every batch size."""
-        return all(speed.onnx < speed.numpy for speed in self.speeds)
-
-
-def export_router(
-    bound: BoundSpace,
-    modality: Modality,
-    path: Path,
-    *,
-    batches: Sequence[int] = BATCHES,
-    repeats: int = 200,
-    seed: int = 0,
-) -> Exported:
-    """Writes the graph of the modality's queries.
-
-    NotFound where the binding has no router for it. InvalidInput where a method has no graph. StartupError
-    where graph and NumPy differ by more than LARGEST_DIFFERENCE; the graph is not kept then.
+    A modality whose paths hold no large matrix has none, and neither has one with a path that is not drawn
+    (METHODS); they are computed by their methods. So are paths that read terms, and those that stand in.
+    StartupError where a graph differs from the methods.
     """
-    graph = _graph(bound, modality)
-    onnx.save(graph, str(path))
-    session = Session(path)
-    reference = NumPyRouter(bound, modality)
-    draw = np.random.default_rng(seed)
-    worst, speeds = 0.0, []
-    for batch in batches:
-        vectors = {
-            name: unit_rows(draw.normal(size=(batch, width))) for name, width in reference.inputs.items()
-        }
-        found = session.run((JOINT, WEIGHTS), vectors)
-        for wanted, got in zip(reference(vectors), found, strict=True):
-            worst = max(worst, float(np.abs(wanted - got).max()))
-        in_numpy = _milliseconds(partial(reference, vectors), repeats)
-        in_onnx = _milliseconds(partial(session.run, (JOINT, WEIGHTS), vectors), repeats)
-        speeds.append(Speed(batch, in_numpy, in_onnx))
-    if not worst <= LARGEST_DIFFERENCE:
-        path.unlink()
+    found = {}
+    for modality, names in sources.items():
+        paths = [path for path in bound.paths if path.source.name in names and path.in_graphs]
+        if all(path.method in METHODS for path in paths) and any(map(_is_large, paths)):
+            graph = draw_paths(bound, paths).SerializeToString(deterministic=True)
+            _compare_paths(graph, bound, modality)
+            found[graph_name(PATHS, modality)] = graph
+    for router in bound.routers:
+        if router.state and router.state["first"].size >= LARGE:
+            graph = draw_router(router).SerializeToString(deterministic=True)
+            _compare_router(graph, router)
+            found[graph_name(ROUTER, router.modality)] = graph
+    return found
+
+
+def _is_large(path: BoundPath) -> bool:
+    return any(array.size >= LARGE for array in path.state.values())
+
+
+def _compare_paths(graph: bytes, bound: BoundSpace, modality: Modality) -> None:
+    cosine = agreement(bound, PathGraph(graph))
+    if not cosine >= SMALLEST_COSINE:
         raise StartupError(
-            f"the graph for {modality} differs from its methods by {worst:.2g}; it was not kept. Please "
-            "report the versions of numpy, onnx and onnxruntime"
+            f"the graph of the paths of {modality} differs from their methods: in a block, by a cosine of "
+            f"{cosine:.4f}. Please report the versions of numpy, onnx and onnxruntime"
         )
-    return Exported(path, worst, tuple(speeds))
 
 
-class NumPyRouter:
-    """The same by the methods themselves: vectors `[n, width]` per space to joint vectors and weights."""
+def _compare_router(graph: bytes, router: BoundRouter) -> None:
+    difference = router_difference(router, RouterGraph(graph))
+    if not difference <= LARGEST_DIFFERENCE:
+        raise StartupError(
+            f"the graph of the router for {router.modality} differs from its network by {difference:.2g}. "
+            "Please report the versions of numpy, onnx and onnxruntime"
+        )
 
-    def __init__(self, bound: BoundSpace, modality: Modality) -> None:
-        self._bound, self._router = bound, _router(bound, modality)
-        self._paths = _paths(bound, modality)
-        self.inputs = {path.source.name: path.source_width for path in self._paths}
-        self._lead = [
-            None if path.method == NATIVE else projections.configure(path.method, path.parameters)
-            for path in self._paths
-        ]
-        self._policy = routings.configure(self._router.method, self._router.parameters)
 
-    def __call__(self, vectors: Vectors) -> tuple[Array, Array]:
-        """Joint vectors `[n, width]` of queries, and weights `[n, blocks]`."""
-        said: dict[str, list[Array]] = {}
-        for path, lead in zip(self._paths, self._lead, strict=True):
-            rows = vectors[path.source.name]
-            said.setdefault(path.block, []).append(rows if lead is None else lead(rows, path.state))
-        names = [block.space.name for block in self._bound.blocks]
-        seen = np.concatenate([vectors[name] for name in self._router.inputs], axis=1)
-        present = np.tile([name in said for name in names], (len(seen), 1))
-        if self._router.state:
-            scored = scores(seen, self._router.state)
-        else:
-            scored = np.zeros(present.shape, np.float32)
-        weights = np.asarray(self._policy(names, present, scored), np.float32)
-        joint = np.zeros((len(seen), self._bound.width), np.float32)
-        begin = 0
-        for number, block in enumerate(self._bound.blocks):
-            if spoken := said.get(block.space.name):
-                vector = spoken[0] if len(spoken) == 1 else unit_rows(np.sum(spoken, axis=0))
-                joint[:, begin : begin + block.width] = weights[:, number : number + 1] * vector
-            begin += block.width
-        return joint, weights
+class Coded(NamedTuple):
+    """Rows in 8 bits, what a step is worth in each row `[n, 1]`, and what stands for zero."""
+
+    values: str
+    step: str
+    zero: Array
 
 
 @dataclass(slots=True)
@@ -140,6 +105,7 @@ class Nodes:
 
     made: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[onnx.TensorProto] = field(default_factory=list)
+    _known: dict[str, str] = field(default_factory=dict)
 
     def add(self, kind: str, *inputs: str | Array, output: str = "", **attributes: Any) -> str:
         """The name of what a node of that kind gives; arrays become constants."""
@@ -148,82 +114,173 @@ class Nodes:
         self.made.append(helper.make_node(kind, names, [output], **attributes))
         return output
 
-    def constant(self, array: Array) -> str:
-        """The name of the array within the graph; float32 unless it holds whole numbers."""
-        whole = np.issubdtype(array.dtype, np.integer)
-        name = f"c{len(self.constants)}"
-        kept = np.ascontiguousarray(array, np.int64 if whole else np.float32)
-        self.constants.append(numpy_helper.from_array(kept, name))
-        return name
+    def split(self, rows: str, sizes: Sequence[int]) -> list[str]:
+        """The columns of rows, so many at a time."""
+        if len(sizes) == 1:
+            return [rows]
+        names = [f"n{len(self.made)}.{place}" for place in range(len(sizes))]
+        self.made.append(helper.make_node("Split", [rows, self.constant(np.array(sizes))], names, axis=-1))
+        return names
 
-    def linear(self, rows: str, weights: Array, bias: Array) -> str:
-        """Rows times weights plus bias."""
-        return self.add("Add", self.add("MatMul", rows, weights), bias)
+    def constant(self, array: Array) -> str:
+        """The name of the array within the graph; equal arrays are one. Whole numbers stay what they are."""
+        array = np.asarray(array)
+        kept = np.ascontiguousarray(array, np.float32 if array.dtype.kind == "f" else array.dtype)
+        key = f"{kept.dtype}{kept.shape}{hashlib.sha256(kept.tobytes()).hexdigest()}"
+        if key not in self._known:
+            self._known[key] = f"c{len(self.constants)}"
+            # ascontiguousarray makes a vector of a number; a scale must stay one.
+            self.constants.append(numpy_helper.from_array(kept.reshape(array.shape), self._known[key]))
+        return self._known[key]
+
+    def product(self, rows: str, weights: Array, *, positive: bool = False) -> str:
+        """Rows `[n, d]` times weights `[d, k]`, in 8 bits where those are large."""
+        if weights.size < LARGE:
+            return self.add("MatMul", rows, weights)
+        return self.product_of_coded(self.coded(rows, positive=positive), weights)
+
+    def product_of_coded(self, coded: Coded, weights: Array) -> str:
+        """Coded rows `[…, n, d]` times weights `[…, d, k]`."""
+        step = np.abs(weights).max(axis=-2, keepdims=True) / LEVELS
+        step[step == 0] = 1
+        whole = np.rint(weights / step).astype(np.int8)
+        if weights.ndim == 2:  # ONNX Runtime's own operator knows no batches of matrices
+            found = self.add(
+                "MatMulIntegerToFloat", coded.values, whole, np.array(1.0), step[0], coded.zero,
+                domain=MICROSOFT,
+            )  # fmt: skip
+            return self.add("Mul", found, coded.step)
+        found = self.add("MatMulInteger", coded.values, whole, coded.zero)
+        found = self.add("Mul", self.add("Cast", found, to=TensorProto.FLOAT), coded.step)
+        return self.add("Mul", found, step)
+
+    def coded(self, rows: str, *, positive: bool = False) -> Coded:
+        """Rows `[n, d]` in 8 bits; `positive` ones have nothing below 0."""
+        largest = self.add("Max", self.largest(rows, positive=positive), np.array(EPSILON))
+        zero = np.array(0 if positive else MIDDLE, np.uint8)
+        step = self.add("Mul", largest, np.array(1 / (2 * LEVELS + 1 if positive else LEVELS)))
+        # Unsigned: ONNX Runtime multiplies signed rows with signed weights ten times as slowly.
+        if positive:
+            values = self.add("QuantizeLinear", rows, step, axis=0, output_dtype=TensorProto.UINT8)
+        else:
+            zeros = self.add("Expand", zero, self.add("Shape", step))
+            values = self.add("QuantizeLinear", rows, step, zeros, axis=0)
+        return Coded(values, self.add("Unsqueeze", step, np.array([1])), zero)
+
+    def largest(self, rows: str, *, positive: bool = False) -> str:
+        """The largest size in each row, `[n]`."""
+        return self.add("ReduceMax", rows if positive else self.add("Abs", rows), np.array([-1]), keepdims=0)
 
     def unit(self, rows: str) -> str:
-        """Rows of length 1, along the last axis."""
-        squares = self.add("ReduceSum", self.add("Mul", rows, rows), np.array([-1]), keepdims=1)
-        length = self.add("Sqrt", squares)
-        return self.add("Div", rows, self.add("Max", length, np.array(EPSILON)))
+        """Rows of length 1, along the last axis; zeros stay zeros."""
+        return self.add("LpNormalization", rows, axis=-1, p=2)
+
+    def model(self, name: str, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> onnx.ModelProto:
+        """The whole, checked; inputs and outputs by their widths."""
+
+        def info(one: str, width: int) -> onnx.ValueInfoProto:
+            return helper.make_tensor_value_info(one, TensorProto.FLOAT, ["n", width])
+
+        graph = helper.make_graph(
+            self.made, name, [info(*one) for one in inputs.items()], [info(*one) for one in outputs.items()],
+            self.constants,
+        )  # fmt: skip
+        model = helper.make_model(
+            graph,
+            opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)],
+            ir_version=10,
+        )
+        onnx.checker.check_model(model)
+        return model
 
 
-Drawn = Callable[[Nodes, str, BoundPath], str]
+Rest = Callable[[Nodes, str, str], str]
+"""From the input's rows, and their product with the method's first matrix, to unit rows of the block."""
 
 
-def _native(nodes: Nodes, rows: str, path: BoundPath) -> str:  # noqa: ARG001 - drawn like the others
-    return rows
+class Drawn(NamedTuple):
+    """How a method begins, by a matrix `[d, k]` that its input is multiplied with, and how it goes on."""
+
+    first: Array
+    rest: Rest
 
 
-def _affine(nodes: Nodes, rows: str, path: BoundPath) -> str:
-    return nodes.unit(nodes.linear(rows, path.state["map"], path.state["offset"]))
+def _linear(weights: Array, offset: Array) -> Drawn:
+    return Drawn(weights, lambda nodes, _rows, moved: nodes.unit(nodes.add("Add", moved, offset)))
 
 
-def _procrustes(nodes: Nodes, rows: str, path: BoundPath) -> str:
+def _affine(path: BoundPath) -> Drawn:
+    return _linear(path.state["map"], path.state["offset"])
+
+
+def _procrustes(path: BoundPath) -> Drawn:
     state = path.state
-    offset = state["target_centre"] - state["centre"] @ state["rotation"]
-    return nodes.unit(nodes.linear(rows, state["rotation"], offset))
+    return _linear(state["rotation"], state["target_centre"] - state["centre"] @ state["rotation"])
 
 
-def _subspace(nodes: Nodes, rows: str, path: BoundPath) -> str:
+def _subspace(path: BoundPath) -> Drawn:
     basis = path.state["basis"]
-    return nodes.unit(nodes.linear(rows, basis, -path.state["centre"] @ basis))
+    return _linear(basis, -path.state["centre"] @ basis)
 
 
-def _cca_affine(nodes: Nodes, rows: str, path: BoundPath) -> str:
+def _cca_affine(path: BoundPath) -> Drawn:
     state = path.state
     whole = (state["into"] * state["correlations"]) @ state["back"]
-    return nodes.unit(nodes.linear(rows, whole, state["target_centre"] - state["centre"] @ whole))
+    return _linear(whole, state["target_centre"] - state["centre"] @ whole)
 
 
-def _anchor_attention(nodes: Nodes, rows: str, path: BoundPath) -> str:
-    sharpness = path.parameters.get("sharpness", 15.0)
-    moved = nodes.unit(nodes.add("Sub", rows, path.state["centre"]))
-    near = nodes.add("MatMul", moved, sharpness * path.state["source"].T)
-    return nodes.unit(nodes.add("MatMul", nodes.add("Softmax", near, axis=1), path.state["target"]))
+def _anchor_attention(path: BoundPath) -> Drawn:
+    state, sharpness = path.state, path.parameters.get("sharpness", 15.0)
+
+    def rest(nodes: Nodes, rows: str, near: str) -> str:
+        # A row less its centre is brought to length 1 after the product, which is linear in it.
+        length = nodes.add("ReduceL2", nodes.add("Sub", rows, state["centre"]), np.array([-1]), keepdims=1)
+        near = nodes.add("Sub", near, state["centre"] @ state["source"].T)
+        length = nodes.add("Mul", nodes.add("Max", length, np.array(EPSILON)), np.array(1 / sharpness))
+        near = nodes.add("Softmax", nodes.add("Div", near, length), axis=1)
+        return nodes.unit(nodes.product(near, state["target"], positive=True))
+
+    return Drawn(state["source"].T, rest)
 
 
-def _trained(nodes: Nodes, rows: str, path: BoundPath) -> str:
+def _trained(path: BoundPath) -> Drawn:
     state = path.state
-    hidden = nodes.add("Relu", nodes.linear(rows, state["first"], state["bias"]))
-    moved = nodes.add("MatMul", hidden, state["second"])
-    return nodes.unit(nodes.add("Add", nodes.linear(rows, state["map"], state["offset"]), moved))
+    hidden = state["first"].shape[1]
+
+    def rest(nodes: Nodes, _rows: str, both: str) -> str:
+        inside, moved = nodes.split(both, (hidden, state["map"].shape[1]))
+        inside = nodes.add("Relu", nodes.add("Add", inside, state["bias"]))
+        moved = nodes.add("Add", moved, state["offset"])
+        return nodes.unit(nodes.add("Add", moved, nodes.product(inside, state["second"])))
+
+    return Drawn(np.concatenate([state["first"], state["map"]], axis=1), rest)
 
 
-def _projector_ensemble(nodes: Nodes, rows: str, path: BoundPath) -> str:
+def _projector_ensemble(path: BoundPath) -> Drawn:
     state = path.state
     members, hidden, _ = state["outer"].shape
-    inside = nodes.add("Relu", nodes.linear(rows, state["inner"], state["inner_bias"]))
-    # One product batched over the members was slower by a third than one for each.
-    parts = []
-    for member in range(members):
-        begin, end = np.array([member * hidden]), np.array([(member + 1) * hidden])
-        part = nodes.add("Slice", inside, begin, end, np.array([1]))
-        parts.append(nodes.unit(nodes.linear(part, state["outer"][member], state["outer_bias"][member])))
-    return nodes.unit(nodes.add("Sum", *parts))
+
+    def by_member(nodes: Nodes, inside: str) -> str:
+        shaped = nodes.add("Reshape", inside, np.array([0, members, hidden]))
+        return nodes.add("Transpose", shaped, perm=[1, 0, 2])
+
+    def rest(nodes: Nodes, _rows: str, inside: str) -> str:
+        inside = nodes.add("Relu", nodes.add("Add", inside, state["inner_bias"]))
+        if state["outer"].size < LARGE:
+            said = nodes.add("MatMul", by_member(nodes, inside), state["outer"])
+        else:  # coded for all members at once
+            coded = nodes.coded(inside, positive=True)
+            said = nodes.product_of_coded(
+                coded._replace(values=by_member(nodes, coded.values)), state["outer"]
+            )
+        said = nodes.unit(nodes.add("Add", said, state["outer_bias"][:, None]))
+        return nodes.unit(nodes.add("ReduceSum", said, np.array([0]), keepdims=0))
+
+    return Drawn(state["inner"], rest)
 
 
-METHODS: Mapping[str, Drawn] = {
-    NATIVE: _native,
+METHODS: Mapping[str, Callable[[BoundPath], Drawn] | None] = {
+    NATIVE: None,
     "affine": _affine,
     "anchor_attention": _anchor_attention,
     "cca_affine": _cca_affine,
@@ -234,87 +291,61 @@ METHODS: Mapping[str, Drawn] = {
     "subspace": _subspace,
     "wasserstein": _trained,
 }
-"""How the methods of the family projection are drawn as a graph."""
+"""How the methods of the family projection are drawn as a graph; None for vectors that stay as they are."""
 
 
-def _graph(bound: BoundSpace, modality: Modality) -> onnx.ModelProto:
-    router, paths, nodes = _router(bound, modality), _paths(bound, modality), Nodes()
-    said: dict[str, list[str]] = {}
-    for path in paths:
-        if path.method not in METHODS:
-            raise InvalidInput(
-                f"the method {path.method!r} has no graph; those with one are: {', '.join(METHODS)}",
-                field="method",
-            )
-        said.setdefault(path.block, []).append(METHODS[path.method](nodes, path.source.name, path))
-    weights = _weights(nodes, router, [block.space.name in said for block in bound.blocks])
-    weighted = []
-    for number, block in enumerate(bound.blocks):
-        weight = nodes.add("Slice", weights, np.array([number]), np.array([number + 1]), np.array([1]))
-        spoken = said.get(block.space.name)
-        if not spoken:
-            weighted.append(nodes.add("Mul", weight, np.zeros((1, block.width))))
-        elif len(spoken) == 1:
-            weighted.append(nodes.add("Mul", weight, spoken[0]))
-        else:
-            weighted.append(nodes.add("Mul", weight, nodes.unit(nodes.add("Sum", *spoken))))
-    nodes.add("Concat", *weighted, output=JOINT, axis=1)
-
-    def info(name: str, width: int) -> onnx.ValueInfoProto:
-        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", width])
-
+def draw_paths(bound: BoundSpace, paths: Sequence[BoundPath]) -> onnx.ModelProto:
+    """A graph from vectors by space to the sums, in every block, of what these paths say."""
+    nodes, said = Nodes(), dict[str, list[str]]()
     widths = {path.source.name: path.source_width for path in paths}
-    graph = helper.make_graph(
-        nodes.made,
-        f"{modality}_queries",
-        [info(name, width) for name, width in widths.items()],
-        [info(JOINT, bound.width), info(WEIGHTS, len(bound.blocks))],
-        nodes.constants,
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
-    onnx.checker.check_model(model)
-    return model
+    for name in widths:
+        # A space that did not speak says nothing anywhere.
+        present = nodes.add("Sign", nodes.add("Unsqueeze", nodes.largest(name), np.array([1])))
+        drawn: list[tuple[BoundPath, Drawn]] = []
+        for path in (one for one in paths if one.source.name == name):
+            draw = METHODS[path.method]
+            if draw is None:
+                said.setdefault(path.block, []).append(name)
+            else:
+                drawn.append((path, draw(path)))
+        for (path, one), moved in zip(drawn, _first(nodes, name, drawn), strict=True):
+            unit = one.rest(nodes, name, moved)
+            said.setdefault(path.block, []).append(nodes.add("Mul", unit, present))
+    some = nodes.add("Slice", next(iter(widths)), np.array([0]), np.array([1]), np.array([1]))
+    sums = []
+    for block in bound.blocks:
+        spoken = said.get(block.space.name)
+        if spoken:
+            sums.append(spoken[0] if len(spoken) == 1 else nodes.add("Sum", *spoken))
+        else:  # as many rows of zeros as there are inputs
+            sums.append(nodes.add("Mul", some, np.zeros((1, block.width))))
+    nodes.add("Concat", *sums, output=SUMS, axis=1)
+    return nodes.model("paths", widths, {SUMS: bound.width})
 
 
-def _weights(nodes: Nodes, router: BoundRouter, heard: Sequence[bool]) -> str:
-    if router.method not in ("soft", "uniform"):
-        raise InvalidInput(
-            f"the routing method {router.method!r} has no graph; those with one are: soft, uniform",
-            field="method",
-        )
-    silent = np.where(heard, 0.0, SILENT)[None]
-    seen = router.inputs[0]
-    if len(router.inputs) > 1:
-        seen = nodes.add("Concat", *router.inputs, axis=1)
-    sharpness = router.parameters.get("sharpness", 10.0) if router.state and router.method == "soft" else 0.0
-    if sharpness:
-        for layer, squash in zip(LAYERS, ("Relu", "Tanh", "Sigmoid"), strict=True):
-            seen = nodes.add(squash, nodes.linear(seen, router.state[layer], router.state[f"{layer}_bias"]))
-        seen = nodes.add("Mul", seen, np.array(sharpness))
-    else:
-        first = nodes.add("Slice", seen, np.array([0]), np.array([1]), np.array([1]))
-        seen = nodes.add("Mul", first, np.zeros((1, len(heard))))
-    return nodes.add("Softmax", nodes.add("Add", seen, silent), output=WEIGHTS, axis=1)
+def _first(nodes: Nodes, rows: str, drawn: Sequence[tuple[BoundPath, Drawn]]) -> list[str]:
+    """By path, the product of the rows with its first matrix; matrices that are equal are in it once."""
+    matrices: dict[str, Array] = {}
+    keys = []
+    for _, one in drawn:
+        keys.append(hashlib.sha256(np.ascontiguousarray(one.first).tobytes()).hexdigest())
+        matrices.setdefault(keys[-1], one.first)
+    if not matrices:
+        return []
+    together = nodes.product(rows, np.concatenate(list(matrices.values()), axis=1))
+    apart = nodes.split(together, [one.shape[1] for one in matrices.values()])
+    by_key = dict(zip(matrices, apart, strict=True))
+    return [by_key[key] for key in keys]
 
 
-def _router(bound: BoundSpace, modality: Modality) -> BoundRouter:
-    for router in bound.routers:
-        if router.modality == modality:
-            return router
-    raise NotFound("router", modality, [router.modality for router in bound.routers])
-
-
-def _paths(bound: BoundSpace, modality: Modality) -> list[BoundPath]:
-    """From the spaces of the modality: those whose block says so, and those that its router reads."""
-    ours = {block.space.name for block in bound.blocks if block.modality == modality}
-    ours |= set(_router(bound, modality).inputs)
-    return [path for path in bound.paths if path.source.name in ours]
-
-
-def _milliseconds(run: Callable[[], object], repeats: int) -> float:
-    taken = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        run()
-        taken.append(time.perf_counter() - begin)
-    return 1e3 * float(np.median(taken))
+def draw_router(router: BoundRouter) -> onnx.ModelProto:
+    """A graph from vectors side by side to the blocks' scores. InvalidInput for one without a network."""
+    if not router.state:
+        raise InvalidInput(f"the router for {router.modality} has no network to draw", field="router")
+    nodes, state = Nodes(), router.state
+    said = SEEN
+    for layer, squash in zip(LAYERS, ("Relu", "Tanh", "Sigmoid"), strict=True):
+        said = nodes.add("Add", nodes.product(said, state[layer]), state[f"{layer}_bias"])
+        said = nodes.add(squash, said, output=SCORES if layer == LAYERS[-1] else "")
+    width, blocks = state["first"].shape[0], state["third"].shape[1]
+    return nodes.model("router", {SEEN: width}, {SCORES: blocks})

@@ -1,6 +1,7 @@
 """What a folder of the user's is: its kind, its sizes, what it lacks, and the cards that serve it.
 
-Nothing of it is run, and no weights are read: configurations, the tokenizer and the outputs of a graph tell.
+Nothing of it is run, and no weights are read: configurations, headers, the tokenizer and the outputs of a
+graph tell.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from tieback.methods.pooling import poolings
 from tieback.models.picture_fitting import PictureFitting
 from tieback.models.reference import IDS, MASK
 from tieback.recipes.architectures import BACKBONES, CLIP, DUAL_ENCODERS, positions
+from tieback.recipes.checkpoint import INDEX, Checkpoint
 from tieback.recipes.export_transformer_text import vocabulary_of
 from tieback.recipes.extend_text_graph import read_tensor
 from tieback.recipes.graph_edits import load_graph
@@ -77,12 +79,12 @@ def inspect(directory: Path, name: str, said: Said) -> OwnModel:
     found = OwnModel()
     licence = _licence(directory, files, said, found)
     modules = read_modules(directory)
-    weights = modules.within(WEIGHTS) if modules else WEIGHTS
+    weights = _weights(modules.within(WEIGHTS) if modules else WEIGHTS, files)
     graph = next((one for one in (*GRAPHS, *_only_graph(files)) if one in files), None)
     architecture = read_object(directory, CONFIG).get("model_type") if CONFIG in files else None
     if architecture in DUAL_ENCODERS:
         cards = _dual(directory, name, files, found)
-    elif weights in files:
+    elif weights is not None:
         cards = [_text(directory, modules, weights, said, found)]
     elif graph is not None:
         cards = [_graph(directory, modules, graph, said, found)]
@@ -174,7 +176,8 @@ def _graph(
 
 
 def _dual(directory: Path, name: str, files: Mapping[str, Path], found: OwnModel) -> list[dict[str, Any]]:
-    if WEIGHTS not in files:
+    weights = _weights(WEIGHTS, files)
+    if weights is None:
         raise _nothing(directory, files)
     config = read_config(directory, CONFIG, DUAL_ENCODERS)
     text, vision = config.text_config, config.vision_config
@@ -186,7 +189,7 @@ def _dual(directory: Path, name: str, files: Mapping[str, Path], found: OwnModel
         f"{text.hidden_size}; pictures, {vision.num_hidden_layers} layers of width {vision.hidden_size}",
         "width": f"{width}, one space for both towers",
         "pooling": "by the towers",
-        "weights": _sized(directory, WEIGHTS),
+        "weights": _sized(directory, weights),
     }
     if PREPROCESSOR in files:
         fitting = PictureFitting.read(own_file(directory, PREPROCESSOR, largest=LARGEST_JSON))
@@ -197,6 +200,8 @@ def _dual(directory: Path, name: str, files: Mapping[str, Path], found: OwnModel
         )
     _tell_tokenizer(directory, TOKENIZER, int(text.max_position_embeddings), found)
     shared = {"runtime": "dual_encoder", "width": width, "kinds": ["dense"], "shares": name}
+    if weights != WEIGHTS:
+        shared |= {"options": {"weights": weights}}
     return [
         {"name": f"{name}-text", "modality": "text", "max_tokens": int(text.max_position_embeddings)}
         | shared,
@@ -302,7 +307,16 @@ def _only_graph(files: Mapping[str, Path]) -> list[str]:
     return graphs if len(graphs) == 1 else []
 
 
+def _weights(name: str, files: Mapping[str, Path]) -> str | None:
+    """The file of that name, or the index of its parts where it lies in several; None where neither does."""
+    index = f"{name.removesuffix('.safetensors')}{INDEX}"
+    return next((one for one in (name, index) if one in files), None)
+
+
 def _sized(directory: Path, name: str) -> str:
+    if name.endswith(INDEX):
+        parts = Checkpoint.open(directory, name)
+        return f"{name}, {len(set(parts.files.values()))} parts, {parts.bytes / 1e6:,.1f} MB"
     return f"{name}, {own_file(directory, name).stat().st_size / 1e6:,.1f} MB"
 
 
@@ -310,11 +324,6 @@ def _nothing(directory: Path, files: Mapping[str, Path]) -> StartupError:
     pickles = [name for name in files if name.endswith(PICKLES)]
     if pickles:
         return StartupError(how_to_convert(directory, pickles[0]))
-    if any(name.endswith(".safetensors.index.json") for name in files):
-        return StartupError(
-            f"{directory} has its weights in parts, and one file is read; save it anew with "
-            "save_pretrained(..., max_shard_size='2GB')"
-        )
     names = ", ".join(list(files)[:10]) or "nothing"
     return StartupError(
         f"{directory} has no weights: {WEIGHTS} with {CONFIG}, or {' or '.join(GRAPHS)}. It has: {names}"

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 from transformers import CONFIG_MAPPING, AutoModel
 
-from tieback.catalog.own_directory import own_file, read_object
+from tieback.catalog.own_directory import read_object
 from tieback.core.errors import StartupError
+from tieback.recipes.checkpoint import Checkpoint, read_shapes
 
 MOST_LAYERS = 256
 LARGEST_GRAPH = 2_000_000_000  # bytes of weights; a protobuf, and so an ONNX file, ends at 2 GiB
@@ -61,18 +62,18 @@ def read_config(folder: Path, name: str, architectures: Collection[str]) -> Any:
 def load_model(folder: Path, weights: str, config: Any, config_name: str) -> torch.nn.Module:
     """The model of the configuration with the weights, in float32, on the processor.
 
-    StartupError where tensors are missing, too many or of other shapes, or too large for one ONNX file.
+    `weights` is a safetensors file, or the index of several. StartupError where tensors are missing, too many
+    or of other shapes, or too large for one ONNX file.
     """
-    path = own_file(folder, weights)
+    checkpoint = Checkpoint.open(folder, weights)
     with torch.device("meta"):  # names and shapes, without a byte for the values
         skeleton = _build(config, config_name)
     wanted = {name: tuple(value.shape) for name, value in skeleton.state_dict().items()}
     prefix = f"{getattr(skeleton, 'base_model_prefix', '')}."
-    names = _names(path, wanted, prefix)
-    _check_shapes(path.name, config_name, names, wanted)
+    names = _names(checkpoint.shapes, wanted, prefix)
+    _check_shapes(checkpoint.name, config_name, names, wanted)
     model = _build(config, config_name)
-    with safe_open(path, framework="pt") as file:
-        state = {ours: file.get_tensor(theirs).float() for theirs, (ours, _) in names.items()}
+    state = {names[theirs][0]: tensor for theirs, tensor in checkpoint.read(names)}
     model.load_state_dict({name: value for name, value in state.items() if name in wanted}, strict=False)
     return model.eval()
 
@@ -88,15 +89,6 @@ def load_tensors(path: Path, shapes: Shapes) -> dict[str, Tensor]:
         return {name: file.get_tensor(name).float() for name in shapes}
 
 
-def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """What a safetensors file holds, by its header. StartupError where it is none."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no dict
-    except (SafetensorError, OSError) as error:
-        raise StartupError(f"{path.name} is not a safetensors file that can be read: {error}") from None
-
-
 def _build(config: Any, config_name: str) -> torch.nn.Module:
     try:
         model = AutoModel.from_config(config, attn_implementation="eager", dtype=torch.float32)  # type: ignore[no-untyped-call]  # theirs has no types
@@ -105,13 +97,12 @@ def _build(config: Any, config_name: str) -> torch.nn.Module:
     return cast(torch.nn.Module, model)
 
 
-def _names(path: Path, wanted: Shapes, prefix: str) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """The file's tensors by its names, each with ours and its shape.
+def _names(there: Shapes, wanted: Shapes, prefix: str) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """The checkpoint's tensors by its names, each with ours and its shape.
 
     A model with a head has the backbone under a prefix, and nothing else there is looked at. Checkpoints of
     long ago call a norm's parameters gamma and beta.
     """
-    there = read_shapes(path)
     headed = not any(name.startswith(prefix) for name in wanted) and any(
         name.startswith(prefix) for name in there
     )

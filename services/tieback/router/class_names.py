@@ -12,7 +12,7 @@ from tieback.core.types import Array
 from tieback.methods.binding import bindings as binding_methods
 from tieback.models.binding import ClassNameBinding
 from tieback.router.joint_space import Component, JointSpace
-from tieback.router.paths import DenseReading, Entrance, LabelReading, Path, own
+from tieback.router.paths import DenseReading, Entrance, LabelReading, Path, unchanged
 
 REMEDY = "make the bindings again: tieback models pull"
 
@@ -34,7 +34,7 @@ def class_name_space(
         _check(binding, by_name.get(binding.target.name), bound.get(binding.source.name, []))
         bound.setdefault(binding.source.name, []).append(binding)
     entrances = [
-        Entrance(one.space, DenseReading(one.space, one.width), (Path(one.space.name, "", own),))
+        Entrance(one.space, DenseReading(one.space, one.width), (Path(one.space.name, "", unchanged),))
         for one in components
     ]
     entrances += [_entrance(one) for name, one in bound.items() if name not in by_name]

@@ -20,25 +20,37 @@ from tieback.router.paths import Entrance
 
 @dataclass(slots=True)
 class Spoken:
-    """One encoding: which content it is of, what was read of it, and what that says in each block."""
+    """One encoding: which content it is of, and what was read of it."""
 
     content: int
     entrance: Entrance
     reading: Any
-    said: dict[str, list[Array]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Said:
+    """What a content says in the joint space: `views` `[views, width]`, unit in every block that `spoke`.
+
+    The first view is the whole, the others are its parts; `spoke` is `[views, blocks]`.
+    """
+
+    views: Array
+    spoke: Array
 
 
 @dataclass(slots=True)
 class Contents:
     """The contents that count, by number: their weights and modalities, and what was said of them.
 
-    `stand_ins` are, by number and block, unit vectors in place of what lost spaces would have said.
+    `said` is empty until the paths were taken (`router/blocks.py`). `stand_ins` are, by number and block, the
+    unit vectors among it that are in place of what lost spaces would have said (`router/standing_in.py`).
     """
 
     weights: dict[int, float]
     modalities: dict[int, Modality]
     spoken: list[Spoken]
     labels: list[Label]
+    said: dict[int, Said] = field(default_factory=dict)
     stand_ins: dict[int, dict[str, Array]] = field(default_factory=dict)
 
     @property

@@ -13,8 +13,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from tieback.core.errors import StartupError
-from tieback.core.types import JOINT_SPACE, Modality, SpaceRef
+from tieback.core.types import JOINT_SPACE, Array, Modality, SpaceRef
+from tieback.models.bound_graph import PathGraph
 from tieback.router.paths import Entrance
 
 
@@ -39,7 +42,8 @@ class JointSpace:
     """Which blocks a joint vector has, where they are, and how encodings enter them.
 
     `reach` is by modality; a modality that is not in it is expected in every block. `binding` is the revision
-    of the artifact that the space was made from, empty where it was made from the names of classes.
+    of the artifact that the space was made from, empty where it was made from the names of classes. `graphs`
+    lead the dense vectors of a modality's contents along all paths at once, where the artifact has such.
     """
 
     components: tuple[Component, ...]
@@ -48,9 +52,12 @@ class JointSpace:
     reach: Mapping[Modality, Reach] = field(default_factory=dict)
     modalities: Mapping[str, Modality] = field(default_factory=dict)
     binding: str = ""
+    graphs: Mapping[Modality, PathGraph] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     width: int = 0
     _slices: Mapping[str, slice] = field(default_factory=dict)
+    _begins: Array = field(default_factory=lambda: np.zeros(0, np.intp))
+    _widths: Array = field(default_factory=lambda: np.zeros(0, np.intp))
 
     @classmethod
     def of(
@@ -63,6 +70,7 @@ class JointSpace:
         reach: Mapping[Modality, Reach] | None = None,
         modalities: Mapping[str, Modality] | None = None,
         binding: str = "",
+        graphs: Mapping[Modality, PathGraph] | None = None,
     ) -> JointSpace:
         """The space with its blocks in that order. StartupError where there are none, or two of one name."""
         components = tuple(components)
@@ -80,9 +88,12 @@ class JointSpace:
             reach or {},
             modalities or {},
             binding,
+            graphs or {},
             names,
             width,
             slices,
+            np.array([one.start for one in slices.values()]),
+            np.array([component.width for component in components]),
         )
 
     @property
@@ -94,6 +105,20 @@ class JointSpace:
     def block(self, name: str) -> slice:
         """Where a component's block is within a joint vector."""
         return self._slices[name]
+
+    def lengths(self, rows: Array) -> Array:
+        """How long each row `[n, width]` is in each block, `[n, blocks]`."""
+        return np.asarray(np.sqrt(np.add.reduceat(rows * rows, self._begins, axis=1)))
+
+    def scaled(self, rows: Array, factors: Array) -> Array:
+        """Rows `[n, width]`, each block of them by its factor `[n, blocks]`."""
+        return np.asarray(rows * factors.astype(np.float32).repeat(self._widths, axis=1))
+
+    def unit(self, rows: Array) -> tuple[Array, Array]:
+        """Rows with every block at length 1, and which blocks `[n, blocks]` spoke; zeros stay zeros."""
+        lengths = self.lengths(rows)
+        spoke = lengths > 0
+        return self.scaled(rows, 1 / np.where(spoke, lengths, 1)), spoke
 
     def modality_of(self, space: str, otherwise: Modality) -> Modality:
         """What the space encodes; `otherwise` where the joint space does not know it."""

@@ -10,7 +10,9 @@ import numpy as np
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.types import Array, Modality
 from tieback.methods.routing import RoutingPolicy, routings
+from tieback.models.bound_graph import RouterGraph
 from tieback.models.bound_space import REMEDY, BoundRouter, BoundSpace
+from tieback.router.graphs import router_graphs
 from tieback.router.joint_space import JointSpace
 from tieback.router.paths import DenseReading
 
@@ -18,14 +20,16 @@ from tieback.router.paths import DenseReading
 class LearnedRouter:
     """The router of one modality. StartupError where it does not fit the joint space.
 
-    `widths` are those of the spaces whose vectors it reads, in their order.
+    `widths` are those of the spaces whose vectors it reads, in their order; `graph` computes what its network
+    does.
     """
 
-    def __init__(self, router: BoundRouter, joint: JointSpace) -> None:
+    def __init__(self, router: BoundRouter, joint: JointSpace, graph: RouterGraph | None = None) -> None:
         self.modality = router.modality
         self.method, self.usual = router.method, router.usual
         self._state, self._parameters = router.state, router.parameters
         self._blocks = len(joint.names)
+        self._graph: RouterGraph | None = None
         try:
             self.policy = routings.configure(router.method, router.parameters)
             self.without_inputs = _usually(router.spoken)
@@ -41,11 +45,14 @@ class LearnedRouter:
             raise StartupError(
                 f"{_words(router)} weights {scores.shape[-1]} blocks; there are {self._blocks}; {REMEDY}"
             )
+        self._graph = graph  # only now: what was checked above is the state
 
     def scores(self, vectors: Array) -> Array:
         """`[n, blocks]`, 0 to 1, of the inputs' vectors side by side; zeros where nothing was learned."""
         if not self._state:
             return np.zeros((len(vectors), self._blocks), np.float32)
+        if self._graph is not None:
+            return self._graph(vectors)
         from tieback.methods.routing._network import scores
 
         return scores(vectors, self._state)
@@ -62,7 +69,10 @@ class Routers:
 
     def __init__(self, bound: BoundSpace, joint: JointSpace) -> None:
         self.revision = bound.revision
-        self._by_modality = {one.modality: LearnedRouter(one, joint) for one in bound.routers}
+        graphs = router_graphs(bound)
+        self._by_modality = {
+            one.modality: LearnedRouter(one, joint, graphs.get(one.modality)) for one in bound.routers
+        }
 
     def __bool__(self) -> bool:
         return bool(self._by_modality)

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from tieback.core.errors import InvalidInput, SpaceMismatch
-from tieback.core.types import Array, DType, Encoding, Label, RegionVectors, SpaceRef, Vector
+from tieback.core.types import (
+    Array,
+    DType,
+    Encoding,
+    Label,
+    Modality,
+    RegionVectors,
+    SpaceRef,
+    SparseVector,
+    Vector,
+)
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 """The box of a region that is the whole picture."""
@@ -19,12 +30,15 @@ WHOLE = (0.0, 0.0, 1.0, 1.0)
 class Path:
     """Leads what was read into a block: `[n, block width]`, unit rows, zeros for what says nothing there.
 
-    `name` is how explanations name it, empty for a space's own vectors.
+    It takes unit rows `[n, width]` where a `DenseReading` read them, and else a sequence of what was read.
+    `name` is how explanations name it, empty for a space's own vectors. A path that `stands_in` is heard only
+    of contents that the block's own space says nothing of.
     """
 
     block: str
     name: str
-    lead: Callable[[Sequence[Any]], Array]
+    lead: Callable[[Any], Array]
+    stands_in: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,28 +49,46 @@ class Entrance:
     read: Callable[[Encoding], Any]
     paths: tuple[Path, ...]
 
+    @property
+    def dense(self) -> bool:
+        """Whether it is entered by dense vectors, `[views, width]` of each content."""
+        return isinstance(self.read, DenseReading)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class DenseReading:
-    """Reads the DENSE vector of a space, at full width, as a unit vector in float32.
+    """Reads the DENSE vector of a space, at full width, as a unit row `[1, width]` in float32.
 
-    With `views`, an encoding that has REGIONS too gives `[views, width]`: the whole, and then its parts.
+    With `views`, an encoding that has REGIONS too gives `[views, width]`: the whole, and then its parts. Of a
+    space that several encoders share, `encodes` are the modalities that enter, and `centres` what is taken
+    off the vectors of each.
     """
 
     space: SpaceRef
     width: int
     views: bool = False
+    encodes: Sequence[Modality] = ()
+    centres: Mapping[Modality, Array] = field(default_factory=dict)
 
     def __call__(self, encoding: Encoding) -> Array:
         """InvalidInput and SpaceMismatch name the field of the encoding."""
         expect(encoding.space, self.space, "encoding.space")
+        if self.encodes and encoding.modality not in self.encodes:
+            raise InvalidInput(
+                f"of {self.space.name}, the joint space was bound with the encoder of "
+                f"{' and '.join(self.encodes)}, and this encoding is of {encoding.modality}; "
+                "bind again with the other: tieback bind",
+                field="encoding.modality",
+            )
         if encoding.dense is None:
             raise InvalidInput(
                 f"{self.space.name} enters the joint space by its DENSE vector", field="encoding.dense"
             )
         expect(encoding.dense.space, self.space, "encoding.dense.space")
         whole = _values(encoding.dense, self.width)
-        return self._with_parts(whole, encoding.regions) if self.views and encoding.regions else whole
+        if (centre := self.centres.get(encoding.modality)) is not None:
+            return unit(whole - centre)[None]
+        return self._with_parts(whole, encoding.regions) if self.views and encoding.regions else whole[None]
 
     def _with_parts(self, whole: Array, regions: RegionVectors) -> Array:
         expect(regions.space, self.space, "encoding.regions.space")
@@ -74,6 +106,24 @@ class DenseReading:
 
 
 @dataclass(frozen=True, slots=True)
+class SparseReading:
+    """Reads the SPARSE vector of a space: the weights of its terms, and the terms' numbers."""
+
+    space: SpaceRef
+    vocabulary: int
+
+    def __call__(self, encoding: Encoding) -> tuple[Array, Array]:
+        """InvalidInput and SpaceMismatch name the field of the encoding."""
+        expect(encoding.space, self.space, "encoding.space")
+        if encoding.sparse is None:
+            raise InvalidInput(
+                f"{self.space.name} enters the joint space by its SPARSE vector", field="encoding.sparse"
+            )
+        expect(encoding.sparse.space, self.space, "encoding.sparse.space")
+        return _terms(encoding.sparse, self.vocabulary)
+
+
+@dataclass(frozen=True, slots=True)
 class LabelReading:
     """Reads the LABELS of a space: probabilities, and the numbers of the classes."""
 
@@ -86,37 +136,9 @@ class LabelReading:
         return _classes(encoding.labels, self.space.name, self.classes)
 
 
-def whole_of(reading: Array) -> Array:
-    """What was read of the whole, where it was read in views."""
-    return reading if reading.ndim == 1 else np.asarray(reading[0])
-
-
-def over_views(lead: Callable[[Array], Array]) -> Callable[[Sequence[Array]], Array]:
-    """Leads every view, and makes one vector of them, in which the whole counts as much as all parts."""
-
-    def led(readings: Sequence[Array]) -> Array:
-        views = [np.atleast_2d(one) for one in readings]
-        rows = lead(np.concatenate(views))
-        if len(rows) == len(views):
-            return rows
-        ends = np.cumsum([len(one) for one in views])[:-1]
-        return np.stack([_as_one(one) for one in np.split(rows, ends)])
-
-    return led
-
-
-def _as_one(views: Array) -> Array:
-    return np.asarray(views[0] if len(views) == 1 else unit(views[0] + views[1:].mean(axis=0)))
-
-
 def unchanged(rows: Array) -> Array:
     """A space's own vectors, as they are."""
     return rows
-
-
-def own(readings: Sequence[Array]) -> Array:
-    """A space's own vectors, as they are."""
-    return np.stack(readings)
 
 
 def unit(vector: Array) -> Array:
@@ -147,11 +169,40 @@ def _values(vector: Vector, width: int) -> Array:
             field="encoding.dense.values",
         )
     values = np.asarray(vector.values, dtype=np.float32)  # the step of int8 vanishes when normalised
+    square = float(values @ values)
+    if 0 < square < math.inf:  # as it nearly always is; else it is looked for what is wrong
+        return values * np.float32(1 / math.sqrt(square))
     if not np.isfinite(values).all():
         raise InvalidInput("the vector holds NaN or infinity", field="encoding.dense.values")
     if not values.any():
         raise InvalidInput("the vector is all zeros and points nowhere", field="encoding.dense.values")
     return unit(values)
+
+
+def _terms(sparse: SparseVector, vocabulary: int) -> tuple[Array, Array]:
+    indices, weights = np.asarray(sparse.indices), np.asarray(sparse.weights, np.float32)
+    field = "encoding.sparse"
+    if indices.ndim != 1 or indices.shape != weights.shape:
+        raise InvalidInput(
+            f"terms and weights go together, one each, not {list(indices.shape)} and {list(weights.shape)}",
+            field=f"{field}.weights",
+        )
+    if not len(indices):
+        raise InvalidInput("no term has a weight, and so it says nothing", field=f"{field}.indices")
+    outside = (indices < 0) | (indices >= vocabulary)
+    if outside.any():
+        raise InvalidInput(
+            f"{sparse.space.name} has terms 0 to {vocabulary - 1}, not {indices[outside][0]}",
+            field=f"{field}.indices",
+        )
+    if (np.diff(indices) <= 0).any():
+        raise InvalidInput("terms are in ascending order, each once", field=f"{field}.indices")
+    wrong = ~(np.isfinite(weights) & (weights > 0))
+    if wrong.any():
+        raise InvalidInput(
+            f"a weight is a finite number above 0, not {weights[wrong][0]}", field=f"{field}.weights"
+        )
+    return weights, indices
 
 
 def _classes(labels: Sequence[Label], source: str, count: int) -> tuple[Array, Array]:

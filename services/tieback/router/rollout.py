@@ -51,9 +51,25 @@ def beside(bound: BoundSpace, served: BoundSpace, joint: JointSpace) -> Routers:
             f"the routers of the binding {bound.revision} cannot weight the blocks of {served.revision}, "
             "which are others; bind again from the same spaces, or serve it by TIEBACK_BINDING"
         )
+    if not _same_centres(bound, served):
+        raise StartupError(
+            f"the routers of the binding {bound.revision} read vectors that were centred otherwise than "
+            f"those of {served.revision}; bind again from the same data, or serve it by TIEBACK_BINDING"
+        )
     if not bound.routers:
         raise StartupError(f"the binding {bound.revision} has no routers: it cannot be a canary or a shadow")
     return Routers(bound, joint)
+
+
+def _same_centres(one: BoundSpace, other: BoundSpace) -> bool:
+    def flat(bound: BoundSpace) -> dict[tuple[str, str], bytes]:
+        return {
+            (space, modality): np.asarray(centre, np.float32).tobytes()
+            for space, known in bound.centres.items()
+            for modality, centre in known.items()
+        }
+
+    return flat(one) == flat(other)
 
 
 def is_canary(key: str, percent: float) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ from tieback.core.types import (
     FuseReply,
     Limits,
     Modality,
+    RegionVectors,
     Role,
     Routing,
     RoutingExplanation,
@@ -26,6 +28,7 @@ from tieback.core.types import (
 from tieback.models.binding import ClassNameBinding
 from tieback.models.bound_space import BoundSpace
 from tieback.ports import DEFAULT_ROUTING
+from tieback.router.apart import take_apart
 from tieback.router.blocks import Blocks, blocks_of, lead
 from tieback.router.bound import bound_space
 from tieback.router.class_names import class_name_space
@@ -111,12 +114,15 @@ class Router:
         *,
         role: Role = Role.QUERY,
         routing: Routing = DEFAULT_ROUTING,
+        parts_apart: bool = False,
         deadline: Deadline = NO_DEADLINE,
     ) -> FuseReply:
         """One result per input, in order; a bad input gets an error and the others succeed.
 
         A document is stored at full length and heeds nothing of `routing` but what it explicitly says of
-        lost spaces. InvalidInput or NotFound where the policy or what stands in is unknown or badly given.
+        lost spaces; with `parts_apart`, the regions of its picture get a vector each. InvalidInput or
+        NotFound where the policy or what stands in is unknown or badly given, and InvalidInput where a query
+        is to be taken apart.
         """
         begin = time.perf_counter()
         deadline.check("fusing")
@@ -127,12 +133,16 @@ class Router:
                 f"the batch holds {len(inputs)} inputs; the limit is {self._limits.batch_items}",
                 field="inputs",
             )
+        if parts_apart and role is not Role.DOCUMENT:
+            raise InvalidInput(
+                "a query is one vector: ask for parts of documents, by their role", field="parts_apart"
+            )
         choice = self._choice(role, routing)
         way = self._standing_in.choose(routing.missing, role)
-        if len(inputs) <= INLINE_INPUTS:
-            results = self._fuse_all(inputs, role, choice, way)
+        if len(inputs) <= INLINE_INPUTS and not parts_apart:
+            results = self._fuse_all(inputs, role, choice, way, parts_apart)
         else:
-            results = await asyncio.to_thread(self._fuse_all, inputs, role, choice, way)
+            results = await asyncio.to_thread(self._fuse_all, inputs, role, choice, way, parts_apart)
         seconds = time.perf_counter() - begin
         return FuseReply(results, Timing(compute=seconds, total=seconds))
 
@@ -148,27 +158,33 @@ class Router:
         return choose(self.space.names, routing, routers)
 
     def _fuse_all(
-        self, inputs: Sequence[Sequence[FusePart]], role: Role, choice: Choice, way: Way
+        self, inputs: Sequence[Sequence[FusePart]], role: Role, choice: Choice, way: Way, parts_apart: bool
     ) -> list[Fused | TiebackError]:
         results: dict[int, Fused | TiebackError] = {}
         read: dict[int, Contents] = {}
+        apart: dict[int, RegionVectors | None] = {}
         for number, parts in enumerate(inputs):
             try:
                 read[number] = contents_of(self.space, parts, role)
             except InvalidInput as error:
                 results[number] = error
-        lead(list(read.values()))
+        lead(self.space, list(read.values()))
         self._standing_in.fill(way, list(read.values()))
         blocks: dict[int, Blocks] = {}
         for number, contents in read.items():
             try:
+                if parts_apart:
+                    apart[number] = take_apart(self.space, contents, inputs[number])
                 blocks[number] = blocks_of(self.space, contents)
             except InvalidInput as error:
                 results[number] = error
         asked = [self._asked(read[number], said) for number, said in blocks.items()]
         weighed = choice.weigh(asked) if asked else []
         for (number, said), one, how in zip(blocks.items(), asked, weighed, strict=True):
-            results[number] = self._fused(one, said, how, role, choice, way)
+            fused = self._fused(one, said, how, role, choice, way)
+            if isinstance(fused, Fused) and apart.get(number) is not None:
+                fused = dataclasses.replace(fused, parts=apart[number])
+            results[number] = fused
         if role is Role.QUERY:
             self._tell(choice, asked, weighed)
         for number, result in results.items():
@@ -178,7 +194,7 @@ class Router:
 
     def _asked(self, contents: Contents, said: Blocks) -> Asked:
         expected = self.space.expected(set(contents.modalities.values()))
-        return Asked(contents, self._mask(said.vectors), self._mask(expected))
+        return Asked(contents, said.spoke, self._mask(expected))
 
     def _mask(self, names: Iterable[str]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         wanted = frozenset(names)
@@ -203,16 +219,16 @@ class Router:
             return InvalidInput(
                 f"no space of any weight spoke: give an encoding that reaches one of {needed}", field="parts"
             )
-        values = np.zeros(self.space.width, dtype=np.float32)
-        for name, block in said.vectors.items():
-            values[self.space.block(name)] = block if role is Role.DOCUMENT else weights[name] * block
-        missing = [name for name in names if wanted[name] > 0 and name not in said.vectors]
+        spoke = dict(zip(names, said.spoke.tolist(), strict=True))
+        factors = said.spoke if role is Role.DOCUMENT else weighed.weights
+        values = self.space.scaled(said.vector[None], factors[None])[0]
+        missing = [name for name in names if wanted[name] > 0 and not spoke[name]]
         missing += [name for name in self._silent(asked.contents, wanted) if name not in missing]
         routers = choice.routers if weighed.routed else None
         filled = {name for stand_ins in asked.contents.stand_ins.values() for name in stand_ins}
         explanation = RoutingExplanation(
             policy=weighed.policy,
-            weights={name: weights[name] for name in said.vectors},
+            weights={name: weights[name] for name in names if spoke[name]},
             entropy=-sum(weight * math.log(weight) for weight in weights.values() if weight > 0) or 0.0,
             missing=missing,
             degraded=bool(missing),
@@ -222,7 +238,7 @@ class Router:
             binding=self.space.binding if routers is None else routers.revision,
             modality=asked.contents.modality,
             fallback=weighed.fallback,
-            stand_ins={name: way.name for name in said.vectors if name in filled and weights[name] > 0},
+            stand_ins={name: way.name for name in names if name in filled and weights[name] > 0},
         )
         # The norm says how many blocks there are and how they are weighted, so it must not be divided out.
         return Fused(Vector(self.space.ref, values, normalized=False), explanation, said.labels)
@@ -237,7 +253,10 @@ class Router:
                     name
                     for name in reach.sources
                     if name not in spoke
-                    and any(wanted[path.block] > 0 for path in self.space.entrances[name].paths)
+                    and any(
+                        wanted[path.block] > 0 and not (path.stands_in and path.block in spoke)
+                        for path in self.space.entrances[name].paths
+                    )
                 ]
         return list(dict.fromkeys(found))
 

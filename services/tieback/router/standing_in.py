@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tieback.core.errors import InvalidInput, NotFound, StartupError
-from tieback.core.types import Array, MethodChoice, Role
+from tieback.core.types import MethodChoice, Role
 from tieback.methods.missing import StandIn, State, missing
 from tieback.models.bound_space import REMEDY, BoundSpace, BoundStandIn
 from tieback.router.contents import Contents
 from tieback.router.joint_space import JointSpace
-from tieback.router.paths import unit
 
 SKIP = "skip"
 FIELD = "routing.missing"
@@ -81,26 +80,28 @@ class StandingIn:
         """Puts what stands in for lost spaces into the contents, after `lead`; all at once."""
         if way.name == SKIP:
             return
-        places: list[tuple[Contents, int, list[int]]] = []
-        rows: list[dict[str, Array]] = []
-        for contents in inputs:
-            for content, lacking in self._lacking(contents):
-                said = _said(contents, content)
-                if silent := [place for place in lacking if self._joint.names[place] not in said]:
-                    places.append((contents, content, silent))
-                    rows.append(said)
-        if not places:
+        lacking = [
+            (contents, content, silent)
+            for contents in inputs
+            for content, blocks in self._led_by_lost(contents)
+            if (silent := [place for place in blocks if not contents.said[content].spoke[0, place]])
+        ]
+        if not lacking:
             return
-        spoke = np.array([[name in said for name in self._joint.names] for said in rows])
-        blocks, filled = way.method(self._stacked(rows), spoke, way.state)
-        for row, (contents, content, silent) in enumerate(places):
-            stand_ins = {
-                self._joint.names[place]: blocks[place][row] for place in silent if filled[row, place]
-            }
-            if stand_ins:
-                contents.stand_ins[content] = stand_ins
+        wholes = [contents.said[content] for contents, content, _ in lacking]
+        views, spoke = np.stack([one.views[0] for one in wholes]), np.stack([one.spoke[0] for one in wholes])
+        slices = [self._joint.block(name) for name in self._joint.names]
+        blocks, filled = way.method([views[:, one] for one in slices], spoke, way.state)
+        for row, (contents, content, silent) in enumerate(lacking):
+            said = contents.said[content]
+            for place in silent:
+                if filled[row, place]:
+                    said.views[0, slices[place]] = blocks[place][row]
+                    said.spoke[0, place] = True
+                    stand_ins = contents.stand_ins.setdefault(content, {})
+                    stand_ins[self._joint.names[place]] = blocks[place][row]
 
-    def _lacking(self, contents: Contents) -> list[tuple[int, list[int]]]:
+    def _led_by_lost(self, contents: Contents) -> list[tuple[int, list[int]]]:
         """By content, the places of the blocks that lost spaces of its modality lead into."""
         found = []
         for content, modality in contents.modalities.items():
@@ -112,14 +113,6 @@ class StandingIn:
             if blocks:
                 found.append((content, [p for p, name in enumerate(self._joint.names) if name in blocks]))
         return found
-
-    def _stacked(self, rows: Sequence[Mapping[str, Array]]) -> list[Array]:
-        blocks = [np.zeros((len(rows), width), np.float32) for width in self._widths]
-        for block, name in zip(blocks, self._joint.names, strict=True):
-            for row, said in enumerate(rows):
-                if name in said:
-                    block[row] = said[name]
-        return blocks
 
     def _made(self, bound: BoundStandIn) -> Way:
         what = f"what stands in for lost spaces ({bound.method})"
@@ -142,13 +135,3 @@ class StandingIn:
         filled, _ = way.method(blocks, ~np.eye(count, dtype=bool), way.state)
         if [one.shape for one in filled] != [one.shape for one in blocks]:
             raise ValueError("its vectors have not the blocks' widths")
-
-
-def _said(contents: Contents, content: int) -> dict[str, Array]:
-    """What was said of the content, by block, at length 1."""
-    by_block: dict[str, list[Array]] = {}
-    for spoken in contents.spoken:
-        if spoken.content == content:
-            for block, vectors in spoken.said.items():
-                by_block.setdefault(block, []).extend(vectors)
-    return {block: unit(np.sum(vectors, axis=0)) for block, vectors in by_block.items()}

@@ -13,7 +13,6 @@ from tieback.core.types import Array, Modality, Routing
 from tieback.methods.routing import RoutingPolicy, routings
 from tieback.router.contents import Contents
 from tieback.router.learned import LearnedRouter, Routers
-from tieback.router.paths import whole_of
 
 DEFAULT, UNIFORM, EXPLICIT = "", "uniform", "explicit"
 
@@ -107,7 +106,9 @@ class Choice:
         """Adds the weights of contents, by number of their input and their own, by their shares."""
         spoke = np.stack([inputs[number].spoke for number, _ in places])
         expected = np.stack([inputs[number].expected for number, _ in places])
-        weights, wanted = policy(self.names, spoke, scores), policy(self.names, expected, scores)
+        weights = wanted = policy(self.names, spoke, scores)
+        if (spoke != expected).any():  # something is missing
+            wanted = policy(self.names, expected, scores)
         for row, (number, content) in enumerate(places):
             share = inputs[number].contents.share(content)
             found[number].weights += share * weights[row]
@@ -164,9 +165,9 @@ def _vector_for(router: LearnedRouter, contents: Contents, content: int) -> Arra
     spaces missing, and the losses of a binding are measured so.
     """
     readings = {
-        spoken.entrance.source.name: whole_of(spoken.reading)
+        spoken.entrance.source.name: spoken.reading[0]
         for spoken in contents.spoken
-        if spoken.content == content
+        if spoken.content == content and spoken.entrance.source.name in router.widths
     }
     if router.widths and not any(space in readings for space in router.widths):
         return None

@@ -19,7 +19,7 @@ from tieback.ports import AnswerPort, EncoderPort, GeneratorPort, IndexPort, Rer
 from tieback.serving import context
 from tieback.serving.bound import rollout_of, served_binding
 from tieback.serving.precisions import at_chosen_precisions
-from tieback.serving.settings import Settings
+from tieback.serving.settings import Regions, Settings
 
 if TYPE_CHECKING:
     from tieback.answer import Joined
@@ -48,7 +48,7 @@ class Plan:
         chosen = settings.spaces or tuple(name for name, card in encoders.items() if not card.optional)
         served = [encoders[name] for name in sorted(chosen)]
         self.encoders = at_chosen_precisions(served, settings.precision, settings.provider)
-        if not settings.binding and not any(card.joint == "component" for card in self.encoders):
+        if not settings.binding and not any(card.unbound_joint == "component" for card in self.encoders):
             raise StartupError(
                 "no served space is a component of the joint one: name a text space in TIEBACK_SPACES"
             )
@@ -65,18 +65,19 @@ class Plan:
         """The binding that makes the joint space, held against what is served; None for class names."""
         bound = served_binding(self._settings)
         if bound is not None:
-            bound.check(card.space for card in self.encoders)
+            served = {(card.space, card.modality) for card in self.encoders}
+            bound.check([card.space for card in self.encoders], served)
         return bound
 
     @property
     def components(self) -> tuple[EncoderCard, ...]:
-        """The text spaces that are blocks of the joint one."""
-        return tuple(card for card in self.encoders if card.joint == "component")
+        """The text spaces that are blocks of the joint one where nothing is bound."""
+        return tuple(card for card in self.encoders if card.unbound_joint == "component")
 
     @property
     def classifiers(self) -> tuple[EncoderCard, ...]:
         """The spaces that enter the joint one by the names of their classes."""
-        return tuple(card for card in self.encoders if card.joint == "class_names")
+        return tuple(card for card in self.encoders if card.unbound_joint == "class_names")
 
     @property
     def text_space(self) -> str:
@@ -93,7 +94,9 @@ class Plan:
         """Which spaces encode what for the pipeline."""
         bound = self.bound
         joint = [
-            card for card in self.encoders if (card.joint if bound is None else card.name in bound.spaces)
+            card
+            for card in self.encoders
+            if (card.unbound_joint if bound is None else bound.takes(card.space.name, card.modality))
         ]
         return {
             modality: tuple(card.name for card in joint if card.modality is modality)
@@ -105,17 +108,34 @@ class Plan:
     def joined(self) -> Joined:
         """How the spaces take part in the joint one."""
         from tieback.answer import Joined
+        from tieback.models.bound_space import SPARSE
 
         if self.bound is None:
             return Joined(self.spaces_by_modality)
-        wanted = {VectorKind.DENSE, VectorKind.LABELS}  # classes are words to find a photo by
-        blocks: dict[str, list[str]] = {}
-        for path in self.bound.paths:
-            blocks.setdefault(path.source.name, []).append(path.block)
-        kinds = {card.name: frozenset(wanted & card.kinds) for card in self.encoders if card.name in blocks}
-        parts = {VectorKind.REGIONS} if self._regions else set()
-        stored = {card.name: frozenset(parts & card.kinds) for card in self.encoders if card.name in blocks}
-        return Joined(self.spaces_by_modality, kinds, blocks, stored)
+        members = [card for card in self.encoders if self.bound.takes(card.space.name, card.modality)]
+        own = {(card.space.name, card.modality) for card in members}
+        sparse = {path.source.name for path in self.bound.paths if path.reads == SPARSE}
+        dense = {VectorKind.DENSE, VectorKind.LABELS}  # classes are words to find a photo by
+        parts = set() if self._regions is Regions.OFF else {VectorKind.REGIONS}
+        return Joined(
+            self.spaces_by_modality,
+            {
+                card.name: frozenset({VectorKind.SPARSE} if card.space.name in sparse else dense & card.kinds)
+                for card in members
+            },
+            {
+                card.name: [
+                    path.block
+                    for path in self.bound.paths
+                    if path.source.name == card.space.name
+                    and not (path.stands_in and (path.block, card.modality) in own)
+                ]
+                for card in members
+            },
+            {card.name: frozenset(parts & card.kinds) for card in members},
+            apart=self._regions is Regions.EACH,
+            shared={card.name: card.space.name for card in members if card.name != card.space.name},
+        )
 
 
 def open_store(settings: Settings) -> Store:

@@ -27,7 +27,7 @@ from tieback.serving.servicers.index import IndexServicer
 from tieback.serving.servicers.reranker import RerankerServicer
 from tieback.serving.servicers.router import RouterServicer
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
+from tieback.serving.telemetry import IndexSize, Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class LocalServer:
             if generator is not None and plan.generator is not None:
                 telemetry.watch_load("generator", plan.generator.name, lambda: generator.load)
             telemetry.watch_load("index", "", lambda: index.load)
-            telemetry.watch_sections(lambda: index.sections)
+            telemetry.watch_index(lambda: IndexSize(index.sections, index.vectors))
             if settings.metrics_port is not None:
                 self._page = MetricsPage(settings.host, settings.metrics_port, telemetry.page)
                 self.metrics_port = self._page.port

@@ -89,11 +89,14 @@ class ObservedRouter:
         *,
         role: Role = Role.QUERY,
         routing: Routing = DEFAULT_ROUTING,
+        parts_apart: bool = False,
         deadline: Deadline = NO_DEADLINE,
     ) -> FuseReply:
         """As the router does."""
         with self._telemetry.step("fuse"):
-            reply = await self._router.fuse(inputs, role=role, routing=routing, deadline=deadline)
+            reply = await self._router.fuse(
+                inputs, role=role, routing=routing, parts_apart=parts_apart, deadline=deadline
+            )
         self._telemetry.observe_timing("router", "joint", reply.timing)
         if role is Role.QUERY:
             for result in reply.results:

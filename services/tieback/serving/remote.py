@@ -153,13 +153,15 @@ class RemoteRouter:
         *,
         role: Role = Role.QUERY,
         routing: Routing = DEFAULT_ROUTING,
+        parts_apart: bool = False,
         deadline: Deadline = NO_DEADLINE,
     ) -> FuseReply:
-        """One result per input, in order."""
+        """One result per input, in order; with `parts_apart`, parts of pictures get vectors too."""
         request = router_pb2.FuseRequest(
             inputs=[write_fuse_input(parts) for parts in inputs],
             role=write_role(role),
             routing=write_routing(routing),
+            parts_apart=parts_apart,
         )
         path = "/tieback.v1.RouterService/Fuse"
         return read_fuse_reply(

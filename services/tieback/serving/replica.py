@@ -26,7 +26,7 @@ from tieback.serving.remote import RemoteEncoder
 from tieback.serving.scrape import MetricsListener
 from tieback.serving.server import GrpcServer
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
+from tieback.serving.telemetry import IndexSize, Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ async def _index(_: str, around: Surroundings) -> Built:
     from tieback.serving.servicers.index import IndexServicer
 
     index = await asyncio.to_thread(assembly.build_index, around.settings)
-    around.telemetry.watch_sections(lambda: index.sections)
+    around.telemetry.watch_index(lambda: IndexSize(index.sections, index.vectors))
     around.telemetry.watch_load("index", "", lambda: index.load)
     return Built(IndexServicer(ObservedIndex(index, around.telemetry)), index.close)
 
@@ -127,7 +127,9 @@ class ServiceProcess:
         self.target = target
         self.telemetry = Telemetry(self.settings, process=f"tieback-{target}")
         self._make_channel = channel_maker(settings)
-        self._server = GrpcServer(self.settings, self.telemetry)
+        # Encoders may have a public door too, and are sent no more than the gateway was.
+        behind = target in (targets.ROUTER, targets.INDEX)
+        self._server = GrpcServer(self.settings, self.telemetry, behind=behind)
         self._listener = MetricsListener(self.telemetry, server_credentials(self.settings))
         self._mesh: Mesh | None = None
         self._service: Built | None = None

@@ -36,9 +36,15 @@ class Draining(Protocol):
 
 
 class GrpcServer:
-    """One listening server. Add servicers, start, say what is ready, drain."""
+    """One listening server. Add servicers, start, say what is ready, drain.
 
-    def __init__(self, settings: Settings, telemetry: Telemetry, *, shared_port: bool = False) -> None:
+    One that is `behind` the gateway takes messages of any size: the vectors of what the gateway let in may be
+    larger than what they were made of.
+    """
+
+    def __init__(
+        self, settings: Settings, telemetry: Telemetry, *, shared_port: bool = False, behind: bool = False
+    ) -> None:
         self._settings = settings
         self._telemetry = telemetry
         self._names: list[str] = []
@@ -49,7 +55,7 @@ class GrpcServer:
         self._edge = Edge(telemetry, tokens)
         # Before its handlers run, a server's own edge sees every call.
         self.server = grpc.aio.server(
-            interceptors=[self._edge], options=_options(settings, shared_port=shared_port)
+            interceptors=[self._edge], options=_options(settings, shared_port=shared_port, behind=behind)
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.server)
 
@@ -145,9 +151,9 @@ class GrpcServer:
         await self._probe.start()
 
 
-def _options(settings: Settings, *, shared_port: bool) -> list[tuple[str, Any]]:
+def _options(settings: Settings, *, shared_port: bool, behind: bool) -> list[tuple[str, Any]]:
     options: list[tuple[str, Any]] = [
-        ("grpc.max_receive_message_length", settings.message_bytes),
+        ("grpc.max_receive_message_length", -1 if behind else settings.message_bytes),
         ("grpc.max_send_message_length", -1),
         ("grpc.so_reuseport", int(shared_port)),
         # Clients may ping every ten seconds, also between calls, and are not called abusers for it.

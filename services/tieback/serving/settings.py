@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import os
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,6 +22,23 @@ _LIMITS = Limits()
 # A processor gains nothing by larger batches, and a GPU finds its own measure below this.
 _BATCH_TOKENS = {"cpu": 512, "cuda": 16_384}
 Names = Annotated[tuple[str, ...], NoDecode]
+
+
+class Regions(enum.StrEnum):
+    """How the parts of pictures are stored."""
+
+    OFF = "off"
+    """Not at all: a picture is its whole."""
+    TOGETHER = "together"
+    """In the one vector of the picture, where they count as much as the whole."""
+    EACH = "each"
+    """In vectors of their own, beside the whole's."""
+
+
+# What the setting was before it had three values: a switch.
+_SWITCH = dict.fromkeys(("true", "1", "yes", "on", "y", "t"), Regions.TOGETHER) | dict.fromkeys(
+    ("false", "0", "no", "n", "f"), Regions.OFF
+)
 
 
 class Settings(BaseSettings):
@@ -47,10 +65,11 @@ class Settings(BaseSettings):
     binding_shadow: str = Field(
         "", description="A binding whose routers are asked beside the served one's, and only compared."
     )
-    regions: bool = Field(
-        False,
-        description="Whether pictures are stored by their parts too: found better, and ten times the work. "
-        "Needs TIEBACK_BINDING.",
+    regions: Regions = Field(
+        Regions.OFF,
+        description="Whether pictures are stored by their parts too, which is ten times the work: off; "
+        "together, in one vector; each, in a vector of its own, which finds best and takes six times the "
+        "memory. Needs TIEBACK_BINDING.",
     )
     encode_share: float = Field(
         0.5,
@@ -163,6 +182,9 @@ class Settings(BaseSettings):
             names = values.get(name)
             if isinstance(names, str):
                 values[name] = tuple(part.strip() for part in names.split(",") if part.strip())
+        if "regions" in values:
+            regions = str(values["regions"]).lower()
+            values["regions"] = _SWITCH.get(regions, regions or Regions.OFF)
         for name in ("metrics_port", "health_port", "cache_disk"):
             if values.get(name) == "":
                 values[name] = None
@@ -174,7 +196,7 @@ class Settings(BaseSettings):
             raise ValueError("tls_certificate and tls_key go together")
         if 0 < self.replicas_max < self.replicas:
             raise ValueError("replicas_max is below replicas")
-        if self.regions and not self.binding:
+        if self.regions is not Regions.OFF and not self.binding:
             raise ValueError("regions needs binding: by their classes' names, pictures have no parts")
         if (self.binding_canary or self.binding_shadow) and not self.binding:
             raise ValueError("binding_canary and binding_shadow need binding: name the one to serve")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import grpc
 from opentelemetry import propagate, trace
@@ -63,7 +63,7 @@ class Telemetry:
         self.registry = registry = CollectorRegistry()
         self._loads: list[tuple[str, str, Callable[[], Load]]] = []
         self._caches: list[tuple[str, Callable[[str], CacheState]]] = []
-        self._sections: Callable[[], int] | None = None
+        self._index: Callable[[], IndexSize] | None = None
         self._labelled: dict[tuple[str, str], tuple[Histogram, ...]] = {}
 
         def counter(name: str, text: str, *labels: str) -> Counter:
@@ -136,7 +136,7 @@ class Telemetry:
         Info("tieback", "The software.", registry=registry).info({"version": tieback.__version__})
         registry.register(_Loads(self._loads))
         registry.register(_Caches(self._caches))
-        registry.register(_Sections(lambda: self._sections))
+        registry.register(_Index(lambda: self._index))
         self._provider = _provider(settings, process)
         self._tracer = self._provider.get_tracer("tieback", tieback.__version__) if self._provider else None
 
@@ -152,9 +152,9 @@ class Telemetry:
         """Reports what an encoder's cache of a space does at every scrape."""
         self._caches.append((space, state))
 
-    def watch_sections(self, sections: Callable[[], int]) -> None:
+    def watch_index(self, size: Callable[[], IndexSize]) -> None:
         """Reports the index's size at every scrape."""
-        self._sections = sections
+        self._index = size
 
     def set_ready(self, service: str, ready: bool) -> None:
         """Says whether a service can be asked."""
@@ -328,14 +328,25 @@ class _Caches(Collector):
         yield from (hits, misses, shared, evictions, entries, size, disk_is_on, dropped)
 
 
-class _Sections(Collector):
-    def __init__(self, sections: Callable[[], Callable[[], int] | None]) -> None:
-        self._sections = sections
+class IndexSize(NamedTuple):
+    """What an index holds: sections, and vectors of sections and of their parts."""
+
+    sections: int
+    vectors: int
+
+
+class _Index(Collector):
+    def __init__(self, size: Callable[[], Callable[[], IndexSize] | None]) -> None:
+        self._size = size
 
     def collect(self) -> Iterable[Metric]:
-        count = self._sections()
-        if count is not None:
-            yield GaugeMetricFamily("tieback_index_sections", "Sections in the index.", value=count())
+        size = self._size()
+        if size is not None:
+            now = size()
+            yield GaugeMetricFamily("tieback_index_sections", "Sections in the index.", value=now.sections)
+            yield GaugeMetricFamily(
+                "tieback_index_vectors", "Vectors in the index, those of parts included.", value=now.vectors
+            )
 
 
 def _provider(settings: Settings, process: str) -> TracerProvider | None:

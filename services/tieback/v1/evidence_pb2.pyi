@@ -33,7 +33,7 @@ ABSTENTION_REASON_WEAK_EVIDENCE: AbstentionReason
 ABSTENTION_REASON_UNSUPPORTED_ANSWER: AbstentionReason
 
 class Evidence(_message.Message):
-    __slots__ = ("id", "text", "title", "item_id", "section_id", "uri", "modality", "score")
+    __slots__ = ("id", "text", "title", "item_id", "section_id", "uri", "modality", "score", "region")
     ID_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
@@ -42,6 +42,7 @@ class Evidence(_message.Message):
     URI_FIELD_NUMBER: _ClassVar[int]
     MODALITY_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
+    REGION_FIELD_NUMBER: _ClassVar[int]
     id: str
     text: str
     title: str
@@ -50,7 +51,8 @@ class Evidence(_message.Message):
     uri: str
     modality: _content_pb2.Modality
     score: float
-    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ..., title: _Optional[str] = ..., item_id: _Optional[str] = ..., section_id: _Optional[str] = ..., uri: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., score: _Optional[float] = ...) -> None: ...
+    region: _vector_pb2.Box
+    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ..., title: _Optional[str] = ..., item_id: _Optional[str] = ..., section_id: _Optional[str] = ..., uri: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., score: _Optional[float] = ..., region: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ...) -> None: ...
 
 class Claim(_message.Message):
     __slots__ = ("id", "span", "text")
@@ -75,14 +77,16 @@ class Citation(_message.Message):
     def __init__(self, claim_id: _Optional[int] = ..., evidence_id: _Optional[str] = ..., locator: _Optional[_Union[Locator, _Mapping]] = ..., support: _Optional[float] = ...) -> None: ...
 
 class Locator(_message.Message):
-    __slots__ = ("item_id", "section_id", "text_span")
+    __slots__ = ("item_id", "section_id", "text_span", "region")
     ITEM_ID_FIELD_NUMBER: _ClassVar[int]
     SECTION_ID_FIELD_NUMBER: _ClassVar[int]
     TEXT_SPAN_FIELD_NUMBER: _ClassVar[int]
+    REGION_FIELD_NUMBER: _ClassVar[int]
     item_id: str
     section_id: str
     text_span: _vector_pb2.TextSpan
-    def __init__(self, item_id: _Optional[str] = ..., section_id: _Optional[str] = ..., text_span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ...) -> None: ...
+    region: _vector_pb2.Box
+    def __init__(self, item_id: _Optional[str] = ..., section_id: _Optional[str] = ..., text_span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., region: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ...) -> None: ...
 
 class Verdict(_message.Message):
     __slots__ = ("claim_id", "label", "score", "checker")

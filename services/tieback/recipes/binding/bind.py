@@ -11,9 +11,10 @@ import numpy as np
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.types import Array, Modality
+from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundSpace
 from tieback.models.store import Store
-from tieback.recipes.binding import measure
+from tieback.recipes.binding import duals, measure, term_paths
 from tieback.recipes.binding.anchors import read_pairs, split
 from tieback.recipes.binding.corpus import read_corpus
 from tieback.recipes.binding.entering import Dense, enter
@@ -33,7 +34,9 @@ from tieback.recipes.binding.pseudo_pairs import pseudo_pairs
 from tieback.recipes.binding.route import Routing
 from tieback.recipes.binding.stand_ins import StandIns
 from tieback.recipes.binding.tasks import Joint, class_tasks, user_tasks
+from tieback.recipes.binding.terms import Terms
 from tieback.recipes.binding.work_folder import WorkFolder
+from tieback.recipes.export_router import export_graphs
 
 WORK = "binding-work"
 USER_HELD_OUT, FEWEST_TO_HOLD_OUT = 0.2, 20
@@ -99,7 +102,7 @@ def _bind(
     corpus = read_corpus(options.data).limited(*limits, options.seed)
     gatherer = Gatherer(chosen, Encoders(store), work, say)
     material = gatherer.gather(corpus, pairs, options.anchors.name if options.anchors else "")
-    bound = _Binder(material, options, fitter, work, say).bind()
+    bound = _Binder(gatherer, material, options, fitter, work, say).bind()
     folder = bound.save(out or store.bound)
     work.forget_old()
     return Outcome(bound, folder, tuple(work.made), tuple(work.found))
@@ -109,9 +112,11 @@ class _Binder:
     """From the material to the binding."""
 
     def __init__(
-        self, material: Material, options: Options, fitter: PathFitter, work: WorkFolder, say: Say
-    ) -> None:
-        self._material, self._options = material, options
+        self, gatherer: Gatherer, material: Material, options: Options, fitter: PathFitter, work: WorkFolder,
+        say: Say,
+    ) -> None:  # fmt: skip
+        material, self._centres = duals.centred(material)
+        self._gatherer, self._material, self._options = gatherer, material, options
         self._fitter, self._work, self._say = fitter, work, say
         self._members: Members = material.members
         widths = {Modality.IMAGE: options.image_width, Modality.AUDIO: options.audio_width}
@@ -123,14 +128,20 @@ class _Binder:
             one.card.name: split(len(one.names), options.seed) for one in self._members.classifiers
         }
         self._user_splits = {modality: self._user_split(modality) for modality in Modality}
-        native = [text_block(card) for card in self._members.texts]
-        native += [(one.block, one.native) for one in self._reduced]
+        native = [
+            duals.block_of(card, self._members) if card.shares else (block, [path])
+            for card in self._members.texts
+            for block, path in [text_block(card)]
+        ]
+        native += [(one.block, [one.native]) for one in self._reduced]
         native.sort(key=lambda pair: pair[0].space.name)
         self._blocks: tuple[Block, ...] = tuple(block for block, _ in native)
-        self._native: tuple[BoundPath, ...] = tuple(path for _, path in native)
+        self._native: tuple[BoundPath, ...] = tuple(path for _, paths in native for path in paths)
 
     def bind(self) -> BoundSpace:
         measured, served, training = self._paths()
+        sparse = self._sparse(measured, served)
+        measured += duals.for_towers(measured, self._members)
         held_out = {name: one.held_out for name, one in self._splits.items()}
         fitted_with = {name: one.training for name, one in self._splits.items()}
         widths = {card.name: card.width for card in self._members.cards}
@@ -145,6 +156,7 @@ class _Binder:
             self._options.seed,
             self._options.steps,
             self._options.decoupling,
+            self._centres,
         )
         routers, without = routing.train(self._work, self._say)
         stand_ins = StandIns(
@@ -157,40 +169,56 @@ class _Binder:
         tasks = class_tasks(self._material, self._reduced, held_out)
         apart = {modality: rows for modality, (_, rows) in self._user_splits.items()}
         of_user = user_tasks(self._material, apart)
-        losses, kept = stand_ins.keep(chosen, held_out, of_user)
+        losses, kept = stand_ins.keep(chosen, held_out, [*of_user, *duals.own_pairs(self._material)])
+        kept = tuple(replace(one, losses=duals.losses_as_served(one.losses, self._members)) for one in kept)
         tasks += of_user
         told = measure.decoupling(joint, texts.held_out)
-        alone = measure.decoupling(replace(plain, routers={Modality.TEXT: without}), texts.held_out)
+        if without is not None:
+            alone = measure.decoupling(replace(plain, routers={Modality.TEXT: without}), texts.held_out)
+            told |= {"without": alone["accuracy"]}
         metrics: dict[str, Any] = {
             "retrieval": measure.retrieval(joint, tasks, self._options.seed),
             "alignment": measure.alignment(joint, self._material, self._reduced, fitted_with, held_out),
-            "decoupling": told | {"without": alone["accuracy"]},
+            "decoupling": told,
             "weights": measure.mean_weights(joint, self._inputs(texts.held_out)),
             "neighbours": measure.neighbours(joint, self._material),
             "training": training,
             "missing": chosen.told | {"bytes": sum(a.nbytes for one in kept for a in one.state.values())},
         }
-        return BoundSpace(
+        if sparse:
+            metrics["terms"] = sparse
+        at_work = [self._seen_at_work(router, joint, texts.held_out) for router in routers.values()]
+        bound = BoundSpace(
             self._blocks,
-            tuple(served),
-            tuple(self._seen_at_work(router, joint, texts.held_out) for router in routers.values()),
-            losses,
+            duals.as_served(served, self._members),
+            tuple(duals.router_as_served(router, self._members) for router in at_work),
+            duals.losses_as_served(losses, self._members),
             metrics,
             self._provenance(),
-            kept,
+            self._centres,
+            stand_ins=kept,
         )
+        self._say("drawing the graphs that are served")
+        return replace(bound, graphs=export_graphs(bound, self._sources()))
+
+    def _sources(self) -> dict[Modality, list[str]]:
+        """By modality, the spaces that its contents are encoded by."""
+        found: dict[Modality, list[str]] = {}
+        for card in self._members.cards:
+            found.setdefault(card.modality, []).append(card.space.name)
+        return found
 
     def _seen_at_work(self, router: BoundRouter, joint: Joint, texts: Mapping[str, Dense]) -> BoundRouter:
         """The router with the weights that it gave to what it had not seen."""
-        inputs: Mapping[str, Dense] = texts
+        inputs: dict[str, Dense] = dict(texts)
         if router.modality is not Modality.TEXT:
-            inputs = {
-                one.classifier.card.name: {
-                    one.classifier.card.name: one.features[self._splits[one.classifier.card.name].held_out]
-                }
-                for one in self._reduced
-                if one.classifier.card.modality is router.modality
-            }
+            towers = duals.readable(self._material, router.modality, self._centres)
+            inputs = {}
+            for one in self._reduced:
+                name, held_out = one.classifier.card.name, self._splits[one.classifier.card.name].held_out
+                if one.classifier.card.modality is router.modality:
+                    seen = duals.made_up(self._material, name, towers, held_out)
+                    inputs[name] = {name: one.features[held_out]} | seen
         weights = {
             kind: joint.weights(router.modality, dense)
             for kind, dense in inputs.items()
@@ -214,12 +242,75 @@ class _Binder:
             anchors = self._anchors(block, text, into_text, everything=False)
             methods = self._fitter.choose(anchors)
             all_anchors = self._anchors(block, text, into_text, everything=True)
+            # What a tower sees, and what a classifier does, is heard by either's block from itself alone.
+            stands_in = block.classifier.card.modality in {
+                one.modality for one in self._members.towers_of(text)
+            }
             for method, parameters in methods:
-                measured.append(self._fitter.fit(anchors, method, parameters)[0])
+                path = self._fitter.fit(anchors, method, parameters)[0]
+                measured.append(replace(path, stands_in=stands_in))
                 path, told = self._fitter.fit(all_anchors, method, parameters)
-                served.append(path)
+                served.append(replace(path, stands_in=stands_in))
                 training.append(told)
+        self._text_paths(measured, served, training)
         return measured, served, training
+
+    def _text_paths(
+        self, measured: list[BoundPath], served: list[BoundPath], training: list[dict[str, Any]]
+    ) -> None:
+        """Adds the paths between shared spaces and other text spaces.
+
+        A text is heard in a block by the block's own space, and by these where that is down; what a tower
+        says is always heard, in blocks that have no own word for it.
+        """
+        unseen = {name: one.validation for name, one in self._splits.items()}
+        training_classes = {name: one.training for name, one in self._splits.items()}
+        every = {one.card.name: np.arange(len(one.names)) for one in self._members.classifiers}
+        for source, target in duals.text_ways(self._members):
+            anchors, all_anchors = (
+                duals.text_anchors(self._material, source, target, classes, unseen, self._options.seed)
+                for classes in (training_classes, every)
+            )
+            self._say(f"path between text spaces: {anchors.path}")
+            for method, parameters in self._fitter.choose(anchors):
+                measured.append(replace(self._fitter.fit(anchors, method, parameters)[0], stands_in=True))
+                path, told = self._fitter.fit(all_anchors, method, parameters)
+                served.append(replace(path, stands_in=True))
+                training.append(told)
+
+    def _sparse(self, measured: list[BoundPath], served: list[BoundPath]) -> list[dict[str, Any]]:
+        """Adds the paths of sparse spaces that pay, or all where they were named; says what each is worth."""
+        found: list[dict[str, Any]] = []
+        unseen = {name: one.validation for name, one in self._splits.items()}
+        plain, all_plain = list(measured), list(served)
+        for terms in self._material.terms:
+            card, words = terms.card, self._words(terms)
+            ways, all_ways = (
+                [term_paths.term_path(terms, block, words, paths) for block in self._blocks]
+                for paths in (plain, all_plain)
+            )
+            worth = term_paths.worths(self._material, terms, self._reduced, plain, ways, unseen)
+            taken = term_paths.chosen(worth, ways, forced=card.name in self._options.spaces)
+            blocks = {path.block for path in taken}
+            measured += taken
+            served += [way for way in all_ways if way.block in blocks]
+            found += term_paths.told(card, worth, taken)
+            numbers = "; ".join(one.told for one in worth) or "no classes to find"
+            if taken:
+                size = sum(array.nbytes for path in taken for array in path.state.values()) / 1e6
+                self._say(f"{card.name} enters {', '.join(blocks)} by its terms ({size:.1f} MB): {numbers}")
+            else:
+                self._members.left_out[card.name] = f"its terms help in no block: {numbers}"
+                self._say(f"{card.name} is left out: {self._members.left_out[card.name]}")
+        return found
+
+    def _words(self, terms: Terms) -> dict[str, Array]:
+        """The terms' rows by text space, those of shared spaces centred as their texts are."""
+        rows = self._gatherer.words(terms)
+        for card in self._members.texts:
+            if Modality.TEXT in (centres := self._centres.get(card.space.name, {})):
+                rows[card.name] = unit_rows(rows[card.name] - centres[Modality.TEXT])
+        return rows
 
     def _anchors(self, block: Reduced, text: EncoderCard, into_text: bool, *, everything: bool) -> Anchored:
         classes = self._splits[block.classifier.card.name]
@@ -238,7 +329,10 @@ class _Binder:
         )
 
     def _pseudo(self, block: Reduced, text: EncoderCard) -> tuple[Array, Array]:
-        """Rows of texts and of features that go together, as the text spaces agree."""
+        """Rows of texts and of features that go together: seen by both encoders, or as text spaces agree."""
+        shared = duals.shared_inputs(self._material, block.classifier.card, text)
+        if shared is not None:
+            return shared
         name = block.classifier.card.name
         inputs = self._material.inputs[name].dense
         training = self._splits[name].training
@@ -252,7 +346,7 @@ class _Binder:
             spoken = self._material.names[name][card.name][1][training]
             texts = np.concatenate([spoken, self._material.sentences[card.name]])
             candidates[card.name] = texts
-            cosines.append(enter([path], {name: inputs})[card.name] @ texts.T)
+            cosines.append(enter([path], {name: inputs})[card.space.name] @ texts.T)
         found = pseudo_pairs(cosines)
         if not len(found):
             return np.zeros((0, text.width), np.float32), inputs[:0]
@@ -276,6 +370,9 @@ class _Binder:
             if len(inputs):
                 what = "photos" if card.modality is Modality.IMAGE else "sounds"
                 found[f"{what} ({card.name})"] = (card.modality, {card.name: inputs})
+        for tower in self._members.towers:
+            if len(inputs := self._material.inputs[tower.name].dense):
+                found[f"{tower.modality} ({tower.name})"] = (tower.modality, {tower.name: inputs})
         return found
 
     def _provenance(self) -> dict[str, Any]:

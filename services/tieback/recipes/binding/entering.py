@@ -8,26 +8,43 @@ import numpy as np
 
 from tieback.core.types import Array
 from tieback.methods.projection import projections, unit_rows
-from tieback.models.bound_space import NATIVE, BoundPath
+from tieback.models.bound_space import NATIVE, SPARSE, BoundPath
+from tieback.recipes.binding.terms import led_by_terms
 
 Dense = Mapping[str, Array]
-"""Unit rows `[inputs, width]` by space; a row of zeros is an input that the space said nothing of."""
+"""Unit rows `[inputs, width]` by space; a row of zeros is an input that the space said nothing of.
+
+Of a sparse space, weights `[inputs, terms]` of the terms that its paths know.
+"""
 
 
 def project(path: BoundPath, vectors: Array) -> Array:
     """The path's unit rows `[n, block width]` for `vectors` `[n, source width]`; zeros stay zeros."""
     if path.method == NATIVE:
         return unit_rows(vectors)
+    if path.reads == SPARSE:
+        return led_by_terms(path, vectors)
     said = projections.configure(path.method, path.parameters)(vectors, path.state)
     return np.asarray(said * vectors.any(axis=1, keepdims=True), np.float32)
 
 
 def enter(paths: Sequence[BoundPath], dense: Dense) -> dict[str, Array]:
-    """The unit rows by block: normalise(mean of what the paths from the spaces of `dense` say)."""
+    """The unit rows by block: normalise(mean of what the paths from the spaces of `dense` say).
+
+    Paths that stand in are heard of inputs that the block's own space says nothing of.
+    """
     said: dict[str, list[Array]] = {}
-    for path in paths:
-        if path.source.name in dense:
-            said.setdefault(path.block, []).append(project(path, dense[path.source.name]))
+    spoke: dict[str, Array] = {}
+    for path in sorted(paths, key=lambda path: path.stands_in):
+        if path.source.name not in dense:
+            continue
+        rows = project(path, dense[path.source.name])
+        own = spoke.setdefault(path.block, np.zeros(len(rows), bool))
+        if path.stands_in:
+            rows = rows * ~own[:, None]
+        elif path.method == NATIVE or path.source.name == path.block:
+            own |= rows.any(axis=1)
+        said.setdefault(path.block, []).append(rows)
     return {block: unit_rows(np.sum(rows, axis=0)) for block, rows in said.items()}
 
 

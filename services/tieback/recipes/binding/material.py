@@ -15,7 +15,8 @@ from tieback.core.types import Array, Modality
 from tieback.recipes.binding.anchors import Pair, captions
 from tieback.recipes.binding.corpus import Corpus
 from tieback.recipes.binding.encoding import Encoded, encode, encode_texts
-from tieback.recipes.binding.members import Classifier, Encoders, Members
+from tieback.recipes.binding.members import Encoders, Members
+from tieback.recipes.binding.terms import Terms, encode_terms, gather_terms
 from tieback.recipes.binding.work_folder import WorkFolder, digest
 
 Say = Callable[[str], None]
@@ -23,7 +24,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inputs:
-    """Photos or sounds that a classifier could read: `dense` `[n, width]`, with their likeliest classes."""
+    """Photos or sounds that an encoder could read: `dense` `[n, width]`, with their likeliest classes."""
 
     files: tuple[Path, ...]
     dense: Array
@@ -51,7 +52,10 @@ class UserPairs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
-    """`names` by classifier and text space `[templates, classes, width]`, `sentences` by text space."""
+    """`names` by classifier and text space `[templates, classes, width]`, `sentences` by text space.
+
+    `terms` are what sparse spaces say of the same texts.
+    """
 
     members: Members
     corpus: Corpus
@@ -59,6 +63,11 @@ class Material:
     sentences: dict[str, Array]
     inputs: dict[str, Inputs]
     user: UserPairs
+    terms: tuple[Terms, ...] = ()
+
+    def terms_of(self, classifier: str, template: int, classes: Array) -> dict[str, Array]:
+        """Weights `[classes, terms]` by sparse space, of the classes said by a template."""
+        return {one.card.name: one.names[classifier][template][classes] for one in self.terms}
 
     def class_texts(self, classifier: str, text: str) -> Array:
         """One vector `[classes, width]` per class: the mean over the templates, of length 1."""
@@ -85,9 +94,34 @@ class Gatherer:
                 for card in self._members.texts
             }
         sentences = {card.name: self._texts("sentences", card, corpus.texts) for card in self._members.texts}
-        inputs = {one.card.name: self._inputs(one, corpus) for one in self._members.classifiers}
+        inputs = {one.card.name: self._inputs(one.card, corpus) for one in self._members.classifiers}
+        inputs |= {card.name: self._inputs(card, corpus) for card in self._members.towers}
         user = self._user(pairs, anchors_name)
-        return Material(self._members, corpus, names, sentences, inputs, user)
+        terms = tuple(self._terms(card, corpus, pairs) for card in self._members.sparse)
+        return Material(self._members, corpus, names, sentences, inputs, user, terms)
+
+    def words(self, terms: Terms) -> dict[str, Array]:
+        """The kept terms `[terms, width]` as every text space has them."""
+        return {card.name: self._texts("terms", card, terms.words) for card in self._members.texts}
+
+    def _terms(self, card: EncoderCard, corpus: Corpus, pairs: Sequence[Pair]) -> Terms:
+        asked = {"sentences": list(corpus.texts), "texts": [pair.text for pair in pairs]}
+        asked["same"] = [str(pair.other) for pair in pairs if pair.modality is Modality.TEXT]
+        for one in self._members.classifiers:
+            said = captions(one.names, one.card.modality)
+            asked[f"names of {one.card.name}"] = [caption for many in said for caption in many]
+        encoded = {what: self._sparse(what, card, texts) for what, texts in asked.items()}
+        classes = {one.card.name: len(one.names) for one in self._members.classifiers}
+        return gather_terms(card, lambda: self._encoders[card], encoded, classes)
+
+    def _sparse(self, what: str, card: EncoderCard, texts: Sequence[str]) -> dict[str, Array]:
+        step = f"{what} in {card.name}"
+
+        def make() -> dict[str, Array]:
+            self._say(f"encoding {len(texts)} {step}")
+            return encode_terms(self._encoders[card], texts)
+
+        return self._work.arrays(step, {"space": _space(card), "texts": digest(list(texts))}, make)
 
     def _texts(self, what: str, card: EncoderCard, texts: Sequence[str]) -> Array:
         step = f"{what} in {card.name}"
@@ -111,13 +145,13 @@ class Gatherer:
         arrays = self._work.arrays(step, {"space": _space(card), "files": content}, make)
         return Encoded(arrays["dense"], arrays["classes"], arrays["shares"], faults), faults
 
-    def _inputs(self, classifier: Classifier, corpus: Corpus) -> Inputs:
-        photos = classifier.card.modality is Modality.IMAGE
+    def _inputs(self, card: EncoderCard, corpus: Corpus) -> Inputs:
+        photos = card.modality is Modality.IMAGE
         files = corpus.photos if photos else corpus.sounds
         if not files:
-            width = classifier.card.width
-            return Inputs((), np.zeros((0, width), np.float32), np.zeros((0, 1), np.int64), np.zeros((0, 1)))
-        found, faults = self._files("photos" if photos else "sounds", classifier.card, files)
+            dense = np.zeros((0, card.width), np.float32)
+            return Inputs((), dense, np.zeros((0, 1), np.int64), np.zeros((0, 1)))
+        found, faults = self._files("photos" if photos else "sounds", card, files)
         for place, fault in faults.items():
             self._say(f"{files[place].name} is passed over: {fault}")
         kept = np.flatnonzero(found.dense.any(axis=1))
@@ -128,7 +162,7 @@ class Gatherer:
     def _user(self, pairs: Sequence[Pair], anchors_name: str) -> UserPairs:
         texts, others, same = dict[str, Array](), dict[str, Array](), dict[str, Array]()
         for pair in pairs:
-            if pair.modality is not Modality.TEXT and not self._members.of(pair.modality):
+            if pair.modality is not Modality.TEXT and not self._members.reading(pair.modality):
                 raise _unread(anchors_name, pair, f"no space that is bound reads {pair.modality}")
         twins = [pair for pair in pairs if pair.modality is Modality.TEXT]
         for card in self._members.texts if pairs else ():
@@ -141,14 +175,15 @@ class Gatherer:
             silent = np.all([~rows.any(axis=1) for rows in texts.values()], axis=0)
             for place in np.flatnonzero(silent):
                 raise _unread(anchors_name, pairs[int(place)], "no space knows a word of the text")
-        for classifier in self._members.classifiers if pairs else ():
-            own = [pair for pair in pairs if pair.modality is classifier.card.modality]
+        readers = [one for kind in (Modality.IMAGE, Modality.AUDIO) for one in self._members.reading(kind)]
+        for card in readers if pairs else ():
+            own = [pair for pair in pairs if pair.modality is card.modality]
             if own:
                 files = [Path(pair.other) for pair in own]
-                found, faults = self._files("anchors", classifier.card, files)
+                found, faults = self._files("anchors", card, files)
                 for place in np.flatnonzero(~found.dense.any(axis=1)):
                     raise _unread(anchors_name, own[place], faults.get(int(place), "it cannot be read"))
-                others[classifier.card.name] = found.dense
+                others[card.name] = found.dense
         return UserPairs(tuple(pairs), texts, others, same)
 
 

@@ -87,7 +87,8 @@ def alignment(
     `before` is the way of class names, between a classifier and a text space alone: a class that was left out
     enters as the ten training classes most like it.
     """
-    names = [card.name for card in material.members.cards]
+    members = material.members
+    names = [card.name for card in (*members.texts, *(one.card for one in members.classifiers))]
     size = len(names)
     after: list[list[float | None]] = [[None] * size for _ in names]
     before: list[list[float | None]] = [[None] * size for _ in names]

@@ -1,4 +1,8 @@
-"""Which spaces a binding joins: text spaces with a block, and classifiers with known prototypes."""
+"""Which spaces a binding joins.
+
+Text spaces with a block, classifiers with known prototypes, encoders that share a text space (towers), and
+sparse spaces, whose terms lead into the others' blocks.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import numpy as np
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import AudioClassifier, ImageClassifier
 from tieback.core.errors import NotFound, StartupError
-from tieback.core.types import Array, Modality
+from tieback.core.types import Array, Modality, SpaceRef
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.labels import read_class_names
 from tieback.models.loading import load_encoder
@@ -37,16 +41,31 @@ class Classifier:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Members:
-    """The spaces that are bound. `left_out` says of the others why they are not."""
+    """The spaces that are bound. `left_out` says of the others why they are not.
+
+    `towers` are encoders of other modalities into the space of one of the `texts`; `sparse` are text spaces
+    without a block.
+    """
 
     texts: tuple[EncoderCard, ...]
     classifiers: tuple[Classifier, ...]
     left_out: dict[str, str] = field(default_factory=dict)
+    towers: tuple[EncoderCard, ...] = ()
+    sparse: tuple[EncoderCard, ...] = ()
 
     @property
     def cards(self) -> tuple[EncoderCard, ...]:
         """Of every member."""
-        return (*self.texts, *(one.card for one in self.classifiers))
+        return (*self.texts, *(one.card for one in self.classifiers), *self.towers, *self.sparse)
+
+    def towers_of(self, text: EncoderCard) -> tuple[EncoderCard, ...]:
+        """The towers that share the text encoder's space."""
+        return tuple(one for one in self.towers if one.space == text.space)
+
+    def reading(self, modality: Modality) -> tuple[EncoderCard, ...]:
+        """Classifiers and towers that hear or see that modality."""
+        cards = (*(one.card for one in self.classifiers), *self.towers)
+        return tuple(card for card in cards if card.modality is modality)
 
     def of(self, modality: Modality) -> tuple[Classifier, ...]:
         """The classifiers that hear or see that modality."""
@@ -73,7 +92,8 @@ def members(
 
     NotFound for a name that no card has. StartupError where a named one is not in the store or has no way
     into the joint space, or no text space or no classifier is left. A classifier without prototypes is left
-    out, and said so: it keeps the way by the names of its classes.
+    out, and said so: it keeps the way by the names of its classes. So is a tower without the text encoder of
+    its space, and what is optional takes part where it is named.
     """
     known = {card.name: card for card in cards}
     for name in names:
@@ -83,7 +103,11 @@ def members(
             raise StartupError(f"the model {name} is not in the store; run: tieback models pull {name}")
         if known[name].joint is None:
             raise StartupError(f"{name} does not say how it enters the joint space: give its card a `joint`")
-    chosen = [card for card in known.values() if store.is_ready(card) and (card.name in names or not names)]
+    chosen = [
+        card
+        for card in known.values()
+        if store.is_ready(card) and (card.name in names if names else not card.optional)
+    ]
     left_out: dict[str, str] = {}
     classifiers = []
     for card in chosen:
@@ -96,13 +120,56 @@ def members(
             left_out[card.name] = error.message
             say(f"{card.name} is left out: {error.message}; its way by class names stays as it is")
     texts = tuple(card for card in chosen if card.joint == "component" and card.modality is Modality.TEXT)
-    if not texts or not classifiers:
+    towers = _towers([card for card in chosen if card.shares and card.joint == "component"], left_out, say)
+    if not texts or not (classifiers or towers):
         missing = "text space with a block (joint: component)" if not texts else "classifier with prototypes"
         raise StartupError(
             f"there is nothing to bind: no {missing} is in the store at {store.root}; "
             "run: tieback models pull"
         )
-    return Members(texts, tuple(classifiers), left_out)
+    sparse = tuple(card for card in chosen if card.joint == "terms")
+    return Members(texts, tuple(classifiers), left_out, towers, sparse)
+
+
+def called(card: EncoderCard) -> SpaceRef:
+    """The space by the card's own name, which tells encoders of one space apart while they are bound."""
+    return SpaceRef(card.name, card.space.revision, card.space.fingerprint)
+
+
+def _towers(
+    shared: Sequence[EncoderCard], left_out: dict[str, str], say: Callable[[str], None]
+) -> tuple[EncoderCard, ...]:
+    """Of the cards that share a space, those that encode no text.
+
+    StartupError where cards of one name are in two spaces, or two of one space encode the same.
+    """
+    towers = []
+    for name in dict.fromkeys(card.shares for card in shared):
+        cards = [card for card in shared if card.shares == name]
+        names = " and ".join(card.name for card in cards)
+        if len({card.space for card in cards}) > 1:
+            raise StartupError(
+                f"{names} share the name {name!r} and not the space: they differ in more than name, "
+                "modality, prompt and max_tokens; write the rest alike in their cards"
+            )
+        if len({card.modality for card in cards}) < len(cards):
+            raise StartupError(
+                f"of {names}, which share the space {name!r}, two encode the same modality, and a content "
+                "enters a block by one of them; leave out `joint`, or name one of them by --spaces"
+            )
+        others = [card for card in cards if card.modality is not Modality.TEXT]
+        if len(others) == len(cards):
+            for card in cards:
+                left_out[card.name] = (
+                    f"no text encoder of the space {name!r} takes part, and texts are what binds it"
+                )
+                say(f"{card.name} is left out: {left_out[card.name]}")
+        elif not others:
+            say(f"{names} takes part alone: no other encoder of {name!r} does, so only texts enter its block")
+            continue
+        else:
+            towers += others
+    return tuple(towers)
 
 
 def _class_names(card: EncoderCard, store: Store) -> tuple[str, ...]:

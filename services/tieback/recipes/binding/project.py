@@ -22,11 +22,12 @@ from tieback.methods.projection.subspace import principal
 from tieback.models.bound_space import NATIVE, Block, BoundPath
 from tieback.recipes.binding.entering import enter, project
 from tieback.recipes.binding.material import Material
-from tieback.recipes.binding.members import Classifier
+from tieback.recipes.binding.members import Classifier, called
 from tieback.recipes.binding.ranking import places, reciprocal
 from tieback.recipes.binding.work_folder import WorkFolder
 
 ATTENTION, ENSEMBLE, SUBSPACE = "anchor_attention", "projector_ensemble", "subspace"
+AFFINE = "affine"
 TRAINING: dict[str, dict[str, Any]] = {ENSEMBLE: {"hidden": 64}}
 """What `fit` is told of a method: a quarter of the width takes a quarter of the time, trained and served."""
 
@@ -61,7 +62,8 @@ class Anchored:
     """Anchors of one path: rows that go together, and what is chosen by.
 
     `names` are the rows that class names gave, one a class; `captions` the same with every template.
-    `made_up` says that the sources are what a class would give, not what anything gave.
+    `made_up` says that the sources are what a class would give, not what anything gave. `choices` are the
+    methods that the path is chosen from, where it is not from the usual ones.
     """
 
     path: str
@@ -72,6 +74,7 @@ class Anchored:
     further: tuple[Array, Array]
     validation: tuple[Array, Array]
     made_up: bool
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -143,7 +146,7 @@ def anchored(
     return Anchored(
         f"{name} -> {text.name}" if into_text else f"{text.name} -> {name}",
         block.classifier.card if into_text else text,
-        text.name if into_text else name,
+        text.space.name if into_text else name,
         _kept(*facing(mean[classes], seen[classes])),
         _kept(*facing(spoken[:, classes].reshape(-1, text.width), np.tile(seen[classes], (len(spoken), 1)))),
         _kept(*facing(texts, inputs)),
@@ -213,10 +216,13 @@ class PathFitter:
             "anchors": len(source),
             "loss": [round(float(loss), 4) for loss in arrays["loss"]],
         }
-        return BoundPath(card.space, card.width, anchors.block, name, dict(parameters), state), told
+        return BoundPath(called(card), card.width, anchors.block, name, dict(parameters), state), told
 
     def _able(self, anchors: Anchored) -> list[str]:
         """Of the methods that are chosen from, those that there are anchors enough for; one in any case."""
+        if anchors.choices:
+            count = len(_rows(anchors, ENSEMBLE)[0])
+            return [name for name in anchors.choices if count >= _least(name)] or [ATTENTION]
         if anchors.made_up:  # a network that has seen nothing real does not know what to make of it
             return [ATTENTION]
         enough = len(_rows(anchors, ENSEMBLE)[0]) >= _least(ENSEMBLE)

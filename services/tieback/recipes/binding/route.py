@@ -8,7 +8,7 @@ learn from the features that each class would give.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from tieback.core.types import Array, Modality
 from tieback.methods.projection import fit, projections, unit_rows
 from tieback.models.bound_space import BoundRouter
+from tieback.recipes.binding.duals import Centres, made_up, readable
 from tieback.recipes.binding.entering import Dense
 from tieback.recipes.binding.kinds import NEITHER, Kinds
 from tieback.recipes.binding.material import Material
@@ -49,9 +50,15 @@ class Routing:
     seed: int
     steps: int
     decoupling: float = 1.0
+    centres: Centres = field(default_factory=dict)
 
-    def train(self, work: WorkFolder, say: Say) -> tuple[dict[Modality, BoundRouter], BoundRouter]:
-        """A router per modality, and that of texts without the decoupling objective, to compare."""
+    def train(self, work: WorkFolder, say: Say) -> tuple[dict[Modality, BoundRouter], BoundRouter | None]:
+        """A router per modality, and that of texts without the decoupling objective, to compare.
+
+        None where there are no classes: nothing else says what a text speaks of.
+        """
+        if not self.blocks:
+            return {}, None
         pairs: dict[Modality, list[Pairs]] = {}
         for block in self.blocks:
             of_text, of_inputs = self._class_pairs(block)
@@ -61,7 +68,8 @@ class Routing:
         inputs = {Modality.TEXT: tuple(card.name for card in self.material.members.texts)}
         for modality in (Modality.IMAGE, Modality.AUDIO):
             if names := tuple(one.card.name for one in self.material.members.of(modality)):
-                inputs[modality] = names
+                towers = readable(self.material, modality, self.centres)
+                inputs[modality] = (*names, *(tower.name for tower in towers))
         routers = {
             modality: self._router(work, say, modality, names, pairs[modality], decoupling=self.decoupling)
             for modality, names in inputs.items()
@@ -114,10 +122,14 @@ class Routing:
         named = {text: rows[: len(classes)] for text, rows in said.items()}
         answers = self.joint.enter(named) | {name: into_block[0]}
         text_names = [card.name for card in self.material.members.texts]
-        own_names = [one.card.name for one in self.material.members.of(block.classifier.card.modality)]
+        modality = block.classifier.card.modality
+        towers = readable(self.material, modality, self.centres)
+        own_names = [one.card.name for one in self.material.members.of(modality)]
+        own_names += [tower.name for tower in towers]
+        read = seen | made_up(self.material, name, towers, classes)
         return (
             self._pairs(text_names, said, queries, many, groups),
-            self._pairs(own_names, seen, documents, answers),
+            self._pairs(own_names, read, documents, answers),
         )
 
     def _pairs(
@@ -144,11 +156,12 @@ class Routing:
         features, targets = block.features[classes], block.targets[classes]
         into_block: Array | None = None
         into_texts: dict[str, Array] = {}
+        blocks = {card.name: card.space.name for card in self.material.members.texts}
         for text, rows in self.material.names[name].items():
             names = self.material.class_texts(name, text)[classes]
             captions = rows[:, classes]
             entered = np.zeros((*captions.shape[:2], block.block.width), np.float32)
-            into_texts[text] = np.zeros_like(names)
+            into_texts[blocks[text]] = np.zeros_like(names)
             for left_out in range(FOLDS):
                 inside, outside = fold != left_out, fold == left_out
                 state = fit(ATTENTION, names[inside], targets[inside])
@@ -156,7 +169,8 @@ class Routing:
                 for template, one in enumerate(captions):
                     entered[template, outside] = attend(one[outside], state)
                 back = fit(ATTENTION, features[inside], names[inside])
-                into_texts[text][outside] = self._attention(name, text)(features[outside], back)
+                lead = self._attention(name, blocks[text])
+                into_texts[blocks[text]][outside] = lead(features[outside], back)
             into_block = entered if into_block is None else into_block + entered
         if into_block is None:
             raise ValueError("a binding has a text space")

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from tieback.core.errors import InvalidInput
 from tieback.core.types import Array, Modality
 from tieback.methods.missing import State, fit, missing
 from tieback.methods.projection import unit_rows
-from tieback.models.bound_space import BoundStandIn
+from tieback.models.bound_space import BoundPath, BoundStandIn
 from tieback.recipes.binding import measure
 from tieback.recipes.binding.anchors import Split
 from tieback.recipes.binding.entering import Dense, enter
@@ -53,11 +54,12 @@ class StandIns:
 
     def choose(self) -> Chosen:
         """The methods by what queries lose without each text space, on validation classes and sentences."""
-        texts = [card.name for card in self.material.members.texts]
-        if len(texts) < 2:
-            return Chosen((), {"rows": []})
+        texts = [path.source.name for path in self._own]
         said = self._sentences
-        fitted = self._fitted({name: one.training for name, one in self.splits.items()}, said.training)
+        try:
+            fitted = self._fitted({name: one.training for name, one in self.splits.items()}, said.training)
+        except InvalidInput as too_few:
+            return Chosen((), {"rows": [], "left_out": too_few.message})
         validation = {name: one.validation for name, one in self.splits.items()}
         tasks = [
             task
@@ -100,6 +102,12 @@ class StandIns:
         return sentences(len(self.material.corpus.texts), self.seed)
 
     @property
+    def _own(self) -> list[BoundPath]:
+        """The paths of text spaces into blocks that are theirs alone; paths stand in for shared ones."""
+        texts = {card.name for card in self.material.members.texts}
+        return [path for path in self.joint.paths if path.source.name == path.block and path.block in texts]
+
+    @property
     def _by_name(self) -> dict[str, Reduced]:
         return {one.classifier.card.name: one for one in self.blocks}
 
@@ -121,8 +129,7 @@ class StandIns:
     def _in_their_blocks(self, dense: Dense) -> list[Array]:
         """What each space says in its own block, aligned; zeros in the blocks of the others."""
         count = len(next(iter(dense.values())))
-        own = [path for path in self.joint.paths if path.source.name == path.block]
-        said = enter(own, dense)
+        said = enter(self._own, dense)
         return [
             unit_rows(said.get(block.space.name, np.zeros((count, block.width), np.float32)))
             for block in self.joint.blocks

@@ -135,8 +135,8 @@ def class_tasks(material: Material, blocks: Sequence[Reduced], classes: Mapping[
         if len(chosen) < 2:
             continue
         spoken = material.names[name]
-        said = {text: rows[1][chosen] for text, rows in spoken.items()}
-        named = {text: rows[0][chosen] for text, rows in spoken.items()}
+        said = {text: rows[1][chosen] for text, rows in spoken.items()} | material.terms_of(name, 1, chosen)
+        named = {text: rows[0][chosen] for text, rows in spoken.items()} | material.terms_of(name, 0, chosen)
         seen = {name: block.features[chosen]}
         suffix = "" if len(material.members.of(modality)) == 1 else f" ({name})"
         tasks.append(Task(f"text → {modality}{suffix}", Modality.TEXT, said, seen))
@@ -160,11 +160,13 @@ def losing_tasks(
         spoken = material.names[name]
         for template in range(len(next(iter(spoken.values())))):
             said = {text: rows[template][classes[name]] for text, rows in spoken.items()}
-            tasks.append(replace(task, queries=said))
+            terms = material.terms_of(name, template, classes[name])
+            tasks.append(replace(task, queries=said | terms))
     followed = sentences[sentences + 1 < len(material.corpus.texts)]
     if len(followed) > 1:
-        first = {name: rows[followed] for name, rows in material.sentences.items()}
-        following = {name: rows[followed + 1] for name, rows in material.sentences.items()}
+        said = material.sentences | {one.card.name: one.sentences for one in material.terms}
+        first = {name: rows[followed] for name, rows in said.items()}
+        following = {name: rows[followed + 1] for name, rows in said.items()}
         tasks.append(Task("text → text", Modality.TEXT, first, following))
     return tasks
 
@@ -176,11 +178,14 @@ def user_tasks(material: Material, rows: Mapping[Modality, Array]) -> list[Task]
     for modality, chosen in rows.items():
         if len(chosen) < 2:
             continue
-        texts = {name: vectors[user.rows(modality)[chosen]] for name, vectors in user.texts.items()}
+        rows_of = user.rows(modality)[chosen]
+        texts = {name: vectors[rows_of] for name, vectors in user.texts.items()}
+        texts |= {one.card.name: one.texts[rows_of] for one in material.terms}
         if modality is Modality.TEXT:
             others = {name: vectors[chosen] for name, vectors in user.same.items()}
+            others |= {one.card.name: one.same[chosen] for one in material.terms}
         else:
-            cards: Sequence[EncoderCard] = [one.card for one in material.members.of(modality)]
+            cards: Sequence[EncoderCard] = material.members.reading(modality)
             others = {card.name: user.others[card.name][chosen] for card in cards}
         tasks.append(Task(f"text → {modality} (your pairs)", Modality.TEXT, texts, others))
         if modality is not Modality.TEXT:

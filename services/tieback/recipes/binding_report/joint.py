@@ -16,19 +16,47 @@ from tieback.methods.projection import unit_rows
 from tieback.methods.routing import _network, routings
 from tieback.models.bound_space import BoundPath, BoundRouter, BoundSpace
 from tieback.recipes.binding.entering import enter
+from tieback.router.graphs import path_graphs, router_graphs
 
 Blocks = Mapping[str, Array]
 """By block the vectors `[inputs, width]`, unit rows; a row of zeros, or no array, where it did not speak."""
 
 
-def blocks_of(bound: BoundSpace, vectors: Mapping[str, Array]) -> dict[str, Array]:
+def blocks_of(
+    bound: BoundSpace, vectors: Mapping[str, Array], modality: Modality | None = None
+) -> dict[str, Array]:
     """What inputs say in each block, from their dense vectors `[inputs, width]` by space.
 
-    A block that several paths lead into has the mean of what they say. A row of zeros says nothing.
+    A block that several paths lead into has the mean of what they say. A row of zeros says nothing. Where the
+    binding has a graph for these spaces, it is computed by that, as it is served. `modality` is what the
+    inputs are, which has to be said where encoders of several share a space.
     """
-    return enter(
-        bound.paths, {name: unit_rows(np.asarray(rows, np.float32)) for name, rows in vectors.items()}
-    )
+    dense = _read(bound, vectors, modality)
+    standing_in = any(path.stands_in and path.source.name in dense for path in bound.paths)
+    for graph in path_graphs(bound).values():
+        if dense and graph.sources >= dense.keys() and not standing_in:
+            return _blocks(bound, graph(dense, len(next(iter(dense.values())))))
+    return enter(bound.paths, dense)
+
+
+def _read(bound: BoundSpace, vectors: Mapping[str, Array], modality: Modality | None) -> dict[str, Array]:
+    """Unit rows, less the centres of the modality's encoders; zeros stay zeros."""
+    found = {}
+    for name, rows in vectors.items():
+        found[name] = unit_rows(np.asarray(rows, np.float32))
+        if modality is not None and modality in (known := bound.centres.get(name, {})):
+            found[name] = unit_rows(found[name] - known[modality]) * found[name].any(axis=1, keepdims=True)
+    return found
+
+
+def _blocks(bound: BoundSpace, sums: Array) -> dict[str, Array]:
+    found, begin = {}, 0
+    for block in bound.blocks:
+        rows = sums[:, begin : begin + block.width]
+        if rows.any():
+            found[block.space.name] = unit_rows(rows)
+        begin += block.width
+    return found
 
 
 def weights_of(
@@ -55,17 +83,17 @@ def weights_of(
     if not set(router.inputs) <= set(vectors):
         return routings.configure("explicit", {"weights": dict(router.spoken)})(names, present, nothing)
     policy = routings.configure(router.method, router.parameters)
-    return policy(names, present, router_scores(router, vectors, len(names)))
+    return policy(names, present, _router_scores(bound, router, vectors))
 
 
-def router_scores(router: BoundRouter, vectors: Mapping[str, Array], blocks: int) -> Array:
+def _router_scores(bound: BoundSpace, router: BoundRouter, vectors: Mapping[str, Array]) -> Array:
     """What a learned router's network says, `[inputs, blocks]`; zeros for a router without a network."""
     if not router.state:
-        return np.zeros((len(vectors[router.inputs[0]]), blocks))
-    seen = np.concatenate(
-        [unit_rows(np.asarray(vectors[name], np.float32)) for name in router.inputs], axis=1
-    )
-    return np.asarray(_network.scores(seen, router.state))
+        return np.zeros((len(vectors[router.inputs[0]]), len(bound.blocks)))
+    read = _read(bound, vectors, router.modality)
+    seen = np.concatenate([read[name] for name in router.inputs], axis=1)
+    graph = router_graphs(bound).get(router.modality)
+    return np.asarray(_network.scores(seen, router.state) if graph is None else graph(seen))
 
 
 def scores(bound: BoundSpace, queries: Blocks, weights: Array, documents: Blocks) -> Array:
@@ -98,4 +126,4 @@ def part(
         for path in bound.paths
         if (blocks is None or path.block in blocks) and path.source.name != lost and paths(path)
     )
-    return replace(bound, paths=kept)
+    return replace(bound, paths=kept, graphs={})

@@ -104,7 +104,7 @@ def look(bound: BoundSpace, folder: Path, cards: Iterable[EncoderCard], store: S
         )
     texts = [*TEXTS, *WORDS]
     vectors = {
-        one.card.name: encode_names(one, texts)
+        one.card.space.name: encode_names(one, texts)
         for one in encoders
         if one.card.modality is Modality.TEXT and VectorKind.DENSE in one.card.kinds
     }
@@ -141,9 +141,11 @@ def _listed(folder: Path) -> list[Path]:
 
 def _encoders(bound: BoundSpace, cards: Iterable[EncoderCard], store: Store) -> list[EncoderModel]:
     offered = [card.at(precision) for card in cards for precision in card.offered_precisions]
-    by_space = {card.space: card for card in offered}
-    wanted = [by_space[space] for space in bound.spaces.values() if space in by_space]
-    bound.check(card.space for card in wanted)
+    spaces = set(bound.spaces.values())
+    wanted = [
+        card for card in offered if card.space in spaces and bound.takes(card.space.name, card.modality)
+    ]
+    bound.check([card.space for card in wanted], {(card.space, card.modality) for card in wanted})
     kinds = (Modality.TEXT, Modality.IMAGE)
     loaded = [load_encoder(card, store) for card in wanted if card.modality in kinds]
     for kind in kinds:
@@ -159,8 +161,8 @@ class _Photos:
 
     def __init__(self, files: Sequence[Path], encoders: Sequence[EncoderModel]) -> None:
         self.files: list[Path] = []
-        self.labels: dict[str, list[tuple[Array, Array]]] = {one.card.name: [] for one in encoders}
-        dense: dict[str, list[Array]] = {one.card.name: [] for one in encoders}
+        self.labels: dict[str, list[tuple[Array, Array]]] = {one.card.space.name: [] for one in encoders}
+        dense: dict[str, list[Array]] = {one.card.space.name: [] for one in encoders}
         kinds = frozenset({VectorKind.DENSE, VectorKind.LABELS})
         for path in files:
             try:
@@ -173,8 +175,8 @@ class _Photos:
             self.files.append(path)
             for encoder, one in zip(encoders, prepared, strict=True):
                 found = encoder.run([one], kinds & encoder.card.kinds)[0]
-                dense[encoder.card.name].append(np.asarray(found.dense, np.float32))
-                self.labels[encoder.card.name].append(
+                dense[encoder.card.space.name].append(np.asarray(found.dense, np.float32))
+                self.labels[encoder.card.space.name].append(
                     (
                         np.array([label.probability for label in found.labels]),
                         np.array([label.index for label in found.labels], int),
@@ -186,7 +188,8 @@ class _Photos:
 
 def _after(bound: BoundSpace, texts: Mapping[str, Array], photos: _Photos) -> tuple[Array, Array]:
     """Texts against photos, and photos against texts."""
-    said, shown = blocks_of(bound, texts), blocks_of(bound, photos.vectors)
+    said = blocks_of(bound, texts, Modality.TEXT)
+    shown = blocks_of(bound, photos.vectors, Modality.IMAGE)
     return (
         scores(bound, said, weights_of(bound, Modality.TEXT, texts, said), shown),
         scores(bound, shown, weights_of(bound, Modality.IMAGE, photos.vectors, shown), said),

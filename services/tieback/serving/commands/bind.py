@@ -46,7 +46,10 @@ folder = click.Path(file_okay=False, path_type=Path)
 @click.option("--seed", default=0, show_default=True, help="What is drawn is drawn by it.")
 @click.option("--method", metavar="NAME", help="One projection for every path, instead of the best for each.")
 @click.option(
-    "--spaces", default="", metavar="A,B", help="Spaces that take part; all of the store's without."
+    "--spaces",
+    default="",
+    metavar="A,B",
+    help="Encoders that take part; without, the store's that are not optional.",
 )
 @click.option("--image-width", default=512, show_default=True, help="Width of an image encoder's block.")
 @click.option("--audio-width", default=256, show_default=True, help="Width of an audio encoder's block.")
@@ -75,7 +78,9 @@ def bind(
         settings, store = _opened()
         catalog = Catalog.load(settings.cards)
         cards = at_chosen_precisions(catalog.encoders(), settings.precision, settings.provider)
-        cards = tuple(card for card in cards if not settings.spaces or card.name in settings.spaces)
+        if settings.spaces:  # what is served takes part, optional or not
+            served = [card for card in cards if card.name in settings.spaces]
+            cards = tuple(card.model_copy(update={"optional": False}) for card in served)
         recipe = _recipe()
         options = recipe.Options(
             data=data or _shipped(catalog, store),

@@ -28,7 +28,7 @@ from tieback.serving.conversions.reports import (
     write_method,
     write_timing,
 )
-from tieback.serving.conversions.vectors import write_span
+from tieback.serving.conversions.vectors import read_box, write_box, write_span
 from tieback.v1 import evidence_pb2, generator_pb2
 
 _VERDICTS = {
@@ -67,6 +67,7 @@ def read_evidence(message: evidence_pb2.Evidence, field: str) -> Evidence:
         uri=message.uri,
         modality=modality,
         score=message.score,
+        region=read_box(message.region, f"{field}.region") if message.HasField("region") else None,
     )
 
 
@@ -81,6 +82,7 @@ def write_evidence(evidence: Evidence) -> evidence_pb2.Evidence:
         uri=evidence.uri,
         modality=write_modality(evidence.modality),
         score=evidence.score,
+        region=None if evidence.region is None else write_box(evidence.region),
     )
 
 
@@ -147,6 +149,7 @@ def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
                 place.section_id,
                 (place.text_span.begin_byte, place.text_span.end_byte) if has_span else None,
                 citation.support,
+                read_box(place.region, "citation.locator.region") if place.HasField("region") else None,
             )
         case "verdict":
             verdict = message.verdict
@@ -181,6 +184,7 @@ def write_event(event: GenerationEvent) -> generator_pb2.GenerateResponse:
                 item_id=event.item_id,
                 section_id=event.section_id,
                 text_span=None if event.span is None else write_span(event.span),
+                region=None if event.region is None else write_box(event.region),
             )
             citation = evidence_pb2.Citation(
                 claim_id=event.claim_id, evidence_id=event.evidence_id, locator=locator, support=event.support

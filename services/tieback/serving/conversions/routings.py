@@ -18,7 +18,7 @@ from tieback.serving.conversions.contents import (
     write_metadata,
 )
 from tieback.serving.conversions.reports import read_method, read_timing, write_method, write_timing
-from tieback.serving.conversions.vectors import read_vector, write_vector
+from tieback.serving.conversions.vectors import read_regions, read_vector, write_regions, write_vector
 from tieback.v1 import router_pb2
 
 _ROLES = {
@@ -139,6 +139,9 @@ def read_fuse_reply(message: router_pb2.FuseResponse) -> FuseReply:
                 read_vector(result.fused.vector, f"results[{index}].fused.vector"),
                 read_explanation(result.fused.routing),
                 read_labels(result.fused.labels),
+                read_regions(result.fused.parts, f"results[{index}].fused.parts")
+                if result.fused.HasField("parts")
+                else None,
             )
             for index, result in enumerate(message.results)
         ],
@@ -157,6 +160,7 @@ def write_fuse_reply(reply: FuseReply) -> router_pb2.FuseResponse:
                     vector=write_vector(result.vector),
                     routing=write_explanation(result.routing),
                     labels=write_labels(result.labels),
+                    parts=None if result.parts is None else write_regions(result.parts),
                 )
             )
             for result in reply.results

@@ -51,10 +51,14 @@ from tieback.serving.conversions.routings import (
     write_routing,
 )
 from tieback.serving.conversions.vectors import (
+    read_box,
+    read_regions,
     read_space,
     read_tensor,
     read_token_vectors,
     read_vector,
+    write_box,
+    write_regions,
     write_space,
     write_span,
     write_tensor,
@@ -74,6 +78,7 @@ def read_collection(message: index_pb2.Collection) -> Collection:
         message.section_count,
         message.create_time.ToNanoseconds() / 1e9,
         read_routing(message.routing),
+        message.vector_count,
     )
 
 
@@ -89,6 +94,7 @@ def write_collection(collection: Collection) -> index_pb2.Collection:
         section_count=collection.section_count,
         create_time=created,
         routing=None if collection.routing == Routing() else write_routing(collection.routing),
+        vector_count=collection.vector_count,
     )
 
 
@@ -101,6 +107,9 @@ def read_indexed_item(message: index_pb2.IndexedItem, field: str) -> IndexedItem
                 read_vector(section.vector, f"{field}.sections[{index}].vector"),
                 section.text,
                 read_modality(section.modality, f"{field}.sections[{index}].modality"),
+                read_regions(section.parts, f"{field}.sections[{index}].parts")
+                if section.HasField("parts")
+                else None,
             )
             for index, section in enumerate(message.sections)
         ],
@@ -116,6 +125,7 @@ def write_indexed_item(item: IndexedItem) -> index_pb2.IndexedItem:
                 vector=write_vector(section.vector),
                 text=section.text,
                 modality=write_modality(section.modality),
+                parts=None if section.parts is None else write_regions(section.parts),
             )
             for section in item.sections
         ],
@@ -136,6 +146,7 @@ def read_hit(message: index_pb2.Hit) -> Hit:
         score=message.score,
         vector_score=message.vector_score if message.HasField("vector_score") else None,
         text_score=message.text_score if message.HasField("text_score") else None,
+        part=read_box(message.part, "hits.part") if message.HasField("part") else None,
     )
 
 
@@ -153,6 +164,7 @@ def write_hit(hit: Hit) -> index_pb2.Hit:
         score=hit.score,
         vector_score=hit.vector_score,
         text_score=hit.text_score,
+        part=None if hit.part is None else write_box(hit.part),
     )
 
 

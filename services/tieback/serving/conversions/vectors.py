@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from tieback.core.boxes import OUTSIDE, inside
 from tieback.core.errors import InvalidInput
 from tieback.core.types import (
     Array,
+    Box,
     DType,
     OutputSpec,
     RegionVectors,
@@ -53,8 +55,6 @@ _KIND_NUMBERS = {value: number for number, value in _KINDS.items()}
 _DENSE = frozenset({VectorKind.DENSE})
 
 LARGEST_INDEX = 2**31 - 1
-ROUNDING = 1e-5
-"""How far a box may reach over the edge: its parts were rounded one by one."""
 
 
 def read_dtype(number: int, field: str) -> DType:
@@ -238,11 +238,8 @@ def read_regions(message: vector_pb2.RegionVectors, field: str) -> RegionVectors
         )
     boxes = np.array([(box.x, box.y, box.width, box.height) for box in message.boxes], np.float32)
     boxes = boxes.reshape(-1, 4)
-    for place in np.flatnonzero(~_inside(boxes)).tolist():
-        raise InvalidInput(
-            "a box has a width and a height above 0 and lies in the picture, 0 to 1",
-            field=f"{field}.boxes[{place}]",
-        )
+    for place in np.flatnonzero(~inside(boxes)).tolist():
+        raise InvalidInput(OUTSIDE, field=f"{field}.boxes[{place}]")
     return RegionVectors(read_space(message.space), values, boxes)
 
 
@@ -261,11 +258,18 @@ def fill_regions(message: vector_pb2.RegionVectors, regions: RegionVectors) -> N
         message.boxes.add(x=x, y=y, width=width, height=height)
 
 
-def _inside(boxes: Array) -> Array:
-    """Which boxes `[n, 4]` are in the picture `[n]`; NaN is nowhere."""
-    begins, sizes = boxes[:, :2], boxes[:, 2:]
-    inside = (begins >= 0) & (sizes > 0) & (begins + sizes <= 1 + ROUNDING)
-    return np.asarray(inside.all(axis=1))
+def read_box(message: vector_pb2.Box, field: str) -> Box:
+    """A place in a picture."""
+    box = (message.x, message.y, message.width, message.height)
+    if not inside(np.array([box])).all():
+        raise InvalidInput(OUTSIDE, field=field)
+    return box
+
+
+def write_box(box: Box) -> vector_pb2.Box:
+    """The message of a place in a picture."""
+    x, y, width, height = box
+    return vector_pb2.Box(x=x, y=y, width=width, height=height)
 
 
 def _read_floats(message: vector_pb2.Tensor, field: str, what: str, *, rank: int) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -43,14 +43,18 @@ class JointSpace:
     blocks: tuple[tuple[str, int], ...] = ()
     paths: tuple[str, ...] = ()
     binding: str = ""
-    sources: frozenset[str] = frozenset()
+    encoders: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, space: router.JointSpace, modalities: Iterable[Modality]) -> JointSpace:
-        """The router's joint space, entered by these modalities."""
+    def of(cls, space: router.JointSpace, encoders: Mapping[Modality, Sequence[str]]) -> JointSpace:
+        """The router's joint space, entered by these encoders of each modality."""
         blocks = tuple((one.space.name, one.width) for one in space.components)
-        sources = frozenset(space.entrances)
-        return cls(space.ref, space.width, tuple(modalities), blocks, space.paths, space.binding, sources)
+        every = frozenset(name for names in encoders.values() for name in names)
+        return cls(space.ref, space.width, tuple(encoders), blocks, space.paths, space.binding, every)
+
+    def takes(self, card: EncoderCard) -> bool:
+        """Whether contents enter by that encoder."""
+        return card.name in self.encoders
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -193,10 +197,10 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     def _way(self, card: EncoderCard) -> str:
         """How a space takes part in the joint one."""
         if self._joint is None or not self._joint.binding:
-            return {"component": "component", "class_names": "class names", None: ""}[card.joint]
-        if card.name in (name for name, _ in self._joint.blocks):
-            return "component"
-        return "projection" if card.name in self._joint.sources else ""
+            return (card.unbound_joint or "").replace("_", " ")
+        if not self._joint.takes(card):
+            return ""
+        return "component" if card.space.name in dict(self._joint.blocks) else "projection"
 
     async def _ready(self) -> set[str]:
         return {state.name for state in await self._states() if state.ready}

@@ -27,6 +27,7 @@ class RouterServicer(router_pb2_grpc.RouterServiceServicer):
             [read_fuse_input(message, f"inputs[{index}]") for index, message in enumerate(request.inputs)],
             role=read_role(request.role, "role"),
             routing=read_routing(request.routing),
+            parts_apart=request.parts_apart,
             deadline=deadline,
         )
         return write_fuse_reply(reply)

@@ -1,0 +1,79 @@
+"""Photos stored by the pipeline, part by part, and found by words through the index, as a server has it."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from tieback.answer import Answerer, Joined
+from tieback.core.types import Array, Content, Item, Modality, Section, Vector, VectorKind
+from tieback.encoder import Encoder
+from tieback.index import Index
+from tieback.models.bound_space import BoundSpace
+from tieback.reranker import Reranker
+from tieback.router import Router
+
+from benchmarks.binding.data import Data
+from benchmarks.binding.encoders import PHOTO_KINDS, Encoders
+
+COLLECTION = "photos"
+BATCH = 16
+MOST = 1000
+"""Hits that the index gives at most; of more photos, the others count as found last."""
+
+
+def scores(bound: BoundSpace, data: Data, encoders: Encoders, queries: Array) -> Array:
+    """The scores `[queries, photos]` that searches by joint vectors `[queries, width]` give."""
+    with tempfile.TemporaryDirectory() as folder:
+        return asyncio.run(_scores(bound, data, encoders, queries, Path(folder) / "store"))
+
+
+async def _scores(bound: BoundSpace, data: Data, encoders: Encoders, queries: Array, store: Path) -> Array:
+    seeing = Encoder([encoders.model(name) for name in encoders.of(Modality.IMAGE)])
+    index, router = Index.open(store), Router.bound(bound, modalities=encoders.modalities)
+    try:
+        await _store(
+            Answerer(
+                spaces=_joined(encoders),
+                encoder=seeing,
+                router=router,
+                index=index,
+                reranker=Reranker(seeing, space=encoders.of(Modality.TEXT)[0]),  # nothing is asked of it
+            ),
+            data.photos,
+        )
+        found = np.full((len(queries), len(data.photos)), -np.inf)
+        for row, values in zip(found, queries, strict=True):
+            vector = Vector(router.space.ref, values, normalized=False)
+            for hit in (await index.search(COLLECTION, vector=vector, limit=MOST)).hits:
+                row[int(hit.item_id)] = hit.score
+        return found
+    finally:
+        await index.close()
+        await seeing.close()
+
+
+async def _store(answerer: Answerer, photos: Sequence[Path]) -> None:
+    for begin in range(0, len(photos), BATCH):
+        items = [
+            Item(str(begin + number), [Section("1", Content(Modality.IMAGE, path.read_bytes()))])
+            for number, path in enumerate(photos[begin : begin + BATCH])
+        ]
+        for result in (await answerer.ingest(COLLECTION, items)).results:
+            if result.error is not None:
+                raise result.error
+
+
+def _joined(encoders: Encoders) -> Joined:
+    """As TIEBACK_REGIONS=each has photos stored."""
+    names = encoders.of(Modality.IMAGE)
+    kinds = {name: encoders.cards[name].kinds for name in names}
+    return Joined(
+        {Modality.IMAGE: tuple(names)},
+        {name: frozenset(PHOTO_KINDS & offered) for name, offered in kinds.items()},
+        stored={name: frozenset({VectorKind.REGIONS} & offered) for name, offered in kinds.items()},
+        apart=True,
+    )

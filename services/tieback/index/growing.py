@@ -1,0 +1,82 @@
+"""Vectors that are searched exactly until there are many, and by an inverted file from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tieback.core.types import Array
+from tieback.index.readwrite import ReadWriteLock
+from tieback.index.vectors import FlatVectors, InvertedVectors, Vectors
+
+FLAT_UP_TO = 50_000
+_GROWTH_BEFORE_RETRAINING = 2.0
+_CHUNK = 8192  # rows that are widened to float32 at a time
+
+
+class GrowingVectors:
+    """`Vectors` whose kind follows their number. `half` keeps them in half precision."""
+
+    def __init__(self, width: int, flat_up_to: int, half: bool = False) -> None:
+        self.current: Vectors = FlatVectors(width, half)
+        self._flat_up_to, self._half = flat_up_to, half
+        self._moved: set[int] | None = None  # positions written while an inverted file is being trained
+
+    def put(self, positions: Array, vectors: Array) -> None:
+        """See `Vectors`."""
+        self.current.put(positions, vectors)
+        if self._moved is not None:
+            self._moved.update(positions.tolist())
+
+    def remove(self, positions: Array) -> None:
+        """See `Vectors`."""
+        self.current.remove(positions)
+        if self._moved is not None:
+            self._moved.update(positions.tolist())
+
+    def take(self, positions: Array) -> Array:
+        """See `Vectors`."""
+        return self.current.take(positions)
+
+    def search(self, query: Array, limit: int, allowed: Array) -> tuple[Array, Array]:
+        """See `Vectors`."""
+        return self.current.search(query, limit, allowed)
+
+    def wants_training(self, count: int) -> bool:
+        """Whether so many have outgrown exact search, or the lists they were sorted into."""
+        if self._moved is not None:
+            return False
+        if isinstance(self.current, InvertedVectors):
+            return count > _GROWTH_BEFORE_RETRAINING * self.current.trained_on
+        return count > self._flat_up_to
+
+    def train(self, lock: ReadWriteLock, living: Callable[[], Array]) -> None:
+        """Builds an inverted file beside the searches and swaps it in. Seconds; one at a time.
+
+        `living` gives the mask of positions in use, under the lock.
+        """
+        with lock.writing():
+            positions = np.flatnonzero(living())
+            if not self.wants_training(len(positions)):
+                return
+            self._moved = set()
+            vectors = self._gathered(positions)
+        try:
+            trained = InvertedVectors(positions, vectors, self._half)
+        except BaseException:
+            self._moved = None
+            raise
+        with lock.writing():
+            moved = np.array(sorted(self._moved), np.int64)
+            self._moved = None
+            alive = moved[living()[moved]] if len(moved) else moved
+            trained.remove(moved)
+            if len(alive):
+                trained.put(alive, self.current.take(alive))
+            self.current = trained
+
+    def _gathered(self, positions: Array) -> Array:
+        kind = np.float16 if self._half else np.float32
+        chunks = (positions[begin : begin + _CHUNK] for begin in range(0, len(positions), _CHUNK))
+        return np.concatenate([self.current.take(chunk).astype(kind, copy=False) for chunk in chunks])

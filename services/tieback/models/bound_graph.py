@@ -1,0 +1,71 @@
+"""The graphs of a binding: what its paths and its routers compute, each as one ONNX graph.
+
+They are kept with the artifact (`recipes/export_router.py` makes them) and say what the methods say: a graph
+is the method's arithmetic with each input read once and large matrices in 8 bits.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+
+import numpy as np
+
+from tieback.core.types import Array, Modality
+from tieback.models.session import Session
+
+PATHS, ROUTER = "paths", "router"
+SUMS, SCORES, SEEN = "sums", "scores", "seen"
+"""Names of what a graph of paths gives, what a router's gives, and what a router's takes."""
+
+
+def graph_name(kind: str, modality: Modality) -> str:
+    """What the artifact calls the graph: "paths.text"."""
+    return f"{kind}.{modality.value}"
+
+
+class PathGraph:
+    """Leads dense vectors of one modality's contents into the blocks: sums of what all paths say."""
+
+    def __init__(self, graph: bytes) -> None:
+        self._session = Session(graph)
+        self.sources = frozenset(self._session.inputs)
+        self._silent = {
+            name: np.zeros((1, width), np.float32) for name, width in self._session.widths.items()
+        }
+
+    def __call__(self, dense: Mapping[str, Array], count: int) -> Array:
+        """Sums of unit vectors `[count, joint width]` from vectors `[count, width]` by space.
+
+        Rows are unit or zeros; zeros, and a space that is left out, say nothing.
+        """
+        inputs = {}
+        for name, silent in self._silent.items():
+            rows = dense.get(name)
+            inputs[name] = rows if rows is not None else silent if count == 1 else silent.repeat(count, 0)
+        sums: Array = self._session.run((SUMS,), inputs)[0]
+        return sums
+
+
+class RouterGraph:
+    """What a learned router's network says of its input."""
+
+    def __init__(self, graph: bytes) -> None:
+        self._session = Session(graph)
+
+    def __call__(self, seen: Array) -> Array:
+        """Scores `[n, blocks]`, 0 to 1, of vectors side by side `[n, width]`."""
+        scores: Array = self._session.run((SCORES,), {SEEN: seen})[0]
+        return scores
+
+
+@functools.lru_cache(maxsize=16)
+def path_graph(graph: bytes) -> PathGraph:
+    """The graph, loaded once: evaluations ask for the same one again and again."""
+    return PathGraph(graph)
+
+
+@functools.lru_cache(maxsize=16)
+def router_graph(graph: bytes) -> RouterGraph:
+    """The graph, loaded once."""
+    return RouterGraph(graph)

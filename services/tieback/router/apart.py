@@ -1,0 +1,56 @@
+"""The parts of a picture in joint vectors of their own, beside that of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tieback.core.errors import InvalidInput
+from tieback.core.types import Array, FusePart, RegionVectors
+from tieback.router.contents import Contents, Said
+from tieback.router.joint_space import JointSpace
+from tieback.router.paths import WHOLE
+
+
+def take_apart(joint: JointSpace, contents: Contents, given: Sequence[FusePart]) -> RegionVectors | None:
+    """The vectors of a picture's parts, after `lead`; what stays in `contents` is the whole alone.
+
+    None of inputs without regions, and of those of several contents, whose parts have no one place.
+    InvalidInput where spaces saw other parts of one picture.
+    """
+    said, contents.said = contents.said, {}
+    for content, one in said.items():
+        contents.said[content] = Said(one.views[:1], one.spoke[:1])
+    boxes = _boxes(contents, given)
+    if len(said) != 1 or not boxes:
+        return None
+    if any(not np.array_equal(other, boxes[0]) for other in boxes):
+        raise InvalidInput("the spaces do not agree on where the picture's parts are", field="parts")
+    (one,) = said.values()
+    return RegionVectors(joint.ref, _vectors(joint, one), boxes[0])
+
+
+def _boxes(contents: Contents, given: Sequence[FusePart]) -> list[Array]:
+    """Where the parts are, in the order in which each space's were read: all but the whole."""
+    regions = [
+        np.asarray(part.encoding.regions.boxes, np.float32)
+        for part in given
+        for spoken in contents.spoken
+        if (spoken.content, spoken.entrance.source) == (part.content, part.encoding.space)
+        and spoken.entrance.dense
+        and len(spoken.reading) > 1
+        and part.encoding.regions is not None
+    ]
+    return [boxes[(boxes != WHOLE).any(axis=1)] for boxes in regions]
+
+
+def _vectors(joint: JointSpace, said: Said) -> Array:
+    """The parts `[parts, joint width]`, in the blocks in which the whole speaks.
+
+    It stands in where they do not: a part would else be the further from whatever is asked.
+    """
+    spoke = said.spoke[:1]
+    silent = spoke & ~said.spoke[1:]
+    whole = np.repeat(said.views[:1], len(silent), axis=0)
+    return joint.scaled(said.views[1:], spoke) + joint.scaled(whole, silent)

@@ -1,0 +1,100 @@
+"""The graphs of a binding that compute, on this processor, what the methods say.
+
+One without instructions for products of 8 bits may compute them wrongly. The methods serve there.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+
+from tieback.core.types import Array, Modality
+from tieback.methods.projection import projections, unit_rows
+from tieback.methods.routing._network import scores
+from tieback.models.bound_graph import (
+    PATHS,
+    ROUTER,
+    PathGraph,
+    RouterGraph,
+    graph_name,
+    path_graph,
+    router_graph,
+)
+from tieback.models.bound_space import NATIVE, BoundPath, BoundRouter, BoundSpace
+
+SMALLEST_COSINE = 0.999
+"""Between what a graph of paths and their methods say in a block."""
+LARGEST_DIFFERENCE = 0.01
+"""Between the scores, 0 to 1, of a router's graph and of its network."""
+TRIED = 16
+
+_log = logging.getLogger(__name__)
+
+
+def path_graphs(bound: BoundSpace) -> dict[Modality, PathGraph]:
+    """By modality, where the artifact has one and it can be trusted; a warning says where it cannot."""
+    found = {}
+    for modality in Modality:
+        stored = bound.graphs.get(graph_name(PATHS, modality))
+        if stored is None:
+            continue
+        graph = path_graph(stored)
+        cosine = agreement(bound, graph)
+        if cosine >= SMALLEST_COSINE:
+            found[modality] = graph
+        else:
+            _log.warning(
+                "paths of %s are computed by their methods, several times as slowly: on this processor their "
+                "graph says something else (cosine %.4f)",
+                modality,
+                cosine,
+            )
+    return found
+
+
+def router_graphs(bound: BoundSpace) -> dict[Modality, RouterGraph]:
+    """By modality, where the artifact has one for its router and it can be trusted."""
+    found = {}
+    for router in bound.routers:
+        stored = bound.graphs.get(graph_name(ROUTER, router.modality))
+        if stored is not None:
+            graph = router_graph(stored)
+            if router_difference(router, graph) <= LARGEST_DIFFERENCE:
+                found[router.modality] = graph
+    return found
+
+
+def router_difference(router: BoundRouter, graph: RouterGraph) -> float:
+    """The largest difference, over random inputs, of what graph and network say."""
+    draw = np.random.default_rng(0)
+    seen = unit_rows(draw.normal(size=(TRIED, router.state["first"].shape[0])))
+    return float(np.abs(graph(seen) - scores(seen, router.state)).max())
+
+
+def agreement(bound: BoundSpace, graph: PathGraph) -> float:
+    """The least cosine, over random vectors and blocks, of what graph and methods say."""
+    draw = np.random.default_rng(0)
+    widths = {path.source.name: path.source_width for path in bound.paths}
+    dense = {name: unit_rows(draw.normal(size=(TRIED, widths[name]))) for name in sorted(graph.sources)}
+    sums, least, begin = graph(dense, TRIED), 1.0, 0
+    for block in bound.blocks:
+        rows = sums[:, begin : begin + block.width]
+        begin += block.width
+        said = [
+            _said(path, dense[path.source.name])
+            for path in bound.paths
+            if path.block == block.space.name and path.source.name in dense and path.in_graphs
+        ]
+        if said:
+            cosines = (unit_rows(rows) * unit_rows(np.sum(said, axis=0))).sum(axis=1)
+            least = min(least, float(cosines.min()))
+        elif rows.any():
+            least = 0.0
+    return least
+
+
+def _said(path: BoundPath, rows: Array) -> Array:
+    if path.method == NATIVE:
+        return rows
+    return projections.configure(path.method, path.parameters)(rows, path.state)

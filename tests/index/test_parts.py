@@ -1,0 +1,325 @@
+"""Pictures that are stored by their parts: found by the best of them, and by the whole."""
+
+import dataclasses
+import json
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.sections import SPACE, axis, item, parts, section, vector
+from tieback.core.errors import InvalidInput, SpaceMismatch
+from tieback.core.types import Limits, Modality, SpaceRef
+from tieback.index import Index, records, table
+from tieback.index.memory import Memory
+from tieback.index.records import Put, Remove
+from tieback.index.validation import MOST_PARTS, check_items
+from tieback.index.vectors import FlatVectors, InvertedVectors
+
+WIDTH = 16
+
+
+def photo(whole, *rows, text="", **about):
+    return section(whole, text, modality=Modality.IMAGE, apart=rows, **about)
+
+
+def names(reply):
+    return [hit.item_id for hit in reply.hits]
+
+
+@pytest.fixture
+async def album(index):
+    """A text, a photo of one vector, and two photos with parts."""
+    await index.upsert(
+        "docs",
+        [
+            item("text", section((0.5, 0, 0, 0), "words")),
+            item("plain", photo((0.4, 0, 0, 0), text="a plain photo")),
+            item(
+                "small", photo((0, 0, 0, 0.5), (0, 0, 0, 0), (1.25, 0, 0, 0), text="small in the lower half")
+            ),
+            item(
+                "large", photo((0.5, 0, 0, 0), (0.5, 0, 0, 0), (0, 0, 0, 0), text="large in the upper half")
+            ),
+        ],
+    )
+    return index
+
+
+async def test_a_section_with_parts_scores_the_mean_of_its_whole_and_its_best_part(album):
+    reply = await album.search("docs", vector=vector(1, 0, 0, 0))
+
+    scores = {hit.item_id: hit.score for hit in reply.hits}
+    assert scores == pytest.approx({"small": 0.625, "text": 0.5, "large": 0.5, "plain": 0.4})
+    assert names(reply)[0] == "small"
+    assert all(hit.score == hit.vector_score for hit in reply.hits)
+
+
+async def test_a_hit_says_where_in_the_picture_the_best_part_is(album):
+    reply = await album.search("docs", vector=vector(1, 0, 0, 0))
+
+    where = {hit.item_id: hit.part for hit in reply.hits}
+    assert where == {"small": (0, 0.5, 1, 0.5), "large": (0, 0, 1, 0.5), "text": None, "plain": None}
+    (hit,) = (await album.search("docs", text="lower")).hits
+    assert (hit.item_id, hit.part) == ("small", None)  # words were looked for, which are the whole's
+
+
+async def test_words_and_vector_together_give_the_score_of_parts_to_what_only_the_words_found(album):
+    filler = [item(f"filler{n}", section((2, 0, 0, 0), "nothing")) for n in range(150)]
+    await album.upsert("docs", filler)
+
+    reply = await album.search("docs", vector=vector(1, 0, 0, 0), text="lower", limit=200)
+
+    (hit,) = [hit for hit in reply.hits if hit.item_id == "small"]
+    assert hit.vector_score == pytest.approx(0.625)
+    assert hit.part == (0, 0.5, 1, 0.5)
+
+
+async def test_balanced_modalities_compare_photos_by_their_parts_too(album):
+    reply = await album.search(
+        "docs", vector=vector(1, 0, 0, 0), balance_modalities=True, filter='modality = "image"'
+    )
+
+    assert names(reply) == ["small", "large", "plain"]
+    assert reply.hits[0].vector_score == pytest.approx(0.625)
+
+
+async def test_parts_go_with_their_section_and_come_back_after_a_restart(album, store):
+    await album.delete_items("docs", ["large"])
+    await album.upsert("docs", [item("small", photo((0, 0, 0, 0.5), (0, 1, 0, 0)))])
+    await album.close()
+
+    again = Index.open(store)
+
+    reply = await again.search("docs", vector=vector(1, 0, 0, 0))
+    assert {hit.item_id: hit.score for hit in reply.hits} == pytest.approx(
+        {"text": 0.5, "plain": 0.4, "small": 0}
+    )
+    (hit,) = (await again.search("docs", vector=vector(0, 1, 0, 0), limit=1)).hits
+    assert (hit.item_id, hit.score, hit.part) == ("small", 0.5, (0, 0, 1, 1))
+    assert (await again.get_collection("docs")).vector_count == again.vectors == 4
+    await again.close()
+
+
+async def test_a_store_of_before_there_were_parts_opens_keeps_what_it_holds_and_takes_parts(
+    store, monkeypatch
+):
+    with monkeypatch.context() as before:
+        before.setattr(records, "LATER", ())
+        before.setattr(table, "LATER", ())
+        old = Index.open(store)
+        await old.create_collection("docs", SPACE, 4)
+        await old.upsert("docs", [item("old", section(axis(0), "an old text"))])
+        old._collections["docs"].table.compact([])
+        assert "parts" not in old._collections["docs"].table.schema.names
+        await old.close()
+    about = store / "store.json"
+    about.write_text(json.dumps(json.loads(about.read_text()) | {"format": 1}))
+    key = json.loads(about.read_text())["page_key"]
+
+    index = Index.open(store)
+    await index.upsert("docs", [item("new", photo((0, 0, 0, 0), (3, 0, 0, 0)))])
+    await index.close()
+    again = Index.open(store)
+
+    assert names(await again.search("docs", vector=vector(1, 0, 0, 0))) == ["new", "old"]
+    assert names(await again.search("docs", text="old")) == ["old"]
+    assert json.loads(about.read_text()) == {"format": 2, "page_key": key}
+    await again.close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"space": SpaceRef("pico", "r2", "f1")}, "space"),
+        ({"values": np.ones((2, 3), np.float32)}, "values"),
+        ({"values": np.ones(4, np.float32)}, "values"),
+        ({"values": np.array([[np.nan, 0, 0, 0]] * 2, np.float32)}, "values"),
+        ({"values": np.array([[1e5, 0, 0, 0]] * 2, np.float32)}, "values"),
+        ({"values": np.ones((MOST_PARTS + 1, 4), np.float32)}, "values"),
+        ({"boxes": np.array([(0, 0, 1, 1)], np.float32)}, "boxes"),
+        ({"boxes": np.array([(0, 0, 1, 1), (0.5, 0, 0.6, 1)], np.float32)}, "boxes[1]"),
+        ({"boxes": np.array([(-0.1, 0, 1, 1), (0, 0, 1, 1)], np.float32)}, "boxes[0]"),
+        ({"boxes": np.array([(0, 0, 1, 1), (0, np.nan, 1, 1)], np.float32)}, "boxes[1]"),
+    ],
+)
+async def test_parts_that_do_not_fit_are_refused_by_their_field(index, changes, field):
+    bad = dataclasses.replace(parts((1, 0, 0, 0), (0, 1, 0, 0)), **changes)
+    good = item("good")
+
+    reply = await index.upsert(
+        "docs",
+        [good, item("bad", section(axis(0)), section(axis(0), modality=Modality.IMAGE, apart=bad))],
+    )
+
+    assert reply.results[0] is None
+    assert isinstance(reply.results[1], InvalidInput)
+    assert isinstance(reply.results[1], SpaceMismatch) == (field == "space")
+    assert reply.results[1].field == f"items[1].sections[1].parts.{field}"
+
+
+async def test_only_pictures_have_parts(index):
+    reply = await index.upsert("docs", [item("a", section(axis(0), "words", apart=[axis(1)]))])
+
+    assert isinstance(reply.results[0], InvalidInput)
+    assert reply.results[0].field == "items[0].sections[0].parts"
+
+
+def clustered(count, seed=0):
+    """Unit vectors around forty centres, as embeddings of a real collection lie."""
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(99).standard_normal((40, WIDTH))
+    found = centres[rng.integers(0, 40, count)] + 0.5 * rng.standard_normal((count, WIDTH))
+    return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
+
+
+def put(version, whole, rows, name=None):
+    known = photo(vector(*whole, space=SPACE), *rows)
+    (record,) = check_items([item(name or f"i{version}", known)], SPACE, WIDTH, Limits())
+    return Put(version, record)
+
+
+def in_memory(count, **how):
+    """Photos with none to four parts, in turn."""
+    memory = Memory(WIDTH, **how)
+    wholes, rows = clustered(count), clustered(4 * count, seed=1).reshape(count, 4, WIDTH)
+    memory.apply(put(n, wholes[n], rows[n][: n % 5]) for n in range(count))
+    return memory, wholes, rows
+
+
+def brute_force(wholes, rows, query):
+    return np.array(
+        [
+            (whole @ query + (rows[n][: n % 5] @ query).max()) / 2 if n % 5 else whole @ query
+            for n, whole in enumerate(wholes)
+        ]
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    count=st.integers(1, 700),
+    limit=st.integers(1, 150),
+    alike=st.booleans(),
+    share=st.sampled_from([0.05, 0.5, 1.0]),
+)
+def test_the_best_sections_are_those_of_brute_force_whatever_is_stored_and_let_through(
+    seed, count, limit, alike, share
+):
+    rng = np.random.default_rng(seed)
+    memory = Memory(4)
+    scale = 8 if alike else 1  # coarse values: wholes and parts that are alike, and many ties
+    wholes = np.round(rng.standard_normal((count, 4)) * scale) / scale
+    several = [np.round(rng.standard_normal((n, 4)) * 8) / 8 for n in rng.integers(0, 5, count)]
+    (*checked,) = check_items(
+        [item(f"i{n}", photo(wholes[n], *several[n])) for n in range(count)], SPACE, 4, Limits()
+    )
+    memory.apply(Put(n, record) for n, record in enumerate(checked))
+    query = np.round(rng.standard_normal(4) * 8).astype(np.float32)
+    allowed = memory.allowed(None) & (rng.random(count) < share)
+
+    positions, scores = memory.nearest(query, limit, allowed)
+
+    every = np.array(
+        [
+            (whole @ query + (rows @ query).max()) / 2 if len(rows) else whole @ query
+            for whole, rows in zip(wholes, several, strict=True)
+        ]
+    )
+    assert allowed[positions].all()
+    assert len(set(positions.tolist())) == len(positions)
+    assert scores == pytest.approx(every[positions], abs=1e-4)
+    assert scores == pytest.approx(np.sort(every[allowed])[::-1][:limit], abs=1e-4)
+
+
+def test_a_section_deep_in_both_rankings_is_found_where_it_is_best_in_their_mean():
+    memory = Memory(4)
+    loud = [put4(n, (2, 0, 0, 0), (-2, 0, 0, 0)) for n in range(600)]  # best wholes, bad parts
+    parted = [put4(600 + n, (-2, 0, 0, 0), (2, 0, 0, 0)) for n in range(600)]  # and the other way round
+    memory.apply([*loud, *parted, put4(5000, (1, 0, 0, 0), (1, 0, 0, 0))])
+
+    positions, scores = memory.nearest(np.array([1, 0, 0, 0], np.float32), 1, memory.allowed(None))
+
+    assert memory.order_key(int(positions[0]))[0] == "i5000"
+    assert scores == pytest.approx([1.0])
+
+
+def put4(version, whole, *rows):
+    (record,) = check_items([item(f"i{version}", photo(whole, *rows))], SPACE, 4, Limits())
+    return Put(version, record)
+
+
+def test_half_precision_moves_no_score_by_more_than_what_is_said_of_it():
+    memory, wholes, rows = in_memory(300)
+
+    for query in clustered(20, seed=2):
+        positions, scores = memory.nearest(query, 300, memory.allowed(None))
+        exact = brute_force(wholes, rows, query)[positions]
+        most = np.abs(rows * query).sum(axis=-1).max() * 2.0**-11 / 2
+        assert np.abs(scores - exact).max() <= most + 1e-6
+
+
+def test_many_parts_are_sorted_into_lists_of_their_own_and_keep_their_recall():
+    memory, wholes, rows = in_memory(1500, flat_up_to=2000)
+    assert memory.wants_training()
+
+    memory.train()
+
+    assert not memory.wants_training()
+    assert isinstance(memory.vectors, FlatVectors)  # 1500 wholes, 3000 parts
+    assert isinstance(memory.parts.vectors.current, InvertedVectors)
+    recalled = 0
+    for query in clustered(50, seed=3):
+        best = set(np.argsort(-brute_force(wholes, rows, query))[:10].tolist())
+        positions, _ = memory.nearest(query, 10, memory.allowed(None))
+        recalled += len(best & {int(memory.order_key(int(one))[0][1:]) for one in positions})
+    assert recalled / 500 > 0.95
+
+
+@pytest.mark.parametrize("flat_up_to", [100, 10_000])
+def test_replaced_and_removed_photos_leave_no_part_behind(flat_up_to):
+    memory, *_ = in_memory(300, flat_up_to=flat_up_to)
+    memory.train()
+    target = clustered(1, seed=7)[0]
+
+    for turn in range(3):  # places are used again, each by another section
+        memory.apply([Remove(1000 + 10 * turn, f"i{n}") for n in range(4 + 5 * turn, 9 + 5 * turn)])
+        memory.apply(
+            [put(1005 + 10 * turn, -target, [9 * target] * 3, "a"), put(1006 + 10 * turn, target, [])]
+        )
+
+    assert memory.vector_count == memory.section_count + memory.parts.count
+    (best, *_), scores = memory.nearest(target, 5, memory.allowed(None))
+    assert memory.order_key(int(best))[0] == "a"
+    assert scores[0] == pytest.approx(4.0, abs=0.01)
+    memory.apply([Remove(2000, "a")])
+    positions, scores = memory.nearest(target, 500, memory.allowed(None))
+    assert scores[0] == pytest.approx(1.0, abs=0.01)
+    assert len(positions) == memory.section_count
+
+
+def test_parts_that_are_written_while_lists_are_trained_are_there_afterwards(monkeypatch):
+    memory, *_ = in_memory(300, flat_up_to=400)
+    begun, written = threading.Event(), threading.Event()
+    real = InvertedVectors.__init__
+
+    def slow(self, *arguments):
+        begun.set()
+        written.wait(10)
+        real(self, *arguments)
+
+    monkeypatch.setattr(InvertedVectors, "__init__", slow)
+    training = threading.Thread(target=memory.train)
+    training.start()
+    begun.wait(10)
+    target = clustered(1, seed=7)[0]
+    memory.apply([Remove(1000, "i4"), Remove(1001, "i9"), put(1002, -target, [9 * target] * 4, "new")])
+    written.set()
+    training.join()
+
+    assert isinstance(memory.parts.vectors.current, InvertedVectors)
+    (best, *_), scores = memory.nearest(target, 3, memory.allowed(None))
+    assert memory.order_key(int(best))[0] == "new"
+    assert scores[0] == pytest.approx(4.0, abs=0.01)

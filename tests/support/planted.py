@@ -1,0 +1,130 @@
+"""Weights set by hand, in the libraries' own architectures: a CLIP that knows colours, a SPLADE that repeats.
+
+Both are one layer whose attention is uniform and whose network is silent, so a state is a word's own vector
+and the mean of those before it. What the CLIP's towers share is the direction of a colour from grey.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import AutoModel, BertConfig, BertForMaskedLM, CLIPConfig
+
+from support.own_folders import write_json
+
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+SIDE = 16
+COLOUR, TOPIC = 6, 8
+HIDDEN = 2 * (COLOUR + TOPIC)
+DUAL_WIDTH = COLOUR + TOPIC
+LENGTH = 16
+GAP = 2.0
+"""How far apart the towers' vectors lie, where what they say has the length 1."""
+
+
+def tokenizer(words: Sequence[str]) -> Tokenizer:
+    made = Tokenizer(models.WordLevel({word: place for place, word in enumerate(words)}, "[UNK]"))
+    made.pre_tokenizer = pre_tokenizers.Whitespace()
+    made.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return made
+
+
+def save_planted_clip(
+    folder: Path, shades: Sequence[str], colours: np.ndarray, others: Sequence[str] = (), *, gap: float = GAP
+) -> None:
+    """A CLIP's folder: `shades` lie where pictures of their `colours` `[n, 3]` do, `others` elsewhere."""
+    words = [*SPECIAL, *shades, *others]
+    tower = {
+        "hidden_size": HIDDEN, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
+        "hidden_act": "relu",
+    }  # fmt: skip
+    text = tower | {
+        "vocab_size": len(words), "max_position_embeddings": LENGTH, "eos_token_id": 3, "bos_token_id": 2,
+        "pad_token_id": 0,
+    }  # fmt: skip
+    vision = tower | {"image_size": SIDE, "patch_size": 8}
+    config = CLIPConfig(text_config=text, vision_config=vision, projection_dim=DUAL_WIDTH)
+    model: Any = AutoModel.from_config(config, attn_implementation="eager").eval()
+    draw = np.random.default_rng(3)
+    mixing = draw.normal(size=(COLOUR, 3))
+    rows = np.zeros((len(words), DUAL_WIDTH))
+    rows[len(SPECIAL) : len(SPECIAL) + len(shades), :COLOUR] = (colours - 0.5) @ mixing.T
+    rows[len(SPECIAL) + len(shades) :, COLOUR:] = draw.normal(size=(len(others), TOPIC))
+    seen = np.zeros((DUAL_WIDTH, 3))
+    seen[:COLOUR] = mixing / 64  # the mean over a patch of 8 by 8
+    with torch.no_grad():
+        for part in (model.text_model, model.vision_model):
+            _silence(part)
+        model.text_model.embeddings.token_embedding.weight.copy_(_balanced(rows))
+        patches = _balanced(seen.T).T[:, :, None, None].expand(-1, -1, 8, 8)
+        model.vision_model.embeddings.patch_embedding.weight.copy_(patches)
+        select = torch.eye(DUAL_WIDTH, HIDDEN)
+        model.text_projection.weight.copy_(select)
+        model.visual_projection.weight.copy_(select)
+        away = torch.from_numpy(_unit(draw.normal(size=DUAL_WIDTH))).float()
+        model.text_model.final_layer_norm.bias[:DUAL_WIDTH] = gap * away
+        model.vision_model.post_layernorm.bias[:DUAL_WIDTH] = -gap * away
+    model.save_pretrained(folder)
+    tokenizer(words).save(str(folder / "tokenizer.json"))
+    write_json(
+        folder / "preprocessor_config.json",
+        {
+            "do_resize": True, "do_rescale": True, "do_normalize": True, "do_convert_rgb": True,
+            "resample": 3, "do_center_crop": True, "size": {"shortest_edge": SIDE},
+            "crop_size": {"height": SIDE, "width": SIDE}, "image_mean": [0.5, 0.5, 0.5],
+            "image_std": [1.0, 1.0, 1.0],
+        },
+    )  # fmt: skip
+
+
+def save_repeating_splade(folder: Path, words: Sequence[str], faint: Sequence[str] = ()) -> int:
+    """A masked language model's folder, which weighs a text's own words, `faint` ones less.
+
+    Returns the size of the vocabulary.
+    """
+    every = [*SPECIAL, *words, *faint]
+    width = 8 * -(-len(every) // 8)
+    config = BertConfig(
+        vocab_size=len(every), hidden_size=width, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=8, max_position_embeddings=LENGTH, hidden_act="relu", tie_word_embeddings=True,
+    )  # fmt: skip
+    model: Any = BertForMaskedLM(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+        for module in model.modules():
+            if isinstance(module, torch.nn.LayerNorm):
+                module.weight.fill_(1.0)
+        model.bert.embeddings.word_embeddings.weight.copy_(torch.eye(len(every), width))
+        model.cls.predictions.transform.dense.weight.copy_(torch.eye(width))
+        model.cls.predictions.bias.fill_(-1.0)  # what is not the word itself
+        model.cls.predictions.bias[len(SPECIAL) + len(words) :] = 0.2 - width**0.5
+    model.save_pretrained(folder)
+    tokenizer(every).save(str(folder / "tokenizer.json"))
+    return len(every)
+
+
+def _silence(tower: Any) -> None:
+    """Attention is uniform and passes on what it sees; the network behind it and places add nothing."""
+    for name, parameter in tower.named_parameters():
+        parameter.zero_()
+        if "norm" in name.lower() and name.endswith("weight"):
+            parameter.fill_(1.0)
+        if name.endswith(("v_proj.weight", "out_proj.weight")):
+            parameter.copy_(torch.eye(*parameter.shape))
+
+
+def _balanced(rows: np.ndarray) -> torch.Tensor:
+    """Rows beside their opposites: a layer norm then changes their length alone."""
+    return torch.from_numpy(np.concatenate([rows, -rows], axis=1)).float()
+
+
+def _unit(row: np.ndarray) -> np.ndarray:
+    return row / np.linalg.norm(row)
