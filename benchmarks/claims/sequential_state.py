@@ -11,6 +11,7 @@ in a known run: 92 % where what is missing is as in training, 69 % where it is n
 
 MultiModN's order is free, and decides: an encoder sees in the state whether those before it were called, and
 learns from that what it should not. Both orders are reported: the views that may be missing first, and last.
+The second was added when the first had missed.
 """
 
 from __future__ import annotations
