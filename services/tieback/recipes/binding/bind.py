@@ -52,7 +52,8 @@ class Options:
     `data` are folders of unpaired texts, photos and sounds, `anchors` a list of pairs, `spaces` the cards
     that take part (all of the store's where empty); `texts`, `photos`, `sounds` the most that are used.
     Routers are trained for `steps`; `decoupling` weights the objective that has the text router tell what a
-    text speaks of, and 0 leaves it out.
+    text speaks of beside 1 for alignment, and 0 leaves it out. At 1, alignment keeps a little weight on the
+    blocks of photos and sounds for every text, since they are led into by all text encoders together.
     """
 
     data: tuple[Path, ...] = ()
@@ -66,7 +67,7 @@ class Options:
     photos: int = 2000
     sounds: int = 2000
     steps: int = 300
-    decoupling: float = 1.0
+    decoupling: float = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

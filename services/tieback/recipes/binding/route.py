@@ -50,7 +50,7 @@ class Routing:
     texts: Kinds
     seed: int
     steps: int
-    decoupling: float = 1.0
+    decoupling: float
     centres: Centres = field(default_factory=dict)
 
     def train(self, work: WorkFolder, say: Say) -> tuple[dict[Modality, BoundRouter], BoundRouter | None]:
