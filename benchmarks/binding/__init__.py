@@ -2,10 +2,10 @@
 
 Photos are found by words and words by photos (COCO's objects), as one vector per photo and with its parts;
 sentences are compared and searched (STS, Cranfield); the text router is asked what texts speak of; each space
-is lost in turn; and what routing costs is timed. DIR holds coco128/labels.json and coco128/images, and where
-there are any sts/*.jsonl and cranfield/{documents,queries}.jsonl. The artifact is the newest of the store, or
-the one named; without one it is made first, which takes minutes. Everything runs in this process, on one
-thread, by the router that is served.
+is lost in turn; queries are composed; and what routing costs is timed. DIR holds coco128/labels.json and
+coco128/images, and where there are any sts/*.jsonl and cranfield/{documents,queries}.jsonl. The artifact is
+the newest of the store, or the one named; without one it is made first, which takes minutes. Everything runs
+in this process, on one thread, by the router that is served.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from tieback.models.bound_space import BoundSpace
 from tieback.models.store import Store
 from tieback.recipes.binding_report.artifact import folder_of
 
-from benchmarks.binding import cost, crossing, listening, losing, reading
-from benchmarks.binding.artifact import newest, without_decoupling
+from benchmarks.binding import composing, cost, crossing, listening, losing, reading, seeds
+from benchmarks.binding.artifact import newest, of_other_seeds, without_decoupling
 from benchmarks.binding.data import Data, DataError
 from benchmarks.binding.encoders import Encoders
 from benchmarks.corpus import VARIABLE
 from benchmarks.report import Report
 
-PARTS = ("crossing", "reading", "listening", "losing", "cost")
+PARTS = ("crossing", "reading", "listening", "losing", "composing", "cost")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,11 +47,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the same binding made without that objective; by default it is made, which takes minutes",
     )
     parser.add_argument(
+        "--seeds",
+        type=int,
+        default=1,
+        metavar="N",
+        help="bind so many times, with seeds from the artifact's on, and report the spread; minutes for each",
+    )
+    parser.add_argument(
         "--parts", nargs="+", metavar="PART", choices=PARTS, default=PARTS, help="these alone"
     )
 
 
 def run(options: argparse.Namespace) -> Report:
+    if options.seeds < 1:
+        raise SystemExit(f"binding: --seeds is 1 or more, not {options.seeds}")
     if options.data is None:
         raise SystemExit(f"binding: name a folder of photos and judged texts: --data DIR, or {VARIABLE}")
     try:
@@ -89,8 +98,13 @@ def _measure(options: argparse.Namespace, data: Data) -> Report:
         listening.measure(bound, plain, data, encoders, report)
     if "losing" in options.parts:
         losing.measure(bound, data, encoders, report)
+    if "composing" in options.parts:
+        composing.measure(bound, data, encoders, report)
     if "cost" in options.parts:
         cost.measure(bound, data, encoders, report)
+    if options.seeds > 1:
+        others = of_other_seeds(bound, cards, store, _say, options.seeds - 1)
+        seeds.measure([bound, *others], data, encoders, report)
     return report
 
 

@@ -1,4 +1,4 @@
-"""The binding that is measured, made where there is none, and the same without one objective."""
+"""The binding that is measured, made where there is none, and made again with other choices."""
 
 from __future__ import annotations
 
@@ -33,24 +33,44 @@ def newest(cards: Sequence[EncoderCard], store: Store, say: Say) -> BoundSpace:
 def without_decoupling(
     bound: BoundSpace, cards: Sequence[EncoderCard], store: Store, say: Say
 ) -> BoundSpace | None:
-    """The binding made again from what is shipped, with the same choices and without the objective.
-
-    None where the recipe cannot leave it out. What the objective does not touch is found in the recipe's work
-    folder, if it is still there.
-    """
-    known = {field.name for field in dataclasses.fields(Options)}
-    if SWITCH not in known:
+    """The binding made again without the objective; None where the recipe cannot leave it out."""
+    if SWITCH not in _known():
         return None
+    say("binding again without the decoupling objective")
+    return _again(bound, cards, store, say, {SWITCH: 0.0})
+
+
+def of_other_seeds(
+    bound: BoundSpace, cards: Sequence[EncoderCard], store: Store, say: Say, count: int
+) -> list[BoundSpace]:
+    """The binding made again with the `count` seeds that follow its own."""
+    own = int(bound.provenance.get("options", {}).get("seed", 0))
+    found = []
+    for seed in range(own + 1, own + 1 + count):
+        say(f"binding again with the seed {seed}")
+        found.append(_again(bound, cards, store, say, {"seed": seed}))
+    return found
+
+
+def _again(
+    bound: BoundSpace, cards: Sequence[EncoderCard], store: Store, say: Say, changes: dict[str, Any]
+) -> BoundSpace:
+    """Made from what is shipped with the choices of `bound` but for the changes, into a passing folder.
+
+    What the changes do not touch is found in the recipe's work folder, if it is still there.
+    """
     chosen: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in bound.provenance.get("options", {}).items()
-        if name in known
+        if name in _known()
     }
-    say("binding again without the decoupling objective")
+    options = Options(**(chosen | {"data": _shipped(store)} | changes))
     with tempfile.TemporaryDirectory() as folder:
-        return bind(
-            cards, store, Options(**(chosen | {"data": _shipped(store), SWITCH: 0.0})), say, out=Path(folder)
-        ).bound
+        return bind(cards, store, options, say, out=Path(folder)).bound
+
+
+def _known() -> set[str]:
+    return {field.name for field in dataclasses.fields(Options)}
 
 
 def _shipped(store: Store) -> tuple[Path, ...]:

@@ -100,7 +100,7 @@ def _subsets(
         parts = [
             part
             for name in chosen
-            for part in joint.parts({name: spoken[name]}, numbers[encoders.modalities[name]])[0]
+            for part in joint.parts({name: spoken[name]}, content=numbers[encoders.modalities[name]])[0]
         ]
         tried += 1
         try:

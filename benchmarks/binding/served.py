@@ -25,12 +25,14 @@ class Joint:
         self.router = Router.bound(bound, modalities=encoders.modalities)
         self._encoders = encoders
 
-    def parts(self, vectors: Mapping[str, Array], content: int = 0) -> list[list[FusePart]]:
+    def parts(
+        self, vectors: Mapping[str, Array], *, content: int = 0, weight: float = 1.0
+    ) -> list[list[FusePart]]:
         """One input per row of the spaces' vectors `[inputs, width]`; a row of zeros is not sent."""
         count = len(next(iter(vectors.values())))
         return [
             [
-                FusePart(self._encoding(name, rows[place]), content=content)
+                FusePart(self._encoding(name, rows[place]), weight, content)
                 for name, rows in vectors.items()
                 if rows[place].any()
             ]

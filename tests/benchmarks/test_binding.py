@@ -17,7 +17,7 @@ from tieback.models.bound_space import Block, BoundPath, BoundSpace
 from tieback.models.store import Store
 
 from benchmarks.__main__ import main
-from benchmarks.binding import stored
+from benchmarks.binding import composing, seeds, stored
 from benchmarks.binding.crossing import Crossing, Photo
 from benchmarks.binding.data import Data, DataError
 from benchmarks.binding.encoders import VIEWS, Encoders, parts_of
@@ -32,6 +32,7 @@ from benchmarks.binding.measures import (
     spearman,
 )
 from benchmarks.binding.served import UNIFORM
+from benchmarks.report import Report
 
 
 def photo(colour: str, width: int = 40, height: int = 20) -> bytes:
@@ -173,6 +174,57 @@ def test_parts_of_a_photo_are_halves_a_quarter_apart() -> None:
     assert parts[4].mean() == pytest.approx(255 / 4)
 
 
+def shown(rows: list[list[int]]) -> Data:
+    """Data of photos that show names so; nothing is read of them."""
+    return Data(
+        [Path(f"{place}.jpg") for place in range(len(rows[0]))],
+        ["cat", "dog"],
+        np.array(rows, bool),
+        {},
+        [],
+        [],
+    )
+
+
+def test_a_photo_and_words_ask_for_both_and_a_photo_less_words_for_what_is_left() -> None:
+    data = shown([[1, 1, 1, 0], [1, 0, 0, 1]])
+
+    asked = {(one.group, one.photos): one.wanted.tolist() for one in composing.plus(data)}
+    assert asked == {
+        ("cat + dog", (1,)): [True, False, False, False],
+        ("cat + dog", (2,)): [True, False, False, False],
+        ("dog + cat", (3,)): [True, False, False, False],
+    }
+    left = {(one.group, one.photos, one.sign): one.wanted.tolist() for one in composing.less(data)}
+    assert left == {
+        ("cat", (0,), -1.0): [False, False, False, True],
+        ("dog", (0,), -1.0): [False, True, True, False],
+    }
+    assert next(one.wanted.tolist() for one in composing.without(data)) == [False, False, False, True]
+
+
+def test_several_photos_of_a_name_ask_for_the_others() -> None:
+    data = shown([[1, 1, 1, 1, 0], [1, 1, 1, 0, 0]])
+
+    asked = list(composing.several(data))
+
+    assert {one.group for one in asked} == {"cat"}, "of dogs there is no fourth"
+    assert len(asked) == composing.PER_NAME
+    assert all(len(set(one.photos)) == composing.SEVERAL and 4 not in one.photos for one in asked)
+
+
+def test_seeds_that_find_the_same_have_no_spread(tmp_path: Path) -> None:
+    one, report = bound(), Report()
+    encoders = Encoders(one, Catalog.load().encoders(), Store(), lambda _line: None)
+
+    seeds.measure([one, one], Data.read(folder(tmp_path)), encoders, report)
+
+    (rows,) = report.tables.values()
+    assert len(rows) == 2 * (2 * 3 - 1), "whole and parts in one vector change nothing for a photo that asks"
+    assert all(row["low"] == row["mean"] == row["high"] for row in rows)
+    assert report.claims[0].name.endswith("mean of 2 seeds")
+
+
 def test_every_set_of_spaces_is_tried() -> None:
     assert len(set(_every_set(["a", "b", "c", "d"]))) == 15
 
@@ -192,6 +244,8 @@ def test_the_benchmark_runs_from_end_to_end_on_a_small_folder(tmp_path: Path) ->
     assert claims["share of the subsets of spaces and modalities that answer"]["value"] == 1
     assert claims["what the decoupling objective adds, held out at binding"]["met"] is None
     assert {"COCO: what each ingredient adds", "STS: Spearman", "Cranfield: nDCG@10"} <= set(said["tables"])
+    asked = {row["query"] for row in said["tables"]["COCO: composed queries, mean average precision"]}
+    assert asked == {"photo + words", "photo − words", "photo − words, any without"}
     ways = {row["way"] for row in said["tables"]["COCO: mean average precision"]}
     assert {"chance", "block: efficientnet-lite0", "joint, uniform", "joint, routed"} <= ways
     assert "joint, routed, through the index" in ways
@@ -212,6 +266,11 @@ def test_photos_found_through_the_index_score_as_the_evaluation_has_it(tmp_path:
     whole_and_best = one.scores(small, routed=False, photo=Photo.BEST)[0]  # their sum; the index has the mean
     assert 2 * found == pytest.approx(whole_and_best, abs=0.01)
     assert np.ptp(whole_and_best) > 0.02
+
+
+def test_fewer_than_one_seed_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="--seeds is 1 or more, not 0"):
+        main(["binding", "--data", str(tmp_path), "--seeds", "0"])
 
 
 def test_without_data_the_benchmark_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tieback.catalog.catalog import read_card
 from tieback.methods.projection import unit_rows
+from tieback.models.store import Store
 
 from benchmarks import claims
 from benchmarks.__main__ import main
-from benchmarks.claims import alignment_losses, hypercomplex, joint_views, platonic, topics
+from benchmarks.claims import (
+    _digits,
+    alignment_losses,
+    bundles,
+    concatenation,
+    hypercomplex,
+    joint_views,
+    platonic,
+    prompt_pool,
+    sequential_state,
+    topics,
+)
 from benchmarks.report import Report
 
 
@@ -54,6 +68,9 @@ def test_a_cheap_topic_gives_a_report_with_claims_and_tables(
 
 SMALL = {
     alignment_losses: {"TRAIN": 100, "TEST": 40, "STEPS": 2},
+    bundles: {"ITEMS": 60, "TASTES": 6, "LEARNT": 20, "ASKED": 10, "BATCH": 8, "STEPS": 2},
+    prompt_pool: {"TRAIN": 60, "TEST": 20, "BATCH": 8, "STEPS": 3},
+    sequential_state: {"TRAIN": 80, "TEST": 60, "EPOCHS": 1},
     joint_views: {"CLASSES": 5, "UNSEEN": 3, "PER_CLASS": 5, "STEPS": 2, "POOR": (2.0,)},
 }
 
@@ -75,6 +92,72 @@ def test_a_topic_on_made_data_measures_every_claim_also_when_small(
         assert claim.low <= claim.value <= claim.high
 
 
+@pytest.fixture
+def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A store with sixty handwritten digits of 64 pixels; a digit's first pixels are its own."""
+    store, card, draw = Store(tmp_path), read_card(_digits.CARD), np.random.default_rng(0)
+    shown = np.arange(60) % 10
+    pixels = draw.integers(0, 4, size=(60, 64))
+    pixels[np.arange(60), shown] = 16
+    store.folder(card).mkdir(parents=True)
+    with gzip.open(store.folder(card) / "digits.csv.gz", "wt") as file:
+        np.savetxt(file, np.column_stack([pixels, shown]), fmt="%d", delimiter=",")
+    store.record(card)
+    monkeypatch.setenv("TIEBACK_MODELS", str(tmp_path))
+    return store
+
+
+def test_handwritten_digits_are_those_of_the_store(digits: Store) -> None:
+    found = _digits.handwritten(print, digits)
+
+    assert found.pictures.shape == (60, 64)
+    assert found.pictures.max() == 1.0
+    assert found.shown.tolist() == [place % 10 for place in range(60)]
+    assert [len(part.shown) for part in found.split(10, 20)] == [10, 20, 30]
+
+
+@pytest.mark.usefixtures("digits")
+def test_concatenation_is_measured_on_drawn_and_on_handwritten_digits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small = {"DRAWN": 20, "DRAWN_TESTED": 10, "WRITTEN": 15, "WRITTEN_PROBED": 10, "SHOTS": 15, "BATCH": 5}
+    for name, value in {**small, "STEPS": 8}.items():
+        monkeypatch.setattr(concatenation, name, value)
+    report = Report()
+
+    concatenation.study(report, range(2), lambda _line: None)
+
+    kinds = [claim.name.rpartition(", ")[2] for claim in report.claims]
+    assert kinds == ["drawn digits"] * 2 + ["handwritten digits"] * 2
+    assert all(0 <= row["new, four"] <= 100 for rows in report.tables.values() for row in rows)
+
+
+def test_what_a_silent_view_holds_never_reaches_the_state() -> None:
+    things = sequential_state.made(np.random.default_rng(0), 50)
+
+    silent = ~things.spoke[:, 0]
+    assert silent.any()
+    assert not things.views[0][silent].any(), "it held NaN"
+    model = sequential_state.Sequential((0, 1, 2))
+    first, second = model.states(things)[:2]
+    assert (second[silent] == first[silent]).all()
+    assert (second[~silent] != first[~silent]).any(dim=1).all()
+
+
+def test_a_text_alone_has_as_many_tokens_as_a_pair_and_the_pool_learns_from_it() -> None:
+    learnt, _ = prompt_pool.made(np.random.default_rng(0))
+    model = prompt_pool.Fusion(pooled=True)
+
+    model(learnt.tokens[:8], (True, False)).sum().backward()
+
+    assert model.pools is not None
+    assert model.pools.grad is not None
+    assert model.pools.grad[prompt_pool.PICTURE].norm() > 0
+    assert model.pools.grad[prompt_pool.TEXT].norm() == 0, "the texts were there"
+    pair, text = (model.sequence(learnt.tokens[:8], there) for there in prompt_pool.FORMATS[:2])
+    assert pair.shape == text.shape
+
+
 def test_partners_in_a_shared_subspace_are_found_by_every_way_of_the_platonic_topic() -> None:
     draw = np.random.default_rng(0)
     shared = draw.normal(size=(platonic.MORE + 60, 10))
@@ -85,9 +168,17 @@ def test_partners_in_a_shared_subspace_are_found_by_every_way_of_the_platonic_to
 
     found = platonic.found_first(source, target, platonic.ANCHORS, 0)
 
-    assert len(found) == 1 + 2 * len(platonic.RIDGES) + 2 * len(platonic.DIMENSIONS)
+    assert len(found) == 1 + 2 * len(platonic.RIDGES) + 3 * len(platonic.DIMENSIONS)
     assert min(found.values()) > 90
     assert platonic.difference_at_full_rank(source, target, 0) < platonic.SAME
+
+
+def test_image_classes_and_their_names_are_a_pair_of_the_platonic_topic() -> None:
+    pair = platonic._of_classes(lambda _line: None)
+
+    assert pair.left.shape == (1000, 1280)
+    assert pair.right.shape == (1000, 384)
+    assert np.linalg.norm(pair.left, axis=1) == pytest.approx(1, abs=1e-5)
 
 
 def test_a_claim_is_the_mean_over_seeds_between_the_smallest_and_the_largest() -> None:

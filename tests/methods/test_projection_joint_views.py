@@ -8,7 +8,7 @@ import torch
 from tieback.core.errors import InvalidInput
 from tieback.methods.projection import fit, projections, unit_rows
 from tieback.methods.projection._trained import contrastive, same_targets
-from tieback.methods.projection.joint_views import joint_targets
+from tieback.methods.projection.joint_views import _some, joint_targets
 
 WIDTH = 8
 TEXT = np.eye(WIDTH, dtype=np.float32)[:1]
@@ -21,13 +21,13 @@ def test_a_view_counts_by_how_near_it_is_to_the_text() -> None:
     joint = joint_targets(TEXT, views, sharpness=1.0)
 
     weight = np.e / (np.e + 1)
-    assert joint[0, :2] == pytest.approx(unit_rows(np.array([[weight, 1 - weight]]))[0], abs=1e-6)
+    assert joint[0, :2] == pytest.approx([weight, 1 - weight], abs=1e-6)
 
 
 def test_without_sharpness_every_view_counts_alike_however_long() -> None:
     views = np.stack([TEXT[0], 7 * OTHER])[None]
 
-    assert joint_targets(TEXT, views, sharpness=0.0)[0, :2] == pytest.approx([0.5**0.5, 0.5**0.5])
+    assert joint_targets(TEXT, views, sharpness=0.0)[0, :2] == pytest.approx([0.5, 0.5])
 
 
 def test_a_missing_view_counts_nothing_and_a_text_without_views_stands_for_itself() -> None:
@@ -39,6 +39,32 @@ def test_a_missing_view_counts_nothing_and_a_text_without_views_stands_for_itsel
 
     assert joint[0] == pytest.approx(OTHER)
     assert joint[1] == pytest.approx(TEXT[0])
+
+
+def test_views_are_drawn_anew_among_those_that_are_there() -> None:
+    views = np.tile(TEXT, (50, 4, 1))
+    views[:, 0] = 0
+    views[7, 1:3] = 0
+    draw = np.random.default_rng(0)
+
+    first, second = (_some(views, 2, draw).any(axis=2) for _ in range(2))
+
+    assert not first[:, 0].any()
+    assert first.sum(axis=1).tolist() == [2] * 7 + [1] + [2] * 42
+    assert (first != second).any()
+
+
+def test_a_projector_of_one_seed_is_the_same_every_time_and_the_draw_decides_it() -> None:
+    points, texts, views, _ = (side[:50] for side in made())
+
+    def map_of(**parameters: object) -> np.ndarray:
+        state = fit("joint_views", points, texts, {"views": views, "steps": 3, **parameters})
+        return np.asarray(state["map"])
+
+    assert np.array_equal(map_of(drawn=1), map_of(drawn=1))
+    assert not np.allclose(map_of(drawn=1), map_of(drawn=2))
+    with pytest.raises(InvalidInput, match="drawn is 0; it must be 1 or more"):
+        map_of(drawn=0)
 
 
 def made() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -37,11 +37,15 @@ from tieback.core.types import (
     SparseVector,
     Vector,
 )
+from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import BoundSpace
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.binding import terms as terms_recipe
 from tieback.recipes.binding.bind import Outcome
+from tieback.recipes.binding.duals import Shared, seen_by_both
+from tieback.recipes.binding.project import Anchored, PathFitter
+from tieback.recipes.binding.work_folder import WorkFolder
 from tieback.recipes.pull import pull
 from tieback.router import Router
 from tieback.serving.commands.bind import bind as command
@@ -206,6 +210,42 @@ async def test_a_classifier_and_a_tower_know_each_others_pictures(world: World, 
         )
         ranks = 1 + (scores > scores.diagonal()[:, None]).sum(axis=1)
         assert (1 / ranks).mean() > 2 * CHANCE, block
+
+
+async def test_a_classifier_stands_in_for_a_tower_by_what_both_have_seen(world: World) -> None:
+    library = Library(world, world.bind(method="affine").bound)
+
+    routing = Routing("explicit", {CLIP: 1.0})
+    queries = await library.fuse(library.photos, ["eyes"], Role.QUERY, routing)
+    documents = await library.fuse(library.photos, ["clip-image"], Role.DOCUMENT, Routing())
+    scores = (
+        np.stack([one.vector.values for one in queries])
+        @ np.stack([one.vector.values for one in documents]).T
+    )
+
+    assert (1 / (1 + (scores > scores.diagonal()[:, None]).sum(axis=1))).mean() > 4 * CHANCE
+
+
+def test_which_method_leads_a_classifier_into_a_shared_block_is_chosen_on_real_inputs(
+    world: World, tmp_path: Path
+) -> None:
+    draw = np.random.default_rng(0)
+    hidden = draw.normal(size=(200, 8))
+    seen, features = (unit_rows(hidden @ draw.normal(size=(8, width))) for width in (14, 12))
+    none = (features[:0], seen[:0])
+    classes = (features[:6], unit_rows(draw.normal(size=(6, 14))))  # names that say nothing of what is seen
+    shared = Shared((seen, features), (seen[:160], features[:160]), (seen[160:], features[160:]))
+    eyes = next(card for card in world.cards if card.name == "eyes")
+
+    anchors = seen_by_both(
+        Anchored(
+            "eyes -> clip", eyes, CLIP, classes, classes, (features[:160], seen[:160]), none, made_up=True
+        ),
+        shared,
+    )
+    chosen = PathFitter(WorkFolder(tmp_path), 0, None, lambda _: None).choose(anchors)
+
+    assert "affine" in {name for name, _ in chosen}
 
 
 async def test_routers_weight_the_shared_block_and_what_is_lost_has_a_price(
@@ -444,3 +484,23 @@ def test_a_second_run_computes_nothing_and_makes_the_same(world: World, outcome:
 
     assert again.made == ()
     assert again.bound.revision == outcome.bound.revision
+
+
+@pytest.mark.parametrize("spaces", [(), ("words", "clip-text", "clip-image")], ids=["all", "no classes"])
+def test_pairs_of_the_users_are_measured_by_what_the_tower_sees(
+    world: World, tmp_path: Path, spaces: tuple[str, ...]
+) -> None:
+    pairs = [
+        {"text": f"a photo of {NAMES[number]}", "image": str(world.data / f"{number:02}.png")}
+        for number in range(40)
+    ]
+    anchors = tmp_path / "pairs.jsonl"
+    anchors.write_text("\n".join(map(json.dumps, pairs)))
+
+    metrics = world.bind(spaces=spaces, anchors=anchors, method="affine").bound.metrics
+
+    found = {row["task"]: row for row in metrics["retrieval"] if row["measure"] == "MRR"}
+    for task in ("text → image (your pairs)", "image → text (your pairs)"):
+        rows = {row["name"].removeprefix("best single: "): row["value"] for row in found[task]["rows"]}
+        own = next(value for name, value in rows.items() if name.startswith(CLIP))
+        assert own > 1.5 * found[task]["chance"]

@@ -23,6 +23,7 @@ from tieback.core.types import (
     Vector,
 )
 from tieback.models.bound_space import SPARSE, Block, BoundPath, BoundSpace
+from tieback.recipes.export_router import export_graphs
 from tieback.router import Rollout, Router
 
 TERMS = SpaceRef("terms", "r5", "f5")
@@ -309,3 +310,64 @@ def test_a_centre_of_another_width_stops_the_start() -> None:
 def test_a_canary_whose_vectors_are_centred_otherwise_is_refused() -> None:
     with pytest.raises(StartupError, match="centred otherwise"):
         Router.bound(shared(), rollout=Rollout(canary=shared(centres=False), percent=50))
+
+
+async def test_a_graph_of_the_paths_leaves_what_stands_in_and_terms_to_their_methods() -> None:
+    draw = np.random.default_rng(0)
+    words, both = SpaceRef("words", "r1", "f1"), BOTH
+    width, terms = 300, np.arange(4, dtype=np.int32)
+
+    def led(source: SpaceRef, block: str, **how: Any) -> BoundPath:
+        state = {
+            "map": draw.normal(size=(width, width)).astype(np.float32),
+            "offset": np.zeros(width, np.float32),
+        }
+        return BoundPath(source, width, block, "affine", {}, state, **how)
+
+    vectors = draw.normal(size=(4, width)).astype(np.float16)
+    plain = BoundSpace(
+        (
+            Block(both, Modality.IMAGE, width, (Modality.TEXT, Modality.IMAGE)),
+            Block(words, Modality.TEXT, width),
+            Block(EYES, Modality.IMAGE, width),
+        ),
+        (
+            BoundPath(both, width, "both"),
+            BoundPath(words, width, "words"),
+            led(words, "both", stands_in=True),
+            led(both, "words", stands_in=True),
+            led(words, "eyes"),
+            led(both, "eyes"),
+            BoundPath(
+                TERMS, VOCABULARY, "eyes", "term_weights", {}, {"terms": terms, "vectors": vectors}, SPARSE
+            ),
+        ),
+    )
+    sources = {Modality.TEXT: ["both", "words", "terms"], Modality.IMAGE: ["both"]}
+    drawn = replace(plain, graphs=export_graphs(plain, sources))
+    assert set(drawn.graphs) == {"paths.text", "paths.image"}
+
+    def of(space: SpaceRef, modality: Modality = Modality.TEXT) -> FusePart:
+        row = draw.normal(size=width).astype(np.float32)
+        return FusePart(Encoding(space, modality, dense=Vector(space, row)))
+
+    sparse = FusePart(weighed({1: 1.0, 3: 2.0}))
+    inputs = [
+        [of(both), of(words), sparse], [of(words)], [of(both)], [sparse], [of(both, Modality.IMAGE)],
+        [of(words), sparse],
+    ]  # fmt: skip
+    by_methods, by_graphs = [
+        (
+            await Router.bound(one, modalities={"terms": Modality.TEXT}).fuse(inputs, role=Role.DOCUMENT)
+        ).results
+        for one in (plain, drawn)
+    ]
+
+    for one, other in zip(by_methods, by_graphs, strict=True):
+        assert isinstance(one, Fused)
+        assert isinstance(other, Fused)
+        assert one.routing.paths == other.routing.paths
+        for begin in range(0, 3 * width, width):
+            rows = [found.vector.values[begin : begin + width] for found in (one, other)]
+            assert rows[0].any() == rows[1].any()
+            assert not rows[0].any() or rows[0] @ rows[1] > 0.999

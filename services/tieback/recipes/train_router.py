@@ -3,9 +3,10 @@
 The network is OmniBind's: Linear(→ 512) · BatchNorm · ReLU · Linear(→ 100) · BatchNorm · tanh ·
 Linear(→ blocks) · sigmoid, and its weights are softmax(10 · scores). It has OmniBind's two objectives.
 Alignment: an input's partner is to be nearer than the partners of others (InfoNCE, both ways) when every
-block's cosine counts by its weight. Decoupling: the scores are to be 1 in the blocks of what the input speaks
-of and 0 in the rest (binary cross-entropy; the paper leaves its form open). Blocks and parts of the input are
-dropped in training, so that the weights of those that remain are good when a space is lost.
+block's cosine counts by its weight. Decoupling: the scores are to be 1, or less where a block is known to be
+worth less, in the blocks of what the input speaks of, and 0 in the rest (binary cross-entropy; the paper
+leaves its form open). Blocks and parts of the input are dropped in training, so that the weights of those
+that remain are good when a space is lost.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labelled:
-    """`inputs` `[n, d]` of which is known which blocks they are for: `targets` `[n, blocks]`, 0 or 1."""
+    """`inputs` `[n, d]` of which is known how far blocks are for them: `targets` `[n, blocks]`, 0 to 1."""
 
     inputs: Array
     targets: Array
@@ -242,8 +243,8 @@ def _check(
                 field="labelled",
             )
         _check_finite(labelled.inputs, "labelled.inputs")
-        if not np.isin(labelled.targets, (0, 1)).all():
-            raise InvalidInput("a target is 0 or 1 for each block", field="labelled.targets")
+        if not ((labelled.targets >= 0) & (labelled.targets <= 1)).all():  # false for NaN too
+            raise InvalidInput("a target is 0 to 1 for each block", field="labelled.targets")
         shapes.add((labelled.inputs.shape[1], labelled.targets.shape[1]))
     if len(shapes) > 1:
         told = " and ".join(f"inputs {width} wide with {blocks} blocks" for width, blocks in sorted(shapes))

@@ -10,7 +10,8 @@ Two ways to compare. The method's rows lie in the target and compare with its ve
 the subspace lacks counts as a difference there. `in_subspace` puts both sides into the k dimensions. Between
 two sentence encoders with 200 anchors, 50 dimensions find 51 % of the partners so, 26 % back in the target;
 least squares in the whole space finds 30 %, and 45 % with a ridge and less the means (scripts/bench claims,
-topic platonic). With 20 dimensions it is fewer than by `affine`, and with 1000 anchors no more.
+topic platonic). With 20 dimensions it is fewer than by `affine`, and with 1000 anchors no more; between an
+image classifier's classes and their names it finds no more with 200 anchors either (10 % against 11 %).
 """
 
 from __future__ import annotations

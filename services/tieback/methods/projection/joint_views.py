@@ -2,10 +2,10 @@
 
 JM3D's joint multi-modal alignment (arXiv:2308.02982 and 2310.09503, method 3), for a third modality, such as
 point clouds, that is led into a space of texts and pictures. A thing has a text t and several views, some of
-which show little of it. The views are weighted by a softmax of ⟨t, view⟩ into one joint target j, and the
-projector is trained with InfoNCE towards j and towards t together. Aligning with each view by itself gives
-the poor ones the same say; where all views are fair that is the better way, for then nothing is left out
-(scripts/bench claims, topic joint_views).
+which show little of it. At every step, as in the authors' code, two of them are drawn and weighted by a
+softmax of ⟨t, view⟩ into one joint target j, which is shorter the less they agree; the projector is trained
+with InfoNCE towards j and towards t together. Drawing anew matters more than weighting: with all views mixed
+once and for all, a projector learns the noise of the mixture (scripts/bench claims, topic joint_views).
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ def joint_views(vectors: Array, state: State) -> Array:
     return project(vectors, state)
 
 
-def joint_targets(texts: Array, views: Array, *, sharpness: float = 10.0) -> Array:
-    """Unit rows `[n, d]`: of each text `[n, d]` its views `[n, v, d]`, mixed by how near it they are.
+def joint_targets(texts: Array, views: Array, *, sharpness: float = 1.0) -> Array:
+    """`[n, d]`: of each text `[n, d]` its views `[n, v, d]`, of length 1, mixed by how near it they are.
 
-    The weights are softmax(sharpness · ⟨t, view⟩). Views have any length but 0; one of zeros is missing. A
-    text without views stands for itself.
+    The weights are softmax(sharpness · ⟨t, view⟩), and the mixture keeps its length. A view of zeros is
+    missing. A text without views stands for itself.
     """
     count, of_each, width = views.shape
     unit = unit_rows(views.reshape(-1, width)).reshape(count, of_each, width)
     there = np.linalg.norm(unit, axis=2) > 0
     scores = np.where(there, sharpness * np.einsum("nd,nvd->nv", texts, unit), -np.inf)
     weights = np.where(there, np.exp(scores - scores.max(axis=1, keepdims=True, initial=-1e9)), 0)
-    mixed = np.einsum("nv,nvd->nd", weights, unit)
-    return unit_rows(np.where(there.any(axis=1, keepdims=True), mixed, texts))
+    mixed = np.einsum("nv,nvd->nd", weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9), unit)
+    return np.asarray(np.where(there.any(axis=1, keepdims=True), mixed, texts), np.float32)
 
 
 def fit(
@@ -57,7 +57,8 @@ def fit(
     seed: int = 0,
     progress: Progress = lambda _share, _doing: None,
     views: Array | None = None,
-    sharpness: float = 10.0,
+    sharpness: float = 1.0,
+    drawn: int = 2,
     temperature: float = 0.05,
     hidden: int = 128,
     steps: int = 150,
@@ -66,26 +67,40 @@ def fit(
     """The projector from `source` `[n, d1]` to the texts `target` `[n, d2]` and their `views` `[n, v, d2]`.
 
     Row i of the views goes with pair i; a view that is missing is zeros, so that things may have different
-    numbers of them. Without any, only the texts count. InvalidInput where the views do not go with the
-    anchors or hold NaN or infinity, or a parameter is out of its range.
+    numbers of them. At every step `drawn` of a thing's views are mixed, or all where it has no more. Without
+    any, only the texts count. InvalidInput where the views do not go with the anchors or hold NaN or
+    infinity, or a parameter is out of its range.
     """
     import torch
 
     check_temperature(temperature)
     if not 0.0 <= sharpness < np.inf:
         raise InvalidInput(f"sharpness is {sharpness}; it must be 0 or more", field="parameters.sharpness")
+    if drawn < 1:
+        raise InvalidInput(f"drawn is {drawn}; it must be 1 or more", field="parameters.drawn")
     checked = _check_views(views, target)
-    joint = target if checked is None else joint_targets(target, checked, sharpness=sharpness)
-    texts, together = torch.from_numpy(target), torch.from_numpy(joint)
+    texts, draw = torch.from_numpy(target), np.random.default_rng(seed)
 
     def loss(projected: Tensor, places: Tensor) -> Tensor:
         wanted, same = texts[places], same_targets(texts[places])
         towards_text = contrastive(projected, wanted, same, temperature)
+        if checked is None:
+            return 2 * towards_text
+        rows = places.numpy()
+        joint = joint_targets(target[rows], _some(checked[rows], drawn, draw), sharpness=sharpness)
         # A view of another thing with the same text is no wrong answer either.
-        return towards_text + contrastive(projected, together[places], same, temperature)
+        return towards_text + contrastive(projected, torch.from_numpy(joint), same, temperature)
 
+    joint = target if checked is None else joint_targets(target, checked, sharpness=sharpness)
     start = unit_rows(target + joint)
     return train(source, start, loss, hidden=hidden, steps=steps, rate=rate, seed=seed, progress=progress)
+
+
+def _some(views: Array, count: int, draw: np.random.Generator) -> Array:
+    """The views `[n, v, d]` with zeros for all but `count` of each thing's, drawn among those it has."""
+    order = np.where(views.any(axis=2), draw.random(views.shape[:2]), -1.0)
+    ranks = (-order).argsort(axis=1).argsort(axis=1)
+    return np.where((ranks < count)[:, :, None], views, np.float32(0))
 
 
 def _check_views(views: Array | None, target: Array) -> Array | None:

@@ -52,7 +52,8 @@ class Options:
     `data` are folders of unpaired texts, photos and sounds, `anchors` a list of pairs, `spaces` the cards
     that take part (all of the store's where empty); `texts`, `photos`, `sounds` the most that are used.
     Routers are trained for `steps`; `decoupling` weights the objective that has the text router tell what a
-    text speaks of, and 0 leaves it out.
+    text speaks of beside 1 for alignment, and 0 leaves it out. At 1, alignment keeps a little weight on the
+    blocks of photos and sounds for every text, since they are led into by all text encoders together.
     """
 
     data: tuple[Path, ...] = ()
@@ -66,7 +67,7 @@ class Options:
     photos: int = 2000
     sounds: int = 2000
     steps: int = 300
-    decoupling: float = 1.0
+    decoupling: float = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -298,7 +299,8 @@ class _Binder:
             numbers = "; ".join(one.told for one in worth) or "no classes to find"
             if taken:
                 size = sum(array.nbytes for path in taken for array in path.state.values()) / 1e6
-                self._say(f"{card.name} enters {', '.join(blocks)} by its terms ({size:.1f} MB): {numbers}")
+                into = ", ".join(path.block for path in taken)
+                self._say(f"{card.name} enters {into} by its terms ({size:.1f} MB): {numbers}")
             else:
                 self._members.left_out[card.name] = f"its terms help in no block: {numbers}"
                 self._say(f"{card.name} is left out: {self._members.left_out[card.name]}")
@@ -317,22 +319,25 @@ class _Binder:
         fitted_with, held_out = self._user_splits[block.classifier.card.modality]
         if everything:
             fitted_with = np.sort(np.concatenate([fitted_with, held_out]))
-        return anchored(
+        shared = duals.shared_inputs(self._material, block.classifier.card, text, self._options.seed)
+        if shared is None:
+            pseudo = self._pseudo(block, text)
+        else:
+            pseudo = shared.every if everything else shared.training
+        anchors = anchored(
             self._material,
             block,
             text,
             into_text,
             np.arange(len(block.classifier.names)) if everything else classes.training,
             classes.validation,
-            self._pseudo(block, text),
+            pseudo,
             fitted_with,
         )
+        return duals.seen_by_both(anchors, shared) if into_text and shared else anchors
 
     def _pseudo(self, block: Reduced, text: EncoderCard) -> tuple[Array, Array]:
-        """Rows of texts and of features that go together: seen by both encoders, or as text spaces agree."""
-        shared = duals.shared_inputs(self._material, block.classifier.card, text)
-        if shared is not None:
-            return shared
+        """Rows of texts and of features that go together, as the text spaces agree."""
         name = block.classifier.card.name
         inputs = self._material.inputs[name].dense
         training = self._splits[name].training

@@ -13,7 +13,7 @@ arXiv:2203.02053). So the mean of each is taken off its vectors, where enough re
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,12 +24,15 @@ from tieback.models.bound_space import NATIVE, Block, BoundPath, BoundRouter
 from tieback.recipes.binding.entering import Dense
 from tieback.recipes.binding.material import Material
 from tieback.recipes.binding.members import Members, called
-from tieback.recipes.binding.project import AFFINE, ENSEMBLE, FEWEST_INPUTS, Anchored
+from tieback.recipes.binding.project import AFFINE, ATTENTION, ENSEMBLE, FEWEST_INPUTS, Anchored
 from tieback.recipes.binding.pseudo_pairs import pseudo_pairs
 from tieback.recipes.binding.tasks import Task
 
 FEWEST_SHARED = 32
 """So many photos that a tower and a classifier both see are anchors; fewer are left to the class names."""
+
+UNSEEN = 0.2
+"""Share of those that paths are chosen by."""
 
 FEWEST_PAIRS = 8
 """So many pairs that a shared space finds by itself say what losing one of its encoders costs."""
@@ -106,10 +109,20 @@ def _less(
     )
 
 
-def shared_inputs(
-    material: Material, classifier: EncoderCard, text: EncoderCard
-) -> tuple[Array, Array] | None:
-    """Rows of a tower of the text's space and of the classifier for what both have read, if it is enough."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Shared:
+    """What a tower and a classifier say of the inputs that both have read: rows of either, a row an input.
+
+    `training` are those to fit with where paths are chosen and measured, by `unseen`.
+    """
+
+    every: tuple[Array, Array]
+    training: tuple[Array, Array]
+    unseen: tuple[Array, Array]
+
+
+def shared_inputs(material: Material, classifier: EncoderCard, text: EncoderCard, seed: int) -> Shared | None:
+    """What a tower of the text's space has read as the classifier has; None of fewer than FEWEST_SHARED."""
     mine = material.inputs[classifier.name]
     for tower in material.members.towers_of(text):
         if tower.modality is classifier.modality:
@@ -117,8 +130,25 @@ def shared_inputs(
             both = [(theirs[file], row) for row, file in enumerate(mine.files) if file in theirs]
             if len(both) >= FEWEST_SHARED:
                 left, right = (list(rows) for rows in zip(*both, strict=True))
-                return material.inputs[tower.name].dense[left], mine.dense[right]
+                rows = material.inputs[tower.name].dense[left], mine.dense[right]
+                order = np.random.default_rng(seed).permutation(len(both))
+                apart = round(UNSEEN * len(both))
+                chosen = [np.sort(one) for one in (order[apart:], order[:apart])]
+                training, unseen = ((rows[0][one], rows[1][one]) for one in chosen)
+                return Shared(rows, training, unseen)
     return None
+
+
+def seen_by_both(anchors: Anchored, shared: Shared) -> Anchored:
+    """The anchors of a path from a classifier into a shared block, where both have seen enough.
+
+    Attention keeps what each class would look like as an anchor too; the other methods learn from real inputs
+    alone. Those that were left out choose among them.
+    """
+    seen, features = shared.unseen
+    none = (anchors.captions[0][:0], anchors.captions[1][:0])
+    choices = (ATTENTION, AFFINE, ENSEMBLE)
+    return replace(anchors, captions=none, validation=(features, seen), made_up=False, choices=choices)
 
 
 def readable(material: Material, modality: Modality, centres: Centres) -> tuple[EncoderCard, ...]:

@@ -20,6 +20,7 @@ from tieback.recipes.binding.duals import Centres, made_up, readable
 from tieback.recipes.binding.entering import Dense
 from tieback.recipes.binding.kinds import NEITHER, Kinds
 from tieback.recipes.binding.material import Material
+from tieback.recipes.binding.profile import profile, scores_for
 from tieback.recipes.binding.project import ATTENTION, Reduced
 from tieback.recipes.binding.tasks import Joint
 from tieback.recipes.binding.weighing import router_input
@@ -28,7 +29,7 @@ from tieback.recipes.binding.work_folder import WorkFolder
 if TYPE_CHECKING:
     from tieback.recipes.train_router import Labelled, Pairs
 
-POLICY = "soft"
+POLICY, SHARPNESS = "soft", 10.0
 FOLDS = 5
 ALSO_TEXT = 0.97
 """How far a caption is for the text blocks too, beside the block of what it speaks of.
@@ -49,7 +50,7 @@ class Routing:
     texts: Kinds
     seed: int
     steps: int
-    decoupling: float = 1.0
+    decoupling: float
     centres: Centres = field(default_factory=dict)
 
     def train(self, work: WorkFolder, say: Say) -> tuple[dict[Modality, BoundRouter], BoundRouter | None]:
@@ -60,28 +61,37 @@ class Routing:
         if not self.blocks:
             return {}, None
         pairs: dict[Modality, list[Pairs]] = {}
+        kinds = [block.classifier.card.modality.value for block in self.blocks]
         for block in self.blocks:
             of_text, of_inputs = self._class_pairs(block)
             pairs.setdefault(Modality.TEXT, []).append(of_text)
             pairs.setdefault(block.classifier.card.modality, []).append(of_inputs)
-        pairs[Modality.TEXT] += self._neighbours()
+        neighbours = self._neighbours()
+        loud = self._loud(
+            [*zip(kinds, pairs[Modality.TEXT], strict=True), *((NEITHER, one) for one in neighbours)]
+        )
+        pairs[Modality.TEXT] += neighbours
         inputs = {Modality.TEXT: tuple(card.name for card in self.material.members.texts)}
         for modality in (Modality.IMAGE, Modality.AUDIO):
             if names := tuple(one.card.name for one in self.material.members.of(modality)):
                 towers = readable(self.material, modality, self.centres)
                 inputs[modality] = (*names, *(tower.name for tower in towers))
         routers = {
-            modality: self._router(work, say, modality, names, pairs[modality], decoupling=self.decoupling)
+            modality: self._router(
+                work, say, modality, names, pairs[modality], loud, decoupling=self.decoupling
+            )
             for modality, names in inputs.items()
         }
         names = inputs[Modality.TEXT]
-        return routers, self._router(work, say, Modality.TEXT, names, pairs[Modality.TEXT], decoupling=0.0)
+        return routers, self._router(
+            work, say, Modality.TEXT, names, pairs[Modality.TEXT], loud, decoupling=0.0
+        )
 
     def _router(
         self, work: WorkFolder, say: Say, modality: Modality, names: tuple[str, ...], pairs: Sequence[Pairs],
-        *, decoupling: float,
+        loud: Mapping[str, Array], *, decoupling: float,
     ) -> BoundRouter:  # fmt: skip
-        labelled = self._labelled(names) if modality is Modality.TEXT and decoupling else None
+        labelled = self._labelled(names, loud) if modality is Modality.TEXT and decoupling else None
 
         def make() -> Mapping[str, Array]:
             from tieback.recipes.train_router import train_router
@@ -197,20 +207,32 @@ class Routing:
         names = [card.name for card in self.material.members.texts]
         return [self._pairs(names, first, self.joint.enter(first), documents)]
 
-    def _labelled(self, names: Sequence[str]) -> Labelled:
+    def _loud(self, pairs: Sequence[tuple[str, Pairs]]) -> dict[str, Array]:
+        """By kind of text, the scores `[blocks]` that text blocks are to have, 1 for the best."""
+        places = [place for place, one in enumerate(self.joint.blocks) if one.modality is Modality.TEXT]
+        found = {}
+        for kind, one in pairs:
+            heard = [place for place in places if one.queries[place].any() and one.documents[place].any()]
+            weights = profile(
+                [one.queries[place] for place in heard], [one.documents[place] for place in heard], one.groups
+            )
+            found[kind] = np.ones(len(self.joint.blocks))
+            found[kind][heard] = scores_for(weights, SHARPNESS)
+        return found
+
+    def _labelled(self, names: Sequence[str], loud: Mapping[str, Array]) -> Labelled:
         """Texts with the blocks they are for: those of what they speak of, and text blocks."""
         from tieback.recipes.train_router import Labelled
 
-        draw = np.random.default_rng(self.seed)
         inputs, targets = [], []
         modalities = [block.modality.value for block in self.joint.blocks]
         for kind, dense in self.texts.training.items():
             rows = router_input(names, dense, self.joint.widths)
-            also_text = (draw.random(len(rows)) < ALSO_TEXT) | (kind == NEITHER)
-            wanted = np.stack(
-                [also_text if one == NEITHER else np.full(len(rows), one == kind) for one in modalities],
-                axis=1,
-            )
+            also_text = (1.0 if kind == NEITHER else ALSO_TEXT) * loud.get(kind, np.ones(len(modalities)))
+            wanted = [
+                also_text[place] if one == NEITHER else float(one == kind)
+                for place, one in enumerate(modalities)
+            ]
             inputs.append(rows)
-            targets.append(wanted.astype(np.float32))
+            targets.append(np.tile(np.array(wanted, np.float32), (len(rows), 1)))
         return Labelled(np.concatenate(inputs), np.concatenate(targets))

@@ -81,6 +81,7 @@ def _paths(paths: Iterable[BoundPath]) -> list[str]:
     for path in paths:
         parameters = ", ".join(f"{name} {value}" for name, value in path.parameters.items())
         way = f" by {path.method}{f' ({parameters})' if parameters else ''}"
+        way += ", where its own space is silent" if path.stands_in else ""
         ways.setdefault(" itself" if path.method == NATIVE else way, []).append(path.source.name)
     return [escape(", ".join(dict.fromkeys(sources)) + way) for way, sources in ways.items()]
 

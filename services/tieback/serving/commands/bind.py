@@ -55,7 +55,7 @@ folder = click.Path(file_okay=False, path_type=Path)
 @click.option("--audio-width", default=256, show_default=True, help="Width of an audio encoder's block.")
 @click.option(
     "--decoupling",
-    default=1.0,
+    default=3.0,
     show_default=True,
     type=click.FloatRange(min=0),
     help="Weight of the objective that has the text router tell what a text speaks of; 0 leaves it out.",
