@@ -2,7 +2,8 @@
 
 The text router learns from captions of classes and from sentences that are about neither photos nor sounds:
 which words belong to which partner, and which modality they speak of. The routers of photos and of sounds
-learn from the features that each class would give.
+learn from the features that each class would give. All are drawn towards what blocks are worth to inputs of
+their kind (`profile.py`).
 """
 
 from __future__ import annotations
@@ -31,11 +32,6 @@ if TYPE_CHECKING:
 
 POLICY, SHARPNESS = "soft", 10.0
 FOLDS = 5
-ALSO_TEXT = 0.97
-"""How far a caption is for the text blocks too, beside the block of what it speaks of.
-
-Photos enter text blocks by the names of what they show, so words find them there as well."""
-
 Say = Callable[[str], None]
 
 
@@ -61,42 +57,41 @@ class Routing:
         if not self.blocks:
             return {}, None
         pairs: dict[Modality, list[Pairs]] = {}
-        kinds = [block.classifier.card.modality.value for block in self.blocks]
+        spoken_of: dict[str, list[Pairs]] = {}
         for block in self.blocks:
+            modality = block.classifier.card.modality
             of_text, of_inputs = self._class_pairs(block)
-            pairs.setdefault(Modality.TEXT, []).append(of_text)
-            pairs.setdefault(block.classifier.card.modality, []).append(of_inputs)
-        neighbours = self._neighbours()
-        loud = self._loud(
-            [*zip(kinds, pairs[Modality.TEXT], strict=True), *((NEITHER, one) for one in neighbours)]
-        )
-        pairs[Modality.TEXT] += neighbours
+            spoken_of.setdefault(modality.value, []).append(of_text)
+            pairs.setdefault(modality, []).append(of_inputs)
+        if neighbours := self._neighbours():
+            spoken_of[NEITHER] = neighbours
+        pairs[Modality.TEXT] = [one for of_kind in spoken_of.values() for one in of_kind]
         inputs = {Modality.TEXT: tuple(card.name for card in self.material.members.texts)}
         for modality in (Modality.IMAGE, Modality.AUDIO):
             if names := tuple(one.card.name for one in self.material.members.of(modality)):
                 towers = readable(self.material, modality, self.centres)
                 inputs[modality] = (*names, *(tower.name for tower in towers))
+        labelled: dict[Modality, Labelled] = {}
+        if self.decoupling:
+            labelled = {modality: self._seen(pairs[modality]) for modality in inputs}
+            labelled[Modality.TEXT] = self._spoken(inputs[Modality.TEXT], spoken_of)
         routers = {
-            modality: self._router(
-                work, say, modality, names, pairs[modality], loud, decoupling=self.decoupling
-            )
+            modality: self._router(work, say, modality, names, pairs[modality], labelled.get(modality))
             for modality, names in inputs.items()
         }
         names = inputs[Modality.TEXT]
-        return routers, self._router(
-            work, say, Modality.TEXT, names, pairs[Modality.TEXT], loud, decoupling=0.0
-        )
+        return routers, self._router(work, say, Modality.TEXT, names, pairs[Modality.TEXT], None)
 
     def _router(
         self, work: WorkFolder, say: Say, modality: Modality, names: tuple[str, ...], pairs: Sequence[Pairs],
-        loud: Mapping[str, Array], *, decoupling: float,
+        labelled: Labelled | None,
     ) -> BoundRouter:  # fmt: skip
-        labelled = self._labelled(names, loud) if modality is Modality.TEXT and decoupling else None
+        decoupling = self.decoupling if labelled else 0.0
 
         def make() -> Mapping[str, Array]:
             from tieback.recipes.train_router import train_router
 
-            say(f"training the router of {modality}" + ("" if labelled else " without labels"))
+            say(f"training the router of {modality}" + ("" if labelled else " by alignment alone"))
             parts = [self.joint.widths[name] for name in names]
             return train_router(
                 pairs, labelled, decoupling=decoupling, parts=parts, seed=self.seed, steps=self.steps
@@ -207,32 +202,40 @@ class Routing:
         names = [card.name for card in self.material.members.texts]
         return [self._pairs(names, first, self.joint.enter(first), documents)]
 
-    def _loud(self, pairs: Sequence[tuple[str, Pairs]]) -> dict[str, Array]:
-        """By kind of text, the scores `[blocks]` that text blocks are to have, 1 for the best."""
-        places = [place for place, one in enumerate(self.joint.blocks) if one.modality is Modality.TEXT]
-        found = {}
-        for kind, one in pairs:
-            heard = [place for place in places if one.queries[place].any() and one.documents[place].any()]
-            weights = profile(
-                [one.queries[place] for place in heard], [one.documents[place] for place in heard], one.groups
-            )
-            found[kind] = np.ones(len(self.joint.blocks))
-            found[kind][heard] = scores_for(weights, SHARPNESS)
-        return found
+    def _worth(self, pairs: Sequence[Pairs]) -> Array:
+        """The scores `[blocks]` that a router is drawn towards for inputs such as these, by their partners.
 
-    def _labelled(self, names: Sequence[str], loud: Mapping[str, Array]) -> Labelled:
+        Blocks that no input reaches, or no partner, have 0.
+        """
+        found = np.zeros((len(pairs), len(self.joint.blocks)), np.float32)
+        for row, one in zip(found, pairs, strict=True):
+            heard = [
+                place
+                for place, sides in enumerate(zip(one.queries, one.documents, strict=True))
+                if all(side.any() for side in sides)
+            ]
+            queries, documents = ([side[place] for place in heard] for side in (one.queries, one.documents))
+            row[heard] = scores_for(profile(queries, documents, one.groups), SHARPNESS)
+        return np.asarray(found.mean(axis=0))
+
+    def _spoken(self, names: Sequence[str], pairs: Mapping[str, Sequence[Pairs]]) -> Labelled:
         """Texts with the blocks they are for: those of what they speak of, and text blocks."""
         from tieback.recipes.train_router import Labelled
 
         inputs, targets = [], []
-        modalities = [block.modality.value for block in self.joint.blocks]
+        modalities = np.array([block.modality.value for block in self.joint.blocks])
         for kind, dense in self.texts.training.items():
+            wanted = np.isin(modalities, (kind, NEITHER)).astype(np.float32)
+            if kind in pairs:
+                wanted *= self._worth(pairs[kind])
             rows = router_input(names, dense, self.joint.widths)
-            also_text = (1.0 if kind == NEITHER else ALSO_TEXT) * loud.get(kind, np.ones(len(modalities)))
-            wanted = [
-                also_text[place] if one == NEITHER else float(one == kind)
-                for place, one in enumerate(modalities)
-            ]
             inputs.append(rows)
-            targets.append(np.tile(np.array(wanted, np.float32), (len(rows), 1)))
+            targets.append(np.tile(wanted, (len(rows), 1)))
         return Labelled(np.concatenate(inputs), np.concatenate(targets))
+
+    def _seen(self, pairs: Sequence[Pairs]) -> Labelled:
+        """Photos or sounds with the blocks that their names are found in."""
+        from tieback.recipes.train_router import Labelled
+
+        inputs = np.concatenate([one.inputs for one in pairs])
+        return Labelled(inputs, np.tile(self._worth(pairs), (len(inputs), 1)))
