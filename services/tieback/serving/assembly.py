@@ -92,8 +92,11 @@ class Plan:
     def spaces_by_modality(self) -> dict[Modality, tuple[str, ...]]:
         """Which spaces encode what for the pipeline."""
         bound = self.bound
+        by_names = ("component", "class_names")  # what pairs bound is joined by its binding alone
         joint = [
-            card for card in self.encoders if (card.joint if bound is None else card.name in bound.spaces)
+            card
+            for card in self.encoders
+            if (card.joint in by_names if bound is None else card.name in bound.spaces)
         ]
         return {
             modality: tuple(card.name for card in joint if card.modality is modality)

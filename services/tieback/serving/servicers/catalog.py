@@ -193,7 +193,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     def _way(self, card: EncoderCard) -> str:
         """How a space takes part in the joint one."""
         if self._joint is None or not self._joint.binding:
-            return {"component": "component", "class_names": "class names", None: ""}[card.joint]
+            return {"component": "component", "class_names": "class names"}.get(card.joint or "", "")
         if card.name in (name for name, _ in self._joint.blocks):
             return "component"
         return "projection" if card.name in self._joint.sources else ""
