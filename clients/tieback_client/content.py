@@ -96,7 +96,7 @@ class Points:
 
     @classmethod
     def from_file(cls, path: str | PathLike[str]) -> Points:
-        """A file of points: .npy `[points, 3]`, .ply (ascii or binary_little_endian), or numbers line by line.
+        """A file of points: .npy `[points, 3]`, .ply (ascii, binary_little_endian), or numbers line by line.
 
         The last have the suffix .xyz, .txt or .csv. `InvalidArgument` where it cannot be read.
         """

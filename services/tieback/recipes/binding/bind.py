@@ -14,12 +14,23 @@ from tieback.core.types import Array, Modality
 from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundSpace
 from tieback.models.store import Store
 from tieback.recipes.binding import measure
-from tieback.recipes.binding.anchors import read_pairs, split
+from tieback.recipes.binding.anchors import read_pairs, split, split_pairs
 from tieback.recipes.binding.corpus import read_corpus
 from tieback.recipes.binding.entering import Dense, enter
 from tieback.recipes.binding.kinds import kinds, spoken, usual
 from tieback.recipes.binding.material import Gatherer, Material
 from tieback.recipes.binding.members import Encoders, Members, members
+from tieback.recipes.binding.paired import Paired, Pairing, paired_cards
+from tieback.recipes.binding.paired_paths import (
+    WIDTH,
+    Ways,
+    choose,
+    held_out,
+    neighbours,
+    paired_anchors,
+    paired_block,
+    told_apart,
+)
 from tieback.recipes.binding.project import (
     ATTENTION,
     Anchored,
@@ -35,9 +46,6 @@ from tieback.recipes.binding.tasks import Joint, class_tasks, user_tasks
 from tieback.recipes.binding.work_folder import WorkFolder
 
 WORK = "binding-work"
-USER_HELD_OUT, FEWEST_TO_HOLD_OUT = 0.2, 20
-"""Of so many of the user's pairs a fifth is measured on; fewer are all fitted with."""
-
 Say = Callable[[str], None]
 
 
@@ -93,11 +101,18 @@ def _bind(
     work = WorkFolder(store.root / WORK)
     fitter = PathFitter(work, options.seed, options.method, say)
     pairs = read_pairs(options.anchors) if options.anchors else []
+    cards = tuple(cards)
     chosen = members(cards, store, options.spaces, say)
+    anchors_name = options.anchors.name if options.anchors else ""
+    encoders = Encoders(store)
+    if paired := paired_cards(cards, store, options.spaces):
+        pairing = Pairing(
+            Gatherer(chosen, encoders, work, say), encoders, work, options.seed, options.method, say
+        )
+        chosen = pairing.join(chosen, paired, options.spaces, pairs, anchors_name)
     limits = (options.texts, options.photos, options.sounds)
     corpus = read_corpus(options.data).limited(*limits, options.seed)
-    gatherer = Gatherer(chosen, Encoders(store), work, say)
-    material = gatherer.gather(corpus, pairs, options.anchors.name if options.anchors else "")
+    material = Gatherer(chosen, encoders, work, say).gather(corpus, pairs, anchors_name)
     bound = _Binder(material, options, fitter, work, say).bind()
     folder = bound.save(out or store.bound)
     work.forget_old()
@@ -115,12 +130,17 @@ class _Binder:
         self._members: Members = material.members
         widths = {Modality.IMAGE: options.image_width, Modality.AUDIO: options.audio_width}
         self._reduced = [
-            reduced(one, material.inputs[one.card.name].dense, widths[one.card.modality])
+            paired_block(one, widths.get(one.card.modality, WIDTH))
+            if isinstance(one, Paired)
+            else reduced(one, material.inputs[one.card.name].dense, widths[one.card.modality])
             for one in self._members.classifiers
         ]
         self._splits = {
-            one.card.name: split(len(one.names), options.seed) for one in self._members.classifiers
+            one.card.name: one.split if isinstance(one, Paired) else split(len(one.names), options.seed)
+            for one in self._members.classifiers
         }
+        self._quiet = frozenset(one.card.name for one in self._members.classifiers if not one.told)
+        self._compared: dict[str, list[dict[str, Any]]] = {}
         self._user_splits = {modality: self._user_split(modality) for modality in Modality}
         native = [text_block(card) for card in self._members.texts]
         native += [(one.block, one.native) for one in self._reduced]
@@ -131,6 +151,12 @@ class _Binder:
     def bind(self) -> BoundSpace:
         measured, served, training = self._paths()
         held_out = {name: one.held_out for name, one in self._splits.items()}
+        of_each = {one.card.name: one.once(held_out[one.card.name]) for one in self._members.classifiers}
+        new_samples = {
+            one.card.name: one.once(np.concatenate([held_out[one.card.name], one.apart]))
+            for one in self._members.classifiers
+            if isinstance(one, Paired)
+        }
         fitted_with = {name: one.training for name, one in self._splits.items()}
         widths = {card.name: card.width for card in self._members.cards}
         texts = kinds(self._material, held_out, self._options.seed)
@@ -148,19 +174,30 @@ class _Binder:
         routers, without = routing.train(self._work, self._say)
         joint = replace(plain, routers=routers)
         self._say("measuring on what was left out of every fit")
-        tasks = class_tasks(self._material, self._reduced, held_out)
+        tasks = class_tasks(self._material, self._reduced, of_each | new_samples)
         apart = {modality: rows for modality, (_, rows) in self._user_splits.items()}
         tasks += user_tasks(self._material, apart)
-        told = measure.decoupling(joint, texts.held_out)
-        alone = measure.decoupling(replace(plain, routers={Modality.TEXT: without}), texts.held_out)
+        told = measure.decoupling(joint, texts.held_out, self._quiet)
+        untaught = replace(plain, routers={Modality.TEXT: without})
+        alone = measure.decoupling(untaught, texts.held_out, self._quiet)
         metrics: dict[str, Any] = {
             "retrieval": measure.retrieval(joint, tasks, self._options.seed),
-            "alignment": measure.alignment(joint, self._material, self._reduced, fitted_with, held_out),
+            "alignment": measure.alignment(joint, self._material, self._reduced, fitted_with, of_each),
             "decoupling": told | {"without": alone["accuracy"]},
             "weights": measure.mean_weights(joint, self._inputs(texts.held_out)),
             "neighbours": measure.neighbours(joint, self._material),
             "training": training,
         }
+        if paired := [one for one in self._reduced if isinstance(one.classifier, Paired)]:
+            metrics["pairs"] = {
+                one.classifier.card.name: told_apart(self._material, one, joint)
+                | {"paths": self._compared.get(one.classifier.card.name, [])}
+                for one in paired
+            }
+            for one in paired:
+                metrics["neighbours"] += neighbours(
+                    joint, self._material, one, measure.QUERIES, measure.NEIGHBOURS
+                )
         return BoundSpace(
             self._blocks,
             tuple(served),
@@ -175,9 +212,9 @@ class _Binder:
         inputs: Mapping[str, Dense] = texts
         if router.modality is not Modality.TEXT:
             inputs = {
-                one.classifier.card.name: {
-                    one.classifier.card.name: one.features[self._splits[one.classifier.card.name].held_out]
-                }
+                one.classifier.card.name: self._inputs_of(
+                    one, self._splits[one.classifier.card.name].held_out
+                )
                 for one in self._reduced
                 if one.classifier.card.modality is router.modality
             }
@@ -187,6 +224,11 @@ class _Binder:
             if len(next(iter(dense.values())))
         }
         return replace(router, usual=usual(weights, self._options.seed), spoken=spoken(weights))
+
+    def _inputs_of(self, block: Reduced, rows: Array) -> Dense:
+        """What is said of the inputs of those rows, by everything that reads them."""
+        beside = {name: said[rows] for name, said in block.classifier.beside().items()}
+        return {block.classifier.card.name: block.features[rows], **beside}
 
     def _paths(self) -> tuple[list[BoundPath], list[BoundPath], list[dict[str, Any]]]:
         """Paths without the classes that are measured on, the same with all, and what to tell of them."""
@@ -201,15 +243,41 @@ class _Binder:
         for number, (block, text, into_text) in enumerate(ways, 1):
             name = block.classifier.card.name
             self._say(f"path {number} of {len(ways)}: {_path_name(name, text.name, into_text)}")
-            anchors = self._anchors(block, text, into_text, everything=False)
-            methods = self._fitter.choose(anchors)
-            all_anchors = self._anchors(block, text, into_text, everything=True)
+            if isinstance(block.classifier, Paired):
+                anchors, all_anchors, methods = self._paired(block, text, into_text, measured, served)
+            else:
+                anchors = self._anchors(block, text, into_text, everything=False)
+                methods = self._fitter.choose(anchors)
+                all_anchors = self._anchors(block, text, into_text, everything=True)
             for method, parameters in methods:
                 measured.append(self._fitter.fit(anchors, method, parameters)[0])
                 path, told = self._fitter.fit(all_anchors, method, parameters)
                 served.append(path)
                 training.append(told)
         return measured, served, training
+
+    def _paired(
+        self, block: Reduced, text: EncoderCard, into_text: bool, measured: list[BoundPath],
+        served: list[BoundPath],
+    ) -> tuple[Anchored, Anchored, Ways]:  # fmt: skip
+        """The anchors of a member that pairs bind, without what is measured on and with all, and the methods.
+
+        Views of its inputs enter text spaces by the paths of pictures that there are by now.
+        """
+        name = block.classifier.card.name
+        rows = np.arange(len(block.classifier.names))
+        fitted, apart = self._user_splits[block.classifier.card.modality]
+        user = np.sort(np.concatenate([fitted, apart]))
+        anchors = paired_anchors(
+            self._material, block, text, into_text, self._splits[name].training, fitted, measured
+        )
+        everything = paired_anchors(self._material, block, text, into_text, rows, user, served)
+        chosen = choose(self._fitter, anchors, held_out(self._material, block, text, into_text))
+        if chosen.told:
+            self._compared.setdefault(name, []).append(chosen.told)
+        if not chosen.with_views:
+            anchors, everything = replace(anchors, views=None), replace(everything, views=None)
+        return anchors, everything, chosen.methods
 
     def _anchors(self, block: Reduced, text: EncoderCard, into_text: bool, *, everything: bool) -> Anchored:
         classes = self._splits[block.classifier.card.name]
@@ -250,13 +318,16 @@ class _Binder:
 
     def _user_split(self, modality: Modality) -> tuple[Array, Array]:
         """Places among the user's pairs of that modality: to fit with, and to measure on."""
-        count = len(self._material.user.rows(modality))
-        order = np.random.default_rng(self._options.seed).permutation(count)
-        apart = round(USER_HELD_OUT * count) if count >= FEWEST_TO_HOLD_OUT else 0
-        return np.sort(order[apart:]), np.sort(order[:apart])
+        found = split_pairs(len(self._material.user.rows(modality)), self._options.seed)
+        return np.sort(np.concatenate([found.training, found.validation])), found.held_out
 
     def _inputs(self, texts: Mapping[str, Any]) -> dict[str, tuple[Modality, Any]]:
-        named = {"image": "captions of photos", "audio": "captions of sounds", "text": "other sentences"}
+        named = {
+            "image": "captions of photos",
+            "audio": "captions of sounds",
+            "points": "captions of 3D models",
+            "text": "other sentences",
+        }
         found: dict[str, tuple[Modality, Any]] = {
             named[kind]: (Modality.TEXT, dense) for kind, dense in texts.items()
         }
@@ -266,6 +337,13 @@ class _Binder:
             if len(inputs):
                 what = "photos" if card.modality is Modality.IMAGE else "sounds"
                 found[f"{what} ({card.name})"] = (card.modality, {card.name: inputs})
+        for block in self._reduced:
+            one = block.classifier
+            if isinstance(one, Paired):
+                rows = np.concatenate([one.split.held_out, one.apart])
+                if len(rows):
+                    what = "solids" if one.shipped else "your pairs"
+                    found[f"{what} ({one.card.name})"] = (one.card.modality, self._inputs_of(block, rows))
         return found
 
     def _provenance(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
 from tieback.core.types import Array, Modality
-from tieback.recipes.binding.anchors import Pair, captions
+from tieback.recipes.binding.anchors import Pair
 from tieback.recipes.binding.corpus import Corpus
 from tieback.recipes.binding.encoding import Encoded, encode, encode_texts
 from tieback.recipes.binding.members import Classifier, Encoders, Members
@@ -23,7 +23,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inputs:
-    """Photos or sounds that a classifier could read: `dense` `[n, width]`, with their likeliest classes."""
+    """Photos or sounds that an encoder could read: `dense` `[n, width]`, with their likeliest classes."""
 
     files: tuple[Path, ...]
     dense: Array
@@ -76,12 +76,12 @@ class Gatherer:
         """All of it. InvalidInput, with the line, where one of the user's anchors cannot be encoded."""
         names: dict[str, dict[str, Array]] = {}
         for classifier in self._members.classifiers:
-            said = captions(classifier.names, classifier.card.modality)
+            said = classifier.captions()
             flat = [caption for one in said for caption in one]
             names[classifier.card.name] = {
                 card.name: self._texts(f"class names of {classifier.card.name}", card, flat).reshape(
-                    len(said), len(classifier.names), card.width
-                )
+                    len(said), len(said[0]), card.width
+                )[:, classifier.groups()]
                 for card in self._members.texts
             }
         sentences = {card.name: self._texts("sentences", card, corpus.texts) for card in self._members.texts}
@@ -98,7 +98,8 @@ class Gatherer:
 
         return self._work.arrays(step, {"space": _space(card), "texts": digest(list(texts))}, make)["dense"]
 
-    def _files(self, what: str, card: EncoderCard, files: Sequence[Path]) -> tuple[Encoded, dict[int, str]]:
+    def files(self, what: str, card: EncoderCard, files: Sequence[Path]) -> tuple[Encoded, dict[int, str]]:
+        """The files as that encoder reads them, and what is wrong with those that it cannot read."""
         step, faults = f"{what} in {card.name}", dict[int, str]()
 
         def make() -> dict[str, Array]:
@@ -112,12 +113,12 @@ class Gatherer:
         return Encoded(arrays["dense"], arrays["classes"], arrays["shares"], faults), faults
 
     def _inputs(self, classifier: Classifier, corpus: Corpus) -> Inputs:
-        photos = classifier.card.modality is Modality.IMAGE
-        files = corpus.photos if photos else corpus.sounds
+        unpaired = {Modality.IMAGE: ("photos", corpus.photos), Modality.AUDIO: ("sounds", corpus.sounds)}
+        what, files = unpaired.get(classifier.card.modality, ("", ()))
         if not files:
             width = classifier.card.width
             return Inputs((), np.zeros((0, width), np.float32), np.zeros((0, 1), np.int64), np.zeros((0, 1)))
-        found, faults = self._files("photos" if photos else "sounds", classifier.card, files)
+        found, faults = self.files(what, classifier.card, files)
         for place, fault in faults.items():
             self._say(f"{files[place].name} is passed over: {fault}")
         kept = np.flatnonzero(found.dense.any(axis=1))
@@ -129,7 +130,8 @@ class Gatherer:
         texts, others, same = dict[str, Array](), dict[str, Array](), dict[str, Array]()
         for pair in pairs:
             if pair.modality is not Modality.TEXT and not self._members.of(pair.modality):
-                raise _unread(anchors_name, pair, f"no space that is bound reads {pair.modality}")
+                left_out = "".join(f"; {name}: {why}" for name, why in self._members.left_out.items())
+                raise unread(anchors_name, pair, f"no space that is bound reads {pair.modality}{left_out}")
         twins = [pair for pair in pairs if pair.modality is Modality.TEXT]
         for card in self._members.texts if pairs else ():
             texts[card.name] = self._texts("anchors", card, [pair.text for pair in pairs])
@@ -140,19 +142,20 @@ class Gatherer:
         if texts:
             silent = np.all([~rows.any(axis=1) for rows in texts.values()], axis=0)
             for place in np.flatnonzero(silent):
-                raise _unread(anchors_name, pairs[int(place)], "no space knows a word of the text")
+                raise unread(anchors_name, pairs[int(place)], "no space knows a word of the text")
         for classifier in self._members.classifiers if pairs else ():
             own = [pair for pair in pairs if pair.modality is classifier.card.modality]
             if own:
                 files = [Path(pair.other) for pair in own]
-                found, faults = self._files("anchors", classifier.card, files)
+                found, faults = self.files("anchors", classifier.card, files)
                 for place in np.flatnonzero(~found.dense.any(axis=1)):
-                    raise _unread(anchors_name, own[place], faults.get(int(place), "it cannot be read"))
+                    raise unread(anchors_name, own[place], faults.get(int(place), "it cannot be read"))
                 others[classifier.card.name] = found.dense
         return UserPairs(tuple(pairs), texts, others, same)
 
 
-def _unread(name: str, pair: Pair, fault: str) -> InvalidInput:
+def unread(name: str, pair: Pair, fault: str) -> InvalidInput:
+    """That line of the anchors is wrong."""
     return InvalidInput(f"{name}, line {pair.line}: {fault}", field="anchors")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +15,7 @@ from tieback.models.encoder_model import EncoderModel
 from tieback.models.labels import read_class_names
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
+from tieback.recipes.binding.anchors import captions
 from tieback.recipes.binding.prototypes import class_prototypes
 
 
@@ -33,6 +34,32 @@ class Classifier:
         return np.asarray(
             centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12), np.float32
         )
+
+    @property
+    def named(self) -> bool:
+        """Whether its classes have names, by which its inputs enter text spaces where there is no binding."""
+        return True
+
+    @property
+    def told(self) -> bool:
+        """Whether its captions say of what modality they speak."""
+        return True
+
+    def captions(self) -> list[list[str]]:
+        """By template, the caption of every thing that it tells apart: of its classes."""
+        return captions(self.names, self.card.modality)
+
+    def groups(self) -> Array:
+        """Which of these things each row of `prototypes` is of."""
+        return np.arange(len(self.names))
+
+    def once(self, rows: Array) -> Array:
+        """Those of `rows` that are the first of their thing."""
+        return rows
+
+    def beside(self) -> Mapping[str, Array]:
+        """What other encoders say of the same inputs `[rows, width]`, by name."""
+        return {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +123,8 @@ def members(
             left_out[card.name] = error.message
             say(f"{card.name} is left out: {error.message}; its way by class names stays as it is")
     texts = tuple(card for card in chosen if card.joint == "component" and card.modality is Modality.TEXT)
-    if not texts or not classifiers:
+    paired = any(card.joint == "pairs" for card in chosen)  # by what: paired.py
+    if not texts or not (classifiers or paired):
         missing = "text space with a block (joint: component)" if not texts else "classifier with prototypes"
         raise StartupError(
             f"there is nothing to bind: no {missing} is in the store at {store.root}; "

@@ -17,7 +17,7 @@ from tieback.core.types import Array, Modality
 from tieback.methods.projection import fit, projections, unit_rows
 from tieback.models.bound_space import BoundRouter
 from tieback.recipes.binding.entering import Dense
-from tieback.recipes.binding.kinds import NEITHER, Kinds
+from tieback.recipes.binding.kinds import NEITHER, SPOKEN_OF, Kinds
 from tieback.recipes.binding.material import Material
 from tieback.recipes.binding.project import ATTENTION, Reduced
 from tieback.recipes.binding.tasks import Joint
@@ -59,7 +59,7 @@ class Routing:
             pairs.setdefault(block.classifier.card.modality, []).append(of_inputs)
         pairs[Modality.TEXT] += self._neighbours()
         inputs = {Modality.TEXT: tuple(card.name for card in self.material.members.texts)}
-        for modality in (Modality.IMAGE, Modality.AUDIO):
+        for modality in SPOKEN_OF:
             if names := tuple(one.card.name for one in self.material.members.of(modality)):
                 inputs[modality] = names
         routers = {
@@ -106,18 +106,24 @@ class Routing:
         templates = len(next(iter(spoken.values())))
         said = {text: rows[:, classes].reshape(-1, rows.shape[2]) for text, rows in spoken.items()}
         seen = {name: block.features[classes]}
+        beside = {other: rows[classes] for other, rows in block.classifier.beside().items()}
         into_block, into_texts = self._left_out(block, classes)
+        if beside:
+            other = self.joint.enter(beside)
+            into_texts = {text: unit_rows(rows + other.get(text, 0)) for text, rows in into_texts.items()}
+        seen |= beside
         queries = self.joint.enter(said) | {name: into_block.reshape(-1, block.block.width)}
         documents = self.joint.enter(seen) | into_texts
         many = {key: np.tile(rows, (templates, 1)) for key, rows in documents.items()}
-        groups = np.tile(np.arange(len(classes)), templates)
+        things = np.unique(block.classifier.groups()[classes], return_inverse=True)[1]
+        groups = np.tile(things, templates)
         named = {text: rows[: len(classes)] for text, rows in said.items()}
         answers = self.joint.enter(named) | {name: into_block[0]}
         text_names = [card.name for card in self.material.members.texts]
         own_names = [one.card.name for one in self.material.members.of(block.classifier.card.modality)]
         return (
             self._pairs(text_names, said, queries, many, groups),
-            self._pairs(own_names, seen, documents, answers),
+            self._pairs(own_names, seen, documents, answers, things),
         )
 
     def _pairs(
@@ -140,7 +146,8 @@ class Routing:
     def _left_out(self, block: Reduced, classes: Array) -> tuple[Array, dict[str, Array]]:
         """Captions `[templates, classes, width]` in the block, and features in each text block, by folds."""
         name = block.classifier.card.name
-        fold = np.random.default_rng(self.seed).permutation(len(classes)) % FOLDS
+        things = np.unique(block.classifier.groups()[classes], return_inverse=True)[1]
+        fold = (np.random.default_rng(self.seed).permutation(int(things.max()) + 1) % FOLDS)[things]
         features, targets = block.features[classes], block.targets[classes]
         into_block: Array | None = None
         into_texts: dict[str, Array] = {}
@@ -199,4 +206,6 @@ class Routing:
             )
             inputs.append(rows)
             targets.append(wanted.astype(np.float32))
-        return Labelled(np.concatenate(inputs), np.concatenate(targets))
+        quiet = {one.card.name for one in self.material.members.classifiers if not one.told}
+        told = np.array([name not in quiet for name in self.joint.names])
+        return Labelled(np.concatenate(inputs), np.concatenate(targets), None if told.all() else told)

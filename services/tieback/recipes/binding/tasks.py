@@ -87,7 +87,7 @@ def class_tasks(material: Material, blocks: Sequence[Reduced], classes: Mapping[
         if len(chosen) < 2:
             continue
         spoken = material.names[name]
-        said = {text: rows[1][chosen] for text, rows in spoken.items()}
+        said = {text: rows[min(1, len(rows) - 1)][chosen] for text, rows in spoken.items()}
         named = {text: rows[0][chosen] for text, rows in spoken.items()}
         seen = {name: block.features[chosen]}
         suffix = "" if len(material.members.of(modality)) == 1 else f" ({name})"

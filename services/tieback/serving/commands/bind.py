@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError, TiebackError
 from tieback.models.bound_space import HEADER, BoundSpace
@@ -41,12 +42,15 @@ folder = click.Path(file_okay=False, path_type=Path)
 @click.option(
     "--anchors",
     type=click.Path(dir_okay=False, path_type=Path),
-    help='Your pairs, a JSON object a line: "text" and one of "image", "audio" (files), "same" (a text).',
+    help='Your pairs, a JSON object a line: "text" and one of "image", "audio", "points" (files), "same" (a text).',
 )
 @click.option("--seed", default=0, show_default=True, help="What is drawn is drawn by it.")
 @click.option("--method", metavar="NAME", help="One projection for every path, instead of the best for each.")
 @click.option(
-    "--spaces", default="", metavar="A,B", help="Spaces that take part; all of the store's without."
+    "--spaces",
+    default="",
+    metavar="A,B",
+    help="Spaces that take part; without, those of TIEBACK_SPACES, or all of the store's but the optional.",
 )
 @click.option("--image-width", default=512, show_default=True, help="Width of an image encoder's block.")
 @click.option("--audio-width", default=256, show_default=True, help="Width of an audio encoder's block.")
@@ -75,7 +79,8 @@ def bind(
         settings, store = _opened()
         catalog = Catalog.load(settings.cards)
         cards = at_chosen_precisions(catalog.encoders(), settings.precision, settings.provider)
-        cards = tuple(card for card in cards if not settings.spaces or card.name in settings.spaces)
+        named = frozenset(name.strip() for name in spaces.split(",") if name.strip())
+        cards = tuple(card for card in cards if _wanted(card, settings, named))
         recipe = _recipe()
         options = recipe.Options(
             data=data or _shipped(catalog, store),
@@ -164,6 +169,13 @@ def _cell(row: dict[str, Any] | None) -> str:
         return "–"
     space = row["name"].partition(": ")[2]
     return f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}]" + (f" {space}" if space else "")
+
+
+def _wanted(card: EncoderCard, settings: Settings, named: frozenset[str]) -> bool:
+    """Whether the card may take part: what is served by default, or named."""
+    if settings.spaces:
+        return card.name in settings.spaces
+    return not card.optional or card.name in named
 
 
 def _opened() -> tuple[Settings, Store]:
