@@ -19,7 +19,7 @@ BATCH, BATCHES = 100, 200
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kinds:
-    """Dense vectors by text space, of texts that speak of an "image", of "audio", of "points", or none: "text"."""
+    """Dense vectors by text space, of texts that speak of "image", "audio", "points", or of none: "text"."""
 
     training: dict[str, Dense]
     held_out: dict[str, Dense]

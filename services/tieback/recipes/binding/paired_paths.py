@@ -90,12 +90,12 @@ def paired_anchors(
         paired.card if into_text else text,
         text.name if into_text else name,
     )
-    none = (texts[:0], texts[:0])
     if into_text:
         kept = _kept(inputs, texts)
         pairs = (inputs[kept], texts[kept])
         views = None if seen is None else seen[kept]
         validation = (block.features[chosen_by], mean[chosen_by])
+        none = (inputs[:0], texts[:0])
         return Anchored(*facing, pairs, pairs, none, validation, False, things[kept], views)
     targets = project(block.native, inputs)
     known, first, of = np.unique(things, return_index=True, return_inverse=True)
@@ -107,6 +107,7 @@ def paired_anchors(
     said, meant = np.concatenate(captions), means[np.concatenate(copies)]
     one, every = _kept(texts[first], means), _kept(said, meant)
     validation = (mean[chosen_by], block.targets[chosen_by])
+    none = (texts[:0], means[:0])
     return Anchored(
         *facing, (texts[first][one], means[one]), (said[every], meant[every]), none, validation, False,
         known[one],

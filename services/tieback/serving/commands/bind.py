@@ -42,7 +42,7 @@ folder = click.Path(file_okay=False, path_type=Path)
 @click.option(
     "--anchors",
     type=click.Path(dir_okay=False, path_type=Path),
-    help='Your pairs, a JSON object a line: "text" and one of "image", "audio", "points" (files), "same" (a text).',
+    help='Your pairs, a JSON object a line: "text" and one of "image", "audio", "points" (files) and "same".',
 )
 @click.option("--seed", default=0, show_default=True, help="What is drawn is drawn by it.")
 @click.option("--method", metavar="NAME", help="One projection for every path, instead of the best for each.")
