@@ -25,6 +25,7 @@ from tieback.recipes.binding import Options, bind
 from tieback.recipes.binding.bind import WORK, Outcome
 from tieback.recipes.binding.encoding import encode
 from tieback.recipes.binding.entering import enter
+from tieback.recipes.binding.ranking import places
 from tieback.recipes.binding.solids import SOLIDS, cloud
 from tieback.recipes.pull import pull
 
@@ -119,7 +120,7 @@ def test_texts_that_speak_of_3d_models_are_told_from_others(outcome: Outcome) ->
     decoupling = outcome.bound.metrics["decoupling"]
 
     assert decoupling["classes"] == ["points", "text"]  # a shade's name does not say that it is a picture
-    assert decoupling["accuracy"] >= 0.9
+    assert decoupling["accuracy"] >= max(0.75, decoupling["without"] + 0.1)
     (text,) = [one for one in outcome.bound.routers if one.modality is Modality.TEXT]
     assert 0 <= text.spoken["shapes"] <= 1
 
@@ -169,7 +170,7 @@ def test_a_named_encoder_that_cannot_be_bound_is_an_error(world: World, tmp_path
         InvalidInput, match=r"colours cannot be bound: .* there are 0; .* needs 8: .* --anchors"
     ):
         world.bind(spaces=("words", "shapes", "colours"))
-    with pytest.raises(InvalidInput, match=r"there are 40; projector_ensemble needs 46"):
+    with pytest.raises(InvalidInput, match=r"there are 40; projector_ensemble needs 45"):
         world.bind(spaces=("words", "colours"), anchors=anchors, method="projector_ensemble")
     with pytest.raises(StartupError, match="nothing to bind to the text spaces: it is bound by pairs"):
         replace(world, cards=[world.cards[0], world.cards[2]]).bind()
@@ -243,7 +244,7 @@ def test_views_of_clouds_are_weighed_against_texts_alone(world: World, tmp_path:
     """Colours say nothing of shapes, so views cannot help; both ways are tried and told all the same."""
     folder = tmp_path / "cards"
     folder.mkdir()
-    named = write_colours(folder, "named", joint="class_names")
+    named = write_colours(folder, "named", SHADES[:20], joint="class_names")
     other = world.elsewhere(tmp_path / "store")
     assert pull([named], [named], other.store, Silent()) == []
 
@@ -260,17 +261,41 @@ def test_views_of_clouds_are_weighed_against_texts_alone(world: World, tmp_path:
     assert trained["views"] == 4
 
 
+def test_an_encoder_of_pairs_stands_beside_one_of_classes(world: World, tmp_path: Path) -> None:
+    folder = tmp_path / "cards"
+    folder.mkdir()
+    named = write_colours(folder, "named", SHADES[:20], joint="class_names")
+    other = world.elsewhere(tmp_path / "store")
+    assert pull([named], [named], other.store, Silent()) == []
+    cards = [world.cards[0], world.cards[2], named]
+
+    bound = replace(other, cards=cards).bind(anchors=world.pairs(tmp_path / "pairs.jsonl")).bound
+
+    (router,) = [one for one in bound.routers if one.modality is Modality.IMAGE]
+    assert router.inputs == ("named", "colours")
+    assert router.state["first"].shape[0] == 24, "it reads what both say of a picture"
+    assert {path.source.name for path in bound.paths if path.block == "words"} == {
+        "words",
+        "named",
+        "colours",
+    }
+    anchors = {row["path"]: row["anchors"] for row in bound.metrics["training"]}
+    assert anchors["named -> words"] >= 60, "its classes, and the pairs"
+    assert anchors["colours -> words"] == 40
+    (told,) = [row for row in bound.metrics["weights"]["rows"] if row["what"] == "your pairs (colours)"]
+    assert told["weights"].keys() == {"colours", "named", "words"}
+
+
 def test_a_cloud_enters_the_block_of_shapes_and_the_texts_near_its_name(
     world: World, outcome: Outcome
 ) -> None:
     shapes, words = world.cards[1], world.cards[0]
-    star = [one.name for one in SOLIDS].index("star")
-    clouds = [Content(Modality.POINTS, cloud(star, copy, 11)) for copy in range(4)]
+    clouds = [Content(Modality.POINTS, cloud(number, 50, 11)) for number in range(len(SOLIDS))]
     seen = encode(load_encoder(shapes, world.store), clouds).dense
     texts = [Content(Modality.TEXT, one.name) for one in SOLIDS]
     said = encode(load_encoder(words, world.store), texts).dense
 
     entered = enter(outcome.bound.paths, {"shapes": seen})["words"]
 
-    place = np.argsort(np.argsort(-(entered @ said.T), axis=1), axis=1)[:, star]
-    assert np.median(place) < 5
+    ranks = places(entered @ said.T)
+    assert ranks.mean() < 12  # of 50; by chance 25

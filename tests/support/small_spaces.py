@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +54,14 @@ def write_shapes(folder: Path, name: str) -> EncoderCard:
     )  # fmt: skip
 
 
-def write_colours(folder: Path, name: str, **fields: Any) -> EncoderCard:
-    """An encoder of a picture's mean colour in FEATURES features, with a class that is called nothing."""
+def write_colours(
+    folder: Path, name: str, classes: Sequence[str] = ("rain", "street"), **fields: Any
+) -> EncoderCard:
+    """An encoder of a picture's mean colour in FEATURES features, whose classes look like nothing at all."""
     (folder / name).mkdir()
     draw = np.random.default_rng(9)
     mixing = draw.normal(size=(FEATURES, 3, 1, 1)).astype(np.float32)
-    rows = draw.normal(size=(2, FEATURES)).astype(np.float32)
+    rows = draw.normal(size=(len(classes), FEATURES)).astype(np.float32)
     graph = helper.make_graph(
         [
             helper.make_node("Conv", ["image", "mixing"], ["mixed"], kernel_shape=[1, 1]),
@@ -70,13 +72,13 @@ def write_colours(folder: Path, name: str, **fields: Any) -> EncoderCard:
         ],
         "colours",
         [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, 8, 8])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 2])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", len(classes)])],
         [numpy_helper.from_array(mixing, "mixing"), numpy_helper.from_array(rows, "rows")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
     model.ir_version = 8
     onnx.save(model, folder / name / "network.onnx")
-    (folder / name / "names.json").write_text(json.dumps(["one", "other"]))
+    (folder / name / "names.json").write_text(json.dumps(classes))
     options = {
         "network": "onnx", "weights": "network.onnx", "class_names": "names.json", "size": 8, "crop": 8,
         "mean": 0, "scale": 255, "features_tensor": "pooled", "logits_tensor": "logits",

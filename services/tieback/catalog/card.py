@@ -126,8 +126,8 @@ class EncoderCard(Card):
     block of its own ("component"), by the names of its classes ("class_names"), where it has none by pairs of
     texts and inputs that a binding is made with ("pairs"), or not at all. `precision` is
     the one that is served: float32, or one of `precisions`, which are made beside it. A model whose weights
-    were published in another names that alone. What is `optional` is served where TIEBACK_SPACES names it,
-    and left out of what is served by default.
+    were published in another names that alone. What is `optional` is bound and served where TIEBACK_SPACES names
+    it, and left out of what is served by default.
 
     `shares` names a space that several cards lead into, whose vectors compare as they are: the towers of a
     dual encoder, or one encoder with the prompts of its two sides. A client asks each card by its own name,
