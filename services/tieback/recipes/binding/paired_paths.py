@@ -148,11 +148,15 @@ def choose(fitter: PathFitter, anchors: Anchored, held_out: tuple[Array, Array])
 
 
 def held_out(material: Material, block: Reduced, text: EncoderCard, into_text: bool) -> tuple[Array, Array]:
-    """Inputs and texts of things that no fit has seen, one facing the other."""
+    """Inputs and texts of things that no fit has seen, one facing the other; a text faces its inputs' mean."""
     paired = _of(block)
     rows = paired.split.held_out
-    texts = material.class_texts(paired.card.name, text.name)[rows]
-    return (block.features[rows], texts) if into_text else (texts, block.targets[rows])
+    texts = material.class_texts(paired.card.name, text.name)
+    if into_text:
+        return block.features[rows], texts[rows]
+    each = paired.once(rows)
+    means = [block.targets[rows[paired.things[rows] == paired.things[row]]].mean(axis=0) for row in each]
+    return texts[each], unit_rows(np.stack(means)) if means else block.targets[:0]
 
 
 def told_apart(material: Material, block: Reduced, joint: Any) -> dict[str, Any]:

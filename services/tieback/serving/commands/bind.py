@@ -162,6 +162,12 @@ def _show(bound: BoundSpace) -> None:
             f"The text router sends {decoupling['accuracy']:.0%} of texts to the blocks of what they speak "
             f"of, and {decoupling['without']:.0%} without that objective."
         )
+    for name, told in bound.metrics.get("pairs", {}).items():
+        if unseen := told.get("unseen_things"):
+            click.echo(
+                f"{name} tells {unseen['accuracy']:.0%} of {unseen['inputs']} inputs, of things that no fit has "
+                f"seen, by their texts among {unseen['texts']}; by chance {1 / unseen['texts']:.0%}."
+            )
 
 
 def _cell(row: dict[str, Any] | None) -> str:
