@@ -124,10 +124,10 @@ class EncoderCard(Card):
     `widths` are the prefixes that the model was trained to be cut to (Matryoshka), the full width among them;
     empty means that only the full width is offered. `joint` says how the space enters the joint one: as a
     block of its own ("component"), by the names of its classes ("class_names"), where it has none by pairs of
-    texts and inputs that a binding is made with ("pairs"), or not at all. `precision` is
-    the one that is served: float32, or one of `precisions`, which are made beside it. A model whose weights
-    were published in another names that alone. What is `optional` is bound and served where TIEBACK_SPACES names
-    it, and left out of what is served by default.
+    texts and inputs that a binding is made with ("pairs"), or not at all. `precision` is the one that is
+    served: float32, or one of `precisions`, which are made beside it. A model whose weights were published in
+    another names that alone. What is `optional` is bound and served where TIEBACK_SPACES names it, and left
+    out of what is served by default.
 
     `shares` names a space that several cards lead into, whose vectors compare as they are: the towers of a
     dual encoder, or one encoder with the prompts of its two sides. A client asks each card by its own name,

@@ -148,7 +148,7 @@ def choose(fitter: PathFitter, anchors: Anchored, held_out: tuple[Array, Array])
 
 
 def held_out(material: Material, block: Reduced, text: EncoderCard, into_text: bool) -> tuple[Array, Array]:
-    """Inputs and texts of things that no fit has seen, one facing the other; a text faces its inputs' mean."""
+    """Inputs and texts of things that no fit has seen, one facing the other; a text faces their mean."""
     paired = _of(block)
     rows = paired.split.held_out
     texts = material.class_texts(paired.card.name, text.name)

@@ -165,8 +165,8 @@ def _show(bound: BoundSpace) -> None:
     for name, told in bound.metrics.get("pairs", {}).items():
         if unseen := told.get("unseen_things"):
             click.echo(
-                f"{name} tells {unseen['accuracy']:.0%} of {unseen['inputs']} inputs, of things that no fit has "
-                f"seen, by their texts among {unseen['texts']}; by chance {1 / unseen['texts']:.0%}."
+                f"{name} finds the texts of {unseen['accuracy']:.0%} of the inputs that no fit has seen the "
+                f"like of, among {unseen['texts']}; by chance of {1 / unseen['texts']:.0%}."
             )
 
 
