@@ -188,9 +188,10 @@ def neighbours(joint: Any, material: Material, block: Reduced, most: int, shown:
     """By name, the held-out inputs nearest to what things are called; before a binding there are none."""
     paired = _of(block)
     rows = np.concatenate([paired.split.held_out, paired.apart])
-    asked = paired.once(rows)[:most]
     if len(rows) < 2:
         return []
+    things = paired.once(rows)
+    asked = things[:: max(1, len(things) // most)][:most]
     spoken = material.names[paired.card.name]
     dense = {text: said[min(1, len(said) - 1)][asked] for text, said in spoken.items()}
     queries, stored = joint.enter(dense), joint.enter({paired.card.name: block.features[rows]})
