@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from support.colours import png
 from support.own_encoder import Silent
 from support.small_spaces import write_colours, write_shapes, write_words
@@ -28,6 +29,7 @@ from tieback.recipes.binding.entering import enter
 from tieback.recipes.binding.ranking import places
 from tieback.recipes.binding.solids import SOLIDS, cloud
 from tieback.recipes.pull import pull
+from tieback.serving.commands.bind import bind as command
 
 WIDTH = 24
 SHADES = [f"shade{number}" for number in range(40)]
@@ -42,7 +44,7 @@ class World:
     cards: list[EncoderCard]
     store: Store
     data: Path
-    colours: np.ndarray
+    folder: Path
 
     def bind(self, say: Callable[[str], None] = lambda _: None, **options: Any) -> Outcome:
         given = {"data": (self.data,), "steps": 60} | options
@@ -80,7 +82,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     (data / "rain.txt").write_text(" ".join("The " + " ".join(draw.choice(RAIN, 7)) + "." for _ in range(40)))
     for number, colour in enumerate((255 * colours).astype(int)):
         (data / f"{number}.png").write_bytes(png(*(int(one) for one in colour)))
-    return World(cards, store, data, colours)
+    return World(cards, store, data, folder)
 
 
 @pytest.fixture(scope="module")
@@ -284,6 +286,24 @@ def test_an_encoder_of_pairs_stands_beside_one_of_classes(world: World, tmp_path
     assert anchors["colours -> words"] == 40
     (told,) = [row for row in bound.metrics["weights"]["rows"] if row["what"] == "your pairs (colours)"]
     assert told["weights"].keys() == {"colours", "named", "words"}
+
+
+def test_what_is_optional_is_bound_where_it_is_named(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_shapes(world.folder, "spare", optional=True)
+    monkeypatch.setenv("TIEBACK_MODELS", str(world.store.root))
+    monkeypatch.setenv("TIEBACK_CARDS", str(world.folder))
+
+    def bound(*words: str) -> list[str]:
+        out = tmp_path / "-".join(words or ("default",))
+        asked = ["--data", str(world.data), "--steps", "10", "--out", str(out), "--json", *words]
+        result = CliRunner().invoke(command, asked, prog_name="tieback bind")
+        assert result.exit_code == 0, result.output
+        return sorted(json.loads(result.stdout)["spaces"])
+
+    assert bound() == ["shapes", "words"]
+    assert bound("--spaces", "words,spare") == ["spare", "words"]
 
 
 def test_a_cloud_enters_the_block_of_shapes_and_the_texts_near_its_name(

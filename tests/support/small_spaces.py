@@ -46,11 +46,11 @@ def write_words(folder: Path, name: str, words: Mapping[str, Array]) -> EncoderC
     )  # fmt: skip
 
 
-def write_shapes(folder: Path, name: str) -> EncoderCard:
+def write_shapes(folder: Path, name: str, **fields: Any) -> EncoderCard:
     """Point-NN with few points and narrow features, which takes a hundredth of its time."""
     return write_card(
         folder, name, runtime="point_cloud", modality="points", width=96, kinds=["dense"], joint="pairs",
-        options={"points": 96, "neighbours": 16, "stages": 2, "embedding": 24},
+        options={"points": 96, "neighbours": 16, "stages": 2, "embedding": 24}, **fields,
     )  # fmt: skip
 
 
