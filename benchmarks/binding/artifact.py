@@ -27,7 +27,8 @@ def newest(cards: Sequence[EncoderCard], store: Store, say: Say) -> BoundSpace:
     if any(root.glob(f"*/{HEADER}")):
         return BoundSpace.load(folder_of(None, root))
     say("there is no binding in the store: binding")
-    return bind(cards, store, Options(data=_shipped(store)), say).bound
+    default = [card for card in cards if not card.optional]
+    return bind(default, store, Options(data=_shipped(store)), say).bound
 
 
 def without_decoupling(
@@ -46,10 +47,11 @@ def without_decoupling(
         for name, value in bound.provenance.get("options", {}).items()
         if name in known
     }
+    again = [card for card in cards if card.space.name in bound.spaces]
     say("binding again without the decoupling objective")
     with tempfile.TemporaryDirectory() as folder:
         return bind(
-            cards, store, Options(**(chosen | {"data": _shipped(store), SWITCH: 0.0})), say, out=Path(folder)
+            again, store, Options(**(chosen | {"data": _shipped(store), SWITCH: 0.0})), say, out=Path(folder)
         ).bound
 
 
