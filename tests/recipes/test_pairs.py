@@ -165,6 +165,15 @@ def test_too_few_pairs_leave_an_encoder_out_and_say_how_many_it_needs(world: Wor
         world.bind(anchors=world.pairs(tmp_path / "few.jsonl", 7))
 
 
+def test_eight_pairs_bind_an_encoder_and_are_all_fitted_with(world: World, tmp_path: Path) -> None:
+    bound = world.bind(spaces=("words", "colours"), anchors=world.pairs(tmp_path / "few.jsonl", 8)).bound
+
+    anchors = {row["path"]: row["anchors"] for row in bound.metrics["training"]}
+    assert anchors == {"words -> colours": 8, "colours -> words": 8}
+    assert bound.metrics["pairs"]["colours"] == {"rows": 8, "things": 8, "paths": []}
+    assert bound.metrics["retrieval"] == []
+
+
 def test_a_named_encoder_that_cannot_be_bound_is_an_error(world: World, tmp_path: Path) -> None:
     anchors = world.pairs(tmp_path / "pairs.jsonl")
 

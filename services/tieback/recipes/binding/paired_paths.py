@@ -35,6 +35,7 @@ from tieback.recipes.binding.project import (
     least,
 )
 from tieback.recipes.binding.ranking import places, reciprocal
+from tieback.recipes.binding.tasks import Joint
 
 WIDTH = 256
 """The most dimensions of a block that pairs made, where no option says another."""
@@ -159,7 +160,7 @@ def held_out(material: Material, block: Reduced, text: EncoderCard, into_text: b
     return texts[each], unit_rows(np.stack(means)) if means else block.targets[:0]
 
 
-def told_apart(material: Material, block: Reduced, joint: Any) -> dict[str, Any]:
+def told_apart(material: Material, block: Reduced, joint: Joint) -> dict[str, Any]:
     """How often an input's nearest text is its own: of things that no fit has seen, and of others."""
     paired = _of(block)
     found: dict[str, Any] = {"rows": len(paired.names), "things": len(np.unique(paired.things))}
@@ -184,7 +185,9 @@ def told_apart(material: Material, block: Reduced, joint: Any) -> dict[str, Any]
     return found
 
 
-def neighbours(joint: Any, material: Material, block: Reduced, most: int, shown: int) -> list[dict[str, Any]]:
+def neighbours(
+    joint: Joint, material: Material, block: Reduced, most: int, shown: int
+) -> list[dict[str, Any]]:
     """By name, the held-out inputs nearest to what things are called; before a binding there are none."""
     paired = _of(block)
     rows = np.concatenate([paired.split.held_out, paired.apart])
