@@ -27,7 +27,8 @@ def newest(cards: Sequence[EncoderCard], store: Store, say: Say) -> BoundSpace:
     if any(root.glob(f"*/{HEADER}")):
         return BoundSpace.load(folder_of(None, root))
     say("there is no binding in the store: binding")
-    return bind(cards, store, Options(data=_shipped(store)), say).bound
+    default = [card for card in cards if not card.optional]
+    return bind(default, store, Options(data=_shipped(store)), say).bound
 
 
 def without_decoupling(
@@ -64,9 +65,15 @@ def _again(
         for name, value in bound.provenance.get("options", {}).items()
         if name in _known()
     }
+    spaces = chosen.get("spaces", ())
+    again = [  # what was bound is bound, though it was the settings that named what is optional
+        card.model_copy(update={"optional": False})
+        for card in cards
+        if card.name in spaces or bound.takes(card.space.name, card.modality)
+    ]
     options = Options(**(chosen | {"data": _shipped(store)} | changes))
     with tempfile.TemporaryDirectory() as folder:
-        return bind(cards, store, options, say, out=Path(folder)).bound
+        return bind(again, store, options, say, out=Path(folder)).bound
 
 
 def _known() -> set[str]:

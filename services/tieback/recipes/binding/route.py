@@ -18,7 +18,7 @@ from tieback.methods.projection import fit, projections, unit_rows
 from tieback.models.bound_space import BoundRouter
 from tieback.recipes.binding.duals import Centres, made_up, readable
 from tieback.recipes.binding.entering import Dense
-from tieback.recipes.binding.kinds import NEITHER, Kinds
+from tieback.recipes.binding.kinds import NEITHER, SPOKEN_OF, Kinds
 from tieback.recipes.binding.material import Material
 from tieback.recipes.binding.profile import profile, scores_for
 from tieback.recipes.binding.project import ATTENTION, Reduced
@@ -61,18 +61,20 @@ class Routing:
         if not self.blocks:
             return {}, None
         pairs: dict[Modality, list[Pairs]] = {}
-        kinds = [block.classifier.card.modality.value for block in self.blocks]
         for block in self.blocks:
             of_text, of_inputs = self._class_pairs(block)
             pairs.setdefault(Modality.TEXT, []).append(of_text)
             pairs.setdefault(block.classifier.card.modality, []).append(of_inputs)
         neighbours = self._neighbours()
-        loud = self._loud(
-            [*zip(kinds, pairs[Modality.TEXT], strict=True), *((NEITHER, one) for one in neighbours)]
-        )
+        told = [  # what a text of the user's is called says nothing of its kind
+            (block.classifier.card.modality.value, one)
+            for block, one in zip(self.blocks, pairs[Modality.TEXT], strict=True)
+            if block.classifier.told
+        ]
+        loud = self._loud([*told, *((NEITHER, one) for one in neighbours)])
         pairs[Modality.TEXT] += neighbours
         inputs = {Modality.TEXT: tuple(card.name for card in self.material.members.texts)}
-        for modality in (Modality.IMAGE, Modality.AUDIO):
+        for modality in SPOKEN_OF:
             if names := tuple(one.card.name for one in self.material.members.of(modality)):
                 towers = readable(self.material, modality, self.centres)
                 inputs[modality] = (*names, *(tower.name for tower in towers))
@@ -103,7 +105,9 @@ class Routing:
             )
 
         learned: list[Any] = [[one.inputs, *one.queries, *one.documents] for one in pairs]
-        learned.append([labelled.inputs, labelled.targets] if labelled else [])
+        if labelled is not None:
+            learned.append([labelled.inputs, labelled.targets])
+            learned[-1] += [] if labelled.told is None else [labelled.told]
         key = {f"{i}.{j}": array for i, arrays in enumerate(learned) for j, array in enumerate(arrays)}
         state = work.arrays(
             f"router of {modality}",
@@ -124,11 +128,17 @@ class Routing:
         templates = len(next(iter(spoken.values())))
         said = {text: rows[:, classes].reshape(-1, rows.shape[2]) for text, rows in spoken.items()}
         seen = {name: block.features[classes]}
+        beside = {other: rows[classes] for other, rows in block.classifier.beside().items()}
         into_block, into_texts = self._left_out(block, classes)
+        if beside:
+            other = self.joint.enter(beside)
+            into_texts = {text: unit_rows(rows + other.get(text, 0)) for text, rows in into_texts.items()}
+        seen |= beside
         queries = self.joint.enter(said) | {name: into_block.reshape(-1, block.block.width)}
         documents = self.joint.enter(seen) | into_texts
         many = {key: np.tile(rows, (templates, 1)) for key, rows in documents.items()}
-        groups = np.tile(np.arange(len(classes)), templates)
+        things = np.unique(block.classifier.groups()[classes], return_inverse=True)[1]
+        groups = np.tile(things, templates)
         named = {text: rows[: len(classes)] for text, rows in said.items()}
         answers = self.joint.enter(named) | {name: into_block[0]}
         text_names = [card.name for card in self.material.members.texts]
@@ -139,7 +149,7 @@ class Routing:
         read = seen | made_up(self.material, name, towers, classes)
         return (
             self._pairs(text_names, said, queries, many, groups),
-            self._pairs(own_names, read, documents, answers),
+            self._pairs(own_names, read, documents, answers, things),
         )
 
     def _pairs(
@@ -162,7 +172,8 @@ class Routing:
     def _left_out(self, block: Reduced, classes: Array) -> tuple[Array, dict[str, Array]]:
         """Captions `[templates, classes, width]` in the block, and features in each text block, by folds."""
         name = block.classifier.card.name
-        fold = np.random.default_rng(self.seed).permutation(len(classes)) % FOLDS
+        things = np.unique(block.classifier.groups()[classes], return_inverse=True)[1]
+        fold = (np.random.default_rng(self.seed).permutation(int(things.max()) + 1) % FOLDS)[things]
         features, targets = block.features[classes], block.targets[classes]
         into_block: Array | None = None
         into_texts: dict[str, Array] = {}
@@ -235,4 +246,6 @@ class Routing:
             ]
             inputs.append(rows)
             targets.append(np.tile(np.array(wanted, np.float32), (len(rows), 1)))
-        return Labelled(np.concatenate(inputs), np.concatenate(targets))
+        quiet = {one.card.name for one in self.material.members.classifiers if not one.told}
+        told = np.array([name not in quiet for name in self.joint.names])
+        return Labelled(np.concatenate(inputs), np.concatenate(targets), None if told.all() else told)
