@@ -27,8 +27,7 @@ def newest(cards: Sequence[EncoderCard], store: Store, say: Say) -> BoundSpace:
     if any(root.glob(f"*/{HEADER}")):
         return BoundSpace.load(folder_of(None, root))
     say("there is no binding in the store: binding")
-    default = [card for card in cards if not card.optional]
-    return bind(default, store, Options(data=_shipped(store)), say).bound
+    return bind(cards, store, Options(data=_shipped(store)), say).bound
 
 
 def without_decoupling(
@@ -47,7 +46,8 @@ def without_decoupling(
         for name, value in bound.provenance.get("options", {}).items()
         if name in known
     }
-    again = [card for card in cards if card.space.name in bound.spaces]
+    bound_before = [card for card in cards if card.space.name in bound.spaces]
+    again = [card.model_copy(update={"optional": False}) for card in bound_before]  # named, or by the setting
     say("binding again without the decoupling objective")
     with tempfile.TemporaryDirectory() as folder:
         return bind(

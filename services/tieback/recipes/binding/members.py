@@ -100,7 +100,8 @@ def members(
 
     NotFound for a name that no card has. StartupError where a named one is not in the store or has no way
     into the joint space, or no text space or no classifier is left. A classifier without prototypes is left
-    out, and said so: it keeps the way by the names of its classes.
+    out, and said so: it keeps the way by the names of its classes. What is optional takes part where it is
+    named.
     """
     known = {card.name: card for card in cards}
     for name in names:
@@ -110,7 +111,11 @@ def members(
             raise StartupError(f"the model {name} is not in the store; run: tieback models pull {name}")
         if known[name].joint is None:
             raise StartupError(f"{name} does not say how it enters the joint space: give its card a `joint`")
-    chosen = [card for card in known.values() if store.is_ready(card) and (card.name in names or not names)]
+    chosen = [
+        card
+        for card in known.values()
+        if store.is_ready(card) and (card.name in names if names else not card.optional)
+    ]
     left_out: dict[str, str] = {}
     classifiers = []
     for card in chosen:

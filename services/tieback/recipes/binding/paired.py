@@ -101,11 +101,13 @@ def _split_solids(seed: int) -> tuple[Split, Array]:
 
 
 def paired_cards(cards: Iterable[EncoderCard], store: Store, names: Sequence[str]) -> list[EncoderCard]:
-    """The stored cards that pairs bind, or those of `names`."""
+    """The stored cards that pairs bind and that are not optional, or those of `names`."""
     return [
         card
         for card in cards
-        if card.joint == "pairs" and store.is_ready(card) and (not names or card.name in names)
+        if card.joint == "pairs"
+        and store.is_ready(card)
+        and (card.name in names if names else not card.optional)
     ]
 
 

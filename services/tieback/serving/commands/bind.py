@@ -14,7 +14,6 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError, TiebackError
 from tieback.models.bound_space import HEADER, BoundSpace
@@ -50,7 +49,7 @@ folder = click.Path(file_okay=False, path_type=Path)
     "--spaces",
     default="",
     metavar="A,B",
-    help="Spaces that take part; without, those of TIEBACK_SPACES, or all of the store's but the optional.",
+    help="Encoders that take part; without, the store's that are not optional.",
 )
 @click.option("--image-width", default=512, show_default=True, help="Width of an image encoder's block.")
 @click.option("--audio-width", default=256, show_default=True, help="Width of an audio encoder's block.")
@@ -79,8 +78,9 @@ def bind(
         settings, store = _opened()
         catalog = Catalog.load(settings.cards)
         cards = at_chosen_precisions(catalog.encoders(), settings.precision, settings.provider)
-        named = frozenset(name.strip() for name in spaces.split(",") if name.strip())
-        cards = tuple(card for card in cards if _wanted(card, settings, named))
+        if settings.spaces:  # what is served takes part, optional or not
+            served = [card for card in cards if card.name in settings.spaces]
+            cards = tuple(card.model_copy(update={"optional": False}) for card in served)
         recipe = _recipe()
         options = recipe.Options(
             data=data or _shipped(catalog, store),
@@ -175,13 +175,6 @@ def _cell(row: dict[str, Any] | None) -> str:
         return "–"
     space = row["name"].partition(": ")[2]
     return f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}]" + (f" {space}" if space else "")
-
-
-def _wanted(card: EncoderCard, settings: Settings, named: frozenset[str]) -> bool:
-    """Whether the card may take part: what is served by default, or named."""
-    if settings.spaces:
-        return card.name in settings.spaces
-    return not card.optional or card.name in named
 
 
 def _opened() -> tuple[Settings, Store]:
