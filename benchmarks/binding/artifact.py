@@ -27,8 +27,7 @@ def newest(cards: Sequence[EncoderCard], store: Store, say: Say) -> BoundSpace:
     if any(root.glob(f"*/{HEADER}")):
         return BoundSpace.load(folder_of(None, root))
     say("there is no binding in the store: binding")
-    default = [card for card in cards if not card.optional]
-    return bind(default, store, Options(data=_shipped(store)), say).bound
+    return bind(cards, store, Options(data=_shipped(store)), say).bound
 
 
 def without_decoupling(

@@ -19,7 +19,7 @@ from tieback.methods.projection import fit, projections, unit_rows
 from tieback.methods.projection.subspace import principal
 from tieback.models.bound_space import Block, BoundPath
 from tieback.recipes.binding.anchors import CAPTION
-from tieback.recipes.binding.entering import enter, project
+from tieback.recipes.binding.entering import enter, project, score, similarities
 from tieback.recipes.binding.material import Material
 from tieback.recipes.binding.paired import Paired
 from tieback.recipes.binding.project import (
@@ -173,14 +173,9 @@ def told_apart(material: Material, block: Reduced, joint: Joint) -> dict[str, An
             continue
         dense = {paired.card.name: block.features[rows]}
         said = material.captions(paired.card.name, CAPTION, things)
-        queries, documents = joint.enter(dense), joint.enter(said)
-        weights = joint.weights(paired.card.modality, dense)
-        total = sum(
-            weights[name][:, None] * (queries[name] @ documents[name].T)
-            for name in queries
-            if name in documents
-        )
-        right = paired.things[things][np.asarray(total).argmax(axis=1)] == paired.things[rows]
+        cosines = similarities(joint.enter(dense), joint.enter(said))
+        total = score(cosines, joint.weights(paired.card.modality, dense))
+        right = paired.things[things][total.argmax(axis=1)] == paired.things[rows]
         found[what] = {"inputs": len(rows), "texts": len(things), "accuracy": round(float(right.mean()), 4)}
     return found
 
@@ -196,11 +191,8 @@ def neighbours(
     things = paired.once(rows)
     asked = things[:: max(1, len(things) // most)][:most]
     dense = material.captions(paired.card.name, CAPTION, asked)
-    queries, stored = joint.enter(dense), joint.enter({paired.card.name: block.features[rows]})
-    weights = joint.weights(Modality.TEXT, dense)
-    total = np.asarray(
-        sum(weights[one][:, None] * (queries[one] @ stored[one].T) for one in queries if one in stored)
-    )
+    cosines = similarities(joint.enter(dense), joint.enter({paired.card.name: block.features[rows]}))
+    total = score(cosines, joint.weights(Modality.TEXT, dense))
     return [
         {
             "query": paired.names[row],
