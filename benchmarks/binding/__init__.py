@@ -22,14 +22,14 @@ from tieback.models.bound_space import BoundSpace
 from tieback.models.store import Store
 from tieback.recipes.binding_report.artifact import folder_of
 
-from benchmarks.binding import composing, cost, crossing, listening, losing, reading, seeds
-from benchmarks.binding.artifact import newest, of_other_seeds, without_decoupling
+from benchmarks.binding import anchoring, composing, cost, crossing, listening, losing, reading, seeds
+from benchmarks.binding.artifact import newest, of_other_seeds, with_anchors, without_decoupling
 from benchmarks.binding.data import Data, DataError
 from benchmarks.binding.encoders import Encoders
 from benchmarks.corpus import VARIABLE
 from benchmarks.report import Report
 
-PARTS = ("crossing", "reading", "listening", "losing", "composing", "cost")
+PARTS = ("crossing", "reading", "listening", "losing", "composing", "anchoring", "cost")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -100,6 +100,12 @@ def _measure(options: argparse.Namespace, data: Data) -> Report:
         losing.measure(bound, data, encoders, report)
     if "composing" in options.parts:
         composing.measure(bound, data, encoders, report)
+    if "anchoring" in options.parts:
+
+        def again(anchors: Path) -> BoundSpace:
+            return with_anchors(bound, cards, store, _say, anchors)
+
+        anchoring.measure(bound, again, data, encoders, report)
     if "cost" in options.parts:
         cost.measure(bound, data, encoders, report)
     if options.seeds > 1:

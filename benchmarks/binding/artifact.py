@@ -52,6 +52,14 @@ def of_other_seeds(
     return found
 
 
+def with_anchors(
+    bound: BoundSpace, cards: Sequence[EncoderCard], store: Store, say: Say, anchors: Path
+) -> BoundSpace:
+    """The binding made again with a list of anchors."""
+    say("binding again with anchors")
+    return _again(bound, cards, store, say, {"anchors": anchors})
+
+
 def _again(
     bound: BoundSpace, cards: Sequence[EncoderCard], store: Store, say: Say, changes: dict[str, Any]
 ) -> BoundSpace:
