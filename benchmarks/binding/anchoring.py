@@ -26,7 +26,7 @@ Bind = Callable[[Path], BoundSpace]
 
 def measure(bound: BoundSpace, again: Bind, data: Data, encoders: Encoders, report: Report) -> None:
     """Each half is given once and found once, by the binding with those anchors and by the one without."""
-    order = np.random.default_rng(SEED).permutation(len(data.photos))
+    order = np.random.default_rng(SEED).permutation(np.flatnonzero(data.shows.any(axis=0)))
     halves = order[: len(order) // 2], order[len(order) // 2 :]
     without: dict[str, list[Floats]] = {direction: [] for direction in DIRECTIONS}
     taught: dict[str, list[Floats]] = {direction: [] for direction in DIRECTIONS}

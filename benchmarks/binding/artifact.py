@@ -72,9 +72,15 @@ def _again(
         for name, value in bound.provenance.get("options", {}).items()
         if name in _known()
     }
+    spaces = chosen.get("spaces", ())
+    again = [  # what was bound is bound, though it was the settings that named what is optional
+        card.model_copy(update={"optional": False})
+        for card in cards
+        if card.name in spaces or bound.takes(card.space.name, card.modality)
+    ]
     options = Options(**(chosen | {"data": _shipped(store)} | changes))
     with tempfile.TemporaryDirectory() as folder:
-        return bind(cards, store, options, say, out=Path(folder)).bound
+        return bind(again, store, options, say, out=Path(folder)).bound
 
 
 def _known() -> set[str]:

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from tieback_client.clouds import CLOUD_SUFFIXES, read_cloud
 from tieback_client.errors import InvalidArgument
 from tieback_client.vectors import Array, Vector
 
@@ -93,6 +94,19 @@ class Points:
     coordinates: Array
     """`[points, 3]`; sent as float32."""
 
+    @classmethod
+    def from_file(cls, path: str | PathLike[str]) -> Points:
+        """A file of points: .npy `[points, 3]`, .ply (ascii, binary_little_endian), or numbers line by line.
+
+        The last have the suffix .xyz, .txt or .csv. `InvalidArgument` where it cannot be read.
+        """
+        try:
+            return cls(read_cloud(Path(path)))
+        except OSError as error:
+            raise InvalidArgument.at("points", f"cannot read {path}: {error.strerror or error}") from None
+        except ValueError as error:
+            raise InvalidArgument.at("points", f"{path} is no point cloud: {error}") from None
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenIds:
@@ -149,6 +163,7 @@ def modality_of_path(path: Path) -> Modality | None:
     known = (
         (IMAGE_SUFFIXES, Modality.IMAGE),
         (AUDIO_SUFFIXES, Modality.AUDIO),
+        (CLOUD_SUFFIXES, Modality.POINTS),
         (TEXT_SUFFIXES, Modality.TEXT),
     )
     return next((modality for suffixes, modality in known if suffix in suffixes), None)
@@ -157,15 +172,16 @@ def modality_of_path(path: Path) -> Modality | None:
 def _from_path(path: Path, field: str) -> Content:
     modality = modality_of_path(path)
     if modality is None:
-        known = ", ".join(sorted(IMAGE_SUFFIXES | AUDIO_SUFFIXES | TEXT_SUFFIXES))
+        known = ", ".join(sorted(IMAGE_SUFFIXES | AUDIO_SUFFIXES | CLOUD_SUFFIXES | TEXT_SUFFIXES))
         raise InvalidArgument.at(
             field,
             f"cannot tell what {path} holds by its suffix {path.suffix!r}; known are {known}; "
-            "or say it with Image.from_file, Audio.from_file or Text.from_file",
+            "or say it with Image.from_file, Audio.from_file, Points.from_file or Text.from_file",
         )
     readers: dict[Modality, Callable[[Path], Content]] = {
         Modality.IMAGE: Image.from_file,
         Modality.AUDIO: Audio.from_file,
+        Modality.POINTS: Points.from_file,
         Modality.TEXT: Text.from_file,
     }
     try:

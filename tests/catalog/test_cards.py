@@ -72,6 +72,11 @@ def test_a_misspelt_key_within_a_part_is_named_with_the_part(tmp_path: Path, pla
         ({"kinds": ["sparse"]}, "component needs an encoder with the kind 'dense'"),
         ({"joint": "class_names"}, "needs an encoder with the kind 'labels'"),
         ({"modality": "image"}, "for text encoders"),
+        ({"joint": "pairs"}, "pairs is for encoders of what is no text"),
+        (
+            {"joint": "pairs", "modality": "audio", "kinds": ["sparse"]},
+            "pairs needs an encoder with the kind",
+        ),
         ({"runtime": "steam"}, "steam"),
         ({"role": "oracle"}, "oracle"),
         ({"name": "../up"}, "name"),

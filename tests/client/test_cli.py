@@ -164,6 +164,14 @@ def test_a_collection_can_be_made_with_a_routing_of_its_own(run: Run, library: P
     assert "leave --routing out" in both.output
 
 
+def test_arrays_are_of_another_kind_where_no_space_takes_clouds(run: Run, library: Path) -> None:
+    np.save(library / "vectors.npy", np.zeros((4, 8)))
+
+    result = run("index", str(library), "-c", "notes", "--exclude", "old/*")
+
+    assert "3 files indexed (6 sections), 2 of other kinds, 2 failed" in result.stdout.replace("\n", " ")
+
+
 def test_indexing_again_skips_what_is_unchanged_and_prunes_what_is_gone(run: Run, library: Path) -> None:
     run("index", str(library), "-c", "notes")
     (library / "plain.txt").write_text("Changed.\n")
@@ -404,7 +412,7 @@ def test_a_server_that_is_not_there_is_told_with_how_to_start_one() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["search"], "Say what to look for: words, --image or --audio."),
+        (["search"], "Say what to look for: words, --image, --audio or --points."),
         (["encode", "--space", "tiny"], "Say what to encode"),
         (["encode", "a", "--lines", "-", "--space", "tiny"], "--lines stands alone"),
         (["search", "a", "--weights", "tiny"], "'tiny' is not SPACE=NUMBER"),

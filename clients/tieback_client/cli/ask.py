@@ -75,6 +75,7 @@ def ask(
     words: tuple[str, ...],
     image: tuple[Path, ...],
     audio: tuple[Path, ...],
+    points: tuple[Path, ...],
     collection: str,
     limit: int,
     filter: str,
@@ -96,7 +97,7 @@ def ask(
     """Answer a question from the collection, each statement tied to its source."""
     stream = client.answer(
         collection,
-        query_of(words, image, audio),
+        query_of(words, image, audio, points),
         limit=limit,
         filter=with_modality(filter, modality),
         weights=parse_weights(weights, policy),

@@ -130,6 +130,9 @@ def query_options(function: F) -> F:
             help="A photo to look for; with words, both count.",
         ),
         click.option("--audio", type=_FILE, multiple=True, metavar="FILE", help="A sound to look for."),
+        click.option(
+            "--points", type=_FILE, multiple=True, metavar="FILE", help="A point cloud to look for."
+        ),
         collection_option,
         click.option(
             "-n",
@@ -145,7 +148,9 @@ def query_options(function: F) -> F:
             metavar="EXPRESSION",
             help="Only what matches, e.g. 'year >= 1990 AND NOT draft'.",
         ),
-        click.option("--modality", type=click.Choice(["text", "image", "audio"]), help="Only this kind."),
+        click.option(
+            "--modality", type=click.Choice(["text", "image", "audio", "points"]), help="Only this kind."
+        ),
         click.option(
             "--weights", metavar="SPACE=W,…", help="Weights of the spaces, instead of the server's routing."
         ),
@@ -193,13 +198,16 @@ def with_modality(filter: str, modality: str | None) -> str:
     return f"({filter}) AND {own}" if filter else own
 
 
-def query_of(words: tuple[str, ...], image: tuple[Path, ...], audio: tuple[Path, ...]) -> list[Any]:
+def query_of(
+    words: tuple[str, ...], image: tuple[Path, ...], audio: tuple[Path, ...], points: tuple[Path, ...]
+) -> list[Any]:
     """The parts of a query; a usage error where there is none."""
-    from tieback_client.content import Audio, Image
+    from tieback_client.content import Audio, Image, Points
 
     parts: list[Any] = [" ".join(words)] if words else []
     parts += [Image.from_file(one) for one in image]
     parts += [Audio.from_file(one) for one in audio]
+    parts += [Points.from_file(one) for one in points]
     if not parts:
-        raise click.UsageError("Say what to look for: words, --image or --audio.")
+        raise click.UsageError("Say what to look for: words, --image, --audio or --points.")
     return parts

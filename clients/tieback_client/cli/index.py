@@ -1,4 +1,4 @@
-"""`tieback index`: folders of texts, photos and sounds into a collection; what is unchanged is skipped."""
+"""`tieback index`: folders of files into a collection; what is unchanged is skipped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from tieback_client.cli import front_matter, sections
 from tieback_client.cli.connection import Command, collection_option, connected, parse_weights
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
-from tieback_client.content import Audio, Image, Modality, modality_of_path
+from tieback_client.clouds import cloud_of
+from tieback_client.content import Audio, Image, Modality, Points, modality_of_path
 from tieback_client.documents import Item, Section
 from tieback_client.errors import InvalidArgument, NotFound, TiebackError
 
@@ -49,8 +50,9 @@ Examples:
 \b
 Texts (.txt .md .rst) are split at headings and paragraphs into sections that can be cited; facts between two
 lines of --- at their head (title: …, year: …) can be filtered by. Photos (.jpg .png
-.webp .bmp .gif) and sounds (.wav .flac .ogg) are one section each. Run it again after a change, or after it
-was interrupted: files that are indexed and unchanged are skipped.
+.webp .bmp .gif), sounds (.wav .flac .ogg) and, where the server binds them, point clouds (.ply .npy .xyz) are
+one section each. Run it again after a change, or after it was interrupted: files that are indexed and
+unchanged are skipped.
 """,
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
@@ -90,6 +92,8 @@ def index(
     limit = client.server_info().limits.message_bytes
     run = _Run()
     files = dict(_files(paths, exclude, run))
+    if any(modality_of_path(path) is Modality.POINTS for path in files.values()):
+        _leave_out_clouds(client, files, run)
     there = _indexed(client, collection)
     with _progress(output) as progress:
         task = progress.add_task("", total=len(files), name="")
@@ -137,6 +141,15 @@ def _files(paths: tuple[Path, ...], exclude: tuple[str, ...], run: _Run) -> Iter
                 yield name, path
 
 
+def _leave_out_clouds(client: Client, files: dict[str, Path], run: _Run) -> None:
+    """A .npy may hold anything: where no space takes clouds, it is a file of another kind."""
+    if any(Modality.POINTS in space.modalities for space in client.spaces() if space.binding == "joint"):
+        return
+    for name in [name for name, path in files.items() if modality_of_path(path) is Modality.POINTS]:
+        del files[name]
+        run.ignored += 1
+
+
 def _indexed(client: Client, collection: str) -> dict[str, str]:
     """The hash of what is there, by item; nothing where there is no such collection yet."""
     try:
@@ -175,6 +188,8 @@ def _of_file(name: str, path: Path, data: bytes, digest: str) -> Item:
         parts = [Section(Image(data), title=title, uri=name)]
     elif modality is Modality.AUDIO:
         parts = [Section(Audio(data), title=title, uri=name)]
+    elif modality is Modality.POINTS:
+        parts = [Section(_cloud(data, path), title=title, uri=name)]
     else:
         facts, text = front_matter.read(_decoded(data).replace("\0", ""))
         title, parts = sections.split(path, text, uri=name)
@@ -183,6 +198,13 @@ def _of_file(name: str, path: Path, data: bytes, digest: str) -> Item:
             raise InvalidArgument("it holds no text")
     facts |= {"content_hash": digest, "path": name, "bytes": len(data), "kind": str(modality)}
     return Item(name, parts, title, facts)
+
+
+def _cloud(data: bytes, path: Path) -> Points:
+    try:
+        return Points(cloud_of(data, path.suffix.lower()))
+    except ValueError as error:
+        raise InvalidArgument(f"it is no point cloud: {error}") from None
 
 
 def _decoded(data: bytes) -> str:

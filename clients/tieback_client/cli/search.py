@@ -52,6 +52,7 @@ def search(
     words: tuple[str, ...],
     image: tuple[Path, ...],
     audio: tuple[Path, ...],
+    points: tuple[Path, ...],
     collection: str,
     limit: int,
     filter: str,
@@ -64,10 +65,10 @@ def search(
     rerank: str | None,
     explain: bool,
 ) -> None:
-    """Find texts, photos and sounds by words, a photo, a sound, or a mix."""
+    """Find texts, photos, sounds and point clouds by words, a photo, a sound, a cloud, or a mix."""
     result = client.retrieve(
         collection,
-        query_of(words, image, audio),
+        query_of(words, image, audio, points),
         limit=limit,
         filter=with_modality(filter, modality),
         weights=parse_weights(weights, policy),

@@ -7,7 +7,11 @@ from itertools import islice
 
 from tieback.core.types import Evidence, Modality, RetrievedHit
 
-SEEN = {Modality.IMAGE: "A picture of", Modality.AUDIO: "A recording of"}
+SEEN = {
+    Modality.IMAGE: "A picture of",
+    Modality.AUDIO: "A recording of",
+    Modality.POINTS: "A 3D model of",
+}
 
 
 def evidence_of(hits: Sequence[RetrievedHit], limit: int) -> list[Evidence]:

@@ -124,10 +124,10 @@ class EncoderCard(Card):
     `widths` are the prefixes that the model was trained to be cut to (Matryoshka), the full width among them;
     empty means that only the full width is offered. `joint` says how the space enters the joint one: as a
     block of its own ("component"), by the names of its classes ("class_names"), by the terms of its sparse
-    vectors ("terms"), or not at all. `precision` is
-    the one that is served: float32, or one of `precisions`, which are made beside it. A model whose weights
-    were published in another names that alone. What is `optional` is served where TIEBACK_SPACES names it,
-    and left out of what is served by default.
+    vectors ("terms"), where it has none of these by pairs of texts and inputs that a binding is made with
+    ("pairs"), or not at all. `precision` is the one that is served: float32, or one of `precisions`, which
+    are made beside it. A model whose weights were published in another names that alone. What is `optional`
+    is bound and served where TIEBACK_SPACES names it, and left out of what is by default.
 
     `shares` names a space that several cards lead into, whose vectors compare as they are: the towers of a
     dual encoder, or one encoder with the prompts of its two sides. A client asks each card by its own name,
@@ -144,7 +144,7 @@ class EncoderCard(Card):
     widths: tuple[int, ...] = ()
     kinds: frozenset[VectorKind]
     max_tokens: Annotated[int, Field(gt=0)] | None = None
-    joint: Literal["component", "class_names", "terms"] | None = None
+    joint: Literal["component", "class_names", "terms", "pairs"] | None = None
     pooling: Method | None = None
     precision: Precision = "float32"
     precisions: dict[Precision, LowerPrecision] = Field(default_factory=dict)
@@ -174,6 +174,10 @@ class EncoderCard(Card):
             raise ValueError("joint: terms needs a text encoder with the kind 'sparse'")
         if self.joint == "component" and VectorKind.DENSE not in self.kinds:
             raise ValueError("joint: component needs an encoder with the kind 'dense'")
+        if self.joint == "pairs" and self.modality is Modality.TEXT:
+            raise ValueError("joint: pairs is for encoders of what is no text; a text encoder is a component")
+        if self.joint == "pairs" and VectorKind.DENSE not in self.kinds:
+            raise ValueError("joint: pairs needs an encoder with the kind 'dense'")
         if self.precisions and self.runtime != "transformer_text":
             raise ValueError("precisions are made of transformer_text encoders")
         self._check_sharing()
@@ -191,8 +195,8 @@ class EncoderCard(Card):
 
     @property
     def unbound_joint(self) -> str | None:
-        """`joint` where no binding is served: shared spaces and terms enter by a binding alone."""
-        return None if self.shares is not None or self.joint == "terms" else self.joint
+        """`joint` where no binding is served: shared spaces, terms and pairs enter by a binding alone."""
+        return None if self.shares is not None or self.joint in ("terms", "pairs") else self.joint
 
     @property
     def offered_precisions(self) -> tuple[Precision, ...]:

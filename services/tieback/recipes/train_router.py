@@ -47,10 +47,14 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labelled:
-    """`inputs` `[n, d]` of which is known how far blocks are for them: `targets` `[n, blocks]`, 0 to 1."""
+    """`inputs` `[n, d]` of which is known how far blocks are for them: `targets` `[n, blocks]`, 0 to 1.
+
+    Of blocks that are not in `told` `[blocks]`, which are all without it, the targets say nothing.
+    """
 
     inputs: Array
     targets: Array
+    told: Array | None = None
 
 
 def train_router(
@@ -81,8 +85,11 @@ def train_router(
         torch.manual_seed(seed)
         network = _network(width, blocks)
     used = [_tensors(one) for one in pairs] if alignment else []
+    of: Tensor | None = None
     if decoupling and labelled is not None:
         told = (_tensor(labelled.inputs), _tensor(labelled.targets))
+        if labelled.told is not None:
+            of = torch.as_tensor(np.flatnonzero(labelled.told))
     else:
         told = None
     optimiser = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=WEIGHT_DECAY)
@@ -99,7 +106,10 @@ def train_router(
         if told is not None:
             rows = _rows(len(told[0]), draw)
             logits = network(_without_parts(told[0][rows], widths, dropout, draw))
-            losses.append(decoupling * functional.binary_cross_entropy_with_logits(logits, told[1][rows]))
+            wanted = told[1][rows]
+            if of is not None:
+                logits, wanted = logits[:, of], wanted[:, of]
+            losses.append(decoupling * functional.binary_cross_entropy_with_logits(logits, wanted))
         loss = torch.stack(losses).sum()
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch's own

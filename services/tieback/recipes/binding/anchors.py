@@ -20,8 +20,12 @@ from tieback.core.types import Array, Modality
 TEMPLATES = {
     Modality.IMAGE: ("{}", "a photo of a {}", "a picture of {}", "a photo that shows a {}"),
     Modality.AUDIO: ("{}", "the sound of {}", "a recording of {}", "the noise that {} makes"),
+    Modality.POINTS: ("{}", "a 3D model of a {}", "a point cloud of a {}", "the shape of a {} in 3D"),
 }
 """By modality: ways to say a class in words. The first is the bare name."""
+
+CAPTION = 1
+"""The template that stands for what is asked: a caption, as people write one."""
 
 HELD_OUT = 0.10
 """Share of the classes that the report's numbers come from."""
@@ -56,9 +60,24 @@ def split(count: int, seed: int) -> Split:
     )
 
 
+USER_HELD_OUT, FEWEST_TO_HOLD_OUT = 0.2, 20
+"""Of so many of the user's pairs a fifth is measured on; fewer are all fitted with."""
+USER_VALIDATION = 0.1
+"""Share of them that methods are chosen by, where pairs are all that there is to choose by."""
+
+
+def split_pairs(count: int, seed: int) -> Split:
+    """Places among the user's pairs of a modality, shuffled by the seed."""
+    order = np.random.default_rng(seed).permutation(count)
+    several = count >= FEWEST_TO_HOLD_OUT
+    held_out = round(USER_HELD_OUT * count) if several else 0
+    fitted = held_out + (round(USER_VALIDATION * count) if several else 0)
+    return Split(np.sort(order[fitted:]), np.sort(order[held_out:fitted]), np.sort(order[:held_out]))
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A line of the user's: a text, and the photo, the sound or the other text that says the same."""
+    """A line of the user's: a text, and the photo, sound, point cloud or other text that says the same."""
 
     line: int
     text: str
@@ -67,10 +86,11 @@ class Pair:
 
 
 def read_pairs(path: Path) -> list[Pair]:
-    """The user's anchors: one JSON object a line, with "text" and one of "image", "audio" and "same".
+    """The user's anchors: one JSON object a line, with "text" and one of "image", "audio", "points"
+    and "same".
 
-    "image" and "audio" are files, relative to the list's own folder; "same" is another text. InvalidInput,
-    its field "anchors", names the first line that is wrong.
+    "image", "audio" and "points" are files, relative to the list's own folder; "same" is another text.
+    InvalidInput, its field "anchors", names the first line that is wrong.
     """
     if not path.is_file():
         raise InvalidInput(f"there is no file {path} of anchors", field="anchors")
@@ -98,10 +118,17 @@ def _pair(path: Path, number: int, line: str) -> Pair:
         said = json.loads(line, parse_constant=no_number)
     except ValueError as error:
         raise _wrong(path, number, f"this is not JSON that can be read: {error}") from None
-    others = {"image": Modality.IMAGE, "audio": Modality.AUDIO, "same": Modality.TEXT}
+    others = {
+        "image": Modality.IMAGE,
+        "audio": Modality.AUDIO,
+        "points": Modality.POINTS,
+        "same": Modality.TEXT,
+    }
     given = [name for name in others if name in said] if isinstance(said, dict) else []
     if not isinstance(said, dict) or "text" not in said or len(given) != 1 or set(said) != {"text", given[0]}:
-        raise _wrong(path, number, 'an anchor has "text" and one of "image", "audio" and "same", and no more')
+        raise _wrong(
+            path, number, 'an anchor has "text" and one of "image", "audio", "points" and "same", and no more'
+        )
     text, other = said["text"], said[given[0]]
     if not all(isinstance(one, str) and one.strip() for one in (text, other)):
         raise _wrong(path, number, "both sides of an anchor are strings that are not empty")

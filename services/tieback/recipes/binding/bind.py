@@ -15,12 +15,23 @@ from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundSpace
 from tieback.models.store import Store
 from tieback.recipes.binding import duals, measure, term_paths
-from tieback.recipes.binding.anchors import read_pairs, split
+from tieback.recipes.binding.anchors import Split, read_pairs, split, split_pairs
 from tieback.recipes.binding.corpus import read_corpus
 from tieback.recipes.binding.entering import Dense, enter
 from tieback.recipes.binding.kinds import kinds, spoken, usual
 from tieback.recipes.binding.material import Gatherer, Material
-from tieback.recipes.binding.members import Encoders, Members, members
+from tieback.recipes.binding.members import Classifier, Encoders, Members, members
+from tieback.recipes.binding.paired import Paired, Pairing, paired_cards
+from tieback.recipes.binding.paired_paths import (
+    WIDTH,
+    Ways,
+    choose,
+    held_out,
+    neighbours,
+    paired_anchors,
+    paired_block,
+    told_apart,
+)
 from tieback.recipes.binding.project import (
     ATTENTION,
     Anchored,
@@ -39,9 +50,6 @@ from tieback.recipes.binding.work_folder import WorkFolder
 from tieback.recipes.export_router import export_graphs
 
 WORK = "binding-work"
-USER_HELD_OUT, FEWEST_TO_HOLD_OUT = 0.2, 20
-"""Of so many of the user's pairs a fifth is measured on; fewer are all fitted with."""
-
 Say = Callable[[str], None]
 
 
@@ -98,11 +106,19 @@ def _bind(
     work = WorkFolder(store.root / WORK)
     fitter = PathFitter(work, options.seed, options.method, say)
     pairs = read_pairs(options.anchors) if options.anchors else []
+    cards = tuple(cards)
     chosen = members(cards, store, options.spaces, say)
+    anchors_name = options.anchors.name if options.anchors else ""
+    encoders = Encoders(store)
+    if paired := paired_cards(cards, store, options.spaces):
+        pairing = Pairing(
+            Gatherer(chosen, encoders, work, say), encoders, work, options.seed, options.method, say
+        )
+        chosen = pairing.join(chosen, paired, options.spaces, pairs, anchors_name)
     limits = (options.texts, options.photos, options.sounds)
     corpus = read_corpus(options.data).limited(*limits, options.seed)
-    gatherer = Gatherer(chosen, Encoders(store), work, say)
-    material = gatherer.gather(corpus, pairs, options.anchors.name if options.anchors else "")
+    gatherer = Gatherer(chosen, encoders, work, say)
+    material = gatherer.gather(corpus, pairs, anchors_name)
     bound = _Binder(gatherer, material, options, fitter, work, say).bind()
     folder = bound.save(out or store.bound)
     work.forget_old()
@@ -122,12 +138,20 @@ class _Binder:
         self._members: Members = material.members
         widths = {Modality.IMAGE: options.image_width, Modality.AUDIO: options.audio_width}
         self._reduced = [
-            reduced(one, material.inputs[one.card.name].dense, widths[one.card.modality])
+            paired_block(one, widths.get(one.card.modality, WIDTH))
+            if isinstance(one, Paired)
+            else reduced(one, material.inputs[one.card.name].dense, widths[one.card.modality])
             for one in self._members.classifiers
         ]
         self._splits = {
-            one.card.name: split(len(one.names), options.seed) for one in self._members.classifiers
+            one.card.name: one.split if isinstance(one, Paired) else split(len(one.names), options.seed)
+            for one in self._members.classifiers
         }
+        self._things = {
+            one.card.name: _each_once(one, self._splits[one.card.name]) for one in self._members.classifiers
+        }
+        self._quiet = frozenset(one.card.name for one in self._members.classifiers if not one.told)
+        self._compared: dict[str, list[dict[str, Any]]] = {}
         self._user_splits = {modality: self._user_split(modality) for modality in Modality}
         native = [
             duals.block_of(card, self._members) if card.shares else (block, [path])
@@ -144,6 +168,12 @@ class _Binder:
         sparse = self._sparse(measured, served)
         measured += duals.for_towers(measured, self._members)
         held_out = {name: one.held_out for name, one in self._splits.items()}
+        of_each = {name: one.held_out for name, one in self._things.items()}
+        reported = of_each | {  # of things that fits have seen, too, inputs that none has
+            one.card.name: one.once(np.concatenate([held_out[one.card.name], one.apart]))
+            for one in self._members.classifiers
+            if isinstance(one, Paired)
+        }
         fitted_with = {name: one.training for name, one in self._splits.items()}
         widths = {card.name: card.width for card in self._members.cards}
         texts = kinds(self._material, held_out, self._options.seed)
@@ -161,25 +191,25 @@ class _Binder:
         )
         routers, without = routing.train(self._work, self._say)
         stand_ins = StandIns(
-            self._material, replace(plain, routers=routers), self._reduced, self._splits, self._options.seed
+            self._material, replace(plain, routers=routers), self._reduced, self._things, self._options.seed
         )
         self._say("choosing what stands in for a lost space")
         chosen = stand_ins.choose()
         joint = replace(plain, routers=routers, stand_in=chosen.usual)
         self._say("measuring on what was left out of every fit")
-        tasks = class_tasks(self._material, self._reduced, held_out)
+        tasks = class_tasks(self._material, self._reduced, reported)
         apart = {modality: rows for modality, (_, rows) in self._user_splits.items()}
         of_user = user_tasks(self._material, apart)
-        losses, kept = stand_ins.keep(chosen, held_out, [*of_user, *duals.own_pairs(self._material)])
+        losses, kept = stand_ins.keep(chosen, reported, [*of_user, *duals.own_pairs(self._material)])
         kept = tuple(replace(one, losses=duals.losses_as_served(one.losses, self._members)) for one in kept)
         tasks += of_user
-        told = measure.decoupling(joint, texts.held_out)
+        told = measure.decoupling(joint, texts.held_out, self._quiet)
         if without is not None:
-            alone = measure.decoupling(replace(plain, routers={Modality.TEXT: without}), texts.held_out)
-            told |= {"without": alone["accuracy"]}
+            untaught = replace(plain, routers={Modality.TEXT: without})
+            told |= {"without": measure.decoupling(untaught, texts.held_out, self._quiet)["accuracy"]}
         metrics: dict[str, Any] = {
             "retrieval": measure.retrieval(joint, tasks, self._options.seed),
-            "alignment": measure.alignment(joint, self._material, self._reduced, fitted_with, held_out),
+            "alignment": measure.alignment(joint, self._material, self._reduced, fitted_with, of_each),
             "decoupling": told,
             "weights": measure.mean_weights(joint, self._inputs(texts.held_out)),
             "neighbours": measure.neighbours(joint, self._material),
@@ -188,6 +218,16 @@ class _Binder:
         }
         if sparse:
             metrics["terms"] = sparse
+        if paired := [one for one in self._reduced if isinstance(one.classifier, Paired)]:
+            metrics["pairs"] = {
+                one.classifier.card.name: told_apart(self._material, one, joint)
+                | {"paths": self._compared.get(one.classifier.card.name, [])}
+                for one in paired
+            }
+            for one in paired:
+                metrics["neighbours"] += neighbours(
+                    joint, self._material, one, measure.QUERIES, measure.NEIGHBOURS
+                )
         at_work = [self._seen_at_work(router, joint, texts.held_out) for router in routers.values()]
         bound = BoundSpace(
             self._blocks,
@@ -219,13 +259,18 @@ class _Binder:
                 name, held_out = one.classifier.card.name, self._splits[one.classifier.card.name].held_out
                 if one.classifier.card.modality is router.modality:
                     seen = duals.made_up(self._material, name, towers, held_out)
-                    inputs[name] = {name: one.features[held_out]} | seen
+                    inputs[name] = {**self._inputs_of(one, held_out), **seen}
         weights = {
             kind: joint.weights(router.modality, dense)
             for kind, dense in inputs.items()
             if len(next(iter(dense.values())))
         }
         return replace(router, usual=usual(weights, self._options.seed), spoken=spoken(weights))
+
+    def _inputs_of(self, block: Reduced, rows: Array) -> Dense:
+        """What is said of the inputs of those rows, by everything that reads them."""
+        beside = {name: said[rows] for name, said in block.classifier.beside().items()}
+        return {block.classifier.card.name: block.features[rows], **beside}
 
     def _paths(self) -> tuple[list[BoundPath], list[BoundPath], list[dict[str, Any]]]:
         """Paths without the classes that are measured on, the same with all, and what to tell of them."""
@@ -240,9 +285,12 @@ class _Binder:
         for number, (block, text, into_text) in enumerate(ways, 1):
             name = block.classifier.card.name
             self._say(f"path {number} of {len(ways)}: {_path_name(name, text.name, into_text)}")
-            anchors = self._anchors(block, text, into_text, everything=False)
-            methods = self._fitter.choose(anchors)
-            all_anchors = self._anchors(block, text, into_text, everything=True)
+            if isinstance(block.classifier, Paired):
+                anchors, all_anchors, methods = self._paired(block, text, into_text, measured, served)
+            else:
+                anchors = self._anchors(block, text, into_text, everything=False)
+                methods = self._fitter.choose(anchors)
+                all_anchors = self._anchors(block, text, into_text, everything=True)
             # What a tower sees, and what a classifier does, is heard by either's block from itself alone.
             stands_in = block.classifier.card.modality in {
                 one.modality for one in self._members.towers_of(text)
@@ -264,9 +312,9 @@ class _Binder:
         A text is heard in a block by the block's own space, and by these where that is down; what a tower
         says is always heard, in blocks that have no own word for it.
         """
-        unseen = {name: one.validation for name, one in self._splits.items()}
-        training_classes = {name: one.training for name, one in self._splits.items()}
-        every = {one.card.name: np.arange(len(one.names)) for one in self._members.classifiers}
+        unseen = {name: one.validation for name, one in self._things.items()}
+        training_classes = {name: one.training for name, one in self._things.items()}
+        every = {one.card.name: one.once(np.arange(len(one.names))) for one in self._members.classifiers}
         for source, target in duals.text_ways(self._members):
             anchors, all_anchors = (
                 duals.text_anchors(self._material, source, target, classes, unseen, self._options.seed)
@@ -282,7 +330,7 @@ class _Binder:
     def _sparse(self, measured: list[BoundPath], served: list[BoundPath]) -> list[dict[str, Any]]:
         """Adds the paths of sparse spaces that pay, or all where they were named; says what each is worth."""
         found: list[dict[str, Any]] = []
-        unseen = {name: one.validation for name, one in self._splits.items()}
+        unseen = {name: one.validation for name, one in self._things.items()}
         plain, all_plain = list(measured), list(served)
         for terms in self._material.terms:
             card, words = terms.card, self._words(terms)
@@ -290,7 +338,7 @@ class _Binder:
                 [term_paths.term_path(terms, block, words, paths) for block in self._blocks]
                 for paths in (plain, all_plain)
             )
-            worth = term_paths.worths(self._material, terms, self._reduced, plain, ways, unseen)
+            worth = term_paths.worths(self._material, self._reduced, plain, ways, unseen)
             taken = term_paths.chosen(worth, ways, forced=card.name in self._options.spaces)
             blocks = {path.block for path in taken}
             measured += taken
@@ -313,6 +361,29 @@ class _Binder:
             if Modality.TEXT in (centres := self._centres.get(card.space.name, {})):
                 rows[card.name] = unit_rows(rows[card.name] - centres[Modality.TEXT])
         return rows
+
+    def _paired(
+        self, block: Reduced, text: EncoderCard, into_text: bool, measured: list[BoundPath],
+        served: list[BoundPath],
+    ) -> tuple[Anchored, Anchored, Ways]:  # fmt: skip
+        """The anchors of a member that pairs bind, without what is measured on and with all, and the methods.
+
+        Views of its inputs enter text spaces by the paths of pictures that there are by now.
+        """
+        name = block.classifier.card.name
+        rows = np.arange(len(block.classifier.names))
+        fitted, apart = self._user_splits[block.classifier.card.modality]
+        user = np.sort(np.concatenate([fitted, apart]))
+        anchors = paired_anchors(
+            self._material, block, text, into_text, self._splits[name].training, fitted, measured
+        )
+        everything = paired_anchors(self._material, block, text, into_text, rows, user, served)
+        chosen = choose(self._fitter, anchors, held_out(self._material, block, text, into_text))
+        if chosen.told:
+            self._compared.setdefault(name, []).append(chosen.told)
+        if not chosen.with_views:
+            anchors, everything = replace(anchors, views=None), replace(everything, views=None)
+        return anchors, everything, chosen.methods
 
     def _anchors(self, block: Reduced, text: EncoderCard, into_text: bool, *, everything: bool) -> Anchored:
         classes = self._splits[block.classifier.card.name]
@@ -359,13 +430,16 @@ class _Binder:
 
     def _user_split(self, modality: Modality) -> tuple[Array, Array]:
         """Places among the user's pairs of that modality: to fit with, and to measure on."""
-        count = len(self._material.user.rows(modality))
-        order = np.random.default_rng(self._options.seed).permutation(count)
-        apart = round(USER_HELD_OUT * count) if count >= FEWEST_TO_HOLD_OUT else 0
-        return np.sort(order[apart:]), np.sort(order[:apart])
+        found = split_pairs(len(self._material.user.rows(modality)), self._options.seed)
+        return np.sort(np.concatenate([found.training, found.validation])), found.held_out
 
     def _inputs(self, texts: Mapping[str, Any]) -> dict[str, tuple[Modality, Any]]:
-        named = {"image": "captions of photos", "audio": "captions of sounds", "text": "other sentences"}
+        named = {
+            "image": "captions of photos",
+            "audio": "captions of sounds",
+            "points": "captions of 3D models",
+            "text": "other sentences",
+        }
         found: dict[str, tuple[Modality, Any]] = {
             named[kind]: (Modality.TEXT, dense) for kind, dense in texts.items()
         }
@@ -378,6 +452,13 @@ class _Binder:
         for tower in self._members.towers:
             if len(inputs := self._material.inputs[tower.name].dense):
                 found[f"{tower.modality} ({tower.name})"] = (tower.modality, {tower.name: inputs})
+        for block in self._reduced:
+            one = block.classifier
+            if isinstance(one, Paired):
+                rows = np.concatenate([one.split.held_out, one.apart])
+                if len(rows):
+                    what = "solids" if one.shipped else "your pairs"
+                    found[f"{what} ({one.card.name})"] = (one.card.modality, self._inputs_of(block, rows))
         return found
 
     def _provenance(self) -> dict[str, Any]:
@@ -399,6 +480,13 @@ class _Binder:
             },
             "left_out": dict(self._members.left_out),
         }
+
+
+def _each_once(classifier: Classifier, rows: Split) -> Split:
+    """One row of each thing, for what is about texts alone; to choose by, of things that no fit has seen."""
+    things = classifier.groups()
+    unseen = rows.validation[~np.isin(things[rows.validation], things[rows.training])]
+    return Split(*(classifier.once(one) for one in (rows.training, unseen, rows.held_out)))
 
 
 def _path_name(classifier: str, text: str, into_text: bool) -> str:

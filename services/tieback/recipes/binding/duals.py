@@ -21,6 +21,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.types import Array, Modality
 from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import NATIVE, Block, BoundPath, BoundRouter
+from tieback.recipes.binding.anchors import CAPTION
 from tieback.recipes.binding.entering import Dense
 from tieback.recipes.binding.material import Material
 from tieback.recipes.binding.members import Members, called
@@ -61,8 +62,12 @@ def centred(material: Material) -> tuple[Material, Centres]:
     for text in material.members.texts:
         towers = material.members.towers_of(text)
         if towers and all(len(material.inputs[tower.name].dense) >= FEWEST_INPUTS for tower in towers):
-            spoken = [rows[text.name].reshape(-1, text.width) for rows in material.names.values()]
-            read = np.concatenate([*spoken, material.sentences[text.name]])
+            spoken = [
+                material.names[one.card.name][text.name][:, one.once(np.arange(len(one.names)))]
+                for one in material.members.classifiers
+            ]
+            flat = [rows.reshape(-1, text.width) for rows in spoken]
+            read = np.concatenate([*flat, material.sentences[text.name]])
             centres[text.space.name] = {Modality.TEXT: _mean(read)} | {
                 tower.modality: _mean(material.inputs[tower.name].dense) for tower in towers
             }
@@ -253,12 +258,13 @@ def own_pairs(material: Material) -> list[Task]:
     for text in material.members.texts:
         for tower in material.members.towers_of(text):
             inputs = material.inputs[tower.name]
+            captions = [
+                material.captions(one.card.name, CAPTION, one.once(np.arange(len(one.names))))
+                for one in material.members.classifiers
+            ]
             every = {
                 card.name: np.concatenate(
-                    [
-                        material.sentences[card.name],
-                        *(rows[card.name][1] for rows in material.names.values()),
-                    ]
+                    [material.sentences[card.name], *(one[card.name] for one in captions)]
                 )
                 for card in material.members.texts
             }

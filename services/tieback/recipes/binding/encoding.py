@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from tieback_client.clouds import read_cloud
 
 from tieback.core.errors import InvalidInput
 from tieback.core.types import Array, Content, Limits, Modality, Truncation, VectorKind
@@ -14,6 +15,8 @@ from tieback.models.encoder_model import EncoderModel, Prepared
 
 TEXTS_AT_ONCE, FILES_AT_ONCE = 32, 8
 LABELS = 10
+FEWEST_POINTS = 8
+"""Of a cloud that has a shape: those of a box."""
 
 Said = Callable[[float], None]
 """Hears of the share that is done."""
@@ -36,7 +39,7 @@ class Encoded:
 def encode(
     model: EncoderModel, contents: Iterable[Content | Path], done: Said = lambda _share: None
 ) -> Encoded:
-    """A path stands for the photo or sound in that file, which is read when its turn comes."""
+    """A path stands for the photo, sound or cloud in that file, which is read when its turn comes."""
     waiting = list(contents)
     found = Encoded(
         np.zeros((len(waiting), model.card.width), np.float32),
@@ -66,9 +69,24 @@ def encode_texts(model: EncoderModel, texts: Sequence[str], done: Said = lambda 
     return encode(model, [Content(Modality.TEXT, text) for text in texts], done).dense
 
 
+def read_points(path: Path) -> Array:
+    """The cloud `[points, 3]` in a file, as the SDK reads it. InvalidInput where it holds no shape."""
+    try:
+        points = read_cloud(path)
+    except ValueError as error:
+        raise InvalidInput(f"this is no point cloud: {error}", field="points") from None
+    if len(np.unique(points, axis=0)) < FEWEST_POINTS:
+        raise InvalidInput(
+            f"the cloud has fewer than {FEWEST_POINTS} points that differ, which are no shape", field="points"
+        )
+    return points
+
+
 def _prepare(model: EncoderModel, content: Content | Path) -> Prepared:
     if isinstance(content, Path):
-        content = Content(model.card.modality, content.read_bytes())
+        points = model.card.modality is Modality.POINTS
+        data = read_points(content) if points else content.read_bytes()
+        content = Content(model.card.modality, data)
     return model.prepare(content, truncation=Truncation.END, limits=Limits())
 
 

@@ -1,4 +1,4 @@
-"""Texts by what they speak of: of photos, of sounds, or of neither."""
+"""Texts by what they speak of: of photos, of sounds, of 3D models, or of none of these."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tieback.recipes.binding.entering import Dense
 from tieback.recipes.binding.material import Material
 
 NEITHER = "text"
+SPOKEN_OF = (Modality.IMAGE, Modality.AUDIO, Modality.POINTS)
 FEWEST_TO_CHOOSE_BY = 20
 """With fewer sentences, none is kept apart to choose by."""
 BATCH, BATCHES = 100, 200
@@ -20,7 +21,7 @@ BATCH, BATCHES = 100, 200
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kinds:
-    """Dense vectors by text space, of texts that speak of an "image", of "audio", or of neither: "text"."""
+    """Dense vectors by text space, of texts that speak of "image", "audio", "points", or of none: "text"."""
 
     training: dict[str, Dense]
     held_out: dict[str, Dense]
@@ -29,8 +30,8 @@ class Kinds:
 def kinds(material: Material, held_out: Mapping[str, Array], seed: int) -> Kinds:
     """Captions of all classes, those of `held_out` apart; a tenth of the sentences apart too."""
     found = Kinds({}, {})
-    for modality in (Modality.IMAGE, Modality.AUDIO):
-        classifiers = material.members.of(modality)
+    for modality in SPOKEN_OF:
+        classifiers = [one for one in material.members.of(modality) if one.told]
         for into, inside in ((found.training, False), (found.held_out, True)):
             parts = [
                 _captions(material, one.card.name, _classes(len(one.names), held_out[one.card.name], inside))

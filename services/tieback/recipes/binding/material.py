@@ -12,7 +12,7 @@ import numpy as np
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
 from tieback.core.types import Array, Modality
-from tieback.recipes.binding.anchors import Pair, captions
+from tieback.recipes.binding.anchors import Pair
 from tieback.recipes.binding.corpus import Corpus
 from tieback.recipes.binding.encoding import Encoded, encode, encode_texts
 from tieback.recipes.binding.members import Encoders, Members
@@ -65,9 +65,13 @@ class Material:
     user: UserPairs
     terms: tuple[Terms, ...] = ()
 
-    def terms_of(self, classifier: str, template: int, classes: Array) -> dict[str, Array]:
-        """Weights `[classes, terms]` by sparse space, of the classes said by a template."""
-        return {one.card.name: one.names[classifier][template][classes] for one in self.terms}
+    def captions(self, classifier: str, template: int, classes: Array) -> dict[str, Array]:
+        """What every text space says of the classes by a template; a sparse one's are `[classes, terms]`.
+
+        Where there are fewer templates it is the last: what the user calls a thing is said one way.
+        """
+        rows = self.names[classifier] | {one.card.name: one.names[classifier] for one in self.terms}
+        return {text: said[min(template, len(said) - 1)][classes] for text, said in rows.items()}
 
     def class_texts(self, classifier: str, text: str) -> Array:
         """One vector `[classes, width]` per class: the mean over the templates, of length 1."""
@@ -85,12 +89,12 @@ class Gatherer:
         """All of it. InvalidInput, with the line, where one of the user's anchors cannot be encoded."""
         names: dict[str, dict[str, Array]] = {}
         for classifier in self._members.classifiers:
-            said = captions(classifier.names, classifier.card.modality)
+            said = classifier.captions()
             flat = [caption for one in said for caption in one]
             names[classifier.card.name] = {
                 card.name: self._texts(f"class names of {classifier.card.name}", card, flat).reshape(
-                    len(said), len(classifier.names), card.width
-                )
+                    len(said), len(said[0]), card.width
+                )[:, classifier.groups()]
                 for card in self._members.texts
             }
         sentences = {card.name: self._texts("sentences", card, corpus.texts) for card in self._members.texts}
@@ -108,11 +112,10 @@ class Gatherer:
         asked = {"sentences": list(corpus.texts), "texts": [pair.text for pair in pairs]}
         asked["same"] = [str(pair.other) for pair in pairs if pair.modality is Modality.TEXT]
         for one in self._members.classifiers:
-            said = captions(one.names, one.card.modality)
-            asked[f"names of {one.card.name}"] = [caption for many in said for caption in many]
+            asked[f"names of {one.card.name}"] = [caption for many in one.captions() for caption in many]
         encoded = {what: self._sparse(what, card, texts) for what, texts in asked.items()}
-        classes = {one.card.name: len(one.names) for one in self._members.classifiers}
-        return gather_terms(card, lambda: self._encoders[card], encoded, classes)
+        groups = {one.card.name: one.groups() for one in self._members.classifiers}
+        return gather_terms(card, lambda: self._encoders[card], encoded, groups)
 
     def _sparse(self, what: str, card: EncoderCard, texts: Sequence[str]) -> dict[str, Array]:
         step = f"{what} in {card.name}"
@@ -132,7 +135,8 @@ class Gatherer:
 
         return self._work.arrays(step, {"space": _space(card), "texts": digest(list(texts))}, make)["dense"]
 
-    def _files(self, what: str, card: EncoderCard, files: Sequence[Path]) -> tuple[Encoded, dict[int, str]]:
+    def files(self, what: str, card: EncoderCard, files: Sequence[Path]) -> tuple[Encoded, dict[int, str]]:
+        """The files as that encoder reads them, and what is wrong with those that it cannot read."""
         step, faults = f"{what} in {card.name}", dict[int, str]()
 
         def make() -> dict[str, Array]:
@@ -146,12 +150,12 @@ class Gatherer:
         return Encoded(arrays["dense"], arrays["classes"], arrays["shares"], faults), faults
 
     def _inputs(self, card: EncoderCard, corpus: Corpus) -> Inputs:
-        photos = card.modality is Modality.IMAGE
-        files = corpus.photos if photos else corpus.sounds
+        unpaired = {Modality.IMAGE: ("photos", corpus.photos), Modality.AUDIO: ("sounds", corpus.sounds)}
+        what, files = unpaired.get(card.modality, ("", ()))
         if not files:
             dense = np.zeros((0, card.width), np.float32)
             return Inputs((), dense, np.zeros((0, 1), np.int64), np.zeros((0, 1)))
-        found, faults = self._files("photos" if photos else "sounds", card, files)
+        found, faults = self.files(what, card, files)
         for place, fault in faults.items():
             self._say(f"{files[place].name} is passed over: {fault}")
         kept = np.flatnonzero(found.dense.any(axis=1))
@@ -163,7 +167,8 @@ class Gatherer:
         texts, others, same = dict[str, Array](), dict[str, Array](), dict[str, Array]()
         for pair in pairs:
             if pair.modality is not Modality.TEXT and not self._members.reading(pair.modality):
-                raise _unread(anchors_name, pair, f"no space that is bound reads {pair.modality}")
+                left_out = "".join(f"; {name}: {why}" for name, why in self._members.left_out.items())
+                raise unread(anchors_name, pair, f"no space that is bound reads {pair.modality}{left_out}")
         twins = [pair for pair in pairs if pair.modality is Modality.TEXT]
         for card in self._members.texts if pairs else ():
             texts[card.name] = self._texts("anchors", card, [pair.text for pair in pairs])
@@ -174,20 +179,21 @@ class Gatherer:
         if texts:
             silent = np.all([~rows.any(axis=1) for rows in texts.values()], axis=0)
             for place in np.flatnonzero(silent):
-                raise _unread(anchors_name, pairs[int(place)], "no space knows a word of the text")
-        readers = [one for kind in (Modality.IMAGE, Modality.AUDIO) for one in self._members.reading(kind)]
+                raise unread(anchors_name, pairs[int(place)], "no space knows a word of the text")
+        readers = [one for kind in Modality for one in self._members.reading(kind)]
         for card in readers if pairs else ():
             own = [pair for pair in pairs if pair.modality is card.modality]
             if own:
                 files = [Path(pair.other) for pair in own]
-                found, faults = self._files("anchors", card, files)
+                found, faults = self.files("anchors", card, files)
                 for place in np.flatnonzero(~found.dense.any(axis=1)):
-                    raise _unread(anchors_name, own[place], faults.get(int(place), "it cannot be read"))
+                    raise unread(anchors_name, own[place], faults.get(int(place), "it cannot be read"))
                 others[card.name] = found.dense
         return UserPairs(tuple(pairs), texts, others, same)
 
 
-def _unread(name: str, pair: Pair, fault: str) -> InvalidInput:
+def unread(name: str, pair: Pair, fault: str) -> InvalidInput:
+    """That line of the anchors is wrong."""
     return InvalidInput(f"{name}, line {pair.line}: {fault}", field="anchors")
 
 

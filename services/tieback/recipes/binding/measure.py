@@ -107,7 +107,7 @@ def alignment(
                     shared = similarities(entered[a], entered[b])
                     sums.setdefault((i, j), []).extend(_margin(one) for one in shared.values())
         place = names.index(name)
-        for text in material.names[name]:
+        for text in material.names[name] if block.classifier.named else ():
             spoken = _by_class_names(block, material.class_texts(name, text), training[name], chosen)
             value = round(_margin(dense[text] @ spoken.T), DIGITS)
             other = names.index(text)
@@ -147,7 +147,7 @@ def neighbours(joint: Joint, material: Material) -> list[dict[str, Any]]:
     for classifier in material.members.classifiers:
         name = classifier.card.name
         inputs = material.inputs[name]
-        if len(inputs.files) < 2:
+        if len(inputs.files) < 2 or not classifier.named:
             continue
         asked = list(dict.fromkeys(int(one) for one in inputs.classes[:, 0] if one >= 0))[:QUERIES]
         dense = {text: rows[1][asked] for text, rows in material.names[name].items()}
@@ -180,16 +180,23 @@ def _scores_by_labels(material: Material, name: str, dense: Dense) -> Array:
     return total
 
 
-def decoupling(joint: Joint, kinds: Mapping[str, Dense]) -> dict[str, Any]:
-    """Which modality's blocks the text router favours for texts of each kind: rows are the truth."""
-    modalities = [block.modality.value for block in joint.blocks]
-    classes = [name for name in ("image", "audio", "text") if name in modalities and name in kinds]
+def decoupling(
+    joint: Joint, kinds: Mapping[str, Dense], quiet: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """Which modality's blocks the text router favours for texts of each kind: rows are the truth.
+
+    Blocks in `quiet`, of which no text says that it speaks, do not count.
+    """
+    blocks = [block for block in joint.blocks if block.space.name not in quiet]
+    modalities = [block.modality.value for block in blocks]
+    every = ("image", "audio", "points", "text")
+    classes = [name for name in every if name in modalities and name in kinds]
     confusion = []
     for truth in classes:
         weights = joint.weights(Modality.TEXT, kinds[truth])
         loud = np.stack(
             [
-                np.mean([weights[b.space.name] for b in joint.blocks if b.modality.value == kind], axis=0)
+                np.mean([weights[b.space.name] for b in blocks if b.modality.value == kind], axis=0)
                 for kind in classes
             ]
         )

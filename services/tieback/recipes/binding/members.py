@@ -6,7 +6,7 @@ sparse spaces, whose terms lead into the others' blocks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +19,7 @@ from tieback.models.encoder_model import EncoderModel
 from tieback.models.labels import read_class_names
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
+from tieback.recipes.binding.anchors import captions
 from tieback.recipes.binding.prototypes import class_prototypes
 
 
@@ -37,6 +38,32 @@ class Classifier:
         return np.asarray(
             centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12), np.float32
         )
+
+    @property
+    def named(self) -> bool:
+        """Whether its classes have names, by which its inputs enter text spaces where there is no binding."""
+        return True
+
+    @property
+    def told(self) -> bool:
+        """Whether its captions say of what modality they speak."""
+        return True
+
+    def captions(self) -> list[list[str]]:
+        """By template, the caption of every thing that it tells apart: of its classes."""
+        return captions(self.names, self.card.modality)
+
+    def groups(self) -> Array:
+        """Which of these things each row of `prototypes` is of."""
+        return np.arange(len(self.names))
+
+    def once(self, rows: Array) -> Array:
+        """Those of `rows` that are the first of their thing."""
+        return rows
+
+    def beside(self) -> Mapping[str, Array]:
+        """What other encoders say of the same inputs `[rows, width]`, by name."""
+        return {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,11 +130,7 @@ def members(
             raise StartupError(f"the model {name} is not in the store; run: tieback models pull {name}")
         if known[name].joint is None:
             raise StartupError(f"{name} does not say how it enters the joint space: give its card a `joint`")
-    chosen = [
-        card
-        for card in known.values()
-        if store.is_ready(card) and (card.name in names if names else not card.optional)
-    ]
+    chosen = [card for card in known.values() if store.is_ready(card) and takes_part(card, names)]
     left_out: dict[str, str] = {}
     classifiers = []
     for card in chosen:
@@ -121,7 +144,8 @@ def members(
             say(f"{card.name} is left out: {error.message}; its way by class names stays as it is")
     texts = tuple(card for card in chosen if card.joint == "component" and card.modality is Modality.TEXT)
     towers = _towers([card for card in chosen if card.shares and card.joint == "component"], left_out, say)
-    if not texts or not (classifiers or towers):
+    paired = any(card.joint == "pairs" for card in chosen)  # by what: paired.py
+    if not texts or not (classifiers or towers or paired):
         missing = "text space with a block (joint: component)" if not texts else "classifier with prototypes"
         raise StartupError(
             f"there is nothing to bind: no {missing} is in the store at {store.root}; "
@@ -129,6 +153,11 @@ def members(
         )
     sparse = tuple(card for card in chosen if card.joint == "terms")
     return Members(texts, tuple(classifiers), left_out, towers, sparse)
+
+
+def takes_part(card: EncoderCard, names: Sequence[str]) -> bool:
+    """Whether the card is one of `names`; where there are none, whether it is not optional."""
+    return card.name in names if names else not card.optional
 
 
 def called(card: EncoderCard) -> SpaceRef:

@@ -27,7 +27,7 @@ from tieback.recipes.binding.ranking import places, reciprocal
 from tieback.recipes.binding.work_folder import WorkFolder
 
 ATTENTION, ENSEMBLE, SUBSPACE = "anchor_attention", "projector_ensemble", "subspace"
-AFFINE = "affine"
+AFFINE, JOINTLY = "affine", "joint_views"
 TRAINING: dict[str, dict[str, Any]] = {ENSEMBLE: {"hidden": 64}}
 """What `fit` is told of a method: a quarter of the width takes a quarter of the time, trained and served."""
 
@@ -63,7 +63,8 @@ class Anchored:
 
     `names` are the rows that class names gave, one a class; `captions` the same with every template.
     `made_up` says that the sources are what a class would give, not what anything gave. `choices` are the
-    methods that the path is chosen from, where it is not from the usual ones.
+    methods that the path is chosen from, where it is not from the usual ones. Anchors that pairs gave have
+    `groups`, the thing of each name, and may have `views` `[captions, views, target width]` of it.
     """
 
     path: str
@@ -75,6 +76,8 @@ class Anchored:
     validation: tuple[Array, Array]
     made_up: bool
     choices: tuple[str, ...] = ()
+    groups: Array | None = None
+    views: Array | None = None
 
 
 @dataclass(slots=True)
@@ -183,6 +186,9 @@ class PathFitter:
     ) -> tuple[BoundPath, dict[str, Any]]:
         """One path, and what is told of its training. InvalidInput says how many anchors are too few."""
         source, target = _rows(anchors, name)
+        training = dict(TRAINING.get(name, {}))
+        if name == JOINTLY and anchors.views is not None:
+            training["views"] = anchors.views
         losses: list[float] = []
 
         def heard(_share: float, doing: str) -> None:
@@ -192,7 +198,7 @@ class PathFitter:
         def make() -> dict[str, Array]:
             self._say(f"fitting {anchors.path} by {name} on {len(source)} anchors")
             try:
-                state = fit(name, source, target, TRAINING.get(name), seed=self._seed, progress=heard)
+                state = fit(name, source, target, training, seed=self._seed, progress=heard)
             except InvalidInput as error:
                 raise InvalidInput(f"{anchors.path}: {error.message}", field=error.field) from None
             return {f"state.{key}": array for key, array in state.items()} | {
@@ -201,7 +207,7 @@ class PathFitter:
 
         key = {
             "method": name,
-            "training": TRAINING.get(name, {}),
+            "training": training,
             "seed": self._seed,
             "source": source,
             "target": target,
@@ -214,18 +220,31 @@ class PathFitter:
             "method": name,
             "parameters": dict(parameters),
             "anchors": len(source),
+            **(
+                {"views": anchors.views.shape[1]} if "views" in training and anchors.views is not None else {}
+            ),
             "loss": [round(float(loss), 4) for loss in arrays["loss"]],
         }
         return BoundPath(called(card), card.width, anchors.block, name, dict(parameters), state), told
+
+    @property
+    def method(self) -> str | None:
+        """The one that is forced."""
+        return self._method
+
+    @property
+    def seed(self) -> int:
+        """What is drawn is drawn by it."""
+        return self._seed
 
     def _able(self, anchors: Anchored) -> list[str]:
         """Of the methods that are chosen from, those that there are anchors enough for; one in any case."""
         if anchors.choices:
             count = len(_rows(anchors, ENSEMBLE)[0])
-            return [name for name in anchors.choices if count >= _least(name)] or [ATTENTION]
+            return [name for name in anchors.choices if count >= least(name)] or [ATTENTION]
         if anchors.made_up:  # a network that has seen nothing real does not know what to make of it
             return [ATTENTION]
-        enough = len(_rows(anchors, ENSEMBLE)[0]) >= _least(ENSEMBLE)
+        enough = len(_rows(anchors, ENSEMBLE)[0]) >= least(ENSEMBLE)
         return [ATTENTION, ENSEMBLE] if enough else [ATTENTION]
 
     def _parameters(self, name: str, anchors: Anchored) -> dict[str, Any]:
@@ -260,7 +279,7 @@ def _value(paths: Sequence[BoundPath], source: Array, target: Array) -> float:
     return float(reciprocal(places(said @ target.T)).mean())
 
 
-def _least(name: str) -> int:
+def least(name: str) -> int:
     """How many anchors a method needs whatever the widths: those that are chosen from do not look at them."""
     import importlib
 

@@ -19,7 +19,7 @@ from tieback.methods.projection import fit, projections, unit_rows
 from tieback.models.bound_space import BoundRouter
 from tieback.recipes.binding.duals import Centres, made_up, readable
 from tieback.recipes.binding.entering import Dense
-from tieback.recipes.binding.kinds import NEITHER, Kinds
+from tieback.recipes.binding.kinds import NEITHER, SPOKEN_OF, Kinds
 from tieback.recipes.binding.material import Material
 from tieback.recipes.binding.profile import profile, scores_for
 from tieback.recipes.binding.project import ATTENTION, Reduced
@@ -57,17 +57,20 @@ class Routing:
         if not self.blocks:
             return {}, None
         pairs: dict[Modality, list[Pairs]] = {}
+        of_texts: list[Pairs] = []
         spoken_of: dict[str, list[Pairs]] = {}
         for block in self.blocks:
             modality = block.classifier.card.modality
             of_text, of_inputs = self._class_pairs(block)
-            spoken_of.setdefault(modality.value, []).append(of_text)
+            of_texts.append(of_text)
+            if block.classifier.told:  # what a text of the user's is called says nothing of its kind
+                spoken_of.setdefault(modality.value, []).append(of_text)
             pairs.setdefault(modality, []).append(of_inputs)
         if neighbours := self._neighbours():
             spoken_of[NEITHER] = neighbours
-        pairs[Modality.TEXT] = [one for of_kind in spoken_of.values() for one in of_kind]
+        pairs[Modality.TEXT] = of_texts + neighbours
         inputs = {Modality.TEXT: tuple(card.name for card in self.material.members.texts)}
-        for modality in (Modality.IMAGE, Modality.AUDIO):
+        for modality in SPOKEN_OF:
             if names := tuple(one.card.name for one in self.material.members.of(modality)):
                 towers = readable(self.material, modality, self.centres)
                 inputs[modality] = (*names, *(tower.name for tower in towers))
@@ -98,7 +101,9 @@ class Routing:
             )
 
         learned: list[Any] = [[one.inputs, *one.queries, *one.documents] for one in pairs]
-        learned.append([labelled.inputs, labelled.targets] if labelled else [])
+        if labelled is not None:
+            learned.append([labelled.inputs, labelled.targets])
+            learned[-1] += [] if labelled.told is None else [labelled.told]
         key = {f"{i}.{j}": array for i, arrays in enumerate(learned) for j, array in enumerate(arrays)}
         state = work.arrays(
             f"router of {modality}",
@@ -119,11 +124,17 @@ class Routing:
         templates = len(next(iter(spoken.values())))
         said = {text: rows[:, classes].reshape(-1, rows.shape[2]) for text, rows in spoken.items()}
         seen = {name: block.features[classes]}
+        beside = {other: rows[classes] for other, rows in block.classifier.beside().items()}
         into_block, into_texts = self._left_out(block, classes)
+        if beside:
+            other = self.joint.enter(beside)
+            into_texts = {text: unit_rows(rows + other.get(text, 0)) for text, rows in into_texts.items()}
+        seen |= beside
         queries = self.joint.enter(said) | {name: into_block.reshape(-1, block.block.width)}
         documents = self.joint.enter(seen) | into_texts
         many = {key: np.tile(rows, (templates, 1)) for key, rows in documents.items()}
-        groups = np.tile(np.arange(len(classes)), templates)
+        things = np.unique(block.classifier.groups()[classes], return_inverse=True)[1]
+        groups = np.tile(things, templates)
         named = {text: rows[: len(classes)] for text, rows in said.items()}
         answers = self.joint.enter(named) | {name: into_block[0]}
         text_names = [card.name for card in self.material.members.texts]
@@ -134,7 +145,7 @@ class Routing:
         read = seen | made_up(self.material, name, towers, classes)
         return (
             self._pairs(text_names, said, queries, many, groups),
-            self._pairs(own_names, read, documents, answers),
+            self._pairs(own_names, read, documents, answers, things),
         )
 
     def _pairs(
@@ -157,7 +168,8 @@ class Routing:
     def _left_out(self, block: Reduced, classes: Array) -> tuple[Array, dict[str, Array]]:
         """Captions `[templates, classes, width]` in the block, and features in each text block, by folds."""
         name = block.classifier.card.name
-        fold = np.random.default_rng(self.seed).permutation(len(classes)) % FOLDS
+        things = np.unique(block.classifier.groups()[classes], return_inverse=True)[1]
+        fold = (np.random.default_rng(self.seed).permutation(int(things.max()) + 1) % FOLDS)[things]
         features, targets = block.features[classes], block.targets[classes]
         into_block: Array | None = None
         into_texts: dict[str, Array] = {}
@@ -205,18 +217,19 @@ class Routing:
     def _worth(self, pairs: Sequence[Pairs]) -> Array:
         """The scores `[blocks]` that a router is drawn towards for inputs such as these, by their partners.
 
-        Blocks that no input reaches, or no partner, have 0.
+        Blocks that no input reaches, or no partner, have 0. Of several sets, those count that reach a block.
         """
-        found = np.zeros((len(pairs), len(self.joint.blocks)), np.float32)
-        for row, one in zip(found, pairs, strict=True):
+        total, sets = np.zeros((2, len(self.joint.blocks)), np.float32)
+        for one in pairs:
             heard = [
                 place
                 for place, sides in enumerate(zip(one.queries, one.documents, strict=True))
                 if all(side.any() for side in sides)
             ]
             queries, documents = ([side[place] for place in heard] for side in (one.queries, one.documents))
-            row[heard] = scores_for(profile(queries, documents, one.groups), SHARPNESS)
-        return np.asarray(found.mean(axis=0))
+            total[heard] += scores_for(profile(queries, documents, one.groups), SHARPNESS)
+            sets[heard] += 1
+        return np.asarray(total / np.maximum(sets, 1))
 
     def _spoken(self, names: Sequence[str], pairs: Mapping[str, Sequence[Pairs]]) -> Labelled:
         """Texts with the blocks they are for: those of what they speak of, and text blocks."""
@@ -231,11 +244,13 @@ class Routing:
             rows = router_input(names, dense, self.joint.widths)
             inputs.append(rows)
             targets.append(np.tile(wanted, (len(rows), 1)))
-        return Labelled(np.concatenate(inputs), np.concatenate(targets))
+        quiet = {one.card.name for one in self.material.members.classifiers if not one.told}
+        told = np.array([name not in quiet for name in self.joint.names])
+        return Labelled(np.concatenate(inputs), np.concatenate(targets), None if told.all() else told)
 
     def _seen(self, pairs: Sequence[Pairs]) -> Labelled:
-        """Photos or sounds with the blocks that their names are found in."""
+        """Photos, sounds and the like with the blocks that their names are found in."""
         from tieback.recipes.train_router import Labelled
 
-        inputs = np.concatenate([one.inputs for one in pairs])
-        return Labelled(inputs, np.tile(self._worth(pairs), (len(inputs), 1)))
+        targets = [np.tile(self._worth([one]), (len(one.inputs), 1)) for one in pairs]
+        return Labelled(np.concatenate([one.inputs for one in pairs]), np.concatenate(targets))

@@ -89,7 +89,10 @@ class StandIns:
         tasks = [*losing_tasks(self.material, self.blocks, held_out, self._sentences.held_out), *more]
         if not chosen.measured:
             return measure.losses(self.joint, tasks), ()
-        every = {name: np.arange(len(one.classifier.names)) for name, one in self._by_name.items()}
+        every = {
+            name: one.classifier.once(np.arange(len(one.classifier.names)))
+            for name, one in self._by_name.items()
+        }
         served = {one.method: one for one in self._fitted(every, np.arange(len(self.material.corpus.texts)))}
         kept = tuple(
             replace(served[one.method], losses=measure.losses(replace(self.joint, stand_in=one), tasks))

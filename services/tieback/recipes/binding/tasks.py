@@ -11,6 +11,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.types import Array, Modality
 from tieback.methods.missing import missing
 from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundStandIn
+from tieback.recipes.binding.anchors import CAPTION
 from tieback.recipes.binding.entering import Dense, enter, score, similarities
 from tieback.recipes.binding.material import Material
 from tieback.recipes.binding.project import Reduced
@@ -134,9 +135,7 @@ def class_tasks(material: Material, blocks: Sequence[Reduced], classes: Mapping[
         chosen = classes[name]
         if len(chosen) < 2:
             continue
-        spoken = material.names[name]
-        said = {text: rows[1][chosen] for text, rows in spoken.items()} | material.terms_of(name, 1, chosen)
-        named = {text: rows[0][chosen] for text, rows in spoken.items()} | material.terms_of(name, 0, chosen)
+        said, named = (material.captions(name, template, chosen) for template in (CAPTION, 0))
         seen = {name: block.features[chosen]}
         suffix = "" if len(material.members.of(modality)) == 1 else f" ({name})"
         tasks.append(Task(f"text → {modality}{suffix}", Modality.TEXT, said, seen))
@@ -157,11 +156,10 @@ def losing_tasks(
             tasks.append(task)
             continue
         name = next(iter(task.documents))
-        spoken = material.names[name]
-        for template in range(len(next(iter(spoken.values())))):
-            said = {text: rows[template][classes[name]] for text, rows in spoken.items()}
-            terms = material.terms_of(name, template, classes[name])
-            tasks.append(replace(task, queries=said | terms))
+        templates = range(len(next(iter(material.names[name].values()))))
+        tasks += [
+            replace(task, queries=material.captions(name, template, classes[name])) for template in templates
+        ]
     followed = sentences[sentences + 1 < len(material.corpus.texts)]
     if len(followed) > 1:
         said = material.sentences | {one.card.name: one.sentences for one in material.terms}

@@ -11,15 +11,13 @@ import numpy as np
 from tieback.catalog.card import EncoderCard
 from tieback.core.types import Array
 from tieback.models.bound_space import SPARSE, Block, BoundPath
+from tieback.recipes.binding.anchors import CAPTION
 from tieback.recipes.binding.entering import enter
 from tieback.recipes.binding.material import Material
 from tieback.recipes.binding.members import called
 from tieback.recipes.binding.project import WORTH, Reduced
 from tieback.recipes.binding.ranking import places, reciprocal
 from tieback.recipes.binding.terms import METHOD, TERMS, VECTORS, Terms
-
-CAPTION = 1
-"""The template that stands for what is asked: a caption, as people write one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +50,8 @@ def term_path(
 
 
 def worths(
-    material: Material, terms: Terms, blocks: Sequence[Reduced], paths: Sequence[BoundPath],
-    ways: Sequence[BoundPath], chosen_by: Mapping[str, Array],
+    material: Material, blocks: Sequence[Reduced], paths: Sequence[BoundPath], ways: Sequence[BoundPath],
+    chosen_by: Mapping[str, Array],
 ) -> list[Worth]:  # fmt: skip
     """For each of the `ways`, captions of classes that no fit has seen looked for in its block."""
     found = []
@@ -63,8 +61,7 @@ def worths(
             name = block.classifier.card.name
             classes = chosen_by[name]
             into = [path for path in paths if path.block == way.block]
-            asked = {text: rows[CAPTION][classes] for text, rows in material.names[name].items()}
-            asked[terms.card.name] = terms.names[name][CAPTION][classes]
+            asked = material.captions(name, CAPTION, classes)
             shown = enter(into, {name: block.features[classes]}).get(way.block)
             if shown is None or len(classes) < 2:
                 continue

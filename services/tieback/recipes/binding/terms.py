@@ -122,17 +122,18 @@ def led_by_terms(path: BoundPath, rows: Array) -> Array:
 
 def gather_terms(
     card: EncoderCard, model: Callable[[], EncoderModel], encoded: Mapping[str, Mapping[str, Array]],
-    classes: Mapping[str, int],
+    classes: Mapping[str, Array],
 ) -> Terms:  # fmt: skip
     """The terms of a sparse space, from what it said of the texts: class names by classifier, and the rest.
 
-    `encoded` has "sentences", "texts", "same" and every classifier's name; `classes` how many each has.
+    `encoded` has "sentences", "texts", "same" and every classifier's name; `classes` the things that its
+    rows are of, by number.
     """
     words = whole_words(model())
     kept = worth_keeping(words, [encoded["sentences"], *(encoded[f"names of {name}"] for name in classes)])
     names = {
-        name: over(encoded[f"names of {name}"], kept).reshape(-1, count, len(kept))
-        for name, count in classes.items()
+        name: over(encoded[f"names of {name}"], kept).reshape(-1, int(of.max()) + 1, len(kept))[:, of]
+        for name, of in classes.items()
     }
     return Terms(
         card,

@@ -41,7 +41,7 @@ folder = click.Path(file_okay=False, path_type=Path)
 @click.option(
     "--anchors",
     type=click.Path(dir_okay=False, path_type=Path),
-    help='Your pairs, a JSON object a line: "text" and one of "image", "audio" (files), "same" (a text).',
+    help='Your pairs, a JSON object a line: "text" and one of "image", "audio", "points" (files) and "same".',
 )
 @click.option("--seed", default=0, show_default=True, help="What is drawn is drawn by it.")
 @click.option("--method", metavar="NAME", help="One projection for every path, instead of the best for each.")
@@ -49,7 +49,7 @@ folder = click.Path(file_okay=False, path_type=Path)
     "--spaces",
     default="",
     metavar="A,B",
-    help="Encoders that take part; without, the store's that are not optional.",
+    help="Encoders that take part; without, those of TIEBACK_SPACES, or the store's that are not optional.",
 )
 @click.option("--image-width", default=512, show_default=True, help="Width of an image encoder's block.")
 @click.option("--audio-width", default=256, show_default=True, help="Width of an audio encoder's block.")
@@ -162,6 +162,12 @@ def _show(bound: BoundSpace) -> None:
             f"The text router sends {decoupling['accuracy']:.0%} of texts to the blocks of what they speak "
             f"of, and {decoupling['without']:.0%} without that objective."
         )
+    for name, told in bound.metrics.get("pairs", {}).items():
+        if unseen := told.get("unseen_things"):
+            click.echo(
+                f"{name} finds the texts of {unseen['accuracy']:.0%} of the inputs that no fit has seen the "
+                f"like of, among {unseen['texts']}; by chance of {1 / unseen['texts']:.0%}."
+            )
 
 
 def _cell(row: dict[str, Any] | None) -> str:
