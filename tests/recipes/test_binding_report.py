@@ -20,7 +20,7 @@ from tieback.core.types import Modality, SpaceRef
 from tieback.methods.projection import fit
 from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundSpace
 from tieback.models.store import Store
-from tieback.recipes.binding_report import colours, neighbours, style
+from tieback.recipes.binding_report import colours, neighbours, sections, style
 from tieback.recipes.binding_report.claims import claims_of, read_claims
 from tieback.recipes.binding_report.joint import blocks_of, part, scores, weights_of
 from tieback.recipes.binding_report.neighbours import Found, Question, look, thumbnail
@@ -394,3 +394,23 @@ def _words(written: str) -> str:
     """What the page says, without its marks."""
     body = written[written.index("<body>") :]
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+
+def test_the_page_says_what_could_stand_in_for_a_lost_space_and_what_was_chosen() -> None:
+    tried = {
+        "chosen": "skip",
+        "measure": "points of R@10 lost",
+        "queries": 40,
+        "rows": [
+            {"method": "skip", "lost": {"words": -0.001}, "mean": -0.001},
+            {"method": "pool", "lost": {"words": 2.5}, "mean": 2.5},
+        ],
+    }
+
+    told = sections.missing(tried)
+
+    assert "Points of R@10 lost (40 queries)" in told
+    assert "skip (chosen)" in told
+    assert ">0.00<" in told, "no minus before a zero"
+    assert ">2.50<" in told
+    assert sections.missing({}) == ""

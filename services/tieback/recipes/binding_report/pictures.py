@@ -171,7 +171,8 @@ def known(value: Number) -> bool:
 
 
 def figure(value: Number, digits: int) -> str:
-    """A number as the page writes it: a true minus, and a dash where there is none."""
+    """A number as the page writes it: a true minus, none before zero, and a dash where there is none."""
     if value is None or not math.isfinite(value):
         return "–"
-    return f"{value:.{digits}f}".replace("-", "−")
+    said = f"{value:.{digits}f}"
+    return said.removeprefix("-") if not float(said) else said.replace("-", "−")

@@ -230,6 +230,30 @@ def losses(found: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> st
     return section("What losing a space costs", said, f"<figure>{picture}</figure>")
 
 
+def missing(found: Mapping[str, Any]) -> str:
+    """What was tried in the place of a lost space, and what queries lost all the same."""
+    rows = list(found.get("rows") or ())
+    if not rows:
+        return ""
+    columns = list(dict.fromkeys(name for row in rows for name in row["lost"]))
+    table = [
+        [
+            escape(str(row["method"])) + (" (chosen)" if row["method"] == found.get("chosen") else ""),
+            *(figure(row["lost"].get(name), 2) for name in columns),
+            figure(row.get("mean"), 2),
+        ]
+        for row in rows
+    ]
+    said = (
+        f"{_begun(str(found.get('measure', '')))} ({found.get('queries', '–')} queries), by method and "
+        "lost space. A request may ask for another than the chosen one."
+    )
+    header = ("method", *(f"without {name}" for name in columns), "mean")
+    return section(
+        "What could stand in for it", escape(said), _table(header, table, range(1, len(header)), stack=True)
+    )
+
+
 def ranges(bound: BoundSpace) -> str:
     """Per router, the usual range of each block's mean weight."""
     parts = []
@@ -281,14 +305,25 @@ def training(found: Sequence[Mapping[str, Any]]) -> str:
 
 def provenance(found: Mapping[str, Any]) -> str:
     """What it was made of, as it was recorded."""
-    rows = [[escape(str(name)), _value(value)] for name, value in found.items()]
+    rows = [[escape(str(name)), _value(value)] for name, value in found.items() if _said(value)]
     said = "As recorded in the artifact when it was made."
     return section("Provenance", said, _table(("", ""), rows) if rows else "")
 
 
+def _begun(sentence: str) -> str:
+    """With a capital at its beginning, and the rest as it is."""
+    return sentence[:1].upper() + sentence[1:]
+
+
+def _said(value: Any) -> bool:
+    """Whether there is anything to tell; a 0 is something."""
+    return value is not None and value not in ("", [], (), {})
+
+
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
-        return "<br>".join(f"{escape(str(name))}: {_value(one)}" for name, one in value.items())
+        told = {name: one for name, one in value.items() if _said(one)}
+        return "<br>".join(f"{escape(str(name))}: {_value(one)}" for name, one in told.items())
     if isinstance(value, list | tuple):
         return ", ".join(_value(one) for one in value)
     if isinstance(value, float):
