@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 
 POLICY, SHARPNESS = "soft", 10.0
 FOLDS = 5
+DRAWN = 3.0
+"""Weight, beside alignment's 1, of drawing the routers of photos and sounds towards what blocks are worth.
+
+It is that of the text router's objective, whose other half is to tell what a text speaks of."""
+
 Say = Callable[[str], None]
 
 
@@ -68,36 +73,33 @@ class Routing:
             pairs.setdefault(modality, []).append(of_inputs)
         if neighbours := self._neighbours():
             spoken_of[NEITHER] = neighbours
-        pairs[Modality.TEXT] = of_texts + neighbours
-        inputs = {Modality.TEXT: tuple(card.name for card in self.material.members.texts)}
+        of_texts += neighbours
+        texts = tuple(card.name for card in self.material.members.texts)
+        without = self._router(work, say, Modality.TEXT, texts, of_texts)
+        routers: dict[Modality, BoundRouter] = {Modality.TEXT: without}
+        if self.decoupling:
+            spoken = self._spoken(texts, spoken_of)
+            routers[Modality.TEXT] = self._router(
+                work, say, Modality.TEXT, texts, of_texts, spoken, self.decoupling
+            )
         for modality in SPOKEN_OF:
             if names := tuple(one.card.name for one in self.material.members.of(modality)):
-                towers = readable(self.material, modality, self.centres)
-                inputs[modality] = (*names, *(tower.name for tower in towers))
-        labelled: dict[Modality, Labelled] = {}
-        if self.decoupling:
-            labelled = {modality: self._seen(pairs[modality]) for modality in inputs}
-            labelled[Modality.TEXT] = self._spoken(inputs[Modality.TEXT], spoken_of)
-        routers = {
-            modality: self._router(work, say, modality, names, pairs[modality], labelled.get(modality))
-            for modality, names in inputs.items()
-        }
-        names = inputs[Modality.TEXT]
-        return routers, self._router(work, say, Modality.TEXT, names, pairs[Modality.TEXT], None)
+                names += tuple(tower.name for tower in readable(self.material, modality, self.centres))
+                seen = self._seen(pairs[modality])
+                routers[modality] = self._router(work, say, modality, names, pairs[modality], seen, DRAWN)
+        return routers, without
 
     def _router(
         self, work: WorkFolder, say: Say, modality: Modality, names: tuple[str, ...], pairs: Sequence[Pairs],
-        labelled: Labelled | None,
+        labelled: Labelled | None = None, drawn: float = 0.0,
     ) -> BoundRouter:  # fmt: skip
-        decoupling = self.decoupling if labelled else 0.0
-
         def make() -> Mapping[str, Array]:
             from tieback.recipes.train_router import train_router
 
             say(f"training the router of {modality}" + ("" if labelled else " by alignment alone"))
             parts = [self.joint.widths[name] for name in names]
             return train_router(
-                pairs, labelled, decoupling=decoupling, parts=parts, seed=self.seed, steps=self.steps
+                pairs, labelled, decoupling=drawn, parts=parts, seed=self.seed, steps=self.steps
             )
 
         learned: list[Any] = [[one.inputs, *one.queries, *one.documents] for one in pairs]
@@ -107,7 +109,7 @@ class Routing:
         key = {f"{i}.{j}": array for i, arrays in enumerate(learned) for j, array in enumerate(arrays)}
         state = work.arrays(
             f"router of {modality}",
-            {"seed": self.seed, "steps": self.steps, "decoupling": decoupling, **key},
+            {"seed": self.seed, "steps": self.steps, "decoupling": drawn, **key},
             make,
         )
         return BoundRouter(modality, names, POLICY, {}, state)
