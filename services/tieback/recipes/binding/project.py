@@ -248,9 +248,10 @@ class PathFitter:
         return [ATTENTION, ENSEMBLE] if enough else [ATTENTION]
 
     def _parameters(self, name: str, anchors: Anchored) -> dict[str, Any]:
-        if name != ATTENTION or len(anchors.names[0]) < 2 * FOLDS:
+        source, target = _unlike(*anchors.names)  # between texts, two members may call things the same
+        if name != ATTENTION or len(source) < 2 * FOLDS:
             return {}
-        return {"sharpness": _sharpness(*anchors.names, self._seed)}
+        return {"sharpness": _sharpness(source, target, self._seed)}
 
 
 def _rows(anchors: Anchored, name: str) -> tuple[Array, Array]:
