@@ -71,7 +71,6 @@ def test_every_kind_of_member_has_its_block_its_paths_and_its_router(outcome: Ou
         Modality.IMAGE: ("eyes", "own", "clip"),
         Modality.POINTS: ("shapes",),
     }
-    assert bound.losses["points"]["shapes"] > 50
     assert bound.stand_ins
 
 
