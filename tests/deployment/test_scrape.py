@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import math
 import re
 import threading
@@ -17,7 +18,7 @@ import yaml
 from support.deployment import ROOT, Query, queries
 from support.installed import need
 from support.prometheus import Prometheus
-from support.small_binding import binding, routed, text, text_router
+from support.small_binding import binding, routed, stand_in, text, text_router
 from tieback.catalog.catalog import Catalog
 from tieback.models.store import Store
 from tieback.router import Rollout, Router
@@ -76,6 +77,8 @@ class Platform:
     def route(self) -> None:
         """Has a small binding's routers, and a shadow's, weight as many queries as drift is told from.
 
+        Then a space is lost, and stood in for.
+
         Binding the platform's own spaces takes minutes; what watches the routers is the platform's.
         """
         shadow = binding([text_router({0: "ears"})])
@@ -83,6 +86,10 @@ class Platform:
         watch = RoutingWatch(self._server.telemetry, routed().revision, usual)
         router = Router.bound(routed(), rollout=Rollout(shadow=shadow), on_routed=watch)
         self._run(router.fuse([text(1.0, 0.5)] * DRIFT_WINDOW))
+        standing_in = Router.bound(binding(stand_ins=(stand_in("substitute"),)))
+        (lost,) = self._run(standing_in.fuse([text(1.0, 0.5)[:1]])).results
+        told = dataclasses.replace(lost.routing, weights={})  # those are not the platform's own spaces
+        self._server.telemetry.observe_routing(told)
 
     def lose_a_replica(self) -> None:
         """Calls a service of which one of two replicas has gone, until a call was repeated."""
