@@ -13,6 +13,7 @@ import numpy as np
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types import (
+    Array,
     Fused,
     FusePart,
     FuseReply,
@@ -102,6 +103,8 @@ class Router:
         self._standing_in = StandingIn(space)
         self._rollout, self._caller = NOBODY, _nameless
         self._on_routed: Callable[[Routed], None] | None = None
+        self._choices: dict[str, Choice] = {}
+        self._expected: dict[frozenset[Modality], Array] = {}
 
     @property
     def usual(self) -> dict[str, Mapping[str, tuple[float, float]]]:
@@ -155,7 +158,13 @@ class Router:
         routers = self._routers
         if self._canary is not None and is_canary(self._caller(), self._rollout.percent):
             routers = self._canary
-        return choose(self.space.names, routing, routers)
+        if routing.policy or routing.weights or routing.parameters:
+            return choose(self.space.names, routing, routers)
+        # Most queries say nothing, and what that means stays the same.
+        key = "" if routers is None else routers.revision
+        if key not in self._choices:
+            self._choices[key] = choose(self.space.names, DEFAULT_ROUTING, routers)
+        return self._choices[key]
 
     def _fuse_all(
         self, inputs: Sequence[Sequence[FusePart]], role: Role, choice: Choice, way: Way, parts_apart: bool
@@ -193,12 +202,11 @@ class Router:
         return [results[number] for number in range(len(inputs))]
 
     def _asked(self, contents: Contents, said: Blocks) -> Asked:
-        expected = self.space.expected(set(contents.modalities.values()))
-        return Asked(contents, said.spoke, self._mask(expected))
-
-    def _mask(self, names: Iterable[str]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        wanted = frozenset(names)
-        return np.array([name in wanted for name in self.space.names])
+        modalities = frozenset(contents.modalities.values())
+        if modalities not in self._expected:
+            blocks = self.space.expected(modalities)
+            self._expected[modalities] = np.array([name in blocks for name in self.space.names])
+        return Asked(contents, said.spoke, self._expected[modalities])
 
     def _fused(
         self,
