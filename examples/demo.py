@@ -63,11 +63,16 @@ QUESTIONS = [
     ),
     (
         "Two claims, each with a verdict of its own: the model knows who it is, and errs about the year.",
-        ["ask", "Who is the astronaut in the photo, and when did she retire?", "--explain"],
+        # By one passage: what comes fourth changes from run to run, since int8 vectors depend a little on the
+        # texts beside them, and what the model writes changes with it.
+        [
+            *("ask", "Who is the astronaut in the photo, and in which year did she retire?"),
+            *("--evidence", "1", "--explain"),
+        ],
     ),
     (
-        "A question about this project, answered from its own documentation.",
-        ["ask", "How is a joint vector made?", "--explain"],
+        "A question about this project, answered from its own documentation, a collection of its own.",
+        ["ask", "How is a joint vector made?", "--collection", "documentation", "--explain"],
     ),
     (
         "A question that nothing in the library bears on: it says so, and writes nothing.",
@@ -129,7 +134,9 @@ def show(console: Console, served: Served, library: Path) -> None:
     os.environ["TIEBACK_SERVER"] = served.address
     os.chdir(library)
     _heading(console, "A library is indexed: texts, photos, spoken clips")
-    run(console, ["index", "texts", "documentation", "photos", "clips"])
+    run(console, ["index", "texts", "photos", "clips"])
+    # By itself, so that what the documentation says of photos and models is no answer about the library.
+    run(console, ["index", "documentation", "--collection", "documentation"])
     for reason, command in SEARCHES + QUESTIONS:
         _heading(console, reason)
         run(console, command)
