@@ -70,6 +70,22 @@ def measure(report: Report, studies: Mapping[str, Study], seeds: Sequence[int]) 
             report.claim(f"{topic}: the whole topic", None, "", ">= 1", note=reason)
 
 
+def by_seed(
+    report: Report,
+    title: str,
+    seeds: Sequence[int],
+    one: Callable[[int], dict[str, float]],
+    say: Callable[[str], None],
+) -> list[dict[str, float]]:
+    """What one run with each seed found, by name; adds it to the report as a table."""
+    rows = []
+    for seed in seeds:
+        rows.append(one(seed))
+        say(f"seed {seed}: " + ", ".join(f"{name} {value:.3g}" for name, value in rows[-1].items()))
+    report.table(title, [{"seed": seed, **row} for seed, row in zip(seeds, rows, strict=True)])
+    return rows
+
+
 def claim(
     report: Report, name: str, values: Sequence[float], unit: str, target: str, *, note: str = ""
 ) -> None:

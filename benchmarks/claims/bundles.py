@@ -27,7 +27,7 @@ from tieback.methods.projection import unit_rows
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.claims import claim
+from benchmarks.claims import by_seed, claim
 from benchmarks.report import Report
 
 METHOD = "7 bundles (arXiv:2310.18770)"
@@ -86,14 +86,7 @@ class Bundler(nn.Module):
 def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> None:
     """Claims of what is found with and without, and of the order of items."""
     torch.set_num_threads(1)
-    rows = []
-    for seed in seeds:
-        rows.append(one(seed))
-        say(f"seed {seed}: " + ", ".join(f"{name} {value:.3g}" for name, value in rows[-1].items()))
-    report.table(
-        f"{METHOD}: recall@{BEST} in per cent",
-        [{"seed": seed, **row} for seed, row in zip(seeds, rows, strict=True)],
-    )
+    rows = by_seed(report, f"{METHOD}: recall@{BEST} in per cent", seeds, one, say)
     claim(
         report, f"{METHOD}: recall@{BEST}, contrast with parts dropped and substitution less neither",
         [row[BOTH] - row[NEITHER] for row in rows], "points", f">= {GAIN:g}",

@@ -24,7 +24,7 @@ from tieback.methods.projection import unit_rows
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.claims import claim
+from benchmarks.claims import by_seed, claim
 from benchmarks.report import Report
 
 METHOD = "14 prompt pool (arXiv:2302.08958)"
@@ -86,14 +86,7 @@ class Fusion(nn.Module):
 def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> None:
     """Claims of accuracy on texts alone and on pairs, of the pool's gradient, and of the tokens."""
     torch.set_num_threads(1)
-    rows = []
-    for seed in seeds:
-        rows.append(one(seed))
-        say(f"seed {seed}: " + ", ".join(f"{name} {value:.3g}" for name, value in rows[-1].items()))
-    report.table(
-        f"{METHOD}: accuracy in per cent",
-        [{"seed": seed, **row} for seed, row in zip(seeds, rows, strict=True)],
-    )
+    rows = by_seed(report, f"{METHOD}: accuracy in per cent", seeds, one, say)
 
     def found(name: str, values: list[float], unit: str, target: str) -> None:
         claim(report, f"{METHOD}: {name}", values, unit, target)

@@ -26,7 +26,7 @@ from tieback.methods.missing import missing
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.claims import claim
+from benchmarks.claims import by_seed, claim
 from benchmarks.report import Report
 
 METHOD = "57 sequential state (arXiv:2309.14118)"
@@ -119,14 +119,7 @@ class Sequential(nn.Module):
 def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> None:
     """Claims of what is lost when what is missing turns round, and of skipping."""
     torch.set_num_threads(1)
-    rows = []
-    for seed in seeds:
-        rows.append(one(seed))
-        say(f"seed {seed}: " + ", ".join(f"{name} {value:.3g}" for name, value in rows[-1].items()))
-    report.table(
-        f"{METHOD}: accuracy in per cent",
-        [{"seed": seed, **row} for seed, row in zip(seeds, rows, strict=True)],
-    )
+    rows = by_seed(report, f"{METHOD}: accuracy in per cent", seeds, one, say)
 
     def lost(name: str) -> list[float]:
         return [row[f"{name}, as trained"] - row[f"{name}, turned"] for row in rows]
