@@ -6,10 +6,12 @@
     ├── NotFound               an unknown space, model, method, collection or item; names the choices
     ├── AlreadyExists          the name is taken by something else
     ├── Unauthenticated        no token, or a wrong one
-    ├── PermissionDenied       the token is good, and not for this
+    ├── PermissionDenied       the token's role is not enough; the message names the one that is
     ├── ResourceExhausted      a limit was reached
     │   ├── Overloaded         too much is waiting; `retry_delay` says when to come back
-    │   └── StorageFull        the store cannot take more; nothing acknowledged is lost
+    │   │   └── RateExceeded   the tenant's tokens per second are used up; `retry_delay` as above
+    │   ├── StorageFull        the store cannot take more; nothing acknowledged is lost
+    │   └── QuotaExceeded      the tenant would store more than its quota
     ├── DeadlineExceeded       there was no answer in the time given
     ├── Unavailable            the server is down, or a part of it, and may come back
     ├── Cancelled              the call was given up
@@ -170,7 +172,7 @@ class Unauthenticated(TiebackError):  # noqa: N818 - see InvalidArgument
 
 
 class PermissionDenied(TiebackError):  # noqa: N818 - see InvalidArgument
-    """The token is good, and not for this."""
+    """The token's role is not enough for this. The message names the role that is."""
 
     code = "PERMISSION_DENIED"
 
@@ -189,6 +191,14 @@ class Overloaded(ResourceExhausted):
 
 class StorageFull(ResourceExhausted):
     """The store cannot take more. What was acknowledged is safe."""
+
+
+class RateExceeded(Overloaded):
+    """The tenant's tokens per second are used up. `retry_delay` says when to come back."""
+
+
+class QuotaExceeded(ResourceExhausted):
+    """The tenant would store more than its quota. Nothing of the request was kept; waiting does not help."""
 
 
 class DeadlineExceeded(TiebackError):  # noqa: N818 - see InvalidArgument

@@ -20,6 +20,9 @@ from tieback_client.errors import Details, FieldViolation, Resource, TiebackErro
 DETAILS_KEY = "grpc-status-details-bin"
 REQUEST_ID_KEY = "x-request-id"
 
+TENANT_QUOTA = "TENANT_QUOTA"
+"""A tenant's own limit: of a rate, which says when to come back, or of what it may store."""
+
 BY_CODE: Mapping[str, type[TiebackError]] = {
     "INVALID_ARGUMENT": errors.InvalidArgument,
     "OUT_OF_RANGE": errors.InvalidArgument,
@@ -40,6 +43,7 @@ BY_REASON: Mapping[str, type[TiebackError]] = {
     "SPACE_MISMATCH": errors.SpaceMismatch,
     "OVERLOADED": errors.Overloaded,
     "STORAGE_FULL": errors.StorageFull,
+    TENANT_QUOTA: errors.QuotaExceeded,
 }
 
 _NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
@@ -111,6 +115,8 @@ def _with(details: Details, packed: Any) -> Details:
 def _class_for(details: Details) -> type[TiebackError]:
     general = BY_CODE.get(details.code, TiebackError)
     special = BY_REASON.get(details.reason)
+    if details.reason == TENANT_QUOTA and details.retry_delay is not None:
+        special = errors.RateExceeded
     if special is not None and issubclass(special, general):
         return special
     if general is errors.ResourceExhausted and details.retry_delay is not None:

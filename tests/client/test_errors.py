@@ -14,6 +14,8 @@ from tieback_client import (
     InvalidArgument,
     NotFound,
     Overloaded,
+    QuotaExceeded,
+    RateExceeded,
     ResourceExhausted,
     Retry,
     SpaceMismatch,
@@ -72,6 +74,7 @@ def test_every_code_is_an_error_of_the_tree(canned: Any, code: grpc.StatusCode) 
         ("SPACE_MISMATCH", grpc.StatusCode.INVALID_ARGUMENT, SpaceMismatch),
         ("OVERLOADED", grpc.StatusCode.RESOURCE_EXHAUSTED, Overloaded),
         ("STORAGE_FULL", grpc.StatusCode.RESOURCE_EXHAUSTED, StorageFull),
+        ("TENANT_QUOTA", grpc.StatusCode.RESOURCE_EXHAUSTED, QuotaExceeded),
         ("SOMETHING_ELSE", grpc.StatusCode.RESOURCE_EXHAUSTED, ResourceExhausted),
         ("OVERLOADED", grpc.StatusCode.INTERNAL, InternalError),
     ],
@@ -80,6 +83,15 @@ def test_the_reason_makes_an_error_more_exact(
     canned: Any, reason: str, code: grpc.StatusCode, kind: type[TiebackError]
 ) -> None:
     assert type(from_status(canned.status(code, "words", canned.info(reason)))) is kind
+
+
+def test_a_tenants_rate_can_be_tried_again_and_its_storage_quota_cannot(canned: Any) -> None:
+    code, info = grpc.StatusCode.RESOURCE_EXHAUSTED, canned.info("TENANT_QUOTA")
+    rate = from_status(canned.status(code, "words", info, canned.retry_after(0.5)))
+    stored = from_status(canned.status(code, "words", info))
+
+    assert (type(rate), rate.retryable, rate.retry_delay) == (RateExceeded, True, 0.5)
+    assert (type(stored), stored.retryable) == (QuotaExceeded, False)
 
 
 def test_a_server_that_is_not_there_is_told_with_the_way_to_start_one() -> None:

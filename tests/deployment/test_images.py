@@ -19,6 +19,7 @@ from support.certificates import Authority
 from support.deployment import ROOT
 from support.ports import free_port
 from support.small_server import small_server
+from support.tenants import write_tokens
 from tieback_client.cli.app import COMMANDS
 
 CATALOG = ROOT / "services/tieback/catalog"
@@ -175,8 +176,7 @@ def test_the_health_check_is_a_command_of_the_command_line():
 
 async def test_the_health_check_needs_neither_a_certificate_nor_a_token(tmp_path: Path):
     pair = Authority(tmp_path).issue("server")
-    tokens = tmp_path / "tokens"
-    tokens.write_text("alice secret")
+    tokens = write_tokens(tmp_path / "tokens", {"alice": {"secret": "read"}})
     port = free_port()
     check = stages()["image"].all("HEALTHCHECK")[0]
     command = json.loads(check[check.index("[") :].replace("127.0.0.1:50052", f"127.0.0.1:{port}"))

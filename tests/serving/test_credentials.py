@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
 import os
 from pathlib import Path
 
 import grpc
 import pytest
+from click.testing import CliRunner
 from support.certificates import DAY, NOW, Authority
 from support.small_server import channel, fuse_request, small_server
+from support.tenants import digest, write_tokens
 from tieback.core.errors import StartupError, Unauthenticated
+from tieback.core.tenant import Access
 from tieback.serving import credentials
+from tieback.serving.commands.tokens import tokens as tokens_command
 from tieback.serving.credentials import Tokens
 from tieback.v1 import router_pb2_grpc
 
@@ -29,57 +33,144 @@ async def refused(made: grpc.aio.Channel, token: str | None = None) -> grpc.aio.
 
 @pytest.mark.parametrize("token", [None, "Bearer wrong", "Bearer ", "right", "Basic right"])
 async def test_no_token_or_a_wrong_one_is_unauthenticated(tmp_path: Path, token: str | None) -> None:
-    (tmp_path / "tokens").write_text("# tenants\nacme right\n")
-    async with small_server(tokens=tmp_path / "tokens") as server, channel(server) as made:
+    file = write_tokens(tmp_path / "tokens", {"acme": {"right": "read"}})
+    async with small_server(tokens=file) as server, channel(server) as made:
         error = await refused(made, token)
 
         assert error.code() is grpc.StatusCode.UNAUTHENTICATED
         assert "right" not in str(error.details())
 
 
-async def test_a_right_token_is_let_in_plain_or_hashed(tmp_path: Path) -> None:
-    digest = hashlib.sha256(b"hashed").hexdigest()
-    (tmp_path / "tokens").write_text(f"acme right\nother sha256:{digest}\n")
-    async with small_server(tokens=tmp_path / "tokens") as server, channel(server) as made:
+async def test_a_right_token_is_let_in(tmp_path: Path) -> None:
+    file = write_tokens(tmp_path / "tokens", {"acme": {"right": "read"}, "other": {"too": "admin"}})
+    async with small_server(tokens=file) as server, channel(server) as made:
         await call(made, "Bearer right")
-        await call(made, "bearer hashed")
+        await call(made, "bearer too")
 
 
-def test_the_token_file_is_read_again_when_it_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(credentials, "RECHECK_SECONDS", 0.0)
-    path = tmp_path / "tokens"
-    path.write_text("acme old\n")
-    tokens = Tokens(path)
-    assert tokens.tenant_of("Bearer old") == "acme"
+def test_what_the_file_holds_lets_nobody_in_however_it_is_written(tmp_path: Path) -> None:
+    file = write_tokens(tmp_path / "tokens", {"acme": {"right": "read"}})
+    file.write_text(file.read_text().replace(digest("right"), digest("right").upper()))
+    tokens = Tokens(file)
+    assert tokens.principal_of("Bearer right").tenant == "acme"
 
-    path.write_text("acme newer\n")
+    for known in (digest("right"), digest("right").upper()):
+        for token in (known, f"sha256:{known}", f"SHA256:{known}"):
+            with pytest.raises(Unauthenticated):
+                tokens.principal_of(f"Bearer {token}")
 
-    assert tokens.tenant_of("Bearer newer") == "acme"
+
+def test_the_tokens_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
+    file = write_tokens(tmp_path / "tokens", {"acme": {"old": "read"}})
+    tokens = Tokens(file)
+    assert tokens.principal_of("Bearer old").access is Access.READ
+
+    write_tokens(file, {"acme": {"newer": "admin"}})
+    tokens.refresh()
+
+    assert tokens.principal_of("Bearer newer").access is Access.ADMIN
     with pytest.raises(Unauthenticated):
-        tokens.tenant_of("Bearer old")
+        tokens.principal_of("Bearer old")
 
 
-def test_a_token_file_that_breaks_leaves_the_last_good_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_server_refuses_a_revoked_token_within_seconds_and_without_a_restart(tmp_path: Path) -> None:
+    file = write_tokens(tmp_path / "tokens", {"acme": {"old": "read", "kept": "read"}})
+    async with small_server(tokens=file) as server, channel(server) as made:
+        await call(made, "Bearer old")
+
+        write_tokens(file, {"acme": {"kept": "read"}})
+        await asyncio.sleep(2 * credentials.RECHECK_SECONDS)
+
+        assert (await refused(made, "Bearer old")).code() is grpc.StatusCode.UNAUTHENTICATED
+        await call(made, "Bearer kept")
+
+
+@pytest.mark.parametrize("text", ["", "tenants:\n", "tenants: {acme: {}}\n"])
+def test_an_emptied_tokens_file_revokes_all(tmp_path: Path, text: str) -> None:
+    file = write_tokens(tmp_path / "tokens", {"acme": {"good": "read"}})
+    tokens = Tokens(file)
+
+    file.write_text(text)
+    tokens.refresh()
+
+    assert tokens.is_current
+    with pytest.raises(Unauthenticated):
+        tokens.principal_of("Bearer good")
+
+
+@pytest.mark.parametrize(
+    "text", ["tenants: [\n", "acme good\n", "tenants: {acme: {tokens: [{role: read}]}}\n", None]
+)
+async def test_a_tokens_file_that_breaks_leaves_the_last_good_one_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, text: str | None
 ) -> None:
-    monkeypatch.setattr(credentials, "RECHECK_SECONDS", 0.0)
-    path = tmp_path / "tokens"
-    path.write_text("acme good\n")
-    tokens = Tokens(path)
+    monkeypatch.setattr(credentials, "RECHECK_SECONDS", 0.05)
+    file = write_tokens(tmp_path / "tokens", {"acme": {"good": "read"}})
+    async with small_server(tokens=file) as server, channel(server) as made:
+        if text is None:
+            file.unlink()
+        else:
+            file.write_text(text)
+        await asyncio.sleep(0.4)
 
-    path.write_text("this line has too many words\n")
+        await call(made, "Bearer good")
+        assert server.value("tieback_tokens_file_current") == 0
+        told = [record for record in caplog.records if record.levelname == "ERROR"]
+        assert len(told) == 1
+        assert "the tokens read before stay" in told[0].getMessage()
 
-    assert tokens.tenant_of("Bearer good") == "acme"
+        write_tokens(file, {"acme": {"good": "read"}})
+        await asyncio.sleep(0.4)
+        assert server.value("tieback_tokens_file_current") == 1
 
 
-@pytest.mark.parametrize("text", ["", "# nothing\n", "one-word\n"])
-def test_a_token_file_without_tokens_stops_the_start(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("text", ["", "# nothing\n", "tenants: {acme: {}}\n"])
+def test_a_tokens_file_without_tokens_stops_the_start(tmp_path: Path, text: str) -> None:
     (tmp_path / "tokens").write_text(text)
 
-    with pytest.raises(StartupError, match="TENANT TOKEN"):
+    with pytest.raises(StartupError, match="tieback tokens new"):
         Tokens(tmp_path / "tokens")
+
+
+@pytest.mark.parametrize("text", ["acme right\n", "tenants: {acme: {tokens: right}}\n", None])
+def test_a_tokens_file_that_cannot_be_used_stops_the_start(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "tokens").write_text(text)
+
+    with pytest.raises(StartupError, match=r"TIEBACK_TOKENS: .*tieback tokens check"):
+        Tokens(tmp_path / "tokens")
+
+
+def test_a_new_token_is_let_in_by_the_entry_that_is_printed_with_it(tmp_path: Path) -> None:
+    made = CliRunner().invoke(tokens_command, ["new", "--tenant", "acme", "--role", "write"])
+    token = made.stdout.strip()
+    entry = made.stderr.partition("names:")[2]
+    (tmp_path / "tokens").write_text(f"tenants:\n{entry}\n")
+
+    principal = Tokens(tmp_path / "tokens").principal_of(f"Bearer {token}")
+
+    assert (principal.tenant, principal.access) == ("acme", Access.WRITE)
+    assert token not in entry
+
+
+def test_a_tokens_file_is_checked_without_a_server(tmp_path: Path) -> None:
+    file = write_tokens(
+        tmp_path / "tokens",
+        {"acme": {"a": "read", "b": "admin"}, "globex": {"c": "write"}},
+        globex={"shared": {"handbook": {"acme": "read"}}, "quota": {"items": 1000}},
+    )
+    good = CliRunner().invoke(tokens_command, ["check", str(file)])
+    file.write_text("tenants: {acme: {tokns: []}}\n")
+    bad = CliRunner().invoke(tokens_command, ["check", str(file)])
+
+    assert good.exit_code == 0
+    assert good.stdout.splitlines() == [
+        "acme: 1 read, 1 admin",
+        "globex: 1 write",
+        "  shares handbook with acme for read",
+        "  quota: 1,000 items",
+    ]
+    assert (bad.exit_code, "unknown key 'tenants.acme.tokns'" in bad.stderr) == (1, True)
 
 
 def trusting(

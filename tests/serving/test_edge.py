@@ -10,6 +10,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 from support.small_server import BUSY, SECRET, channel, fuse_request, small_server
+from support.tenants import write_tokens
 from tieback.serving import logs
 from tieback.serving.settings import Settings
 from tieback.v1 import generator_pb2, generator_pb2_grpc, router_pb2_grpc
@@ -131,8 +132,7 @@ async def test_compressed_calls_are_answered() -> None:
 async def test_log_lines_hold_facts_and_neither_content_nor_tokens(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tokens = tmp_path / "tokens"
-    tokens.write_text("acme s3cret-token\n")
+    tokens = write_tokens(tmp_path / "tokens", {"acme": {"s3cret-token": "read"}})
     try:
         async with small_server(tokens=tokens) as server, channel(server) as made:
             logs.configure(Settings(log_format="json", log_level="debug"))

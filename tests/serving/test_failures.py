@@ -23,8 +23,8 @@ def made(kind: type[errors.TiebackError]) -> errors.TiebackError:
         return errors.NotFound("space", "clip", ["a", "b"])
     if kind is errors.AlreadyExists:
         return errors.AlreadyExists("collection", "books", "the name is taken")
-    if kind is errors.Overloaded:
-        return errors.Overloaded("too much", retry_after=1.5)
+    if issubclass(kind, errors.Overloaded):
+        return kind("too much", retry_after=1.5)
     if kind is errors.Unavailable:
         return errors.Unavailable("gone", retry_after=0.25)
     if issubclass(kind, errors.InvalidInput):

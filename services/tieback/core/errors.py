@@ -6,10 +6,13 @@
     ├── NotFound              an unknown space, model, method, collection or item; names the choices
     ├── AlreadyExists         the name is taken by something else
     ├── Unauthenticated       no token, or a wrong one
+    ├── PermissionDenied      the token's role is not enough; names the role that is
     ├── Overloaded            too much is waiting; says when to come back
+    │   └── RateExceeded      the tenant has used its tokens per second; says when to come back
     ├── DeadlineExceeded      the work could not be done in the time given
     ├── Unavailable           a part is down and may come back
     ├── StorageFull           the store cannot take more; nothing acknowledged is lost
+    ├── QuotaExceeded         the tenant would store more than its quota
     ├── Unsupported           a well-formed request for what this server cannot do
     └── StartupError          the server cannot start; says what to do
 
@@ -87,6 +90,12 @@ class Unauthenticated(TiebackError):  # noqa: N818 - see InvalidInput
     reason = "UNAUTHENTICATED"
 
 
+class PermissionDenied(TiebackError):  # noqa: N818 - see InvalidInput
+    """The caller is known, and its role is not enough. The message names the role that is needed."""
+
+    reason = "PERMISSION_DENIED"
+
+
 class Overloaded(TiebackError):  # noqa: N818 - see InvalidInput
     """Too much is waiting. `retry_after` is in seconds, from queued tokens and the measured rate."""
 
@@ -95,6 +104,12 @@ class Overloaded(TiebackError):  # noqa: N818 - see InvalidInput
     def __init__(self, message: str, *, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class RateExceeded(Overloaded):
+    """The tenant's tokens per second are used up; others are not affected. `retry_after` is in seconds."""
+
+    reason = "TENANT_QUOTA"
 
 
 class DeadlineExceeded(TiebackError):  # noqa: N818 - see InvalidInput
@@ -117,6 +132,12 @@ class StorageFull(TiebackError):  # noqa: N818 - see InvalidInput
     """The store cannot take more. What was acknowledged is safe; nothing of this write was kept."""
 
     reason = "STORAGE_FULL"
+
+
+class QuotaExceeded(TiebackError):  # noqa: N818 - see InvalidInput
+    """The tenant would store more than its quota. Nothing of this write was kept; waiting does not help."""
+
+    reason = "TENANT_QUOTA"
 
 
 class Unsupported(TiebackError):  # noqa: N818 - see InvalidInput

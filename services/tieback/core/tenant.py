@@ -1,12 +1,116 @@
-"""On whose behalf the running task works.
+"""On whose behalf the running task works, and what it may do.
 
-The edge sets it once a call's token is known; it follows the task into whatever the call awaits, so that the
-queues on the way can be fair between tenants without every signature naming one.
+The edge sets both once a call's token is known; they follow the task into whatever the call awaits. So queues
+can be fair between tenants, caches can keep them apart, and the index can check permissions, without every
+signature naming a tenant.
 """
 
 from __future__ import annotations
 
+import enum
+import re
+from collections.abc import Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tieback.core.errors import PermissionDenied
+
+NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+"""What names of tenants and of collections look like."""
+
+
+class Access(enum.IntEnum):
+    """What a token is for. Each includes those before it."""
+
+    READ = 1
+    """Search and read collections, encode, rerank, generate."""
+    WRITE = 2
+    """Write and remove items."""
+    ADMIN = 3
+    """Make and delete collections."""
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How much a tenant may use; None for no limit."""
+
+    items: int | None = None
+    bytes: int | None = None
+    collections: int | None = None
+    tokens_per_second: float | None = None
+
+
+UNLIMITED = Quota()
+
+
+class CollectionKey(NamedTuple):
+    """Names a collection among those of all tenants."""
+
+    owner: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What another tenant's collection may be used for; what is written counts against its owner's quota."""
+
+    access: Access
+    quota: Quota
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The tenant that calls, with what its token allows. Where no tokens are asked for, all is allowed."""
+
+    tenant: str = ""
+    access: Access = Access.ADMIN
+    quota: Quota = UNLIMITED
+    shared: Mapping[CollectionKey, Share] = field(default_factory=dict)
+
+    def find(self, collection: str) -> CollectionKey | None:
+        """Which collection that name stands for: NAME is the tenant's own, OWNER/NAME is one shared with it.
+
+        None for another tenant's that is not shared; that must look the same as one that does not exist.
+        """
+        owner, slash, name = collection.rpartition("/")
+        key = CollectionKey(owner if slash else self.tenant, name)
+        return key if key.owner == self.tenant or key in self.shared else None
+
+    def address(self, key: CollectionKey) -> str:
+        """The name by which the tenant calls a collection of its own, or one shared with it."""
+        return key.name if key.owner == self.tenant else f"{key.owner}/{key.name}"
+
+    def quota_of(self, key: CollectionKey) -> Quota:
+        """The quota of the owner of a collection that `find` gave."""
+        return self.quota if key.owner == self.tenant else self.shared[key].quota
+
+    def require(self, needed: Access, key: CollectionKey | None = None) -> None:
+        """PermissionDenied, naming the role that is needed, where the token or the share allows less."""
+        if self.access < needed:
+            raise PermissionDenied(
+                f"this needs the role {needed}, and the token has the role {self.access}; send a token of "
+                f"tenant {self.tenant!r} with that role"
+            )
+        if key is not None and key.owner != self.tenant and self.shared[key].access < needed:
+            raise PermissionDenied(
+                f"this needs the role {needed}, and the collection {self.address(key)!r} is shared with "
+                f"{self.tenant!r} for {self.shared[key].access}; its owner can share it for more, and only "
+                "its owner can delete it"
+            )
+
 
 TENANT: ContextVar[str] = ContextVar("tieback_tenant", default="")
 """The tenant's name; empty where no tokens are asked for."""
+
+PRINCIPAL: ContextVar[Principal] = ContextVar("tieback_principal", default=Principal())  # noqa: B039 - frozen
+"""The tenant with its permissions."""
+
+
+def act_for(principal: Principal) -> None:
+    """Has the running task, and what it starts from here on, work for a tenant."""
+    PRINCIPAL.set(principal)
+    TENANT.set(principal.tenant)

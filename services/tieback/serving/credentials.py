@@ -1,90 +1,115 @@
-"""Who may call: TLS credentials, and bearer tokens per tenant from a file that is re-read when it changes.
+"""Who may call: TLS credentials, and the bearer tokens of a file that is read again when it changes.
 
-The file has a line per token: ``TENANT TOKEN``, or ``TENANT sha256:HEX`` so that the file holds no secret.
-Empty lines and lines that begin with # are skipped. Tokens are kept as digests, compared in constant time and
-never logged.
+`tenants_file` says what the file looks like. Tokens are known by their digests, and are never logged.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import logging
-import re
+import secrets
 import time
 from pathlib import Path
 
 import grpc
 
 from tieback.core.errors import StartupError, Unauthenticated
+from tieback.core.tenant import Principal
+from tieback.serving import tenants_file
 from tieback.serving.settings import Settings
 
 log = logging.getLogger(__name__)
 RECHECK_SECONDS = 1.0
-_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
+REPEAT_SECONDS = 60.0
+"""How often the log says again that the file cannot be used."""
 
 
 class Tokens:
-    """The bearer tokens of a file. `tenant_of` looks at the file's time at most once a second."""
+    """The bearer tokens of a file, as it was when `refresh` last could use it.
+
+    StartupError where it cannot be used, or lets nobody in, to begin with.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._checked = 0.0
-        self._stamp: tuple[int, int] | None = None
-        self._tenants: list[tuple[str, bytes]] = []
+        self._stamp: tuple[int, int, int] | None = None
+        self._fault = ""
+        self._told = 0.0
+        self._key = secrets.token_bytes(32)
+        self._principals: dict[bytes, Principal] = {}
         try:
             self._reread()
         except (OSError, ValueError) as error:
             raise StartupError(
-                f"the token file cannot be used ({error}); it holds a line 'TENANT TOKEN' per token"
+                f"TIEBACK_TOKENS: {_fault_of(error)}; `tieback tokens check {path}` looks at it again"
             ) from None
+        if not self._principals:
+            raise StartupError(
+                f"TIEBACK_TOKENS: {path} holds no token, so nobody could call; make one with "
+                "`tieback tokens new --tenant NAME --role admin`"
+            )
 
-    def tenant_of(self, authorization: str | None) -> str:
-        """The tenant whose token an ``authorization`` header carries. Raises `Unauthenticated`."""
-        self._refresh()
+    @property
+    def is_current(self) -> bool:
+        """Whether the file could be used when it was last looked at; else an older one is in force."""
+        return not self._fault
+
+    def principal_of(self, authorization: str | None) -> Principal:
+        """Whose token an ``authorization`` header carries. Raises `Unauthenticated`."""
         if not authorization:
             raise Unauthenticated("no token: send the metadata 'authorization: Bearer TOKEN'")
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthenticated("the authorization metadata is not of the form 'Bearer TOKEN'")
-        digest = hashlib.sha256(token.strip().encode()).digest()
-        found = ""
-        for tenant, known in self._tenants:  # all of them, so that the time says nothing of which matched
-            if hmac.compare_digest(digest, known):
-                found = tenant
-        if not found:
+        found = self._principals.get(self._place(hashlib.sha256(token.strip().encode()).digest()))
+        if found is None:
             raise Unauthenticated("the token is not one of this server's")
         return found
 
-    def _refresh(self) -> None:
-        now = time.monotonic()
-        if now - self._checked < RECHECK_SECONDS:
-            return
-        self._checked = now
+    async def watch(self) -> None:
+        """Refreshes once a second, until it is cancelled."""
+        while True:
+            await asyncio.sleep(RECHECK_SECONDS)
+            await asyncio.to_thread(self.refresh)
+
+    def refresh(self) -> None:
+        """Reads the file again where it changed. What cannot be used leaves the last good one in force.
+
+        A file that lets nobody in can be used: it revokes all tokens.
+        """
         try:
             self._reread()
-        except (OSError, ValueError) as error:  # keep serving with the tokens that were good
-            log.error("the token file cannot be read again, the last good one stays: %s", error)
+        except (OSError, ValueError) as error:
+            fault, now = _fault_of(error), time.monotonic()
+            if fault != self._fault or now - self._told >= REPEAT_SECONDS:
+                log.error("the tokens file cannot be used, and the tokens read before stay: %s", fault)
+                self._told = now
+            self._fault = fault
 
     def _reread(self) -> None:
         state = self._path.stat()
-        stamp = (state.st_mtime_ns, state.st_size)
-        if stamp == self._stamp:
+        stamp = (state.st_mtime_ns, state.st_size, state.st_ino)
+        if stamp == self._stamp and not self._fault:
             return
-        tenants = []
-        for number, line in enumerate(self._path.read_text().splitlines(), 1):
-            if not line.strip() or line.lstrip().startswith("#"):
-                continue
-            parts = line.split()
-            if len(parts) != 2:
-                raise ValueError(f"line {number} is not 'TENANT TOKEN'")
-            given = _DIGEST.fullmatch(parts[1])
-            digest = bytes.fromhex(given[1]) if given else hashlib.sha256(parts[1].encode()).digest()
-            tenants.append((parts[0], digest))
-        if not tenants:
-            raise ValueError("it holds no token")
-        self._tenants, self._stamp = tenants, stamp
-        log.info("%d tokens of %d tenants", len(tenants), len({tenant for tenant, _ in tenants}))
+        read = dict(tenants_file.parse(self._path.read_text(encoding="utf-8")).principals())
+        changed = self._stamp is not None
+        self._principals = {self._place(digest): principal for digest, principal in read.items()}
+        self._stamp, self._fault = stamp, ""
+        level = logging.WARNING if changed and not read else logging.INFO
+        tenants = len({principal.tenant for principal in read.values()})
+        log.log(level, "tokens in force: %d, of %d tenants", len(read), tenants)
+
+    def _place(self, digest: bytes) -> bytes:
+        """Where a digest is kept: under a key of this process, so that the time of a lookup tells nothing."""
+        return hmac.digest(self._key, digest, "sha256")
+
+
+def _fault_of(error: OSError | ValueError) -> str:
+    if isinstance(error, OSError):
+        return f"it cannot be read ({error.strerror})"
+    return "it is not valid UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
 
 
 def server_credentials(settings: Settings) -> grpc.ServerCredentials | None:

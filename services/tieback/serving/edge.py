@@ -22,7 +22,7 @@ from google.protobuf.message import DecodeError
 from google.rpc import status_pb2
 
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.tenant import TENANT
+from tieback.core.tenant import act_for
 from tieback.core.types import Load
 from tieback.serving import context as call_context
 from tieback.serving import failures, logs
@@ -167,10 +167,10 @@ class _Call:
         self._route.in_flight.inc()
         try:
             if self._route.tokens is not None:
-                tenant = self._route.tokens.tenant_of(self._running.authorization)
-                self._running = replace(self._running, tenant=tenant)
+                principal = self._route.tokens.principal_of(self._running.authorization)
+                self._running = replace(self._running, tenant=principal.tenant)
                 call_context.set_current(self._running)
-                TENANT.set(tenant)
+                act_for(principal)
         except TiebackError as error:
             try:
                 await self._fail(error)

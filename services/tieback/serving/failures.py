@@ -28,10 +28,12 @@ TABLE: dict[type[errors.TiebackError], grpc.StatusCode] = {
     errors.NotFound: grpc.StatusCode.NOT_FOUND,
     errors.AlreadyExists: grpc.StatusCode.ALREADY_EXISTS,
     errors.Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    errors.PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
     errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
     errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
     errors.StorageFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.QuotaExceeded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.Unsupported: grpc.StatusCode.UNIMPLEMENTED,
     errors.StartupError: grpc.StatusCode.UNAVAILABLE,
     errors.TiebackError: grpc.StatusCode.INTERNAL,
@@ -89,18 +91,22 @@ def from_status(status: status_pb2.Status) -> errors.TiebackError:
             status.message,
         )
     elif code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        full = reason == errors.StorageFull.reason
-        error = (
-            errors.StorageFull(status.message)
-            if full
-            else errors.Overloaded(status.message, retry_after=delay)
-        )
+        if reason == errors.StorageFull.reason:
+            error = errors.StorageFull(status.message)
+        elif reason == errors.QuotaExceeded.reason and retry is None:
+            error = errors.QuotaExceeded(status.message)
+        else:
+            rate = reason == errors.RateExceeded.reason
+            busy = errors.RateExceeded if rate else errors.Overloaded
+            error = busy(status.message, retry_after=delay)
     elif code is grpc.StatusCode.UNAVAILABLE:
         error = errors.Unavailable(status.message, retry_after=delay)
     elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
         error = errors.DeadlineExceeded(status.message)
     elif code is grpc.StatusCode.UNAUTHENTICATED:
         error = errors.Unauthenticated(status.message)
+    elif code is grpc.StatusCode.PERMISSION_DENIED:
+        error = errors.PermissionDenied(status.message)
     elif code is grpc.StatusCode.UNIMPLEMENTED:
         error = errors.Unsupported(status.message)
     else:

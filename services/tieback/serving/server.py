@@ -51,8 +51,9 @@ class GrpcServer:
         self._draining: list[Draining] = []
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # the module has it, unlisted
         self._probe: grpc.aio.Server | None = None
-        tokens = Tokens(settings.tokens) if settings.tokens is not None else None
-        self._edge = Edge(telemetry, tokens)
+        self._tokens = Tokens(settings.tokens) if settings.tokens is not None else None
+        self._watching: asyncio.Task[None] | None = None
+        self._edge = Edge(telemetry, self._tokens)
         # Before its handlers run, a server's own edge sees every call.
         self.server = grpc.aio.server(
             interceptors=[self._edge], options=_options(settings, shared_port=shared_port, behind=behind)
@@ -108,6 +109,9 @@ class GrpcServer:
         for name in self._names:
             await self.set_ready(name, False)
         await self.server.start()
+        if self._tokens is not None:
+            self._telemetry.watch_tokens(self._tokens)
+            self._watching = asyncio.create_task(self._tokens.watch(), name="tokens file")
         if self._settings.health_port is not None:
             await self._start_probe(host, self._settings.health_port)
         return bound
@@ -136,6 +140,8 @@ class GrpcServer:
         for servicer in self._draining:
             servicer.drain()
         await self.server.stop(grace)
+        if self._watching is not None:
+            self._watching.cancel()
         if self._probe is not None:
             await self._probe.stop(0)
 

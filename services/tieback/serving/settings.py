@@ -96,7 +96,7 @@ class Settings(BaseSettings):
     )
     tokens: Path | None = Field(
         None,
-        description="File of bearer tokens, 'TENANT TOKEN' or 'TENANT sha256:HEX' a line; re-read.",
+        description="YAML file of tenants with their tokens' digests, roles, shares and quotas; re-read.",
     )
 
     message_bytes: int = Field(_LIMITS.message_bytes, gt=0, description="Bytes of one message.")

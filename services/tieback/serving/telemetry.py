@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
     from tieback.encoder import CacheState
+    from tieback.serving.credentials import Tokens
 
 _NO_SPAN: AbstractContextManager[None] = nullcontext()
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -133,6 +134,12 @@ class Telemetry:
         self._ready = Gauge(
             "tieback_ready", "Whether a service can be asked.", ("service",), registry=registry
         )
+        self._tokens_current = Gauge(
+            "tieback_tokens_file_current",
+            "1 while the tokens file is the one in force; 0 where it cannot be used and an older one is.",
+            registry=registry,
+        )
+        self._tokens_current.set(1)
         Info("tieback", "The software.", registry=registry).info({"version": tieback.__version__})
         registry.register(_Loads(self._loads))
         registry.register(_Caches(self._caches))
@@ -155,6 +162,10 @@ class Telemetry:
     def watch_index(self, size: Callable[[], IndexSize]) -> None:
         """Reports the index's size at every scrape."""
         self._index = size
+
+    def watch_tokens(self, tokens: Tokens) -> None:
+        """Reports at every scrape whether the tokens file is the one in force."""
+        self._tokens_current.set_function(lambda: float(tokens.is_current))
 
     def set_ready(self, service: str, ready: bool) -> None:
         """Says whether a service can be asked."""

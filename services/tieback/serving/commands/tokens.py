@@ -1,0 +1,86 @@
+"""`tieback tokens`: make a token, and look at the file of those that are let in."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from pathlib import Path
+
+import click
+
+from tieback.core.tenant import NAME, Access
+from tieback.serving import tenants_file
+from tieback.serving.tenants_file import TenantEntry
+
+PREFIX = "tieback_"
+"""What tokens begin with, so that scanners for leaked secrets can find them."""
+
+
+@click.group()
+def tokens() -> None:
+    """Tokens of tenants: make one, check the file of all."""
+
+
+@tokens.command()
+@click.option("--tenant", required=True, metavar="NAME", help="Whose token it is.")
+@click.option(
+    "--role",
+    type=click.Choice([str(access) for access in Access]),
+    default=str(Access.READ),
+    show_default=True,
+    help="read: search and encode. write: items too. admin: collections too.",
+)
+def new(tenant: str, role: str) -> None:
+    """Print a new token, and the entry with its digest for the tokens file.
+
+    The token goes to standard output and is kept nowhere; the entry goes to standard error.
+    """
+    if not NAME.fullmatch(tenant):
+        raise click.BadParameter(
+            f"{tenant!r} is no tenant's name: take 1 to 63 lower-case letters, digits and hyphens, a letter "
+            "first",
+            param_hint="--tenant",
+        )
+    token = PREFIX + secrets.token_urlsafe(32)
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    click.echo(token)
+    click.echo(
+        "Give the token to whom it is for; it is not shown again. Under tenants, in the file that\n"
+        f'TIEBACK_TOKENS names:\n\n  {tenant}:\n    tokens:\n      - {{sha256: "{digest}", role: {role}}}',
+        err=True,
+    )
+
+
+@tokens.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), envvar="TIEBACK_TOKENS")
+def check(file: Path) -> None:
+    """Say what a tokens file allows, or what is wrong with it.
+
+    The exit code is 1 where a server could not use it.
+    """
+    try:
+        read = tenants_file.parse(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise click.ClickException(f"{file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise click.ClickException(f"{file}: it is not valid UTF-8") from None
+    except ValueError as error:
+        raise click.ClickException(f"{file}: {error}") from None
+    for name, tenant in read.tenants.items():
+        click.echo("\n".join(_lines(name, tenant)))
+    if not any(tenant.tokens for tenant in read.tenants.values()):
+        click.echo(f"{file} lets nobody in: it revokes all tokens, and no server starts with it.", err=True)
+
+
+def _lines(name: str, tenant: TenantEntry) -> list[str]:
+    roles = [token.role for token in tenant.tokens]
+    counts = ", ".join(f"{roles.count(role)} {role}" for role in map(str, Access) if role in roles)
+    lines = [f"{name}: {counts or 'no token'}"]
+    for collection, grants in tenant.shared.items():
+        lines += [f"  shares {collection} with {other} for {role}" for other, role in grants.items()]
+    quota = {key: value for key, value in tenant.quota.model_dump().items() if value is not None}
+    if quota:
+        lines.append(
+            "  quota: " + ", ".join(f"{value:,} {key.replace('_', ' ')}" for key, value in quota.items())
+        )
+    return lines
