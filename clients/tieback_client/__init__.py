@@ -24,7 +24,7 @@ from tieback_client.catalog import (
 )
 from tieback_client.client import Client
 from tieback_client.content import Audio, Image, Modality, Points, Text, TokenIds
-from tieback_client.documents import Collection, Item, Section
+from tieback_client.documents import INDEXED_FROM, Collection, Item, Section, Source
 from tieback_client.encodings import Encodings
 from tieback_client.endpoints import Endpoint, Endpoints
 from tieback_client.errors import (
@@ -91,6 +91,7 @@ from tieback_client.vectors import Box, DType, RegionVectors, SpaceRef, SparseVe
 __version__ = client_version()
 
 __all__ = [
+    "INDEXED_FROM",
     "Abstention",
     "AbstentionReason",
     "Acknowledgement",
@@ -163,6 +164,7 @@ __all__ = [
     "Section",
     "ServerInfo",
     "ServiceState",
+    "Source",
     "Space",
     "SpaceMismatch",
     "SpaceRef",

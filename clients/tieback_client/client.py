@@ -92,6 +92,8 @@ class Client:
     get_collection = _unary(operations.get_collection)
     collections = _pages(operations.collections)
     delete_collection = _unary(operations.delete_collection)
+    record_source = _unary(operations.record_source)
+    delete_source = _unary(operations.delete_source)
     upsert = _writes(operations.upsert)
     delete = _unary(operations.delete)
     get = _unary(operations.get)

@@ -50,6 +50,26 @@ class Item:
     """Facts to filter by."""
 
 
+INDEXED_FROM = "indexed_from"
+"""The metadata field of an item that names its source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A folder that items of a collection come from: those whose metadata names it as `INDEXED_FROM`."""
+
+    name: str
+    """Its name, unique in the collection; the ids of its items begin with it and "/"."""
+    host: str
+    """The machine that the folder is on."""
+    location: str
+    """The folder's absolute path there."""
+    item_count: int = 0
+    """Items of the collection that come from it."""
+    indexed: datetime | None = None
+    """When it was last indexed, in UTC."""
+
+
 @dataclass(frozen=True, slots=True)
 class Collection:
     """A set of items whose vectors share one space."""
@@ -74,3 +94,5 @@ class Collection:
     """What their queries do about lost spaces: a method of the family "missing"; empty for the default."""
     vector_count: int = 0
     """Vectors that it holds: one for each section, and one for each part of a section."""
+    sources: Sequence[Source] = ()
+    """The folders that its items come from, by name; only `get_collection` tells them."""

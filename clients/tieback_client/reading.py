@@ -13,7 +13,7 @@ from google.protobuf.json_format import MessageToDict
 
 from tieback_client import catalog, events
 from tieback_client.content import Modality
-from tieback_client.documents import Collection, Item, Section
+from tieback_client.documents import Collection, Item, Section, Source
 from tieback_client.errors import TiebackError
 from tieback_client.reports import CallInfo, Cost, Stage, Timing
 from tieback_client.results import (
@@ -275,7 +275,14 @@ def collection(message: Any) -> Collection:
         weights=dict(message.routing.weights),
         missing=message.routing.missing.name,
         vector_count=message.vector_count,
+        sources=[source(one) for one in message.sources],
     )
+
+
+def source(message: Any) -> Source:
+    """A source as it stands."""
+    indexed = message.index_time.ToDatetime(UTC) if message.HasField("index_time") else None
+    return Source(message.name, message.host, message.location, message.item_count, indexed)
 
 
 def item(message: Any) -> Item:

@@ -34,6 +34,7 @@ from tieback.core.types import (
     Role,
     Routing,
     SearchReply,
+    Source,
     SpaceRef,
     TokenVectors,
     Truncation,
@@ -105,6 +106,17 @@ class IndexPort(Protocol):
 
     async def delete_collection(self, name: str) -> None:
         """Removes a collection and all it holds."""
+        ...
+
+    async def record_source(self, collection: str, source: Source, *, moved: bool = False) -> Source:
+        """Notes a folder that items come from, durably, and that it is indexed now.
+
+        AlreadyExists where its name is that of a source at another place and it has not `moved`.
+        """
+        ...
+
+    async def delete_source(self, collection: str, name: str) -> int:
+        """Removes a source and its items; returns how many there were. Durable when it returns."""
         ...
 
     async def upsert(self, collection: str, items: Sequence[IndexedItem]) -> UpsertReply:

@@ -8,7 +8,7 @@ from tieback.v1 import index_pb2
 
 from tieback_client import reading, writing
 from tieback_client.catalog import Space
-from tieback_client.documents import Collection, Item
+from tieback_client.documents import Collection, Item, Source
 from tieback_client.events import MethodLike, Weights
 from tieback_client.exchange import Exchange, write_result
 from tieback_client.paging import Page, Pages
@@ -72,6 +72,40 @@ def delete_collection(name: str, *, timeout: float | None = None) -> Operation[N
     yield Call(RPCS["DeleteCollection"], index_pb2.DeleteCollectionRequest(name=name), timeout)
 
 
+def record_source(
+    collection: str,
+    name: str,
+    *,
+    host: str,
+    location: str,
+    moved: bool = False,
+    timeout: float | None = None,
+) -> Operation[Source]:
+    """Notes a folder that items of a collection come from, and that it is indexed now.
+
+    `location` is the folder's absolute path on the machine `host`. `AlreadyExists` where the name is that of
+    a source at another place, unless it has `moved`. Items belong to it by their metadata (`INDEXED_FROM`).
+    """
+    request = index_pb2.RecordSourceRequest(
+        collection=collection,
+        source=index_pb2.Source(
+            name=writing.text(name, "name"),
+            host=writing.text(host, "host"),
+            location=writing.text(location, "location"),
+        ),
+        moved=moved,
+    )
+    reply = yield Call(RPCS["RecordSource"], request, timeout)
+    return reading.source(reply.message.source)
+
+
+def delete_source(collection: str, name: str, *, timeout: float | None = None) -> Operation[int]:
+    """Removes a source and its items, durably; returns how many items there were."""
+    request = index_pb2.DeleteSourceRequest(collection=collection, name=writing.text(name, "name"))
+    reply = yield Call(RPCS["DeleteSource"], request, timeout)
+    return int(reply.message.deleted_count)
+
+
 def upsert(
     collection: str,
     items: Iterable[Item] | AsyncIterable[Item],
@@ -124,13 +158,25 @@ def get(collection: str, id: str, *, timeout: float | None = None) -> Operation[
 
 
 def items(
-    collection: str, *, filter: str = "", page_size: int = 0, timeout: float | None = None
+    collection: str,
+    *,
+    filter: str = "",
+    sections: bool = True,
+    page_size: int = 0,
+    timeout: float | None = None,
 ) -> Pages[Item]:
-    """The items of a collection by id, all or those with a section that matches, page after page."""
+    """The items of a collection by id, all or those with a section that matches, page after page.
+
+    Without `sections` they have ids, titles and metadata alone, which is much less to send.
+    """
 
     def fetch(token: str) -> Operation[Page[Item]]:
         request = index_pb2.ListItemsRequest(
-            collection=collection, filter=filter, page_size=page_size, page_token=token
+            collection=collection,
+            filter=filter,
+            page_size=page_size,
+            page_token=token,
+            without_sections=not sections,
         )
         reply = yield Call(RPCS["ListItems"], request, timeout)
         return Page([reading.item(one) for one in reply.message.items], reply.message.next_page_token)

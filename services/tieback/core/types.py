@@ -17,6 +17,7 @@ Box = tuple[float, float, float, float]
 """A rectangle in a picture: x, y, width and height in 0..1 of the picture's, from its upper left corner."""
 
 JOINT_SPACE = "joint"
+INDEXED_FROM = "indexed_from"
 """The name of the space that the router binds all others into."""
 
 
@@ -354,6 +355,7 @@ class Collection:
     """A set of items whose vectors share one space. `created` is seconds since the epoch.
 
     `routing` is for queries that do not say theirs. `vector_count` counts the sections' and their parts'.
+    `sources` are by name, and left out of listings.
     """
 
     name: str
@@ -364,6 +366,22 @@ class Collection:
     created: float
     routing: Routing = field(default_factory=Routing)
     vector_count: int = 0
+    sources: Sequence[Source] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A folder that items of a collection come from: those whose metadata says so under `INDEXED_FROM`.
+
+    `location` is its path on the machine `host`; `indexed` is when it was last indexed, in seconds since the
+    epoch.
+    """
+
+    name: str
+    host: str
+    location: str
+    indexed: float = 0.0
+    item_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

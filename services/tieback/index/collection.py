@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tieback.core.types import Collection
+from tieback.core.types import Collection, Source
 from tieback.index.memory import Memory
 from tieback.index.records import from_rows, newest_versions
+from tieback.index.sources import Sources
 from tieback.index.store import Description
 from tieback.index.table import Table
 from tieback.index.writer import Writer
@@ -21,9 +22,12 @@ class OpenCollection:
     table: Table
     memory: Memory
     writer: Writer
+    sources: Sources
 
     @classmethod
-    def load(cls, description: Description, table: Table, executor: Executor) -> OpenCollection:
+    def load(
+        cls, description: Description, table: Table, executor: Executor, sources: Sources
+    ) -> OpenCollection:
         """Reads the table into memory. Lance's errors pass, and ValueError, where it is damaged."""
         memory = Memory(description.width)
         living, stale = newest_versions(table.scan(["version", "ordinal", "item_id"]))
@@ -31,7 +35,7 @@ class OpenCollection:
         memory.stale.extend(stale)
         last = max([*living.values(), *stale], default=0)
         writer = Writer(description.name, table, memory, executor, next_version=last + 1)
-        return cls(description, table, memory, writer)
+        return cls(description, table, memory, writer, sources)
 
     def describe(self) -> Collection:
         """The collection as it stands."""
@@ -46,3 +50,11 @@ class OpenCollection:
             routing=known.routing,
             vector_count=self.memory.vector_count,
         )
+
+    def list_sources(self) -> list[Source]:
+        """Its sources by name, with the numbers of their items."""
+        return [self.counted(source) for source in self.sources.all()]
+
+    def counted(self, source: Source) -> Source:
+        """The source with the number of its items."""
+        return replace(source, item_count=self.memory.indexed_from[source.name])

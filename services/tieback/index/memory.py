@@ -8,12 +8,13 @@ dimension.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tieback.core.types import Array, Box, Hit, Item, Modality
+from tieback.core.types import INDEXED_FROM, Array, Box, Hit, Item, Modality
 from tieback.index.columns import Column, Value
 from tieback.index.filters import BUILT_IN, Field, Filter, evaluate
 from tieback.index.growing import FLAT_UP_TO, GrowingVectors
@@ -49,6 +50,7 @@ class Memory:
         self.width = width
         self.stale: list[int] = []  # versions whose rows compaction may drop
         self.parts = PartVectors(width, flat_up_to)
+        self.indexed_from: Counter[str] = Counter()  # living items by the source that their metadata names
         self._wholes = GrowingVectors(width, flat_up_to)
         self._items: dict[str, Entry] = {}
         self._versions: dict[int, Entry] = {}
@@ -115,6 +117,10 @@ class Memory:
                 if len(page) == size:
                     break
         return page
+
+    def ids_indexed_from(self, source: str) -> list[str]:
+        """The ids of the items of a source."""
+        return [id for id, entry in self._items.items() if _source_of(entry.item) == source]
 
     def allowed(self, tree: Filter | None) -> Array:
         """The mask of living sections that pass the filter."""
@@ -184,6 +190,7 @@ class Memory:
         positions = np.array([self._position() for _ in record.texts], np.int64)
         entry = Entry(put.version, record.item, _shared(record), record.modalities, positions)
         self._items[record.item.id] = self._versions[put.version] = entry
+        self.indexed_from[_source_of(entry.item)] += 1
         for ordinal, position in enumerate(positions):
             self._owners[position] = (entry, ordinal)
             self._fill(int(position), _fields(entry, ordinal))
@@ -197,6 +204,7 @@ class Memory:
         if entry is None:
             return False
         del self._versions[entry.version]
+        self._forget_source(_source_of(entry.item))
         self.stale.append(entry.version)
         self._living[entry.positions] = False
         self._wholes.remove(entry.positions)
@@ -206,6 +214,11 @@ class Memory:
             self._fill(int(position), dict.fromkeys(_fields(entry, ordinal)))
         self._free.extend(entry.positions.tolist())
         return True
+
+    def _forget_source(self, name: str) -> None:
+        self.indexed_from[name] -= 1
+        if not self.indexed_from[name]:
+            del self.indexed_from[name]
 
     def _position(self) -> int:
         if self._free:
@@ -248,6 +261,10 @@ def _fields(entry: Entry, ordinal: int) -> dict[Field, Value]:
     }
     values.update((Field(key, metadata=True), value) for key, value in item.metadata.items())
     return values
+
+
+def _source_of(item: Item) -> str:
+    return str(item.metadata.get(INDEXED_FROM, ""))
 
 
 def _shared(record: Record) -> list[str]:

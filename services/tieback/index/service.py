@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,6 +32,7 @@ from tieback.core.types import (
     MethodChoice,
     Routing,
     SearchReply,
+    Source,
     SpaceRef,
     Timing,
     UpsertReply,
@@ -42,6 +44,7 @@ from tieback.index.memory import Memory
 from tieback.index.page_token import PageTokens
 from tieback.index.records import Record
 from tieback.index.search import Query, search
+from tieback.index.sources import check_source, check_source_name
 from tieback.index.store import Description, Store
 from tieback.index.validation import check_id, check_items, check_text, check_vector
 from tieback.index.vectors import one_thread
@@ -93,7 +96,8 @@ class Index:
         try:
             for description, table in store.open_all():
                 with store.damage_reported(description.name):
-                    opened = OpenCollection.load(description, table, index._writers)
+                    sources = store.sources(description.name)
+                    opened = OpenCollection.load(description, table, index._writers, sources)
                 index._collections[description.name] = opened
                 index._train(opened.memory)
         except BaseException:
@@ -179,7 +183,8 @@ class Index:
 
     async def get_collection(self, name: str) -> Collection:
         """See `IndexPort`."""
-        return self._opened(name).describe()
+        opened = self._opened(name)
+        return replace(opened.describe(), sources=opened.list_sources())
 
     async def list_collections(
         self, *, page_size: int = 0, page_token: str = ""
@@ -201,6 +206,26 @@ class Index:
                 await self._in(self._writers, lambda: self._remove(opened))
             except OSError as error:
                 raise Unavailable(f"the collection {name!r} could not be removed; try again") from error
+
+    async def record_source(self, collection: str, source: Source, *, moved: bool = False) -> Source:
+        """See `IndexPort`."""
+        check_source(source)
+        async with self._changing:
+            opened = self._opened(collection)
+            noted = await self._in(self._writers, lambda: opened.sources.record(source, moved=moved))
+        return opened.counted(noted)
+
+    async def delete_source(self, collection: str, name: str) -> int:
+        """See `IndexPort`. Its items first: where that fails, the source is still there."""
+        check_source_name(name, field="name")
+        async with self._changing:
+            opened = self._opened(collection)
+            opened.sources.get(name)
+            memory = opened.memory
+            ids = await self._read(lambda: _under_lock(memory, lambda: memory.ids_indexed_from(name)))
+            removed = (await opened.writer.write(removals=ids)).removed if ids else 0
+            await self._in(self._writers, lambda: opened.sources.remove(name))
+        return removed
 
     async def upsert(self, collection: str, items: Sequence[IndexedItem]) -> UpsertReply:
         """See `IndexPort`. Of several items with one id in a request, the last that is valid is written."""
@@ -338,7 +363,8 @@ class Index:
             raise InvalidInput(f"{size} in one batch; at most {most} are taken", field=field)
 
     def _make(self, description: Description) -> OpenCollection:
-        return OpenCollection.load(description, self._store.create(description), self._writers)
+        table = self._store.create(description)
+        return OpenCollection.load(description, table, self._writers, self._store.sources(description.name))
 
     def _remove(self, opened: OpenCollection) -> None:
         with opened.memory.lock.writing():  # after the searches under way

@@ -4,6 +4,7 @@ store/
   lock           held while a server has the store open
   store.json     the format's version and the key of page tokens
   collections/   NAME.lance, one per collection; what it is stands in its table's schema
+  sources/       NAME.json, the folders that a collection's items come from
   making/        tables on their way to collections/, put there by one rename when they are complete
   leaving/       tables on their way out, taken there by one rename before they are removed
 """
@@ -24,6 +25,7 @@ from tieback.core.types import MethodChoice, Routing, SpaceRef
 from tieback.index.durability import sync_path, write_durably
 from tieback.index.lock import StoreLock
 from tieback.index.records import schema
+from tieback.index.sources import Sources
 from tieback.index.table import Table
 
 FORMAT = 2
@@ -86,12 +88,12 @@ class Store:
             ) from error
         try:
             self.page_key = self._read_format()
-            self._collections, self._making, self._leaving = (
-                directory / name for name in ("collections", "making", "leaving")
+            self._collections, self._sources, self._making, self._leaving = (
+                directory / name for name in ("collections", "sources", "making", "leaving")
             )
             for folder in (self._making, self._leaving):  # what a killed server left half done
                 shutil.rmtree(folder, ignore_errors=True)
-            for folder in (self._collections, self._making, self._leaving):
+            for folder in (self._collections, self._sources, self._making, self._leaving):
                 folder.mkdir(exist_ok=True)
             sync_path(directory)
         except BaseException as error:
@@ -115,6 +117,7 @@ class Store:
         """Makes a collection; it is there, durably, when this returns, and not at all before."""
         made = self._making / f"{description.name}.lance"
         Table.create(made, schema(description.width, {_DESCRIPTION: description.to_json()}))
+        self._sources_path(description.name).unlink(missing_ok=True)  # of a removal that was cut short
         folder = self._collections / made.name
         made.rename(folder)
         sync_path(self._collections)
@@ -125,7 +128,15 @@ class Store:
         left = self._leaving / f"{name}.{secrets.token_hex(4)}"
         (self._collections / f"{name}.lance").rename(left)
         sync_path(self._collections)
+        self._sources_path(name).unlink(missing_ok=True)
         shutil.rmtree(left, ignore_errors=True)  # what stays is removed at the next start
+
+    def sources(self, name: str) -> Sources:
+        """The sources of a collection. ValueError, KeyError or TypeError where their file is damaged."""
+        return Sources(self._sources_path(name))
+
+    def _sources_path(self, name: str) -> Path:
+        return self._sources / f"{name}.json"
 
     @contextmanager
     def damage_reported(self, name: str) -> Iterator[None]:

@@ -115,6 +115,8 @@ class ObservedIndex:
         self.get_collection = index.get_collection
         self.list_collections = index.list_collections
         self.delete_collection = index.delete_collection
+        self.record_source = index.record_source
+        self.delete_source = index.delete_source
         self.delete_items = index.delete_items
         self.get_item = index.get_item
         self.list_items = index.list_items

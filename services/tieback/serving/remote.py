@@ -32,6 +32,7 @@ from tieback.core.types import (
     Role,
     Routing,
     SearchReply,
+    Source,
     SpaceRef,
     Timing,
     TokenVectors,
@@ -72,8 +73,10 @@ from tieback.serving.conversions.searches import (
     read_collection,
     read_rerank_reply,
     read_search_reply,
+    read_source,
     write_candidate,
     write_indexed_item,
+    write_source,
     write_token_source,
 )
 from tieback.serving.conversions.vectors import write_output, write_space, write_vector
@@ -272,6 +275,18 @@ class RemoteIndex:
         """Removes a collection and all it holds."""
         request = index_pb2.DeleteCollectionRequest(name=name)
         await self._call("DeleteCollection", request, index_pb2.DeleteCollectionResponse)
+
+    async def record_source(self, collection: str, source: Source, *, moved: bool = False) -> Source:
+        """Notes a folder that items come from."""
+        request = index_pb2.RecordSourceRequest(
+            collection=collection, source=write_source(source), moved=moved
+        )
+        return read_source((await self._call("RecordSource", request, index_pb2.RecordSourceResponse)).source)
+
+    async def delete_source(self, collection: str, name: str) -> int:
+        """Removes a source and its items; returns how many there were."""
+        request = index_pb2.DeleteSourceRequest(collection=collection, name=name)
+        return (await self._call("DeleteSource", request, index_pb2.DeleteSourceResponse)).deleted_count
 
     async def upsert(self, collection: str, items: Sequence[IndexedItem]) -> UpsertReply:
         """Writes items in one durable step; a stream of one request, which may be repeated."""

@@ -75,6 +75,16 @@ class IndexServiceStub:
                 request_serializer=tieback_dot_v1_dot_index__pb2.ListItemsRequest.SerializeToString,
                 response_deserializer=tieback_dot_v1_dot_index__pb2.ListItemsResponse.FromString,
                 _registered_method=True)
+        self.RecordSource = channel.unary_unary(
+                '/tieback.v1.IndexService/RecordSource',
+                request_serializer=tieback_dot_v1_dot_index__pb2.RecordSourceRequest.SerializeToString,
+                response_deserializer=tieback_dot_v1_dot_index__pb2.RecordSourceResponse.FromString,
+                _registered_method=True)
+        self.DeleteSource = channel.unary_unary(
+                '/tieback.v1.IndexService/DeleteSource',
+                request_serializer=tieback_dot_v1_dot_index__pb2.DeleteSourceRequest.SerializeToString,
+                response_deserializer=tieback_dot_v1_dot_index__pb2.DeleteSourceResponse.FromString,
+                _registered_method=True)
         self.Search = channel.unary_unary(
                 '/tieback.v1.IndexService/Search',
                 request_serializer=tieback_dot_v1_dot_index__pb2.SearchRequest.SerializeToString,
@@ -143,6 +153,21 @@ class IndexServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordSource(self, request, context):
+        """Notes where a source of a collection is and that it is being indexed; makes the source where there is none
+        of that name. ALREADY_EXISTS where the name is that of a source at another place and `moved` is not set.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteSource(self, request, context):
+        """Removes a source and its items; durable when it returns.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Search(self, request, context):
         """Finds the sections nearest to a vector, to words, or to both.
         """
@@ -192,6 +217,16 @@ def add_IndexServiceServicer_to_server(servicer, server):
                     servicer.ListItems,
                     request_deserializer=tieback_dot_v1_dot_index__pb2.ListItemsRequest.FromString,
                     response_serializer=tieback_dot_v1_dot_index__pb2.ListItemsResponse.SerializeToString,
+            ),
+            'RecordSource': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordSource,
+                    request_deserializer=tieback_dot_v1_dot_index__pb2.RecordSourceRequest.FromString,
+                    response_serializer=tieback_dot_v1_dot_index__pb2.RecordSourceResponse.SerializeToString,
+            ),
+            'DeleteSource': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteSource,
+                    request_deserializer=tieback_dot_v1_dot_index__pb2.DeleteSourceRequest.FromString,
+                    response_serializer=tieback_dot_v1_dot_index__pb2.DeleteSourceResponse.SerializeToString,
             ),
             'Search': grpc.unary_unary_rpc_method_handler(
                     servicer.Search,
@@ -416,6 +451,60 @@ class IndexService:
             '/tieback.v1.IndexService/ListItems',
             tieback_dot_v1_dot_index__pb2.ListItemsRequest.SerializeToString,
             tieback_dot_v1_dot_index__pb2.ListItemsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordSource(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tieback.v1.IndexService/RecordSource',
+            tieback_dot_v1_dot_index__pb2.RecordSourceRequest.SerializeToString,
+            tieback_dot_v1_dot_index__pb2.RecordSourceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteSource(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tieback.v1.IndexService/DeleteSource',
+            tieback_dot_v1_dot_index__pb2.DeleteSourceRequest.SerializeToString,
+            tieback_dot_v1_dot_index__pb2.DeleteSourceResponse.FromString,
             options,
             channel_credentials,
             insecure,

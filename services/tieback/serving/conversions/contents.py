@@ -142,8 +142,8 @@ def read_item(message: content_pb2.Item, field: str, *, contents: bool = True) -
     return Item(message.id, sections, message.title, metadata)
 
 
-def write_item(item: Item) -> content_pb2.Item:
-    """The message of a document."""
+def write_item(item: Item, *, sections: bool = True) -> content_pb2.Item:
+    """The message of a document, with its sections or without."""
     return content_pb2.Item(
         id=item.id,
         title=item.title,
@@ -154,7 +154,7 @@ def write_item(item: Item) -> content_pb2.Item:
                 content=None if section.content is None else write_content(section.content),
                 uri=section.uri,
             )
-            for section in item.sections
+            for section in (item.sections if sections else ())
         ],
         metadata=write_metadata(item.metadata) if item.metadata else None,
     )

@@ -21,6 +21,7 @@ from tieback.core.types import (
     RetrieveReply,
     Routing,
     SearchReply,
+    Source,
     TokenVectors,
 )
 from tieback.serving.conversions.contents import (
@@ -79,6 +80,26 @@ def read_collection(message: index_pb2.Collection) -> Collection:
         message.create_time.ToNanoseconds() / 1e9,
         read_routing(message.routing),
         message.vector_count,
+        [read_source(source) for source in message.sources],
+    )
+
+
+def read_source(message: index_pb2.Source) -> Source:
+    """A source as it stands."""
+    indexed = message.index_time.ToNanoseconds() / 1e9
+    return Source(message.name, message.host, message.location, indexed, message.item_count)
+
+
+def write_source(source: Source) -> index_pb2.Source:
+    """The message of a source."""
+    indexed = timestamp_pb2.Timestamp()
+    indexed.FromNanoseconds(int(source.indexed * 1e9))
+    return index_pb2.Source(
+        name=source.name,
+        host=source.host,
+        location=source.location,
+        item_count=source.item_count,
+        index_time=indexed,
     )
 
 
@@ -95,6 +116,7 @@ def write_collection(collection: Collection) -> index_pb2.Collection:
         create_time=created,
         routing=None if collection.routing == Routing() else write_routing(collection.routing),
         vector_count=collection.vector_count,
+        sources=[write_source(source) for source in collection.sources],
     )
 
 

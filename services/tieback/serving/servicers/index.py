@@ -15,7 +15,13 @@ from tieback.serving import failures
 from tieback.serving.conversions.contents import write_item
 from tieback.serving.conversions.reports import read_method, write_timing
 from tieback.serving.conversions.routings import read_routing
-from tieback.serving.conversions.searches import read_indexed_item, write_collection, write_search_reply
+from tieback.serving.conversions.searches import (
+    read_indexed_item,
+    read_source,
+    write_collection,
+    write_search_reply,
+    write_source,
+)
 from tieback.serving.conversions.vectors import read_space, read_vector
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.v1 import index_pb2, index_pb2_grpc
@@ -63,6 +69,22 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
         """Removes a collection."""
         await self._index.delete_collection(request.name)
         return index_pb2.DeleteCollectionResponse()
+
+    async def RecordSource(
+        self, request: index_pb2.RecordSourceRequest, context: Context
+    ) -> index_pb2.RecordSourceResponse:
+        """Notes a folder that items come from."""
+        source = await self._index.record_source(
+            request.collection, read_source(request.source), moved=request.moved
+        )
+        return index_pb2.RecordSourceResponse(source=write_source(source))
+
+    async def DeleteSource(
+        self, request: index_pb2.DeleteSourceRequest, context: Context
+    ) -> index_pb2.DeleteSourceResponse:
+        """Removes a source and its items."""
+        count = await self._index.delete_source(request.collection, request.name)
+        return index_pb2.DeleteSourceResponse(deleted_count=count)
 
     async def UpsertItems(
         self, requests: AsyncIterator[index_pb2.UpsertItemsRequest], context: Context
@@ -119,7 +141,10 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
             page_token=request.page_token,
             filter=request.filter,
         )
-        return index_pb2.ListItemsResponse(items=[write_item(item) for item in items], next_page_token=token)
+        return index_pb2.ListItemsResponse(
+            items=[write_item(item, sections=not request.without_sections) for item in items],
+            next_page_token=token,
+        )
 
     async def Search(self, request: index_pb2.SearchRequest, context: Context) -> index_pb2.SearchResponse:
         """Finds the nearest sections."""

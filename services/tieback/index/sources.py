@@ -1,0 +1,110 @@
+"""The sources of a collection: folders that its items come from, and where they are.
+
+They stand in a small file beside the collection's table. How many items a source has is not written there:
+the items say themselves which source they are of.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import time
+import unicodedata
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StorageFull, Unavailable
+from tieback.core.types import Source
+from tieback.index.durability import write_durably
+
+MOST_SOURCES = 1000
+NAME_BYTES = 128
+HOST_BYTES = 255
+LOCATION_BYTES = 4096
+
+
+class Sources:
+    """What is known of one collection's sources. Changes come from one thread at a time, reads from any."""
+
+    def __init__(self, path: Path) -> None:
+        """Reads the file; ValueError, KeyError or TypeError where it is damaged."""
+        self._path = path
+        self._known: dict[str, Source] = {}
+        if path.exists():
+            self._known = {one["name"]: Source(**one) for one in json.loads(path.read_text())}
+
+    def all(self) -> list[Source]:
+        """By name, without the numbers of their items."""
+        return [source for _, source in sorted(self._known.items())]
+
+    def get(self, name: str) -> Source:
+        """NotFound, with the choices, where there is none."""
+        if name not in self._known:
+            raise NotFound("source", name, self._known)
+        return self._known[name]
+
+    def record(self, source: Source, *, moved: bool) -> Source:
+        """Notes a source, durably, and that it is indexed now.
+
+        AlreadyExists where it is known at another place and has not `moved`; InvalidInput where there are too
+        many; StorageFull and Unavailable where it cannot be written.
+        """
+        known = self._known.get(source.name)
+        if known is None and len(self._known) >= MOST_SOURCES:
+            raise InvalidInput(
+                f"the collection has {len(self._known)} sources, and at most {MOST_SOURCES} are kept: delete "
+                "some, or give folders that moved the names that they had",
+                field="source.name",
+            )
+        if known is not None and (known.host, known.location) != (source.host, source.location) and not moved:
+            raise AlreadyExists(
+                "source",
+                source.name,
+                f"the source {source.name!r} is {known.location} on {known.host}; say that it moved, or take "
+                "another name",
+            )
+        noted = replace(source, indexed=time.time(), item_count=0)
+        self._replace({**self._known, source.name: noted})
+        return noted
+
+    def remove(self, name: str) -> None:
+        """Forgets a source, durably."""
+        self._replace({known: source for known, source in self._known.items() if known != name})
+
+    def _replace(self, known: dict[str, Source]) -> None:
+        written = json.dumps([asdict(source) for source in known.values()]).encode()
+        try:
+            write_durably(self._path, written)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StorageFull(
+                    "the index store's disk is full; the source was not noted: free space, then try again"
+                ) from error
+            raise Unavailable("the source could not be noted; try again") from error
+        self._known = known
+
+
+def check_source(source: Source) -> None:
+    """InvalidInput, with the field, where a source's name, host or location cannot be kept."""
+    check_source_name(source.name, field="source.name")
+    for value, limit, field in (
+        (source.host, HOST_BYTES, "source.host"),
+        (source.location, LOCATION_BYTES, "source.location"),
+    ):
+        _check_text(value, limit, field)
+
+
+def check_source_name(name: str, *, field: str) -> None:
+    """InvalidInput where it is empty, too long, or holds "/" or a control character."""
+    if not name or "/" in name:
+        raise InvalidInput(
+            f"{name[:80]!r} is no name of a source: give 1 to {NAME_BYTES} bytes without '/'", field=field
+        )
+    _check_text(name, NAME_BYTES, field)
+
+
+def _check_text(value: str, limit: int, field: str) -> None:
+    if len(value.encode(errors="surrogatepass")) > limit:
+        raise InvalidInput(f"more than {limit} bytes; at most {limit} are taken", field=field)
+    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in value):
+        raise InvalidInput("it holds a control character", field=field)
