@@ -9,6 +9,7 @@ import time
 from tieback.answer.stopwatch import seconds_of
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded
+from tieback.core.tenant import TENANT
 from tieback.core.types import Routing
 from tieback.ports import DEFAULT_ROUTING, IndexPort
 
@@ -21,7 +22,7 @@ class CollectionRouting:
 
     def __init__(self, index: IndexPort) -> None:
         self._index = index
-        self._known: dict[str, tuple[float, Routing]] = {}
+        self._known: dict[tuple[str, str], tuple[float, Routing]] = {}  # by tenant and its name for it
 
     async def of(self, collection: str, asked: Routing, deadline: Deadline) -> Routing:
         """What the query asks for, else what the collection has. NotFound where there is no collection.
@@ -35,7 +36,8 @@ class CollectionRouting:
 
     async def _of(self, collection: str, deadline: Deadline) -> Routing:
         now = time.monotonic()
-        known = self._known.get(collection)
+        key = (TENANT.get(), collection)
+        known = self._known.get(key)
         if known is not None and now < known[0]:
             return known[1]
         try:
@@ -44,5 +46,5 @@ class CollectionRouting:
         except TimeoutError:
             raise DeadlineExceeded("the index did not answer in time") from None
         self._known = {name: kept for name, kept in self._known.items() if now < kept[0]}
-        self._known[collection] = (now + KEPT_SECONDS, found)
+        self._known[key] = (now + KEPT_SECONDS, found)
         return found

@@ -11,6 +11,7 @@ from tieback.answer.encoding import Encoded, SpaceEncoders
 from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, TiebackError
+from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types import (
     JOINT_SPACE,
     Content,
@@ -71,6 +72,8 @@ class Ingestion:
         self, collection: str, items: Sequence[Item], *, truncation: Truncation, deadline: Deadline
     ) -> IngestReply:
         """One result per item. A space that is down fails the call: what is stored is never degraded."""
+        principal = PRINCIPAL.get()
+        principal.require(Access.WRITE, principal.find(collection))  # the index asks too, after all the work
         watch = Stopwatch()
         self._check(items)
         errors: dict[int, TiebackError] = {}
@@ -155,7 +158,7 @@ class Ingestion:
         try:
             return await self._index.upsert(collection, items)
         except NotFound as missing:
-            if missing.kind != "collection":
+            if missing.kind != "collection" or "/" in collection:  # only its owner makes it
                 raise
         vector = items[0].sections[0].vector
         await self._index.create_collection(collection, vector.space, vector.width)

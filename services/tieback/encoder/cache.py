@@ -3,6 +3,9 @@
 A text's token vectors take a hundred times the bytes of its one vector, a picture's regions ten times, and
 all save about the same time. On one list, a few rerankings would push out every vector. So there are two, and
 where both are wanted neither has more than half of the bytes; what one does not need, the other may use.
+
+Tenants are treated alike: room is made by the one that holds the most. So none with less than an equal share
+loses an entry to another, and what one does not need, the others may use.
 """
 
 from __future__ import annotations
@@ -30,28 +33,45 @@ class _Shelf:
     bytes: int = 0
 
 
+@dataclass(slots=True)
+class _Shelves:
+    """What is kept for one tenant."""
+
+    light: _Shelf = field(default_factory=_Shelf)
+    bulky: _Shelf = field(default_factory=_Shelf)
+
+    @property
+    def bytes(self) -> int:
+        return self.light.bytes + self.bulky.bytes
+
+
 class MemoryCache:
-    """Keeps at most `limit_bytes`; 0 keeps nothing. `bytes` is what all entries take. For one thread."""
+    """Keeps at most `limit_bytes`; 0 keeps nothing. `bytes` is what all entries take. For one thread.
+
+    A tenant has entries of its own: a key is another for another tenant.
+    """
 
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
         self.bytes = self.evictions = 0
-        self._light, self._bulky = _Shelf(), _Shelf()
+        self._by_tenant: dict[str, _Shelves] = {}
 
-    def get(self, key: bytes, *, invariant: bool) -> Computed | None:
+    def get(self, key: bytes, *, invariant: bool, tenant: str = "") -> Computed | None:
         """The entry of that key, now the most recently used; where asked, only a batch-invariant one."""
-        for shelf in (self._light, self._bulky):
+        shelves = self._by_tenant.get(tenant)
+        for shelf in () if shelves is None else (shelves.light, shelves.bulky):
             found = shelf.entries.get(key)
             if found is not None and (found.invariant or not invariant):
                 shelf.entries.move_to_end(key)
                 return found
         return None
 
-    def put(self, key: bytes, computed: Computed) -> None:
+    def put(self, key: bytes, computed: Computed, *, tenant: str = "") -> None:
         """Keeps a result, which must not change any more, unless it is too large or as good a one is kept."""
         size = bytes_of(computed)
+        shelves = self._by_tenant.get(tenant) or _Shelves()
         is_bulky = computed.tokens is not None or computed.regions is not None
-        shelf = self._bulky if is_bulky else self._light
+        shelf = shelves.bulky if is_bulky else shelves.light
         earlier = shelf.entries.get(key)
         if size > self.limit_bytes or (earlier is not None and (earlier.invariant or not computed.invariant)):
             return
@@ -59,22 +79,30 @@ class MemoryCache:
             del shelf.entries[key]
             self._count(shelf, -bytes_of(earlier))
         while self.bytes + size > self.limit_bytes:
-            self._evict(self._bulky if self._is_bulky_over(size, shelf) else self._light)
+            # With what is to come, this one would hold the most: others do not make room for it.
+            largest = max(self._by_tenant.values(), key=lambda other: other.bytes)
+            largest = shelves if shelves.bytes + size >= largest.bytes else largest
+            if not largest.bytes:
+                return
+            self._evict(largest, size if largest is shelves else 0, is_bulky=is_bulky)
+        self._by_tenant[tenant] = shelves
         shelf.entries[key] = computed
         self._count(shelf, size)
 
     def __len__(self) -> int:
-        return len(self._light.entries) + len(self._bulky.entries)
+        return sum(len(one.light.entries) + len(one.bulky.entries) for one in self._by_tenant.values())
 
-    def _is_bulky_over(self, size: int, shelf: _Shelf) -> bool:
-        """Whether the bulky ones have to give way, with so many bytes to come on that shelf."""
-        bulky = self._bulky.bytes + (size if shelf is self._bulky else 0)
-        return bool(self._bulky.entries) and (bulky > self.limit_bytes // 2 or not self._light.entries)
-
-    def _evict(self, shelf: _Shelf) -> None:
+    def _evict(self, shelves: _Shelves, coming: int, *, is_bulky: bool) -> None:
+        """Drops a tenant's least recently used entry, with so many bytes to come of that sort."""
+        bulky = shelves.bulky.bytes + (coming if is_bulky else 0)
+        share = self.limit_bytes // len(self._by_tenant)
+        gives_way = bool(shelves.bulky.entries) and (bulky > share // 2 or not shelves.light.entries)
+        shelf = shelves.bulky if gives_way else shelves.light
         _, oldest = shelf.entries.popitem(last=False)
         self._count(shelf, -bytes_of(oldest))
         self.evictions += 1
+        if not shelves.bytes:
+            self._by_tenant = {name: one for name, one in self._by_tenant.items() if one is not shelves}
 
     def _count(self, shelf: _Shelf, size: int) -> None:
         shelf.bytes += size

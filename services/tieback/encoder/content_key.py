@@ -2,7 +2,7 @@
 
 A key is the SHA-256 of all that the model's result depends on. The space's revision names the weights and its
 fingerprint how they are used; the limits belong to it because they decide what is refused. The width and the
-element type do not: they are made from the result.
+element type do not: they are made from the result. The tenant belongs to it where tenants are kept apart.
 """
 
 from __future__ import annotations
@@ -26,13 +26,20 @@ class ContentKeys:
         self._begun: dict[tuple[Truncation, frozenset[VectorKind]], hashlib._Hash] = {}
 
     def of(
-        self, contents: Sequence[Content], truncation: Truncation, kinds: frozenset[VectorKind]
+        self,
+        contents: Sequence[Content],
+        truncation: Truncation,
+        kinds: frozenset[VectorKind],
+        tenant: str = "",
     ) -> list[bytes]:
-        """The key of each content, 32 bytes. None of them is a precomputed vector."""
+        """The key of each content for that tenant, 32 bytes. None of them is a precomputed vector."""
         begun = self._begun.get((truncation, kinds))
         if begun is None:
             said = f"{self._space} {truncation} {' '.join(sorted(kinds))}\0"
             begun = self._begun[truncation, kinds] = hashlib.sha256(said.encode())
+        if tenant:
+            begun = begun.copy()
+            begun.update(f"tenant {tenant}\0".encode())
         keys = []
         for content in contents:
             digest = begun.copy()

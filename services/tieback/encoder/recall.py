@@ -28,11 +28,16 @@ MEMORY_BYTES, DISK_BYTES = 64 << 20, 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class CacheOptions:
-    """How much each space keeps: `memory_bytes`, and `disk_bytes` in the folder `disk`, if there is one."""
+    """How much each space keeps: `memory_bytes`, and `disk_bytes` in the folder `disk`, if there is one.
+
+    Unless it is `shared`, what one tenant sent answers no other, and nobody can tell by an answer's source or
+    time what another has sent.
+    """
 
     memory_bytes: int = MEMORY_BYTES
     disk: Path | None = None
     disk_bytes: int = DISK_BYTES
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +78,27 @@ class Recall:
         )
 
     async def obtain(
-        self, keys: Sequence[bytes], tokens: int, compute: Compute, *, invariant: bool, deadline: Deadline
+        self,
+        keys: Sequence[bytes],
+        tokens: int,
+        compute: Compute,
+        *,
+        invariant: bool,
+        deadline: Deadline,
+        tenant: str = "",
     ) -> tuple[list[Recalled], float]:
         """What belongs to each key, with where it is from, and the seconds spent waiting for others.
 
-        `tokens` is about what the keys' contents hold. Whatever `compute` raises is raised; what others raise
-        is not, and what they wanted is computed here instead. DeadlineExceeded where others are too slow.
+        The keys are those of the `tenant`, among whose entries they are kept. `tokens` is about what the keys'
+        contents hold. Whatever `compute` raises is raised; what others raise is not, and what they wanted is computed here instead. DeadlineExceeded where others are too slow.
         """
         found: dict[int, Recalled] = {}
         waited = 0.0
         pending: Sequence[int] = range(len(keys))
         while pending:
-            led, followed = self._sort(pending, keys, tokens, found, invariant=invariant)
+            led, followed = self._sort(pending, keys, tokens, found, invariant=invariant, tenant=tenant)
             if led:
-                await self._lead(led, compute, found, invariant=invariant)
+                await self._lead(led, compute, found, invariant=invariant, tenant=tenant)
             again: list[int] = []
             if followed:
                 begun = time.monotonic()
@@ -114,13 +126,14 @@ class Recall:
         found: dict[int, Recalled],
         *,
         invariant: bool,
+        tenant: str,
     ) -> tuple[_Flown, _Flown]:
         """Fills in what is in memory; the rest are flights to lead and flights to follow."""
         led: _Flown = []
         followed: _Flown = []
         for place in places:
             key = keys[place]
-            if (known := self._memory.get(key, invariant=invariant)) is not None:
+            if (known := self._memory.get(key, invariant=invariant, tenant=tenant)) is not None:
                 found[place] = known, EncodingSource.MEMORY
                 self._memory_hits += 1
             elif (flight := self._flights.find(key, invariant=invariant, tokens=tokens)) is not None:
@@ -130,16 +143,24 @@ class Recall:
         return led, followed
 
     async def _lead(
-        self, led: _Flown, compute: Compute, found: dict[int, Recalled], *, invariant: bool
+        self,
+        led: _Flown,
+        compute: Compute,
+        found: dict[int, Recalled],
+        *,
+        invariant: bool,
+        tenant: str,
     ) -> None:
         """Finds on disk or computes, keeps, and lands; a flight that does not come so far is given up."""
         try:
-            missed = led if self._disk is None else await self._read(self._disk, led, found, invariant)
+            missed = led
+            if self._disk is not None:
+                missed = await self._read(self._disk, led, found, invariant=invariant, tenant=tenant)
             if missed:
                 self._misses += len(missed)
                 outcomes = await compute([place for place, _ in missed])
                 for (place, flight), outcome in zip(missed, outcomes, strict=True):
-                    self._keep(flight.key, outcome)
+                    self._keep(flight.key, outcome, tenant)
                     found[place] = outcome, EncodingSource.COMPUTED
         finally:
             for place, flight in led:
@@ -148,7 +169,7 @@ class Recall:
                 self._flights.end(flight, None if isinstance(landed, DeadlineExceeded) else landed)
 
     async def _read(
-        self, disk: DiskCache, led: _Flown, found: dict[int, Recalled], invariant: bool
+        self, disk: DiskCache, led: _Flown, found: dict[int, Recalled], *, invariant: bool, tenant: str
     ) -> _Flown:
         """Fills in what is on disk, and gives the rest."""
         on_disk = await disk.get([flight.key for _, flight in led])
@@ -156,16 +177,16 @@ class Recall:
         for place, flight in led:
             known = on_disk.get(flight.key)
             if known is not None and (known.invariant or not invariant):
-                self._memory.put(flight.key, known)
+                self._memory.put(flight.key, known, tenant=tenant)
                 found[place] = known, EncodingSource.DISK
                 self._disk_hits += 1
             else:
                 missed.append((place, flight))
         return missed
 
-    def _keep(self, key: bytes, outcome: Outcome) -> None:
+    def _keep(self, key: bytes, outcome: Outcome, tenant: str) -> None:
         """Puts a result into the caches; errors are not kept."""
         if isinstance(outcome, Computed):
-            self._memory.put(key, outcome)
+            self._memory.put(key, outcome, tenant=tenant)
             if self._disk is not None:
                 self._disk.put(key, outcome)

@@ -13,6 +13,7 @@ from typing import cast
 from tieback.batching import BatchReport
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError, Unavailable
+from tieback.core.tenant import TENANT
 from tieback.core.types import (
     CachePolicy,
     Content,
@@ -67,6 +68,7 @@ class Space:
         self._keys = ContentKeys(own, limits)
         self._vocabulary = model.terms if isinstance(model, NamesTerms) else ()
         self._recall = Recall(cache, model.card.name, near=batch_tokens)
+        self._tenants_share = cache.shared
 
     @property
     def load(self) -> Load:
@@ -115,10 +117,11 @@ class Space:
         if cache is CachePolicy.BYPASS:
             recalled = [(one, EncodingSource.COMPUTED) for one in await compute(range(len(asked)))]
         else:
+            tenant = "" if self._tenants_share else TENANT.get()
             if size(asked) <= INLINE_BYTES:
-                keys = self._keys.of(asked, truncation, output.kinds)
+                keys = self._keys.of(asked, truncation, output.kinds, tenant)
             else:
-                keys = await asyncio.to_thread(self._keys.of, asked, truncation, output.kinds)
+                keys = await asyncio.to_thread(self._keys.of, asked, truncation, output.kinds, tenant)
             timing.prepare = time.monotonic() - arrived
             recalled, waited = await self._recall.obtain(
                 keys,
@@ -126,6 +129,7 @@ class Space:
                 compute,
                 invariant=output.batch_invariant,
                 deadline=deadline,
+                tenant=tenant,
             )
             timing.queue += waited
         for _, source in recalled:

@@ -166,7 +166,7 @@ def build_encoder(
         models,
         limits=settings.limits,
         batch_tokens=settings.batch_budget,
-        cache=CacheOptions(settings.cache_bytes, disk, settings.cache_disk_bytes),
+        cache=CacheOptions(settings.cache_bytes, disk, settings.cache_disk_bytes, settings.cache_shared),
         on_batch=on_batch,
     )
 

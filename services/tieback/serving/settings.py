@@ -122,6 +122,11 @@ class Settings(BaseSettings):
     cache_disk_bytes: int = Field(
         1 << 30, ge=1 << 20, description="Bytes of encodings that each space keeps on disk."
     )
+    cache_shared: bool = Field(
+        False,
+        description="Whether tenants share cached encodings: less work, and a tenant can tell by an answer's "
+        "source and time whether another has sent the same.",
+    )
     generator_slots: int = Field(1, gt=0, description="Answers written at the same time by one replica.")
     evidence: int = Field(4, gt=0, description="Passages that an answer rests on, unless the request says.")
 
