@@ -89,8 +89,9 @@ class Recall:
     ) -> tuple[list[Recalled], float]:
         """What belongs to each key, with where it is from, and the seconds spent waiting for others.
 
-        The keys are those of the `tenant`, among whose entries they are kept. `tokens` is about what the keys'
-        contents hold. Whatever `compute` raises is raised; what others raise is not, and what they wanted is computed here instead. DeadlineExceeded where others are too slow.
+        The keys are those of the `tenant`, among whose entries they are kept. `tokens` is about what their
+        contents hold. Whatever `compute` raises is raised; what others raise is not, and what they wanted is
+        computed here instead. DeadlineExceeded where others are too slow.
         """
         found: dict[int, Recalled] = {}
         waited = 0.0
