@@ -53,12 +53,13 @@ class Admission:
     """Decides whether more work may wait, and counts what waits, runs, was dropped and was refused.
 
     `limit_tokens` bounds the tokens that wait, with the exception above; what runs is beside it. 0 is no
-    limit. `workers` is how many units of work run at once, each of which is measured alone. Any thread may
-    call any method.
+    limit. `workers` is how many units of work run at once, each of which is measured alone. `unit` is what is
+    counted where that is not tokens, for the messages. Any thread may call any method.
     """
 
-    def __init__(self, limit_tokens: int = 0, *, workers: int = 1) -> None:
+    def __init__(self, limit_tokens: int = 0, *, workers: int = 1, unit: str = "tokens") -> None:
         self.limit_tokens = limit_tokens
+        self._unit = unit
         self._workers = workers
         self._lock = threading.Lock()
         self._queued_tokens = self._queued_items = 0
@@ -94,8 +95,8 @@ class Admission:
         """Raises InvalidInput for a request that could never be admitted."""
         if self.limit_tokens and tokens > self.limit_tokens:
             raise InvalidInput(
-                f"the request holds {tokens} tokens and this server lets at most {self.limit_tokens} wait; "
-                "send it in smaller batches",
+                f"the request holds {tokens} {self._unit} and this server lets at most {self.limit_tokens} "
+                "wait; send it in smaller batches",
                 reason="REQUEST_TOO_LARGE",
             )
 
@@ -139,7 +140,7 @@ class Admission:
         self._rejected += 1
         seconds = self._retry_after()
         return Overloaded(
-            f"{self._queued_tokens} tokens are waiting and {why}; try again in {seconds:.2f} s",
+            f"{self._queued_tokens} {self._unit} are waiting and {why}; try again in {seconds:.2f} s",
             retry_after=seconds,
         )
 
@@ -210,6 +211,14 @@ class Ticket:
         self._admission.check_size(tokens)
         with self._admission._lock:
             self._move((tokens - self._queued_tokens, items - self._queued_items), (0, 0))
+
+    def split(self, tokens: int, items: int) -> Ticket:
+        """A ticket of its own for a part of what waits, to be released by itself."""
+        with self._admission._lock:
+            taken = (0, 0) if self._released else (tokens, items)
+            self._queued_tokens -= taken[0]
+            self._queued_items -= taken[1]
+        return Ticket(self._admission, self._tenant, self._slot, *taken)
 
     def start(self, tokens: int | None = None, items: int | None = None) -> None:
         """Moves a part, or all, from waiting to running."""

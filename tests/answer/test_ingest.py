@@ -1,16 +1,23 @@
 import numpy as np
 import pytest
 from support.colours import png
+from support.growth import growth
+from tieback.answer.encoding import Joined, SpaceEncoders
+from tieback.answer.ingestion import Ingestion
+from tieback.core.deadline import NO_DEADLINE
 from tieback.core.errors import InvalidInput, SpaceMismatch, Unavailable
 from tieback.core.types import (
     Content,
     Item,
+    Limits,
     Modality,
     QueryPart,
     Retrieval,
     Section,
     SpaceRef,
+    Timing,
     Truncation,
+    UpsertReply,
     Vector,
 )
 
@@ -163,3 +170,24 @@ async def test_the_reply_names_every_step(platform):
     names = [stage.name for stage in reply.timing.stages]
     assert sorted(names[:3]) == ["encode:colours", "encode:words-a", "encode:words-b"]
     assert names[3:] == ["fuse", "upsert"]
+
+
+class Taking:
+    """An index that takes everything, at once."""
+
+    async def upsert(self, collection, items):
+        return UpsertReply([None] * len(items), Timing())
+
+
+async def test_the_work_of_ingesting_grows_with_the_items_and_not_with_their_square():
+    no_limits = Limits(batch_items=0)
+    encoders = SpaceEncoders(None, Joined({}), no_limits)  # vectors that are given need no encoder
+    ingestion = Ingestion(encoders, None, Taking(), no_limits)
+    vector = Content(None, Vector(SpaceRef("joint", "r", "f"), np.ones(4, np.float32)))
+
+    async def ingest(count):
+        items = [item(str(number), vector) for number in range(count)]
+        reply = await ingestion.ingest("library", items, truncation=Truncation.REFUSE, deadline=NO_DEADLINE)
+        assert not any(result.error for result in reply.results)
+
+    assert await growth(ingest, 1500) < 2.8

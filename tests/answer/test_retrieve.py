@@ -290,3 +290,10 @@ async def test_an_unknown_collection_or_reranker_is_not_found_with_the_choices(l
         await library.answerer.retrieve(ask(words("a"), reranker=MethodChoice("cross")))
 
     assert refusal.value.choices == ["late_interaction", "none", "optimal_transport"]
+
+
+async def test_a_query_of_more_contents_than_the_limit_is_refused(platform):
+    with pytest.raises(InvalidInput, match="65 contents, and this server takes 64 at most") as refused:
+        await platform.answerer.retrieve(ask(*[words("tea")] * 65))
+
+    assert refused.value.field == "query"

@@ -72,3 +72,11 @@ def test_a_parameter_out_of_its_range_is_refused_by_its_path(family, name, param
         family.configure(name, parameters)
 
     assert refusal.value.field.startswith("parameters." + next(iter(parameters)))
+
+
+def test_a_method_without_a_function_that_its_family_asks_for_is_refused():
+    def free_of_charge(query, tokens, mask, checkpoint):
+        """Says nothing of its cost."""
+
+    with pytest.raises(TypeError, match="needs a function passes"):
+        rerankings.method(free_of_charge)

@@ -32,7 +32,7 @@ def score(method, query, *candidates):
     mask = np.zeros((len(candidates), longest), bool)
     for row, candidate in enumerate(candidates):
         tokens[row, : len(candidate)], mask[row, : len(candidate)] = candidate, True
-    return rerankings.configure(method)(query, tokens, mask)
+    return rerankings.configure(method)(query, tokens, mask, lambda: None)
 
 
 @pytest.mark.parametrize("method", rerankings.names())

@@ -26,8 +26,10 @@ async def encoder(tmp_path):
 
 
 @pytest.fixture
-def reranker(encoder):
-    return Reranker(encoder, space="bag-of-words")
+async def reranker(encoder):
+    reranker = Reranker(encoder, space="bag-of-words")
+    yield reranker
+    await reranker.close()
 
 
 def candidates(*texts, scores=None):

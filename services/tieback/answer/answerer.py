@@ -72,7 +72,7 @@ class Answerer:
         joined = spaces if isinstance(spaces, Joined) else Joined(spaces)
         encoders = SpaceEncoders(encoder, joined, limits)
         self._ingestion = Ingestion(encoders, router, index, limits)
-        self._retriever = Retriever(encoders, router, index, reranker, losses, encode_share)
+        self._retriever = Retriever(encoders, router, index, reranker, losses, encode_share, limits)
         self._generator = generator
         self._evidence_limit = evidence_limit
 

@@ -78,12 +78,15 @@ class Ingestion:
         self._check(items)
         errors: dict[int, TiebackError] = {}
         drafts = list(_drafts(items, errors))
+        by_item: list[list[Draft]] = [[] for _ in items]
+        for draft in drafts:
+            by_item[draft.item].append(draft)
         await self._encode(drafts, errors, watch, truncation, deadline)
         await self._fuse([draft for draft in drafts if draft.item not in errors], errors, watch, deadline)
         whole = [number for number in range(len(items)) if number not in errors]
         if whole:
             deadline.check("writing the items")
-            indexed = [_indexed(items[n], [draft for draft in drafts if draft.item == n]) for n in whole]
+            indexed = [_indexed(items[n], by_item[n]) for n in whole]
             with watch.stage("upsert"):
                 written = await self._write(collection, indexed)
             refusals = zip(whole, written.results, strict=True)
@@ -92,7 +95,7 @@ class Ingestion:
             IngestResult(
                 item.id,
                 errors.get(number),
-                sum(draft.truncated for draft in drafts if draft.item == number and number not in errors),
+                0 if number in errors else sum(draft.truncated for draft in by_item[number]),
             )
             for number, item in enumerate(items)
         ]

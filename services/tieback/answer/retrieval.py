@@ -30,6 +30,7 @@ from tieback.core.types import (
     Fused,
     FusePart,
     Hit,
+    Limits,
     MethodChoice,
     QueryPart,
     RerankCandidate,
@@ -76,6 +77,7 @@ class Retriever:
         reranker: RerankerPort,
         losses: Losses,
         encode_share: float,
+        limits: Limits,
     ) -> None:
         self._encoders = encoders
         self._router = router
@@ -84,10 +86,11 @@ class Retriever:
         self._routing = CollectionRouting(index)
         self._losses = losses
         self._encode_share = encode_share
+        self._limits = limits
 
     async def retrieve(self, retrieval: Retrieval, watch: Stopwatch, deadline: Deadline) -> RetrieveReply:
         """Spaces and a reranker that are down or late are left out where the rest can answer."""
-        method = _check(retrieval)
+        method = _check(retrieval, self._limits)
         fused = await self._locate(retrieval, watch, deadline)
         # "How do I make it?" beside a photo of a cup asks about what the photo shows.
         words = " ".join(part for part in (words_of(retrieval.query), describe(fused.labels)) if part)
@@ -214,10 +217,16 @@ def words_of(query: Sequence[QueryPart]) -> str:
     )
 
 
-def _check(retrieval: Retrieval) -> MethodChoice | None:
+def _check(retrieval: Retrieval, limits: Limits) -> MethodChoice | None:
     """The reranking method, None for none, after checking what needs no work to be found wrong."""
     if not retrieval.query:
         raise InvalidInput("there is nothing to look for: give at least one content", field="query")
+    if limits.query_parts and len(retrieval.query) > limits.query_parts:
+        raise InvalidInput(
+            f"the query has {len(retrieval.query)} contents, and this server takes {limits.query_parts} at "
+            "most",
+            field="query",
+        )
     for place, part in enumerate(retrieval.query):
         if not math.isfinite(part.weight):
             raise InvalidInput(

@@ -12,8 +12,9 @@ import functools
 import importlib
 import inspect
 import pkgutil
+import sys
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
@@ -38,11 +39,14 @@ class Family(Generic[P]):
     """The methods of one folder, all callable as the protocol `P` says.
 
     `package` is the family's `__name__`; `protocol` is the class whose `__call__` every method must match in
-    its positional arguments.
+    its positional arguments. `beside` names the functions that a method's file must hold besides, above the
+    method and with its parameters: for instance what it costs.
     """
 
-    def __init__(self, package: str, protocol: type[Any]) -> None:  # type[P] takes no Protocol: mypy #4717
+    def __init__(self, package: str, protocol: type[Any], *, beside: Sequence[str] = ()) -> None:
+        # type[P] takes no Protocol: mypy #4717
         self.package = package
+        self._beside = tuple(beside)
         self.name = package.rpartition(".")[2]
         self._data = _positional(protocol.__call__)[1:]
         self._methods: dict[str, P] = {}
@@ -53,12 +57,22 @@ class Family(Generic[P]):
         return sorted(module.name for module in pkgutil.iter_modules(path) if not module.name.startswith("_"))
 
     def method(self, function: P) -> P:
-        """Registers a method under its function's name. TypeError where its data arguments differ."""
+        """Registers a method under its function's name.
+
+        TypeError where its data arguments differ, or its file lacks a function that the family asks for.
+        """
         if _positional(function) != self._data:
             raise TypeError(
                 f"{self.package}.{function.__name__} takes {_positional(function)}; "
                 f"methods of this family take {self._data}"
             )
+        for name in self._beside:
+            found = vars(sys.modules[function.__module__]).get(name)
+            if found is None or _parameter_names(found) != _parameter_names(function):
+                raise TypeError(
+                    f"{self.package}.{function.__name__} needs a function {name} above it, "
+                    f"with the parameters {_parameter_names(function)}"
+                )
         self._methods[function.__name__] = function
         return function
 
@@ -93,6 +107,12 @@ class Family(Generic[P]):
             P, functools.partial(method, **{key: getattr(checked, key) for key in type(checked).model_fields})
         )
 
+    def beside(self, configured: P, name: str) -> Callable[..., Any]:
+        """The function `name` in the file of a method that `configure` gave, with the same parameters."""
+        partial = cast("functools.partial[Any]", configured)
+        function = getattr(sys.modules[partial.func.__module__], name)
+        return functools.partial(function, **partial.keywords)
+
     def describe(self, name: str) -> MethodDescription:
         """What the method is and what parameters it has."""
         method = self.get(name)
@@ -106,6 +126,11 @@ class Family(Generic[P]):
 def _positional(function: Callable[..., Any]) -> list[str]:
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return [p.name for p in inspect.signature(function).parameters.values() if p.kind in kinds]
+
+
+def _parameter_names(function: Callable[..., Any]) -> list[str]:
+    parameters = inspect.signature(function).parameters.values()
+    return sorted(p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY)
 
 
 @functools.cache

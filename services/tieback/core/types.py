@@ -638,6 +638,10 @@ class Limits:
     audio_seconds: float = 600.0
     points: int = 200_000
     queued_tokens: int = 200_000
+    query_parts: int = 64
+    rerank_tokens: int = 1024
+    rerank_steps: int = 4_000_000_000
+    decoded_bytes: int = 768 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,27 @@
-"""Orders candidates by a closer look."""
+"""Orders candidates by a closer look.
+
+Comparing is done on one thread of its own, chunk by chunk, in fair turns between tenants, and admitted by
+what it costs: query tokens × candidate tokens × the passes that the method makes over them.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import math
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
+from tieback.admission import Admission, Ticket
+from tieback.batching import Batched, Batcher
 from tieback.core.deadline import NO_DEADLINE, Deadline
-from tieback.core.errors import InvalidInput
+from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
 from tieback.core.types import (
-    AlignedPair,
     Alignment,
     Array,
     Limits,
+    Load,
     MethodChoice,
     RerankCandidate,
     RerankReply,
@@ -24,14 +30,15 @@ from tieback.core.types import (
     TokenVectors,
 )
 from tieback.methods.ranking import rankings
-from tieback.methods.reranking import Alignments, Reranking, rerankings
+from tieback.methods.reranking import rerankings
 from tieback.ports import DEFAULT_RERANKING, EncoderPort
+from tieback.reranker.comparison import Chunk, Comparison, compared, steps_of
 from tieback.reranker.sources import look
 
-CHUNK = 32
-"""Candidates compared at once: the unit after which a cancelled or late request stops."""
+TYPICAL_WIDTH, TYPICAL_LONGEST, BYTES_PER_TOKEN = 384, 256, 4
+"""For the estimate that admission takes before texts are encoded: most spaces read no more of a text."""
 
-PAIRS_SHOWN = 32
+Compared = tuple[Array, list[Alignment]]
 
 
 class Reranker:
@@ -43,6 +50,15 @@ class Reranker:
         self._encoder = encoder
         self._space = space
         self._limits = limits or Limits()
+        self._admission = Admission(self._limits.rerank_steps, unit="steps of comparing")
+        self._worker: Batcher[Chunk, Compared] = Batcher(
+            _compare, name="reranker", pads=False, budget=0, max_items=1, admission=self._admission
+        )
+
+    @property
+    def load(self) -> Load:
+        """How busy it is, in steps of comparing in place of tokens."""
+        return self._admission.load
 
     async def rerank(
         self,
@@ -58,39 +74,58 @@ class Reranker:
     ) -> RerankReply:
         """The candidates, best first; equal ones in the order of the first ranking.
 
-        InvalidInput names the candidate that is empty, the parameter that is unknown; SpaceMismatch where
-        token vectors came of two spaces.
+        InvalidInput names the candidate that is empty or too large, the parameter that is unknown;
+        SpaceMismatch where token vectors came of two spaces. Overloaded where too much waits.
         """
         arrival = time.perf_counter()
         compare = rerankings.configure(method.name, method.parameters, field="method")
+        passes = rerankings.beside(compare, "passes")
         merge = rankings.configure(fusion.name, fusion.parameters, field="fusion") if fusion else None
-        self._check(candidates)
+        self._check(query, candidates)
         if isinstance(query, TokenVectors):
             space = space or query.space.name
         deadline.check("reranking")
         sources = [("query", query)]
         sources += [(f"candidates[{place}].source", one.source) for place, one in enumerate(candidates)]
-        looked = await look(
-            self._encoder,
-            sources,
-            space=space or self._space,
-            batch_items=self._limits.batch_items,
-            deadline=deadline,
-        )
-        encoded = time.perf_counter()
-        asked, *offered = looked.tokens
-        scores, alignments = await self._compare(compare, asked, offered, explain, deadline)
-        final = scores
-        if merge is not None:
-            final = merge(np.array([[candidate.score for candidate in candidates], scores]))
-        order = np.argsort(-final, kind="stable")[: limit or None]
+        estimate = self._estimate(query, candidates, passes(TYPICAL_WIDTH))
+        with self._admission.admit(estimate, items=len(candidates), deadline=deadline) as ticket:
+            looked = await look(
+                self._encoder, sources, space=space or self._space, limits=self._limits, deadline=deadline
+            )
+            encoded = time.perf_counter()
+            asked, *offered = looked.tokens
+            abandoned = threading.Event()
+            comparison = Comparison(
+                compare,
+                passes(asked.values.shape[1]),
+                asked,
+                offered,
+                lambda: _check_wanted(abandoned, deadline),
+                self._limits.message_bytes,
+            )
+            comparison.check(self._limits)
+            try:
+                chunks = self._admitted(comparison, ticket, range(len(offered)), explain=False)
+                batched = await self._run(chunks, ticket, deadline)
+                scores = np.concatenate([one for one, _ in _found(batched)])
+                scores = scores[np.argsort([place for chunk in chunks for place in chunk.places])]
+                final = scores
+                if merge is not None:
+                    final = merge(np.array([[candidate.score for candidate in candidates], scores]))
+                order = np.argsort(-final, kind="stable")[: limit or None].tolist()
+                alignments: dict[int, Alignment] = {}
+                if explain:
+                    alignments = await self._explained(comparison, order, deadline)
+            except BaseException:
+                abandoned.set()  # whatever ended the request ends what its chunk computes now
+                raise
         results = [
             RerankResult(
                 id=candidates[place].id,
                 score=float(final[place]),
                 rerank_score=float(scores[place]),
-                first_rank=int(place),
-                alignment=alignments[place] if explain else None,
+                first_rank=place,
+                alignment=alignments.get(place),
             )
             for place in order
         ]
@@ -100,72 +135,105 @@ class Reranker:
             Stage(f"encode:{asked.space.name}", 0.0, encoded - arrival),
             Stage("compare", encoded - arrival, end - encoded),
         ]
-        timing.compute += end - encoded
+        timing.queue += batched.queue
+        timing.compute += end - encoded - batched.queue
         timing.total = end - arrival
         return RerankReply(results, timing, looked.cost)
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Stops after the chunk that is compared now; what waits fails with Unavailable."""
+        await self._worker.close()
 
-    def _check(self, candidates: Sequence[RerankCandidate]) -> None:
+    def _check(self, query: str | TokenVectors, candidates: Sequence[RerankCandidate]) -> None:
         if not candidates:
             raise InvalidInput("there is nothing to rerank: give at least one candidate", field="candidates")
         most = self._limits.batch_items
         if most and len(candidates) > most:
             raise InvalidInput(f"{len(candidates)} candidates; the limit is {most}", field="candidates")
+        self._check_length(query, "query")
         for place, candidate in enumerate(candidates):
             if not math.isfinite(candidate.score):
                 raise InvalidInput(
                     f"a score is a finite number, not {candidate.score}", field=f"candidates[{place}].score"
                 )
+            self._check_length(candidate.source, f"candidates[{place}].source")
 
-    async def _compare(
-        self,
-        compare: Reranking,
-        query: TokenVectors,
-        candidates: Sequence[TokenVectors],
-        explain: bool,
-        deadline: Deadline,
-    ) -> tuple[Array, dict[int, Alignment]]:
-        scores = np.zeros(len(candidates))
-        alignments: dict[int, Alignment] = {}
-        # Candidates of like length share a chunk, so that little of it is padding.
-        by_length = sorted(range(len(candidates)), key=lambda place: len(candidates[place].values))
-        for begin in range(0, len(by_length), CHUNK):
-            deadline.check("comparing more candidates")
-            places = by_length[begin : begin + CHUNK]
-            chunk = [candidates[place] for place in places]
-            found = await asyncio.to_thread(_compare_chunk, compare, query, chunk)
-            scores[places] = found.scores
-            if explain:
-                for row, place in enumerate(places):
-                    alignments[place] = _alignment(found, row, query, candidates[place])
-        return scores, alignments
-
-
-def _compare_chunk(compare: Reranking, query: TokenVectors, candidates: Sequence[TokenVectors]) -> Alignments:
-    lengths = np.array([len(candidate.values) for candidate in candidates])
-    mask = np.arange(lengths.max()) < lengths[:, None]
-    tokens = np.zeros((*mask.shape, query.values.shape[1]), dtype=np.float32)
-    for row, candidate in enumerate(candidates):
-        tokens[row, : lengths[row]] = candidate.values
-    return compare(np.asarray(query.values, dtype=np.float32), tokens, mask)
-
-
-def _alignment(found: Alignments, row: int, query: TokenVectors, candidate: TokenVectors) -> Alignment:
-    """The pairs that carry the score, those without a place in the text (special tokens) left out."""
-    length = len(candidate.values)
-    weights, similarities = found.weights[row, :, :length], found.similarities[row, :, :length]
-    carried = weights * np.maximum(similarities, 0.0)
-    pairs: list[AlignedPair] = []
-    for flat in np.argsort(-carried, axis=None, kind="stable"):
-        i, j = divmod(int(flat), length)
-        if len(pairs) == PAIRS_SHOWN or carried[i, j] <= 0:
-            break
-        (begin, end), (there, until) = query.spans[i], candidate.spans[j]
-        if begin < end and there < until:
-            pairs.append(
-                AlignedPair((begin, end), (there, until), float(similarities[i, j]), float(weights[i, j]))
+    def _check_length(self, source: str | TokenVectors, path: str) -> None:
+        most = self._limits.rerank_tokens
+        if isinstance(source, TokenVectors) and most and len(source.values) > most:
+            raise InvalidInput(
+                f"there are {len(source.values)} token vectors, and this server compares {most} at most; "
+                "send the first of them, or a pooled part of them",
+                field=f"{path}.values",
+                reason="TOO_MANY_TOKENS",
             )
-    plan = None if found.plans is None else found.plans[row, :, :length].astype(np.float32)
-    return Alignment(pairs, plan)
+
+    def _estimate(self, query: str | TokenVectors, candidates: Sequence[RerankCandidate], passes: int) -> int:
+        """Steps before texts are encoded, never more than may wait: the count decides."""
+        tokens = sum(_tokens(candidate.source) for candidate in candidates)
+        steps = steps_of(_tokens(query) * tokens, passes)
+        limit = self._limits.rerank_steps
+        return min(steps, limit) if limit else steps
+
+    def _admitted(
+        self, comparison: Comparison, ticket: Ticket, places: Sequence[int], *, explain: bool
+    ) -> list[Chunk]:
+        """The chunks of these candidates, after correcting the estimate of the ticket by them."""
+        chunks = comparison.chunks(places, explain=explain)
+        steps, limit = sum(chunk.tokens for chunk in chunks), self._limits.rerank_steps
+        if limit and steps > limit:
+            raise InvalidInput(
+                f"comparing these candidates takes {steps} steps (query tokens × candidate tokens × passes "
+                f"of the method), and this server takes {limit} at most; send fewer or shorter candidates, "
+                "or ask for fewer iterations",
+                field="candidates",
+                reason="REQUEST_TOO_LARGE",
+            )
+        ticket.resize(steps, len(chunks))
+        return chunks
+
+    async def _explained(
+        self, comparison: Comparison, order: Sequence[int], deadline: Deadline
+    ) -> dict[int, Alignment]:
+        """The alignments of the results alone, which are compared once more for them.
+
+        To keep those of all candidates until the order is known would take their number times their size.
+        """
+        chunks = comparison.chunks(order, explain=True)
+        steps = sum(chunk.tokens for chunk in chunks)
+        with self._admission.admit(steps, items=len(chunks), deadline=deadline) as ticket:
+            batched = await self._run(chunks, ticket, deadline)
+        return {
+            place: alignment
+            for chunk, (_, found) in zip(chunks, _found(batched), strict=True)
+            for place, alignment in zip(chunk.places, found, strict=True)
+        }
+
+    async def _run(self, chunks: Sequence[Chunk], ticket: Ticket, deadline: Deadline) -> Batched[Compared]:
+        return await self._worker.submit(chunks, deadline=deadline, ticket=ticket, alone=True)
+
+
+def _compare(chunks: Sequence[Chunk], _: Hashable) -> list[Compared]:
+    return [compared(chunk) for chunk in chunks]
+
+
+def _found(batched: Batched[Compared]) -> list[Compared]:
+    """What was found in each chunk; raises what went wrong in one."""
+    found: list[Compared] = []
+    for result in batched.results:
+        if isinstance(result, TiebackError):
+            raise result
+        found.append(result)
+    return found
+
+
+def _check_wanted(abandoned: threading.Event, deadline: Deadline) -> None:
+    if abandoned.is_set():
+        raise DeadlineExceeded("nobody waits for this comparison any more")
+    deadline.check("all candidates were compared")
+
+
+def _tokens(source: str | TokenVectors) -> int:
+    if isinstance(source, TokenVectors):
+        return len(source.values)
+    return min(len(source) // BYTES_PER_TOKEN + 1, TYPICAL_LONGEST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from tieback.core.types import (
     Content,
     Cost,
     Encoding,
+    Limits,
     Modality,
     OutputSpec,
     Timing,
@@ -21,6 +23,9 @@ from tieback.core.types import (
     VectorKind,
 )
 from tieback.ports import EncoderPort
+
+INLINE_VALUES = 1 << 16
+"""So many numbers of token vectors are checked on the event loop: a change of threads would take longer."""
 
 TOKENS = OutputSpec(kinds=frozenset({VectorKind.TOKENS}))
 
@@ -39,13 +44,13 @@ async def look(
     sources: Sequence[tuple[str, str | TokenVectors]],
     *,
     space: str,
-    batch_items: int,
+    limits: Limits,
     deadline: Deadline,
 ) -> Looked:
     """Token vectors of all sources, which are (path in the request, text or token vectors).
 
-    Texts too long for the space are cut, since this is only a look. InvalidInput names the path of what is
-    empty or malformed; SpaceMismatch where two sources are of different spaces.
+    Texts too long for the space, or for the limit of tokens, are cut, since this is only a look. InvalidInput
+    names the path of what is empty or malformed; SpaceMismatch where two sources are of different spaces.
     """
     for path, source in sources:
         if isinstance(source, str) and not source.strip():
@@ -53,8 +58,9 @@ async def look(
     texts = [(path, source) for path, source in sources if isinstance(source, str)]
     looked = Looked([])
     made: list[TokenVectors] = []
-    for begin in range(0, len(texts), batch_items or len(texts)):
-        batch = texts[begin : begin + (batch_items or len(texts))]
+    most = limits.batch_items or len(texts)
+    for begin in range(0, len(texts), most or 1):
+        batch = texts[begin : begin + most]
         contents = [Content(Modality.TEXT, text) for _, text in batch]
         try:
             reply = await encoder.encode(
@@ -64,16 +70,32 @@ async def look(
             if error.field.startswith("output"):  # our own asking for tokens; the caller named the space
                 error.field = "space"
             raise
-        made += [_made(path, result) for (path, _), result in zip(batch, reply.results, strict=True)]
+        made += [
+            _made(path, result, limits.rerank_tokens)
+            for (path, _), result in zip(batch, reply.results, strict=True)
+        ]
         _add(looked, reply.timing, reply.cost)
-    remaining = iter(made)
-    for path, source in sources:
-        looked.tokens.append(next(remaining) if isinstance(source, str) else _checked(path, source))
-    _one_space([path for path, _ in sources], looked.tokens)
+    given = sum(source.values.size for _, source in sources if isinstance(source, TokenVectors))
+    if given <= INLINE_VALUES:
+        looked.tokens = _all_checked(sources, made)
+    else:
+        looked.tokens = await asyncio.to_thread(_all_checked, sources, made)
     return looked
 
 
-def _made(path: str, result: Encoding | TiebackError) -> TokenVectors:
+def _all_checked(
+    sources: Sequence[tuple[str, str | TokenVectors]], made: Sequence[TokenVectors]
+) -> list[TokenVectors]:
+    """The sources in order, those that were made in the place of their texts."""
+    remaining = iter(made)
+    tokens = [
+        next(remaining) if isinstance(source, str) else _checked(path, source) for path, source in sources
+    ]
+    _one_space([path for path, _ in sources], tokens)
+    return tokens
+
+
+def _made(path: str, result: Encoding | TiebackError, most: int) -> TokenVectors:
     if isinstance(result, InvalidInput):
         result.field = path
     if isinstance(result, TiebackError):
@@ -82,7 +104,10 @@ def _made(path: str, result: Encoding | TiebackError) -> TokenVectors:
         raise InvalidInput(f"the space {result.space.name} gives no token vectors", field="space")
     if not len(result.tokens.values):
         raise InvalidInput("the text holds no token that the space knows", field=path)
-    return result.tokens
+    tokens = result.tokens
+    if most and len(tokens.values) > most:
+        return TokenVectors(tokens.space, tokens.values[:most], tokens.spans[:most])
+    return tokens
 
 
 def _checked(path: str, tokens: TokenVectors) -> TokenVectors:

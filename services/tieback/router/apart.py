@@ -36,8 +36,8 @@ def _boxes(contents: Contents, given: Sequence[FusePart]) -> list[Array]:
     regions = [
         np.asarray(part.encoding.regions.boxes, np.float32)
         for part in given
-        for spoken in contents.spoken
-        if (spoken.content, spoken.entrance.source) == (part.content, part.encoding.space)
+        for spoken in contents.by_content.get(part.content, ())
+        if spoken.entrance.source == part.encoding.space
         and spoken.entrance.dense
         and len(spoken.reading) > 1
         and part.encoding.regions is not None

@@ -63,8 +63,7 @@ def lead(joint: JointSpace, inputs: Sequence[Contents]) -> None:
     by_modality: dict[Modality, _Rows] = defaultdict(_Rows)
     for contents in inputs:
         for content, modality in contents.modalities.items():
-            spoken = [one for one in contents.spoken if one.content == content]
-            by_modality[modality].add(contents, content, spoken)
+            by_modality[modality].add(contents, content, contents.by_content.get(content, ()))
     for modality, rows in by_modality.items():
         views, spoke = joint.unit(_sums(joint, modality, rows))
         for contents, content, place in rows.of:
@@ -163,7 +162,7 @@ def _together(
     vectors, each = np.stack([vector for vector, _ in whole]), np.stack([spoke for _, spoke in whole])
     complete = each.all(axis=0)
     spoke = complete if complete.any() else each.any(axis=0)
-    shares = np.array([contents.share(content) for content in contents.modalities])
+    shares = np.array([contents.shares[content] for content in contents.modalities])
     signed = np.array([np.copysign(1, contents.weights[content]) for content in contents.modalities]) * shares
     total = (signed.astype(np.float32) @ vectors)[None]
     lengths = joint.lengths(total)[0]

@@ -7,6 +7,7 @@ can take away: a stored vector says what is there.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -38,18 +39,20 @@ class Said:
     spoke: Array
 
 
-@dataclass(slots=True)
+@dataclass
 class Contents:
     """The contents that count, by number: their weights and modalities, and what was said of them.
 
-    `said` is empty until the paths were taken (`router/blocks.py`). `stand_ins` are, by number and block, the
-    unit vectors among it that are in place of what lost spaces would have said (`router/standing_in.py`).
+    `by_content` has what is in `spoken` by its content. `said` is empty until the paths were taken
+    (`router/blocks.py`). `stand_ins` are, by number and block, the unit vectors among it that are in place of
+    what lost spaces would have said (`router/standing_in.py`).
     """
 
     weights: dict[int, float]
     modalities: dict[int, Modality]
     spoken: list[Spoken]
     labels: list[Label]
+    by_content: dict[int, list[Spoken]] = field(default_factory=dict)
     said: dict[int, Said] = field(default_factory=dict)
     stand_ins: dict[int, dict[str, Array]] = field(default_factory=dict)
 
@@ -58,14 +61,32 @@ class Contents:
         """What the input is made of, for instance "image+text"."""
         return "+".join(sorted(set(self.modalities.values())))
 
-    def share(self, content: int) -> float:
-        """How much of the input the content is, added or taken away; the shares sum to 1."""
-        return abs(self.weights[content]) / sum(map(abs, self.weights.values()))
+    def add(self, spoken: Spoken) -> None:
+        """Takes in one more encoding, of a content that counts."""
+        self.spoken.append(spoken)
+        self.by_content.setdefault(spoken.content, []).append(spoken)
+
+    def sources(self, content: int) -> set[str]:
+        """The names of the spaces that spoke of a content."""
+        return {spoken.entrance.source.name for spoken in self.by_content.get(content, ())}
+
+    @functools.cached_property
+    def shares(self) -> dict[int, float]:
+        """How much of the input each content is, added or taken away; they sum to 1."""
+        total = sum(map(abs, self.weights.values()))
+        return {content: abs(weight) / total for content, weight in self.weights.items()}
 
 
-def contents_of(joint: JointSpace, parts: Sequence[FusePart], role: Role) -> Contents:
-    """The contents of one input. InvalidInput and SpaceMismatch name the part."""
+def contents_of(joint: JointSpace, parts: Sequence[FusePart], role: Role, most: int = 0) -> Contents:
+    """The contents of one input, `most` of them at most where it is not 0.
+
+    InvalidInput and SpaceMismatch name the part.
+    """
     weights = _weights(parts, role)
+    if most and len(weights) > most:
+        raise InvalidInput(
+            f"the input has {len(weights)} contents, and this server takes {most} at most", field="parts"
+        )
     seen: set[tuple[int, str]] = set()
     found = Contents({number: weight for number, weight in weights.items() if weight}, {}, [], [])
     for position, part in enumerate(parts):
@@ -78,7 +99,7 @@ def contents_of(joint: JointSpace, parts: Sequence[FusePart], role: Role) -> Con
         except InvalidInput as error:
             raise error.within(f"parts[{position}]") from None
         if part.content in found.weights:
-            found.spoken.append(spoken)
+            found.add(spoken)
             modality = joint.modality_of(part.encoding.space.name, part.encoding.modality)
             found.modalities.setdefault(part.content, modality)
         if part.weight > 0:

@@ -17,9 +17,11 @@ def expected_loss(
     Each space's loss was measured with all others there. For several they are added, up to 100: too little
     where they could stand in for each other, too much where they know the same. Contents count by share.
     """
+    if not missing:
+        return 0.0
     total = 0.0
     for content, modality in contents.modalities.items():
         of_modality = losses.get(modality, {})
         lost = sum(max(of_modality.get(space, 0.0), 0.0) for space in missing)
-        total += contents.share(content) * min(lost, MOST)
+        total += contents.shares[content] * min(lost, MOST)
     return total

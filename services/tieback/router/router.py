@@ -174,7 +174,7 @@ class Router:
         apart: dict[int, RegionVectors | None] = {}
         for number, parts in enumerate(inputs):
             try:
-                read[number] = contents_of(self.space, parts, role)
+                read[number] = contents_of(self.space, parts, role, self._limits.query_parts)
             except InvalidInput as error:
                 results[number] = error
         lead(self.space, list(read.values()))
@@ -256,7 +256,7 @@ class Router:
         found = []
         for content, modality in contents.modalities.items():
             if (reach := self.space.reach.get(modality)) is not None:
-                spoke = {one.entrance.source.name for one in contents.spoken if one.content == content}
+                spoke = contents.sources(content)
                 found += [
                     name
                     for name in reach.sources

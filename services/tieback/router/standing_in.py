@@ -107,7 +107,7 @@ class StandingIn:
         for content, modality in contents.modalities.items():
             if (reach := self._joint.reach.get(modality)) is None:
                 continue
-            spoke = {one.entrance.source.name for one in contents.spoken if one.content == content}
+            spoke = contents.sources(content)
             lost = [name for name in reach.sources if name not in spoke]
             blocks = {path.block for name in lost for path in self._joint.entrances[name].paths}
             if blocks:

@@ -110,7 +110,7 @@ class Choice:
         if (spoke != expected).any():  # something is missing
             wanted = policy(self.names, expected, scores)
         for row, (number, content) in enumerate(places):
-            share = inputs[number].contents.share(content)
+            share = inputs[number].contents.shares[content]
             found[number].weights += share * weights[row]
             found[number].wanted += share * wanted[row]
 
@@ -166,8 +166,8 @@ def _vector_for(router: LearnedRouter, contents: Contents, content: int) -> Arra
     """
     readings = {
         spoken.entrance.source.name: spoken.reading[0]
-        for spoken in contents.spoken
-        if spoken.content == content and spoken.entrance.source.name in router.widths
+        for spoken in contents.by_content.get(content, ())
+        if spoken.entrance.source.name in router.widths
     }
     if router.widths and not any(space in readings for space in router.widths):
         return None

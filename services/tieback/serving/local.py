@@ -58,6 +58,7 @@ class LocalServer:
             encoding = ObservedEncoder(encoder, telemetry)
             router = await asyncio.to_thread(assembly.build_router, settings, plan, telemetry)
             reranker = assembly.build_reranker(settings, plan, encoding)
+            self._closers.append(reranker.close)
             generator = writing = None
             if plan.generator is not None:
                 generator = await asyncio.to_thread(assembly.build_generator, settings, plan, encoding)
@@ -109,6 +110,7 @@ class LocalServer:
             if generator is not None and plan.generator is not None:
                 telemetry.watch_load("generator", plan.generator.name, lambda: generator.load)
             telemetry.watch_load("index", "", lambda: index.load)
+            telemetry.watch_load("reranker", "", lambda: reranker.load)
             telemetry.watch_index(lambda: IndexSize(index.sections, index.vectors))
             if settings.metrics_port is not None:
                 self._page = MetricsPage(settings.host, settings.metrics_port, telemetry.page)

@@ -94,7 +94,9 @@ async def _reranker(_: str, around: Surroundings) -> Built:
     from tieback.serving.servicers.reranker import RerankerServicer
 
     reranker = assembly.build_reranker(around.settings, around.plan, around.encoder())
-    return Built(RerankerServicer(ObservedReranker(reranker, around.telemetry)))
+    around.telemetry.watch_load("reranker", "", lambda: reranker.load)
+    servicer = RerankerServicer(ObservedReranker(reranker, around.telemetry))
+    return Built(servicer, reranker.close, lambda: reranker.load)
 
 
 async def _generator(_: str, around: Surroundings) -> Built:

@@ -108,6 +108,23 @@ class Settings(BaseSettings):
     queued_tokens: int = Field(
         _LIMITS.queued_tokens, gt=0, description="Tokens waiting in one replica before it refuses more."
     )
+    query_parts: int = Field(_LIMITS.query_parts, gt=0, description="Contents of one query.")
+    rerank_tokens: int = Field(
+        _LIMITS.rerank_tokens,
+        gt=0,
+        description="Token vectors of a query or a candidate that is reranked; longer texts are cut.",
+    )
+    rerank_steps: int = Field(
+        _LIMITS.rerank_steps,
+        gt=0,
+        description="Work waiting in the reranker before it refuses more: query tokens × candidate tokens × "
+        "passes of the method. One candidate may be a sixteenth of it.",
+    )
+    decoded_bytes: int = Field(
+        _LIMITS.decoded_bytes,
+        gt=0,
+        description="Bytes of decoded pictures, sounds and clouds that one process holds at a time.",
+    )
     batch_tokens: int = Field(
         0,
         ge=0,
@@ -227,6 +244,10 @@ class Settings(BaseSettings):
             audio_seconds=self.audio_seconds,
             points=self.points,
             queued_tokens=self.queued_tokens,
+            query_parts=self.query_parts,
+            rerank_tokens=self.rerank_tokens,
+            rerank_steps=self.rerank_steps,
+            decoded_bytes=self.decoded_bytes,
         )
 
 

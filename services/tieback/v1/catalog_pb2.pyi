@@ -177,7 +177,7 @@ class GetServerInfoResponse(_message.Message):
     def __init__(self, version: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., services: _Optional[_Iterable[_Union[ServiceState, _Mapping]]] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("message_bytes", "batch_items", "text_bytes", "image_pixels", "audio_seconds", "points", "queued_tokens")
+    __slots__ = ("message_bytes", "batch_items", "text_bytes", "image_pixels", "audio_seconds", "points", "queued_tokens", "query_parts", "rerank_tokens", "rerank_steps", "decoded_bytes")
     MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     BATCH_ITEMS_FIELD_NUMBER: _ClassVar[int]
     TEXT_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -185,6 +185,10 @@ class Limits(_message.Message):
     AUDIO_SECONDS_FIELD_NUMBER: _ClassVar[int]
     POINTS_FIELD_NUMBER: _ClassVar[int]
     QUEUED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    QUERY_PARTS_FIELD_NUMBER: _ClassVar[int]
+    RERANK_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    RERANK_STEPS_FIELD_NUMBER: _ClassVar[int]
+    DECODED_BYTES_FIELD_NUMBER: _ClassVar[int]
     message_bytes: int
     batch_items: int
     text_bytes: int
@@ -192,7 +196,11 @@ class Limits(_message.Message):
     audio_seconds: float
     points: int
     queued_tokens: int
-    def __init__(self, message_bytes: _Optional[int] = ..., batch_items: _Optional[int] = ..., text_bytes: _Optional[int] = ..., image_pixels: _Optional[int] = ..., audio_seconds: _Optional[float] = ..., points: _Optional[int] = ..., queued_tokens: _Optional[int] = ...) -> None: ...
+    query_parts: int
+    rerank_tokens: int
+    rerank_steps: int
+    decoded_bytes: int
+    def __init__(self, message_bytes: _Optional[int] = ..., batch_items: _Optional[int] = ..., text_bytes: _Optional[int] = ..., image_pixels: _Optional[int] = ..., audio_seconds: _Optional[float] = ..., points: _Optional[int] = ..., queued_tokens: _Optional[int] = ..., query_parts: _Optional[int] = ..., rerank_tokens: _Optional[int] = ..., rerank_steps: _Optional[int] = ..., decoded_bytes: _Optional[int] = ...) -> None: ...
 
 class ServiceState(_message.Message):
     __slots__ = ("name", "ready", "replicas")

@@ -1,11 +1,20 @@
-"""Reranking: a closer look at candidates, token by token, with the alignment as the explanation."""
+"""Reranking: a closer look at candidates, token by token, with the alignment as the explanation.
+
+A method's file also says what the method costs: `passes(width)` is how many times it goes over every pair of
+a query token and a candidate token, at the price of one multiplication and addition in float64 each. By that
+a request is admitted before it is computed.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from tieback.core.family import Family
 from tieback.core.types import Array
+
+Checkpoint = Callable[[], None]
+"""Raises where nobody waits for the result any more."""
 
 
 class Alignments(NamedTuple):
@@ -25,15 +34,27 @@ class Alignments(NamedTuple):
 class Reranking(Protocol):
     """A way to compare a query with candidates token by token."""
 
-    def __call__(self, query: Array, tokens: Array, mask: Array) -> Alignments:
+    def __call__(self, query: Array, tokens: Array, mask: Array, checkpoint: Checkpoint) -> Alignments:
         """Compares `query` `[m, width]` with `tokens` `[candidates, n, width]`, all rows normalised.
 
-        `mask` `[candidates, n]` (bool) is False at padding; every candidate has at least one token.
+        `mask` `[candidates, n]` (bool) is False at padding; every candidate has at least one token. A method
+        that iterates calls `checkpoint` in each iteration.
         """
         ...
 
 
-rerankings: Family[Reranking] = Family(__name__, Reranking)
+rerankings: Family[Reranking] = Family(__name__, Reranking, beside=("passes",))
+
+WIDTH_OF_A_PASS = 64
+"""Dimensions of a float32 product that take as long as one pass: measured with OpenBLAS on x86-64."""
+
+PASSES_OF_COSINES = 4
+"""What making the similarities, and choosing among them, costs besides the product."""
+
+
+def passes_of_cosines(width: int) -> int:
+    """The passes that making the cosines of vectors of that width costs."""
+    return PASSES_OF_COSINES + -(-width // WIDTH_OF_A_PASS)
 
 
 def cosines(query: Array, tokens: Array) -> Array:

@@ -10,11 +10,16 @@ from __future__ import annotations
 import numpy as np
 
 from tieback.core.types import Array
-from tieback.methods.reranking import Alignments, cosines, rerankings
+from tieback.methods.reranking import Alignments, Checkpoint, cosines, passes_of_cosines, rerankings
+
+
+def passes(width: int) -> int:
+    """The cosines, and nothing more that counts."""
+    return passes_of_cosines(width)
 
 
 @rerankings.method
-def late_interaction(query: Array, tokens: Array, mask: Array) -> Alignments:
+def late_interaction(query: Array, tokens: Array, mask: Array, checkpoint: Checkpoint) -> Alignments:  # noqa: ARG001 - there is nothing to iterate
     """Each query token gives its whole share, 1 / m, to the best candidate token."""
     similarities = cosines(query, tokens)
     visible = np.where(mask[:, None, :], similarities, -np.inf)

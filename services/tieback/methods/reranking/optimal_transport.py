@@ -13,7 +13,12 @@ import numpy as np
 from pydantic import Field
 
 from tieback.core.types import Array
-from tieback.methods.reranking import Alignments, cosines, rerankings
+from tieback.methods.reranking import Alignments, Checkpoint, cosines, passes_of_cosines, rerankings
+
+
+def passes(width: int, *, beta: float, iterations: int) -> int:  # noqa: ARG001 - the step costs nothing
+    """The cosines, and one pass for each iteration."""
+    return passes_of_cosines(width) + iterations
 
 
 @rerankings.method
@@ -21,17 +26,20 @@ def optimal_transport(
     query: Array,
     tokens: Array,
     mask: Array,
+    checkpoint: Checkpoint,
     *,
     beta: Annotated[float, Field(ge=0.01, le=100)] = 0.5,
     iterations: Annotated[int, Field(ge=1, le=2000)] = 50,
 ) -> Alignments:
     """The score is 1 − the transport's cost, that is, the mean cosine under the plan."""
     similarities = cosines(query, tokens)
-    plans = transport(1.0 - similarities, mask, beta=beta, iterations=iterations)
+    plans = transport(1.0 - similarities, mask, beta=beta, iterations=iterations, checkpoint=checkpoint)
     return Alignments((plans * similarities).sum(axis=(1, 2)), similarities, plans, plans)
 
 
-def transport(costs: Array, mask: Array, *, beta: float, iterations: int) -> Array:
+def transport(
+    costs: Array, mask: Array, *, beta: float, iterations: int, checkpoint: Checkpoint = lambda: None
+) -> Array:
     """IPOT plans `[candidates, m, n]` for costs of that shape; uniform over rows and over unmasked columns.
 
     `beta` is the step of the proximal operator; each outer iteration makes one inner Sinkhorn update, ending
@@ -39,15 +47,19 @@ def transport(costs: Array, mask: Array, *, beta: float, iterations: int) -> Arr
     """
     rows = costs.shape[1]
     columns = mask.sum(axis=1)[:, None]
-    kernel = np.exp(-costs / beta) * mask[:, None, :]
+    kernel = costs / -beta
+    np.exp(kernel, out=kernel)
+    kernel *= mask[:, None, :]
     plans = np.ones_like(costs) * mask[:, None, :]
     sigma = mask / columns
     for _ in range(iterations):
-        scaled = kernel * plans
-        delta = 1.0 / (rows * _above_zero(np.einsum("bmn,bn->bm", scaled, sigma)))
-        sigma = mask / (columns * _above_zero(np.einsum("bmn,bm->bn", scaled, delta)))
-        plans = delta[:, :, None] * scaled * sigma[:, None, :]
-    return np.asarray(plans)
+        checkpoint()
+        plans *= kernel  # in place, as all that follows: a plan may be large
+        delta = 1.0 / (rows * _above_zero(np.einsum("bmn,bn->bm", plans, sigma)))
+        sigma = mask / (columns * _above_zero(np.einsum("bmn,bm->bn", plans, delta)))
+        plans *= delta[:, :, None]
+        plans *= sigma[:, None, :]
+    return plans
 
 
 def _above_zero(sums: Array) -> Array:

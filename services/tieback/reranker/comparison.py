@@ -1,0 +1,158 @@
+"""One request's comparisons, cut into chunks that are short and mostly without padding.
+
+A chunk is what the reranker's thread computes before it turns to another request, so its work is bounded, and
+with it the time that others wait and the arrays that it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tieback.core.errors import InvalidInput
+from tieback.core.types import AlignedPair, Alignment, Array, Limits, TokenVectors
+from tieback.methods.reranking import Alignments, Checkpoint, Reranking
+
+CHUNK_STEPS, CHUNK_PAIRS = 1 << 25, 1 << 18
+"""A chunk's steps and pairs of tokens at most, where it has more than one candidate: some 60 ms and 8 MB."""
+
+PAIRS_OF_A_PASS = 4096
+"""A pass over an array costs as much as over so many pairs more, however small the array is."""
+
+STEP_GRAIN = 1 << 16
+"""Steps are rounded up to a multiple of this: it bounds the number of different costs."""
+
+LARGEST_PART = 16
+"""One candidate may be a sixteenth of all that may wait: so long nobody else has a turn."""
+
+PADDING = 2
+"""A chunk, padded, is at most so many times as large as its candidates."""
+
+PAIRS_SHOWN = 32
+PLAN = np.dtype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunk:
+    """Candidates that are compared at once, by their places in the request; `tokens` counts steps."""
+
+    comparison: Comparison
+    places: Sequence[int]
+    tokens: int
+    explain: bool
+
+
+@dataclass(slots=True, eq=False)
+class Comparison:
+    """A query and its candidates, all normalised and of one width.
+
+    `passes` is how many times the method goes over each pair. `checkpoint` raises where nobody waits any
+    more; it is called by the reranker's thread. `plan_bytes` is what all transport plans together may have.
+    """
+
+    compare: Reranking
+    passes: int
+    query: TokenVectors
+    candidates: Sequence[TokenVectors]
+    checkpoint: Checkpoint
+    plan_bytes: int
+    _planned: int = 0
+
+    def chunks(self, places: Sequence[int], *, explain: bool) -> list[Chunk]:
+        """The candidates at these places in chunks."""
+        lengths = [len(candidate.values) for candidate in self.candidates]
+        rows = len(self.query.values)
+        found: list[Chunk] = []
+        for chosen in self._alike(sorted(places, key=lengths.__getitem__), lengths):
+            pairs = rows * len(chosen) * lengths[chosen[-1]]
+            found.append(Chunk(self, chosen, steps_of(pairs, self.passes), explain))
+        return found
+
+    def check(self, limits: Limits) -> None:
+        """Raises InvalidInput, naming the candidate, where one alone is too much work."""
+        most = limits.rerank_steps // LARGEST_PART
+        rows = len(self.query.values)
+        for place, candidate in enumerate(self.candidates):
+            steps = rows * len(candidate.values) * self.passes
+            if most and steps > most:
+                raise InvalidInput(
+                    f"comparing {rows} tokens with {len(candidate.values)} in {self.passes} passes takes "
+                    f"{steps} steps, and this server takes {most} at most for one candidate; "
+                    "send shorter texts, or ask for fewer iterations",
+                    field=f"candidates[{place}]",
+                    reason="REQUEST_TOO_LARGE",
+                )
+
+    def count_plans(self, values: int) -> None:
+        """Counts values of plans that are kept. InvalidInput where they would not fit into a message."""
+        self._planned += values * PLAN.itemsize
+        if self.plan_bytes and self._planned > self.plan_bytes:
+            raise InvalidInput(
+                f"the plans of these alignments have more than the {self.plan_bytes} bytes of a message; "
+                "ask for fewer results (limit), or for no explanation",
+                field="explain",
+                reason="REQUEST_TOO_LARGE",
+            )
+
+    def _alike(self, places: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
+        """The places, which ascend by length, in groups that may be one chunk."""
+        rows, group, total = len(self.query.values), list[int](), 0
+        for place in places:
+            padded = (len(group) + 1) * lengths[place]
+            pairs = rows * padded
+            if group and (
+                padded > PADDING * (total + lengths[place])
+                or pairs > CHUNK_PAIRS
+                or pairs * self.passes > CHUNK_STEPS
+            ):
+                yield group
+                group, total = [], 0
+            group.append(place)
+            total += lengths[place]
+        if group:
+            yield group
+
+
+def steps_of(pairs: int, passes: int) -> int:
+    """What it costs to go so many times over so many pairs."""
+    return -(-passes * (pairs + PAIRS_OF_A_PASS) // STEP_GRAIN) * STEP_GRAIN
+
+
+def compared(chunk: Chunk) -> tuple[Array, list[Alignment]]:
+    """The scores `[candidates]` of a chunk, and where they are asked for, the alignments."""
+    chunk.comparison.checkpoint()
+    query = chunk.comparison.query
+    candidates = [chunk.comparison.candidates[place] for place in chunk.places]
+    lengths = np.array([len(candidate.values) for candidate in candidates])
+    mask = np.arange(lengths.max()) < lengths[:, None]
+    tokens = np.zeros((*mask.shape, query.values.shape[1]), np.float32)
+    for row, candidate in enumerate(candidates):
+        tokens[row, : lengths[row]] = candidate.values
+    found = chunk.comparison.compare(query.values, tokens, mask, chunk.comparison.checkpoint)
+    if not chunk.explain:
+        return found.scores, []
+    if found.plans is not None:
+        chunk.comparison.count_plans(len(query.values) * int(lengths.sum()))
+    return found.scores, [
+        _alignment(found, row, query, candidate) for row, candidate in enumerate(candidates)
+    ]
+
+
+def _alignment(found: Alignments, row: int, query: TokenVectors, candidate: TokenVectors) -> Alignment:
+    """The pairs that carry the score, those without a place in the text (special tokens) left out."""
+    length = len(candidate.values)
+    weights, similarities = found.weights[row, :, :length], found.similarities[row, :, :length]
+    placed = [np.array([begin < end for begin, end in one.spans]) for one in (query, candidate)]
+    carried = weights * np.maximum(similarities, 0.0) * placed[0][:, None] * placed[1]
+    count = min(PAIRS_SHOWN, carried.size)
+    largest = np.sort(np.argpartition(carried, carried.size - count, axis=None)[carried.size - count :])
+    pairs: list[AlignedPair] = []
+    for flat in largest[np.argsort(-carried.flat[largest], kind="stable")]:
+        i, j = divmod(int(flat), length)
+        if carried[i, j] > 0:
+            similarity, weight = float(similarities[i, j]), float(weights[i, j])
+            pairs.append(AlignedPair(query.spans[i], candidate.spans[j], similarity, weight))
+    plan = None if found.plans is None else found.plans[row, :, :length].astype(PLAN)
+    return Alignment(pairs, plan)

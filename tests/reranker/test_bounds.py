@@ -1,0 +1,186 @@
+"""What the reranker takes and what it refuses, and whose turn it is."""
+
+import asyncio
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+from tieback.core.deadline import Deadline
+from tieback.core.errors import DeadlineExceeded, InvalidInput, Overloaded
+from tieback.core.tenant import TENANT
+from tieback.core.types import Limits, MethodChoice, RerankCandidate, SpaceRef, TokenVectors
+from tieback.methods.reranking import rerankings
+from tieback.reranker import Reranker
+from tieback.reranker.comparison import CHUNK_PAIRS, PADDING, Comparison
+
+SPACE = SpaceRef("here", "r", "f")
+WIDTH = 8
+MEGABYTE = 1 << 20
+
+
+def tokens(count, seed=0):
+    values = np.random.default_rng(seed).normal(size=(count, WIDTH)).astype(np.float32)
+    return TokenVectors(SPACE, values, [(n, n + 1) for n in range(count)])
+
+
+def candidates(*counts):
+    return [RerankCandidate(f"c{n}", tokens(count, n)) for n, count in enumerate(counts)]
+
+
+def transport(iterations):
+    return MethodChoice("optimal_transport", {"iterations": iterations})
+
+
+@pytest.fixture
+async def make():
+    made = []
+
+    def reranker(**limits):
+        made.append(Reranker(None, limits=Limits(**limits)))  # nothing here is encoded
+        return made[-1]
+
+    yield reranker
+    for one in made:
+        await one.close()
+
+
+async def test_a_long_candidate_among_many_short_ones_takes_little_memory(make):
+    reranker = make()
+    tracemalloc.start()
+
+    await reranker.rerank(tokens(1000), candidates(*[1] * 511, 1000), method=transport(2))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 64 * MEGABYTE
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_chunks_hold_every_candidate_once_and_little_padding(seed):
+    lengths = np.random.default_rng(seed).geometric(0.02, 300).tolist()
+    compared = Comparison(None, 5, tokens(64), [tokens(n) for n in lengths], lambda: None, 0)
+
+    chunks = compared.chunks(range(len(lengths)), explain=False)
+
+    assert sorted(place for chunk in chunks for place in chunk.places) == list(range(len(lengths)))
+    for chunk in chunks:
+        of_chunk = [lengths[place] for place in chunk.places]
+        padded = max(of_chunk) * len(of_chunk)
+        assert padded <= PADDING * sum(of_chunk)
+        assert len(of_chunk) == 1 or 64 * padded <= CHUNK_PAIRS
+
+
+@pytest.mark.parametrize(
+    ("counts", "field"),
+    [((30_000, 1, 1), "query.values"), ((2, 1, 30_000), "candidates[1].source.values")],
+)
+async def test_more_token_vectors_than_the_limit_are_refused_by_their_place(make, counts, field):
+    with pytest.raises(InvalidInput, match="compares 1024 at most") as refused:
+        await make().rerank(tokens(counts[0]), candidates(*counts[1:]))
+
+    assert refused.value.field == field
+
+
+async def test_one_comparison_above_its_part_of_the_limit_is_refused_by_its_place(make):
+    with pytest.raises(InvalidInput, match="at most for one candidate") as refused:
+        await make().rerank(tokens(1000), candidates(3, 1000), method=transport(2000))
+
+    assert refused.value.field == "candidates[1]"
+
+
+async def test_a_request_above_the_whole_limit_is_told_to_shrink_and_not_to_wait(make):
+    with pytest.raises(InvalidInput, match="this server takes 20000000 at most") as refused:
+        await make(rerank_steps=20_000_000).rerank(tokens(50), candidates(*[50] * 100), method=transport(100))
+
+    assert refused.value.field == "candidates"
+
+
+async def test_work_beyond_the_limit_is_refused_with_a_time_to_come_back(make):
+    reranker = make(rerank_steps=30_000_000)
+    ask = [reranker.rerank(tokens(30), candidates(*[60] * 40), method=transport(100)) for _ in range(12)]
+
+    replies = await asyncio.gather(*ask, return_exceptions=True)
+
+    refused = [reply for reply in replies if isinstance(reply, Overloaded)]
+    assert refused
+    assert len(refused) < len(replies)
+    assert all(reply.retry_after > 0 for reply in refused)
+    assert reranker.load.rejected == len(refused)
+    assert reranker.load.queued_tokens == reranker.load.active_items == 0
+
+
+async def test_a_deadline_is_looked_at_inside_a_long_comparison(make):
+    reranker = make(rerank_steps=10**11)
+    begun = time.monotonic()
+
+    with pytest.raises(DeadlineExceeded):
+        await reranker.rerank(
+            tokens(700), candidates(700), method=transport(2000), deadline=Deadline.after(0.2)
+        )
+    await reranker.rerank(tokens(2), candidates(2))  # the thread is free again
+
+    assert time.monotonic() - begun < 1.5  # the whole would take more than two seconds
+
+
+async def test_a_cancelled_comparison_ends_in_the_middle(make):
+    reranker = make(rerank_steps=10**11)
+    task = asyncio.create_task(reranker.rerank(tokens(700), candidates(700), method=transport(2000)))
+    await asyncio.sleep(0.2)
+    assert reranker.load.active_items == 1
+    begun = time.monotonic()
+
+    task.cancel()
+    await asyncio.wait([task])
+    await reranker.rerank(tokens(2), candidates(2))
+
+    assert time.monotonic() - begun < 1.0
+    assert reranker.load.active_items == 0
+
+
+async def test_a_tenant_that_fills_the_queue_does_not_delay_another(make):
+    reranker = make()
+    done = []
+
+    async def ask(tenant, number):
+        TENANT.set(tenant)
+        await reranker.rerank(tokens(100), candidates(*[100] * number), method=transport(50))
+        done.append(tenant)
+
+    busy = [asyncio.create_task(ask("busy", 40)) for _ in range(6)]
+    await asyncio.sleep(0.05)
+    await asyncio.create_task(ask("other", 1))
+    finished = list(done)
+    await asyncio.gather(*busy)
+
+    assert finished.count("busy") <= 1
+
+
+async def test_plans_that_would_not_fit_into_a_message_are_refused(make):
+    reranker = make(message_bytes=100_000)
+
+    with pytest.raises(InvalidInput, match="100000 bytes of a message") as refused:
+        await reranker.rerank(tokens(100), candidates(*[100] * 3), method=transport(2), explain=True)
+    few = await reranker.rerank(
+        tokens(100), candidates(*[100] * 3), method=transport(2), explain=True, limit=2
+    )
+
+    assert refused.value.field == "explain"
+    assert [result.alignment.plan.shape for result in few.results] == [(100, 100)] * 2
+
+
+@pytest.mark.parametrize("name", rerankings.names())
+def test_every_method_says_what_it_costs(name):
+    passes = rerankings.beside(rerankings.configure(name), "passes")
+
+    assert passes(384) > 0
+    assert passes(3840) > passes(384)
+
+
+def test_more_iterations_cost_more():
+    few, many = (
+        rerankings.beside(rerankings.configure("optimal_transport", {"iterations": n}), "passes")(64)
+        for n in (10, 500)
+    )
+
+    assert many - few == 490

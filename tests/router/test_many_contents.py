@@ -1,0 +1,37 @@
+"""An input of many contents: its work grows with their number and not with its square, and it is bounded."""
+
+import pytest
+from support.growth import growth
+from support.small_binding import binding, routed, stand_in, text
+from tieback.core.errors import InvalidInput
+from tieback.core.types import Limits
+from tieback.router import Router
+
+LINEAR = 2.8
+"""Twice the contents take twice the time, and some more where a machine is busy; a square would be four."""
+
+
+@pytest.mark.parametrize("served", [binding, routed, lambda: binding(stand_ins=[stand_in("pool")])])
+async def test_the_work_grows_with_the_number_of_contents(served):
+    router = Router.bound(served(), limits=Limits(query_parts=0))
+
+    async def fuse(count):
+        parts = [part for content in range(count) for part in text(1, content % 7, 3, content=content)]
+        await router.fuse([parts])
+
+    assert await growth(fuse, 1000) < LINEAR
+
+
+async def test_more_contents_than_the_limit_are_refused():
+    router = Router.bound(binding(), limits=Limits(query_parts=3))
+
+    reply = await router.fuse(
+        [[part for n in range(count) for part in text(1, n, content=n)] for count in (3, 4)]
+    )
+
+    kept, refused = reply.results
+    assert not isinstance(kept, InvalidInput)
+    assert isinstance(refused, InvalidInput)
+    assert refused.field == "inputs[1].parts"
+    assert "4 contents" in refused.message
+    assert "3 at most" in refused.message
