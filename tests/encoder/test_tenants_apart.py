@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pytest
+from support.acting import begun
 from support.asking import encodings, texts
 from support.bag_of_words import BagOfWords, card
-from tieback.core.tenant import Principal, act_for
+from tieback.core.tenant import Principal
 from tieback.core.types import EncodeReply, EncodingSource, Limits
 from tieback.encoder import CacheOptions, Encoder
 from tieback.encoder.cache import MemoryCache, bytes_of
@@ -21,7 +20,6 @@ from tieback.encoder.computed import Computed
 
 SPACE = "bag-of-words"
 COMPUTED, MEMORY, DISK = EncodingSource.COMPUTED, EncodingSource.MEMORY, EncodingSource.DISK
-T = TypeVar("T")
 
 
 @pytest.fixture
@@ -36,18 +34,8 @@ async def encoder(model: BagOfWords) -> AsyncIterator[Encoder]:
     await made.close()
 
 
-def begun(tenant: str, work: Callable[[], Awaitable[T]]) -> asyncio.Task[T]:
-    """Work on behalf of a tenant, as the edge has it done."""
-
-    async def run() -> T:
-        act_for(Principal(tenant))
-        return await work()
-
-    return asyncio.create_task(run(), context=contextvars.Context())
-
-
 async def ask(encoder: Encoder, tenant: str, *given: str) -> list[EncodingSource]:
-    reply: EncodeReply = await begun(tenant, lambda: encoder.encode(SPACE, texts(*given)))
+    reply: EncodeReply = await begun(Principal(tenant), encoder.encode(SPACE, texts(*given)))
     return [encoding.source for encoding in encodings(reply)]
 
 
@@ -75,9 +63,9 @@ async def test_what_one_tenant_sent_is_not_on_disk_for_another(tmp_path: Path, m
 
 async def test_a_tenant_does_not_join_what_another_has_in_flight(encoder: Encoder, model: BagOfWords) -> None:
     with model.paused():
-        first = begun("a", lambda: encoder.encode(SPACE, texts("tea")))
+        first = begun(Principal("a"), encoder.encode(SPACE, texts("tea")))
         await asyncio.to_thread(model.running.wait)
-        others = [begun(tenant, lambda: encoder.encode(SPACE, texts("tea"))) for tenant in ("a", "b")]
+        others = [begun(Principal(tenant), encoder.encode(SPACE, texts("tea"))) for tenant in ("a", "b")]
         await asyncio.sleep(0.05)
     sources = [encodings(await one)[0].source for one in (first, *others)]
 

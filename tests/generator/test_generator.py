@@ -6,8 +6,10 @@ import asyncio
 
 import pytest
 from generator.conftest import collect, until
+from support.acting import begun
 from tieback.core.deadline import Deadline
-from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded
+from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, RateExceeded
+from tieback.core.tenant import Principal, Quota
 from tieback.core.types import (
     AbstentionReason,
     Claim,
@@ -322,3 +324,18 @@ async def test_an_unknown_model_or_method_names_the_choices(
         await collect(small_generator, "hello", **how)
 
     assert caught.value.choices
+
+
+async def test_a_tenant_that_has_used_its_tokens_per_second_is_refused_and_others_are_not(
+    small_generator: Generator,
+) -> None:
+    limited = Principal("a", quota=Quota(tokens_per_second=1))
+    decoding = Decoding(max_tokens=20)
+    await begun(limited, collect(small_generator, "hello", decoding=decoding))
+
+    with pytest.raises(RateExceeded) as caught:
+        await begun(limited, collect(small_generator, "hello", decoding=decoding))
+    await begun(Principal("b"), collect(small_generator, "hello", decoding=decoding))
+
+    assert 0 < caught.value.retry_after < 120
+    assert small_generator.load.queued_items == small_generator.load.active_items == 0

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from support.counting_encoder import CountingServer, counting_server
 from support.small_server import small_server
-from tieback.core.errors import Overloaded
+from tieback.core.errors import Overloaded, RateExceeded
 from tieback.core.types import Load
 from tieback.serving.contract import METHODS
 from tieback.serving.directory import Directory
@@ -142,6 +142,17 @@ async def test_where_all_are_full_a_call_is_refused_without_asking_them_and_aske
         await asyncio.sleep(0.25)  # more than the fiftieth part of ten seconds
         await ask(made)
         assert len(server.encoder.calls) == 2
+
+
+async def test_a_replica_that_one_tenant_may_not_ask_now_is_not_full_for_others():
+    async with counting_server() as server, mesh(server) as made:
+        server.encoder.load = Load(queued_tokens=10_000, tokens_per_second=1_000)
+        server.encoder.failure = RateExceeded("too many tokens a second", retry_after=10.0)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await ask(made)
+
+        server.encoder.failure = None
+        await ask(made)
 
 
 async def test_a_server_that_was_not_told_to_says_nothing_of_its_load():

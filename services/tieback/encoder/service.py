@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from tieback.allowance import Allowance
 from tieback.batching import BatchReport
 from tieback.catalog.card import EncoderCard
 from tieback.core.deadline import NO_DEADLINE, Deadline
@@ -48,6 +49,7 @@ class Encoder:
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise StartupError(f"two encoders are named {twice[0]!r}; rename one of their cards")
         self._preparing = ThreadPoolExecutor(PREPARING_THREADS, thread_name_prefix="prepare")
+        allowance = Allowance()  # of a tenant for all spaces together
         self._spaces = {
             model.card.name: Space(
                 model,
@@ -55,6 +57,7 @@ class Encoder:
                 batch_tokens=batch_tokens,
                 preparing=self._preparing,
                 cache=cache,
+                allowance=allowance,
                 on_batch=functools.partial(on_batch, model.card.name) if on_batch is not None else None,
             )
             for model in models

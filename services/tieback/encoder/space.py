@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import cast
 
+from tieback.allowance import Allowance
 from tieback.batching import BatchReport
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError, Unavailable
@@ -53,6 +54,7 @@ class Space:
         batch_tokens: int,
         preparing: Executor,
         cache: CacheOptions,
+        allowance: Allowance,
         on_batch: Callable[[BatchReport], None] | None = None,
     ) -> None:
         self.card = model.card
@@ -61,7 +63,12 @@ class Space:
         self._limits = limits
         self._closing = False
         self._worker = Worker(
-            model, limits=limits, batch_tokens=batch_tokens, preparing=preparing, on_batch=on_batch
+            model,
+            limits=limits,
+            batch_tokens=batch_tokens,
+            preparing=preparing,
+            allowance=allowance,
+            on_batch=on_batch,
         )
         # Cards may share a space and differ in what they put before a text: the cache tells them apart.
         own = dataclasses.replace(self._ref, fingerprint=f"{self._ref.fingerprint} {model.card.fingerprint}")

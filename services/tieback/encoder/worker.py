@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from tieback.admission import Admission
+from tieback.allowance import Allowance
 from tieback.batching import Batcher, BatchReport
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, TiebackError
@@ -58,9 +59,11 @@ class Worker:
         limits: Limits,
         batch_tokens: int,
         preparing: Executor,
+        allowance: Allowance,
         on_batch: Callable[[BatchReport], None] | None = None,
     ) -> None:
         self.admission = Admission(limits.queued_tokens)
+        self._allowance = allowance
         self._model = model
         self._limits = limits
         self._preparing = preparing
@@ -85,17 +88,20 @@ class Worker:
     ) -> Worked:
         """What the model says of each content; each is computed alone where that is to be `invariant`.
 
-        An error in the place of a content has the field within that content. Overloaded, DeadlineExceeded,
-        InvalidInput where all of it is too much, Unavailable.
+        An error in the place of a content has the field within that content. Overloaded, RateExceeded,
+        DeadlineExceeded, InvalidInput where all of it is too much, Unavailable.
         """
         begun = time.monotonic()
-        with self.admission.admit(self.estimate(contents), items=len(contents), deadline=deadline) as ticket:
+        estimate = self.estimate(contents)
+        with self.admission.admit(estimate, items=len(contents), deadline=deadline) as ticket:
+            self._allowance.take(estimate)
             self._check_time(deadline, len(contents))
             prepared = await self._prepare(contents, truncation, kinds, deadline)
             self._check_time(deadline, len(contents))
             items = [one for one in prepared if isinstance(one, Prepared)]
             tokens = sum(item.tokens for item in items)
             ticket.resize(tokens, len(items))
+            self._allowance.correct(tokens - estimate)
             preparing = time.monotonic() - begun
             batched = await self._batcher.submit(
                 items, group=kinds, deadline=deadline, ticket=ticket, alone=invariant

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from tieback.admission import Admission
+from tieback.allowance import Allowance
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded
 
@@ -42,14 +43,19 @@ class Slots:
 
     def __init__(self, count: int, limit_tokens: int) -> None:
         self.admission = Admission(limit_tokens, workers=count)
+        self._allowance = Allowance()
         self._free = asyncio.Semaphore(count)
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="generate")
 
     @contextlib.asynccontextmanager
     async def take(self, tokens: int, deadline: Deadline) -> AsyncIterator[Slot]:
-        """A slot for a request that will read and write so many tokens. Overloaded where too much waits."""
+        """A slot for a request that will read and write so many tokens at most.
+
+        Overloaded where too much waits, RateExceeded where the tenant has used its tokens per second.
+        """
         arrived = time.monotonic()
         with self.admission.admit(tokens) as ticket:
+            self._allowance.take(tokens)
             try:
                 await self._wait(deadline)
                 try:

@@ -20,10 +20,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
 import grpc
+from google.rpc import status_pb2
 from prometheus_client import CollectorRegistry, Counter
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
-from tieback.core.errors import DeadlineExceeded, Unavailable
+from tieback.core.errors import DeadlineExceeded, Overloaded, Unavailable
 from tieback.serving import context, failures
 from tieback.serving.contract import Method
 from tieback.serving.directory import Directory
@@ -212,7 +213,7 @@ class Mesh:
         """Whether to ask another replica; one that was lost is left out from here on, in any case."""
         trailing = _trailing(error)
         heard = peer.hear(trailing.items())
-        if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and heard:
+        if heard and _is_full(error, trailing):
             peer.refuse(tokens)
         if error.code() is not grpc.StatusCode.UNAVAILABLE or failures.DETAILS_KEY in trailing:
             return False  # the service itself answered
@@ -244,6 +245,14 @@ async def _close_when_idle(peer: Peer) -> None:
 def _trailing(error: grpc.aio.AioRpcError) -> dict[str, str | bytes]:
     metadata: Any = error.trailing_metadata() or ()  # the stubs know no iteration
     return dict(metadata)
+
+
+def _is_full(error: grpc.aio.AioRpcError, trailing: dict[str, str | bytes]) -> bool:
+    """Whether a replica refused for what waits there. A tenant's quota says nothing of others' requests."""
+    details = trailing.get(failures.DETAILS_KEY)
+    if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED or not isinstance(details, bytes):
+        return False
+    return failures.reason_of(status_pb2.Status.FromString(details)) == Overloaded.reason
 
 
 def _timeout(deadline: Deadline) -> float | None:
