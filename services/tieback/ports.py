@@ -48,6 +48,9 @@ DEFAULT_DECODING = Decoding()
 DEFAULT_GROUNDING = Grounding()
 DEFAULT_RERANKING = MethodChoice("late_interaction")
 
+EVIDENCE_CHARACTERS = 256 * 1024
+"""Characters of all passages that a generator reads for one answer."""
+
 
 class EncoderPort(Protocol):
     """Turns contents into vectors of a named space."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from support.adversarial import seconds
 from tieback.core.errors import InvalidInput
 from tieback.index.columns import Column
 from tieback.index.filters import BUILT_IN, And, Comparison, Field, Not, Or, evaluate, parse
@@ -186,3 +187,9 @@ def test_a_column_holds_what_a_dict_holds(writes):
         expected = [type(model.get(p)) is kind and model.get(p) == value for p in range(6)]
         assert column.equal(value, 6).tolist() == expected
     assert column.present(6).tolist() == [model.get(p) is not None for p in range(6)]
+
+
+def test_a_value_of_many_digits_is_read_at_once() -> None:
+    text = f"year = {'1' * 4000}x"
+
+    assert seconds(lambda: parse(text)) < 0.05

@@ -16,7 +16,7 @@ import re
 Value = str | float | bool
 
 _RULE = "---"
-_LINE = re.compile(r"^([A-Za-z][\w-]*):[ \t]+(.*\S)[ \t]*$")
+_KEY = re.compile(r"([A-Za-z][\w-]*):[ \t]")
 _NUMBER = re.compile(r"^-?\d+(\.\d+)?$")
 
 
@@ -33,10 +33,11 @@ def read(text: str) -> tuple[dict[str, Value], str]:
     for line in lines[1:end]:
         if not line.strip() or line.startswith("#"):
             continue
-        match = _LINE.match(line)
-        if match is None:
+        match = _KEY.match(line)
+        value = line[match.end() :].strip(" \t") if match else ""
+        if match is None or not value:
             return {}, text
-        facts[match[1].replace("-", "_")] = _value(match[2])
+        facts[match[1].replace("-", "_")] = _value(value)
     return facts, "\n" * (end + 1) + "\n".join(lines[end + 1 :])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,8 @@ def snippet(whole: str, words: tuple[str, ...], *, width: int) -> Text:
         re.compile(r"\b(?:" + "|".join(map(re.escape, stems)) + r")\w*", re.IGNORECASE) if stems else None
     )
     places = [match.start() for match in pattern.finditer(flat)] if pattern else []
-    best = max(places, key=lambda at: sum(at <= other < at + SNIPPET for other in places), default=0)
+    counts = [bisect_left(places, at + SNIPPET) - number for number, at in enumerate(places)]
+    best = places[counts.index(max(counts))] if places else 0
     begin = max(0, min(best - 40, len(flat) - SNIPPET))
     begin = flat.rfind(" ", 0, begin) + 1 if begin else 0
     shown = flat[begin : begin + SNIPPET]

@@ -11,9 +11,10 @@ from tieback_client.documents import Section
 
 # About what small text encoders read at once (128 tokens), so that little is cut off.
 SIZE = 600
-_ATX = re.compile(r"^(#{1,6})\s+(.+?)\s*#*\s*$")
+_ATX = re.compile(r"(#{1,6})\s+(?=\S)")
 _FENCE = re.compile(r"^\s*(```|~~~)")
 _UNDERLINE = re.compile(r"^([=\-~^\"'*+#])\1{2,}\s*$")
+_NOT_SPACE = re.compile(r"\S")
 _WITH_HEADINGS = {".md", ".markdown", ".rst"}
 
 
@@ -74,7 +75,8 @@ def _heading(lines: list[str], at: int, underlines: list[str]) -> tuple[tuple[in
     """The heading that begins at a line, and how many lines it takes."""
     match = _ATX.match(lines[at])
     if match:
-        return (len(match[1]), match[2]), 1
+        title = lines[at][match.end() :].rstrip()
+        return (len(match[1]), title.rstrip("#").rstrip() or title[0]), 1
     below = lines[at + 1] if at + 1 < len(lines) else ""
     title = lines[at].strip()
     is_title = (
@@ -135,10 +137,12 @@ def _paragraphs(part: _Part) -> Iterator[tuple[int, int, str]]:
 def _cut(line: str) -> Iterator[str]:
     """A line in pieces of at most `SIZE`, at spaces where it has some; most lines are one piece."""
     line = line.rstrip()
-    while len(line) > SIZE:
-        at = line.rfind(". ", 0, SIZE) + 1 or line.rfind(" ", 0, SIZE)
-        at = at if at > 0 else SIZE
-        yield line[:at]
-        line = line[at:].lstrip()
-    if line:
-        yield line
+    begin = 0
+    while len(line) - begin > SIZE:
+        end = line.rfind(". ", begin, begin + SIZE) + 1 or line.rfind(" ", begin, begin + SIZE)
+        end = end if end > begin else begin + SIZE
+        yield line[begin:end]
+        found = _NOT_SPACE.search(line, end)
+        begin = found.start() if found else len(line)
+    if begin < len(line):
+        yield line[begin:]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from tieback.core.types import Evidence, Modality, RetrievedHit
+from tieback.ports import EVIDENCE_CHARACTERS
 
 SEEN = {
     Modality.IMAGE: "A picture of",
@@ -18,9 +20,12 @@ def evidence_of(hits: Sequence[RetrievedHit], limit: int) -> list[Evidence]:
     """The best hits that have words; a passage keeps its own bytes, for citations to point into.
 
     Ids count all hits from 1, so that "3" is the third hit also where the second has no words. Scores are the
-    reranker's (a mean cosine) where it ran, else the search's.
+    reranker's (a mean cosine) where it ran, else the search's. Of long passages the beginning is read, each
+    by an equal part of what a generator reads.
     """
-    return list(islice(_readable(hits), limit))
+    found = list(islice(_readable(hits), limit))
+    most = EVIDENCE_CHARACTERS // max(len(found), 1)
+    return [dataclasses.replace(one, text=one.text[:most]) for one in found]
 
 
 def _readable(hits: Sequence[RetrievedHit]) -> Iterator[Evidence]:

@@ -5,40 +5,44 @@ from __future__ import annotations
 import itertools
 
 from tieback.core.types import Claim
-from tieback.generator.sentences import ends, sentences, trimmed
+from tieback.generator.sentences import decided_until, ends, sentences, trimmed
 
 
 class ClaimFinder:
     """Takes an answer's text piece by piece and gives each sentence as soon as it is over.
 
-    Spans are bytes of the answer's UTF-8 text so far; ids count from 1.
+    Spans are bytes of the answer's UTF-8 text so far; ids count from 1. Only the sentence that is not over is
+    kept, which has a greatest length, and only its end is looked at again: a piece costs the same however
+    long the answer is.
     """
 
     def __init__(self) -> None:
-        self._text = ""
-        self._begin = 0
+        self._rest = ""
+        self._decided = 0
+        self._bytes_before = 0
         self._found = 0
 
     def add(self, text: str) -> list[Claim]:
         """The claims that this text completes."""
-        self._text += text
-        return self._claims([self._begin, *ends(self._text, self._begin)])
+        self._rest += text
+        return self._claims([0, *ends(self._rest, self._decided)])
 
     def end(self) -> list[Claim]:
         """What is left, complete or not."""
-        offset = self._begin
-        rest = sentences(self._text[offset:])
-        return self._claims([offset, *(offset + end for _, end in rest)])
+        return self._claims([0, *(end for _, end in sentences(self._rest))])
 
     def _claims(self, cuts: list[int]) -> list[Claim]:
         claims = []
         for begin, end in itertools.pairwise(cuts):
-            span = trimmed(self._text, begin, end)
-            if span is None:
-                continue
-            self._found += 1
-            first = len(self._text[: span[0]].encode())
-            text = self._text[span[0] : span[1]]
-            claims.append(Claim(self._found, (first, first + len(text.encode())), text))
-        self._begin = cuts[-1]
+            span = trimmed(self._rest, begin, end)
+            if span is not None:
+                self._found += 1
+                text = self._rest[span[0] : span[1]]
+                first = self._bytes_before + len(self._rest[begin : span[0]].encode())
+                claims.append(Claim(self._found, (first, first + len(text.encode())), text))
+            self._bytes_before += len(self._rest[begin:end].encode())
+        rest = self._rest[cuts[-1] :]
+        self._rest = rest.lstrip()
+        self._bytes_before += len(rest[: len(rest) - len(self._rest)].encode())
+        self._decided = decided_until(self._rest)
         return claims

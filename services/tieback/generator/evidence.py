@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from tieback.core.types import Array, Content, Evidence, Modality, Truncation
 from tieback.generator.relevance import window_relevance
 from tieback.generator.sentences import sentences
 from tieback.methods.grounding import Passage
-from tieback.ports import EncoderPort
+from tieback.ports import EVIDENCE_CHARACTERS, EncoderPort
 
 MOST_WINDOWS = 512
 """Sentences of all passages together: each is encoded, at some milliseconds."""
@@ -65,27 +66,18 @@ class EvidenceReader:
         self._space = space
 
     async def read(self, question: str, evidence: Sequence[Evidence], deadline: Deadline) -> ReadEvidence:
-        """Encodes the question and every sentence. InvalidInput where those are too many."""
-        cut = [_windows(source.text) for source in evidence]
-        count = sum(map(len, cut))
-        if count > MOST_WINDOWS:
-            raise InvalidInput(
-                f"the evidence has {count} sentences and at most {MOST_WINDOWS} are checked; send fewer or "
-                "shorter passages",
-                field="evidence",
-            )
-        texts = [
-            source.text.encode()[begin:end].decode()
-            for source, spans in zip(evidence, cut, strict=True)
-            for begin, end in spans
-        ]
+        """Encodes the question and every sentence. InvalidInput where there is too much to read.
+
+        What is done to the texts is done on a thread.
+        """
+        cut, texts = await asyncio.to_thread(_cut, evidence, deadline)
         vectors = await self.vectors([question, *texts], deadline)
         bounds = np.cumsum([1, *map(len, cut)])
         passages = [
             Passage(source.text, spans, vectors[begin:end])
             for source, spans, begin, end in zip(evidence, cut, bounds[:-1], bounds[1:], strict=True)
         ]
-        relevances = [window_relevance(question, vectors[0], passage) for passage in passages]
+        relevances = await asyncio.to_thread(_relevances, question, vectors[0], passages, deadline)
         return ReadEvidence(evidence, passages, relevances)
 
     async def vectors(self, texts: Sequence[str], deadline: Deadline) -> Array:
@@ -106,13 +98,48 @@ class EvidenceReader:
         return np.stack([np.zeros(width, np.float32) if row is None else row for row in rows])
 
 
-def _windows(text: str) -> list[tuple[int, int]]:
-    """The sentences of a passage, in bytes."""
-    spans = []
+def check_size(evidence: Sequence[Evidence]) -> None:
+    """Raises InvalidInput where the passages are too long to be read."""
+    size = sum(len(source.text) for source in evidence)
+    if size > EVIDENCE_CHARACTERS:
+        raise InvalidInput(
+            f"the evidence has {size} characters and at most {EVIDENCE_CHARACTERS} are read; send fewer or "
+            "shorter passages",
+            field="evidence",
+            reason="TEXT_TOO_LARGE",
+        )
+
+
+def _cut(evidence: Sequence[Evidence], deadline: Deadline) -> tuple[list[list[tuple[int, int]]], list[str]]:
+    """The sentences of each passage, in bytes, and the texts of all. InvalidInput where they are too many."""
+    cut: list[list[tuple[int, int]]] = []
+    texts: list[str] = []
+    for source in evidence:
+        deadline.check("the evidence was read")
+        cut.append(list(_windows(source.text, texts)))
+    if len(texts) > MOST_WINDOWS:
+        raise InvalidInput(
+            f"the evidence has {len(texts)} sentences and at most {MOST_WINDOWS} are checked; send fewer or "
+            "shorter passages",
+            field="evidence",
+        )
+    return cut, texts
+
+
+def _windows(text: str, texts: list[str]) -> Iterator[tuple[int, int]]:
+    """The sentences of a passage, in bytes; their texts are appended."""
     at, byte = 0, 0
     for begin, end in sentences(text):
         first = byte + len(text[at:begin].encode())
-        byte = first + len(text[begin:end].encode())
+        texts.append(text[begin:end])
+        byte = first + len(texts[-1].encode())
         at = end
-        spans.append((first, byte))
-    return spans
+        yield first, byte
+
+
+def _relevances(question: str, vector: Array, passages: Sequence[Passage], deadline: Deadline) -> list[Array]:
+    found = []
+    for passage in passages:
+        deadline.check("the evidence was read")
+        found.append(window_relevance(question, vector, passage))
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tieback.core.types import Array
-from tieback.methods.grounding import Passage, words_of
+from tieback.methods.grounding import Passage, Words, words_of
 
 FARTHEST, NEAREST = 0.15, 0.6
 """Cosines, in MiniLM's space, of a question with sentences about something else, and with its answer."""
@@ -32,18 +32,16 @@ def window_relevance(question: str, vector: Array, passage: Passage) -> Array:
     content words the cosine alone.
     """
     near = np.clip((passage.vectors @ vector - FARTHEST) / (NEAREST - FARTHEST), 0, 1)
-    asked = _terms(question)
+    asked = _terms(words_of(question))
     if not asked:
         return np.asarray(near)
-    everywhere = _terms(passage.text)
-    encoded = passage.text.encode()
+    somewhere = asked & _terms(passage.words)
     shared = np.zeros(len(passage.windows))
-    for number, (begin, end) in enumerate(passage.windows):
-        said = _terms(encoded[begin:end].decode())
-        shared[number] = len(asked & said) + ELSEWHERE * len(asked & (everywhere - said))
+    for number, words in enumerate(passage.window_words):
+        said = somewhere & _terms(words)
+        shared[number] = len(said) + ELSEWHERE * (len(somewhere) - len(said))
     return np.asarray(WORD_SHARE * shared / len(asked) + (1 - WORD_SHARE) * near)
 
 
-def _terms(text: str) -> set[str]:
-    words = words_of(text)
+def _terms(words: Words) -> set[str]:
     return {*words.stems, *words.numbers}

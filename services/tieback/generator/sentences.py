@@ -3,7 +3,10 @@
 Rules for Latin script rather than a model, because a stream must be cut as soon as a sentence is over. A full
 stop does not end a sentence after an abbreviation, an initial or a list's number, nor within a number or a
 name like example.org. A line that is a list's item, and an empty line, end one. "。！？" end one by
-themselves.
+themselves. What has no end is cut after `LONGEST` characters.
+
+The time is linear in the text, whatever the text is: each run of stops is matched once, and what is looked at
+around it is bounded or part of one run of white space.
 """
 
 from __future__ import annotations
@@ -11,6 +14,9 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
+
+LONGEST = 4000
+"""Characters of a sentence. Text encoders read less than half of that, so nothing is lost by the cut."""
 
 WRITTEN_WITH_A_STOP = """
     mr mrs ms dr prof st sr jr vs etc e.g i.e cf al fig figs eq no nos vol pp ed eds approx ca dept est
@@ -22,30 +28,54 @@ ABBREVIATIONS = frozenset(WRITTEN_WITH_A_STOP.split())
 
 ALSO_WORDS = frozenset(["no", "co", "est", "ed", "gen", "hon", "mar", "al", "nos"])
 
+STOPS = ".!?…"
+CLOSING = "\"'”’»)]"
+
+# A run of stops ends a sentence only where white space follows, which is looked at apart: within the pattern
+# it would have each run tried again from each of its characters.
 BOUNDARY = re.compile(
-    r"""
-    (?P<stop>[.!?…]+["'”’»)\]]*)(?=\s)     # a stop, with what closes after it, before white space
+    rf"""
+    (?P<stop>[{STOPS}]+[{re.escape(CLOSING)}]*)  # a stop, with what closes after it
     | (?P<wide>[。！？]+[」』”’）]*)          # full-width stops need no white space
-    | (?P<line>\n)(?=[ \t]*(?:\n|[-*•][ \t]|\d{1,3}[.)][ \t]))   # before an empty line or a list's item
+    | (?P<line>\n)(?=[ \t]*+(?:\n|[-*•][ \t]|\d{{1,3}}[.)][ \t]))   # before an empty line or a list's item
     """,
     re.VERBOSE,
 )
+NOT_SPACE = re.compile(r"\S")
 LAST_WORD = re.compile(r"[\w.]+$")
-MARKER = re.compile(r"\s*(?:[-*•]|\d{1,3}[.)])\s*$")
+LAST_WORD_REACH = max(map(len, ABBREVIATIONS)) + 2
+"""Characters before a stop that are looked at: enough to tell an abbreviation from a longer word."""
 INITIAL = re.compile(r"(?:^|\.)[^\W\d_]$")
+ITEM_DIGITS = 3
+ITEM_REACH = ITEM_DIGITS + 2
+"""Characters by which a line is told to be a list's item."""
 
 
-def ends(text: str, begin: int = 0) -> Iterator[int]:
-    """Places after which a sentence is over for certain, whatever text may follow."""
-    start = begin
-    for boundary in BOUNDARY.finditer(text, begin):
-        end = boundary.end()
-        if not text[start : boundary.start()].strip():
+def ends(text: str, decided: int = 0) -> Iterator[int]:
+    """Places after which a sentence is over for certain, whatever text may follow.
+
+    Before `decided` there is none, as is known from `decided_until` of the same text when it was shorter.
+    """
+    start = 0
+    first = _first_word(text, start)
+    for boundary in BOUNDARY.finditer(text, decided):
+        if boundary.start() - start > LONGEST:
+            for cut in _cuts(text, start, boundary.start()):
+                yield cut
+                start = cut
+            first = _first_word(text, start)
+        if first >= boundary.start() or (boundary["stop"] and not _is_final(text, start, first, boundary)):
             continue
-        if boundary["stop"] and not _is_final(text, start, boundary):
-            continue
-        yield end
-        start = end
+        yield from _cuts(text, start, boundary.end())
+        start = boundary.end()
+        yield start
+        first = _first_word(text, start)
+    yield from _cuts(text, start, len(text))
+
+
+def decided_until(text: str) -> int:
+    """In a text without ends: the place before which there will be none, whatever text may follow."""
+    return len(text[:-ITEM_REACH].rstrip().rstrip(CLOSING).rstrip(STOPS))
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
@@ -64,19 +94,36 @@ def trimmed(text: str, begin: int, end: int) -> tuple[int, int] | None:
     return begin, begin + len(stripped)
 
 
-def _is_final(text: str, start: int, boundary: re.Match[str]) -> bool:
-    stop = boundary["stop"]
-    if not stop.startswith(".") or stop.startswith(".."):
+def _cuts(text: str, start: int, end: int) -> Iterator[int]:
+    """Where a stretch that is too long for one sentence is cut, after white space if there is some."""
+    while end - start > LONGEST:
+        latest = start + LONGEST
+        earliest = latest - LONGEST // 2
+        start = max(text.rfind(space, earliest, latest) for space in " \n") + 1 or latest
+        yield start
+
+
+def _first_word(text: str, start: int) -> int:
+    """The place of the first character that is not white space; the text's end where there is none."""
+    found = NOT_SPACE.search(text, start)
+    return found.start() if found else len(text)
+
+
+def _is_final(text: str, start: int, first: int, boundary: re.Match[str]) -> bool:
+    """Whether a stop ends the sentence that begins at `start` and whose first word is at `first`."""
+    begin, end = boundary.span()
+    if not text[end : end + 1].isspace():
+        return False
+    if text[begin] != "." or text.startswith("..", begin):
         return True
-    before = text[start : boundary.start()]
-    if MARKER.match(before + ".") and "\n" not in before.strip():
+    if begin - first <= ITEM_DIGITS and text[first:begin].isdecimal():
         return False  # "1." begins an item
-    word = LAST_WORD.search(before)
+    word = LAST_WORD.search(text[max(start, begin - LAST_WORD_REACH) : begin])
     if word is None:
         return True
     name = word[0].lower()
-    following = text[boundary.end() :].lstrip()[:1]
     if name in ABBREVIATIONS:
         # "no. 5" goes on; "he said no. Then" does not. Without a next character it is too early to tell.
+        following = text[(place := _first_word(text, end)) : place + 1]
         return name in ALSO_WORDS and following.isalpha() and not following.islower()
     return not (INITIAL.search(word[0]) and word[0] != "I")

@@ -28,7 +28,7 @@ from tieback.core.types import (
 from tieback.generator import sampling
 from tieback.generator.checking import ClaimCheck
 from tieback.generator.claims import ClaimFinder
-from tieback.generator.evidence import EvidenceReader, ReadEvidence
+from tieback.generator.evidence import EvidenceReader, ReadEvidence, check_size
 from tieback.generator.prompting import EXCERPT_SENTENCES, prompts_for
 from tieback.generator.relevance import THRESHOLD
 from tieback.generator.slots import Slot, Slots
@@ -299,6 +299,7 @@ class _Answer:
 
 
 def _check_evidence(evidence: Sequence[Evidence], limits: Limits) -> None:
+    check_size(evidence)
     seen: set[str] = set()
     for number, source in enumerate(evidence):
         if source.id in seen:

@@ -15,7 +15,7 @@ _EXAMPLE = 'modality = "image" AND year >= 1990'
 BUILT_IN = ("item_id", "section_id", "section_title", "modality", "title")
 _OPERATORS = ("!=", "<=", ">=", "=", "<", ">", ":")
 _KEYWORDS = ("AND", "OR", "NOT")
-_NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"-?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _NAME = re.compile(r"[^\W\d][\w.-]*")
 _TOKEN = re.compile(
     r"""\s*(?: (?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')

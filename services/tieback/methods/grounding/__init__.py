@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from tieback.core.family import Family
@@ -13,13 +14,27 @@ from tieback.methods.grounding._words import Words, words_of
 __all__ = ["Checker", "Finding", "Passage", "Support", "Words", "checkers", "words_of"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Passage:
-    """A text; its windows (sentences) as byte ranges; a unit vector for each `[windows, width]`."""
+    """A text; its windows (sentences) as byte ranges; a unit vector for each `[windows, width]`.
+
+    What its words are is read once, for all claims.
+    """
 
     text: str
     windows: Sequence[tuple[int, int]]
     vectors: Array
+
+    @cached_property
+    def words(self) -> Words:
+        """The words of the whole text."""
+        return words_of(self.text)
+
+    @cached_property
+    def window_words(self) -> Sequence[Words]:
+        """The words of each window."""
+        encoded = self.text.encode()
+        return [words_of(encoded[begin:end].decode()) for begin, end in self.windows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,15 +94,14 @@ def _closeness(window: _Window) -> tuple[float, bool, float]:
 
 
 def _windows(stated: Words, weights: dict[str, float], vector: Array, passage: Passage) -> Iterator[_Window]:
-    encoded = passage.text.encode()
-    everywhere = set(words_of(passage.text).stems)
+    everywhere = set(passage.words.stems)
+    somewhere = everywhere.intersection(weights)
     nearness = np.clip((passage.vectors @ vector - FARTHEST) / (NEAREST - FARTHEST), 0, 1)
     word_share = WORD_SHARE + (1 - WORD_SHARE) / (1 + len(weights))
-    for span, near in zip(passage.windows, nearness, strict=True):
-        said = words_of(encoded[span[0] : span[1]].decode())
+    for span, near, said in zip(passage.windows, nearness, passage.window_words, strict=True):
         # A claim of numbers alone has no words that could be elsewhere.
         here = _share(weights, set(said.stems)) if weights else 1.0
-        there = _share(weights, everywhere - set(said.stems)) if weights else 0.0
+        there = _share(weights, somewhere - set(said.stems)) if weights else 0.0
         agreement = word_share * (here + ELSEWHERE * there) + (1 - word_share) * float(near)
         conflict = here >= SAME_MATTER and _conflicts(stated, said)
         lacking = (set(stated.numbers) - set(said.numbers)) or (stated.names - everywhere)

@@ -1,0 +1,180 @@
+"""No text takes a scanner of the generator longer than in proportion to its length."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.adversarial import SHAPES, seconds, text_of
+from tieback.answer.evidence import evidence_of
+from tieback.core.types import Hit, Modality, RetrievedHit
+from tieback.generator.claims import ClaimFinder
+from tieback.generator.relevance import window_relevance
+from tieback.generator.sentences import LONGEST, ends, sentences
+from tieback.generator.stopping import StopTexts
+from tieback.methods.grounding import Passage, checkers, words_of
+from tieback.ports import EVIDENCE_CHARACTERS
+
+MEGABYTE = 1 << 20
+COUNT, DIGEST = 2530, "c32b2442a97a4a3812917999b4f829767c6b18b59b8fa5d891faee2868ff893e"
+"""Of the sentences of all texts in `LIBRARY`."""
+LIBRARY = Path(__file__).parents[2] / "examples" / "library" / "text"
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_megabyte_is_cut_into_sentences_within_four_seconds(shape: str) -> None:
+    text = text_of(shape, MEGABYTE)
+
+    assert seconds(lambda: sentences(text)) < 4.0
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_no_sentence_is_longer_than_the_limit(shape: str) -> None:
+    text = text_of(shape, 5 * LONGEST)
+
+    assert all(end - begin <= LONGEST for begin, end in sentences(text))
+    assert "".join("".join(text[begin:end] for begin, end in sentences(text)).split()) == "".join(
+        text.split()
+    )
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_words_of_a_megabyte_are_read_within_four_seconds(shape: str) -> None:
+    text = text_of(shape, MEGABYTE)
+
+    assert seconds(lambda: words_of(text)) < 4.0
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_claims_are_found_in_40_kilobytes_that_come_in_pieces(shape: str) -> None:
+    text = text_of(shape, 40_000)
+    finder = ClaimFinder()
+
+    def write() -> None:
+        for begin in range(0, len(text), 8):
+            finder.add(text[begin : begin + 8])
+        finder.end()
+
+    assert seconds(write) < 4.0
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_most_and_longest_stop_texts_cost_each_character_the_same(shape: str) -> None:
+    text = text_of(shape, 4_000)
+    stops = StopTexts([text_of(shape, 255 - number) + "\0" for number in range(16)])
+
+    def write() -> None:
+        for character in text:
+            stops.add(character)
+
+    assert seconds(write) < 1.0
+    assert not stops.reached
+
+
+def test_many_windows_are_compared_with_a_claim_of_many_words_in_proportion() -> None:
+    words = [f"{a}{b}{c}" for a, b, c in itertools.product("bcdfghjklmnpqrst", repeat=3)]
+    text = " ".join(words[number % len(words)] for number in range(EVIDENCE_CHARACTERS // 4))
+    size = len(text) // 512
+    windows = [(begin, begin + size) for begin in range(0, len(text) - size, size)]
+    passage = Passage(text, windows, np.zeros((len(windows), 4), np.float32))
+    vector = np.zeros(4, np.float32)
+
+    assert seconds(lambda: window_relevance(text[:4_000], vector, passage)) < 3.0
+    assert seconds(lambda: checkers.configure("lexical_embedding")(text[:4_000], vector, [passage])) < 3.0
+
+
+def test_of_long_stored_passages_the_beginning_is_evidence() -> None:
+    hits = [RetrievedHit(_hit("a" * MEGABYTE), 1.0, 0), RetrievedHit(_hit("short"), 0.9, 1)]
+
+    long, short = evidence_of(hits, 4)
+
+    assert len(long.text) + len(short.text) <= EVIDENCE_CHARACTERS
+    assert short.text == "short"
+
+
+def _hit(text: str) -> Hit:
+    return Hit("i", "", "s", "", Modality.TEXT, text, "", {}, 1.0)
+
+
+# What the rules say, written down without regard to time.
+FORMER = re.compile(
+    r"""(?P<stop>[.!?…]+["'”’»)\]]*)(?=\s)|(?P<wide>[。！？]+[」』”’）]*)
+    |(?P<line>\n)(?=[ \t]*(?:\n|[-*•][ \t]|\d{1,3}[.)][ \t]))""",
+    re.VERBOSE,
+)
+ABBREVIATIONS = {"e.g", "i.e", "mr", "u.s", "approx", "ph.d"}  # of those that the texts below hold
+ALSO_WORDS = {"no", "co"}
+
+
+def slow_ends(text: str) -> list[int]:
+    found, start = [], 0
+    for boundary in FORMER.finditer(text):
+        before = text[start : boundary.start()]
+        if before.strip() and not (boundary["stop"] and not slow_is_final(before, text, boundary)):
+            found.append(start := boundary.end())
+    return found
+
+
+def slow_is_final(before: str, text: str, boundary: re.Match[str]) -> bool:
+    if not boundary["stop"].startswith(".") or boundary["stop"].startswith(".."):
+        return True
+    if re.fullmatch(r"\s*\d{1,3}", before):
+        return False
+    word = re.search(r"[\w.]+$", before)
+    if word is None:
+        return True
+    following = text[boundary.end() :].lstrip()[:1]
+    if word[0].lower() in ABBREVIATIONS | ALSO_WORDS:
+        return word[0].lower() in ALSO_WORDS and following.isalpha() and not following.islower()
+    return not (re.search(r"(?:^|\.)[^\W\d_]$", word[0]) and word[0] != "I")
+
+
+WORDS = [
+    "no",
+    "No",
+    "co",
+    "U.S",
+    "e.g",
+    "i.e",
+    "Mr",
+    "I",
+    "A",
+    "1",
+    "12",
+    "1234",
+    "approx",
+    "xapprox",
+    "Ph.D",
+    "a.b",
+]
+MARKS = ["- ", "...", "! ", "\n", "\n\n", " ", "\n 1. ", "。", "”", ".", ". ", "\u0301", "_", "½", ")"]
+
+
+@given(st.lists(st.sampled_from(WORDS + MARKS), max_size=30).map("".join))
+def test_sentences_end_where_the_rules_say(text: str) -> None:
+    assert list(ends(text)) == slow_ends(text)
+
+
+@given(st.lists(st.sampled_from(WORDS + MARKS), max_size=30).map("".join))
+def test_a_text_that_grows_has_the_ends_that_are_certain_at_each_step(text: str) -> None:
+    finder, begin = ClaimFinder(), 0
+    for size in range(1, len(text) + 1):
+        found = [claim.text for claim in finder.add(text[size - 1])]
+
+        certain = [0, *slow_ends(text[begin:size])]
+        assert found == [text[begin:size][a:b].strip() for a, b in itertools.pairwise(certain)]
+        begin += certain[-1]
+
+
+def test_the_example_library_is_cut_as_it_was() -> None:
+    spans = {path.name: sentences(path.read_text()) for path in sorted(LIBRARY.rglob("*")) if path.is_file()}
+
+    digest = hashlib.sha256(repr(sorted(spans.items())).encode()).hexdigest()
+    assert sum(map(len, spans.values())) == COUNT
+    assert digest == DIGEST
