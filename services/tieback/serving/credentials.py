@@ -35,6 +35,8 @@ class Tokens:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._stamp: tuple[int, int, int] | None = None
+        self.version = 0
+        """Grows whenever other tokens came into force, so that whoever was let in is checked again."""
         self._fault = ""
         self._told = 0.0
         self._key = secrets.token_bytes(32)
@@ -97,6 +99,7 @@ class Tokens:
         changed = self._stamp is not None
         self._principals = {self._place(digest): principal for digest, principal in read.items()}
         self._stamp, self._fault = stamp, ""
+        self.version += 1
         level = logging.WARNING if changed and not read else logging.INFO
         tenants = len({principal.tenant for principal in read.values()})
         log.log(level, "tokens in force: %d, of %d tenants", len(read), tenants)

@@ -1,18 +1,18 @@
 """The edge that every call passes on every server: one interceptor, in a fixed order.
 
-Request id, trace, token, then decoding of the message (so that malformed bytes are INVALID_ARGUMENT and not
-the transport's INTERNAL), then the servicer. Whatever it raises becomes a status by `failures`; every call is
-counted, timed and logged once; of refusals, which come in crowds, only some are logged.
+When a call is opened: request id, token, number of open calls; of one that is refused, nothing is read. Then
+its message is decompressed and decoded (so that malformed bytes are INVALID_ARGUMENT and not the transport's
+INTERNAL), and the servicer runs. Whatever it raises becomes a status by `failures`; every call is counted,
+timed and logged once; of refusals, which come in crowds, only some are logged.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, aclosing
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -22,12 +22,17 @@ from google.protobuf.message import DecodeError
 from google.rpc import status_pb2
 
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.tenant import act_for
+from tieback.core.tenant import PRINCIPAL, Principal, act_for
 from tieback.core.types import Load
 from tieback.serving import context as call_context
-from tieback.serving import failures, logs
+from tieback.serving import failures, health_edge, logs
 from tieback.serving.credentials import Tokens
+from tieback.serving.health_edge import HealthEdge
+from tieback.serving.inflation import inflate
 from tieback.serving.load_report import write_load
+from tieback.serving.open_calls import OpenCalls, Revocation, running_task
+from tieback.serving.route import Route
+from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -35,9 +40,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 Context = grpc.aio.ServicerContext[Any, Any]
-# Probes carry no token, what they read is no secret, and they would drown the calls that matter.
-HEALTH = "/grpc.health.v1.Health/"
-REFUSALS_SECONDS = 1.0
 
 
 class Passed(Exception):  # noqa: N818 - not an error of ours but another server's answer, handed on
@@ -49,51 +51,76 @@ class Passed(Exception):  # noqa: N818 - not an error of ours but another server
 
 
 class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs make it generic, grpc does not
-    """Wraps every handler. Handlers are wrapped once and kept.
+    """Decides on every call when it is opened, before a byte of its request is read, and wraps the handlers.
 
-    `load`, where it is set before the first call, goes along with every answer.
+    Handlers are wrapped once and kept. `load`, where it is set before the first call, goes along with every
+    answer.
     """
 
-    def __init__(self, telemetry: Telemetry, tokens: Tokens | None) -> None:
+    def __init__(self, telemetry: Telemetry, settings: Settings, tokens: Tokens | None) -> None:
         self.load: Callable[[], Load] | None = None
         self._telemetry = telemetry
         self._tokens = tokens
-        self._wrapped: dict[str, Handler] = {}
+        self._streams = Revocation(tokens) if tokens is not None else None
+        self._open = OpenCalls(settings.open_calls, settings.tenant_calls)
+        self._message_bytes = settings.message_bytes
+        self._health = HealthEdge()
+        self._wrapped: dict[str, tuple[Handler, Route | None]] = {}
 
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
-        """The wrapped handler of the method that is called; None where there is none."""
-        method = str(handler_call_details.method)
-        if method not in self._wrapped:
-            handler = await continuation(handler_call_details)
-            if handler is None or method.startswith(HEALTH):
-                return handler
-            self._wrapped[method] = self._wrap(method, handler)
-        return self._wrapped[method]
+        """The wrapped handler of the method that is called, or one that refuses; None where there is none.
 
-    def _wrap(self, method: str, handler: Any) -> Handler:
-        decode = _decoder(handler.request_deserializer)
-        route = Route(method, self._telemetry, self._tokens, self.load)
+        gRPC runs the handler in the task that asks for it here: what is set for the task holds for the call.
+        """
+        method = str(handler_call_details.method)
+        known = self._wrapped.get(method)
+        if known is None:
+            handler = await continuation(handler_call_details)
+            if handler is None:
+                return handler
+            known = self._wrapped[method] = self._wrap(method, handler)
+        wrapped, route = known
+        if route is None:
+            return wrapped
+        try:
+            self._admit(call_context.enter(handler_call_details.invocation_metadata))
+        except TiebackError as error:
+            return _refusing(route, error)
+        return wrapped
+
+    def _admit(self, context: call_context.CallContext) -> None:
+        if self._tokens is not None:
+            principal = self._tokens.principal_of(context.authorization)
+            context = replace(context, tenant=principal.tenant)
+            call_context.set_current(context)
+            act_for(principal)
+        self._open.enter(context.tenant)
+
+    def _wrap(self, method: str, handler: Any) -> tuple[Handler, Route | None]:
+        """The handler of a method for all its calls; health checks are no calls of the contract."""
+        if method.startswith(health_edge.PREFIX):
+            return self._health.wrap(handler), None
+        decode = _decoder(handler.request_deserializer, self._message_bytes)
+        route = Route(method, self._telemetry, self.load, self._streams)
         make: Any
         behaviour: Callable[..., Any]
         if handler.request_streaming and handler.response_streaming:
             make = grpc.stream_stream_rpc_method_handler
 
-            async def behaviour(requests: AsyncIterator[bytes], context: Context) -> AsyncIterator[Any]:
-                async with _Call(route, context):
-                    async for response in handler.stream_stream(_decoded(requests, decode), context):
-                        yield response
+            async def behaviour(requests: AsyncIterator[bytes], context: Context) -> None:
+                async with _Stream(route, context):
+                    await _write(handler.stream_stream(_decoded(requests, decode), context), context)
 
         elif handler.response_streaming:
             make = grpc.unary_stream_rpc_method_handler
 
-            async def behaviour(request: bytes, context: Context) -> AsyncIterator[Any]:
-                async with _Call(route, context):
-                    async for response in handler.unary_stream(decode(request), context):
-                        yield response
+            async def behaviour(request: bytes, context: Context) -> None:
+                async with _Stream(route, context):
+                    await _write(handler.unary_stream(decode(request), context), context)
 
         elif handler.request_streaming:
             raise TypeError(f"{method} streams requests only; no method of the contract does")
@@ -107,76 +134,46 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
         wrapped: Handler = make(
             behaviour, request_deserializer=None, response_serializer=handler.response_serializer
         )
-        return wrapped
+        return wrapped, route
 
 
-class Route:
-    """What all calls of one method share. Metrics find their labels once, not at every call."""
+async def _write(responses: AsyncGenerator[Any, None], context: Context) -> None:
+    """Sends what a handler yields. Written here, not by gRPC, so that what ends a stream is seen here."""
+    async with aclosing(responses):
+        async for response in responses:
+            await context.write(response)
 
-    def __init__(
-        self, method: str, telemetry: Telemetry, tokens: Tokens | None, load: Callable[[], Load] | None
-    ) -> None:
-        self.method = method[1:]
-        full_service, _, name = self.method.partition("/")
-        self.service = full_service.rpartition(".")[2]
-        self.telemetry = telemetry
-        self.tokens = tokens
-        self.load = load
-        self.in_flight = telemetry.in_flight.labels(self.service, name)
-        self.seconds = telemetry.request_seconds.labels(self.service, name)
-        self._outcomes: dict[str, Any] = {}
-        self._name = name
-        self._unwritten, self._written = 0, -math.inf  # refusals since the last line of one, and when it was
 
-    def lines(self, code: grpc.StatusCode) -> int:
-        """For how many calls the log line of this one stands, itself included; 0 where it needs none.
+def _refusing(route: Route, error: TiebackError) -> Handler:
+    """A handler that ends one call with an error and reads none of it, whatever kind of method it is for."""
 
-        Refusals come by the hundred when they come, and writing of each would be work on top of too much: of
-        those, the first of each second is written, with the number of those before it that were not.
-        """
-        if code is not grpc.StatusCode.RESOURCE_EXHAUSTED:
-            return 1
-        self._unwritten += 1
-        now = time.monotonic()
-        if now < self._written + REFUSALS_SECONDS:
-            return 0
-        alike, self._unwritten, self._written = self._unwritten, 0, now
-        return alike
+    async def behaviour(_: object, context: Context) -> None:
+        async with _Call(route, context, traced=False):
+            raise error
 
-    def count(self, code: str) -> None:
-        """Counts one call's outcome."""
-        if code not in self._outcomes:
-            self._outcomes[code] = self.telemetry.requests.labels(self.service, self._name, code)
-        self._outcomes[code].inc()
+    refusing: Handler = grpc.stream_stream_rpc_method_handler(behaviour)
+    return refusing
 
 
 class _Call:
-    """One running call, from admission to its log line."""
+    """One running call, from when its request was read to its log line."""
 
-    def __init__(self, route: Route, context: Context) -> None:
+    def __init__(self, route: Route, context: Context, *, traced: bool = True) -> None:
         self._route = route
         self._context = context
+        self._traced = traced
         self._code = grpc.StatusCode.OK
         self._reason = ""
         self._span: AbstractContextManager[object] | None = None
 
     async def __aenter__(self) -> None:
         self._begin = time.perf_counter()
-        metadata = self._context.invocation_metadata() or ()
-        self._running = call_context.enter(metadata)
+        self._running = call_context.current()
         self._route.in_flight.inc()
-        try:
-            if self._route.tokens is not None:
-                principal = self._route.tokens.principal_of(self._running.authorization)
-                self._running = replace(self._running, tenant=principal.tenant)
-                call_context.set_current(self._running)
-                act_for(principal)
-        except TiebackError as error:
-            try:
-                await self._fail(error)
-            finally:
-                self._finish()
-        self._span = self._route.telemetry.span(self._route.method, metadata)
+        if self._traced:
+            self._span = self._route.telemetry.span(
+                self._route.method, self._context.invocation_metadata() or ()
+            )
         if self._span is not None:
             self._span.__enter__()
 
@@ -199,8 +196,8 @@ class _Call:
 
     async def _fail(self, error: BaseException) -> None:
         """Ends the call with the error's status. Returns only where the error itself must go on."""
-        # A stream whose caller went away between two messages is closed by GeneratorExit.
-        if isinstance(error, asyncio.CancelledError | GeneratorExit):
+        # gRPC's own error: the caller went away while an answer was written.
+        if isinstance(error, asyncio.CancelledError | grpc.aio.InternalError):
             self._code = grpc.StatusCode.CANCELLED
             return
         if isinstance(error, grpc.aio.AbortError):
@@ -240,12 +237,43 @@ class _Call:
             )
 
 
-def _decoder(parse: Callable[[bytes], Any] | None) -> Callable[[bytes], Any]:
+class _Stream(_Call):
+    """A call that may stay open for as long as its caller likes; it ends where its token is revoked."""
+
+    _ended: TiebackError | None = None
+    authorization: str
+    principal: Principal
+
+    async def __aenter__(self) -> None:
+        await super().__aenter__()
+        self._task = running_task()
+        self.authorization, self.principal = self._running.authorization, PRINCIPAL.get()
+        if self._route.streams is not None:
+            self._route.streams.add(self)
+
+    def end(self, error: TiebackError) -> None:
+        """Stops the work and tells the caller why."""
+        if self._ended is None:
+            self._ended = error
+            self._task.cancel()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._route.streams is not None:
+            self._route.streams.discard(self)
+        if isinstance(error, asyncio.CancelledError) and self._ended is not None:
+            kind, error = type(self._ended), self._ended
+        await super().__aexit__(kind, error, trace)
+
+
+def _decoder(parse: Callable[[bytes], Any] | None, limit: int) -> Callable[[bytes], Any]:
     if parse is None:  # a handler that passes bytes on
-        return lambda data: data
+        return lambda data: inflate(data, limit)
 
     def decode(data: bytes) -> Any:
         try:
+            data = inflate(data, limit)
             return parse(data)
         except (DecodeError, UnicodeDecodeError):
             raise InvalidInput(

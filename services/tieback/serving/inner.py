@@ -26,6 +26,8 @@ def inner_settings(settings: Settings) -> Settings:
             "health_port": None,
             "metrics_port": None,
             "connection_seconds": 0.0,
+            # A gateway has one connection to each replica, for all that is open at its door.
+            "connection_calls": settings.open_calls,
         }
     )
 

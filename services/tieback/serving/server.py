@@ -17,6 +17,8 @@ from tieback.core.errors import StartupError
 from tieback.core.types import Load
 from tieback.serving.credentials import Tokens, server_credentials
 from tieback.serving.edge import Edge
+from tieback.serving.health_edge import REQUEST_BYTES, WATCHES
+from tieback.serving.inflation import OPTIONS as LEAVE_COMPRESSED
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 
@@ -53,7 +55,7 @@ class GrpcServer:
         self._probe: grpc.aio.Server | None = None
         self._tokens = Tokens(settings.tokens) if settings.tokens is not None else None
         self._watching: asyncio.Task[None] | None = None
-        self._edge = Edge(telemetry, self._tokens)
+        self._edge = Edge(telemetry, settings, self._tokens)
         # Before its handlers run, a server's own edge sees every call.
         self.server = grpc.aio.server(
             interceptors=[self._edge], options=_options(settings, shared_port=shared_port, behind=behind)
@@ -146,7 +148,12 @@ class GrpcServer:
             await self._probe.stop(0)
 
     async def _start_probe(self, host: str, port: int) -> None:
-        self._probe = grpc.aio.server()
+        self._probe = grpc.aio.server(
+            options=[
+                ("grpc.max_receive_message_length", REQUEST_BYTES),
+                ("grpc.max_concurrent_streams", WATCHES),
+            ]
+        )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._probe)
         try:
             bound = self._probe.add_insecure_port(f"{host}:{port}")
@@ -168,6 +175,9 @@ def _options(settings: Settings, *, shared_port: bool, behind: bool) -> list[tup
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
         ("grpc.max_metadata_size", 16 * 1024),
+        # More wait at the caller's side, where they cost this server nothing.
+        ("grpc.max_concurrent_streams", settings.connection_calls),
+        *LEAVE_COMPRESSED,
         # Of a burst, gRPC drops with CANCELLED what it has not read, from a thousand calls on. That says
         # neither why nor when to come back; so they wait to be read, and are refused as they should be.
         ("grpc.server.max_pending_requests", _PENDING_CALLS),

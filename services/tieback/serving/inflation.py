@@ -1,0 +1,40 @@
+"""Decompression of requests, by this server and not by gRPC: bounded, and only of what has passed the edge.
+
+gRPC is told to leave messages compressed, and does not say of a message whether it is. A gzip stream is known
+by its first byte: as protobuf, it would be a wire type that does not exist. What gRPC calls deflate begins as
+field 15 would, and is known by ending with the right checksum.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+from tieback.core.errors import InvalidInput
+
+OPTIONS = (("grpc.per_message_decompression", 0),)
+_GZIP, _DEFLATE = 0x1F, 0x78
+_EITHER_WINDOW = 47  # zlib's way to say: the largest window, and either format, told by its first bytes
+
+
+def inflate(message: bytes, limit: int) -> bytes:
+    """The message as it was before compression; as it is, where it is not compressed.
+
+    InvalidInput where it is more than `limit` bytes, or broken. No more than about `limit` is ever held.
+    """
+    if not message or message[0] not in (_GZIP, _DEFLATE):
+        return message
+    stream = zlib.decompressobj(_EITHER_WINDOW)
+    try:
+        inflated = stream.decompress(message, limit + 1)
+    except zlib.error:
+        inflated = b""
+    if len(inflated) > limit:
+        raise InvalidInput(
+            f"the request is more than {limit} bytes when it is decompressed; send it in parts",
+            reason="MESSAGE_TOO_LARGE",
+        )
+    if stream.eof:
+        return inflated
+    if message[0] == _DEFLATE:
+        return message
+    raise InvalidInput("the compressed request is no whole gzip stream", reason="MALFORMED_MESSAGE")

@@ -1,0 +1,87 @@
+"""What all calls of one method share: its names, its metrics, and how many of its refusals are logged."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from tieback.core.types import Load
+from tieback.serving.open_calls import Revocation
+from tieback.serving.telemetry import Telemetry
+
+REFUSALS_SECONDS = 1.0
+# What a caller can bring about as often as it likes, with no work done for it.
+REFUSALS = frozenset(
+    {
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.UNIMPLEMENTED,
+    }
+)
+
+
+@dataclass(slots=True)
+class _Crowd:
+    """Calls that ended alike: how many since the last one that was logged, and when that was."""
+
+    unwritten: int = 0
+    written: float = -math.inf
+
+
+class Route:
+    """One method of the contract. Metrics find their labels once, not at every call.
+
+    `streams`, where tokens are asked for, ends the open streams whose token is revoked.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        telemetry: Telemetry,
+        load: Callable[[], Load] | None = None,
+        streams: Revocation | None = None,
+    ) -> None:
+        self.method = method[1:]
+        full_service, _, name = self.method.partition("/")
+        self.service = full_service.rpartition(".")[2]
+        self.telemetry = telemetry
+        self.load = load
+        self.streams = streams
+        self.in_flight = telemetry.in_flight.labels(self.service, name)
+        self.seconds = telemetry.request_seconds.labels(self.service, name)
+        self._outcomes: dict[str, Any] = {}
+        self._name = name
+        self._crowds: dict[grpc.StatusCode, _Crowd] = {}
+
+    def lines(self, code: grpc.StatusCode) -> int:
+        """For how many calls the log line of this one stands, itself included; 0 where it needs none.
+
+        Anybody can have calls refused by the thousand, and a line for each would be work on top of too much
+        and would fill the disk: of those, the first of each second is written, with the number of those
+        before it that were not.
+        """
+        if code not in REFUSALS:
+            return 1
+        crowd = self._crowds.setdefault(code, _Crowd())
+        crowd.unwritten += 1
+        now = time.monotonic()
+        if now < crowd.written + REFUSALS_SECONDS:
+            return 0
+        alike, crowd.unwritten, crowd.written = crowd.unwritten, 0, now
+        return alike
+
+    def count(self, code: str) -> None:
+        """Counts one call's outcome."""
+        if code not in self._outcomes:
+            self._outcomes[code] = self.telemetry.requests.labels(self.service, self._name, code)
+        self._outcomes[code].inc()
