@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,11 +23,15 @@ from tieback.v1 import content_pb2, encoder_pb2, generator_pb2, generator_pb2_gr
 
 SPACE = SpaceRef("tiny", "r1", "f1")
 BUSY = "busy"
+ENDLESS = "endless"
 SECRET = "/etc/secret/path 10.0.0.7 actor 0badcafe"
 
 
 class BrokenGenerator(generator_pb2_grpc.GeneratorServiceServicer):
-    """Fails with an exception that is not ours, after as many events as the prompt is long; refuses BUSY."""
+    """Fails with an exception that is not ours, after as many events as the prompt is long.
+
+    BUSY is refused, ENDLESS goes on for as long as its caller reads.
+    """
 
     def __init__(self) -> None:
         self.cancelled = 0
@@ -34,6 +39,9 @@ class BrokenGenerator(generator_pb2_grpc.GeneratorServiceServicer):
     async def Generate(self, request: generator_pb2.GenerateRequest, context: Any) -> AsyncIterator[Any]:
         if request.prompt == BUSY:
             raise Overloaded("too much waits", retry_after=1.0)
+        while request.prompt == ENDLESS:
+            yield generator_pb2.GenerateResponse(text=generator_pb2.TextDelta(text=ENDLESS))
+            await asyncio.sleep(0.05)
         for letter in request.prompt:
             yield generator_pb2.GenerateResponse(text=generator_pb2.TextDelta(text=letter))
         raise ValueError(SECRET)

@@ -177,6 +177,7 @@ def _options(settings: Settings, *, shared_port: bool, behind: bool) -> list[tup
         ("grpc.max_metadata_size", 16 * 1024),
         # More wait at the caller's side, where they cost this server nothing.
         ("grpc.max_concurrent_streams", settings.connection_calls),
+        ("grpc.http.overload_protection", 0),
         *LEAVE_COMPRESSED,
         # Of a burst, gRPC drops with CANCELLED what it has not read, from a thousand calls on. That says
         # neither why nor when to come back; so they wait to be read, and are refused as they should be.

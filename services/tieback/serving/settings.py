@@ -125,12 +125,12 @@ class Settings(BaseSettings):
         gt=0,
         description="Bytes of decoded pictures, sounds and clouds that one process holds at a time.",
     )
-    open_calls: int = Field(4096, gt=0, description="Calls open at once in one process; more are refused.")
+    open_calls: int = Field(1024, gt=0, description="Calls open at once in one process; more are refused.")
     tenant_calls: int = Field(
-        2048, gt=0, description="Calls open at once of one tenant in one process; more are refused."
+        512, gt=0, description="Calls open at once of one tenant in one process; more are refused."
     )
     connection_calls: int = Field(
-        1024, gt=0, description="Calls open at once on one connection; more wait at the caller's side."
+        512, gt=0, description="Calls open at once on one connection; more wait at the caller's side."
     )
     batch_tokens: int = Field(
         0,
