@@ -85,7 +85,7 @@ def metrics_table() -> str:
     for family in sorted(text_string_to_metric_families(page), key=lambda found: found.name):
         name = family.name + {"counter": "_total", "info": "_info"}.get(family.type, "")
         found = labels.get(family.name) or tuple(
-            label for label in family.samples[0].labels if label not in ("deployment", "replica")
+            label for label in family.samples[0].labels if label not in ("deployment", "replica", "le")
         )
         lines.append(f"| `{name}` | {family.type} | {', '.join(found) or '–'} | {family.documentation} |")
     return "\n".join(lines)

@@ -19,6 +19,7 @@ from tieback.serving.credentials import Tokens, server_credentials
 from tieback.serving.edge import Edge
 from tieback.serving.health_edge import REQUEST_BYTES, WATCHES
 from tieback.serving.inflation import OPTIONS as LEAVE_COMPRESSED
+from tieback.serving.loop_lag import LoopLag
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 
@@ -53,6 +54,7 @@ class GrpcServer:
         self._draining: list[Draining] = []
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # the module has it, unlisted
         self._probe: grpc.aio.Server | None = None
+        self._lag = LoopLag(telemetry.loop_lag.observe)
         self._tokens = Tokens(settings.tokens) if settings.tokens is not None else None
         self._watching: asyncio.Task[None] | None = None
         self._edge = Edge(telemetry, settings, self._tokens)
@@ -111,6 +113,7 @@ class GrpcServer:
         for name in self._names:
             await self.set_ready(name, False)
         await self.server.start()
+        self._lag.start()
         if self._tokens is not None:
             self._telemetry.watch_tokens(self._tokens)
             self._watching = asyncio.create_task(self._tokens.watch(), name="tokens file")
@@ -142,6 +145,7 @@ class GrpcServer:
         for servicer in self._draining:
             servicer.drain()
         await self.server.stop(grace)
+        self._lag.stop()
         if self._watching is not None:
             self._watching.cancel()
         if self._probe is not None:

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import grpc
 from opentelemetry import propagate, trace
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -38,11 +46,14 @@ if TYPE_CHECKING:
 
 _NO_SPAN: AbstractContextManager[None] = nullcontext()
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+LAGS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 TOKENS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
 ITEMS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 SURPRISES = (0.5, 0.7, 0.9, 1.1, 1.4, 2.0, 4.0, 8.0)
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
+# When a series began is shown nowhere, and would be a further series for each.
+disable_created_metrics()
 
 # The others are the caller's, and no error of the server's span.
 _SERVER_FAULTS = frozenset(
@@ -79,6 +90,11 @@ class Telemetry:
         )
         self.in_flight = Gauge(
             "tieback_in_flight", "Calls running now.", ("service", "method"), registry=registry
+        )
+        self.loop_lag = histogram(
+            "tieback_event_loop_lag_seconds",
+            "How late the event loop ran what was due, seen twenty times a second.",
+            LAGS,
         )
         self._queue = histogram("tieback_queue_seconds", "Waiting for a worker.", SECONDS, "service", "space")
         self._prepare = histogram(
