@@ -96,12 +96,13 @@ async def test_no_metric_is_left_off_the_dashboard():
     }
 
     # How fast a worker was, how many items wait and are kept, are read where one plans and not where one
-    # watches; that a disk failed is an alert.
+    # watches; that a disk failed or the tokens cannot be read is an alert.
     assert hidden == {
         "tieback_tokens_per_second",
         "tieback_queued_items",
         "tieback_cache_entries",
         "tieback_cache_disk_on",
+        "tieback_tokens_file_current",
     }
 
 
