@@ -53,7 +53,7 @@ SURPRISES = (0.5, 0.7, 0.9, 1.1, 1.4, 2.0, 4.0, 8.0)
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 # When a series began is shown nowhere, and would be a further series for each.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types for it
 
 # The others are the caller's, and no error of the server's span.
 _SERVER_FAULTS = frozenset(
