@@ -96,3 +96,5 @@ class Collection:
     """Vectors that it holds: one for each section, and one for each part of a section."""
     sources: Sequence[Source] = ()
     """The folders that its items come from, by name; only `get_collection` tells them."""
+    damage: str = ""
+    """What is wrong with its files on the server and what to do about it; empty where they are sound."""

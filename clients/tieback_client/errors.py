@@ -12,6 +12,7 @@
     │   │   └── RateExceeded   the tenant's tokens per second are used up; `retry_delay` as above
     │   ├── StorageFull        the store cannot take more; nothing acknowledged is lost
     │   └── QuotaExceeded      the tenant would store more than its quota
+    ├── FailedPrecondition     something must be repaired first, for instance a damaged collection
     ├── DeadlineExceeded       there was no answer in the time given
     ├── Unavailable            the server is down, or a part of it, and may come back
     ├── Cancelled              the call was given up
@@ -199,6 +200,12 @@ class RateExceeded(Overloaded):
 
 class QuotaExceeded(ResourceExhausted):
     """The tenant would store more than its quota. Nothing of the request was kept; waiting does not help."""
+
+
+class FailedPrecondition(TiebackError):  # noqa: N818 - see InvalidArgument
+    """Something must be repaired first, for instance a damaged collection. The message says how."""
+
+    code = "FAILED_PRECONDITION"
 
 
 class DeadlineExceeded(TiebackError):  # noqa: N818 - see InvalidArgument

@@ -276,6 +276,7 @@ def collection(message: Any) -> Collection:
         missing=message.routing.missing.name,
         vector_count=message.vector_count,
         sources=[source(one) for one in message.sources],
+        damage=message.damage,
     )
 
 

@@ -31,6 +31,7 @@ BY_CODE: Mapping[str, type[TiebackError]] = {
     "UNAUTHENTICATED": errors.Unauthenticated,
     "PERMISSION_DENIED": errors.PermissionDenied,
     "RESOURCE_EXHAUSTED": errors.ResourceExhausted,
+    "FAILED_PRECONDITION": errors.FailedPrecondition,
     "DEADLINE_EXCEEDED": errors.DeadlineExceeded,
     "UNAVAILABLE": errors.Unavailable,
     "CANCELLED": errors.Cancelled,

@@ -312,6 +312,8 @@ class Index(index_pb2_grpc.IndexServiceServicer):
         made = index_pb2.Collection(
             name=request.name, space=request.space, width=request.width, routing=request.routing
         )
+        if request.name == "broken":
+            made.damage = "its files are damaged; delete it"
         made.create_time.FromSeconds(1_700_000_000)
         self.collections[request.name] = made
         return index_pb2.CreateCollectionResponse(collection=made)

@@ -552,3 +552,14 @@ def in_a_terminal(address: str, *words: str, **variables: str) -> str:
     os.close(parent)
     assert process.wait() in (0, -signal.SIGPIPE)
     return written.decode()
+
+
+def test_a_damaged_collection_is_shown_as_one_with_what_to_do(run: Run, client: Client) -> None:
+    client.create_collection("broken", "tiny")
+    client.create_collection("notes", "tiny")
+
+    shown = run("collections")
+
+    assert [line.split("\t")[-1] for line in shown.stdout.splitlines()] == ["damaged", "good"]
+    assert "broken: its files are damaged; delete it" in shown.stderr
+    assert documents(run("collections", "--json"))[0][0]["damage"] == "its files are damaged; delete it"

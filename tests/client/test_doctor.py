@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from support.sections import SPACE, WIDTH, item
+from tieback.index import Index
 from tieback_client.cli import app
 
 Doctor = Callable[..., Result]
@@ -41,6 +43,10 @@ def doctor(tmp_path: Path, free_port: int) -> Doctor:
 
 def found(result: Result, name: str) -> list[dict[str, str]]:
     return [one for one in json.loads(result.stdout)["checks"] if one["name"] == name]
+
+
+def files(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
 
 
 def test_a_model_that_is_not_in_the_store_comes_with_the_command_that_pulls_it(doctor: Doctor) -> None:
@@ -121,3 +127,23 @@ def test_a_store_that_cannot_be_written_is_a_fault(doctor: Doctor, tmp_path: Pat
 
     assert finding["state"] == "bad"
     assert "TIEBACK_STORE" in finding["advice"]
+
+
+async def test_a_damaged_collection_is_named_with_what_to_do(doctor: Doctor, tmp_path: Path) -> None:
+    index = Index.open(tmp_path / "store")
+    for name in ("broken", "whole"):
+        await index.create_collection(name, SPACE, WIDTH)
+        await index.upsert(name, [item("a")])
+    while_open = found(doctor("--json"), "collections")
+    await index.close()
+    for path in files(tmp_path / "store" / "collections" / "broken.lance" / "data"):
+        path.write_bytes(b"")
+
+    result = doctor("--json")
+
+    assert while_open[0]["state"] == "skipped"
+    (finding,) = found(result, "collection")
+    assert finding["state"] == "bad"
+    assert finding["found"].startswith("broken:")
+    assert "restore" in finding["advice"]
+    assert found(result, "collections") == []

@@ -124,23 +124,6 @@ async def test_a_damaged_full_text_index_is_made_again(index, store):
     await again.close()
 
 
-@pytest.mark.parametrize("part", ["data/*.lance", "_versions/*.manifest", "acknowledged"])
-@pytest.mark.parametrize("damage", ["emptied", "removed"])
-async def test_a_damaged_store_does_not_start_and_says_what_to_do(index, store, part, damage):
-    await index.upsert("docs", [item("a")])
-    await index.close()
-    for path in (store / "collections" / "docs.lance").glob(part):
-        path.unlink() if damage == "removed" else path.write_bytes(b"")
-
-    with pytest.raises(
-        StartupError, match=r"'docs' cannot be read.*Restore .*docs\.lance from a backup, or move"
-    ):
-        Index.open(store)
-
-    (store / "collections" / "docs.lance").rename(store.parent / "away")
-    await Index.open(store).close()
-
-
 async def test_a_second_server_on_one_store_is_refused_and_told_which_has_it(index, store):
     with pytest.raises(
         StartupError, match=rf"in use by another server \(process {os.getpid()}\).*TIEBACK_STORE"

@@ -40,8 +40,9 @@ def list_(client: Client, output: Output) -> None:
     if not found and output.terminal:
         output.show("There is no collection yet; `tieback index FOLDER` makes one.")
         return
+    broken = any(one.damage for one in found)
     output.table(
-        ["collection", "items", "sections", "space", "width", "made"],
+        ["collection", "items", "sections", "space", "width", "made", *(["state"] if broken else [])],
         [
             [
                 one.name,
@@ -50,11 +51,15 @@ def list_(client: Client, output: Output) -> None:
                 one.space.name,
                 one.width,
                 f"{one.created:%Y-%m-%d %H:%M}" if one.created else "",
+                *([Text("damaged", style="bold red") if one.damage else "good"] if broken else []),
             ]
             for one in found
         ],
         right=(1, 2, 4),
     )
+    for one in found:
+        if one.damage:
+            output.note(f"{one.name}: {one.damage}")
 
 
 @collections.command("items", cls=Command)

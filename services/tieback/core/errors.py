@@ -13,6 +13,7 @@
     ├── Unavailable           a part is down and may come back
     ├── StorageFull           the store cannot take more; nothing acknowledged is lost
     ├── QuotaExceeded         the tenant would store more than its quota
+    ├── Damaged               a collection's files are damaged: it cannot be written, or not even read
     ├── Unsupported           a well-formed request for what this server cannot do
     └── StartupError          the server cannot start; says what to do
 
@@ -138,6 +139,12 @@ class QuotaExceeded(TiebackError):  # noqa: N818 - see InvalidInput
     """The tenant would store more than its quota. Nothing of this write was kept; waiting does not help."""
 
     reason = "TENANT_QUOTA"
+
+
+class Damaged(TiebackError):  # noqa: N818 - see InvalidInput
+    """A collection's files are damaged, and trying again does not help. The message says what does."""
+
+    reason = "COLLECTION_DAMAGED"
 
 
 class Unsupported(TiebackError):  # noqa: N818 - see InvalidInput

@@ -356,6 +356,7 @@ class Collection:
 
     `routing` is for queries that do not say theirs. `vector_count` counts the sections' and their parts'.
     `sources` are by name, and left out of listings.
+    `damage` says what is wrong with its files and what to do; empty where they are sound.
     """
 
     name: str
@@ -367,6 +368,7 @@ class Collection:
     routing: Routing = field(default_factory=Routing)
     vector_count: int = 0
     sources: Sequence[Source] = ()
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,14 @@
 Where to look:
 
     service.py      the methods of `IndexPort`: checks a request, hands it to a thread, reports the time
-    collection.py   what belongs to one open collection
+    collection.py   what belongs to one collection: sound, or damaged
+    opening.py      opens a collection, or finds what can still be read of a damaged one
     validation.py   items of a request → records fit to be written, or the reason why not
     writer.py       one writer per collection: waiting requests share one durable commit
     store.py        the folder: its lock, its format, its collections
-    table.py        one collection on disk: append, full text, compaction, the acknowledged version
+    table.py        one collection on disk: append, compaction, recovery of the acknowledged version
+    reading.py      what can be read of a table: all rows, and full text
+    versions.py     the versions of a table on disk, and the note of which was acknowledged
     durability.py   what Lance wrote → forced to the disk, or removed again
     records.py      records ⇄ Arrow rows
     memory.py       one collection in memory, rebuilt from the table at start

@@ -1,12 +1,14 @@
-"""What belongs to one open collection."""
+"""What belongs to one collection: what can be read of it, and who writes to it."""
 
 from __future__ import annotations
 
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
+from tieback.core.errors import Damaged
 from tieback.core.types import Collection, Source
 from tieback.index.memory import Memory
+from tieback.index.reading import TableReader
 from tieback.index.records import from_rows, newest_versions
 from tieback.index.sources import Sources
 from tieback.index.store import Description
@@ -15,29 +17,24 @@ from tieback.index.writer import Writer
 
 
 @dataclass(frozen=True, slots=True)
-class OpenCollection:
-    """A collection on disk and in memory, with its writer."""
+class ReadCollection:
+    """A collection on disk and in memory. `last` is the highest version of a row."""
 
     description: Description
-    table: Table
+    table: TableReader
     memory: Memory
-    writer: Writer
-    sources: Sources
+    last: int
 
     @classmethod
-    def load(
-        cls, description: Description, table: Table, executor: Executor, sources: Sources
-    ) -> OpenCollection:
+    def read(cls, description: Description, table: TableReader) -> ReadCollection:
         """Reads the table into memory. Lance's errors pass, and ValueError, where it is damaged."""
         memory = Memory(description.width)
         living, stale = newest_versions(table.scan(["version", "ordinal", "item_id"]))
         memory.apply(from_rows(table.scan(), living))
         memory.stale.extend(stale)
-        last = max([*living.values(), *stale], default=0)
-        writer = Writer(description.name, table, memory, executor, next_version=last + 1)
-        return cls(description, table, memory, writer, sources)
+        return cls(description, table, memory, max([*living.values(), *stale], default=0))
 
-    def describe(self) -> Collection:
+    def describe(self, damage: str = "") -> Collection:
         """The collection as it stands."""
         known = self.description
         return Collection(
@@ -49,7 +46,25 @@ class OpenCollection:
             created=known.created,
             routing=known.routing,
             vector_count=self.memory.vector_count,
+            damage=damage,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCollection(ReadCollection):
+    """A sound collection, with its writer and the sources of its items."""
+
+    writer: Writer
+    sources: Sources
+
+    @classmethod
+    def load(
+        cls, description: Description, table: Table, executor: Executor, sources: Sources
+    ) -> OpenCollection:
+        """See `ReadCollection.read`."""
+        read = ReadCollection.read(description, table)
+        writer = Writer(description.name, table, read.memory, executor, next_version=read.last + 1)
+        return cls(description, table, read.memory, read.last, writer, sources)
 
     def list_sources(self) -> list[Source]:
         """Its sources by name, with the numbers of their items."""
@@ -58,3 +73,33 @@ class OpenCollection:
     def counted(self, source: Source) -> Source:
         """The source with the number of its items."""
         return replace(source, item_count=self.memory.indexed_from[source.name])
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedCollection:
+    """A collection whose files are damaged. Nothing writes to it; `content` is what can still be read.
+
+    Where nothing can be, not even what its space is, the description's space is empty and its width 0.
+    """
+
+    description: Description
+    why: str
+    content: ReadCollection | None
+
+    def readable(self) -> ReadCollection:
+        """What can still be read. Damaged where that is nothing."""
+        if self.content is None:
+            raise Damaged(f"the collection {self.description.name!r} cannot be read: {self.why}")
+        return self.content
+
+    def refusal(self) -> Damaged:
+        """The error of a write."""
+        return Damaged(f"the collection {self.description.name!r} cannot be written: {self.why}")
+
+    def describe(self) -> Collection:
+        """The collection as it stands."""
+        if self.content is not None:
+            return self.content.describe(f"{self.why}. What is left of it can be read")
+        known = self.description
+        damage = f"{self.why}. Nothing of it can be read"
+        return Collection(known.name, known.space, known.width, 0, 0, known.created, damage=damage)

@@ -16,7 +16,7 @@ from tieback.core.types import Array, Hit, Modality
 from tieback.index.balance import SAMPLE, standard_scores
 from tieback.index.filters import Filter
 from tieback.index.memory import Memory
-from tieback.index.table import Table
+from tieback.index.reading import TableReader
 
 # A hybrid search merges rankings this much deeper than what is asked for, so that a section that is fairly
 # good in both can win.
@@ -39,7 +39,7 @@ class Query:
     deadline: Deadline
 
 
-def search(memory: Memory, table: Table, query: Query) -> list[Hit]:
+def search(memory: Memory, table: TableReader, query: Query) -> list[Hit]:
     """The nearest sections, best first; equal scores are ordered by item id and ordinal."""
     with memory.lock.reading():
         allowed = memory.allowed(query.filter)
@@ -92,7 +92,7 @@ def _by_vector(
     return scores, raw
 
 
-def _by_text(memory: Memory, table: Table, query: Query, allowed: Array, depth: int) -> Ranked:
+def _by_text(memory: Memory, table: TableReader, query: Query, allowed: Array, depth: int) -> Ranked:
     """The best matches that live and pass the filter. The table knows neither: it is asked for ever more."""
     asked = 2 * depth
     while True:

@@ -6,9 +6,11 @@ import asyncio
 import logging
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +18,7 @@ from typing import TypeVar
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import (
     AlreadyExists,
+    Damaged,
     DeadlineExceeded,
     InvalidInput,
     NotFound,
@@ -38,9 +41,10 @@ from tieback.core.types import (
     UpsertReply,
     Vector,
 )
-from tieback.index.collection import OpenCollection
+from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
 from tieback.index.filters import parse
 from tieback.index.memory import Memory
+from tieback.index.opening import load
 from tieback.index.page_token import PageTokens
 from tieback.index.records import Record
 from tieback.index.search import Query, search
@@ -73,6 +77,7 @@ class Index:
         self._store, self._limits = store, limits
         self._tokens = PageTokens(store.page_key)
         self._collections: dict[str, OpenCollection] = {}
+        self._damaged: dict[str, DamagedCollection] = {}
         self._changing = asyncio.Lock()  # collections are made and removed one at a time
         threads = max(2, min(8, os.cpu_count() or 1))
         self._threads = threads
@@ -88,18 +93,19 @@ class Index:
     def open(cls, directory: str | Path, limits: Limits = DEFAULT_LIMITS) -> Index:
         """Locks the store and reads it into memory; blocks some six seconds per 100,000 sections.
 
-        StartupError, saying what to do, where another server has the store, a newer tieback wrote it, its
-        files are damaged, or the folder cannot be used.
+        A damaged collection is kept apart, and read as far as it can be. StartupError, saying what to do,
+        where another server has the store, a newer tieback wrote it, or the folder cannot be used.
         """
         store = Store(Path(directory).absolute())
         index = cls(store, limits)
         try:
-            for description, table in store.open_all():
-                with store.damage_reported(description.name):
-                    sources = store.sources(description.name)
-                    opened = OpenCollection.load(description, table, index._writers, sources)
-                index._collections[description.name] = opened
-                index._train(opened.memory)
+            for name in store.names():
+                opened = load(store, name, index._writers)
+                if isinstance(opened, DamagedCollection):
+                    index._damaged[name] = opened
+                else:
+                    index._collections[name] = opened
+                    index._train(opened.memory)
         except BaseException:
             store.close()
             raise
@@ -108,17 +114,22 @@ class Index:
     @property
     def sections(self) -> int:
         """Sections in all collections."""
-        return sum(opened.memory.section_count for opened in self._collections.values())
+        return sum(opened.memory.section_count for opened in self._readable())
 
     @property
     def vectors(self) -> int:
         """Vectors in all collections: of sections, and of their parts."""
-        return sum(opened.memory.vector_count for opened in self._collections.values())
+        return sum(opened.memory.vector_count for opened in self._readable())
+
+    @property
+    def damaged(self) -> int:
+        """Collections whose files are damaged."""
+        return len(self._damaged)
 
     @property
     def load(self) -> Load:
         """What waits and runs: searches and listings by one each, writes by their items."""
-        writers = [opened.writer for opened in self._collections.values()]
+        writers = [opened.writer for opened in list(self._collections.values())]
         return Load(
             queued_items=self._queued + sum(writer.waiting_items for writer in writers),
             active_items=self._active + sum(writer.active_items for writer in writers),
@@ -157,7 +168,13 @@ class Index:
         if routing.missing is not None:
             missing.get(routing.missing.name)
         self._refuse_where_closed()
+        # Once begun it is finished, though the caller may give up: the store and what is open must agree.
+        return await asyncio.shield(self._create(name, space, width, routing))
+
+    async def _create(self, name: str, space: SpaceRef, width: int, routing: Routing) -> Collection:
         async with self._changing:
+            if name in self._damaged:
+                raise self._damaged[name].refusal()
             there = self._collections.get(name)
             if there is None:
                 description = Description(name, space, width, time.time(), routing)
@@ -183,8 +200,11 @@ class Index:
 
     async def get_collection(self, name: str) -> Collection:
         """See `IndexPort`."""
-        opened = self._opened(name)
-        return replace(opened.describe(), sources=opened.list_sources())
+        self._refuse_where_closed()
+        known = self._known(name)
+        if isinstance(known, DamagedCollection):
+            return known.describe()
+        return replace(known.describe(), sources=known.list_sources())
 
     async def list_collections(
         self, *, page_size: int = 0, page_token: str = ""
@@ -192,20 +212,34 @@ class Index:
         """See `IndexPort`."""
         size = _page_size(page_size)
         after = self._tokens.read(page_token, "collections") if page_token else ""
-        names = sorted(name for name in self._collections if name > after)
+        names = sorted(name for name in (*self._collections, *self._damaged) if name > after)
         token = self._tokens.issue(names[size - 1], "collections") if len(names) > size else ""
-        return [self._collections[name].describe() for name in names[:size]], token
+        return [self._known(name).describe() for name in names[:size]], token
 
     async def delete_collection(self, name: str) -> None:
-        """See `IndexPort`. NotFound where there is none; its waiting writes fail, its searches finish."""
+        """See `IndexPort`.
+
+        NotFound where there is none; its waiting writes fail, its searches finish. Unavailable where its
+        files cannot be moved: it is then there as before.
+        """
+        self._refuse_where_closed()
+        await asyncio.shield(self._delete(name))
+
+    async def _delete(self, name: str) -> None:
         async with self._changing:
-            opened = self._opened(name)
-            del self._collections[name]
+            known = self._known(name)
             try:
-                await opened.writer.abandon()
-                await self._in(self._writers, lambda: self._remove(opened))
+                if isinstance(known, DamagedCollection):
+                    left = await self._in(self._writers, lambda: self._take_out(name, known.content))
+                else:
+                    async with known.writer.held():
+                        left = await self._in(self._writers, lambda: self._take_out(name, known))
+                        await known.writer.abandon()
             except OSError as error:
-                raise Unavailable(f"the collection {name!r} could not be removed; try again") from error
+                raise Unavailable(
+                    f"the collection {name!r} could not be removed, and is there as before; try again"
+                ) from error
+        await self._in(self._writers, lambda: shutil.rmtree(left, ignore_errors=True))
 
     async def record_source(self, collection: str, source: Source, *, moved: bool = False) -> Source:
         """See `IndexPort`."""
@@ -256,7 +290,7 @@ class Index:
 
     async def get_item(self, collection: str, item_id: str) -> Item:
         """See `IndexPort`."""
-        memory = self._opened(collection).memory
+        memory = self._read_from(collection).memory
         item = await self._read(lambda: _under_lock(memory, lambda: memory.item(item_id)))
         if item is None:
             raise NotFound(
@@ -268,7 +302,7 @@ class Index:
         self, collection: str, *, page_size: int = 0, page_token: str = "", filter: str = ""
     ) -> tuple[list[Item], str]:
         """See `IndexPort`. An item that is there throughout a listing is listed once, whatever is written."""
-        memory = self._opened(collection).memory
+        memory = self._read_from(collection).memory
         size, tree = _page_size(page_size), parse(filter)
         scope = ("items", collection, filter)
         after = self._tokens.read(page_token, *scope) if page_token else ""
@@ -294,7 +328,7 @@ class Index:
         words, what the fusion method makes of them; else the similarity or the BM25 score itself.
         """
         begin = time.perf_counter()
-        opened = self._opened(collection)
+        opened = self._read_from(collection)
         known = opened.description
         if vector is None and not text.strip():
             raise InvalidInput("nothing to search for: give a vector, words, or both", field="vector")
@@ -329,9 +363,14 @@ class Index:
 
         try:
             reply = await self._read(work, deadline)
-        except (RuntimeError, OSError):
-            if self._collections.get(collection) is not opened:  # removed under the search
+        except (RuntimeError, ValueError, OSError) as error:
+            if opened not in self._readable():  # removed under the search
                 raise self._unknown(collection) from None
+            if collection in self._damaged:
+                raise Damaged(
+                    f"the words of the collection {collection!r} cannot be searched, for it is damaged: "
+                    "search by a vector alone, or list its items"
+                ) from error
             raise
         end = time.perf_counter()
         self._search_seconds = 0.9 * self._search_seconds + 0.1 * (end - started)
@@ -340,16 +379,34 @@ class Index:
         timing.compute, timing.total = end - started, end - begin
         return reply
 
-    def _opened(self, name: str) -> OpenCollection:
-        self._refuse_where_closed()
-        opened = self._collections.get(name)
-        if opened is None:
+    def _known(self, name: str) -> OpenCollection | DamagedCollection:
+        known = self._collections.get(name) or self._damaged.get(name)
+        if known is None:
             raise self._unknown(name)
-        return opened
+        return known
+
+    def _opened(self, name: str) -> OpenCollection:
+        """A collection to write to."""
+        self._refuse_where_closed()
+        known = self._known(name)
+        if isinstance(known, DamagedCollection):
+            raise known.refusal()
+        return known
+
+    def _read_from(self, name: str) -> ReadCollection:
+        """A collection to read from, sound or not."""
+        self._refuse_where_closed()
+        known = self._known(name)
+        return known.readable() if isinstance(known, DamagedCollection) else known
+
+    def _readable(self) -> list[ReadCollection]:
+        damaged = [known.content for known in self._damaged.values() if known.content is not None]
+        return [*self._collections.values(), *damaged]
 
     def _unknown(self, name: str) -> NotFound:
-        hint = "" if self._collections else "there are none yet: create one first"
-        return NotFound("collection", name, self._collections, hint=hint)
+        choices = {**self._collections, **self._damaged}
+        hint = "" if choices else "there are none yet: create one first"
+        return NotFound("collection", name, choices, hint=hint)
 
     def _refuse_where_closed(self) -> None:
         if self._closed:
@@ -366,9 +423,13 @@ class Index:
         table = self._store.create(description)
         return OpenCollection.load(description, table, self._writers, self._store.sources(description.name))
 
-    def _remove(self, opened: OpenCollection) -> None:
-        with opened.memory.lock.writing():  # after the searches under way
-            self._store.remove(opened.description.name)
+    def _take_out(self, name: str, content: ReadCollection | None) -> Path:
+        """In a thread: where the collection's files are left. Searches under way finish first."""
+        with content.memory.lock.writing() if content is not None else nullcontext():
+            left = self._store.take_out(name)
+            self._collections.pop(name, None)  # at once: the next search must not look for the files
+            self._damaged.pop(name, None)
+            return left
 
     def _train(self, memory: Memory) -> None:
         if memory.wants_training() and not self._closed:

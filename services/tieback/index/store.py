@@ -7,6 +7,9 @@ store/
   sources/       NAME.json, the folders that a collection's items come from
   making/        tables on their way to collections/, put there by one rename when they are complete
   leaving/       tables on their way out, taken there by one rename before they are removed
+  views/         links to single versions of tables that are being looked at (`versions.py`)
+
+A collection whose files are damaged does not keep the others from being opened.
 """
 
 from __future__ import annotations
@@ -15,15 +18,17 @@ import json
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tieback.core.errors import StartupError, StorageFull
+from tieback.core.errors import StartupError
 from tieback.core.types import MethodChoice, Routing, SpaceRef
+from tieback.index import versions
 from tieback.index.durability import sync_path, write_durably
 from tieback.index.lock import StoreLock
+from tieback.index.reading import TableReader
 from tieback.index.records import schema
 from tieback.index.sources import Sources
 from tieback.index.table import Table
@@ -88,12 +93,12 @@ class Store:
             ) from error
         try:
             self.page_key = self._read_format()
-            self._collections, self._sources, self._making, self._leaving = (
-                directory / name for name in ("collections", "sources", "making", "leaving")
+            self._collections, self._sources, self._making, self._leaving, self._views = (
+                directory / name for name in ("collections", "sources", "making", "leaving", "views")
             )
-            for folder in (self._making, self._leaving):  # what a killed server left half done
+            for folder in (self._making, self._leaving, self._views):  # what a killed server left half done
                 shutil.rmtree(folder, ignore_errors=True)
-            for folder in (self._collections, self._sources, self._making, self._leaving):
+            for folder in (self._collections, self._sources, self._making, self._leaving, self._views):
                 folder.mkdir(exist_ok=True)
             sync_path(directory)
         except BaseException as error:
@@ -105,13 +110,22 @@ class Store:
                 ) from error
             raise
 
-    def open_all(self) -> Iterator[tuple[Description, Table]]:
-        """Every collection. StartupError, naming it, where one is damaged."""
-        for folder in sorted(self._collections.glob("*.lance")):
-            with self.damage_reported(folder.stem):
-                table = Table(folder)
-                description = Description.from_json(folder.stem, table.schema.metadata[_DESCRIPTION.encode()])
-            yield description, table
+    def names(self) -> list[str]:
+        """The collections, sound or not."""
+        return sorted(folder.stem for folder in self._collections.glob("*.lance"))
+
+    def open(self, name: str) -> tuple[Description, Table]:
+        """A collection as it was last acknowledged. Whatever Lance raises passes where it is damaged."""
+        table = Table(self._folder(name), self._views)
+        return _described(name, table), table
+
+    def remains(self, name: str) -> Iterator[tuple[Description, TableReader]]:
+        """Each version of a damaged collection that can be opened, newest first, for reading only."""
+        folder = self._folder(name)
+        for version in versions.manifests(folder):
+            with suppress(Exception):  # whatever Lance raises: an older version may still be read
+                table = TableReader(versions.view(folder, version, self._views))
+                yield _described(name, table), table
 
     def create(self, description: Description) -> Table:
         """Makes a collection; it is there, durably, when this returns, and not at all before."""
@@ -121,39 +135,35 @@ class Store:
         folder = self._collections / made.name
         made.rename(folder)
         sync_path(self._collections)
-        return Table(folder)
-
-    def remove(self, name: str) -> None:
-        """Removes a collection; gone, durably, when this returns."""
-        left = self._leaving / f"{name}.{secrets.token_hex(4)}"
-        (self._collections / f"{name}.lance").rename(left)
-        sync_path(self._collections)
-        self._sources_path(name).unlink(missing_ok=True)
-        shutil.rmtree(left, ignore_errors=True)  # what stays is removed at the next start
+        return Table(folder, self._views)
 
     def sources(self, name: str) -> Sources:
         """The sources of a collection. ValueError, KeyError or TypeError where their file is damaged."""
         return Sources(self._sources_path(name))
 
+    def take_out(self, name: str) -> Path:
+        """Takes a collection out of the store: gone, durably, when this returns; there as before on OSError.
+
+        Returns where its files are now, to be removed at leisure; those that stay are removed at the next
+        start.
+        """
+        folder, left = self._folder(name), self._leaving / f"{name}.{secrets.token_hex(4)}"
+        folder.rename(left)
+        try:
+            sync_path(self._collections)
+            sync_path(self._leaving)
+        except OSError:
+            left.rename(folder)
+            raise
+        with suppress(OSError):  # `create` removes one that stays
+            self._sources_path(name).unlink(missing_ok=True)
+        return left
+
     def _sources_path(self, name: str) -> Path:
         return self._sources / f"{name}.json"
 
-    @contextmanager
-    def damage_reported(self, name: str) -> Iterator[None]:
-        """Failures to read a collection become a StartupError with the way out."""
-        try:
-            yield
-        except StorageFull as error:
-            raise StartupError(
-                f"collection {name!r} needs its full-text index made again, or to be brought up to this "
-                "version's format, and the disk is full: free space"
-            ) from error
-        except (ValueError, KeyError, TypeError, RuntimeError, OSError) as error:
-            raise StartupError(
-                f"the collection {name!r} cannot be read ({type(error).__name__}): its files are damaged or "
-                f"missing. Restore {self._collections / name}.lance from a backup, or move it away and index "
-                "its items again; the other collections are not touched by either"
-            ) from error
+    def _folder(self, name: str) -> Path:
+        return self._collections / f"{name}.lance"
 
     def close(self) -> None:
         """Lets another server open the store."""
@@ -190,3 +200,7 @@ class Store:
             f"the index store {self.directory} was written by a newer tieback (format {version}; this one "
             f"reads up to {FORMAT}); install that version, or name another folder with TIEBACK_STORE"
         )
+
+
+def _described(name: str, table: TableReader) -> Description:
+    return Description.from_json(name, table.schema.metadata[_DESCRIPTION.encode()])

@@ -1,13 +1,19 @@
 """One collection on disk: a Lance table that is only appended to, and what keeps it durable and small.
 
 The table's folder also holds `acknowledged`, the version that was last forced to the disk. A version beyond
-it was never acknowledged: a failed commit takes it back, and a start after a power cut drops it, for nothing
-says how much of it arrived.
+it was never acknowledged: a failed commit takes it back, and the next start drops it, for nothing says how
+much of it arrived. Only where the acknowledged version itself can no longer be read is a later one kept.
+
+Compaction, in an order that is safe to be killed at every step:
+1. new versions are made beside the acknowledged one, until Lance finds nothing more to do;
+2. the last of them is forced to the disk and acknowledged;
+3. what only older versions use is removed. The acknowledged version is tagged meanwhile: where this step were
+   to make a version after all, Lance would refuse to remove the files of the tagged one.
 """
 
 from __future__ import annotations
 
-import os
+import logging
 import re
 import shutil
 import warnings
@@ -19,10 +25,11 @@ from typing import Any
 
 import lancedb
 from lancedb.index import FTS
-from lancedb.query import MatchQuery as _MatchQuery
 
 from tieback.core.errors import StorageFull
+from tieback.index import versions
 from tieback.index.durability import DiskLedger, sync_path
+from tieback.index.reading import TableReader, open_newest, session
 from tieback.index.records import LATER
 
 # Words in any script, without case, accents and English endings. Stop words stay: a search
@@ -32,24 +39,29 @@ _FULL_TEXT: dict[str, Any] = {
     "with_position": False,
     "remove_stop_words": False,
 }
-MatchQuery: Any = _MatchQuery  # a pydantic dataclass, whose defaults mypy does not see
 _NO_SPACE = re.compile(r"No space left|os error (28|122|27)\b|quota exceeded|File too large", re.IGNORECASE)
 _KEEP_ALL = timedelta(days=36500)
-_CACHE_BYTES = 64 * 1024 * 1024  # Lance's own default is gigabytes
 _TERMS_PER_DELETE = 2000
 # What a search for words reads of rows that the full-text index does not cover yet, in rows: an append costs
 # it as much as some ten rows of text.
 _ROWS_PER_APPEND = 10
+_TAG = "acknowledged"
+_MOST_ROUNDS = 16  # of compaction; after three there was never anything left to do
+
+_log = logging.getLogger(__name__)
 
 
-class Table:
+class Table(TableReader):
     """A Lance table and its folder. Writes come from one thread at a time, reads from any."""
 
-    def __init__(self, folder: Path) -> None:
-        """Opens the table as last acknowledged. Lance's errors pass where that cannot be read."""
+    def __init__(self, folder: Path, views: Path) -> None:
+        """Opens the table as last acknowledged. Lance's errors pass where that cannot be read.
+
+        `views` is a folder where a single version can be looked at.
+        """
         self.folder = folder
-        self._discard_unacknowledged()
-        self._lance = _open(folder)
+        self._acknowledged = _recover(folder, views)
+        super().__init__(folder)
         self._ledger = DiskLedger(folder)
         self._tail = 0
         self._add_later_columns()
@@ -60,18 +72,13 @@ class Table:
         """Makes an empty table, durable but for its name in the parent folder. StorageFull if need be."""
         with _storage_errors():
             shutil.rmtree(folder, ignore_errors=True)
-            database = lancedb.connect(str(folder.parent), session=_session())
+            database = lancedb.connect(str(folder.parent), session=session())
             lance = database.create_table(folder.stem, schema=table_schema)
             lance.create_index("text", config=FTS(**_FULL_TEXT))
-            (folder / "acknowledged").write_text(f"{lance.version:020}\n")
+            versions.acknowledge(folder, lance.version)
             for path in folder.rglob("*"):
                 sync_path(path)
             sync_path(folder)
-
-    @property
-    def schema(self) -> Any:
-        """The Arrow schema with the collection's description."""
-        return self._lance.schema
 
     def append(self, rows: Any) -> None:
         """Appends a record batch; durable when it returns, and readable. StorageFull leaves all as it was."""
@@ -83,20 +90,6 @@ class Table:
                 self._take_back()
                 raise
         self._tail += rows.num_rows + _ROWS_PER_APPEND
-
-    def scan(self, columns: Sequence[str] | None = None) -> Iterator[Any]:
-        """All rows as record batches, of some columns or of all."""
-        query = self._lance.search().limit(None)
-        if columns is not None:
-            query = query.select(list(columns))
-        yield from query.to_batches(batch_size=2048)
-
-    def full_text(self, words: str, limit: int) -> list[tuple[int, int, float]]:
-        """Version, ordinal and BM25 score of the rows that match best, stale rows among them."""
-        query = self._lance.search(MatchQuery(words, "text"), query_type="fts")
-        found = query.select(["version", "ordinal", "_score"]).limit(limit).to_arrow()
-        columns = (found[name].to_pylist() for name in ("version", "ordinal", "_score"))
-        return list(zip(*columns, strict=True))
 
     def worth_compacting(self, stale: int, rows: int, *, busy: bool) -> bool:
         """Whether enough was appended, or enough of the `rows` is stale. Compaction rewrites the table.
@@ -117,7 +110,7 @@ class Table:
             try:
                 for predicate in _predicates(stale):
                     self._lance.delete(predicate)
-                self._lance.optimize(cleanup_older_than=_KEEP_ALL)
+                self._optimize()
                 self._acknowledge()
             except BaseException:
                 self._take_back()
@@ -128,39 +121,32 @@ class Table:
         """Removes the files of older versions; the caller keeps readers out for these milliseconds."""
         with _storage_errors(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns of the readers that the caller keeps out
+            (self.folder / "_refs" / "tags" / f"{_TAG}.json").unlink(missing_ok=True)
+            self._lance.tags.create(_TAG, self._acknowledged)
             self._lance.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
             self._acknowledge()
+
+    def _optimize(self) -> None:
+        """Merges and indexes, keeping every version, until nothing is left to do."""
+        for _ in range(_MOST_ROUNDS):
+            before = self._lance.version
+            self._lance.optimize(cleanup_older_than=_KEEP_ALL)
+            if self._lance.version == before:
+                return
 
     def _acknowledge(self) -> None:
         """Forces the newest version to the disk, then notes that it is there."""
         self._ledger.sync()
-        descriptor = os.open(self.folder / "acknowledged", os.O_WRONLY | os.O_CLOEXEC)
-        try:  # overwritten in place: needs no space, and so few bytes are written whole or not at all
-            os.pwrite(descriptor, f"{self._lance.version:020}\n".encode(), 0)
-            os.fdatasync(descriptor)
-        finally:
-            os.close(descriptor)
+        version = int(self._lance.version)
+        versions.acknowledge(self.folder, version)
+        self._acknowledged = version
 
     def _take_back(self) -> None:
         """Returns to the acknowledged version after a failed commit, and frees what it took."""
-        self._discard_unacknowledged()
+        versions.discard_beyond(self.folder, self._acknowledged)
+        versions.acknowledge(self.folder, self._acknowledged)  # the commit may have failed in noting it
         self._ledger.remove_new()
-        self._lance = _open(self.folder)  # a new session: the old one remembers the version that is gone
-
-    def _discard_unacknowledged(self) -> None:
-        try:
-            acknowledged = int((self.folder / "acknowledged").read_text())
-        except FileNotFoundError:
-            raise ValueError("the note of the acknowledged version is missing") from None
-        discarded = False
-        for manifest in (self.folder / "_versions").glob("*.manifest"):
-            # Lance names manifests by 2^64 - 1 - version, so that the newest is listed first.
-            if 2**64 - 1 - int(manifest.stem) > acknowledged:
-                manifest.unlink()
-                discarded = True
-        if discarded:
-            (self.folder / "_versions" / "latest_version_hint.json").unlink(missing_ok=True)
-            sync_path(self.folder / "_versions")
+        self._lance = open_newest(self.folder)
 
     def _add_later_columns(self) -> None:
         """A table of an older format gets the columns that came later, empty; what it holds stays."""
@@ -191,12 +177,51 @@ class Table:
         self._tail = sum(int(index.num_unindexed_rows or 0) for index in indices)
 
 
-def _open(folder: Path) -> Any:
-    return lancedb.connect(str(folder.parent), session=_session()).open_table(folder.stem)
+def _recover(folder: Path, views: Path) -> int:
+    """The version to open: the acknowledged one, and no later one is left. ValueError where it is lost.
+
+    A server that is killed leaves later versions behind; they are dropped. One of an older tieback could also
+    be killed after it had removed files of the acknowledged version and before it acknowledged the later
+    version that was to replace it: then that one is all there is, and it is taken.
+    """
+    try:
+        known = versions.acknowledged(folder)
+    except FileNotFoundError:
+        raise ValueError("the note of the acknowledged version is missing") from None
+    there = versions.manifests(folder)
+    newest = next(iter(there), 0)
+    if newest > known:
+        if readable(folder, known, views):
+            versions.discard_beyond(folder, known)
+        elif readable(folder, newest, views):
+            _log.warning(
+                "collection %s: version %d is no longer whole; version %d is, and is taken in its place",
+                *(folder.stem, known, newest),
+            )
+            for path in folder.rglob("*"):
+                sync_path(path)
+            versions.acknowledge(folder, newest)
+            return newest
+        else:
+            raise ValueError("no complete version is left")
+    elif known not in there:
+        raise ValueError("the manifest of the acknowledged version is missing")
+    return known
 
 
-def _session() -> Any:
-    return lancedb.Session(index_cache_size_bytes=_CACHE_BYTES, metadata_cache_size_bytes=_CACHE_BYTES)
+def readable(folder: Path, version: int, views: Path) -> bool:
+    """Whether all rows of a version can be read; reads them."""
+    try:
+        seen = versions.view(folder, version, views)
+        try:
+            for _ in TableReader(seen).scan():
+                pass
+        finally:
+            shutil.rmtree(seen, ignore_errors=True)
+    except Exception as error:  # noqa: BLE001 - whatever Lance says of a damaged file
+        _log.debug("version %d of %s cannot be read: %s", version, folder.stem, error)
+        return False
+    return True
 
 
 def _predicates(versions: Iterable[int]) -> Iterator[str]:

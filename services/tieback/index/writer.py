@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from tieback.core.errors import NotFound, Overloaded, StorageFull
@@ -66,7 +66,7 @@ class Writer:
         self._active_items = 0
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._closed = False
+        self._closed = self._held = False
         self._commit_seconds = 0.01
         self._compaction_failed = False
 
@@ -96,9 +96,7 @@ class Writer:
             )
         self._waiting.append(request)
         self._waiting_bytes += request.bytes
-        self._arrived.set()
-        if self._task is None or self._task.done():
-            self._task = loop.create_task(self._work(), name=f"index writer of {self.name}")
+        self._begin()
         try:
             return await request.done
         except asyncio.CancelledError:
@@ -106,6 +104,20 @@ class Writer:
                 self._waiting.remove(request)
                 self._waiting_bytes -= request.bytes
             raise
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Lets the commit under way finish and begins no other inside: the table's folder may be moved."""
+        self._held = True
+        try:
+            self._arrived.set()
+            if self._task is not None:
+                await asyncio.wait([self._task])
+            yield
+        finally:
+            self._held = False
+            if self._waiting:
+                self._begin()
 
     async def close(self) -> None:
         """Writes what waits and stops; later requests are refused."""
@@ -115,12 +127,18 @@ class Writer:
             await asyncio.wait([self._task])
 
     async def abandon(self) -> None:
-        """Fails what waits, lets the commit under way finish, and stops: the collection is being removed."""
+        """Fails what waits and stops: the collection is gone."""
         self._closed = True
         for request in self._take(everything=True):
             if not request.done.done():
                 request.done.set_exception(NotFound("collection", self.name))
         await self.close()
+
+    def _begin(self) -> None:
+        self._arrived.set()
+        if not self._held and (self._task is None or self._task.done()):
+            loop = asyncio.get_running_loop()
+            self._task = loop.create_task(self._work(), name=f"index writer of {self.name}")
 
     def _refuse_where_closed(self) -> None:
         if self._closed:
@@ -129,11 +147,11 @@ class Writer:
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            while self._waiting:
+            while self._waiting and not self._held:
                 await self._commit_waiting()
                 if not self._compaction_failed and self._worth_compacting(busy=True):
                     await loop.run_in_executor(self._executor, self._compact)
-            if self._closed or not self._worth_compacting(busy=False):
+            if self._closed or self._held or not self._worth_compacting(busy=False):
                 return
             self._arrived.clear()
             with suppress(TimeoutError):
@@ -196,8 +214,8 @@ class Writer:
             changes.append(mine)
         every = [change for mine in changes for change in mine]
         if every:
+            self._next_version = version  # also where the append fails: a number is not given twice
             self._table.append(to_rows(every, self._table.schema))
-            self._next_version = version
         return [self._memory.apply(mine) for mine in changes]
 
     def _worth_compacting(self, *, busy: bool) -> bool:

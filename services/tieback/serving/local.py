@@ -111,7 +111,7 @@ class LocalServer:
                 telemetry.watch_load("generator", plan.generator.name, lambda: generator.load)
             telemetry.watch_load("index", "", lambda: index.load)
             telemetry.watch_load("reranker", "", lambda: reranker.load)
-            telemetry.watch_index(lambda: IndexSize(index.sections, index.vectors))
+            telemetry.watch_index(lambda: IndexSize(index.sections, index.vectors, index.damaged))
             if settings.metrics_port is not None:
                 self._page = MetricsPage(settings.host, settings.metrics_port, telemetry.page)
                 self.metrics_port = self._page.port

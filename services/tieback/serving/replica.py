@@ -85,7 +85,7 @@ async def _index(_: str, around: Surroundings) -> Built:
     from tieback.serving.servicers.index import IndexServicer
 
     index = await asyncio.to_thread(assembly.build_index, around.settings)
-    around.telemetry.watch_index(lambda: IndexSize(index.sections, index.vectors))
+    around.telemetry.watch_index(lambda: IndexSize(index.sections, index.vectors, index.damaged))
     around.telemetry.watch_load("index", "", lambda: index.load)
     return Built(IndexServicer(ObservedIndex(index, around.telemetry)), index.close)
 

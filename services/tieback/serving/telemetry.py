@@ -356,10 +356,11 @@ class _Caches(Collector):
 
 
 class IndexSize(NamedTuple):
-    """What an index holds: sections, and vectors of sections and of their parts."""
+    """What an index holds: sections, vectors of sections and of their parts, damaged collections."""
 
     sections: int
     vectors: int
+    damaged: int
 
 
 class _Index(Collector):
@@ -373,6 +374,11 @@ class _Index(Collector):
             yield GaugeMetricFamily("tieback_index_sections", "Sections in the index.", value=now.sections)
             yield GaugeMetricFamily(
                 "tieback_index_vectors", "Vectors in the index, those of parts included.", value=now.vectors
+            )
+            yield GaugeMetricFamily(
+                "tieback_index_damaged_collections",
+                "Collections whose files are damaged.",
+                value=now.damaged,
             )
 
 

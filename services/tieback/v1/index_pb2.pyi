@@ -16,7 +16,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Collection(_message.Message):
-    __slots__ = ("name", "space", "width", "item_count", "section_count", "create_time", "routing", "vector_count", "sources")
+    __slots__ = ("name", "space", "width", "item_count", "section_count", "create_time", "routing", "vector_count", "sources", "damage")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SPACE_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
@@ -26,6 +26,7 @@ class Collection(_message.Message):
     ROUTING_FIELD_NUMBER: _ClassVar[int]
     VECTOR_COUNT_FIELD_NUMBER: _ClassVar[int]
     SOURCES_FIELD_NUMBER: _ClassVar[int]
+    DAMAGE_FIELD_NUMBER: _ClassVar[int]
     name: str
     space: _vector_pb2.SpaceRef
     width: int
@@ -35,7 +36,8 @@ class Collection(_message.Message):
     routing: _router_pb2.Routing
     vector_count: int
     sources: _containers.RepeatedCompositeFieldContainer[Source]
-    def __init__(self, name: _Optional[str] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., item_count: _Optional[int] = ..., section_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., vector_count: _Optional[int] = ..., sources: _Optional[_Iterable[_Union[Source, _Mapping]]] = ...) -> None: ...
+    damage: str
+    def __init__(self, name: _Optional[str] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., item_count: _Optional[int] = ..., section_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., vector_count: _Optional[int] = ..., sources: _Optional[_Iterable[_Union[Source, _Mapping]]] = ..., damage: _Optional[str] = ...) -> None: ...
 
 class Source(_message.Message):
     __slots__ = ("name", "host", "location", "item_count", "index_time")

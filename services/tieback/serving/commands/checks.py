@@ -152,6 +152,28 @@ def store() -> Iterator[Finding]:
         yield Finding("store", State.WARNING, room, "make room, or set TIEBACK_STORE to another disk")
     else:
         yield Finding("store", State.GOOD, room)
+    if place.is_dir():
+        yield from _collections(place)
+
+
+def _collections(place: Path) -> Iterator[Finding]:
+    from tieback.core.errors import StartupError
+    from tieback.index.inspection import damaged_collections
+
+    try:
+        damaged = damaged_collections(place)
+    except StartupError:
+        advice = "`tieback collections` tells the state of each"
+        yield Finding("collections", State.SKIPPED, "a server has the store open", advice)
+        return
+    for name in damaged:
+        advice = (
+            f"restore {place / 'collections' / name}.lance from a backup, or start the server, read what is "
+            f"left, `tieback collections delete {name}` and index again; the others are not touched by either"
+        )
+        yield Finding("collection", State.BAD, f"{name}: files are damaged or missing", advice)
+    if not damaged:
+        yield Finding("collections", State.GOOD, "every row can be read")
 
 
 def machine() -> Iterator[Finding]:

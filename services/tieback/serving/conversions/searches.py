@@ -81,6 +81,7 @@ def read_collection(message: index_pb2.Collection) -> Collection:
         read_routing(message.routing),
         message.vector_count,
         [read_source(source) for source in message.sources],
+        message.damage,
     )
 
 
@@ -117,6 +118,7 @@ def write_collection(collection: Collection) -> index_pb2.Collection:
         routing=None if collection.routing == Routing() else write_routing(collection.routing),
         vector_count=collection.vector_count,
         sources=[write_source(source) for source in collection.sources],
+        damage=collection.damage,
     )
 
 

@@ -1,0 +1,36 @@
+"""Looks at a store that no server has open, and changes nothing of it: for `tieback doctor`."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from tieback.index import versions
+from tieback.index.lock import StoreLock
+from tieback.index.table import readable
+
+
+def damaged_collections(directory: Path) -> list[str]:
+    """The collections that a server would keep apart; reads all rows, some seconds per million.
+
+    StartupError where a server has the store open: it knows best.
+    """
+    folders = sorted((directory / "collections").glob("*.lance"))
+    if not folders:
+        return []
+    lock = StoreLock(directory / "lock")
+    try:
+        with tempfile.TemporaryDirectory() as views:
+            return [folder.stem for folder in folders if not _sound(folder, Path(views))]
+    finally:
+        lock.release()
+
+
+def _sound(folder: Path, views: Path) -> bool:
+    """Whether the acknowledged version can be read, or a later one in its place."""
+    with suppress(ValueError, OSError):
+        known = versions.acknowledged(folder)
+        newest = next(iter(versions.manifests(folder)), 0)
+        return newest >= known and any(readable(folder, version, views) for version in {known, newest})
+    return False
