@@ -339,6 +339,20 @@ class Index(index_pb2_grpc.IndexServiceServicer):
         self.collections.pop(request.name, None)
         return index_pb2.DeleteCollectionResponse()
 
+    def RecordSource(self, request: Any, context: Any) -> index_pb2.RecordSourceResponse:
+        sources = self.collections[request.collection].sources
+        others = [one for one in sources if one.name != request.source.name]
+        del sources[:]
+        sources.extend([*others, request.source])
+        return index_pb2.RecordSourceResponse(source=request.source)
+
+    def DeleteSource(self, request: Any, context: Any) -> index_pb2.DeleteSourceResponse:
+        sources = self.collections[request.collection].sources
+        others = [one for one in sources if one.name != request.name]
+        del sources[:]
+        sources.extend(others)
+        return index_pb2.DeleteSourceResponse(deleted_count=len(self.items))
+
     def UpsertItems(self, requests: Iterator[Any], context: Any) -> Iterator[index_pb2.UpsertItemsResponse]:
         self.log.note("UpsertItems", context)
         for number, request in enumerate(requests):

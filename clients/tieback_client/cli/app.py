@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from tieback_client.cli.output import Failure
+from tieback_client.control_characters import printable
 from tieback_client.errors import TiebackError
 from tieback_client.options import client_version
 
@@ -67,6 +68,9 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except TiebackError as error:
             raise Failure(error, json=False) from None
+        except click.ClickException as error:
+            error.message = printable(error.message)  # type: ignore[misc]  # final to click, which shows it
+            raise
         except KeyboardInterrupt:
             ctx.exit(130)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import click
 from rich.text import Text
 
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
-from tieback_client.documents import Item, Section
+from tieback_client.documents import Collection, Item, Section
 
 
 class _ListByDefault(click.Group):
@@ -50,7 +52,7 @@ def list_(client: Client, output: Output) -> None:
                 one.section_count,
                 one.space.name,
                 one.width,
-                f"{one.created:%Y-%m-%d %H:%M}" if one.created else "",
+                _minute(one.created),
                 *([Text("damaged", style="bold red") if one.damage else "good"] if broken else []),
             ]
             for one in found
@@ -80,10 +82,13 @@ def items(client: Client, output: Output, name: str, filter: str) -> None:
 
 @collections.command("show", cls=Command)
 @click.argument("name")
-@click.argument("item")
+@click.argument("item", required=False)
 @connected
-def show(client: Client, output: Output, name: str, item: str) -> None:
-    """Show one item of a collection with its sections."""
+def show(client: Client, output: Output, name: str, item: str | None) -> None:
+    """Show a collection with the sources of its items, or one item with its sections."""
+    if item is None:
+        _show_collection(output, client.get_collection(name))
+        return
     found = client.get(name, item)
     if output.json:
         output.document(found)
@@ -106,13 +111,60 @@ def delete(client: Client, output: Output, name: str, yes: bool) -> None:
     found = client.get_collection(name)
     if not yes:
         question = f"Delete {name} with its {found.item_count} items?"
-        if output.json or not click.confirm(question, default=False):
+        if output.json or not output.confirm(question):
             raise click.UsageError("Nothing was deleted; --yes says that it is meant.")
     client.delete_collection(name)
     if output.json:
         output.document({"deleted": name, "items": found.item_count})
     else:
         output.note(f"deleted {name} with {found.item_count} items")
+
+
+@collections.command("forget", cls=Command)
+@click.argument("name")
+@click.argument("source")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@connected
+def forget(client: Client, output: Output, name: str, source: str, yes: bool) -> None:
+    """Remove a source from a collection, and all items that were indexed from it."""
+    found = next((one for one in client.get_collection(name).sources if one.name == source), None)
+    if found is not None and not yes:
+        question = f"Remove {source} ({found.location} on {found.host}) with its {found.item_count} items?"
+        if output.json or not output.confirm(question):
+            raise click.UsageError("Nothing was removed; --yes says that it is meant.")
+    removed = client.delete_source(name, source)  # says which there are, where there is none of that name
+    if output.json:
+        output.document({"source": source, "removed": removed})
+    else:
+        output.note(f"removed {source} with {removed} items")
+
+
+def _show_collection(output: Output, found: Collection) -> None:
+    if output.json:
+        output.document(found)
+        return
+    weights = ", ".join(f"{name}={weight:g}" for name, weight in found.weights.items())
+    facts = {
+        "collection": found.name,
+        "items": found.item_count,
+        "sections": found.section_count,
+        "space": f"{found.space}, {found.width} wide",
+        "made": _minute(found.created),
+        "routing": found.policy or weights,
+    }
+    output.table(["", ""], [[key, value] for key, value in facts.items() if value != ""])
+    if not found.sources:
+        return
+    output.note("\nThe folders that its items come from")
+    output.table(
+        ["source", "items", "last indexed", "host", "folder"],
+        [[one.name, one.item_count, _minute(one.indexed), one.host, one.location] for one in found.sources],
+        right=(1,),
+    )
+
+
+def _minute(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
 
 
 def _count(item: Item) -> int:

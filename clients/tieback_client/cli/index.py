@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
+import socket
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from fnmatch import fnmatch
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
-from tieback_client.cli import front_matter, sections
 from tieback_client.cli.connection import Command, collection_option, connected, parse_weights
+from tieback_client.cli.index_run import Run
 from tieback_client.cli.output import Output
+from tieback_client.cli.pruning import Gone, gone_of
+from tieback_client.cli.roots import Root, Scope, scopes_of
+from tieback_client.cli.walking import Found, Walk
 from tieback_client.client import Client
-from tieback_client.clouds import cloud_of
-from tieback_client.content import Audio, Image, Modality, Points, modality_of_path
-from tieback_client.documents import Item, Section
-from tieback_client.errors import InvalidArgument, NotFound, TiebackError
+from tieback_client.content import Modality, modality_of_path
+from tieback_client.documents import INDEXED_FROM, Collection, Item
+from tieback_client.errors import InvalidArgument, NotFound
 
-# Changes when a file would be split differently, so that it is indexed again.
-FORMAT = "1"
-ROOM = 64 * 1024  # what a message needs beside the file
 JOINT_SPACE = "joint"
-
-
-@dataclass(slots=True)
-class _Run:
-    """What one run found and did."""
-
-    written: int = 0
-    sections: int = 0
-    truncated: int = 0
-    unchanged: int = 0
-    ignored: int = 0
-    failures: dict[str, str] = field(default_factory=dict)
+PAGE = 1000
+DELETED_AT_ONCE = 500
+LINKS_TOLD = 5
 
 
 @click.command(
@@ -46,6 +36,7 @@ Examples:
   tieback index ~/library
   tieback index docs notes.md --collection handbook --exclude '*.draft.md' --exclude 'old/*'
   tieback index photos --collection album --routing uniform
+  tieback index checkout/docs --source handbook --prune --dry-run
 
 \b
 Texts (.txt .md .rst) are split at headings and paragraphs into sections that can be cited; facts between two
@@ -53,18 +44,35 @@ lines of --- at their head (title: …, year: …) can be filtered by. Photos (.
 .webp .bmp .gif), sounds (.wav .flac .ogg) and, where the server binds them, point clouds (.ply .npy .xyz) are
 one section each. Run it again after a change, or after it was interrupted: files that are indexed and
 unchanged are skipped.
+
+\b
+The collection records each folder as a source, and ids are SOURCE/PATH: library/notes/tides.md. The source
+has the folder's name, or with its parent's before it where another folder of that name is there already. A
+file by itself belongs to its folder. `tieback collections show NAME` lists the sources.
 """,
 )
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(exists=True, readable=False, path_type=Path)
+)
 @collection_option
+@click.option(
+    "--source",
+    metavar="NAME",
+    help="The folder's name in ids: to choose it, or for a folder that is at another place than before.",
+)
 @click.option(
     "--exclude", multiple=True, metavar="PATTERN", help="Leave out matching paths; may be repeated."
 )
+@click.option("--follow-links", is_flag=True, help="Follow links that lead out of the folder.")
 @click.option(
     "--batch", type=click.IntRange(1, 1024), default=16, metavar="N", help="Files written at once. [16]"
 )
 @click.option("--force", is_flag=True, help="Index unchanged files again, too.")
-@click.option("--prune", is_flag=True, help="Remove items of these folders whose file is gone.")
+@click.option(
+    "--prune", is_flag=True, help="Remove items that were indexed from these folders and whose file is gone."
+)
+@click.option("--yes", is_flag=True, help="Prune without asking, even most of a folder.")
+@click.option("--dry-run", is_flag=True, help="Say what would be written and removed, and do nothing.")
 @click.option(
     "--routing", metavar="METHOD", help="How queries of the collection are weighted, e.g. uniform; set once."
 )
@@ -77,146 +85,141 @@ def index(
     output: Output,
     paths: tuple[Path, ...],
     collection: str,
+    source: str | None,
     exclude: tuple[str, ...],
+    follow_links: bool,
     batch: int,
     force: bool,
     prune: bool,
+    yes: bool,
+    dry_run: bool,
     routing: str | None,
     weights: str | None,
 ) -> None:
     """Put files, or all files of folders, into a collection."""
     begin = time.monotonic()
     usual = parse_weights(weights, routing, "--routing")
-    if usual is not None:  # where the collection is there with another routing, the server says so
-        client.create_collection(collection, JOINT_SPACE, weights=usual)
+    host = socket.gethostname().partition(".")[0].lower()
+    known = _collection(client, collection)
+    sources = known.sources if known is not None else ()
+    scopes = scopes_of(
+        paths,
+        sources,
+        host,
+        named=source,
+        is_taken=lambda name: known is not None and _has_items_of(client, collection, name),
+    )
+    elsewhere = frozenset(os.path.realpath(one.location) for one in sources if one.host == host)
+    found = _found(client, scopes, Walk(exclude, follow_links, elsewhere))
+    roots = {scope.root.name: scope.root for scope in scopes}
+    there = _indexed(client, collection, roots) if known is not None else {}
+    gone = [gone_of(scope, there, found) for scope in scopes] if prune else []
+    run = Run(scopes, found, there, gone, is_dry=dry_run)
+    if not dry_run:
+        if not yes:
+            _confirm(output, gone)
+        if found.files and (known is None or usual is not None):
+            # Where the collection is there with another routing, the server says so.
+            client.create_collection(collection, JOINT_SPACE, weights=usual)
+        if found.files or known is not None:
+            for root in roots.values():
+                client.record_source(
+                    collection, root.name, host=host, location=str(root.folder), moved=source is not None
+                )
+    _write(client, output, collection, run, batch=batch, force=force)
+    if not dry_run:
+        for first in range(0, len(run.removed), DELETED_AT_ONCE):
+            client.delete(collection, run.removed[first : first + DELETED_AT_ONCE])
+    run.seconds = time.monotonic() - begin
+    if output.json:
+        output.document(run.record(collection))
+    else:
+        _report(output, collection, run)
+    if found.failures:
+        raise click.exceptions.Exit(1)
+
+
+def _collection(client: Client, name: str) -> Collection | None:
+    try:
+        return client.get_collection(name)
+    except NotFound:
+        return None
+
+
+def _has_items_of(client: Client, collection: str, name: str) -> bool:
+    """Whether ids begin with the name and "/", whatever wrote them; "0" is what follows "/"."""
+    below = f"item_id >= {_quoted(f'{name}/')} AND item_id < {_quoted(f'{name}0')}"
+    return any(True for _ in client.items(collection, filter=below, sections=False, page_size=1))
+
+
+def _indexed(client: Client, collection: str, roots: Iterable[str]) -> dict[str, str]:
+    """The hashes of the items that were indexed from these sources, by id."""
+    return {
+        one.id: str(one.metadata.get("content_hash", ""))
+        for name in roots
+        for one in client.items(
+            collection, filter=f"{INDEXED_FROM} = {_quoted(name)}", sections=False, page_size=PAGE
+        )
+    }
+
+
+def _quoted(value: str) -> str:
+    """A string as filters write it."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _found(client: Client, scopes: Sequence[Scope], walk: Walk) -> Found:
+    found = Found()
+    for scope in scopes:
+        walk.over(scope, found)
+    clouds = [name for name, path in found.files.items() if modality_of_path(path) is Modality.POINTS]
+    if clouds and not any(
+        Modality.POINTS in space.modalities for space in client.spaces() if space.binding == "joint"
+    ):  # a .npy may hold anything: where no space takes clouds, it is a file of another kind
+        for name in clouds:
+            del found.files[name]
+        found.ignored.update(clouds)
+    return found
+
+
+def _confirm(output: Output, gone: Sequence[Gone]) -> None:
+    """Asks where so much is gone that it may be an accident; refuses where nobody can be asked."""
+    doubtful = [one for one in gone if one.is_doubtful]
+    if not doubtful:
+        return
+    reasons = "; ".join(one.reason for one in doubtful)
+    count = sum(len(one.ids) for one in doubtful)
+    if output.asks and output.confirm(f"{reasons}.\nRemove {count} items?"):
+        return
+    raise InvalidArgument(
+        f"{reasons}. Nothing was written or removed. Is everything mounted? --yes removes them all the same, "
+        "--dry-run says which"
+    )
+
+
+def _write(client: Client, output: Output, collection: str, run: Run, *, batch: int, force: bool) -> None:
+    """Writes what is new or changed; on a dry run only finds out what that is."""
     limit = client.server_info().limits.message_bytes
-    run = _Run()
-    files = dict(_files(paths, exclude, run))
-    if any(modality_of_path(path) is Modality.POINTS for path in files.values()):
-        _leave_out_clouds(client, files, run)
-    there = _indexed(client, collection)
     with _progress(output) as progress:
-        task = progress.add_task("", total=len(files), name="")
+        task = progress.add_task("", total=len(run.found.files), name="")
 
         def items() -> Iterator[Item]:
-            for name, path in files.items():
+            for name, path in run.found.files.items():
                 progress.update(task, name=name)
-                item = _item(name, path, limit, {} if force else there, run)
-                if item is None:
+                item = run.item(name, path, limit, force=force)
+                if item is None or run.is_dry:
                     progress.advance(task)
                 else:
                     yield item
 
+        if run.is_dry:
+            list(items())
+            return
         for acknowledgement in client.ingest(collection, items(), batch=batch, truncate=True):
             for one in acknowledgement.results:
                 progress.advance(task)
-                if one.error is None:
-                    run.written += 1
-                    run.truncated += one.truncated_sections
-                else:
-                    run.failures[one.id] = one.error.message
-    gone = sorted(_gone(there, files, paths)) if prune else []
-    if gone:
-        client.delete(collection, gone)
-    _report(output, collection, run, gone, time.monotonic() - begin)
-    if run.failures:
-        raise click.exceptions.Exit(1)
-
-
-def _files(paths: tuple[Path, ...], exclude: tuple[str, ...], run: _Run) -> Iterator[tuple[str, Path]]:
-    """The files to index by the name of their item: the folder's name and the path in it."""
-    for given in paths:
-        root = given.resolve()
-        found = sorted(root.rglob("*")) if root.is_dir() else [root]
-        for path in found:
-            name = path.relative_to(root.parent).as_posix()
-            inside = path.relative_to(root).as_posix() if root.is_dir() else path.name
-            hidden = any(part.startswith(".") for part in Path(inside).parts)
-            left_out = any(fnmatch(inside, one) or fnmatch(path.name, one) for one in exclude)
-            if not path.is_file() or hidden or left_out:
-                continue
-            if modality_of_path(path) is None:
-                run.ignored += 1
-            else:
-                yield name, path
-
-
-def _leave_out_clouds(client: Client, files: dict[str, Path], run: _Run) -> None:
-    """A .npy may hold anything: where no space takes clouds, it is a file of another kind."""
-    if any(Modality.POINTS in space.modalities for space in client.spaces() if space.binding == "joint"):
-        return
-    for name in [name for name, path in files.items() if modality_of_path(path) is Modality.POINTS]:
-        del files[name]
-        run.ignored += 1
-
-
-def _indexed(client: Client, collection: str) -> dict[str, str]:
-    """The hash of what is there, by item; nothing where there is no such collection yet."""
-    try:
-        return {one.id: str(one.metadata.get("content_hash", "")) for one in client.items(collection)}
-    except NotFound:
-        return {}
-
-
-def _item(name: str, path: Path, limit: int, there: dict[str, str], run: _Run) -> Item | None:
-    """The item of a file; None where it is there already or cannot be read, which the run notes."""
-    try:
-        data = path.read_bytes()
-        digest = f"{hashlib.sha256(data).hexdigest()[:32]}-{FORMAT}"
-        if there.get(name) == digest:
-            run.unchanged += 1
-            return None
-        if limit and len(data) > limit - ROOM:
-            raise InvalidArgument(f"it has {len(data):,} bytes, and the server takes {limit:,} in a message")
-        item = _of_file(name, path, data, digest)
-    except OSError as error:
-        run.failures[name] = f"cannot read it: {error.strerror or error}"
-        return None
-    except TiebackError as error:
-        run.failures[name] = error.message
-        return None
-    run.sections += len(item.sections) if isinstance(item.sections, list) else 1
-    return item
-
-
-def _of_file(name: str, path: Path, data: bytes, digest: str) -> Item:
-    modality = modality_of_path(path)
-    title = path.stem.replace("_", " ").replace("-", " ")
-    parts: list[Section]
-    facts: dict[str, str | float | bool] = {}
-    if modality is Modality.IMAGE:
-        parts = [Section(Image(data), title=title, uri=name)]
-    elif modality is Modality.AUDIO:
-        parts = [Section(Audio(data), title=title, uri=name)]
-    elif modality is Modality.POINTS:
-        parts = [Section(_cloud(data, path), title=title, uri=name)]
-    else:
-        facts, text = front_matter.read(_decoded(data).replace("\0", ""))
-        title, parts = sections.split(path, text, uri=name)
-        title = str(facts.pop("title", title))
-        if not parts:
-            raise InvalidArgument("it holds no text")
-    facts |= {"content_hash": digest, "path": name, "bytes": len(data), "kind": str(modality)}
-    return Item(name, parts, title, facts)
-
-
-def _cloud(data: bytes, path: Path) -> Points:
-    try:
-        return Points(cloud_of(data, path.suffix.lower()))
-    except ValueError as error:
-        raise InvalidArgument(f"it is no point cloud: {error}") from None
-
-
-def _decoded(data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InvalidArgument("it is not UTF-8 text") from None
-
-
-def _gone(there: dict[str, str], files: dict[str, Path], paths: tuple[Path, ...]) -> Iterator[str]:
-    roots = tuple(f"{path.resolve().name}/" for path in paths if path.is_dir())
-    return (name for name in there if name.startswith(roots) and name not in files)
+                run.note(one)
 
 
 def _progress(output: Output) -> Progress:
@@ -231,35 +234,53 @@ def _progress(output: Output) -> Progress:
     )
 
 
-def _report(output: Output, collection: str, run: _Run, gone: list[str], seconds: float) -> None:
-    if output.json:
-        output.document(
-            {
-                "collection": collection,
-                "written": run.written,
-                "sections": run.sections,
-                "unchanged": run.unchanged,
-                "ignored": run.ignored,
-                "removed": gone,
-                "truncated_sections": run.truncated,
-                "failures": run.failures,
-                "seconds": round(seconds, 3),
-            }
+def _report(output: Output, collection: str, run: Run) -> None:
+    found = run.found
+    for name, message in found.failures.items():
+        output.notes.print(Text.assemble(("failed", "red"), "  ", (name, "bold"), "  ", message))
+    for root in {scope.root.name: scope.root for scope in run.scopes}.values():
+        _tell_of_source(output, root)
+    if run.is_dry:
+        output.table(
+            ["", "item"],
+            [
+                *(["new", name] for name in run.new),
+                *(["changed", name] for name in run.changed),
+                *(["gone", name] for name in run.removed),
+            ],
         )
-        return
-    for name, message in run.failures.items():
-        output.notes.print(f"[red]failed[/red]  [bold]{_safe(name)}[/bold]  {_safe(message)}")
-    counts = [f"{run.written} files indexed ({run.sections} sections)"]
+    would = "would be " if run.is_dry else ""
+    written = len(run.new) + len(run.changed) if run.is_dry else run.written
+    counts = [f"{written} files {would}indexed ({run.sections} sections)"]
     counts += [f"{run.unchanged} unchanged"] if run.unchanged else []
-    counts += [f"{len(gone)} removed"] if gone else []
-    counts += [f"{run.ignored} of other kinds"] if run.ignored else []
-    counts += [f"{len(run.failures)} failed"] if run.failures else []
-    output.show(f"[bold]{_safe(collection)}[/bold]  {', '.join(counts)} in {seconds:.1f} s")
+    counts += [f"{len(run.removed)} {would}removed"] if run.removed else []
+    counts += [f"{len(found.ignored)} of other kinds"] if found.ignored else []
+    counts += [f"{len(found.failures)} failed"] if found.failures else []
+    summary = f"{', '.join(counts)} in {run.seconds:.1f} s"
+    # Beside the list of a dry run, which a pipe may take, the summary is a remark.
+    if run.is_dry:
+        output.note(f"{collection}  {summary}")
+    else:
+        output.show(Text.assemble((collection, "bold"), f"  {summary}"))
+    for one in run.gone:
+        if run.is_dry and one.is_doubtful:
+            output.note(f"{one.reason}: removing that needs --yes")
+    if found.links:
+        more = f" and {len(found.links) - LINKS_TOLD} more" if len(found.links) > LINKS_TOLD else ""
+        output.note(
+            f"{len(found.links)} links lead out of their folder and were not followed: "
+            f"{', '.join(found.links[:LINKS_TOLD])}{more}; --follow-links follows them"
+        )
     if run.truncated:
         output.note(f"{run.truncated} sections are longer than a space reads; their ends were left out of it")
 
 
-def _safe(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
+def _tell_of_source(output: Output, root: Root) -> None:
+    """Says what a new source is called, where that is not plain, and which one has moved."""
+    if root.known is None and root.name != root.folder.name:
+        output.note(f"{root.folder} is the source {root.name}: its items are {root.name}/…")
+    elif root.known is not None and root.moved:
+        output.note(
+            f"the source {root.name} is {root.folder} now; before it was {root.known.location} "
+            f"on {root.known.host}"
+        )

@@ -10,7 +10,8 @@ from typing import Any, BinaryIO, NamedTuple, Protocol, TextIO
 import click
 import numpy as np
 
-from tieback_client.cli.output import jsonable
+from tieback_client.cli.output import to_json
+from tieback_client.control_characters import in_a_line
 from tieback_client.errors import InvalidArgument, TiebackError
 from tieback_client.results import Encoding
 from tieback_client.vectors import Array, SparseVector
@@ -65,8 +66,7 @@ class JsonWriter:
 
     def write(self, line: Line, outcome: Encoding | TiebackError) -> None:
         """Writes one object."""
-        json.dump({"id": line.name} | jsonable(record(outcome)), self._file, ensure_ascii=False)
-        self._file.write("\n")
+        self._file.write(to_json({"id": line.name} | record(outcome)) + "\n")
 
 
 class TableWriter:
@@ -82,7 +82,7 @@ class TableWriter:
             cells = [f"{term}:{weight:.7g}" for term, weight in heaviest(outcome.sparse)]
         else:
             return
-        click.echo("\t".join([line.text.replace("\t", " "), *cells]))
+        click.echo("\t".join(map(in_a_line, [line.text.replace("\t", " "), *cells])))
 
 
 class ArrayWriter:

@@ -1,4 +1,7 @@
-"""How results reach a person or a program: rich in a terminal, plain in a pipe, JSON where asked."""
+"""How results reach a person or a program: rich in a terminal, plain in a pipe, JSON where asked.
+
+All that a person sees goes through `SafeConsole` or `say`, which let no control character of a text through.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,38 @@ from typing import Any
 
 import click
 import numpy as np
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from tieback_client.control_characters import in_a_line, in_json, printable
 from tieback_client.errors import InvalidArgument, TiebackError
 from tieback_client.reports import CallInfo
 
 PLAIN_WIDTH = 100
+
+
+class SafeConsole(Console):
+    """A console whose texts cannot control the terminal; what rich itself sends to it can."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """As rich does, with the text of each segment made printable."""
+        for segment in super().render(renderable, options):
+            if segment.control:
+                yield segment
+            else:
+                yield Segment(printable(segment.text), segment.style)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Writes a text for a person, and a newline."""
+    click.echo(printable(text), err=err)
+
+
+def to_json(value: Any, *, indent: int | None = None) -> str:
+    """A value as JSON that is exact, and safe to show in a terminal."""
+    return in_json(json.dumps(jsonable(value), ensure_ascii=False, indent=indent))
 
 
 class Output:
@@ -30,12 +57,12 @@ class Output:
         self.json = json
         self.terminal = sys.stdout.isatty() and not json
         width = None if self.terminal else PLAIN_WIDTH
-        self.console = Console(highlight=False, soft_wrap=False, width=width, emoji=False)
-        self.notes = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty(), emoji=False)
+        self.console = SafeConsole(highlight=False, soft_wrap=False, width=width, emoji=False)
+        self.notes = SafeConsole(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty(), emoji=False)
 
     def document(self, value: Any) -> None:
         """One JSON document, or one line of a stream."""
-        click.echo(json.dumps(jsonable(value), ensure_ascii=False))
+        click.echo(to_json(value))
 
     def show(self, *parts: RenderableType) -> None:
         """Something for a person to read."""
@@ -48,7 +75,7 @@ class Output:
         """A table; in a pipe tab-separated lines without a head, for cut and awk."""
         if not self.terminal:
             for row in rows:
-                click.echo("\t".join(_cell(one) for one in row))
+                click.echo("\t".join(in_a_line(_cell(one)) for one in row))
             return
         table = Table(
             box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim", show_header=any(columns)
@@ -71,6 +98,15 @@ class Output:
         if not self.json:
             self.notes.print(message, style=style, markup=False)
 
+    @property
+    def asks(self) -> bool:
+        """Whether somebody is there to be asked."""
+        return not self.json and sys.stdin.isatty() and sys.stderr.isatty()
+
+    def confirm(self, question: str) -> bool:
+        """Asks on standard error; no is the default."""
+        return click.confirm(printable(question), default=False, err=True)
+
 
 class Failure(click.ClickException):
     """An error of a call, told in one line; as JSON where the command speaks JSON."""
@@ -85,9 +121,9 @@ class Failure(click.ClickException):
     def show(self, file: Any = None) -> None:  # noqa: ARG002 - click's signature
         """Writes to standard error."""
         if self.json:
-            click.echo(json.dumps({"error": jsonable(self.error)}, ensure_ascii=False), err=True)
+            click.echo(to_json({"error": self.error}), err=True)
             return
-        console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+        console = SafeConsole(stderr=True, highlight=False, soft_wrap=True, emoji=False)
         text = Text.assemble(("Error: ", "bold red"), self.message)
         if self.error.retry_delay is not None and self.error.retryable:
             text.append(f" (try again in {self.error.retry_delay:.1f} s)")

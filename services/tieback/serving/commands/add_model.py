@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import yaml
+from tieback_client.cli.output import say
 
 from tieback.catalog.catalog import Catalog, read_card
 from tieback.core.errors import AlreadyExists, StartupError, TiebackError
@@ -113,18 +114,18 @@ def _as_yaml(card: dict[str, Any]) -> str:
 def _tell(found: OwnModel, written: Sequence[Path]) -> None:
     """Facts go to standard error, so that a card that is printed can be sent to a file."""
     for key, value in found.facts.items():
-        click.echo(f"{key}: {value}", err=True)
+        say(f"{key}: {value}", err=True)
     for note in found.notes:
-        click.echo(note, err=True)
+        say(note, err=True)
     for missing in found.missing:
-        click.echo(f"missing: {missing}", err=True)
+        say(f"missing: {missing}", err=True)
     if found.missing:
-        click.echo("No card was written.", err=True)
+        say("No card was written.", err=True)
         return
     for path in written:
-        click.echo(f"wrote: {path}")
+        say(f"wrote: {path}")
     if written:
-        click.echo(f"next: tieback models pull {' '.join(card['name'] for card in found.cards)}")
+        say(f"next: tieback models pull {' '.join(card['name'] for card in found.cards)}")
         return
     click.echo("---\n".join(_as_yaml(card) for card in found.cards), nl=False)
-    click.echo("Save each card as NAME.yaml in a folder, and name that folder in TIEBACK_CARDS.", err=True)
+    say("Save each card as NAME.yaml in a folder, and name that folder in TIEBACK_CARDS.", err=True)

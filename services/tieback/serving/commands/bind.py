@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
+from tieback_client.cli.output import SafeConsole, say
 
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError, TiebackError
@@ -99,9 +99,9 @@ def bind(
         click.echo(json.dumps(told | {"metrics": bound.metrics, "losses": bound.losses}, indent=2))
         return
     _show(bound)
-    click.echo(f"Bound {', '.join(bound.spaces)} in {seconds:.0f} s: {bound.revision}, in {outcome.folder}")
+    say(f"Bound {', '.join(bound.spaces)} in {seconds:.0f} s: {bound.revision}, in {outcome.folder}")
     place = bound.revision if out is None else outcome.folder
-    click.echo(f"Serve with it: TIEBACK_BINDING={place} tieback serve")
+    say(f"Serve with it: TIEBACK_BINDING={place} tieback serve")
 
 
 bind.add_command(report)
@@ -123,13 +123,13 @@ def list_bindings(as_json: bool) -> None:
         click.echo(json.dumps({"store": str(store.root), "bindings": rows}, indent=2))
         return
     if not rows:
-        click.echo(f"There is no binding in the store at {store.root}; make one: tieback bind")
+        say(f"There is no binding in the store at {store.root}; make one: tieback bind")
     for row in rows:
         if "fault" in row:
-            click.echo(f"{row['revision']}\t{row['fault']}")
+            say(f"{row['revision']}\t{row['fault']}")
             continue
         numbers = ", ".join(f"{task} {value:.2f}" for task, value in row["numbers"].items())
-        click.echo(f"{row['revision']}\t{row['width']} wide\t{', '.join(row['spaces'])}\t{SHOWN}: {numbers}")
+        say(f"{row['revision']}\t{row['width']} wide\t{', '.join(row['spaces'])}\t{SHOWN}: {numbers}")
 
 
 def _described(place: Path, bound: BoundSpace) -> dict[str, Any]:
@@ -155,16 +155,16 @@ def _show(bound: BoundSpace) -> None:
         values = {one["name"].partition(":")[0]: one for one in row["rows"]}
         cells = [_cell(values.get(name)) for name in ("routed", "uniform", "best single")]
         table.add_row(row["task"], str(row["queries"]), f"{row['chance']:.2f}", *cells)
-    Console().print(table)
+    SafeConsole().print(table)
     decoupling = bound.metrics.get("decoupling", {})
     if len(decoupling.get("classes", ())) > 1:
-        click.echo(
+        say(
             f"The text router sends {decoupling['accuracy']:.0%} of texts to the blocks of what they speak "
             f"of, and {decoupling['without']:.0%} without that objective."
         )
     for name, told in bound.metrics.get("pairs", {}).items():
         if unseen := told.get("unseen_things"):
-            click.echo(
+            say(
                 f"{name} finds the texts of {unseen['accuracy']:.0%} of the inputs that no fit has seen the "
                 f"like of, among {unseen['texts']}; by chance of {1 / unseen['texts']:.0%}."
             )

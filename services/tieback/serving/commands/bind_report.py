@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
+from tieback_client.cli.output import say
 
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import TiebackError
@@ -73,4 +74,4 @@ def report(
             )
         )
     else:
-        click.echo(f"Written: {target}")
+        say(f"Written: {target}")

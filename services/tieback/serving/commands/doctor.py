@@ -13,8 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.text import Text
+from tieback_client.cli.output import SafeConsole
 
 from tieback.serving.commands import checks
 from tieback.serving.commands.checks import Finding, State
@@ -45,7 +45,7 @@ def doctor(server: str | None, token: str | None, ca: Path | None, as_json: bool
     Says what to do for each fault. The exit code is 1 where there is one.
     """
     findings: list[Finding] = []
-    console = Console(highlight=False, emoji=False)
+    console = SafeConsole(highlight=False, emoji=False)
     for finding in _examined(
         checks.python,
         checks.packages,

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
+from tieback_client.cli.output import SafeConsole, say
 
 from tieback.catalog.card import Card, EncoderCard, GeneratorCard
 from tieback.catalog.catalog import Catalog
@@ -45,9 +45,9 @@ def list_models(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"store": str(shelf.store.root), "models": rows}, indent=2))
         return
-    if not Console().is_terminal:
+    if not SafeConsole().is_terminal:
         for row in rows:
-            click.echo("\t".join(str(row[key]) for key in ("name", "kind", "state", "bytes", "license")))
+            say("\t".join(str(row[key]) for key in ("name", "kind", "state", "bytes", "license")))
         return
     table = Table("name", "kind", "state", "size", "licence", title=f"Models in {shelf.store.root}")
     table.columns[0].no_wrap = True
@@ -55,9 +55,9 @@ def list_models(as_json: bool) -> None:
         there = row["bytes"] or row["state"] == "ready"
         size = in_units(row["bytes"]) if there else f"({in_units(row['download_bytes'])})"
         table.add_row(row["name"], row["kind"], row["state"], size, row["license"])
-    Console().print(table)
+    SafeConsole().print(table)
     if not all(row["bytes"] or row["state"] == "ready" for row in rows):
-        click.echo("Sizes in brackets are yet to be downloaded: tieback models pull [NAME]...")
+        say("Sizes in brackets are yet to be downloaded: tieback models pull [NAME]...")
 
 
 @models.command()
@@ -88,7 +88,7 @@ def pull(names: tuple[str, ...], everything: bool, media: bool, keep_wheels: boo
         result = {"store": str(shelf.store.root), "ready": ready, "not_exported": waiting}
         click.echo(json.dumps(result | {"downloaded_bytes": size}, indent=2))
     else:
-        click.echo(f"Ready: {', '.join(ready) or 'nothing'}")
+        say(f"Ready: {', '.join(ready) or 'nothing'}")
     if waiting:
         raise click.exceptions.Exit(1)
 
@@ -115,9 +115,9 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
         click.echo(json.dumps({"checked": [card.name for card in stored], "faults": faults}, indent=2))
     else:
         for fault in faults:
-            click.echo(f"{fault['name']}: {fault['file']} {fault['fault']}; run: {fault['repair']}", err=True)
+            say(f"{fault['name']}: {fault['file']} {fault['fault']}; run: {fault['repair']}", err=True)
         count = f"{len(faults) or 'no'} fault{'s' * (len(faults) != 1)}"
-        click.echo(f"Checked {len(stored)} of the catalog's models and media: {count}")
+        say(f"Checked {len(stored)} of the catalog's models and media: {count}")
     if faults:
         raise click.exceptions.Exit(1)
 

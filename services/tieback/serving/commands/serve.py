@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 import click
+from tieback_client.cli.output import say
 
 from tieback.core.errors import StartupError
 from tieback.serving.free_port import free_port
@@ -82,7 +83,7 @@ class _Report:
         if self._json:
             click.echo(json.dumps({"event": event, **fields}), file=self._output)
         else:
-            click.echo(text, err=True)
+            say(text, err=True)
 
     def ready(self, settings: Settings, port: int, metrics_port: int | None) -> None:
         seconds = round(time.monotonic() - self._begin, 1)
@@ -95,7 +96,7 @@ class _Report:
         if self._json:
             click.echo(json.dumps({"event": "failed", "message": message}), file=self._output)
         else:
-            click.echo(f"error: {message}", err=True)
+            say(f"error: {message}", err=True)
 
 
 def _serve_local(settings: Settings, report: _Report) -> None:

@@ -1,0 +1,143 @@
+"""The files below a folder: which can be indexed, which cannot be read, and which links lead out of it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+
+from tieback_client.cli.roots import Scope, leads_out
+from tieback_client.content import modality_of_path
+
+
+@dataclass(slots=True)
+class Found:
+    """What was found, by the ids of the items."""
+
+    files: dict[str, Path] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    """Why a file cannot be read, or a folder (its id ends with "/") cannot be listed."""
+    links: list[str] = field(default_factory=list)
+    """Links out of the source that were not followed."""
+    ignored: set[str] = field(default_factory=set)
+    """Files of kinds that are not indexed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Walks over scopes. Hidden files are left out unless they are named."""
+
+    exclude: tuple[str, ...] = ()
+    """Patterns of paths below the named folder, or of names."""
+    follow_links: bool = False
+    """Whether links out of a source are followed."""
+    elsewhere: frozenset[str] = frozenset()
+    """Real paths of folders that are other sources, and not entered."""
+
+    def over(self, scope: Scope, found: Found) -> None:
+        """Adds what is there to `found`."""
+        if not _is_text(str(scope.path)):
+            found.failures[_shown(scope.id)] = "its path is not UTF-8"
+        elif leads_out(scope.root, scope.path) and not self.follow_links:
+            found.failures[scope.id] = (
+                f"it is a link to {os.path.realpath(scope.path)}, out of {scope.root.folder}; --follow-links "
+                "takes it in"
+            )
+        elif scope.path.is_dir():
+            self._below(scope, found)
+        else:
+            self._named(scope, found)
+
+    def _named(self, scope: Scope, found: Found) -> None:
+        try:
+            mode = scope.path.stat().st_mode
+        except OSError as error:
+            found.failures[scope.id] = f"cannot read it: {error.strerror or error}"
+            return
+        if not stat.S_ISREG(mode):
+            found.failures[scope.id] = "it is no ordinary file"
+        elif not self._excluded(scope.path.name, scope.path.name):
+            self._add(scope.id, scope.path, found)
+
+    def _below(self, scope: Scope, found: Found) -> None:
+        root = Path(os.path.realpath(scope.root.folder))
+        entered: set[str] = set()
+        waiting = [("", str(scope.path))]
+        while waiting:
+            inside, folder = waiting.pop()
+            below: list[tuple[str, str]] = []
+            for entry in _entries(f"{scope.id}/{inside}", folder, found):
+                path = f"{inside}{entry.name}"
+                name = f"{scope.id}/{path}"
+                if entry.name.startswith(".") or self._excluded(path, entry.name, is_dir=entry.is_dir()):
+                    continue
+                if not _is_text(entry.name):
+                    found.failures[_shown(name)] = "its name is not UTF-8"
+                    continue
+                if entry.is_symlink() and not self._followed(entry, name, root, entered, found):
+                    continue
+                if entry.is_dir():
+                    if not self.elsewhere or os.path.realpath(entry.path) not in self.elsewhere:
+                        below.append((f"{path}/", entry.path))
+                elif entry.is_file():
+                    self._add(name, Path(entry.path), found)
+            waiting += reversed(below)
+
+    def _followed(
+        self, entry: os.DirEntry[str], name: str, root: Path, entered: set[str], found: Found
+    ) -> bool:
+        """Whether a link is followed. What it leads to inside the source is found there anyway."""
+        target = os.path.realpath(entry.path)
+        if Path(target).is_relative_to(root):
+            return False
+        if not self.follow_links:
+            if entry.is_dir() or modality_of_path(Path(entry.name)) is not None:
+                found.links.append(name)
+            return False
+        if not Path(target).exists():
+            found.failures[name] = f"it is a link to {target}, which is not there"
+            return False
+        if entry.is_dir():
+            if target in entered or root.is_relative_to(target):
+                return False
+            entered.add(target)
+        return True
+
+    def _excluded(self, inside: str, name: str, *, is_dir: bool = False) -> bool:
+        return any(
+            fnmatch(inside, one) or fnmatch(name, one) or (is_dir and fnmatch(f"{inside}/", one))
+            for one in self.exclude
+        )
+
+    def _add(self, name: str, path: Path, found: Found) -> None:
+        if modality_of_path(path) is None:
+            found.ignored.add(name)
+        else:
+            found.files[name] = path
+
+
+def _entries(name: str, folder: str, found: Found) -> Iterator[os.DirEntry[str]]:
+    """What a folder holds, by name; why it cannot be listed goes to `found`."""
+    try:
+        with os.scandir(folder) as entries:
+            listed = sorted(entries, key=lambda one: one.name)
+    except OSError as error:
+        found.failures[name] = f"cannot list it: {error.strerror or error}"
+        return
+    yield from listed
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shown(name: str) -> str:
+    """A name with its bytes that are no text written as escapes."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
