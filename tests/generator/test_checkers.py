@@ -131,7 +131,7 @@ def test_passages_bear_on_a_question_that_they_can_answer(
 ) -> None:
     passages = [passage(RIVER, embed), passage(LEAVE, embed)]
 
-    best = max(window_relevance(question, embed(question), passage).max() for passage in passages)
+    best = max(window_relevance(words_of(question), embed(question), passage).max() for passage in passages)
 
     assert bool(best >= THRESHOLD) is answerable
 

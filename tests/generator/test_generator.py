@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from generator.conftest import collect, until
@@ -172,6 +173,50 @@ async def test_a_deadline_ends_the_answer_within_a_token(small_generator: Genera
     assert small_generator.load.active_items == 0
 
 
+async def test_an_answer_without_a_deadline_ends_after_the_servers_seconds(
+    small_model: LanguageModel, small_generator: Generator
+) -> None:
+    generator = Generator([small_model], small_generator._reader._encoder, space="bag-of-words", seconds=0.05)
+
+    with pytest.raises(DeadlineExceeded):
+        await collect(generator, "hello", decoding=Decoding(max_tokens=1900))
+
+    assert generator.load.active_items == 0
+    await generator.close()
+
+
+async def test_a_reader_that_stops_reading_does_not_keep_others_from_being_answered(
+    small_generator: Generator,
+) -> None:
+    slow = small_generator.generate("hello", decoding=Decoding(max_tokens=200))
+    await anext(slow)
+
+    async with asyncio.timeout(20):
+        answer = await collect(small_generator, "hello", decoding=Decoding(max_tokens=5))
+
+    assert answer.finish.completion_tokens == 5
+    rest = [event async for event in slow]
+    assert sum(len(event.text) for event in rest if isinstance(event, TextDelta)) > 10
+    assert small_generator.load.dropped_cancelled == 0
+
+
+async def test_cancelling_with_the_longest_stop_texts_frees_the_slot_at_once(
+    small_generator: Generator,
+) -> None:
+    stops = tuple("a" * 254 + f"{number:02}" for number in range(16))
+    task = asyncio.create_task(
+        collect(small_generator, "hello", decoding=Decoding(max_tokens=1900, stop=stops))
+    )
+    await until(lambda: small_generator.load.active_items)
+
+    began = time.monotonic()
+    task.cancel()
+    await collect(small_generator, "hello", decoding=Decoding(max_tokens=1))
+
+    assert time.monotonic() - began < 0.5
+    assert task.cancelled() or task.done()
+
+
 async def test_a_passed_deadline_begins_nothing(small_generator: Generator) -> None:
     with pytest.raises(DeadlineExceeded, match="before the answer was begun"):
         await collect(small_generator, "hello", deadline=Deadline.after(-1))
@@ -285,6 +330,11 @@ async def test_passages_without_a_word_bear_on_nothing(small_generator: Generato
         ({"evidence": [Evidence("a", "x"), Evidence("a", "y")]}, "evidence[1].id"),
         ({"evidence": [Evidence("a", "x\udfff")]}, "evidence[0].text"),
         ({"evidence": [Evidence("a", "No. Yes! " * 400)]}, "evidence"),
+        ({"prompt": "x" * 40_000}, "prompt"),
+        ({"decoding": Decoding(stop=["x"] * 17)}, "decoding.stop"),
+        ({"decoding": Decoding(stop=["x", "é" * 129])}, "decoding.stop[1]"),
+        ({"decoding": Decoding(stop=["x" * 1_000_000])}, "decoding.stop[0]"),
+        ({"evidence": [Evidence("a", "x" * 300_000)]}, "evidence"),
         ({"decoding": Decoding(temperature=9)}, "decoding.temperature"),
         ({"decoding": Decoding(max_tokens=100_000)}, "decoding.max_tokens"),
         (

@@ -85,7 +85,7 @@ def test_many_windows_are_compared_with_a_claim_of_many_words_in_proportion() ->
     passage = Passage(text, windows, np.zeros((len(windows), 4), np.float32))
     vector = np.zeros(4, np.float32)
 
-    assert seconds(lambda: window_relevance(text[:4_000], vector, passage)) < 3.0
+    assert seconds(lambda: window_relevance(words_of(text[:4_000]), vector, passage)) < 3.0
     assert seconds(lambda: checkers.configure("lexical_embedding")(text[:4_000], vector, [passage])) < 3.0
 
 

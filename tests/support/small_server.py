@@ -24,13 +24,15 @@ from tieback.v1 import content_pb2, encoder_pb2, generator_pb2, generator_pb2_gr
 SPACE = SpaceRef("tiny", "r1", "f1")
 BUSY = "busy"
 ENDLESS = "endless"
+FLOOD = "flood"
 SECRET = "/etc/secret/path 10.0.0.7 actor 0badcafe"
 
 
 class BrokenGenerator(generator_pb2_grpc.GeneratorServiceServicer):
     """Fails with an exception that is not ours, after as many events as the prompt is long.
 
-    BUSY is refused, ENDLESS goes on for as long as its caller reads.
+    BUSY is refused, ENDLESS goes on for as long as its caller reads, and FLOOD does so with
+    much at a time.
     """
 
     def __init__(self) -> None:
@@ -39,6 +41,8 @@ class BrokenGenerator(generator_pb2_grpc.GeneratorServiceServicer):
     async def Generate(self, request: generator_pb2.GenerateRequest, context: Any) -> AsyncIterator[Any]:
         if request.prompt == BUSY:
             raise Overloaded("too much waits", retry_after=1.0)
+        while request.prompt == FLOOD:
+            yield generator_pb2.GenerateResponse(text=generator_pb2.TextDelta(text=FLOOD * 20_000))
         while request.prompt == ENDLESS:
             yield generator_pb2.GenerateResponse(text=generator_pb2.TextDelta(text=ENDLESS))
             await asyncio.sleep(0.05)

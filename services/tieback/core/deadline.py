@@ -33,5 +33,9 @@ class Deadline:
         """An earlier deadline for a hop, leaving so many seconds to answer one's own caller."""
         return Deadline(self.at - seconds)
 
+    def within(self, seconds: float) -> Deadline:
+        """The same deadline, or that many seconds from now where it is later."""
+        return Deadline(min(self.at, time.monotonic() + seconds))
+
 
 NO_DEADLINE = Deadline()

@@ -644,6 +644,8 @@ class Limits:
     rerank_tokens: int = 1024
     rerank_steps: int = 4_000_000_000
     decoded_bytes: int = 768 * 1024 * 1024
+    stop_texts: int = 16
+    stop_bytes: int = 256
 
 
 @dataclass(frozen=True, slots=True)

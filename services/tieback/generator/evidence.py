@@ -13,7 +13,7 @@ from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types import Array, Content, Evidence, Modality, Truncation
 from tieback.generator.relevance import window_relevance
 from tieback.generator.sentences import sentences
-from tieback.methods.grounding import Passage
+from tieback.methods.grounding import Passage, words_of
 from tieback.ports import EVIDENCE_CHARACTERS, EncoderPort
 
 MOST_WINDOWS = 512
@@ -138,8 +138,8 @@ def _windows(text: str, texts: list[str]) -> Iterator[tuple[int, int]]:
 
 
 def _relevances(question: str, vector: Array, passages: Sequence[Passage], deadline: Deadline) -> list[Array]:
-    found = []
+    found, asked = [], words_of(question)
     for passage in passages:
         deadline.check("the evidence was read")
-        found.append(window_relevance(question, vector, passage))
+        found.append(window_relevance(asked, vector, passage))
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tieback.core.types import Array
-from tieback.methods.grounding import Passage, Words, words_of
+from tieback.methods.grounding import Passage, Words
 
 FARTHEST, NEAREST = 0.15, 0.6
 """Cosines, in MiniLM's space, of a question with sentences about something else, and with its answer."""
@@ -25,14 +25,14 @@ whether the answer is there: twelve questions about a passage's matter that it d
 """
 
 
-def window_relevance(question: str, vector: Array, passage: Passage) -> Array:
+def window_relevance(question: Words, vector: Array, passage: Passage) -> Array:
     """How each window bears on the question, 0 to 1 `[windows]`.
 
     Shared content words and the cosine with the question's unit vector `[width]`; of a question without
     content words the cosine alone.
     """
     near = np.clip((passage.vectors @ vector - FARTHEST) / (NEAREST - FARTHEST), 0, 1)
-    asked = _terms(words_of(question))
+    asked = _terms(question)
     if not asked:
         return np.asarray(near)
     somewhere = asked & _terms(passage.words)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array, Decoding
+from tieback.core.types import Array, Decoding, Limits
 
+DEFAULT_LIMITS = Limits()
 HOTTEST = 2.0
 LARGEST_SEED = 2**64
 
@@ -45,7 +46,7 @@ class Sampler:
         return int(order[min(place, len(order) - 1)])
 
 
-def check(decoding: Decoding) -> None:
+def check(decoding: Decoding, limits: Limits = DEFAULT_LIMITS) -> None:
     """Raises InvalidInput, with the field, where a parameter of choosing is out of its range."""
     bounds = {
         "max_tokens": (decoding.max_tokens >= 0, "at least 0, where 0 is the server's default"),
@@ -58,7 +59,22 @@ def check(decoding: Decoding) -> None:
         if not holds:
             value = getattr(decoding, field)
             raise InvalidInput(f"{field} is {value}; it must be {range_}", field=f"decoding.{field}")
+    if limits.stop_texts and len(decoding.stop) > limits.stop_texts:
+        raise InvalidInput(
+            f"there are {len(decoding.stop)} stop texts and at most {limits.stop_texts} are looked for; name "
+            "fewer",
+            field="decoding.stop",
+        )
     for number, text in enumerate(decoding.stop):
+        # A character has a byte at least, so a text of megabytes is not encoded to be refused.
+        if limits.stop_bytes and (
+            len(text) > limits.stop_bytes or len(text.encode(errors="replace")) > limits.stop_bytes
+        ):
+            raise InvalidInput(
+                f"a stop text has more than {limits.stop_bytes} bytes; a shorter part of it ends the "
+                "answer at the same place",
+                field=f"decoding.stop[{number}]",
+            )
         if not text:
             raise InvalidInput(
                 "a stop text is empty, so nothing would be written; leave it out",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -31,8 +32,9 @@ from tieback.generator.claims import ClaimFinder
 from tieback.generator.evidence import EvidenceReader, ReadEvidence, check_size
 from tieback.generator.prompting import EXCERPT_SENTENCES, prompts_for
 from tieback.generator.relevance import THRESHOLD
-from tieback.generator.slots import Slot, Slots
-from tieback.generator.writing import Piece, Writer
+from tieback.generator.slots import Slots
+from tieback.generator.writing import Writer
+from tieback.generator.writing_ahead import Written, ahead
 from tieback.methods.decoding import Decoding as Strategy
 from tieback.methods.decoding import decodings, streams_of
 from tieback.methods.grounding import Checker, checkers
@@ -41,6 +43,10 @@ from tieback.ports import DEFAULT_DECODING, DEFAULT_GROUNDING, EncoderPort
 
 DEFAULT_CHECKER = MethodChoice("lexical_embedding")
 DEFAULT_TOKENS = 96
+ANSWER_SECONDS = 300.0
+MOST_CHARACTERS = 16
+"""Characters of a prompt by each token of a model's context: no language has so many on average."""
+
 LEAST_SUPPORTED = 0.5
 """The share of an answer's checked claims that must be supported, or the answer is taken back."""
 
@@ -49,8 +55,8 @@ class Generator:
     """Writes with the models it is given; the first is the default.
 
     `encoder` and its text `space` give the vectors by which evidence is ranked and claims are checked.
-    `slots` answers are written at once; `limits.queued_tokens` bounds what waits. StartupError for models
-    without a name of their own.
+    `slots` answers are written at once; `limits.queued_tokens` bounds what waits. An answer ends after
+    `seconds` at the latest, waiting included. StartupError for models without a name of their own.
     """
 
     def __init__(
@@ -61,7 +67,9 @@ class Generator:
         space: str,
         slots: int = 1,
         limits: Limits | None = None,
+        seconds: float = ANSWER_SECONDS,
     ) -> None:
+        self._seconds = seconds
         self._models = {model.name: model for model in models}
         if not models or len(self._models) != len(models):
             raise StartupError("a generator needs models, each with a name of its own")
@@ -99,6 +107,7 @@ class Generator:
         """
         arrived = time.monotonic()
         request = self._read(prompt, evidence, model, decoding, grounding)
+        deadline = deadline.within(self._seconds)
         deadline.check("the answer was begun")
         answer = _Answer(request, arrived, deadline, self._reader, self._slots)
         async with aclosing(answer.events()) as events:
@@ -118,8 +127,9 @@ class Generator:
         if not prompt.strip():
             raise InvalidInput("the prompt is empty; ask something", field="prompt")
         _check_size(prompt, self._limits, "prompt")
+        _check_prompt(prompt, self._models[name])
         _check_evidence(evidence, self._limits)
-        sampling.check(decoding)
+        sampling.check(decoding, self._limits)
         strategy = decodings.configure(
             decoding.strategy.name, decoding.strategy.parameters, field="decoding.strategy"
         )
@@ -189,7 +199,7 @@ class _Answer:
             yield abstention
             yield self._finish(FinishReason.ABSTAINED)
             return
-        prompts, room = self._prompts(evidence)
+        prompts, room = await asyncio.to_thread(self._prompts, evidence)
         self._prompt_tokens = sum(map(len, prompts.values()))
         self._timing.prepare = self._elapsed()
         check = ClaimCheck(
@@ -199,46 +209,53 @@ class _Answer:
             None if request.grounding.disabled else request.checker,
         )
         reason = FinishReason.END
-        async with self._slots.take(self._prompt_tokens + room, self._deadline) as slot:
-            self._timing.queue = slot.waited
-            writer = await slot.run(
-                lambda: Writer(request.model, prompts, request.strategy, request.decoding, room)
-            )
-            self._writer = writer
-            claims = ClaimFinder()
-            async with aclosing(self._pieces(slot, writer)) as pieces:
-                async for piece in pieces:
-                    found = claims.add(piece.text)
-                    if piece.text:
-                        yield TextDelta(piece.text)
-                    if piece.reason is not None:
-                        reason = piece.reason
-                        found += claims.end()
-                    for claim in found:
-                        yield claim
-                        for event in await check.check(claim, self._deadline):
-                            yield event
-            self._timing.compute = slot.busy
+        async with aclosing(ahead(self._written(prompts, room))) as pieces:
+            async for piece in pieces:
+                if piece.text:
+                    yield TextDelta(piece.text)
+                for claim in piece.claims:
+                    yield claim
+                    for event in await check.check(claim, self._deadline):
+                        yield event
+                reason = piece.reason or reason
         abstention = self._after_writing(check.supported_share)
         if abstention is not None:
             yield abstention
             reason = FinishReason.ABSTAINED
         yield self._finish(reason)
 
-    async def _pieces(self, slot: Slot, writer: Writer) -> AsyncGenerator[Piece, None]:
-        """Reads the prompts, then writes; between two runs of the graph it can be left or be too late."""
-        read = False
-        while not read:
-            self._deadline.check("the prompt was read")
-            read = await slot.run(writer.read)
-        reason = None
-        while reason is None:
-            self._deadline.check("the answer was finished")
-            piece = await slot.run(writer.next)
-            reason = piece.reason
-            if piece.text and not self._first_token:
-                self._first_token = self._elapsed()
-            yield piece
+    async def _written(self, prompts: dict[str, list[int]], room: int) -> AsyncGenerator[Written, None]:
+        """Reads the prompts, then writes, in a slot.
+
+        Between two runs of the graph it can be left or be too late.
+        """
+        request, claims = self._request, ClaimFinder()
+        async with self._slots.take(self._prompt_tokens + room, self._deadline) as slot:
+            self._timing.queue = slot.waited
+            writer = self._writer = await slot.run(
+                lambda: Writer(request.model, prompts, request.strategy, request.decoding, room)
+            )
+
+            def write() -> Written:
+                piece = writer.next()
+                found = claims.add(piece.text)
+                return Written(
+                    piece.text, found if piece.reason is None else found + claims.end(), piece.reason
+                )
+
+            read = False
+            while not read:
+                self._deadline.check("the prompt was read")
+                read = await slot.run(writer.read)
+            reason = None
+            while reason is None:
+                self._deadline.check("the answer was finished")
+                written = await slot.run(write)
+                reason = written.reason
+                if written.text and not self._first_token:
+                    self._first_token = self._elapsed()
+                yield written
+            self._timing.compute = slot.busy
 
     def _before_writing(self, evidence: ReadEvidence | None) -> Abstention | None:
         threshold = self._request.abstain_below
@@ -296,6 +313,18 @@ class _Answer:
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._arrived
+
+
+def _check_prompt(prompt: str, model: LanguageModel) -> None:
+    """Refuses, before anything is done for it, what is far too long; the rest is told by its tokens."""
+    most = MOST_CHARACTERS * model.context_tokens
+    if len(prompt) > most:
+        raise InvalidInput(
+            f"the prompt has {len(prompt)} characters, and {model.name} reads {model.context_tokens} tokens, "
+            f"which {most} characters always exceed; ask in fewer words",
+            field="prompt",
+            reason="PROMPT_TOO_LONG",
+        )
 
 
 def _check_evidence(evidence: Sequence[Evidence], limits: Limits) -> None:

@@ -228,6 +228,7 @@ def build_generator(settings: Settings, plan: Plan, encoder: EncoderPort) -> Gen
         space=plan.text_space,
         slots=settings.generator_slots,
         limits=settings.limits,
+        seconds=settings.generator_seconds,
     )
 
 

@@ -21,7 +21,7 @@ import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import status_pb2
 
-from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
 from tieback.core.tenant import PRINCIPAL, Principal, act_for
 from tieback.core.types import Load
 from tieback.serving import context as call_context
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]  # generic for the type checker alone
 
 log = logging.getLogger(__name__)
+STATUS_SECONDS = 1.0
+"""How long a call waits for its status to be sent."""
+
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -64,6 +67,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
         self._streams = Revocation(tokens) if tokens is not None else None
         self._open = OpenCalls(settings.open_calls, settings.tenant_calls)
         self._message_bytes = settings.message_bytes
+        self._stall = settings.stall_seconds
         self._health = HealthEdge()
         self._wrapped: dict[str, tuple[Handler, Route | None]] = {}
 
@@ -113,14 +117,16 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
 
             async def behaviour(requests: AsyncIterator[bytes], context: Context) -> None:
                 async with _Stream(route, context):
-                    await _write(handler.stream_stream(_decoded(requests, decode), context), context)
+                    await _write(
+                        handler.stream_stream(_decoded(requests, decode), context), context, self._stall
+                    )
 
         elif handler.response_streaming:
             make = grpc.unary_stream_rpc_method_handler
 
             async def behaviour(request: bytes, context: Context) -> None:
                 async with _Stream(route, context):
-                    await _write(handler.unary_stream(decode(request), context), context)
+                    await _write(handler.unary_stream(decode(request), context), context, self._stall)
 
         elif handler.request_streaming:
             raise TypeError(f"{method} streams requests only; no method of the contract does")
@@ -137,11 +143,20 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
         return wrapped, route
 
 
-async def _write(responses: AsyncGenerator[Any, None], context: Context) -> None:
-    """Sends what a handler yields. Written here, not by gRPC, so that what ends a stream is seen here."""
+async def _write(responses: AsyncGenerator[Any, None], context: Context, stall: float) -> None:
+    """Sends what a handler yields. Written here, not by gRPC, so that what ends a stream is seen here.
+
+    DeadlineExceeded where the caller takes nothing for `stall` seconds while something is there for it.
+    """
     async with aclosing(responses):
         async for response in responses:
-            await context.write(response)
+            try:
+                async with asyncio.timeout(stall):
+                    await context.write(response)
+            except TimeoutError:
+                raise DeadlineExceeded(
+                    f"nothing of the stream was read for {stall:g} s; read what comes, or ask for less"
+                ) from None
 
 
 def _refusing(route: Route, error: TiebackError) -> Handler:
@@ -208,7 +223,13 @@ class _Call:
         status = error.status if isinstance(error, Passed) else failures.to_status(error)
         self._code = failures.code_by_number(status.code)
         self._reason = failures.reason_of(status)
-        await self._context.abort(self._code, status.message, (*self._trailing(), *failures.trailing(status)))
+        details = (*self._trailing(), *failures.trailing(status))
+        try:
+            async with asyncio.timeout(STATUS_SECONDS):
+                await self._context.abort(self._code, status.message, details)
+        except TimeoutError:
+            # What was written before is not read, so the status waits behind it in gRPC. The call does not.
+            raise asyncio.CancelledError from None
 
     def _finish(self) -> None:
         took = time.perf_counter() - self._begin

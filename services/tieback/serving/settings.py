@@ -125,6 +125,8 @@ class Settings(BaseSettings):
         gt=0,
         description="Bytes of decoded pictures, sounds and clouds that one process holds at a time.",
     )
+    stop_texts: int = Field(_LIMITS.stop_texts, gt=0, description="Stop texts of one answer.")
+    stop_bytes: int = Field(_LIMITS.stop_bytes, gt=0, description="Bytes of one stop text.")
     open_calls: int = Field(1024, gt=0, description="Calls open at once in one process; more are refused.")
     tenant_calls: int = Field(
         512, gt=0, description="Calls open at once of one tenant in one process; more are refused."
@@ -152,6 +154,14 @@ class Settings(BaseSettings):
         "source and time whether another has sent the same.",
     )
     generator_slots: int = Field(1, gt=0, description="Answers written at the same time by one replica.")
+    generator_seconds: float = Field(
+        300.0,
+        gt=0,
+        description="Seconds that an answer may take, waiting included, whatever its caller's deadline is.",
+    )
+    stall_seconds: float = Field(
+        30.0, gt=0, description="Seconds after which a stream ends whose caller reads nothing of it."
+    )
     evidence: int = Field(4, gt=0, description="Passages that an answer rests on, unless the request says.")
 
     provider: Literal["cpu", "cuda"] = Field("cpu", description="ONNX Runtime's execution provider.")
@@ -255,6 +265,8 @@ class Settings(BaseSettings):
             rerank_tokens=self.rerank_tokens,
             rerank_steps=self.rerank_steps,
             decoded_bytes=self.decoded_bytes,
+            stop_texts=self.stop_texts,
+            stop_bytes=self.stop_bytes,
         )
 
 
