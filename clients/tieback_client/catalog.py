@@ -136,6 +136,10 @@ class Limits:
     """Points of one cloud."""
     queued_tokens: int = 0
     """Tokens waiting in one replica before it refuses more."""
+    stop_texts: int = 0
+    """Stop texts of one answer."""
+    stop_bytes: int = 0
+    """Bytes of one stop text."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,7 +177,7 @@ class GetServerInfoResponse(_message.Message):
     def __init__(self, version: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., services: _Optional[_Iterable[_Union[ServiceState, _Mapping]]] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("message_bytes", "batch_items", "text_bytes", "image_pixels", "audio_seconds", "points", "queued_tokens", "query_parts", "rerank_tokens", "rerank_steps", "decoded_bytes")
+    __slots__ = ("message_bytes", "batch_items", "text_bytes", "image_pixels", "audio_seconds", "points", "queued_tokens", "query_parts", "rerank_tokens", "rerank_steps", "decoded_bytes", "stop_texts", "stop_bytes")
     MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     BATCH_ITEMS_FIELD_NUMBER: _ClassVar[int]
     TEXT_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -189,6 +189,8 @@ class Limits(_message.Message):
     RERANK_TOKENS_FIELD_NUMBER: _ClassVar[int]
     RERANK_STEPS_FIELD_NUMBER: _ClassVar[int]
     DECODED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    STOP_TEXTS_FIELD_NUMBER: _ClassVar[int]
+    STOP_BYTES_FIELD_NUMBER: _ClassVar[int]
     message_bytes: int
     batch_items: int
     text_bytes: int
@@ -200,7 +202,9 @@ class Limits(_message.Message):
     rerank_tokens: int
     rerank_steps: int
     decoded_bytes: int
-    def __init__(self, message_bytes: _Optional[int] = ..., batch_items: _Optional[int] = ..., text_bytes: _Optional[int] = ..., image_pixels: _Optional[int] = ..., audio_seconds: _Optional[float] = ..., points: _Optional[int] = ..., queued_tokens: _Optional[int] = ..., query_parts: _Optional[int] = ..., rerank_tokens: _Optional[int] = ..., rerank_steps: _Optional[int] = ..., decoded_bytes: _Optional[int] = ...) -> None: ...
+    stop_texts: int
+    stop_bytes: int
+    def __init__(self, message_bytes: _Optional[int] = ..., batch_items: _Optional[int] = ..., text_bytes: _Optional[int] = ..., image_pixels: _Optional[int] = ..., audio_seconds: _Optional[float] = ..., points: _Optional[int] = ..., queued_tokens: _Optional[int] = ..., query_parts: _Optional[int] = ..., rerank_tokens: _Optional[int] = ..., rerank_steps: _Optional[int] = ..., decoded_bytes: _Optional[int] = ..., stop_texts: _Optional[int] = ..., stop_bytes: _Optional[int] = ...) -> None: ...
 
 class ServiceState(_message.Message):
     __slots__ = ("name", "ready", "replicas")
