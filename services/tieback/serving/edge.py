@@ -223,10 +223,11 @@ class _Call:
         status = error.status if isinstance(error, Passed) else failures.to_status(error)
         self._code = failures.code_by_number(status.code)
         self._reason = failures.reason_of(status)
-        details = (*self._trailing(), *failures.trailing(status))
         try:
             async with asyncio.timeout(STATUS_SECONDS):
-                await self._context.abort(self._code, status.message, details)
+                await self._context.abort(
+                    self._code, status.message, (*self._trailing(), *failures.trailing(status))
+                )
         except TimeoutError:
             # What was written before is not read, so the status waits behind it in gRPC. The call does not.
             raise asyncio.CancelledError from None
