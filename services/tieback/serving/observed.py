@@ -73,6 +73,7 @@ class ObservedEncoder:
                 space, contents, output, truncation=truncation, cache=cache, deadline=deadline
             )
         self._telemetry.observe_timing("encoder", space, reply.timing)
+        self._telemetry.tenants.computed("encoder", reply.cost.tokens)
         return reply
 
 

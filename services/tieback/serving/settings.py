@@ -89,6 +89,10 @@ class Settings(BaseSettings):
         9464, ge=0, le=65535, description="The Prometheus scrape port; empty for none."
     )
 
+    metric_tenants: int = Field(
+        50, ge=0, description="Tenants that each process counts by name; the others are counted as _other."
+    )
+
     tls_certificate: Path | None = Field(None, description="PEM chain of the server; turns TLS on.")
     tls_key: Path | None = Field(None, description="PEM key of the server.")
     tls_client_ca: Path | None = Field(

@@ -37,6 +37,7 @@ from tieback.core.types import (
     Verdict,
 )
 from tieback.serving.settings import Settings
+from tieback.serving.tenant_metrics import TenantMetrics
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -150,6 +151,7 @@ class Telemetry:
         self._ready = Gauge(
             "tieback_ready", "Whether a service can be asked.", ("service",), registry=registry
         )
+        self.tenants = TenantMetrics(registry, settings.metric_tenants)
         self._tokens_current = Gauge(
             "tieback_tokens_file_current",
             "1 while the tokens file is the one in force; 0 where it cannot be used and an older one is.",
@@ -236,6 +238,7 @@ class Telemetry:
             self._abstentions.labels(event.reason.value).inc()
         elif isinstance(event, Finish):
             self._generated.labels(event.model).inc(event.completion_tokens)
+            self.tenants.computed("generator", event.prompt_tokens + event.completion_tokens)
             self._changed.labels(event.model, strategy).inc(event.changed_tokens)
             if event.completion_tokens:
                 self._first_token.labels(event.model).observe(event.first_token)
