@@ -90,11 +90,13 @@ from tieback_client.streams import EncodingStream, EventStream, Writes
 from tieback_client.vectors import Box, DType, RegionVectors, SpaceRef, SparseVector, TokenVectors, Vector
 
 __version__ = client_version()
+from tieback_client.tenants import Access, Quota, Usage
 
 __all__ = [
     "INDEXED_FROM",
     "Abstention",
     "AbstentionReason",
+    "Access",
     "Acknowledgement",
     "AlignedPair",
     "Alignment",
@@ -151,6 +153,7 @@ __all__ = [
     "Overloaded",
     "PermissionDenied",
     "Points",
+    "Quota",
     "QuotaExceeded",
     "RateExceeded",
     "RegionVectors",
@@ -182,6 +185,7 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",
+    "Usage",
     "Vector",
     "VectorKind",
     "Verdict",

@@ -99,6 +99,7 @@ class AsyncClient:
     delete_collection = _unary(operations.delete_collection)
     record_source = _unary(operations.record_source)
     delete_source = _unary(operations.delete_source)
+    usage = _unary(operations.usage)
     upsert = _writes(operations.upsert)
     delete = _unary(operations.delete)
     get = _unary(operations.get)

@@ -94,6 +94,7 @@ class Client:
     delete_collection = _unary(operations.delete_collection)
     record_source = _unary(operations.record_source)
     delete_source = _unary(operations.delete_source)
+    usage = _unary(operations.usage)
     upsert = _writes(operations.upsert)
     delete = _unary(operations.delete)
     get = _unary(operations.get)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from google.protobuf.json_format import MessageToDict
 
-from tieback_client import catalog, events
+from tieback_client import catalog, events, tenants
 from tieback_client.content import Modality
 from tieback_client.documents import Collection, Item, Section, Source
 from tieback_client.errors import TiebackError
@@ -55,6 +55,7 @@ _NUMPY: dict[DType, np.dtype[Any]] = {
 _SOURCES = (EncodingSource.COMPUTED, *EncodingSource)
 _MODALITIES = (None, Modality.TEXT, Modality.IMAGE, Modality.AUDIO, Modality.POINTS)
 _KINDS = (None, *catalog.VectorKind)
+_ROLES = (None, *tenants.Access)
 _VERDICTS = (events.VerdictLabel.NOT_CHECKED, *events.VerdictLabel)
 _ABSTENTIONS = (events.AbstentionReason.NO_EVIDENCE, *events.AbstentionReason)
 _FINISHES = (events.FinishReason.END, *events.FinishReason)
@@ -347,6 +348,25 @@ def server_info(message: Any, info: CallInfo) -> catalog.ServerInfo:
     limits = catalog.Limits(**{one.name: getattr(message.limits, one.name) for one in _limit_fields(message)})
     services = [catalog.ServiceState(one.name, one.ready, one.replicas) for one in message.services]
     return catalog.ServerInfo(message.version, limits, services, info)
+
+
+def usage(message: Any, info: CallInfo) -> tenants.Usage:
+    """A tenant, what it may and what it stores."""
+    said = message.quota
+    quota = tenants.Quota(
+        **{name: getattr(said, name) for name in tenants.Quota.__slots__ if said.HasField(name)}
+    )
+    shared = {one.name: role for one in message.shared if (role := _at(_ROLES, one.role, None)) is not None}
+    return tenants.Usage(
+        message.tenant,
+        _at(_ROLES, message.role, None),
+        message.item_count,
+        message.byte_count,
+        message.collection_count,
+        quota,
+        shared,
+        info,
+    )
 
 
 def answer_event(message: Any, info: CallInfo) -> events.AnswerEvent | None:

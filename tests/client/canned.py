@@ -37,6 +37,7 @@ from tieback.v1 import (
     reranker_pb2_grpc,
     router_pb2,
     router_pb2_grpc,
+    tenant_pb2,
     vector_pb2,
 )
 
@@ -324,6 +325,29 @@ class Index(index_pb2_grpc.IndexServiceServicer):
             message = f"no collection is named {request.name!r}; the choices are: notes"
             abort(context, grpc.StatusCode.NOT_FOUND, message, info("COLLECTION_NOT_FOUND"), missing)
         return index_pb2.GetCollectionResponse(collection=self.collections[request.name])
+
+    def GetUsage(self, request: Any, context: Any) -> index_pb2.GetUsageResponse:
+        sent = dict(context.invocation_metadata()).get("authorization", "")
+        if sent not in ("", "Bearer acme-token"):
+            abort(
+                context,
+                grpc.StatusCode.UNAUTHENTICATED,
+                "the token is not one of this server's",
+                info("UNAUTHENTICATED"),
+            )
+        usage = tenant_pb2.Usage(
+            tenant="acme" if sent else "",
+            role=tenant_pb2.TENANT_ROLE_WRITE,
+            item_count=1200,
+            byte_count=5_000_000,
+            collection_count=len(self.collections),
+            quota=tenant_pb2.Quota(item_count=2000, tokens_per_second=500.0),
+            shared=[
+                tenant_pb2.SharedCollection(name="globex/handbook", role=tenant_pb2.TENANT_ROLE_READ),
+                tenant_pb2.SharedCollection(name="globex/future", role=77),  # of a later version
+            ],
+        )
+        return index_pb2.GetUsageResponse(usage=usage)
 
     def ListCollections(self, request: Any, context: Any) -> index_pb2.ListCollectionsResponse:
         self.log.note("ListCollections", context)

@@ -563,3 +563,36 @@ def test_a_damaged_collection_is_shown_as_one_with_what_to_do(run: Run, client: 
     assert [line.split("\t")[-1] for line in shown.stdout.splitlines()] == ["damaged", "good"]
     assert "broken: its files are damaged; delete it" in shown.stderr
     assert documents(run("collections", "--json"))[0][0]["damage"] == "its files are damaged; delete it"
+
+
+def test_whoami_says_whose_token_it_is_and_how_much_of_the_quota_is_used(run: Run) -> None:
+    told = run("whoami", "--token", "acme-token")
+    found = documents(run("whoami", "--token", "acme-token", "--json"))[0]
+
+    assert told.exit_code == 0
+    for part in (
+        "acme",
+        "role write",
+        "1,200",
+        "2,000",
+        "globex/handbook",
+        "read",
+        "5,000,000",
+        "none",
+        "500",
+    ):
+        assert part in told.output
+    assert (found["tenant"], found["role"], found["quota"]["item_count"]) == ("acme", "write", 2000)
+    assert found["shared"] == {"globex/handbook": "read"}
+
+
+def test_whoami_says_where_no_tokens_are_asked_for(run: Run) -> None:
+    assert "asks for no tokens" in run("whoami").output
+
+
+def test_a_wrong_token_is_told_with_the_way_to_give_another(run: Run) -> None:
+    result = run("whoami", "--token", "wrong")
+
+    assert result.exit_code == 1
+    assert "the token is not one of this server's" in result.output
+    assert "--token or TIEBACK_TOKEN" in result.output

@@ -24,6 +24,7 @@ COMMANDS = {
     "spaces": "tieback_client.cli.server:spaces",
     "methods": "tieback_client.cli.server:methods",
     "health": "tieback_client.cli.server:health",
+    "whoami": "tieback_client.cli.whoami:whoami",
 }
 ALIASES = {"status": "health"}
 SERVER_GROUP = "tieback.commands"

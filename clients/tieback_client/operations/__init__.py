@@ -19,6 +19,7 @@ from tieback_client.operations.index import (
     record_source,
     search,
     upsert,
+    usage,
 )
 from tieback_client.operations.server import (
     endpoints,
@@ -57,4 +58,5 @@ __all__ = [
     "space",
     "spaces",
     "upsert",
+    "usage",
 ]

@@ -15,6 +15,7 @@ from tieback_client.paging import Page, Pages
 from tieback_client.reports import CallInfo
 from tieback_client.results import Acknowledgement, SearchResult
 from tieback_client.rpc import RPCS, Call, Operation
+from tieback_client.tenants import Usage
 from tieback_client.vectors import SpaceRef, Vector
 
 
@@ -70,6 +71,12 @@ def collections(*, page_size: int = 0, timeout: float | None = None) -> Pages[Co
 def delete_collection(name: str, *, timeout: float | None = None) -> Operation[None]:
     """Removes a collection and all it holds."""
     yield Call(RPCS["DeleteCollection"], index_pb2.DeleteCollectionRequest(name=name), timeout)
+
+
+def usage(*, timeout: float | None = None) -> Operation[Usage]:
+    """Who calls: the token's tenant and role, what others share with it, what it stores and may store."""
+    reply = yield Call(RPCS["GetUsage"], index_pb2.GetUsageRequest(), timeout)
+    return reading.usage(reply.message.usage, reply.info)
 
 
 def record_source(

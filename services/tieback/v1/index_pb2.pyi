@@ -6,6 +6,7 @@ from google.rpc import status_pb2 as _status_pb2
 from tieback.v1 import content_pb2 as _content_pb2
 from tieback.v1 import report_pb2 as _report_pb2
 from tieback.v1 import router_pb2 as _router_pb2
+from tieback.v1 import tenant_pb2 as _tenant_pb2
 from tieback.v1 import vector_pb2 as _vector_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -280,3 +281,13 @@ class Hit(_message.Message):
     text_score: float
     part: _vector_pb2.Box
     def __init__(self, item_id: _Optional[str] = ..., item_title: _Optional[str] = ..., section_id: _Optional[str] = ..., section_title: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., text: _Optional[str] = ..., uri: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., score: _Optional[float] = ..., vector_score: _Optional[float] = ..., text_score: _Optional[float] = ..., part: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ...) -> None: ...
+
+class GetUsageRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetUsageResponse(_message.Message):
+    __slots__ = ("usage",)
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    usage: _tenant_pb2.Usage
+    def __init__(self, usage: _Optional[_Union[_tenant_pb2.Usage, _Mapping]] = ...) -> None: ...

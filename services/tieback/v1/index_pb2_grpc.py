@@ -90,6 +90,11 @@ class IndexServiceStub:
                 request_serializer=tieback_dot_v1_dot_index__pb2.SearchRequest.SerializeToString,
                 response_deserializer=tieback_dot_v1_dot_index__pb2.SearchResponse.FromString,
                 _registered_method=True)
+        self.GetUsage = channel.unary_unary(
+                '/tieback.v1.IndexService/GetUsage',
+                request_serializer=tieback_dot_v1_dot_index__pb2.GetUsageRequest.SerializeToString,
+                response_deserializer=tieback_dot_v1_dot_index__pb2.GetUsageResponse.FromString,
+                _registered_method=True)
 
 
 class IndexServiceServicer:
@@ -175,6 +180,13 @@ class IndexServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetUsage(self, request, context):
+        """Says who calls, what the token allows, and how much the tenant stores.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IndexServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -232,6 +244,11 @@ def add_IndexServiceServicer_to_server(servicer, server):
                     servicer.Search,
                     request_deserializer=tieback_dot_v1_dot_index__pb2.SearchRequest.FromString,
                     response_serializer=tieback_dot_v1_dot_index__pb2.SearchResponse.SerializeToString,
+            ),
+            'GetUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUsage,
+                    request_deserializer=tieback_dot_v1_dot_index__pb2.GetUsageRequest.FromString,
+                    response_serializer=tieback_dot_v1_dot_index__pb2.GetUsageResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -532,6 +549,33 @@ class IndexService:
             '/tieback.v1.IndexService/Search',
             tieback_dot_v1_dot_index__pb2.SearchRequest.SerializeToString,
             tieback_dot_v1_dot_index__pb2.SearchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tieback.v1.IndexService/GetUsage',
+            tieback_dot_v1_dot_index__pb2.GetUsageRequest.SerializeToString,
+            tieback_dot_v1_dot_index__pb2.GetUsageResponse.FromString,
             options,
             channel_credentials,
             insecure,
