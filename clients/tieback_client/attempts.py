@@ -183,7 +183,7 @@ class Attempts:
                 message += f"; the connection broke {self.retries} times meanwhile"
             details = _hinted(details, "give it more time with timeout=")
         elif isinstance(error, Unauthenticated):
-            details = _hinted(details, _PASS_IT)
+            details = _hinted(details, _SEND_ONE)
         return type(error)(message, details)
 
 
@@ -191,7 +191,7 @@ def _hinted(details: Details, hint: str) -> Details:
     return details if details.hint else replace(details, hint=hint)
 
 
-_PASS_IT = "pass token=, or on the command line --token or TIEBACK_TOKEN"
+_SEND_ONE = "send one with token=, or on the command line --token or TIEBACK_TOKEN"
 _START = "start one with `tieback serve --local`, or give another address (TIEBACK_SERVER)"
 _TLS = "if it speaks TLS, pass tls or ca; if it asks for a certificate, pass certificate and key"
 # What gRPC says of a connection that never was, the same for people, and the way out.

@@ -329,12 +329,8 @@ class Index(index_pb2_grpc.IndexServiceServicer):
     def GetUsage(self, request: Any, context: Any) -> index_pb2.GetUsageResponse:
         sent = dict(context.invocation_metadata()).get("authorization", "")
         if sent not in ("", "Bearer acme-token"):
-            abort(
-                context,
-                grpc.StatusCode.UNAUTHENTICATED,
-                "the token is not one of this server's",
-                info("UNAUTHENTICATED"),
-            )
+            message = "the token is not one of this server's"
+            abort(context, grpc.StatusCode.UNAUTHENTICATED, message, info("UNAUTHENTICATED"))
         usage = tenant_pb2.Usage(
             tenant="acme" if sent else "",
             role=tenant_pb2.TENANT_ROLE_WRITE,

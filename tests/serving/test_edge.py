@@ -182,3 +182,28 @@ async def test_of_a_crowd_of_refusals_all_are_counted_and_few_are_logged(
 
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert 1 <= len([line for line in lines if line.get("code") == "RESOURCE_EXHAUSTED"]) <= 3
+
+
+async def test_calls_are_counted_by_tenant_and_those_of_nobody_known_are_not(tmp_path: Path) -> None:
+    tokens = write_tokens(tmp_path / "tokens", {"acme": {"a": "read"}, "globex": {"b": "read"}})
+    async with small_server(tokens=tokens, metric_tenants=1) as server, channel(server) as made:
+        stub = router_pb2_grpc.RouterServiceStub(made)
+        for token in ("a", "a", "b"):
+            await stub.Fuse(fuse_request(), metadata=(("authorization", f"Bearer {token}"),))
+        with pytest.raises(grpc.aio.AioRpcError):
+            await stub.Fuse(fuse_request(), metadata=(("authorization", "Bearer wrong"),))
+        with pytest.raises(grpc.aio.AioRpcError):
+            generate = generator_pb2_grpc.GeneratorServiceStub(made).Generate
+            async for _ in generate(
+                generator_pb2.GenerateRequest(prompt=BUSY), metadata=(("authorization", "Bearer a"),)
+            ):
+                pass
+
+        page = server.telemetry.page().decode()
+    lines = {line for line in page.splitlines() if line.startswith("tieback_tenant_")}
+    assert {line for line in lines if "_total{" in line} == {
+        'tieback_tenant_requests_total{code="OK",tenant="acme"} 2.0',
+        'tieback_tenant_requests_total{code="OK",tenant="_other"} 1.0',
+        'tieback_tenant_requests_total{code="RESOURCE_EXHAUSTED",tenant="acme"} 1.0',
+        'tieback_tenant_rejections_total{reason="OVERLOADED",tenant="acme"} 1.0',
+    }

@@ -241,8 +241,10 @@ class _Call:
         route.in_flight.dec()
         route.count(self._code.name)
         route.seconds.observe(took)
-        if self._code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        refused = self._code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        if refused:
             route.telemetry.reject(route.service, self._reason)
+        route.telemetry.tenants.finished(self._code.name, self._reason if refused else "")
         level = logging.DEBUG if self._code is grpc.StatusCode.OK else logging.INFO
         if log.isEnabledFor(level) and (alike := route.lines(self._code)):
             logs.event(
