@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.tenant import Usage
 from tieback.core.types import (
     CachePolicy,
     Collection,
@@ -86,7 +87,12 @@ class RouterPort(Protocol):
 
 
 class IndexPort(Protocol):
-    """Keeps items with their vectors and finds them again."""
+    """Keeps items with their vectors and finds them again.
+
+    A collection is called NAME by the tenant that it belongs to, and OWNER/NAME by those it is shared with;
+    to all others it is NotFound, as one that does not exist. PermissionDenied where the token's role, or the
+    share's, is not enough.
+    """
 
     async def create_collection(
         self, name: str, space: SpaceRef, width: int, routing: Routing = DEFAULT_ROUTING
@@ -109,6 +115,10 @@ class IndexPort(Protocol):
 
     async def delete_collection(self, name: str) -> None:
         """Removes a collection and all it holds."""
+        ...
+
+    async def usage(self) -> Usage:
+        """Who the running task works for, and what that tenant stores."""
         ...
 
     async def record_source(self, collection: str, source: Source, *, moved: bool = False) -> Source:

@@ -111,7 +111,7 @@ async def test_a_commit_that_a_power_cut_interrupted_is_dropped_and_the_acknowle
 
 async def test_a_damaged_full_text_index_is_made_again(index, store):
     await index.upsert("docs", [item(f"i{n}", section(axis(0), f"word{n}")) for n in range(50)])
-    index._collections["docs"].table.compact([])
+    index._owned.to_write("docs").table.compact([])
     await index.close()
     damaged = list((store / "collections" / "docs.lance" / "_indices").rglob("*.lance"))
     for path in damaged:
@@ -137,9 +137,9 @@ async def test_a_second_server_on_one_store_is_refused_and_told_which_has_it(ind
 
 async def test_a_store_of_a_newer_format_is_refused(index, store):
     await index.close()
-    (store / "store.json").write_text('{"format": 3, "page_key": "00", "new": true}')
+    (store / "store.json").write_text('{"format": 4, "page_key": "00", "new": true}')
 
-    with pytest.raises(StartupError, match=r"newer tieback \(format 3; this one reads up to 2\)"):
+    with pytest.raises(StartupError, match=r"newer tieback \(format 4; this one reads up to 3\)"):
         Index.open(store)
 
 
@@ -273,7 +273,7 @@ async def test_stale_rows_are_compacted_away_while_searches_go_on(index, store):
     await index.close()
     again = Index.open(store)
     assert again.sections == 300
-    opened = again._collections["docs"]
+    opened = again._owned.to_write("docs")
     opened.writer._compact()
     assert sum(batch.num_rows for batch in opened.table.scan(["version"])) == 300
     assert (await again.search("docs", text="word207")).hits[0].item_id == "i207"

@@ -83,7 +83,7 @@ class IndexMachine(RuleBasedStateMachine):
     @rule(requests=st.lists(st.lists(items, min_size=1, max_size=2) | NAMES, min_size=2, max_size=5))
     def write_at_once(self, requests):
         """Requests made at once are carried out in the order they were made, in one commit or several."""
-        writer = self.index._collections["docs"].writer
+        writer = self.index._owned.to_write("docs").writer
 
         async def all_at_once():
             calls = [
@@ -110,7 +110,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule()
     def compact(self):
-        opened = self.index._collections["docs"]
+        opened = self.index._owned.to_write("docs")
         opened.writer._compact()
         assert not opened.memory.stale
 

@@ -42,7 +42,7 @@ KILLED = textwrap.dedent("""
         LanceTable.delete = watched("delete", LanceTable.delete)
         LanceTable.optimize = watched(cleaning, LanceTable.optimize)
         os.fdatasync = watched("note", os.fdatasync)
-        index._collections["docs"].writer._compact()
+        index._owned.to_write("docs").writer._compact()
         print("nothing was left to kill", seen)
 
     asyncio.run(main())
@@ -71,7 +71,7 @@ async def written(tmp_path_factory):
         items = [item(f"i{n}", section(axis(n), f"word{n}"), turn=turn) for n in range(200)]
         await index.upsert("docs", [one for n, one in enumerate(items) if turn < 2 or n % 2])
         if turn == 1:
-            index._collections["docs"].writer._compact()
+            index._owned.to_write("docs").writer._compact()
     await index.delete_items("docs", ["i0"])
     await index.close()
     return store
@@ -100,8 +100,8 @@ async def test_a_server_killed_within_compaction_starts_again_with_all_it_had(
     listed, _ = await again.list_items("docs", page_size=1000)
     assert {kept.id: kept.metadata["turn"] for kept in listed} == TURNS
     assert (await again.search("docs", text="word7")).hits[0].item_id == "i7"
-    again._collections["docs"].writer._compact()
-    assert len(again._collections["docs"].table._lance.list_versions()) == 1
+    again._owned.to_write("docs").writer._compact()
+    assert len(again._owned.to_write("docs").table._lance.list_versions()) == 1
     assert (await again.upsert("docs", [item("after")])).results == [None]
     await again.close()
     await Index.open(store).close()

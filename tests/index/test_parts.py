@@ -111,8 +111,8 @@ async def test_a_store_of_before_there_were_parts_opens_keeps_what_it_holds_and_
         old = Index.open(store)
         await old.create_collection("docs", SPACE, 4)
         await old.upsert("docs", [item("old", section(axis(0), "an old text"))])
-        old._collections["docs"].table.compact([])
-        assert "parts" not in old._collections["docs"].table.schema.names
+        old._owned.to_write("docs").table.compact([])
+        assert "parts" not in old._owned.to_write("docs").table.schema.names
         await old.close()
     about = store / "store.json"
     about.write_text(json.dumps(json.loads(about.read_text()) | {"format": 1}))
@@ -125,7 +125,7 @@ async def test_a_store_of_before_there_were_parts_opens_keeps_what_it_holds_and_
 
     assert names(await again.search("docs", vector=vector(1, 0, 0, 0))) == ["new", "old"]
     assert names(await again.search("docs", text="old")) == ["old"]
-    assert json.loads(about.read_text()) == {"format": 2, "page_key": key}
+    assert json.loads(about.read_text()) == {"format": 3, "page_key": key}
     await again.close()
 
 

@@ -224,7 +224,7 @@ async def test_a_passed_deadline_starts_no_search_and_is_counted(index):
 
 async def test_too_many_waiting_searches_are_refused_with_the_time_to_come_back(index):
     await index.upsert("docs", [item("a")])
-    memory = index._collections["docs"].memory
+    memory = index._owned.to_write("docs").memory
 
     with memory.lock.writing():
         waiting = [asyncio.create_task(index.search("docs", vector=vector(1, 0, 0, 0))) for _ in range(1200)]

@@ -174,7 +174,7 @@ async def test_concurrent_requests_share_commits(index, store):
 
 
 async def test_a_cancelled_request_that_still_waits_is_withdrawn(index):
-    with index._collections["docs"].memory.lock.reading():  # holds the commit of the first up
+    with index._owned.to_write("docs").memory.lock.reading():  # holds the commit of the first up
         first = asyncio.create_task(index.upsert("docs", [item("first")]))
         await until(lambda: index.load.active_items == 1)
         second = asyncio.create_task(index.upsert("docs", [item("second")]))

@@ -53,6 +53,9 @@ class CollectionKey(NamedTuple):
     owner: str
     name: str
 
+    def __str__(self) -> str:
+        return f"{self.owner}/{self.name}" if self.owner else self.name
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -101,6 +104,16 @@ class Principal:
                 f"{self.tenant!r} for {self.shared[key].access}; its owner can share it for more, and only "
                 "its owner can delete it"
             )
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Who calls, and what the tenant stores in all its collections."""
+
+    principal: Principal
+    collections: int
+    items: int
+    bytes: int
 
 
 TENANT: ContextVar[str] = ContextVar("tieback_tenant", default="")

@@ -5,6 +5,8 @@ Where to look:
     service.py      the methods of `IndexPort`: checks a request, hands it to a thread, reports the time
     collection.py   what belongs to one collection: sound, or damaged
     opening.py      opens a collection, or finds what can still be read of a damaged one
+    ownership.py    the collections of all tenants, and which of them the one that calls may use
+    quotas.py       how much a tenant stores, against how much it may
     validation.py   items of a request → records fit to be written, or the reason why not
     writer.py       one writer per collection: waiting requests share one durable commit
     store.py        the folder: its lock, its format, its collections

@@ -63,7 +63,7 @@ class OpenCollection(ReadCollection):
     ) -> OpenCollection:
         """See `ReadCollection.read`."""
         read = ReadCollection.read(description, table)
-        writer = Writer(description.name, table, read.memory, executor, next_version=read.last + 1)
+        writer = Writer(str(description.key), table, read.memory, executor, next_version=read.last + 1)
         return cls(description, table, read.memory, read.last, writer, sources)
 
     def list_sources(self) -> list[Source]:

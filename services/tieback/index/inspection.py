@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tieback.index import versions
 from tieback.index.lock import StoreLock
+from tieback.index.store import tables
 from tieback.index.table import readable
 
 
@@ -16,13 +17,13 @@ def damaged_collections(directory: Path) -> list[str]:
 
     StartupError where a server has the store open: it knows best.
     """
-    folders = sorted((directory / "collections").glob("*.lance"))
+    folders = tables(directory)
     if not folders:
         return []
     lock = StoreLock(directory / "lock")
     try:
         with tempfile.TemporaryDirectory() as views:
-            return [folder.stem for folder in folders if not _sound(folder, Path(views))]
+            return [str(key) for key in sorted(folders) if not _sound(folders[key], Path(views))]
     finally:
         lock.release()
 

@@ -36,6 +36,7 @@ class Entry:
     texts: Sequence[str]
     modalities: Sequence[Modality]
     positions: Array
+    bytes: int
 
 
 class Memory:
@@ -48,6 +49,7 @@ class Memory:
     def __init__(self, width: int, *, flat_up_to: int = FLAT_UP_TO) -> None:
         self.lock = ReadWriteLock()
         self.width = width
+        self.bytes = 0  # of the living items, see `Record.bytes`
         self.stale: list[int] = []  # versions whose rows compaction may drop
         self.parts = PartVectors(width, flat_up_to)
         self.indexed_from: Counter[str] = Counter()  # living items by the source that their metadata names
@@ -99,6 +101,11 @@ class Memory:
     def has(self, item_id: str) -> bool:
         """Whether the item lives."""
         return item_id in self._items
+
+    def bytes_of(self, item_id: str) -> int:
+        """Bytes of the item; 0 where there is none."""
+        entry = self._items.get(item_id)
+        return entry.bytes if entry else 0
 
     def item(self, item_id: str) -> Item | None:
         """The item, or None."""
@@ -188,7 +195,8 @@ class Memory:
     def _add(self, put: Put) -> None:
         record = put.record
         positions = np.array([self._position() for _ in record.texts], np.int64)
-        entry = Entry(put.version, record.item, _shared(record), record.modalities, positions)
+        entry = Entry(put.version, record.item, _shared(record), record.modalities, positions, record.bytes)
+        self.bytes += entry.bytes
         self._items[record.item.id] = self._versions[put.version] = entry
         self.indexed_from[_source_of(entry.item)] += 1
         for ordinal, position in enumerate(positions):
@@ -204,6 +212,7 @@ class Memory:
         if entry is None:
             return False
         del self._versions[entry.version]
+        self.bytes -= entry.bytes
         self._forget_source(_source_of(entry.item))
         self.stale.append(entry.version)
         self._living[entry.positions] = False

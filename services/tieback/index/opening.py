@@ -6,6 +6,7 @@ import logging
 from concurrent.futures import Executor
 
 from tieback.core.errors import StorageFull
+from tieback.core.tenant import CollectionKey
 from tieback.core.types import SpaceRef
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
 from tieback.index.store import Description, Store
@@ -22,28 +23,28 @@ _FULL = (
 _log = logging.getLogger(__name__)
 
 
-def load(store: Store, name: str, executor: Executor) -> OpenCollection | DamagedCollection:
+def load(store: Store, key: CollectionKey, executor: Executor) -> OpenCollection | DamagedCollection:
     """The collection as it was last acknowledged, or what is left of it."""
     try:
-        description, table = store.open(name)
-        return OpenCollection.load(description, table, executor, store.sources(name))
+        description, table = store.open(key)
+        return OpenCollection.load(description, table, executor, store.sources(key))
     except Exception as error:  # noqa: BLE001 - whatever Lance says of damaged files: the others must open
         _log.error(
             "the collection %s is damaged and is kept apart: it is not written, and read as far as it can be "
             "(%s: %s)",
-            *(name, type(error).__name__, error),
+            *(key, type(error).__name__, error),
         )
-        return _remains(store, name, _FULL if isinstance(error, StorageFull) else _RESTORE)
+        return _remains(store, key, _FULL if isinstance(error, StorageFull) else _RESTORE)
 
 
-def _remains(store: Store, name: str, why: str) -> DamagedCollection:
-    known = Description(name, SpaceRef("", "", ""), 0, 0.0)
-    for description, table in store.remains(name):
+def _remains(store: Store, key: CollectionKey, why: str) -> DamagedCollection:
+    known = Description(key, SpaceRef("", "", ""), 0, 0.0)
+    for description, table in store.remains(key):
         known = description if not known.width else known
         try:
             content = ReadCollection.read(description, table)
             if content.last:  # not the empty table that it once was
                 return DamagedCollection(description, why, content)
         except Exception as error:  # noqa: BLE001 - see above; an older version may still be read
-            _log.debug("a version of the collection %s cannot be read: %s", name, error)
+            _log.debug("a version of the collection %s cannot be read: %s", key, error)
     return DamagedCollection(known, why, None)

@@ -22,6 +22,7 @@ REMOVED = -1
 LATER = (pa.field("parts", pa.large_binary()), pa.field("boxes", pa.large_binary()))
 """Columns that tables of format 1 lack: float16 `[parts, width]` and float32 `[parts, 4]`, little-endian."""
 
+_NUMBER = " " * 8  # a number or a truth value counts eight bytes
 _HALF, _SINGLE = np.dtype("<f2"), np.dtype("<f4")
 
 
@@ -51,9 +52,17 @@ class Record:
 
     @property
     def bytes(self) -> int:
-        """What its vectors and words take, about."""
-        parts = sum(one.vectors.nbytes for one in self.parts.values())
-        return int(self.vectors.nbytes) + parts + sum(map(len, self.texts))
+        """Bytes of its vectors, words, names and metadata: what a quota counts."""
+        arrays = sum(one.vectors.nbytes + one.boxes.nbytes for one in self.parts.values())
+        words = [self.item.id, self.item.title, *self.texts]
+        for section, text in zip(self.item.sections, self.texts, strict=True):
+            content = section.content.data if section.content is not None else None
+            words += [section.id, section.title, section.uri]
+            if isinstance(content, str) and content != text:
+                words.append(content)
+        for key, value in self.item.metadata.items():
+            words += [key, value if isinstance(value, str) else _NUMBER]
+        return int(self.vectors.nbytes) + arrays + sum(map(_size, words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +187,10 @@ def from_rows(batches: Iterable[Any], living: dict[str, int]) -> Iterator[Put]:
                 keep.discard(version)
     if keep:
         raise ValueError(f"rows of {len(keep)} items are missing")
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _append(rows: dict[str, list[Any]], **values: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import re
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -26,6 +25,7 @@ from tieback.core.errors import (
     TiebackError,
     Unavailable,
 )
+from tieback.core.tenant import NAME, PRINCIPAL, Access, CollectionKey, Usage
 from tieback.core.types import (
     Collection,
     IndexedItem,
@@ -45,7 +45,9 @@ from tieback.index.collection import DamagedCollection, OpenCollection, ReadColl
 from tieback.index.filters import parse
 from tieback.index.memory import Memory
 from tieback.index.opening import load
+from tieback.index.ownership import OwnedCollections
 from tieback.index.page_token import PageTokens
+from tieback.index.quotas import Writes, check
 from tieback.index.records import Record
 from tieback.index.search import Query, search
 from tieback.index.sources import check_source, check_source_name
@@ -59,7 +61,6 @@ from tieback.ports import DEFAULT_ROUTING
 
 DEFAULT_LIMITS = Limits()
 _RECIPROCAL_RANK = MethodChoice("reciprocal_rank")
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _WIDEST = 65_536
 _QUERY_BYTES = 16 * 1024
 _HITS, _MOST_HITS = 10, 1000
@@ -76,8 +77,8 @@ class Index:
     def __init__(self, store: Store, limits: Limits) -> None:
         self._store, self._limits = store, limits
         self._tokens = PageTokens(store.page_key)
-        self._collections: dict[str, OpenCollection] = {}
-        self._damaged: dict[str, DamagedCollection] = {}
+        self._owned = OwnedCollections()
+        self._writes = Writes()
         self._changing = asyncio.Lock()  # collections are made and removed one at a time
         threads = max(2, min(8, os.cpu_count() or 1))
         self._threads = threads
@@ -99,12 +100,10 @@ class Index:
         store = Store(Path(directory).absolute())
         index = cls(store, limits)
         try:
-            for name in store.names():
-                opened = load(store, name, index._writers)
-                if isinstance(opened, DamagedCollection):
-                    index._damaged[name] = opened
-                else:
-                    index._collections[name] = opened
+            for key in store.found():
+                opened = load(store, key, index._writers)
+                index._owned.add(opened)
+                if isinstance(opened, OpenCollection):
                     index._train(opened.memory)
         except BaseException:
             store.close()
@@ -114,22 +113,27 @@ class Index:
     @property
     def sections(self) -> int:
         """Sections in all collections."""
-        return sum(opened.memory.section_count for opened in self._readable())
+        return sum(opened.memory.section_count for opened in self._owned.readable())
 
     @property
     def vectors(self) -> int:
         """Vectors in all collections: of sections, and of their parts."""
-        return sum(opened.memory.vector_count for opened in self._readable())
+        return sum(opened.memory.vector_count for opened in self._owned.readable())
 
     @property
     def damaged(self) -> int:
         """Collections whose files are damaged."""
-        return len(self._damaged)
+        return len(self._owned.damaged)
+
+    @property
+    def of_nobody(self) -> int:
+        """Collections that belong to no tenant, and that none can use where tokens are asked for."""
+        return self._owned.stored("").collections
 
     @property
     def load(self) -> Load:
         """What waits and runs: searches and listings by one each, writes by their items."""
-        writers = [opened.writer for opened in list(self._collections.values())]
+        writers = [opened.writer for opened in list(self._owned.sound.values())]
         return Load(
             queued_items=self._queued + sum(writer.waiting_items for writer in writers),
             active_items=self._active + sum(writer.active_items for writer in writers),
@@ -144,7 +148,7 @@ class Index:
             return
         self._closed = True
         async with self._changing:
-            await asyncio.gather(*(opened.writer.close() for opened in self._collections.values()))
+            await asyncio.gather(*(opened.writer.close() for opened in self._owned.sound.values()))
             for executor in (self._readers, self._writers, self._trainer):
                 await asyncio.to_thread(executor.shutdown)
             self._store.close()
@@ -153,7 +157,7 @@ class Index:
         self, name: str, space: SpaceRef, width: int, routing: Routing = DEFAULT_ROUTING
     ) -> Collection:
         """See `IndexPort`."""
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             raise InvalidInput(
                 f"{name[:80]!r} is no collection name: take 1 to 63 lower-case letters, digits and hyphens, "
                 "a letter first",
@@ -168,18 +172,23 @@ class Index:
         if routing.missing is not None:
             missing.get(routing.missing.name)
         self._refuse_where_closed()
+        PRINCIPAL.get().require(Access.ADMIN)
         # Once begun it is finished, though the caller may give up: the store and what is open must agree.
         return await asyncio.shield(self._create(name, space, width, routing))
 
     async def _create(self, name: str, space: SpaceRef, width: int, routing: Routing) -> Collection:
+        principal = PRINCIPAL.get()
+        key = CollectionKey(principal.tenant, name)
         async with self._changing:
-            if name in self._damaged:
-                raise self._damaged[name].refusal()
-            there = self._collections.get(name)
+            if key in self._owned.damaged:
+                raise self._owned.damaged[key].refusal()
+            there = self._owned.sound.get(key)
             if there is None:
-                description = Description(name, space, width, time.time(), routing)
+                number, most = self._owned.stored(key.owner).collections, principal.quota.collections
+                check(principal, key.owner, "collections", number, 1, most)
+                description = Description(key, space, width, time.time(), routing)
                 there = await self._in(self._writers, lambda: self._make(description))
-                self._collections[name] = there
+                self._owned.add(there)
             known = there.description
             if (known.space, known.width) != (space, width):
                 raise AlreadyExists(
@@ -201,20 +210,21 @@ class Index:
     async def get_collection(self, name: str) -> Collection:
         """See `IndexPort`."""
         self._refuse_where_closed()
-        known = self._known(name)
+        known = self._owned.known(name)
         if isinstance(known, DamagedCollection):
-            return known.describe()
-        return replace(known.describe(), sources=known.list_sources())
+            return _described(known)
+        return replace(_described(known), sources=known.list_sources())
 
     async def list_collections(
         self, *, page_size: int = 0, page_token: str = ""
     ) -> tuple[list[Collection], str]:
         """See `IndexPort`."""
         size = _page_size(page_size)
-        after = self._tokens.read(page_token, "collections") if page_token else ""
-        names = sorted(name for name in (*self._collections, *self._damaged) if name > after)
-        token = self._tokens.issue(names[size - 1], "collections") if len(names) > size else ""
-        return [self._known(name).describe() for name in names[:size]], token
+        scope = ("collections", PRINCIPAL.get().tenant)
+        after = self._tokens.read(page_token, *scope) if page_token else ""
+        names = sorted(name for name in self._owned.visible() if name > after)
+        token = self._tokens.issue(names[size - 1], *scope) if len(names) > size else ""
+        return [_described(self._owned.known(name)) for name in names[:size]], token
 
     async def delete_collection(self, name: str) -> None:
         """See `IndexPort`.
@@ -225,15 +235,22 @@ class Index:
         self._refuse_where_closed()
         await asyncio.shield(self._delete(name))
 
+    async def usage(self) -> Usage:
+        """See `IndexPort`."""
+        principal = PRINCIPAL.get()
+        stored = self._owned.stored(principal.tenant)
+        return Usage(principal, stored.collections, stored.items, stored.bytes)
+
     async def _delete(self, name: str) -> None:
         async with self._changing:
-            known = self._known(name)
+            known = self._owned.known(name, Access.ADMIN)
+            key = known.description.key
             try:
                 if isinstance(known, DamagedCollection):
-                    left = await self._in(self._writers, lambda: self._take_out(name, known.content))
+                    left = await self._in(self._writers, lambda: self._take_out(key, known.content))
                 else:
                     async with known.writer.held():
-                        left = await self._in(self._writers, lambda: self._take_out(name, known))
+                        left = await self._in(self._writers, lambda: self._take_out(key, known))
                         await known.writer.abandon()
             except OSError as error:
                 raise Unavailable(
@@ -272,7 +289,10 @@ class Index:
         records = {result.item.id: result for result in checked if isinstance(result, Record)}
         timing = Timing(prepare=prepared)
         if records:
-            written = await opened.writer.write(records=list(records.values()))
+            principal, writing = PRINCIPAL.get(), list(records.values())
+            stored = self._owned.stored(known.owner)
+            with self._writes.admitted(principal, known.key, stored, opened.memory, writing):
+                written = await opened.writer.write(records=writing)
             timing.queue, timing.compute = written.queue, written.commit
             self._train(opened.memory)
         timing.total = time.perf_counter() - begin
@@ -302,9 +322,10 @@ class Index:
         self, collection: str, *, page_size: int = 0, page_token: str = "", filter: str = ""
     ) -> tuple[list[Item], str]:
         """See `IndexPort`. An item that is there throughout a listing is listed once, whatever is written."""
-        memory = self._read_from(collection).memory
+        opened = self._read_from(collection)
+        memory = opened.memory
         size, tree = _page_size(page_size), parse(filter)
-        scope = ("items", collection, filter)
+        scope = ("items", *opened.description.key, filter)
         after = self._tokens.read(page_token, *scope) if page_token else ""
         page = await self._read(lambda: _under_lock(memory, lambda: memory.page(after, size + 1, tree)))
         token = self._tokens.issue(page[size - 1].id, *scope) if len(page) > size else ""
@@ -364,9 +385,9 @@ class Index:
         try:
             reply = await self._read(work, deadline)
         except (RuntimeError, ValueError, OSError) as error:
-            if opened not in self._readable():  # removed under the search
-                raise self._unknown(collection) from None
-            if collection in self._damaged:
+            if opened not in self._owned.readable():  # removed under the search
+                raise self._owned.unknown(collection) from None
+            if known.key in self._owned.damaged:
                 raise Damaged(
                     f"the words of the collection {collection!r} cannot be searched, for it is damaged: "
                     "search by a vector alone, or list its items"
@@ -379,34 +400,15 @@ class Index:
         timing.compute, timing.total = end - started, end - begin
         return reply
 
-    def _known(self, name: str) -> OpenCollection | DamagedCollection:
-        known = self._collections.get(name) or self._damaged.get(name)
-        if known is None:
-            raise self._unknown(name)
-        return known
-
     def _opened(self, name: str) -> OpenCollection:
         """A collection to write to."""
         self._refuse_where_closed()
-        known = self._known(name)
-        if isinstance(known, DamagedCollection):
-            raise known.refusal()
-        return known
+        return self._owned.to_write(name)
 
     def _read_from(self, name: str) -> ReadCollection:
         """A collection to read from, sound or not."""
         self._refuse_where_closed()
-        known = self._known(name)
-        return known.readable() if isinstance(known, DamagedCollection) else known
-
-    def _readable(self) -> list[ReadCollection]:
-        damaged = [known.content for known in self._damaged.values() if known.content is not None]
-        return [*self._collections.values(), *damaged]
-
-    def _unknown(self, name: str) -> NotFound:
-        choices = {**self._collections, **self._damaged}
-        hint = "" if choices else "there are none yet: create one first"
-        return NotFound("collection", name, choices, hint=hint)
+        return self._owned.to_read(name)
 
     def _refuse_where_closed(self) -> None:
         if self._closed:
@@ -421,14 +423,13 @@ class Index:
 
     def _make(self, description: Description) -> OpenCollection:
         table = self._store.create(description)
-        return OpenCollection.load(description, table, self._writers, self._store.sources(description.name))
+        return OpenCollection.load(description, table, self._writers, self._store.sources(description.key))
 
-    def _take_out(self, name: str, content: ReadCollection | None) -> Path:
+    def _take_out(self, key: CollectionKey, content: ReadCollection | None) -> Path:
         """In a thread: where the collection's files are left. Searches under way finish first."""
         with content.memory.lock.writing() if content is not None else nullcontext():
-            left = self._store.take_out(name)
-            self._collections.pop(name, None)  # at once: the next search must not look for the files
-            self._damaged.pop(name, None)
+            left = self._store.take_out(key)
+            self._owned.remove(key)  # at once: the next search must not look for the files
             return left
 
     def _train(self, memory: Memory) -> None:
@@ -478,6 +479,11 @@ class Index:
 
     async def _in(self, executor: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(executor, work)
+
+
+def _described(known: OpenCollection | DamagedCollection) -> Collection:
+    """The collection as it stands, under the name that the tenant calls it by."""
+    return replace(known.describe(), name=PRINCIPAL.get().address(known.description.key))
 
 
 def _under_lock(memory: Memory, read: Callable[[], T]) -> T:

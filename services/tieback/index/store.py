@@ -1,10 +1,13 @@
 """The index store: a folder with one Lance table per collection.
 
+A tenant's collections are in a folder of its name. Where no tokens are asked for there is one tenant, which
+has none.
+
 store/
   lock           held while a server has the store open
   store.json     the format's version and the key of page tokens
-  collections/   NAME.lance, one per collection; what it is stands in its table's schema
-  sources/       NAME.json, the folders that a collection's items come from
+  collections/   [TENANT/]NAME.lance, one per collection; what it is stands in its table's schema
+  sources/       [TENANT/]NAME.json, the folders that a collection's items come from
   making/        tables on their way to collections/, put there by one rename when they are complete
   leaving/       tables on their way out, taken there by one rename before they are removed
   views/         links to single versions of tables that are being looked at (`versions.py`)
@@ -24,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from tieback.core.errors import StartupError
+from tieback.core.tenant import NAME, CollectionKey
 from tieback.core.types import MethodChoice, Routing, SpaceRef
 from tieback.index import versions
 from tieback.index.durability import sync_path, write_durably
@@ -33,8 +37,9 @@ from tieback.index.records import schema
 from tieback.index.sources import Sources
 from tieback.index.table import Table
 
-FORMAT = 2
-"""2: tables have columns for vectors of parts. A store of format 1 is brought up to it when it is opened."""
+FORMAT = 3
+"""2: tables have columns for vectors of parts. 3: tenants have folders. An older store is brought up to it
+when it is opened; its collections belong to no tenant."""
 
 _DESCRIPTION = "tieback"
 DEFAULT = Routing()
@@ -42,16 +47,26 @@ DEFAULT = Routing()
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a collection is: its name, its vectors' space and width, when it was made (epoch seconds).
+    """What a collection is: whose, its name, its vectors' space and width, when it was made (epoch seconds).
 
     `routing` is for queries that do not say theirs.
     """
 
-    name: str
+    key: CollectionKey
     space: SpaceRef
     width: int
     created: float
     routing: Routing = DEFAULT
+
+    @property
+    def owner(self) -> str:
+        """The tenant that it belongs to."""
+        return self.key.owner
+
+    @property
+    def name(self) -> str:
+        """What its owner calls it."""
+        return self.key.name
 
     def to_json(self) -> str:
         """As kept in the table's schema."""
@@ -69,13 +84,13 @@ class Description:
         return json.dumps(said)
 
     @classmethod
-    def from_json(cls, name: str, text: str | bytes) -> Description:
+    def from_json(cls, key: CollectionKey, text: str | bytes) -> Description:
         """As `to_json` wrote it."""
         known = json.loads(text)
         missing = MethodChoice(*known["missing"]) if "missing" in known else None
         policy, weights, parameters = known.get("routing", ("", {}, {}))
         routing = Routing(policy, weights, parameters, missing)
-        return cls(name, SpaceRef(*known["space"]), int(known["width"]), float(known["created"]), routing)
+        return cls(key, SpaceRef(*known["space"]), int(known["width"]), float(known["created"]), routing)
 
 
 class Store:
@@ -110,60 +125,64 @@ class Store:
                 ) from error
             raise
 
-    def names(self) -> list[str]:
+    def found(self) -> list[CollectionKey]:
         """The collections, sound or not."""
-        return sorted(folder.stem for folder in self._collections.glob("*.lance"))
+        return sorted(tables(self.directory))
 
-    def open(self, name: str) -> tuple[Description, Table]:
+    def open(self, key: CollectionKey) -> tuple[Description, Table]:
         """A collection as it was last acknowledged. Whatever Lance raises passes where it is damaged."""
-        table = Table(self._folder(name), self._views)
-        return _described(name, table), table
+        table = Table(self._folder(key), self._views / key.owner)
+        return _described(key, table), table
 
-    def remains(self, name: str) -> Iterator[tuple[Description, TableReader]]:
+    def remains(self, key: CollectionKey) -> Iterator[tuple[Description, TableReader]]:
         """Each version of a damaged collection that can be opened, newest first, for reading only."""
-        folder = self._folder(name)
+        folder = self._folder(key)
         for version in versions.manifests(folder):
             with suppress(Exception):  # whatever Lance raises: an older version may still be read
-                table = TableReader(versions.view(folder, version, self._views))
-                yield _described(name, table), table
+                table = TableReader(versions.view(folder, version, self._views / key.owner))
+                yield _described(key, table), table
 
     def create(self, description: Description) -> Table:
         """Makes a collection; it is there, durably, when this returns, and not at all before."""
-        made = self._making / f"{description.name}.lance"
+        key = description.key
+        made, folder = self._making / f"{key.name}.lance", self._folder(key)
         Table.create(made, schema(description.width, {_DESCRIPTION: description.to_json()}))
-        self._sources_path(description.name).unlink(missing_ok=True)  # of a removal that was cut short
-        folder = self._collections / made.name
+        for parent in (folder.parent, self._sources_path(key).parent):
+            if not parent.exists():
+                parent.mkdir()
+                sync_path(parent.parent)
+        self._sources_path(key).unlink(missing_ok=True)  # of a removal that was cut short
         made.rename(folder)
-        sync_path(self._collections)
-        return Table(folder, self._views)
+        sync_path(folder.parent)
+        return Table(folder, self._views / key.owner)
 
-    def sources(self, name: str) -> Sources:
+    def sources(self, key: CollectionKey) -> Sources:
         """The sources of a collection. ValueError, KeyError or TypeError where their file is damaged."""
-        return Sources(self._sources_path(name))
+        return Sources(self._sources_path(key))
 
-    def take_out(self, name: str) -> Path:
+    def take_out(self, key: CollectionKey) -> Path:
         """Takes a collection out of the store: gone, durably, when this returns; there as before on OSError.
 
         Returns where its files are now, to be removed at leisure; those that stay are removed at the next
         start.
         """
-        folder, left = self._folder(name), self._leaving / f"{name}.{secrets.token_hex(4)}"
+        folder, left = self._folder(key), self._leaving / f"{key.name}.{secrets.token_hex(4)}"
         folder.rename(left)
         try:
-            sync_path(self._collections)
+            sync_path(folder.parent)
             sync_path(self._leaving)
         except OSError:
             left.rename(folder)
             raise
         with suppress(OSError):  # `create` removes one that stays
-            self._sources_path(name).unlink(missing_ok=True)
+            self._sources_path(key).unlink(missing_ok=True)
         return left
 
-    def _sources_path(self, name: str) -> Path:
-        return self._sources / f"{name}.json"
+    def _sources_path(self, key: CollectionKey) -> Path:
+        return self._sources / key.owner / f"{key.name}.json"
 
-    def _folder(self, name: str) -> Path:
-        return self._collections / f"{name}.lance"
+    def _folder(self, key: CollectionKey) -> Path:
+        return self._collections / key.owner / f"{key.name}.lance"
 
     def close(self) -> None:
         """Lets another server open the store."""
@@ -202,5 +221,15 @@ class Store:
         )
 
 
-def _described(name: str, table: TableReader) -> Description:
-    return Description.from_json(name, table.schema.metadata[_DESCRIPTION.encode()])
+def tables(directory: Path) -> dict[CollectionKey, Path]:
+    """The folders of a store's collections, sound or not."""
+    collections = directory / "collections"
+    found = {CollectionKey("", folder.stem): folder for folder in collections.glob("*.lance")}
+    for folder in collections.glob("*/*.lance"):
+        if NAME.fullmatch(folder.parent.name):
+            found[CollectionKey(folder.parent.name, folder.stem)] = folder
+    return found
+
+
+def _described(key: CollectionKey, table: TableReader) -> Description:
+    return Description.from_json(key, table.schema.metadata[_DESCRIPTION.encode()])

@@ -6,6 +6,7 @@ no other's.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ from tieback.serving import context
 from tieback.serving.bound import rollout_of, served_binding
 from tieback.serving.precisions import at_chosen_precisions
 from tieback.serving.settings import Regions, Settings
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from tieback.answer import Joined
@@ -204,7 +207,14 @@ def build_index(settings: Settings) -> Index:
     """The index on its store, locked for this process."""
     from tieback.index import Index
 
-    return Index.open(settings.store.expanduser(), limits=settings.limits)
+    index = Index.open(settings.store.expanduser(), limits=settings.limits)
+    if settings.tokens is not None and index.of_nobody:
+        log.warning(
+            "collections that were made without tokens and that no tenant can use: %d; docs/security.md "
+            "says how to give them to one",
+            index.of_nobody,
+        )
+    return index
 
 
 def build_reranker(settings: Settings, plan: Plan, encoder: EncoderPort) -> Reranker:

@@ -116,6 +116,7 @@ class ObservedIndex:
         self.get_collection = index.get_collection
         self.list_collections = index.list_collections
         self.delete_collection = index.delete_collection
+        self.usage = index.usage
         self.record_source = index.record_source
         self.delete_source = index.delete_source
         self.delete_items = index.delete_items

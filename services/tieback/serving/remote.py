@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import NotFound
+from tieback.core.tenant import Usage
 from tieback.core.types import (
     CachePolicy,
     Collection,
@@ -79,6 +80,7 @@ from tieback.serving.conversions.searches import (
     write_source,
     write_token_source,
 )
+from tieback.serving.conversions.tenants import read_usage
 from tieback.serving.conversions.vectors import write_output, write_space, write_vector
 from tieback.serving.mesh import Mesh
 from tieback.v1 import encoder_pb2, generator_pb2, index_pb2, reranker_pb2, router_pb2
@@ -287,6 +289,11 @@ class RemoteIndex:
         """Removes a source and its items; returns how many there were."""
         request = index_pb2.DeleteSourceRequest(collection=collection, name=name)
         return (await self._call("DeleteSource", request, index_pb2.DeleteSourceResponse)).deleted_count
+
+    async def usage(self) -> Usage:
+        """Who the running task works for, and what that tenant stores."""
+        response = await self._call("GetUsage", index_pb2.GetUsageRequest(), index_pb2.GetUsageResponse)
+        return read_usage(response.usage)
 
     async def upsert(self, collection: str, items: Sequence[IndexedItem]) -> UpsertReply:
         """Writes items in one durable step; a stream of one request, which may be repeated."""

@@ -22,6 +22,7 @@ from tieback.serving.conversions.searches import (
     write_search_reply,
     write_source,
 )
+from tieback.serving.conversions.tenants import write_usage
 from tieback.serving.conversions.vectors import read_space, read_vector
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.v1 import index_pb2, index_pb2_grpc
@@ -85,6 +86,12 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
         """Removes a source and its items."""
         count = await self._index.delete_source(request.collection, request.name)
         return index_pb2.DeleteSourceResponse(deleted_count=count)
+
+    async def GetUsage(
+        self, request: index_pb2.GetUsageRequest, context: Context
+    ) -> index_pb2.GetUsageResponse:
+        """Says who calls and what the tenant stores."""
+        return index_pb2.GetUsageResponse(usage=write_usage(await self._index.usage()))
 
     async def UpsertItems(
         self, requests: AsyncIterator[index_pb2.UpsertItemsRequest], context: Context

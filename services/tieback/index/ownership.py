@@ -1,0 +1,79 @@
+"""The collections of all tenants, and which of them the tenant that calls may use, and how.
+
+What it may not know of is `NotFound` with the same words as what does not exist.
+"""
+
+from __future__ import annotations
+
+from tieback.core.errors import NotFound
+from tieback.core.tenant import PRINCIPAL, Access, CollectionKey
+from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
+from tieback.index.quotas import Stored
+
+
+class OwnedCollections:
+    """Open and damaged collections by owner and name. The tenant is who the running task works for."""
+
+    def __init__(self) -> None:
+        self.sound: dict[CollectionKey, OpenCollection] = {}
+        self.damaged: dict[CollectionKey, DamagedCollection] = {}
+
+    def add(self, known: OpenCollection | DamagedCollection) -> None:
+        """Takes one in."""
+        if isinstance(known, DamagedCollection):
+            self.damaged[known.description.key] = known
+        else:
+            self.sound[known.description.key] = known
+
+    def remove(self, key: CollectionKey) -> None:
+        """Forgets one."""
+        self.sound.pop(key, None)
+        self.damaged.pop(key, None)
+
+    def known(self, name: str, needed: Access = Access.READ) -> OpenCollection | DamagedCollection:
+        """The collection that the tenant calls so. NotFound, with its choices, or PermissionDenied."""
+        principal = PRINCIPAL.get()
+        key = principal.find(name)
+        principal.require(needed, key)
+        known = None if key is None else self.sound.get(key) or self.damaged.get(key)
+        if known is None:
+            raise self.unknown(name)
+        return known
+
+    def to_write(self, name: str) -> OpenCollection:
+        """One that the tenant may write to. Damaged where its files are, else as in `known`."""
+        known = self.known(name, Access.WRITE)
+        if isinstance(known, DamagedCollection):
+            raise known.refusal()
+        return known
+
+    def to_read(self, name: str) -> ReadCollection:
+        """One to read from, or what is left of it. Damaged where that is nothing, else as in `known`."""
+        known = self.known(name)
+        return known.readable() if isinstance(known, DamagedCollection) else known
+
+    def visible(self) -> dict[str, CollectionKey]:
+        """What the tenant may know of, under its names for them."""
+        principal = PRINCIPAL.get()
+        return {
+            principal.address(key): key
+            for key in (*self.sound, *self.damaged)
+            if key.owner == principal.tenant or key in principal.shared
+        }
+
+    def unknown(self, name: str) -> NotFound:
+        """The error for a collection that does not exist, or that the tenant must not know of."""
+        choices = self.visible()
+        hint = "" if choices else "there are none yet: create one first"
+        return NotFound("collection", name, choices, hint=hint)
+
+    def readable(self) -> list[ReadCollection]:
+        """All of which something can be read, of all tenants."""
+        damaged = [known.content for known in self.damaged.values() if known.content is not None]
+        return [*self.sound.values(), *damaged]
+
+    def stored(self, owner: str) -> Stored:
+        """What a tenant stores."""
+        owned = [one.memory for one in self.readable() if one.description.owner == owner]
+        count = sum(key.owner == owner for key in (*self.sound, *self.damaged))
+        return Stored(count, sum(one.item_count for one in owned), sum(one.bytes for one in owned))

@@ -1,0 +1,51 @@
+"""Messages of tenants: what they store, may store, and may do."""
+
+from __future__ import annotations
+
+from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share, Usage
+from tieback.v1 import tenant_pb2
+
+_ROLES = {
+    Access.READ: tenant_pb2.TENANT_ROLE_READ,
+    Access.WRITE: tenant_pb2.TENANT_ROLE_WRITE,
+    Access.ADMIN: tenant_pb2.TENANT_ROLE_ADMIN,
+}
+_ACCESS = {role: access for access, role in _ROLES.items()}
+
+
+def write_usage(usage: Usage) -> tenant_pb2.Usage:
+    """As a message. Of what is shared, the quotas of the owners stay here."""
+    principal, quota = usage.principal, usage.principal.quota
+    return tenant_pb2.Usage(
+        tenant=principal.tenant,
+        role=_ROLES[principal.access],
+        item_count=usage.items,
+        byte_count=usage.bytes,
+        collection_count=usage.collections,
+        quota=tenant_pb2.Quota(
+            item_count=quota.items,
+            byte_count=quota.bytes,
+            collection_count=quota.collections,
+            tokens_per_second=quota.tokens_per_second,
+        ),
+        shared=[
+            tenant_pb2.SharedCollection(name=principal.address(key), role=_ROLES[share.access])
+            for key, share in sorted(principal.shared.items())
+        ],
+    )
+
+
+def read_usage(message: tenant_pb2.Usage) -> Usage:
+    """From a message of this platform."""
+    said = message.quota
+    quota = Quota(
+        items=said.item_count if said.HasField("item_count") else None,
+        bytes=said.byte_count if said.HasField("byte_count") else None,
+        collections=said.collection_count if said.HasField("collection_count") else None,
+        tokens_per_second=said.tokens_per_second if said.HasField("tokens_per_second") else None,
+    )
+    shared = {
+        CollectionKey(*one.name.split("/", 1)): Share(_ACCESS[one.role], Quota()) for one in message.shared
+    }
+    principal = Principal(message.tenant, _ACCESS[message.role], quota, shared)
+    return Usage(principal, message.collection_count, message.item_count, message.byte_count)
