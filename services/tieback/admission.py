@@ -213,9 +213,10 @@ class Ticket:
             self._move((tokens - self._queued_tokens, items - self._queued_items), (0, 0))
 
     def split(self, tokens: int, items: int) -> Ticket:
-        """A ticket of its own for a part of what waits, to be released by itself."""
+        """A ticket of its own for a part of what waits, or for the rest, to be released by itself."""
         with self._admission._lock:
-            taken = (0, 0) if self._released else (tokens, items)
+            taken = min(tokens, self._queued_tokens), min(items, self._queued_items)
+            taken = (0, 0) if self._released else taken
             self._queued_tokens -= taken[0]
             self._queued_items -= taken[1]
         return Ticket(self._admission, self._tenant, self._slot, *taken)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -111,3 +112,34 @@ def test_token_numbers_are_int64_in_a_row(tokenizer: TextTokenizer) -> None:
     for wrong in (np.array([1.5]), np.array([[101, 102]])):
         with pytest.raises(InvalidInput, match="a row of int64"):
             tokenizer.read(Content(Modality.TEXT, TokenIds(wrong)), Limits(), Truncation.REFUSE)
+
+
+LONG_TEXTS = {
+    "words": "the quick brown fox jumps over the lazy dog, again and again. " * 900,
+    "dots": "." * 40_000,
+    "no spaces": "東京" * 20_000,
+}
+
+
+@pytest.mark.parametrize("text", LONG_TEXTS.values(), ids=list(LONG_TEXTS))
+def test_a_long_text_is_tokenised_in_pieces_and_none_of_it_is_lost(vocabulary: Path, text: str) -> None:
+    bounded = TextTokenizer(vocabulary, max_tokens=100, special_tokens=True)
+    whole, _ = TextTokenizer(vocabulary, max_tokens=None, special_tokens=False)(text, Truncation.END)
+
+    kept, cut = bounded(text, Truncation.END)
+
+    assert len(kept.ids) == 100
+    assert kept.ids[1:-1].tolist() == whole.ids[:98].tolist()
+    assert kept.spans == whole.spans[:98]
+    assert cut == len(whole.ids) - 98
+
+
+def test_a_text_of_nothing_but_tokens_takes_little_memory(vocabulary: Path) -> None:
+    read = TextTokenizer(vocabulary, max_tokens=100, special_tokens=True)
+    read("warm", Truncation.END)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    kept = [read("." * (1 << 20), Truncation.END) for _ in range(2)]
+
+    assert len(kept) == 2
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64_000  # kB; it took 500 MB

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 
 from tieback.allowance import Allowance
 from tieback.batching import BatchReport
@@ -16,15 +15,16 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import NotFound, StartupError
 from tieback.core.types import CachePolicy, Content, EncodeReply, Limits, Load, OutputSpec, Truncation
+from tieback.encoder.preparation import Preparation
 from tieback.encoder.recall import CacheOptions, CacheState
 from tieback.encoder.space import Space
+from tieback.encoder.worker import Outcome
 from tieback.models.encoder_model import EncoderModel
 from tieback.ports import DEFAULT_OUTPUT
 
 BATCH_TOKENS = 512
 """Tokens of a batch on a processor: some thirty short texts, or one or two long ones."""
 
-PREPARING_THREADS = 2
 DEFAULT_CACHE = CacheOptions()
 
 
@@ -48,14 +48,15 @@ class Encoder:
         names = [model.card.name for model in models]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise StartupError(f"two encoders are named {twice[0]!r}; rename one of their cards")
-        self._preparing = ThreadPoolExecutor(PREPARING_THREADS, thread_name_prefix="prepare")
+        limits = limits if limits is not None else Limits()
         allowance = Allowance()  # of a tenant for all spaces together
+        self._preparation: Preparation[list[Outcome]] = Preparation(limits.decoded_bytes)
         self._spaces = {
             model.card.name: Space(
                 model,
-                limits=limits if limits is not None else Limits(),
+                limits=limits,
                 batch_tokens=batch_tokens,
-                preparing=self._preparing,
+                preparation=self._preparation,
                 cache=cache,
                 allowance=allowance,
                 on_batch=functools.partial(on_batch, model.card.name) if on_batch is not None else None,
@@ -89,6 +90,16 @@ class Encoder:
         """How busy a space is; NotFound as in `encode`."""
         return self._space(space).load
 
+    @property
+    def preparing(self) -> Mapping[str, Load]:
+        """How busy tokenising and decoding are for all spaces, in bytes in place of tokens."""
+        return self._preparation.loads
+
+    @property
+    def decoded_bytes(self) -> int:
+        """Bytes of decoded contents that are held now."""
+        return self._preparation.budget.taken
+
     def cache_state(self, space: str) -> CacheState:
         """What a space has cached and how often it helped; NotFound as in `encode`."""
         return self._space(space).cache_state
@@ -101,7 +112,7 @@ class Encoder:
     async def close(self) -> None:
         """Stops all workers after the batches that run; what waits fails with Unavailable."""
         await asyncio.gather(*(space.close() for space in self._spaces.values()))
-        self._preparing.shutdown(wait=False, cancel_futures=True)
+        await self._preparation.close()
 
     def _space(self, name: str) -> Space:
         try:

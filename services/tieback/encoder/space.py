@@ -7,7 +7,6 @@ import copy
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from typing import cast
 
 from tieback.allowance import Allowance
@@ -33,11 +32,12 @@ from tieback.core.types import (
 from tieback.encoder.computed import Computed
 from tieback.encoder.content_key import ContentKeys, size
 from tieback.encoder.precomputed import accept
+from tieback.encoder.preparation import Preparation
 from tieback.encoder.recall import CacheOptions, CacheState, Outcome, Recall
 from tieback.encoder.request import check_content, check_request
 from tieback.encoder.shaping import shape, vectors
 from tieback.encoder.worker import Worker
-from tieback.models.encoder_model import EncoderModel, NamesTerms
+from tieback.models.encoder_model import EncoderModel, NamesTerms, Prepared
 
 INLINE_BYTES = 128 << 10
 """Contents of so many bytes together are hashed at once: a change of threads would take longer."""
@@ -52,7 +52,7 @@ class Space:
         *,
         limits: Limits,
         batch_tokens: int,
-        preparing: Executor,
+        preparation: Preparation[list[Prepared | TiebackError]],
         cache: CacheOptions,
         allowance: Allowance,
         on_batch: Callable[[BatchReport], None] | None = None,
@@ -66,7 +66,7 @@ class Space:
             model,
             limits=limits,
             batch_tokens=batch_tokens,
-            preparing=preparing,
+            preparation=preparation,
             allowance=allowance,
             on_batch=on_batch,
         )

@@ -1,39 +1,47 @@
 """A model with its queue: contents go in, and what the model says of them comes out.
 
 Work is admitted by an estimate of its tokens, prepared (tokenised, decoded) off the event loop, and batched
-with others' on a thread of its own. What fails in one content stays in that content.
+with others' on a thread of its own. A request is prepared in portions, each of which goes on to the model by
+itself: a picture is one, short texts are one together. What fails in one content stays in that content.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
-from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Executor
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import cast
 
-from tieback.admission import Admission
+from tieback.admission import Admission, Ticket
 from tieback.allowance import Allowance
-from tieback.batching import Batcher, BatchReport
+from tieback.batching import Batched, Batcher, BatchReport
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, TiebackError
 from tieback.core.types import Content, Limits, Modality, TokenIds, Truncation, VectorKind
 from tieback.encoder.computed import Computed
-from tieback.models.encoder_model import EncoderModel, Prepared, PreparesRegions, RawEncoding
+from tieback.encoder.portions import BYTES_PER_TOKEN, Portion, is_quick, portions_of
+from tieback.encoder.preparation import Preparation
+from tieback.models.encoder_model import (
+    EncoderModel,
+    Prepared,
+    PreparesRegions,
+    RawEncoding,
+    WeighsContents,
+    Weight,
+)
 
 logger = logging.getLogger(__name__)
 
-INLINE_CHARACTERS = 256
-"""Texts of so many characters together are tokenised at once: a change of threads would take longer."""
-
-BYTES_PER_TOKEN = 4
-"""Of English text, for the estimate that admission takes before a text is tokenised."""
+INLINE_WEIGHTS = 8
+"""Headers of so many contents are read at once: a change of threads would take longer."""
 
 USUAL = frozenset({VectorKind.DENSE})
 """What is mostly asked for, and costs are measured with; of a space without it, all that there is."""
+
+Outcome = Prepared | TiebackError
 
 
 @dataclass(slots=True)
@@ -49,8 +57,30 @@ class Worked:
     padding_tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request to the model."""
+
+    contents: Sequence[Content]
+    truncation: Truncation
+    kinds: frozenset[VectorKind]
+    invariant: bool
+    deadline: Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What became of the contents at some places: seconds until they were prepared, their tokens."""
+
+    places: Sequence[int]
+    outcomes: Sequence[Computed | TiebackError]
+    preparing: float = 0.0
+    tokens: int = 0
+    batched: Batched[RawEncoding] = field(default_factory=lambda: Batched([]))
+
+
 class Worker:
-    """Computes what one model says. `preparing` runs what must not block the event loop."""
+    """Computes what one model says. `preparation` is where it is prepared, beside that of other models."""
 
     def __init__(
         self,
@@ -58,7 +88,7 @@ class Worker:
         *,
         limits: Limits,
         batch_tokens: int,
-        preparing: Executor,
+        preparation: Preparation[list[Outcome]],
         allowance: Allowance,
         on_batch: Callable[[BatchReport], None] | None = None,
     ) -> None:
@@ -66,7 +96,7 @@ class Worker:
         self._allowance = allowance
         self._model = model
         self._limits = limits
-        self._preparing = preparing
+        self._preparation = preparation
         self._typical_tokens = 64.0  # of a content that is no text; follows what comes
         self._batcher: Batcher[Prepared, RawEncoding] = Batcher(
             self._run,
@@ -92,33 +122,119 @@ class Worker:
         DeadlineExceeded, InvalidInput where all of it is too much, Unavailable.
         """
         begun = time.monotonic()
-        estimate = self.estimate(contents)
-        with self.admission.admit(estimate, items=len(contents), deadline=deadline) as ticket:
-            self._allowance.take(estimate)
+        asked = _Asked(contents, truncation, kinds, invariant, deadline)
+        if is_quick(contents):
+            estimate = self.estimate(contents)
+            with self._admitted(estimate, asked) as ticket:
+                self._check_time(deadline, len(contents))
+                prepared = [self._prepare_one(content, asked) for content in contents]
+                part = await self._batched(range(len(contents)), prepared, asked, ticket, begun)
+            self._allowance.correct(part.tokens - estimate)
+            return _together([part])
+        weights, refused = await self._weigh(asked)
+        portions = portions_of(contents, weights, refused)
+        rest = [content for place, content in enumerate(contents) if place not in weights]
+        estimate = sum(weight.tokens for weight in weights.values()) + self.estimate(rest)
+        with ExitStack() as places:
+            ticket = places.enter_context(self._admitted(estimate, asked))
+            decoding = None
+            if heavy := [portion.size for portion in portions if portion.is_heavy]:
+                decoding = places.enter_context(self._preparation.admit(heavy, deadline))
             self._check_time(deadline, len(contents))
-            prepared = await self._prepare(contents, truncation, kinds, deadline)
-            self._check_time(deadline, len(contents))
-            items = [one for one in prepared if isinstance(one, Prepared)]
-            tokens = sum(item.tokens for item in items)
-            ticket.resize(tokens, len(items))
-            self._allowance.correct(tokens - estimate)
-            preparing = time.monotonic() - begun
-            batched = await self._batcher.submit(
-                items, group=kinds, deadline=deadline, ticket=ticket, alone=invariant
-            )
-        results = iter(batched.results)
-        return Worked(
-            [
-                _outcome(one, next(results), invariant) if isinstance(one, Prepared) else one
-                for one in prepared
-            ],
-            preparing,
-            batched.queue,
-            batched.compute,
-            batched.batch_size,
-            tokens,
-            batched.padding_tokens,
+            parts = await _all(self._portion(portion, asked, ticket, decoding, begun) for portion in portions)
+        self._allowance.correct(sum(part.tokens for part in parts) - estimate)
+        return _together([_Part(list(refused), list(refused.values())), *parts])
+
+    async def _portion(
+        self, portion: Portion, asked: _Asked, ticket: Ticket, decoding: Ticket | None, begun: float
+    ) -> _Part:
+        """Prepares one portion and computes it. `ticket` and `decoding` are those of the whole request."""
+        own = ticket.split(portion.tokens, len(portion.places))
+        contents = [asked.contents[place] for place in portion.places]
+
+        def work() -> list[Outcome]:
+            return [self._prepare_one(content, asked) for content in contents]
+
+        def decode() -> tuple[list[Outcome], int]:
+            prepared = work()
+            return prepared, sum(one.size for one in prepared if isinstance(one, Prepared))
+
+        with own:
+            free = _nothing
+            try:
+                if decoding is not None and portion.is_heavy:
+                    prepared, free = await self._preparation.decode(
+                        decode, portion.size, decoding, asked.deadline
+                    )
+                else:
+                    prepared = await self._preparation.tokenise(work, portion.size, asked.deadline)
+            except DeadlineExceeded:
+                self.admission.drop("deadline", items=len(contents))
+                raise
+            except asyncio.CancelledError:
+                self.admission.drop("cancelled", items=len(contents))
+                raise
+            try:
+                self._check_time(asked.deadline, len(contents))
+                return await self._batched(portion.places, prepared, asked, own, begun)
+            finally:
+                free()
+
+    async def _batched(
+        self,
+        places: Sequence[int],
+        prepared: Sequence[Outcome],
+        asked: _Asked,
+        ticket: Ticket,
+        begun: float,
+    ) -> _Part:
+        """What the model says of contents that are prepared, or could not be."""
+        items = [one for one in prepared if isinstance(one, Prepared)]
+        tokens = sum(item.tokens for item in items)
+        ticket.resize(tokens, len(items))
+        preparing = time.monotonic() - begun
+        batched = await self._batcher.submit(
+            items, group=asked.kinds, deadline=asked.deadline, ticket=ticket, alone=asked.invariant
         )
+        results = iter(batched.results)
+        outcomes = [
+            _outcome(one, next(results), asked.invariant) if isinstance(one, Prepared) else one
+            for one in prepared
+        ]
+        return _Part(places, outcomes, preparing, tokens, batched)
+
+    def _admitted(self, tokens: int, asked: _Asked) -> Ticket:
+        """A place in the model's queue for about so many tokens, within the tenant's allowance."""
+        ticket = self.admission.admit(tokens, items=len(asked.contents), deadline=asked.deadline)
+        try:
+            self._allowance.take(tokens)
+        except TiebackError:
+            ticket.release()
+            raise
+        return ticket
+
+    async def _weigh(self, asked: _Asked) -> tuple[dict[int, Weight], dict[int, TiebackError]]:
+        """What the headers of pictures, sounds and clouds say, and what is refused by them."""
+        model = self._model
+        places = [
+            place for place, one in enumerate(asked.contents) if not isinstance(one.data, str | TokenIds)
+        ]
+        if not isinstance(model, WeighsContents) or not places:
+            return {}, {}
+
+        def weigh() -> tuple[dict[int, Weight], dict[int, TiebackError]]:
+            weights: dict[int, Weight] = {}
+            refused: dict[int, TiebackError] = {}
+            for place in places:
+                try:
+                    weights[place] = model.weigh(asked.contents[place], asked.kinds, self._limits)
+                except TiebackError as error:
+                    refused[place] = error
+            return weights, refused
+
+        if len(places) <= INLINE_WEIGHTS:
+            return weigh()
+        return await asyncio.to_thread(weigh)
 
     def estimate(self, contents: Sequence[Content]) -> int:
         """Tokens before they are counted, never more than may wait: the count decides."""
@@ -155,42 +271,12 @@ class Worker:
             self.admission.drop("deadline", items=items)
             deadline.check("encoding")
 
-    async def _prepare(
-        self,
-        contents: Sequence[Content],
-        truncation: Truncation,
-        kinds: frozenset[VectorKind],
-        deadline: Deadline,
-    ) -> list[Prepared | TiebackError]:
-        """Prepares the contents; off the event loop unless they are a few short texts."""
-        if _is_quick(contents):
-            return [self._prepare_one(content, truncation, kinds) for content in contents]
-        abandoned = threading.Event()
-
-        def work() -> list[Prepared | TiebackError]:
-            prepared: list[Prepared | TiebackError] = []
-            for content in contents:
-                if abandoned.is_set() or deadline.remaining() <= 0.0:
-                    prepared.append(DeadlineExceeded("the deadline passed before this was prepared"))
-                else:
-                    prepared.append(self._prepare_one(content, truncation, kinds))
-            return prepared
-
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._preparing, work)
-        except asyncio.CancelledError:
-            abandoned.set()
-            self.admission.drop("cancelled", items=len(contents))
-            raise
-
-    def _prepare_one(
-        self, content: Content, truncation: Truncation, kinds: frozenset[VectorKind]
-    ) -> Prepared | TiebackError:
+    def _prepare_one(self, content: Content, asked: _Asked) -> Outcome:
         prepare = self._model.prepare
-        if VectorKind.REGIONS in kinds and isinstance(self._model, PreparesRegions):
+        if VectorKind.REGIONS in asked.kinds and isinstance(self._model, PreparesRegions):
             prepare = self._model.prepare_regions
         try:
-            prepared = prepare(content, truncation=truncation, limits=self._limits)
+            prepared = prepare(content, truncation=asked.truncation, limits=self._limits)
         except TiebackError as error:
             return error
         except Exception:
@@ -201,16 +287,38 @@ class Worker:
         return prepared
 
 
-def _is_quick(contents: Sequence[Content]) -> bool:
-    characters = 0
-    for content in contents:
-        if isinstance(content.data, str):
-            characters += len(content.data)
-        elif isinstance(content.data, TokenIds):
-            characters += len(content.data.ids)
-        else:
-            return False
-    return characters <= INLINE_CHARACTERS
+async def _all(portions: Iterable[Coroutine[None, None, _Part]]) -> list[_Part]:
+    """What all of them give; where one fails, or the caller goes away, the others are cancelled."""
+    coroutines = list(portions)
+    if len(coroutines) <= 1:
+        return [await one for one in coroutines]
+    tasks = [asyncio.ensure_future(one) for one in coroutines]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        raise
+
+
+def _together(parts: Sequence[_Part]) -> Worked:
+    """The request's outcomes in order. Its times are those of the portion that was ready last."""
+    outcomes = dict(pair for part in parts for pair in zip(part.places, part.outcomes, strict=True))
+    last = max(parts, key=lambda part: part.preparing + part.batched.queue + part.batched.compute)
+    return Worked(
+        [outcomes[place] for place in range(len(outcomes))],
+        last.preparing,
+        last.batched.queue,
+        last.batched.compute,
+        max(part.batched.batch_size for part in parts),
+        sum(part.tokens for part in parts),
+        sum(part.batched.padding_tokens for part in parts),
+    )
+
+
+def _nothing() -> None:
+    """Gives nothing back."""
 
 
 def _outcome(prepared: Prepared, raw: RawEncoding | TiebackError, invariant: bool) -> Computed | TiebackError:

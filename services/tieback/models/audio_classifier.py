@@ -9,8 +9,8 @@ import numpy as np
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import AudioClassifier
 from tieback.core.types import Array, Content, Label, Limits, Truncation, VectorKind
-from tieback.models.audio_decoding import samples_of
-from tieback.models.encoder_model import Prepared, RawEncoding
+from tieback.models.audio_decoding import samples_of, weight_of
+from tieback.models.encoder_model import Prepared, RawEncoding, Weight
 from tieback.models.labels import likeliest, read_class_names
 from tieback.models.log_mel import LogMelPatches
 from tieback.models.normalization import unit_rows
@@ -44,12 +44,18 @@ class AudioClassifierModel:
         """Silence of that many patches."""
         return Prepared(tokens, np.zeros((tokens, 1, self._options.patch, self._options.bands), np.uint8))
 
+    def weigh(self, content: Content, kinds: frozenset[VectorKind], limits: Limits) -> Weight:  # noqa: ARG002 - all kinds come from the same patches
+        """By the sound's header."""
+        options = self._options
+        seconds, size = weight_of(content, limits, rate=options.sample_rate)
+        return Weight(1 + int(seconds * options.sample_rate) // (options.hop * options.patch_hop), size)
+
     def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:  # noqa: ARG002 - sounds of any length are read whole
         """Decodes a sound into patches, which wait in the network's own code of a byte a value."""
         options = self._options
         patches = self._front_end(samples_of(content, limits, rate=options.sample_rate))
         coded = np.clip(np.round(patches / options.quantum) + options.zero, 0, 255).astype(np.uint8)
-        return Prepared(len(coded), coded[:, None])
+        return Prepared(len(coded), coded[:, None], size=coded.nbytes)
 
     def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
         """Encodes the patches of all sounds together, and averages each sound's own."""

@@ -1,5 +1,8 @@
 """Bytes to samples, for bytes that nobody vouches for.
 
+Only the formats that the contract names are read, told by their bytes: libsndfile reads two dozen more, and
+some of its decoders write to the process's standard error.
+
 A WAV's chunks are read before the decoder sees them, because decoders forgive a header that promises more
 than there is. Samples are read a block at a time and counted, because a compressed file may hold far more
 than its size tells.
@@ -9,6 +12,8 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import soundfile
@@ -16,15 +21,21 @@ import soundfile
 from tieback.core.errors import InvalidInput
 from tieback.core.types import Array, Content, Limits, Modality
 from tieback.models.content import looks_like, read_bytes
-from tieback.models.resampling import resample
+from tieback.models.resampling import bytes_of_filters, resample
 
 RATES = range(1_000, 384_001)
 MOST_CHANNELS = 32
 COUNTED_RATE = 48_000  # the limit in seconds is one in samples too, at this rate
 BLOCK = 65_536
+BYTES_PER_SAMPLE = 12  # before and after the change of rate each; 11 were measured
 LOUDEST = 1_000.0  # times full scale
 STREAMED = 0xFFFFFFFF  # the size that a writer leaves which cannot go back to fill it in
-WAV_HEADER, CHUNK_HEADER, DATA_SIZE = 12, 8, 4
+WAV_HEADER, CHUNK_HEADER = 12, 8
+WAV_KINDS, EXTENSIBLE, SUBFORMAT = (1, 3), 0xFFFE, 24  # PCM and float; told further on where extensible
+PAGE_HEADER = 27  # bytes of an Ogg page before the lengths of its segments, whose number is the last of them
+MOST_FRAMES = 1 << 40
+LARGEST_PLACE = (1 << 63) - 1
+FORMATS = "send WAV (PCM or float), FLAC or Ogg Vorbis"
 
 
 def samples_of(content: Content, limits: Limits, *, rate: int) -> Array:
@@ -33,18 +44,8 @@ def samples_of(content: Content, limits: Limits, *, rate: int) -> Array:
     InvalidInput for what is no sound, has none in it, is longer than the limit, lies in its header or holds
     values that are no numbers.
     """
-    data = read_bytes(content, Modality.AUDIO)
-    if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
-        _check_wav(data)
-    try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
-            _check_header(file, limits)
-            samples, original = _read(file, limits), file.samplerate
-    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
-        raise _bad(
-            f"the bytes are not a sound that can be read{looks_like(data)}: {_in_words(error)}; "
-            "send WAV, FLAC, Ogg or MP3"
-        ) from None
+    with _opened(content, limits) as file:
+        samples, original = _read(file, limits), file.samplerate
     if not len(samples):
         raise _bad("the sound has no samples; send some", "EMPTY_AUDIO")
     if not np.isfinite(samples).all():
@@ -52,6 +53,57 @@ def samples_of(content: Content, limits: Limits, *, rate: int) -> Array:
     if np.abs(samples).max() > LOUDEST:
         raise _bad(f"the sound goes beyond {LOUDEST:.0f} times full scale; scale its samples to -1 … 1")
     return resample(samples, original, rate)
+
+
+def weight_of(content: Content, limits: Limits, *, rate: int) -> tuple[float, int]:
+    """Seconds of a sound, and the bytes that it takes at most until it is features of samples at `rate` Hz.
+
+    By its header, or else by the limit. InvalidInput as in `samples_of`, as far as the header shows.
+    """
+    with _opened(content, limits) as file:
+        known = _is_known(file.frames)
+        frames = file.frames if known else int(limits.audio_seconds * COUNTED_RATE)
+        seconds = file.frames / file.samplerate if known else limits.audio_seconds
+        block = BLOCK * file.channels * BYTES_PER_SAMPLE
+        taps = bytes_of_filters(file.samplerate, rate)
+    return seconds, int(BYTES_PER_SAMPLE * (frames + seconds * rate)) + block + taps
+
+
+@contextmanager
+def _opened(content: Content, limits: Limits) -> Iterator[soundfile.SoundFile]:
+    """The sound with its header checked; faults become InvalidInput."""
+    data = read_bytes(content, Modality.AUDIO)
+    _check_kind(data)
+    try:
+        with soundfile.SoundFile(_Bytes(data)) as file:
+            _check_header(file, limits)
+            yield file
+    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
+        raise _bad(f"the sound is damaged or cut off: {_in_words(error)}; send the whole file") from None
+
+
+class _Bytes(io.BytesIO):
+    """Bytes in which a place before their beginning is the beginning.
+
+    A damaged header sends the decoder there, and what is raised within its callback is printed and lost.
+    """
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """As of files, without an error."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: len(self.getbuffer())}[whence]
+        return super().seek(min(max(base + offset, 0), LARGEST_PLACE))
+
+
+def _check_kind(data: bytes) -> None:
+    """Raises InvalidInput for what is none of the formats, or one of them with other codes within."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
+        _check_wav(data)
+    elif data[:4] == b"OggS":
+        packet = PAGE_HEADER + data[PAGE_HEADER - 1] if len(data) >= PAGE_HEADER else len(data)
+        if not data.startswith(b"\x01vorbis", packet):
+            raise _bad(f"this Ogg holds something else than Vorbis; {FORMATS}")
+    elif data[:4] != b"fLaC":
+        raise _bad(f"the bytes are not a sound in a format that is read{looks_like(data)}; {FORMATS}")
 
 
 def _check_wav(data: bytes) -> None:
@@ -79,12 +131,15 @@ def _check_wav(data: bytes) -> None:
 
 def _check_format(chunk: bytes) -> None:
     try:
-        _, channels, rate, _, align, bits = struct.unpack_from("<HHIIHH", chunk)
+        kind, channels, rate, _, align, bits = struct.unpack_from("<HHIIHH", chunk)
+        if kind == EXTENSIBLE:
+            (kind,) = struct.unpack_from("<H", chunk, SUBFORMAT)
     except struct.error:
         raise _bad("the WAV's header is cut off; send the whole file") from None
+    if kind not in WAV_KINDS:
+        raise _bad(f"this WAV holds codes of the kind {kind} and not PCM or float; {FORMATS}")
     _check_rate_and_channels(rate, channels)
-    # Compressed codes (ADPCM, GSM) have blocks of their own; uncompressed ones fill theirs exactly.
-    if bits >= 8 and align % channels == 0 and align * 8 < bits * channels:
+    if align * 8 < bits * channels:
         raise _bad(f"the WAV's header contradicts itself: {channels} × {bits} bits in {align} bytes")
 
 
@@ -100,8 +155,12 @@ def _check_rate_and_channels(rate: int, channels: int) -> None:
 def _check_header(file: soundfile.SoundFile, limits: Limits) -> None:
     _check_rate_and_channels(file.samplerate, file.channels)
     # Some files do not know their length and say so with a huge number; those are counted while reading.
-    if limits.audio_seconds and 0 < file.frames < 1 << 40:
+    if limits.audio_seconds and _is_known(file.frames):
         _check_length(file.frames, file.samplerate, limits)
+
+
+def _is_known(frames: int) -> bool:
+    return 0 < frames < MOST_FRAMES
 
 
 def _check_length(frames: int, rate: int, limits: Limits) -> None:
@@ -121,7 +180,8 @@ def _read(file: soundfile.SoundFile, limits: Limits) -> Array:
         frames += len(block)
         if limits.audio_seconds:
             _check_length(frames, file.samplerate, limits)
-        blocks.append(block.mean(axis=1))
+        with np.errstate(invalid="ignore", over="ignore"):  # samples that are no numbers are refused later
+            blocks.append(block.mean(axis=1))
     return np.concatenate(blocks) if blocks else np.empty(0, np.float32)
 
 

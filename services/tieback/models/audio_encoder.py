@@ -24,8 +24,8 @@ import numpy as np
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import AudioEncoder
 from tieback.core.types import Array, Content, Limits, Truncation, VectorKind
-from tieback.models.audio_decoding import samples_of
-from tieback.models.encoder_model import Prepared, RawEncoding
+from tieback.models.audio_decoding import samples_of, weight_of
+from tieback.models.encoder_model import Prepared, RawEncoding, Weight
 from tieback.models.log_mel_frames import LogMelFrames
 from tieback.models.normalization import unit_rows
 from tieback.models.session import PROCESSOR, Hardware, Session
@@ -80,12 +80,18 @@ class AudioEncoderModel:
         frames = [np.zeros((self._options.bands, FRAMES_PER_STATE * count), np.float32) for count in counts]
         return Prepared(tokens, [Window(one, one.shape[1] // FRAMES_PER_STATE) for one in frames if one.size])
 
+    def weigh(self, content: Content, kinds: frozenset[VectorKind], limits: Limits) -> Weight:  # noqa: ARG002 - there is one kind
+        """By the sound's header; the last window's silence included."""
+        seconds, size = weight_of(content, limits, rate=self._options.sample_rate)
+        return Weight(int(seconds + 1 + self._options.silence) * self._per_second, size)
+
     def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:  # noqa: ARG002 - sounds of any length are read whole
         """Decodes a sound into windows of frames; it costs their states, silence included."""
         samples = samples_of(content, limits, rate=self._options.sample_rate)
         length = self._longest * self._per_state
         windows = [self._window(samples[begin : begin + length]) for begin in range(0, len(samples), length)]
-        return Prepared(sum(window.states for window in windows), windows)
+        size = sum(window.frames.nbytes for window in windows)
+        return Prepared(sum(window.states for window in windows), windows, size=size)
 
     def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
         """Encodes the windows of all sounds, those of one length together."""

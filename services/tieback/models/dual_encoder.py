@@ -13,8 +13,8 @@ import numpy as np
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.types import Content, Limits, Modality, Truncation, VectorKind
-from tieback.models.encoder_model import EncoderModel, Prepared, RawEncoding
-from tieback.models.image_decoding import SHARPNESS, made_of_picture
+from tieback.models.encoder_model import EncoderModel, Prepared, RawEncoding, Weight
+from tieback.models.image_decoding import SHARPNESS, decoded_bytes, made_of_picture
 from tieback.models.picture_fitting import PictureFitting
 from tieback.models.reference import DENSE
 from tieback.models.session import PROCESSOR, Hardware, Session
@@ -42,6 +42,7 @@ class ImageTowerModel:
         self.card = card
         self._fitting = PictureFitting.read(served.path(PREPROCESSOR))
         self._session = Session(served.path(GRAPH), hardware)
+        self._finest = SHARPNESS * (self._fitting.edge or max(self._fitting.height, self._fitting.width))
         self._cells = max(1, self._fitting.height * self._fitting.width // CELL**2)
 
     @property
@@ -53,11 +54,14 @@ class ImageTowerModel:
         """A black picture."""
         return Prepared(tokens, np.zeros((self._fitting.height, self._fitting.width, 3), np.uint8))
 
+    def weigh(self, content: Content, kinds: frozenset[VectorKind], limits: Limits) -> Weight:  # noqa: ARG002 - there is one kind
+        """By the picture's header."""
+        return Weight(self._cells, decoded_bytes(content, limits, finest=self._finest))
+
     def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:  # noqa: ARG002 - a picture has no end to cut off
         """Decodes a picture and makes it fit; its pixels wait as uint8, a quarter of what runs."""
-        fitting = self._fitting
-        finest = SHARPNESS * (fitting.edge or max(fitting.height, fitting.width))
-        return Prepared(self._cells, made_of_picture(content, limits, fitting.pixels, finest=finest))
+        pixels = made_of_picture(content, limits, self._fitting.pixels, finest=self._finest)
+        return Prepared(self._cells, pixels, size=pixels.nbytes)
 
     def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:  # noqa: ARG002 - there is one kind
         """Encodes a batch."""

@@ -15,12 +15,25 @@ class Prepared:
     """One input, tokenised or decoded.
 
     `tokens` is what it costs to run (tokens with the special ones, cells of a picture, patches of sound),
-    `truncated` the tokens that were cut off, `payload` private to the model.
+    `truncated` the tokens that were cut off, `payload` private to the model, and `size` the bytes that the
+    payload takes until the model has run; 0 where they are few.
     """
 
     tokens: int
     payload: Any
     truncated: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What preparing and running a content will take, as far as its header says: never less than it does.
+
+    `tokens` as of `Prepared`; `size` is the bytes that it takes at most while it is decoded.
+    """
+
+    tokens: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +93,15 @@ class PreparesRegions(Protocol):
 
     def prepare_regions(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
         """As `EncoderModel.prepare`, where REGIONS are asked for."""
+        ...
+
+
+@runtime_checkable
+class WeighsContents(Protocol):
+    """What an encoder of pictures, sounds or clouds is too: decoding may take far more than what is sent."""
+
+    def weigh(self, content: Content, kinds: frozenset[VectorKind], limits: Limits) -> Weight:
+        """Reads the header of one content. InvalidInput, as of `EncoderModel.prepare`, for what it shows."""
         ...
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import ImageClassifier
 from tieback.core.types import Array, Content, Limits, Truncation, VectorKind
-from tieback.models.encoder_model import Prepared, RawEncoding
-from tieback.models.image_decoding import WHOLE, Box, central_squares
+from tieback.models.encoder_model import Prepared, RawEncoding, Weight
+from tieback.models.image_decoding import WHOLE, Box, central_squares, decoded_bytes, finest_of
 from tieback.models.labels import likeliest, read_class_names
 from tieback.models.normalization import unit_rows
 from tieback.models.session import PROCESSOR, Hardware, Session
@@ -49,6 +49,13 @@ class ImageClassifierModel:
     def sample(self, tokens: int) -> Prepared:
         """A black picture, without regions."""
         return Prepared(tokens, np.zeros((1, self._options.crop, self._options.crop, 3), np.uint8))
+
+    def weigh(self, content: Content, kinds: frozenset[VectorKind], limits: Limits) -> Weight:
+        """By the picture's header."""
+        windows = REGIONS if VectorKind.REGIONS in kinds else (WHOLE,)
+        view = self._options.crop / self._options.size
+        finest = finest_of(windows, field_of_view=view, side=self._options.crop)
+        return Weight(self._cells * len(windows), decoded_bytes(content, limits, finest=finest))
 
     def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:  # noqa: ARG002 - a picture has no end to cut off
         """Decodes a picture and makes it small; its pixels wait as uint8, a quarter of what runs."""
@@ -84,7 +91,7 @@ class ImageClassifierModel:
         pixels = central_squares(
             content, limits, windows, field_of_view=options.crop / options.size, side=options.crop
         )
-        return Prepared(self._cells * len(windows), pixels)
+        return Prepared(self._cells * len(windows), pixels, size=pixels.nbytes)
 
     def _encoding(self, views: Array, probability: Array, kinds: frozenset[VectorKind]) -> RawEncoding:
         labels, regions = VectorKind.LABELS in kinds, VectorKind.REGIONS in kinds

@@ -1,26 +1,37 @@
 """Bytes to pixels, for bytes that nobody vouches for.
 
 The header is read first and its size held against the limit, so that a bomb is refused before a pixel of it
-is made. Only widespread raster formats are tried: each decoder is a way in.
+is made. Only the formats that the contract names are tried: each decoder is a way in, and that of TIFF writes
+to the process's standard error what it thinks of a file.
 """
 
 from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from tieback.core.errors import InvalidInput
 from tieback.core.types import Array, Content, Limits, Modality
 from tieback.models.content import looks_like, read_bytes
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 SHARPNESS = 2  # how many times finer than needed a JPEG is decoded before it is made small
 BITS_TO_DROP = 8
+BYTES_PER_PIXEL, BYTES_PER_WEBP_PIXEL = 10, 18
+"""What a pixel takes at most while it is decoded: 9.0 and 16.5 were measured, over all modes."""
+
+COEFFICIENT_BYTES = 6
+"""What a pixel of a progressive JPEG takes besides, at its full size: all its coefficients are kept."""
+
+BAND_PIXELS = 1 << 20
+TEXT_BYTES = 4 << 20
 
 Box = tuple[float, float, float, float]
 """A window of a picture: x, y, width and height as shares of the picture's, from its upper left corner."""
@@ -29,6 +40,10 @@ WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 # Pillow's own limit warns, which is an error or nothing depending on the process; ours is checked below.
 Image.MAX_IMAGE_PIXELS = None
+# Texts in a PNG are not used, and reading its header unpacks them: sixteen times less than by default.
+PngImagePlugin.MAX_TEXT_MEMORY = TEXT_BYTES
+# It warns of metadata that it passes over; what is wrong with a caller's picture is no matter for the log.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 # What Pillow's decoders raise on bytes that are not what their header says.
 Faults = (
@@ -51,13 +66,18 @@ def central_squares(
     content: Content, limits: Limits, windows: Sequence[Box], *, field_of_view: float, side: int
 ) -> Array:
     """The central square of each window, `[windows, side, side, 3]`, as `central_square`; decoded once."""
-    smallest = min(min(width, height) for _, _, width, height in windows)
 
     def squares(image: Image.Image) -> Array:
         return np.stack([_square(image, window, field_of_view, side) for window in windows])
 
-    finest = round(SHARPNESS * side / (field_of_view * smallest))
+    finest = finest_of(windows, field_of_view=field_of_view, side=side)
     return made_of_picture(content, limits, squares, finest=finest)
+
+
+def finest_of(windows: Sequence[Box], *, field_of_view: float, side: int) -> int:
+    """Pixels of a picture's shorter side that are enough for `central_squares`."""
+    smallest = min(min(width, height) for _, _, width, height in windows)
+    return round(SHARPNESS * side / (field_of_view * smallest))
 
 
 def made_of_picture(
@@ -67,15 +87,35 @@ def made_of_picture(
 
     A shorter side of `finest` pixels is enough for it. InvalidInput as in `central_square`.
     """
+    with _opened(content, limits, finest) as image:
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+        return make(_to_rgb(image))
+
+
+def decoded_bytes(content: Content, limits: Limits, *, finest: int) -> int:
+    """What `made_of_picture` takes at most, by the header alone. InvalidInput as there."""
+    with _opened(content, limits, None) as image:
+        full = image.width * image.height
+        coefficients = COEFFICIENT_BYTES * full if image.info.get("progressive") else 0
+        image.draft("RGB", (finest, finest))
+        each = BYTES_PER_WEBP_PIXEL if image.format == "WEBP" else BYTES_PER_PIXEL
+        return each * image.width * image.height + coefficients
+
+
+@contextmanager
+def _opened(content: Content, limits: Limits, finest: int | None) -> Iterator[Image.Image]:
+    """The picture with its header read and its size checked; faults become InvalidInput.
+
+    With `finest`, a JPEG will be decoded at an eighth, a quarter or half of its size where that is enough.
+    """
     data = read_bytes(content, Modality.IMAGE)
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_size(image, limits)
-            # A JPEG can be decoded at an eighth, a quarter or half of its size for less time and memory.
-            image.draft("RGB", (finest, finest))
-            image.load()
-            upright = ImageOps.exif_transpose(image)
-            return make(_to_rgb(upright))
+            if finest is not None:
+                image.draft("RGB", (finest, finest))
+            yield image
     except UnidentifiedImageError:
         raise InvalidInput(
             f"the bytes are not a picture in a format that is read ({', '.join(FORMATS)}){looks_like(data)}; "
@@ -105,20 +145,23 @@ def _check_size(image: Image.Image, limits: Limits) -> None:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "F":
-        raise InvalidInput(
-            "pictures of floating-point values have no agreed range; convert it to 8 bits a channel",
-            field="image",
-            reason="BAD_IMAGE",
-        )
     if image.mode.startswith("I"):  # 16 bits a pixel; Pillow's conversion would clip them at 255
-        values = np.clip(np.asarray(image, np.int64) >> BITS_TO_DROP, 0, 255)
+        values = np.clip(np.asarray(image) >> BITS_TO_DROP, 0, 255)
         return Image.fromarray(values.astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
-        layers = image.convert("RGBA")
-        white = Image.new("RGBA", layers.size, "white")
-        return Image.alpha_composite(white, layers).convert("RGB")
-    return image.convert("RGB")
+        return _on_white(image)
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """The picture on white, band by band: the layers of a large one would take four times its size."""
+    flat = Image.new("RGB", image.size)
+    rows = max(1, BAND_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        band = image.crop((0, top, image.width, min(top + rows, image.height))).convert("RGBA")
+        white = Image.new("RGBA", band.size, "white")
+        flat.paste(Image.alpha_composite(white, band).convert("RGB"), (0, top))
+    return flat
 
 
 def _square(image: Image.Image, window: Box, field_of_view: float, side: int) -> Array:

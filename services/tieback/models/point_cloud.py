@@ -21,7 +21,7 @@ from tieback.catalog.options import PointCloud
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types import Array, Content, Limits, Truncation, VectorKind
 from tieback.models.content import read_points
-from tieback.models.encoder_model import Prepared, RawEncoding
+from tieback.models.encoder_model import Prepared, RawEncoding, Weight
 from tieback.models.normalization import unit_rows
 from tieback.models.session import PROCESSOR, Hardware
 from tieback.models.store import ServedModel
@@ -30,6 +30,7 @@ GRID = 1 << 20
 EPSILON = 1e-5
 AXES = 3
 MOST_PER_POINT = 16  # points that farthest-point sampling looks at for each that it takes
+BYTES_PER_POINT = 256  # while a cloud is put on the grid and sorted
 VALUES_AT_ONCE = 1 << 17  # what is computed stays within a core's cache
 
 
@@ -63,6 +64,11 @@ class PointCloudModel:
             tokens, np.rint(np.stack([circle * np.cos(turn), circle * np.sin(turn), height], axis=1) * GRID)
         )
 
+    def weigh(self, content: Content, kinds: frozenset[VectorKind], limits: Limits) -> Weight:  # noqa: ARG002 - there is one kind
+        """By the number of points."""
+        points = len(read_points(content, limits))
+        return Weight(min(points, self._options.points), BYTES_PER_POINT * points)
+
     def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:  # noqa: ARG002 - a cloud has no end to cut off
         """Puts a cloud on the grid and samples it down, in the order of sampling; it costs its points."""
         points = read_points(content, limits)
@@ -76,7 +82,7 @@ class PointCloudModel:
         # Sorted as they are, each n-th of many points is a fair sample, and it is sampled from again.
         cloud = cloud[:: -(-len(cloud) // (MOST_PER_POINT * self._options.points))]
         cloud = cloud[farthest_points(cloud, self._options.points)]
-        return Prepared(len(cloud), cloud)
+        return Prepared(len(cloud), cloud, size=cloud.nbytes)
 
     def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
         """Encodes the clouds."""

@@ -9,6 +9,7 @@ import functools
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from tokenizers import Encoding, Tokenizer
@@ -18,7 +19,17 @@ from tieback.core.types import Array, Content, Limits, Modality, TokenIds, Trunc
 from tieback.models.content import read_text, wrong_modality
 
 TOKEN_IDS = "token_ids"  # noqa: S105 - the field of the contract, no secret
+PIECE = 16_384
+"""Characters that are tokenised at once: a tokenizer takes up to 500 bytes for each while it works."""
+
 ONE_BYTE, TWO_BYTES, THREE_BYTES = 0x80, 0x800, 0x10000
+
+
+class Places(NamedTuple):
+    """What is kept of an encoding that was cut, which itself keeps all that was cut off."""
+
+    special_tokens_mask: Array
+    offsets: Array
 
 
 class TokenizedText:
@@ -30,7 +41,7 @@ class TokenizedText:
 
     __slots__ = ("_encoding", "_text", "ids")
 
-    def __init__(self, ids: Array, text: str = "", encoding: Encoding | None = None) -> None:
+    def __init__(self, ids: Array, text: str = "", encoding: Encoding | Places | None = None) -> None:
         self.ids = ids
         self._text = text
         self._encoding = encoding
@@ -81,8 +92,7 @@ class TextTokenizer:
 
     def __call__(self, text: str, truncation: Truncation) -> tuple[TokenizedText, int]:
         """`read`, of a text that was checked."""
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        found = len(encoding.ids)
+        encoding, found = self._encoded(text)
         if not found:
             raise InvalidInput("the text has nothing that the model reads as a word; send some", field="text")
         cut = 0 if self._room is None else max(0, found - self._room)
@@ -97,7 +107,31 @@ class TextTokenizer:
             encoding.truncate(found - cut)
         if self._special:
             encoding = self._tokenizer.post_process(encoding)
-        return TokenizedText(np.array(encoding.ids, np.int64), text, encoding), cut
+        ids = np.array(encoding.ids, np.int64)
+        if not cut:
+            return TokenizedText(ids, text, encoding), cut
+        offsets = np.array(encoding.offsets, np.int64)
+        end = int(offsets.max())  # of what is kept, so that the text behind it is not kept either
+        places = Places(np.array(encoding.special_tokens_mask, bool), offsets)
+        return TokenizedText(ids, text[:end], places), cut
+
+    def _encoded(self, text: str) -> tuple[Encoding, int]:
+        """As many of the text's tokens as there is room for, and some more; and how many it has.
+
+        Of a long text, pieces that are cut before a space are counted, and only the beginning is kept.
+        """
+        if len(text) <= PIECE or self._room is None:
+            encoding = self._tokenizer.encode(text, add_special_tokens=False)
+            return encoding, len(encoding.ids)
+        kept, found, begin = len(text), 0, 0
+        while begin < len(text):
+            end = _piece_end(text, begin)
+            found += len(self._tokenizer.encode(text[begin:end], add_special_tokens=False).ids)
+            if found > self._room:
+                kept = min(kept, end)
+            begin = end
+        encoding = self._tokenizer.encode(text[:kept], add_special_tokens=False)
+        return encoding, max(found, len(encoding.ids)) if kept < len(text) else len(encoding.ids)
 
     def _accept(self, ids: Array, truncation: Truncation) -> tuple[TokenizedText, int]:
         """The caller's tokens, if the model can read them; what is cut off lies before the special ones."""
@@ -134,6 +168,15 @@ class TextTokenizer:
 
     def _added(self) -> int:
         return int(self._tokenizer.num_special_tokens_to_add(False)) if self._special else 0
+
+
+def _piece_end(text: str, begin: int) -> int:
+    """Where a piece from `begin` on ends: before the last space in the second half of it, if there is one."""
+    end = begin + PIECE
+    if end >= len(text):
+        return len(text)
+    spaces = [text.rfind(space, begin + PIECE // 2, end) for space in " \n\t"]
+    return max(spaces) if max(spaces) > 0 else end
 
 
 def byte_spans(text: str, offsets: Array) -> list[tuple[int, int]]:

@@ -104,6 +104,7 @@ class LocalServer:
             server.add(AnswerServicer(answerer, telemetry))
             server.add(catalog)
 
+            telemetry.watch_preparation(lambda: encoder.preparing, lambda: encoder.decoded_bytes)
             for card in plan.encoders:
                 telemetry.watch_load("encoder", card.name, _load_of(encoder, card.name))
                 telemetry.watch_cache(card.name, encoder.cache_state)

@@ -70,6 +70,7 @@ async def _encoder(target: str, around: Surroundings) -> Built:
     await encoder.warm_up()
     around.telemetry.watch_load("encoder", space, lambda: encoder.load(space))
     around.telemetry.watch_cache(space, encoder.cache_state)
+    around.telemetry.watch_preparation(lambda: encoder.preparing, lambda: encoder.decoded_bytes)
     servicer = EncoderServicer(ObservedEncoder(encoder, around.telemetry))
     return Built(servicer, encoder.close, lambda: encoder.load(space), meter)
 

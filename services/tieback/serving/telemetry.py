@@ -7,7 +7,7 @@ A process has one registry; on Ray Serve the gateway's page joins those of all r
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -148,6 +148,11 @@ class Telemetry:
         self._first_token = histogram(
             "tieback_first_token_seconds", "Time to the first text.", SECONDS, "model"
         )
+        self._decoded = Gauge(
+            "tieback_decoded_bytes",
+            "Decoded pictures, sounds and clouds that are held now, of the budget TIEBACK_DECODED_BYTES.",
+            registry=registry,
+        )
         self._ready = Gauge(
             "tieback_ready", "Whether a service can be asked.", ("service",), registry=registry
         )
@@ -172,6 +177,12 @@ class Telemetry:
     def watch_load(self, service: str, space: str, load: Callable[[], Load]) -> None:
         """Reports a service's load at every scrape."""
         self._loads.append((service, space, load))
+
+    def watch_preparation(self, loads: Callable[[], Mapping[str, Load]], decoded: Callable[[], int]) -> None:
+        """Reports at every scrape how busy tokenising and decoding are, and the bytes that are held."""
+        for lane in loads():
+            self._loads.append(("preparation", lane, lambda lane=lane: loads()[lane]))  # type: ignore[misc]  # mypy has no type for the default
+        self._decoded.set_function(decoded)
 
     def watch_cache(self, space: str, state: Callable[[str], CacheState]) -> None:
         """Reports what an encoder's cache of a space does at every scrape."""

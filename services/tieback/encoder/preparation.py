@@ -1,0 +1,137 @@
+"""Tokenising and decoding, off the event loop, for all spaces of a process.
+
+There are two lanes with threads of their own: short texts never wait behind pictures. In each lane tenants
+have turns by the time that they took, and within a tenant small work goes before large. What is to be decoded
+is admitted by the bytes that its header promises, and holds them in a budget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from tieback.admission import Admission, Ticket
+from tieback.batching import Batcher
+from tieback.core.deadline import Deadline
+from tieback.core.errors import TiebackError
+from tieback.core.types import Load
+from tieback.encoder.decoded_budget import DecodedBudget
+
+THREADS = 2
+"""Of each lane."""
+
+GRAIN = 1 << 16
+"""Bytes are counted in multiples of this: it bounds the number of different costs."""
+
+QUEUED_BUDGETS = 32
+"""So many times the budget may wait: half a minute of decoding, at 400 MB a second and thread."""
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job(Generic[R]):
+    """Work that takes about so many bytes, which stand for its time as well."""
+
+    work: Callable[[], R]
+    tokens: int
+
+
+class _Lane(Generic[R]):
+    """Threads with queues that are fair between tenants; a job goes to the one with the least to do."""
+
+    def __init__(self, name: str, admission: Admission) -> None:
+        self.admission = admission
+        self._workers: list[Batcher[_Job[R], R]] = [
+            Batcher(_run, name=f"{name}-{n}", pads=False, budget=0, max_items=1, admission=admission)
+            for n in range(THREADS)
+        ]
+        self._pending = [0] * THREADS
+
+    async def run(self, work: Callable[[], R], size: int, ticket: Ticket, deadline: Deadline) -> R:
+        """What the work gives. Raises what it raises, and DeadlineExceeded where its turn comes too late."""
+        chosen = min(range(THREADS), key=self._pending.__getitem__)
+        self._pending[chosen] += size
+        try:
+            done = await self._workers[chosen].submit(
+                [_Job(work, size)], deadline=deadline, ticket=ticket, alone=True
+            )
+        finally:
+            self._pending[chosen] -= size
+        (result,) = done.results
+        if isinstance(result, TiebackError):
+            raise result
+        return result
+
+    async def close(self) -> None:
+        await asyncio.gather(*(worker.close() for worker in self._workers))
+
+
+class Preparation(Generic[R]):
+    """The lanes of a process, and its budget of `decoded_bytes`; 0 for no limit."""
+
+    def __init__(self, decoded_bytes: int) -> None:
+        self.budget = DecodedBudget(decoded_bytes)
+        self._texts: _Lane[R] = _Lane("tokenise", Admission(workers=THREADS, unit="bytes to tokenise"))
+        self._media: _Lane[R] = _Lane(
+            "decode", Admission(QUEUED_BUDGETS * decoded_bytes, workers=THREADS, unit="bytes to decode")
+        )
+
+    @property
+    def loads(self) -> dict[str, Load]:
+        """How busy the lanes are, in bytes in place of tokens."""
+        return {"tokenise": self._texts.admission.load, "decode": self._media.admission.load}
+
+    def admit(self, sizes: Sequence[int], deadline: Deadline) -> Ticket:
+        """A place for contents that take so many bytes each while they are decoded, to be split among them.
+
+        Overloaded, with a time to come back, where too much waits; InvalidInput where all of it never could.
+        """
+        return self._media.admission.admit(sum(map(_grained, sizes)), items=len(sizes), deadline=deadline)
+
+    async def tokenise(self, work: Callable[[], R], size: int, deadline: Deadline) -> R:
+        """Runs work on short texts of so many bytes."""
+        size = _grained(size)
+        return await self._texts.run(work, size, self._texts.admission.admit(size), deadline)
+
+    async def decode(
+        self, work: Callable[[], tuple[R, int]], size: int, ticket: Ticket, deadline: Deadline
+    ) -> tuple[R, Callable[[], None]]:
+        """Runs work that takes so many bytes, of an admitted request, once there is room for them.
+
+        The work says besides how many bytes its result keeps; they are held until the callable that comes
+        with the result is called.
+        """
+        reservation = self.budget.reserve(size, deadline)
+
+        def within_budget() -> R:
+            reservation.begin()
+            kept = 0
+            try:
+                result, kept = work()
+                return result
+            finally:
+                reservation.end(kept)
+
+        size = _grained(size)
+        try:
+            return await self._media.run(
+                within_budget, size, ticket.split(size, 1), deadline
+            ), reservation.release
+        except BaseException:
+            reservation.release()
+            raise
+
+    async def close(self) -> None:
+        """Stops all threads after what they do now; what waits fails with Unavailable."""
+        await asyncio.gather(self._texts.close(), self._media.close())
+
+
+def _grained(size: int) -> int:
+    return max(1, -(-size // GRAIN)) * GRAIN
+
+
+def _run(jobs: Sequence[_Job[R]], _: Hashable) -> list[R]:
+    return [job.work() for job in jobs]
