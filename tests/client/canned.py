@@ -56,6 +56,55 @@ TIMING = report_pb2.Timing(
 )
 
 
+class Poison(grpc.ServerInterceptor):
+    """Puts a text at the end of every string that the server answers, where that does not break it."""
+
+    KEPT = frozenset({"next_page_token", "parameters_schema", "evidence_id"})
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def intercept_service(self, continuation: Any, details: Any) -> Any:
+        handler = continuation(details)
+        if details.method.startswith("/grpc."):
+            return handler
+        serialize = handler.response_serializer
+        return handler._replace(response_serializer=lambda message: serialize(self.added(message)))
+
+    def added(self, message: Message) -> Message:
+        """A copy of the message with the text in it."""
+        copy = type(message)()
+        copy.CopyFrom(message)
+        self._add(copy)
+        return copy
+
+    def _add(self, message: Message) -> None:
+        for field, value in message.ListFields():
+            entry = field.message_type is not None and field.message_type.GetOptions().map_entry
+            if entry:
+                self._add_to_map(field, value)
+            elif field.message_type is not None:
+                for one in value if field.is_repeated else [value]:
+                    self._add(one)
+            elif field.type == field.TYPE_STRING and field.name not in self.KEPT:
+                if field.is_repeated:
+                    value[:] = [one + self.text for one in value]
+                else:
+                    setattr(message, field.name, value + self.text)
+
+    def _add_to_map(self, field: Any, value: Any) -> None:
+        kind = field.message_type.fields_by_name["value"]
+        for key in list(value):
+            if kind.type == kind.TYPE_STRING:
+                value[key + self.text] = value.pop(key) + self.text
+            elif kind.message_type is not None:
+                value[key + self.text].CopyFrom(value[key])
+                self._add(value[key + self.text])
+                del value[key]
+            else:
+                value[key + self.text] = value.pop(key)
+
+
 def abort(context: Any, code: grpc.StatusCode, message: str, *details: Message) -> None:
     """Ends a call as tieback's servers do."""
     request_id = dict(context.invocation_metadata()).get("x-request-id", "")
@@ -629,11 +678,12 @@ def generation(prompt: str) -> Iterator[generator_pb2.GenerateResponse]:
     )
 
 
-def serve(port: int = 0, *, gone_after: int = 0) -> tuple[grpc.Server, int, Log]:
+def serve(port: int = 0, *, gone_after: int = 0, poison: str = "") -> tuple[grpc.Server, int, Log]:
     """Starts the whole; returns the server, its port and what it saw."""
     log = Log()
     server = grpc.server(
         futures.ThreadPoolExecutor(16),
+        interceptors=[Poison(poison)] if poison else [],
         options=[("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.so_reuseport", 0)],
     )
     index = Index(log)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from tieback_client import AsyncClient, Client
@@ -31,7 +32,7 @@ def canned() -> ModuleType:
 class Served:
     """A running canned server: its address, and what it saw."""
 
-    def __init__(self, module: ModuleType, **options: int) -> None:
+    def __init__(self, module: ModuleType, **options: Any) -> None:
         self.server, port, self.log = module.serve(**options)
         self.address = f"localhost:{port}"
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from support.terminal import in_a_terminal
 from tieback_client import Box, Client
 from tieback_client.cli import app
 from tieback_client.cli.search import place_of
@@ -524,34 +523,6 @@ def test_a_reader_that_goes_away_is_no_error(served: Any) -> None:
 
     assert json.loads(result.stdout)["event"] == "retrieval"
     assert result.stderr == ""
-
-
-def in_a_terminal(address: str, *words: str, **variables: str) -> str:
-    """What a command writes to a terminal of 100 columns."""
-    environment = (
-        os.environ | {"TIEBACK_SERVER": address, "TERM": "xterm-256color", "COLUMNS": "100"} | variables
-    )
-    parent, child = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tieback_client.cli", *words],
-        stdout=child,
-        stderr=child,
-        stdin=child,
-        env=environment,
-    )
-    os.close(child)
-    written = b""
-    while True:
-        try:
-            piece = os.read(parent, 65536)
-        except OSError:  # the terminal is closed, as Linux says it
-            break
-        if not piece:
-            break
-        written += piece
-    os.close(parent)
-    assert process.wait() in (0, -signal.SIGPIPE)
-    return written.decode()
 
 
 def test_a_damaged_collection_is_shown_as_one_with_what_to_do(run: Run, client: Client) -> None:

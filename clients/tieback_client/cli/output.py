@@ -29,7 +29,13 @@ PLAIN_WIDTH = 100
 
 
 class SafeConsole(Console):
-    """A console whose texts cannot control the terminal; what rich itself sends to it can."""
+    """A console whose texts cannot control the terminal; what rich itself sends to it can.
+
+    A plain string is shown as it is: brackets in a stored text are no markup. Styles are given by `Text`.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """As rich does, with the text of each segment made printable."""
@@ -57,8 +63,8 @@ class Output:
         self.json = json
         self.terminal = sys.stdout.isatty() and not json
         width = None if self.terminal else PLAIN_WIDTH
-        self.console = SafeConsole(highlight=False, soft_wrap=False, width=width, emoji=False)
-        self.notes = SafeConsole(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty(), emoji=False)
+        self.console = SafeConsole(soft_wrap=False, width=width)
+        self.notes = SafeConsole(stderr=True, soft_wrap=not sys.stderr.isatty())
 
     def document(self, value: Any) -> None:
         """One JSON document, or one line of a stream."""
@@ -96,7 +102,7 @@ class Output:
     def note(self, message: str, *, style: str = "dim") -> None:
         """A remark beside the result, on standard error; none where only JSON is wanted."""
         if not self.json:
-            self.notes.print(message, style=style, markup=False)
+            self.notes.print(message, style=style)
 
     @property
     def asks(self) -> bool:
@@ -123,7 +129,7 @@ class Failure(click.ClickException):
         if self.json:
             click.echo(to_json({"error": self.error}), err=True)
             return
-        console = SafeConsole(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+        console = SafeConsole(stderr=True, soft_wrap=True)
         text = Text.assemble(("Error: ", "bold red"), self.message)
         if self.error.retry_delay is not None and self.error.retryable:
             text.append(f" (try again in {self.error.retry_delay:.1f} s)")

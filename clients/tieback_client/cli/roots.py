@@ -19,6 +19,7 @@ from tieback_client.documents import Source
 from tieback_client.errors import InvalidArgument
 
 NAME_BYTES = 120
+NUMBERED = 50  # names with a number that are tried, each with a look at the collection
 _UNNAMED = "root"  # the name of "/"
 
 
@@ -206,11 +207,11 @@ def _free_name(folder: Path, is_taken: Callable[[str], bool]) -> str:
     """The folder's own name, with its parents' before it as far as that is taken."""
     parts = [_cleaned(part) for part in folder.parts[1:]] or [_UNNAMED]
     candidates = ("-".join(parts[-count:]) for count in range(1, len(parts) + 1))
-    numbered = (f"{parts[-1]}-{number}" for number in itertools.count(2))
+    numbered = (f"{parts[-1]}-{number}" for number in range(2, NUMBERED))
     for name in itertools.chain(candidates, numbered):
         if len(name.encode()) <= NAME_BYTES and not is_taken(name):
             return name
-    raise AssertionError("the numbers have no end")
+    raise InvalidArgument(f"every name for {folder} is taken in this collection: give it one with --source")
 
 
 def _cleaned(part: str) -> str:

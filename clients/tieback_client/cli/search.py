@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.text import Text
 
 from tieback_client.cli import bars
@@ -190,8 +189,8 @@ def _routing(routing: RoutingExplanation) -> list[Any]:
         ]
         loss = routing.expected_recall_loss
         cost = f"; about {loss:.1f} points of recall are lost" if loss >= LEAST_LOSS else ""
-        missing = escape(", ".join(named)) or "a space"
-        parts += [f"[yellow]Worse than it could be: {missing} did not answer{cost}.[/yellow]"]
+        missing = ", ".join(named) or "a space"
+        parts += [Text(f"Worse than it could be: {missing} did not answer{cost}.", style="yellow")]
     if routing.stand_ins:
         filled = ", ".join(f"{block} ({method})" for block, method in routing.stand_ins.items())
         parts += [Text(f"Filled from the other spaces: {filled}", style="dim")]

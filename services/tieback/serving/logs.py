@@ -1,4 +1,8 @@
-"""Log lines for people or, one JSON object a line, for machines. Neither holds content or tokens."""
+"""Log lines for people or, one JSON object a line, for machines. Neither holds content or tokens.
+
+A caller's words may be in a message, a field or an exception. They cannot begin a line that looks like a
+record, nor control the terminal of whoever reads it: such characters are written as escapes.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ import logging
 import sys
 import time
 from typing import Any
+
+from tieback_client.control_characters import in_a_line, in_json
 
 from tieback.serving import context
 from tieback.serving.settings import Settings
@@ -29,20 +35,21 @@ class _Json(logging.Formatter):
             entry.setdefault("request_id", call.request_id)
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False, default=str)
+        return in_json(json.dumps(entry, ensure_ascii=False, default=str))
 
 
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
-        line = f"{clock} {record.levelname.lower():7} {record.getMessage()}"
+        line = f"{clock} {record.levelname.lower():7} {in_a_line(record.getMessage())}"
         fields = getattr(record, "fields", {})
         if fields:
             line += "  " + " ".join(
-                f"{key}={value}" for key, value in fields.items() if value not in ("", None)
+                f"{key}={in_a_line(str(value))}" for key, value in fields.items() if value not in ("", None)
             )
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+            told = self.formatException(record.exc_info).split("\n")
+            line += "".join(f"\n  {in_a_line(one)}" for one in told)
         return line
 
 

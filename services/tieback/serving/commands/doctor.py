@@ -45,7 +45,7 @@ def doctor(server: str | None, token: str | None, ca: Path | None, as_json: bool
     Says what to do for each fault. The exit code is 1 where there is one.
     """
     findings: list[Finding] = []
-    console = SafeConsole(highlight=False, emoji=False)
+    console = SafeConsole()
     for finding in _examined(
         checks.python,
         checks.packages,

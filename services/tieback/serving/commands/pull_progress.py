@@ -24,11 +24,12 @@ class PullProgress:
     """Tells what it hears."""
 
     def __init__(self) -> None:
-        self._console = SafeConsole(stderr=True, highlight=False, soft_wrap=True)
+        self._console = SafeConsole(stderr=True, soft_wrap=True)
         self._bars: Progress | None = None
         if self._console.is_terminal:
-            columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-            self._bars = Progress(*columns, TimeRemainingColumn(), console=self._console)
+            label = TextColumn("{task.description}", markup=False)
+            columns = (label, BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+            self._bars = Progress(*columns, console=self._console)
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> PullProgress:
@@ -59,7 +60,7 @@ class PullProgress:
 
     def tell(self, message: str) -> None:
         """Prints a line, above the bars where there are any."""
-        self._console.print(message, markup=False)
+        self._console.print(message)
 
 
 def in_units(size: int) -> str:
