@@ -140,6 +140,24 @@ class Limits:
     """Stop texts of one answer."""
     stop_bytes: int = 0
     """Bytes of one stop text."""
+    query_parts: int = 0
+    """Contents of one query."""
+    name_bytes: int = 0
+    """Bytes of an id, a name, a title, a URI, and of any string that is not content."""
+    filter_bytes: int = 0
+    """Bytes of a filter."""
+    sections: int = 0
+    """Sections of one item."""
+    entries: int = 0
+    """Entries of a map, of metadata, and of a method's parameters."""
+    numbers: int = 0
+    """Numbers of one field: token numbers, indices, spans."""
+    fields: int = 0
+    """Fields of one message, nested ones included."""
+    depth: int = 0
+    """How deep messages may be nested."""
+    request_bytes: int = 0
+    """Bytes of the requests that one process works on at a time."""
 
 
 @dataclass(frozen=True, slots=True)

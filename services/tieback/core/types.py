@@ -646,6 +646,17 @@ class Limits:
     decoded_bytes: int = 768 * 1024 * 1024
     stop_texts: int = 16
     stop_bytes: int = 256
+    name_bytes: int = 4096
+    filter_bytes: int = 64 * 1024
+    sections: int = 4096
+    entries: int = 256
+    numbers: int = 64 * 1024
+    fields: int = 256 * 1024
+    depth: int = 32
+    request_bytes: int = 256 * 1024 * 1024
+    open_calls: int = 1024
+    tenant_calls: int = 512
+    connection_calls: int = 512
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from dataclasses import dataclass
 
-from google.protobuf.descriptor import FileDescriptor
+from google.protobuf.descriptor import Descriptor, FileDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 
 from tieback import v1
@@ -21,6 +21,7 @@ class Method:
     request_streaming: bool
     response_streaming: bool
     idempotent: bool
+    request: Descriptor
 
 
 def _files() -> list[FileDescriptor]:
@@ -43,6 +44,7 @@ def _methods() -> dict[str, Method]:
                     request_streaming=method.client_streaming,
                     response_streaming=method.server_streaming,
                     idempotent=level != MethodOptions.IDEMPOTENCY_UNKNOWN,
+                    request=method.input_type,
                 )
     return found
 

@@ -1,14 +1,52 @@
-"""The Prometheus scrape page over HTTP, on a port of its own."""
+"""The Prometheus scrape page over HTTP, on a port of its own.
+
+Whoever reaches the port may ask, so a connection is let go when it is silent, and the oldest where there are
+too many: a scraper always gets in.
+"""
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from tieback.core.errors import StartupError
+
+SILENT_SECONDS = 5.0
+CONNECTIONS = 16
+
+
+class _Server(ThreadingHTTPServer):
+    """Has a thread for each of at most `CONNECTIONS` connections; one more ends the oldest."""
+
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._open: dict[int, socket.socket] = {}
+        self._lock = threading.Lock()
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            self._open[id(request)] = request
+            oldest = next(iter(self._open)) if len(self._open) > CONNECTIONS else None
+            if oldest is not None:
+                with suppress(OSError):
+                    self._open.pop(oldest).shutdown(socket.SHUT_RDWR)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._lock:
+            self._open.pop(id(request), None)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A connection that broke off is not worth a log line."""
 
 
 class MetricsPage:
@@ -16,6 +54,8 @@ class MetricsPage:
 
     def __init__(self, host: str, port: int, read: Callable[[], bytes]) -> None:
         class Handler(BaseHTTPRequestHandler):
+            timeout = SILENT_SECONDS
+
             def do_GET(self) -> None:
                 if self.path.partition("?")[0] not in ("/metrics", "/"):
                     self.send_error(404)
@@ -35,13 +75,12 @@ class MetricsPage:
                 """Scrapes are not worth a log line."""
 
         try:
-            self._server = ThreadingHTTPServer((host, port), Handler)
+            self._server = _Server((host, port), Handler)
         except OSError as error:
             raise StartupError(
                 f"cannot serve metrics on {host}:{port} ({error.strerror}); "
                 "choose another port with --metrics-port"
             ) from None
-        self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
         threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True).start()
 

@@ -17,9 +17,9 @@ from google.rpc import status_pb2
 
 from tieback.core.errors import NotFound
 from tieback.serving import failures, targets
+from tieback.serving.call import Passed
 from tieback.serving.coalescing import Coalescer
 from tieback.serving.contract import METHODS, Method
-from tieback.serving.edge import Passed
 from tieback.serving.mesh import Mesh
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.serving.wire import read_text

@@ -12,6 +12,7 @@ import grpc
 
 from tieback.core.types import Load
 from tieback.serving.open_calls import Revocation
+from tieback.serving.reading import HeldBytes, Reader
 from tieback.serving.telemetry import Telemetry
 
 REFUSALS_SECONDS = 1.0
@@ -48,6 +49,8 @@ class Route:
         self,
         method: str,
         telemetry: Telemetry,
+        reader: Reader,
+        held: HeldBytes,
         load: Callable[[], Load] | None = None,
         streams: Revocation | None = None,
     ) -> None:
@@ -55,6 +58,8 @@ class Route:
         full_service, _, name = self.method.partition("/")
         self.service = full_service.rpartition(".")[2]
         self.telemetry = telemetry
+        self.reader = reader
+        self.held = held
         self.load = load
         self.streams = streams
         self.in_flight = telemetry.in_flight.labels(self.service, name)

@@ -57,7 +57,7 @@ class GrpcServer:
         self._lag = LoopLag(telemetry.loop_lag.observe)
         self._tokens = Tokens(settings.tokens) if settings.tokens is not None else None
         self._watching: asyncio.Task[None] | None = None
-        self._edge = Edge(telemetry, settings, self._tokens)
+        self._edge = Edge(telemetry, settings, self._tokens, behind=behind)
         # Before its handlers run, a server's own edge sees every call.
         self.server = grpc.aio.server(
             interceptors=[self._edge], options=_options(settings, shared_port=shared_port, behind=behind)

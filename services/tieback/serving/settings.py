@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import os
 from difflib import get_close_matches
@@ -131,12 +132,27 @@ class Settings(BaseSettings):
     )
     stop_texts: int = Field(_LIMITS.stop_texts, gt=0, description="Stop texts of one answer.")
     stop_bytes: int = Field(_LIMITS.stop_bytes, gt=0, description="Bytes of one stop text.")
-    open_calls: int = Field(1024, gt=0, description="Calls open at once in one process; more are refused.")
+    name_bytes: int = Field(_LIMITS.name_bytes, gt=0, description="Bytes of an id, a name, a title, a URI.")
+    sections: int = Field(_LIMITS.sections, gt=0, description="Sections of one item.")
+    entries: int = Field(
+        _LIMITS.entries, gt=0, description="Entries of a map, of metadata, of a method's parameters."
+    )
+    fields: int = Field(_LIMITS.fields, gt=0, description="Fields of one message, nested ones included.")
+    request_bytes: int = Field(
+        _LIMITS.request_bytes, gt=0, description="Bytes of the requests that one process works on at a time."
+    )
+    open_calls: int = Field(
+        _LIMITS.open_calls, gt=0, description="Calls open at once in one process; more are refused."
+    )
     tenant_calls: int = Field(
-        512, gt=0, description="Calls open at once of one tenant in one process; more are refused."
+        _LIMITS.tenant_calls,
+        gt=0,
+        description="Calls open at once of one tenant in one process; more are refused.",
     )
     connection_calls: int = Field(
-        512, gt=0, description="Calls open at once on one connection; more wait at the caller's side."
+        _LIMITS.connection_calls,
+        gt=0,
+        description="Calls open at once on one connection; more wait at the caller's side.",
     )
     batch_tokens: int = Field(
         0,
@@ -256,22 +272,9 @@ class Settings(BaseSettings):
 
     @property
     def limits(self) -> Limits:
-        """What the server refuses to take."""
-        return Limits(
-            message_bytes=self.message_bytes,
-            batch_items=self.batch_items,
-            text_bytes=self.text_bytes,
-            image_pixels=self.image_pixels,
-            audio_seconds=self.audio_seconds,
-            points=self.points,
-            queued_tokens=self.queued_tokens,
-            query_parts=self.query_parts,
-            rerank_tokens=self.rerank_tokens,
-            rerank_steps=self.rerank_steps,
-            decoded_bytes=self.decoded_bytes,
-            stop_texts=self.stop_texts,
-            stop_bytes=self.stop_bytes,
-        )
+        """What the server refuses to take: by the settings, or as it always is."""
+        names = [one.name for one in dataclasses.fields(Limits) if one.name in Settings.model_fields]
+        return Limits(**{name: getattr(self, name) for name in names})
 
 
 def load_settings(**overrides: object) -> Settings:

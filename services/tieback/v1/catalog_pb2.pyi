@@ -177,7 +177,7 @@ class GetServerInfoResponse(_message.Message):
     def __init__(self, version: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., services: _Optional[_Iterable[_Union[ServiceState, _Mapping]]] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("message_bytes", "batch_items", "text_bytes", "image_pixels", "audio_seconds", "points", "queued_tokens", "query_parts", "rerank_tokens", "rerank_steps", "decoded_bytes", "stop_texts", "stop_bytes")
+    __slots__ = ("message_bytes", "batch_items", "text_bytes", "image_pixels", "audio_seconds", "points", "queued_tokens", "query_parts", "rerank_tokens", "rerank_steps", "decoded_bytes", "stop_texts", "stop_bytes", "name_bytes", "filter_bytes", "sections", "entries", "numbers", "fields", "depth", "request_bytes", "open_calls", "tenant_calls", "connection_calls")
     MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     BATCH_ITEMS_FIELD_NUMBER: _ClassVar[int]
     TEXT_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -191,6 +191,17 @@ class Limits(_message.Message):
     DECODED_BYTES_FIELD_NUMBER: _ClassVar[int]
     STOP_TEXTS_FIELD_NUMBER: _ClassVar[int]
     STOP_BYTES_FIELD_NUMBER: _ClassVar[int]
+    NAME_BYTES_FIELD_NUMBER: _ClassVar[int]
+    FILTER_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SECTIONS_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    NUMBERS_FIELD_NUMBER: _ClassVar[int]
+    FIELDS_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_BYTES_FIELD_NUMBER: _ClassVar[int]
+    OPEN_CALLS_FIELD_NUMBER: _ClassVar[int]
+    TENANT_CALLS_FIELD_NUMBER: _ClassVar[int]
+    CONNECTION_CALLS_FIELD_NUMBER: _ClassVar[int]
     message_bytes: int
     batch_items: int
     text_bytes: int
@@ -204,7 +215,18 @@ class Limits(_message.Message):
     decoded_bytes: int
     stop_texts: int
     stop_bytes: int
-    def __init__(self, message_bytes: _Optional[int] = ..., batch_items: _Optional[int] = ..., text_bytes: _Optional[int] = ..., image_pixels: _Optional[int] = ..., audio_seconds: _Optional[float] = ..., points: _Optional[int] = ..., queued_tokens: _Optional[int] = ..., query_parts: _Optional[int] = ..., rerank_tokens: _Optional[int] = ..., rerank_steps: _Optional[int] = ..., decoded_bytes: _Optional[int] = ..., stop_texts: _Optional[int] = ..., stop_bytes: _Optional[int] = ...) -> None: ...
+    name_bytes: int
+    filter_bytes: int
+    sections: int
+    entries: int
+    numbers: int
+    fields: int
+    depth: int
+    request_bytes: int
+    open_calls: int
+    tenant_calls: int
+    connection_calls: int
+    def __init__(self, message_bytes: _Optional[int] = ..., batch_items: _Optional[int] = ..., text_bytes: _Optional[int] = ..., image_pixels: _Optional[int] = ..., audio_seconds: _Optional[float] = ..., points: _Optional[int] = ..., queued_tokens: _Optional[int] = ..., query_parts: _Optional[int] = ..., rerank_tokens: _Optional[int] = ..., rerank_steps: _Optional[int] = ..., decoded_bytes: _Optional[int] = ..., stop_texts: _Optional[int] = ..., stop_bytes: _Optional[int] = ..., name_bytes: _Optional[int] = ..., filter_bytes: _Optional[int] = ..., sections: _Optional[int] = ..., entries: _Optional[int] = ..., numbers: _Optional[int] = ..., fields: _Optional[int] = ..., depth: _Optional[int] = ..., request_bytes: _Optional[int] = ..., open_calls: _Optional[int] = ..., tenant_calls: _Optional[int] = ..., connection_calls: _Optional[int] = ...) -> None: ...
 
 class ServiceState(_message.Message):
     __slots__ = ("name", "ready", "replicas")

@@ -26,7 +26,7 @@ from tieback.core.types import (
     Vector,
 )
 from tieback.serving import failures
-from tieback.serving.conversions.reports import fill_cost, fill_timing, read_cost, read_timing
+from tieback.serving.conversions.reports import fill_cost, fill_timing, finite, read_cost, read_timing
 from tieback.serving.conversions.vectors import (
     fill_regions,
     fill_space,
@@ -116,6 +116,8 @@ def read_metadata(message: struct_pb2.Struct, field: str) -> Metadata:
         kind = value.WhichOneof("kind")
         if kind not in ("string_value", "number_value", "bool_value"):
             raise InvalidInput("metadata values are strings, numbers or booleans", field=f"{field}.{name}")
+        if kind == "number_value":
+            finite(value.number_value, f"{field}.{name}")
         found[name] = getattr(value, kind)
     return found
 

@@ -22,6 +22,7 @@ from tieback.core.types import (
 )
 from tieback.serving.conversions.contents import read_modality, write_modality
 from tieback.serving.conversions.reports import (
+    finite,
     microseconds,
     read_method,
     read_timing,
@@ -66,7 +67,7 @@ def read_evidence(message: evidence_pb2.Evidence, field: str) -> Evidence:
         section_id=message.section_id,
         uri=message.uri,
         modality=modality,
-        score=message.score,
+        score=finite(message.score, f"{field}.score"),
         region=read_box(message.region, f"{field}.region") if message.HasField("region") else None,
     )
 
@@ -86,16 +87,18 @@ def write_evidence(evidence: Evidence) -> evidence_pb2.Evidence:
     )
 
 
-def read_decoding(message: generator_pb2.Decoding) -> Decoding:
+def read_decoding(message: generator_pb2.Decoding, field: str = "decoding") -> Decoding:
     """How to choose tokens; the generator checks the ranges."""
     return Decoding(
         max_tokens=message.max_tokens,
-        temperature=message.temperature,
-        top_p=message.top_p,
+        temperature=finite(message.temperature, f"{field}.temperature"),
+        top_p=finite(message.top_p, f"{field}.top_p"),
         top_k=message.top_k,
         seed=message.seed if message.HasField("seed") else None,
         stop=list(message.stop),
-        strategy=read_method(message.strategy) if message.HasField("strategy") else MethodChoice("plain"),
+        strategy=read_method(message.strategy, f"{field}.strategy")
+        if message.HasField("strategy")
+        else MethodChoice("plain"),
     )
 
 
@@ -112,11 +115,13 @@ def write_decoding(decoding: Decoding) -> generator_pb2.Decoding:
     )
 
 
-def read_grounding(message: generator_pb2.Grounding) -> Grounding:
+def read_grounding(message: generator_pb2.Grounding, field: str = "grounding") -> Grounding:
     """How to check the answer."""
     return Grounding(
-        checker=read_method(message.checker) if message.HasField("checker") else None,
-        abstain_below=message.abstain_below if message.HasField("abstain_below") else None,
+        checker=read_method(message.checker, f"{field}.checker") if message.HasField("checker") else None,
+        abstain_below=finite(message.abstain_below, f"{field}.abstain_below")
+        if message.HasField("abstain_below")
+        else None,
         disabled=message.disabled,
     )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from google.protobuf import json_format
+from google.protobuf import struct_pb2
 
+from tieback.core.errors import InvalidInput
 from tieback.core.types import Cost, MethodChoice, Stage, Timing
 from tieback.v1 import report_pb2
 
@@ -77,10 +79,39 @@ def fill_cost(message: report_pb2.Cost, cost: Cost) -> None:
     message.shared_items = cost.shared_items
 
 
-def read_method(message: report_pb2.Method) -> MethodChoice:
+def read_method(message: report_pb2.Method, field: str = "") -> MethodChoice:
     """A method by name with its parameters; whole numbers become int, which a Struct cannot say."""
-    parameters = json_format.MessageToDict(message.parameters)
+    parameters = parameters_of(message.parameters, f"{field}.parameters".lstrip("."))
     return MethodChoice(message.name, {name: _whole(value) for name, value in parameters.items()})
+
+
+def parameters_of(message: struct_pb2.Struct, field: str) -> dict[str, Any]:
+    """Parameters by name, nested as they are. InvalidInput where a number is not finite."""
+    return {name: _read_value(value, f"{field}.{name}") for name, value in message.fields.items()}
+
+
+def _read_value(message: struct_pb2.Value, field: str) -> Any:
+    match message.WhichOneof("kind"):
+        case "number_value":
+            return finite(message.number_value, field)
+        case "string_value":
+            return message.string_value
+        case "bool_value":
+            return message.bool_value
+        case "struct_value":
+            return parameters_of(message.struct_value, field)
+        case "list_value":
+            values = message.list_value.values
+            return [_read_value(value, f"{field}[{place}]") for place, value in enumerate(values)]
+        case _:
+            return None
+
+
+def finite(number: float, field: str) -> float:
+    """A number that is one."""
+    if not math.isfinite(number):
+        raise InvalidInput(f"{number} is no finite number", field=field, reason="NOT_FINITE")
+    return number
 
 
 def write_method(method: MethodChoice) -> report_pb2.Method:

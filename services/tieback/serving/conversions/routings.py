@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-
-from google.protobuf import json_format
 
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types import Fused, FusePart, FuseReply, Role, Routing, RoutingExplanation
@@ -17,7 +14,14 @@ from tieback.serving.conversions.contents import (
     write_labels,
     write_metadata,
 )
-from tieback.serving.conversions.reports import read_method, read_timing, write_method, write_timing
+from tieback.serving.conversions.reports import (
+    finite,
+    parameters_of,
+    read_method,
+    read_timing,
+    write_method,
+    write_timing,
+)
 from tieback.serving.conversions.vectors import read_regions, read_vector, write_regions, write_vector
 from tieback.v1 import router_pb2
 
@@ -40,12 +44,13 @@ def write_role(role: Role) -> router_pb2.Role:
     return router_pb2.ROLE_DOCUMENT if role is Role.DOCUMENT else router_pb2.ROLE_QUERY
 
 
-def read_routing(message: router_pb2.Routing) -> Routing:
+def read_routing(message: router_pb2.Routing, field: str = "routing") -> Routing:
     """How to weight the spaces; weights alone mean the explicit policy."""
     policy = message.policy or ("explicit" if message.weights else "")
-    parameters = json_format.MessageToDict(message.parameters)
-    missing = read_method(message.missing) if message.HasField("missing") else None
-    return Routing(policy, dict(message.weights), parameters, missing)
+    parameters = parameters_of(message.parameters, f"{field}.parameters")
+    missing = read_method(message.missing, f"{field}.missing") if message.HasField("missing") else None
+    weights = {name: finite(one, f"{field}.weights[{name}]") for name, one in message.weights.items()}
+    return Routing(policy, weights, parameters, missing)
 
 
 def write_routing(routing: Routing) -> router_pb2.Routing:
@@ -62,9 +67,7 @@ def read_weight(weight: float | None, field: str) -> float:
     """A content's weight beside the others; unset is 1."""
     if weight is None:
         return 1.0
-    if not math.isfinite(weight):
-        raise InvalidInput("a weight is a finite number", field=field)
-    return weight
+    return finite(weight, field)
 
 
 def read_fuse_input(message: router_pb2.FuseInput, field: str) -> list[FusePart]:

@@ -37,6 +37,7 @@ from tieback.serving.conversions.contents import (
     write_modality,
 )
 from tieback.serving.conversions.reports import (
+    finite,
     read_cost,
     read_method,
     read_timing,
@@ -221,7 +222,11 @@ def write_token_source(source: str | TokenVectors) -> reranker_pb2.TokenSource:
 
 def read_candidate(message: reranker_pb2.RerankCandidate, field: str) -> RerankCandidate:
     """A candidate for reranking."""
-    return RerankCandidate(message.id, read_token_source(message.source, f"{field}.source"), message.score)
+    return RerankCandidate(
+        message.id,
+        read_token_source(message.source, f"{field}.source"),
+        finite(message.score, f"{field}.score"),
+    )
 
 
 def write_candidate(candidate: RerankCandidate) -> reranker_pb2.RerankCandidate:
@@ -315,9 +320,9 @@ def read_retrieval(message: answer_pb2.RetrieveRequest, field: str = "") -> Retr
         ],
         limit=message.limit,
         filter=message.filter,
-        routing=read_routing(message.routing),
+        routing=read_routing(message.routing, f"{prefix}routing"),
         candidates=message.candidates,
-        reranker=read_method(message.reranker) if message.HasField("reranker") else None,
+        reranker=read_method(message.reranker, f"{prefix}reranker") if message.HasField("reranker") else None,
         hybrid=message.hybrid,
         balance_modalities=message.balance_modalities,
         explain=message.explain,

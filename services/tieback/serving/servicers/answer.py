@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -17,6 +18,7 @@ from tieback.serving.conversions.contents import read_item, read_truncation
 from tieback.serving.conversions.generations import read_decoding, read_grounding, write_event
 from tieback.serving.conversions.reports import write_timing
 from tieback.serving.conversions.searches import read_retrieval, write_retrieve_reply
+from tieback.serving.reading import converted
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.serving.telemetry import Telemetry
 from tieback.v1 import answer_pb2, answer_pb2_grpc
@@ -40,15 +42,7 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
         sequence = 0
         async for request in requests:
             collection = request.collection or collection
-            good: list[Item] = []
-            places: list[int] = []
-            results: list[answer_pb2.IngestResult] = [answer_pb2.IngestResult() for _ in request.items]
-            for place, message in enumerate(request.items):
-                try:
-                    good.append(read_item(message, f"items[{place}]"))
-                    places.append(place)
-                except InvalidInput as error:
-                    results[place] = _write_result(IngestResult(message.id, error))
+            good, places, results = await converted(functools.partial(_read_items, request))
             timing = None
             if good or not request.items:
                 reply = await self._answerer.ingest(
@@ -71,7 +65,9 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
     ) -> answer_pb2.RetrieveResponse:
         """Finds what bears on a query."""
         deadline = deadline_of(context)
-        reply = await self._answerer.retrieve(read_retrieval(request), deadline=deadline)
+        reply = await self._answerer.retrieve(
+            await converted(lambda: read_retrieval(request)), deadline=deadline
+        )
         self._telemetry.observe_timing("answer", "retrieve", reply.timing)
         return write_retrieve_reply(reply)
 
@@ -81,7 +77,7 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
         """Finds what bears on a question and streams an answer."""
         deadline = deadline_of(context)
         events = self._answerer.answer(
-            read_retrieval(request.retrieval, "retrieval"),
+            await converted(lambda: read_retrieval(request.retrieval, "retrieval")),
             model=request.model,
             evidence_limit=request.evidence_limit,
             decoding=read_decoding(request.decoding),
@@ -95,6 +91,22 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
                     yield answer_pb2.AnswerResponse(retrieval=write_retrieve_reply(event))
                 else:
                     yield answer_pb2.AnswerResponse(generation=write_event(event))
+
+
+def _read_items(
+    request: answer_pb2.IngestItemsRequest,
+) -> tuple[list[Item], list[int], list[answer_pb2.IngestResult]]:
+    """The items that can be read, their places, and a result for each item of the request."""
+    good: list[Item] = []
+    places: list[int] = []
+    results: list[answer_pb2.IngestResult] = [answer_pb2.IngestResult() for _ in request.items]
+    for place, message in enumerate(request.items):
+        try:
+            good.append(read_item(message, f"items[{place}]"))
+            places.append(place)
+        except InvalidInput as error:
+            results[place] = _write_result(IngestResult(message.id, error))
+    return good, places, results
 
 
 def _write_result(result: IngestResult) -> answer_pb2.IngestResult:

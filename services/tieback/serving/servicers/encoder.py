@@ -18,6 +18,7 @@ from tieback.serving.conversions.contents import (
     read_truncation,
 )
 from tieback.serving.conversions.vectors import read_output
+from tieback.serving.reading import converted
 from tieback.serving.servicers.batch_stream import BatchStream
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.v1 import encoder_pb2, encoder_pb2_grpc
@@ -70,13 +71,7 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
     async def _encode(
         self, request: encoder_pb2.EncodeRequest, response: encoder_pb2.EncodeResponse, deadline: Deadline
     ) -> None:
-        unreadable: dict[int, InvalidInput] = {}
-        contents: list[Content] = []
-        for index, message in enumerate(request.contents):
-            try:
-                contents.append(read_content(message, f"contents[{index}]"))
-            except InvalidInput as error:
-                unreadable[index] = error
+        contents, unreadable = await converted(lambda: _read_contents(request))
         output = read_output(request.output, "output")
         truncation = read_truncation(request.truncation, "truncation")
         cache = read_cache(request.cache, "cache")
@@ -88,6 +83,18 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
         if unreadable:
             reply = _with_unreadable(reply, unreadable)
         fill_encode_reply(response, reply)
+
+
+def _read_contents(request: encoder_pb2.EncodeRequest) -> tuple[list[Content], dict[int, InvalidInput]]:
+    """The contents that can be read, and what is wrong with each of the others."""
+    contents: list[Content] = []
+    unreadable: dict[int, InvalidInput] = {}
+    for index, message in enumerate(request.contents):
+        try:
+            contents.append(read_content(message, f"contents[{index}]"))
+        except InvalidInput as error:
+            unreadable[index] = error
+    return contents, unreadable
 
 
 def _with_unreadable(reply: EncodeReply, unreadable: dict[int, InvalidInput]) -> EncodeReply:

@@ -15,6 +15,7 @@ from tieback.serving.conversions.generations import (
     read_grounding,
     write_event,
 )
+from tieback.serving.reading import converted
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.v1 import generator_pb2, generator_pb2_grpc
 
@@ -32,7 +33,12 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
         deadline = deadline_of(context)
         events = self._generator.generate(
             request.prompt,
-            [read_evidence(message, f"evidence[{index}]") for index, message in enumerate(request.evidence)],
+            await converted(
+                lambda: [
+                    read_evidence(message, f"evidence[{index}]")
+                    for index, message in enumerate(request.evidence)
+                ]
+            ),
             model=request.model,
             decoding=read_decoding(request.decoding),
             grounding=read_grounding(request.grounding),

@@ -24,6 +24,7 @@ from tieback.serving.conversions.searches import (
 )
 from tieback.serving.conversions.tenants import write_usage
 from tieback.serving.conversions.vectors import read_space, read_vector
+from tieback.serving.reading import converted
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.v1 import index_pb2, index_pb2_grpc
 
@@ -107,15 +108,7 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
     async def _upsert(
         self, collection: str, sequence: int, request: index_pb2.UpsertItemsRequest
     ) -> index_pb2.UpsertItemsResponse:
-        good: list[IndexedItem] = []
-        places: list[int] = []
-        statuses = [_DURABLE] * len(request.items)
-        for place, message in enumerate(request.items):
-            try:
-                good.append(read_indexed_item(message, f"items[{place}]"))
-                places.append(place)
-            except InvalidInput as error:
-                statuses[place] = failures.to_status(error)
+        good, places, statuses = await converted(lambda: _read_items(request))
         if not good and request.items:
             return index_pb2.UpsertItemsResponse(sequence=sequence, results=statuses)
         reply = await self._index.upsert(collection, good)
@@ -162,8 +155,24 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
             text=request.text,
             limit=request.limit,
             filter=request.filter,
-            fusion=read_method(request.fusion) if request.HasField("fusion") else None,
+            fusion=read_method(request.fusion, "fusion") if request.HasField("fusion") else None,
             balance_modalities=request.balance_modalities,
             deadline=deadline,
         )
         return write_search_reply(reply)
+
+
+def _read_items(
+    request: index_pb2.UpsertItemsRequest,
+) -> tuple[list[IndexedItem], list[int], list[status_pb2.Status]]:
+    """The items that can be read, their places, and a status for each item of the request."""
+    good: list[IndexedItem] = []
+    places: list[int] = []
+    statuses = [_DURABLE] * len(request.items)
+    for place, message in enumerate(request.items):
+        try:
+            good.append(read_indexed_item(message, f"items[{place}]"))
+            places.append(place)
+        except InvalidInput as error:
+            statuses[place] = failures.to_status(error)
+    return good, places, statuses

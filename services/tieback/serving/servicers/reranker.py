@@ -9,6 +9,7 @@ import grpc
 from tieback.ports import DEFAULT_RERANKING, RerankerPort
 from tieback.serving.conversions.reports import read_method
 from tieback.serving.conversions.searches import read_candidate, read_token_source, write_rerank_reply
+from tieback.serving.reading import converted
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.v1 import reranker_pb2, reranker_pb2_grpc
 
@@ -26,12 +27,14 @@ class RerankerServicer(reranker_pb2_grpc.RerankerServiceServicer):
         deadline = deadline_of(context)
         reply = await self._reranker.rerank(
             read_token_source(request.query, "query"),
-            [
-                read_candidate(message, f"candidates[{index}]")
-                for index, message in enumerate(request.candidates)
-            ],
-            method=read_method(request.method) if request.HasField("method") else DEFAULT_RERANKING,
-            fusion=read_method(request.fusion) if request.HasField("fusion") else None,
+            await converted(
+                lambda: [
+                    read_candidate(message, f"candidates[{index}]")
+                    for index, message in enumerate(request.candidates)
+                ]
+            ),
+            method=read_method(request.method, "method") if request.HasField("method") else DEFAULT_RERANKING,
+            fusion=read_method(request.fusion, "fusion") if request.HasField("fusion") else None,
             space=request.space,
             limit=request.limit,
             explain=request.explain,

@@ -8,6 +8,7 @@ import grpc
 
 from tieback.ports import RouterPort
 from tieback.serving.conversions.routings import read_fuse_input, read_role, read_routing, write_fuse_reply
+from tieback.serving.reading import converted
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.v1 import router_pb2, router_pb2_grpc
 
@@ -24,7 +25,12 @@ class RouterServicer(router_pb2_grpc.RouterServiceServicer):
         """Fuses a batch of inputs."""
         deadline = deadline_of(context)
         reply = await self._router.fuse(
-            [read_fuse_input(message, f"inputs[{index}]") for index, message in enumerate(request.inputs)],
+            await converted(
+                lambda: [
+                    read_fuse_input(message, f"inputs[{index}]")
+                    for index, message in enumerate(request.inputs)
+                ]
+            ),
             role=read_role(request.role, "role"),
             routing=read_routing(request.routing),
             parts_apart=request.parts_apart,

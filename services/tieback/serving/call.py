@@ -1,0 +1,176 @@
+"""One running call, from when its request is read to its log line: counted, timed, traced, and ended.
+
+Whatever is raised becomes a status by `failures`. Every call is logged once; of refusals, only some are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+from google.rpc import status_pb2
+
+from tieback.core.errors import TiebackError
+from tieback.core.tenant import PRINCIPAL, Principal
+from tieback.serving import context as call_context
+from tieback.serving import failures, logs
+from tieback.serving.load_report import write_load
+from tieback.serving.open_calls import running_task
+from tieback.serving.route import Route
+
+log = logging.getLogger(__name__)
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class Passed(Exception):  # noqa: N818 - not an error of ours but another server's answer, handed on
+    """A failure of a service behind this server, to be handed on as it came."""
+
+    def __init__(self, status: status_pb2.Status) -> None:
+        super().__init__(status.message)
+        self.status = status
+
+
+class Call:
+    """One running call, from when its request was read to its log line."""
+
+    def __init__(self, route: Route, context: Context, *, traced: bool = True) -> None:
+        self._route = route
+        self._context = context
+        self._traced = traced
+        self._code = grpc.StatusCode.OK
+        self._reason = ""
+        self._span: AbstractContextManager[object] | None = None
+        self._held = 0
+
+    async def __aenter__(self) -> Self:
+        self._begin = time.perf_counter()
+        self._running = call_context.current()
+        self._route.in_flight.inc()
+        if self._traced:
+            self._span = self._route.telemetry.span(
+                self._route.method, self._context.invocation_metadata() or ()
+            )
+        if self._span is not None:
+            self._span.__enter__()
+        return self
+
+    async def read(self, data: bytes) -> Any:
+        """The request, whose bytes count as in work until the call ends or reads the next."""
+        request, size = await self._route.reader.read(data)
+        self._route.held.give(self._held)
+        self._held = 0
+        self._route.held.take(size)
+        self._held = size
+        return request
+
+    async def each(self, requests: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+        """The requests of a stream."""
+        async for data in requests:
+            yield await self.read(data)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        del trace  # see `_forget`
+        try:
+            if error is None:
+                self._context.set_trailing_metadata(self._trailing())
+            else:
+                await self._fail(error)
+        finally:
+            self._finish()
+
+    def _trailing(self) -> tuple[tuple[str, str], ...]:
+        """What goes along with every answer. Read at the end, when the load is what the next call finds."""
+        request_id = (call_context.REQUEST_ID_KEY, self._running.request_id)
+        load = self._route.load
+        return (request_id,) if load is None else (request_id, write_load(load()))
+
+    async def _fail(self, error: BaseException) -> None:
+        """Ends the call with the error's status. Returns only where the error itself must go on."""
+        # gRPC's own error: the caller went away while an answer was written.
+        if isinstance(error, asyncio.CancelledError | grpc.aio.InternalError):
+            self._code = grpc.StatusCode.CANCELLED
+            return
+        if isinstance(error, grpc.aio.AbortError):
+            self._code = grpc.StatusCode.UNKNOWN
+            return
+        if not isinstance(error, TiebackError | Passed):
+            log.error("a call failed inside", exc_info=error)
+        status = error.status if isinstance(error, Passed) else failures.to_status(error)
+        self._code = failures.code_by_number(status.code)
+        self._reason = failures.reason_of(status)
+        _forget(error)
+        await self._context.abort(self._code, status.message, (*self._trailing(), *failures.trailing(status)))
+
+    def _finish(self) -> None:
+        took = time.perf_counter() - self._begin
+        route = self._route
+        if self._span is not None:
+            route.telemetry.say_outcome(self._code)
+            self._span.__exit__(None, None, None)
+        route.in_flight.dec()
+        route.held.give(self._held)
+        route.count(self._code.name)
+        route.seconds.observe(took)
+        refused = self._code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        if refused:
+            route.telemetry.reject(route.service, self._reason)
+        route.telemetry.tenants.finished(self._code.name, self._reason if refused else "")
+        level = logging.DEBUG if self._code is grpc.StatusCode.OK else logging.INFO
+        if log.isEnabledFor(level) and (alike := route.lines(self._code)):
+            logs.event(
+                log,
+                "call",
+                level=level,
+                request_id=self._running.request_id,
+                tenant=self._running.tenant,
+                method=route.method,
+                code=self._code.name,
+                reason=self._reason,
+                milliseconds=round(took * 1000, 2),
+                **({"calls": alike} if alike > 1 else {}),
+            )
+
+
+class Stream(Call):
+    """A call that may stay open for as long as its caller likes; it ends where its token is revoked."""
+
+    _ended: TiebackError | None = None
+    authorization: str
+    principal: Principal
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        self._task = running_task()
+        self.authorization, self.principal = self._running.authorization, PRINCIPAL.get()
+        if self._route.streams is not None:
+            self._route.streams.add(self)
+        return self
+
+    def end(self, error: TiebackError) -> None:
+        """Stops the work and tells the caller why."""
+        if self._ended is None:
+            self._ended = error
+            self._task.cancel()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._route.streams is not None:
+            self._route.streams.discard(self)
+        if isinstance(error, asyncio.CancelledError) and self._ended is not None:
+            kind, error = type(self._ended), self._ended
+        del trace  # see `_forget`
+        await super().__aexit__(kind, error, None)
+
+
+def _forget(error: BaseException) -> None:
+    """Lets go of where an error came from. gRPC keeps it in a cycle, and with it the requests on its way."""
+    error.__traceback__ = error.__context__ = error.__cause__ = None

@@ -1,0 +1,100 @@
+"""From a request's bytes to its message: decompressed, counted, parsed, each within bounds.
+
+What is large is read on a thread, so that the event loop goes on; what is small is read where it is, since
+changing threads would cost more than reading. Two large requests are read at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.message import DecodeError
+
+from tieback.core.errors import InvalidInput, Overloaded
+from tieback.core.types import Limits
+from tieback.serving.gate import Gate
+from tieback.serving.inflation import RATIO, inflate, is_compressed
+from tieback.serving.wire import malformed
+
+T = TypeVar("T")
+LARGE = 64 * 1024
+"""Bytes of a request from which on it is read on a thread."""
+FOREIGN_BYTES = 64 * 1024
+"""Of a request to a service that is not of the contract: reflection, channelz."""
+
+_THREADS = ThreadPoolExecutor(2, thread_name_prefix="reading")
+_size: ContextVar[int] = ContextVar("tieback_request_bytes", default=0)
+
+
+async def converted(read: Callable[[], T]) -> T:
+    """What `read` makes of the request that the running task last read; on a thread where that was large."""
+    return await _beside(read) if _size.get() > LARGE else read()
+
+
+async def _beside(work: Callable[[], T]) -> T:
+    run = contextvars.copy_context().run
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, run, work)
+
+
+class Reader:
+    """Reads the requests of one method. `parse` is None where bytes are passed on."""
+
+    def __init__(
+        self,
+        message: Descriptor | None,
+        parse: Callable[[bytes], Any] | None,
+        limits: Limits,
+        gate: Gate | None,
+    ) -> None:
+        self._message = message
+        self._parse = parse
+        self._limit = limits.message_bytes if message is not None else FOREIGN_BYTES
+        self._gate = gate
+
+    async def read(self, data: bytes) -> tuple[Any, int]:
+        """The request, and how many bytes it is. InvalidInput where it holds too much or is malformed."""
+        longest = len(data) * RATIO if is_compressed(data) else len(data)
+        request, size = self._read(data) if longest <= LARGE else await _beside(lambda: self._read(data))
+        _size.set(size)
+        return request, size
+
+    def _read(self, data: bytes) -> tuple[Any, int]:
+        data = inflate(data, self._limit)
+        if self._message is None and len(data) > FOREIGN_BYTES:
+            raise InvalidInput(f"the request is {len(data)} bytes; at most {FOREIGN_BYTES} are taken")
+        if self._gate is not None and self._message is not None:
+            self._gate.check(self._message, data)
+        if self._parse is None:
+            return data, len(data)
+        try:
+            return self._parse(data), len(data)
+        except (DecodeError, UnicodeDecodeError):
+            raise malformed() from None
+
+
+class HeldBytes:
+    """Counts the bytes of the requests that are in work in this process, `limit` of them at most."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._held = 0
+
+    def take(self, size: int) -> None:
+        """Counts a request. Overloaded where it does not fit beside the others; alone, any does."""
+        if self._held and self._held + size > self._limit:
+            raise Overloaded(
+                f"requests of {self._held} bytes are in work, and at most {self._limit} may be; "
+                "try again in 1 s",
+                retry_after=1.0,
+            )
+        self._held += size
+
+    def give(self, size: int) -> None:
+        """The request is done with."""
+        self._held -= size
