@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
 from tokenizers import Tokenizer
 
 from tieback.catalog.card import GeneratorCard
@@ -13,6 +14,7 @@ from tieback.core.errors import StartupError
 from tieback.models.chat_template import ChatTemplate, Message
 from tieback.models.decoder import Decoder, Streams
 from tieback.models.detokenization import Detokenizer
+from tieback.models.plain_text import PlainText
 from tieback.models.store import ServedModel, Store
 
 GRAPH, TOKENIZER, CHAT_TEMPLATE = "model.onnx", "tokenizer.json", "chat_template.jinja"
@@ -31,7 +33,7 @@ class LanguageModel:
         self._tokenizer = Tokenizer.from_file(str(served.path(TOKENIZER)))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        self._tokenizer.encode_special_tokens = True  # in plain text, their names are plain text
+        self._plain = PlainText(self._tokenizer)
         added = self._tokenizer.get_added_tokens_decoder()
         self._control = {token.content: number for number, token in added.items() if token.special}
         self._control_names = re.compile("|".join(map(re.escape, self._control)) or r"(?!)")
@@ -41,7 +43,8 @@ class LanguageModel:
 
     def tokens(self, text: str) -> list[int]:
         """A plain text's tokens: what reads like a control token is text."""
-        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        ids = np.array(self._tokenizer.encode(text, add_special_tokens=False).ids, np.int64)
+        return [int(token) for token in self._plain.held(ids, np.zeros(len(ids), bool))]
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """The tokens that ask for the assistant's next message."""

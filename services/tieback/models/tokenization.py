@@ -17,6 +17,7 @@ from tokenizers import Encoding, Tokenizer
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types import Array, Content, Limits, Modality, TokenIds, Truncation
 from tieback.models.content import read_text, wrong_modality
+from tieback.models.plain_text import PlainText
 
 TOKEN_IDS = "token_ids"  # noqa: S105 - the field of the contract, no secret
 PIECE = 16_384
@@ -72,6 +73,7 @@ class TextTokenizer:
             raise StartupError(f"{path} is not a tokenizer.json that can be read: {error}") from error
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
+        self._plain = PlainText(self._tokenizer)
         self._special = special_tokens
         self._max = max_tokens
         self._room = None if max_tokens is None else max_tokens - self._added()
@@ -91,7 +93,7 @@ class TextTokenizer:
         return self(read_text(content, limits), truncation)
 
     def __call__(self, text: str, truncation: Truncation) -> tuple[TokenizedText, int]:
-        """`read`, of a text that was checked."""
+        """`read`, of a text that was checked. Names of control tokens in it are text."""
         encoding, found = self._encoded(text)
         if not found:
             raise InvalidInput("the text has nothing that the model reads as a word; send some", field="text")
@@ -107,12 +109,13 @@ class TextTokenizer:
             encoding.truncate(found - cut)
         if self._special:
             encoding = self._tokenizer.post_process(encoding)
-        ids = np.array(encoding.ids, np.int64)
+        own = np.array(encoding.special_tokens_mask, bool)
+        ids = self._plain.held(np.array(encoding.ids, np.int64), own)
         if not cut:
             return TokenizedText(ids, text, encoding), cut
         offsets = np.array(encoding.offsets, np.int64)
         end = int(offsets.max())  # of what is kept, so that the text behind it is not kept either
-        places = Places(np.array(encoding.special_tokens_mask, bool), offsets)
+        places = Places(own, offsets)
         return TokenizedText(ids, text[:end], places), cut
 
     def _encoded(self, text: str) -> tuple[Encoding, int]:

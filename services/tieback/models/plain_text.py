@@ -1,0 +1,36 @@
+"""Texts are read as text: the name of a control token in one, such as "[CLS]" or "<s>", is no control token.
+
+A control token says to a model where a text begins or who speaks, and that is the server's to say. Most
+tokenizers cut such names out of texts before anything else, which is turned off here. Some have them in their
+vocabulary all the same, where a text can reach them; what is found of that gets another number.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from tieback.core.types import Array
+
+UNKNOWN = ("[UNK]", "<unk>")
+ORDINARY = "?"
+
+
+class PlainText:
+    """Has a tokenizer read texts as text, from now on."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        tokenizer.encode_special_tokens = True
+        added = tokenizer.get_added_tokens_decoder()
+        special = {token.content: number for number, token in added.items() if token.special}
+        names = (getattr(tokenizer.model, "unk_token", None), *UNKNOWN)
+        unknown = next((number for name in names if (number := special.get(name)) is not None), None)
+        # An unknown word is what a text may well hold.
+        self._control = np.array([number for number in special.values() if number != unknown], np.int64)
+        ordinary = tokenizer.encode(ORDINARY, add_special_tokens=False).ids
+        self._instead = unknown if unknown is not None else ordinary[0] if ordinary else 0
+
+    def held(self, ids: Array, own: Array) -> Array:
+        """Token numbers `[n]` with no control token but the server's `own` `[n]`."""
+        foreign = np.isin(ids, self._control) & ~own
+        return np.where(foreign, self._instead, ids) if foreign.any() else ids
