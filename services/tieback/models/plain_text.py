@@ -23,7 +23,7 @@ class PlainText:
         tokenizer.encode_special_tokens = True
         added = tokenizer.get_added_tokens_decoder()
         special = {token.content: number for number, token in added.items() if token.special}
-        names = (getattr(tokenizer.model, "unk_token", None), *UNKNOWN)
+        names = (getattr(tokenizer.model, "unk_token", None) or "", *UNKNOWN)
         unknown = next((number for name in names if (number := special.get(name)) is not None), None)
         # An unknown word is what a text may well hold.
         self._control = np.array([number for number in special.values() if number != unknown], np.int64)
