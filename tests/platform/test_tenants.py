@@ -1,0 +1,255 @@
+"""Tenants on one platform, over the wire: what each sees, may and is told, in every RPC of the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from support.local_platform import Running, served_locally
+from support.tenants import write_tokens
+from tieback.serving.settings import Settings
+from tieback.v1 import answer_pb2, index_pb2
+from tieback_client import (
+    Access,
+    Client,
+    Decoding,
+    Item,
+    NotFound,
+    PermissionDenied,
+    QuotaExceeded,
+    RateExceeded,
+    Section,
+    TiebackError,
+    Unauthenticated,
+)
+
+SPACE = "all-minilm-l6-v2"
+HANDBOOK = [
+    Item("tides", "The gravity of the moon pulls the sea and makes the tides."),
+    Item("bread", "Bread is made from flour, water, salt and yeast."),
+]
+BRIEF = Decoding(max_tokens=8)
+
+Asked = Callable[[Client, str], Any]
+CASES: dict[str, Asked] = {
+    "GetCollection": lambda client, name: client.get_collection(name),
+    "DeleteCollection": lambda client, name: client.delete_collection(name),
+    "RecordSource": lambda client, name: client.record_source(name, "s", host="h", location="/s"),
+    "DeleteSource": lambda client, name: client.delete_source(name, "s"),
+    "UpsertItems": lambda client, name: client.upsert(name, [with_vector(client)]).collect(),
+    "DeleteItems": lambda client, name: client.delete(name, "tides"),
+    "GetItem": lambda client, name: client.get(name, "tides"),
+    "ListItems": lambda client, name: list(client.items(name)),
+    "Search": lambda client, name: client.search(name, text="moon"),
+    "Retrieve": lambda client, name: client.retrieve(name, "the moon"),
+    "Answer": lambda client, name: client.answer(name, "What makes tides?", decoding=BRIEF).collect(),
+}
+# Of these, one makes what is not there and the others name no collection.
+OTHERS = {"IngestItems", "CreateCollection", "ListCollections", "GetUsage"}
+
+
+def with_vector(client: Client) -> Item:
+    [encoding] = client.encode(["a text"], space=SPACE)
+    return Item("new", [Section("a text", vector=encoding.vector)])
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("tenants")
+    tokens = write_tokens(
+        folder / "tokens",
+        {
+            "acme": {"acme-admin": "admin", "acme-write": "write", "acme-read": "read"},
+            "globex": {"globex-admin": "admin"},
+            "small": {"small-admin": "admin"},
+            "slow": {"slow-admin": "admin"},
+        },
+        globex={"shared": {"handbook": {"acme": "read"}}},
+        small={"quota": {"items": 1, "collections": 2}},
+        slow={"quota": {"tokens_per_second": 1}},
+    )
+    settings = Settings(
+        store=folder / "store", port=0, metrics_port=None, tokens=tokens, spaces=(SPACE,), drain_seconds=1
+    )
+    with served_locally(settings) as running:
+        with Client(running.address, token="globex-admin", timeout=60) as client:
+            for name in ("handbook", "secret"):
+                client.ingest(name, HANDBOOK).collect()
+        yield running
+
+
+@pytest.fixture
+def as_(platform: Running) -> Iterator[Callable[[str], Client]]:
+    made: list[Client] = []
+
+    def client(token: str) -> Client:
+        made.append(Client(platform.address, token=token, timeout=60))
+        return made[-1]
+
+    yield client
+    for one in made:
+        one.close()
+
+
+def error_of(work: Callable[[], Any]) -> TiebackError:
+    with pytest.raises(TiebackError) as caught:
+        work()
+    return caught.value
+
+
+def test_every_rpc_that_names_a_collection_is_tried() -> None:
+    services = (
+        index_pb2.DESCRIPTOR.services_by_name["IndexService"],
+        answer_pb2.DESCRIPTOR.services_by_name["AnswerService"],
+    )
+
+    assert {method.name for one in services for method in one.methods} == CASES.keys() | OTHERS
+
+
+@pytest.mark.parametrize("rpc", CASES)
+def test_another_tenants_collection_is_not_found_in_the_words_of_one_that_does_not_exist(
+    as_: Callable[[str], Client], rpc: str
+) -> None:
+    acme = as_("acme-admin")
+    for name in ("secret", "globex/secret"):
+        there = error_of(lambda: CASES[rpc](acme, name))  # noqa: B023 - called at once
+        absent = error_of(lambda: CASES[rpc](acme, name.replace("secret", "nosuch")))  # noqa: B023 - the same
+
+        assert type(there) is type(absent) is NotFound
+        assert there.message.replace("secret", "nosuch") == absent.message
+        assert there.reason == absent.reason == "COLLECTION_NOT_FOUND"
+        assert "secret" not in absent.message
+    assert [one.name for one in as_("globex-admin").collections()] == ["handbook", "secret"]
+
+
+def test_what_is_ingested_under_another_tenants_name_does_not_reach_it(as_: Callable[[str], Client]) -> None:
+    acme = as_("acme-admin")
+
+    with pytest.raises(NotFound):
+        acme.ingest("globex/secret", [Item("evil", "words")]).collect()
+    acme.ingest("secret", [Item("own", "words")]).collect()
+
+    assert [one.id for one in acme.items("secret")] == ["own"]
+    assert [one.id for one in as_("globex-admin").items("secret")] == ["bread", "tides"]
+    acme.delete_collection("secret")
+    assert as_("globex-admin").get_collection("secret").item_count == 2
+
+
+def test_a_shared_collection_is_listed_searched_and_answered_with_and_not_written(
+    as_: Callable[[str], Client],
+) -> None:
+    acme = as_("acme-admin")
+
+    assert "globex/handbook" in [one.name for one in acme.collections()]
+    assert acme.retrieve("globex/handbook", "the moon and the sea").hits[0].hit.item_id == "tides"
+    assert (
+        acme.answer("globex/handbook", "What makes the tides?", decoding=BRIEF).collect().finish is not None
+    )
+    for write in ("UpsertItems", "DeleteItems", "DeleteCollection", "RecordSource", "DeleteSource"):
+        error = error_of(lambda: CASES[write](acme, "globex/handbook"))  # noqa: B023 - called at once
+        assert isinstance(error, PermissionDenied), write
+        assert "is shared with 'acme' for read" in error.message
+    assert isinstance(error_of(lambda: acme.ingest("globex/handbook", HANDBOOK).collect()), PermissionDenied)
+
+
+def test_what_a_role_does_not_allow_is_denied_and_the_role_that_is_needed_is_named(
+    as_: Callable[[str], Client],
+) -> None:
+    admin, writer, reader = (as_(f"acme-{role}") for role in ("admin", "write", "read"))
+    error = error_of(lambda: writer.ingest("roles", HANDBOOK).collect())
+    assert isinstance(error, PermissionDenied)
+    assert "needs the role admin, and the token has the role write" in error.message
+
+    admin.ingest("roles", HANDBOOK[:1]).collect()
+    writer.ingest("roles", HANDBOOK[1:]).collect()
+
+    assert reader.get_collection("roles").item_count == 2
+    error = error_of(lambda: reader.ingest("roles", HANDBOOK).collect())
+    assert isinstance(error, PermissionDenied)
+    assert "needs the role write, and the token has the role read" in error.message
+    assert isinstance(error_of(lambda: writer.delete_collection("roles")), PermissionDenied)
+    admin.delete_collection("roles")
+
+
+def test_collections_of_one_name_have_a_routing_each(as_: Callable[[str], Client]) -> None:
+    acme, globex = as_("acme-admin"), as_("globex-admin")
+    for client, policy in ((acme, "uniform"), (globex, "top_k")):
+        client.create_collection("routed", "joint", weights=policy)
+        client.ingest("routed", HANDBOOK).collect()
+
+    policies = [client.retrieve("routed", "the moon").routing.policy for client in (acme, globex, acme)]
+
+    assert policies == ["uniform", "top_k", "uniform"]
+    for client in (acme, globex):
+        client.delete_collection("routed")
+
+
+def test_an_encoding_says_of_no_tenant_what_another_sent(as_: Callable[[str], Client]) -> None:
+    def sources(token: str) -> list[str]:
+        return [one.source.value for one in as_(token).encode(["a secret of acme"] * 2, space=SPACE)]
+
+    assert sources("acme-admin")[0] == "computed"
+    assert sources("globex-admin")[0] == "computed"
+    assert sources("acme-read") == ["memory", "memory"]
+
+
+def test_a_tenant_past_its_storage_quota_is_told_the_way_out(as_: Callable[[str], Client]) -> None:
+    small = as_("small-admin")
+    small.ingest("one", HANDBOOK[:1]).collect()
+    small.create_collection("two", SPACE)
+
+    for work in (
+        lambda: small.ingest("one", HANDBOOK).collect(),
+        lambda: small.upsert("two", [with_vector(small)]).collect(),
+        lambda: small.create_collection("three", SPACE),
+    ):
+        error = error_of(work)
+        assert isinstance(error, QuotaExceeded)
+        assert (error.code, error.reason, error.retry_delay) == ("RESOURCE_EXHAUSTED", "TENANT_QUOTA", None)
+        assert "have the quota raised" in error.message
+    assert [one.id for one in small.items("one")] == ["tides"]
+
+
+def test_a_tenant_past_its_tokens_per_second_is_told_when_to_come_back_and_others_are_served(
+    as_: Callable[[str], Client],
+) -> None:
+    slow = as_("slow-admin")
+    slow.encode(["many words " * 20], space=SPACE)
+
+    error = error_of(lambda: slow.encode(["other words"], space=SPACE))
+    as_("acme-admin").encode(["other words"], space=SPACE)
+
+    assert isinstance(error, RateExceeded)
+    assert (error.code, error.reason) == ("RESOURCE_EXHAUSTED", "TENANT_QUOTA")
+    assert error.retry_delay is not None
+    assert error.retry_delay > 1
+
+
+def test_a_tenant_is_told_who_it_is_and_what_it_uses(as_: Callable[[str], Client]) -> None:
+    reader, globex, small = (as_(token).usage() for token in ("acme-read", "globex-admin", "small-admin"))
+
+    assert (reader.tenant, reader.role, reader.shared) == (
+        "acme",
+        Access.READ,
+        {"globex/handbook": Access.READ},
+    )
+    assert (globex.collection_count, globex.item_count) == (2, 4)
+    assert globex.byte_count > 4 * 384 * 4
+    assert (small.quota.item_count, small.quota.byte_count, small.quota.collection_count) == (1, None, 2)
+
+
+def test_calls_and_tokens_are_counted_by_tenant(platform: Running, as_: Callable[[str], Client]) -> None:
+    before = platform.value("tieback_tenant_tokens_total", tenant="acme", service="encoder")
+    as_("acme-admin").encode(["words that nobody sent before"], space=SPACE)
+
+    assert platform.value("tieback_tenant_tokens_total", tenant="acme", service="encoder") > before
+    assert platform.value("tieback_tenant_requests_total", tenant="acme", code="OK") > 0
+    assert platform.value("tieback_tenant_requests_total", tenant="globex", code="OK") > 0
+
+
+def test_a_call_without_a_token_is_told_how_to_send_one(as_: Callable[[str], Client]) -> None:
+    error = error_of(lambda: list(as_("no-such-token").collections()))
+
+    assert isinstance(error, Unauthenticated)
+    assert "--token or TIEBACK_TOKEN" in str(error)
