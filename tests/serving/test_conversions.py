@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tieback.core import errors
+from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share, Usage
 from tieback.core.types import (
     Abstention,
     AbstentionReason,
@@ -54,6 +55,7 @@ from tieback.core.types import (
     RoutingExplanation,
     SearchReply,
     Section,
+    Source,
     SpaceRef,
     SparseVector,
     Stage,
@@ -101,6 +103,8 @@ HIT = Hit("one", "Book", "s", "Title", Modality.IMAGE, "a cup", "file:a", {"year
 SHOWN = dataclasses.replace(HIT, part=(0.25, 0.5, 0.75, 0.5))
 ALIGNMENT = Alignment([AlignedPair((0, 2), (3, 5), 0.5, 0.25)], np.full((2, 2), 0.25, np.float32))
 
+SOURCE = Source("docs", "laptop", "/home/me/docs", 1_700_000_000.5, 3)
+
 SAMPLES: dict[str, list[Any]] = {
     "alignment": [ALIGNMENT, Alignment([])],
     "box": [(0.25, 0.5, 0.75, 0.5)],
@@ -112,7 +116,9 @@ SAMPLES: dict[str, list[Any]] = {
         Collection(
             "books", SPACE, 384, 10, 20, 1_700_000_000.0, Routing(missing=MethodChoice("pool", {"k": 3}))
         ),
+        Collection("books", SPACE, 384, 0, 0, 1_700_000_000.0, damage="its files are gone", sources=[SOURCE]),
     ],
+    "collection_source": [SOURCE],
     "content": [
         TEXT,
         Content(Modality.IMAGE, b"\x89PNG"),
@@ -206,6 +212,13 @@ SAMPLES: dict[str, list[Any]] = {
     "token_source": ["text", TOKENS],
     "token_vectors": [TOKENS],
     "truncation": list(Truncation),
+    "usage": [
+        Usage(Principal(), 1, 2, 3),
+        Usage(Principal("acme", Access.READ, Quota(1, 2, 3, 4.5)), 0, 0, 0),
+        Usage(
+            Principal("acme", shared={CollectionKey("globex", "docs"): Share(Access.WRITE, Quota())}), 0, 0, 0
+        ),
+    ],
     "vector": [
         VECTOR,
         Vector(SPACE, np.array([1, -2], np.float16), DType.FLOAT16),
@@ -218,6 +231,7 @@ ALONE = {"dtype", "tensor", "span", "spans", "kinds", "weight"}
 WITHOUT_FIELD = {
     "alignment",
     "collection",
+    "collection_source",
     "cost",
     "decoding",
     "encode_reply",
@@ -235,6 +249,7 @@ WITHOUT_FIELD = {
     "source",
     "space",
     "timing",
+    "usage",
 }
 
 

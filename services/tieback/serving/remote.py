@@ -72,12 +72,12 @@ from tieback.serving.conversions.routings import (
 )
 from tieback.serving.conversions.searches import (
     read_collection,
+    read_collection_source,
     read_rerank_reply,
     read_search_reply,
-    read_source,
     write_candidate,
+    write_collection_source,
     write_indexed_item,
-    write_source,
     write_token_source,
 )
 from tieback.serving.conversions.tenants import read_usage
@@ -281,9 +281,11 @@ class RemoteIndex:
     async def record_source(self, collection: str, source: Source, *, moved: bool = False) -> Source:
         """Notes a folder that items come from."""
         request = index_pb2.RecordSourceRequest(
-            collection=collection, source=write_source(source), moved=moved
+            collection=collection, source=write_collection_source(source), moved=moved
         )
-        return read_source((await self._call("RecordSource", request, index_pb2.RecordSourceResponse)).source)
+        return read_collection_source(
+            (await self._call("RecordSource", request, index_pb2.RecordSourceResponse)).source
+        )
 
     async def delete_source(self, collection: str, name: str) -> int:
         """Removes a source and its items; returns how many there were."""

@@ -81,18 +81,18 @@ def read_collection(message: index_pb2.Collection) -> Collection:
         message.create_time.ToNanoseconds() / 1e9,
         read_routing(message.routing),
         message.vector_count,
-        [read_source(source) for source in message.sources],
+        [read_collection_source(source) for source in message.sources],
         message.damage,
     )
 
 
-def read_source(message: index_pb2.Source) -> Source:
+def read_collection_source(message: index_pb2.Source) -> Source:
     """A source as it stands."""
     indexed = message.index_time.ToNanoseconds() / 1e9
     return Source(message.name, message.host, message.location, indexed, message.item_count)
 
 
-def write_source(source: Source) -> index_pb2.Source:
+def write_collection_source(source: Source) -> index_pb2.Source:
     """The message of a source."""
     indexed = timestamp_pb2.Timestamp()
     indexed.FromNanoseconds(int(source.indexed * 1e9))
@@ -118,7 +118,7 @@ def write_collection(collection: Collection) -> index_pb2.Collection:
         create_time=created,
         routing=None if collection.routing == Routing() else write_routing(collection.routing),
         vector_count=collection.vector_count,
-        sources=[write_source(source) for source in collection.sources],
+        sources=[write_collection_source(source) for source in collection.sources],
         damage=collection.damage,
     )
 

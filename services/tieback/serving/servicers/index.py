@@ -16,11 +16,11 @@ from tieback.serving.conversions.contents import write_item
 from tieback.serving.conversions.reports import read_method, write_timing
 from tieback.serving.conversions.routings import read_routing
 from tieback.serving.conversions.searches import (
+    read_collection_source,
     read_indexed_item,
-    read_source,
     write_collection,
+    write_collection_source,
     write_search_reply,
-    write_source,
 )
 from tieback.serving.conversions.tenants import write_usage
 from tieback.serving.conversions.vectors import read_space, read_vector
@@ -77,9 +77,9 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
     ) -> index_pb2.RecordSourceResponse:
         """Notes a folder that items come from."""
         source = await self._index.record_source(
-            request.collection, read_source(request.source), moved=request.moved
+            request.collection, read_collection_source(request.source), moved=request.moved
         )
-        return index_pb2.RecordSourceResponse(source=write_source(source))
+        return index_pb2.RecordSourceResponse(source=write_collection_source(source))
 
     async def DeleteSource(
         self, request: index_pb2.DeleteSourceRequest, context: Context
