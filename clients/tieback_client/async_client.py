@@ -194,7 +194,8 @@ class AsyncClient:
             await asyncio.sleep(delay)
 
     async def _send(self, line: Line, call: Call, attempts: Attempts) -> tuple[Any, Any]:
-        rpc, arguments = line.callable(call.rpc), attempts.arguments(patient=line.patient)
+        rpc = line.callable(call.rpc)
+        arguments = attempts.arguments(patient=line.patient, metadata=call.metadata)
         if self._session.may_hedge(call.rpc):
             return await self._race(lambda: rpc(call.request, **arguments))
         running = rpc(call.request, **arguments)

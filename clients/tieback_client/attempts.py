@@ -83,17 +83,17 @@ class Attempts:
         self.retries = 0
         session.calls += 1
 
-    def arguments(self, *, patient: bool = True) -> dict[str, Any]:
+    def arguments(self, *, patient: bool = True, metadata: Iterable[tuple[str, str]] = ()) -> dict[str, Any]:
         """The keyword arguments of the next attempt's call; `patient` where nobody else can be asked."""
         options = self._session.options
-        metadata = options.headers()
-        metadata.append((REQUEST_ID_KEY, self.request_id))
+        headers = [*options.headers(), *metadata]
+        headers.append((REQUEST_ID_KEY, self.request_id))
         # A server that was there and is gone is waited for inside the attempt; one that was never there
         # fails at once, and `failed` counts how long to go on knocking.
         waits = patient and self._session.reached and self._rpc.idempotent and options.retry is not None
         return {
             "timeout": self.remaining(),
-            "metadata": metadata,
+            "metadata": headers,
             "wait_for_ready": waits,
             "compression": options.codec(),
         }

@@ -180,7 +180,8 @@ class Client:
             time.sleep(delay)
 
     def _send(self, line: Line, call: Call, attempts: Attempts) -> tuple[Any, Any]:
-        rpc, arguments = line.callable(call.rpc), attempts.arguments(patient=line.patient)
+        rpc = line.callable(call.rpc)
+        arguments = attempts.arguments(patient=line.patient, metadata=call.metadata)
         if not self._session.may_hedge(call.rpc):
             return cast("tuple[Any, Any]", rpc.with_call(call.request, **arguments))
         return self._race(lambda: rpc.future(call.request, **arguments))

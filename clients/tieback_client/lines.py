@@ -59,11 +59,9 @@ class Replica(Line):
 
     def heard(self, metadata: Mapping[str, str]) -> None:
         """Takes in the load that a replica says with each answer: tokens that wait, and tokens a second."""
-        tokens, _, rate = metadata.get(LOAD_KEY, "").partition(" ")
-        if tokens.isdecimal():
-            self.queued_tokens = int(tokens)
-            with contextlib.suppress(ValueError):
-                self.tokens_per_second = float(rate)
+        with contextlib.suppress(ValueError):
+            tokens, rate, *_ = metadata.get(LOAD_KEY, "").split(" ")
+            self.queued_tokens, self.tokens_per_second = int(tokens), float(rate)
 
 
 class Pool:

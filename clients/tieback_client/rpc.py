@@ -23,6 +23,8 @@ from tieback.v1 import (
 
 from tieback_client.reports import CallInfo
 
+SPACE_KEY = "tieback-space"
+
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
@@ -57,6 +59,14 @@ class Call:
     """What to send."""
     timeout: float | None = None
     """Seconds; None for the client's."""
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """The space to encode into, by which a server that is full refuses without reading the request."""
+        if not isinstance(self.request, encoder_pb2.EncodeRequest):
+            return ()
+        space = self.request.space
+        return ((SPACE_KEY, space),) if space.isascii() and space.isprintable() else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 import random
 import threading
+import time
 from types import TracebackType
 from typing import Literal, TypeVar
 
@@ -41,6 +42,9 @@ behind a gateway, and this hardly any. The queue of an overload never empties, s
 
 SLOT_SECONDS = 0.1
 """What waits is counted by deadlines of this grain."""
+
+PRESSED_SECONDS = 0.25
+"""After a refusal, the time for which the next ones are expected and decided on early."""
 
 UNMEASURED_RETRY = 1.0
 """`Overloaded.retry_after` while no work has been measured, in seconds."""
@@ -69,6 +73,7 @@ class Admission:
         self._by_slot: dict[float, int] = {}
         self._dropped: dict[Dropped, int] = {"cancelled": 0, "deadline": 0}
         self._rejected = 0
+        self._refused_at = -math.inf
         self._done_tokens = self._busy_seconds = 0.0
 
     def admit(self, tokens: int, *, items: int = 1, deadline: Deadline = NO_DEADLINE) -> Ticket:
@@ -81,15 +86,26 @@ class Admission:
         self.check_size(tokens)
         tenant = TENANT.get()
         with self._lock:
-            if self.limit_tokens and not self._has_room(tenant, tokens):
-                raise self._refusal(f"{tokens} more would pass the limit of {self.limit_tokens}")
-            if self._queued_tokens and self._is_too_late(tenant, deadline):
-                raise self._refusal("the deadline would pass before this request's turn")
+            refusal = self._refusal(tenant, tokens, deadline)
+            if refusal is not None:
+                raise refusal
             self._queued_tokens += tokens
             self._queued_items += items
             slot = _slot(deadline)
             self._count(tenant, slot, tokens)
         return Ticket(self, tenant, slot, tokens, items)
+
+    def refusal(self, deadline: Deadline = NO_DEADLINE) -> Overloaded | None:
+        """The refusal, counted, of a request of which nothing is known but its deadline; None where a small
+        one would be let in. To be asked while `is_pressed`.
+        """
+        with self._lock:
+            return self._refusal(TENANT.get(), 1, deadline)
+
+    @property
+    def is_pressed(self) -> bool:
+        """Whether a request was refused just now, so that more will be."""
+        return time.monotonic() - self._refused_at < PRESSED_SECONDS
 
     def check_size(self, tokens: int) -> None:
         """Raises InvalidInput for a request that could never be admitted."""
@@ -136,8 +152,16 @@ class Admission:
                 tokens_per_second=self.tokens_per_second,
             )
 
-    def _refusal(self, why: str) -> Overloaded:
+    def _refusal(self, tenant: str, tokens: int, deadline: Deadline) -> Overloaded | None:
+        """Needs the lock."""
+        if self.limit_tokens and not self._has_room(tenant, tokens):
+            why = f"{tokens} more would pass the limit of {self.limit_tokens}"
+        elif self._queued_tokens and self._is_too_late(tenant, deadline):
+            why = "the deadline would pass before this request's turn"
+        else:
+            return None
         self._rejected += 1
+        self._refused_at = time.monotonic()
         seconds = self._retry_after()
         return Overloaded(
             f"{self._queued_tokens} {self._unit} are waiting and {why}; try again in {seconds:.2f} s",

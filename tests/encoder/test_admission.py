@@ -213,3 +213,28 @@ def test_nothing_is_left_counted_when_all_is_released() -> None:
         ticket.release()
 
     assert admission._by_slot == admission._by_tenant == {}
+
+
+def test_a_refusal_before_anything_is_known_of_a_request_is_one_that_every_request_would_get() -> None:
+    admission = Admission(100)
+    admission.measure(100, 1.0)
+    soon, later = Deadline.after(0.5), Deadline.after(5.0)
+    assert admission.refusal(soon) is None
+
+    ticket = admission.admit(50, deadline=soon)
+    assert not admission.is_pressed
+    refusal = admission.refusal(soon)
+
+    assert refusal is not None
+    assert refusal.retry_after >= 0.5
+    assert admission.load.rejected == 1
+    assert admission.is_pressed
+    assert admission.refusal(later) is None
+    assert contextvars.copy_context().run(_as_another, admission, soon) is None
+    ticket.release()
+    assert admission.refusal(soon) is None
+
+
+def _as_another(admission: Admission, deadline: Deadline) -> Overloaded | None:
+    TENANT.set("another")
+    return admission.refusal(deadline)

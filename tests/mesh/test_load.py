@@ -37,9 +37,10 @@ def says(peer: Peer, queued: int, rate: float) -> None:
 
 
 def test_what_is_written_of_a_load_is_read_again():
-    metadata = [("x-request-id", "a"), write_load(Load(queued_tokens=1200, tokens_per_second=15_000.5))]
+    load = Load(queued_tokens=1200, tokens_per_second=15_000.5, recall=0.25)
+    metadata = [("x-request-id", "a"), write_load(load)]
 
-    assert read_load(metadata) == (1200, 15_000.5)
+    assert read_load(metadata) == (1200, 15_000.5, 0.25)
     assert read_load([("x-request-id", "a")]) is None
     assert read_load(None) is None
 

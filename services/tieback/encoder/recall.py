@@ -23,6 +23,13 @@ Compute = Callable[[Sequence[int]], Awaitable[Sequence[Outcome]]]
 _Flown = list[tuple[int, Flight[Outcome]]]
 """Places of a request with their flights."""
 
+RECENT = 0.01
+"""Weight of the newest content in the share that was known lately."""
+
+OFTEN = 0.04
+"""Of that share: looking up a text costs about this part of computing it. Where less is known, a model that
+is full gains more from refusing unseen than from looking."""
+
 MEMORY_BYTES, DISK_BYTES = 64 << 20, 1 << 30
 
 
@@ -62,6 +69,8 @@ class Recall:
         self._disk = DiskCache(options.disk, space, options.disk_bytes) if options.disk is not None else None
         self._flights: Flights[Outcome] = Flights(near)
         self._memory_hits = self._disk_hits = self._shared = self._misses = 0
+        self.share = 0.0
+        """Of the contents asked for lately, those that were known or were being computed."""
 
     @property
     def state(self) -> CacheState:
@@ -134,10 +143,13 @@ class Recall:
         followed: _Flown = []
         for place in places:
             key = keys[place]
+            self.share -= RECENT * self.share
             if (known := self._memory.get(key, invariant=invariant, tenant=tenant)) is not None:
+                self.share += RECENT
                 found[place] = known, EncodingSource.MEMORY
                 self._memory_hits += 1
             elif (flight := self._flights.find(key, invariant=invariant, tokens=tokens)) is not None:
+                self.share += RECENT
                 followed.append((place, flight))
             else:
                 led.append((place, self._flights.begin(key, invariant=invariant, tokens=tokens)))
@@ -181,6 +193,7 @@ class Recall:
                 self._memory.put(flight.key, known, tenant=tenant)
                 found[place] = known, EncodingSource.DISK
                 self._disk_hits += 1
+                self.share += RECENT
             else:
                 missed.append((place, flight))
         return missed

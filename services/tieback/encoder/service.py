@@ -13,7 +13,7 @@ from tieback.allowance import Allowance
 from tieback.batching import BatchReport
 from tieback.catalog.card import EncoderCard
 from tieback.core.deadline import NO_DEADLINE, Deadline
-from tieback.core.errors import NotFound, StartupError
+from tieback.core.errors import NotFound, Overloaded, StartupError
 from tieback.core.types import CachePolicy, Content, EncodeReply, Limits, Load, OutputSpec, Truncation
 from tieback.encoder.preparation import Preparation
 from tieback.encoder.recall import CacheOptions, CacheState
@@ -99,6 +99,18 @@ class Encoder:
     def decoded_bytes(self) -> int:
         """Bytes of decoded contents that are held now."""
         return self._preparation.budget.taken
+
+    def is_pressed(self, space: str) -> bool:
+        """Whether a space was full just now, and hardly any of what it is asked for is cached."""
+        found = self._spaces.get(space)
+        return found is not None and found.is_pressed
+
+    def refusal(self, space: str, deadline: Deadline) -> Overloaded | None:
+        """Why no request with that deadline is taken now, counted; None where it has to be looked at.
+
+        NotFound as in `encode`.
+        """
+        return self._space(space).refusal(deadline)
 
     def cache_state(self, space: str) -> CacheState:
         """What a space has cached and how often it helped; NotFound as in `encode`."""

@@ -12,7 +12,7 @@ from typing import cast
 from tieback.allowance import Allowance
 from tieback.batching import BatchReport
 from tieback.core.deadline import Deadline
-from tieback.core.errors import InvalidInput, TiebackError, Unavailable
+from tieback.core.errors import InvalidInput, Overloaded, TiebackError, Unavailable
 from tieback.core.tenant import TENANT
 from tieback.core.types import (
     CachePolicy,
@@ -33,7 +33,7 @@ from tieback.encoder.computed import Computed
 from tieback.encoder.content_key import ContentKeys, size
 from tieback.encoder.precomputed import accept
 from tieback.encoder.preparation import Preparation
-from tieback.encoder.recall import CacheOptions, CacheState, Outcome, Recall
+from tieback.encoder.recall import OFTEN, CacheOptions, CacheState, Outcome, Recall
 from tieback.encoder.request import check_content, check_request
 from tieback.encoder.shaping import shape, vectors
 from tieback.encoder.worker import Worker
@@ -80,7 +80,19 @@ class Space:
     @property
     def load(self) -> Load:
         """How busy the model is."""
-        return self._worker.admission.load
+        return dataclasses.replace(self._worker.admission.load, recall=self._recall.share)
+
+    @property
+    def is_pressed(self) -> bool:
+        """Whether the model was full just now, and hardly any of what is asked for is cached.
+
+        Where more of it is, a request has to be looked at: its answer may cost nothing.
+        """
+        return self._worker.admission.is_pressed and self._recall.share < OFTEN
+
+    def refusal(self, deadline: Deadline) -> Overloaded | None:
+        """Why no request with that deadline is taken now; None where it has to be looked at."""
+        return self._worker.admission.refusal(deadline)
 
     @property
     def cache_state(self) -> CacheState:

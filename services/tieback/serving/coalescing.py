@@ -28,6 +28,7 @@ from tieback.core.deadline import Deadline
 from tieback.serving import context
 from tieback.serving.contract import METHODS
 from tieback.serving.mesh import Mesh
+from tieback.serving.peer import estimate
 from tieback.serving.wire import fields
 from tieback.v1 import encoder_pb2, report_pb2
 
@@ -101,6 +102,15 @@ class Coalescer:
             return await self._mesh.unary(target, _ENCODE, request, deadline=deadline)
         return answer
 
+    def waiting(self, target: str) -> int:
+        """Tokens of the calls for a deployment that wait for a hop, estimated."""
+        return sum(
+            estimate(member.content)
+            for kind in self._kinds.values()
+            if kind.target == target
+            for member in kind.waiting
+        )
+
     async def _joined(self, kind: _Kind, content: bytes, deadline: Deadline) -> bytes | None:
         loop = asyncio.get_running_loop()
         member = _Member(content, deadline, loop.create_future(), contextvars.copy_context())
@@ -137,7 +147,9 @@ class Coalescer:
         deadline = Deadline(max(member.deadline.at for member in members))
         answers: Sequence[bytes | Exception | None]
         try:
-            response = await self._mesh.unary(kind.target, _ENCODE, request, deadline=deadline)
+            response = await self._mesh.unary(
+                kind.target, _ENCODE, request, deadline=deadline, calls=len(members)
+            )
             answers = split(response, len(members))
         except asyncio.CancelledError:
             for member in members:

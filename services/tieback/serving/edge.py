@@ -19,7 +19,7 @@ from tieback.core.errors import DeadlineExceeded, TiebackError
 from tieback.core.tenant import act_for
 from tieback.core.types import Load
 from tieback.serving import context as call_context
-from tieback.serving import health_edge
+from tieback.serving import health_edge, screening
 from tieback.serving.call import Call, Stream
 from tieback.serving.contract import METHODS
 from tieback.serving.credentials import Tokens
@@ -28,6 +28,7 @@ from tieback.serving.health_edge import HealthEdge
 from tieback.serving.open_calls import OpenCalls, Revocation
 from tieback.serving.reading import HeldBytes, Reader
 from tieback.serving.route import Route
+from tieback.serving.servicers.time_left import time_left
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 
@@ -41,13 +42,14 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
     """Decides on every call when it is opened, before a byte of its request is read, and wraps the handlers.
 
     Handlers are wrapped once and kept. `load`, where it is set before the first call, goes along with every
-    answer.
+    answer; `screen` knows which calls of Encode are refused by their space and deadline alone.
     """
 
     def __init__(
         self, telemetry: Telemetry, settings: Settings, tokens: Tokens | None, *, behind: bool = False
     ) -> None:
         self.load: Callable[[], Load] | None = None
+        self.screen: screening.Screen | None = None
         self._telemetry = telemetry
         self._tokens = tokens
         self._streams = Revocation(tokens) if tokens is not None else None
@@ -82,6 +84,10 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
             self._admit(call_context.enter(handler_call_details.invocation_metadata))
         except TiebackError as error:
             return _refusing(route, error)
+        if self.screen is not None and method == screening.METHOD:
+            space = screening.named(handler_call_details.invocation_metadata)
+            if space and self.screen.is_pressed(space):
+                return _unread(route, wrapped, self.screen, space)
         return wrapped
 
     def _admit(self, context: call_context.CallContext) -> None:
@@ -123,11 +129,14 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
             raise TypeError(f"{method} streams requests only; no method of the contract does")
         else:
             make = grpc.unary_unary_rpc_method_handler
+            screen = self.screen if method == screening.METHOD else None
 
             async def behaviour(request: bytes, context: Context) -> Any:
                 given = [request]
                 del request  # as above
                 async with Call(route, context) as call:
+                    if screen is not None:
+                        screening.check(screen, screening.at_begin(given[0]), time_left(context))
                     return await handler.unary_unary(await call.read(given.pop()), context)
 
         wrapped: Handler = make(
@@ -161,3 +170,21 @@ def _refusing(route: Route, error: TiebackError) -> Handler:
 
     refusing: Handler = grpc.stream_stream_rpc_method_handler(behaviour)
     return refusing
+
+
+def _unread(route: Route, handler: Any, screen: screening.Screen, space: str) -> Handler:
+    """A handler of one call of a unary method that reads it only where the screen lets it pass."""
+
+    async def behaviour(_: object, context: Context) -> None:
+        refusal = screen.refusal(space, time_left(context))
+        if refusal is not None:
+            async with Call(route, context, traced=False):
+                raise refusal
+        given = [await context.read()]
+        if given[0] is not grpc.aio.EOF:  # type: ignore[attr-defined]  # the stubs lack it
+            await context.write(await handler.unary_unary(given.pop(), context))
+
+    unread: Handler = grpc.stream_stream_rpc_method_handler(
+        behaviour, response_serializer=handler.response_serializer
+    )
+    return unread

@@ -74,7 +74,9 @@ class GatewayProcess:
             service for service in self._needs if service in (targets.ENCODER_SERVICE, *targets.OF_SERVICE)
         ]
         coalescer = Coalescer(mesh, items=settings.batch_items) if settings.coalescing else None
-        self._server.add_generic(passed, Passage(mesh, passed, spaces, coalescer=coalescer))
+        passage = Passage(mesh, passed, spaces, coalescer=coalescer)
+        self._server.add_generic(passed, passage)
+        self._server.screen(passage)
         answerer = assembly.build_answerer(
             settings,
             plan,

@@ -96,6 +96,7 @@ class LocalServer:
                 lambda _: (),  # this server is the only one there is
             )
             server.add(EncoderServicer(encoding))
+            server.screen(encoder)
             server.add(RouterServicer(fusing))
             server.add(IndexServicer(finding))
             server.add(RerankerServicer(reranking))

@@ -28,7 +28,7 @@ from tieback.core.errors import DeadlineExceeded, Overloaded, Unavailable
 from tieback.serving import context, failures
 from tieback.serving.contract import Method
 from tieback.serving.directory import Directory
-from tieback.serving.peer import Peer, estimate, least_loaded
+from tieback.serving.peer import Peer, estimate, least_loaded, refusal
 
 PATIENCE = 30.0  # seconds that a call without a deadline waits for a replica
 HOP_SECONDS = 0.002  # kept back at every hop, to answer one's own caller in time
@@ -101,10 +101,24 @@ class Mesh:
             self._replicas[target] = found
         return found
 
+    def is_pressed(self, target: str) -> bool:
+        """Whether a replica was full just now for the running tenant."""
+        return any(peer.is_pressed for peer in self.peers(target))
+
+    def refusal(self, target: str, tokens: int, deadline: Deadline) -> Overloaded | None:
+        """Why no replica would take so many tokens of the running tenant now; None where one might."""
+        return refusal(self.peers(target), tokens, deadline.shrunk(HOP_SECONDS).remaining())
+
     async def unary(
-        self, target: str, method: Method, request: bytes, *, deadline: Deadline = NO_DEADLINE
+        self,
+        target: str,
+        method: Method,
+        request: bytes,
+        *,
+        deadline: Deadline = NO_DEADLINE,
+        calls: int = 1,
     ) -> bytes:
-        """Calls a method of a deployment that takes one message and gives one.
+        """Calls a method of a deployment that takes one message and gives one; of so many `calls` joined.
 
         Raises `grpc.aio.AioRpcError` as the replica answered, `Unavailable` where none can be found,
         `Overloaded` where all are full, and `DeadlineExceeded` where no time is left.
@@ -114,13 +128,14 @@ class Mesh:
             attempt += 1
             peer = await self._pick(target, tokens, deadline)
             peer.begin(tokens)
+            asked = deadline.remaining()
             try:
                 call = peer.call(method)(request, timeout=_timeout(deadline), metadata=context.outgoing())
                 response: bytes = await call
                 peer.hear(await call.trailing_metadata())
             except grpc.aio.AioRpcError as error:
                 may_repeat = method.idempotent and attempt < ATTEMPTS
-                if not self._again(target, error, peer, tokens, may_repeat):
+                if not self._again(target, error, peer, (tokens // calls, asked), may_repeat):
                     raise
             else:
                 peer.pause = 0.0
@@ -149,6 +164,7 @@ class Mesh:
             peer = await self._pick(target, tokens, deadline)
             peer.begin(tokens)
             sent = _once(request) if method.request_streaming and isinstance(request, bytes) else request
+            asked = deadline.remaining()
             call = peer.call(method)(sent, timeout=_timeout(deadline), metadata=context.outgoing())
             try:
                 async for response in call:
@@ -157,7 +173,7 @@ class Mesh:
                 peer.hear(await call.trailing_metadata())
             except grpc.aio.AioRpcError as error:
                 may_repeat = repeatable and not begun and attempt < ATTEMPTS
-                if not self._again(target, error, peer, tokens, may_repeat):
+                if not self._again(target, error, peer, (tokens, asked), may_repeat):
                     raise
             else:
                 peer.pause = 0.0
@@ -177,7 +193,7 @@ class Mesh:
             peers = self.peers(target)
             awake = [peer for peer in peers if peer.rests_until <= now]
             if awake:
-                peer = least_loaded(awake, tokens)
+                peer = least_loaded(awake, tokens, deadline.remaining())
                 if not peer.pause:
                     return peer
                 peer.outstanding += 1  # so that others are asked meanwhile
@@ -208,13 +224,21 @@ class Mesh:
         return self._peers[address]
 
     def _again(
-        self, target: str, error: grpc.aio.AioRpcError, peer: Peer, tokens: int, may_repeat: bool
+        self,
+        target: str,
+        error: grpc.aio.AioRpcError,
+        peer: Peer,
+        asked: tuple[int, float],
+        may_repeat: bool,
     ) -> bool:
-        """Whether to ask another replica; one that was lost is left out from here on, in any case."""
+        """Whether to ask another replica; one that was lost is left out from here on, in any case.
+
+        `asked` are the call's tokens and the seconds that it had left.
+        """
         trailing = _trailing(error)
         heard = peer.hear(trailing.items())
         if heard and _is_full(error, trailing):
-            peer.refuse(tokens)
+            peer.refuse(*asked)
         if error.code() is not grpc.StatusCode.UNAVAILABLE or failures.DETAILS_KEY in trailing:
             return False  # the service itself answered
         peer.rest()

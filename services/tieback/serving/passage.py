@@ -15,7 +15,8 @@ from typing import Any
 import grpc
 from google.rpc import status_pb2
 
-from tieback.core.errors import NotFound
+from tieback.core.deadline import Deadline
+from tieback.core.errors import NotFound, Overloaded
 from tieback.serving import failures, targets
 from tieback.serving.call import Passed
 from tieback.serving.coalescing import Coalescer
@@ -23,6 +24,9 @@ from tieback.serving.contract import METHODS, Method
 from tieback.serving.mesh import Mesh
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.serving.wire import read_text
+
+SMALL = 64
+"""Tokens; of a request that was not looked at, no fewer are assumed."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 # Where the space stands in a request to an encoder: EncodeRequest.space, EncodeStreamRequest.request.space.
@@ -49,6 +53,16 @@ class Passage(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # the stubs ma
         self._handlers = {
             method.path: self._handler(method) for method in METHODS.values() if method.service in services
         }
+
+    def is_pressed(self, space: str) -> bool:
+        """Whether a replica of the space was full just now for the running tenant."""
+        return space in self._spaces and self._mesh.is_pressed(targets.encoder(space))
+
+    def refusal(self, space: str, deadline: Deadline) -> Overloaded | None:
+        """Why no replica of the space would take even a small request; None where one might."""
+        target = targets.encoder(space)
+        waiting = self._coalescer.waiting(target) if self._coalescer is not None else 0
+        return self._mesh.refusal(target, SMALL + waiting, deadline)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         """The handler of a method, made beforehand; None for one that is not passed on."""

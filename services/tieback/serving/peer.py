@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
 
-from tieback.admission import LONGEST_RETRY, SHORTEST_RETRY
+from tieback.admission import LONGEST_RETRY, PRESSED_SECONDS, SHORTEST_RETRY
 from tieback.core.deadline import Deadline
 from tieback.core.errors import Overloaded
+from tieback.core.tenant import TENANT
+from tieback.encoder.recall import OFTEN
 from tieback.serving.contract import Method
 from tieback.serving.load_report import read_load
 
@@ -22,9 +26,24 @@ BYTES_PER_TOKEN = 4
 MANY = 4
 """Of more, two are looked at: gateways that all see the same least busy replica would flood it."""
 
-REFUSING = 0.02
-"""A full replica is not asked again until so much of what waits there must have been done: the queue hardly
-shrinks by it, and the refusals of an overload do not cost the replica the time it computes in."""
+CACHED = 0.02
+"""Where much is cached, the share of the time a replica's queue takes for which a refusal is believed: the
+next call may cost nothing, so it is to be asked again soon, but not for every call of an overload."""
+
+LATER = 1.05
+"""A call with so many times the time left may be let in where another was refused."""
+
+
+@dataclass(slots=True)
+class _Refused:
+    """Calls of one tenant that a replica had no time or no room for: the smallest of them, the most time that
+    any had left, when the replica last said so, and the tokens it was sent since.
+    """
+
+    tokens: int
+    time_left: float
+    at: float
+    sent: int = 0
 
 
 def estimate(request: bytes) -> int:
@@ -44,7 +63,8 @@ class Peer:
         self.queued, self.rate, self._heard = 0, 0.0, 0.0
         self.pause = self.rests_until = 0.0
         self._asked_since = 0
-        self._refused_tokens, self._refuses_until = 0, 0.0
+        self._recall = 0.0
+        self._refused: dict[str, _Refused] = {}  # by tenant
         self._calls: dict[str, Any] = {}
 
     def call(self, method: Method) -> Any:
@@ -62,6 +82,9 @@ class Peer:
         self.outstanding += 1
         self.tokens += tokens
         self._asked_since += tokens
+        refused = self._refused.get(TENANT.get())
+        if refused is not None:
+            refused.sent += tokens
 
     def end(self, tokens: int) -> None:
         """Notes that a call has been answered, or given up."""
@@ -72,20 +95,42 @@ class Peer:
         """Takes in what an answer's trailing metadata says of the load; False where it says nothing."""
         found = read_load(metadata)
         if found is not None:
-            self.queued, self.rate = found
+            self.queued, self.rate, self._recall = found
             self._heard, self._asked_since = time.monotonic(), 0
         return found is not None
 
-    def refuse(self, tokens: int) -> None:
-        """Notes that it was full for a call of so many tokens."""
-        now = time.monotonic()
-        still = now < self._refuses_until
-        self._refused_tokens = min(tokens, self._refused_tokens) if still else tokens
-        self._refuses_until = now + (REFUSING * self.queued / self.rate if self.rate else 0.0)
+    def refuse(self, tokens: int, time_left: float = math.inf) -> None:
+        """Notes that it was full for a call of so many tokens with so many seconds until its deadline."""
+        now, tenant = time.monotonic(), TENANT.get()
+        self._refused = {name: one for name, one in self._refused.items() if now - one.at < PRESSED_SECONDS}
+        earlier = self._refused.get(tenant, _Refused(tokens, time_left, now))
+        self._refused[tenant] = _Refused(min(tokens, earlier.tokens), max(time_left, earlier.time_left), now)
 
-    def refuses(self, tokens: int, now: float) -> bool:
-        """Whether it would be full for a call of so many tokens."""
-        return now < self._refuses_until and tokens >= self._refused_tokens
+    @property
+    def is_pressed(self) -> bool:
+        """Whether it was full just now for the running tenant."""
+        refused = self._refused.get(TENANT.get())
+        return refused is not None and time.monotonic() - refused.at < self._memory
+
+    def refuses(self, tokens: int, now: float, time_left: float = math.inf) -> bool:
+        """Whether it would be full for a call of the running tenant, by what it said of another lately.
+
+        It was full to the brim then, for that tenant and a call of that size and deadline. Since then it has
+        got through what its rate says: that much may be sent and no more, until it is heard of again.
+        """
+        refused = self._refused.get(TENANT.get())
+        if refused is None or now - refused.at >= self._memory:
+            return False
+        if tokens < refused.tokens or time_left > LATER * refused.time_left:
+            return False
+        return self.rate * (now - refused.at) - refused.sent < tokens
+
+    @property
+    def _memory(self) -> float:
+        """Seconds for which a refusal says something of the next call; few where a cache may answer that."""
+        if not self.rate:
+            return 0.0
+        return PRESSED_SECONDS if self._recall < OFTEN else CACHED * self.queued / self.rate
 
     def seconds_ahead(self, now: float) -> float:
         """Time that a call would wait there. What was heard shrinks as it is worked off; 0 without a rate."""
@@ -112,14 +157,22 @@ class Peer:
             self.rests_until = now + self.pause
 
 
-def least_loaded(peers: Sequence[Peer], tokens: int) -> Peer:
+def refusal(peers: Sequence[Peer], tokens: int, time_left: float = math.inf) -> Overloaded | None:
+    """Why none of the peers would take a call of at least so many tokens; None where one might."""
+    now = time.monotonic()
+    if peers and all(peer.refuses(tokens, now, time_left) for peer in peers):
+        return _full(peers, now)
+    return None
+
+
+def least_loaded(peers: Sequence[Peer], tokens: int, time_left: float = math.inf) -> Peer:
     """The peer where a call of so many tokens is done first, as far as is known.
 
     Until all of them have said their rate, the one with the fewest calls outstanding. Overloaded where all
     are full.
     """
     now = time.monotonic()
-    open_ = [peer for peer in peers if not peer.refuses(tokens, now)]
+    open_ = [peer for peer in peers if not peer.refuses(tokens, now, time_left)]
     if not open_:
         raise _full(peers, now)
     if len(open_) == 1:

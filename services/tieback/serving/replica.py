@@ -24,6 +24,7 @@ from tieback.serving.observed import (
 )
 from tieback.serving.remote import RemoteEncoder
 from tieback.serving.scrape import MetricsListener
+from tieback.serving.screening import Screen
 from tieback.serving.server import GrpcServer
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import IndexSize, Telemetry
@@ -53,6 +54,7 @@ class Built:
     close: Callable[[], Awaitable[None]] | None = None
     load: Callable[[], Load] | None = None
     meter: Meter | None = None
+    screen: Screen | None = None
 
 
 async def _encoder(target: str, around: Surroundings) -> Built:
@@ -72,7 +74,7 @@ async def _encoder(target: str, around: Surroundings) -> Built:
     around.telemetry.watch_cache(space, encoder.cache_state)
     around.telemetry.watch_preparation(lambda: encoder.preparing, lambda: encoder.decoded_bytes)
     servicer = EncoderServicer(ObservedEncoder(encoder, around.telemetry))
-    return Built(servicer, encoder.close, lambda: encoder.load(space), meter)
+    return Built(servicer, encoder.close, lambda: encoder.load(space), meter, encoder)
 
 
 async def _router(_: str, around: Surroundings) -> Built:
@@ -149,6 +151,8 @@ class ServiceProcess:
         self._server.add(self._service.servicer)
         if self._service.load is not None:
             self._server.report(self._service.load)
+        if self._service.screen is not None:
+            self._server.screen(self._service.screen)
         addresses = {}
         if public_host:
             port = self._server.open(self._public.host, 0, server_credentials(self._public))

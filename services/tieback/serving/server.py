@@ -20,6 +20,7 @@ from tieback.serving.edge import Edge
 from tieback.serving.health_edge import REQUEST_BYTES, WATCHES
 from tieback.serving.inflation import OPTIONS as LEAVE_COMPRESSED
 from tieback.serving.loop_lag import LoopLag
+from tieback.serving.screening import Screen
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 
@@ -76,6 +77,10 @@ class GrpcServer:
     def report(self, load: Callable[[], Load]) -> None:
         """Says with every answer how busy the service is. Before `start`."""
         self._edge.load = load
+
+    def screen(self, screen: Screen) -> None:
+        """Refuses early what the spaces of an encoder have no time for. Before `start`."""
+        self._edge.screen = screen
 
     def add_generic(self, names: Iterable[str], handler: grpc.GenericRpcHandler[Any, Any]) -> None:
         """Registers a handler of several services at once, for a server that passes bytes on."""

@@ -13,11 +13,15 @@ from tieback.core.errors import DeadlineExceeded
 _FOREVER = 1e8
 
 
+def time_left(context: grpc.aio.ServicerContext[Any, Any]) -> Deadline:
+    """The call's deadline, which may be now."""
+    remaining = context.time_remaining()
+    return NO_DEADLINE if remaining is None or remaining > _FOREVER else Deadline.after(remaining)
+
+
 def deadline_of(context: grpc.aio.ServicerContext[Any, Any]) -> Deadline:
     """The call's deadline. DeadlineExceeded where none of it is left, so that nothing is begun in vain."""
-    remaining = context.time_remaining()
-    if remaining is None or remaining > _FOREVER:
-        return NO_DEADLINE
-    if remaining <= 0:
+    deadline = time_left(context)
+    if deadline.remaining() <= 0:
         raise DeadlineExceeded("the deadline passed before the request was read")
-    return Deadline.after(remaining)
+    return deadline

@@ -1,0 +1,61 @@
+"""Refuses a call of Encode whose space has no time for it, before anything is done for it.
+
+In an overload most calls get nothing, and what they cost is taken from those that get something. So while a
+space is full, calls for it are decided on by their space and deadline alone. Where the metadata
+`tieback-space` names the space, as the SDK does, the request is not even read. Otherwise the space is taken
+from the begin of the request, which is then not parsed. A wrong name gains nothing: who passes is decided on
+again by the space of the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from tieback.core.deadline import Deadline
+from tieback.core.errors import InvalidInput, Overloaded
+from tieback.serving.wire import fields
+
+SPACE_KEY = "tieback-space"
+METHOD = "/tieback.v1.EncoderService/Encode"
+
+
+class Screen(Protocol):
+    """Knows how full the spaces are."""
+
+    def is_pressed(self, space: str) -> bool:
+        """Whether requests were refused just now, so that the next ones are to be screened."""
+        ...
+
+    def refusal(self, space: str, deadline: Deadline) -> Overloaded | None:
+        """Why no request with that deadline is taken now; None where it has to be looked at."""
+        ...
+
+
+def check(screen: Screen, space: str, deadline: Deadline) -> None:
+    """Raises Overloaded where the screen refuses."""
+    if screen.is_pressed(space):
+        refusal = screen.refusal(space, deadline)
+        if refusal is not None:
+            raise refusal
+
+
+_SPACE = 1  # the number of EncodeRequest.space, which every encoder of protobuf writes first
+_LONGEST = 256
+
+
+def named(metadata: Iterable[tuple[str, str | bytes]]) -> str:
+    """The space that a call's metadata names; empty where it names none."""
+    for key, value in metadata:
+        if key == SPACE_KEY and isinstance(value, str):
+            return value
+    return ""
+
+
+def at_begin(request: bytes) -> str:
+    """The space at the begin of an EncodeRequest; empty where something else is there."""
+    try:
+        number, _, value, end = next(fields(request), (0, 0, 0, 0))
+        return request[value:end].decode() if number == _SPACE and end - value <= _LONGEST else ""
+    except (InvalidInput, UnicodeDecodeError):
+        return ""
