@@ -1,0 +1,105 @@
+"""Attacks on Encode: counts, compression, preparation, decoding, values."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+from tieback.v1 import content_pb2, encoder_pb2, vector_pb2
+
+from benchmarks.attack import statuses
+from benchmarks.attack.attack import Attack, Outcome, Scene, at_once
+from benchmarks.load.tieback import PHOTO_SPACE, TEXT_SPACE
+
+ENCODE = "EncoderService/Encode"
+STATIC_SPACE = "wordllama-256"
+EMPTY_CONTENT = b"\x12\x00"
+"""`contents` with no content in it."""
+
+TINY_FIELD = b"\x98\x06\x01"
+"""Field 99 with the number 1: unknown to every method, which a reader must skip."""
+
+
+async def contents(scene: Scene) -> Sequence[Outcome]:
+    request = encoder_pb2.EncodeRequest(space=TEXT_SPACE).SerializeToString() + EMPTY_CONTENT * 4_000_000
+    return [await scene.call(ENCODE, request, gzip=True)]
+
+
+async def tiny_fields(scene: Scene) -> Sequence[Outcome]:
+    good = encoder_pb2.EncodeRequest(space=STATIC_SPACE, contents=[content_pb2.Content(text="a text")])
+    request = good.SerializeToString() + TINY_FIELD * (4_000_000 // len(TINY_FIELD))
+    return [await scene.call(ENCODE, request)]
+
+
+async def space_name(scene: Scene) -> Sequence[Outcome]:
+    request = encoder_pb2.EncodeRequest(space="a" * 8_000_000, contents=[content_pb2.Content(text="a")])
+    return [await scene.call(ENCODE, request.SerializeToString())]
+
+
+async def long_texts(scene: Scene) -> Sequence[Outcome]:
+    """Two requests of some 64 kB (gzip) with 30 texts of 1 MB each, of which a model reads 256 tokens."""
+    rng = np.random.default_rng(0)
+    words = ["".join(map(chr, rng.integers(97, 123, 5))) for _ in range(40)]
+    text = " ".join(rng.choice(words, 40))
+    text = (text + " ") * (1_000_000 // len(text))
+    request = encoder_pb2.EncodeRequest(
+        space=TEXT_SPACE,
+        contents=[content_pb2.Content(text=f"{place} {text}") for place in range(30)],
+        truncation=encoder_pb2.TRUNCATION_END,
+    ).SerializeToString()
+    return await at_once(
+        scene.call(ENCODE, request, gzip=True, first_error=statuses.of_encode) for _ in range(2)
+    )
+
+
+async def pictures(scene: Scene) -> Sequence[Outcome]:
+    """200 pictures of 29 kB each, which decode to 30 million pixels, all at once."""
+    file = io.BytesIO()
+    Image.new("L", (5477, 5477), 9).save(file, "PNG", compress_level=9)
+
+    async def one(place: int) -> Outcome:
+        # Bytes behind a PNG's end change nothing but what a cache would know it by.
+        photo = file.getvalue() + str(place).encode()
+        request = encoder_pb2.EncodeRequest(space=PHOTO_SPACE, contents=[content_pb2.Content(image=photo)])
+        return await scene.call(ENCODE, request.SerializeToString(), first_error=statuses.of_encode)
+
+    return list(await asyncio.gather(*(one(place) for place in range(200))))
+
+
+async def all_bad_halves(scene: Scene) -> Sequence[Outcome]:
+    request = encoder_pb2.EncodeRequest(
+        space=PHOTO_SPACE,
+        contents=[content_pb2.Content(image=f"no picture {place}".encode()) for place in range(3)],
+        output=vector_pb2.OutputSpec(dtype=vector_pb2.DATA_TYPE_FLOAT16),
+    )
+    return [await scene.call(ENCODE, request.SerializeToString(), first_error=statuses.of_encode)]
+
+
+ATTACKS = (
+    Attack("contents", "Encode of 4,000,000 empty contents, 8 kB by gzip", contents),
+    Attack("tiny fields", "Encode with 4 MB of tiny unknown fields", tiny_fields, may_answer=True),
+    Attack("space name", "Encode of a space whose name has 8 MB", space_name),
+    Attack(
+        "long texts",
+        "two Encodes of 30 texts of 1 MB, 64 kB by gzip",
+        long_texts,
+        may_answer=True,
+        good_seconds=2.0,
+    ),
+    Attack(
+        "pictures",
+        "200 Encodes at once, of pictures of 29 kB with 30 million pixels",
+        pictures,
+        may_answer=True,
+        good_seconds=2.0,
+    ),
+    Attack(
+        "all bad halves",
+        "Encode of three unreadable pictures as FLOAT16",
+        all_bad_halves,
+        limit=False,
+    ),
+)
