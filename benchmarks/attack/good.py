@@ -49,9 +49,7 @@ def item(name: str, text: str = "a text", **metadata: object) -> index_pb2.Index
     made.metadata.update(metadata)  # type: ignore[arg-type]  # what JSON can hold
     return index_pb2.IndexedItem(
         item=made,
-        sections=[
-            index_pb2.IndexedSection(vector=vector(), text=text, modality=content_pb2.Modality.MODALITY_TEXT)
-        ],
+        sections=[index_pb2.IndexedSection(vector=vector(), modality=content_pb2.Modality.MODALITY_TEXT)],
     )
 
 

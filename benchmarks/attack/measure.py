@@ -16,7 +16,7 @@ import grpc
 import psutil
 
 from benchmarks.attack import good
-from benchmarks.attack.attack import GOOD_COLLECTION, Attack, Outcome, Scene
+from benchmarks.attack.attack import FAULT, GOOD_COLLECTION, Attack, Outcome, Scene
 from benchmarks.attack.indexing import make_collection, upsert
 from benchmarks.attack.watch import GOOD, HEALTH, MEMORY, Watch
 
@@ -186,7 +186,8 @@ async def _strike(attack: Attack, scene: Scene, watch: Watch) -> tuple[Sequence[
     )
     guarded.cancel()
     if struck in done:
-        return struck.result(), ""
+        failed = struck.exception()
+        return ([Outcome(FAULT, repr(failed), 0.0)] if failed else struck.result()), ""
     struck.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await struck

@@ -16,7 +16,7 @@ RERANK = "RerankerService/Rerank"
 def tokens(count: int, width: int, seed: int = 0) -> reranker_pb2.TokenSource:
     """Token vectors of no text."""
     values = np.random.default_rng(seed).normal(size=(count, width)).astype(np.float32)
-    spans = [vector_pb2.TextSpan(end=1)] * count
+    spans = [vector_pb2.TextSpan(end_byte=1)] * count
     return reranker_pb2.TokenSource(
         tokens=vector_pb2.TokenVectors(space=good.PLACE, values=good.tensor(values), spans=spans)
     )
