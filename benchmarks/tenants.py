@@ -1,7 +1,9 @@
-"""The file of bearer tokens that a measured server is started with."""
+"""The file of tenants that a measured server is started with."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +14,12 @@ def token_of(tenant: str) -> str:
 
 
 def write_tokens(path: Path, tenants: Iterable[str]) -> Path:
-    """Writes a file with one token for each tenant, and returns its path."""
-    path.write_text("".join(f"{tenant} {token_of(tenant)}\n" for tenant in tenants))
+    """Writes a file with one token for each tenant, who may do everything, and returns its path."""
+    entries = {
+        tenant: {
+            "tokens": [{"sha256": hashlib.sha256(token_of(tenant).encode()).hexdigest(), "role": "admin"}]
+        }
+        for tenant in tenants
+    }
+    path.write_text(json.dumps({"tenants": entries}))  # which is YAML too
     return path

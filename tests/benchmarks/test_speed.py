@@ -22,7 +22,6 @@ from benchmarks.corpus import Corpus, read
 from benchmarks.load.generator import generating
 from benchmarks.load.tieback import ClientTarget, StubTarget
 from benchmarks.progress import Progress
-from benchmarks.soak import BAD, BAD_ITEMS, Traffic, grown
 from benchmarks.speed import sides
 from benchmarks.speed.cells import ALL, QUICK, TABLE, Cell, chosen, draw
 from benchmarks.speed.claims import Found
@@ -223,32 +222,6 @@ def test_the_middle_of_rounds_has_a_spread() -> None:
     assert found.value == 3.0
     assert 1.0 <= found.low < 3.0 < found.high <= 5.0
     assert spread([2.0]).low == spread([2.0]).high == 2.0
-
-
-def test_memory_that_grows_is_told_from_memory_that_swings() -> None:
-    swinging = [100 + n % 3 for n in range(100)]
-    growing = [100 + n // 5 for n in range(100)]
-
-    assert grown(swinging) == pytest.approx(0.0, abs=1.0)
-    assert grown(growing) == pytest.approx(18, abs=2.0)
-    assert grown([100] * 5) is None
-
-
-def test_a_soak_mixes_kinds_sizes_and_repeats() -> None:
-    sent = list(Traffic(TEXTS).requests(3000))
-
-    assert {kind.space for kind, _ in sent} == {"wordllama-256", "all-minilm-l6-v2", "efficientnet-lite0"}
-    assert max(len(items) for _, items in sent) > 16
-    assert all(set(items) == {BAD} for kind, items in sent if kind.name == BAD_ITEMS)
-    texts = [item for _, items in sent for item in items if isinstance(item, str)]
-    assert 0.1 < 1 - len(set(texts)) / len(texts) < 0.4
-    assert any(kind.cancelled for kind, _ in sent)
-
-
-def test_a_soak_without_photos_sends_none() -> None:
-    without = Corpus("made up", TEXTS.short, TEXTS.long, ())
-
-    assert all(kind.name != "picture" for kind, _ in Traffic(without).requests(2000))
 
 
 def test_a_run_leaves_out_what_was_not_asked_for() -> None:
