@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+import time
 from types import TracebackType
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -79,6 +80,14 @@ class RawCaller:
                     frames.append(_frame(DATA, flags, number, body[begin : begin + FRAME]))
             self._socket.sendall(b"".join(frames))
         return number
+
+    def wait(self, number: int, seconds: float) -> bool:
+        """Waits for a call's end; whether it came in time."""
+        end = time.monotonic() + seconds
+        while number not in self.ended and time.monotonic() < end:
+            if self.closed.wait(0.01):
+                break
+        return number in self.ended
 
     def close(self) -> None:
         """Hangs up."""

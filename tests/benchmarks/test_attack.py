@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import os
+import signal
 from collections.abc import Sequence
 
-import pytest
+from tieback.v1 import content_pb2, encoder_pb2
 
 from benchmarks import attack
 from benchmarks.attack.attack import FAULT, Attack, Outcome, Scene
 from benchmarks.attack.http2 import RawCaller
-from benchmarks.served import served
 
-SPACES = ["wordllama-256", "all-minilm-l6-v2"]
 HARMLESS = {"TIEBACK_GENERATOR_ENABLED": "false"}
 
 
@@ -48,54 +49,43 @@ def test_a_refusal_is_right_where_it_names_its_limit() -> None:
     assert dataclasses.replace(one, limit=False).wrong(wrong) == [*wrong[:2], *wrong[3:]]
 
 
-def test_what_an_attack_costs_others_is_measured() -> None:
-    found = attack.found()
+async def too_many(scene: Scene) -> Sequence[Outcome]:
+    """2,000 contents, of a caller who reads the status, and of one who only sees the call end."""
+    request = encoder_pb2.EncodeRequest(
+        space="wordllama-256", contents=[content_pb2.Content(text="a")] * 2000
+    ).SerializeToString()
+    with RawCaller(scene.address) as caller:
+        number = caller.open("EncoderService/Encode", request)
+        refused = await scene.call("EncoderService/Encode", request)
+        assert await asyncio.to_thread(caller.wait, number, 5.0)
+    assert b"grpc-status" in caller.ended[number]
+    return [refused]
+
+
+async def kill(scene: Scene) -> Sequence[Outcome]:
+    os.kill(scene.pid, signal.SIGKILL)
+    return [await scene.call("EncoderService/Encode", b"", seconds=5.0)]
+
+
+def test_what_an_attack_costs_others_is_measured_on_a_real_server() -> None:
+    nul = attack.found()["NUL"]
     chosen = [
-        dataclasses.replace(found[name], settings=HARMLESS)
-        for name in ("all bad halves", "NUL", "metrics port")
+        dataclasses.replace(nul, settings=HARMLESS),
+        Attack("too many", "2,000 contents", too_many, settings=HARMLESS),
+        Attack("kill", "ends the server", kill, settings=HARMLESS),
     ]
 
-    report = attack.attacked(chosen, SPACES, 0.5)
+    report = attack.attacked(chosen, ["wordllama-256", "all-minilm-l6-v2"], 0.5)
 
-    [first, second, third] = report.tables["attacks"]
-    assert [first["attack"], second["attack"], third["attack"]] == ["all bad halves", "NUL", "metrics port"]
-    for row in report.tables["attacks"]:
+    *lived, killed = report.tables["attacks"]
+    assert [row["attack"] for row in report.tables["attacks"]] == ["NUL", "too many", "kill"]
+    for row in lived:
         assert row["server"] == "goes on"
         assert 0 < row["health ms"] < 5000
         assert row["good calls"] > 0
         assert row["good failed"] == 0
         assert row["peak MB"] < 64
-    assert {row["code"] for row in report.tables["how calls ended"]} <= {
-        "INVALID_ARGUMENT",
-        "NOT_FOUND",
-        "OK",
-    }
+    assert lived[1]["wrong"] == 0, report.tables["how calls ended"]
+    assert killed["server"] != "goes on"
+    assert any("1024" in row["message"] for row in report.tables["how calls ended"])
     assert len(report.claims) == 9
-
-
-def test_a_server_that_an_attack_ends_is_told() -> None:
-    async def kill(scene: Scene) -> Sequence[Outcome]:
-        import os
-        import signal
-
-        os.kill(scene.pid, signal.SIGKILL)
-        return [await scene.call("EncoderService/Encode", b"", seconds=5.0)]
-
-    report = attack.attacked([Attack("kill", "ends it", kill, settings=HARMLESS)], ["wordllama-256"], 0.2)
-
-    assert report.tables["attacks"][0]["server"] != "goes on"
-    assert any(claim.met is False for claim in report.claims)
-
-
-@pytest.mark.timeout(60)
-def test_a_caller_by_hand_is_understood_by_the_server() -> None:
-    with (
-        served(local=True, spaces=["wordllama-256"], settings=HARMLESS) as server,
-        RawCaller(server.address) as caller,
-    ):
-        number = caller.open("CatalogService/GetServerInfo", b"")
-        absent = caller.open("CatalogService/NoSuchMethod", b"")
-        while not caller.closed.wait(0.02) and not {number, absent} <= caller.ended.keys():
-            pass
-
-    assert b"grpc-status" in caller.ended[number]
