@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
@@ -92,6 +93,65 @@ class Served:
         return total
 
 
+class Starting:
+    """A server that was started and may not be ready yet."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], ports: tuple[int, int], mark: str, log: IO[str]
+    ) -> None:
+        self.process = process
+        self._address, self._metrics = (f"localhost:{port}" for port in ports)
+        self._mark, self._log, self._begun = mark, log, time.monotonic()
+
+    def ready(self, timeout: float = 120.0) -> Served:
+        """Waits until it can be asked. StartError, with its last words, where it ends or takes longer."""
+        _wait(self.process, self._address, self._begun, timeout, self._log)
+        seconds = time.monotonic() - self._begun
+        return Served(self._address, self._metrics, seconds, self.process.pid, self._mark)
+
+    def kill(self) -> None:
+        """Ends it and its descendants as a power cut would: nothing is written, nothing is drained."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@contextlib.contextmanager
+def started(
+    store: Path,
+    *,
+    local: bool,
+    spaces: Sequence[str] = (),
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Starting]:
+    """Starts `tieback serve` on free ports with that store, and stops it at the end.
+
+    `settings` are variables of its environment beside those that are set.
+    """
+    ports = _free_port(), _free_port()
+    mark = uuid.uuid4().hex
+    with tempfile.TemporaryFile("w+") as log:
+        command = [
+            str(Path(sys.executable).with_name("tieback")),
+            "serve",
+            *(["--local"] if local else []),
+            *("--port", str(ports[0]), "--metrics-port", str(ports[1])),
+            *("--store", str(store), "--log-level", "warning"),
+            *(("--spaces", ",".join(spaces)) if spaces else ()),
+        ]
+        process = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=os.environ | dict(settings or {}) | {MARK: mark, "OMP_NUM_THREADS": "1"},
+            start_new_session=True,
+        )
+        try:
+            yield Starting(process, ports, mark, log)
+        finally:
+            _stop(process)
+
+
 @contextlib.contextmanager
 def served(
     *,
@@ -100,35 +160,15 @@ def served(
     settings: Mapping[str, str] | None = None,
     timeout: float = 120.0,
 ) -> Iterator[Served]:
-    """Starts `tieback serve` on free ports with an empty index; ready inside, stopped at the end.
+    """A server with an empty index; ready inside, stopped at the end.
 
-    `settings` are variables of its environment beside those that are set. StartError, with the server's last
-    words, where it ends or takes longer than `timeout` seconds.
+    StartError, with the server's last words, where it ends or takes longer than `timeout` seconds.
     """
-    port, metrics_port = _free_port(), _free_port()
-    mark = uuid.uuid4().hex
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as log:
-        command = [
-            str(Path(sys.executable).with_name("tieback")),
-            "serve",
-            *(["--local"] if local else []),
-            *("--port", str(port), "--metrics-port", str(metrics_port)),
-            *("--store", folder, "--log-level", "warning"),
-            *(("--spaces", ",".join(spaces)) if spaces else ()),
-        ]
-        begun = time.monotonic()
-        process = subprocess.Popen(
-            command,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=os.environ | dict(settings or {}) | {MARK: mark, "OMP_NUM_THREADS": "1"},
-        )
-        try:
-            _wait(process, f"localhost:{port}", begun, timeout, log)
-            metrics = f"localhost:{metrics_port}"
-            yield Served(f"localhost:{port}", metrics, time.monotonic() - begun, process.pid, mark)
-        finally:
-            _stop(process)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        started(Path(folder), local=local, spaces=spaces, settings=settings) as server,
+    ):
+        yield server.ready(timeout)
 
 
 def _wait(process: subprocess.Popen[bytes], address: str, begun: float, timeout: float, log) -> None:  # type: ignore[no-untyped-def]
