@@ -145,9 +145,15 @@ class IndexPort(Protocol):
         ...
 
     async def list_items(
-        self, collection: str, *, page_size: int = 0, page_token: str = "", filter: str = ""
+        self,
+        collection: str,
+        *,
+        page_size: int = 0,
+        page_token: str = "",
+        filter: str = "",
+        deadline: Deadline = NO_DEADLINE,
     ) -> tuple[list[Item], str]:
-        """A page by id, and the token of the next one."""
+        """A page by id, and the token of the next one. A page ends early where its items are large."""
         ...
 
     async def search(

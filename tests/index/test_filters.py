@@ -1,13 +1,17 @@
 import contextlib
+import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.adversarial import seconds
-from tieback.core.errors import InvalidInput
+from tieback.core.errors import DeadlineExceeded, InvalidInput
+from tieback.core.types import Item, Modality, Section
 from tieback.index.columns import Column
-from tieback.index.filters import BUILT_IN, And, Comparison, Field, Not, Or, evaluate, parse
+from tieback.index.filters import And, Comparison, Field, Not, Or, parse
+from tieback.index.memory import Memory
+from tieback.index.records import Put, Record, Remove
 
 ROWS = [
     {
@@ -25,14 +29,23 @@ ROWS = [
 
 def passing(text):
     """Indices of the rows that pass."""
-    columns = {}
-    for position, row in enumerate(ROWS):
-        for name, value in row.items():
-            field = Field(name, metadata=name not in BUILT_IN)
-            columns.setdefault(field, Column()).put(position, value)
+    memory = Memory(1)
+    for number, row in enumerate(ROWS):
+        metadata = {key: value for key, value in row.items() if key not in ("title", "modality")}
+        put(memory, number + 1, f"i{number}", metadata, row["title"], row["modality"])
     tree = parse(text)
-    mask = np.ones(len(ROWS), bool) if tree is None else evaluate(tree, columns, len(ROWS))
-    return np.flatnonzero(mask).tolist()
+    scans = memory.scan(tree, waiting)
+    return np.flatnonzero(memory.allowed(tree, scans, waiting)).tolist()
+
+
+def put(memory, version, name, metadata, title="", modality="text"):
+    item = Item(name, [Section("1", None)], title, metadata)
+    record = Record(item, [""], [Modality(modality)], np.zeros((1, 1), np.float32))
+    memory.apply([Put(version, record)])
+
+
+def waiting(doing):
+    """Somebody waits for the answer."""
 
 
 @pytest.mark.parametrize(
@@ -168,25 +181,87 @@ def test_a_printed_filter_parses_to_the_same_filter(tree):
     assert parse(str(tree)) == tree
 
 
+VALUES = st.booleans() | st.sampled_from([0.0, 1.0, "1", "", "a"])
+
+
 @settings(deadline=None)
 @given(
-    st.lists(
-        st.tuples(st.integers(0, 5), st.none() | st.booleans() | st.sampled_from([0.0, 1.0, "1", "", "a"])),
-        max_size=40,
-    )
+    st.lists(st.tuples(st.integers(0, 5), st.none() | VALUES), max_size=40),
+    st.lists(st.tuples(st.integers(0, 20_000), st.integers(0, 400), st.none() | VALUES), max_size=12),
 )
-def test_a_column_holds_what_a_dict_holds(writes):
+def test_a_column_holds_what_a_dict_holds(writes, runs):
+    """A run sets many positions, so that the column changes its form there and back."""
     column, model = Column(), {}
+    writes = writes + [(p, value) for begin, size, value in runs for p in range(begin, begin + size)]
     for position, value in writes:
         column.put(position, value)
         model[position] = value
-
     held = {(type(value), value) for value in model.values() if value is not None}
-    assert {(type(value), value) for value in column.distinct()} == held
+    size = 6 + max(model, default=0)
+
+    assert column.count == sum(value is not None for value in model.values())
+    assert {(type(v), v) for v in column.snapshot()[0] if v is not None} == held
     for kind, value in held:
-        expected = [type(model.get(p)) is kind and model.get(p) == value for p in range(6)]
-        assert column.equal(value, 6).tolist() == expected
-    assert column.present(6).tolist() == [model.get(p) is not None for p in range(6)]
+        expected = [type(model.get(p)) is kind and model.get(p) == value for p in range(size)]
+        assert column.equal(value, size).tolist() == expected
+        assert column.equal(value, 3).tolist() == expected[:3]
+    assert column.present(size).tolist() == [model.get(p) is not None for p in range(size)]
+
+
+def test_a_filter_looks_again_at_what_was_written_while_it_was_scanned():
+    memory = Memory(1)
+    put(memory, 1, "a", {"author": "Curie"})
+    put(memory, 2, "b", {"author": "Meitner"})
+    tree = parse("author : cur OR year > 5")
+    scans = memory.scan(tree, waiting)
+
+    put(memory, 3, "a", {"author": "Noether"})  # the code of "Curie" is free, and given to the next
+    put(memory, 4, "b", {"author": "Curtis", "year": 6.0})
+    put(memory, 5, "c", {"year": 7.0})
+
+    passing = np.flatnonzero(memory.allowed(tree, scans, waiting)).tolist()
+    assert {memory.order_key(position)[0] for position in passing} == {"b", "c"}
+
+
+def test_a_filter_stops_when_nobody_waits_for_it():
+    memory = Memory(1)
+    for number in range(3000):
+        put(memory, number + 1, f"i{number}", {"path": f"docs/{number}"})
+    asked = []
+
+    def gone(doing):
+        asked.append(doing)
+        if len(asked) == 2:
+            raise DeadlineExceeded(doing)
+
+    with pytest.raises(DeadlineExceeded):
+        memory.scan(parse("path : 7"), gone)
+    assert len(asked) == 2
+
+
+def test_a_filter_of_too_many_comparisons_is_refused():
+    parse(" OR ".join(["a = 1"] * 100))
+
+    with pytest.raises(InvalidInput, match="at most 100 comparisons"):
+        parse(" OR ".join(["a = 1"] * 101))
+
+
+def test_keys_take_memory_by_the_values_that_there_are_and_none_when_they_are_gone():
+    memory = Memory(1)
+    for number in range(20_000):
+        put(memory, number + 1, f"i{number}", {"year": float(number % 100)})
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+
+    put(memory, 30_000, "many", {f"key {n}": 1.0 for n in range(500)})
+
+    taken = tracemalloc.get_traced_memory()[0] - before
+    memory.apply([Remove(30_001, "many")])
+    left = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert taken < 1_000_000
+    assert left < 200_000
+    assert memory.facts.keys == 1
 
 
 def test_a_value_of_many_digits_is_read_at_once() -> None:

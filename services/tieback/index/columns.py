@@ -1,12 +1,14 @@
 """The values that filters read: one dictionary-encoded column per field.
 
 A comparison is answered once per distinct value and spread over the rows by a table look-up, so a filter over
-a hundred thousand rows costs a few passes over an int32 array.
+a hundred thousand rows costs a few passes over an int32 array. A column of which few rows hold a value is a
+dictionary by row instead: what a column takes is in proportion to the values that it holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -15,64 +17,140 @@ from tieback.core.types import Array
 Value = str | float | bool
 
 _ABSENT = 0
+_SPARSE_BELOW = 1 / 16
+"""The share of rows with a value from which an array (4 bytes a row) is smaller than a dictionary (about 100
+bytes a value)."""
+_SPARSE_AGAIN_BELOW = 1 / 64
+_FEW = 64  # values that are not worth an array
 
 
 class Column:
     """A value or nothing for each position. Values that no position holds any more are forgotten."""
 
+    __slots__ = (
+        "_assigned",
+        "_clock",
+        "_code_of",
+        "_codes",
+        "_counts",
+        "_free",
+        "_span",
+        "_sparse",
+        "_values",
+        "count",
+    )
+
     def __init__(self) -> None:
+        self.count = 0
+        """Positions that hold a value."""
+        self._sparse: dict[int, int] | None = {}  # by position; None where `_codes` has them
         self._codes = np.zeros(0, np.int32)
+        self._span = 0  # one above the highest position that ever held a value
         self._values: list[Value | None] = [None]
         self._counts = [0]
         self._code_of: dict[tuple[type, Value], int] = {}
         self._free: list[int] = []
+        self._clock = 0  # of assignments of values to codes
+        self._assigned = array("q", [0])  # by code: when
 
     def put(self, position: int, value: Value | None) -> None:
         """Sets a position's value; None for nothing."""
-        if position >= len(self._codes):
-            self._codes = np.concatenate((self._codes, np.zeros(max(position + 1, 256), np.int32)))
-        old = int(self._codes[position])
-        self._codes[position] = code = _ABSENT if value is None else self._encode(value)
-        self._counts[code] += 1
+        old = self._code(position)
+        code = _ABSENT if value is None else self._encode(value)
+        self._set(position, code)
+        if code != _ABSENT:
+            self._counts[code] += 1
         if old != _ABSENT:
             self._counts[old] -= 1
             if not self._counts[old]:
                 self._forget(old)
+        self.count += (code != _ABSENT) - (old != _ABSENT)
+        self._fit()
 
     def present(self, size: int) -> Array:
         """Which of the first `size` positions hold a value."""
-        return np.asarray(self._over(size) != _ABSENT)
+        return self._where(lambda codes: codes != _ABSENT, size)
 
     def equal(self, value: Value, size: int) -> Array:
         """Which of the first `size` positions hold exactly this value."""
         code = self._code_of.get((type(value), value), -1)
-        return np.asarray(self._over(size) == code)
+        return self._where(lambda codes: codes == code, size)
 
-    def where(self, predicate: Callable[[Value], bool], size: int) -> Array:
-        """Which of the first `size` positions hold a value for which the predicate is true."""
-        table = np.fromiter(
-            (value is not None and predicate(value) for value in self._values), bool, len(self._values)
-        )
-        return np.asarray(table[self._over(size)])
+    def spread(self, table: Array, size: int) -> Array:
+        """Which of the first `size` positions hold a value for which `table`, by code, is true."""
+        return self._where(lambda codes: table[codes], size)
 
-    def distinct(self) -> list[Value]:
-        """The values that some position holds."""
-        return [value for value in self._values if value is not None]
+    def snapshot(self) -> tuple[Sequence[Value | None], int]:
+        """The values by code, and a time for `changed_since`."""
+        return self._values.copy(), self._clock
 
-    def _over(self, size: int) -> Array:
-        if size > len(self._codes):  # later positions have never held a value
-            return np.concatenate((self._codes, np.zeros(size - len(self._codes), np.int32)))
-        return self._codes[:size]
+    def changed_since(self, time: int) -> list[tuple[int, Value | None]]:
+        """The codes that were given a value since, with the value that each has now; later codes too."""
+        codes = np.flatnonzero(np.frombuffer(self._assigned, np.int64) > time)
+        return [(code, self._values[code]) for code in codes.tolist()]
+
+    @property
+    def codes(self) -> int:
+        """One above the highest code."""
+        return len(self._values)
+
+    def _where(self, test: Callable[[Array], Array], size: int) -> Array:
+        mask = np.zeros(size, bool)
+        if self._sparse is None:
+            known = self._codes[:size]
+            mask[: len(known)] = test(known)  # later positions have never held a value
+        elif self._sparse:
+            count = len(self._sparse)
+            positions = np.fromiter(self._sparse.keys(), np.int64, count)
+            passing = positions[test(np.fromiter(self._sparse.values(), np.int32, count))]
+            mask[passing[passing < size]] = True
+        return mask
+
+    def _code(self, position: int) -> int:
+        if self._sparse is not None:
+            return self._sparse.get(position, _ABSENT)
+        return int(self._codes[position]) if position < len(self._codes) else _ABSENT
+
+    def _set(self, position: int, code: int) -> None:
+        if code != _ABSENT:
+            self._span = max(self._span, position + 1)
+        if self._sparse is not None:
+            if code == _ABSENT:
+                self._sparse.pop(position, None)
+            else:
+                self._sparse[position] = code
+        elif position < len(self._codes):
+            self._codes[position] = code
+        elif code != _ABSENT:
+            self._codes = np.concatenate((self._codes, np.zeros(max(position + 1, 256), np.int32)))
+            self._codes[position] = code
+
+    def _fit(self) -> None:
+        """Changes the form where the other is smaller."""
+        if self._sparse is not None:
+            if self.count > _FEW and self.count > _SPARSE_BELOW * self._span:
+                self._codes = np.zeros(max(self._span, 256), np.int32)
+                self._codes[np.fromiter(self._sparse.keys(), np.int64, self.count)] = np.fromiter(
+                    self._sparse.values(), np.int32, self.count
+                )
+                self._sparse = None
+        elif self.count < _SPARSE_AGAIN_BELOW * self._span:
+            positions = np.flatnonzero(self._codes)
+            self._sparse = dict(zip(positions.tolist(), self._codes[positions].tolist(), strict=True))
+            self._codes = np.zeros(0, np.int32)
 
     def _encode(self, value: Value) -> int:
         key = (type(value), value)  # True, 1 and 1.0 are equal in Python and not here
         code = self._code_of.get(key)
         if code is None:
+            self._clock += 1
             code = self._free.pop() if self._free else len(self._values)
             if code == len(self._values):
                 self._values.append(value)
                 self._counts.append(0)
+                self._assigned.append(self._clock)
             self._values[code] = value
+            self._assigned[code] = self._clock
             self._code_of[key] = code
         return code
 

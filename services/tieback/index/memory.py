@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tieback.core.types import INDEXED_FROM, Array, Box, Hit, Item, Modality
-from tieback.index.columns import Column, Value
-from tieback.index.filters import BUILT_IN, Field, Filter, evaluate
+from tieback.index.facts import MODALITY, Facts
+from tieback.index.filters import Check, Filter, Scans, evaluate, scan
 from tieback.index.growing import FLAT_UP_TO, GrowingVectors
 from tieback.index.nearest import nearest, scores_of
 from tieback.index.part_vectors import PartVectors
@@ -24,7 +24,7 @@ from tieback.index.readwrite import ReadWriteLock
 from tieback.index.records import Change, Put, Record
 from tieback.index.vectors import Vectors
 
-_ITEM_ID, _SECTION_ID, _SECTION_TITLE, _MODALITY, _TITLE = map(Field, BUILT_IN)
+_ITEMS_PER_STEP = 10_000  # that a listing looks at before it lets writers in
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ class Entry:
 class Memory:
     """All of a collection but what full text needs.
 
-    Every method but `apply` and `train` is for a thread that holds `lock` for reading; those two take it for
-    writing themselves.
+    Every method is for a thread that holds `lock` for reading, but for those that say that they take it
+    themselves.
     """
 
     def __init__(self, width: int, *, flat_up_to: int = FLAT_UP_TO) -> None:
@@ -59,7 +59,7 @@ class Memory:
         self._owners: list[tuple[Entry, int] | None] = []  # by position: entry and ordinal
         self._living = np.zeros(0, bool)
         self._free: list[int] = []
-        self._columns: dict[Field, Column] = {}
+        self.facts = Facts()
         self._ids: list[str] | None = []  # the items' ids in order; None where they have to be sorted again
 
     @property
@@ -83,7 +83,10 @@ class Memory:
         return self.section_count + self.parts.count
 
     def apply(self, changes: Iterable[Change]) -> int:
-        """Takes over committed changes, in order; returns how many items were removed by a removal."""
+        """Takes over committed changes, in order; returns how many items were removed by a removal.
+
+        Holds the lock for writing itself.
+        """
         removed = 0
         with self.lock.writing():
             for change in changes:
@@ -112,32 +115,47 @@ class Memory:
         entry = self._items.get(item_id)
         return entry.item if entry else None
 
-    def page(self, after: str, size: int, tree: Filter | None) -> list[Item]:
-        """The next items by id, at most `size`; with a filter, those of which a section passes."""
-        passing = None if tree is None else self.allowed(tree)
-        ids = self._sorted_ids()
-        page: list[Item] = []
-        for place in range(bisect_right(ids, after), len(ids)):
-            entry = self._items[ids[place]]
-            if passing is None or passing[entry.positions].any():
-                page.append(entry.item)
-                if len(page) == size:
-                    break
-        return page
+    def page(self, after: str, tree: Filter | None, take: Callable[[Item], bool], check: Check) -> None:
+        """Offers the next items by id until `take` refuses one; with a filter, those that pass.
+
+        Holds the lock itself, and lets writers in again and again.
+        """
+        scans = self.scan(tree, check)
+        more = True
+        while more:
+            check("the next items")
+            with self.lock.reading():
+                passing = None if tree is None else self.allowed(tree, scans, check)
+                ids = self._sorted_ids()
+                begin = bisect_right(ids, after)
+                step = ids[begin : begin + _ITEMS_PER_STEP]
+                more = len(step) == _ITEMS_PER_STEP
+                for name in step:
+                    entry = self._items[name]
+                    if (passing is None or passing[entry.positions].any()) and not take(entry.item):
+                        return
+            after = step[-1] if step else after
 
     def ids_indexed_from(self, source: str) -> list[str]:
         """The ids of the items of a source."""
         return [id for id, entry in self._items.items() if _source_of(entry.item) == source]
 
-    def allowed(self, tree: Filter | None) -> Array:
-        """The mask of living sections that pass the filter."""
+    def scan(self, tree: Filter | None, check: Check) -> Scans:
+        """What has to be known beforehand to answer a filter. Holds the lock itself, for moments."""
+        return {} if tree is None else scan(tree, self.facts, self.lock.reading, check)
+
+    def allowed(self, tree: Filter | None, scans: Scans, check: Check) -> Array:
+        """The mask of living sections that pass the filter; `scans` are of `scan`."""
         living = self._living[: len(self._owners)]
-        return living.copy() if tree is None else living & evaluate(tree, self._columns, len(living))
+        return (
+            living.copy() if tree is None else living & evaluate(tree, self.facts, len(living), scans, check)
+        )
 
     def of_modality(self, modality: Modality) -> Array:
         """The mask of living sections of a modality."""
         size = len(self._owners)
-        return self._living[:size] & self._column(_MODALITY).equal(modality.value, size)
+        wanted = self.facts.mask(MODALITY, lambda column, rows: column.equal(modality.value, rows), size)
+        return self._living[:size] & wanted
 
     def position(self, version: int, ordinal: int) -> int | None:
         """Where a row of the table lives, or None where it is stale."""
@@ -188,7 +206,10 @@ class Memory:
         return self._wholes.wants_training(self.section_count) or self.parts.wants_training()
 
     def train(self) -> None:
-        """Builds inverted files beside the searches and swaps them in. Seconds; one at a time."""
+        """Builds inverted files beside the searches and swaps them in. Seconds; one at a time.
+
+        Holds the lock for writing itself, at the beginning and at the end.
+        """
         self._wholes.train(self.lock, lambda: self._living[: len(self._owners)])
         self.parts.train(self.lock)
 
@@ -201,7 +222,7 @@ class Memory:
         self.indexed_from[_source_of(entry.item)] += 1
         for ordinal, position in enumerate(positions):
             self._owners[position] = (entry, ordinal)
-            self._fill(int(position), _fields(entry, ordinal))
+        self.facts.put(entry.item, entry.modalities, positions)
         self._living[positions] = True
         self._wholes.put(positions, record.vectors)
         for ordinal, parts in record.parts.items():
@@ -217,10 +238,10 @@ class Memory:
         self.stale.append(entry.version)
         self._living[entry.positions] = False
         self._wholes.remove(entry.positions)
-        for ordinal, position in enumerate(entry.positions):
+        self.facts.remove(entry.item, entry.modalities, entry.positions)
+        for position in entry.positions.tolist():
             self._owners[position] = None
-            self.parts.remove(int(position))
-            self._fill(int(position), dict.fromkeys(_fields(entry, ordinal)))
+            self.parts.remove(position)
         self._free.extend(entry.positions.tolist())
         return True
 
@@ -237,16 +258,6 @@ class Memory:
             self._living = np.concatenate((self._living, np.zeros(max(len(self._living), 256), bool)))
         return len(self._owners) - 1
 
-    def _fill(self, position: int, fields: Mapping[Field, Value | None]) -> None:
-        for field, value in fields.items():
-            self._column(field).put(position, value)
-
-    def _column(self, field: Field) -> Column:
-        column = self._columns.get(field)
-        if column is None:
-            column = self._columns[field] = Column()
-        return column
-
     def _owner(self, position: int) -> tuple[Entry, int]:
         owner = self._owners[position]
         if owner is None:
@@ -257,19 +268,6 @@ class Memory:
         if self._ids is None:
             self._ids = sorted(self._items)  # two readers may both do this, and get the same
         return self._ids
-
-
-def _fields(entry: Entry, ordinal: int) -> dict[Field, Value]:
-    item = entry.item
-    values: dict[Field, Value] = {
-        _ITEM_ID: item.id,
-        _SECTION_ID: item.sections[ordinal].id,
-        _SECTION_TITLE: item.sections[ordinal].title,
-        _MODALITY: entry.modalities[ordinal].value,
-        _TITLE: item.title,
-    }
-    values.update((Field(key, metadata=True), value) for key, value in item.metadata.items())
-    return values
 
 
 def _source_of(item: Item) -> str:

@@ -1,4 +1,4 @@
-"""Vector, full-text and hybrid search over one collection. Runs in a thread, under the lock for reading.
+"""Vector, full-text and hybrid search over one collection. Runs in a thread, most of it under the lock.
 
 The lock keeps what is in memory and what full text finds in step: a commit reaches the table first and memory
 after, so every section that lives in memory is found in the table for as long as the lock is held.
@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tieback.core.deadline import Deadline
 from tieback.core.types import Array, Hit, Modality
 from tieback.index.balance import SAMPLE, standard_scores
-from tieback.index.filters import Filter
+from tieback.index.filters import Check, Filter
 from tieback.index.memory import Memory
 from tieback.index.reading import TableReader
 
@@ -36,13 +35,14 @@ class Query:
     filter: Filter | None
     fuse: Callable[[Array], Array]
     balance: bool
-    deadline: Deadline
+    check: Check
 
 
 def search(memory: Memory, table: TableReader, query: Query) -> list[Hit]:
     """The nearest sections, best first; equal scores are ordered by item id and ordinal."""
+    scans = memory.scan(query.filter, query.check)
     with memory.lock.reading():
-        allowed = memory.allowed(query.filter)
+        allowed = memory.allowed(query.filter, scans, query.check)
         if not allowed.any():
             return []
         if query.vector is None:
@@ -65,7 +65,7 @@ def _by_vector(
     memory: Memory, query: Query, vector: Array, allowed: Array, depth: int
 ) -> tuple[Ranked, Ranked]:
     """What vector hits are ranked by, and their similarities; the same unless modalities are balanced."""
-    query.deadline.check("the search for the vector")
+    query.check("the search for the vector")
     if not query.balance:
         positions, similarities = memory.nearest(vector, depth, allowed)
         ranked = dict(zip(positions.tolist(), similarities.tolist(), strict=True))
@@ -96,7 +96,7 @@ def _by_text(memory: Memory, table: TableReader, query: Query, allowed: Array, d
     """The best matches that live and pass the filter. The table knows neither: it is asked for ever more."""
     asked = 2 * depth
     while True:
-        query.deadline.check("the search for the words")
+        query.check("the search for the words")
         rows = table.full_text(query.text, asked)
         ranked: Ranked = {}
         for version, ordinal, score in rows:

@@ -42,10 +42,11 @@ from tieback.core.types import (
     Vector,
 )
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
-from tieback.index.filters import parse
+from tieback.index.filters import Check, parse
 from tieback.index.memory import Memory
 from tieback.index.opening import load
 from tieback.index.ownership import OwnedCollections
+from tieback.index.page import Page
 from tieback.index.page_token import PageTokens
 from tieback.index.quotas import Writes, check
 from tieback.index.records import Record
@@ -65,6 +66,7 @@ _WIDEST = 65_536
 _QUERY_BYTES = 16 * 1024
 _HITS, _MOST_HITS = 10, 1000
 _PAGE, _LARGEST_PAGE = 100, 1000
+_PAGE_BYTES = 3 * 1024 * 1024  # gRPC clients take messages of 4 MiB unless they are told otherwise
 _WAITING_SEARCHES = 1024
 
 _log = logging.getLogger(__name__)
@@ -273,7 +275,7 @@ class Index:
             opened = self._opened(collection)
             opened.sources.get(name)
             memory = opened.memory
-            ids = await self._read(lambda: _under_lock(memory, lambda: memory.ids_indexed_from(name)))
+            ids = await self._read(lambda _: _under_lock(memory, lambda: memory.ids_indexed_from(name)))
             removed = (await opened.writer.write(removals=ids)).removed if ids else 0
             await self._in(self._writers, lambda: opened.sources.remove(name))
         return removed
@@ -284,7 +286,7 @@ class Index:
         opened = self._opened(collection)
         self._check_batch(len(items), "items")
         known = opened.description
-        checked = await self._read(lambda: check_items(items, known.space, known.width, self._limits))
+        checked = await self._read(lambda _: check_items(items, known.space, known.width, self._limits))
         prepared = time.perf_counter() - begin
         records = {result.item.id: result for result in checked if isinstance(result, Record)}
         timing = Timing(prepare=prepared)
@@ -311,7 +313,7 @@ class Index:
     async def get_item(self, collection: str, item_id: str) -> Item:
         """See `IndexPort`."""
         memory = self._read_from(collection).memory
-        item = await self._read(lambda: _under_lock(memory, lambda: memory.item(item_id)))
+        item = await self._read(lambda _: _under_lock(memory, lambda: memory.item(item_id)))
         if item is None:
             raise NotFound(
                 "item", item_id, hint=f"collection {collection!r} holds {memory.item_count} others"
@@ -319,17 +321,27 @@ class Index:
         return item
 
     async def list_items(
-        self, collection: str, *, page_size: int = 0, page_token: str = "", filter: str = ""
+        self,
+        collection: str,
+        *,
+        page_size: int = 0,
+        page_token: str = "",
+        filter: str = "",
+        deadline: Deadline = NO_DEADLINE,
     ) -> tuple[list[Item], str]:
-        """See `IndexPort`. An item that is there throughout a listing is listed once, whatever is written."""
+        """See `IndexPort`. An item that is there throughout a listing is listed once, whatever is written.
+
+        A page has `page_size` items, or fewer that take 3 MiB, or a single larger one.
+        """
         opened = self._read_from(collection)
         memory = opened.memory
         size, tree = _page_size(page_size), parse(filter)
         scope = ("items", *opened.description.key, filter)
         after = self._tokens.read(page_token, *scope) if page_token else ""
-        page = await self._read(lambda: _under_lock(memory, lambda: memory.page(after, size + 1, tree)))
-        token = self._tokens.issue(page[size - 1].id, *scope) if len(page) > size else ""
-        return page[:size], token
+        page = Page(size, _PAGE_BYTES)
+        await self._read(lambda check: memory.page(after, tree, page.take, check), deadline)
+        token = self._tokens.issue(page.items[-1].id, *scope) if page.more else ""
+        return page.items, token
 
     async def search(
         self,
@@ -364,21 +376,15 @@ class Index:
             )
         check_text(text, _QUERY_BYTES, field="text")
         choice = fusion or _RECIPROCAL_RANK
-        query = Query(
-            vector=None if vector is None else check_vector(vector, known.space, known.width, field="vector"),
-            text=text.strip(),
-            limit=limit or _HITS,
-            filter=parse(filter),
-            fuse=rankings.configure(choice.name, choice.parameters, field="fusion"),
-            balance=balance_modalities,
-            deadline=deadline,
-        )
+        exact = None if vector is None else check_vector(vector, known.space, known.width, field="vector")
+        tree, fuse = parse(filter), rankings.configure(choice.name, choice.parameters, field="fusion")
         queued = time.perf_counter()
         started = queued
 
-        def work() -> SearchReply:
+        def work(check: Check) -> SearchReply:
             nonlocal started
             started = time.perf_counter()
+            query = Query(exact, text.strip(), limit or _HITS, tree, fuse, balance_modalities, check)
             hits = search(opened.memory, opened.table, query)
             return SearchReply(hits, Timing())
 
@@ -436,8 +442,11 @@ class Index:
         if memory.wants_training() and not self._closed:
             self._trainer.submit(memory.train).add_done_callback(_log_failure)
 
-    async def _read(self, work: Callable[[], T], deadline: Deadline = NO_DEADLINE) -> T:
-        """Runs work among the readers' threads, unless too much waits there or the deadline passes first."""
+    async def _read(self, work: Callable[[Check], T], deadline: Deadline = NO_DEADLINE) -> T:
+        """Runs work among the readers' threads, unless too much waits there or the deadline passes first.
+
+        The work is given a check that raises once the deadline has passed, or the caller has gone.
+        """
         if self._queued >= _WAITING_SEARCHES:
             self._rejected += 1
             raise Overloaded(
@@ -456,10 +465,15 @@ class Index:
             self._queued -= 1
             self._active += 1
 
+        def check(doing: str) -> None:
+            deadline.check(doing)
+            if finished:
+                raise DeadlineExceeded(f"the caller has gone before {doing}")
+
         def run() -> T:
             loop.call_soon_threadsafe(begin)
-            deadline.check("the index came to it")
-            return work()
+            check("the index came to it")
+            return work(check)
 
         try:
             deadline.check("the request was taken up")

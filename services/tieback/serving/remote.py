@@ -323,13 +323,19 @@ class RemoteIndex:
         return read_item(response.item, "item", contents=False)
 
     async def list_items(
-        self, collection: str, *, page_size: int = 0, page_token: str = "", filter: str = ""
+        self,
+        collection: str,
+        *,
+        page_size: int = 0,
+        page_token: str = "",
+        filter: str = "",
+        deadline: Deadline = NO_DEADLINE,
     ) -> tuple[list[Item], str]:
         """A page by id, and the token of the next one."""
         request = index_pb2.ListItemsRequest(
             collection=collection, page_size=page_size, page_token=page_token, filter=filter
         )
-        response = await self._call("ListItems", request, index_pb2.ListItemsResponse)
+        response = await self._call("ListItems", request, index_pb2.ListItemsResponse, deadline)
         items = [
             read_item(item, f"items[{index}]", contents=False) for index, item in enumerate(response.items)
         ]

@@ -13,7 +13,20 @@ case. Where AND and OR meet, parentheses are required: AIP-160 and SQL differ in
 filter that means something else than its writer thought is worse than one that is refused.
 """
 
-from tieback.index.filters.evaluation import evaluate
+from tieback.index.filters.evaluation import Check, Scans, evaluate, scan
 from tieback.index.filters.syntax import BUILT_IN, And, Comparison, Field, Filter, Not, Or, parse
 
-__all__ = ["BUILT_IN", "And", "Comparison", "Field", "Filter", "Not", "Or", "evaluate", "parse"]
+__all__ = [
+    "BUILT_IN",
+    "And",
+    "Check",
+    "Comparison",
+    "Field",
+    "Filter",
+    "Not",
+    "Or",
+    "Scans",
+    "evaluate",
+    "parse",
+    "scan",
+]

@@ -11,6 +11,7 @@ from tieback.core.types import Modality
 
 LONGEST = 4096  # characters
 DEEPEST = 32  # parentheses and negations within each other
+MOST_COMPARISONS = 100  # each is a pass over all rows
 _EXAMPLE = 'modality = "image" AND year >= 1990'
 BUILT_IN = ("item_id", "section_id", "section_title", "modality", "title")
 _OPERATORS = ("!=", "<=", ">=", "=", "<", ">", ":")
@@ -109,7 +110,7 @@ class _Parser:
 
     def __init__(self, source: str) -> None:
         self._source = source
-        self._next = 0
+        self._next = self._comparisons = 0
         self.advance()
 
     def advance(self) -> None:
@@ -166,6 +167,9 @@ class _Parser:
         return self.comparison()
 
     def comparison(self) -> Comparison:
+        self._comparisons += 1
+        if self._comparisons > MOST_COMPARISONS:
+            raise self.wrong(f"at most {MOST_COMPARISONS} comparisons")
         field, place = self.field(), self.start
         if self.kind != "mark" or self.text not in _OPERATORS:
             raise self.wrong(f"one of = != < <= > >= : after {field}")

@@ -140,6 +140,7 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
             page_size=request.page_size,
             page_token=request.page_token,
             filter=request.filter,
+            deadline=deadline_of(context),
         )
         return index_pb2.ListItemsResponse(
             items=[write_item(item, sections=not request.without_sections) for item in items],
