@@ -218,7 +218,7 @@ def test_the_best_sections_are_those_of_brute_force_whatever_is_stored_and_let_t
     )
     memory.apply(Put(n, record) for n, record in enumerate(checked))
     query = np.round(rng.standard_normal(4) * 8).astype(np.float32)
-    allowed = memory.allowed(None) & (rng.random(count) < share)
+    allowed = memory.living() & (rng.random(count) < share)
 
     positions, scores = memory.nearest(query, limit, allowed)
 
@@ -240,7 +240,7 @@ def test_a_section_deep_in_both_rankings_is_found_where_it_is_best_in_their_mean
     parted = [put4(600 + n, (-2, 0, 0, 0), (2, 0, 0, 0)) for n in range(600)]  # and the other way round
     memory.apply([*loud, *parted, put4(5000, (1, 0, 0, 0), (1, 0, 0, 0))])
 
-    positions, scores = memory.nearest(np.array([1, 0, 0, 0], np.float32), 1, memory.allowed(None))
+    positions, scores = memory.nearest(np.array([1, 0, 0, 0], np.float32), 1, memory.living())
 
     assert memory.order_key(int(positions[0]))[0] == "i5000"
     assert scores == pytest.approx([1.0])
@@ -255,7 +255,7 @@ def test_half_precision_moves_no_score_by_more_than_what_is_said_of_it():
     memory, wholes, rows = in_memory(300)
 
     for query in clustered(20, seed=2):
-        positions, scores = memory.nearest(query, 300, memory.allowed(None))
+        positions, scores = memory.nearest(query, 300, memory.living())
         exact = brute_force(wholes, rows, query)[positions]
         most = np.abs(rows * query).sum(axis=-1).max() * 2.0**-11 / 2
         assert np.abs(scores - exact).max() <= most + 1e-6
@@ -273,7 +273,7 @@ def test_many_parts_are_sorted_into_lists_of_their_own_and_keep_their_recall():
     recalled = 0
     for query in clustered(50, seed=3):
         best = set(np.argsort(-brute_force(wholes, rows, query))[:10].tolist())
-        positions, _ = memory.nearest(query, 10, memory.allowed(None))
+        positions, _ = memory.nearest(query, 10, memory.living())
         recalled += len(best & {int(memory.order_key(int(one))[0][1:]) for one in positions})
     assert recalled / 500 > 0.95
 
@@ -291,11 +291,11 @@ def test_replaced_and_removed_photos_leave_no_part_behind(flat_up_to):
         )
 
     assert memory.vector_count == memory.section_count + memory.parts.count
-    (best, *_), scores = memory.nearest(target, 5, memory.allowed(None))
+    (best, *_), scores = memory.nearest(target, 5, memory.living())
     assert memory.order_key(int(best))[0] == "a"
     assert scores[0] == pytest.approx(4.0, abs=0.01)
     memory.apply([Remove(2000, "a")])
-    positions, scores = memory.nearest(target, 500, memory.allowed(None))
+    positions, scores = memory.nearest(target, 500, memory.living())
     assert scores[0] == pytest.approx(1.0, abs=0.01)
     assert len(positions) == memory.section_count
 
@@ -320,6 +320,6 @@ def test_parts_that_are_written_while_lists_are_trained_are_there_afterwards(mon
     training.join()
 
     assert isinstance(memory.parts.vectors.current, InvertedVectors)
-    (best, *_), scores = memory.nearest(target, 3, memory.allowed(None))
+    (best, *_), scores = memory.nearest(target, 3, memory.living())
     assert memory.order_key(int(best))[0] == "new"
     assert scores[0] == pytest.approx(4.0, abs=0.01)

@@ -144,12 +144,14 @@ class Memory:
         """What has to be known beforehand to answer a filter. Holds the lock itself, for moments."""
         return {} if tree is None else scan(tree, self.facts, self.lock.reading, check)
 
+    def living(self) -> Array:
+        """The mask of living sections."""
+        return self._living[: len(self._owners)].copy()
+
     def allowed(self, tree: Filter | None, scans: Scans, check: Check) -> Array:
         """The mask of living sections that pass the filter; `scans` are of `scan`."""
-        living = self._living[: len(self._owners)]
-        return (
-            living.copy() if tree is None else living & evaluate(tree, self.facts, len(living), scans, check)
-        )
+        living = self.living()
+        return living if tree is None else living & evaluate(tree, self.facts, len(living), scans, check)
 
     def of_modality(self, modality: Modality) -> Array:
         """The mask of living sections of a modality."""
