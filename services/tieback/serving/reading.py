@@ -60,11 +60,14 @@ class Reader:
     async def read(self, data: bytes) -> tuple[Any, int]:
         """The request, and how many bytes it is. InvalidInput where it holds too much or is malformed."""
         longest = len(data) * RATIO if is_compressed(data) else len(data)
-        request, size = self._read(data) if longest <= LARGE else await _beside(lambda: self._read(data))
+        request, size = (
+            self.read_now(data) if longest <= LARGE else await _beside(lambda: self.read_now(data))
+        )
         _size.set(size)
         return request, size
 
-    def _read(self, data: bytes) -> tuple[Any, int]:
+    def read_now(self, data: bytes) -> tuple[Any, int]:
+        """As `read`, here and now."""
         data = inflate(data, self._limit)
         if self._message is None and len(data) > FOREIGN_BYTES:
             raise InvalidInput(f"the request is {len(data)} bytes; at most {FOREIGN_BYTES} are taken")

@@ -78,7 +78,7 @@ def read_collection(message: index_pb2.Collection) -> Collection:
         message.width,
         message.item_count,
         message.section_count,
-        message.create_time.ToNanoseconds() / 1e9,
+        _seconds(message.create_time, "create_time"),
         read_routing(message.routing),
         message.vector_count,
         [read_collection_source(source) for source in message.sources],
@@ -88,8 +88,15 @@ def read_collection(message: index_pb2.Collection) -> Collection:
 
 def read_collection_source(message: index_pb2.Source) -> Source:
     """A source as it stands."""
-    indexed = message.index_time.ToNanoseconds() / 1e9
+    indexed = _seconds(message.index_time, "source.index_time")
     return Source(message.name, message.host, message.location, indexed, message.item_count)
+
+
+def _seconds(message: timestamp_pb2.Timestamp, field: str) -> float:
+    try:
+        return message.ToNanoseconds() / 1e9
+    except ValueError as error:
+        raise InvalidInput(f"this is no time: {error}", field=field) from None
 
 
 def write_collection_source(source: Source) -> index_pb2.Source:

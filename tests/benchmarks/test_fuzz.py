@@ -1,0 +1,63 @@
+"""The fuzzer in short: what callers send, valid and spoilt, ends well."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tieback.v1 import content_pb2, encoder_pb2
+
+from benchmarks import fuzz
+from benchmarks.fuzz.messages import held, readers
+from benchmarks.fuzz.target import targets
+
+
+@pytest.mark.parametrize("name", sorted(targets()))
+def test_no_input_gives_anything_but_an_answer_or_an_error_for_the_caller(name: str) -> None:
+    slowest = 0.0
+
+    @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @given(st.integers(0, 2**32))
+    def once(seed: int) -> None:
+        nonlocal slowest
+        begin = time.perf_counter()
+        targets()[name].run(random.Random(seed))
+        slowest = max(slowest, time.perf_counter() - begin)
+
+    once()
+    assert slowest < 5  # seconds; `scripts/bench fuzz` measures it on a quiet machine
+
+
+def test_the_fuzzer_reads_by_every_conversion_of_requests() -> None:
+    names = {kind.name for kind in readers()}
+
+    assert {"Content", "Item", "Routing", "RetrieveRequest", "Decoding", "Grounding", "Struct"} <= names
+
+
+def test_the_fuzzer_sees_what_holds_too_much() -> None:
+    held(encoder_pb2.EncodeRequest(contents=[content_pb2.Content()] * 1024))
+    with pytest.raises(AssertionError, match="1025"):
+        held(encoder_pb2.EncodeRequest(contents=[content_pb2.Content()] * 1025))
+
+
+def test_a_finding_is_counted_and_shown_with_its_number() -> None:
+    class Broken:
+        name = "broken"
+
+        def run(self, source: random.Random) -> str:
+            if source.random() < 0.5:
+                raise KeyError("lost")
+            return "read"
+
+    report = fuzz.Report()
+    fuzz.tried(report, Broken(), argparse.Namespace(runs=40, first=0, seed="0"))
+
+    findings = report.tables["broken: findings"]
+    assert report.claims[0].value > 10
+    assert not report.claims[0].met
+    with pytest.raises(KeyError):
+        Broken().run(random.Random(f"0 broken {findings[0]['run']}"))
