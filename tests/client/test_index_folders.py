@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from support.small_library import small_library
+from support.terminal import in_a_terminal
 from tieback_client import Client, Item
 from tieback_client.cli import app
 from tieback_client.cli import index as indexing
@@ -172,7 +173,10 @@ def test_without_pruning_an_empty_folder_removes_nothing(tmp_path: Path, run: Ru
     run(folder)
     (folder / "a.txt").unlink()
 
-    assert run(folder).exit_code == 0
+    result = run(folder)
+
+    assert result.exit_code == 0
+    assert f"1 file of {folder} gone, their items kept; --prune removes them" in result.stderr
     assert ids() == ["docs/a.txt"]
 
 
@@ -248,6 +252,32 @@ def test_a_folder_that_moved_keeps_its_ids_by_its_name(
     assert (source.location, source.item_count) == (str(tmp_path / "new" / "docs"), 2)
 
 
+def test_a_folder_that_may_have_moved_is_told_of(tmp_path: Path, run: Run) -> None:
+    run(write(tmp_path / "docs", "a.txt"))
+    (tmp_path / "docs").rename(tmp_path / "handbook")
+
+    result = run(tmp_path / "handbook", "--dry-run")
+
+    assert f"the source docs is not at {tmp_path}/docs any more" in result.stderr
+    assert "with --source docs" in result.stderr
+
+
+@pytest.mark.parametrize(("answer", "left"), [("n", ["docs/a.txt"]), ("y", [])])
+def test_in_a_terminal_one_is_asked_before_most_of_a_folder_is_removed(
+    tmp_path: Path, run: Run, ids: Any, address: str, answer: str, left: list[str]
+) -> None:
+    folder = write(tmp_path / "docs", "a.txt")
+    run(folder)
+    (folder / "a.txt").unlink()
+
+    shown = in_a_terminal(
+        address, "index", str(folder), "-c", "docs", "--prune", answers=f"{answer}\n", exit_codes=(0, 1)
+    )
+
+    assert "Remove 1 item?" in shown
+    assert ids() == left
+
+
 def test_a_folder_can_be_named(tmp_path: Path, run: Run, ids: Any) -> None:
     run(write(tmp_path / "checkout" / "docs", "a.txt"), "--source", "handbook")
 
@@ -307,7 +337,7 @@ def test_links_out_of_a_folder_are_followed_only_where_asked(tmp_path: Path, run
     result = run(folder)
 
     assert ids() == ["docs/a.txt"]
-    assert "2 links lead out of their folder and were not followed: docs/link.txt, docs/sub" in result.stderr
+    assert "leads out of the folder (--follow-links): docs/link.txt, docs/sub" in result.stderr
     named = run(folder / "link.txt")
     assert named.exit_code == 1
     assert f"it is a link to {outside}/secret.txt" in named.stderr.replace("\n", "")

@@ -20,7 +20,7 @@ from tieback_client.cli.roots import Root, Scope, scopes_of
 from tieback_client.cli.walking import Found, Walk
 from tieback_client.client import Client
 from tieback_client.content import Modality, modality_of_path
-from tieback_client.documents import INDEXED_FROM, Collection, Item
+from tieback_client.documents import INDEXED_FROM, Collection, Item, Source
 from tieback_client.errors import InvalidArgument, NotFound
 
 JOINT_SPACE = "joint"
@@ -113,10 +113,10 @@ def index(
     found = _found(client, scopes, Walk(exclude, follow_links, elsewhere))
     roots = {scope.root.name: scope.root for scope in scopes}
     there = _indexed(client, collection, roots) if known is not None else {}
-    gone = [gone_of(scope, there, found) for scope in scopes] if prune else []
-    run = Run(scopes, found, there, gone, is_dry=dry_run)
+    gone = [gone_of(scope, there, found) for scope in scopes]
+    run = Run(scopes, found, there, gone, prunes=prune, is_dry=dry_run)
     if not dry_run:
-        if not yes:
+        if prune and not yes:
             _confirm(output, gone)
         if found.files and (known is None or usual is not None):
             # Where the collection is there with another routing, the server says so.
@@ -135,6 +135,8 @@ def index(
         output.document(run.record(collection))
     else:
         _report(output, collection, run)
+        lost = [one for one in sources if one.host == host and not Path(one.location).is_dir()]
+        _tell_of_sources(output, roots.values(), lost, None if dry_run else collection)
     if found.failures:
         raise click.exceptions.Exit(1)
 
@@ -190,7 +192,7 @@ def _confirm(output: Output, gone: Sequence[Gone]) -> None:
         return
     reasons = "; ".join(one.reason for one in doubtful)
     count = sum(len(one.ids) for one in doubtful)
-    if output.asks and output.confirm(f"{reasons}.\nRemove {count} items?"):
+    if output.asks and output.confirm(f"{reasons}.\nRemove {_count(count, 'item')}?"):
         return
     raise InvalidArgument(
         f"{reasons}. Nothing was written or removed. Is everything mounted? --yes removes them all the same, "
@@ -238,8 +240,6 @@ def _report(output: Output, collection: str, run: Run) -> None:
     found = run.found
     for name, message in found.failures.items():
         output.notes.print(Text.assemble(("failed", "red"), "  ", (name, "bold"), "  ", message))
-    for root in {scope.root.name: scope.root for scope in run.scopes}.values():
-        _tell_of_source(output, root)
     if run.is_dry:
         output.table(
             ["", "item"],
@@ -251,7 +251,7 @@ def _report(output: Output, collection: str, run: Run) -> None:
         )
     would = "would be " if run.is_dry else ""
     written = len(run.new) + len(run.changed) if run.is_dry else run.written
-    counts = [f"{written} files {would}indexed ({run.sections} sections)"]
+    counts = [f"{_count(written, 'file')} {would}indexed ({_count(run.sections, 'section')})"]
     counts += [f"{run.unchanged} unchanged"] if run.unchanged else []
     counts += [f"{len(run.removed)} {would}removed"] if run.removed else []
     counts += [f"{len(found.ignored)} of other kinds"] if found.ignored else []
@@ -263,24 +263,44 @@ def _report(output: Output, collection: str, run: Run) -> None:
     else:
         output.show(Text.assemble((collection, "bold"), f"  {summary}"))
     for one in run.gone:
-        if run.is_dry and one.is_doubtful:
-            output.note(f"{one.reason}: removing that needs --yes")
+        if run.is_dry and run.prunes and one.is_doubtful:
+            output.note(f"{one.reason}: to remove them needs --yes")
+        elif one.ids and not run.prunes:
+            lost = _count(len(one.ids), "file")
+            output.note(f"{lost} of {one.scope.path} gone, their items kept; --prune removes them")
     if found.links:
         more = f" and {len(found.links) - LINKS_TOLD} more" if len(found.links) > LINKS_TOLD else ""
         output.note(
-            f"{len(found.links)} links lead out of their folder and were not followed: "
-            f"{', '.join(found.links[:LINKS_TOLD])}{more}; --follow-links follows them"
+            "not followed, since it leads out of the folder (--follow-links): "
+            f"{', '.join(found.links[:LINKS_TOLD])}{more}"
         )
     if run.truncated:
         output.note(f"{run.truncated} sections are longer than a space reads; their ends were left out of it")
 
 
-def _tell_of_source(output: Output, root: Root) -> None:
-    """Says what a new source is called, where that is not plain, and which one has moved."""
-    if root.known is None and root.name != root.folder.name:
-        output.note(f"{root.folder} is the source {root.name}: its items are {root.name}/…")
-    elif root.known is not None and root.moved:
+def _tell_of_sources(
+    output: Output, roots: Iterable[Root], lost: Sequence[Source], collection: str | None
+) -> None:
+    """Says what new sources are called, where that is not plain, and which have moved or may have.
+
+    `collection` is where the new ones are recorded now, if they are.
+    """
+    new = [root for root in roots if root.known is None]
+    for root in roots:
+        if root.known is None and root.name != root.folder.name:
+            output.note(f"{root.folder} is the source {root.name}: its items are {root.name}/…")
+        elif root.known is not None and root.moved:
+            output.note(
+                f"the source {root.name} is {root.folder} now; before it was {root.known.location} "
+                f"on {root.known.host}"
+            )
+    for source in lost if new else ():
+        undo = f"`tieback collections forget {collection} {new[0].name}`, then " if collection else ""
         output.note(
-            f"the source {root.name} is {root.folder} now; before it was {root.known.location} "
-            f"on {root.known.host}"
+            f"the source {source.name} is not at {source.location} any more; if it is {new[0].folder} now: "
+            f"{undo}index that with --source {source.name}"
         )
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -24,6 +24,7 @@ class Run:
     found: Found
     there: Mapping[str, str]
     gone: Sequence[Gone]
+    prunes: bool
     is_dry: bool
     new: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
@@ -36,7 +37,7 @@ class Run:
     @property
     def removed(self) -> list[str]:
         """The items that are removed, or would be."""
-        return list(dict.fromkeys(id for one in self.gone for id in one.ids))
+        return list(dict.fromkeys(id for one in self.gone for id in one.ids)) if self.prunes else []
 
     def item(self, name: str, path: Path, limit: int, *, force: bool) -> Item | None:
         """The item of a file; None where it is there already or cannot be read, which the run notes."""
