@@ -129,14 +129,15 @@ def _told(fault: Any) -> str:
     return f"{place}: {said}" if place else said
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """Refuses a key that is there twice: the second would silently take the place of the first."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for number, key in enumerate(keys):
-            if key in keys[:number]:
+        seen = set()
+        for key in [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]:
+            if key.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"{key!r} is there twice", node.start_mark
+                    None, None, f"{key.value!r} is there twice", key.start_mark
                 )
+            seen.add(key.value)
         return super().construct_mapping(node, deep)
