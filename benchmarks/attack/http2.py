@@ -6,6 +6,7 @@ decode what it gets: it notes which calls have ended, and by what frame.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import threading
@@ -91,6 +92,8 @@ class RawCaller:
 
     def close(self) -> None:
         """Hangs up."""
+        with contextlib.suppress(OSError):  # the server has
+            self._socket.shutdown(socket.SHUT_RDWR)  # closing alone would wait for the thread that reads
         self._socket.close()
 
     def _read(self) -> None:

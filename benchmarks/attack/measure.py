@@ -140,8 +140,10 @@ async def measure(attack: Attack, scene: Scene, seconds_before: float) -> Measur
         resident = _resident(watch)
         outcomes, spoilt = await _strike(attack, scene, watch)
         over = time.monotonic()
-        if not spoilt and not await _back(watch, over):
+        if not spoilt and not await _back(watch, HEALTH, over):
             spoilt = f"gave no sign of life for {BACK_SECONDS:g} s"
+        if not spoilt and not await _back(watch, GOOD, over):
+            spoilt = f"answered no good call for {BACK_SECONDS:g} s"
         await asyncio.sleep(SETTLE_SECONDS)
         end = time.monotonic()
         before, during = watch.of(HEALTH, early, begin), watch.of(HEALTH, begin, end)
@@ -196,11 +198,11 @@ async def _strike(attack: Attack, scene: Scene, watch: Watch) -> tuple[Sequence[
     return [Outcome("NONE", "no end within the attack's time", attack.seconds)], ""
 
 
-async def _back(watch: Watch, since: float) -> bool:
-    """Waits until a check that began after `since` is answered; False where none is in time."""
+async def _back(watch: Watch, what: str, since: float) -> bool:
+    """Waits until a call that began after `since` is answered well; False where none is in time."""
     end = time.monotonic() + BACK_SECONDS
     while time.monotonic() < end:
-        last = watch.last(HEALTH)
+        last = watch.last(what)
         if last is not None and last.at >= since and last.code == "OK":
             return True
         await asyncio.sleep(0.05)
