@@ -8,7 +8,7 @@ from tieback.v1 import answer_pb2, content_pb2, generator_pb2, report_pb2, route
 from tieback_client import AsyncClient
 
 from benchmarks.attack import statuses
-from benchmarks.attack.attack import Attack, Outcome, Scene
+from benchmarks.attack.attack import Attack, Outcome, Scene, made
 
 INGEST, RETRIEVE, ANSWER = "AnswerService/IngestItems", "AnswerService/Retrieve", "AnswerService/Answer"
 EMPTY_ITEM, EMPTY_SECTION = b"\x12\x00", b"\x12\x02\x1a\x00"
@@ -23,7 +23,7 @@ async def make_collection(scene: Scene, name: str) -> None:
 
 async def prepare(scene: Scene) -> None:
     await make_collection(scene, "joint")
-    await _ingest(scene, "joint", "a text about rivers")
+    made(await _ingest(scene, "joint", "a text about rivers"))
 
 
 async def _ingest(scene: Scene, collection: str, text: str) -> Outcome:

@@ -109,6 +109,16 @@ class Scene:
         return Outcome(code, message, time.monotonic() - begun, answer)
 
 
+class PreparationError(Exception):
+    """What an attack needs could not be made: it would attack nothing."""
+
+
+def made(outcome: Outcome) -> None:
+    """PreparationError where a call that an attack rests on was not answered well."""
+    if outcome.code != OK:
+        raise PreparationError(f"{outcome.code}: {outcome.message}")
+
+
 Strike = Callable[[Scene], Awaitable[Sequence[Outcome]]]
 
 

@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
+import soundfile
 from PIL import Image
 from tieback.v1 import content_pb2, encoder_pb2, vector_pb2
 
@@ -15,6 +16,7 @@ from benchmarks.attack.attack import Attack, Outcome, Scene, at_once
 from benchmarks.load.tieback import PHOTO_SPACE, TEXT_SPACE
 
 ENCODE = "EncoderService/Encode"
+SOUND_SPACE = "yamnet"
 STATIC_SPACE = "wordllama-256"
 EMPTY_CONTENT = b"\x12\x00"
 """`contents` with no content in it."""
@@ -69,6 +71,15 @@ async def pictures(scene: Scene) -> Sequence[Outcome]:
     return list(await asyncio.gather(*(one(place) for place in range(200))))
 
 
+async def sounds(scene: Scene) -> Sequence[Outcome]:
+    """Two requests of some 40 kB, each of two sounds of ten minutes of silence."""
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros(16_000 * 599, np.float32), 16_000, format="FLAC")
+    sound = content_pb2.Content(audio=file.getvalue())
+    request = encoder_pb2.EncodeRequest(space=SOUND_SPACE, contents=[sound] * 2).SerializeToString()
+    return await at_once(scene.call(ENCODE, request, first_error=statuses.of_encode) for _ in range(2))
+
+
 async def all_bad_halves(scene: Scene) -> Sequence[Outcome]:
     request = encoder_pb2.EncodeRequest(
         space=PHOTO_SPACE,
@@ -86,6 +97,13 @@ ATTACKS = (
         "long texts",
         "two Encodes of 30 texts of 1 MB, 64 kB by gzip",
         long_texts,
+        may_answer=True,
+        good_seconds=2.0,
+    ),
+    Attack(
+        "sounds",
+        "two Encodes of two FLAC files of ten minutes of silence each",
+        sounds,
         may_answer=True,
         good_seconds=2.0,
     ),

@@ -10,7 +10,7 @@ import numpy as np
 from tieback.v1 import index_pb2, vector_pb2
 
 from benchmarks.attack import good, statuses
-from benchmarks.attack.attack import FAULT, WIDTH, Attack, Outcome, Scene
+from benchmarks.attack.attack import FAULT, WIDTH, Attack, Outcome, Scene, made
 
 UPSERT = "IndexService/UpsertItems"
 MESSAGE_BYTES = 32 << 20
@@ -19,20 +19,18 @@ MESSAGE_BYTES = 32 << 20
 async def make_collection(scene: Scene, name: str) -> None:
     """A collection of the attacks' own space."""
     request = index_pb2.CreateCollectionRequest(name=name, space=good.PLACE, width=WIDTH)
-    await scene.call("IndexService/CreateCollection", request.SerializeToString())
+    made(await scene.call("IndexService/CreateCollection", request.SerializeToString()))
 
 
-async def upsert(
-    scene: Scene, name: str, items: list[index_pb2.IndexedItem], *, gzip: bool = False
-) -> Outcome:
+async def upsert(scene: Scene, name: str, items: list[index_pb2.IndexedItem]) -> Outcome:
     """Writes items with one request."""
     request = index_pb2.UpsertItemsRequest(collection=name, items=items).SerializeToString()
-    return await scene.stream(UPSERT, request, gzip=gzip, first_error=statuses.of_upsert)
+    return await scene.stream(UPSERT, request, first_error=statuses.of_upsert)
 
 
 async def prepare_metadata(scene: Scene) -> None:
     await make_collection(scene, "metadata")
-    await upsert(scene, "metadata", [good.item(f"plain-{place}") for place in range(1000)])
+    made(await upsert(scene, "metadata", [good.item(f"plain-{place}") for place in range(1000)]))
 
 
 async def metadata_keys(scene: Scene) -> Sequence[Outcome]:
@@ -103,7 +101,7 @@ async def prepare_list(scene: Scene) -> None:
     await make_collection(scene, "long")
     for number in range(20):
         rows = [good.item(f"{number}-{place}", "a" * 999_000) for place in range(10)]
-        await upsert(scene, "long", rows, gzip=True)
+        made(await upsert(scene, "long", rows))
 
 
 async def list_items(scene: Scene) -> Sequence[Outcome]:
@@ -120,7 +118,7 @@ async def prepare_filter(scene: Scene) -> None:
     value = "a" * 60_000
     for number in range(10):
         rows = [good.item(f"{number}-{place}", m=f"{number}-{place} {value}") for place in range(40)]
-        await upsert(scene, "filtered", rows, gzip=True)
+        made(await upsert(scene, "filtered", rows))
 
 
 async def filters(scene: Scene) -> Sequence[Outcome]:

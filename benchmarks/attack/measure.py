@@ -16,7 +16,7 @@ import grpc
 import psutil
 
 from benchmarks.attack import good
-from benchmarks.attack.attack import FAULT, GOOD_COLLECTION, Attack, Outcome, Scene
+from benchmarks.attack.attack import FAULT, GOOD_COLLECTION, Attack, Outcome, Scene, made
 from benchmarks.attack.indexing import make_collection, upsert
 from benchmarks.attack.watch import GOOD, HEALTH, MEMORY, Watch
 
@@ -114,7 +114,7 @@ async def warm_up(scene: Scene) -> None:
     """A few good calls of every kind, since a server's first of each takes memory and time once."""
     await make_collection(scene, GOOD_COLLECTION)
     await make_collection(scene, "filtered")
-    await upsert(scene, GOOD_COLLECTION, [good.item(f"item-{place}") for place in range(10)])
+    made(await upsert(scene, GOOD_COLLECTION, [good.item(f"item-{place}") for place in range(10)]))
     await asyncio.to_thread(_warm_up, scene)
 
 
