@@ -24,7 +24,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.attack.attack import Attack, Scene
+from benchmarks.attack.attack import Attack, PreparationError, Scene
 from benchmarks.attack.measure import Measured, measure, warm_up
 from benchmarks.attack.watch import HEALTH
 from benchmarks.report import Report
@@ -66,7 +66,7 @@ def attacked(attacks: Sequence[Attack], spaces: Sequence[str] = (), seconds_befo
     try:
         while left:
             with _server(left[0], spaces) as (server, scene):
-                rows += _while_good(server, scene, left, seconds_before)
+                rows += _while_good(server, scene, left, seconds_before, report)
     except StartError as error:
         report.claim("the server starts", 0.0, "", ">= 1", note=str(error))
     report.table("attacks", [row.row() for row in rows])
@@ -92,7 +92,9 @@ def _server(attack: Attack, spaces: Sequence[str]) -> Iterator[tuple[Served, Sce
                     os.kill(server.pid, signal.SIGKILL)
 
 
-def _while_good(server: Served, scene: Scene, left: list[Attack], seconds_before: float) -> list[Measured]:
+def _while_good(
+    server: Served, scene: Scene, left: list[Attack], seconds_before: float, report: Report
+) -> list[Measured]:
     """Carries out attacks, and takes them off the list, for as long as the server is as good as new."""
     first = left[0]
 
@@ -103,7 +105,12 @@ def _while_good(server: Served, scene: Scene, left: list[Attack], seconds_before
         while left and (left[0].settings, left[0].tokens) == (first.settings, first.tokens):
             attack = left.pop(0)
             print(f"{attack.name}: {attack.summary}", file=sys.stderr, flush=True)
-            rows.append(await measure(attack, scene, seconds_before))
+            try:
+                rows.append(await measure(attack, scene, seconds_before))
+            except PreparationError as error:
+                note = f"what it needs could not be made: {error}"
+                report.claim(f"{attack.name}: attacked", None, "", ">= 1", note=note)
+                continue
             print(f"    {rows[-1].short()}", file=sys.stderr, flush=True)
             if rows[-1].spoilt or server.resident_bytes() - fresh > LASTING_MB * 1e6:
                 break
