@@ -36,17 +36,21 @@ async def _ingest(scene: Scene, collection: str, text: str) -> Outcome:
     return await scene.stream(INGEST, request.SerializeToString(), first_error=statuses.of_ingest)
 
 
+async def _write(scene: Scene, request: bytes, gzip: bool) -> Outcome:
+    return await scene.stream(INGEST, request, gzip=gzip, first_error=statuses.of_ingest)
+
+
 async def items(scene: Scene) -> Sequence[Outcome]:
     """200,000 items without a section."""
     request = answer_pb2.IngestItemsRequest(collection="joint").SerializeToString() + EMPTY_ITEM * 200_000
-    return [await scene.stream(INGEST, request, gzip=True, first_error=statuses.of_ingest)]
+    return [await _write(scene, request, gzip) for gzip in (True, False)]
 
 
 async def empty_sections(scene: Scene) -> Sequence[Outcome]:
     """200,000 items, each of one empty section."""
     request = answer_pb2.IngestItemsRequest(collection="joint").SerializeToString()
     request += EMPTY_SECTION * 200_000
-    return [await scene.stream(INGEST, request, gzip=True, first_error=statuses.of_ingest)]
+    return [await _write(scene, request, gzip) for gzip in (True, False)]
 
 
 async def query_parts(scene: Scene) -> Sequence[Outcome]:

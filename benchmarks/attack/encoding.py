@@ -27,7 +27,7 @@ TINY_FIELD = b"\x98\x06\x01"
 
 async def contents(scene: Scene) -> Sequence[Outcome]:
     request = encoder_pb2.EncodeRequest(space=TEXT_SPACE).SerializeToString() + EMPTY_CONTENT * 4_000_000
-    return [await scene.call(ENCODE, request, gzip=True)]
+    return [await scene.call(ENCODE, request, gzip=gzip) for gzip in (True, False)]
 
 
 async def tiny_fields(scene: Scene) -> Sequence[Outcome]:
@@ -90,7 +90,7 @@ async def all_bad_halves(scene: Scene) -> Sequence[Outcome]:
 
 
 ATTACKS = (
-    Attack("contents", "Encode of 4,000,000 empty contents, 8 kB by gzip", contents),
+    Attack("contents", "Encode of 4,000,000 empty contents, 8 kB by gzip and 8 MB without", contents),
     Attack("tiny fields", "Encode with 4 MB of tiny unknown fields", tiny_fields, may_answer=True),
     Attack("space name", "Encode of a space whose name has 8 MB", space_name),
     Attack(
