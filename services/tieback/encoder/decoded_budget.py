@@ -10,6 +10,10 @@ import threading
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded
+from tieback.core.freed_memory import return_freed_memory
+
+TRIMMED_SIZE = 32 << 20
+"""After a content of so many bytes, what was freed is given back to the system."""
 
 LOOK_SECONDS = 0.05
 """How often one that waits for room looks whether anybody still waits for it."""
@@ -60,6 +64,8 @@ class Reservation:
 
     def end(self, kept: int) -> None:
         """Gives back all but what is kept until the model has run."""
+        if self._size >= TRIMMED_SIZE:
+            return_freed_memory()
         with self._budget._changed:
             self._works = False
             self._hold(0 if self._released else kept)

@@ -23,6 +23,7 @@ TOKEN_IDS = "token_ids"  # noqa: S105 - the field of the contract, no secret
 PIECE = 16_384
 """Characters that are tokenised at once: a tokenizer takes up to 500 bytes for each while it works."""
 
+SHORT = 256  # characters of a text whose tokens are made before anybody notices
 ONE_BYTE, TWO_BYTES, THREE_BYTES = 0x80, 0x800, 0x10000
 
 
@@ -124,17 +125,23 @@ class TextTokenizer:
         Of a long text, pieces that are cut before a space are counted, and only the beginning is kept.
         """
         if len(text) <= PIECE or self._room is None:
-            encoding = self._tokenizer.encode(text, add_special_tokens=False)
+            encoding = self._encode(text)
             return encoding, len(encoding.ids)
         kept, found, begin = len(text), 0, 0
         while begin < len(text):
             end = _piece_end(text, begin)
-            found += len(self._tokenizer.encode(text[begin:end], add_special_tokens=False).ids)
+            found += len(self._encode(text[begin:end]))
             if found > self._room:
                 kept = min(kept, end)
             begin = end
-        encoding = self._tokenizer.encode(text[:kept], add_special_tokens=False)
+        encoding = self._encode(text[:kept])
         return encoding, max(found, len(encoding.ids)) if kept < len(text) else len(encoding.ids)
+
+    def _encode(self, text: str) -> Encoding:
+        if len(text) <= SHORT:
+            return self._tokenizer.encode(text, add_special_tokens=False)
+        # Unlike `encode`, this lets other threads of the process run: a long text would stop every caller.
+        return self._tokenizer.encode_batch([text], add_special_tokens=False)[0]
 
     def _accept(self, ids: Array, truncation: Truncation) -> tuple[TokenizedText, int]:
         """The caller's tokens, if the model can read them; what is cut off lies before the special ones."""
