@@ -6,6 +6,8 @@ What a file says besides where its points are (colours, normals, faces) is passe
 from __future__ import annotations
 
 import io
+import tokenize
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +32,8 @@ PLY_TYPES = {
     **dict.fromkeys(("float", "float32"), "f4"),
     **dict.fromkeys(("double", "float64"), "f8"),
 }
+# What NumPy raises on headers, which it reads as Python source.
+NPY_FAULTS = (ValueError, EOFError, OSError, MemoryError, SyntaxError, TypeError, KeyError, RecursionError)
 END_OF_HEADER = b"end_header\n"
 LONGEST_HEADER = 64 << 10
 
@@ -68,8 +72,10 @@ def cloud_of(data: bytes, suffix: str) -> Array:
 
 def _of_npy(data: bytes) -> Array:
     try:
-        points = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError, MemoryError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of headers that Python 2 wrote
+            points = np.load(io.BytesIO(data), allow_pickle=False)
+    except (*NPY_FAULTS, tokenize.TokenError) as error:
         raise ValueError(f"it is no .npy of numbers: {error}") from None
     if not isinstance(points, np.ndarray) or points.ndim != 2 or points.shape[1] != len(AXES):
         shape = list(points.shape) if isinstance(points, np.ndarray) else "several arrays"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import time
 
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 from tieback.v1 import content_pb2, encoder_pb2
 
 from benchmarks import fuzz
+from benchmarks.fuzz.decoders import silence
 from benchmarks.fuzz.messages import held, readers
 from benchmarks.fuzz.target import targets
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # in a server they are ignored, see image_decoding.py
 @pytest.mark.parametrize("name", sorted(targets()))
 def test_no_input_gives_anything_but_an_answer_or_an_error_for_the_caller(name: str) -> None:
     slowest = 0.0
@@ -30,6 +33,11 @@ def test_no_input_gives_anything_but_an_answer_or_an_error_for_the_caller(name: 
 
     once()
     assert slowest < 5  # seconds; `scripts/bench fuzz` measures it on a quiet machine
+
+
+def test_the_fuzzer_hears_what_a_library_writes() -> None:
+    with pytest.raises(AssertionError, match="a line of a decoder"), silence():
+        os.write(2, b"a line of a decoder")
 
 
 def test_the_fuzzer_reads_by_every_conversion_of_requests() -> None:

@@ -97,3 +97,12 @@ def test_a_path_is_a_cloud_by_its_suffix_and_a_fault_names_the_file(tmp_path: Pa
         Points.from_file(tmp_path / "broken.ply")
     with pytest.raises(InvalidArgument, match="cannot read"):
         content_of(tmp_path / "nowhere.xyz")
+
+
+def test_a_header_that_ends_in_the_middle_is_a_fault_of_the_file() -> None:
+    broken = npy(CLOUD).replace(b"'shape': (3, 3)", b"'shape': ((((3", 1)
+
+    with pytest.raises(ValueError, match=r"no \.npy of numbers") as caught:
+        cloud_of(broken, ".npy")
+
+    assert type(caught.value) is ValueError
