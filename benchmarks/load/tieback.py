@@ -17,6 +17,7 @@ from tieback_client import AsyncClient, Image, Overloaded
 from benchmarks.load.target import Rejected
 
 TEXT_SPACE, PHOTO_SPACE = "all-minilm-l6-v2", "efficientnet-lite0"
+SPACE_KEY = "tieback-space"
 METHOD = "/tieback.v1.EncoderService/Encode"
 DETAILS_KEY = "grpc-status-details-bin"
 KEPT_REQUESTS = 4096
@@ -71,7 +72,9 @@ class StubTarget:
             if len(self._requests) < KEPT_REQUESTS:
                 self._requests[key] = request
         try:
-            response = await next(self._calls)(request, timeout=self.deadline)
+            # As the SDK does: who names the space can be refused without being read.
+            named = ((SPACE_KEY, self.text_space if isinstance(key[0], str) else PHOTO_SPACE),)
+            response = await next(self._calls)(request, timeout=self.deadline, metadata=named)
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
                 raise Rejected(error.details() or "", retry_after=_retry_after(error)) from None

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Protocol
 
 from benchmarks.report import Report
+from benchmarks.speed import overload_claims
 from benchmarks.speed.cells import TABLE, Cell, Mix
 from benchmarks.speed.fidelity import Fidelity
 from benchmarks.speed.limit import Policy
@@ -32,10 +33,6 @@ PADDING = 10.0  # per cent of the computed tokens, less than
 AHEAD_BY_COUNT = 3.0  # times the peers that batch by count, on mixed lengths, at least
 INT8_TIMES = 2.0  # float32's texts/s, at least
 CACHED_TIMES = 1.4  # without the cache, where REPEATED of the texts were there before, at least
-OVERLOADED = 3.0  # times the capacity
-GOODPUT = 0.9  # of the capacity, at least
-REJECTED_MS = 10.0  # median, at most
-FOLLOWED = 0.95  # of the refused who come back when told, after the overload, are served
 INVARIANCE = 1e-5  # largest difference of an element between batches, float32
 NOT_RUN = "not part of this run"
 CELLS, OVERLOAD, SOURCE = "cells", "overload: single short texts, open loop", "texts and photos"
@@ -84,7 +81,7 @@ def conclude(report: Report, found: Found, limit: Limits) -> None:
     _peers(report, found)
     _int8(report, found)
     _cache(report, found)
-    _overload(report, found)
+    overload_claims.conclude(report, found.overloads, found.why_not)
     _fidelity(report, found)
 
 
@@ -217,34 +214,6 @@ def _cache(report: Report, found: Found) -> None:
         report.claim("30 % repeated texts: times no cache", None, "", target, note=found.why_not(LOCAL))
 
 
-def _overload(report: Report, found: Found) -> None:
-    for side in (LOCAL, RAY):
-        title = TITLES[side]
-        at = [one for one in found.overloads if one.side == side and one.level == OVERLOADED]
-        why, one = found.why_not(side), at[0] if at else None
-        report.claim(
-            f"{title}: goodput at {OVERLOADED:g} × capacity, share of the capacity",
-            one.share if one else None,
-            "",
-            f">= {GOODPUT:g}",
-            note=f"{one.goodput:.0f} of {one.capacity:.0f} texts/s within 1 s" if one else why,
-        )
-        report.claim(
-            f"{title}: time to be refused at {OVERLOADED:g} × capacity, p50",
-            one.rejected_p50 if one else None,
-            "ms",
-            f"<= {REJECTED_MS:g}",
-            note=f"{one.rejections} refused, {one.hinted} of them told when to return" if one else why,
-        )
-        report.claim(
-            f"{title}: refused and served when they came back as told, after the overload",
-            one.followed_well / one.followed if one and one.followed else None,
-            "",
-            f">= {FOLLOWED:g}",
-            note=f"{one.followed_well} of {one.followed}, a tenth of the refused" if one else why,
-        )
-
-
 def _fidelity(report: Report, found: Found) -> None:
     by_side = {one.side: one for one in found.fidelities}
     target, local = f"<= {INVARIANCE:g}", by_side.get(LOCAL)
@@ -274,7 +243,7 @@ def _tables(report: Report, found: Found, limit: Limits) -> None:
     )
     pairs = list(dict.fromkeys((one.side, one.cell) for one in found.samples))
     report.table(CELLS, [_cell_row(found, side, cell) for side, cell in pairs])
-    report.table(OVERLOAD, [_overload_row(one) for one in found.overloads])
+    report.table(OVERLOAD, [overload_claims.row(one) for one in found.overloads])
     report.table("vectors", [_fidelity_row(one) for one in found.fidelities])
     report.table(
         "sides that are missing", [{"side": side, "why": why} for side, why in found.missing.items()]
@@ -304,26 +273,6 @@ def _cell_row(found: Found, side: str, cell: Cell) -> dict[str, object]:
         "rejections": sum(one.rejections for one in samples),
         "padding %": 100.0 * median(paddings) if paddings else None,
         "generator, cores": _middle(one.generator_share for one in samples),
-    }
-
-
-def _overload_row(one: Overload) -> dict[str, object]:
-    return {
-        "side": one.side,
-        "× capacity": one.level,
-        "capacity /s": one.capacity,
-        "offered /s": one.offered,
-        "goodput /s": one.goodput,
-        "goodput / capacity": one.share,
-        "p50 ms": one.p50,
-        "p99 ms": one.p99,
-        "refused": one.rejections,
-        "refused p50 ms": one.rejected_p50,
-        "followed": one.followed,
-        "followed well": one.followed_well,
-        "failures": one.failures,
-        "generator, cores": one.generator_share,
-        "sent late, p99 ms": one.generator_late,
     }
 
 
