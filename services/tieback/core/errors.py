@@ -26,6 +26,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
+_LONGEST_NAME = 120  # characters of it in a message
+
 
 class TiebackError(Exception):
     """Something went wrong that the caller should hear of.
@@ -70,8 +72,8 @@ class NotFound(TiebackError):  # noqa: N818 - see InvalidInput
     reason = "NOT_FOUND"
 
     def __init__(self, kind: str, name: str, choices: Iterable[str] = (), *, hint: str = "") -> None:
-        self.kind, self.name, self.choices = kind, name, sorted(choices)
-        super().__init__(_unknown(kind, name, self.choices, hint))
+        self.kind, self.name, self.choices = kind, cut(name), sorted(choices)
+        super().__init__(_unknown(kind, self.name, self.choices, hint))
         self.reason = f"{kind.upper().replace(' ', '_')}_NOT_FOUND"
 
 
@@ -82,7 +84,7 @@ class AlreadyExists(TiebackError):  # noqa: N818 - see InvalidInput
 
     def __init__(self, kind: str, name: str, message: str) -> None:
         super().__init__(message)
-        self.kind, self.name = kind, name
+        self.kind, self.name = kind, cut(name)
 
 
 class Unauthenticated(TiebackError):  # noqa: N818 - see InvalidInput
@@ -157,6 +159,11 @@ class StartupError(TiebackError):
     """The server cannot start, or a command cannot run. The message says what to do."""
 
     reason = "STARTUP"
+
+
+def cut(name: str) -> str:
+    """A caller's name for something, short enough to be told in a message."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
 def _unknown(kind: str, name: str, choices: Sequence[str], hint: str) -> str:

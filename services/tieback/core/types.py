@@ -659,6 +659,9 @@ class Limits:
     open_calls: int = 1024
     tenant_calls: int = 512
     connection_calls: int = 512
+    metadata_key_bytes: int = 256
+    metadata_bytes: int = 64 * 1024
+    collection_keys: int = 1024
 
 
 @dataclass(frozen=True, slots=True)

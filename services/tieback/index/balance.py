@@ -27,6 +27,8 @@ def standard_scores(hits: list[Array], backgrounds: list[Array], complete: list[
     mean where that helps: three clips that are alike would never stand out from one another, whatever was
     asked, though all three may stand out from everything else.
     """
+    hits = [one.astype(np.float64) for one in hits]  # squares of long vectors' products pass float32
+    backgrounds = [one.astype(np.float64) for one in backgrounds]
     everywhere = float(np.concatenate(backgrounds).mean())
     squares = sum(float(((b - b.mean()) ** 2).sum()) for b in backgrounds if len(b))
     rows = sum(len(b) for b in backgrounds)

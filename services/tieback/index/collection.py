@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from tieback.core.errors import Damaged
 from tieback.core.types import Collection, Source
+from tieback.index.key_budget import KeyBudget
 from tieback.index.memory import Memory
 from tieback.index.reading import TableReader
 from tieback.index.records import from_rows, newest_versions
@@ -56,6 +57,7 @@ class OpenCollection(ReadCollection):
 
     writer: Writer
     sources: Sources
+    keys: KeyBudget
 
     @classmethod
     def load(
@@ -64,7 +66,7 @@ class OpenCollection(ReadCollection):
         """See `ReadCollection.read`."""
         read = ReadCollection.read(description, table)
         writer = Writer(str(description.key), table, read.memory, executor, next_version=read.last + 1)
-        return cls(description, table, read.memory, read.last, writer, sources)
+        return cls(description, table, read.memory, read.last, writer, sources, KeyBudget(read.memory.facts))
 
     def list_sources(self) -> list[Source]:
         """Its sources by name, with the numbers of their items."""

@@ -22,6 +22,7 @@ _SPARSE_BELOW = 1 / 16
 bytes a value)."""
 _SPARSE_AGAIN_BELOW = 1 / 64
 _FEW = 64  # values that are not worth an array
+_NO_CODES = np.zeros(0, np.int32)
 
 
 class Column:
@@ -44,7 +45,7 @@ class Column:
         self.count = 0
         """Positions that hold a value."""
         self._sparse: dict[int, int] | None = {}  # by position; None where `_codes` has them
-        self._codes = np.zeros(0, np.int32)
+        self._codes = _NO_CODES
         self._span = 0  # one above the highest position that ever held a value
         self._values: list[Value | None] = [None]
         self._counts = [0]
@@ -137,7 +138,7 @@ class Column:
         elif self.count < _SPARSE_AGAIN_BELOW * self._span:
             positions = np.flatnonzero(self._codes)
             self._sparse = dict(zip(positions.tolist(), self._codes[positions].tolist(), strict=True))
-            self._codes = np.zeros(0, np.int32)
+            self._codes = _NO_CODES
 
     def _encode(self, value: Value) -> int:
         key = (type(value), value)  # True, 1 and 1.0 are equal in Python and not here

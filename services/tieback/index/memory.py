@@ -170,12 +170,14 @@ class Memory:
         return entry.item.id, ordinal
 
     def nearest(self, query: Array, limit: int, allowed: Array) -> tuple[Array, Array]:
-        """The best positions of a mask and their scores by `query`, best first."""
-        return nearest(self._wholes, self.parts, query, limit, allowed)
+        """The best positions of a mask and their scores by `query`, best first; all scores are finite."""
+        positions, scores = nearest(self._wholes, self.parts, query, limit, allowed)
+        finite = np.isfinite(scores)  # not so of vectors that an older tieback took, near the largest float32
+        return positions[finite], scores[finite]
 
     def scores(self, positions: Array, query: Array) -> Array:
         """The scores by `query` of sections that live at these positions."""
-        return scores_of(self._wholes, self.parts, positions, query)
+        return np.nan_to_num(scores_of(self._wholes, self.parts, positions, query))
 
     def hit(
         self,

@@ -43,6 +43,7 @@ from tieback.core.types import (
 )
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
 from tieback.index.filters import Check, parse
+from tieback.index.key_budget import Checked
 from tieback.index.memory import Memory
 from tieback.index.opening import load
 from tieback.index.ownership import OwnedCollections
@@ -53,7 +54,7 @@ from tieback.index.records import Record
 from tieback.index.search import Query, search
 from tieback.index.sources import check_source, check_source_name
 from tieback.index.store import Description, Store
-from tieback.index.validation import check_id, check_items, check_text, check_vector
+from tieback.index.validation import check_id, check_items, check_space, check_text, check_vector
 from tieback.index.vectors import one_thread
 from tieback.methods.missing import missing
 from tieback.methods.ranking import rankings
@@ -165,8 +166,7 @@ class Index:
                 "a letter first",
                 field="name",
             )
-        if not space.name:
-            raise InvalidInput("the space has no name", field="space.name")
+        check_space(space, field="space")
         if not 1 <= width <= _WIDEST:
             raise InvalidInput(f"the width is {width}; it must be between 1 and {_WIDEST}", field="width")
         if routing.policy:
@@ -285,8 +285,19 @@ class Index:
         begin = time.perf_counter()
         opened = self._opened(collection)
         self._check_batch(len(items), "items")
+        checked, keys = await self._read(lambda _: self._checked(opened, items))
+        try:
+            return await self._write(opened, checked, begin)
+        finally:
+            opened.keys.release(keys)
+
+    def _checked(self, opened: OpenCollection, items: Sequence[IndexedItem]) -> tuple[Checked, list[str]]:
         known = opened.description
-        checked = await self._read(lambda _: check_items(items, known.space, known.width, self._limits))
+        checked = check_items(items, known.space, known.width, self._limits)
+        return opened.keys.admit(checked, self._limits.collection_keys)
+
+    async def _write(self, opened: OpenCollection, checked: Checked, begin: float) -> UpsertReply:
+        known = opened.description
         prepared = time.perf_counter() - begin
         records = {result.item.id: result for result in checked if isinstance(result, Record)}
         timing = Timing(prepare=prepared)
@@ -374,7 +385,7 @@ class Index:
                 f"the limit is {limit}; it must be between 1 and {_MOST_HITS}, or 0 for {_HITS}",
                 field="limit",
             )
-        check_text(text, _QUERY_BYTES, field="text")
+        check_text(text, _QUERY_BYTES, field="text", takes_nul=True)  # it stands between words, as a space
         choice = fusion or _RECIPROCAL_RANK
         exact = None if vector is None else check_vector(vector, known.space, known.width, field="vector")
         tree, fuse = parse(filter), rankings.configure(choice.name, choice.parameters, field="fusion")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tieback.core.boxes import OUTSIDE, inside
-from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError
+from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError, cut
 from tieback.core.types import (
     Array,
     Content,
@@ -29,9 +29,11 @@ from tieback.index.records import Parts, Record
 ID_BYTES = 512
 TITLE_BYTES = 4096
 URI_BYTES = 8192
-METADATA_BYTES = 64 * 1024
 MOST_PARTS = 64
 """Vectors of parts that a section may have; a picture of nine windows needs 9."""
+
+LONGEST_VECTOR = 1e9
+"""Of a vector that is stored or searched with: products stay far from the largest float32, 3.4e38."""
 
 LARGEST_HALF = float(np.finfo(np.float16).max)
 
@@ -52,8 +54,9 @@ def check_items(
 def check_vector(vector: Vector, space: SpaceRef, width: int, *, field: str) -> Array:
     """The vector in float32 `[width]`, contiguous.
 
-    SpaceMismatch where it is of another space; InvalidInput where width or values are wrong, or where it is
-    binary: signs cannot be compared with the collection's floats by inner product.
+    SpaceMismatch where it is of another space; InvalidInput where width or values are wrong, where it is so
+    long that products overflow, or where it is binary: signs cannot be compared with the collection's floats
+    by inner product.
     """
     if vector.space != space:
         raise SpaceMismatch(
@@ -80,6 +83,13 @@ def check_vector(vector: Vector, space: SpaceRef, width: int, *, field: str) -> 
             floats *= np.float32(vector.scale)
     if not np.isfinite(floats).all():
         raise InvalidInput("the vector holds NaN or infinite values", field=f"{field}.values")
+    length = float(np.linalg.norm(floats.astype(np.float64)))
+    if length > LONGEST_VECTOR:
+        raise InvalidInput(
+            f"the vector's length is {length:.3g}; at most {LONGEST_VECTOR:g} is taken: scale it, for "
+            "instance to length 1",
+            field=f"{field}.values",
+        )
     return floats
 
 
@@ -126,8 +136,8 @@ def check_parts(
     return Parts(values.astype(np.float16), boxes)
 
 
-def check_text(text: str, limit: int, *, field: str) -> None:
-    """InvalidInput where the text is not Unicode or has more than `limit` bytes (0: no limit)."""
+def check_text(text: str, limit: int, *, field: str, takes_nul: bool = False) -> None:
+    """InvalidInput where the text is not Unicode, holds NUL, or has more than `limit` bytes (0: no limit)."""
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
@@ -136,6 +146,9 @@ def check_text(text: str, limit: int, *, field: str) -> None:
         ) from None
     if limit and size > limit:
         raise InvalidInput(f"{size} bytes of text; at most {limit} are taken", field=field)
+    nul = text.find("\0")
+    if nul >= 0 and not takes_nul:
+        raise InvalidInput(f"the text has a NUL at character {nul}; remove it", field=field)
 
 
 def check_id(identifier: str, *, field: str) -> None:
@@ -143,8 +156,6 @@ def check_id(identifier: str, *, field: str) -> None:
     if not identifier:
         raise InvalidInput("the id is empty; give 1 to 512 bytes", field=field)
     check_text(identifier, ID_BYTES, field=field)
-    if "\0" in identifier:
-        raise InvalidInput("the id holds a NUL character", field=field)
 
 
 def _check_item(indexed: IndexedItem, space: SpaceRef, width: int, limits: Limits) -> Record:
@@ -169,7 +180,7 @@ def _check_item(indexed: IndexedItem, space: SpaceRef, width: int, limits: Limit
             parts |= {} if checked is None else {position: checked}
         check_text(known.text, limits.text_bytes, field=f"sections[{position}].text")
         texts.append(known.text or _own_text(section))
-    metadata = _check_metadata(item.metadata)
+    metadata = _check_metadata(item.metadata, limits)
     return Record(
         Item(item.id, kept, item.title, metadata),
         texts,
@@ -205,15 +216,19 @@ def _check_sections(sections: Sequence[Section], limits: Limits) -> list[Section
     return kept
 
 
-def _check_metadata(metadata: Metadata) -> dict[str, str | float | bool]:
+def _check_metadata(metadata: Metadata, limits: Limits) -> dict[str, str | float | bool]:
+    if limits.entries and len(metadata) > limits.entries:
+        raise InvalidInput(
+            f"{len(metadata)} keys of metadata; at most {limits.entries} are taken", field="item.metadata"
+        )
     checked: dict[str, str | float | bool] = {}
     for key, value in metadata.items():
-        field = f"item.metadata.{key}"
         if not key:
             raise InvalidInput("a metadata key is empty", field="item.metadata")
-        check_text(key, ID_BYTES, field="item.metadata")
+        check_text(key, limits.metadata_key_bytes, field="item.metadata")
+        field = f"item.metadata.{key}"
         if isinstance(value, str):
-            check_text(value, METADATA_BYTES, field=field)
+            check_text(value, limits.metadata_bytes, field=field)
             checked[key] = value
         elif isinstance(value, bool):
             checked[key] = value
@@ -221,9 +236,11 @@ def _check_metadata(metadata: Metadata) -> dict[str, str | float | bool]:
             checked[key] = float(value)
         else:
             raise InvalidInput("metadata values are strings, finite numbers and booleans", field=field)
-    if len(json.dumps(checked)) > METADATA_BYTES:
+    size = len(json.dumps(checked, ensure_ascii=False).encode())
+    if limits.metadata_bytes and size > limits.metadata_bytes:
         raise InvalidInput(
-            f"the metadata takes more than {METADATA_BYTES} bytes as JSON", field="item.metadata"
+            f"the metadata takes {size} bytes as JSON; at most {limits.metadata_bytes} are taken",
+            field="item.metadata",
         )
     return checked
 
@@ -233,4 +250,12 @@ def _own_text(section: Section) -> str:
 
 
 def _exactly(space: SpaceRef) -> str:
-    return f"{space} (fingerprint {space.fingerprint or 'not given'})"
+    return f"{cut(str(space))} (fingerprint {cut(space.fingerprint) or 'not given'})"
+
+
+def check_space(space: SpaceRef, *, field: str) -> None:
+    """InvalidInput where a collection cannot be of this space: its name is missing, or a part is too long."""
+    if not space.name:
+        raise InvalidInput("the space has no name", field=f"{field}.name")
+    for part in ("name", "revision", "fingerprint"):
+        check_text(getattr(space, part), ID_BYTES, field=f"{field}.{part}")

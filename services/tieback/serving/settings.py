@@ -154,6 +154,17 @@ class Settings(BaseSettings):
         gt=0,
         description="Calls open at once on one connection; more wait at the caller's side.",
     )
+    metadata_key_bytes: int = Field(
+        _LIMITS.metadata_key_bytes, gt=0, description="Bytes of one key of an item's metadata."
+    )
+    metadata_bytes: int = Field(
+        _LIMITS.metadata_bytes, gt=0, description="Bytes of an item's metadata, as JSON."
+    )
+    collection_keys: int = Field(
+        _LIMITS.collection_keys,
+        gt=0,
+        description="Different keys of metadata in one collection; each is a column in memory.",
+    )
     batch_tokens: int = Field(
         0,
         ge=0,
