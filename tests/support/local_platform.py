@@ -20,6 +20,7 @@ class Running:
     """A platform that answers at its address."""
 
     server: LocalServer
+    loop: asyncio.AbstractEventLoop
 
     @property
     def address(self) -> str:
@@ -39,7 +40,7 @@ def served_locally(settings: Settings) -> Iterator[Running]:
     server = LocalServer(settings)
     asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(60)
     try:
-        yield Running(server)
+        yield Running(server, loop)
     finally:
         asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(30)
         loop.call_soon_threadsafe(loop.stop)

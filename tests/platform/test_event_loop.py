@@ -1,0 +1,173 @@
+"""No text, of callers or stored, holds the event loop on which all callers are served."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import grpc
+import pytest
+from support.adversarial import SHAPES, text_of
+from tieback.v1 import (
+    answer_pb2,
+    answer_pb2_grpc,
+    content_pb2,
+    encoder_pb2,
+    encoder_pb2_grpc,
+    evidence_pb2,
+    generator_pb2,
+    generator_pb2_grpc,
+    index_pb2,
+    index_pb2_grpc,
+    reranker_pb2,
+    reranker_pb2_grpc,
+)
+
+LONGEST_WORK = 0.1
+"""Seconds of processor time that the loop may work without a pause. Time on the clock is told by
+`tieback_event_loop_lag_seconds`; where tests share their cores, it says more of the others."""
+
+INVALID = grpc.StatusCode.INVALID_ARGUMENT.value[0]
+COLLECTION = "hostile"
+HOSTILE = [text for shape in SHAPES if (text := text_of(shape, 20_000)).strip()]
+TEXTS = [
+    *HOSTILE,
+    *(f"The bridge is open on Monday. {text} The bridge was built in 1884." for text in HOSTILE[::4]),
+]
+QUESTION = "Is the bridge open on Monday?"
+
+
+class Watch:
+    """How long the loop works without a pause, in processor time."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+
+    async def run(self) -> None:
+        while True:
+            began = time.thread_time()
+            await asyncio.sleep(0.005)
+            self.longest = max(self.longest, time.thread_time() - began)
+
+
+@pytest.fixture
+def watch(local_platform: Any) -> Iterator[Watch]:
+    made = Watch()
+    task = asyncio.run_coroutine_threadsafe(made.run(), local_platform.loop)
+    yield made
+    task.cancel()
+
+
+@pytest.fixture(scope="module")
+def stored(local_platform: Any) -> str:
+    with grpc.insecure_channel(local_platform.address) as channel:
+        ingest(channel, TEXTS)
+    return COLLECTION
+
+
+def ingest(channel: grpc.Channel, texts: list[str]) -> None:
+    items = [
+        content_pb2.Item(
+            id=f"{n}", sections=[content_pb2.Section(id="1", content=content_pb2.Content(text=text))]
+        )
+        for n, text in enumerate(texts)
+    ]
+    request = answer_pb2.IngestItemsRequest(
+        collection=COLLECTION, items=items, truncation=encoder_pb2.TRUNCATION_END
+    )
+    for response in answer_pb2_grpc.AnswerServiceStub(channel).IngestItems(iter([request]), timeout=120):
+        refused = {result.status.code for result in response.results} - {0}
+        assert refused <= {INVALID}  # where a model reads no word in one
+
+
+def encode(channel: grpc.Channel) -> None:
+    contents = [content_pb2.Content(text=text) for text in HOSTILE]
+    for space in ("all-minilm-l6-v2", "wordllama-256"):
+        request = encoder_pb2.EncodeRequest(
+            space=space, contents=contents, truncation=encoder_pb2.TRUNCATION_END
+        )
+        encoder_pb2_grpc.EncoderServiceStub(channel).Encode(request, timeout=120)
+
+
+def search(channel: grpc.Channel) -> None:
+    stub = index_pb2_grpc.IndexServiceStub(channel)
+    for text in HOSTILE:
+        asked(
+            lambda text=text: stub.Search(
+                index_pb2.SearchRequest(collection=COLLECTION, text=text[:4_000]), timeout=30
+            )
+        )
+    digits = f"year = {'1' * 4000}x"
+    asked(
+        lambda: stub.Search(
+            index_pb2.SearchRequest(collection=COLLECTION, text="a", filter=digits), timeout=30
+        )
+    )
+
+
+def retrieval(text: str) -> answer_pb2.RetrieveRequest:
+    part = answer_pb2.QueryPart(content=content_pb2.Content(text=text))
+    return answer_pb2.RetrieveRequest(collection=COLLECTION, query=[part], limit=20, hybrid=True)
+
+
+def retrieve(channel: grpc.Channel) -> None:
+    stub = answer_pb2_grpc.AnswerServiceStub(channel)
+    for text in (QUESTION, *(text[:200] for text in HOSTILE)):
+        asked(lambda text=text: stub.Retrieve(retrieval(text), timeout=60))
+
+
+def answer(channel: grpc.Channel) -> None:
+    stub = answer_pb2_grpc.AnswerServiceStub(channel)
+    request = answer_pb2.AnswerRequest(
+        retrieval=retrieval(QUESTION), evidence_limit=10, decoding=generator_pb2.Decoding(max_tokens=8)
+    )
+    asked(lambda: list(stub.Answer(request, timeout=120)))
+
+
+def generate(channel: grpc.Channel) -> None:
+    stub = generator_pb2_grpc.GeneratorServiceStub(channel)
+    for text in TEXTS:
+        request = generator_pb2.GenerateRequest(
+            prompt=QUESTION,
+            evidence=[evidence_pb2.Evidence(id="1", text=text)],
+            decoding=generator_pb2.Decoding(max_tokens=2, stop=["\n" * 256] * 16),
+        )
+        asked(lambda request=request: list(stub.Generate(request, timeout=120)))
+    asked(lambda: list(stub.Generate(generator_pb2.GenerateRequest(prompt="a. " * 30_000), timeout=120)))
+
+
+def rerank(channel: grpc.Channel) -> None:
+    candidates = [
+        reranker_pb2.RerankCandidate(id=str(n), source=reranker_pb2.TokenSource(text=text))
+        for n, text in enumerate(TEXTS)
+    ]
+    request = reranker_pb2.RerankRequest(query=reranker_pb2.TokenSource(text=QUESTION), candidates=candidates)
+    asked(lambda: reranker_pb2_grpc.RerankerServiceStub(channel).Rerank(request, timeout=120))
+
+
+def asked(call: Callable[[], object]) -> None:
+    """What is refused for what it holds is answered too."""
+    try:
+        call()
+    except grpc.RpcError as error:
+        if error.code() is not grpc.StatusCode.INVALID_ARGUMENT:
+            raise
+
+
+@pytest.mark.parametrize("call", [encode, search, retrieve, answer, generate, rerank])
+def test_hostile_texts_do_not_hold_the_event_loop(
+    local_channel: grpc.Channel, stored: str, watch: Watch, call: Callable[[grpc.Channel], None]
+) -> None:
+    call(local_channel)
+
+    assert watch.longest < LONGEST_WORK
+
+
+def test_storing_hostile_texts_does_not_hold_the_event_loop(
+    local_channel: grpc.Channel, stored: str, watch: Watch
+) -> None:
+    ingest(local_channel, TEXTS)
+
+    assert watch.longest < LONGEST_WORK
