@@ -10,12 +10,19 @@ unsupported.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from tieback.methods.decoding import WITH_EVIDENCE, WITHOUT_EVIDENCE
 from tieback.models.chat_template import Message
 
 EXCERPT_SENTENCES = 2
+
+ASKED = "Question"
+"""What stands before the question, and is written otherwise where a passage says it."""
+
+MARKER = re.compile(rf"\b({ASKED}|Answer) ?[:：]", re.IGNORECASE)
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 GROUNDED = "Answer the question from the text, in one full sentence with the words of the text."
 RECALLED = "Answer the question in one full sentence."
@@ -55,7 +62,17 @@ def grounded(question: str, excerpt: Sequence[str]) -> list[Message]:
     messages = [Message("system", GROUNDED)]
     for text, asked, answered in EXAMPLES:
         messages += [Message("user", _asking(asked, text)), Message("assistant", answered)]
-    return [*messages, Message("user", _asking(question, "\n".join(excerpt)))]
+    return [*messages, Message("user", _asking(question, "\n".join(map(quoted, excerpt))))]
+
+
+def quoted(passage: str) -> str:
+    """A passage as it stands in a prompt: one line in which nothing reads as the prompt's own question.
+
+    White space, of which no line or paragraph can be made, becomes single spaces, and control characters are
+    left out; a passage cannot ask, since "Question:" is written without its colon.
+    """
+    words = (CONTROL.sub("", word) for word in passage.split())
+    return MARKER.sub(r"\1 –", " ".join(word for word in words if word))
 
 
 def recalled(question: str) -> list[Message]:
@@ -67,4 +84,4 @@ def recalled(question: str) -> list[Message]:
 
 
 def _asking(question: str, text: str = "") -> str:
-    return f"{text}\n\nQuestion: {question}" if text else f"Question: {question}"
+    return f"{text}\n\n{ASKED}: {question}" if text else f"{ASKED}: {question}"
