@@ -20,6 +20,7 @@ import math
 import random
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Literal, TypeVar
 
@@ -45,6 +46,14 @@ SLOT_SECONDS = 0.1
 
 PRESSED_SECONDS = 0.25
 """After a refusal, the time for which the next ones are expected and decided on early."""
+
+SAID_SECONDS = 0.5
+"""A refusal that is given to many tells what waited so long ago at most."""
+
+RETRY_STEP = 1.04
+"""Ratio between the times to come back that such refusals tell."""
+
+_LOG_STEP = math.log(RETRY_STEP)
 
 UNMEASURED_RETRY = 1.0
 """`Overloaded.retry_after` while no work has been measured, in seconds."""
@@ -74,6 +83,7 @@ class Admission:
         self._dropped: dict[Dropped, int] = {"cancelled": 0, "deadline": 0}
         self._rejected = 0
         self._refused_at = -math.inf
+        self._said = Said()
         self._done_tokens = self._busy_seconds = 0.0
 
     def admit(self, tokens: int, *, items: int = 1, deadline: Deadline = NO_DEADLINE) -> Ticket:
@@ -86,9 +96,10 @@ class Admission:
         self.check_size(tokens)
         tenant = TENANT.get()
         with self._lock:
-            refusal = self._refusal(tenant, tokens, deadline)
-            if refusal is not None:
-                raise refusal
+            why = self._why_not(tenant, tokens, deadline)
+            if why is not None:
+                seconds = self._refuse()
+                raise Overloaded(self._sentence(why)(seconds), retry_after=seconds)
             self._queued_tokens += tokens
             self._queued_items += items
             slot = _slot(deadline)
@@ -97,10 +108,11 @@ class Admission:
 
     def refusal(self, deadline: Deadline = NO_DEADLINE) -> Overloaded | None:
         """The refusal, counted, of a request of which nothing is known but its deadline; None where a small
-        one would be let in. To be asked while `is_pressed`.
+        one would be let in. To be asked while `is_pressed`. Not to be raised: it is given to many.
         """
         with self._lock:
-            return self._refusal(TENANT.get(), 1, deadline)
+            why = self._why_not(TENANT.get(), 1, deadline)
+            return None if why is None else self._said.refusal(self._refuse(), self._sentence(why))
 
     @property
     def is_pressed(self) -> bool:
@@ -152,20 +164,23 @@ class Admission:
                 tokens_per_second=self.tokens_per_second,
             )
 
-    def _refusal(self, tenant: str, tokens: int, deadline: Deadline) -> Overloaded | None:
-        """Needs the lock."""
+    def _why_not(self, tenant: str, tokens: int, deadline: Deadline) -> str | None:
+        """Why such a request is not let in now. Needs the lock."""
         if self.limit_tokens and not self._has_room(tenant, tokens):
-            why = f"{tokens} more would pass the limit of {self.limit_tokens}"
-        elif self._queued_tokens and self._is_too_late(tenant, deadline):
-            why = "the deadline would pass before this request's turn"
-        else:
-            return None
+            return f"{tokens} more would pass the limit of {self.limit_tokens}"
+        if self._queued_tokens and self._is_too_late(tenant, deadline):
+            return "the deadline would pass before this request's turn"
+        return None
+
+    def _refuse(self) -> float:
+        """Counts a refusal; returns when to come back. Needs the lock."""
         self._rejected += 1
         self._refused_at = time.monotonic()
-        seconds = self._retry_after()
-        return Overloaded(
-            f"{self._queued_tokens} {self._unit} are waiting and {why}; try again in {seconds:.2f} s",
-            retry_after=seconds,
+        return self._retry_after()
+
+    def _sentence(self, why: str) -> Callable[[float], str]:
+        return lambda seconds: (
+            f"{self._queued_tokens} {self._unit} are waiting and {why}; try again in {seconds:.2f} s"
         )
 
     def _is_too_late(self, tenant: str, deadline: Deadline) -> bool:
@@ -200,6 +215,26 @@ class Admission:
         seconds = waiting / rate if rate else UNMEASURED_RETRY
         spread = random.uniform(1.0, 1.5)  # noqa: S311 - jitter, not a secret
         return min(max(seconds * spread, SHORTEST_RETRY), LONGEST_RETRY)
+
+
+class Said:
+    """Refusals that are given to many: one for each time to come back, in steps, made anew now and then."""
+
+    def __init__(self) -> None:
+        self._refusals: dict[int, Overloaded] = {}
+        self._since = -math.inf
+
+    def refusal(self, seconds: float, write: Callable[[float], str]) -> Overloaded:
+        """One that says to come back after `seconds` or little more, by the sentence that `write` makes."""
+        now = time.monotonic()
+        if now - self._since > SAID_SECONDS:
+            self._refusals, self._since = {}, now
+        step = math.ceil(math.log(seconds) / _LOG_STEP)
+        found = self._refusals.get(step)
+        if found is None:
+            later = RETRY_STEP**step
+            found = self._refusals[step] = Overloaded(write(later), retry_after=later)
+        return found
 
 
 class Ticket:

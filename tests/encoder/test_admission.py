@@ -4,7 +4,7 @@ import contextvars
 import threading
 
 import pytest
-from tieback.admission import LONGEST_RETRY, SHORTEST_RETRY, Admission, Ticket
+from tieback.admission import LONGEST_RETRY, RETRY_STEP, SHORTEST_RETRY, Admission, Ticket
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, Overloaded
 from tieback.core.tenant import TENANT
@@ -233,6 +233,20 @@ def test_a_refusal_before_anything_is_known_of_a_request_is_one_that_every_reque
     assert contextvars.copy_context().run(_as_another, admission, soon) is None
     ticket.release()
     assert admission.refusal(soon) is None
+
+
+def test_refusals_that_are_given_to_many_are_few_errors_and_never_tell_to_return_too_early() -> None:
+    admission = Admission(1000)
+    admission.measure(500, 1.0)
+    admission.admit(1000)
+
+    refusals = [admission.refusal() for _ in range(500)]
+
+    delays = [refusal.retry_after for refusal in refusals if refusal is not None]
+    assert len(delays) == 500 == admission.load.rejected
+    assert min(delays) >= 2.0
+    assert max(delays) <= 3.0 * RETRY_STEP
+    assert 8 <= len(set(delays)) == len({id(refusal) for refusal in refusals}) <= 12  # spread, and made once
 
 
 def _as_another(admission: Admission, deadline: Deadline) -> Overloaded | None:

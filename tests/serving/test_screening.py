@@ -20,6 +20,7 @@ from tieback.core.tenant import TENANT
 from tieback.core.types import CachePolicy, Content, Limits, Modality
 from tieback.encoder import Encoder
 from tieback.serving.failures import DETAILS_KEY
+from tieback.serving.refusals import COUNTED_SECONDS
 from tieback.serving.screening import METHOD, SPACE_KEY, at_begin
 from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.encoder import EncoderServicer
@@ -136,7 +137,7 @@ async def test_a_call_refused_unread_is_told_all_that_any_refused_call_is_and_co
         assert reason(trailing) == "OVERLOADED"
         assert trailing["x-request-id"] == "mine"
         assert server.encoder.load(SPACE).rejected == before + 1
-        await asyncio.sleep(0.05)  # a call is counted when its status is sent
+        await asyncio.sleep(COUNTED_SECONDS + 0.1)
         labels = {"service": "EncoderService", "method": "Encode", "code": "RESOURCE_EXHAUSTED"}
         assert server.value("tieback_requests_total", **labels) == 2
         assert server.value("tieback_rejections_total", service="EncoderService", reason="OVERLOADED") == 2

@@ -8,6 +8,7 @@ INTERNAL), and the servicer runs. `call` says what becomes of whatever it raises
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
@@ -27,8 +28,8 @@ from tieback.serving.gate import Gate
 from tieback.serving.health_edge import HealthEdge
 from tieback.serving.open_calls import OpenCalls, Revocation
 from tieback.serving.reading import HeldBytes, Reader
+from tieback.serving.refusals import Refusals
 from tieback.serving.route import Route
-from tieback.serving.servicers.time_left import time_left
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 
@@ -59,6 +60,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
         self._limits = settings.limits
         self._gate = None if behind else Gate(settings.limits)
         self._health = HealthEdge()
+        self._refusals: Refusals | None = None  # of Encode, once it was called
         self._wrapped: dict[str, tuple[Handler, Route | None]] = {}
 
     async def intercept_service(
@@ -80,23 +82,46 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
         wrapped, route = known
         if route is None:
             return wrapped
+        metadata = handler_call_details.invocation_metadata
         try:
-            self._admit(call_context.enter(handler_call_details.invocation_metadata))
+            context = self._identify(call_context.enter(metadata))
+            if self._refusals is not None and method == screening.METHOD:
+                space = screening.named(metadata)
+                if space and self._refusals.screen.is_pressed(space):
+                    return self._unread(wrapped, route, self._refusals, space)
+            self._open.enter(context.tenant)
         except TiebackError as error:
             return _refusing(route, error)
-        if self.screen is not None and method == screening.METHOD:
-            space = screening.named(handler_call_details.invocation_metadata)
-            if space and self.screen.is_pressed(space):
-                return _unread(route, wrapped, self.screen, space)
         return wrapped
 
-    def _admit(self, context: call_context.CallContext) -> None:
+    def _identify(self, context: call_context.CallContext) -> call_context.CallContext:
         if self._tokens is not None:
             principal = self._tokens.principal_of(context.authorization)
             context = replace(context, tenant=principal.tenant)
             call_context.set_current(context)
             act_for(principal)
-        self._open.enter(context.tenant)
+        return context
+
+    def _unread(self, wrapped: Any, route: Route, refusals: Refusals, space: str) -> Handler:
+        """A handler of one call of a unary method that reads it only where it is not refused."""
+        begun = time.perf_counter()
+
+        async def behaviour(_: object, context: Context) -> None:
+            if refusals.end(space, context, begun):
+                return
+            try:
+                self._open.enter(call_context.current().tenant)
+            except TiebackError as error:
+                async with Call(route, context, traced=False):
+                    raise error
+            given = [await context.read()]
+            if given[0] is not grpc.aio.EOF:  # type: ignore[attr-defined]  # the stubs lack it
+                await context.write(await wrapped.unary_unary(given.pop(), context))
+
+        unread: Handler = grpc.stream_stream_rpc_method_handler(
+            behaviour, response_serializer=wrapped.response_serializer
+        )
+        return unread
 
     def _wrap(self, method: str, handler: Any) -> tuple[Handler, Route | None]:
         """The handler of a method for all its calls; health checks are no calls of the contract."""
@@ -129,14 +154,16 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
             raise TypeError(f"{method} streams requests only; no method of the contract does")
         else:
             make = grpc.unary_unary_rpc_method_handler
-            screen = self.screen if method == screening.METHOD else None
+            refusals = None
+            if self.screen is not None and method == screening.METHOD:
+                refusals = self._refusals = Refusals(self.screen, route)
 
             async def behaviour(request: bytes, context: Context) -> Any:
                 given = [request]
                 del request  # as above
+                if refusals is not None:
+                    await refusals.check(given[0], context)
                 async with Call(route, context) as call:
-                    if screen is not None:
-                        screening.check(screen, screening.at_begin(given[0]), time_left(context))
                     return await handler.unary_unary(await call.read(given.pop()), context)
 
         wrapped: Handler = make(
@@ -170,21 +197,3 @@ def _refusing(route: Route, error: TiebackError) -> Handler:
 
     refusing: Handler = grpc.stream_stream_rpc_method_handler(behaviour)
     return refusing
-
-
-def _unread(route: Route, handler: Any, screen: screening.Screen, space: str) -> Handler:
-    """A handler of one call of a unary method that reads it only where the screen lets it pass."""
-
-    async def behaviour(_: object, context: Context) -> None:
-        refusal = screen.refusal(space, time_left(context))
-        if refusal is not None:
-            async with Call(route, context, traced=False):
-                raise refusal
-        given = [await context.read()]
-        if given[0] is not grpc.aio.EOF:  # type: ignore[attr-defined]  # the stubs lack it
-            await context.write(await handler.unary_unary(given.pop(), context))
-
-    unread: Handler = grpc.stream_stream_rpc_method_handler(
-        behaviour, response_serializer=handler.response_serializer
-    )
-    return unread

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
 import random
 import time
@@ -12,7 +13,7 @@ from typing import Any
 
 import grpc
 
-from tieback.admission import LONGEST_RETRY, PRESSED_SECONDS, SHORTEST_RETRY
+from tieback.admission import LONGEST_RETRY, PRESSED_SECONDS, SHORTEST_RETRY, Said
 from tieback.core.deadline import Deadline
 from tieback.core.errors import Overloaded
 from tieback.core.tenant import TENANT
@@ -65,6 +66,7 @@ class Peer:
         self._asked_since = 0
         self._recall = 0.0
         self._refused: dict[str, _Refused] = {}  # by tenant
+        self.said = Said()
         self._calls: dict[str, Any] = {}
 
     def call(self, method: Method) -> Any:
@@ -158,11 +160,15 @@ class Peer:
 
 
 def refusal(peers: Sequence[Peer], tokens: int, time_left: float = math.inf) -> Overloaded | None:
-    """Why none of the peers would take a call of at least so many tokens; None where one might."""
+    """Why none of the peers would take a call of at least so many tokens; None where one might.
+
+    Not to be raised: it is given to many.
+    """
     now = time.monotonic()
-    if peers and all(peer.refuses(tokens, now, time_left) for peer in peers):
-        return _full(peers, now)
-    return None
+    if not peers or not all(peer.refuses(tokens, now, time_left) for peer in peers):
+        return None
+    least, seconds = _soonest(peers, now)
+    return least.said.refusal(seconds, functools.partial(_sentence, least))
 
 
 def least_loaded(peers: Sequence[Peer], tokens: int, time_left: float = math.inf) -> Peer:
@@ -186,10 +192,16 @@ def least_loaded(peers: Sequence[Peer], tokens: int, time_left: float = math.inf
 
 
 def _full(peers: Sequence[Peer], now: float) -> Overloaded:
+    least, seconds = _soonest(peers, now)
+    return Overloaded(_sentence(least, seconds), retry_after=seconds)
+
+
+def _soonest(peers: Sequence[Peer], now: float) -> tuple[Peer, float]:
+    """The peer that is done first, and when to come back to it."""
     least = min(peers, key=lambda peer: peer.seconds_ahead(now))
     spread = random.uniform(1.0, 1.5)  # noqa: S311 - jitter, not a secret
-    retry_after = min(max(least.seconds_ahead(now) * spread, SHORTEST_RETRY), LONGEST_RETRY)
-    return Overloaded(
-        f"{least.queued} tokens are waiting and more would pass the limit; try again in {retry_after:.2f} s",
-        retry_after=retry_after,
-    )
+    return least, min(max(least.seconds_ahead(now) * spread, SHORTEST_RETRY), LONGEST_RETRY)
+
+
+def _sentence(peer: Peer, seconds: float) -> str:
+    return f"{peer.queued} tokens are waiting and more would pass the limit; try again in {seconds:.2f} s"

@@ -68,25 +68,25 @@ class Route:
         self._name = name
         self._crowds: dict[grpc.StatusCode, _Crowd] = {}
 
-    def lines(self, code: grpc.StatusCode) -> int:
-        """For how many calls the log line of this one stands, itself included; 0 where it needs none.
+    def lines(self, code: grpc.StatusCode, calls: int = 1) -> int:
+        """For how many calls the log line of these stands, themselves included; 0 where they need none.
 
         Anybody can have calls refused by the thousand, and a line for each would be work on top of too much
         and would fill the disk: of those, the first of each second is written, with the number of those
         before it that were not.
         """
         if code not in REFUSALS:
-            return 1
+            return calls
         crowd = self._crowds.setdefault(code, _Crowd())
-        crowd.unwritten += 1
+        crowd.unwritten += calls
         now = time.monotonic()
         if now < crowd.written + REFUSALS_SECONDS:
             return 0
         alike, crowd.unwritten, crowd.written = crowd.unwritten, 0, now
         return alike
 
-    def count(self, code: str) -> None:
-        """Counts one call's outcome."""
+    def count(self, code: str, calls: int = 1) -> None:
+        """Counts the outcome of calls."""
         if code not in self._outcomes:
             self._outcomes[code] = self.telemetry.requests.labels(self.service, self._name, code)
-        self._outcomes[code].inc()
+        self._outcomes[code].inc(calls)

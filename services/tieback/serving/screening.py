@@ -28,16 +28,11 @@ class Screen(Protocol):
         ...
 
     def refusal(self, space: str, deadline: Deadline) -> Overloaded | None:
-        """Why no request with that deadline is taken now; None where it has to be looked at."""
+        """Why no request with that deadline is taken now; None where it has to be looked at.
+
+        The error may be one that was given before, and is not to be raised.
+        """
         ...
-
-
-def check(screen: Screen, space: str, deadline: Deadline) -> None:
-    """Raises Overloaded where the screen refuses."""
-    if screen.is_pressed(space):
-        refusal = screen.refusal(space, deadline)
-        if refusal is not None:
-            raise refusal
 
 
 _SPACE = 1  # the number of EncodeRequest.space, which every encoder of protobuf writes first

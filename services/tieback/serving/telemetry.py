@@ -255,9 +255,9 @@ class Telemetry:
                 self._first_token.labels(event.model).observe(event.first_token)
             self.observe_timing("generator", event.model, event.timing)
 
-    def reject(self, service: str, reason: str) -> None:
-        """Counts a call that was refused."""
-        self._rejections.labels(service, reason).inc()
+    def reject(self, service: str, reason: str, calls: int = 1) -> None:
+        """Counts calls that were refused."""
+        self._rejections.labels(service, reason).inc(calls)
 
     def span(
         self, name: str, metadata: Iterable[tuple[str, str | bytes]]

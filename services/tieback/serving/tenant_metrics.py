@@ -29,18 +29,23 @@ class TenantMetrics:
 
     def finished(self, code: str, reason: str = "") -> None:
         """Counts a call; with a `reason`, one that was refused for it."""
-        if tenant := self._label():
+        if tenant := self._label(TENANT.get()):
             self._requests.labels(tenant, code).inc()
             if reason:
                 self._rejections.labels(tenant, reason).inc()
 
+    def refused(self, tenant: str, code: str, reason: str, calls: int) -> None:
+        """Counts calls of a tenant that were refused for a reason."""
+        if label := self._label(tenant):
+            self._requests.labels(label, code).inc(calls)
+            self._rejections.labels(label, reason).inc(calls)
+
     def computed(self, service: str, tokens: int) -> None:
         """Counts tokens that a service computed."""
-        if tokens and (tenant := self._label()):
+        if tokens and (tenant := self._label(TENANT.get())):
             self._tokens.labels(tenant, service).inc(tokens)
 
-    def _label(self) -> str:
-        tenant = TENANT.get()
+    def _label(self, tenant: str) -> str:
         if not tenant:
             return ""
         if tenant not in self._named:
