@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import time
 from collections import Counter
@@ -25,6 +26,7 @@ MOST_BYTES = 5_000_000_000
 """The server is killed when it takes more: the machine is not the attack's aim."""
 
 SHORT = 160
+NUMBER = re.compile(r"[0-9]+(?:[.][0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -94,19 +96,19 @@ class Measured:
 
     def endings(self) -> Sequence[Mapping[str, Any]]:
         """How many calls ended alike, and the first and last of them."""
-        found: dict[tuple[str, str], list[float]] = {}
+        alike: dict[tuple[str, str], list[Outcome]] = {}  # messages that differ in their numbers are alike
         for one in self.outcomes:
-            found.setdefault((one.code, one.message[:SHORT]), []).append(one.seconds)
+            alike.setdefault((one.code, NUMBER.sub("0", one.message)), []).append(one)
         return [
             {
                 "attack": self.attack.name,
-                "calls": len(times),
-                "code": code,
-                "first s": min(times),
-                "last s": max(times),
-                "message": message,
+                "calls": len(outcomes),
+                "code": outcomes[0].code,
+                "first s": min(one.seconds for one in outcomes),
+                "last s": max(one.seconds for one in outcomes),
+                "message": outcomes[0].message[:SHORT],
             }
-            for (code, message), times in found.items()
+            for outcomes in alike.values()
         ]
 
 
