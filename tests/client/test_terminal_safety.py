@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,3 +110,18 @@ def test_json_is_exact_and_holds_none_of_it_as_it_is(poisoned: dict[str, str], w
     assert json.dumps(HOSTILE)[1:-1] in json.dumps(
         [json.loads(line) for line in result.stdout.split("\n") if line]
     )
+
+
+def test_every_command_writes_through_the_one_place_that_makes_texts_safe() -> None:
+    root = Path(__file__).parents[2]
+    folders = ("clients/tieback_client/cli", "services/tieback/serving/commands")
+    pages = [page for folder in folders for page in (root / folder).glob("*.py") if page.name != "output.py"]
+    # JSON of ASCII alone may go another way: it holds none of these characters.
+    other_ways = re.compile(
+        r"(?<![.\w])print\(|click\.(?:echo|secho|confirm|prompt)\((?!\s*json\.dumps)|\bConsole\("
+    )
+
+    found = [f"{page.name}: {one}" for page in pages for one in other_ways.findall(page.read_text())]
+
+    assert len(pages) > 20
+    assert found == []

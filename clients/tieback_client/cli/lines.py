@@ -7,11 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol, TextIO
 
-import click
 import numpy as np
 
-from tieback_client.cli.output import to_json
-from tieback_client.control_characters import in_a_line
+from tieback_client.cli.output import say_row, to_json
 from tieback_client.errors import InvalidArgument, TiebackError
 from tieback_client.results import Encoding
 from tieback_client.vectors import Array, SparseVector
@@ -82,7 +80,7 @@ class TableWriter:
             cells = [f"{term}:{weight:.7g}" for term, weight in heaviest(outcome.sparse)]
         else:
             return
-        click.echo("\t".join(map(in_a_line, [line.text.replace("\t", " "), *cells])))
+        say_row([line.text.replace("\t", " "), *cells])
 
 
 class ArrayWriter:

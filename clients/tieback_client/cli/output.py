@@ -46,9 +46,14 @@ class SafeConsole(Console):
                 yield Segment(printable(segment.text), segment.style)
 
 
-def say(text: str, *, err: bool = False) -> None:
+def say(text: str, *, err: bool = False, nl: bool = True) -> None:
     """Writes a text for a person, and a newline."""
-    click.echo(printable(text), err=err)
+    click.echo(printable(text), err=err, nl=nl)
+
+
+def say_row(cells: Iterable[str]) -> None:
+    """Writes cells with tabs between them, for a pipe; tabs and ends of lines in a cell become escapes."""
+    click.echo("\t".join(map(in_a_line, cells)))
 
 
 def to_json(value: Any, *, indent: int | None = None) -> str:
@@ -81,7 +86,7 @@ class Output:
         """A table; in a pipe tab-separated lines without a head, for cut and awk."""
         if not self.terminal:
             for row in rows:
-                click.echo("\t".join(in_a_line(_cell(one)) for one in row))
+                say_row([_cell(one) for one in row])
             return
         table = Table(
             box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim", show_header=any(columns)

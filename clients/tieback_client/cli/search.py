@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from tieback_client.cli import bars
@@ -20,7 +19,7 @@ from tieback_client.cli.connection import (
     query_options,
     with_modality,
 )
-from tieback_client.cli.output import Output
+from tieback_client.cli.output import Output, SafeConsole
 from tieback_client.client import Client
 from tieback_client.reports import Timing
 from tieback_client.results import Hit, RetrievalResult, RetrievedHit, RoutingExplanation
@@ -212,7 +211,7 @@ def _alignment(found: RetrievedHit, query: str) -> Text:
 
 def indented(text: Text, *, width: int) -> Text:
     """The text in lines that start four columns in."""
-    lines = text.wrap(Console(width=width), max(30, width - 5))
+    lines = text.wrap(SafeConsole(width=width), max(30, width - 5))
     return Text("\n").join(Text("    ") + line for line in lines)
 
 

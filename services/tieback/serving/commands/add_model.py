@@ -127,5 +127,5 @@ def _tell(found: OwnModel, written: Sequence[Path]) -> None:
     if written:
         say(f"next: tieback models pull {' '.join(card['name'] for card in found.cards)}")
         return
-    click.echo("---\n".join(_as_yaml(card) for card in found.cards), nl=False)
+    say("---\n".join(_as_yaml(card) for card in found.cards), nl=False)
     say("Save each card as NAME.yaml in a folder, and name that folder in TIEBACK_CARDS.", err=True)

@@ -58,7 +58,7 @@ def serve(local: bool, as_json: bool, print_config: bool, **options: Any) -> Non
             from tieback.serving.serve_config import serve_config
 
             given = [name for name, value in options.items() if value is not None]
-            click.echo(serve_config(settings, given), nl=False)
+            say(serve_config(settings, given), nl=False)
             return
         settings = _placed(settings)
         _check_models(settings)

@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 
 import click
+from tieback_client.cli.output import say
 
 from tieback.core.tenant import NAME, Access
 from tieback.serving import tenants_file
@@ -43,8 +44,8 @@ def new(tenant: str, role: str) -> None:
         )
     token = PREFIX + secrets.token_urlsafe(32)
     digest = hashlib.sha256(token.encode()).hexdigest()
-    click.echo(token)
-    click.echo(
+    say(token)
+    say(
         "Give the token to whom it is for; it is not shown again. Under tenants, in the file that\n"
         f'TIEBACK_TOKENS names:\n\n  {tenant}:\n    tokens:\n      - {{sha256: "{digest}", role: {role}}}',
         err=True,
@@ -67,9 +68,9 @@ def check(file: Path) -> None:
     except ValueError as error:
         raise click.ClickException(f"{file}: {error}") from None
     for name, tenant in read.tenants.items():
-        click.echo("\n".join(_lines(name, tenant)))
+        say("\n".join(_lines(name, tenant)))
     if not any(tenant.tokens for tenant in read.tenants.values()):
-        click.echo(f"{file} lets nobody in: it revokes all tokens, and no server starts with it.", err=True)
+        say(f"{file} lets nobody in: it revokes all tokens, and no server starts with it.", err=True)
 
 
 def _lines(name: str, tenant: TenantEntry) -> list[str]:
