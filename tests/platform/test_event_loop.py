@@ -26,8 +26,10 @@ from tieback.v1 import (
 )
 
 LONGEST_WORK = 0.1
-"""Seconds of processor time that the loop may work without a pause. Time on the clock is told by
-`tieback_event_loop_lag_seconds`; where tests share their cores, it says more of the others."""
+"""Seconds of processor time that the loop may work without a pause."""
+LONGEST_LAG = 1.0
+"""Seconds on the clock by which it may be late, for whatever reason: a thread that does not let go of the
+interpreter, or other work on the same cores, which is why it is not shorter."""
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT.value[0]
 COLLECTION = "hostile"
@@ -40,16 +42,21 @@ QUESTION = "Is the bridge open on Monday?"
 
 
 class Watch:
-    """How long the loop works without a pause, in processor time."""
+    """How long the loop works without a pause, and how late it is."""
 
     def __init__(self) -> None:
-        self.longest = 0.0
+        self.work = self.lag = 0.0
 
     async def run(self) -> None:
         while True:
-            began = time.thread_time()
+            worked, due = time.thread_time(), time.monotonic() + 0.005
             await asyncio.sleep(0.005)
-            self.longest = max(self.longest, time.thread_time() - began)
+            self.work = max(self.work, time.thread_time() - worked)
+            self.lag = max(self.lag, time.monotonic() - due)
+
+    def check(self) -> None:
+        assert self.work < LONGEST_WORK
+        assert self.lag < LONGEST_LAG
 
 
 @pytest.fixture
@@ -83,7 +90,7 @@ def ingest(channel: grpc.Channel, texts: list[str]) -> None:
 
 
 def encode(channel: grpc.Channel) -> None:
-    contents = [content_pb2.Content(text=text) for text in HOSTILE]
+    contents = [content_pb2.Content(text=f"new {text}") for text in HOSTILE]  # not from the cache
     for space in ("all-minilm-l6-v2", "wordllama-256"):
         request = encoder_pb2.EncodeRequest(
             space=space, contents=contents, truncation=encoder_pb2.TRUNCATION_END
@@ -162,12 +169,12 @@ def test_hostile_texts_do_not_hold_the_event_loop(
 ) -> None:
     call(local_channel)
 
-    assert watch.longest < LONGEST_WORK
+    watch.check()
 
 
 def test_storing_hostile_texts_does_not_hold_the_event_loop(
     local_channel: grpc.Channel, stored: str, watch: Watch
 ) -> None:
-    ingest(local_channel, TEXTS)
+    ingest(local_channel, [f"other {text}" for text in TEXTS])
 
-    assert watch.longest < LONGEST_WORK
+    watch.check()
