@@ -69,6 +69,10 @@ class Lane:
         self.ended = ""
         self._version = 0
 
+    def forget(self) -> None:
+        """The store was begun anew."""
+        self.acknowledged, self.pending = {}, {}
+
     def run(self, client: Client, stop: threading.Event) -> None:
         """Sends requests one after the other; what ended that is in `ended`."""
         self.ended = ""
@@ -143,6 +147,10 @@ class Births:
         self.pending = ""
         self.writes = 0
         self.ended = ""
+
+    def forget(self) -> None:
+        """The store was begun anew."""
+        self.there, self.pending = {}, ""
 
     def run(self, client: Client, stop: threading.Event) -> None:
         """Makes and deletes, one after the other; what ended that is in `ended`."""

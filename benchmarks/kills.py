@@ -20,8 +20,8 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -55,42 +55,61 @@ class Store:
         self.refused: list[str] = []  # starts that failed
         self.damaged: list[str] = []
         self.seconds: list[float] = []  # of starts
+        self.server: Served | None = None
+        self._starting: Starting | None = None
+        self._running = ExitStack()
 
     @property
     def writes(self) -> int:
         """Requests that were acknowledged."""
         return sum(writer.writes for writer in self.writers)
 
-    @contextmanager
-    def server(self) -> Iterator[Starting]:
-        """A server of it that was started."""
-        with started(self.folder, local=True, spaces=SPACES, settings=SETTINGS) as server:
-            yield server
+    def start(self) -> None:
+        """Starts its server, or notes why it did not start."""
+        self.begin()
+        if self._starting is not None:
+            try:
+                self.server = self._starting.ready()
+            except StartError as error:
+                self.refused.append(str(error))
+            else:
+                self.seconds.append(self.server.ready_seconds)
 
-    def ready(self, server: Starting) -> Served | None:
-        """The server once it is ready; None where it did not start."""
+    def begin(self) -> None:
+        """Begins to start its server."""
+        self.kill()
+        self._starting = self._running.enter_context(
+            started(self.folder, local=True, spaces=SPACES, settings=SETTINGS)
+        )
+
+    def kill(self) -> None:
+        """Kills its server, where it has one, however far its start has come."""
+        if self._starting is not None:
+            self._starting.kill()
+        self._running.close()
+        self.server = self._starting = None
+
+    def check(self) -> None:
+        """Holds the server against all that was acknowledged."""
+        if self.server is None:
+            return
         try:
-            served = server.ready()
-        except StartError as error:
-            self.refused.append(str(error))
-            return None
-        self.seconds.append(served.ready_seconds)
-        return served
+            with client_of(self.server) as client:
+                self.damaged += [f"{one.name}: {one.damage}" for one in client.collections() if one.damage]
+                for writer in self.writers:
+                    writer.check(client, self.faults)
+        except TiebackError as error:
+            self.refused.append(f"a check: {error}")
 
-    def check(self, server: Served) -> None:
-        """Holds it against all that was acknowledged."""
-        with _client(server) as client:
-            self.damaged += [f"{one.name}: {one.damage}" for one in client.collections() if one.damage]
-            for writer in self.writers:
-                writer.check(client, self.faults)
-
-    def write(self, server: Served, writes: int, seconds: float, *, pause: bool = False) -> None:
+    def write(self, writes: int, seconds: float, *, pause: bool = False) -> None:
         """Has everybody write, and kills the server so many seconds after so many requests.
 
         With a `pause`, everybody stops before these seconds.
         """
+        if self.server is None:
+            return
         stop = threading.Event()
-        clients = [_client(server) for _ in self.writers]
+        clients = [client_of(self.server) for _ in self.writers]
         threads = [
             threading.Thread(target=writer.run, args=(client, stop))
             for writer, client in zip(self.writers, clients, strict=True)
@@ -106,8 +125,7 @@ class Store:
                 thread.join()
         time.sleep(seconds)
         self.refused += [f"a write: {writer.ended}" for writer in self.writers if writer.ended]
-        for process in server.processes():
-            process.kill()
+        self.kill()
         stop.set()
         for thread, client in zip(threads, clients, strict=True):
             thread.join()
@@ -133,47 +151,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Report:
+    kinds = random.Random(options.seed).choices(list(KINDS), list(KINDS.values()), k=options.kills)
     with tempfile.TemporaryDirectory() as folder:
-        return killed(Path(folder), options.kills, options.seed, Progress({"kills": options.kills * 4.5}))
+        return killed(Path(folder), kinds, options.seed, Progress({"kills": options.kills * 3.5}))
 
 
-def killed(folder: Path, kills: int, seed: int, progress: Progress | None = None) -> Report:
-    """Kills so many servers in this folder; the points are drawn by `seed`."""
+def killed(folder: Path, kinds: Sequence[str], seed: int, progress: Progress | None = None) -> Report:
+    """Kills a server of each kind in turn, in this folder; the points are drawn by `seed`."""
     chance = random.Random(seed)
     lanes = [
         Lane(name, f"l{n}", random.Random(f"{seed}:{n}")) for n, name in enumerate(("docs", "docs", "notes"))
     ]
     store = Store(folder / "store", [*lanes, Births(random.Random(f"{seed}:births"))])
-    kinds = chance.choices(list(KINDS), list(KINDS.values()), k=kills)
     trained = Trained(folder, seed) if "training" in kinds else None
-    _made(store)
     points: Counter[tuple[str, str]] = Counter()
-    if progress is not None:
-        progress.begin("kills")
-    for number, kind in enumerate(kinds, 1):
-        if kind == "training" and trained is not None:
-            trained.kill(chance)
-            points[kind, "–"] += 1
-        else:
-            _kill(store, kind, chance)
-            points[kind, store.found()] += 1
-            _start_and_check(store)
-        if progress is not None and number % 10 == 0:
-            progress.say(f"{number} of {kills}")
-    stores = [store, *([trained.store] if trained is not None else [])]
-    return _report(stores, points)
+    try:
+        _begin(store)
+        if progress is not None:
+            progress.begin("kills")
+        for number, kind in enumerate(kinds, 1):
+            killing = store
+            if kind == "training" and trained is not None:
+                killing = trained.store
+                trained.kill(chance)
+            else:
+                _kill(store, kind, chance)
+            points[kind, killing.found()] += 1
+            killing.start()
+            killing.check()
+            if progress is not None and number % 10 == 0:
+                progress.say(f"{number} of {len(kinds)}")
+    finally:
+        store.kill()
+        if trained is not None:
+            trained.store.kill()
+    return _report([store, *([trained.store] if trained is not None else [])], points)
 
 
 class Trained:
     """A store just below the number of sections from which vectors are sorted into lists."""
 
     def __init__(self, folder: Path, seed: int) -> None:
-        self._folder = folder
         self._base = folder / "base"
         self.store = Store(folder / "trained", [Lane("large", "l", random.Random(f"{seed}:large"))])
         with started(self._base, local=True, spaces=SPACES, settings=SETTINGS) as server:
             served = server.ready()
-            with _client(served) as client:
+            with client_of(served) as client:
                 client.create_collection("large", SPACE, width=WIDTH)
                 items = (
                     made(f"big-{n}", 1, SECTIONS_PER_ITEM) for n in range(TRAINED_FROM // SECTIONS_PER_ITEM)
@@ -182,53 +205,36 @@ class Trained:
 
     def kill(self, chance: random.Random) -> None:
         """Writes until it is trained, and kills it somewhere in that."""
+        self.store.kill()
         shutil.rmtree(self.store.folder, ignore_errors=True)
         shutil.copytree(self._base, self.store.folder)
-        (lane,) = self.store.writers
-        lane.acknowledged = {}  # type: ignore[union-attr]  # it has one lane
-        with self.store.server() as server:
-            served = self.store.ready(server)
-            if served is not None:
-                self.store.write(served, chance.randint(1, 4), chance.uniform(0.0, 1.0))
-        _start_and_check(self.store)
+        for lane in self.store.writers:
+            lane.forget()
+        self.store.start()
+        self.store.write(chance.randint(1, 4), chance.uniform(0.0, 1.0))
 
 
-def _made(store: Store) -> None:
-    with store.server() as server:
-        served = store.ready(server)
-        if served is not None:
-            with _client(served) as client:
-                for name in ("docs", "notes"):
-                    client.create_collection(name, SPACE, width=WIDTH)
+def _begin(store: Store) -> None:
+    store.start()
+    if store.server is not None:
+        with client_of(store.server) as client:
+            for name in ("docs", "notes"):
+                client.create_collection(name, SPACE, width=WIDTH)
 
 
 def _kill(store: Store, kind: str, chance: random.Random) -> None:
-    with store.server() as server:
-        if kind == "starting":
-            time.sleep(chance.uniform(0.0, float(np.median(store.seconds)) * 1.1))
-            server.kill()
-            return
-        served = store.ready(server)
-        if served is None:
-            return
-        if kind == "pausing":
-            store.write(served, 6, chance.uniform(*PAUSE), pause=True)
-        else:
-            store.write(served, chance.randint(0, MOST_WRITES), chance.uniform(0.0, DELAY))
+    if kind == "starting":
+        store.begin()
+        time.sleep(chance.uniform(0.0, 1.1 * float(np.median(store.seconds or [2.0]))))
+        store.kill()
+    elif kind == "pausing":
+        store.write(6, chance.uniform(*PAUSE), pause=True)
+    else:
+        store.write(chance.randint(0, MOST_WRITES), chance.uniform(0.0, DELAY))
 
 
-def _start_and_check(store: Store) -> None:
-    with store.server() as server:
-        served = store.ready(server)
-        if served is not None:
-            try:
-                store.check(served)
-            except TiebackError as error:
-                store.refused.append(f"it does not answer: {error}")
-            server.kill()
-
-
-def _client(server: Served) -> Client:
+def client_of(server: Served) -> Client:
+    """A client that does not send again what was not acknowledged."""
     return Client(server.address, retry=None, timeout=30)
 
 
@@ -240,9 +246,8 @@ def _report(stores: Sequence[Store], points: Counter[tuple[str, str]]) -> Report
     )
     seconds = [one for store in stores for one in store.seconds]
     writes = sum(store.writes for store in stores)
-    report.table(
-        "starts", [{"starts": len(seconds), "median s": float(np.median(seconds)), "longest s": max(seconds)}]
-    )
+    starts = {"starts": len(seconds), "median s": float(np.median(seconds or [0.0]))}
+    report.table("starts", [{**starts, "longest s": max(seconds, default=0.0)}])
     note = f"of {writes:,} requests that were acknowledged"
     examples = [one for store in stores for one in store.faults.examples]
     report.claim("kills", float(points.total()), "", "> 0")

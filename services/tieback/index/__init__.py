@@ -20,11 +20,15 @@ Where to look:
     growing.py      from the one kind to the other, beside the searches
     part_vectors.py vectors of the parts of sections, in half precision
     nearest.py      the best sections by whole and best part
-    columns.py      the values that filters read
+    facts.py        what filters read, of sections and of items
+    columns.py      the values of one field
+    key_budget.py   how many keys the metadata of a collection may have
     filters/        the filter language: syntax.py parses, evaluation.py answers with a mask
     search.py       vector, full-text and hybrid search
     balance.py      scores of several modalities made comparable
+    page.py         a page of a listing, bounded by bytes
     page_token.py   where a listing goes on
+    inspection.py   which collections of a store are damaged, for `tieback doctor`
 """
 
 from tieback.index.service import Index
