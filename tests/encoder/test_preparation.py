@@ -220,3 +220,27 @@ async def test_a_model_that_cannot_weigh_is_served_all_the_same(tmp_path: Path) 
 
     assert isinstance(reply.results[0], Encoding)
     await encoder.close()
+
+
+async def test_a_small_content_that_was_slow_says_nothing_of_a_large_one(
+    encoder: Encoder, pictures: Pictures
+) -> None:
+    await ask(encoder, of_size(0, 1))  # as slow as any, so the large ones would seem to take minutes
+
+    reply = await ask(encoder, of_size(6, 2), seconds=30 * SECONDS)
+
+    assert all(isinstance(result, Encoding) for result in reply.results)
+
+
+async def test_a_text_beyond_the_limit_waits_for_nothing(encoder: Encoder) -> None:
+    busy = asyncio.create_task(ask(encoder, of_size(6, 10)))
+    await asyncio.sleep(SECONDS)
+    begun = time.monotonic()
+
+    reply = await encoder.encode("bag-of-words", [Content(Modality.TEXT, "x" * 2_000_000)])
+
+    assert isinstance(reply.results[0], InvalidInput)
+    assert reply.results[0].field == "contents[0].text"
+    assert time.monotonic() - begun < 5 * SECONDS
+    assert not busy.done()
+    await busy

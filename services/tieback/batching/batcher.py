@@ -126,7 +126,8 @@ class Batcher(Generic[W, R]):
     `run(items, group)` computes one batch, whose items all have that group, and returns a result for each, in
     order. `pads` says whether a batch costs its longest item times their number, or the sum of its items.
     `budget` bounds the tokens of a batch, padding included, and `max_items` its items; an item over the
-    budget runs alone. `on_batch` hears of each batch on the worker's thread.
+    budget runs alone. `on_batch` hears of each batch on the worker's thread. Unless it
+    `learns`, costs are not measured, and an item is dropped only once its deadline has passed.
     """
 
     def __init__(
@@ -138,6 +139,7 @@ class Batcher(Generic[W, R]):
         budget: int,
         max_items: int = MAX_ITEMS,
         admission: Admission | None = None,
+        learns: bool = True,
         on_batch: Callable[[BatchReport], None] | None = None,
     ) -> None:
         self.name = name
@@ -145,6 +147,7 @@ class Batcher(Generic[W, R]):
         self.surface = CostSurface(max_items)
         self._run = run
         self._pads, self._budget = pads, budget
+        self._learns = learns
         self._on_batch = on_batch
         self._overhead = 0.0
         self._batches = 0
@@ -385,7 +388,7 @@ class Batcher(Generic[W, R]):
         for turn in batch:
             self._queue.charge(turn.request.tenant, seconds * turn.cost / total)
         self.admission.measure(tokens, seconds)
-        if not failed:
+        if self._learns and not failed:
             self.surface.observe(len(batch), self._length(costs), cost)
         self._report(BatchReport(len(batch), tokens, padding, seconds, expected))
         return ended

@@ -25,8 +25,11 @@ THREADS = 2
 GRAIN = 1 << 16
 """Bytes are counted in multiples of this: it bounds the number of different costs."""
 
+USUAL_RATE = 200_000_000
+"""Bytes a second and thread, before any were measured."""
+
 QUEUED_BUDGETS = 32
-"""So many times the budget may wait: half a minute of decoding, at 400 MB a second and thread."""
+"""So many times the budget may wait: half a minute of decoding, at twice the usual rate."""
 
 R = TypeVar("R")
 
@@ -44,8 +47,17 @@ class _Lane(Generic[R]):
 
     def __init__(self, name: str, admission: Admission) -> None:
         self.admission = admission
+        admission.measure(USUAL_RATE, 1.0)
         self._workers: list[Batcher[_Job[R], R]] = [
-            Batcher(_run, name=f"{name}-{n}", pads=False, budget=0, max_items=1, admission=admission)
+            Batcher(
+                _run,
+                name=f"{name}-{n}",
+                pads=False,
+                budget=0,
+                max_items=1,
+                admission=admission,
+                learns=False,  # the first of a kind says nothing of those a thousand times as large
+            )
             for n in range(THREADS)
         ]
         self._pending = [0] * THREADS

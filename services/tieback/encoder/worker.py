@@ -24,6 +24,7 @@ from tieback.core.types import Content, Limits, Modality, TokenIds, Truncation, 
 from tieback.encoder.computed import Computed
 from tieback.encoder.portions import BYTES_PER_TOKEN, Portion, is_quick, portions_of
 from tieback.encoder.preparation import Preparation
+from tieback.models.content import read_text
 from tieback.models.encoder_model import (
     EncoderModel,
     Prepared,
@@ -214,17 +215,22 @@ class Worker:
         return ticket
 
     async def _weigh(self, asked: _Asked) -> tuple[dict[int, Weight], dict[int, TiebackError]]:
-        """What the headers of pictures, sounds and clouds say, and what is refused by them."""
+        """What the headers of pictures, sounds and clouds say, and what is refused already."""
         model = self._model
+        too_long = {
+            place: error
+            for place, content in enumerate(asked.contents)
+            if (error := self._too_long(content)) is not None
+        }
         places = [
             place for place, one in enumerate(asked.contents) if not isinstance(one.data, str | TokenIds)
         ]
         if not isinstance(model, WeighsContents) or not places:
-            return {}, {}
+            return {}, too_long
 
         def weigh() -> tuple[dict[int, Weight], dict[int, TiebackError]]:
             weights: dict[int, Weight] = {}
-            refused: dict[int, TiebackError] = {}
+            refused: dict[int, TiebackError] = dict(too_long)
             for place in places:
                 try:
                     weights[place] = model.weigh(asked.contents[place], asked.kinds, self._limits)
@@ -270,6 +276,16 @@ class Worker:
         if deadline.remaining() <= 0.0:
             self.admission.drop("deadline", items=items)
             deadline.check("encoding")
+
+    def _too_long(self, content: Content) -> TiebackError | None:
+        """Why a text is refused that is longer than the limit, so that it waits for nothing."""
+        most = self._limits.text_bytes
+        if isinstance(content.data, str) and most and len(content.data) > most:
+            try:
+                read_text(content, self._limits)
+            except TiebackError as error:
+                return error
+        return None
 
     def _prepare_one(self, content: Content, asked: _Asked) -> Outcome:
         prepare = self._model.prepare

@@ -38,6 +38,9 @@ from tieback.reranker.sources import look
 TYPICAL_WIDTH, TYPICAL_LONGEST, BYTES_PER_TOKEN = 384, 256, 4
 """For the estimate that admission takes before texts are encoded: most spaces read no more of a text."""
 
+USUAL_RATE = 400_000_000
+"""Steps a second, before any were measured."""
+
 Compared = tuple[Array, list[Alignment]]
 
 
@@ -51,8 +54,15 @@ class Reranker:
         self._space = space
         self._limits = limits or Limits()
         self._admission = Admission(self._limits.rerank_steps, unit="steps of comparing")
+        self._admission.measure(USUAL_RATE, 1.0)
         self._worker: Batcher[Chunk, Compared] = Batcher(
-            _compare, name="reranker", pads=False, budget=0, max_items=1, admission=self._admission
+            _compare,
+            name="reranker",
+            pads=False,
+            budget=0,
+            max_items=1,
+            admission=self._admission,
+            learns=False,  # a comparison looks at its deadline itself
         )
 
     @property
