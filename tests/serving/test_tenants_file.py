@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
 from support.tenants import digest
 from tieback.core.errors import PermissionDenied
 from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share
 from tieback.serving import tenants_file
+from tieback.serving.tenants_file import TenantsFile
 
 HANDBOOK = CollectionKey("globex", "handbook")
 
@@ -91,6 +95,19 @@ def test_what_is_told_of_a_wrong_digest_does_not_repeat_it() -> None:
 def test_what_is_no_mapping_of_tenants_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"YAML|mapping|tenants"):
         tenants_file.parse(text)
+
+
+PIECES = [*"[]{}:,-&*!?|>#%@\n \t'\"~", "tenants", "acme", "tokens: ", "!!int ", "!!timestamp "]
+
+
+@given(st.one_of(st.text(), st.lists(st.sampled_from(PIECES)).map("".join)))
+@example("a: !!timestamp 99999-99-99")
+@example("a: !!int x")
+@example("[" * 100_000)
+@example("tenants: &a [*a]")
+def test_whatever_a_file_holds_it_is_read_or_refused_and_nothing_else(text: str) -> None:
+    with suppress(ValueError):
+        assert isinstance(tenants_file.parse(text), TenantsFile)
 
 
 def test_a_tenant_that_is_there_twice_is_refused_since_one_of_them_would_not_count() -> None:

@@ -101,7 +101,7 @@ def parse(text: str) -> TenantsFile:
     """Reads the file's text. ValueError says what is wrong and where, and never shows a value."""
     try:
         data = yaml.load(text, _Loader)  # noqa: S506 - a subclass of the safe loader
-    except yaml.YAMLError as error:
+    except Exception as error:  # noqa: BLE001 - PyYAML raises anything where a tag does not fit its value
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark is not None else ""
         raise ValueError(f"it is not YAML: {getattr(error, 'problem', None) or 'malformed'}{where}") from None
