@@ -159,7 +159,7 @@ def test_what_a_role_does_not_allow_is_denied_and_the_role_that_is_needed_is_nam
     admin, writer, reader = (as_(f"acme-{role}") for role in ("admin", "write", "read"))
     error = error_of(lambda: writer.ingest("roles", HANDBOOK).collect())
     assert isinstance(error, PermissionDenied)
-    assert "needs the role admin, and the token has the role write" in error.message
+    assert "making a collection needs the role admin, and the token has the role write" in error.message
 
     admin.ingest("roles", HANDBOOK[:1]).collect()
     writer.ingest("roles", HANDBOOK[1:]).collect()

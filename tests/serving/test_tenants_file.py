@@ -136,6 +136,7 @@ def test_a_name_stands_for_an_own_collection_and_one_with_its_owner_for_a_shared
             "needs the role write, and the collection 'globex/handbook'",
         ),
         (Access.ADMIN, Access.WRITE, Access.ADMIN, "only its owner can delete it"),
+        (Access.WRITE, Access.READ, Access.ADMIN, "only its owner can delete it"),
     ],
 )
 def test_a_shared_collection_needs_both_the_tokens_role_and_the_share(

@@ -91,18 +91,18 @@ class Principal:
         """The quota of the owner of a collection that `find` gave."""
         return self.quota if key.owner == self.tenant else self.shared[key].quota
 
-    def require(self, needed: Access, key: CollectionKey | None = None) -> None:
-        """PermissionDenied, naming the role that is needed, where the token or the share allows less."""
-        if self.access < needed:
-            raise PermissionDenied(
-                f"this needs the role {needed}, and the token has the role {self.access}; send a token of "
-                f"tenant {self.tenant!r} with that role"
-            )
+    def require(self, needed: Access, key: CollectionKey | None = None, *, work: str = "this") -> None:
+        """PermissionDenied, naming the role that is needed, where the share or the token allows less."""
         if key is not None and key.owner != self.tenant and self.shared[key].access < needed:
             raise PermissionDenied(
-                f"this needs the role {needed}, and the collection {self.address(key)!r} is shared with "
+                f"{work} needs the role {needed}, and the collection {self.address(key)!r} is shared with "
                 f"{self.tenant!r} for {self.shared[key].access}; its owner can share it for more, and only "
                 "its owner can delete it"
+            )
+        if self.access < needed:
+            raise PermissionDenied(
+                f"{work} needs the role {needed}, and the token has the role {self.access}; send a token of "
+                f"tenant {self.tenant!r} with that role"
             )
 
 

@@ -174,7 +174,7 @@ class Index:
         if routing.missing is not None:
             missing.get(routing.missing.name)
         self._refuse_where_closed()
-        PRINCIPAL.get().require(Access.ADMIN)
+        PRINCIPAL.get().require(Access.ADMIN, work="making a collection")
         # Once begun it is finished, though the caller may give up: the store and what is open must agree.
         return await asyncio.shield(self._create(name, space, width, routing))
 
