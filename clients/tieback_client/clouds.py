@@ -51,23 +51,25 @@ def read_cloud(path: Path) -> Array:
 
 def cloud_of(data: bytes, suffix: str) -> Array:
     """The points of a file's bytes, as `read_cloud`, told by the suffix of its name."""
-    if suffix == ".npy":
-        points = _of_npy(data)
-    elif suffix == ".ply":
-        points = _of_ply(data)
-    elif suffix in TABLE_SUFFIXES:
-        points = _of_table(data)
-    else:
-        known = ", ".join(sorted(CLOUD_SUFFIXES | TABLE_SUFFIXES))
-        raise ValueError(f"its suffix {suffix!r} is not that of a point cloud; known are {known}")
-    with np.errstate(over="ignore"):
-        points = np.ascontiguousarray(points, np.float32)
+    with np.errstate(all="ignore"):  # what is no number is refused below
+        points = np.ascontiguousarray(_read(data, suffix), np.float32)
     if not len(points):
         raise ValueError("it holds no points")
     if not np.isfinite(points).all():
         place = int(np.flatnonzero(~np.isfinite(points).all(axis=1))[0])
         raise ValueError(f"point {place + 1} is not finite")
     return points
+
+
+def _read(data: bytes, suffix: str) -> Array:
+    if suffix == ".npy":
+        return _of_npy(data)
+    if suffix == ".ply":
+        return _of_ply(data)
+    if suffix in TABLE_SUFFIXES:
+        return _of_table(data)
+    known = ", ".join(sorted(CLOUD_SUFFIXES | TABLE_SUFFIXES))
+    raise ValueError(f"its suffix {suffix!r} is not that of a point cloud; known are {known}")
 
 
 def _of_npy(data: bytes) -> Array:

@@ -106,3 +106,10 @@ def test_a_header_that_ends_in_the_middle_is_a_fault_of_the_file() -> None:
         cloud_of(broken, ".npy")
 
     assert type(caught.value) is ValueError
+
+
+def test_a_coordinate_of_a_binary_file_that_is_no_number_is_named_and_nothing_else_is_said() -> None:
+    signalling = struct.pack("<I", 0x7F800001)  # converting this NaN is a floating-point fault
+
+    with pytest.raises(ValueError, match="point 1 is not finite"):
+        cloud_of(ply("binary_little_endian", signalling + BINARY[4:]), ".ply")
