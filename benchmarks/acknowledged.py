@@ -19,6 +19,7 @@ from tieback_client import Client, Item, NotFound, Section, SpaceRef, TiebackErr
 SPACE = SpaceRef("by-hand", "r1", "f1")
 WIDTH = 8
 POOL = 12  # items of a lane
+MOST_ITEMS = 6  # of a request, which is carried out as a whole or not
 MOST_SECTIONS = 600
 _GONE = 0  # the version of an item that is not there
 
@@ -53,8 +54,8 @@ def word(name: str, version: int) -> str:
 
 
 def upsert(client: Client, collection: str, items: Iterable[Item]) -> None:
-    """Writes items in requests of up to 64; the first error of any is raised."""
-    for error in client.upsert(collection, items).collect().errors.values():
+    """Writes items, up to so many as a lane's request has in one; the first error of any is raised."""
+    for error in client.upsert(collection, items, batch=MOST_ITEMS).collect().errors.values():
         raise error
 
 
@@ -85,7 +86,7 @@ class Lane:
     def _write(self, client: Client) -> None:
         chance = self._chance
         self._version += 1
-        names = [f"{self.name}-{n}" for n in chance.sample(range(POOL), chance.randint(1, 6))]
+        names = [f"{self.name}-{n}" for n in chance.sample(range(POOL), chance.randint(1, MOST_ITEMS))]
         if chance.random() < 0.25:
             self.pending = dict.fromkeys(names, _GONE)
             client.delete(self.collection, names)

@@ -158,6 +158,12 @@ class Limits:
     """How deep messages may be nested."""
     request_bytes: int = 0
     """Bytes of the requests that one process works on at a time."""
+    metadata_key_bytes: int = 0
+    """Bytes of one key of an item's metadata."""
+    metadata_bytes: int = 0
+    """Bytes of an item's metadata, as JSON."""
+    collection_keys: int = 0
+    """Different keys of metadata in one collection."""
 
 
 @dataclass(frozen=True, slots=True)

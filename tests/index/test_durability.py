@@ -10,7 +10,7 @@ from pathlib import Path
 
 import lancedb
 import pytest
-from support.sections import axis, item, section, vector
+from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import StartupError, StorageFull
 from tieback.index import Index
 
@@ -231,6 +231,47 @@ async def test_a_commit_that_the_disk_did_not_take_is_taken_back(index, store, m
     again = Index.open(store)
     assert {kept.id for kept in (await again.list_items("docs"))[0]} == {"kept", "more"}
     assert [hit.item_id for hit in (await again.search("docs", text="more lost")).hits] == ["more"]
+    await again.close()
+
+
+async def test_a_commit_whose_acknowledgement_the_disk_did_not_take_is_taken_back(index, store, monkeypatch):
+    await index.upsert("docs", [item("kept")])
+
+    def fdatasync(descriptor):
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    with monkeypatch.context() as patched, pytest.raises(StorageFull):
+        patched.setattr(os, "fdatasync", once(fdatasync, os.fdatasync))
+        await index.upsert("docs", [item("lost")])
+    await index.upsert("docs", [item("more")])
+    await index.close()
+
+    again = Index.open(store)
+    assert {kept.id for kept in (await again.list_items("docs"))[0]} == {"kept", "more"}
+    await again.close()
+
+
+def once(first, later):
+    """Calls `first`, and from then on `later`."""
+    calls = iter([first])
+    return lambda *arguments: next(calls, later)(*arguments)
+
+
+async def test_a_collection_is_made_though_its_maker_gives_up(index, store):
+    making = asyncio.create_task(index.create_collection("notes", SPACE, WIDTH))
+    await asyncio.sleep(0.005)
+    making.cancel()
+
+    await index.create_collection("notes", SPACE, WIDTH)
+    assert (await index.upsert("notes", [item("a")])).results == [None]
+    deleting = asyncio.create_task(index.delete_collection("notes"))
+    await asyncio.sleep(0.001)
+    deleting.cancel()
+    await index.create_collection("notes", SPACE, WIDTH)
+    assert (await index.upsert("notes", [item("b")])).results == [None]
+    await index.close()
+    again = Index.open(store)
+    assert [one.damage for one in (await again.list_collections())[0]] == ["", ""]
     await again.close()
 
 

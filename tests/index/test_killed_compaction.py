@@ -9,7 +9,8 @@ import textwrap
 
 import pytest
 from support.sections import SPACE, WIDTH, axis, item, section
-from tieback.index import Index
+from tieback.index import Index, versions
+from tieback.index.table import readable
 
 # Compacts a collection, and kills itself with SIGKILL before or after the given call of the given step.
 KILLED = textwrap.dedent("""
@@ -105,3 +106,26 @@ async def test_a_server_killed_within_compaction_starts_again_with_all_it_had(
     assert (await again.upsert("docs", [item("after")])).results == [None]
     await again.close()
     await Index.open(store).close()
+
+
+async def test_a_clean_up_that_would_make_a_version_removes_nothing_of_the_acknowledged_one(
+    written, tmp_path, monkeypatch, caplog
+):
+    store = tmp_path / "store"
+    shutil.copytree(written, store)
+    index = Index.open(store)
+    opened = index._owned.known("docs")
+
+    monkeypatch.setattr("tieback.index.table._MOST_ROUNDS", 1)  # so that something is left to merge
+    opened.writer._compact()
+
+    assert "was put off: RuntimeError" in caplog.text
+    assert readable(opened.table.folder, versions.acknowledged(opened.table.folder), tmp_path / "views")
+    monkeypatch.undo()
+    opened.writer._compact()
+    assert (await index.upsert("docs", [item("after")])).results == [None]
+    await index.close()
+    again = Index.open(store)
+    listed, _ = await again.list_items("docs", page_size=1000)
+    assert {kept.id for kept in listed} == {*TURNS, "after"}
+    await again.close()
