@@ -33,6 +33,7 @@ where the cache is what is measured. The load comes from a process of its own on
 ```
 scripts/bench peers                                    # once: the other servers, each in its own environment
 scripts/bench speed --data DIR --json speed.json       # without --data, texts that the project ships
+scripts/bench overload --json overload.json            # the overload alone, and what a refusal costs
 scripts/bench soak --json soak.json
 scripts/bench plots speed.json soak.json --out docs/speed.md
 ```

@@ -66,8 +66,8 @@ class _Full:
         raise AssertionError("a full space has admitted a call")
 
 
-def refusals(say: Callable[[str], None]) -> list[Cost]:
-    """The cost of each way to be refused, medians of ROUNDS alternating rounds."""
+def refusals(say: Callable[[str], None], rounds: int = ROUNDS) -> list[Cost]:
+    """The cost of each way to be refused, medians of alternating rounds."""
     context = multiprocessing.get_context("spawn")
     servers: dict[str, tuple[Connection, int]] = {}
     processes = []
@@ -91,8 +91,8 @@ def refusals(say: Callable[[str], None]) -> list[Cost]:
             (NAMED, SCREENED, True),
         ]
         found: dict[str, list[tuple[float, float]]] = {way: [] for way, _, _ in ways}
-        for number in range(ROUNDS + 1):
-            say(f"refusals, round {number} of {ROUNDS}")
+        for number in range(rounds + 1):
+            say(f"refusals, round {number} of {rounds}")
             for way, kind, named in ways:
                 connection, port = servers[kind]
                 before = _asked(connection)
