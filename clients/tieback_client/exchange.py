@@ -25,6 +25,8 @@ R = TypeVar("R")
 # Half of what every gRPC server takes, so that a batch of small items is never refused for its size.
 BATCH_BYTES = 2 * 1024 * 1024
 ITEM_BYTES = 64  # of a short text
+BATCH_SECTIONS = 4096
+"""Sections of the items of one request, unless one item has more: about half of what a server takes."""
 # What ends a stream that may go on as another.
 BROKEN = (grpc.RpcError, Unavailable, Overloaded)
 
@@ -70,7 +72,7 @@ class Window(Generic[R]):
         self._again: deque[int] = deque()
         self._early: dict[int, R] = {}
         self._packed: list[Message] = []
-        self._bytes = 0
+        self._bytes = self._sections = 0
         self._seen = self._numbered = self._given = 0
         self._closed = False
 
@@ -113,10 +115,16 @@ class Window(Generic[R]):
         message = self.exchange.pack(item, f"{self.exchange.name}[{self._seen}]")
         self._seen += 1
         size = message.ByteSize()
-        over = len(self._packed) >= self.exchange.batch or self._bytes + size > BATCH_BYTES
+        sections = len(getattr(message, "sections", ()))
+        over = (
+            len(self._packed) >= self.exchange.batch
+            or self._bytes + size > BATCH_BYTES
+            or self._sections + sections > BATCH_SECTIONS
+        )
         full = self._flush() if self._packed and over else None
         self._packed.append(message)
         self._bytes += size
+        self._sections += sections
         if full is None and len(self._packed) >= self.exchange.batch:
             full = self._flush()
         return full
@@ -144,7 +152,7 @@ class Window(Generic[R]):
         number = self._numbered
         self._numbered += 1
         self._waiting[number] = request = self.exchange.request(self._packed, number)
-        self._packed, self._bytes = [], 0
+        self._packed, self._bytes, self._sections = [], 0, 0
         return request
 
 

@@ -471,3 +471,12 @@ async def test_vectors_do_not_depend_on_the_company(encoder: Encoder, make: Call
     together = encodings(await encoder.encode(SPACE, texts(*(make(n) for n in range(1, 40)))))
 
     np.testing.assert_allclose(vector(together[2]).values, alone.values, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", list(DType))
+async def test_a_batch_of_bad_inputs_alone_is_an_error_for_each_in_every_element_type(
+    encoder: Encoder, dtype: DType
+) -> None:
+    reply = await encoder.encode(SPACE, texts("x" * 50_001, "y" * 50_001), OutputSpec(dtype=dtype))
+
+    assert [type(result) for result in reply.results] == [InvalidInput, InvalidInput]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import urllib.parse
+
 import grpc
 import pytest
 from support.statuses import Failure
@@ -77,3 +80,19 @@ def test_an_exception_that_is_not_ours_tells_nothing() -> None:
 
     assert failure.code is grpc.StatusCode.INTERNAL
     assert "secret" not in failure.message
+
+
+@pytest.mark.parametrize("letter", ["n", "ü", "語", "\ud800"])
+def test_an_error_that_quotes_a_long_name_fits_in_what_a_client_takes(letter: str) -> None:
+    name = letter * 5000
+    for error in (
+        errors.NotFound("space", name, [name]),
+        errors.AlreadyExists("collection", name, f"{name} is taken"),
+        errors.InvalidInput(f"{name} is wrong", field=name),
+    ):
+        status = failures.to_status(error)
+        message = urllib.parse.quote(status.message)
+        details = base64.b64encode(status.SerializeToString())
+
+        assert len(message) + len(details) < 7_500  # of 8 KiB
+        assert status.message.endswith("…")

@@ -229,6 +229,16 @@ def test_a_message_that_is_full_of_fields_is_refused() -> None:
     assert str(LIMITS.fields) in fault(request).message
 
 
+def test_the_sections_of_all_items_are_bounded_together() -> None:
+    item = content_pb2.Item(sections=[content_pb2.Section()] * 8)
+    GATE.check(
+        answer_pb2.IngestItemsRequest.DESCRIPTOR,
+        answer_pb2.IngestItemsRequest(items=[item] * 900).SerializeToString(),
+    )
+
+    assert fault(answer_pb2.IngestItemsRequest(items=[item] * 1024)).reason == "TOO_MANY"
+
+
 @pytest.mark.parametrize("field", [b"\xf8\x01\x01", b"\xf2\x01\x00", b"\xf5\x01\0\0\0\0"])
 def test_fields_of_a_newer_contract_are_skipped_and_are_few(field: bytes) -> None:
     GATE.check(encoder_pb2.EncodeRequest.DESCRIPTOR, field * UNKNOWN_FIELDS)

@@ -655,7 +655,7 @@ class Limits:
     numbers: int = 64 * 1024
     fields: int = 256 * 1024
     depth: int = 32
-    request_bytes: int = 256 * 1024 * 1024
+    request_bytes: int = 128 * 1024 * 1024
     open_calls: int = 1024
     tenant_calls: int = 512
     connection_calls: int = 512

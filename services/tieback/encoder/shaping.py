@@ -64,7 +64,7 @@ def shape(
 
 def vectors(rows: Sequence[Array], space: SpaceRef, dtype: DType, width: int) -> list[Vector]:
     """Vectors of that width and type, of rows in float32 that are as wide or wider, all at once."""
-    if dtype is DType.FLOAT32 and all(len(row) == width for row in rows):
+    if not rows or (dtype is DType.FLOAT32 and all(len(row) == width for row in rows)):
         return [Vector(space, row) for row in rows]
     values, scales = quantise(cut(np.stack(rows), width), dtype)
     return [

@@ -62,12 +62,16 @@ class Call:
 
     async def read(self, data: bytes) -> Any:
         """The request, whose bytes count as in work until the call ends or reads the next."""
+        self._hold(len(data))
         request, size = await self._route.reader.read(data)
+        self._hold(max(len(data), size))
+        return request
+
+    def _hold(self, size: int) -> None:
         self._route.held.give(self._held)
         self._held = 0
         self._route.held.take(size)
         self._held = size
-        return request
 
     async def each(self, requests: AsyncIterator[bytes]) -> AsyncIterator[Any]:
         """The requests of a stream."""

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 DOMAIN = "tieback"
 DETAILS_KEY = "grpc-status-details-bin"
+# A client takes 8 KiB of metadata, where the message stands twice and letters beyond ASCII count threefold.
+MESSAGE_BYTES = 1000
+NAME_BYTES = 256
 
 TABLE: dict[type[errors.TiebackError], grpc.StatusCode] = {
     errors.InvalidInput: grpc.StatusCode.INVALID_ARGUMENT,
@@ -56,7 +59,7 @@ def to_status(error: BaseException) -> status_pb2.Status:
     """The error as google.rpc.Status with its details. What is not ours becomes an opaque INTERNAL."""
     if not isinstance(error, errors.TiebackError):
         return status_pb2.Status(code=grpc.StatusCode.INTERNAL.value[0], message=_OPAQUE)
-    status = status_pb2.Status(code=code_of(error).value[0], message=error.message)
+    status = status_pb2.Status(code=code_of(error).value[0], message=_clipped(error.message))
     for detail in _details(error):
         packed = any_pb2.Any()
         packed.Pack(detail)
@@ -153,15 +156,25 @@ def trailing(status: status_pb2.Status) -> tuple[tuple[str, bytes], ...]:
     return ((DETAILS_KEY, status.SerializeToString()),)
 
 
+def _clipped(text: str, most: int = MESSAGE_BYTES) -> str:
+    """The text, or its beginning. An error may quote what the caller sent, and travels as metadata."""
+    data = text.encode("utf-8", "replace")
+    return data.decode() if len(data) <= most else data[: most - 3].decode("utf-8", "ignore") + "…"
+
+
 def _details(error: errors.TiebackError) -> list[Message]:
     details: list[Message] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)]
     if isinstance(error, errors.InvalidInput) and error.field:
-        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.message)
+        violation = error_details_pb2.BadRequest.FieldViolation(
+            field=_clipped(error.field, NAME_BYTES), description=_clipped(error.message)
+        )
         details.append(error_details_pb2.BadRequest(field_violations=[violation]))
     if isinstance(error, errors.NotFound | errors.AlreadyExists):
         details.append(
             error_details_pb2.ResourceInfo(
-                resource_type=error.kind, resource_name=error.name, description=error.message
+                resource_type=error.kind,
+                resource_name=_clipped(error.name, NAME_BYTES),
+                description=_clipped(error.message),
             )
         )
     if isinstance(error, errors.Overloaded | errors.Unavailable):

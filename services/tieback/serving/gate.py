@@ -31,6 +31,7 @@ _WIRE = {
 _WIDTHS = {_EIGHT: 8, _FOUR: 4}
 _TEXTS = (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES)
 _CONTINUED = bytes(range(0x80, 0x100))
+_COSTS = {"tieback.v1.Item.sections": 32}  # what becomes of one is far larger than one: vectors, rows
 UNKNOWN_FIELDS = 64
 """Fields of a newer contract, which are skipped, in one message of a request."""
 
@@ -94,6 +95,8 @@ class _Field:
     packed: int = -1
     """Of packed numbers: the bytes of one, or 0 where they vary."""
     message: _Message | None = None
+    cost: int = 1
+    """How many fields it counts as."""
 
 
 @dataclass(slots=True)
@@ -128,7 +131,7 @@ class Gate:
         plan = self._messages[message.full_name] = _Message()
         for place, one in enumerate(message.fields):
             limit = bound(one, self._limits)
-            made = _Field(one.name, limit.count, limit.bytes)
+            made = _Field(one.name, limit.count, limit.bytes, cost=_COSTS.get(one.full_name, 1))
             if one.message_type is not None:
                 made.message = self._plan(one.message_type)
             if not one.is_repeated:
@@ -149,8 +152,8 @@ class Gate:
             left -= 1
             if left < 0:
                 raise InvalidInput(
-                    f"the request has more than {self._limits.fields} fields, nested ones included; send it "
-                    "in parts",
+                    f"the request has more than {self._limits.fields} fields, nested ones included, and a "
+                    "section counted as 32; send it in parts",
                     reason="TOO_MANY",
                 )
             tag = data[place]
@@ -178,7 +181,9 @@ class Gate:
             if place > end:
                 raise malformed()
             known = fields.get(tag)
-            if known is None:
+            if known is not None:
+                left -= known.cost - 1
+            else:
                 unknown += 1
                 if tag < 8:
                     raise malformed()

@@ -1,0 +1,27 @@
+"""How a stream of items becomes requests."""
+
+from __future__ import annotations
+
+from tieback.v1 import answer_pb2, content_pb2
+from tieback_client.exchange import BATCH_SECTIONS, Exchange, Window
+from tieback_client.rpc import RPCS
+
+
+def test_items_of_many_sections_go_in_requests_that_a_server_takes() -> None:
+    window: Window[None] = Window(
+        Exchange(
+            rpc=RPCS["IngestItems"],
+            items=[],
+            pack=lambda item, _: item,
+            request=lambda items, _: answer_pb2.IngestItemsRequest(items=items),
+            result=lambda *_: None,
+            batch=64,
+            in_flight=2,
+            timeout=None,
+        )
+    )
+    many = content_pb2.Item(sections=[content_pb2.Section()] * (BATCH_SECTIONS // 2))
+    huge = content_pb2.Item(sections=[content_pb2.Section()] * (BATCH_SECTIONS + 1))
+    requests = [window.offer(item) for item in (many, many, many, huge, many)] + [window.close()]
+
+    assert [len(one.items) for one in requests if one is not None] == [2, 1, 1, 1]
