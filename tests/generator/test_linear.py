@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.adversarial import SHAPES, seconds, text_of
 from tieback.answer.evidence import evidence_of
@@ -162,6 +162,7 @@ def test_sentences_end_where_the_rules_say(text: str) -> None:
 
 
 @given(st.lists(st.sampled_from(WORDS + MARKS), max_size=30).map("".join))
+@example("。。nonono")
 def test_a_text_that_grows_has_the_ends_that_are_certain_at_each_step(text: str) -> None:
     finder, begin = ClaimFinder(), 0
     for size in range(1, len(text) + 1):

@@ -30,13 +30,14 @@ ALSO_WORDS = frozenset(["no", "co", "est", "ed", "gen", "hon", "mar", "al", "nos
 
 STOPS = ".!?…"
 CLOSING = "\"'”’»)]"
+WIDE_STOPS, WIDE_CLOSING = "。！？", "」』”’）"
 
 # A run of stops ends a sentence only where white space follows, which is looked at apart: within the pattern
 # it would have each run tried again from each of its characters.
 BOUNDARY = re.compile(
     rf"""
     (?P<stop>[{STOPS}]+[{re.escape(CLOSING)}]*)  # a stop, with what closes after it
-    | (?P<wide>[。！？]+[」』”’）]*)          # full-width stops need no white space
+    | (?P<wide>[{WIDE_STOPS}]+[{WIDE_CLOSING}]*)          # full-width stops need no white space
     | (?P<line>\n)(?=[ \t]*+(?:\n|[-*•][ \t]|\d{{1,3}}[.)][ \t]))   # before an empty line or a list's item
     """,
     re.VERBOSE,
@@ -75,7 +76,7 @@ def ends(text: str, decided: int = 0) -> Iterator[int]:
 
 def decided_until(text: str) -> int:
     """In a text without ends: the place before which there will be none, whatever text may follow."""
-    return len(text[:-ITEM_REACH].rstrip().rstrip(CLOSING).rstrip(STOPS))
+    return len(text[:-ITEM_REACH].rstrip().rstrip(CLOSING + WIDE_CLOSING).rstrip(STOPS + WIDE_STOPS))
 
 
 def sentences(text: str) -> list[tuple[int, int]]:

@@ -25,6 +25,8 @@ from tieback.serving.open_calls import running_task
 from tieback.serving.route import Route
 
 log = logging.getLogger(__name__)
+STATUS_SECONDS = 1.0
+"""How long a call waits for its status to be sent."""
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -111,7 +113,14 @@ class Call:
         self._code = failures.code_by_number(status.code)
         self._reason = failures.reason_of(status)
         _forget(error)
-        await self._context.abort(self._code, status.message, (*self._trailing(), *failures.trailing(status)))
+        try:
+            async with asyncio.timeout(STATUS_SECONDS):
+                await self._context.abort(
+                    self._code, status.message, (*self._trailing(), *failures.trailing(status))
+                )
+        except TimeoutError:
+            # What was written before is not read, so the status waits behind it in gRPC. The call does not.
+            raise asyncio.CancelledError from None
 
     def _finish(self) -> None:
         took = time.perf_counter() - self._begin
