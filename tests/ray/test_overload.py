@@ -1,0 +1,56 @@
+"""In an overload of the platform on Ray Serve, the gateway refuses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+from support.running_platform import Platform
+from tieback.serving.refusals import COUNTED_SECONDS
+from tieback_client import AsyncClient, DeadlineExceeded, Overloaded
+
+pytestmark = pytest.mark.ray
+SPACE = "all-minilm-l6-v2"
+CALLERS, SECONDS, PAUSE = 48, 3.0, 0.05
+TEXT = "The gravity of the moon pulls the sea, and so the water rises and falls twice a day. " * 4
+
+
+def refused(platform: Platform, deployment: str) -> float:
+    labels = {"service": "EncoderService", "method": "Encode", "code": "RESOURCE_EXHAUSTED"}
+    return platform.value("tieback_requests_total", deployment=deployment, **labels)
+
+
+async def test_hardly_any_call_that_is_refused_reaches_a_replica_and_the_others_are_answered(
+    platform: Platform,
+):
+    deployments = ("gateway", f"encoder:{SPACE}")
+    before = [refused(platform, name) for name in deployments]
+    outcomes: Counter[str] = Counter()
+
+    async def caller(client: AsyncClient, number: int) -> None:
+        end = asyncio.get_running_loop().time() + SECONDS
+        while asyncio.get_running_loop().time() < end:
+            try:
+                await client.encode(f"{number} {TEXT}", space=SPACE, cache="bypass", timeout=0.5)
+            except Overloaded as error:
+                outcomes["refused"] += 1
+                outcomes["told when to return"] += error.retry_delay is not None
+                await asyncio.sleep(PAUSE)  # not as long as it was told
+            except DeadlineExceeded:
+                outcomes["late"] += 1
+            else:
+                outcomes["answered"] += 1
+
+    async with AsyncClient(platform.address, retry=None) as client:
+        await asyncio.gather(*(caller(client, number) for number in range(CALLERS)))
+    await asyncio.sleep(2 * COUNTED_SECONDS)
+    at_gateway, at_replica = (
+        refused(platform, name) - then for name, then in zip(deployments, before, strict=True)
+    )
+
+    assert outcomes["refused"] > 200, outcomes
+    assert outcomes["told when to return"] == outcomes["refused"]
+    assert outcomes["answered"] > 0, outcomes
+    assert at_gateway >= outcomes["refused"]
+    assert at_replica < 0.25 * at_gateway, (at_replica, at_gateway, outcomes)
