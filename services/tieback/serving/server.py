@@ -25,7 +25,7 @@ from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
-_PENDING_CALLS = 10_000
+_PENDING_CALLS = 1_500
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -188,8 +188,9 @@ def _options(settings: Settings, *, shared_port: bool, behind: bool) -> list[tup
         ("grpc.max_concurrent_streams", settings.connection_calls),
         ("grpc.http.overload_protection", 0),
         *LEAVE_COMPRESSED,
-        # Of a burst, gRPC drops with CANCELLED what it has not read, from a thousand calls on. That says
-        # neither why nor when to come back; so they wait to be read, and are refused as they should be.
+        # Of a burst, gRPC drops with CANCELLED what has waited for the event loop at its back. That says
+        # neither why nor when to come back, so what a few connections may have open waits, and is refused as
+        # it should be. Each that waits takes 14 kB, and a health check waits behind all of them.
         ("grpc.server.max_pending_requests", _PENDING_CALLS),
         ("grpc.server.max_pending_requests_hard_limit", _PENDING_CALLS),
     ]
