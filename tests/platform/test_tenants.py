@@ -242,8 +242,10 @@ def test_a_tenant_is_told_who_it_is_and_what_it_uses(as_: Callable[[str], Client
 def test_calls_and_tokens_are_counted_by_tenant(platform: Running, as_: Callable[[str], Client]) -> None:
     before = platform.value("tieback_tenant_tokens_total", tenant="acme", service="encoder")
     as_("acme-admin").encode(["words that nobody sent before"], space=SPACE)
+    as_("acme-admin").generate("Say hello.", decoding=BRIEF).collect()
 
     assert platform.value("tieback_tenant_tokens_total", tenant="acme", service="encoder") > before
+    assert platform.value("tieback_tenant_tokens_total", tenant="acme", service="generator") > 0
     assert platform.value("tieback_tenant_requests_total", tenant="acme", code="OK") > 0
     assert platform.value("tieback_tenant_requests_total", tenant="globex", code="OK") > 0
 
