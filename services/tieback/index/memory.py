@@ -164,6 +164,10 @@ class Memory:
         entry = self._versions.get(version)
         return int(entry.positions[ordinal]) if entry and 0 <= ordinal < len(entry.positions) else None
 
+    def versions(self, positions: Array) -> list[int]:
+        """The versions of the items whose sections live at these positions, each once."""
+        return list(dict.fromkeys(self._owner(position)[0].version for position in positions.tolist()))
+
     def order_key(self, position: int) -> tuple[str, int]:
         """Breaks ties between equal scores: the item's id and the section's ordinal."""
         entry, ordinal = self._owner(position)

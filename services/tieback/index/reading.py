@@ -32,9 +32,16 @@ class TableReader:
             query = query.select(list(columns))
         yield from query.to_batches(batch_size=2048)
 
-    def full_text(self, words: str, limit: int) -> list[tuple[int, int, float]]:
-        """Version, ordinal and BM25 score of the rows that match best, stale rows among them."""
+    def full_text(
+        self, words: str, limit: int, among: Sequence[int] | None = None
+    ) -> list[tuple[int, int, float]]:
+        """Version, ordinal and BM25 score of the rows that match best, stale rows among them.
+
+        With `among`, only rows of these versions.
+        """
         query = self._lance.search(MatchQuery(words, "text"), query_type="fts")
+        if among is not None:
+            query = query.where(f"version IN ({', '.join(map(str, among))})", prefilter=True)
         found = query.select(["version", "ordinal", "_score"]).limit(limit).to_arrow()
         columns = (found[name].to_pylist() for name in ("version", "ordinal", "_score"))
         return list(zip(*columns, strict=True))

@@ -21,6 +21,8 @@ from tieback.index.reading import TableReader
 # good in both can win.
 _DEEPER = 4
 _DEEPEST_AT_LEAST = 100
+# After so many matches, sections that pass a filter are named to the full text, if they are few.
+_MANY, _FEW = 5000, 2000
 
 Ranked = dict[int, float]  # position → score, best first
 
@@ -93,11 +95,16 @@ def _by_vector(
 
 
 def _by_text(memory: Memory, table: TableReader, query: Query, allowed: Array, depth: int) -> Ranked:
-    """The best matches that live and pass the filter. The table knows neither: it is asked for ever more."""
+    """The best matches that live and pass the filter. The table knows neither: it is asked for ever more.
+
+    Where few sections pass and are not among its best matches, it is asked for those alone. That is fast, and
+    its scores differ a little: it weights words by the rows that it looks at, where they are not indexed yet.
+    """
     asked = 2 * depth
+    among: list[int] | None = None
     while True:
         query.check("the search for the words")
-        rows = table.full_text(query.text, asked)
+        rows = table.full_text(query.text, asked, among)
         ranked: Ranked = {}
         for version, ordinal, score in rows:
             position = memory.position(version, ordinal)
@@ -106,6 +113,8 @@ def _by_text(memory: Memory, table: TableReader, query: Query, allowed: Array, d
         if len(ranked) >= depth or len(rows) < asked:
             return dict(list(ranked.items())[:depth])
         asked *= 4
+        if asked > _MANY and among is None and np.count_nonzero(allowed) <= _FEW:
+            among = memory.versions(np.flatnonzero(allowed))
 
 
 def _fused(query: Query, scores: Ranked, texts: Ranked) -> Ranked:
