@@ -164,6 +164,8 @@ class Limits:
     """Bytes of an item's metadata, as JSON."""
     collection_keys: int = 0
     """Different keys of metadata in one collection."""
+    collections: int = 0
+    """Collections of the server, those of all tenants together."""
 
 
 @dataclass(frozen=True, slots=True)

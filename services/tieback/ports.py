@@ -52,6 +52,9 @@ DEFAULT_RERANKING = MethodChoice("late_interaction")
 EVIDENCE_CHARACTERS = 256 * 1024
 """Characters of all passages that a generator reads for one answer."""
 
+EVIDENCE_SENTENCES = 512
+"""Sentences of all those passages: each is encoded, at some milliseconds."""
+
 
 class EncoderPort(Protocol):
     """Turns contents into vectors of a named space."""

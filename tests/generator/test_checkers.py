@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from tieback.catalog.catalog import Catalog
+from tieback.core.sentences import sentences
 from tieback.core.types import Content, Limits, Modality, Truncation, VectorKind, VerdictLabel
 from tieback.generator.relevance import THRESHOLD, window_relevance
-from tieback.generator.sentences import sentences
 from tieback.methods.grounding import Finding, Passage, checkers, words_of
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store

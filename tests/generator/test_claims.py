@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tieback.core.sentences import sentences
 from tieback.core.types import Claim
 from tieback.generator.claims import ClaimFinder
-from tieback.generator.sentences import sentences
 from tieback.generator.stopping import StopTexts
 
 

@@ -13,13 +13,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.adversarial import SHAPES, seconds, text_of
 from tieback.answer.evidence import evidence_of
+from tieback.core.sentences import LONGEST, ends, sentences
 from tieback.core.types import Hit, Modality, RetrievedHit
 from tieback.generator.claims import ClaimFinder
 from tieback.generator.relevance import window_relevance
-from tieback.generator.sentences import LONGEST, ends, sentences
 from tieback.generator.stopping import StopTexts
 from tieback.methods.grounding import Passage, checkers, words_of
-from tieback.ports import EVIDENCE_CHARACTERS
+from tieback.ports import EVIDENCE_CHARACTERS, EVIDENCE_SENTENCES
 
 MEGABYTE = 1 << 20
 COUNT, DIGEST = 2530, "c32b2442a97a4a3812917999b4f829767c6b18b59b8fa5d891faee2868ff893e"
@@ -96,6 +96,16 @@ def test_of_long_stored_passages_the_beginning_is_evidence() -> None:
 
     assert len(long.text) + len(short.text) <= EVIDENCE_CHARACTERS
     assert short.text == "short"
+
+
+def test_a_stored_passage_of_very_many_sentences_does_not_keep_a_question_from_being_answered() -> None:
+    hits = [RetrievedHit(_hit("It is so. " * 5_000), 1.0, 0), RetrievedHit(_hit("Short. Text."), 0.9, 1)]
+
+    long, short = evidence_of(hits, 4)
+
+    assert len(sentences(long.text)) + len(sentences(short.text)) <= EVIDENCE_SENTENCES
+    assert long.text.endswith("It is so.")
+    assert short.text == "Short. Text."
 
 
 def _hit(text: str) -> Hit:

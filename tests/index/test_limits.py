@@ -10,7 +10,7 @@ import psutil
 import pytest
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.deadline import Deadline
-from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound
+from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, StorageFull
 from tieback.core.types import Limits, Modality, SpaceRef
 from tieback.index import Index
 from tieback.index.records import Put, Record
@@ -218,3 +218,16 @@ async def test_slow_filters_end_when_their_callers_go(many):
     await many.get_item("docs", "i7")
 
     assert time.perf_counter() - begin < 1.0
+
+
+async def test_a_server_keeps_so_many_collections_and_takes_another_once_one_is_deleted(store):
+    index = Index.open(store, Limits(collections=2))
+    for name in ("a", "b"):
+        await index.create_collection(name, SPACE, WIDTH)
+
+    with pytest.raises(StorageFull, match="at most 2 are allowed: delete one"):
+        await index.create_collection("c", SPACE, WIDTH)
+    await index.create_collection("b", SPACE, WIDTH)  # there already
+    await index.delete_collection("a")
+    await index.create_collection("c", SPACE, WIDTH)
+    await index.close()

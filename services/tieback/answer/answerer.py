@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
@@ -127,7 +128,7 @@ class Answerer:
             return
         deadline.check("generating")
         began = watch.elapsed()
-        evidence = evidence_of(found.hits, evidence_limit or self._evidence_limit)
+        evidence = await asyncio.to_thread(evidence_of, found.hits, evidence_limit or self._evidence_limit)
         if not evidence and grounding.abstain_below is None and not grounding.disabled:
             # A pipeline that finds nothing does not let the model answer from memory, unless it is told to.
             grounding = dataclasses.replace(grounding, abstain_below=EVIDENCE_NEEDED)

@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from tieback.core.sentences import sentences
 from tieback.core.types import Evidence, Modality, RetrievedHit
-from tieback.ports import EVIDENCE_CHARACTERS
+from tieback.ports import EVIDENCE_CHARACTERS, EVIDENCE_SENTENCES
 
 SEEN = {
     Modality.IMAGE: "A picture of",
@@ -21,11 +22,18 @@ def evidence_of(hits: Sequence[RetrievedHit], limit: int) -> list[Evidence]:
 
     Ids count all hits from 1, so that "3" is the third hit also where the second has no words. Scores are the
     reranker's (a mean cosine) where it ran, else the search's. Of long passages the beginning is read, each
-    by an equal part of what a generator reads.
+    by an equal part of what a generator reads. Splitting them takes milliseconds: call it on a thread.
     """
     found = list(islice(_readable(hits), limit))
-    most = EVIDENCE_CHARACTERS // max(len(found), 1)
-    return [dataclasses.replace(one, text=one.text[:most]) for one in found]
+    parts = max(len(found), 1)
+    characters, most = EVIDENCE_CHARACTERS // parts, max(EVIDENCE_SENTENCES // parts, 1)
+    return [dataclasses.replace(one, text=_beginning(one.text[:characters], most)) for one in found]
+
+
+def _beginning(text: str, most: int) -> str:
+    """The text up to the end of its last sentence of so many."""
+    spans = sentences(text)
+    return text if len(spans) <= most else text[: spans[most - 1][1]]
 
 
 def _readable(hits: Sequence[RetrievedHit]) -> Iterator[Evidence]:

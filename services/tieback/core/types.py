@@ -662,6 +662,7 @@ class Limits:
     metadata_key_bytes: int = 256
     metadata_bytes: int = 64 * 1024
     collection_keys: int = 1024
+    collections: int = 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 
+from tieback.core.sentences import decided_until, ends, sentences, trimmed
 from tieback.core.types import Claim
-from tieback.generator.sentences import decided_until, ends, sentences, trimmed
 
 
 class ClaimFinder:

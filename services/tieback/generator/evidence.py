@@ -10,14 +10,11 @@ import numpy as np
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.sentences import sentences
 from tieback.core.types import Array, Content, Evidence, Modality, Truncation
 from tieback.generator.relevance import window_relevance
-from tieback.generator.sentences import sentences
 from tieback.methods.grounding import Passage, words_of
-from tieback.ports import EVIDENCE_CHARACTERS, EncoderPort
-
-MOST_WINDOWS = 512
-"""Sentences of all passages together: each is encoded, at some milliseconds."""
+from tieback.ports import EVIDENCE_CHARACTERS, EVIDENCE_SENTENCES, EncoderPort
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +114,10 @@ def _cut(evidence: Sequence[Evidence], deadline: Deadline) -> tuple[list[list[tu
     for source in evidence:
         deadline.check("the evidence was read")
         cut.append(list(_windows(source.text, texts)))
-    if len(texts) > MOST_WINDOWS:
+    if len(texts) > EVIDENCE_SENTENCES:
         raise InvalidInput(
-            f"the evidence has {len(texts)} sentences and at most {MOST_WINDOWS} are checked; send fewer or "
-            "shorter passages",
+            f"the evidence has {len(texts)} sentences and at most {EVIDENCE_SENTENCES} are checked; send "
+            "fewer or shorter passages",
             field="evidence",
         )
     return cut, texts

@@ -18,6 +18,11 @@ class OwnedCollections:
         self.sound: dict[CollectionKey, OpenCollection] = {}
         self.damaged: dict[CollectionKey, DamagedCollection] = {}
 
+    @property
+    def count(self) -> int:
+        """Collections of all tenants."""
+        return len(self.sound) + len(self.damaged)
+
     def add(self, known: OpenCollection | DamagedCollection) -> None:
         """Takes one in."""
         if isinstance(known, DamagedCollection):

@@ -22,6 +22,7 @@ from tieback.core.errors import (
     InvalidInput,
     NotFound,
     Overloaded,
+    StorageFull,
     TiebackError,
     Unavailable,
 )
@@ -186,6 +187,7 @@ class Index:
                 raise self._owned.damaged[key].refusal()
             there = self._owned.sound.get(key)
             if there is None:
+                self._check_room()
                 number, most = self._owned.stored(key.owner).collections, principal.quota.collections
                 check(principal, key.owner, "collections", number, 1, most)
                 description = Description(key, space, width, time.time(), routing)
@@ -437,6 +439,15 @@ class Index:
             raise InvalidInput("the batch is empty", field=field)
         if most and size > most:
             raise InvalidInput(f"{size} in one batch; at most {most} are taken", field=field)
+
+    def _check_room(self) -> None:
+        """StorageFull where there are as many collections as the server keeps."""
+        number, most = self._owned.count, self._limits.collections
+        if most and number >= most:
+            raise StorageFull(
+                f"this server keeps {number} collections, and at most {most} are allowed: delete one, or put "
+                "what belongs together into one collection and tell it apart by metadata"
+            )
 
     def _make(self, description: Description) -> OpenCollection:
         table = self._store.create(description)

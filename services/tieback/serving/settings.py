@@ -165,6 +165,11 @@ class Settings(BaseSettings):
         gt=0,
         description="Different keys of metadata in one collection; each is a column in memory.",
     )
+    collections: int = Field(
+        _LIMITS.collections,
+        gt=0,
+        description="Collections of the server, those of all tenants together; each holds files and memory.",
+    )
     batch_tokens: int = Field(
         0,
         ge=0,

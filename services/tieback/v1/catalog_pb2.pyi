@@ -177,7 +177,7 @@ class GetServerInfoResponse(_message.Message):
     def __init__(self, version: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., services: _Optional[_Iterable[_Union[ServiceState, _Mapping]]] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("message_bytes", "batch_items", "text_bytes", "image_pixels", "audio_seconds", "points", "queued_tokens", "query_parts", "rerank_tokens", "rerank_steps", "decoded_bytes", "stop_texts", "stop_bytes", "name_bytes", "filter_bytes", "sections", "entries", "numbers", "fields", "depth", "request_bytes", "open_calls", "tenant_calls", "connection_calls", "metadata_key_bytes", "metadata_bytes", "collection_keys")
+    __slots__ = ("message_bytes", "batch_items", "text_bytes", "image_pixels", "audio_seconds", "points", "queued_tokens", "query_parts", "rerank_tokens", "rerank_steps", "decoded_bytes", "stop_texts", "stop_bytes", "name_bytes", "filter_bytes", "sections", "entries", "numbers", "fields", "depth", "request_bytes", "open_calls", "tenant_calls", "connection_calls", "metadata_key_bytes", "metadata_bytes", "collection_keys", "collections")
     MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     BATCH_ITEMS_FIELD_NUMBER: _ClassVar[int]
     TEXT_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -205,6 +205,7 @@ class Limits(_message.Message):
     METADATA_KEY_BYTES_FIELD_NUMBER: _ClassVar[int]
     METADATA_BYTES_FIELD_NUMBER: _ClassVar[int]
     COLLECTION_KEYS_FIELD_NUMBER: _ClassVar[int]
+    COLLECTIONS_FIELD_NUMBER: _ClassVar[int]
     message_bytes: int
     batch_items: int
     text_bytes: int
@@ -232,7 +233,8 @@ class Limits(_message.Message):
     metadata_key_bytes: int
     metadata_bytes: int
     collection_keys: int
-    def __init__(self, message_bytes: _Optional[int] = ..., batch_items: _Optional[int] = ..., text_bytes: _Optional[int] = ..., image_pixels: _Optional[int] = ..., audio_seconds: _Optional[float] = ..., points: _Optional[int] = ..., queued_tokens: _Optional[int] = ..., query_parts: _Optional[int] = ..., rerank_tokens: _Optional[int] = ..., rerank_steps: _Optional[int] = ..., decoded_bytes: _Optional[int] = ..., stop_texts: _Optional[int] = ..., stop_bytes: _Optional[int] = ..., name_bytes: _Optional[int] = ..., filter_bytes: _Optional[int] = ..., sections: _Optional[int] = ..., entries: _Optional[int] = ..., numbers: _Optional[int] = ..., fields: _Optional[int] = ..., depth: _Optional[int] = ..., request_bytes: _Optional[int] = ..., open_calls: _Optional[int] = ..., tenant_calls: _Optional[int] = ..., connection_calls: _Optional[int] = ..., metadata_key_bytes: _Optional[int] = ..., metadata_bytes: _Optional[int] = ..., collection_keys: _Optional[int] = ...) -> None: ...
+    collections: int
+    def __init__(self, message_bytes: _Optional[int] = ..., batch_items: _Optional[int] = ..., text_bytes: _Optional[int] = ..., image_pixels: _Optional[int] = ..., audio_seconds: _Optional[float] = ..., points: _Optional[int] = ..., queued_tokens: _Optional[int] = ..., query_parts: _Optional[int] = ..., rerank_tokens: _Optional[int] = ..., rerank_steps: _Optional[int] = ..., decoded_bytes: _Optional[int] = ..., stop_texts: _Optional[int] = ..., stop_bytes: _Optional[int] = ..., name_bytes: _Optional[int] = ..., filter_bytes: _Optional[int] = ..., sections: _Optional[int] = ..., entries: _Optional[int] = ..., numbers: _Optional[int] = ..., fields: _Optional[int] = ..., depth: _Optional[int] = ..., request_bytes: _Optional[int] = ..., open_calls: _Optional[int] = ..., tenant_calls: _Optional[int] = ..., connection_calls: _Optional[int] = ..., metadata_key_bytes: _Optional[int] = ..., metadata_bytes: _Optional[int] = ..., collection_keys: _Optional[int] = ..., collections: _Optional[int] = ...) -> None: ...
 
 class ServiceState(_message.Message):
     __slots__ = ("name", "ready", "replicas")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tieback.core.errors import StartupError
-from tieback.generator.sentences import sentences
+from tieback.core.sentences import sentences
 from tieback.recipes.sample_text import SAMPLE
 
 TEXTS, LINES = (".txt", ".md"), (".jsonl",)
