@@ -19,9 +19,11 @@ from support.deployment import ROOT, Query, queries
 from support.installed import need
 from support.prometheus import Prometheus
 from support.small_binding import binding, routed, stand_in, text, text_router
+from support.tenants import write_tokens
 from tieback.catalog.catalog import Catalog
 from tieback.models.store import Store
 from tieback.router import Rollout, Router
+from tieback.serving import context as call_context
 from tieback.serving.contract import METHODS
 from tieback.serving.directory import Directory
 from tieback.serving.local import LocalServer
@@ -36,6 +38,7 @@ from tieback_client.events import Decoding
 
 WINDOW = "10s"
 QUEUED_TOKENS = 4000
+TOKEN = "a-token-for-tests"
 TEXT_SPACES = ("all-minilm-l6-v2", "paraphrase-minilm-l3-v2", "wordllama-256")
 LIGHTHOUSE = "The lighthouse at Cape Alder was built in 1873 and is 41 metres tall."
 LONG = "A light is lit at dusk and put out at dawn, and between the two somebody stays awake. " * 10
@@ -52,6 +55,7 @@ class Platform:
             metrics_port=None,
             drain_seconds=0,
             queued_tokens=QUEUED_TOKENS,
+            tokens=write_tokens(folder / "tokens.yaml", {"acme": {TOKEN: "admin"}}),
         )
         self._server = LocalServer(settings)
         self._loop = asyncio.new_event_loop()
@@ -122,6 +126,7 @@ class Platform:
         def repeated() -> float:
             return registry.get_sample_value("tieback_hop_retries_total", {"target": "router"}) or 0.0
 
+        call_context.set_current(call_context.CallContext(authorization=f"Bearer {TOKEN}"))
         before = repeated()
         nobody = "127.0.0.1:1"
         self._replicas.update("router", {"a": {"address": nobody}, "b": {"address": self.address}})
@@ -148,7 +153,7 @@ def prometheus(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> 
             rules=ROOT / "monitoring/alerts.yml",
             honor_labels=monitor["spec"]["endpoints"][0]["honorLabels"],
         ) as running,
-        Client(platform.address, timeout=60) as client,
+        Client(platform.address, token=TOKEN, timeout=60) as client,
     ):
         for round_ in range(2):
             use_everything(client, round_)

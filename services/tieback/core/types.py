@@ -17,8 +17,10 @@ Box = tuple[float, float, float, float]
 """A rectangle in a picture: x, y, width and height in 0..1 of the picture's, from its upper left corner."""
 
 JOINT_SPACE = "joint"
-INDEXED_FROM = "indexed_from"
 """The name of the space that the router binds all others into."""
+
+INDEXED_FROM = "indexed_from"
+"""The key of an item's metadata that names the source it was indexed from."""
 
 
 class Modality(enum.StrEnum):
