@@ -278,8 +278,10 @@ async def test_closing_leaves_nobody_waiting(model: BagOfWords) -> None:
 def test_whoever_stays_gets_what_belongs_to_its_texts(
     tmp_path_factory: pytest.TempPathFactory, requests: list[tuple[list[str], str, bool]]
 ) -> None:
+    folder = tmp_path_factory.mktemp("model")
+
     async def serve() -> None:
-        model = BagOfWords(card(tmp_path_factory.getbasetemp()))
+        model = BagOfWords(card(folder))
         encoder = Encoder([model], batch_tokens=16)
         with model.paused():
             blocking = ask(encoder, "blocking")
