@@ -1,6 +1,10 @@
 """tieback: many embedding spaces, one index, every answer tied back to its sources."""
 
+import os
 from importlib.metadata import PackageNotFoundError, version
+
+# ONNX Runtime reports its use to its maker from the moment it is imported, unless this is set before.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 try:
     __version__ = version("tieback")

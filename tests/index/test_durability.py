@@ -321,6 +321,22 @@ async def test_stale_rows_are_compacted_away_while_searches_go_on(index, store):
     await again.close()
 
 
+def removed_files_held_open(store):
+    links = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return [str(link) for link in links if link.is_relative_to(store) and str(link).endswith("(deleted)")]
+
+
+async def test_compaction_keeps_no_removed_file_open(index, store):
+    writer = index._owned.to_write("docs").writer
+    for number in range(3):
+        await index.upsert("docs", [item(str(number), section(axis(1), f"apple {number}"))])
+        await index.search("docs", text="apple")
+        writer._compact()
+
+    assert removed_files_held_open(store) == []
+    assert (await index.search("docs", text="apple", limit=5)).hits
+
+
 async def test_an_idle_index_uses_no_processor_time(index):
     await index.upsert("docs", [item("a")])
     await index.search("docs", text="a")

@@ -146,6 +146,17 @@ async def test_a_refused_call_says_the_limit_and_when_to_come_back_and_a_closed_
         await stub.Fuse(fuse_request())
 
 
+async def test_a_call_that_never_sends_its_request_is_ended_and_makes_room() -> None:
+    async with small_server(open_calls=1, stall_seconds=0.5) as server, channel(server) as made:
+        silent = made.stream_stream(FUSE)()
+        assert await asyncio.wait_for(silent.code(), 5) is grpc.StatusCode.DEADLINE_EXCEEDED
+        await router_pb2_grpc.RouterServiceStub(made).Fuse(
+            fuse_request()
+        )  # read in the same way, and answered
+
+        assert server.value("tieback_in_flight", service="RouterService", method="Fuse") == 0
+
+
 async def test_one_tenants_open_calls_leave_room_for_another(tmp_path: Path) -> None:
     async with (
         small_server(tokens=tokens_file(tmp_path), tenant_calls=1) as server,

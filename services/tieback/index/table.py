@@ -125,6 +125,7 @@ class Table(TableReader):
             self._lance.tags.create(_TAG, self._acknowledged)
             self._lance.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
             self._acknowledge()
+        self._lance = open_newest(self.folder)  # the old session's caches hold the removed files open
 
     def _optimize(self) -> None:
         """Merges and indexes, keeping every version, until nothing is left to do."""

@@ -29,6 +29,11 @@ class OpenCalls:
         self._open = 0
         self._tenants: Counter[str] = Counter()
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether half of the calls that may be open are."""
+        return 2 * self._open > self._total
+
     def enter(self, tenant: str) -> None:
         """Counts the running task until it is done. Overloaded where no more may be open.
 
