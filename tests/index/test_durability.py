@@ -328,9 +328,11 @@ def removed_files_held_open(store):
 
 async def test_compaction_keeps_no_removed_file_open(index, store):
     writer = index._owned.to_write("docs").writer
-    for number in range(3):
-        await index.upsert("docs", [item(str(number), section(axis(1), f"apple {number}"))])
-        await index.search("docs", text="apple")
+    for turn in range(3):
+        for part in range(3):
+            sections = [section(axis(1), f"apple {turn} word{n} more{7 * n}") for n in range(200)]
+            await index.upsert("docs", [item(f"{turn}-{part}-{n}", one) for n, one in enumerate(sections)])
+            await index.search("docs", text="word7 more14")
         writer._compact()
 
     assert removed_files_held_open(store) == []
