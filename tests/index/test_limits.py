@@ -208,7 +208,7 @@ async def test_a_slow_filter_ends_with_its_deadline_and_lets_writes_in(many):
 
 async def test_slow_filters_end_when_their_callers_go(many):
     listings = [
-        asyncio.create_task(many.list_items("docs", filter=SLOW)) for _ in range(many._readers._max_workers)
+        asyncio.create_task(many.list_items("docs", filter=SLOW)) for _ in range(many._readers.threads)
     ]
     await asyncio.sleep(0.2)
 

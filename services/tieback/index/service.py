@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -18,10 +17,8 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import (
     AlreadyExists,
     Damaged,
-    DeadlineExceeded,
     InvalidInput,
     NotFound,
-    Overloaded,
     StorageFull,
     TiebackError,
     Unavailable,
@@ -51,6 +48,7 @@ from tieback.index.ownership import OwnedCollections
 from tieback.index.page import Page
 from tieback.index.page_token import PageTokens
 from tieback.index.quotas import Writes, check
+from tieback.index.readers import Readers
 from tieback.index.records import Record
 from tieback.index.search import Query, search
 from tieback.index.sources import check_source, check_source_name
@@ -69,7 +67,6 @@ _QUERY_BYTES = 16 * 1024
 _HITS, _MOST_HITS = 10, 1000
 _PAGE, _LARGEST_PAGE = 100, 1000
 _PAGE_BYTES = 3 * 1024 * 1024  # gRPC clients take messages of 4 MiB unless they are told otherwise
-_WAITING_SEARCHES = 1024
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -84,14 +81,9 @@ class Index:
         self._owned = OwnedCollections()
         self._writes = Writes()
         self._changing = asyncio.Lock()  # collections are made and removed one at a time
-        threads = max(2, min(8, os.cpu_count() or 1))
-        self._threads = threads
-        self._readers = ThreadPoolExecutor(threads, "index-read", initializer=one_thread)
+        self._readers = Readers()
         self._writers = ThreadPoolExecutor(2, "index-write", initializer=one_thread)
         self._trainer = ThreadPoolExecutor(1, "index-train", initializer=one_thread)
-        self._queued = self._active = 0
-        self._dropped_cancelled = self._dropped_deadline = self._rejected = 0
-        self._search_seconds = 0.01
         self._closed = False
 
     @classmethod
@@ -137,13 +129,14 @@ class Index:
     @property
     def load(self) -> Load:
         """What waits and runs: searches and listings by one each, writes by their items."""
+        readers = self._readers
         writers = [opened.writer for opened in list(self._owned.sound.values())]
         return Load(
-            queued_items=self._queued + sum(writer.waiting_items for writer in writers),
-            active_items=self._active + sum(writer.active_items for writer in writers),
-            dropped_cancelled=self._dropped_cancelled,
-            dropped_deadline=self._dropped_deadline,
-            rejected=self._rejected,
+            queued_items=readers.queued + sum(writer.waiting_items for writer in writers),
+            active_items=readers.active + sum(writer.active_items for writer in writers),
+            dropped_cancelled=readers.dropped_cancelled,
+            dropped_deadline=readers.dropped_deadline,
+            rejected=readers.rejected,
         )
 
     async def close(self) -> None:
@@ -153,8 +146,8 @@ class Index:
         self._closed = True
         async with self._changing:
             await asyncio.gather(*(opened.writer.close() for opened in self._owned.sound.values()))
-            for executor in (self._readers, self._writers, self._trainer):
-                await asyncio.to_thread(executor.shutdown)
+            for stop in (self._readers.close, self._writers.shutdown, self._trainer.shutdown):
+                await asyncio.to_thread(stop)
             self._store.close()
 
     async def create_collection(
@@ -277,7 +270,9 @@ class Index:
             opened = self._opened(collection)
             opened.sources.get(name)
             memory = opened.memory
-            ids = await self._read(lambda _: _under_lock(memory, lambda: memory.ids_indexed_from(name)))
+            ids = await self._readers.run(
+                lambda _: _under_lock(memory, lambda: memory.ids_indexed_from(name))
+            )
             removed = (await opened.writer.write(removals=ids)).removed if ids else 0
             await self._in(self._writers, lambda: opened.sources.remove(name))
         return removed
@@ -287,7 +282,7 @@ class Index:
         begin = time.perf_counter()
         opened = self._opened(collection)
         self._check_batch(len(items), "items")
-        checked, keys = await self._read(lambda _: self._checked(opened, items))
+        checked, keys = await self._readers.run(lambda _: self._checked(opened, items))
         try:
             return await self._write(opened, checked, begin)
         finally:
@@ -326,7 +321,7 @@ class Index:
     async def get_item(self, collection: str, item_id: str) -> Item:
         """See `IndexPort`."""
         memory = self._read_from(collection).memory
-        item = await self._read(lambda _: _under_lock(memory, lambda: memory.item(item_id)))
+        item = await self._readers.run(lambda _: _under_lock(memory, lambda: memory.item(item_id)))
         if item is None:
             raise NotFound(
                 "item", item_id, hint=f"collection {collection!r} holds {memory.item_count} others"
@@ -352,7 +347,7 @@ class Index:
         scope = ("items", *opened.description.key, filter)
         after = self._tokens.read(page_token, *scope) if page_token else ""
         page = Page(size, _PAGE_BYTES)
-        await self._read(lambda check: memory.page(after, tree, page.take, check), deadline)
+        await self._readers.run(lambda check: memory.page(after, tree, page.take, check), deadline)
         token = self._tokens.issue(page.items[-1].id, *scope) if page.more else ""
         return page.items, token
 
@@ -402,7 +397,7 @@ class Index:
             return SearchReply(hits, Timing())
 
         try:
-            reply = await self._read(work, deadline)
+            reply = await self._readers.run(work, deadline)
         except (RuntimeError, ValueError, OSError) as error:
             if opened not in self._owned.readable():  # removed under the search
                 raise self._owned.unknown(collection) from None
@@ -413,7 +408,7 @@ class Index:
                 ) from error
             raise
         end = time.perf_counter()
-        self._search_seconds = 0.9 * self._search_seconds + 0.1 * (end - started)
+        self._readers.took(end - started)
         timing = reply.timing
         timing.prepare, timing.queue = queued - begin, started - queued
         timing.compute, timing.total = end - started, end - begin
@@ -463,55 +458,6 @@ class Index:
     def _train(self, memory: Memory) -> None:
         if memory.wants_training() and not self._closed:
             self._trainer.submit(memory.train).add_done_callback(_log_failure)
-
-    async def _read(self, work: Callable[[Check], T], deadline: Deadline = NO_DEADLINE) -> T:
-        """Runs work among the readers' threads, unless too much waits there or the deadline passes first.
-
-        The work is given a check that raises once the deadline has passed, or the caller has gone.
-        """
-        if self._queued >= _WAITING_SEARCHES:
-            self._rejected += 1
-            raise Overloaded(
-                f"{self._queued} requests wait for the index",
-                retry_after=max(self._queued * self._search_seconds / self._threads, 0.1),
-            )
-        self._queued += 1
-        running = finished = False
-        loop = asyncio.get_running_loop()
-
-        def begin() -> None:
-            nonlocal running
-            if finished:  # cancelled as it began
-                return
-            running = True
-            self._queued -= 1
-            self._active += 1
-
-        def check(doing: str) -> None:
-            deadline.check(doing)
-            if finished:
-                raise DeadlineExceeded(f"the caller has gone before {doing}")
-
-        def run() -> T:
-            loop.call_soon_threadsafe(begin)
-            check("the index came to it")
-            return work(check)
-
-        try:
-            deadline.check("the request was taken up")
-            return await self._in(self._readers, run)
-        except DeadlineExceeded:
-            self._dropped_deadline += 1
-            raise
-        except asyncio.CancelledError:
-            self._dropped_cancelled += 1
-            raise
-        finally:
-            finished = True
-            if running:
-                self._active -= 1
-            else:
-                self._queued -= 1
 
     async def _in(self, executor: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(executor, work)
