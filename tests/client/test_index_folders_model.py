@@ -107,7 +107,7 @@ class Folders(RuleBasedStateMachine):
             assert indexed[name] == 1, name
         texts = set(after.values())
         assert texts.issuperset(self.on_disk(*named).values())
-        if prune:
+        if prune and texts:  # of a folder without a file no collection is made
             # A source whose own folder is not there may not be mounted, and keeps its items.
             places = [Path(one.location) for one in self.client.get_collection(self.collection).sources]
             lost = [one for one in places if not one.is_dir()]

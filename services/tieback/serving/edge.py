@@ -63,6 +63,11 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
         self._refusals: Refusals | None = None  # of Encode, once it was called
         self._wrapped: dict[str, tuple[Handler, Route | None]] = {}
 
+    def close(self) -> None:
+        """Lets go of what it watches, when no more calls come."""
+        if self._streams is not None:
+            self._streams.close()
+
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],

@@ -100,6 +100,11 @@ class Revocation:
         """The stream has ended."""
         self._streams.discard(stream)
 
+    def close(self) -> None:
+        """Watches no more."""
+        if self._watching is not None:
+            self._watching.cancel()
+
     async def _watch(self) -> None:
         while self._streams:
             if self._tokens.version != self._version:
