@@ -150,6 +150,7 @@ class GrpcServer:
         for servicer in self._draining:
             servicer.drain()
         await self.server.stop(grace)
+        self._edge.close()
         self._lag.stop()
         if self._watching is not None:
             self._watching.cancel()
