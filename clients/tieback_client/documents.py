@@ -34,6 +34,9 @@ class Section:
     """For `upsert`: its modality, where the content does not say it."""
     parts: RegionVectors | None = None
     """For `upsert`, of a picture: vectors of its parts, at most 64, beside `vector`, which is the whole's."""
+    span: tuple[int, int] | None = None
+    """Of a text: which bytes of the original, as UTF-8, it is, exactly; None where that is not known, or
+    where it is not a piece of the original as it stands."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -237,6 +237,7 @@ def hit(message: Any) -> Hit:
         vector_score=message.vector_score if message.HasField("vector_score") else None,
         text_score=message.text_score if message.HasField("text_score") else None,
         part=box(message.part) if message.HasField("part") else None,
+        span=_place(message),
     )
 
 
@@ -295,10 +296,15 @@ def item(message: Any) -> Item:
             id=one.id,
             title=one.title,
             uri=one.uri,
+            span=_place(one),
         )
         for one in message.sections
     ]
     return Item(message.id, parts, message.title, facts(message.metadata))
+
+
+def _place(message: Any) -> tuple[int, int] | None:
+    return (message.span.begin_byte, message.span.end_byte) if message.HasField("span") else None
 
 
 def space(message: Any) -> catalog.Space:

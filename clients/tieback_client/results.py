@@ -158,6 +158,8 @@ class Hit:
     """BM25 score for the query's words, where some matched."""
     part: Box | None = None
     """Where in the picture the part is that is most similar to the query, where it is known by its parts."""
+    span: tuple[int, int] | None = None
+    """Which bytes of the original, as UTF-8, the text is; None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -390,8 +390,19 @@ def _section(one: Section, place: str, *, with_content: bool) -> content_pb2.Sec
     elif with_content:
         raise InvalidArgument.at(f"{place}.content", "a section to ingest has a content")
     return content_pb2.Section(
-        id=text(one.id, f"{place}.id"), title=text(one.title, f"{place}.title"), content=carried, uri=one.uri
+        id=text(one.id, f"{place}.id"),
+        title=text(one.title, f"{place}.title"),
+        content=carried,
+        uri=one.uri,
+        span=None if one.span is None else _span(one.span, f"{place}.span"),
     )
+
+
+def _span(value: tuple[int, int], field: str) -> vector_pb2.TextSpan:
+    begin, end = value
+    if not 0 <= begin <= end < 2**32:
+        raise InvalidArgument.at(field, f"a span is two numbers of bytes, the smaller first, not {value}")
+    return vector_pb2.TextSpan(begin_byte=begin, end_byte=end)
 
 
 def _modality(one: Section, place: str) -> Modality:

@@ -47,6 +47,37 @@ async def test_what_was_written_is_the_same_after_a_restart(index, store):
     await again.close()
 
 
+async def test_the_place_of_a_text_in_its_original_is_kept_and_told_with_hits(index, store):
+    await index.upsert("docs", [item("a", section(axis(0), "Grüße", span=(40, 47)), section(axis(1), "x"))])
+    await index.close()
+
+    again = Index.open(store)
+
+    assert [s.span for s in (await again.get_item("docs", "a")).sections] == [(40, 47), None]
+    hits = (await again.search("docs", vector=vector(1, 0, 0, 0))).hits
+    assert [hit.span for hit in hits] == [(40, 47), None]
+    await again.close()
+
+
+@pytest.mark.parametrize(
+    ("span", "about", "words"),
+    [
+        ((0, 4), {}, "the text has 5 bytes"),
+        ((5, 0), {}, "the text has 5 bytes"),
+        ((-5, 0), {}, "the text has 5 bytes"),
+        ((0, 5), {"modality": Modality.IMAGE}, "only a section of text has a span"),
+    ],
+)
+async def test_a_span_that_is_not_that_of_the_text_is_refused(index, span, about, words):
+    error = await refusal(
+        index, item("a", section(axis(0), "eight"), section(axis(1), "fünf", span=span, **about))
+    )
+
+    assert isinstance(error, InvalidInput)
+    assert words in str(error)
+    assert error.field == "items[0].item.sections[1].span"
+
+
 async def test_a_section_without_an_id_gets_its_ordinal(index):
     await index.upsert("docs", [item("a", section(axis(0)), section(axis(1), name="x"), section(axis(2)))])
 

@@ -98,9 +98,11 @@ ROUTING = RoutingExplanation(
 )
 ENCODING = Encoding(SPACE, Modality.TEXT, VECTOR, TOKENS, LABELS, 12, 3, EncodingSource.DISK)
 TEXT = Content(Modality.TEXT, "Grüße, 世界")
-ITEM = Item("one", [Section("s", TEXT, "Title", "file:a")], "Book", {"year": 1990.0, "new": True, "by": "me"})
+ITEM = Item(
+    "one", [Section("s", TEXT, "Title", "file:a", (7, 22))], "Book", {"year": 1990.0, "new": True, "by": "me"}
+)
 HIT = Hit("one", "Book", "s", "Title", Modality.IMAGE, "a cup", "file:a", {"year": 1.0}, 0.5, 0.25, None)
-SHOWN = dataclasses.replace(HIT, part=(0.25, 0.5, 0.75, 0.5))
+SHOWN = dataclasses.replace(HIT, part=(0.25, 0.5, 0.75, 0.5), span=(0, 5))
 ALIGNMENT = Alignment([AlignedPair((0, 2), (3, 5), 0.5, 0.25)], np.full((2, 2), 0.25, np.float32))
 
 SOURCE = Source("docs", "laptop", "/home/me/docs", 1_700_000_000.5, 3)

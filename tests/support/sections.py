@@ -31,7 +31,9 @@ def parts(*rows, space=SPACE):
     return RegionVectors(space, np.array(rows, np.float32), np.array(boxes, np.float32))
 
 
-def section(values, text="", *, modality=Modality.TEXT, name="", title="", uri="", content=None, apart=None):
+def section(
+    values, text="", *, modality=Modality.TEXT, name="", title="", uri="", content=None, apart=None, span=None
+):
     """A section and what search knows of it; its content is `text` or `content`; a picture has none.
 
     `apart` are vectors of its parts, in rows or as `parts` makes them.
@@ -40,7 +42,7 @@ def section(values, text="", *, modality=Modality.TEXT, name="", title="", uri="
         apart = parts(*apart) if len(apart) else None
     own = content or (text if modality is Modality.TEXT else None)
     return (
-        Section(name, None if own is None else Content(Modality.TEXT, own), title, uri),
+        Section(name, None if own is None else Content(Modality.TEXT, own), title, uri, span),
         IndexedSection(values if isinstance(values, Vector) else vector(*values), text, modality, apart),
     )
 

@@ -15,6 +15,8 @@ Array = NDArray[Any]
 Metadata = Mapping[str, str | float | bool]
 Box = tuple[float, float, float, float]
 """A rectangle in a picture: x, y, width and height in 0..1 of the picture's, from its upper left corner."""
+Span = tuple[int, int]
+"""Bytes of a UTF-8 text: the first, and the first after it."""
 
 JOINT_SPACE = "joint"
 """The name of the space that the router binds all others into."""
@@ -178,12 +180,16 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A citable part of an item. `content` of a stored section is its text, or None."""
+    """A citable part of an item. `content` of a stored section is its text, or None.
+
+    `span` is which bytes of the original, as UTF-8, the text is; None where it is not known.
+    """
 
     id: str
     content: Content | None
     title: str = ""
     uri: str = ""
+    span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,7 +425,10 @@ class UpsertReply:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A section that was found. `part` is where in a picture the part is that is nearest to the query."""
+    """A section that was found. `part` is where in a picture the part is that is nearest to the query.
+
+    `span` is the section's.
+    """
 
     item_id: str
     item_title: str
@@ -433,6 +442,7 @@ class Hit:
     vector_score: float | None = None
     text_score: float | None = None
     part: Box | None = None
+    span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,6 +207,7 @@ class Memory:
             vector_score=vector_score,
             text_score=text_score,
             part=part,
+            span=section.span,
         )
 
     def wants_training(self) -> bool:

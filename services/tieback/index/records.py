@@ -15,12 +15,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tieback.core.types import Array, Content, Item, Modality, Section
+from tieback.core.types import Array, Content, Item, Modality, Section, Span
 
 REMOVED = -1
 
-LATER = (pa.field("parts", pa.large_binary()), pa.field("boxes", pa.large_binary()))
-"""Columns that tables of format 1 lack: float16 `[parts, width]` and float32 `[parts, 4]`, little-endian."""
+LATER = (
+    pa.field("parts", pa.large_binary()),
+    pa.field("boxes", pa.large_binary()),
+    pa.field("span_begin", pa.int64()),
+    pa.field("span_end", pa.int64()),
+)
+"""Columns that tables of older formats lack. Those of format 1 have no parts and boxes, which are float16
+`[parts, width]` and float32 `[parts, 4]`, little-endian; those up to format 3 have no spans of sections."""
 
 _NUMBER = " " * 8  # a number or a truth value counts eight bytes
 _HALF, _SINGLE = np.dtype("<f2"), np.dtype("<f4")
@@ -134,6 +140,8 @@ def to_rows(changes: Iterable[Change], table_schema: Any) -> Any:
                 content=content if content != record.texts[ordinal] else None,
                 section_title=section.title,
                 uri=section.uri,
+                span_begin=None if section.span is None else section.span[0],
+                span_end=None if section.span is None else section.span[1],
                 item_title=record.item.title if first else None,
                 metadata=json.dumps(dict(record.item.metadata)) if first else None,
                 parts=None if parts is None else parts.vectors.astype(_HALF).tobytes(),
@@ -201,7 +209,8 @@ def _append(rows: dict[str, list[Any]], **values: Any) -> None:
 def _record(parts: list[tuple[dict[str, Any], Array]]) -> Record:
     rows = [row for row, _ in parts]
     sections = [
-        Section(row["section_id"], _content(row), title=row["section_title"], uri=row["uri"]) for row in rows
+        Section(row["section_id"], _content(row), row["section_title"], row["uri"], _span(row))
+        for row in rows
     ]
     item = Item(rows[0]["item_id"], sections, rows[0]["item_title"], json.loads(rows[0]["metadata"]))
     return Record(
@@ -224,3 +233,7 @@ def _content(row: dict[str, Any]) -> Content | None:
     if not row["is_text"]:
         return None
     return Content(Modality.TEXT, row["text"] if row["content"] is None else row["content"])
+
+
+def _span(row: dict[str, Any]) -> Span | None:
+    return None if row["span_begin"] is None else (row["span_begin"], row["span_end"])

@@ -37,7 +37,7 @@ from tieback.index.records import schema
 from tieback.index.sources import Sources
 from tieback.index.table import Table
 
-FORMAT = 3
+FORMAT = 4
 """2: tables have columns for vectors of parts. 3: tenants have folders. An older store is brought up to it
 when it is opened; its collections belong to no tenant."""
 

@@ -212,8 +212,25 @@ def _check_sections(sections: Sequence[Section], limits: Limits) -> list[Section
             content = Content(Modality.TEXT, content.data)
         else:
             content = None
-        kept.append(Section(name, content, section.title, section.uri))
+        check_span(section, field=f"{field}.span")
+        kept.append(Section(name, content, section.title, section.uri, section.span))
     return kept
+
+
+def check_span(section: Section, *, field: str) -> None:
+    """InvalidInput where a section's span cannot be that of its text."""
+    if section.span is None:
+        return
+    text = section.content.data if section.content else None
+    if not isinstance(text, str):
+        raise InvalidInput("only a section of text has a span", field=field)
+    (begin, end), size = section.span, len(text.encode())
+    if begin < 0 or end - begin != size:
+        raise InvalidInput(
+            f"the span goes from byte {begin} to {end}, and the text has {size} bytes: give the bytes of the "
+            "original that are the text exactly, or no span",
+            field=field,
+        )
 
 
 def _check_metadata(metadata: Metadata, limits: Limits) -> dict[str, str | float | bool]:

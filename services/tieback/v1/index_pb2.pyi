@@ -255,7 +255,7 @@ class SearchResponse(_message.Message):
     def __init__(self, hits: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ...) -> None: ...
 
 class Hit(_message.Message):
-    __slots__ = ("item_id", "item_title", "section_id", "section_title", "modality", "text", "uri", "metadata", "score", "vector_score", "text_score", "part")
+    __slots__ = ("item_id", "item_title", "section_id", "section_title", "modality", "text", "uri", "metadata", "score", "vector_score", "text_score", "part", "span")
     ITEM_ID_FIELD_NUMBER: _ClassVar[int]
     ITEM_TITLE_FIELD_NUMBER: _ClassVar[int]
     SECTION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -268,6 +268,7 @@ class Hit(_message.Message):
     VECTOR_SCORE_FIELD_NUMBER: _ClassVar[int]
     TEXT_SCORE_FIELD_NUMBER: _ClassVar[int]
     PART_FIELD_NUMBER: _ClassVar[int]
+    SPAN_FIELD_NUMBER: _ClassVar[int]
     item_id: str
     item_title: str
     section_id: str
@@ -280,7 +281,8 @@ class Hit(_message.Message):
     vector_score: float
     text_score: float
     part: _vector_pb2.Box
-    def __init__(self, item_id: _Optional[str] = ..., item_title: _Optional[str] = ..., section_id: _Optional[str] = ..., section_title: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., text: _Optional[str] = ..., uri: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., score: _Optional[float] = ..., vector_score: _Optional[float] = ..., text_score: _Optional[float] = ..., part: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ...) -> None: ...
+    span: _vector_pb2.TextSpan
+    def __init__(self, item_id: _Optional[str] = ..., item_title: _Optional[str] = ..., section_id: _Optional[str] = ..., section_title: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., text: _Optional[str] = ..., uri: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., score: _Optional[float] = ..., vector_score: _Optional[float] = ..., text_score: _Optional[float] = ..., part: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ...) -> None: ...
 
 class GetUsageRequest(_message.Message):
     __slots__ = ()

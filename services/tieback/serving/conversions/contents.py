@@ -38,6 +38,7 @@ from tieback.serving.conversions.vectors import (
     read_tensor,
     read_token_vectors,
     read_vector,
+    write_span,
     write_tensor,
     write_token_vectors,
     write_vector,
@@ -139,7 +140,8 @@ def read_item(message: content_pb2.Item, field: str, *, contents: bool = True) -
             if empty
             else read_content(section.content, f"{field}.sections[{index}].content", tokenised=False)
         )
-        sections.append(Section(section.id or str(index + 1), content, section.title, section.uri))
+        span = (section.span.begin_byte, section.span.end_byte) if section.HasField("span") else None
+        sections.append(Section(section.id or str(index + 1), content, section.title, section.uri, span))
     metadata = read_metadata(message.metadata, f"{field}.metadata")
     return Item(message.id, sections, message.title, metadata)
 
@@ -155,6 +157,7 @@ def write_item(item: Item, *, sections: bool = True) -> content_pb2.Item:
                 title=section.title,
                 content=None if section.content is None else write_content(section.content),
                 uri=section.uri,
+                span=None if section.span is None else write_span(section.span),
             )
             for section in (item.sections if sections else ())
         ],
