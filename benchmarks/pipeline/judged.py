@@ -1,0 +1,71 @@
+"""Collections with judged questions: documents, what is asked of them, and which of them answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+DEV, HELD_OUT = "dev", "held-out"
+
+
+class DataError(Exception):
+    """A folder is not laid out as it should be; the message says what is missing where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What becomes an item: a text with its title, or a file."""
+
+    id: str
+    text: str = ""
+    title: str = ""
+    file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A query with the grades of the documents that answer it, above 0."""
+
+    id: str
+    query: Sequence[str | Path]
+    """Words, and files of photos and sounds; several are one query."""
+    grades: Mapping[str, int]
+    own: frozenset[str] = frozenset()
+    """Documents that are part of the query, and left out of what it finds."""
+    kind: str = ""
+    split: str = ""
+    answer: Sequence[str] = ()
+    """Texts of which the section that answers holds one."""
+
+    @property
+    def words(self) -> str:
+        """Its words, joined."""
+        return " ".join(part for part in self.query if isinstance(part, str))
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A collection: documents and questions."""
+
+    name: str
+    documents: Sequence[Document]
+    questions: Sequence[Question]
+    modalities: frozenset[str] = field(default=frozenset({"text"}))
+
+    @property
+    def answerable(self) -> Sequence[Question]:
+        """The questions to which there is an answer."""
+        return [one for one in self.questions if one.grades]
+
+
+def rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a file with one JSON object a line. DataError where it cannot be read."""
+    try:
+        for line in path.read_text().splitlines():
+            if line.strip():
+                yield json.loads(line)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path.name} of {path.parent.name} cannot be read: {error}") from None
