@@ -9,6 +9,7 @@ from typing import Any
 
 from tieback_client.content import Modality
 from tieback_client.reports import CallInfo
+from tieback_client.results import RetrievalPlan
 from tieback_client.vectors import SpaceRef
 
 
@@ -190,6 +191,8 @@ class ServerInfo:
     """What it refuses."""
     services: Sequence[ServiceState]
     """Its services."""
+    retrieval: RetrievalPlan
+    """How it answers a query that does not say how."""
     call: CallInfo = field(default_factory=CallInfo)
     """How the call went."""
 

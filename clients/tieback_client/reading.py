@@ -25,6 +25,7 @@ from tieback_client.results import (
     Hit,
     Label,
     Reranked,
+    RetrievalPlan,
     RetrievalResult,
     RetrievedHit,
     RoutingExplanation,
@@ -248,7 +249,20 @@ def retrieval(message: Any, info: CallInfo) -> RetrievalResult:
         routing=routing(message.routing),
         labels=labels(message.labels),
         timing=timing(message.timing),
+        plan=plan(message.plan),
         call=info,
+    )
+
+
+def plan(message: Any) -> RetrievalPlan:
+    """How a query is answered."""
+    return RetrievalPlan(
+        hybrid=message.hybrid,
+        balance=message.balance_modalities,
+        fusion=message.fusion.name,
+        reranker=message.reranker.name,
+        candidates=message.candidates,
+        relevance_floor=message.relevance_floor,
     )
 
 
@@ -353,7 +367,7 @@ def server_info(message: Any, info: CallInfo) -> catalog.ServerInfo:
     """A server's description of itself."""
     limits = catalog.Limits(**{one.name: getattr(message.limits, one.name) for one in _limit_fields(message)})
     services = [catalog.ServiceState(one.name, one.ready, one.replicas) for one in message.services]
-    return catalog.ServerInfo(message.version, limits, services, info)
+    return catalog.ServerInfo(message.version, limits, services, plan(message.retrieval), info)
 
 
 def usage(message: Any, info: CallInfo) -> tenants.Usage:
@@ -441,6 +455,8 @@ def _retrieved(message: Any) -> RetrievedHit:
         search_rank=message.search_rank,
         rerank_score=message.rerank_score if message.HasField("rerank_score") else None,
         alignment=_alignment(message),
+        relevance=message.relevance if message.HasField("relevance") else None,
+        below_floor=message.below_floor,
     )
 
 

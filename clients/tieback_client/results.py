@@ -212,6 +212,28 @@ class RetrievedHit:
     """Its score by the reranking method, where one ran."""
     alignment: Alignment | None = None
     """Why, where asked for."""
+    relevance: float | None = None
+    """The estimated probability that it is relevant, 0 to 1; None where nothing was calibrated."""
+    below_floor: bool = False
+    """Whether the relevance is below the server's floor: it probably does not bear on the query."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalPlan:
+    """How a query is answered, every default filled in."""
+
+    hybrid: bool
+    """Whether a full-text search for the query's words is merged in."""
+    balance: bool
+    """Whether every modality is searched apart."""
+    fusion: str
+    """The method that merges vector hits and word hits; empty where the search is not hybrid."""
+    reranker: str
+    """The reranking method, or "none"."""
+    candidates: int
+    """How many candidates the search hands over; of a server's defaults, 0: it follows the limit."""
+    relevance_floor: float
+    """Hits whose relevance is lower are marked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +248,8 @@ class RetrievalResult:
     """What the pictures and sounds of the query were taken for."""
     timing: Timing
     """Where the time went, step by step."""
+    plan: RetrievalPlan
+    """How the query was answered."""
     call: CallInfo = field(default_factory=CallInfo)
     """How the call went."""
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 from support.colours import png
 from tieback.answer import Answerer
@@ -7,6 +9,7 @@ from tieback.core.types import (
     Content,
     Finish,
     Item,
+    MethodChoice,
     Modality,
     QueryPart,
     Retrieval,
@@ -56,7 +59,15 @@ async def test_evidence_is_numbered_in_the_order_of_the_hits_and_keeps_its_sourc
         assert (evidence.item_id, evidence.section_id) == (hit.item_id, hit.section_id)
     first = library.generator.evidence[0]
     assert (first.id, first.text, first.title) == ("1", "coffee is hot", "On coffee")
-    assert first.score == hits[0].rerank_score
+    assert first.score == hits[0].search_score
+
+
+async def test_where_the_passages_were_reranked_evidence_has_the_rerankers_score(library):
+    reranked = dataclasses.replace(question(), reranker=MethodChoice("late_interaction"))
+
+    events = await events_of(library.answerer.answer(reranked))
+
+    assert library.generator.evidence[0].score == events[0].hits[0].rerank_score
 
 
 async def test_a_picture_is_evidence_by_its_title_and_what_it_shows(library):
@@ -76,7 +87,7 @@ async def test_the_finish_counts_from_the_arrival_of_the_question_and_names_ever
     events = await events_of(library.answerer.answer(question()))
 
     finish = events[-1]
-    assert [stage.name for stage in finish.timing.stages][-3:] == ["search", "rerank", "generate"]
+    assert [stage.name for stage in finish.timing.stages][-3:] == ["fuse", "search", "generate"]
     assert finish.timing.total >= events[0].timing.total
     assert finish.first_token > 0.25 + events[0].timing.total * 0.5
     assert finish.timing.compute == 0.5

@@ -3,6 +3,7 @@ import math
 
 import pytest
 from support.colours import png
+from tieback.answer.plan import DEFAULT_FUSION, DEFAULT_LIMIT
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, Unavailable
 from tieback.core.types import (
@@ -25,8 +26,16 @@ def photo(*colour, weight=1.0):
     return QueryPart(Content(Modality.IMAGE, png(*colour)), weight)
 
 
+EVERY_STEP = {
+    "hybrid": False,
+    "balance_modalities": False,
+    "reranker": MethodChoice("late_interaction"),
+}
+
+
 def ask(*query, **how):
-    return Retrieval("library", query, **how)
+    """A query that chooses its plan: vectors alone, reranked."""
+    return Retrieval("library", query, **(EVERY_STEP | how))
 
 
 @pytest.fixture
@@ -110,6 +119,30 @@ async def test_without_reranking_the_search_keeps_its_order_and_scores(library):
     assert [hit.search_rank for hit in reply.hits] == list(range(len(reply.hits)))
     assert all(hit.rerank_score is None and hit.hit.score == hit.search_score for hit in reply.hits)
     assert "rerank" not in [stage.name for stage in reply.timing.stages]
+
+
+async def test_a_query_that_says_nothing_is_answered_by_the_default_plan_and_the_reply_says_which(library):
+    reply = await library.answerer.retrieve(Retrieval("library", [words("moon")]))
+
+    assert (reply.plan.hybrid, reply.plan.balance_modalities) == (True, True)
+    assert (reply.plan.fusion, reply.plan.candidates) == (DEFAULT_FUSION, DEFAULT_LIMIT)
+
+
+async def test_the_default_query_is_not_reranked(library):
+    reply = await library.answerer.retrieve(Retrieval("library", [words("moon")]))
+
+    assert reply.plan.reranker.name == "none"
+    assert "rerank" not in [stage.name for stage in reply.timing.stages]
+
+
+async def test_what_a_query_says_goes_before_the_default_plan(library):
+    query = ask(words("moon"), hybrid=True, fusion=MethodChoice("reciprocal_rank"), candidates=30)
+
+    reply = await library.answerer.retrieve(query)
+
+    assert (reply.plan.hybrid, reply.plan.balance_modalities) == (True, False)
+    assert (reply.plan.fusion, reply.plan.candidates) == (MethodChoice("reciprocal_rank"), 30)
+    assert reply.plan.reranker.name == "late_interaction"
 
 
 async def test_filter_limit_and_hybrid_reach_the_search(library):

@@ -190,6 +190,7 @@ class Log:
         self.batches: list[list[str]] = []
         self.requests: list[encoder_pb2.EncodeRequest] = []
         self.fused: list[router_pb2.FuseRequest] = []
+        self.retrievals: list[answer_pb2.RetrieveRequest] = []
         self.upserted: list[index_pb2.IndexedItem] = []
         self.endpoints: list[str] = []
         self._seen: set[str] = set()
@@ -479,6 +480,7 @@ class Answers(answer_pb2_grpc.AnswerServiceServicer):
 
     def Retrieve(self, request: Any, context: Any) -> answer_pb2.RetrieveResponse:
         self.log.note("Retrieve", context)
+        self.log.retrievals.append(request)
         if request.filter == "year >":
             message = "the filter ends where a value is expected"
             abort(
@@ -495,6 +497,7 @@ class Answers(answer_pb2_grpc.AnswerServiceServicer):
 
     def Answer(self, request: Any, context: Any) -> Iterator[answer_pb2.AnswerResponse]:
         self.log.note("Answer", context)
+        self.log.retrievals.append(request.retrieval)
         question = request.retrieval.query[0].content.text
         yield answer_pb2.AnswerResponse(retrieval=retrieval())
         for event in generation(question):
@@ -554,7 +557,9 @@ class Catalog(catalog_pb2_grpc.CatalogServiceServicer):
         self.log.note("GetServerInfo", context)
         state = catalog_pb2.ServiceState(name="encoder:tiny", ready=True, replicas=1)
         limits = catalog_pb2.Limits(message_bytes=MESSAGE_BYTES, batch_items=64, audio_seconds=600)
-        return catalog_pb2.GetServerInfoResponse(version="9.9.9", limits=limits, services=[state])
+        return catalog_pb2.GetServerInfoResponse(
+            version="9.9.9", limits=limits, services=[state], retrieval=PLAN
+        )
 
 
 def space() -> catalog_pb2.Space:
@@ -606,11 +611,25 @@ def photo() -> index_pb2.Hit:
     )
 
 
+PLAN = answer_pb2.RetrievalPlan(
+    hybrid=True,
+    balance_modalities=True,
+    fusion=report_pb2.Method(name="standard_scores"),
+    reranker=report_pb2.Method(name="none"),
+    candidates=10,
+    relevance_floor=0.1,
+)
+
+
 def retrieval() -> answer_pb2.RetrieveResponse:
     return answer_pb2.RetrieveResponse(
         hits=[
-            answer_pb2.RetrievedHit(hit=hit(), search_score=0.6, search_rank=2, rerank_score=0.75),
-            answer_pb2.RetrievedHit(hit=photo(), search_score=0.5, search_rank=1),
+            answer_pb2.RetrievedHit(
+                hit=hit(), search_score=0.6, search_rank=2, rerank_score=0.75, relevance=0.9
+            ),
+            answer_pb2.RetrievedHit(
+                hit=photo(), search_score=0.5, search_rank=1, relevance=0.05, below_floor=True
+            ),
         ],
         routing=router_pb2.RoutingExplanation(
             policy="uniform",
@@ -631,6 +650,7 @@ def retrieval() -> answer_pb2.RetrieveResponse:
         ),
         labels=[content_pb2.Label(name="seashore", index=978, probability=0.8)],
         timing=TIMING,
+        plan=PLAN,
     )
 
 

@@ -48,6 +48,7 @@ from tieback.core.types import (
     RerankReply,
     RerankResult,
     Retrieval,
+    RetrievalPlan,
     RetrievedHit,
     RetrieveReply,
     Role,
@@ -82,6 +83,8 @@ REGIONS = RegionVectors(
 )
 TIMING = Timing(0.001, 0.002, 0.003, 0.006, [Stage("search", 0.001, 0.002)])
 COST = Cost(8, 100, 20, 3, 2)
+PLAN = RetrievalPlan(True, False, MethodChoice("reciprocal_rank"), MethodChoice("late_interaction"), 40, 0.25)
+
 ROUTING = RoutingExplanation(
     "explicit",
     {"a": 0.25, "b": 0.75},
@@ -177,6 +180,7 @@ SAMPLES: dict[str, list[Any]] = {
         OutputSpec(kinds=frozenset({VectorKind.SPARSE, VectorKind.REGIONS}), terms=True),
         *[OutputSpec(128, dtype, frozenset({VectorKind.DENSE, VectorKind.TOKENS})) for dtype in DType],
     ],
+    "plan": [PLAN, RetrievalPlan(False, False, None, MethodChoice("none"), 0, 0.0)],
     "regions": [REGIONS],
     "rerank_reply": [RerankReply([RerankResult("1", 0.5, 0.25, 3, ALIGNMENT)], TIMING, COST)],
     "retrieval": [
@@ -189,14 +193,20 @@ SAMPLES: dict[str, list[Any]] = {
             40,
             MethodChoice("optimal_transport"),
             True,
+            False,
             True,
-            True,
+            MethodChoice("reciprocal_rank"),
+            0.25,
         ),
         Retrieval("books", [QueryPart(TEXT)]),
     ],
     "retrieve_reply": [
         RetrieveReply(
-            [RetrievedHit(SHOWN, 0.5, 3, 0.25, ALIGNMENT), RetrievedHit(HIT, 0.5, 0)], ROUTING, LABELS, TIMING
+            [RetrievedHit(SHOWN, 0.5, 3, 0.25, ALIGNMENT, 0.125, True), RetrievedHit(HIT, 0.5, 0)],
+            ROUTING,
+            LABELS,
+            TIMING,
+            PLAN,
         )
     ],
     "role": list(Role),
@@ -231,6 +241,7 @@ SAMPLES: dict[str, list[Any]] = {
 # Half pairs: only requests or only parts of others have these.
 ALONE = {"dtype", "tensor", "span", "spans", "kinds", "weight"}
 WITHOUT_FIELD = {
+    "plan",
     "alignment",
     "collection",
     "collection_source",

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tieback.answer import Answerer
+from tieback.answer.plan import DEFAULT_PLAN
 from tieback.core.types import Limits, Modality
 from tieback.encoder import Encoder
 from tieback.index import Index
@@ -61,7 +62,9 @@ class _Library:
         self._server.add(IndexServicer(self._index))
         self._server.add(EncoderServicer(self._encoder))
         self._server.add(AnswerServicer(answerer, telemetry))
-        self._server.add(CatalogServicer([known], [], joint, [], limits, _no_states, lambda _: ()))
+        self._server.add(
+            CatalogServicer([known], [], joint, [], limits, DEFAULT_PLAN, _no_states, lambda _: ())
+        )
         port = await self._server.start("127.0.0.1", 0)
         await self._server.set_all_ready(True)
         return port

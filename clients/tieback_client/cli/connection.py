@@ -160,11 +160,24 @@ def query_options(function: F) -> F:
             metavar="METHOD",
             help="What stands in for a lost space, e.g. skip or substitute. [as bound]",
         ),
-        click.option("--hybrid/--no-hybrid", default=True, help="Look for the words themselves, too. [yes]"),
         click.option(
-            "--balance/--no-balance", default=True, help="Keep one kind from hiding the others. [yes]"
+            "--hybrid/--no-hybrid", default=None, help="Look for the words themselves, too. [as served]"
         ),
-        click.option("--rerank", metavar="METHOD", help="How to order what was found: a method, or none."),
+        click.option(
+            "--balance/--no-balance", default=None, help="Keep one kind from hiding the others. [as served]"
+        ),
+        click.option(
+            "--rerank",
+            metavar="METHOD",
+            help="How to order what was found: a method, or none. [as served]",
+        ),
+        click.option(
+            "--min-relevance",
+            type=click.FloatRange(0, 1),
+            default=0.0,
+            metavar="X",
+            help="Leave out what is less relevant, 0 to 1.",
+        ),
     ]
     for option in reversed(options):
         function = option(function)

@@ -43,7 +43,9 @@ Examples:
 )
 @click.argument("words", nargs=-1)
 @query_options
-@click.option("--explain", is_flag=True, help="Show which words matched which.")
+@click.option(
+    "--explain", is_flag=True, help="Show which words matched which, where --rerank names a method."
+)
 @connected
 def search(
     client: Client,
@@ -59,9 +61,10 @@ def search(
     weights: str | None,
     policy: str | None,
     missing: str | None,
-    hybrid: bool,
-    balance: bool,
+    hybrid: bool | None,
+    balance: bool | None,
     rerank: str | None,
+    min_relevance: float,
     explain: bool,
 ) -> None:
     """Find texts, photos, sounds and point clouds by words, a photo, a sound, a cloud, or a mix."""
@@ -73,8 +76,9 @@ def search(
         weights=parse_weights(weights, policy),
         missing=missing,
         reranker=rerank,
-        hybrid=hybrid and bool(words),
-        balance=balance and modality is None,
+        hybrid=hybrid,
+        balance=balance,
+        min_relevance=min_relevance,
         explain=explain,
     )
     if output.json:

@@ -12,6 +12,7 @@ from tieback_client.catalog import Health, Space
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
+from tieback_client.results import RetrievalPlan
 
 
 @click.command(cls=Command)
@@ -86,8 +87,20 @@ def health(client: Client, output: Output, service: str) -> None:
                 ["service", "ready", *(["replicas"] if replicas else [])],
                 [[one.name, _yes(one.ready), *([one.replicas] if replicas else [])] for one in info.services],
             )
+            output.show(Text(f"queries: {_in_words(info.retrieval)}", style="dim"))
     if state is not Health.SERVING:
         raise click.exceptions.Exit(1)
+
+
+def _in_words(plan: RetrievalPlan) -> str:
+    """How queries are answered where they do not say."""
+    return ", ".join(
+        (
+            "hybrid" if plan.hybrid else "vectors alone",
+            "modalities balanced" if plan.balance else "modalities not balanced",
+            "not reranked" if plan.reranker == "none" else f"reranked by {plan.reranker}",
+        )
+    )
 
 
 def _describe(space: Space, output: Output) -> None:

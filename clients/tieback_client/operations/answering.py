@@ -81,8 +81,10 @@ def retrieve(
     missing: MethodLike | None = None,
     candidates: int = 0,
     reranker: MethodLike | None = None,
-    hybrid: bool = False,
-    balance: bool = False,
+    hybrid: bool | None = None,
+    balance: bool | None = None,
+    fusion: MethodLike | None = None,
+    min_relevance: float = 0.0,
     explain: bool = False,
     timeout: float | None = None,
 ) -> Operation[RetrievalResult]:
@@ -91,9 +93,13 @@ def retrieve(
     `query` is words, a picture, a sound, or a list of such that belong together, each alone or with a weight:
     ``[photo, ("at night", 0.5), (other, -0.3)]``; a negative one takes away. `weights` per space, or the name
     of a routing policy, replace the server's routing; `missing` is a method of the family "missing" and says
-    what is done about lost spaces; `reranker` is a method of the family "reranking", or "none"; `hybrid`
-    merges a full-text search for the query's words; `balance` keeps one modality from hiding the others;
-    `explain` returns what matched what. `filter` is that of `search`.
+    what is done about lost spaces. `filter` is that of `search`.
+
+    The rest is the server's to choose where it is left out, and the result's `plan` says what it chose:
+    `hybrid` merges a full-text search for the query's words, `fusion`, a method of the family "ranking", says
+    how; `balance` keeps one modality from hiding the others; `reranker` is a method of the family
+    "reranking", or "none", and `candidates` how many hits it is given. `min_relevance`, 0 to 1, leaves out
+    what is less relevant, and `explain` returns what matched what.
     """
     request = _retrieval(
         collection,
@@ -106,6 +112,8 @@ def retrieve(
         reranker=reranker,
         hybrid=hybrid,
         balance=balance,
+        fusion=fusion,
+        min_relevance=min_relevance,
         explain=explain,
     )
     reply = yield Call(RPCS["Retrieve"], request, timeout)
@@ -122,8 +130,10 @@ def answer(
     missing: MethodLike | None = None,
     candidates: int = 0,
     reranker: MethodLike | None = None,
-    hybrid: bool = False,
-    balance: bool = False,
+    hybrid: bool | None = None,
+    balance: bool | None = None,
+    fusion: MethodLike | None = None,
+    min_relevance: float = 0.0,
     explain: bool = False,
     model: str = "",
     evidence_limit: int = 0,
@@ -150,6 +160,8 @@ def answer(
             reranker=reranker,
             hybrid=hybrid,
             balance=balance,
+            fusion=fusion,
+            min_relevance=min_relevance,
             explain=explain,
         ),
         model=model,
@@ -194,8 +206,10 @@ def _retrieval(
     missing: MethodLike | None,
     candidates: int,
     reranker: MethodLike | None,
-    hybrid: bool,
-    balance: bool,
+    hybrid: bool | None,
+    balance: bool | None,
+    fusion: MethodLike | None,
+    min_relevance: float,
     explain: bool,
 ) -> answer_pb2.RetrieveRequest:
     parts = query if isinstance(query, list) else [query]
@@ -210,6 +224,8 @@ def _retrieval(
         hybrid=hybrid,
         balance_modalities=balance,
         explain=explain,
+        fusion=writing.method(fusion, "fusion"),
+        min_relevance=min_relevance,
     )
 
 

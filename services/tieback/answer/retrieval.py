@@ -14,6 +14,7 @@ from tieback.answer.collection_routing import CollectionRouting
 from tieback.answer.degradation import LATE, Losses, reason_of, with_silent_contents, without
 from tieback.answer.encoding import Encoded, SpaceEncoders
 from tieback.answer.ingestion import describe
+from tieback.answer.plan import DEFAULT_LIMIT, MOST_CANDIDATES, MOST_HITS, NO_RERANKING, plan_of
 from tieback.answer.stopwatch import Stopwatch, hop, seconds_of, share
 from tieback.core.deadline import Deadline
 from tieback.core.errors import (
@@ -35,6 +36,7 @@ from tieback.core.types import (
     QueryPart,
     RerankCandidate,
     Retrieval,
+    RetrievalPlan,
     RetrievedHit,
     RetrieveReply,
     Role,
@@ -45,19 +47,11 @@ from tieback.core.types import (
 )
 from tieback.methods.ranking import rankings
 from tieback.methods.reranking import rerankings
-from tieback.ports import DEFAULT_RERANKING, IndexPort, RerankerPort, RouterPort
-
-DEFAULT_LIMIT, MOST_HITS = 10, 100
-FEWEST_CANDIDATES, MOST_CANDIDATES = 20, 1000
-NO_RERANKING = "none"
+from tieback.ports import IndexPort, RerankerPort, RouterPort
 
 ENCODE_SHARE = 0.5
 """Of the time that is left, so much may go by until the spaces that have not answered are given up, unless a
 setting says otherwise."""
-
-MERGING = MethodChoice("standard_scores")
-"""How word hits join vector hits. By ranks alone, a photo found by its looks would stand behind every passage
-that shares an "of" with the query, since a photo has few words to be found by."""
 
 RERANKING = MethodChoice("standard_scores", {"absent": "average"})
 """How the closer look joins the search: both count alike; what has no words to look at is not punished."""
@@ -90,14 +84,16 @@ class Retriever:
 
     async def retrieve(self, retrieval: Retrieval, watch: Stopwatch, deadline: Deadline) -> RetrieveReply:
         """Spaces and a reranker that are down or late are left out where the rest can answer."""
-        method = _check(retrieval, self._limits)
+        plan = _checked_plan(retrieval, self._limits)
         fused = await self._locate(retrieval, watch, deadline)
         # "How do I make it?" beside a photo of a cup asks about what the photo shows.
         words = " ".join(part for part in (words_of(retrieval.query), describe(fused.labels)) if part)
-        found = await self._search(retrieval, fused.vector, words, watch, deadline)
-        hits, lost = await self._rerank(retrieval, method, words, found.hits, watch, deadline)
+        if not words and plan.hybrid:
+            plan = dataclasses.replace(plan, hybrid=False, fusion=None)
+        found = await self._search(retrieval, plan, fused.vector, words, watch, deadline)
+        hits, lost = await self._rerank(retrieval, plan.reranker, words, found.hits, watch, deadline)
         routing = without(fused.routing, {"reranker": lost} if lost else {})
-        return RetrieveReply(hits, routing, fused.labels, watch.timing())
+        return RetrieveReply(hits, routing, fused.labels, watch.timing(), plan)
 
     async def _locate(self, retrieval: Retrieval, watch: Stopwatch, deadline: Deadline) -> Fused:
         """The query's joint vector."""
@@ -143,25 +139,30 @@ class Retriever:
         return dataclasses.replace(fused, routing=without(explained, lost))
 
     async def _search(
-        self, retrieval: Retrieval, vector: Vector, words: str, watch: Stopwatch, deadline: Deadline
+        self,
+        retrieval: Retrieval,
+        plan: RetrievalPlan,
+        vector: Vector,
+        words: str,
+        watch: Stopwatch,
+        deadline: Deadline,
     ) -> SearchReply:
-        limit = retrieval.limit or DEFAULT_LIMIT
         with watch.stage("search"):
             return await self._index.search(
                 retrieval.collection,
                 vector=vector,
-                text=words if retrieval.hybrid else "",
-                limit=max(retrieval.candidates or max(4 * limit, FEWEST_CANDIDATES), limit),
+                text=words if plan.hybrid else "",
+                limit=plan.candidates,
                 filter=retrieval.filter,
-                fusion=MERGING if retrieval.hybrid else None,
-                balance_modalities=retrieval.balance_modalities,
+                fusion=plan.fusion,
+                balance_modalities=plan.balance_modalities,
                 deadline=hop(deadline),
             )
 
     async def _rerank(
         self,
         retrieval: Retrieval,
-        method: MethodChoice | None,
+        method: MethodChoice,
         words: str,
         hits: Sequence[Hit],
         watch: Stopwatch,
@@ -175,7 +176,7 @@ class Retriever:
         scores: dict[int, float] = {}
         alignments: dict[int, Alignment | None] = {}
         lost = ""
-        if method is not None and words and candidates:
+        if method.name != NO_RERANKING.name and words and candidates:
             try:
                 # The time is kept here too: a reranker that overruns must not cost the whole answer.
                 async with asyncio.timeout(seconds_of(hop(deadline))):
@@ -217,8 +218,8 @@ def words_of(query: Sequence[QueryPart]) -> str:
     )
 
 
-def _check(retrieval: Retrieval, limits: Limits) -> MethodChoice | None:
-    """The reranking method, None for none, after checking what needs no work to be found wrong."""
+def _checked_plan(retrieval: Retrieval, limits: Limits) -> RetrievalPlan:
+    """How the query is answered, after checking what needs no work to be found wrong."""
     if not retrieval.query:
         raise InvalidInput("there is nothing to look for: give at least one content", field="query")
     if limits.query_parts and len(retrieval.query) > limits.query_parts:
@@ -241,14 +242,18 @@ def _check(retrieval: Retrieval, limits: Limits) -> MethodChoice | None:
         raise InvalidInput(f"limit is 1 to {MOST_HITS}, or 0 for {DEFAULT_LIMIT}", field="limit")
     if not 0 <= retrieval.candidates <= MOST_CANDIDATES:
         raise InvalidInput(f"candidates is 1 to {MOST_CANDIDATES}, or 0 for the default", field="candidates")
-    method = retrieval.reranker or DEFAULT_RERANKING
-    if method.name == NO_RERANKING:
-        return None
-    try:
-        rerankings.configure(method.name, method.parameters, field="reranker")
-    except NotFound as unknown:
-        raise NotFound(unknown.kind, unknown.name, [*unknown.choices, NO_RERANKING]) from None
-    return method
+    if not 0 <= retrieval.min_relevance <= 1:
+        raise InvalidInput("min_relevance is 0 to 1", field="min_relevance")
+    plan = plan_of(retrieval)
+    if plan.fusion is not None:
+        rankings.configure(plan.fusion.name, plan.fusion.parameters, field="fusion")
+    method = plan.reranker
+    if method.name != NO_RERANKING.name:
+        try:
+            rerankings.configure(method.name, method.parameters, field="reranker")
+        except NotFound as unknown:
+            raise NotFound(unknown.kind, unknown.name, [*unknown.choices, NO_RERANKING.name]) from None
+    return plan
 
 
 def _judge(encoded: Encoded) -> dict[str, str]:

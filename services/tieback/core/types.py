@@ -687,7 +687,10 @@ class QueryPart:
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """What to find, and how. 0 and None stand for the server's default."""
+    """What to find, and how. 0 and None stand for the server's default (`answer/plan.py`).
+
+    Hits whose relevance is below `min_relevance` are left out.
+    """
 
     collection: str
     query: Sequence[QueryPart]
@@ -696,20 +699,45 @@ class Retrieval:
     routing: Routing = field(default_factory=Routing)
     candidates: int = 0
     reranker: MethodChoice | None = None
-    hybrid: bool = False
-    balance_modalities: bool = False
+    hybrid: bool | None = None
+    balance_modalities: bool | None = None
     explain: bool = False
+    fusion: MethodChoice | None = None
+    min_relevance: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalPlan:
+    """How a query is answered, every default filled in.
+
+    `fusion` is None where the search is not hybrid, the name of `reranker` is "none" where the search's order
+    is kept, and hits whose relevance is below `relevance_floor` are marked. Of a server's defaults,
+    `candidates` is 0: it follows the limit.
+    """
+
+    hybrid: bool
+    balance_modalities: bool
+    fusion: MethodChoice | None
+    reranker: MethodChoice
+    candidates: int
+    relevance_floor: float
 
 
 @dataclass(frozen=True, slots=True)
 class RetrievedHit:
-    """A hit with its history. `hit.score` is what the hits are ordered by; `search_rank` counts from 0."""
+    """A hit with its history. `hit.score` is what the hits are ordered by; `search_rank` counts from 0.
+
+    `relevance` is the estimated probability that it is relevant, None where nothing was calibrated for the
+    space; below the plan's floor the hit is marked.
+    """
 
     hit: Hit
     search_score: float
     search_rank: int
     rerank_score: float | None = None
     alignment: Alignment | None = None
+    relevance: float | None = None
+    below_floor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -720,6 +748,7 @@ class RetrieveReply:
     routing: RoutingExplanation
     labels: Sequence[Label]
     timing: Timing
+    plan: RetrievalPlan
 
 
 @dataclass(frozen=True, slots=True)

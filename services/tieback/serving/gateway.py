@@ -11,6 +11,7 @@ import functools
 import logging
 from collections.abc import Sequence
 
+from tieback.answer.plan import DEFAULT_PLAN
 from tieback.core.errors import StartupError
 from tieback.serving import assembly, logs, targets
 from tieback.serving.coalescing import Coalescer
@@ -94,6 +95,7 @@ class GatewayProcess:
                 JointSpace.of(joint, plan.spaces_by_modality),
                 assembly.request_families(),
                 settings.limits,
+                DEFAULT_PLAN,
                 self._states,
                 functools.partial(direct_endpoints, mesh),
             )

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any
 
+from tieback.answer.plan import DEFAULT_PLAN
 from tieback.serving import assembly, logs
 from tieback.serving.metrics_page import MetricsPage
 from tieback.serving.observed import (
@@ -92,6 +93,7 @@ class LocalServer:
                 JointSpace.of(router.space, plan.spaces_by_modality),
                 assembly.request_families(),
                 settings.limits,
+                DEFAULT_PLAN,
                 _all_ready(names),
                 lambda _: (),  # this server is the only one there is
             )

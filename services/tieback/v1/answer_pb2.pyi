@@ -45,7 +45,7 @@ class IngestResult(_message.Message):
     def __init__(self, id: _Optional[str] = ..., status: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., truncated_sections: _Optional[int] = ...) -> None: ...
 
 class RetrieveRequest(_message.Message):
-    __slots__ = ("collection", "query", "limit", "filter", "routing", "candidates", "reranker", "hybrid", "balance_modalities", "explain")
+    __slots__ = ("collection", "query", "limit", "filter", "routing", "candidates", "reranker", "hybrid", "balance_modalities", "explain", "fusion", "min_relevance")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     QUERY_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
@@ -56,6 +56,8 @@ class RetrieveRequest(_message.Message):
     HYBRID_FIELD_NUMBER: _ClassVar[int]
     BALANCE_MODALITIES_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
+    FUSION_FIELD_NUMBER: _ClassVar[int]
+    MIN_RELEVANCE_FIELD_NUMBER: _ClassVar[int]
     collection: str
     query: _containers.RepeatedCompositeFieldContainer[QueryPart]
     limit: int
@@ -66,7 +68,25 @@ class RetrieveRequest(_message.Message):
     hybrid: bool
     balance_modalities: bool
     explain: bool
-    def __init__(self, collection: _Optional[str] = ..., query: _Optional[_Iterable[_Union[QueryPart, _Mapping]]] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., candidates: _Optional[int] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., explain: _Optional[bool] = ...) -> None: ...
+    fusion: _report_pb2.Method
+    min_relevance: float
+    def __init__(self, collection: _Optional[str] = ..., query: _Optional[_Iterable[_Union[QueryPart, _Mapping]]] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., candidates: _Optional[int] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., explain: _Optional[bool] = ..., fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., min_relevance: _Optional[float] = ...) -> None: ...
+
+class RetrievalPlan(_message.Message):
+    __slots__ = ("hybrid", "balance_modalities", "fusion", "reranker", "candidates", "relevance_floor")
+    HYBRID_FIELD_NUMBER: _ClassVar[int]
+    BALANCE_MODALITIES_FIELD_NUMBER: _ClassVar[int]
+    FUSION_FIELD_NUMBER: _ClassVar[int]
+    RERANKER_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    RELEVANCE_FLOOR_FIELD_NUMBER: _ClassVar[int]
+    hybrid: bool
+    balance_modalities: bool
+    fusion: _report_pb2.Method
+    reranker: _report_pb2.Method
+    candidates: int
+    relevance_floor: float
+    def __init__(self, hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., candidates: _Optional[int] = ..., relevance_floor: _Optional[float] = ...) -> None: ...
 
 class QueryPart(_message.Message):
     __slots__ = ("content", "weight")
@@ -77,30 +97,36 @@ class QueryPart(_message.Message):
     def __init__(self, content: _Optional[_Union[_content_pb2.Content, _Mapping]] = ..., weight: _Optional[float] = ...) -> None: ...
 
 class RetrieveResponse(_message.Message):
-    __slots__ = ("hits", "routing", "labels", "timing")
+    __slots__ = ("hits", "routing", "labels", "timing", "plan")
     HITS_FIELD_NUMBER: _ClassVar[int]
     ROUTING_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     TIMING_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
     hits: _containers.RepeatedCompositeFieldContainer[RetrievedHit]
     routing: _router_pb2.RoutingExplanation
     labels: _containers.RepeatedCompositeFieldContainer[_content_pb2.Label]
     timing: _report_pb2.Timing
-    def __init__(self, hits: _Optional[_Iterable[_Union[RetrievedHit, _Mapping]]] = ..., routing: _Optional[_Union[_router_pb2.RoutingExplanation, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ...) -> None: ...
+    plan: RetrievalPlan
+    def __init__(self, hits: _Optional[_Iterable[_Union[RetrievedHit, _Mapping]]] = ..., routing: _Optional[_Union[_router_pb2.RoutingExplanation, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ..., plan: _Optional[_Union[RetrievalPlan, _Mapping]] = ...) -> None: ...
 
 class RetrievedHit(_message.Message):
-    __slots__ = ("hit", "search_score", "search_rank", "rerank_score", "alignment")
+    __slots__ = ("hit", "search_score", "search_rank", "rerank_score", "alignment", "relevance", "below_floor")
     HIT_FIELD_NUMBER: _ClassVar[int]
     SEARCH_SCORE_FIELD_NUMBER: _ClassVar[int]
     SEARCH_RANK_FIELD_NUMBER: _ClassVar[int]
     RERANK_SCORE_FIELD_NUMBER: _ClassVar[int]
     ALIGNMENT_FIELD_NUMBER: _ClassVar[int]
+    RELEVANCE_FIELD_NUMBER: _ClassVar[int]
+    BELOW_FLOOR_FIELD_NUMBER: _ClassVar[int]
     hit: _index_pb2.Hit
     search_score: float
     search_rank: int
     rerank_score: float
     alignment: _reranker_pb2.Alignment
-    def __init__(self, hit: _Optional[_Union[_index_pb2.Hit, _Mapping]] = ..., search_score: _Optional[float] = ..., search_rank: _Optional[int] = ..., rerank_score: _Optional[float] = ..., alignment: _Optional[_Union[_reranker_pb2.Alignment, _Mapping]] = ...) -> None: ...
+    relevance: float
+    below_floor: bool
+    def __init__(self, hit: _Optional[_Union[_index_pb2.Hit, _Mapping]] = ..., search_score: _Optional[float] = ..., search_rank: _Optional[int] = ..., rerank_score: _Optional[float] = ..., alignment: _Optional[_Union[_reranker_pb2.Alignment, _Mapping]] = ..., relevance: _Optional[float] = ..., below_floor: _Optional[bool] = ...) -> None: ...
 
 class AnswerRequest(_message.Message):
     __slots__ = ("retrieval", "model", "evidence_limit", "decoding", "grounding")

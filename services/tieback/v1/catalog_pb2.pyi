@@ -1,3 +1,4 @@
+from tieback.v1 import answer_pb2 as _answer_pb2
 from tieback.v1 import content_pb2 as _content_pb2
 from tieback.v1 import vector_pb2 as _vector_pb2
 from google.protobuf.internal import containers as _containers
@@ -167,14 +168,16 @@ class GetServerInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetServerInfoResponse(_message.Message):
-    __slots__ = ("version", "limits", "services")
+    __slots__ = ("version", "limits", "services", "retrieval")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     SERVICES_FIELD_NUMBER: _ClassVar[int]
+    RETRIEVAL_FIELD_NUMBER: _ClassVar[int]
     version: str
     limits: Limits
     services: _containers.RepeatedCompositeFieldContainer[ServiceState]
-    def __init__(self, version: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., services: _Optional[_Iterable[_Union[ServiceState, _Mapping]]] = ...) -> None: ...
+    retrieval: _answer_pb2.RetrievalPlan
+    def __init__(self, version: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., services: _Optional[_Iterable[_Union[ServiceState, _Mapping]]] = ..., retrieval: _Optional[_Union[_answer_pb2.RetrievalPlan, _Mapping]] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("message_bytes", "batch_items", "text_bytes", "image_pixels", "audio_seconds", "points", "queued_tokens", "query_parts", "rerank_tokens", "rerank_steps", "decoded_bytes", "stop_texts", "stop_bytes", "name_bytes", "filter_bytes", "sections", "entries", "numbers", "fields", "depth", "request_bytes", "open_calls", "tenant_calls", "connection_calls", "metadata_key_bytes", "metadata_bytes", "collection_keys", "collections")

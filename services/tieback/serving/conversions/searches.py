@@ -1,4 +1,4 @@
-"""Collections, indexed items, hits, reranking and retrieval."""
+"""Collections, indexed items, hits and reranking."""
 
 from __future__ import annotations
 
@@ -12,44 +12,31 @@ from tieback.core.types import (
     Hit,
     IndexedItem,
     IndexedSection,
-    QueryPart,
     RerankCandidate,
     RerankReply,
     RerankResult,
-    Retrieval,
-    RetrievedHit,
-    RetrieveReply,
     Routing,
     SearchReply,
     Source,
     TokenVectors,
 )
 from tieback.serving.conversions.contents import (
-    read_content,
     read_item,
-    read_labels,
     read_metadata,
     read_modality,
-    write_content,
     write_item,
-    write_labels,
     write_metadata,
     write_modality,
 )
 from tieback.serving.conversions.reports import (
     finite,
     read_cost,
-    read_method,
     read_timing,
     write_cost,
-    write_method,
     write_timing,
 )
 from tieback.serving.conversions.routings import (
-    read_explanation,
     read_routing,
-    read_weight,
-    write_explanation,
     write_routing,
 )
 from tieback.serving.conversions.vectors import (
@@ -67,7 +54,7 @@ from tieback.serving.conversions.vectors import (
     write_token_vectors,
     write_vector,
 )
-from tieback.v1 import answer_pb2, index_pb2, reranker_pb2
+from tieback.v1 import index_pb2, reranker_pb2
 
 
 def read_collection(message: index_pb2.Collection) -> Collection:
@@ -310,86 +297,4 @@ def write_rerank_reply(reply: RerankReply) -> reranker_pb2.RerankResponse:
         ],
         timing=write_timing(reply.timing),
         cost=write_cost(reply.cost),
-    )
-
-
-def read_retrieval(message: answer_pb2.RetrieveRequest, field: str = "") -> Retrieval:
-    """What to find, and how."""
-    prefix = f"{field}." if field else ""
-    return Retrieval(
-        collection=message.collection,
-        query=[
-            QueryPart(
-                read_content(part.content, f"{prefix}query[{index}].content", tokenised=False),
-                read_weight(
-                    part.weight if part.HasField("weight") else None, f"{prefix}query[{index}].weight"
-                ),
-            )
-            for index, part in enumerate(message.query)
-        ],
-        limit=message.limit,
-        filter=message.filter,
-        routing=read_routing(message.routing, f"{prefix}routing"),
-        candidates=message.candidates,
-        reranker=read_method(message.reranker, f"{prefix}reranker") if message.HasField("reranker") else None,
-        hybrid=message.hybrid,
-        balance_modalities=message.balance_modalities,
-        explain=message.explain,
-    )
-
-
-def write_retrieval(retrieval: Retrieval) -> answer_pb2.RetrieveRequest:
-    """The message of what to find."""
-    return answer_pb2.RetrieveRequest(
-        collection=retrieval.collection,
-        query=[
-            answer_pb2.QueryPart(content=write_content(part.content), weight=part.weight)
-            for part in retrieval.query
-        ],
-        limit=retrieval.limit,
-        filter=retrieval.filter,
-        routing=write_routing(retrieval.routing),
-        candidates=retrieval.candidates,
-        reranker=None if retrieval.reranker is None else write_method(retrieval.reranker),
-        hybrid=retrieval.hybrid,
-        balance_modalities=retrieval.balance_modalities,
-        explain=retrieval.explain,
-    )
-
-
-def read_retrieve_reply(message: answer_pb2.RetrieveResponse) -> RetrieveReply:
-    """What was found."""
-    return RetrieveReply(
-        [
-            RetrievedHit(
-                read_hit(hit.hit),
-                hit.search_score,
-                hit.search_rank,
-                hit.rerank_score if hit.HasField("rerank_score") else None,
-                read_alignment(hit.alignment) if hit.HasField("alignment") else None,
-            )
-            for hit in message.hits
-        ],
-        read_explanation(message.routing),
-        read_labels(message.labels),
-        read_timing(message.timing),
-    )
-
-
-def write_retrieve_reply(reply: RetrieveReply) -> answer_pb2.RetrieveResponse:
-    """The message of what was found."""
-    return answer_pb2.RetrieveResponse(
-        hits=[
-            answer_pb2.RetrievedHit(
-                hit=write_hit(hit.hit),
-                search_score=hit.search_score,
-                search_rank=hit.search_rank,
-                rerank_score=hit.rerank_score,
-                alignment=None if hit.alignment is None else write_alignment(hit.alignment),
-            )
-            for hit in reply.hits
-        ],
-        routing=write_explanation(reply.routing),
-        labels=write_labels(reply.labels),
-        timing=write_timing(reply.timing),
     )

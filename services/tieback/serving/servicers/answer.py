@@ -17,7 +17,7 @@ from tieback.serving import failures
 from tieback.serving.conversions.contents import read_item, read_truncation
 from tieback.serving.conversions.generations import read_decoding, read_grounding, write_event
 from tieback.serving.conversions.reports import write_timing
-from tieback.serving.conversions.searches import read_retrieval, write_retrieve_reply
+from tieback.serving.conversions.retrievals import read_retrieval, write_retrieve_reply
 from tieback.serving.reading import converted
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.serving.telemetry import Telemetry

@@ -13,8 +13,9 @@ import tieback
 from tieback.catalog.card import EncoderCard, GeneratorCard
 from tieback.core.errors import NotFound
 from tieback.core.family import Family
-from tieback.core.types import Limits, Modality, SpaceRef, VectorKind
+from tieback.core.types import Limits, Modality, RetrievalPlan, SpaceRef, VectorKind
 from tieback.serving.conversions.contents import write_modality
+from tieback.serving.conversions.retrievals import write_plan
 from tieback.serving.conversions.vectors import write_kinds, write_space
 from tieback.v1 import catalog_pb2, catalog_pb2_grpc
 
@@ -83,6 +84,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         joint: JointSpace | None,
         families: Iterable[Family[Any]],
         limits: Limits,
+        retrieval: RetrievalPlan,
         states: States,
         endpoints: Endpoints,
     ) -> None:
@@ -91,6 +93,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         self._joint = joint
         self._families = {family.name: family for family in families}
         self._limits = limits
+        self._retrieval = retrieval
         self._states = states
         self._endpoints = endpoints
 
@@ -192,6 +195,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
                 catalog_pb2.ServiceState(name=state.name, ready=state.ready, replicas=state.replicas)
                 for state in await self._states()
             ],
+            retrieval=write_plan(self._retrieval),
         )
 
     def _way(self, card: EncoderCard) -> str:

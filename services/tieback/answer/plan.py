@@ -1,0 +1,50 @@
+"""How a query is answered where it does not say: the one home of the defaults of Retrieve and Answer.
+
+Clients leave out what their callers do not choose, so the SDK, the command line and other clients have these
+defaults without a list of their own. What they rest on: docs/retrieval.md.
+"""
+
+from __future__ import annotations
+
+from tieback.core.types import MethodChoice, Retrieval, RetrievalPlan
+
+NO_RERANKING = MethodChoice("none")
+"""Keeps the search's order."""
+
+DEFAULT_LIMIT, MOST_HITS = 10, 100
+FEWEST_CANDIDATES, MOST_CANDIDATES = 20, 1000
+CANDIDATES_PER_HIT = 4
+
+DEFAULT_FUSION = MethodChoice("standard_scores")
+"""By ranks alone, a photo found by its looks would stand behind every passage that shares a word with the
+query, since a photo has few words to be found by."""
+
+DEFAULT_PLAN = RetrievalPlan(
+    hybrid=True,
+    balance_modalities=True,
+    fusion=DEFAULT_FUSION,
+    reranker=NO_RERANKING,
+    candidates=0,
+    relevance_floor=0.0,
+)
+
+
+def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> RetrievalPlan:
+    """The plan of a query: what it says, and the defaults for the rest."""
+    limit = retrieval.limit or DEFAULT_LIMIT
+    hybrid = defaults.hybrid if retrieval.hybrid is None else retrieval.hybrid
+    balance = retrieval.balance_modalities
+    reranker = retrieval.reranker or defaults.reranker
+    candidates = retrieval.candidates
+    if not candidates:
+        # Without reranking the candidates are the hits.
+        reranked = reranker.name != NO_RERANKING.name
+        candidates = max(CANDIDATES_PER_HIT * limit, FEWEST_CANDIDATES) if reranked else limit
+    return RetrievalPlan(
+        hybrid=hybrid,
+        balance_modalities=defaults.balance_modalities if balance is None else balance,
+        fusion=(retrieval.fusion or defaults.fusion or DEFAULT_FUSION) if hybrid else None,
+        reranker=reranker,
+        candidates=max(candidates, limit),
+        relevance_floor=defaults.relevance_floor,
+    )

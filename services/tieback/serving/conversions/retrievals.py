@@ -1,0 +1,138 @@
+"""Retrieval: what to find and how, the plan by which it was found, and what was found."""
+
+from __future__ import annotations
+
+from tieback.core.types import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
+from tieback.serving.conversions.contents import read_content, read_labels, write_content, write_labels
+from tieback.serving.conversions.reports import (
+    finite,
+    read_method,
+    read_timing,
+    write_method,
+    write_timing,
+)
+from tieback.serving.conversions.routings import (
+    read_explanation,
+    read_routing,
+    read_weight,
+    write_explanation,
+    write_routing,
+)
+from tieback.serving.conversions.searches import read_alignment, read_hit, write_alignment, write_hit
+from tieback.v1 import answer_pb2
+
+
+def read_retrieval(message: answer_pb2.RetrieveRequest, field: str = "") -> Retrieval:
+    """What to find, and how."""
+    prefix = f"{field}." if field else ""
+    return Retrieval(
+        collection=message.collection,
+        query=[
+            QueryPart(
+                read_content(part.content, f"{prefix}query[{index}].content", tokenised=False),
+                read_weight(
+                    part.weight if part.HasField("weight") else None, f"{prefix}query[{index}].weight"
+                ),
+            )
+            for index, part in enumerate(message.query)
+        ],
+        limit=message.limit,
+        filter=message.filter,
+        routing=read_routing(message.routing, f"{prefix}routing"),
+        candidates=message.candidates,
+        reranker=read_method(message.reranker, f"{prefix}reranker") if message.HasField("reranker") else None,
+        hybrid=message.hybrid if message.HasField("hybrid") else None,
+        balance_modalities=message.balance_modalities if message.HasField("balance_modalities") else None,
+        explain=message.explain,
+        fusion=read_method(message.fusion, f"{prefix}fusion") if message.HasField("fusion") else None,
+        min_relevance=finite(message.min_relevance, f"{prefix}min_relevance"),
+    )
+
+
+def write_retrieval(retrieval: Retrieval) -> answer_pb2.RetrieveRequest:
+    """The message of what to find."""
+    return answer_pb2.RetrieveRequest(
+        collection=retrieval.collection,
+        query=[
+            answer_pb2.QueryPart(content=write_content(part.content), weight=part.weight)
+            for part in retrieval.query
+        ],
+        limit=retrieval.limit,
+        filter=retrieval.filter,
+        routing=write_routing(retrieval.routing),
+        candidates=retrieval.candidates,
+        reranker=None if retrieval.reranker is None else write_method(retrieval.reranker),
+        hybrid=retrieval.hybrid,
+        balance_modalities=retrieval.balance_modalities,
+        explain=retrieval.explain,
+        fusion=None if retrieval.fusion is None else write_method(retrieval.fusion),
+        min_relevance=retrieval.min_relevance,
+    )
+
+
+def read_plan(message: answer_pb2.RetrievalPlan) -> RetrievalPlan:
+    """How a query is answered."""
+    return RetrievalPlan(
+        hybrid=message.hybrid,
+        balance_modalities=message.balance_modalities,
+        fusion=read_method(message.fusion, "fusion") if message.HasField("fusion") else None,
+        reranker=read_method(message.reranker, "reranker"),
+        candidates=message.candidates,
+        relevance_floor=message.relevance_floor,
+    )
+
+
+def write_plan(plan: RetrievalPlan) -> answer_pb2.RetrievalPlan:
+    """The message of how a query is answered."""
+    return answer_pb2.RetrievalPlan(
+        hybrid=plan.hybrid,
+        balance_modalities=plan.balance_modalities,
+        fusion=None if plan.fusion is None else write_method(plan.fusion),
+        reranker=write_method(plan.reranker),
+        candidates=plan.candidates,
+        relevance_floor=plan.relevance_floor,
+    )
+
+
+def read_retrieve_reply(message: answer_pb2.RetrieveResponse) -> RetrieveReply:
+    """What was found."""
+    return RetrieveReply(
+        [
+            RetrievedHit(
+                read_hit(hit.hit),
+                hit.search_score,
+                hit.search_rank,
+                hit.rerank_score if hit.HasField("rerank_score") else None,
+                read_alignment(hit.alignment) if hit.HasField("alignment") else None,
+                hit.relevance if hit.HasField("relevance") else None,
+                hit.below_floor,
+            )
+            for hit in message.hits
+        ],
+        read_explanation(message.routing),
+        read_labels(message.labels),
+        read_timing(message.timing),
+        read_plan(message.plan),
+    )
+
+
+def write_retrieve_reply(reply: RetrieveReply) -> answer_pb2.RetrieveResponse:
+    """The message of what was found."""
+    return answer_pb2.RetrieveResponse(
+        hits=[
+            answer_pb2.RetrievedHit(
+                hit=write_hit(hit.hit),
+                search_score=hit.search_score,
+                search_rank=hit.search_rank,
+                rerank_score=hit.rerank_score,
+                alignment=None if hit.alignment is None else write_alignment(hit.alignment),
+                relevance=hit.relevance,
+                below_floor=hit.below_floor,
+            )
+            for hit in reply.hits
+        ],
+        routing=write_explanation(reply.routing),
+        labels=write_labels(reply.labels),
+        timing=write_timing(reply.timing),
+        plan=write_plan(reply.plan),
+    )

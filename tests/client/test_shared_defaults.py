@@ -1,0 +1,54 @@
+"""The SDK and the command line have no defaults of retrieval of their own: the server's hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from tieback_client import Client
+from tieback_client.cli import app
+
+CHOSEN_BY_THE_SERVER = ("hybrid", "balance_modalities", "reranker", "fusion")
+
+
+def test_a_query_of_the_sdk_leaves_its_plan_to_the_server(client: Client, served: Any) -> None:
+    client.retrieve("notes", "the moon")
+    client.answer("notes", "the moon").collect()
+
+    assert len(served.log.retrievals) == 2
+    for request in served.log.retrievals:
+        assert not [name for name in CHOSEN_BY_THE_SERVER if request.HasField(name)]
+        assert request.candidates == 0
+
+
+@pytest.mark.parametrize(
+    "words", [["search", "the moon"], ["search", "moon", "--modality", "text"], ["ask", "what is the moon"]]
+)
+def test_the_command_line_asks_what_the_sdk_asks(served: Any, words: list[str]) -> None:
+    CliRunner().invoke(app.tieback, [*words, "-c", "notes"], env={"TIEBACK_SERVER": served.address})
+
+    (request,) = served.log.retrievals
+    assert not [name for name in CHOSEN_BY_THE_SERVER if request.HasField(name)]
+
+
+def test_what_the_command_line_is_told_reaches_the_server(served: Any) -> None:
+    options = ["--no-hybrid", "--balance", "--rerank", "none", "--min-relevance", "0.25"]
+
+    CliRunner().invoke(app.tieback, ["search", "x", *options], env={"TIEBACK_SERVER": served.address})
+
+    (request,) = served.log.retrievals
+    assert request.HasField("hybrid")
+    assert not request.hybrid
+    assert request.balance_modalities
+    assert request.reranker.name == "none"
+    assert request.min_relevance == 0.25
+
+
+def test_the_plan_of_a_query_and_the_servers_defaults_are_shown(client: Client, served: Any) -> None:
+    plan = client.retrieve("notes", "the moon").plan
+
+    assert plan == client.server_info().retrieval
+    assert (plan.hybrid, plan.balance, plan.reranker) == (True, True, "none")
+    shown = CliRunner().invoke(app.tieback, ["health"], env={"TIEBACK_SERVER": served.address}).output
+    assert "queries: hybrid, modalities balanced, not reranked" in shown
