@@ -277,6 +277,11 @@ class Encoder(encoder_pb2_grpc.EncoderServiceServicer):
             )
             details = (info("TOO_LONG"), bad_field("contents[1].text", message))
             return encoder_pb2.EncodeResult(error=status(grpc.StatusCode.INVALID_ARGUMENT, message, *details))
+        if content.WhichOneof("kind") == "text" and not content.text:
+            details = (info("EMPTY_TEXT"), bad_field("text", "the text is empty; send some"))
+            return encoder_pb2.EncodeResult(
+                error=status(grpc.StatusCode.INVALID_ARGUMENT, "the text is empty; send some", *details)
+            )
         values = values_of(content.text)[: output.width or WIDTH]
         data, scale = tensor(values, output.dtype)
         tokens = None

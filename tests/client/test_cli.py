@@ -192,7 +192,7 @@ def test_a_file_over_the_servers_limit_fails_alone(run: Run, library: Path, cann
 
 
 def test_vectors_are_tab_separated_in_a_pipe_and_can_be_kept(run: Run, tmp_path: Path) -> None:
-    lines = run("encode", "-", "--space", "tiny", input="a\n\nbb\n").stdout.splitlines()
+    lines = run("encode", "-", "--space", "tiny", input="a\nbb\n").stdout.splitlines()
     assert [line.split("\t")[:2] for line in lines] == [["a", "1"], ["bb", "0.7071068"]]
 
     run("encode", "a", "bb", "--space", "tiny", "--dtype", "int8", "-o", str(tmp_path / "v.npy"))
@@ -225,7 +225,7 @@ def test_a_file_of_many_lines_becomes_an_array_with_a_row_a_line(
 
 
 def test_json_lines_keep_their_ids_and_say_where_each_vector_came_from(run: Run, tmp_path: Path) -> None:
-    texts = '{"id": "a", "text": "x"}\n{"text": "xx"}\n\n{"id": 9, "text": "bad"}\n'
+    texts = '{"id": "a", "text": "x"}\n{"text": "xx"}\n{"id": 9, "text": "bad"}\n'
 
     result = run("encode", "--lines", "-", "--space", "tiny", "--json", "--width", "2", input=texts)
 
@@ -238,10 +238,56 @@ def test_json_lines_keep_their_ids_and_say_where_each_vector_came_from(run: Run,
     assert [json.loads(one)["id"] for one in (tmp_path / "v.jsonl").read_text().splitlines()] == ["a", 2, 9]
 
 
-def test_lines_in_a_pipe_are_tab_separated(run: Run) -> None:
+def test_lines_in_a_pipe_are_tab_separated_and_one_each(run: Run) -> None:
     result = run("encode", "--lines", "-", "--space", "tiny", input="a\n\nbb\n")
 
-    assert [line.split("\t")[:2] for line in result.stdout.splitlines()] == [["a", "1"], ["bb", "0.7071068"]]
+    lines = result.stdout.splitlines()
+    assert [line.split("\t")[:2] for line in lines] == [["a", "1"], [""], ["bb", "0.7071068"]]
+
+
+@pytest.mark.parametrize(
+    "words", [("--lines", "lines.txt", "-o", "v.npy"), ("-o", "v.npy", "-"), ("--lines", "-", "-o", "v.npy")]
+)
+def test_a_blank_line_is_a_row_so_that_row_and_line_stay_the_same(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = "a\n\n  \nbad\nbb\n"
+    Path("lines.txt").write_text(text)
+
+    result = run("encode", "--space", "tiny", *words, input=text)
+
+    vectors = np.load("v.npy")
+    assert np.isnan(vectors).all(axis=1).tolist() == [False, True, True, True, False]
+    assert np.count_nonzero(vectors[4]) == 2
+    assert result.exit_code == 1
+    for told in ("2: the text is empty", "3: the text is empty", "the text has 900 tokens"):
+        assert told in result.stderr
+
+
+@pytest.mark.parametrize("text", ['"a"\n\n{"text": "bb"}\n', '\n"a"\n{"text": "bb"}\n'])
+def test_a_blank_line_among_json_lines_is_a_row_too(run: Run, tmp_path: Path, text: str) -> None:
+    run("encode", "--lines", "-", "--space", "tiny", "-o", str(tmp_path / "v.npy"), input=text)
+
+    blank = text.splitlines().index("")
+    assert np.isnan(np.load(tmp_path / "v.npy")).all(axis=1).tolist() == [n == blank for n in range(3)]
+
+
+def test_labels_are_printed_with_their_probabilities_and_no_numbers(run: Run, served: Any) -> None:
+    result = run("encode", "a", "--space", "tiny", "--labels")
+
+    assert result.stdout == "a\tcat:0.9000\n"
+    shown = in_a_terminal(served.address, "encode", "a", "--space", "tiny", "--labels")
+    assert "90%  cat" in shown
+    assert "float32" not in shown
+
+
+def test_vectors_and_labels_are_both_there_where_both_are_asked_for(run: Run, tmp_path: Path) -> None:
+    row = run("encode", "a", "--space", "tiny", "--kinds", "dense,labels").stdout.strip().split("\t")
+    assert (row[1], row[-1]) == ("1", "cat:0.9000")
+
+    run("encode", "a", "--space", "tiny", "--labels", "-o", str(tmp_path / "v.npy"))
+    assert np.load(tmp_path / "v.npy").shape == (1, 8)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,9 @@ Examples:
 
 \b
 A file of --lines holds a text a line, or JSON a line: a string, or an object with "text" and perhaps
-"id". It may be of any length: it is read, encoded and written as it goes, over one call.
+"id". It may be of any length: it is read, encoded and written as it goes, over one call. Row N of the
+array is line N: a blank line, or one that is refused, is a row of NaN (0 in whole numbers), is named on
+standard error, and makes the exit code 1.
 """,
 )
 @click.argument("texts", nargs=-1)
@@ -97,11 +99,15 @@ A file of --lines holds a text a line, or JSON a line: a string, or an object wi
 @click.option(
     "--kinds",
     type=Kinds(),
-    default="dense",
     metavar="KIND,KIND",
     help="What to compute, as the space offers it: dense, tokens, labels, sparse, regions. [dense]",
 )
-@click.option("--labels", is_flag=True, help="Show the classes that the model recognises.")
+@click.option(
+    "--labels",
+    is_flag=True,
+    help="Show the classes that the model recognises, with their probabilities, and no vectors; for both, "
+    "--kinds dense,labels.",
+)
 @click.option("--truncate", is_flag=True, help="Cut what is too long, rather than fail.")
 @click.option("--no-cache", is_flag=True, help="Compute everything anew, and keep nothing.")
 @click.option(
@@ -127,7 +133,7 @@ def encode(
     source: Path | None,
     width: int | None,
     dtype: str,
-    kinds: tuple[str, ...],
+    kinds: tuple[str, ...] | None,
     labels: bool,
     truncate: bool,
     no_cache: bool,
@@ -138,6 +144,10 @@ def encode(
 
     "-" reads a text from each line of standard input; for very many, use --lines.
     """
+    as_array = target is not None and (source is None or target.suffix != ".jsonl")
+    kinds = kinds or (("labels",) if labels and not as_array else ("dense",))
+    if as_array and "dense" not in kinds:
+        raise click.UsageError("A NumPy file holds dense vectors: add dense to --kinds, or use --json.")
     options: dict[str, Any] = {
         "space": space,
         "width": width,
@@ -148,9 +158,6 @@ def encode(
         "batch_invariant": batch_invariant,
         "terms": "sparse" in kinds,
     }
-    as_array = target is not None and (source is None or target.suffix != ".jsonl")
-    if as_array and "dense" not in kinds:
-        raise click.UsageError("A NumPy file holds dense vectors: add dense to --kinds, or use --json.")
     if source is not None:
         if texts or files:
             raise click.UsageError("--lines stands alone: leave out the texts and --file.")
@@ -159,7 +166,7 @@ def encode(
     inputs: list[Any] = []
     for one in texts:
         if one == "-":
-            inputs += [line for line in sys.stdin.read().splitlines() if line.strip()]
+            inputs += [line if line.strip() else "" for line in sys.stdin.read().splitlines()]
         else:
             inputs.append(one)
     inputs += files
@@ -170,7 +177,7 @@ def encode(
     result = client.encode(inputs, **options)
     if target is not None:
         with target.open("wb") as file:
-            np.save(file, result.codes)
+            np.save(file, result.vectors if result.codes.dtype.kind == "f" else result.codes)
     if output.json:
         output.document(_record(result))
     elif target is not None:
@@ -178,19 +185,13 @@ def encode(
             f"wrote {result.codes.shape[0]} × {result.codes.shape[1]} {result.codes.dtype} to {target}"
         )
     else:
-        _show(inputs, result, output)
+        writer = _TerminalWriter(output) if output.terminal else lines.TableWriter()
+        for given, outcome in zip(inputs, result.outcomes, strict=True):
+            writer.write(lines.Line("", str(given)), outcome)
+    for place, error in result.errors.items():
+        output.note(f"{_short(str(inputs[place])) or f'input {place + 1}'}: {error.message}", style="red")
     if result.errors:
         raise click.exceptions.Exit(1)
-
-
-def _show(inputs: list[Any], result: Encodings, output: Output) -> None:
-    writer = _TerminalWriter(output) if output.terminal else lines.TableWriter()
-    for given, outcome in zip(inputs, result.outcomes, strict=True):
-        line = lines.Line(_short(str(given)), str(given))
-        if isinstance(outcome, Encoding):
-            writer.write(line, outcome)
-        else:
-            output.note(f"{line.name}: {outcome}", style="red")
 
 
 class _TerminalWriter:

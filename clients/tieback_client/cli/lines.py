@@ -23,10 +23,10 @@ class Line(NamedTuple):
 
 
 def read(file: Iterable[str]) -> Iterator[Line]:
-    """The texts of a file, blank lines left out.
+    """The texts of a file, one for each line. A blank line is an empty text, which the server refuses.
 
     A line that begins as JSON does is a string, or an object with "text" and perhaps "id"; a file is all JSON
-    or all text, as its first line says. `InvalidArgument` names a line that is neither.
+    or all text, as its first line that is not blank says. `InvalidArgument` names a line that is neither.
     """
     as_json: bool | None = None
     number = 0
@@ -34,6 +34,7 @@ def read(file: Iterable[str]) -> Iterator[Line]:
         for number, line in enumerate(file, 1):
             line = line.rstrip("\r\n")
             if not line.strip():
+                yield Line(number, "")
                 continue
             if as_json is None:
                 as_json = _json(line) is not None
@@ -43,9 +44,9 @@ def read(file: Iterable[str]) -> Iterator[Line]:
 
 
 def count(path: Path) -> int:
-    """The lines of a file that are not blank."""
+    """The lines of a file."""
     with path.open("rb") as file:
-        return sum(1 for line in file if line.strip())
+        return sum(1 for _ in file)
 
 
 class Writer(Protocol):
@@ -68,19 +69,21 @@ class JsonWriter:
 
 
 class TableWriter:
-    """Tab-separated: the text, then the numbers, or else terms with weights. What failed is left out."""
+    """Tab-separated: the text, then its numbers, terms with weights, labels with probabilities.
+
+    What failed is the text alone, so that there is a line for each input.
+    """
 
     def write(self, line: Line, outcome: Encoding | TiebackError) -> None:
         """Writes one line to standard output."""
-        if not isinstance(outcome, Encoding):
-            return
-        if outcome.vector is not None:
-            cells = [f"{one:.7g}" for one in outcome.vector.decoded()]
-        elif outcome.sparse is not None:
-            cells = [f"{term}:{weight:.7g}" for term, weight in heaviest(outcome.sparse)]
-        else:
-            return
-        say_row([line.text.replace("\t", " "), *cells])
+        cells = [line.text.replace("\t", " ")]
+        if isinstance(outcome, Encoding):
+            if outcome.vector is not None:
+                cells += [f"{one:.7g}" for one in outcome.vector.decoded()]
+            if outcome.sparse is not None:
+                cells += [f"{term}:{weight:.7g}" for term, weight in heaviest(outcome.sparse)]
+            cells += [f"{label.name}:{label.probability:.4f}" for label in outcome.labels]
+        say_row(cells)
 
 
 class ArrayWriter:
