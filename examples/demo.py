@@ -52,7 +52,16 @@ SEARCHES = [
     ),
     (
         "A photo and words together: the cup says coffee, the words say where.",
-        ["search", "--image", "photos/coffee.png", "brought to Jamaica", "--limit", "3"],
+        [
+            "search",
+            "--image",
+            "photos/coffee.png",
+            "brought to Jamaica",
+            "--limit",
+            "3",
+            "--explain",
+            "--timing",
+        ],
     ),
 ]
 QUESTIONS = [

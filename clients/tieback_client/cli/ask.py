@@ -18,7 +18,16 @@ from tieback_client.cli.connection import (
     with_modality,
 )
 from tieback_client.cli.output import Output, jsonable
-from tieback_client.cli.search import behind, indented, mark_of, scores, section_of, snippet
+from tieback_client.cli.search import (
+    behind,
+    indented,
+    mark_of,
+    scores,
+    section_of,
+    snippet,
+    time_spent,
+    warnings,
+)
 from tieback_client.client import Client
 from tieback_client.events import (
     Answer,
@@ -120,8 +129,12 @@ def ask(
     if not output.terminal:
         output.show(written(answer))
     output.show(*sources(answer, words, width=output.console.width, explain=explain), *ending(answer))
-    if explain and answer.retrieval is not None:
-        output.show(*behind(answer.retrieval, answer.finish.timing if answer.finish else None))
+    if answer.retrieval is not None:
+        output.show(*warnings(answer.retrieval.routing))
+        if explain:
+            output.show(*behind(answer.retrieval))
+    if explain and answer.finish is not None:
+        output.show(*time_spent(answer.finish.timing))
 
 
 def _lines(stream: EventStream[AnswerEvent], output: Output) -> None:
@@ -185,7 +198,7 @@ def sources(answer: Answer, words: tuple[str, ...], *, width: int, explain: bool
         if quoted:
             parts.append(snippet(quoted, words, width=width))
         facts = [f"support {cited[name].support:.2f}"] if name in cited else []
-        facts += [scores(found, number)] if explain else []
+        facts += [scores(found)] if explain else []
         facts += [one.uri] if one.uri else []
         parts.append(indented(Text("   ".join(facts), style="dim"), width=width))
         lines.append(Text("\n").join(parts))

@@ -1,4 +1,4 @@
-"""`tieback search`: what was found, why, and where the time went."""
+"""`tieback search`: what was found; with --explain why, with --timing where the time went."""
 
 from __future__ import annotations
 
@@ -44,8 +44,12 @@ Examples:
 @click.argument("words", nargs=-1)
 @query_options
 @click.option(
-    "--explain", is_flag=True, help="Show which words matched which, where --rerank names a method."
+    "--explain",
+    is_flag=True,
+    help="Show what each score is made of, the weights of the spaces and, where --rerank names a method, "
+    "which words matched which.",
 )
+@click.option("--timing", is_flag=True, help="Show where the time went.")
 @connected
 def search(
     client: Client,
@@ -66,6 +70,7 @@ def search(
     rerank: str | None,
     min_relevance: float,
     explain: bool,
+    timing: bool,
 ) -> None:
     """Find texts, photos, sounds and point clouds by words, a photo, a sound, a cloud, or a mix."""
     result = client.retrieve(
@@ -88,11 +93,15 @@ def search(
         output.show("Nothing was found." + (" The filter may be too narrow." if filter or modality else ""))
     for rank, found in enumerate(result.hits, 1):
         output.show(hit(rank, found, words, explain=explain, width=output.console.width))
-    output.show(*behind(result))
+    output.show(*warnings(result.routing))
+    if explain:
+        output.show(*behind(result))
+    if timing:
+        output.show(*time_spent(result.timing, seconds=result.call.seconds))
 
 
 def hit(rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool, width: int) -> Text:
-    """One hit: title, section, a snippet, scores before and after."""
+    """One hit: title, section, a snippet, its score; where it is explained, what the score is made of."""
     one = found.hit
     title = Text(one.item_title or one.item_id, style="bold")
     title.append(f"  {mark_of(one)}", style="magenta not bold")
@@ -104,7 +113,8 @@ def hit(rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool
         lines.append(snippet(one.text, words, width=width))
     if explain and found.alignment is not None:
         lines.append(indented(_alignment(found, " ".join(words)), width=width))
-    lines.append(indented(Text(f"{scores(found, rank)}   {one.uri}".rstrip(), style="dim"), width=width))
+    score = scores(found) if explain else f"score {one.score:.3f}"
+    lines.append(indented(Text(f"{score}   {one.uri}".rstrip(), style="dim"), width=width))
     text = Text("\n").join(lines) + Text("\n")
     return Text(f"{rank:>2}  ") + text[4:]
 
@@ -130,14 +140,21 @@ def section_of(one: Hit) -> str:
     return "§ " + " ".join(part for part in (one.section_id, one.section_title) if part)
 
 
-def scores(found: RetrievedHit, rank: int) -> str:
-    """The score before and after reranking, and how far the hit moved."""
-    after = f"{found.hit.score:.3f}"
-    if found.rerank_score is None:
-        return f"score {after}"
-    moved = found.search_rank + 1 - rank
-    arrow = f" ↑{moved}" if moved > 0 else f" ↓{-moved}" if moved < 0 else ""
-    return f"score {found.search_score:.3f} → {after}{arrow}"
+def scores(found: RetrievedHit) -> str:
+    """The score that orders the hits, and in brackets the scores of the steps that it comes from."""
+    one = found.hit
+    parts = [
+        f"{name} {value:.3f}"
+        for name, value in (
+            ("vector", one.vector_score),
+            ("words", one.text_score),
+            ("reranked", found.rerank_score),
+        )
+        if value is not None
+    ]
+    if found.rerank_score is not None:
+        parts.append(f"place {found.search_rank + 1} before reranking")
+    return f"score {one.score:.3f}" + (f" ({', '.join(parts)})" if parts else "")
 
 
 def snippet(whole: str, words: tuple[str, ...], *, width: int) -> Text:
@@ -161,43 +178,38 @@ def snippet(whole: str, words: tuple[str, ...], *, width: int) -> Text:
     return indented(text, width=width)
 
 
-def behind(result: RetrievalResult, whole: Timing | None = None) -> list[Any]:
-    """What the result rests on: weights, what a photo was taken for, what was missing, the time.
+def warnings(routing: RoutingExplanation) -> list[Any]:
+    """One line where the result is worse than it could be, with what is missing and what that costs."""
+    if not routing.degraded:
+        return []
+    named = [f"{name} ({why})" if (why := routing.reasons.get(name)) else name for name in routing.missing]
+    loss = routing.expected_recall_loss
+    cost = f"; about {loss:.1f} points of recall are lost" if loss >= LEAST_LOSS else ""
+    missing = ", ".join(named) or "a space"
+    return [Text(f"Worse than it could be: {missing} did not answer{cost}.", style="yellow")]
 
-    `whole` is the timing of a pipeline that the retrieval is a part of.
-    """
+
+def behind(result: RetrievalResult) -> list[Any]:
+    """What the result rests on: what a photo was taken for, the weights of the spaces, what was imputed."""
     parts: list[Any] = []
     if result.labels:
         seen = ", ".join(f"{one.name} {one.probability:.0%}" for one in result.labels[:5])
         parts += [Text.assemble(("Taken for  ", "dim"), seen)]
-    parts += _routing(result.routing)
-    parts += [
-        Text("Where the time went", style="dim"),
-        bars.timing(result.timing, seconds=result.call.seconds) if whole is None else bars.timing(whole),
-    ]
-    return parts
-
-
-def _routing(routing: RoutingExplanation) -> list[Any]:
-    """Which spaces spoke, how loudly, and what is missing, why, and at what cost."""
-    parts: list[Any] = []
+    routing = result.routing
     if routing.weights:
         how = ", ".join(part for part in (routing.policy, routing.modality, routing.binding) if part)
         parts += [Text(f"Weights of the spaces ({how})", style="dim"), bars.weights(routing.weights)]
     if routing.fallback:
         parts += [Text(f"Not routed: {routing.fallback}", style="dim")]
-    if routing.degraded:
-        named = [
-            f"{name} ({why})" if (why := routing.reasons.get(name)) else name for name in routing.missing
-        ]
-        loss = routing.expected_recall_loss
-        cost = f"; about {loss:.1f} points of recall are lost" if loss >= LEAST_LOSS else ""
-        missing = ", ".join(named) or "a space"
-        parts += [Text(f"Worse than it could be: {missing} did not answer{cost}.", style="yellow")]
     if routing.stand_ins:
         filled = ", ".join(f"{block} ({method})" for block, method in routing.stand_ins.items())
         parts += [Text(f"Filled from the other spaces: {filled}", style="dim")]
     return parts
+
+
+def time_spent(timing: Timing, *, seconds: float | None = None) -> list[Any]:
+    """Where the time went; `seconds` is the time of the whole call, as it was here."""
+    return [Text("Where the time went", style="dim"), bars.timing(timing, seconds=seconds)]
 
 
 def _alignment(found: RetrievedHit, query: str) -> Text:
