@@ -6,7 +6,6 @@ Nothing here touches a channel; the clients in `client` and `async_client` only 
 from __future__ import annotations
 
 import random
-import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -79,14 +78,14 @@ class Attempts:
         self._timeout = timeout
         self._first_failure: float | None = None
         self._backoffs = 0
-        self.request_id = secrets.token_hex(8)
+        self.request_id = session.options.name_call()
         self.retries = 0
         session.calls += 1
 
     def arguments(self, *, patient: bool = True, metadata: Iterable[tuple[str, str]] = ()) -> dict[str, Any]:
         """The keyword arguments of the next attempt's call; `patient` where nobody else can be asked."""
         options = self._session.options
-        headers = [*options.headers(), *metadata]
+        headers = [one for one in (*options.headers(), *metadata) if one[0] != REQUEST_ID_KEY]
         headers.append((REQUEST_ID_KEY, self.request_id))
         # A server that was there and is gone is waited for inside the attempt; one that was never there
         # fails at once, and `failed` counts how long to go on knocking.
@@ -183,7 +182,7 @@ class Attempts:
                 message += f"; the connection broke {self.retries} times meanwhile"
             details = _hinted(details, "give it more time with timeout=")
         elif isinstance(error, Unauthenticated):
-            details = _hinted(details, _SEND_ONE)
+            details = replace(details, hint=_SEND_ONE)  # the server's hint is for those who have no SDK
         return type(error)(message, details)
 
 
@@ -191,7 +190,7 @@ def _hinted(details: Details, hint: str) -> Details:
     return details if details.hint else replace(details, hint=hint)
 
 
-_SEND_ONE = "send one with token=, or on the command line --token or TIEBACK_TOKEN"
+_SEND_ONE = "give one with token= or TIEBACK_TOKEN"
 _START = "start one with `tieback serve --local`, or give another address (TIEBACK_SERVER)"
 _TLS = "if it speaks TLS, pass tls or ca; if it asks for a certificate, pass certificate and key"
 # What gRPC says of a connection that never was, the same for people, and the way out.

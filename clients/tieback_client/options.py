@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -12,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 import grpc
 
 from tieback_client.errors import InvalidArgument
+from tieback_client.status import REQUEST_ID_KEY
 
 DEFAULT_SERVER = "localhost:50051"
 _CODECS = {
@@ -87,6 +89,10 @@ class Options:
     """How to compress requests."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """More metadata for every call, for instance a traceparent."""
+    request_id: Callable[[], str] | None = None
+    """Names each call in the server's logs and traces, its retries included; asked once a call. Without it,
+    "x-request-id" of `metadata`, else a random name. The server replaces what is longer than 128 characters
+    or has others than letters, digits and ``._:/=+@,;~-``."""
     keepalive: float = 60.0
     """Seconds between pings while calls run. Servers other than tieback's may punish less than 300."""
     channel_options: Mapping[str, Any] = field(default_factory=dict)
@@ -112,6 +118,13 @@ class Options:
             private_key=_pem(self.key, "key"),
             certificate_chain=_pem(self.certificate, "certificate"),
         )
+
+    def name_call(self) -> str:
+        """The request id of the next call."""
+        if self.request_id is not None:
+            return self.request_id()
+        given = (value for key, value in self.metadata.items() if key.lower() == REQUEST_ID_KEY)
+        return next(given, "") or secrets.token_hex(8)
 
     def headers(self) -> list[tuple[str, str]]:
         """The metadata of one attempt."""

@@ -385,7 +385,9 @@ class Index(index_pb2_grpc.IndexServiceServicer):
         sent = dict(context.invocation_metadata()).get("authorization", "")
         if sent not in ("", "Bearer acme-token"):
             message = "the token is not one of this server's"
-            abort(context, grpc.StatusCode.UNAUTHENTICATED, message, info("UNAUTHENTICATED"))
+            told = info("UNAUTHENTICATED")
+            told.metadata["hint"] = "send the metadata 'authorization: Bearer TOKEN'"
+            abort(context, grpc.StatusCode.UNAUTHENTICATED, message, told)
         usage = tenant_pb2.Usage(
             tenant="acme" if sent else "",
             role=tenant_pb2.TENANT_ROLE_WRITE,

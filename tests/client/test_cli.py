@@ -631,3 +631,5 @@ def test_a_wrong_token_is_told_with_the_way_to_give_another(run: Run) -> None:
     assert result.exit_code == 1
     assert "the token is not one of this server's" in result.output
     assert "--token or TIEBACK_TOKEN" in result.output
+    assert "metadata" not in result.output
+    assert "token=" not in result.output

@@ -21,6 +21,7 @@ from tieback_client import (
     SpaceMismatch,
     StorageFull,
     TiebackError,
+    Unauthenticated,
     Unavailable,
 )
 from tieback_client.status import BY_CODE, from_status
@@ -132,3 +133,27 @@ def test_a_token_is_sent_with_every_attempt_and_shown_nowhere(served: Any) -> No
         ]
     with Client(served.address, token="secret", retry=Retry()) as client:
         assert "secret" not in repr(client.options)
+
+
+def test_a_wrong_token_is_told_with_the_clients_own_option(served: Any) -> None:
+    with Client(served.address, token="wrong") as client, pytest.raises(Unauthenticated) as caught:
+        client.usage()
+
+    assert str(caught.value) == (
+        "the token is not one of this server's; give one with token= or TIEBACK_TOKEN"
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"request_id": lambda: "order-7"}, {"metadata": {"X-Request-Id": "order-7"}}],
+    ids=["function", "metadata"],
+)
+def test_a_call_has_the_request_id_that_its_caller_gives(served: Any, options: dict[str, Any]) -> None:
+    with Client(served.address, **options) as client:
+        result = client.encode("a", space="tiny")
+        with pytest.raises(NotFound) as caught:
+            client.encode("a", space="nowhere")
+
+    assert result.call.request_id == caught.value.request_id == "order-7"
+    assert [one["x-request-id"] for one in served.log.metadata] == ["order-7", "order-7"]

@@ -52,7 +52,7 @@ async def retrieve(server: LocalServer, header: str, collection: str = "library"
     retrieval = answer_pb2.RetrieveRequest(collection=collection, query=query)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         await answer_pb2_grpc.AnswerServiceStub(channel).Retrieve(
-            retrieval, metadata=(("traceparent", header),)
+            retrieval, metadata=(("traceparent", header), ("x-request-id", "order-7"))
         )
 
 
@@ -68,7 +68,11 @@ async def test_a_retrieval_continues_the_callers_trace_down_to_its_steps(
     [call] = spans["tieback.v1.AnswerService/Retrieve"]
     assert call.parent == caller
     assert call.process == "tieback-local"
-    assert call.attributes == {"rpc.system": "grpc", "rpc.grpc.status_code": 0}
+    assert call.attributes == {
+        "rpc.system": "grpc",
+        "rpc.grpc.status_code": 0,
+        "tieback.request_id": "order-7",
+    }
     [rerank] = spans["rerank late_interaction"]
     assert {span.parent for name in ("fuse", "search") for span in spans[name]} == {call.id}
     assert rerank.parent == call.id

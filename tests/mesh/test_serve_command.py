@@ -64,7 +64,7 @@ def test_fewer_replicas_at_most_than_at_least_are_refused():
     result = run("--replicas", "3", "--replicas-max", "2")
 
     assert result.exit_code == 1
-    assert "replicas_max is below replicas" in result.output
+    assert "TIEBACK_REPLICAS_MAX: 2 is below TIEBACK_REPLICAS, 3" in result.output
 
 
 def test_with_json_a_failure_is_an_object_on_standard_output():

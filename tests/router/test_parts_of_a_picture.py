@@ -193,7 +193,7 @@ async def test_a_query_is_not_taken_apart(router: Router) -> None:
 def test_parts_without_a_binding_stop_the_start(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("TIEBACK_REGIONS", value)
 
-    with pytest.raises(StartupError, match="regions needs binding"):
+    with pytest.raises(StartupError, match="TIEBACK_REGIONS: it needs TIEBACK_BINDING"):
         load_settings()
 
 
@@ -217,5 +217,5 @@ def test_a_misspelt_choice_of_parts_stops_the_start_and_says_the_choices(
     monkeypatch.setenv("TIEBACK_BINDING", "any")
     monkeypatch.setenv("TIEBACK_REGIONS", "eachh")
 
-    with pytest.raises(StartupError, match=r"TIEBACK_REGIONS: .*'off', 'together' or 'each'"):
+    with pytest.raises(StartupError, match=r"TIEBACK_REGIONS is 'eachh': .*'off', 'together' or 'each'"):
         load_settings()

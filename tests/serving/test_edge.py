@@ -156,6 +156,49 @@ async def test_log_lines_hold_facts_and_neither_content_nor_tokens(
     assert "s3cret" not in written
 
 
+@pytest.mark.parametrize("told", [True, False])
+async def test_a_call_that_succeeds_has_a_line_at_info_with_its_sizes_unless_that_is_turned_off(
+    capsys: pytest.CaptureFixture[str], told: bool
+) -> None:
+    request = fuse_request()
+    try:
+        async with small_server(log_calls=told) as server, channel(server) as made:
+            logs.configure(Settings(log_format="json"))
+            call = router_pb2_grpc.RouterServiceStub(made).Fuse(
+                request, metadata=(("x-request-id", "Root=1-67891233-abcdef/7"),)
+            )
+            response = await call
+    finally:
+        logging.getLogger(logs.ROOT).handlers.clear()
+
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    calls = [line for line in lines if line["message"] == "call"]
+    assert len(calls) == told
+    if told:
+        assert calls[0]["milliseconds"] > 0
+        assert {key: calls[0][key] for key in ("level", "method", "code", "request_id")} == {
+            "level": "info",
+            "method": "tieback.v1.RouterService/Fuse",
+            "code": "OK",
+            "request_id": "Root=1-67891233-abcdef/7",
+        }
+        assert calls[0]["request_bytes"] == request.ByteSize()
+        assert calls[0]["response_bytes"] == response.ByteSize()
+
+
+async def test_behind_the_gateway_a_call_that_succeeds_has_no_line_at_info(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    try:
+        async with small_server(behind=True) as server, channel(server) as made:
+            logs.configure(Settings(log_format="json"))
+            await router_pb2_grpc.RouterServiceStub(made).Fuse(fuse_request())
+    finally:
+        logging.getLogger(logs.ROOT).handlers.clear()
+
+    assert '"call"' not in capsys.readouterr().err
+
+
 async def test_of_a_crowd_of_refusals_all_are_counted_and_few_are_logged(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tieback.serving import logs
@@ -51,3 +55,49 @@ def test_a_json_line_is_exact_and_one_line(
 
     assert json.loads(line)["tenant"] == HOSTILE
     assert not re.search("[\x00-\x1f\x7f-\x9f\u2028\u202e]", line)
+
+
+LIBRARIES = """
+import asyncio, logging, os, sys, warnings
+from tieback.serving import logs
+from tieback.serving.settings import Settings
+logs.start(Settings(log_format="json"))
+logs.event(logging.getLogger("tieback.tests"), "ours", tenant="acme")
+os.write(2, b"E0000 00:00:1764105555.123456   77 ssl_transport_security.cc:1884] Handshake failed\\n")
+print("a library's own words", file=sys.stderr)
+warnings.warn("something is old", stacklevel=1)
+logging.getLogger("asyncio").error("a task failed", exc_info=ValueError("why"))
+"""
+
+
+def test_where_lines_are_json_those_of_libraries_are_too() -> None:
+    ended = subprocess.run([sys.executable, "-c", LIBRARIES], capture_output=True, text=True, timeout=60)
+
+    assert ended.returncode == 0, ended.stderr
+    lines = [json.loads(line) for line in ended.stderr.splitlines()]
+    told = {line["logger"]: line for line in lines}
+    assert told["tieback.tests"] | {"time": ""} == {
+        "time": "",
+        "level": "info",
+        "logger": "tieback.tests",
+        "message": "ours",
+        "tenant": "acme",
+    }
+    assert (told["grpc"]["level"], told["grpc"]["message"]) == ("error", "Handshake failed")
+    assert told["stderr"]["message"] == "a library's own words"
+    assert "something is old" in told["py.warnings"]["message"]
+    assert "ValueError: why" in told["asyncio"]["exception"]
+
+
+def test_the_begin_and_the_failure_of_a_start_are_json_lines_too(tmp_path: Path) -> None:
+    def start(**settings: str) -> list[dict[str, str]]:
+        environment = os.environ | {"TIEBACK_LOG_FORMAT": "json", "TIEBACK_MODELS": str(tmp_path)} | settings
+        command = [sys.executable, "-m", "tieback_client.cli", "serve", "--local"]
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        assert (ended.returncode, ended.stdout) == (1, "")
+        return [json.loads(line) for line in ended.stderr.splitlines()]
+
+    assert "models are not in the store" in start()[-1]["message"]
+    (wrong,) = start(TIEBACK_PORT="many")
+    assert (wrong["level"], wrong["event"]) == ("error", "failed")
+    assert "TIEBACK_PORT" in wrong["message"]

@@ -68,3 +68,26 @@ def test_a_batchs_budget_fits_what_computes_it_unless_it_is_said(
     given: int, provider: str, budget: int
 ) -> None:
     assert load_settings(batch_tokens=given, provider=provider).batch_budget == budget
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"tls_certificate": Path("a")}, "TIEBACK_TLS_CERTIFICATE: it and TIEBACK_TLS_KEY go together"),
+        ({"tls_client_ca": Path("a")}, "TIEBACK_TLS_CLIENT_CA: it needs TIEBACK_TLS_CERTIFICATE"),
+        ({"replicas": 3, "replicas_max": 2}, "TIEBACK_REPLICAS_MAX: 2 is below TIEBACK_REPLICAS, 3"),
+        ({"regions": "each"}, "TIEBACK_REGIONS: it needs TIEBACK_BINDING"),
+        ({"binding_shadow": "abc"}, "TIEBACK_BINDING_SHADOW: it needs TIEBACK_BINDING"),
+        ({"binding": "abc", "binding_canary": "abc:100.5"}, "TIEBACK_BINDING_CANARY: the percentage is"),
+        ({"port": "70000"}, "TIEBACK_PORT is '70000': "),
+    ],
+)
+def test_settings_that_do_not_go_together_name_the_one_that_is_wrong(
+    given: dict[str, object], name: str
+) -> None:
+    with pytest.raises(StartupError) as caught:
+        load_settings(**given)
+
+    assert f"the settings are not right: {name}" in caught.value.message
+    assert "Value error" not in caught.value.message
+    assert "TIEBACK_SETTINGS" not in caught.value.message

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +13,7 @@ import click
 
 from tieback_client.cli.output import Failure, Output
 from tieback_client.client import Client
-from tieback_client.errors import TiebackError
+from tieback_client.errors import TiebackError, Unauthenticated
 from tieback_client.options import Retry
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -100,6 +101,9 @@ def connected(function: F) -> F:
             with client:
                 return function(client, Output(json=as_json), *args, **options)
         except TiebackError as error:
+            if isinstance(error, Unauthenticated):  # the SDK's hint names its own option
+                hinted = replace(error.details, hint="give one with --token or TIEBACK_TOKEN")
+                error = Unauthenticated(error.message, hinted)
             raise Failure(error, json=as_json) from None
 
     for option in reversed(_CONNECTION):

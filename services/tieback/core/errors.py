@@ -36,6 +36,8 @@ class TiebackError(Exception):
     """
 
     reason = "INTERNAL"
+    hint = ""
+    """What a caller of the bare contract does about it; a client says the same by its own options instead."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -91,6 +93,7 @@ class Unauthenticated(TiebackError):  # noqa: N818 - see InvalidInput
     """No token, or a wrong one."""
 
     reason = "UNAUTHENTICATED"
+    hint = "send a token of this server's in the metadata 'authorization: Bearer TOKEN'"
 
 
 class PermissionDenied(TiebackError):  # noqa: N818 - see InvalidInput

@@ -43,12 +43,14 @@ class Call:
 
     def __init__(self, route: Route, context: Context, *, traced: bool = True) -> None:
         self._route = route
-        self._context = context
+        self.context = context
         self._traced = traced
         self._code = grpc.StatusCode.OK
         self._reason = ""
         self._span: AbstractContextManager[object] | None = None
         self._held = 0
+        self._request_bytes = 0
+        self._response_bytes = 0
 
     async def __aenter__(self) -> Self:
         self._begin = time.perf_counter()
@@ -56,7 +58,7 @@ class Call:
         self._route.in_flight.inc()
         if self._traced:
             self._span = self._route.telemetry.span(
-                self._route.method, self._context.invocation_metadata() or ()
+                self._route.method, self.context.invocation_metadata() or (), self._running.request_id
             )
         if self._span is not None:
             self._span.__enter__()
@@ -65,9 +67,16 @@ class Call:
     async def read(self, data: bytes) -> Any:
         """The request, whose bytes count as in work until the call ends or reads the next."""
         self._hold(len(data))
+        self._request_bytes += len(data)
         request, size = await self._route.reader.read(data)
         self._hold(max(len(data), size))
         return request
+
+    def write(self, response: Any) -> bytes:
+        """An answer as bytes, which are counted."""
+        data = self._route.serialize(response)
+        self._response_bytes += len(data)
+        return data
 
     def _hold(self, size: int) -> None:
         self._route.held.give(self._held)
@@ -86,7 +95,7 @@ class Call:
         del trace  # see `_forget`
         try:
             if error is None:
-                self._context.set_trailing_metadata(self._trailing())
+                self.context.set_trailing_metadata(self._trailing())
             else:
                 await self._fail(error)
         finally:
@@ -115,7 +124,7 @@ class Call:
         _forget(error)
         try:
             async with asyncio.timeout(STATUS_SECONDS):
-                await self._context.abort(
+                await self.context.abort(
                     self._code, status.message, (*self._trailing(), *failures.trailing(status))
                 )
         except TimeoutError:
@@ -136,7 +145,7 @@ class Call:
         if refused:
             route.telemetry.reject(route.service, self._reason)
         route.telemetry.tenants.finished(self._code.name, self._reason if refused else "")
-        level = logging.DEBUG if self._code is grpc.StatusCode.OK else logging.INFO
+        level = route.level if self._code is grpc.StatusCode.OK else logging.INFO
         if log.isEnabledFor(level) and (alike := route.lines(self._code)):
             logs.event(
                 log,
@@ -148,6 +157,8 @@ class Call:
                 code=self._code.name,
                 reason=self._reason,
                 milliseconds=round(took * 1000, 2),
+                request_bytes=self._request_bytes,
+                response_bytes=self._response_bytes,
                 **({"calls": alike} if alike > 1 else {}),
             )
 

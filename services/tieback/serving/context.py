@@ -12,7 +12,8 @@ from opentelemetry import propagate, trace
 
 REQUEST_ID_KEY = "x-request-id"
 AUTHORIZATION_KEY = "authorization"
-_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+# What the ids of common proxies and clouds are made of; nothing of it can end a log line or a header.
+_ID = re.compile(r"[A-Za-z0-9._:/=+@,;~-]{1,128}")
 # What may pass on to the services behind the gateway; everything else a caller sends stays at the door.
 _FORWARDED = ("traceparent", "tracestate")
 

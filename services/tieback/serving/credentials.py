@@ -61,10 +61,10 @@ class Tokens:
     def principal_of(self, authorization: str | None) -> Principal:
         """Whose token an ``authorization`` header carries. Raises `Unauthenticated`."""
         if not authorization:
-            raise Unauthenticated("no token: send the metadata 'authorization: Bearer TOKEN'")
+            raise Unauthenticated("this server asks for a bearer token, and the call has no authorization")
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
-            raise Unauthenticated("the authorization metadata is not of the form 'Bearer TOKEN'")
+            raise Unauthenticated("the call's authorization is not of the form 'Bearer TOKEN'")
         found = self._principals.get(self._place(hashlib.sha256(token.strip().encode()).digest()))
         if found is None:
             raise Unauthenticated("the token is not one of this server's")

@@ -8,6 +8,7 @@ INTERNAL), and the servicer runs. `call` says what becomes of whatever it raises
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
@@ -56,6 +57,8 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
         self._streams = Revocation(tokens) if tokens is not None else None
         self._open = OpenCalls(settings.open_calls, settings.tenant_calls)
         self._stall = settings.stall_seconds
+        # One line for each call at the platform's door; what services ask each other is for debugging.
+        self._level = logging.INFO if settings.log_calls and not behind else logging.DEBUG
         self._held = HeldBytes(settings.request_bytes)
         self._limits = settings.limits
         self._gate = None if behind else Gate(settings.limits)
@@ -123,9 +126,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
                     raise error
             await self._ask(wrapped, route, context)
 
-        unread: Handler = grpc.stream_stream_rpc_method_handler(
-            behaviour, response_serializer=wrapped.response_serializer
-        )
+        unread: Handler = grpc.stream_stream_rpc_method_handler(behaviour)
         return unread
 
     def _awaited(self, wrapped: Any, route: Route) -> Handler:
@@ -137,9 +138,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
         async def behaviour(_: object, context: Context) -> None:
             await self._ask(wrapped, route, context)
 
-        awaited: Handler = grpc.stream_stream_rpc_method_handler(
-            behaviour, response_serializer=wrapped.response_serializer
-        )
+        awaited: Handler = grpc.stream_stream_rpc_method_handler(behaviour)
         return awaited
 
     async def _ask(self, wrapped: Any, route: Route, context: Context) -> None:
@@ -166,7 +165,16 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
         known = METHODS.get(method)
         message = known.request if known is not None else None
         reader = Reader(message, handler.request_deserializer, self._limits, self._gate)
-        route = Route(method, self._telemetry, reader, self._held, self.load, self._streams)
+        route = Route(
+            method,
+            self._telemetry,
+            reader,
+            self._held,
+            self.load,
+            self._streams,
+            self._level,
+            handler.response_serializer,
+        )
         make: Any
         behaviour: Callable[..., Any]
         if handler.request_streaming and handler.response_streaming:
@@ -174,7 +182,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
 
             async def behaviour(requests: AsyncIterator[bytes], context: Context) -> None:
                 async with Stream(route, context) as call:
-                    await _write(handler.stream_stream(call.each(requests), context), context, self._stall)
+                    await _write(handler.stream_stream(call.each(requests), context), call, self._stall)
 
         elif handler.response_streaming:
             make = grpc.unary_stream_rpc_method_handler
@@ -184,7 +192,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
                 del request  # what an error refers to must not keep it
                 async with Stream(route, context) as call:
                     responses = handler.unary_stream(await call.read(given.pop()), context)
-                    await _write(responses, context, self._stall)
+                    await _write(responses, call, self._stall)
 
         elif handler.request_streaming:
             raise TypeError(f"{method} streams requests only; no method of the contract does")
@@ -200,15 +208,13 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
                 if refusals is not None:
                     await refusals.check(given[0], context)
                 async with Call(route, context) as call:
-                    return await handler.unary_unary(await call.read(given.pop()), context)
+                    return call.write(await handler.unary_unary(await call.read(given.pop()), context))
 
-        wrapped: Handler = make(
-            behaviour, request_deserializer=None, response_serializer=handler.response_serializer
-        )
+        wrapped: Handler = make(behaviour)
         return wrapped, route
 
 
-async def _write(responses: AsyncGenerator[Any, None], context: Context, stall: float) -> None:
+async def _write(responses: AsyncGenerator[Any, None], call: Call, stall: float) -> None:
     """Sends what a handler yields. Written here, not by gRPC, so that what ends a stream is seen here.
 
     DeadlineExceeded where the caller takes nothing for `stall` seconds while something is there for it.
@@ -217,7 +223,7 @@ async def _write(responses: AsyncGenerator[Any, None], context: Context, stall: 
         async for response in responses:
             try:
                 async with asyncio.timeout(stall):
-                    await context.write(response)
+                    await call.context.write(call.write(response))
             except TimeoutError:
                 raise DeadlineExceeded(
                     f"nothing of the stream was read for {stall:g} s; read what comes, or ask for less"

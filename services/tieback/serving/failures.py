@@ -163,7 +163,10 @@ def _clipped(text: str, most: int = MESSAGE_BYTES) -> str:
 
 
 def _details(error: errors.TiebackError) -> list[Message]:
-    details: list[Message] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)]
+    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)
+    if error.hint:
+        info.metadata["hint"] = error.hint
+    details: list[Message] = [info]
     if isinstance(error, errors.InvalidInput) and error.field:
         violation = error_details_pb2.BadRequest.FieldViolation(
             field=_clipped(error.field, NAME_BYTES), description=_clipped(error.message)

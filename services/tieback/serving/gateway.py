@@ -40,7 +40,7 @@ class GatewayProcess:
     """What runs in a gateway's process."""
 
     def __init__(self, settings: Settings) -> None:
-        logs.configure(settings)
+        logs.start(settings)
         self._settings = settings
         self._plan = plan = assembly.Plan(settings)
         self._telemetry = Telemetry(settings, process="tieback-gateway")

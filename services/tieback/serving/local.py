@@ -142,7 +142,6 @@ class LocalServer:
 
 async def run(settings: Settings, ready: Callable[[LocalServer], None]) -> None:
     """Serves until SIGTERM or SIGINT, then drains. `ready` is told once everything can be asked."""
-    logs.configure(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

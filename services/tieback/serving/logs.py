@@ -10,14 +10,16 @@ import json
 import logging
 import sys
 import time
-from typing import Any
+from typing import Any, TextIO
 
 from tieback_client.control_characters import in_a_line, in_json
 
-from tieback.serving import context
+from tieback.serving import context, standard_error
 from tieback.serving.settings import Settings
 
 ROOT = "tieback"
+_LIBRARIES = ("grpc", "asyncio", "py.warnings")
+"""Loggers of others whose lines are of use to whoever runs a server."""
 
 
 class _Json(logging.Formatter):
@@ -53,14 +55,24 @@ class _Text(logging.Formatter):
         return line
 
 
-def configure(settings: Settings) -> None:
-    """Sends this package's log lines to standard error in the form that the settings ask for."""
-    handler = logging.StreamHandler(sys.stderr)
+def configure(settings: Settings, stream: TextIO | None = None) -> None:
+    """Sends this package's log lines to a stream, standard error by default, as the settings ask for."""
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_Json() if settings.log_format == "json" else _Text())
     logger = logging.getLogger(ROOT)
     logger.handlers[:] = [handler]
     logger.setLevel(settings.log_level.upper())
     logger.propagate = False
+
+
+def start(settings: Settings) -> None:
+    """As `configure`, once for a whole process: what libraries write there becomes JSON where ours is."""
+    configure(settings, standard_error.capture() if settings.log_format == "json" else None)
+    logging.captureWarnings(True)
+    for name in _LIBRARIES:
+        library = logging.getLogger(name)
+        library.handlers[:] = logging.getLogger(ROOT).handlers
+        library.propagate = False
 
 
 def event(logger: logging.Logger, message: str, *, level: int = logging.INFO, **fields: Any) -> None:

@@ -126,7 +126,7 @@ class ServiceProcess:
     """What runs in a replica's process. `addresses` is what others need to know of it."""
 
     def __init__(self, settings: Settings, target: str) -> None:
-        logs.configure(settings)
+        logs.start(settings)
         self._public = settings
         self.settings = inner_settings(settings)
         self.target = target

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -42,7 +43,8 @@ class _Crowd:
 class Route:
     """One method of the contract. Metrics find their labels once, not at every call.
 
-    `streams`, where tokens are asked for, ends the open streams whose token is revoked.
+    `streams`, where tokens are asked for, ends the open streams whose token is revoked. `level` is that of
+    the log line of a call that succeeds; `serialize` makes bytes of an answer that is none yet.
     """
 
     def __init__(
@@ -53,6 +55,8 @@ class Route:
         held: HeldBytes,
         load: Callable[[], Load] | None = None,
         streams: Revocation | None = None,
+        level: int = logging.DEBUG,
+        serialize: Callable[[Any], bytes] | None = None,
     ) -> None:
         self.method = method[1:]
         full_service, _, name = self.method.partition("/")
@@ -62,6 +66,8 @@ class Route:
         self.held = held
         self.load = load
         self.streams = streams
+        self.level = level
+        self.serialize: Callable[[Any], bytes] = serialize or bytes
         self.in_flight = telemetry.in_flight.labels(self.service, name)
         self.seconds = telemetry.request_seconds.labels(self.service, name)
         self._outcomes: dict[str, Any] = {}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
@@ -17,6 +18,8 @@ from tieback.core.errors import StartupError
 from tieback.core.types import Limits
 
 PREFIX = "TIEBACK_"
+LONGEST_VALUE = 60
+"""Characters of a wrong value that are told."""
 # Variables of the client, of scripts/setup and of the benchmarks, which a server's environment may hold too.
 _OTHERS = {"SERVER", "TOKEN", "COLLECTION", "TORCH_INDEX", "DATA"}
 _LIMITS = Limits()
@@ -249,6 +252,11 @@ class Settings(BaseSettings):
     otlp_endpoint: str = Field("", description="Where to send OpenTelemetry traces; empty for none.")
     log_format: Literal["text", "json"] = Field("text", description="How log lines look.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What to log.")
+    log_calls: bool = Field(
+        True,
+        description="Whether a line at info is logged for each call that succeeds: method, tenant, request "
+        "id, code, time and sizes; at debug otherwise. Calls that fail are always logged.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -268,17 +276,20 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _paired(self) -> Settings:
         if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ValueError("tls_certificate and tls_key go together")
+            raise _wrong("tls_certificate", "it and TIEBACK_TLS_KEY go together; set both or none")
         if 0 < self.replicas_max < self.replicas:
-            raise ValueError("replicas_max is below replicas")
+            raise _wrong("replicas_max", f"{self.replicas_max} is below TIEBACK_REPLICAS, {self.replicas}")
         if self.regions is not Regions.OFF and not self.binding:
-            raise ValueError("regions needs binding: by their classes' names, pictures have no parts")
-        if (self.binding_canary or self.binding_shadow) and not self.binding:
-            raise ValueError("binding_canary and binding_shadow need binding: name the one to serve")
+            raise _wrong(
+                "regions", "it needs TIEBACK_BINDING: by their classes' names, pictures have no parts"
+            )
+        for name in ("binding_canary", "binding_shadow"):
+            if getattr(self, name) and not self.binding:
+                raise _wrong(name, "it needs TIEBACK_BINDING: name the one to serve")
         if self.binding_canary and float(self.binding_canary.rpartition(":")[2]) > 100:
-            raise ValueError("the percentage of binding_canary is 0 to 100")
+            raise _wrong("binding_canary", "the percentage is 0 to 100")
         if self.tls_client_ca is not None and self.tls_certificate is None:
-            raise ValueError("tls_client_ca needs tls_certificate and tls_key")
+            raise _wrong("tls_client_ca", "it needs TIEBACK_TLS_CERTIFICATE and TIEBACK_TLS_KEY")
         return self
 
     @property
@@ -303,13 +314,23 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**given)  # type: ignore[arg-type]  # pydantic checks what the caller could not
     except ValidationError as error:
-        faults = "; ".join(
-            f"TIEBACK_{'_'.join(str(part) for part in fault['loc']).upper() or 'SETTINGS'}: {fault['msg']}"
-            for fault in error.errors(include_input=False, include_url=False)
-        )
+        faults = "; ".join(map(_told, error.errors(include_url=False)))
         raise StartupError(f"the settings are not right: {faults}") from None
     except SettingsError as error:
         raise StartupError(f"the settings are not right: {error}") from None
+
+
+def _wrong(name: str, what: str) -> PydanticCustomError:
+    """The error of a setting that does not go with the others, which `_told` tells by its name."""
+    return PydanticCustomError("wrong", "{what}", {"setting": name, "what": what})
+
+
+def _told(fault: ErrorDetails) -> str:
+    """One fault as a person reads it: the variable, its value where that is short, and what is wrong."""
+    name = fault.get("ctx", {}).get("setting") or "_".join(str(part) for part in fault["loc"])
+    given = fault["input"] if isinstance(fault["input"], str | int | float) else None
+    value = "" if given is None or len(str(given)) > LONGEST_VALUE else f" is {given!r}"
+    return f"{PREFIX}{name.upper()}{value}: {fault['msg'].removeprefix('Value error, ')}"
 
 
 def _refuse_unknown_variables() -> None:

@@ -260,7 +260,7 @@ class Telemetry:
         self._rejections.labels(service, reason).inc(calls)
 
     def span(
-        self, name: str, metadata: Iterable[tuple[str, str | bytes]]
+        self, name: str, metadata: Iterable[tuple[str, str | bytes]], request_id: str
     ) -> AbstractContextManager[object] | None:
         """A server span that continues the caller's trace; None where no endpoint is set."""
         if self._tracer is None:
@@ -270,7 +270,7 @@ class Telemetry:
             name,
             context=propagate.extract(carrier),
             kind=trace.SpanKind.SERVER,
-            attributes={"rpc.system": "grpc"},
+            attributes={"rpc.system": "grpc", "tieback.request_id": request_id},
             record_exception=False,
         )
 

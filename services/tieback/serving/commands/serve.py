@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import signal
 import sys
@@ -18,9 +19,11 @@ import click
 from tieback_client.cli.output import say
 
 from tieback.core.errors import StartupError
+from tieback.serving import logs
 from tieback.serving.free_port import free_port
-from tieback.serving.settings import Settings, load_settings
+from tieback.serving.settings import PREFIX, Settings, load_settings
 
+log = logging.getLogger(__name__)
 F = Callable[..., Any]
 
 
@@ -49,10 +52,13 @@ def serve(local: bool, as_json: bool, print_config: bool, **options: Any) -> Non
     Every option is also an environment variable, TIEBACK_ and its name in capitals. With RAY_ADDRESS set, the
     platform is deployed on that Ray cluster; otherwise a small one is started on this machine.
     """
-    report = _Report(as_json)
     if as_json:
         options["log_format"] = "json"
+    log_format = options["log_format"] or os.environ.get(f"{PREFIX}LOG_FORMAT", "")
+    report = _Report(as_json, as_lines=log_format == "json")
     try:
+        if report.as_lines and not print_config:  # before the settings, which may be wrong
+            logs.start(Settings.model_construct(log_format="json", log_level="info"))
         settings = load_settings(**options)
         if print_config:
             from tieback.serving.serve_config import serve_config
@@ -61,6 +67,10 @@ def serve(local: bool, as_json: bool, print_config: bool, **options: Any) -> Non
             say(serve_config(settings, given), nl=False)
             return
         settings = _placed(settings)
+        if report.as_lines:
+            logging.getLogger(logs.ROOT).setLevel(settings.log_level.upper())
+        else:
+            logs.start(settings)
         _check_models(settings)
         if local:
             _serve_local(settings, report)
@@ -72,16 +82,22 @@ def serve(local: bool, as_json: bool, print_config: bool, **options: Any) -> Non
 
 
 class _Report:
-    """What the command says: for people on standard error, or one JSON object a line on standard output."""
+    """What the command says: for people on standard error, or one JSON object a line on standard output.
 
-    def __init__(self, as_json: bool) -> None:
+    `as_lines` says that standard error holds JSON log lines, so that what is for people is one of them.
+    """
+
+    def __init__(self, as_json: bool, *, as_lines: bool) -> None:
         self._json = as_json
+        self.as_lines = as_lines
         self._output = sys.stdout
         self._begin = time.monotonic()
 
     def say(self, event: str, text: str, **fields: Any) -> None:
         if self._json:
             click.echo(json.dumps({"event": event, **fields}), file=self._output)
+        elif self.as_lines:
+            logs.event(log, text.strip(), event=event, **fields)
         else:
             say(text, err=True)
 
@@ -95,6 +111,8 @@ class _Report:
     def failed(self, message: str) -> None:
         if self._json:
             click.echo(json.dumps({"event": "failed", "message": message}), file=self._output)
+        elif self.as_lines:
+            logs.event(log, message, level=logging.ERROR, event="failed")
         else:
             say(f"error: {message}", err=True)
 
