@@ -1,0 +1,220 @@
+"""From a file's bytes to its text, whatever its encoding, and whether it is a text at all.
+
+Byte-order marks decide first, then UTF-8 where it is valid, then UTF-16 without a mark. The rest is told by
+charset-normalizer. It prefers Windows-1250 to Windows-1252 where a text is too short to say, so that the
+second, by far the more common, is taken unless the language speaks against it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+
+from tieback_client.files.document import NotText
+from tieback_client.files.packages import load
+
+SAMPLE = 1 << 16
+"""Bytes that are looked at to tell what a file is."""
+MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+"""Byte-order marks and what they mean; the longer ones first."""
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_CANDIDATES = (
+    *("cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "iso8859_2"),
+    *("koi8_r", "cp932", "euc_jp", "gb18030", "big5", "cp949", "tis_620"),
+)
+_NOT_WESTERN = frozenset(
+    {"Polish", "Czech", "Slovak", "Hungarian", "Slovene", "Croatian", "Romanian", "Lithuanian", "Latvian"}
+)
+_WESTERN = ("cp1252", "latin-1")
+_LATIN = frozenset({"cp1250", "cp1252", "cp1254", "cp1257", "iso8859_2"})
+_KINDS = (
+    (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"%PDF-", "a PDF"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "gzip data"),
+    (b"BZh", "bzip2 data"),
+    (b"\xfd7zXZ\0", "xz data"),
+    (b"\x28\xb5\x2f\xfd", "zstd data"),
+    (b"\x7fELF", "an ELF program"),
+    (b"MZ", "a Windows program"),
+    (b"\xcf\xfa\xed\xfe", "a Mach-O program"),
+    (b"SQLite format 3\0", "an SQLite database"),
+    (b"RIFF", "RIFF data"),
+    (b"OggS", "an Ogg stream"),
+    (b"fLaC", "a FLAC sound"),
+    (b"ID3", "an MP3 sound"),
+    (b"\xd0\xcf\x11\xe0", "an Office document of before 2007"),
+    (b"\0\0\0", "binary data"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A text and how it was read."""
+
+    text: str
+    """As it stands in the file, without a byte-order mark; NUL is a space."""
+    encoding: str
+    notes: tuple[str, ...] = ()
+
+
+def kind_of_bytes(data: bytes) -> str:
+    """What binary bytes are by their first ones, for people."""
+    return next((kind for magic, kind in _KINDS if data.startswith(magic)), "binary data")
+
+
+def is_binary(data: bytes, *, called_text: bool = False) -> bool:
+    """Whether the bytes at the head of a file are no text in any encoding.
+
+    A file that is `called_text` by its name may hold some control characters; another one must not hold NUL.
+    """
+    sample = data[:SAMPLE]
+    if any(sample.startswith(mark) for mark in MARKS) or _unmarked_utf16(sample):
+        return False
+    controls = len(_CONTROL.findall(sample))
+    if called_text:
+        return 10 * controls > 3 * len(sample) or (
+            controls > 0 and kind_of_bytes(sample) != "binary data" and not _is_utf8(sample)
+        )
+    return b"\0" in sample or 50 * controls > len(sample)
+
+
+def decoded(data: bytes, *, called_text: bool = True, declared: str = "") -> Decoded:
+    """The text of a file. `NotText` where it is a binary file.
+
+    `declared` is the encoding that it says it has; a mark, and valid UTF-8, count for more.
+    """
+    if is_binary(data, called_text=called_text):
+        raise NotText(f"it is {kind_of_bytes(data)}, not text")
+    text, encoding, notes = _text_of(data, declared)
+    if "\0" in text:
+        count = text.count("\0")
+        text = text.replace("\0", " ")
+        notes = (*notes, f"{count} NUL characters were read as spaces")
+    return Decoded(text, encoding, notes)
+
+
+def _text_of(data: bytes, declared: str) -> tuple[str, str, tuple[str, ...]]:
+    for mark, encoding in MARKS.items():
+        if data.startswith(mark):
+            return _with_losses(data[len(mark) :], encoding)
+    try:
+        return data.decode(), "utf-8", ()
+    except UnicodeDecodeError:
+        pass
+    utf16 = _unmarked_utf16(data[:SAMPLE])
+    if utf16:
+        return _with_losses(data, utf16)
+    encoding = _known(declared)
+    if encoding and _decodes(data, encoding):
+        return data.decode(encoding), encoding, ()
+    text, strays = _nearly_utf8(data)
+    if _beyond_ascii(text) >= 3 * strays:
+        note = f"{strays} of its bytes are not UTF-8, and were read as Windows-1252"
+        return text, "utf-8", (note,)
+    encoding = _guessed(data)
+    return data.decode(encoding), encoding, ()
+
+
+def _with_losses(data: bytes, encoding: str) -> tuple[str, str, tuple[str, ...]]:
+    """Decodes what is marked as this encoding; broken sequences become U+FFFD, with a note."""
+    try:
+        return data.decode(encoding), encoding, ()
+    except UnicodeDecodeError:
+        text = data.decode(encoding, errors="replace")
+        return text, encoding, (f"some of its bytes are not {encoding}, and were read as U+FFFD",)
+
+
+def _unmarked_utf16(sample: bytes) -> str:
+    """Which UTF-16 a sample without a mark is: every second byte is NUL in Latin script; "" for none."""
+    sample = sample[: len(sample) // 2 * 2]
+    even, odd = sample[::2].count(0), sample[1::2].count(0)
+    if not sample or 10 * max(even, odd) < 4 * len(sample) // 2 or 50 * min(even, odd) > max(even, odd):
+        return ""
+    encoding = "utf-16-le" if odd > even else "utf-16-be"
+    text = sample.decode(encoding, errors="replace")
+    return encoding if 100 * len(_UNPRINTABLE.findall(text)) <= len(text) else ""
+
+
+def _is_utf8(sample: bytes) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        decoder.decode(sample)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _beyond_ascii(text: str) -> int:
+    return len(text) - len(text.encode("ascii", errors="ignore"))
+
+
+def _nearly_utf8(data: bytes) -> tuple[str, int]:
+    """The bytes as UTF-8, where others stand in it as Windows-1252, and how many those are."""
+    strays = data.decode(errors="surrogateescape")
+    count = len(_ESCAPED.findall(strays))
+    return _ESCAPED.sub(lambda one: _western(bytes([ord(one[0]) - 0xDC00])), strays), count
+
+
+_ESCAPED = re.compile("[\udc80-\udcff]")
+
+
+def _western(data: bytes) -> str:
+    try:
+        return data.decode("cp1252")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _guessed(data: bytes) -> str:
+    """The encoding of a text that is neither UTF-8 nor UTF-16."""
+    matches = load("charset_normalizer", "a text that is not UTF-8").from_bytes(
+        _sampled(data), cp_isolation=list(_CANDIDATES), threshold=0.3
+    )
+    best = matches.best()
+    if best is not None and not (best.encoding in _LATIN and best.language not in _NOT_WESTERN):
+        encoding = str(best.encoding)
+        if _decodes(data, encoding):
+            return encoding
+    return next(one for one in _WESTERN if _decodes(data, one))
+
+
+def _sampled(data: bytes) -> bytes:
+    """Enough of the bytes to tell, from where they first are no ASCII; in whole lines if there are some."""
+    first = re.search(rb"[\x80-\xff]", data)
+    begin = data.rfind(b"\n", 0, first.start()) + 1 if first else 0
+    begin = max(begin, (first.start() if first else 0) - SAMPLE // 2)
+    sample = data[begin : begin + SAMPLE]
+    end = sample.rfind(b"\n")
+    return sample[:end] if end > 0 and begin + SAMPLE < len(data) else sample
+
+
+def _known(declared: str) -> str:
+    """The codec that a page names by its declaration, as browsers understand it; "" for others."""
+    try:
+        name = codecs.lookup(declared).name.replace("-", "_") if declared else ""
+    except LookupError:
+        return ""
+    name = {"iso8859_1": "cp1252", "ascii": "cp1252", "iso8859_9": "cp1254", "gb2312": "gb18030"}.get(
+        name, name
+    )
+    name = {"shift_jis": "cp932", "euc_kr": "cp949", "gbk": "gb18030"}.get(name, name)
+    return name if name in _CANDIDATES or name.startswith("iso8859_") else ""
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        return False
+    return True

@@ -1,0 +1,80 @@
+"""What a file says: one text, and the stretches of it that can be cited."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import TypeAlias
+
+from tieback_client.documents import Section
+from tieback_client.errors import InvalidArgument
+
+Scalar: TypeAlias = str | int | float | bool | date | datetime
+Fact: TypeAlias = Scalar | list[Scalar]
+"""A value of front matter."""
+
+
+class NotText(InvalidArgument):
+    """The file holds no text that is read: it is a binary file of another kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSection:
+    """A stretch of a document under one heading, or on one page."""
+
+    begin: int
+    """Its first character in `Document.text`."""
+    end: int
+    """The character after its last."""
+    text: str
+    """`Document.text[begin:end]`."""
+    number: str
+    """Counts as in a book, for instance "2.1"; unique in the document."""
+    heading: str = ""
+    """The heading that it stands under."""
+    locator: str = ""
+    """Where it begins in the file, as the fragment of a URI: "L12" is line 12, "page=3" a page of a PDF."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What was read from a file."""
+
+    kind: str
+    """The format that it was read as: "markdown", "restructuredtext", "html", "pdf" or "text"."""
+    title: str
+    """From its front matter, its first heading or its own properties; else the file's name."""
+    text: str
+    """Of a text file the whole of it as it is, decoded; of HTML and PDF what they show."""
+    sections: Sequence[FileSection]
+    """In reading order, without overlap; none where the file holds no text."""
+    metadata: Mapping[str, Fact] = field(default_factory=dict)
+    """What its front matter says, without the title."""
+    encoding: str = "utf-8"
+    """How its bytes were decoded."""
+    notes: Sequence[str] = ()
+    """What a reader should know: that it is empty, or why it was not read as its format."""
+    is_original: bool = True
+    """Whether `text` is what stands in the file, and not what HTML or PDF shows."""
+
+    def item_sections(self, uri: str) -> list[Section]:
+        """The sections of an `Item`, each with `uri` and its place in it, and its span of the original."""
+        return [
+            Section(
+                one.text,
+                id=one.number,
+                title=one.heading or self.title,
+                uri=f"{uri}#{one.locator}",
+                span=span if self.is_original else None,
+            )
+            for one, span in zip(self.sections, self.byte_spans(), strict=True)
+        ]
+
+    def byte_spans(self) -> list[tuple[int, int]]:
+        """For each section, the bytes [begin, end) that it takes in the UTF-8 of `text`."""
+        cuts = sorted({0, *(one.begin for one in self.sections), *(one.end for one in self.sections)})
+        sizes = (len(self.text[begin:end].encode()) for begin, end in itertools.pairwise(cuts))
+        bytes_at = dict(zip(cuts, itertools.accumulate(sizes, initial=0), strict=True))
+        return [(bytes_at[one.begin], bytes_at[one.end]) for one in self.sections]

@@ -1,0 +1,236 @@
+"""HTML by Python's own html.parser: what a page shows, without scripts, styles and navigation.
+
+The parser reports tags as they come and builds no tree, so that no nesting is too deep, and says at which
+line each stands. Where a page has a `main` element with text in it, that is the page.
+"""
+
+from __future__ import annotations
+
+import bisect
+import re
+from html.parser import HTMLParser
+
+from tieback_client.files.budget import Budget
+from tieback_client.files.outline import Heading, few_enough, sections_under, shortened
+from tieback_client.files.parsed import Parsed
+
+LONGEST = 32 << 20
+"""Characters that are parsed."""
+_LEFT_OUT = frozenset(
+    ("script", "style", "template", "noscript", "nav", "svg", "iframe", "canvas", "object", "select")
+)
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_SPACE, _LINE, _PARAGRAPH = 1, 2, 3
+_BREAKS = {
+    **dict.fromkeys(("br", "li", "tr", "dt", "dd", "option", "summary", "figcaption", "caption"), _LINE),
+    **dict.fromkeys(("td", "th"), _SPACE),
+    **dict.fromkeys(
+        (
+            *(
+                "p",
+                "div",
+                "section",
+                "article",
+                "main",
+                "header",
+                "footer",
+                "aside",
+                "body",
+                "ul",
+                "ol",
+                "dl",
+            ),
+            *(
+                "table",
+                "pre",
+                "blockquote",
+                "figure",
+                "form",
+                "fieldset",
+                "address",
+                "details",
+                "hr",
+                "title",
+            ),
+            *_HEADINGS,
+        ),
+        _PARAGRAPH,
+    ),
+}
+# A heading whose end is missing ends where one of these begins.
+_NOT_IN_HEADINGS = frozenset(
+    ("p", "ul", "ol", "dl", "table", "pre", "blockquote", "section", "article", *_HEADINGS)
+)
+_SEPARATORS = ("", " ", "\n", "\n\n")
+_CHARSET = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
+
+
+def declared_encoding(data: bytes) -> str:
+    """The encoding that the head of a page names; "" for none."""
+    found = _CHARSET.search(data[:4096])
+    return found[1].decode("ascii", errors="ignore") if found else ""
+
+
+def read(source: str) -> Parsed:
+    """The sections of a page. `TookTooLong` where it takes too long."""
+    page = _Page(Budget())
+    page.feed(source)
+    page.close()
+    page.close_heading()
+    text, begin, end = page.shown()
+    headings = [one for one in page.headings if begin <= one.begin and one.end <= end]
+    headings = [Heading(one.level, one.title, one.begin - begin, one.end - begin) for one in headings]
+    headings, notes = few_enough(headings)
+    sections = sections_under(headings, text, lambda at: f"L{page.line(at + begin)}")
+    first = next((one.title for one in headings if one.level == 1), "")
+    title = first or shortened(" ".join(page.titles)) or (headings[0].title if headings else "")
+    return Parsed(text, sections, title, notes, is_original=False)
+
+
+class _Page(HTMLParser):
+    """Collects the text of a page, its headings, and the lines that it stands on."""
+
+    def __init__(self, budget: Budget) -> None:
+        super().__init__(convert_charrefs=True)
+        self.headings: list[Heading] = []
+        self.titles: list[str] = []
+        self._budget = budget
+        self._parts: list[str] = []
+        self._length = 0
+        self._separator = 0
+        self._begins: list[int] = []
+        self._lines: list[int] = []
+        self._left_out: tuple[str, int] | None = None
+        self._in_title = False
+        self._pre = 0
+        self._heading: tuple[int, int, int] | None = None  # level, first character, first part
+        self._main: list[int] = []
+        self._main_depth = 0
+
+    def shown(self) -> tuple[str, int, int]:
+        """The text, and which stretch of all text it is."""
+        text = "".join(self._parts)
+        if len(self._main) == 2:
+            begin, end = self._main
+            if text[begin:end].strip():
+                return text[begin:end], begin, end
+        return text, 0, len(text)
+
+    def line(self, character: int) -> int:
+        """The line of the source that a character of all text comes from."""
+        at = bisect.bisect_right(self._begins, character) - 1
+        return self._lines[max(at, 0)] if self._lines else 1
+
+    def close_heading(self) -> None:
+        """Ends the heading that is open, if one is."""
+        if self._heading is None:
+            return
+        level, begin, part = self._heading
+        self._heading = None
+        title = shortened("".join(self._parts[part:])).rstrip("¶").strip()
+        if title:
+            self.headings.append(Heading(level, title, begin, self._length))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """A tag opens."""
+        self._budget.check()
+        if self._left_out is not None:
+            name, depth = self._left_out
+            if tag == name:
+                self._left_out = (name, depth + 1)
+            return
+        values = dict(attrs)
+        if tag in _LEFT_OUT or values.get("role") == "navigation":
+            self._left_out = (tag, 1)
+            self._break(_BREAKS.get(tag, _SPACE))
+            return
+        if self._heading is not None and tag in _NOT_IN_HEADINGS:
+            self.close_heading()
+        self._break(_BREAKS.get(tag, 0))
+        if tag == "title":
+            self._in_title = True
+        elif tag == "pre":
+            self._pre += 1
+        elif tag == "main" or values.get("role") == "main":
+            self._begin_main(tag)
+        elif tag == "img" and values.get("alt"):
+            self._words(f" {values['alt']} ")
+        elif tag in _HEADINGS:
+            self._write_separator()
+            self._heading = (_HEADINGS[tag], self._length, len(self._parts))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """A tag that closes itself; in HTML that says nothing, except within drawings."""
+        self.handle_starttag(tag, attrs)
+        if self._left_out is not None and tag not in ("script", "style"):
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """A tag closes."""
+        self._budget.check()
+        if self._left_out is not None:
+            name, depth = self._left_out
+            if tag == name:
+                self._left_out = (name, depth - 1) if depth > 1 else None
+            return
+        if tag in _HEADINGS:
+            self.close_heading()
+        elif tag == "title":
+            self._in_title = False
+        elif tag == "pre":
+            self._pre = max(0, self._pre - 1)
+        self._end_main(tag)
+        self._break(_BREAKS.get(tag, 0))
+
+    def handle_data(self, data: str) -> None:
+        """Text between tags."""
+        self._budget.check()
+        if self._left_out is not None:
+            return
+        if self._in_title:
+            self.titles.append(data)
+        elif self._pre:
+            self._emit(data)
+        else:
+            self._words(data)
+
+    def _words(self, data: str) -> None:
+        words = " ".join(data.split())
+        if not words:
+            self._break(_SPACE if data else 0)
+            return
+        self._break(_SPACE if data[0].isspace() else 0)
+        self._emit(words)
+        self._break(_SPACE if data[-1].isspace() else 0)
+
+    def _break(self, separator: int) -> None:
+        self._separator = max(self._separator, separator)
+
+    def _write_separator(self) -> None:
+        """What separates the next words from those before; nothing at the beginning."""
+        if self._length and self._separator:
+            self._append(_SEPARATORS[self._separator])
+        self._separator = 0
+
+    def _emit(self, text: str) -> None:
+        self._write_separator()
+        self._begins.append(self._length)
+        self._lines.append(self.getpos()[0])
+        self._append(text)
+
+    def _append(self, text: str) -> None:
+        self._parts.append(text)
+        self._length += len(text)
+
+    def _begin_main(self, tag: str) -> None:
+        if not self._main:
+            self._main_tag = tag
+            self._main = [self._length]
+        if len(self._main) == 1 and tag == self._main_tag:
+            self._main_depth += 1
+
+    def _end_main(self, tag: str) -> None:
+        if len(self._main) == 1 and tag == self._main_tag:
+            self._main_depth -= 1
+            if self._main_depth == 0:
+                self._main.append(self._length)

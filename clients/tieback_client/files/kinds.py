@@ -1,0 +1,19 @@
+"""Which format a file has, by its name."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+MARKDOWN, RESTRUCTURED_TEXT, HTML, PDF, TEXT = "markdown", "restructuredtext", "html", "pdf", "text"
+_SUFFIXES = {
+    **dict.fromkeys((".md", ".markdown", ".mdown", ".mkd"), MARKDOWN),
+    **dict.fromkeys((".rst", ".rest"), RESTRUCTURED_TEXT),
+    **dict.fromkeys((".html", ".htm", ".xhtml"), HTML),
+    ".pdf": PDF,
+    **dict.fromkeys((".txt", ".text", ".log", ".csv", ".tsv", ".json", ".jsonl", ".ndjson"), TEXT),
+}
+
+
+def format_of(name: str) -> str | None:
+    """The format that a name says; None where its bytes must."""
+    return _SUFFIXES.get(PurePath(name).suffix.lower())

@@ -1,0 +1,167 @@
+"""From headings and the text between them to numbered sections."""
+
+from __future__ import annotations
+
+import bisect
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from tieback_client.files.document import FileSection
+
+LONGEST = 1 << 16
+"""Characters of a section; a longer one is continued. At most 256 KiB, so that any server takes it."""
+LONGEST_HEADING = 300
+MOST = 2000
+"""Headings of a document that begin sections. A server takes 4,096 sections of an item."""
+_NEWLINE = re.compile(r"\r\n?|\n")
+_PARAGRAPH = re.compile(r"\n[ \t]*\r?\n")
+_WORD_END = re.compile(r"[\r\n ]")
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading in a text."""
+
+    level: int
+    """From 1, the outermost."""
+    title: str
+    begin: int
+    """The first character of the heading with its marks."""
+    end: int
+    """The first character after them."""
+
+
+class Lines:
+    """Which line of a text a character is in, and where a line begins."""
+
+    def __init__(self, text: str) -> None:
+        self.begins = [0, *(found.end() for found in _NEWLINE.finditer(text))]
+        self._length = len(text)
+
+    def begin(self, number: int) -> int:
+        """The first character of a line, counted from 0; past the last line, the end of the text."""
+        return self.begins[number] if number < len(self.begins) else self._length
+
+    def locator(self, character: int) -> str:
+        """The line of a character as a fragment of a URI."""
+        return f"L{self.number(character)}"
+
+    def number(self, character: int) -> int:
+        """The line of a character, counted from 1."""
+        return bisect.bisect_right(self.begins, character)
+
+
+def sections_under(
+    headings: Sequence[Heading], text: str, locate: Callable[[int], str], *, begin: int = 0
+) -> list[FileSection]:
+    """The sections of a text from `begin` on; `locate` says where in the file a character is.
+
+    What stands before the first heading has the number "0". A heading with nothing under it gives no section,
+    unless no heading has anything: then the headings are the text.
+    """
+    ends = [*(one.begin for one in headings), len(text)]
+    sections = [*_pieces(text, begin, ends[0], "0", "", locate)]
+    numbers: list[int] = []
+    for one, end in zip(headings, ends[1:], strict=True):
+        number = _next(numbers, one.level)
+        sections += _pieces(text, one.end, end, number, shortened(one.title), locate)
+    if sections or not headings:
+        return sections
+    numbers.clear()
+    for one in headings:
+        number = _next(numbers, one.level)
+        words = text.find(one.title, one.begin, one.end)
+        begin, end = (words, words + len(one.title)) if words >= 0 else (one.begin, one.end)
+        sections += _pieces(text, begin, end, number, shortened(one.title), locate)
+    return sections
+
+
+def few_enough(headings: Sequence[Heading]) -> tuple[list[Heading], tuple[str, ...]]:
+    """Without the innermost levels where there are too many, with a note; what they head stays text."""
+    kept = list(headings)
+    while len(kept) > MOST and len({one.level for one in kept}) > 1:
+        deepest = max(one.level for one in kept)
+        kept = [one for one in kept if one.level < deepest]
+    kept = kept[:: -(-len(kept) // MOST)] if kept else kept
+    if len(kept) == len(headings):
+        return kept, ()
+    return kept, (f"{len(kept)} of its {len(headings)} headings begin a section",)
+
+
+def sections_by_paragraphs(text: str, lines: Lines, *, begin: int = 0) -> list[FileSection]:
+    """A text without headings: whole if it is not long, else in pieces that are named by their lines."""
+    bounds = list(_bounds(text, begin, len(text)))
+    if len(bounds) == 1:
+        ((first, last),) = bounds
+        return [FileSection(first, last, text[first:last], "1", "", lines.locator(first))]
+    return [
+        FileSection(
+            first,
+            last,
+            text[first:last],
+            str(number),
+            f"lines {lines.number(first)}–{lines.number(last - 1)}",
+            lines.locator(first),
+        )
+        for number, (first, last) in enumerate(bounds, 1)
+    ]
+
+
+def shortened(title: str) -> str:
+    """A title on one line, and not longer than titles are."""
+    title = " ".join(title[: 10 * LONGEST_HEADING].split())
+    return title if len(title) <= LONGEST_HEADING else f"{title[: LONGEST_HEADING - 1]}…"
+
+
+def _next(numbers: list[int], level: int) -> str:
+    """Counts the heading up in its level; a level that was passed over counts as its first."""
+    del numbers[level:]
+    while len(numbers) < level - 1:
+        numbers.append(1)
+    if len(numbers) < level:
+        numbers.append(0)
+    numbers[-1] += 1
+    return ".".join(map(str, numbers))
+
+
+def _pieces(
+    text: str, begin: int, end: int, number: str, heading: str, locate: Callable[[int], str]
+) -> Iterator[FileSection]:
+    for piece, (first, last) in enumerate(_bounds(text, begin, end), 1):
+        name = number if piece == 1 else f"{number}-{piece}"
+        yield FileSection(first, last, text[first:last], name, heading, locate(first))
+
+
+def _bounds(text: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """Stretches of at most `LONGEST` without blank ends: cut between paragraphs, else lines, else words."""
+    begin, end = _stripped(text, begin, end)
+    while end - begin > LONGEST:
+        cut = _last_of(_PARAGRAPH, text, begin) or _last_of(_WORD_END, text, begin) or begin + LONGEST
+        first, last = _stripped(text, begin, cut)
+        if first < last:
+            yield first, last
+        begin, _ = _stripped(text, cut, end)
+    if begin < end:
+        yield begin, end
+
+
+def _last_of(pattern: re.Pattern[str], text: str, begin: int) -> int:
+    """The end of the last match in the second half of what may be one piece; 0 for none."""
+    found = 0
+    for match in pattern.finditer(text, begin + LONGEST // 2, begin + LONGEST):
+        found = match.end()
+    return found
+
+
+def _stripped(text: str, begin: int, end: int) -> tuple[int, int]:
+    """Without blank lines before and blanks behind; the indent of the first line stays."""
+    first = begin
+    while first < end and text[first].isspace():
+        first += 1
+    if first == end:
+        return first, first
+    begin = max(begin, text.rfind("\n", begin, first) + 1, text.rfind("\r", begin, first) + 1)
+    while text[end - 1].isspace():
+        end -= 1
+    return begin, end

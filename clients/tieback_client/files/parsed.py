@@ -1,0 +1,21 @@
+"""What the parser of a format hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tieback_client.files.document import FileSection
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A text with its sections."""
+
+    text: str
+    sections: Sequence[FileSection]
+    title: str = ""
+    """As the format says it; "" where it does not."""
+    notes: tuple[str, ...] = ()
+    is_original: bool = True
+    """Whether `text` is what stands in the file."""

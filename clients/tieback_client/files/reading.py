@@ -1,0 +1,105 @@
+"""Reads a file as a document, by the parser of its format."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path, PurePath
+
+from tieback_client.errors import InvalidArgument
+from tieback_client.files import front_matter, html_page, markdown, pdf, plain, restructured_text
+from tieback_client.files.budget import SECONDS, TookTooLong
+from tieback_client.files.decoding import MARKS, Decoded, decoded
+from tieback_client.files.document import Document, Fact
+from tieback_client.files.kinds import HTML, MARKDOWN, PDF, RESTRUCTURED_TEXT, TEXT, format_of
+from tieback_client.files.outline import shortened
+from tieback_client.files.parsed import Parsed
+
+MOST_BYTES = 256 << 20
+_WITH_FRONT_MATTER = frozenset({MARKDOWN, RESTRUCTURED_TEXT})
+_PLAIN_WITH_FRONT_MATTER = frozenset({".txt", ".text"})
+_LONGEST = {MARKDOWN: markdown.LONGEST, RESTRUCTURED_TEXT: restructured_text.LONGEST, HTML: html_page.LONGEST}
+
+
+def read_document(source: str | PathLike[str] | bytes, name: str = "") -> Document:
+    """What a file says: its title, facts, and sections. `source` is a path, or the bytes of a file.
+
+    `name` tells the format by its suffix and gives the title where the file has none; the path's by default.
+    A name without a known suffix is text if its bytes are. An empty file, and a PDF of pictures, has no
+    sections and a note.
+
+    `NotText` where it is a binary file of another kind; `InvalidArgument` where it cannot be read, or a value
+    of its front matter cannot be stored, whose key it names; `FailedPrecondition` where the package for its
+    format is not installed.
+    """
+    if isinstance(source, bytes):
+        data = source
+    else:
+        data = _bytes_of(Path(source))
+        name = name or Path(source).name
+    said = format_of(name)
+    kind = said or (PDF if data.startswith(b"%PDF-") else TEXT)
+    if not data.strip() or data in MARKS:
+        return Document(kind, _stem(name), "", (), notes=("it is empty",))
+    if kind == PDF:
+        return _document(kind, name, pdf.read(data), Decoded("", ""), {})
+    declared = html_page.declared_encoding(data) if kind == HTML else ""
+    known = decoded(data, called_text=said is not None, declared=declared)
+    facts: dict[str, Fact] = {}
+    begin = 0
+    if kind in _WITH_FRONT_MATTER or PurePath(name).suffix.lower() in _PLAIN_WITH_FRONT_MATTER:
+        facts, begin, notes = front_matter.read(known.text)
+        known = replace(known, notes=(*known.notes, *notes))
+    return _document(kind, name, _parsed(kind, known.text, begin), known, facts)
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise InvalidArgument(f"it has {size:,} bytes, and files of up to {MOST_BYTES:,} are read")
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidArgument(f"cannot read it: {error.strerror or error}") from None
+
+
+def _parsed(kind: str, text: str, begin: int) -> Parsed:
+    """By the format's parser; as plain text, with a note, where that is too much for it."""
+    if kind == TEXT:
+        return plain.read(text, begin)
+    reason = ""
+    if len(text) > _LONGEST[kind]:
+        reason = f"it has more than {_LONGEST[kind]:,} characters"
+    else:
+        try:
+            if kind == MARKDOWN:
+                return markdown.read(text, begin)
+            return html_page.read(text) if kind == HTML else restructured_text.read(text, begin)
+        except TookTooLong:
+            reason = f"parsing it took more than {SECONDS:.0f} s"
+        except RecursionError:
+            reason = "it is nested too deeply"
+    read = plain.read(text, begin)
+    return Parsed(text, read.sections, notes=(f"it was read as plain text, since {reason}",))
+
+
+def _document(kind: str, name: str, parsed: Parsed, known: Decoded, facts: dict[str, Fact]) -> Document:
+    notes = (*known.notes, *parsed.notes)
+    if not parsed.sections and not notes:
+        notes = ("it holds no text" if parsed.text.strip() else "it is empty",)
+    title = shortened(str(facts.pop("title", ""))) or parsed.title or _stem(name)
+    return Document(
+        kind,
+        title,
+        parsed.text,
+        parsed.sections,
+        facts,
+        known.encoding,
+        notes,
+        parsed.is_original,
+    )
+
+
+def _stem(name: str) -> str:
+    """The words of a file's name."""
+    return shortened(PurePath(name).stem.replace("_", " ").replace("-", " "))

@@ -1,0 +1,162 @@
+"""A file becomes a document: its title, its facts, and sections that can be cited."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from tieback_client import InvalidArgument
+from tieback_client.files import Document, NotText, read_document
+
+
+def sections(document: Document) -> list[tuple[str, str, str, str]]:
+    return [(one.number, one.heading, one.locator, one.text) for one in document.sections]
+
+
+def test_markdown_is_cut_at_its_headings_and_a_section_is_not_cut_by_length() -> None:
+    long = "word " * 3000
+    text = f"Before.\n\n# One *bold* `code`\n\na\n\n## Two\n\n{long}\n\nmore\n\nThree\n---\n\nc\n"
+
+    document = read_document(text.encode(), "a.md")
+
+    assert document.title == "One bold code"
+    assert sections(document) == [
+        ("0", "", "L1", "Before."),
+        ("1", "One bold code", "L5", "a"),
+        ("1.1", "Two", "L9", f"{long}\n\nmore"),
+        ("1.2", "Three", "L16", "c"),
+    ]
+
+
+def test_what_only_looks_like_a_heading_in_markdown_is_none() -> None:
+    text = "# One\n\n```\n# code\n```\n\n> # quoted\n\n- # listed\n\n    # indented\n\na | b\n--|--\n1 | 2\n"
+
+    document = read_document(text.encode(), "a.md")
+
+    assert [one.heading for one in document.sections] == ["One"]
+
+
+def test_titles_over_and_under_lines_and_directives_of_restructuredtext_are_understood() -> None:
+    text = (
+        "=====\nTitle\n=====\n\nIntro.\n\nPart\n----\n\n.. note:: Mind this\n\n"
+        "   Not a title\n   -----------\n\n.. code-block:: sh\n\n"
+        "   Nor this\n   ========\n\n~~~~\nDeep\n~~~~\n\nw\n\nNext\n----\n\nv\n"
+    )
+
+    document = read_document(text.encode(), "a.rst")
+
+    assert document.title == "Title"
+    assert [(one.number, one.heading, one.locator) for one in document.sections] == [
+        ("1", "Title", "L5"),
+        ("1.1", "Part", "L10"),
+        ("1.1.1", "Deep", "L24"),
+        ("1.2", "Next", "L29"),
+    ]
+
+
+def test_html_shows_what_a_reader_sees() -> None:
+    page = (
+        "<title>Site</title><style>p {}</style><nav><a href='/'>Home</a></nav>\n"
+        "<h1>Tides &amp; <i>moon</i></h1>\n"
+        "<p>The moon <b>pull</b>s\n the sea.<p>Twice a day.\n"
+        "<h2>Table</h2><table><tr><td>1<td>2<tr><td>3</table>"
+        "<script>let a = '<p>no</p>'</script><pre>a\n  b</pre>"
+    )
+
+    document = read_document(page.encode(), "a.html")
+
+    assert document.title == "Tides & moon"
+    assert sections(document) == [
+        ("1", "Tides & moon", "L3", "The moon pulls the sea.\n\nTwice a day."),
+        ("1.1", "Table", "L5", "1 2\n3\n\na\n  b"),
+    ]
+
+
+def test_a_text_without_headings_is_one_section_until_it_is_very_long() -> None:
+    short = read_document(("A paragraph of words.\n\n" * 500).encode(), "a.txt")
+    long = read_document(("A paragraph of words.\n\n" * 10_000).encode(), "a.txt")
+
+    assert [one.number for one in short.sections] == ["1"]
+    assert [one.number for one in long.sections] == ["1", "2", "3", "4"]
+    assert long.sections[1].heading.startswith("lines ")
+    assert all(one.text.startswith("A ") and one.text.endswith(".") for one in long.sections)
+
+
+def test_what_is_under_no_heading_is_not_lost_and_a_heading_alone_is_a_text() -> None:
+    assert sections(read_document(b"# Only a heading\n", "a.md")) == [
+        ("1", "Only a heading", "L1", "Only a heading")
+    ]
+    assert sections(read_document(b"Only\n====\n", "a.rst")) == [("1", "Only", "L1", "Only")]
+    assert sections(read_document(b"<h1>Only</h1>", "a.html")) == [("1", "Only", "L1", "Only")]
+
+
+def test_an_empty_file_is_a_document_with_a_note() -> None:
+    for data in (b"", b" \n\t\n", b"\xef\xbb\xbf"):
+        for name in ("a.md", "a.txt", "a.html", "a.pdf", "README"):
+            document = read_document(data, name)
+
+            assert (list(document.sections), document.title) == ([], name.partition(".")[0])
+            assert document.notes == ("it is empty",)
+
+
+def test_front_matter_keeps_lists_dates_numbers_and_truth() -> None:
+    text = (
+        "---\ntitle: T\ntags: [tls, http]\nyear: 1922\nratio: 0.5\ndraft: false\nday: 2024-01-02\n"
+        "at: 2024-01-02T03:04:05Z\ncountry: no\nauthor: {name: X}\nnothing:\n'1': one\n---\nwords\n"
+    )
+
+    document = read_document(text.encode(), "a.md")
+
+    assert document.title == "T"
+    assert document.metadata == {
+        "tags": ["tls", "http"],
+        "year": 1922,
+        "ratio": 0.5,
+        "draft": False,
+        "day": date(2024, 1, 2),
+        "at": datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC),
+        "country": "no",
+        "author.name": "X",
+        "1": "one",
+    }
+    assert sections(document) == [("1", "", "L14", "words")]
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        ("[[1, 2]]", "odd[0]"),
+        ("[a, {b: c}]", "odd[1]"),
+        (".nan", "odd"),
+        ("12345678901234567890", "odd"),
+        ("!!binary aGVsbG8=", "odd"),
+    ],
+)
+def test_a_fact_that_cannot_be_stored_is_refused_by_its_key(value: str, key: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        read_document(f"---\nodd: {value}\n---\nwords\n".encode(), "a.md")
+
+    assert caught.value.violations[0].field == f"metadata.{key}"
+
+
+def test_a_section_points_into_the_original_and_what_pages_show_does_not() -> None:
+    text = "# Höhe\r\n\r\nÄ Straße\r\n\r\n## Zwei\r\n\r\nmehr €\r\nund\r\n"
+
+    marked = read_document(text.encode(), "a.md").item_sections("b/a.md")
+    page = read_document("<h1>Höhe</h1><p>Straße".encode(), "a.html").item_sections("b/a.html")
+
+    for one in marked:
+        assert one.span is not None
+        assert text.encode()[slice(*one.span)].decode() == one.content
+    assert [one.uri for one in marked] == ["b/a.md#L3", "b/a.md#L7"]
+    assert [one.span for one in page] == [None]
+
+
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match="cannot read it: No such file"):
+        read_document(tmp_path / "none.md")
+    with pytest.raises(NotText, match="a PNG picture"):
+        read_document(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a.txt")
+    with pytest.raises(NotText, match="binary data"):
+        read_document(bytes(range(256)), "a")
