@@ -64,12 +64,22 @@ def test_a_search_shows_hits_and_a_line_where_something_is_wrong(run: Run) -> No
         "Tides",
         "§ 2 Why the sea moves",
         "The moon pulls the sea",
-        "score 0.750   ",
+        "relevance 0.90   ",
+        "relevance 0.05, probably unrelated",
+        "1 of these 2 does not seem to bear on the query",
         "third (late) did not answer; about 4.2 points of recall are lost",
         "Beach  photo, upper right",
     ):
         assert part in result.output
-    for unasked in ("→", "vector", "seashore 80%", "Weights of the spaces", "Where the time went", " ms"):
+    for unasked in (
+        "→",
+        "score",
+        "vector",
+        "seashore 80%",
+        "Weights of the spaces",
+        "Where the time went",
+        " ms",
+    ):
         assert unasked not in result.output
     assert "\x1b" not in result.output
 
@@ -78,7 +88,7 @@ def test_an_explained_search_names_what_the_score_is_made_of_and_the_weights(run
     result = run("search", "the", "moon", "--explain")
 
     for part in (
-        "score 0.750 (vector 0.750, reranked 0.750, place 3 before",
+        "relevance 0.90   score 0.750 (vector 0.750, reranked 0.750, place 3 before",
         "seashore 80%",
         "75%",
         "Weights of the spaces (uniform, image+text, 0123456789ab)",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ def search(
         output.show("Nothing was found." + (" The filter may be too narrow." if filter or modality else ""))
     for rank, found in enumerate(result.hits, 1):
         output.show(hit(rank, found, words, explain=explain, width=output.console.width))
-    output.show(*warnings(result.routing))
+    output.show(*below_floor(result.hits), *warnings(result.routing))
     if explain:
         output.show(*behind(result))
     if timing:
@@ -113,7 +114,7 @@ def hit(rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool
         lines.append(snippet(one.text, words, width=width))
     if explain and found.alignment is not None:
         lines.append(indented(_alignment(found, " ".join(words)), width=width))
-    score = scores(found) if explain else f"score {one.score:.3f}"
+    score = scores(found) if explain else relevance(found)
     lines.append(indented(Text(f"{score}   {one.uri}".rstrip(), style="dim"), width=width))
     text = Text("\n").join(lines) + Text("\n")
     return Text(f"{rank:>2}  ") + text[4:]
@@ -154,7 +155,26 @@ def scores(found: RetrievedHit) -> str:
     ]
     if found.rerank_score is not None:
         parts.append(f"place {found.search_rank + 1} before reranking")
-    return f"score {one.score:.3f}" + (f" ({', '.join(parts)})" if parts else "")
+    score = f"score {one.score:.3f}" + (f" ({', '.join(parts)})" if parts else "")
+    return score if found.relevance is None else f"{relevance(found)}   {score}"
+
+
+def relevance(found: RetrievedHit) -> str:
+    """The estimated probability that a hit is relevant, where the server knows it; else the bare score."""
+    if found.relevance is None:
+        return f"score {found.hit.score:.3f}"
+    return f"relevance {found.relevance:.2f}" + (", probably unrelated" if found.below_floor else "")
+
+
+def below_floor(hits: Sequence[RetrievedHit]) -> list[Any]:
+    """One line where hits probably do not bear on the query."""
+    low = sum(found.below_floor for found in hits)
+    if not low:
+        return []
+    told = "None of these seems" if low == len(hits) else f"{low} of these {len(hits)} do not seem"
+    if low == 1 < len(hits):
+        told = f"1 of these {len(hits)} does not seem"
+    return [Text(f"{told} to bear on the query; --min-relevance leaves such hits out.", style="yellow")]
 
 
 def snippet(whole: str, words: tuple[str, ...], *, width: int) -> Text:
