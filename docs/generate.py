@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from tieback import methods
 from tieback.core.family import Family
@@ -73,7 +74,7 @@ def metrics_table() -> str:
     telemetry.watch_cache("", lambda _: CacheState(0, 0, 0, 0, 0, 0, 0, DiskState(True, 0, 0)))
     telemetry.watch_index(lambda: IndexSize(0, 0, 0))
     asyncio.run(_add_mesh(telemetry))
-    page = join({("", ""): telemetry.page().decode()}).decode()
+    page = join({("", ""): generate_latest(telemetry.registry).decode()}).decode()
     labels = {
         family.name: getattr(
             collector, "_labelnames", None
@@ -83,6 +84,8 @@ def metrics_table() -> str:
     }
     lines = ["| metric | kind | labels | what it says |", "|---|---|---|---|"]
     for family in sorted(text_string_to_metric_families(page), key=lambda found: found.name):
+        if family.name.startswith("process_"):  # of the library, and on Linux alone
+            continue
         name = family.name + {"counter": "_total", "info": "_info"}.get(family.type, "")
         found = labels.get(family.name) or tuple(
             label for label in family.samples[0].labels if label not in ("deployment", "replica", "le")

@@ -42,7 +42,7 @@ class Counted:
 
 def test_the_steps_of_a_retrieval_are_counted_where_they_are_done(client: Client, local_platform: Any):
     with Counted(local_platform) as counted:
-        client.retrieve("observed", "a tall light")
+        client.retrieve("observed", "a tall light", reranker="late_interaction")
 
     encoded = {space: counted.since.pop(("encoder", space)) for space in TEXT_SPACES}
     assert set(counted.since.values()) == {1}
@@ -85,3 +85,18 @@ def test_only_queries_count_as_routed(client: Client, local_platform: Any):
 
     assert between == before
     assert routed() == before + 1
+
+
+def test_a_page_has_the_process_and_no_line_that_says_nothing(client: Client, local_platform: Any) -> None:
+    client.retrieve("observed", "a tall light")
+
+    page = local_platform.server.telemetry.page().decode()
+    series = [line for line in page.splitlines() if not line.startswith("#")]
+    heads = [line.split()[2] for line in page.splitlines() if line.startswith("# TYPE")]
+    for name in ("process_resident_memory_bytes", "process_cpu_seconds_total", "process_open_fds"):
+        assert any(line.startswith(f"{name} ") for line in series)
+    assert not [line for line in series if "_created" in line]
+    for head in heads:
+        assert any(line.startswith(head.removesuffix("_total")) for line in series), head
+    # A router has no queue, and an index nothing to prepare.
+    assert not [line for line in series if line.startswith("tieback_queue_seconds") and '"router"' in line]

@@ -19,6 +19,8 @@ from prometheus_client import (
     Gauge,
     Histogram,
     Info,
+    ProcessCollector,
+    Summary,
     disable_created_metrics,
     generate_latest,
 )
@@ -46,10 +48,9 @@ if TYPE_CHECKING:
     from tieback.serving.credentials import Tokens
 
 _NO_SPAN: AbstractContextManager[None] = nullcontext()
-SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 LAGS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 TOKENS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
-ITEMS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 SURPRISES = (0.5, 0.7, 0.9, 1.1, 1.4, 2.0, 4.0, 8.0)
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
@@ -77,13 +78,17 @@ class Telemetry:
         self._loads: list[tuple[str, str, Callable[[], Load]]] = []
         self._caches: list[tuple[str, Callable[[str], CacheState]]] = []
         self._index: Callable[[], IndexSize] | None = None
-        self._labelled: dict[tuple[str, str], tuple[Histogram, ...]] = {}
+        # Looked up once: a lookup costs as much as an observation.
+        self._labelled: dict[tuple[Histogram, str, str], Histogram] = {}
 
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(name, text, labels, registry=registry)
 
         def histogram(name: str, text: str, buckets: Iterable[float], *labels: str) -> Histogram:
             return Histogram(name, text, labels, registry=registry, buckets=tuple(buckets))
+
+        def summary(name: str, text: str, *labels: str) -> Summary:
+            return Summary(name, text, labels, registry=registry)
 
         self.requests = counter("tieback_requests", "Calls by outcome.", "service", "method", "code")
         self.request_seconds = histogram(
@@ -108,7 +113,7 @@ class Telemetry:
         self._batch_tokens = histogram(
             "tieback_batch_tokens", "Tokens of a batch, padding included.", TOKENS, "space"
         )
-        self._batch_items = histogram("tieback_batch_items", "Items of a batch.", ITEMS, "space")
+        self._batch_items = summary("tieback_batch_items", "Items of a batch.", "space")
         self._batch_surprise = histogram(
             "tieback_batch_surprise",
             "Seconds of a batch over the seconds that its measured costs promised.",
@@ -118,9 +123,7 @@ class Telemetry:
         self._tokens = counter("tieback_tokens", "Useful tokens computed.", "service", "space")
         self._padding = counter("tieback_padding_tokens", "Padding computed beside them.", "space")
         self._rejections = counter("tieback_rejections", "Calls refused.", "service", "reason")
-        self._weight = histogram(
-            "tieback_router_weight", "Weight of a space in a query.", SHARES, "space", "modality"
-        )
+        self._weight = summary("tieback_router_weight", "Weight of a space in a query.", "space", "modality")
         self._stand_ins = counter(
             "tieback_stand_ins", "Blocks of queries that were filled for a lost space.", "block", "method"
         )
@@ -164,6 +167,7 @@ class Telemetry:
         )
         self._tokens_current.set(1)
         Info("tieback", "The software.", registry=registry).info({"version": tieback.__version__})
+        ProcessCollector(registry=registry)
         registry.register(_Loads(self._loads))
         registry.register(_Caches(self._caches))
         registry.register(_Index(lambda: self._index))
@@ -171,8 +175,8 @@ class Telemetry:
         self._tracer = self._provider.get_tracer("tieback", tieback.__version__) if self._provider else None
 
     def page(self) -> bytes:
-        """The metrics in Prometheus's text format."""
-        return generate_latest(self.registry)
+        """The metrics in Prometheus's text format, without the heads of families that have no series yet."""
+        return _with_series(generate_latest(self.registry))
 
     def watch_load(self, service: str, space: str, load: Callable[[], Load]) -> None:
         """Reports a service's load at every scrape."""
@@ -202,20 +206,18 @@ class Telemetry:
 
     def observe_timing(self, service: str, space: str, timing: Timing) -> None:
         """Counts where the time of one call went."""
-        queue, prepare, compute, total = self._timings(service, space)
-        queue.observe(timing.queue)
-        prepare.observe(timing.prepare)
-        compute.observe(timing.compute)
-        total.observe(timing.total)
-
-    def _timings(self, service: str, space: str) -> tuple[Histogram, ...]:
-        """The four histograms with their labels, looked up once: a lookup costs as much as an observation."""
-        found = self._labelled.get((service, space))
-        if found is None:
-            families = (self._queue, self._prepare, self._compute, self._total)
-            found = tuple(family.labels(service, space) for family in families)
-            self._labelled[service, space] = found
-        return found
+        for family, seconds in (
+            (self._queue, timing.queue),
+            (self._prepare, timing.prepare),
+            (self._compute, timing.compute),
+            (self._total, timing.total),
+        ):
+            # A service without such a step, as a queue, has no series of it, which would be a page of zeros.
+            known = self._labelled.get((family, service, space))
+            if known is None and seconds:
+                known = self._labelled[family, service, space] = family.labels(service, space)
+            if known is not None:
+                known.observe(seconds)
 
     def observe_batch(self, space: str, batch: BatchReport) -> None:
         """Counts one batch of an encoder. Safe in any thread."""
@@ -310,7 +312,6 @@ class _Loads(Collector):
             name: GaugeMetricFamily(f"tieback_{name}", text, labels=labels)
             for name, text in (
                 ("queued_tokens", "Tokens waiting for a worker."),
-                ("queued_items", "Items waiting for a worker."),
                 ("active_items", "Items being computed."),
                 ("tokens_per_second", "Measured rate of the worker."),
             )
@@ -345,7 +346,6 @@ class _Caches(Collector):
         evictions = CounterMetricFamily(
             "tieback_cache_evictions", "Items that left memory for others.", labels=("space",)
         )
-        entries = GaugeMetricFamily("tieback_cache_entries", "Items kept in memory.", labels=("space",))
         size = GaugeMetricFamily("tieback_cache_bytes", "Bytes that they take.", labels=("space", "tier"))
         disk_is_on = GaugeMetricFamily(
             "tieback_cache_disk_on", "Whether the disk is used; 0 once it failed.", labels=("space",)
@@ -359,14 +359,13 @@ class _Caches(Collector):
             misses.add_metric((space,), now.misses)
             shared.add_metric((space,), now.shared)
             evictions.add_metric((space,), now.evictions)
-            entries.add_metric((space,), now.entries)
             size.add_metric((space, "memory"), now.bytes)
             if now.disk is not None:
                 hits.add_metric((space, "disk"), now.disk_hits)
                 size.add_metric((space, "disk"), now.disk.bytes)
                 disk_is_on.add_metric((space,), now.disk.is_on)
                 dropped.add_metric((space,), now.disk.dropped)
-        yield from (hits, misses, shared, evictions, entries, size, disk_is_on, dropped)
+        yield from (hits, misses, shared, evictions, size, disk_is_on, dropped)
 
 
 class IndexSize(NamedTuple):
@@ -394,6 +393,21 @@ class _Index(Collector):
                 "Collections whose files are damaged.",
                 value=now.damaged,
             )
+
+
+def _with_series(page: bytes) -> bytes:
+    """A page without the comment lines of families that hold nothing."""
+    kept: list[bytes] = []
+    head: list[bytes] = []
+    for line in page.splitlines(keepends=True):
+        if line.startswith(b"# HELP "):
+            head = [line]
+        elif line.startswith(b"#"):
+            head.append(line)
+        else:
+            kept += [*head, line]
+            head = []
+    return b"".join(kept)
 
 
 def _provider(settings: Settings, process: str) -> TracerProvider | None:
