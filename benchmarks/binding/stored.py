@@ -39,6 +39,7 @@ async def _scores(bound: BoundSpace, data: Data, encoders: Encoders, queries: Ar
             Answerer(
                 spaces=_joined(encoders),
                 encoder=seeing,
+                joint=router.space.ref,
                 router=router,
                 index=index,
                 reranker=Reranker(seeing, space=encoders.of(Modality.TEXT)[0]),  # nothing is asked of it

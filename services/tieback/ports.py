@@ -219,6 +219,7 @@ class AnswerPort(Protocol):
         collection: str,
         items: Sequence[Item],
         *,
+        space: str = "",
         truncation: Truncation = Truncation.REFUSE,
         deadline: Deadline = NO_DEADLINE,
     ) -> IngestReply:

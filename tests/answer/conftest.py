@@ -85,10 +85,12 @@ async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
     bindings = [ClassNameBinding(eyes.space, one.space, colours.NAMES, names) for one in cards]
     index = Index.open(tmp_path / "index", limits=limits)
     encoder, generator = Troubles(real), Quoting()
+    router = Router([Component(one.space, WIDTH) for one in cards], bindings, limits=limits)
     answerer = Answerer(
         spaces=SPACES,
         encoder=encoder,
-        router=Router([Component(one.space, WIDTH) for one in cards], bindings, limits=limits),
+        joint=router.space.ref,
+        router=router,
         index=index,
         reranker=Reranker(encoder, space="words-b", limits=limits),
         generator=generator,

@@ -140,7 +140,6 @@ async def test_without_a_generator_a_question_is_unsupported_before_any_work(lib
     mute = Answerer(
         spaces={Modality.TEXT: ("words-a",)},
         encoder=library.encoder,
-        router=None,
         index=library.index,
         reranker=None,
     )

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from support.colours import png
 from support.growth import growth
+from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.encoding import Joined, SpaceEncoders
 from tieback.answer.ingestion import Ingestion
 from tieback.core.deadline import NO_DEADLINE
-from tieback.core.errors import InvalidInput, SpaceMismatch, Unavailable
+from tieback.core.errors import InvalidInput, NotFound, SpaceMismatch, Unavailable
 from tieback.core.types import (
     Content,
     Item,
@@ -13,6 +14,7 @@ from tieback.core.types import (
     Modality,
     QueryPart,
     Retrieval,
+    Role,
     Section,
     SpaceRef,
     Timing,
@@ -175,6 +177,9 @@ async def test_the_reply_names_every_step(platform):
 class Taking:
     """An index that takes everything, at once."""
 
+    async def get_collection(self, name):
+        raise NotFound("collection", name)
+
     async def upsert(self, collection, items):
         return UpsertReply([None] * len(items), Timing())
 
@@ -182,12 +187,15 @@ class Taking:
 async def test_the_work_of_ingesting_grows_with_the_items_and_not_with_their_square():
     no_limits = Limits(batch_items=0)
     encoders = SpaceEncoders(None, Joined({}), no_limits)  # vectors that are given need no encoder
-    ingestion = Ingestion(encoders, None, Taking(), no_limits)
+    joint = CollectionSpace(SpaceRef("joint", "r", "f"), dict.fromkeys(Role, encoders), None, {})
+    ingestion = Ingestion(CollectionSpaces(Taking(), [joint]), Taking(), no_limits)
     vector = Content(None, Vector(SpaceRef("joint", "r", "f"), np.ones(4, np.float32)))
 
     async def ingest(count):
         items = [item(str(number), vector) for number in range(count)]
-        reply = await ingestion.ingest("library", items, truncation=Truncation.REFUSE, deadline=NO_DEADLINE)
+        reply = await ingestion.ingest(
+            "library", items, space="", truncation=Truncation.REFUSE, deadline=NO_DEADLINE
+        )
         assert not any(result.error for result in reply.results)
 
     assert await growth(ingest, 1500) < 2.8

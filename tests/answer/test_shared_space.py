@@ -88,7 +88,9 @@ class Library:
         self.real = Encoder([BagOfWords(words), Names(text), colours.Colours(image)])
         self.encoder = Troubles(self.real)
         self.index = Index.open(folder / "index")
+        router = Router.bound(self.bound)
         self.answerer = Answerer(
+            joint=router.space.ref,
             spaces=Joined(
                 {Modality.TEXT: ("words", "pair-text"), Modality.IMAGE: ("pair-image",)},
                 dict.fromkeys(("words", "pair-text", "pair-image"), DENSE),
@@ -96,7 +98,7 @@ class Library:
                 shared={"pair-text": "pair", "pair-image": "pair"},
             ),
             encoder=self.encoder,
-            router=Router.bound(self.bound),
+            router=router,
             index=self.index,
             reranker=Reranker(self.encoder, space="words"),
             losses=LOSSES,

@@ -32,13 +32,16 @@ def ingest(
     collection: str,
     items: Iterable[Item] | AsyncIterable[Item],
     *,
+    space: str = "",
     truncate: bool = False,
     batch: int = 16,
     in_flight: int = 2,
     timeout: float | None = None,
 ) -> Exchange[Acknowledgement]:
-    """Encodes items and writes them to a collection of the joint space, which is made where it is missing.
+    """Encodes items and writes them to a collection, which is made where it is missing.
 
+    It is then made in `space`, by default in the joint space where one is served, else in the only dense one.
+    Items go into the space that the collection has; a content that the space does not read fails its item.
     Returns an iterator of acknowledgements, each for one batch, given after it is durable. Nothing is sent
     before it is iterated; `collect()` iterates it to its end. At most `in_flight` batches are
     unacknowledged at a time; they are sent again where the connection breaks. Texts longer than a space
@@ -50,6 +53,7 @@ def ingest(
             collection=collection,
             items=packed,  # type: ignore[arg-type]  # packed by writing.item
             truncation=writing.truncation(truncate),
+            space=writing.text(space, "space"),
         )
 
     def result(

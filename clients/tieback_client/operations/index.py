@@ -7,8 +7,9 @@ from collections.abc import AsyncIterable, Iterable, Sequence
 from tieback.v1 import index_pb2
 
 from tieback_client import reading, writing
-from tieback_client.catalog import Space
+from tieback_client.catalog import Space, VectorKind
 from tieback_client.documents import Collection, Item, Source
+from tieback_client.errors import InvalidArgument
 from tieback_client.events import MethodLike, Weights
 from tieback_client.exchange import Exchange, write_result
 from tieback_client.paging import Page, Pages
@@ -21,7 +22,7 @@ from tieback_client.vectors import SpaceRef, Vector
 
 def create_collection(
     name: str,
-    space: str | Space | SpaceRef,
+    space: str | Space | SpaceRef = "",
     *,
     width: int | None = None,
     weights: Weights | None = None,
@@ -30,15 +31,20 @@ def create_collection(
 ) -> Operation[Collection]:
     """Makes an empty collection, or returns the equal one that is there.
 
-    `space` is a name, or what `space(name)` returned; `width` is the space's own by default. `weights` per
-    space, or the name of a routing policy, are for queries that do not say theirs, and so is `missing`, a
-    method of the family "missing". `AlreadyExists` where the name is taken by a collection of another space,
-    width, or other weights.
+    `space` is a name, or what `space(name)` returned: the joint space, or a dense one; by default the joint
+    one where it is served, else the only dense one. `width` is the space's own by default. `weights` per
+    space of the joint one, or the name of a routing policy, are for queries that do not say theirs, and so is
+    `missing`, a method of the family "missing". `AlreadyExists` where the name is taken by a collection of
+    another space, width, or other weights.
     """
     from tieback_client.operations.server import space as describe
 
     if isinstance(space, str):
         space = yield from describe(space, timeout=timeout)
+        if VectorKind.DENSE not in space.kinds:
+            raise InvalidArgument.at(
+                "space", f"the space {space.name!r} has no dense vectors, so a collection cannot be in it"
+            )
     if isinstance(space, SpaceRef) and width is None:
         width = (yield from describe(space.name, timeout=timeout)).width
     ref = space if isinstance(space, SpaceRef) else space.ref

@@ -18,8 +18,11 @@ def spaces(*, timeout: float | None = None) -> Operation[list[Space]]:
     return [reading.space(one) for one in reply.message.spaces]
 
 
-def space(name: str, *, timeout: float | None = None) -> Operation[Space]:
-    """One space. `NotFound`, with the choices, where there is none of that name."""
+def space(name: str = "", *, timeout: float | None = None) -> Operation[Space]:
+    """One space; without a name, the one that collections are made in by default.
+
+    `NotFound`, with the choices, where there is none of that name, or no default.
+    """
     reply = yield Call(RPCS["GetSpace"], catalog_pb2.GetSpaceRequest(name=name), timeout)
     return reading.space(reply.message.space)
 

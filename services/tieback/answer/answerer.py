@@ -6,11 +6,13 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
+from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.degradation import Losses
 from tieback.answer.encoding import Joined, SpaceEncoders, Spaces
 from tieback.answer.evidence import evidence_of
 from tieback.answer.ingestion import Ingestion
 from tieback.answer.retrieval import ENCODE_SHARE, Retriever, words_of
+from tieback.answer.single_space import SingleSpace
 from tieback.answer.stopwatch import Stopwatch, hop, share
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Unsupported
@@ -24,6 +26,8 @@ from tieback.core.types import (
     Limits,
     Retrieval,
     RetrieveReply,
+    Role,
+    SpaceRef,
     Timing,
     Truncation,
 )
@@ -41,6 +45,7 @@ RETRIEVAL_SHARE = 0.5
 """Of the time for an answer, so much may go by until writing begins."""
 
 NO_LOSSES: Losses = {}
+NOTHING_JOINED: Spaces = {}
 
 EVIDENCE_NEEDED = 1.0
 """Asked of an answer that nothing was found for: it can have no evidence, so it is abstained from."""
@@ -49,20 +54,25 @@ EVIDENCE_NEEDED = 1.0
 class Answerer:
     """An `AnswerPort`.
 
-    `spaces` are the joined spaces by the modality that they take, or how they are joined in full: without
-    that, spaces of text are components of the joint space, and all others enter it by class names. `losses`
-    are what a missing space costs, and `encode_share` is how much of the time left spaces are waited for.
-    Without a generator it retrieves and does not answer.
+    Where a joint space is served, `joint` is its ref, `router` makes its vectors, and `spaces` are the joined
+    spaces by the modality that they take, or how they are joined in full: without that, spaces of text are
+    components of the joint space, and all others enter it by class names. Collections may be in any of the
+    `single` spaces too; new ones are in the joint space, else in the only single one, where nothing else is
+    said. `losses` are what a missing space costs, and `encode_share` is how much of the time left spaces are
+    waited for. Without a generator it retrieves and does not answer; without a reranker the search's order
+    is kept.
     """
 
     def __init__(
         self,
         *,
-        spaces: Spaces | Joined,
         encoder: EncoderPort,
-        router: RouterPort,
         index: IndexPort,
-        reranker: RerankerPort,
+        reranker: RerankerPort | None,
+        joint: SpaceRef | None = None,
+        router: RouterPort | None = None,
+        spaces: Spaces | Joined = NOTHING_JOINED,
+        single: Sequence[SingleSpace] = (),
         generator: GeneratorPort | None = None,
         limits: Limits | None = None,
         evidence_limit: int = 4,
@@ -70,10 +80,14 @@ class Answerer:
         encode_share: float = ENCODE_SHARE,
     ) -> None:
         limits = limits or Limits()
-        joined = spaces if isinstance(spaces, Joined) else Joined(spaces)
-        encoders = SpaceEncoders(encoder, joined, limits)
-        self._ingestion = Ingestion(encoders, router, index, limits)
-        self._retriever = Retriever(encoders, router, index, reranker, losses, encode_share, limits)
+        served = [_single(one, encoder, limits) for one in single]
+        if joint is not None and router is not None:
+            joined = spaces if isinstance(spaces, Joined) else Joined(spaces)
+            encoders = SpaceEncoders(encoder, joined, limits)
+            served.insert(0, CollectionSpace(joint, dict.fromkeys(Role, encoders), router, losses))
+        known = CollectionSpaces(index, served)
+        self._ingestion = Ingestion(known, index, limits)
+        self._retriever = Retriever(known, index, reranker, encode_share, limits)
         self._generator = generator
         self._evidence_limit = evidence_limit
 
@@ -82,15 +96,18 @@ class Answerer:
         collection: str,
         items: Sequence[Item],
         *,
+        space: str = "",
         truncation: Truncation = Truncation.REFUSE,
         deadline: Deadline = NO_DEADLINE,
     ) -> IngestReply:
         """Encodes items and writes them in one durable step; a bad item gets an error of its own.
 
-        The collection is made where it is missing. Unavailable or Overloaded where a space is: what is stored
+        The collection is made where it is missing, in `space` or in the default one. Unavailable or Overloaded where a space is: what is stored
         is never degraded, and the whole call may be repeated.
         """
-        return await self._ingestion.ingest(collection, items, truncation=truncation, deadline=deadline)
+        return await self._ingestion.ingest(
+            collection, items, space=space, truncation=truncation, deadline=deadline
+        )
 
     async def retrieve(self, retrieval: Retrieval, *, deadline: Deadline = NO_DEADLINE) -> RetrieveReply:
         """Finds what bears on a query of any modality.
@@ -145,6 +162,12 @@ class Answerer:
 
     async def close(self) -> None:
         """Nothing is held; the services are closed by whoever made them."""
+
+
+def _single(space: SingleSpace, encoder: EncoderPort, limits: Limits) -> CollectionSpace:
+    reader = f"the space {space.ref.name!r}, which the collection is in,"
+    encoders = {role: SpaceEncoders(encoder, space.joined(role), limits, reader=reader) for role in Role}
+    return CollectionSpace(space.ref, encoders, space, NO_LOSSES)
 
 
 def _from_arrival(finish: Finish, began: float, watch: Stopwatch) -> Finish:

@@ -82,10 +82,13 @@ class Encoded:
 
 
 class SpaceEncoders:
-    """The joined spaces, behind an encoder."""
+    """The joined spaces, behind an encoder. Errors name the `reader` that a content is not for."""
 
-    def __init__(self, encoder: EncoderPort, joined: Joined, limits: Limits) -> None:
+    def __init__(
+        self, encoder: EncoderPort, joined: Joined, limits: Limits, *, reader: str = "this server"
+    ) -> None:
         self.joined = joined
+        self._reader = reader
         self._encoder = encoder
         self._spaces = joined.spaces
         self._limits = limits
@@ -124,7 +127,7 @@ class SpaceEncoders:
 
     def _not_served(self, modality: Modality) -> InvalidInput:
         served = ", ".join(sorted(modality for modality, spaces in self._spaces.items() if spaces))
-        return InvalidInput(f"no space of this server takes {modality}; it takes: {served}", field=modality)
+        return InvalidInput(f"{self._reader} does not read {modality}; it reads: {served}", field=modality)
 
     async def _ask(
         self,

@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tieback.answer.encoding import Encoded, SpaceEncoders
+from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
+from tieback.answer.encoding import Encoded
 from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, TiebackError
 from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types import (
-    JOINT_SPACE,
     Content,
     Fused,
     FusePart,
@@ -32,7 +32,7 @@ from tieback.core.types import (
     UpsertReply,
     Vector,
 )
-from tieback.ports import IndexPort, RouterPort
+from tieback.ports import IndexPort
 
 WORTH_SAYING = 0.05
 """A class of at least this probability is among the words that a picture or a sound is found by."""
@@ -62,27 +62,34 @@ class Draft:
 class Ingestion:
     """Encodes and fuses sections, then writes the items that are whole."""
 
-    def __init__(self, encoders: SpaceEncoders, router: RouterPort, index: IndexPort, limits: Limits) -> None:
-        self._encoders = encoders
-        self._router = router
+    def __init__(self, spaces: CollectionSpaces, index: IndexPort, limits: Limits) -> None:
+        self._spaces = spaces
         self._index = index
         self._limits = limits
 
     async def ingest(
-        self, collection: str, items: Sequence[Item], *, truncation: Truncation, deadline: Deadline
+        self,
+        collection: str,
+        items: Sequence[Item],
+        *,
+        space: str,
+        truncation: Truncation,
+        deadline: Deadline,
     ) -> IngestReply:
         """One result per item. A space that is down fails the call: what is stored is never degraded."""
         principal = PRINCIPAL.get()
         principal.require(Access.WRITE, principal.find(collection))  # the index asks too, after all the work
         watch = Stopwatch()
         self._check(items)
+        into = await self._spaces.to_write(collection, space)
         errors: dict[int, TiebackError] = {}
         drafts = list(_drafts(items, errors))
         by_item: list[list[Draft]] = [[] for _ in items]
         for draft in drafts:
             by_item[draft.item].append(draft)
-        await self._encode(drafts, errors, watch, truncation, deadline)
-        await self._fuse([draft for draft in drafts if draft.item not in errors], errors, watch, deadline)
+        await self._encode(into, drafts, errors, watch, truncation, deadline)
+        sound = [draft for draft in drafts if draft.item not in errors]
+        await self._fuse(into, sound, errors, watch, deadline)
         whole = [number for number in range(len(items)) if number not in errors]
         if whole:
             deadline.check("writing the items")
@@ -110,6 +117,7 @@ class Ingestion:
 
     async def _encode(
         self,
+        into: CollectionSpace,
         drafts: Sequence[Draft],
         errors: dict[int, TiebackError],
         watch: Stopwatch,
@@ -117,7 +125,7 @@ class Ingestion:
         deadline: Deadline,
     ) -> None:
         contents = [draft.content for draft in drafts]
-        encoded: Encoded = await self._encoders.encode(
+        encoded: Encoded = await into.encoders[Role.DOCUMENT].encode(
             contents, watch, truncation=truncation, deadline=hop(deadline), role=Role.DOCUMENT
         )
         for error in encoded.failed.values():
@@ -129,24 +137,28 @@ class Ingestion:
                 errors.setdefault(draft.item, draft.blame(error))
 
     async def _fuse(
-        self, drafts: Sequence[Draft], errors: dict[int, TiebackError], watch: Stopwatch, deadline: Deadline
+        self,
+        into: CollectionSpace,
+        drafts: Sequence[Draft],
+        errors: dict[int, TiebackError],
+        watch: Stopwatch,
+        deadline: Deadline,
     ) -> None:
         asked = []
         for draft in drafts:
-            if isinstance(draft.content.data, Vector) and draft.content.data.space.name == JOINT_SPACE:
-                draft.vector = (
-                    draft.content.data
-                )  # fused before; the index holds it to the collection's space
+            given = draft.content.data
+            if isinstance(given, Vector) and given.space.name == into.name:
+                draft.vector = given  # made before; the index holds it to the collection's space
             else:
                 asked.append(draft)
         most = self._limits.batch_items or len(asked)
         with watch.stage("fuse"):
             for begin in range(0, len(asked), max(most, 1)):
                 batch = asked[begin : begin + most]
-                reply = await self._router.fuse(
+                reply = await into.router.fuse(
                     [draft.encodings for draft in batch],
                     role=Role.DOCUMENT,
-                    parts_apart=self._encoders.joined.apart,
+                    parts_apart=into.encoders[Role.DOCUMENT].joined.apart,
                     deadline=hop(deadline),
                 )
                 for draft, result in zip(batch, reply.results, strict=True):

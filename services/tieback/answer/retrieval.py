@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tieback.answer.collection_routing import CollectionRouting
-from tieback.answer.degradation import LATE, Losses, reason_of, with_silent_contents, without
-from tieback.answer.encoding import Encoded, SpaceEncoders
+from tieback.answer.collection_spaces import CollectionSpaces
+from tieback.answer.degradation import LATE, reason_of, with_silent_contents, without
+from tieback.answer.encoding import Encoded
 from tieback.answer.ingestion import describe
 from tieback.answer.plan import DEFAULT_LIMIT, MOST_CANDIDATES, MOST_HITS, NO_RERANKING, plan_of
 from tieback.answer.stopwatch import Stopwatch, hop, seconds_of, share
@@ -22,11 +22,12 @@ from tieback.core.errors import (
     InvalidInput,
     NotFound,
     Overloaded,
+    SpaceMismatch,
     TiebackError,
     Unavailable,
+    Unsupported,
 )
 from tieback.core.types import (
-    JOINT_SPACE,
     Alignment,
     Fused,
     FusePart,
@@ -47,7 +48,7 @@ from tieback.core.types import (
 )
 from tieback.methods.ranking import rankings
 from tieback.methods.reranking import rerankings
-from tieback.ports import IndexPort, RerankerPort, RouterPort
+from tieback.ports import IndexPort, RerankerPort
 
 ENCODE_SHARE = 0.5
 """Of the time that is left, so much may go by until the spaces that have not answered are given up, unless a
@@ -65,26 +66,33 @@ class Retriever:
 
     def __init__(
         self,
-        encoders: SpaceEncoders,
-        router: RouterPort,
+        spaces: CollectionSpaces,
         index: IndexPort,
-        reranker: RerankerPort,
-        losses: Losses,
+        reranker: RerankerPort | None,
         encode_share: float,
         limits: Limits,
     ) -> None:
-        self._encoders = encoders
-        self._router = router
+        self._spaces = spaces
         self._index = index
         self._reranker = reranker
-        self._routing = CollectionRouting(index)
-        self._losses = losses
         self._encode_share = encode_share
         self._limits = limits
 
     async def retrieve(self, retrieval: Retrieval, watch: Stopwatch, deadline: Deadline) -> RetrieveReply:
         """Spaces and a reranker that are down or late are left out where the rest can answer."""
         plan = _checked_plan(retrieval, self._limits)
+        if self._reranker is None and plan.reranker.name != NO_RERANKING.name:
+            raise Unsupported("no space of this server has token vectors to rerank by")
+        try:
+            return await self._retrieve(retrieval, plan, watch, deadline)
+        except SpaceMismatch:
+            if not self._spaces.forget(retrieval.collection):
+                raise
+        return await self._retrieve(retrieval, plan, watch, deadline)  # the collection was made anew
+
+    async def _retrieve(
+        self, retrieval: Retrieval, plan: RetrievalPlan, watch: Stopwatch, deadline: Deadline
+    ) -> RetrieveReply:
         fused = await self._locate(retrieval, watch, deadline)
         # "How do I make it?" beside a photo of a cup asks about what the photo shows.
         words = " ".join(part for part in (words_of(retrieval.query), describe(fused.labels)) if part)
@@ -96,19 +104,21 @@ class Retriever:
         return RetrieveReply(hits, routing, fused.labels, watch.timing(), plan)
 
     async def _locate(self, retrieval: Retrieval, watch: Stopwatch, deadline: Deadline) -> Fused:
-        """The query's joint vector."""
+        """The query's vector in the collection's space."""
         contents = [part.content for part in retrieval.query]
         first = contents[0].data
-        if len(contents) == 1 and isinstance(first, Vector) and first.space.name == JOINT_SPACE:
+        space, known = await self._spaces.to_read(retrieval.collection, hop(deadline))
+        routing = space.routing(retrieval.routing, known)
+        if len(contents) == 1 and isinstance(first, Vector) and first.space.name == space.name:
             return Fused(first, RoutingExplanation("precomputed", {}, 0.0))
-        routing = await self._routing.of(retrieval.collection, retrieval.routing, hop(deadline))
-        encoded = await self._encoders.encode(
+        encoders = space.encoders[Role.QUERY]
+        encoded = await encoders.encode(
             contents,
             watch,
             truncation=Truncation.REFUSE,
             deadline=hop(deadline),
             patience=seconds_of(share(deadline, self._encode_share)),
-            skipped=self._encoders.joined.unheard(routing.weights) if routing.weights else frozenset(),
+            skipped=encoders.joined.unheard(routing.weights) if routing.weights else frozenset(),
         )
         parts = [
             FusePart(encoding, retrieval.query[place].weight, place)
@@ -120,7 +130,7 @@ class Retriever:
             raise next(iter(encoded.failed.values()))
         with watch.stage("fuse"):
             try:
-                reply = await self._router.fuse(
+                reply = await space.router.fuse(
                     [parts], role=Role.QUERY, routing=routing, deadline=hop(deadline)
                 )
             except InvalidInput as error:
@@ -135,7 +145,7 @@ class Retriever:
         fused = reply.results[0]
         if not isinstance(fused, Fused):
             raise _blame_query(fused, parts)
-        explained = with_silent_contents(fused.routing, retrieval.query, encoded, self._losses)
+        explained = with_silent_contents(fused.routing, retrieval.query, encoded, space.losses)
         return dataclasses.replace(fused, routing=without(explained, lost))
 
     async def _search(
@@ -176,7 +186,7 @@ class Retriever:
         scores: dict[int, float] = {}
         alignments: dict[int, Alignment | None] = {}
         lost = ""
-        if method.name != NO_RERANKING.name and words and candidates:
+        if self._reranker is not None and method.name != NO_RERANKING.name and words and candidates:
             try:
                 # The time is kept here too: a reranker that overruns must not cost the whole answer.
                 async with asyncio.timeout(seconds_of(hop(deadline))):

@@ -14,6 +14,7 @@
     ├── StorageFull           the store cannot take more; nothing acknowledged is lost
     ├── QuotaExceeded         the tenant would store more than its quota
     ├── Damaged               a collection's files are damaged: it cannot be written, or not even read
+    ├── StaleCollection       a collection's space is not served any more: its model changed, or is gone
     ├── Unsupported           a well-formed request for what this server cannot do
     └── StartupError          the server cannot start; says what to do
 
@@ -150,6 +151,12 @@ class Damaged(TiebackError):  # noqa: N818 - see InvalidInput
     """A collection's files are damaged, and trying again does not help. The message says what does."""
 
     reason = "COLLECTION_DAMAGED"
+
+
+class StaleCollection(TiebackError):  # noqa: N818 - see InvalidInput
+    """A collection whose space is not served any more. The message says what is, and the way out."""
+
+    reason = "COLLECTION_STALE"
 
 
 class Unsupported(TiebackError):  # noqa: N818 - see InvalidInput

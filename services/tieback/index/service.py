@@ -25,6 +25,7 @@ from tieback.core.errors import (
 )
 from tieback.core.tenant import NAME, PRINCIPAL, Access, CollectionKey, Usage
 from tieback.core.types import (
+    JOINT_SPACE,
     Collection,
     IndexedItem,
     Item,
@@ -163,6 +164,12 @@ class Index:
         check_space(space, field="space")
         if not 1 <= width <= _WIDEST:
             raise InvalidInput(f"the width is {width}; it must be between 1 and {_WIDEST}", field="width")
+        if routing != DEFAULT_ROUTING and space.name != JOINT_SPACE:
+            raise InvalidInput(
+                f"a collection in the space {space.name!r} alone has nothing to weight; leave the routing out, or "
+                "make it in the joint space",
+                field="routing",
+            )
         if routing.policy:
             routings.get(routing.policy)
         if routing.missing is not None:

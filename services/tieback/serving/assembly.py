@@ -15,9 +15,9 @@ from tieback.catalog.card import EncoderCard, GeneratorCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import NotFound, StartupError
 from tieback.core.family import Family
-from tieback.core.types import Modality, VectorKind
+from tieback.core.types import JOINT_SPACE, Modality, Role, SpaceRef, VectorKind
 from tieback.ports import AnswerPort, EncoderPort, GeneratorPort, IndexPort, RerankerPort, RouterPort
-from tieback.serving import context
+from tieback.serving import context, targets
 from tieback.serving.bound import rollout_of, served_binding
 from tieback.serving.precisions import at_chosen_precisions
 from tieback.serving.settings import Regions, Settings
@@ -25,7 +25,7 @@ from tieback.serving.settings import Regions, Settings
 log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
-    from tieback.answer import Joined
+    from tieback.answer import Joined, SingleSpace
     from tieback.batching import BatchReport
     from tieback.encoder import Encoder
     from tieback.generator import Generator
@@ -51,13 +51,10 @@ class Plan:
         chosen = settings.spaces or tuple(name for name, card in encoders.items() if not card.optional)
         served = [encoders[name] for name in sorted(chosen)]
         self.encoders = at_chosen_precisions(served, settings.precision, settings.provider)
-        if not settings.binding and not any(card.unbound_joint == "component" for card in self.encoders):
-            raise StartupError(
-                "no served space is a component of the joint one: name a text space in TIEBACK_SPACES"
-            )
         self._regions = settings.regions
         self.generator: GeneratorCard | None = None
-        if settings.generator_enabled and generators:
+        # What a model writes is checked by a text space, so a server without one offers none by default.
+        if settings.generator_enabled and generators and (self.reads_text or settings.generator):
             name = settings.generator or next(iter(generators))
             if name not in generators:
                 raise StartupError(f"TIEBACK_GENERATOR: {NotFound('model', name, generators).message}")
@@ -73,6 +70,24 @@ class Plan:
         return bound
 
     @property
+    def services(self) -> frozenset[str]:
+        """The deployments beside the encoders and the door."""
+        served = {
+            targets.INDEX: True,
+            targets.ROUTER: self.joins,
+            targets.RERANKER: self.reads_text,
+            targets.GENERATOR: self.generator is not None,
+        }
+        return frozenset(name for name, is_served in served.items() if is_served)
+
+    @cached_property
+    def joins(self) -> bool:
+        """Whether there is a joint space: a binding, or a text space and another that it can be joined with."""
+        if self.bound is not None:
+            return True
+        return bool(self.components) and len(self.components) + len(self.classifiers) > 1
+
+    @property
     def components(self) -> tuple[EncoderCard, ...]:
         """The text spaces that are blocks of the joint one where nothing is bound."""
         return tuple(card for card in self.encoders if card.unbound_joint == "component")
@@ -81,6 +96,47 @@ class Plan:
     def classifiers(self) -> tuple[EncoderCard, ...]:
         """The spaces that enter the joint one by the names of their classes."""
         return tuple(card for card in self.encoders if card.unbound_joint == "class_names")
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether a served space has dense vectors of texts."""
+        return any(
+            card.modality is Modality.TEXT and VectorKind.DENSE in card.kinds for card in self.encoders
+        )
+
+    @property
+    def has_token_vectors(self) -> bool:
+        """Whether the pipeline can rerank."""
+        return self.reads_text and any(
+            card.name == self.text_space and VectorKind.TOKENS in card.kinds for card in self.encoders
+        )
+
+    @property
+    def single_spaces(self) -> tuple[SingleSpace, ...]:
+        """The dense spaces, each of which collections can be in without the joint one."""
+        from tieback.answer import SingleSpace
+
+        found: dict[SpaceRef, list[EncoderCard]] = {}
+        for card in self.encoders:
+            if VectorKind.DENSE in card.kinds:
+                found.setdefault(card.space, []).append(card)
+        return tuple(
+            SingleSpace(
+                ref,
+                cards[0].width,
+                {role: _encoders_in(role, cards) for role in Role},
+                frozenset(card.name for card in cards if VectorKind.LABELS in card.kinds),
+            )
+            for ref, cards in found.items()
+        )
+
+    @property
+    def default_space(self) -> str:
+        """The space of collections that are made without saying which; empty where that has to be said."""
+        from tieback.answer import default_of
+
+        joint = [JOINT_SPACE] if self.joins else []
+        return default_of([*joint, *(one.ref.name for one in self.single_spaces)])
 
     @property
     def text_space(self) -> str:
@@ -95,6 +151,8 @@ class Plan:
     @property
     def spaces_by_modality(self) -> dict[Modality, tuple[str, ...]]:
         """Which spaces encode what for the pipeline."""
+        if not self.joins:
+            return {}
         bound = self.bound
         joint = [
             card
@@ -139,6 +197,18 @@ class Plan:
             apart=self._regions is Regions.EACH,
             shared={card.name: card.space.name for card in members if card.name != card.space.name},
         )
+
+
+def _encoders_in(role: Role, cards: Sequence[EncoderCard]) -> dict[Modality, tuple[str, ...]]:
+    """One encoder per modality: of several in one space, which differ by prompt, that of the role."""
+    found: dict[Modality, tuple[str, ...]] = {}
+    for card in sorted(cards, key=lambda card: ("query" in _prompt(card)) is not (role is Role.QUERY)):
+        found.setdefault(card.modality, (card.name,))
+    return found
+
+
+def _prompt(card: EncoderCard) -> str:
+    return str(getattr(card.options, "prompt", ""))
 
 
 def open_store(settings: Settings) -> Store:
@@ -247,20 +317,23 @@ def build_answerer(
     plan: Plan,
     *,
     encoder: EncoderPort,
-    router: RouterPort,
+    joint: SpaceRef | None,
+    router: RouterPort | None,
     index: IndexPort,
-    reranker: RerankerPort,
+    reranker: RerankerPort | None,
     generator: GeneratorPort | None,
 ) -> AnswerPort:
-    """The pipeline over the other services, wherever they run."""
+    """The pipeline over the other services, wherever they run; `joint` and `router` where spaces are joined."""
     from tieback.answer import Answerer
 
     return Answerer(
+        joint=joint,
         spaces=plan.joined,
+        single=plan.single_spaces,
         encoder=encoder,
         router=router,
         index=index,
-        reranker=reranker,
+        reranker=reranker if plan.has_token_vectors else None,
         generator=generator,
         limits=settings.limits,
         evidence_limit=settings.evidence,

@@ -125,11 +125,13 @@ def build(settings: Settings, *, inner_host: str = "") -> Application:
     encoders = {name: encoder(name) for name in names}
     services = {
         **encoders,
-        targets.ROUTER: bound(targets.ROUTER, {}),
         targets.INDEX: bound(targets.INDEX, {}, resources=pinned),  # one process owns the store
-        targets.RERANKER: bound(targets.RERANKER, encoders),
     }
-    if plan.generator is not None:
+    if targets.ROUTER in plan.services:
+        services[targets.ROUTER] = bound(targets.ROUTER, {})
+    if targets.RERANKER in plan.services:
+        services[targets.RERANKER] = bound(targets.RERANKER, encoders)
+    if targets.GENERATOR in plan.services:
         services[targets.GENERATOR] = bound(targets.GENERATOR, encoders, resources=accelerated)
     application: Application = bound(
         targets.GATEWAY, services, kind=Gateway, replicas=settings.gateways, resources=pinned

@@ -38,6 +38,7 @@ TABLE: dict[type[errors.TiebackError], grpc.StatusCode] = {
     errors.StorageFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.QuotaExceeded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.Damaged: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.StaleCollection: grpc.StatusCode.FAILED_PRECONDITION,
     errors.Unsupported: grpc.StatusCode.UNIMPLEMENTED,
     errors.StartupError: grpc.StatusCode.UNAVAILABLE,
     errors.TiebackError: grpc.StatusCode.INTERNAL,
@@ -112,7 +113,8 @@ def from_status(status: status_pb2.Status) -> errors.TiebackError:
     elif code is grpc.StatusCode.PERMISSION_DENIED:
         error = errors.PermissionDenied(status.message)
     elif code is grpc.StatusCode.FAILED_PRECONDITION:
-        error = errors.Damaged(status.message)
+        stale = reason == errors.StaleCollection.reason
+        error = (errors.StaleCollection if stale else errors.Damaged)(status.message)
     elif code is grpc.StatusCode.UNIMPLEMENTED:
         error = errors.Unsupported(status.message)
     else:

@@ -55,8 +55,9 @@ class GatewayProcess:
         encoders = tuple(targets.encoder(card.name) for card in plan.encoders)
         needs = {targets.ENCODER_SERVICE: encoders}
         needs |= {service: (target,) for service, target in targets.OF_SERVICE.items()}
-        if plan.generator is None:
-            del needs["tieback.v1.GeneratorService"]
+        for service, target in targets.OF_SERVICE.items():
+            if target not in plan.services:
+                del needs[service]
         # The pipeline asks every service; without a writer it still retrieves.
         needs["tieback.v1.AnswerService"] = tuple(target for needed in needs.values() for target in needed)
         needs["tieback.v1.CatalogService"] = ()
@@ -70,7 +71,7 @@ class GatewayProcess:
         self._mesh = mesh
         spaces = [card.name for card in plan.encoders]
         # Known from cards and bindings alone, so the gateway need not ask the router for it.
-        joint = (await asyncio.to_thread(assembly.build_router, settings, plan)).space
+        joint = (await asyncio.to_thread(assembly.build_router, settings, plan)).space if plan.joins else None
         passed = [
             service for service in self._needs if service in (targets.ENCODER_SERVICE, *targets.OF_SERVICE)
         ]
@@ -82,9 +83,10 @@ class GatewayProcess:
             settings,
             plan,
             encoder=RemoteEncoder(mesh, spaces),
-            router=RemoteRouter(mesh),
+            joint=None if joint is None else joint.ref,
+            router=RemoteRouter(mesh) if joint is not None else None,
             index=RemoteIndex(mesh),
-            reranker=RemoteReranker(mesh),
+            reranker=RemoteReranker(mesh) if plan.reads_text else None,
             generator=RemoteGenerator(mesh) if plan.generator is not None else None,
         )
         self._server.add(AnswerServicer(answerer, telemetry))
@@ -92,8 +94,9 @@ class GatewayProcess:
             CatalogServicer(
                 plan.encoders,
                 [plan.generator] if plan.generator is not None else [],
-                JointSpace.of(joint, plan.spaces_by_modality),
+                None if joint is None else JointSpace.of(joint, plan.spaces_by_modality),
                 assembly.request_families(),
+                plan.default_space,
                 settings.limits,
                 DEFAULT_PLAN,
                 self._states,

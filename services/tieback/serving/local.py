@@ -57,21 +57,26 @@ class LocalServer:
             )
             self._closers.append(encoder.close)
             encoding = ObservedEncoder(encoder, telemetry)
-            router = await asyncio.to_thread(assembly.build_router, settings, plan, telemetry)
-            reranker = assembly.build_reranker(settings, plan, encoding)
-            self._closers.append(reranker.close)
+            router = fusing = None
+            if plan.joins:
+                router = await asyncio.to_thread(assembly.build_router, settings, plan, telemetry)
+                fusing = ObservedRouter(router, telemetry)
+            reranker = reranking = None
+            if plan.reads_text:
+                reranker = assembly.build_reranker(settings, plan, encoding)
+                self._closers.append(reranker.close)
+                reranking = ObservedReranker(reranker, telemetry)
             generator = writing = None
             if plan.generator is not None:
                 generator = await asyncio.to_thread(assembly.build_generator, settings, plan, encoding)
                 self._closers.append(generator.close)
                 writing = ObservedGenerator(generator, telemetry)
-            fusing = ObservedRouter(router, telemetry)
             finding = ObservedIndex(index, telemetry)
-            reranking = ObservedReranker(reranker, telemetry)
             answerer = assembly.build_answerer(
                 settings,
                 plan,
                 encoder=encoding,
+                joint=None if router is None else router.space.ref,
                 router=fusing,
                 index=finding,
                 reranker=reranking,
@@ -80,18 +85,14 @@ class LocalServer:
             await encoder.warm_up()
 
             names = [f"encoder:{card.name}" for card in plan.encoders]
-            names += [
-                "router",
-                "index",
-                "reranker",
-                *(["generator"] if generator is not None else []),
-                "answer",
-            ]
+            served = {"router": router, "index": index, "reranker": reranker, "generator": generator}
+            names += [*(name for name, service in served.items() if service is not None), "answer"]
             catalog = CatalogServicer(
                 plan.encoders,
                 [plan.generator] if plan.generator is not None else [],
-                JointSpace.of(router.space, plan.spaces_by_modality),
+                None if router is None else JointSpace.of(router.space, plan.spaces_by_modality),
                 assembly.request_families(),
+                plan.default_space,
                 settings.limits,
                 DEFAULT_PLAN,
                 _all_ready(names),
@@ -99,9 +100,11 @@ class LocalServer:
             )
             server.add(EncoderServicer(encoding))
             server.screen(encoder)
-            server.add(RouterServicer(fusing))
+            if fusing is not None:
+                server.add(RouterServicer(fusing))
             server.add(IndexServicer(finding))
-            server.add(RerankerServicer(reranking))
+            if reranking is not None:
+                server.add(RerankerServicer(reranking))
             if writing is not None:
                 server.add(GeneratorServicer(writing))
             server.add(AnswerServicer(answerer, telemetry))
@@ -114,7 +117,8 @@ class LocalServer:
             if generator is not None and plan.generator is not None:
                 telemetry.watch_load("generator", plan.generator.name, lambda: generator.load)
             telemetry.watch_load("index", "", lambda: index.load)
-            telemetry.watch_load("reranker", "", lambda: reranker.load)
+            if reranker is not None:
+                telemetry.watch_load("reranker", "", lambda: reranker.load)
             telemetry.watch_index(lambda: IndexSize(index.sections, index.vectors, index.damaged))
             if settings.metrics_port is not None:
                 self._page = MetricsPage(settings.host, settings.metrics_port, telemetry.page)

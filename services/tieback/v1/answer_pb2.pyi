@@ -15,14 +15,16 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class IngestItemsRequest(_message.Message):
-    __slots__ = ("collection", "items", "truncation")
+    __slots__ = ("collection", "items", "truncation", "space")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     TRUNCATION_FIELD_NUMBER: _ClassVar[int]
+    SPACE_FIELD_NUMBER: _ClassVar[int]
     collection: str
     items: _containers.RepeatedCompositeFieldContainer[_content_pb2.Item]
     truncation: _encoder_pb2.Truncation
-    def __init__(self, collection: _Optional[str] = ..., items: _Optional[_Iterable[_Union[_content_pb2.Item, _Mapping]]] = ..., truncation: _Optional[_Union[_encoder_pb2.Truncation, str]] = ...) -> None: ...
+    space: str
+    def __init__(self, collection: _Optional[str] = ..., items: _Optional[_Iterable[_Union[_content_pb2.Item, _Mapping]]] = ..., truncation: _Optional[_Union[_encoder_pb2.Truncation, str]] = ..., space: _Optional[str] = ...) -> None: ...
 
 class IngestItemsResponse(_message.Message):
     __slots__ = ("sequence", "results", "timing")

@@ -38,16 +38,18 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
     ) -> AsyncIterator[answer_pb2.IngestItemsResponse]:
         """Encodes and writes items; every request is answered, in order, once its good items are durable."""
         deadline = deadline_of(context)
-        collection = ""
+        collection = space = ""
         sequence = 0
         async for request in requests:
             collection = request.collection or collection
+            space = request.space or space
             good, places, results = await converted(functools.partial(_read_items, request))
             timing = None
             if good or not request.items:
                 reply = await self._answerer.ingest(
                     collection,
                     good,
+                    space=space,
                     truncation=read_truncation(request.truncation, "truncation"),
                     deadline=deadline,
                 )

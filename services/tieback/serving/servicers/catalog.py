@@ -83,6 +83,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         generators: Sequence[GeneratorCard],
         joint: JointSpace | None,
         families: Iterable[Family[Any]],
+        default_space: str,
         limits: Limits,
         retrieval: RetrievalPlan,
         states: States,
@@ -92,6 +93,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         self._generators = list(generators)
         self._joint = joint
         self._families = {family.name: family for family in families}
+        self._default_space = default_space
         self._limits = limits
         self._retrieval = retrieval
         self._states = states
@@ -113,17 +115,22 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     async def GetSpace(
         self, request: catalog_pb2.GetSpaceRequest, context: Context
     ) -> catalog_pb2.GetSpaceResponse:
-        """Describes one space."""
+        """Describes one space, or the default one."""
+        name = request.name or self._default_space
         ready = await self._ready()
-        if self._joint is not None and request.name == self._joint.ref.name:
+        if self._joint is not None and name == self._joint.ref.name:
             return catalog_pb2.GetSpaceResponse(space=_write_joint(self._joint, "router" in ready))
-        if request.name not in self._encoders:
+        sharing = [card for card in self._encoders.values() if card.space.name == name]
+        card = self._encoders.get(name) or next(iter(sharing), None)
+        if card is None:
             joint = [self._joint.ref.name] if self._joint is not None else []
-            raise NotFound("space", request.name, [*self._encoders, *joint])
-        card = self._encoders[request.name]
-        return catalog_pb2.GetSpaceResponse(
-            space=_write_card(card, self._way(card), f"encoder:{card.name}" in ready)
-        )
+            raise NotFound("space", name, [*self._encoders, *joint])
+        described = _write_card(card, self._way(card), f"encoder:{card.name}" in ready)
+        if name not in self._encoders:  # the name that several encoders share
+            described.name = name
+            del described.modalities[:]
+            described.modalities.extend(write_modality(one) for one in sorted({c.modality for c in sharing}))
+        return catalog_pb2.GetSpaceResponse(space=described)
 
     async def ListModels(
         self, request: catalog_pb2.ListModelsRequest, context: Context

@@ -1,0 +1,159 @@
+"""Which space a collection is in, and how contents become vectors of it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Collection as Names
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tieback.answer.degradation import Losses
+from tieback.answer.encoding import SpaceEncoders
+from tieback.answer.stopwatch import seconds_of
+from tieback.core.deadline import Deadline
+from tieback.core.errors import (
+    AlreadyExists,
+    Damaged,
+    DeadlineExceeded,
+    InvalidInput,
+    NotFound,
+    StaleCollection,
+)
+from tieback.core.tenant import TENANT
+from tieback.core.types import JOINT_SPACE, Collection, Modality, Role, Routing, SpaceRef
+from tieback.ports import DEFAULT_ROUTING, IndexPort, RouterPort
+
+KEPT_SECONDS = 5.0
+"""So long an answer of the index is kept: a collection's space and routing change only when it is made anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSpace:
+    """A served space that collections can be in.
+
+    The encoders of a role say something of contents, and the router makes one vector of it. `losses` are what
+    a missing encoder costs a query.
+    """
+
+    ref: SpaceRef
+    encoders: Mapping[Role, SpaceEncoders]
+    router: RouterPort
+    losses: Losses
+
+    @property
+    def name(self) -> str:
+        """What requests call it."""
+        return self.ref.name
+
+    def readers(self, modality: Modality) -> Sequence[str]:
+        """The encoders that read stored contents of that modality."""
+        return self.encoders[Role.DOCUMENT].joined.spaces.get(modality, ())
+
+    def is_encoded_by(self, encoder: str) -> bool:
+        """Whether the space is one encoder's, or shared by several, and this is one of them."""
+        every = self.encoders[Role.DOCUMENT].joined.spaces.values()
+        return self.name != JOINT_SPACE and any(encoder in names for names in every)
+
+    def routing(self, asked: Routing, known: Routing) -> Routing:
+        """How a query is weighted: as it asks, else as its collection was made.
+
+        A query that says only what is to be done about lost spaces is weighted as the collection has it.
+        InvalidInput where it asks for weights, and the collection is in one space.
+        """
+        if self.name != JOINT_SPACE:
+            if asked != DEFAULT_ROUTING:
+                raise InvalidInput(
+                    f"the collection is in the space {self.name!r} alone, so there is nothing to weight; leave "
+                    "the routing out, or ask a collection of the joint space",
+                    field="routing",
+                )
+            return asked
+        if dataclasses.replace(asked, missing=None) != DEFAULT_ROUTING:
+            return asked
+        return known if asked.missing is None else dataclasses.replace(known, missing=asked.missing)
+
+
+class CollectionSpaces:
+    """The served spaces, and which of them a collection is in."""
+
+    def __init__(self, index: IndexPort, served: Sequence[CollectionSpace]) -> None:
+        self._index = index
+        self._served = {one.ref: one for one in served}
+        self._known: dict[tuple[str, str], tuple[float, Collection]] = {}  # by tenant and its name for it
+
+    async def to_read(self, collection: str, deadline: Deadline) -> tuple[CollectionSpace, Routing]:
+        """A collection's space, and how its queries are weighted where they do not say.
+
+        NotFound where there is no collection; StaleCollection where its space is not served any more.
+        """
+        now = time.monotonic()
+        key = (TENANT.get(), collection)
+        kept = self._known.get(key)
+        if kept is None or now >= kept[0]:
+            try:
+                async with asyncio.timeout(seconds_of(deadline)):
+                    found = await self._index.get_collection(collection)
+            except TimeoutError:
+                raise DeadlineExceeded("the index did not answer in time") from None
+            self._known = {name: one for name, one in self._known.items() if now < one[0]}
+            self._known[key] = kept = (now + KEPT_SECONDS, found)
+        return self._of(kept[1]), kept[1].routing
+
+    async def to_write(self, collection: str, asked: str) -> CollectionSpace:
+        """A collection's space, or that of one that is to be made: `asked`, else the default.
+
+        AlreadyExists where the collection is in another space than `asked`.
+        """
+        try:
+            found = await self._index.get_collection(collection)
+        except NotFound as missing:
+            if missing.kind != "collection" or "/" in collection:  # only its owner makes it
+                raise
+            return self._chosen(asked)
+        known = self._of(found)
+        if asked and asked != known.name and not known.is_encoded_by(asked):
+            raise AlreadyExists(
+                "collection",
+                collection,
+                f"the collection {collection!r} is in the space {known.name!r} and not in {asked!r}; leave the "
+                "space out, or take another name",
+            )
+        return known
+
+    def forget(self, collection: str) -> bool:
+        """Forgets what was kept of a collection, which may have been made anew; whether something was."""
+        return self._known.pop((TENANT.get(), collection), None) is not None
+
+    def _of(self, found: Collection) -> CollectionSpace:
+        if found.space in self._served:
+            return self._served[found.space]
+        if not found.width:
+            raise Damaged(f"the collection {found.name!r} cannot be read: {found.damage}")
+        raise StaleCollection(
+            f"the collection {found.name!r} is in the space {found.space} (fingerprint "
+            f"{found.space.fingerprint}), which this server does not serve any more: its model changed or was "
+            "removed. Index its items into another collection, or serve that model again"
+        )
+
+    def _chosen(self, asked: str) -> CollectionSpace:
+        names = {one.name: one for one in self._served.values()}
+        if asked not in names:  # an encoder's own name, where several share the space
+            asked = next((one.name for one in names.values() if one.is_encoded_by(asked)), asked)
+        name = asked or default_of(names)
+        if not name:
+            raise InvalidInput(
+                f"say which space the new collection is in; this server has: {', '.join(sorted(names))}",
+                field="space",
+            )
+        if name not in names:
+            raise NotFound("space", name, names, hint="a collection is in the joint space or in a dense one")
+        return names[name]
+
+
+def default_of(spaces: Names[str]) -> str:
+    """Of the names of spaces that collections can be in, that of new ones that do not say; "" if unclear."""
+    if JOINT_SPACE in spaces:
+        return JOINT_SPACE
+    return next(iter(spaces)) if len(spaces) == 1 else ""

@@ -1,0 +1,99 @@
+"""A collection in one served space: a content's vector is what the space's encoder says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tieback.answer.encoding import DENSE, LABELS, Joined, Spaces
+from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError
+from tieback.core.types import (
+    Array,
+    DType,
+    Fused,
+    FusePart,
+    FuseReply,
+    Role,
+    Routing,
+    RoutingExplanation,
+    SpaceRef,
+    Timing,
+    Vector,
+)
+from tieback.ports import DEFAULT_ROUTING
+
+POLICY = "single_space"
+
+
+@dataclass(frozen=True, slots=True)
+class SingleSpace:
+    """A `RouterPort` for one space without a joint one.
+
+    `encoders` are by role, since an encoder may have one prompt for queries and another for documents, and
+    by modality, since the towers of a dual encoder share a space. `naming` are those that name classes.
+    A query of several contents is the weighted sum of their vectors.
+    """
+
+    ref: SpaceRef
+    width: int
+    encoders: Mapping[Role, Spaces]
+    naming: frozenset[str] = frozenset()
+
+    def joined(self, role: Role) -> Joined:
+        """What is asked of which encoder in that role."""
+        spaces = self.encoders[role]
+        names = [name for every in spaces.values() for name in every]
+        kinds = {name: DENSE | LABELS if name in self.naming else DENSE for name in names}
+        return Joined(spaces, kinds, shared=dict.fromkeys(names, self.ref.name))
+
+    async def fuse(
+        self,
+        inputs: Sequence[Sequence[FusePart]],
+        *,
+        role: Role = Role.QUERY,
+        routing: Routing = DEFAULT_ROUTING,
+        parts_apart: bool = False,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> FuseReply:
+        """One result per input, in order; a bad input gets an error and the others succeed."""
+        return FuseReply([self._fused(parts) for parts in inputs], Timing())
+
+    def _fused(self, parts: Sequence[FusePart]) -> Fused | TiebackError:
+        labels = [label for part in parts for label in part.encoding.labels]
+        explanation = RoutingExplanation(POLICY, {self.ref.name: 1.0}, 0.0)
+        try:
+            vectors = [self._checked(part, place) for place, part in enumerate(parts)]
+        except InvalidInput as error:
+            return error
+        if len(vectors) == 1 and parts[0].weight > 0:
+            return Fused(vectors[0], explanation, labels)
+        weights = [part.weight for part in parts]
+        total = sum(weight * _values(vector) for weight, vector in zip(weights, vectors, strict=True))
+        if not np.any(total):
+            return InvalidInput("the contents cancel each other out: nothing is left to look for")
+        return Fused(Vector(self.ref, np.asarray(total, np.float32), normalized=False), explanation, labels)
+
+    def _checked(self, part: FusePart, place: int) -> Vector:
+        vector, field = part.encoding.dense, f"inputs[0].parts[{place}]"
+        if vector is None:
+            raise InvalidInput(f"there is no dense vector of {self.ref.name!r}", field=field)
+        if vector.space != self.ref:
+            raise SpaceMismatch(
+                f"the vector is of space {vector.space}, and the collection of {self.ref}; encode the input in "
+                "the collection's space",
+                field=field,
+            )
+        if vector.dtype is DType.BINARY or np.shape(vector.values) != (self.width,):
+            raise InvalidInput(
+                f"a vector of {self.ref.name!r} has {self.width} values in float32, float16 or int8",
+                field=field,
+            )
+        return vector
+
+
+def _values(vector: Vector) -> Array:
+    scale = vector.scale if vector.dtype is DType.INT8 else 1.0
+    return np.asarray(vector.values, np.float32) * np.float32(scale)
