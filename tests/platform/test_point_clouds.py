@@ -131,7 +131,7 @@ def test_a_cloud_is_found_by_the_words_of_its_title(client: Client, shelf: str) 
 def test_a_modality_that_the_binding_does_not_have_is_refused_with_those_it_has(
     client: Client, shelf: str
 ) -> None:
-    with pytest.raises(InvalidArgument, match="no space of this server takes image; it takes: points, text"):
+    with pytest.raises(InvalidArgument, match="this server does not read image; it reads: points, text"):
         client.retrieve(shelf, Image(b"a picture"))
 
 

@@ -70,7 +70,12 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         slow={"quota": {"tokens_per_second": 1}},
     )
     settings = Settings(
-        store=folder / "store", port=0, metrics_port=None, tokens=tokens, spaces=(SPACE,), drain_seconds=1
+        store=folder / "store",
+        port=0,
+        metrics_port=None,
+        tokens=tokens,
+        drain_seconds=1,
+        spaces=(SPACE, "wordllama-256"),
     )
     with served_locally(settings) as running:
         with Client(running.address, token="globex-admin", timeout=60) as client:
@@ -174,13 +179,13 @@ def test_what_a_role_does_not_allow_is_denied_and_the_role_that_is_needed_is_nam
 
 def test_collections_of_one_name_have_a_routing_each(as_: Callable[[str], Client]) -> None:
     acme, globex = as_("acme-admin"), as_("globex-admin")
-    for client, policy in ((acme, "uniform"), (globex, "top_k")):
-        client.create_collection("routed", "joint", weights=policy)
+    for client, weights in ((acme, "uniform"), (globex, {SPACE: 1.0})):
+        client.create_collection("routed", "joint", weights=weights)
         client.ingest("routed", HANDBOOK).collect()
 
     policies = [client.retrieve("routed", "the moon").routing.policy for client in (acme, globex, acme)]
 
-    assert policies == ["uniform", "top_k", "uniform"]
+    assert policies == ["uniform", "explicit", "uniform"]
     for client in (acme, globex):
         client.delete_collection("routed")
 

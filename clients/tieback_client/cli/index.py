@@ -16,14 +16,13 @@ from tieback_client.cli.connection import Command, collection_option, connected,
 from tieback_client.cli.index_run import Run
 from tieback_client.cli.output import Output
 from tieback_client.cli.pruning import Gone, gone_of
-from tieback_client.cli.roots import Root, Scope, scopes_of
+from tieback_client.cli.roots import Root, scopes_of
+from tieback_client.cli.unread import leave_out, space_of, summary
 from tieback_client.cli.walking import Found, Walk
 from tieback_client.client import Client
-from tieback_client.content import Modality, modality_of_path
 from tieback_client.documents import INDEXED_FROM, Collection, Item, Source
 from tieback_client.errors import InvalidArgument, NotFound
 
-JOINT_SPACE = "joint"
 PAGE = 1000
 DELETED_AT_ONCE = 500
 LINKS_TOLD = 5
@@ -74,6 +73,12 @@ file by itself belongs to its folder. `tieback collections show NAME` lists the 
 @click.option("--yes", is_flag=True, help="Prune without asking, even most of a folder.")
 @click.option("--dry-run", is_flag=True, help="Say what would be written and removed, and do nothing.")
 @click.option(
+    "--space",
+    default="",
+    metavar="NAME",
+    help="The space of a new collection: the joint one, or one model's. [joint, else the only one]",
+)
+@click.option(
     "--routing", metavar="METHOD", help="How queries of the collection are weighted, e.g. uniform; set once."
 )
 @click.option(
@@ -93,6 +98,7 @@ def index(
     prune: bool,
     yes: bool,
     dry_run: bool,
+    space: str,
     routing: str | None,
     weights: str | None,
 ) -> None:
@@ -110,17 +116,21 @@ def index(
         is_taken=lambda name: known is not None and _has_items_of(client, collection, name),
     )
     elsewhere = frozenset(os.path.realpath(one.location) for one in sources if one.host == host)
-    found = _found(client, scopes, Walk(exclude, follow_links, elsewhere))
+    found = Found()
+    for scope in scopes:
+        Walk(exclude, follow_links, elsewhere).over(scope, found)
+    into = space_of(client, known, space)
+    unread = leave_out(found, into) if into is not None else {}
     roots = {scope.root.name: scope.root for scope in scopes}
     there = _indexed(client, collection, roots) if known is not None else {}
     gone = [gone_of(scope, there, found) for scope in scopes]
-    run = Run(scopes, found, there, gone, prunes=prune, is_dry=dry_run)
+    run = Run(scopes, found, there, gone, prunes=prune, is_dry=dry_run, unread=sorted(unread))
     if not dry_run:
         if prune and not yes:
             _confirm(output, gone)
-        if found.files and (known is None or usual is not None):
+        if found.files and into is not None and (known is None or usual is not None):
             # Where the collection is there with another routing, the server says so.
-            client.create_collection(collection, JOINT_SPACE, weights=usual)
+            client.create_collection(collection, into, weights=usual)
         if found.files or known is not None:
             for root in roots.values():
                 client.record_source(
@@ -135,6 +145,8 @@ def index(
         output.document(run.record(collection))
     else:
         _report(output, collection, run)
+        if unread and into is not None:
+            output.note(summary(unread, into))
         lost = [one for one in sources if one.host == host and not Path(one.location).is_dir()]
         _tell_of_sources(output, roots.values(), lost, None if dry_run else collection)
     if found.failures:
@@ -169,20 +181,6 @@ def _quoted(value: str) -> str:
     """A string as filters write it."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-def _found(client: Client, scopes: Sequence[Scope], walk: Walk) -> Found:
-    found = Found()
-    for scope in scopes:
-        walk.over(scope, found)
-    clouds = [name for name, path in found.files.items() if modality_of_path(path) is Modality.POINTS]
-    if clouds and not any(
-        Modality.POINTS in space.modalities for space in client.spaces() if space.binding == "joint"
-    ):  # a .npy may hold anything: where no space takes clouds, it is a file of another kind
-        for name in clouds:
-            del found.files[name]
-        found.ignored.update(clouds)
-    return found
 
 
 def _confirm(output: Output, gone: Sequence[Gone]) -> None:

@@ -26,6 +26,8 @@ class Run:
     gone: Sequence[Gone]
     prunes: bool
     is_dry: bool
+    unread: Sequence[str] = ()
+    """Files that the collection's space does not read."""
     new: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     written: int = 0
@@ -77,6 +79,7 @@ class Run:
             "sections": self.sections,
             "unchanged": self.unchanged,
             "ignored": len(self.found.ignored),
+            "unread": list(self.unread),
             "links": self.found.links,
             "removed": self.removed,
             "truncated_sections": self.truncated,

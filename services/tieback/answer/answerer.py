@@ -102,8 +102,8 @@ class Answerer:
     ) -> IngestReply:
         """Encodes items and writes them in one durable step; a bad item gets an error of its own.
 
-        The collection is made where it is missing, in `space` or in the default one. Unavailable or Overloaded where a space is: what is stored
-        is never degraded, and the whole call may be repeated.
+        The collection is made where it is missing, in `space` or in the default one. Unavailable or
+        Overloaded where a space is: what is stored is never degraded, and the whole call may be repeated.
         """
         return await self._ingestion.ingest(
             collection, items, space=space, truncation=truncation, deadline=deadline

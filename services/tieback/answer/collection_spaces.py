@@ -26,7 +26,7 @@ from tieback.core.types import JOINT_SPACE, Collection, Modality, Role, Routing,
 from tieback.ports import DEFAULT_ROUTING, IndexPort, RouterPort
 
 KEPT_SECONDS = 5.0
-"""So long an answer of the index is kept: a collection's space and routing change only when it is made anew."""
+"""How long an answer of the index is kept. A collection's space and routing change when it is made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ class CollectionSpace:
         if self.name != JOINT_SPACE:
             if asked != DEFAULT_ROUTING:
                 raise InvalidInput(
-                    f"the collection is in the space {self.name!r} alone, so there is nothing to weight; leave "
-                    "the routing out, or ask a collection of the joint space",
+                    f"the collection is in the space {self.name!r} alone, so there is nothing to weight; "
+                    "leave the routing out, or ask a collection of the joint space",
                     field="routing",
                 )
             return asked
@@ -117,8 +117,8 @@ class CollectionSpaces:
             raise AlreadyExists(
                 "collection",
                 collection,
-                f"the collection {collection!r} is in the space {known.name!r} and not in {asked!r}; leave the "
-                "space out, or take another name",
+                f"the collection {collection!r} is in the space {known.name!r} and not in {asked!r}; leave "
+                "the space out, or take another name",
             )
         return known
 
@@ -133,8 +133,8 @@ class CollectionSpaces:
             raise Damaged(f"the collection {found.name!r} cannot be read: {found.damage}")
         raise StaleCollection(
             f"the collection {found.name!r} is in the space {found.space} (fingerprint "
-            f"{found.space.fingerprint}), which this server does not serve any more: its model changed or was "
-            "removed. Index its items into another collection, or serve that model again"
+            f"{found.space.fingerprint}), which this server does not serve any more: its model changed or "
+            "was removed. Index its items into another collection, or serve that model again"
         )
 
     def _chosen(self, asked: str) -> CollectionSpace:

@@ -53,10 +53,10 @@ class SingleSpace:
         self,
         inputs: Sequence[Sequence[FusePart]],
         *,
-        role: Role = Role.QUERY,
-        routing: Routing = DEFAULT_ROUTING,
-        parts_apart: bool = False,
-        deadline: Deadline = NO_DEADLINE,
+        role: Role = Role.QUERY,  # noqa: ARG002 - the port's; one space is the same for both
+        routing: Routing = DEFAULT_ROUTING,  # noqa: ARG002 - the port's; there is nothing to weight
+        parts_apart: bool = False,  # noqa: ARG002 - the port's; only the joint space has parts
+        deadline: Deadline = NO_DEADLINE,  # noqa: ARG002 - the port's; this takes microseconds
     ) -> FuseReply:
         """One result per input, in order; a bad input gets an error and the others succeed."""
         return FuseReply([self._fused(parts) for parts in inputs], Timing())
@@ -82,8 +82,8 @@ class SingleSpace:
             raise InvalidInput(f"there is no dense vector of {self.ref.name!r}", field=field)
         if vector.space != self.ref:
             raise SpaceMismatch(
-                f"the vector is of space {vector.space}, and the collection of {self.ref}; encode the input in "
-                "the collection's space",
+                f"the vector is of space {vector.space}, and the collection of {self.ref}; encode the input "
+                "in the collection's space",
                 field=field,
             )
         if vector.dtype is DType.BINARY or np.shape(vector.values) != (self.width,):

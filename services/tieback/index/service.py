@@ -166,8 +166,8 @@ class Index:
             raise InvalidInput(f"the width is {width}; it must be between 1 and {_WIDEST}", field="width")
         if routing != DEFAULT_ROUTING and space.name != JOINT_SPACE:
             raise InvalidInput(
-                f"a collection in the space {space.name!r} alone has nothing to weight; leave the routing out, or "
-                "make it in the joint space",
+                f"a collection in the space {space.name!r} alone has nothing to weight; leave the routing "
+                "out, or make it in the joint space",
                 field="routing",
             )
         if routing.policy:

@@ -82,7 +82,7 @@ class Plan:
 
     @cached_property
     def joins(self) -> bool:
-        """Whether there is a joint space: a binding, or a text space and another that it can be joined with."""
+        """Whether there is a joint space: a binding, or a text space and another to join it with."""
         if self.bound is not None:
             return True
         return bool(self.components) and len(self.components) + len(self.classifiers) > 1
@@ -323,7 +323,7 @@ def build_answerer(
     reranker: RerankerPort | None,
     generator: GeneratorPort | None,
 ) -> AnswerPort:
-    """The pipeline over the other services, wherever they run; `joint` and `router` where spaces are joined."""
+    """The pipeline over the other services, wherever they run; `joint` where spaces are joined."""
     from tieback.answer import Answerer
 
     return Answerer(

@@ -1,0 +1,132 @@
+"""A platform that serves one model: no joint space and no router, and the whole pipeline all the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from support.colours import png
+from support.local_platform import served_locally
+from support.own_encoder import Silent
+from support.small_spaces import write_colours, write_words
+from tieback.models.store import Store
+from tieback.recipes.pull import pull
+from tieback.serving.settings import Settings
+from tieback_client import AlreadyExists, Client, Decoding, Image, InvalidArgument, Item, NotFound
+from tieback_client.cli import app
+
+SPACE = "all-minilm-l6-v2"
+TIDES = "The gravity of the moon pulls the sea and makes the tides."
+BREAD = "Bread is made from flour, water, salt and yeast."
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("one")
+    settings = Settings(store=folder / "store", port=0, metrics_port=None, spaces=(SPACE,), drain_seconds=1)
+    with served_locally(settings) as running:
+        yield running.address
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[Client]:
+    with Client(address, timeout=60) as client:
+        yield client
+
+
+def test_one_text_model_ingests_retrieves_and_answers(client: Client) -> None:
+    client.ingest("book", [Item("tides", TIDES), Item("bread", BREAD)]).collect()
+
+    found = client.retrieve("book", "Why does the sea rise and fall?")
+    answer = client.answer("book", "What makes the tides?", decoding=Decoding(max_tokens=12)).collect()
+
+    assert [space.name for space in client.spaces()] == [SPACE]
+    assert client.get_collection("book").space.name == SPACE
+    assert [hit.hit.item_id for hit in found.hits] == ["tides", "bread"]
+    assert answer.text
+    assert not {"router"} & {service.name for service in client.server_info().services}
+
+
+def test_stored_vectors_compare_with_those_of_encode(client: Client) -> None:
+    client.create_collection("plain")
+    client.ingest("plain", [Item("tides", TIDES), Item("bread", BREAD)]).collect()
+
+    hit = client.search("plain", vector=client.encode([BREAD], space=SPACE)[0].vector).hits[0]
+
+    assert (hit.item_id, hit.score) == ("bread", pytest.approx(1, abs=1e-3))
+
+
+def test_weights_are_refused_where_there_is_nothing_to_weight(client: Client) -> None:
+    client.ingest("alone", [Item("tides", TIDES)]).collect()
+
+    with pytest.raises(InvalidArgument, match="nothing to weight"):
+        client.retrieve("alone", "the moon", weights={SPACE: 1.0})
+    with pytest.raises(InvalidArgument, match="nothing to weight"):
+        client.create_collection("weighted", weights="uniform")
+
+
+def test_a_folder_of_texts_and_photos_is_indexed_and_the_photos_are_left_out_once_with_the_reason(
+    address: str, tmp_path: Path
+) -> None:
+    (tmp_path / "tides.md").write_text(f"# Tides\n\n{TIDES}\n")
+    for number in range(3):
+        (tmp_path / f"{number}.png").write_bytes(png(250, 0, 0))
+    arguments, there = ["index", str(tmp_path), "--collection", "folder"], {"TIEBACK_SERVER": address}
+
+    told = CliRunner().invoke(app.tieback, arguments, env=there)
+    again = CliRunner().invoke(app.tieback, [*arguments, "--json"], env=there)
+
+    assert told.exit_code == 0, told.output
+    assert told.output.count("left out") == 1
+    assert f"3 photos left out: the collection's space {SPACE} reads texts alone" in " ".join(
+        told.output.split()
+    )
+    name = tmp_path.name
+    assert json.loads(again.stdout)["unread"] == [f"{name}/{number}.png" for number in range(3)]
+
+
+def test_one_model_of_pictures_finds_pictures_and_needs_no_text_space(tmp_path: Path) -> None:
+    card = write_colours(tmp_path, "colours")
+    assert pull([card], [card], Store(tmp_path / "models"), Silent()) == []
+    settings = Settings(
+        store=tmp_path / "store", models=tmp_path / "models", cards=tmp_path, port=0, metrics_port=None,
+        spaces=("colours",), drain_seconds=1,
+    )  # fmt: skip
+    with served_locally(settings) as running, Client(running.address, timeout=60) as client:
+        shades = {"red": (250, 10, 10), "green": (10, 250, 10), "blue": (10, 10, 250)}
+        client.ingest("paints", [Item(name, Image(png(*shade))) for name, shade in shades.items()]).collect()
+
+        found = client.retrieve("paints", Image(png(10, 240, 20)))
+        with pytest.raises(InvalidArgument, match="it reads: image"):
+            client.retrieve("paints", "green")
+
+    assert found.hits[0].hit.item_id == "green"
+
+
+def test_a_collection_of_one_space_beside_the_joint_one(tmp_path: Path) -> None:
+    words = dict(zip(["owl", "wren", "night"], np.eye(8)[:3], strict=True))
+    cards = [write_words(tmp_path, name, words) for name in ("small-a", "small-b")]
+    assert pull(cards, cards, Store(tmp_path / "models"), Silent()) == []
+    settings = Settings(
+        store=tmp_path / "store", models=tmp_path / "models", cards=tmp_path, port=0, metrics_port=None,
+        spaces=("small-a", "small-b"), generator_enabled=False, drain_seconds=1,
+    )  # fmt: skip
+    with served_locally(settings) as running, Client(running.address, timeout=60) as client:
+        client.create_collection("single", space="small-a")
+        client.ingest("single", [Item("owl", "owl"), Item("wren", "wren")]).collect()
+        client.ingest("made", [Item("owl", "owl")], space="small-b").collect()
+        client.ingest("joined", [Item("owl", "owl")]).collect()
+
+        spaces = {one.name: one.space.name for one in client.collections()}
+        found = client.retrieve("single", "wren", reranker="none")
+        with pytest.raises(AlreadyExists, match="small-a"):
+            client.ingest("single", [Item("owl", "owl")], space="joint").collect()
+        with pytest.raises(NotFound, match="small-a"):
+            client.ingest("other", [Item("owl", "owl")], space="small-c").collect()
+
+    assert spaces == {"single": "small-a", "made": "small-b", "joined": "joint"}
+    assert found.hits[0].hit.item_id == "wren"
