@@ -45,7 +45,7 @@ class Served:
 
     async def found(self, *contents: Any, name: str = "library", **options: Any) -> list[str]:
         parts = [one if isinstance(one, QueryPart) else QueryPart(one) for one in contents]
-        reply = await self.answerer.retrieve(Retrieval(name, parts, reranker=NONE, **options))
+        reply = await self.answerer.retrieve(Retrieval(name, parts, reranker=NONE, hybrid=False, **options))
         return [hit.hit.item_id for hit in reply.hits]
 
 
