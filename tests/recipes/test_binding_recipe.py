@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,9 @@ from tieback.core.types import Modality, SpaceRef
 from tieback.methods.missing import missing
 from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import BoundSpace
+from tieback.models.default_binding import DefaultBinding
 from tieback.models.store import Store
+from tieback.recipes.bind_default import bind_default
 from tieback.recipes.binding.bind import WORK, Outcome
 from tieback.recipes.binding.entering import enter
 from tieback.recipes.binding.project import WORTH, Anchored, PathFitter
@@ -361,3 +364,33 @@ def test_the_command_binds_lists_and_says_how_to_serve(
     assert revision in plain.stdout
     assert unknown.exit_code == 1
     assert "did you mean 'words'" in unknown.output
+
+
+def test_the_default_binding_is_made_once_and_again_when_what_it_learns_from_has_changed(
+    world: World, tmp_path: Path
+) -> None:
+    elsewhere, said = world.elsewhere(tmp_path / "store"), list[str]()
+    folder = tmp_path / "data"
+    shutil.copytree(world.data, folder)
+
+    first = bind_default(world.cards, (), [folder], elsewhere.store, said.append)
+    steps = len(said)
+    again = bind_default(world.cards, (), [folder], elsewhere.store, said.append)
+    (folder / "more.txt").write_text("It rains in the mountains, and the valley is dry for a month.")
+    third = bind_default(world.cards, (), [folder], elsewhere.store, said.append)
+
+    assert first is not None
+    assert again == first
+    assert steps > 0
+    assert third not in (None, first)
+    default = DefaultBinding.read(elsewhere.store.bound)
+    assert default is not None
+    assert default.revision == third
+    assert BoundSpace.load(elsewhere.store.bound / default.revision).routers
+
+
+def test_no_default_binding_is_made_before_all_models_are_there(world: World, tmp_path: Path) -> None:
+    missing = Store(tmp_path / "store")
+
+    assert bind_default(world.cards, (), [world.data], missing, pytest.fail) is None
+    assert DefaultBinding.read(missing.bound) is None

@@ -1,4 +1,4 @@
-"""TIEBACK_BINDING chooses the joint space at the start, and a wrong one stops it with the way out."""
+"""The store's default binding is served, or what TIEBACK_BINDING names; a wrong name stops the start."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from support.bag_of_words import WIDTH
 from tieback.core.errors import StartupError
 from tieback.core.types import Modality, SpaceRef, VectorKind
 from tieback.models.bound_space import SPARSE, Block, BoundPath, BoundRouter, BoundSpace
+from tieback.models.default_binding import DefaultBinding
 from tieback.serving import assembly, context
 from tieback.serving.servicers.catalog import JointSpace
 from tieback.serving.settings import load_settings
@@ -66,13 +67,47 @@ class Place:
         made.save(self.models / "bound")
         return made
 
+    def bind_one(self, name: str) -> BoundSpace:
+        """A binding of one of the two spaces, in the store."""
+        ref = self.spaces[name]
+        made = BoundSpace((Block(ref, Modality.TEXT, WIDTH),), (BoundPath(ref, WIDTH, name),))
+        made.save(self.models / "bound")
+        return made
+
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-def test_without_the_setting_class_names_make_the_joint_space(place: Place) -> None:
+def test_without_the_setting_the_default_of_the_store_is_served(place: Place) -> None:
+    made = place.bind()
+    DefaultBinding(made.revision, "test").write(place.models / "bound")
+
+    assert assembly.build_router(place.settings(), place.plan()).space.binding == made.revision
+    assert place.plan(binding="none").bound is None
+
+
+@pytest.mark.parametrize("fault", ["another revision", "a space that it does not bind", "not there"])
+def test_a_default_that_does_not_fit_is_passed_over_with_a_warning(
+    place: Place, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = place.bind(
+        **{"small-a": SpaceRef("small-a", "older", "f1")} if fault == "another revision" else {}
+    )
+    if fault == "a space that it does not bind":
+        made = place.bind_one("small-b")
+    revision = "0123456789ab" if fault == "not there" else made.revision
+    DefaultBinding(revision, "test").write(place.models / "bound")
+
+    router = assembly.build_router(place.settings(), place.plan())
+
+    assert router.space.binding == ""
+    assert f"the default binding {revision} does not fit" in caplog.text
+    assert "TIEBACK_BINDING" in caplog.text
+
+
+def test_a_store_without_a_default_has_class_names_make_the_joint_space(place: Place) -> None:
     settings = place.settings()
 
     router = assembly.build_router(settings, place.plan())
@@ -157,8 +192,8 @@ def parts(place: Place) -> list[Any]:
         ({"binding_canary": "abc"}, "TIEBACK_BINDING_CANARY"),
         ({"binding_canary": "abc:101"}, "TIEBACK_BINDING_CANARY"),
         ({"binding_canary": "abc:100.5"}, "0 to 100"),
-        ({"binding": "", "binding_canary": "abc:5"}, "TIEBACK_BINDING_CANARY: it needs TIEBACK_BINDING"),
-        ({"binding": "", "binding_shadow": "abc"}, "TIEBACK_BINDING_SHADOW: it needs TIEBACK_BINDING"),
+        ({"binding": "none", "binding_canary": "abc:5"}, "TIEBACK_BINDING_CANARY: it needs a binding"),
+        ({"binding": "none", "binding_shadow": "abc"}, "TIEBACK_BINDING_SHADOW: it needs a binding"),
         ({"encode_share": 0}, "TIEBACK_ENCODE_SHARE"),
         ({"encode_share": 1.5}, "TIEBACK_ENCODE_SHARE"),
     ],

@@ -63,11 +63,7 @@ class Plan:
     @cached_property
     def bound(self) -> BoundSpace | None:
         """The binding that makes the joint space, held against what is served; None for class names."""
-        bound = served_binding(self._settings)
-        if bound is not None:
-            served = {(card.space, card.modality) for card in self.encoders}
-            bound.check([card.space for card in self.encoders], served)
-        return bound
+        return served_binding(self._settings, self.encoders)
 
     @property
     def services(self) -> frozenset[str]:

@@ -2,20 +2,70 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tieback.catalog.card import EncoderCard
 from tieback.core.errors import StartupError
-from tieback.serving.settings import Settings
+from tieback.core.types import Modality, SpaceRef
+from tieback.models.default_binding import DefaultBinding
+from tieback.serving.settings import NO_BINDING, Settings
 
 if TYPE_CHECKING:
     from tieback.models.bound_space import BoundSpace
     from tieback.router import Rollout
 
 
-def served_binding(settings: Settings) -> BoundSpace | None:
-    """What TIEBACK_BINDING names, None for class names. StartupError says what to do without it."""
-    return _load(settings, settings.binding, "TIEBACK_BINDING") if settings.binding else None
+log = logging.getLogger(__name__)
+
+
+def served_binding(settings: Settings, served: Sequence[EncoderCard]) -> BoundSpace | None:
+    """What TIEBACK_BINDING names, or the store's default; None for class names.
+
+    StartupError says what to do where the named one is not there or does not fit the `served` cards. A
+    default that does not fit is passed over, with a warning: nobody asked for it.
+    """
+    if settings.binding == NO_BINDING:
+        return None
+    if settings.binding:
+        bound = _load(settings, settings.binding, "TIEBACK_BINDING")
+        bound.check(*_offered(served))
+        return bound
+    return _default(settings, served)
+
+
+def _default(settings: Settings, served: Sequence[EncoderCard]) -> BoundSpace | None:
+    from tieback.models.bound_space import BoundSpace
+    from tieback.models.store import Store
+
+    folder = Store(settings.models).bound
+    known = DefaultBinding.read(folder)
+    joining = [card for card in served if card.unbound_joint]
+    if known is None or len(joining) < 2:
+        return None
+    try:
+        bound = BoundSpace.load(folder / known.revision)
+        bound.check(*_offered(served))
+        if further := [card.name for card in joining if card.space.name not in bound.spaces]:
+            raise StartupError(f"it does not bind {', '.join(further)}")
+    except StartupError as error:
+        log.warning(
+            "the default binding %s does not fit what is served, so pictures and sounds enter the joint "
+            "space by their classes' names: %s. Bind what is served (tieback bind), and name it by "
+            "TIEBACK_BINDING; TIEBACK_BINDING=none keeps class names without this warning",
+            known.revision,
+            error.message,
+        )
+        return None
+    return bound
+
+
+def _offered(
+    served: Sequence[EncoderCard],
+) -> tuple[list[SpaceRef], set[tuple[SpaceRef, Modality]]]:
+    return [card.space for card in served], {(card.space, card.modality) for card in served}
 
 
 def rollout_of(settings: Settings) -> Rollout:

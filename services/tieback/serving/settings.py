@@ -26,6 +26,7 @@ _LIMITS = Limits()
 # A processor gains nothing by larger batches, and a GPU finds its own measure below this.
 _BATCH_TOKENS = {"cpu": 512, "cuda": 16_384}
 Names = Annotated[tuple[str, ...], NoDecode]
+NO_BINDING = "none"
 
 
 class Regions(enum.StrEnum):
@@ -59,7 +60,7 @@ class Settings(BaseSettings):
     binding: str = Field(
         "",
         description="The binding that makes the joint space: a revision in the model store, or a folder; "
-        "empty for class names.",
+        "empty for the store's default, which `tieback models pull` makes; none for class names.",
     )
     binding_canary: str = Field(
         "",
@@ -73,7 +74,7 @@ class Settings(BaseSettings):
         Regions.OFF,
         description="Whether pictures are stored by their parts too, which is ten times the work: off; "
         "together, in one vector; each, in a vector of its own, which finds best and takes six times the "
-        "memory. Needs TIEBACK_BINDING.",
+        "memory. Needs a binding.",
     )
     encode_share: float = Field(
         0.5,
@@ -279,13 +280,11 @@ class Settings(BaseSettings):
             raise _wrong("tls_certificate", "it and TIEBACK_TLS_KEY go together; set both or none")
         if 0 < self.replicas_max < self.replicas:
             raise _wrong("replicas_max", f"{self.replicas_max} is below TIEBACK_REPLICAS, {self.replicas}")
-        if self.regions is not Regions.OFF and not self.binding:
-            raise _wrong(
-                "regions", "it needs TIEBACK_BINDING: by their classes' names, pictures have no parts"
-            )
+        if self.regions is not Regions.OFF and self.binding == NO_BINDING:
+            raise _wrong("regions", "it needs a binding: by their classes' names, pictures have no parts")
         for name in ("binding_canary", "binding_shadow"):
-            if getattr(self, name) and not self.binding:
-                raise _wrong(name, "it needs TIEBACK_BINDING: name the one to serve")
+            if getattr(self, name) and self.binding == NO_BINDING:
+                raise _wrong(name, "it needs a binding, and TIEBACK_BINDING is none")
         if self.binding_canary and float(self.binding_canary.rpartition(":")[2]) > 100:
             raise _wrong("binding_canary", "the percentage is 0 to 100")
         if self.tls_client_ca is not None and self.tls_certificate is None:

@@ -18,13 +18,11 @@ from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError, TiebackError
 from tieback.models.bound_space import HEADER, BoundSpace
 from tieback.models.store import Store
+from tieback.recipes.bind_default import LIBRARY
 from tieback.serving.commands.bind_report import report
 from tieback.serving.commands.pull_progress import PullProgress
 from tieback.serving.precisions import at_chosen_precisions
 from tieback.serving.settings import Settings, load_settings
-
-LIBRARY = Path("examples/library")
-"""What a checkout of the project ships, taken where the command is run in one."""
 
 SHOWN = "R@1"
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

@@ -133,8 +133,13 @@ def joint_space() -> Iterator[Finding]:
         space = build_router(settings, Plan(settings)).space
     except TiebackError as error:
         yield Finding("joint space", State.BAD, error.message, "tieback models pull")
+        return
+    how = f"bound by {space.binding}" if space.binding else "pictures and sounds by their classes' names"
+    told = f"{space.width} wide, {space.ref}, {how}"
+    if space.binding or settings.binding:
+        yield Finding("joint space", State.GOOD, told)
     else:
-        yield Finding("joint space", State.GOOD, f"{space.width} wide, {space.ref}")
+        yield Finding("joint space", State.WARNING, told, "tieback models pull makes a binding")
 
 
 def store() -> Iterator[Finding]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import click
@@ -18,10 +19,12 @@ from tieback.catalog.source import Sourced
 from tieback.core.errors import NotFound, StartupError, TiebackError
 from tieback.models.binding import HEADER, ClassNameBinding
 from tieback.models.store import Store
+from tieback.recipes.bind_default import LIBRARY, bind_default
 from tieback.recipes.pull import pull as pull_cards
 from tieback.serving.commands.add_model import add
 from tieback.serving.commands.pull_progress import PullProgress, in_units
-from tieback.serving.settings import load_settings
+from tieback.serving.precisions import at_chosen_precisions
+from tieback.serving.settings import Settings, load_settings
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 names_argument = click.argument("names", nargs=-1, metavar="[NAME]...")
@@ -83,9 +86,17 @@ def pull(names: tuple[str, ...], everything: bool, media: bool, keep_wheels: boo
             waiting = pull_cards(
                 cards, shelf.catalog.encoders(), shelf.store, progress, keep_wheels=keep_wheels
             )
+            binding = None
+            if not names:
+                served = at_chosen_precisions(
+                    shelf.catalog.encoders(), shelf.settings.precision, shelf.settings.provider
+                )
+                folders = [LIBRARY] if LIBRARY.is_dir() else []
+                said = partial(progress.said, "binding")
+                binding = bind_default(served, shelf.catalog.media(), folders, shelf.store, said)
     ready = [card.name for card in cards if shelf.store.is_ready(card)]
     if as_json:
-        result = {"store": str(shelf.store.root), "ready": ready, "not_exported": waiting}
+        result = {"store": str(shelf.store.root), "ready": ready, "not_exported": waiting, "binding": binding}
         click.echo(json.dumps(result | {"downloaded_bytes": size}, indent=2))
     else:
         say(f"Ready: {', '.join(ready) or 'nothing'}")
@@ -126,13 +137,14 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
 class _Shelf:
     """The catalog beside the store."""
 
+    settings: Settings
     catalog: Catalog
     store: Store
 
     @classmethod
     def open(cls) -> _Shelf:
         settings = load_settings()
-        return cls(Catalog.load(settings.cards), Store(settings.models))
+        return cls(settings, Catalog.load(settings.cards), Store(settings.models))
 
     @property
     def models(self) -> list[Card]:

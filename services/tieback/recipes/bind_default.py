@@ -1,0 +1,89 @@
+"""The binding that is served where a deployment names none: of the default catalog."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from tieback.catalog.card import EncoderCard
+from tieback.catalog.source import Sourced
+from tieback.core.errors import StartupError
+from tieback.models.bound_space import HEADER
+from tieback.models.default_binding import DefaultBinding
+from tieback.models.store import Store
+
+LIBRARY = Path("examples/library")
+"""What a checkout of the project ships, taken where a command is run in one."""
+
+VERSION = 1
+"""Hashed into what a default binding was made from: change it whenever the recipe would make a better one."""
+
+TEXTS = 600
+"""Sentences that are learned from."""
+
+METHOD = "anchor_attention"
+"""What leads every path: it learns in no time, and ensembles of networks beside it find hardly more."""
+
+
+def bind_default(
+    cards: Iterable[EncoderCard],
+    media: Iterable[Sourced],
+    folders: Sequence[Path],
+    store: Store,
+    say: Callable[[str], None],
+) -> str | None:
+    """Binds the cards that are served by default, and returns the revision; nothing where it is done already.
+
+    It learns from what is in `folders` and from those `media` that are in the store. None where a card is not
+    ready yet, or PyTorch is not there to learn with: then pictures and sounds enter by their classes' names.
+    """
+    served = [card for card in cards if card.unbound_joint is not None and not card.optional]
+    if not served or not all(store.is_ready(card) for card in served):
+        return None
+    ready = [card for card in media if store.is_ready(card)]
+    known = DefaultBinding.read(store.bound)
+    made_from = _made_from(served, ready, folders)
+    if (
+        known is not None
+        and known.made_from == made_from
+        and (store.bound / known.revision / HEADER).is_file()
+    ):
+        return known.revision
+    try:
+        for name in ("torch", "onnx"):
+            importlib.import_module(name)
+    except ImportError as error:
+        say(f"the spaces are not bound, which needs {error.name}: python -m pip install 'tieback[train]'")
+        return None
+    from tieback.recipes.binding import Options, bind
+
+    data = (*folders, *(store.media(card) for card in ready))
+    try:
+        outcome = bind(served, store, Options(data=data, texts=TEXTS, method=METHOD), say)
+    except StartupError as error:
+        say(f"the spaces are not bound: {error.message}")
+        return None
+    DefaultBinding(outcome.bound.revision, made_from).write(store.bound)
+    return outcome.bound.revision
+
+
+def _made_from(cards: Iterable[EncoderCard], media: Iterable[Sourced], folders: Iterable[Path]) -> str:
+    from tieback.recipes.binding import Options
+    from tieback.recipes.binding.work_folder import digest
+
+    spaces = sorted(f"{card.space} {card.space.fingerprint}" for card in cards)
+    texts = sorted(
+        digest(path.name, path.stat().st_size)
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.is_file()
+    )
+    return digest(
+        VERSION,
+        spaces,
+        sorted(card.revision for card in media),
+        texts,
+        asdict(Options(texts=TEXTS, method=METHOD)),
+    )
