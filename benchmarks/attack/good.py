@@ -16,6 +16,7 @@ from tieback.v1 import (
     generator_pb2_grpc,
     index_pb2,
     index_pb2_grpc,
+    metadata_pb2,
     reranker_pb2,
     reranker_pb2_grpc,
     vector_pb2,
@@ -46,11 +47,20 @@ def item(name: str, text: str = "a text", **metadata: object) -> index_pb2.Index
     """An item of one section, with its vector."""
     section = content_pb2.Section(id="s", content=content_pb2.Content(text=text))
     made = content_pb2.Item(id=name, title=name, sections=[section])
-    made.metadata.update(metadata)  # type: ignore[arg-type]  # what JSON can hold
+    for key, value in metadata.items():
+        made.metadata[key].CopyFrom(_fact(value))
     return index_pb2.IndexedItem(
         item=made,
         sections=[index_pb2.IndexedSection(vector=vector(), modality=content_pb2.Modality.MODALITY_TEXT)],
     )
+
+
+def _fact(value: object) -> metadata_pb2.MetadataValue:
+    if isinstance(value, bool):
+        return metadata_pb2.MetadataValue(bool_value=value)
+    if isinstance(value, int | float):
+        return metadata_pb2.MetadataValue(number_value=value)
+    return metadata_pb2.MetadataValue(string_value=str(value))
 
 
 def encode(channel: grpc.Channel, metadata: Metadata) -> Good:

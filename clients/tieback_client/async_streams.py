@@ -71,9 +71,13 @@ class AsyncWrites:
         return self._tally.report(self._window.call)
 
     async def collect(self) -> WriteReport:
-        """Sends everything and returns the sum of the acknowledgements."""
+        """Sends everything and returns the sum of the acknowledgements.
+
+        `NothingWritten` where every item was refused; where some were written, the report has the errors.
+        """
         async for _ in self:
             pass
+        self._tally.raise_where_all_failed()
         return self.report
 
     async def close(self) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypeAlias
 
 from tieback_client.content import ContentLike, Modality
 from tieback_client.vectors import RegionVectors, SpaceRef, Vector
 
-Metadata: TypeAlias = Mapping[str, str | float | bool]
-"""Facts to filter by."""
+MetadataValue: TypeAlias = str | float | bool | date | Sequence[str | float | bool | date]
+"""A text, a number, a boolean, a `date`, a `datetime`, or a list of those."""
+Metadata: TypeAlias = Mapping[str, MetadataValue]
+"""Facts to filter by. A tuple comes back as a list, a `datetime` in UTC; one without a time zone is UTC."""
 
 
 @dataclass(frozen=True, slots=True)

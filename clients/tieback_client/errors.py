@@ -17,6 +17,7 @@
     ├── Unavailable            the server is down, or a part of it, and may come back
     ├── Cancelled              the call was given up
     ├── Unimplemented          this server cannot do that
+    ├── NothingWritten         every item of a stream of writes was refused; carries the error of each
     └── InternalError          a fault of the server
 
 What is wrong on this side (an unreadable file, a lone surrogate, a message over the server's limit) raises
@@ -27,6 +28,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+_SHOWN = 3  # errors of items that a message quotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +234,21 @@ class Unimplemented(TiebackError):  # noqa: N818 - see InvalidArgument
     """The server cannot do that."""
 
     code = "UNIMPLEMENTED"
+
+
+class NothingWritten(TiebackError):  # noqa: N818 - see InvalidArgument
+    """Every item of a stream of writes was refused. Its code is theirs where they have the same."""
+
+    def __init__(self, errors: Mapping[str, TiebackError]) -> None:
+        shown = [f"{name!r}: {error}" for name, error in list(errors.items())[:_SHOWN]]
+        more = f"; and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
+        codes = {error.code for error in errors.values()}
+        super().__init__(
+            f"nothing was written, {len(errors)} items were refused: {'; '.join(shown)}{more}",
+            Details(code=codes.pop() if len(codes) == 1 else ""),
+        )
+        self.errors = errors
+        """Why items were refused, by their id."""
 
 
 class InternalError(TiebackError):

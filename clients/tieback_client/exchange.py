@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from tieback_client.errors import InternalError, Overloaded, TiebackError, Unavailable
+from tieback_client.errors import InternalError, NothingWritten, Overloaded, TiebackError, Unavailable
 from tieback_client.reports import CallInfo
 from tieback_client.results import Acknowledgement, WriteReport, WriteResult
 from tieback_client.rpc import Rpc
@@ -181,6 +181,11 @@ class Tally:
                 self.truncated_sections += one.truncated_sections
             else:
                 self.errors[one.id] = one.error
+
+    def raise_where_all_failed(self) -> None:
+        """`NothingWritten` where items were refused and none was written."""
+        if self.errors and not self.written:
+            raise NothingWritten(self.errors)
 
     def report(self, call: CallInfo) -> WriteReport:
         """The sum as it stands."""

@@ -9,12 +9,12 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 import numpy as np
-from google.protobuf.json_format import MessageToDict
 
 from tieback_client import catalog, events, tenants
 from tieback_client.content import Modality
 from tieback_client.documents import Collection, Item, Section, Source
 from tieback_client.errors import TiebackError
+from tieback_client.facts import facts
 from tieback_client.reports import CallInfo, Cost, Stage, Timing
 from tieback_client.results import (
     AlignedPair,
@@ -212,15 +212,6 @@ def cost(message: Any) -> Cost:
         message.cached_items,
         message.shared_items,
     )
-
-
-def facts(struct: Any) -> dict[str, Any]:
-    """Metadata; JSON knows one kind of number, and whole ones come back as integers."""
-    known = MessageToDict(struct)
-    return {
-        key: int(value) if isinstance(value, float) and value.is_integer() else value
-        for key, value in known.items()
-    }
 
 
 def hit(message: Any) -> Hit:

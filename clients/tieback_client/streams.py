@@ -72,9 +72,13 @@ class Writes:
         return self._tally.report(self._window.call)
 
     def collect(self) -> WriteReport:
-        """Sends everything and returns the sum of the acknowledgements."""
+        """Sends everything and returns the sum of the acknowledgements.
+
+        `NothingWritten` where every item was refused; where some were written, the report has the errors.
+        """
         for _ in self:
             pass
+        self._tally.raise_where_all_failed()
         return self.report
 
     def close(self) -> None:

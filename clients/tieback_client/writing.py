@@ -34,7 +34,9 @@ from tieback_client.content import (
 from tieback_client.documents import Item, Section
 from tieback_client.errors import InvalidArgument
 from tieback_client.events import Decoding, Evidence, Grounding, MethodLike, Weights
+from tieback_client.facts import metadata
 from tieback_client.results import Encoding, Label
+from tieback_client.texts import text as text
 from tieback_client.vectors import (
     Array,
     Box,
@@ -67,21 +69,6 @@ KINDS = {
     "sparse": vector_pb2.VECTOR_KIND_SPARSE,
     "regions": vector_pb2.VECTOR_KIND_REGIONS,
 }
-
-
-def text(value: str, field: str) -> str:
-    """The text, if it can travel as UTF-8."""
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidArgument.at(
-            field,
-            f"character {error.start} is {value[error.start]!a}, half of a surrogate pair, which is no text; "
-            "decode the input as UTF-8, or drop such characters with errors='replace'",
-        ) from None
-    if "\0" in value:
-        raise InvalidArgument.at(field, f"character {value.index(chr(0))} is NUL; remove it")
-    return value
 
 
 def tensor(values: Array, dtype: DType, field: str) -> vector_pb2.Tensor:
@@ -378,7 +365,7 @@ def _item(value: Item, parts: list[content_pb2.Section], field: str) -> content_
         id=text(value.id, f"{field}.id"),
         title=text(value.title, f"{field}.title"),
         sections=parts,
-        metadata=struct(value.metadata, f"{field}.metadata"),
+        metadata=metadata(value.metadata, f"{field}.metadata"),
     )
 
 

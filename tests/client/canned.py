@@ -601,7 +601,8 @@ def hit() -> index_pb2.Hit:
         score=0.75,
         vector_score=0.75,
     )
-    made.metadata.update({"year": 1687, "path": "tides.md"})
+    made.metadata["year"].number_value = 1687
+    made.metadata["path"].string_value = "tides.md"
     return made
 
 

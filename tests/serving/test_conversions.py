@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import pkgutil
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -171,7 +172,10 @@ SAMPLES: dict[str, list[Any]] = {
     ],
     "item": [ITEM],
     "labels": [LABELS],
-    "metadata": [{"a": 1.0, "b": True, "c": "d"}],
+    "metadata": [
+        {"a": 1.0, "b": True, "c": "d", "day": date(2024, 3, 1), "tags": ("a", 1.0, True, date(1, 1, 1))},
+        {"at": datetime(2024, 3, 1, 10, 30, 0, 123456, tzinfo=UTC), "none": ()},
+    ],
     "method": [MethodChoice("power", {"exponent": 3, "strict": True, "name": "x", "part": 0.5})],
     "modality": list(Modality),
     "output": [

@@ -95,7 +95,8 @@ def show(client: Client, output: Output, name: str, item: str | None) -> None:
         return
     output.show(Text(found.title or found.id, style="bold"))
     for key, value in found.metadata.items():
-        output.show(Text(f"{key}: {value}", style="dim"))
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+        output.show(Text(f"{key}: {shown}", style="dim"))
     for section in found.sections if isinstance(found.sections, list) else []:
         if isinstance(section, Section):
             heading = " ".join(part for part in (section.id, section.title) if part)

@@ -150,7 +150,7 @@ def query_options(function: F) -> F:
             "--filter",
             default="",
             metavar="EXPRESSION",
-            help="Only what matches, e.g. 'year >= 1990 AND NOT draft'.",
+            help="Only what matches, e.g. 'year >= 1990 AND NOT draft'; see docs/filters.md.",
         ),
         click.option(
             "--modality", type=click.Choice(["text", "image", "audio", "points"]), help="Only this kind."

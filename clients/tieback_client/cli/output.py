@@ -9,7 +9,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -156,8 +156,10 @@ def jsonable(value: Any) -> Any:
             return value.tolist()
         case np.generic():
             return value.item()
-        case datetime() | Path():
-            return value.isoformat() if isinstance(value, datetime) else str(value)
+        case date():  # a datetime is one
+            return value.isoformat()
+        case Path():
+            return str(value)
         case Mapping():
             return {str(key): jsonable(one) for key, one in value.items()}
     if dataclasses.is_dataclass(value):

@@ -210,9 +210,10 @@ def search(
 ) -> Operation[SearchResult]:
     """The sections nearest to a vector of the collection's space, to words (full text, BM25), or to both.
 
-    `filter` compares item_id, section_id, modality and metadata fields, joined by AND, OR, NOT and
-    parentheses: ``'modality = "image" AND year >= 1990'``. `fusion` is a method of the family "ranking" that
-    merges both kinds of hits; `balance` ranks each modality among its own kind first. To search with a
+    `filter` compares item_id, section_id, modality and metadata keys, joined by AND, OR, NOT and
+    parentheses: ``'modality = "image" AND year >= 1990 AND NOT draft'``; docs/filters.md has the whole
+    language. `InvalidArgument` where no item has a field of it. `fusion` is a method of the family "ranking"
+    that merges both kinds of hits; `balance` ranks each modality among its own kind first. To search with a
     picture or a sentence, use `retrieve`.
     """
     request = index_pb2.SearchRequest(

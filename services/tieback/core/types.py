@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from numpy.typing import NDArray
@@ -12,7 +13,10 @@ from numpy.typing import NDArray
 from tieback.core.errors import TiebackError
 
 Array = NDArray[Any]
-Metadata = Mapping[str, str | float | bool]
+Scalar = str | float | bool | date
+"""One value of metadata; a `date` is a day, or as a `datetime` a point in time in UTC."""
+MetadataValue = Scalar | Sequence[Scalar]
+Metadata = Mapping[str, MetadataValue]
 Box = tuple[float, float, float, float]
 """A rectangle in a picture: x, y, width and height in 0..1 of the picture's, from its upper left corner."""
 Span = tuple[int, int]

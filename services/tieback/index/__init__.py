@@ -8,6 +8,7 @@ Where to look:
     ownership.py    the collections of all tenants, and which of them the one that calls may use
     quotas.py       how much a tenant stores, against how much it may
     validation.py   items of a request → records fit to be written, or the reason why not
+    texts.py        how long texts and ids may be, and what they may hold
     writer.py       one writer per collection: waiting requests share one durable commit
     store.py        the folder: its lock, its format, its collections
     table.py        one collection on disk: append, compaction, recovery of the acknowledged version
@@ -22,8 +23,10 @@ Where to look:
     nearest.py      the best sections by whole and best part
     facts.py        what filters read, of sections and of items
     columns.py      the values of one field
+    lists.py        which of them are lists, and of what
+    metadata.py     an item's metadata: what is taken, and how it is kept
     key_budget.py   how many keys the metadata of a collection may have
-    filters/        the filter language: syntax.py parses, evaluation.py answers with a mask
+    filters/        the filter language: text → tree → a mask over the rows
     search.py       vector, full-text and hybrid search
     balance.py      scores of several modalities made comparable
     page.py         a page of a listing, bounded by bytes

@@ -3,18 +3,24 @@
 A comparison is answered once per distinct value and spread over the rows by a table look-up, so a filter over
 a hundred thousand rows costs a few passes over an int32 array. A column of which few rows hold a value is a
 dictionary by row instead: what a column takes is in proportion to the values that it holds.
+
+A list has a code of its own, and its values have codes as any others. Which lists hold a value that passes is
+a look-up over the values of all different lists (`lists.py`).
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types import Array, MetadataValue, Scalar
+from tieback.index.lists import Lists
 
-Value = str | float | bool
+Value = Scalar | tuple[Scalar, ...]
 
 _ABSENT = 0
 _SPARSE_BELOW = 1 / 16
@@ -26,7 +32,7 @@ _NO_CODES = np.zeros(0, np.int32)
 
 
 class Column:
-    """A value or nothing for each position. Values that no position holds any more are forgotten."""
+    """A value, a list of values or nothing for each position. What none holds any more is forgotten."""
 
     __slots__ = (
         "_assigned",
@@ -35,6 +41,8 @@ class Column:
         "_codes",
         "_counts",
         "_free",
+        "_kinds",
+        "_lists",
         "_span",
         "_sparse",
         "_values",
@@ -48,23 +56,24 @@ class Column:
         self._codes = _NO_CODES
         self._span = 0  # one above the highest position that ever held a value
         self._values: list[Value | None] = [None]
-        self._counts = [0]
-        self._code_of: dict[tuple[type, Value], int] = {}
+        self._counts = [0]  # by code: the positions and lists that hold it
+        self._code_of: dict[tuple[object, ...], int] = {}
+        self._kinds: Counter[type] = Counter()
+        self._lists = Lists()
         self._free: list[int] = []
         self._clock = 0  # of assignments of values to codes
         self._assigned = array("q", [0])  # by code: when
 
-    def put(self, position: int, value: Value | None) -> None:
-        """Sets a position's value; None for nothing."""
+    def put(self, position: int, value: MetadataValue | None) -> None:
+        """Sets a position's value; None or an empty list for nothing."""
+        kept = value if value is None or isinstance(value, str | int | float | date) else tuple(value)
         old = self._code(position)
-        code = _ABSENT if value is None else self._encode(value)
+        code = _ABSENT if kept is None or kept == () else self._encode(kept)
         self._set(position, code)
         if code != _ABSENT:
             self._counts[code] += 1
         if old != _ABSENT:
-            self._counts[old] -= 1
-            if not self._counts[old]:
-                self._forget(old)
+            self._release(old)
         self.count += (code != _ABSENT) - (old != _ABSENT)
         self._fit()
 
@@ -72,14 +81,28 @@ class Column:
         """Which of the first `size` positions hold a value."""
         return self._where(lambda codes: codes != _ABSENT, size)
 
-    def equal(self, value: Value, size: int) -> Array:
-        """Which of the first `size` positions hold exactly this value."""
-        code = self._code_of.get((type(value), value), -1)
-        return self._where(lambda codes: codes == code, size)
+    def equal(self, value: Scalar, size: int) -> Array:
+        """Which of the first `size` positions hold exactly this value, or a list with it."""
+        code = self._code_of.get(_key(value), -1)
+        if not self._lists:
+            return self._where(lambda codes: codes == code, size)
+        table = np.zeros(self.codes, bool)
+        table[max(code, _ABSENT)] = code > _ABSENT
+        return self.spread(table, table, size)
 
-    def spread(self, table: Array, size: int) -> Array:
-        """Which of the first `size` positions hold a value for which `table`, by code, is true."""
-        return self._where(lambda codes: table[codes], size)
+    def any_of(self, values: Iterable[Scalar], size: int) -> Array:
+        """Which of the first `size` positions hold exactly one of these values, or a list with one."""
+        table = np.zeros(self.codes, bool)
+        table[[code for value in values if (code := self._code_of.get(_key(value)))]] = True
+        return self.spread(table, table, size)
+
+    def spread(self, table: Array, in_lists: Array, size: int) -> Array:
+        """Which of the first `size` positions hold a value for which `table`, by code, is true.
+
+        A list passes where one of its values does in the table `in_lists`.
+        """
+        passing = self._lists.passing(table, in_lists)
+        return self._where(lambda codes: passing[codes], size)
 
     def snapshot(self) -> tuple[Sequence[Value | None], int]:
         """The values by code, and a time for `changed_since`."""
@@ -89,6 +112,16 @@ class Column:
         """The codes that were given a value since, with the value that each has now; later codes too."""
         codes = np.flatnonzero(np.frombuffer(self._assigned, np.int64) > time)
         return [(code, self._values[code]) for code in codes.tolist()]
+
+    @property
+    def kinds(self) -> Mapping[type, int]:
+        """How many different values there are of each type, those of lists included."""
+        return self._kinds
+
+    @property
+    def has_lists(self) -> bool:
+        """Whether some position holds a list."""
+        return bool(self._lists)
 
     @property
     def codes(self) -> int:
@@ -141,23 +174,49 @@ class Column:
             self._codes = _NO_CODES
 
     def _encode(self, value: Value) -> int:
-        key = (type(value), value)  # True, 1 and 1.0 are equal in Python and not here
+        key = _key(value)
         code = self._code_of.get(key)
-        if code is None:
-            self._clock += 1
-            code = self._free.pop() if self._free else len(self._values)
-            if code == len(self._values):
-                self._values.append(value)
-                self._counts.append(0)
-                self._assigned.append(self._clock)
-            self._values[code] = value
-            self._assigned[code] = self._clock
-            self._code_of[key] = code
+        if code is not None:
+            return code
+        members = None
+        if isinstance(value, tuple):
+            members = [self._encode(one) for one in {_key(one): one for one in value}.values()]
+        self._clock += 1
+        code = self._free.pop() if self._free else len(self._values)
+        if code == len(self._values):
+            self._values.append(value)
+            self._counts.append(0)
+            self._assigned.append(self._clock)
+        self._values[code] = value
+        self._assigned[code] = self._clock
+        self._code_of[key] = code
+        if members is None:
+            self._kinds[type(value)] += 1
+        else:
+            for member in members:
+                self._counts[member] += 1
+            self._lists.add(code, members)
         return code
 
-    def _forget(self, code: int) -> None:
+    def _release(self, code: int) -> None:
+        self._counts[code] -= 1
+        if self._counts[code]:
+            return
         value = self._values[code]
-        if value is not None:
-            del self._code_of[(type(value), value)]
         self._values[code] = None
         self._free.append(code)
+        if value is None:
+            raise LookupError(f"nothing has the code {code}")
+        del self._code_of[_key(value)]
+        if isinstance(value, tuple):
+            for member in self._lists.remove(code):
+                self._release(member)
+        else:
+            self._kinds[type(value)] -= 1
+
+
+def _key(value: Value) -> tuple[object, ...]:
+    """Tells True, 1 and 1.0 apart, which are equal in Python and not here."""
+    if isinstance(value, tuple):
+        return (tuple, *map(_key, value))
+    return (type(value), value)

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from tieback.core.types import Array, Item, Modality
-from tieback.index.columns import Column, Value
+from tieback.core.types import Array, Item, MetadataValue, Modality
+from tieback.index.columns import Column
+from tieback.index.filters.fields import Kinds, kinds
 from tieback.index.filters.syntax import BUILT_IN, Field
 
 ITEM_ID, SECTION_ID, SECTION_TITLE, MODALITY, TITLE = map(Field, BUILT_IN)
@@ -54,6 +55,19 @@ class Facts:
         """The field's values, of sections or of items; None where nothing has it."""
         return self._of_sections.get(field) or self._of_items.get(field)
 
+    def held(self, field: Field) -> Kinds:
+        """What a field holds; nothing where nothing has it."""
+        column = self.column(field)
+        return () if column is None else kinds(column.kinds)
+
+    def kinds(self) -> dict[Field, Kinds]:
+        """What the fields hold that something has."""
+        return {
+            field: kinds(column.kinds)
+            for columns in (self._of_sections, self._of_items)
+            for field, column in columns.items()
+        }
+
     def mask(self, field: Field, answer: Callable[[Column, int], Array], size: int) -> Array:
         """Which of the first `size` positions pass, as `answer` says of the field's column and its size."""
         if field in self._of_sections:
@@ -67,7 +81,9 @@ class Facts:
         """Whether some item has this key in its metadata."""
         return Field(key, metadata=True) in self._of_items
 
-    def _fill(self, columns: dict[Field, Column], position: int, facts: Mapping[Field, Value | None]) -> None:
+    def _fill(
+        self, columns: dict[Field, Column], position: int, facts: Mapping[Field, MetadataValue | None]
+    ) -> None:
         for field, value in facts.items():
             column = columns.get(field)
             if column is None:
@@ -81,13 +97,15 @@ class Facts:
                 self.keys -= field.metadata
 
 
-def _item_facts(item: Item) -> dict[Field, Value | None]:
-    facts: dict[Field, Value | None] = {ITEM_ID: item.id, TITLE: item.title}
+def _item_facts(item: Item) -> dict[Field, MetadataValue | None]:
+    facts: dict[Field, MetadataValue | None] = {ITEM_ID: item.id, TITLE: item.title}
     facts.update((Field(key, metadata=True), value) for key, value in item.metadata.items())
     return facts
 
 
-def _section_facts(item: Item, modalities: Sequence[Modality], ordinal: int) -> dict[Field, Value | None]:
+def _section_facts(
+    item: Item, modalities: Sequence[Modality], ordinal: int
+) -> dict[Field, MetadataValue | None]:
     section = item.sections[ordinal]
     return {
         SECTION_ID: section.id,

@@ -17,6 +17,8 @@ import numpy as np
 from tieback.core.types import INDEXED_FROM, Array, Box, Hit, Item, Modality
 from tieback.index.facts import MODALITY, Facts
 from tieback.index.filters import Check, Filter, Scans, evaluate, scan
+from tieback.index.filters.evaluation import comparisons
+from tieback.index.filters.fields import first_fault, refusal
 from tieback.index.growing import FLAT_UP_TO, GrowingVectors
 from tieback.index.nearest import nearest, scores_of
 from tieback.index.part_vectors import PartVectors
@@ -141,8 +143,18 @@ class Memory:
         return [id for id, entry in self._items.items() if _source_of(entry.item) == source]
 
     def scan(self, tree: Filter | None, check: Check) -> Scans:
-        """What has to be known beforehand to answer a filter. Holds the lock itself, for moments."""
-        return {} if tree is None else scan(tree, self.facts, self.lock.reading, check)
+        """What has to be known beforehand to answer a filter. Holds the lock itself, for moments.
+
+        InvalidInput where no item has a field of the filter, or where its values are of another type.
+        """
+        if tree is None:
+            return {}
+        with self.lock.reading():
+            fault = first_fault(comparisons(tree), self.facts.held, empty=not self._items)
+            known = {} if fault is None else self.facts.kinds()
+        if fault is not None:
+            raise refusal(fault, known)
+        return scan(tree, self.facts, self.lock.reading, check)
 
     def living(self) -> Array:
         """The mask of living sections."""

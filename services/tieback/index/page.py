@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tieback.core.types import Content, Item
+from tieback.index.metadata import scalars
 
 _OVERHEAD = 16  # bytes of tags and lengths that a value or a section takes in a message, about
 
@@ -30,7 +31,7 @@ def _size(item: Item) -> int:
     """Bytes of the item in a message, about."""
     texts = [item.id, item.title]
     for key, value in item.metadata.items():
-        texts += [key, value] if isinstance(value, str) else [key]
+        texts += [key, *(one if isinstance(one, str) else "" for one in scalars(value))]
     for section in item.sections:
         texts += [section.id, section.title, section.uri]
         if isinstance(section.content, Content) and isinstance(section.content.data, str):

@@ -7,7 +7,6 @@ versions are dropped by compaction. So an upsert of any number of items is one a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from tieback.core.types import Array, Content, Item, Modality, Section, Span
+from tieback.index.metadata import from_json, scalars, to_json
 
 REMOVED = -1
 
@@ -28,7 +28,7 @@ LATER = (
 """Columns that tables of older formats lack. Those of format 1 have no parts and boxes, which are float16
 `[parts, width]` and float32 `[parts, 4]`, little-endian; those up to format 3 have no spans of sections."""
 
-_NUMBER = " " * 8  # a number or a truth value counts eight bytes
+_NUMBER = " " * 8  # a number, a truth value or a date counts eight bytes
 _HALF, _SINGLE = np.dtype("<f2"), np.dtype("<f4")
 
 
@@ -67,7 +67,8 @@ class Record:
             if isinstance(content, str) and content != text:
                 words.append(content)
         for key, value in self.item.metadata.items():
-            words += [key, value if isinstance(value, str) else _NUMBER]
+            words.append(key)
+            words += [one if isinstance(one, str) else _NUMBER for one in scalars(value)]
         return int(self.vectors.nbytes) + arrays + sum(map(_size, words))
 
 
@@ -143,7 +144,7 @@ def to_rows(changes: Iterable[Change], table_schema: Any) -> Any:
                 span_begin=None if section.span is None else section.span[0],
                 span_end=None if section.span is None else section.span[1],
                 item_title=record.item.title if first else None,
-                metadata=json.dumps(dict(record.item.metadata)) if first else None,
+                metadata=to_json(record.item.metadata) if first else None,
                 parts=None if parts is None else parts.vectors.astype(_HALF).tobytes(),
                 boxes=None if parts is None else parts.boxes.astype(_SINGLE).tobytes(),
             )
@@ -212,7 +213,7 @@ def _record(parts: list[tuple[dict[str, Any], Array]]) -> Record:
         Section(row["section_id"], _content(row), row["section_title"], row["uri"], _span(row))
         for row in rows
     ]
-    item = Item(rows[0]["item_id"], sections, rows[0]["item_title"], json.loads(rows[0]["metadata"]))
+    item = Item(rows[0]["item_id"], sections, rows[0]["item_title"], from_json(rows[0]["metadata"]))
     return Record(
         item,
         [row["text"] for row in rows],

@@ -54,7 +54,8 @@ from tieback.index.records import Record
 from tieback.index.search import Query, search
 from tieback.index.sources import check_source, check_source_name
 from tieback.index.store import Description, Store
-from tieback.index.validation import check_id, check_items, check_space, check_text, check_vector
+from tieback.index.texts import check_id, check_text
+from tieback.index.validation import check_items, check_space, check_vector
 from tieback.index.vectors import one_thread
 from tieback.methods.missing import missing
 from tieback.methods.ranking import rankings

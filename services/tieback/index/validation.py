@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 
@@ -17,16 +16,16 @@ from tieback.core.types import (
     IndexedItem,
     Item,
     Limits,
-    Metadata,
     Modality,
     RegionVectors,
     Section,
     SpaceRef,
     Vector,
 )
+from tieback.index.metadata import check_metadata
 from tieback.index.records import Parts, Record
+from tieback.index.texts import ID_BYTES, check_id, check_text
 
-ID_BYTES = 512
 TITLE_BYTES = 4096
 URI_BYTES = 8192
 MOST_PARTS = 64
@@ -136,28 +135,6 @@ def check_parts(
     return Parts(values.astype(np.float16), boxes)
 
 
-def check_text(text: str, limit: int, *, field: str, takes_nul: bool = False) -> None:
-    """InvalidInput where the text is not Unicode, holds NUL, or has more than `limit` bytes (0: no limit)."""
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError as error:
-        raise InvalidInput(
-            f"the text is not valid Unicode: a lone surrogate at character {error.start}", field=field
-        ) from None
-    if limit and size > limit:
-        raise InvalidInput(f"{size} bytes of text; at most {limit} are taken", field=field)
-    nul = text.find("\0")
-    if nul >= 0 and not takes_nul:
-        raise InvalidInput(f"the text has a NUL at character {nul}; remove it", field=field)
-
-
-def check_id(identifier: str, *, field: str) -> None:
-    """InvalidInput where an id is empty, longer than 512 bytes, not Unicode, or holds NUL."""
-    if not identifier:
-        raise InvalidInput("the id is empty; give 1 to 512 bytes", field=field)
-    check_text(identifier, ID_BYTES, field=field)
-
-
 def _check_item(indexed: IndexedItem, space: SpaceRef, width: int, limits: Limits) -> Record:
     item, sections = indexed.item, indexed.sections
     check_id(item.id, field="item.id")
@@ -180,7 +157,7 @@ def _check_item(indexed: IndexedItem, space: SpaceRef, width: int, limits: Limit
             parts |= {} if checked is None else {position: checked}
         check_text(known.text, limits.text_bytes, field=f"sections[{position}].text")
         texts.append(known.text or _own_text(section))
-    metadata = _check_metadata(item.metadata, limits)
+    metadata = check_metadata(item.metadata, limits)
     return Record(
         Item(item.id, kept, item.title, metadata),
         texts,
@@ -231,35 +208,6 @@ def check_span(section: Section, *, field: str) -> None:
             "original that are the text exactly, or no span",
             field=field,
         )
-
-
-def _check_metadata(metadata: Metadata, limits: Limits) -> dict[str, str | float | bool]:
-    if limits.entries and len(metadata) > limits.entries:
-        raise InvalidInput(
-            f"{len(metadata)} keys of metadata; at most {limits.entries} are taken", field="item.metadata"
-        )
-    checked: dict[str, str | float | bool] = {}
-    for key, value in metadata.items():
-        if not key:
-            raise InvalidInput("a metadata key is empty", field="item.metadata")
-        check_text(key, limits.metadata_key_bytes, field="item.metadata")
-        field = f"item.metadata.{key}"
-        if isinstance(value, str):
-            check_text(value, limits.metadata_bytes, field=field)
-            checked[key] = value
-        elif isinstance(value, bool):
-            checked[key] = value
-        elif isinstance(value, int | float) and math.isfinite(value):
-            checked[key] = float(value)
-        else:
-            raise InvalidInput("metadata values are strings, finite numbers and booleans", field=field)
-    size = len(json.dumps(checked, ensure_ascii=False).encode())
-    if limits.metadata_bytes and size > limits.metadata_bytes:
-        raise InvalidInput(
-            f"the metadata takes {size} bytes as JSON; at most {limits.metadata_bytes} are taken",
-            field="item.metadata",
-        )
-    return checked
 
 
 def _own_text(section: Section) -> str:

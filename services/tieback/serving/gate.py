@@ -81,6 +81,8 @@ def _own(limits: Limits) -> dict[str, Bound]:
         "tieback.v1.Tensor.shape": Bound(8),
         "tieback.v1.TokenVectors.spans": Bound(limits.numbers),
         "tieback.v1.SparseVector.terms": Bound(limits.numbers, limits.name_bytes),
+        "tieback.v1.MetadataValue.string_value": Bound(1, limits.metadata_bytes),
+        "tieback.v1.MetadataList.values": Bound(limits.entries),
         "google.protobuf.Value.string_value": Bound(1, limits.metadata_bytes),
         "google.protobuf.ListValue.values": Bound(limits.entries),
     }

@@ -1,4 +1,4 @@
-from google.protobuf import struct_pb2 as _struct_pb2
+from tieback.v1 import metadata_pb2 as _metadata_pb2
 from tieback.v1 import vector_pb2 as _vector_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -66,6 +66,13 @@ class Section(_message.Message):
 
 class Item(_message.Message):
     __slots__ = ("id", "title", "sections", "metadata")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _metadata_pb2.MetadataValue
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_metadata_pb2.MetadataValue, _Mapping]] = ...) -> None: ...
     ID_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     SECTIONS_FIELD_NUMBER: _ClassVar[int]
@@ -73,8 +80,8 @@ class Item(_message.Message):
     id: str
     title: str
     sections: _containers.RepeatedCompositeFieldContainer[Section]
-    metadata: _struct_pb2.Struct
-    def __init__(self, id: _Optional[str] = ..., title: _Optional[str] = ..., sections: _Optional[_Iterable[_Union[Section, _Mapping]]] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+    metadata: _containers.MessageMap[str, _metadata_pb2.MetadataValue]
+    def __init__(self, id: _Optional[str] = ..., title: _Optional[str] = ..., sections: _Optional[_Iterable[_Union[Section, _Mapping]]] = ..., metadata: _Optional[_Mapping[str, _metadata_pb2.MetadataValue]] = ...) -> None: ...
 
 class Label(_message.Message):
     __slots__ = ("name", "index", "probability")

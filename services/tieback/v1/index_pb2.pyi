@@ -1,9 +1,9 @@
 import datetime
 
-from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.rpc import status_pb2 as _status_pb2
 from tieback.v1 import content_pb2 as _content_pb2
+from tieback.v1 import metadata_pb2 as _metadata_pb2
 from tieback.v1 import report_pb2 as _report_pb2
 from tieback.v1 import router_pb2 as _router_pb2
 from tieback.v1 import tenant_pb2 as _tenant_pb2
@@ -256,6 +256,13 @@ class SearchResponse(_message.Message):
 
 class Hit(_message.Message):
     __slots__ = ("item_id", "item_title", "section_id", "section_title", "modality", "text", "uri", "metadata", "score", "vector_score", "text_score", "part", "span")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _metadata_pb2.MetadataValue
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_metadata_pb2.MetadataValue, _Mapping]] = ...) -> None: ...
     ITEM_ID_FIELD_NUMBER: _ClassVar[int]
     ITEM_TITLE_FIELD_NUMBER: _ClassVar[int]
     SECTION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -276,13 +283,13 @@ class Hit(_message.Message):
     modality: _content_pb2.Modality
     text: str
     uri: str
-    metadata: _struct_pb2.Struct
+    metadata: _containers.MessageMap[str, _metadata_pb2.MetadataValue]
     score: float
     vector_score: float
     text_score: float
     part: _vector_pb2.Box
     span: _vector_pb2.TextSpan
-    def __init__(self, item_id: _Optional[str] = ..., item_title: _Optional[str] = ..., section_id: _Optional[str] = ..., section_title: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., text: _Optional[str] = ..., uri: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., score: _Optional[float] = ..., vector_score: _Optional[float] = ..., text_score: _Optional[float] = ..., part: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ...) -> None: ...
+    def __init__(self, item_id: _Optional[str] = ..., item_title: _Optional[str] = ..., section_id: _Optional[str] = ..., section_title: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., text: _Optional[str] = ..., uri: _Optional[str] = ..., metadata: _Optional[_Mapping[str, _metadata_pb2.MetadataValue]] = ..., score: _Optional[float] = ..., vector_score: _Optional[float] = ..., text_score: _Optional[float] = ..., part: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ...) -> None: ...
 
 class GetUsageRequest(_message.Message):
     __slots__ = ()

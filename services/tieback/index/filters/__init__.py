@@ -1,16 +1,14 @@
 """The filter language of searches and listings, a subset of AIP-160 (https://google.aip.dev/160).
 
-    modality = "image" AND year >= 1990
-    NOT (author : "curie" OR reviewed = true)
-    -item_id = "draft" AND metadata.title != "untitled"
-    year : *                                            (the item has a year)
+docs/filters.md says what it means to a user, with examples that tests run.
 
-Fields are item_id, section_id, section_title, modality, title, and the keys of the item's metadata; a key of
-one of those names, or with other characters than letters, digits, `_`, `-` and `.`, is written
-`metadata.title` or `metadata."my key"`. A comparison with a field that the item does not have is false,
-`!=` too; so is an order comparison of a number with a string. `:` finds a part of a string, whatever its
-case. Where AND and OR meet, parentheses are required: AIP-160 and SQL differ in which binds tighter, and a
-filter that means something else than its writer thought is worse than one that is refused.
+    syntax.py        text to tree and back
+    fields.py        refuses fields that are not there, and comparisons of different types
+    comparing.py     what a comparison says of one value
+    evaluation.py    a mask over the rows
+
+Where AND and OR meet, parentheses are required: AIP-160 and SQL differ in which binds tighter, and a filter
+that means something else than its writer thought is worse than one that is refused.
 """
 
 from tieback.index.filters.evaluation import Check, Scans, evaluate, scan

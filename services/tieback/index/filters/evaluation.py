@@ -8,14 +8,16 @@ at values that were written since.
 from __future__ import annotations
 
 import functools
-import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tieback.core.dates import read_date
 from tieback.core.types import Array
+from tieback.index.filters.comparing import Predicate, element_predicate, predicate
 from tieback.index.filters.syntax import And, Comparison, Filter, Not
 
 if TYPE_CHECKING:
@@ -29,20 +31,18 @@ Check = Callable[[str], None]
 
 _VALUES_PER_STEP = 1000
 _CHARACTERS_PER_STEP = 1_000_000
-_ORDER: dict[str, Callable[[float | str, float | str], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a comparison says of the values that a column had at a time."""
+    """What a comparison says of the values that a column had at a time, by code.
+
+    `in_lists` is what it says of them as values of a list.
+    """
 
     column: Column
     table: Array
+    in_lists: Array
     time: int
 
 
@@ -54,12 +54,16 @@ def scan(
 ) -> Scans:
     """Answers the comparisons that look at every value. `reading` holds the lock, which copies need."""
     scans: dict[Comparison, Scan] = {}
-    for comparison in dict.fromkeys(_scanning(tree)):
+    for comparison in dict.fromkeys(comparisons(tree)):
         with reading():
             column = facts.column(comparison.field)
-            values, time = column.snapshot() if column is not None else ([], 0)
-        if column is not None:
-            scans[comparison] = Scan(column, _answers(values, _predicate(comparison), check), time)
+            if column is None or _by_code(comparison, column):
+                continue
+            values, time = column.snapshot()
+        table = in_lists = _answers(values, predicate(comparison), check)
+        if comparison.operator == "CONTAINS":
+            in_lists = _answers(values, element_predicate(comparison), check)
+        scans[comparison] = Scan(column, table, in_lists, time)
     return scans
 
 
@@ -74,64 +78,75 @@ def evaluate(tree: Filter, facts: Facts, size: int, scans: Scans, check: Check) 
     return functools.reduce(np.logical_and if isinstance(tree, And) else np.logical_or, masks)
 
 
+def comparisons(tree: Filter) -> Iterator[Comparison]:
+    """All comparisons of a filter, from left to right."""
+    if isinstance(tree, Comparison):
+        yield tree
+    elif isinstance(tree, Not):
+        yield from comparisons(tree.operand)
+    else:
+        for operand in tree.operands:
+            yield from comparisons(operand)
+
+
+def _by_code(comparison: Comparison, column: Column) -> bool:
+    """Whether the values that pass are found without looking at the others.
+
+    Not so of dates: a day is equal to every point in time within it.
+    """
+    wanted = comparison.value
+    if wanted is None:
+        return True
+    if comparison.operator not in ("=", "!=", "IN"):
+        return False
+    literals = wanted if isinstance(wanted, tuple) else (wanted,)
+    has_dates = any(count and issubclass(kind, date) for kind, count in column.kinds.items())
+    return not (has_dates and any(isinstance(one, str) and read_date(one) for one in literals))
+
+
 def _compare(comparison: Comparison, known: Scan | None, column: Column, size: int) -> Array:
     wanted = comparison.value
     if wanted is None:
         return column.present(size)
-    if comparison.operator == "=":
-        return column.equal(wanted, size)
-    if comparison.operator == "!=":
-        return column.present(size) & ~column.equal(wanted, size)
-    table = np.zeros(column.codes, bool)
-    since = -1
-    if known is not None and known.column is column:
-        table[: len(known.table)] = known.table
-        since = known.time
-    predicate = _predicate(comparison)
-    for code, value in column.changed_since(since):
-        table[code] = value is not None and predicate(value)
-    return column.spread(table, size)
+    if not _by_code(comparison, column):
+        passing = _looked_up(comparison, known, column, size)
+    elif isinstance(wanted, tuple):
+        passing = column.any_of(wanted, size)
+    else:
+        passing = column.equal(wanted, size)
+    return column.present(size) & ~passing if comparison.operator == "!=" else passing
 
 
-def _answers(values: Sequence[Value | None], predicate: Callable[[Value], bool], check: Check) -> Array:
+def _looked_up(comparison: Comparison, known: Scan | None, column: Column, size: int) -> Array:
+    current = known if known is not None and known.column is column else None
+    since = -1 if current is None else current.time
+    changed = column.changed_since(since)
+    table = _renewed(column.codes, None if current is None else current.table, changed, predicate(comparison))
+    if comparison.operator != "CONTAINS":
+        return column.spread(table, table, size)
+    before = None if current is None else current.in_lists
+    return column.spread(table, _renewed(column.codes, before, changed, element_predicate(comparison)), size)
+
+
+def _renewed(
+    codes: int, before: Array | None, changed: Sequence[tuple[int, Value | None]], passes: Predicate
+) -> Array:
+    table = np.zeros(codes, bool)
+    if before is not None:
+        table[: len(before)] = before
+    for code, value in changed:
+        table[code] = value is not None and not isinstance(value, tuple) and passes(value)
+    return table
+
+
+def _answers(values: Sequence[Value | None], passes: Predicate, check: Check) -> Array:
     table = np.zeros(len(values), bool)
     characters = 0
     for code, value in enumerate(values):
-        if value is not None:
-            table[code] = predicate(value)
+        if value is not None and not isinstance(value, tuple):
+            table[code] = passes(value)
             characters += len(value) if isinstance(value, str) else 0
         if not code % _VALUES_PER_STEP or characters > _CHARACTERS_PER_STEP:
             check("the filter")
             characters = 0
     return table
-
-
-def _scanning(tree: Filter) -> Iterator[Comparison]:
-    if isinstance(tree, Comparison):
-        if tree.value is not None and tree.operator not in ("=", "!="):
-            yield tree
-    elif isinstance(tree, Not):
-        yield from _scanning(tree.operand)
-    else:
-        for operand in tree.operands:
-            yield from _scanning(operand)
-
-
-def _predicate(comparison: Comparison) -> Callable[[Value], bool]:
-    wanted = comparison.value
-    if wanted is None:
-        raise ValueError("a comparison with * looks at no value")
-    if comparison.operator == ":":
-        text = wanted.casefold() if isinstance(wanted, str) else None
-        return functools.partial(_has, wanted, text)
-    return functools.partial(_ordered, _ORDER[comparison.operator], wanted)
-
-
-def _has(wanted: Value, folded: str | None, value: Value) -> bool:
-    if folded is not None:
-        return isinstance(value, str) and folded in value.casefold()
-    return type(wanted) is type(value) and wanted == value
-
-
-def _ordered(compare: Callable[[float | str, float | str], bool], wanted: Value, value: Value) -> bool:
-    return type(wanted) is type(value) and compare(value, wanted)

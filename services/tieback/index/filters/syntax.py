@@ -12,18 +12,22 @@ from tieback.core.types import Modality
 LONGEST = 4096  # characters
 DEEPEST = 32  # parentheses and negations within each other
 MOST_COMPARISONS = 100  # each is a pass over all rows
-_EXAMPLE = 'modality = "image" AND year >= 1990'
+_EXAMPLE = 'modality = "image" AND year >= 1990 AND NOT draft'
 BUILT_IN = ("item_id", "section_id", "section_title", "modality", "title")
-_OPERATORS = ("!=", "<=", ">=", "=", "<", ">", ":")
-_KEYWORDS = ("AND", "OR", "NOT")
+_OPERATORS = ("=", "!=", "<", "<=", ">", ">=", ":", "IN", "CONTAINS")
+_KEYWORDS = ("AND", "OR", "NOT", "IN", "CONTAINS")
 _NUMBER = re.compile(r"-?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _NAME = re.compile(r"[^\W\d][\w.-]*")
 _TOKEN = re.compile(
     r"""\s*(?: (?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
-             | (?P<mark>[()]|!=|<=|>=|[=<>:])
-             | (?P<word>[^\s()"'=<>:!]+) )""",
+             | (?P<mark>[(),]|!=|<=|>=|[=<>:])
+             | (?P<word>\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)?(?![^\s(),])
+                      | [^\s()"'=<>:!,]+) )""",
     re.VERBOSE | re.DOTALL,
 )
+
+
+Literal = str | float | bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +48,14 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A field, an operator and a literal; the literal None stands for ``*``, "has any value"."""
+    """A field, an operator and a literal; the literal None stands for ``*``, "has any value".
+
+    The literal of IN is a tuple. Dates are strings: which of the two is meant, the field's values say.
+    """
 
     field: Field
     operator: str
-    value: str | float | bool | None
+    value: Literal | tuple[Literal, ...] | None
 
     def __str__(self) -> str:
         return f"{self.field} {self.operator} {_literal(self.value)}"
@@ -171,12 +178,15 @@ class _Parser:
         if self._comparisons > MOST_COMPARISONS:
             raise self.wrong(f"at most {MOST_COMPARISONS} comparisons")
         field, place = self.field(), self.start
-        if self.kind != "mark" or self.text not in _OPERATORS:
-            raise self.wrong(f"one of = != < <= > >= : after {field}")
+        if self.kind == "quoted" or self.text not in _OPERATORS:
+            alone = not self.kind or (self.kind != "quoted" and self.text in ("AND", "OR", ")"))
+            if alone and field.metadata:
+                return Comparison(field, "=", True)
+            raise self.wrong(f"one of {' '.join(_OPERATORS)} after {field}")
         operator = self.text
         self.advance()
         value_at = self.start
-        value = self.value(operator)
+        value = self.values() if operator == "IN" else self.value(operator)
         self._check(Comparison(field, operator, value), place, value_at)
         return Comparison(field, operator, value)
 
@@ -197,13 +207,28 @@ class _Parser:
             return Field(name.removeprefix("metadata."), metadata=True)
         return Field(name, metadata=name not in BUILT_IN)
 
-    def value(self, operator: str) -> str | float | bool | None:
+    def values(self) -> tuple[Literal, ...]:
+        mark = "("
+        values: list[Literal] = []
+        while not values or mark == ",":
+            if self.kind != "mark" or self.text != mark:
+                raise self.wrong("( and values with commas between them")
+            self.advance()
+            value = self.value("IN")
+            values += [] if value is None else [value]
+            mark = self.text if self.kind == "mark" else ""
+        if mark != ")":
+            raise self.wrong("a comma or )")
+        self.advance()
+        return tuple(values)
+
+    def value(self, operator: str) -> Literal | None:
         kind, text = self.kind, self.text
         if kind == "quoted":
             self.advance()
             return _unquote(text)
         if kind != "word" or text in _KEYWORDS:
-            raise self.wrong("a value: a number, true, false, or text in quotes")
+            raise self.wrong("a value: a number, a date, true, false, or text in quotes")
         if text == "*" and operator == ":":
             self.advance()
             return None
@@ -221,10 +246,11 @@ class _Parser:
         if ordered and (isinstance(comparison.value, bool) or comparison.field == Field("modality")):
             self.start, self.text = operator_at, comparison.operator
             raise self.wrong("= or !=, for this has no order,")
-        if comparison.field == Field("modality") and comparison.operator in ("=", "!="):
+        if comparison.field == Field("modality") and comparison.operator in ("=", "!=", "IN"):
             names = [modality.value for modality in Modality]
-            if comparison.value not in names:
-                self.start, self.text = value_at, str(comparison.value)
+            wanted = comparison.value if isinstance(comparison.value, tuple) else (comparison.value,)
+            for unknown in (one for one in wanted if one not in names):
+                self.start, self.text = value_at, str(unknown)
                 raise self.wrong("one of " + ", ".join(names))
 
 
@@ -232,7 +258,9 @@ def _grouped(part: Filter) -> str:
     return str(part) if isinstance(part, Comparison) else f"({part})"
 
 
-def _literal(value: str | float | bool | None) -> str:
+def _literal(value: Literal | tuple[Literal, ...] | None) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_literal, value))})"
     if value is None:
         return "*"
     if isinstance(value, bool):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from google.protobuf import struct_pb2
 
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types import (
@@ -18,7 +17,6 @@ from tieback.core.types import (
     EncodingSource,
     Item,
     Label,
-    Metadata,
     Modality,
     Section,
     TokenIds,
@@ -26,7 +24,8 @@ from tieback.core.types import (
     Vector,
 )
 from tieback.serving import failures
-from tieback.serving.conversions.reports import fill_cost, fill_timing, finite, read_cost, read_timing
+from tieback.serving.conversions.metadata import read_metadata, write_metadata
+from tieback.serving.conversions.reports import fill_cost, fill_timing, read_cost, read_timing
 from tieback.serving.conversions.vectors import (
     fill_regions,
     fill_space,
@@ -110,26 +109,6 @@ def write_content(content: Content) -> content_pb2.Content:
     return content_pb2.Content(**arguments)
 
 
-def read_metadata(message: struct_pb2.Struct, field: str) -> Metadata:
-    """Strings, numbers and booleans by name."""
-    found: dict[str, str | float | bool] = {}
-    for name, value in message.fields.items():
-        kind = value.WhichOneof("kind")
-        if kind not in ("string_value", "number_value", "bool_value"):
-            raise InvalidInput("metadata values are strings, numbers or booleans", field=f"{field}.{name}")
-        if kind == "number_value":
-            finite(value.number_value, f"{field}.{name}")
-        found[name] = getattr(value, kind)
-    return found
-
-
-def write_metadata(metadata: Mapping[str, Any]) -> struct_pb2.Struct:
-    """The message of metadata or of a method's parameters."""
-    struct = struct_pb2.Struct()
-    struct.update(dict(metadata))
-    return struct
-
-
 def read_item(message: content_pb2.Item, field: str, *, contents: bool = True) -> Item:
     """A document. With `contents` False, sections may be without content (as an index returns them)."""
     sections = []
@@ -161,7 +140,7 @@ def write_item(item: Item, *, sections: bool = True) -> content_pb2.Item:
             )
             for section in (item.sections if sections else ())
         ],
-        metadata=write_metadata(item.metadata) if item.metadata else None,
+        metadata=write_metadata(item.metadata),
     )
 
 

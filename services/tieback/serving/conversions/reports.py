@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf import struct_pb2
@@ -88,6 +89,13 @@ def read_method(message: report_pb2.Method, field: str = "") -> MethodChoice:
 def parameters_of(message: struct_pb2.Struct, field: str) -> dict[str, Any]:
     """Parameters by name, nested as they are. InvalidInput where a number is not finite."""
     return {name: _read_value(value, f"{field}.{name}") for name, value in message.fields.items()}
+
+
+def struct_of(parameters: Mapping[str, Any]) -> struct_pb2.Struct:
+    """The message of a method's parameters."""
+    struct = struct_pb2.Struct()
+    struct.update(dict(parameters))
+    return struct
 
 
 def _read_value(message: struct_pb2.Value, field: str) -> Any:

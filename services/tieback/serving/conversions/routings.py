@@ -12,13 +12,13 @@ from tieback.serving.conversions.contents import (
     read_labels,
     write_encoding,
     write_labels,
-    write_metadata,
 )
 from tieback.serving.conversions.reports import (
     finite,
     parameters_of,
     read_method,
     read_timing,
+    struct_of,
     write_method,
     write_timing,
 )
@@ -58,7 +58,7 @@ def write_routing(routing: Routing) -> router_pb2.Routing:
     return router_pb2.Routing(
         policy=routing.policy,
         weights=dict(routing.weights),
-        parameters=write_metadata(routing.parameters) if routing.parameters else None,
+        parameters=struct_of(routing.parameters) if routing.parameters else None,
         missing=write_method(routing.missing) if routing.missing is not None else None,
     )
 

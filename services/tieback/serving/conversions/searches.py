@@ -22,12 +22,11 @@ from tieback.core.types import (
 )
 from tieback.serving.conversions.contents import (
     read_item,
-    read_metadata,
     read_modality,
     write_item,
-    write_metadata,
     write_modality,
 )
+from tieback.serving.conversions.metadata import read_metadata, write_metadata
 from tieback.serving.conversions.reports import (
     finite,
     read_cost,
@@ -180,7 +179,7 @@ def write_hit(hit: Hit) -> index_pb2.Hit:
         modality=write_modality(hit.modality),
         text=hit.text,
         uri=hit.uri,
-        metadata=write_metadata(hit.metadata) if hit.metadata else None,
+        metadata=write_metadata(hit.metadata),
         score=hit.score,
         vector_score=hit.vector_score,
         text_score=hit.text_score,

@@ -1,0 +1,96 @@
+"""Metadata of every type is kept: in the store, by compaction and a restart, and within its limits."""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pytest
+from support.sections import SPACE, WIDTH, item
+from tieback.core.types import Limits
+from tieback.index import Index
+
+FACTS = {
+    "title2": "a",
+    "like a date": "2024-03-01",
+    "year": 1990.0,
+    "draft": False,
+    "day": date(2024, 3, 1),
+    "at": datetime(2024, 3, 1, 10, 30, 0, 123456, tzinfo=UTC),
+    "tags": ("tls", "web", "tls"),
+    "days": (date(1, 1, 1), date(9999, 12, 31)),
+    "mixed": ("1", 1.0, True, date(2024, 3, 1)),
+    "none": (),
+    'key with "quotes" and é': "value",
+}
+
+
+async def test_metadata_of_every_type_survives_the_store_compaction_and_a_restart(index, store):
+    await index.upsert("docs", [item("a", **FACTS), item("b", year=2.0)])
+    await index.upsert("docs", [item("b", year=3.0)])
+    index._owned.to_write("docs").writer._compact()
+    await index.close()
+
+    again = Index.open(store)
+    found = await again.get_item("docs", "a")
+    listed, _ = await again.list_items("docs", filter="tags = tls AND day >= 2024-03-01 AND NOT draft")
+    hits = (await again.search("docs", text="a", filter="at = 2024-03-01")).hits
+    await again.close()
+
+    assert found.metadata == FACTS
+    assert {key: type(value) for key, value in found.metadata.items()} == {
+        key: type(value) for key, value in FACTS.items()
+    }
+    assert [one.id for one in listed] == ["a"]
+    assert [hit.metadata for hit in hits] == [FACTS]
+
+
+async def test_times_are_kept_in_utc(index):
+    east = timezone(timedelta(hours=2))
+    await index.upsert(
+        "docs", [item("a", at=datetime(2024, 3, 1, 1, tzinfo=east), naive=datetime(2024, 1, 1))]
+    )
+
+    found = await index.get_item("docs", "a")
+
+    assert found.metadata["at"].isoformat() == "2024-02-29T23:00:00+00:00"
+    assert found.metadata["naive"].isoformat() == "2024-01-01T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("value", "field", "message"),
+    [
+        ({"a": 1}, 'items[1].item.metadata["bad key"]', "not dict"),
+        (None, 'items[1].item.metadata["bad key"]', "strings, finite numbers, booleans, dates, and lists"),
+        (b"x", 'items[1].item.metadata["bad key"]', "not bytes"),
+        (float("nan"), 'items[1].item.metadata["bad key"]', "not nan"),
+        (2**60, 'items[1].item.metadata["bad key"]', "2\\^53"),
+        (["a", ["b"]], 'items[1].item.metadata["bad key"][1]', "a list within a list"),
+        (["a"] * 257, 'items[1].item.metadata["bad key"]', "257 values; at most 256"),
+        (["a" * 1000] * 200, "items[1].item.metadata", "bytes as JSON; at most 65536"),
+        (["a\0"], 'items[1].item.metadata["bad key"][0]', "NUL"),
+        (
+            datetime.max.replace(tzinfo=timezone(timedelta(hours=-1))),
+            'items[1].item.metadata["bad key"]',
+            "9999",
+        ),
+    ],
+)
+async def test_what_cannot_be_stored_is_refused_naming_its_key_and_the_others_are_written(
+    index, value, field, message
+):
+    bad = item("bad", **{"bad key": value})
+
+    reply = await index.upsert("docs", [item("good"), bad])
+
+    assert reply.results[0] is None
+    assert reply.results[1].field == field
+    with pytest.raises(type(reply.results[1]), match=message):
+        raise reply.results[1]
+
+
+async def test_the_limits_on_lists_and_keys_can_be_set(store):
+    index = Index.open(store, limits=Limits(entries=2))
+    await index.create_collection("docs", SPACE, WIDTH)
+    reply = await index.upsert("docs", [item("a", tags=["a", "b"]), item("b", tags=["a", "b", "c"])])
+    await index.close()
+
+    assert reply.results[0] is None
+    assert "at most 2" in str(reply.results[1])
