@@ -52,6 +52,43 @@ def test_every_dependency_has_an_exact_version_that_satisfies_it() -> None:
         assert requirement.specifier.contains(versions[name]), f"{requirement} and {versions[name]}"
 
 
+def test_the_clients_ranges_are_what_its_stubs_work_with() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    ranges = {one.name: one.specifier for one in map(Requirement, project["dependencies"])}
+    stubs = [*(ROOT / "services/tieback/v1").glob("*_pb2*.py")]
+
+    for stub in stubs:
+        text = stub.read_text(encoding="utf-8")
+        made = {
+            "protobuf": re.findall(r"^# Protobuf Python Version: (.*)$", text, re.M),
+            "grpcio": re.findall(r"^GRPC_GENERATED_VERSION = '(.*)'$", text, re.M),
+        }
+        assert any(made.values()), stub
+        for name, versions in made.items():
+            for version in map(Version, versions):
+                assert ranges[name].contains(version), f"{stub.name} works with {name} {version}"
+                assert not ranges[name].contains(Version(f"{version.major}.{version.minor - 1}")), stub.name
+    # Protobuf promises that stubs work with their own major version and the next.
+    (major,) = {Version(one).major for one in made["protobuf"]} or {6}
+    assert ranges["protobuf"].contains(f"{major + 1}.99")
+    assert not ranges["protobuf"].contains(f"{major + 2}.0")
+
+
+def test_no_message_and_no_page_installs_from_a_package_index_where_tieback_is_not() -> None:
+    told = re.compile(r"""pip install (-\S+ )*["']?tieback(\[\w+\])?["']?(?! @)(\s|$|=)""")
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
+    sources = [*(ROOT / "services").rglob("*.py"), *(ROOT / "clients").rglob("*.py")]
+
+    found = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in [*pages, *sources]
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if told.search(line)
+    ]
+
+    assert found == []
+
+
 def test_constraints_pin_nothing_whose_build_depends_on_the_machine() -> None:
     for name, version in pinned().items():
         assert version.local is None, name

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from tieback_client.installing import how_to_install
+
 
 def main() -> None:
     """Runs the command line; says what to install where its two packages are missing."""
@@ -16,5 +18,5 @@ def main() -> None:
         missing = (error.name or "").partition(".")[0]
         if missing not in ("click", "rich"):
             raise
-        sys.exit(f'The command line needs the package {missing}: pip install "tieback[cli]"')
+        sys.exit(f"The command line needs the package {missing}: {how_to_install('cli')}")
     tieback(prog_name="tieback")

@@ -12,6 +12,7 @@ import click
 from tieback_client.cli.output import Failure
 from tieback_client.control_characters import printable
 from tieback_client.errors import TiebackError
+from tieback_client.installing import how_to_install
 from tieback_client.options import client_version
 
 # In the order of the help page. Loaded when asked for, so that none slows another.
@@ -90,13 +91,13 @@ def _load(found: EntryPoint) -> click.Command:
         def refuse(**_: Any) -> None:
             raise click.ClickException(
                 f"`tieback {found.name}` needs the server's packages ({missing} is missing): "
-                'pip install "tieback[serve]"'
+                + how_to_install("serve")
             )
 
         return click.Command(
             found.name,
             callback=refuse,
-            short_help='(needs pip install "tieback[serve]")',
+            short_help="(needs the server's packages: tieback[serve])",
             context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
             add_help_option=False,
         )

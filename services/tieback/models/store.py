@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tieback_client.installing import how_to_install
+
 from tieback.catalog.card import Card
 from tieback.catalog.source import Source, Sourced
 from tieback.core.errors import StartupError
@@ -87,7 +89,7 @@ class Store:
         if not manifest.served:
             raise StartupError(
                 f"the weights of {card.name} are there, but were not exported, which needs torch: "
-                f"python -m pip install 'tieback[train]', then {pull}"
+                f"{how_to_install('train')}, then {pull}"
             )
         if manifest.fingerprint != card.export:
             raise StartupError(

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from tieback_client.installing import how_to_install
+
 from tieback.catalog.card import Card
 from tieback.catalog.own_directory import check_hashes
 from tieback.core.errors import StartupError
@@ -58,7 +60,7 @@ def _recipe(card: Card) -> Recipe:
         recipe: Recipe = getattr(importlib.import_module(module), function)
     except ModuleNotFoundError as error:
         raise RecipeUnavailable(
-            f"exporting {card.name} needs the package {error.name}: python -m pip install 'tieback[train]', "
+            f"exporting {card.name} needs the package {error.name}: {how_to_install('train')}, "
             f"then: tieback models pull {card.name}"
         ) from error
     return recipe

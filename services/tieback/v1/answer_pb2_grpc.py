@@ -5,7 +5,7 @@ import warnings
 
 from tieback.v1 import answer_pb2 as tieback_dot_v1_dot_answer__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.72.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -18,14 +18,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in tieback/v1/answer_pb2_grpc.py depends on'
+        + f' but the generated code in tieback/v1/answer_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class AnswerServiceStub:
+class AnswerServiceStub(object):
     """The pipeline: encode, fuse, index or search, rerank, generate.
     """
 
@@ -52,7 +52,7 @@ class AnswerServiceStub:
                 _registered_method=True)
 
 
-class AnswerServiceServicer:
+class AnswerServiceServicer(object):
     """The pipeline: encode, fuse, index or search, rerank, generate.
     """
 
@@ -104,7 +104,7 @@ def add_AnswerServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class AnswerService:
+class AnswerService(object):
     """The pipeline: encode, fuse, index or search, rerank, generate.
     """
 

@@ -5,7 +5,7 @@ import warnings
 
 from tieback.v1 import generator_pb2 as tieback_dot_v1_dot_generator__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.72.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -18,14 +18,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in tieback/v1/generator_pb2_grpc.py depends on'
+        + f' but the generated code in tieback/v1/generator_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class GeneratorServiceStub:
+class GeneratorServiceStub(object):
     """Writes answers that rest on evidence.
     """
 
@@ -42,7 +42,7 @@ class GeneratorServiceStub:
                 _registered_method=True)
 
 
-class GeneratorServiceServicer:
+class GeneratorServiceServicer(object):
     """Writes answers that rest on evidence.
     """
 
@@ -69,7 +69,7 @@ def add_GeneratorServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class GeneratorService:
+class GeneratorService(object):
     """Writes answers that rest on evidence.
     """
 

@@ -5,7 +5,7 @@ import warnings
 
 from tieback.v1 import index_pb2 as tieback_dot_v1_dot_index__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.72.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -18,14 +18,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in tieback/v1/index_pb2_grpc.py depends on'
+        + f' but the generated code in tieback/v1/index_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class IndexServiceStub:
+class IndexServiceStub(object):
     """Keeps items with their vectors and finds them again.
     """
 
@@ -97,7 +97,7 @@ class IndexServiceStub:
                 _registered_method=True)
 
 
-class IndexServiceServicer:
+class IndexServiceServicer(object):
     """Keeps items with their vectors and finds them again.
     """
 
@@ -258,7 +258,7 @@ def add_IndexServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class IndexService:
+class IndexService(object):
     """Keeps items with their vectors and finds them again.
     """
 

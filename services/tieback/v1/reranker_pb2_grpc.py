@@ -5,7 +5,7 @@ import warnings
 
 from tieback.v1 import reranker_pb2 as tieback_dot_v1_dot_reranker__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.72.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -18,14 +18,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in tieback/v1/reranker_pb2_grpc.py depends on'
+        + f' but the generated code in tieback/v1/reranker_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class RerankerServiceStub:
+class RerankerServiceStub(object):
     """Orders candidates by a closer look and shows why.
     """
 
@@ -42,7 +42,7 @@ class RerankerServiceStub:
                 _registered_method=True)
 
 
-class RerankerServiceServicer:
+class RerankerServiceServicer(object):
     """Orders candidates by a closer look and shows why.
     """
 
@@ -69,7 +69,7 @@ def add_RerankerServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class RerankerService:
+class RerankerService(object):
     """Orders candidates by a closer look and shows why.
     """
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 from tieback_client.cli.output import say
+from tieback_client.installing import how_to_install
 
 from tieback.catalog.catalog import Catalog, read_card
 from tieback.core.errors import AlreadyExists, StartupError, TiebackError
@@ -65,7 +66,7 @@ def _inspect(directory: Path, name: str, pooling: str, prompt: str, licence: str
         from tieback.recipes.own_model import Said, inspect
     except ModuleNotFoundError as error:
         raise StartupError(
-            f"looking into a model needs the package {error.name}: python -m pip install 'tieback[train]'"
+            f"looking into a model needs the package {error.name}: {how_to_install('train')}"
         ) from error
     return inspect(directory.resolve(), name, Said(pooling, prompt, licence))
 

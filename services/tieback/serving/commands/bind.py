@@ -13,6 +13,7 @@ from typing import Any
 import click
 from rich.table import Table
 from tieback_client.cli.output import SafeConsole, say
+from tieback_client.installing import how_to_install
 
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError, TiebackError
@@ -193,7 +194,7 @@ def _recipe() -> Any:
             importlib.import_module(name)
     except ImportError as error:
         raise StartupError(
-            f"binding needs {error.name}, which serving does not: python -m pip install 'tieback[train]'"
+            f"binding needs {error.name}, which serving does not: {how_to_install('train')}"
         ) from None
     return importlib.import_module("tieback.recipes.binding")
 

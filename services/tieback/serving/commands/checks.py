@@ -16,6 +16,7 @@ from tieback_client.catalog import Health, ServerInfo
 from tieback_client.client import Client
 from tieback_client.errors import TiebackError as CallError
 from tieback_client.errors import Unauthenticated, Unavailable
+from tieback_client.installing import how_to_install
 
 GIGABYTE = 1024**3
 # Resident memory with the whole default catalog loaded in one process, with room to work.
@@ -68,7 +69,7 @@ def packages() -> Iterator[Finding]:
             if not one.specifier.contains(found, prereleases=True):
                 lacking.append(f"{one.name} is {found}, not {one.specifier}")
     if lacking:
-        yield Finding("packages", State.BAD, "; ".join(lacking), 'pip install "tieback[serve]"')
+        yield Finding("packages", State.BAD, "; ".join(lacking), how_to_install("serve"))
     else:
         yield Finding("packages", State.GOOD, f"tieback {version('tieback')} with all that a server needs")
 
@@ -80,13 +81,13 @@ def runtime() -> Iterator[Finding]:
     builds = [name for name in ("onnxruntime", "onnxruntime-gpu") if _installed(name)]
     if len(builds) == 2:
         advice = (
-            "pip uninstall onnxruntime onnxruntime-gpu, then install one of tieback[serve] and tieback[gpu]"
+            f"pip uninstall onnxruntime onnxruntime-gpu, then one of them: {how_to_install('serve')}, or gpu"
         )
         yield Finding("ONNX Runtime", State.BAD, "both builds are installed and overwrite each other", advice)
     elif not builds:
-        yield Finding("ONNX Runtime", State.BAD, "it is not installed", 'pip install "tieback[serve]"')
+        yield Finding("ONNX Runtime", State.BAD, "it is not installed", how_to_install("serve"))
     elif load_settings().provider == "cuda" and builds == ["onnxruntime"]:
-        advice = 'pip uninstall onnxruntime, then pip install "tieback[gpu]"; or unset TIEBACK_PROVIDER'
+        advice = f"pip uninstall onnxruntime, then {how_to_install('gpu')}; or unset TIEBACK_PROVIDER"
         yield Finding(
             "ONNX Runtime", State.BAD, "TIEBACK_PROVIDER is cuda, and this build has no CUDA", advice
         )
@@ -240,7 +241,7 @@ def _running(address: str, health: Health, info: ServerInfo) -> Iterator[Finding
         )
     here = version("tieback")
     if info.version != here:
-        advice = f"install the same: pip install tieback=={info.version}, or upgrade the server"
+        advice = f"install version {info.version} here, or {here} at the server"
         yield Finding("version", State.WARNING, f"the server is {info.version}, this is {here}", advice)
     else:
         yield Finding("version", State.GOOD, f"{here}, here and there")

@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 from tieback_client.cli.output import SafeConsole
+from tieback_client.installing import how_to_install
 
 from tieback.serving.commands import checks
 from tieback.serving.commands.checks import Finding, State
@@ -76,7 +77,7 @@ def _examined(*examinations: Callable[[], Iterable[Finding]]) -> Iterator[Findin
         except ImportError as error:
             name = getattr(examine, "__name__", "server").replace("_", " ")
             missing = f"the package {error.name or error} is missing"
-            yield Finding(name, State.BAD, missing, 'pip install "tieback[serve]"')
+            yield Finding(name, State.BAD, missing, how_to_install("serve"))
 
 
 def _line(finding: Finding) -> Text:
