@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tieback_client import Item
+from tieback_client.cli.file_items import item_of
+
 DEV, HELD_OUT = "dev", "held-out"
 
 
@@ -23,6 +26,13 @@ class Document:
     text: str = ""
     title: str = ""
     file: Path | None = None
+
+    @property
+    def item(self) -> Item:
+        """As a user would make it."""
+        if self.file is None:
+            return Item(self.id, self.text, self.title)
+        return item_of(self.id, self.id.partition("/")[0], self.file, self.file.read_bytes())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,18 @@
-"""The judged questions of the mixed library are what its README says."""
+"""The benchmark of the pipeline reads any folder in its layout; its own questions hold to their README."""
 
 from __future__ import annotations
 
+import json
 from itertools import groupby
+from pathlib import Path
 
 import pytest
 
-from benchmarks.pipeline.judged import DEV, HELD_OUT, Judged, rows
+from benchmarks.pipeline import measured
+from benchmarks.pipeline.collections import read
+from benchmarks.pipeline.judged import DEV, HELD_OUT, DataError, Judged, rows
 from benchmarks.pipeline.library import QUESTIONS, mixed_library
+from benchmarks.pipeline.measures import items_of, ndcg, recall, reciprocal_rank
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +53,65 @@ def test_what_a_question_calls_its_answer_stands_in_a_page_of_the_best_grade(lib
 def test_a_photo_that_is_asked_with_is_not_judged_as_its_own_answer(library: Judged) -> None:
     for one in library.questions:
         assert not one.own & one.grades.keys(), one.id
+
+
+def write_texts(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    words = ["a heron stands in the reeds", "the bridge was built of steel", "bread is baked at night"]
+    documents = [{"id": str(n), "title": "", "text": text} for n, text in enumerate(words)]
+    queries = [
+        {"id": "a", "text": "a bird in the reeds", "judgements": {"0": 2, "1": 0, "9": 4}},
+        {"id": "b", "text": "when is bread baked?", "judgements": {"2": 1}},
+        {"id": "c", "text": "what nothing answers", "judgements": {"9": 1}},
+    ]
+    for name, objects in (("documents", documents), ("queries", queries)):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(one) + "\n" for one in objects))
+
+
+def test_a_folder_gives_its_collections_and_only_judgements_of_documents_that_are_there(
+    tmp_path: Path,
+) -> None:
+    write_texts(tmp_path / "retrieval" / "small")
+    write_texts(tmp_path / "cranfield")
+
+    small, cranfield = read(tmp_path)
+
+    assert (small.name, cranfield.name) == ("small", "cranfield")
+    assert {one.id: one.grades for one in small.questions} == {"a": {"0": 2}, "b": {"2": 1}}
+
+
+def test_a_folder_without_collections_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="retrieval"):
+        read(tmp_path)
+
+
+def test_measures_are_of_items_in_the_order_of_their_first_sections() -> None:
+    found = items_of(["b", "a", "b", "own", "c"], ["own"])
+    grades = {"a": 3, "c": 1}
+
+    assert found == ["b", "a", "c"]
+    assert reciprocal_rank(found, grades) == 1 / 2
+    assert recall(found, grades) == 1.0
+    assert ndcg(["a", "c"], grades) == 1.0
+    assert 0 < ndcg(found, grades) < 1
+
+
+def test_a_short_run_measures_every_plan_and_the_speed_against_the_bare_stages(tmp_path: Path) -> None:
+    write_texts(tmp_path / "retrieval" / "small")
+
+    report = measured(
+        read(tmp_path),
+        0.1,
+        quick=True,
+        spaces=["wordllama-256"],
+        settings={"TIEBACK_GENERATOR_ENABLED": "false"},
+    )
+
+    quality = {row["plan"]: row for row in report.tables["small: quality by plan"]}
+    assert {"default", "dense", "full text"} <= quality.keys()
+    assert quality["dense"]["MRR"] == 1.0
+    assert all(row["failed"] == "" for row in quality.values())
+    assert report.tables["ingest"][0]["items"] == 3
+    claims = {one.name: one for one in report.claims}
+    assert (claims["retrieve, 8 in flight, of the bare stages' throughput"].value or 0) > 0
+    assert (claims["ingest of texts, of the encoders' own limit"].value or 0) > 0

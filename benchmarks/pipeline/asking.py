@@ -1,0 +1,126 @@
+"""Asks a served collection its questions by every plan, one in flight; keeps what was found and when.
+
+All plans are asked a question before the next one, so that what disturbs the machine disturbs them alike. A
+plan that has used up its time is asked no more; the others go on.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tieback_client import Audio, Client, Image, TiebackError
+from tieback_client.results import Hit
+
+from benchmarks.pipeline.judged import Judged, Question
+from benchmarks.pipeline.measures import BEST, items_of
+from benchmarks.pipeline.plans import DEFAULT, Plan
+
+DEEPEST = 50
+FEWEST = 10
+"""Questions that each plan is asked, however long they take."""
+
+STAGES = "encode", "fuse", "search", "rerank"
+SOUNDS = {".wav", ".flac", ".ogg"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What one plan found for one question: items best first, and the milliseconds by stage."""
+
+    items: Sequence[str]
+    milliseconds: float
+    stages: Mapping[str, float]
+    holds_answer: bool
+    relevance: float | None
+
+
+@dataclass
+class Asked:
+    """All that was asked of a collection: by plan, by question."""
+
+    judged: Judged
+    answered: dict[str, dict[str, Answered]] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+def ask(
+    client: Client, name: str, judged: Judged, plans: Sequence[Plan], seconds: float, fewest: int
+) -> Asked:
+    """Asks all by the default, and by each other plan as many as take `seconds`, `fewest` at least."""
+    known = client.get_collection(name)
+    depth = min(BEST * -(-known.section_count // max(known.item_count, 1)), DEEPEST)
+    asked = Asked(judged, {plan.name: {} for plan in plans})
+    spent = dict.fromkeys(asked.answered, 0.0)
+    questions = list(judged.questions)
+    random.Random(len(questions)).shuffle(questions)
+    for question in questions:
+        for plan in plans:
+            done = asked.answered[plan.name]
+            if plan.name in asked.failures or (
+                plan.name != DEFAULT and spent[plan.name] > seconds and len(done) >= fewest
+            ):
+                continue
+            if plan.words and not question.words:
+                continue
+            begun = time.perf_counter()
+            try:
+                done[question.id] = _one(client, name, question, plan, depth)
+            except TiebackError as error:
+                asked.failures[plan.name] = f"{question.id}: {error.message}"
+            spent[plan.name] += time.perf_counter() - begun
+    return asked
+
+
+def contents(query: Sequence[str | Path]) -> list[Any]:
+    """A query as the SDK takes it."""
+    return [part if isinstance(part, str) else _file(part) for part in query]
+
+
+def _one(client: Client, name: str, question: Question, plan: Plan, depth: int) -> Answered:
+    query = contents(question.query)
+    begun = time.perf_counter()
+    hits: list[Hit]
+    relevance = None
+    if plan.words:
+        found = client.search(name, text=question.words, limit=depth)
+        hits, timing = list(found.hits), found.timing
+    else:
+        retrieved = client.retrieve(name, query, limit=depth, **plan.arguments)
+        hits, timing = [one.hit for one in retrieved.hits], retrieved.timing
+        relevance = getattr(retrieved.hits[0], "relevance", None) if retrieved.hits else 0.0
+    seconds = time.perf_counter() - begun
+    best = [one for one in hits if one.item_id not in question.own][:BEST]
+    return Answered(
+        items_of((one.item_id for one in hits), question.own),
+        1e3 * seconds,
+        _stages(timing, seconds, plan),
+        any(answer in one.text for one in best for answer in question.answer),
+        relevance,
+    )
+
+
+def _stages(timing: Any, seconds: float, plan: Plan) -> dict[str, float]:
+    """Milliseconds of each stage. Spaces encode side by side: their stage is from the first to the last."""
+    spans: dict[str, list[tuple[float, float]]] = {}
+    for stage in timing.stages:
+        spans.setdefault(stage.name.partition(":")[0], []).append((stage.begin, stage.begin + stage.seconds))
+    taken = {
+        name: 1e3 * (max(end for _, end in span) - min(begin for begin, _ in span))
+        for name, span in spans.items()
+    }
+    if plan.words:
+        taken = {"search": 1e3 * timing.total}
+    known = {name: taken.pop(name, 0.0) for name in STAGES}
+    return known | {
+        "other in the server": 1e3 * timing.total - sum(known.values()),
+        "client and wire": 1e3 * (seconds - timing.total),
+    }
+
+
+def _file(path: Path) -> Any:
+    return Audio.from_file(path) if path.suffix.lower() in SOUNDS else Image.from_file(path)

@@ -1,0 +1,47 @@
+"""The ways in which a query can be answered: the default, and all that a caller could say instead."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tieback_client import Client, operations
+
+DEFAULT, FULL_TEXT = "default", "full text"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Arguments of `Client.retrieve`; `words` plans are asked of `Client.search` by the words alone."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    words: bool = False
+
+
+def plans_for(client: Client, modalities: int) -> list[Plan]:
+    """Those that the server offers, the default first; also balanced where there are several modalities."""
+    methods = client.methods()
+    fusions = [one.name for one in methods if one.family in ("rank_fusion", "ranking")]
+    rerankers = [one.name for one in methods if one.family == "reranking" and one.name != "none"]
+    known = inspect.signature(operations.retrieve).parameters
+    plans = [Plan(DEFAULT), Plan(FULL_TEXT, words=True)]
+    for balanced in (False, True)[: min(modalities, 2)]:
+        plans += _combinations(fusions if "fusion" in known else [], rerankers, balanced)
+    return plans
+
+
+def _combinations(fusions: list[str], rerankers: list[str], balanced: bool) -> Iterator[Plan]:
+    suffix = ", balanced" if balanced else ""
+    common: dict[str, Any] = {"balance": balanced, "reranker": "none"}
+    yield Plan(f"dense{suffix}", common | {"hybrid": False})
+    for method in fusions:
+        yield Plan(f"hybrid {method}{suffix}", common | {"hybrid": True, "fusion": method})
+    if not fusions:
+        yield Plan(f"hybrid{suffix}", common | {"hybrid": True})
+    for method in rerankers:
+        yield Plan(f"dense, {method}{suffix}", common | {"hybrid": False, "reranker": method})
+        if not balanced:
+            yield Plan(f"hybrid, {method}", common | {"hybrid": True, "reranker": method})

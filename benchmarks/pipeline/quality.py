@@ -1,0 +1,156 @@
+"""How well and how fast each plan answers: tables and claims of what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmarks.binding.measures import Difference, paired
+from benchmarks.pipeline.asking import Answered, Asked
+from benchmarks.pipeline.judged import Question
+from benchmarks.pipeline.measures import hit, ndcg, recall, reciprocal_rank
+from benchmarks.pipeline.plans import DEFAULT
+from benchmarks.report import Report
+
+Measure = Callable[[Sequence[str], Mapping[str, int]], float]
+MEASURES: Mapping[str, Measure] = {
+    "nDCG@10": ndcg,
+    "MRR": reciprocal_rank,
+    "recall@10": recall,
+    "hit@1": lambda found, grades: hit(found, grades, at=1),
+    "hit@10": lambda found, grades: hit(found, grades, at=10),
+}
+TOLERANCE = "<= 0.005"
+WHOLE = 0.9
+"""Of the questions a plan has to have been asked so many to be the best; by chance, few are easy for one."""
+
+
+def report_on(report: Report, asked: Asked) -> None:
+    """Adds the tables of a collection and the claim that its default is as good as its best plan."""
+    name = asked.judged.name
+    questions = {one.id: one for one in asked.judged.answerable}
+    report.table(f"{name}: quality by plan", list(_quality(asked, questions)))
+    report.table(f"{name}: milliseconds by plan", list(_times(asked)))
+    behind = {plan: found for plan in asked.answered if (found := difference(asked, questions, plan))}
+    whole = {plan: one for plan, one in behind.items() if len(asked.answered[plan]) >= WHOLE * len(questions)}
+    partly = [f"{plan} {_said(one)}" for plan, one in behind.items() if plan not in whole and one.low > 0]
+    if whole:
+        best, worst = max(whole.items(), key=lambda pair: pair[1].value)
+        note = f"the best of {len(whole)} plans is {best!r}, found by looking; {len(questions)} questions"
+        report.claim(
+            f"{name}: the default's nDCG@10 is behind the best plan by",
+            worst.value,
+            "",
+            TOLERANCE,
+            low=worst.low,
+            high=worst.high,
+            note=f"{note}; better on the part that it was asked: {', '.join(partly)}" if partly else note,
+        )
+
+
+def _said(one: Difference) -> str:
+    return f"{one.value:+.3f} [{one.low:+.3f}, {one.high:+.3f}]"
+
+
+def values(
+    answered: Mapping[str, Answered], questions: Mapping[str, Question], measure: Measure
+) -> dict[str, float]:
+    """The measure of every question that has an answer and was asked."""
+    return {
+        name: measure(answered[name].items, one.grades) for name, one in questions.items() if name in answered
+    }
+
+
+def difference(asked: Asked, questions: Mapping[str, Question], plan: str) -> Difference | None:
+    """nDCG@10 of a plan less that of the default, over the questions that it was asked; None without any."""
+    theirs = values(asked.answered[plan], questions, ndcg)
+    if plan == DEFAULT or not theirs:
+        return None
+    own = values(asked.answered[DEFAULT], {name: questions[name] for name in theirs}, ndcg)
+    return paired(np.array([theirs[name] for name in own]), np.array(list(own.values())))
+
+
+def _quality(asked: Asked, questions: Mapping[str, Question]) -> Iterator[dict[str, Any]]:
+    for plan, answered in asked.answered.items():
+        found = {name: values(answered, questions, measure) for name, measure in MEASURES.items()}
+        less = difference(asked, questions, plan)
+        yield {
+            "plan": plan,
+            "questions": len(found["nDCG@10"]),
+            **{name: float(np.mean(list(one.values()))) if one else None for name, one in found.items()},
+            "nDCG less default": None if less is None else less.value,
+            "low": None if less is None else less.low,
+            "high": None if less is None else less.high,
+            "failed": asked.failures.get(plan, ""),
+        }
+
+
+def _times(asked: Asked) -> Iterator[dict[str, Any]]:
+    for plan, answered in asked.answered.items():
+        if not answered:
+            continue
+        times = [one.milliseconds for one in answered.values()]
+        stages = {
+            name: float(np.mean([one.stages[name] for one in answered.values()]))
+            for name in next(iter(answered.values())).stages
+        }
+        yield {
+            "plan": plan,
+            "queries": len(times),
+            "p50": float(np.percentile(times, 50)),
+            "p95": float(np.percentile(times, 95)),
+            **{f"share of {name}": stages[name] / sum(stages.values()) for name in stages},
+        }
+
+
+def by_kind(asked: Asked) -> list[dict[str, Any]]:
+    """MRR, nDCG@10 and whether the answer is there, by kind and split of the questions and by plan."""
+    rows = []
+    groups: dict[str, list[Question]] = {}
+    for one in asked.judged.answerable:
+        for group in (one.kind, one.split):
+            if group:
+                groups.setdefault(group, []).append(one)
+    for group, members in sorted(groups.items()):
+        for plan, answered in asked.answered.items():
+            if len(answered) < WHOLE * len(asked.answered[DEFAULT]):
+                continue
+            there = [one for one in members if one.id in answered]
+            holding = [answered[one.id].holds_answer for one in there if one.answer]
+            if there:
+                rows.append(
+                    {
+                        "questions of": group,
+                        "plan": plan,
+                        "questions": len(there),
+                        "MRR": float(
+                            np.mean([reciprocal_rank(answered[one.id].items, one.grades) for one in there])
+                        ),
+                        "nDCG@10": float(
+                            np.mean([ndcg(answered[one.id].items, one.grades) for one in there])
+                        ),
+                        "answer in the best 10 sections": float(np.mean(holding)) if holding else None,
+                    }
+                )
+    return rows
+
+
+def relevances(asked: Asked) -> list[dict[str, Any]]:
+    """What relevance the default gives the first hit, of questions with an answer and of those with none."""
+    rows = []
+    for name, wanted in (("an answer", True), ("no answer", False)):
+        found = [
+            relevance
+            for one in asked.judged.questions
+            if bool(one.grades) is wanted
+            and one.id in asked.answered[DEFAULT]
+            and (relevance := asked.answered[DEFAULT][one.id].relevance) is not None
+        ]
+        if found:
+            low, middle, high = np.percentile(found, [5, 50, 95])
+            rows.append(
+                {"questions with": name, "questions": len(found), "5 %": low, "50 %": middle, "95 %": high}
+            )
+    return rows
