@@ -163,7 +163,7 @@ async def _encode(caller: Caller) -> None:
 
 
 async def _ingest(caller: Caller, items: list[Item]) -> None:
-    report = await caller.client.ingest(caller.collection, items, truncate=True, timeout=SECONDS).collect()
+    report = await caller.client.ingest(caller.collection, items, timeout=SECONDS).collect()
     for error in report.errors.values():
         raise error
 

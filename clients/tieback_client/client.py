@@ -88,6 +88,7 @@ class Client:
     encode_stream = _encodings(operations.encode_stream)
     fuse = _unary(operations.fuse)
     rerank = _unary(operations.rerank)
+    split = _unary(operations.split)
     create_collection = _unary(operations.create_collection)
     get_collection = _unary(operations.get_collection)
     collections = _pages(operations.collections)

@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 
 from tieback_client.errors import InternalError, NothingWritten, Overloaded, TiebackError, Unavailable
 from tieback_client.reports import CallInfo
-from tieback_client.results import Acknowledgement, WriteReport, WriteResult
+from tieback_client.results import Acknowledgement, Truncated, WriteReport, WriteResult
 from tieback_client.rpc import Rpc
 from tieback_client.status import from_status
 
@@ -156,10 +156,19 @@ class Window(Generic[R]):
         return request
 
 
-def write_result(name: str, status: Any, truncated_sections: int = 0) -> WriteResult:
-    """The outcome for one item that was sent to be written, from its status."""
+def write_result(name: str, status: Any, ingested: Any = None) -> WriteResult:
+    """The outcome for one item that was sent to be written, from its status and what ingestion says."""
     error = from_status(status) if status.code else None
-    return WriteResult(name, error, truncated_sections)
+    if ingested is None:
+        return WriteResult(name, error)
+    return WriteResult(
+        name,
+        error,
+        truncated_sections=ingested.truncated_sections,
+        truncated={one.space: Truncated(one.sections, one.tokens, one.window) for one in ingested.truncated},
+        split_sections=ingested.split_sections,
+        added_sections=ingested.added_sections,
+    )
 
 
 @dataclass(slots=True)
@@ -171,7 +180,13 @@ class Tally:
     errors: dict[str, TiebackError] = field(default_factory=dict)
     """Why items were refused, by their id."""
     truncated_sections: int = 0
-    """Sections whose text was cut off for some space."""
+    """Sections whose text some space did not read to its end."""
+    truncated: dict[str, Truncated] = field(default_factory=dict)
+    """What was not read, by space."""
+    split_sections: int = 0
+    """Sections that were sent and split."""
+    added_sections: int = 0
+    """Sections that are there because of that, beside those that were sent."""
 
     def add(self, acknowledgement: Acknowledgement) -> None:
         """Takes in one acknowledgement."""
@@ -179,6 +194,11 @@ class Tally:
             if one.error is None:
                 self.written += 1
                 self.truncated_sections += one.truncated_sections
+                self.split_sections += one.split_sections
+                self.added_sections += one.added_sections
+                for space, more in one.truncated.items():
+                    known = self.truncated.get(space)
+                    self.truncated[space] = more if known is None else known + more
             else:
                 self.errors[one.id] = one.error
 
@@ -189,4 +209,12 @@ class Tally:
 
     def report(self, call: CallInfo) -> WriteReport:
         """The sum as it stands."""
-        return WriteReport(self.written, self.errors, self.truncated_sections, call)
+        return WriteReport(
+            self.written,
+            self.errors,
+            self.truncated_sections,
+            call,
+            dict(self.truncated),
+            self.split_sections,
+            self.added_sections,
+        )

@@ -285,6 +285,35 @@ class RerankResult:
 
 
 @dataclass(frozen=True, slots=True)
+class TextPiece:
+    """A piece of a text."""
+
+    text: str
+    """Its words."""
+    span: tuple[int, int]
+    """Its bytes of the whole text as UTF-8."""
+    token_count: int
+    """Its tokens, special ones not counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truncated:
+    """What a space did not read of sections."""
+
+    sections: int
+    """Sections that it did not read to their end."""
+    tokens: int
+    """Tokens of those sections that it did not read."""
+    window: int
+    """Tokens that it reads of a text at most."""
+
+    def __add__(self, other: Truncated) -> Truncated:
+        return Truncated(
+            self.sections + other.sections, self.tokens + other.tokens, max(self.window, other.window)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class WriteResult:
     """The outcome for one item that was sent to be written."""
 
@@ -293,7 +322,13 @@ class WriteResult:
     error: TiebackError | None = None
     """None where it is durable; else why it is not."""
     truncated_sections: int = 0
-    """Sections whose text was cut off for some space."""
+    """Sections whose text some space did not read to its end."""
+    truncated: Mapping[str, Truncated] = field(default_factory=dict)
+    """What was not read, by space; the spaces that read everything are left out."""
+    split_sections: int = 0
+    """Sections that were sent and split."""
+    added_sections: int = 0
+    """Sections that are there because of that, beside those that were sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +355,12 @@ class WriteReport:
     errors: Mapping[str, TiebackError]
     """Why items were refused, by their id."""
     truncated_sections: int
-    """Sections whose text was cut off for some space."""
+    """Sections whose text some space did not read to its end."""
     call: CallInfo
     """How the call went."""
+    truncated: Mapping[str, Truncated] = field(default_factory=dict)
+    """What was not read, by space; the spaces that read everything are left out."""
+    split_sections: int = 0
+    """Sections that were sent and split."""
+    added_sections: int = 0
+    """Sections that are there because of that, beside those that were sent."""

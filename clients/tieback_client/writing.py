@@ -9,6 +9,7 @@ import numpy as np
 from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.struct_pb2 import Struct
 from tieback.v1 import (
+    answer_pb2,
     content_pb2,
     encoder_pb2,
     evidence_pb2,
@@ -62,6 +63,12 @@ DTYPES = {
 }
 CachePolicy: TypeAlias = Literal["use", "bypass"]
 CACHE_POLICIES = {"use": encoder_pb2.CACHE_POLICY_USE, "bypass": encoder_pb2.CACHE_POLICY_BYPASS}
+LongTexts: TypeAlias = Literal["split", "truncate", "refuse"]
+LONG_TEXTS = {
+    "split": answer_pb2.LONG_TEXTS_SPLIT,
+    "truncate": answer_pb2.LONG_TEXTS_TRUNCATE,
+    "refuse": answer_pb2.LONG_TEXTS_REFUSE,
+}
 KINDS = {
     "dense": vector_pb2.VECTOR_KIND_DENSE,
     "tokens": vector_pb2.VECTOR_KIND_TOKENS,
@@ -242,6 +249,14 @@ def cache(policy: CachePolicy) -> encoder_pb2.CachePolicy:
         message = f"no cache policy is named {policy!r}; the choices are: {', '.join(CACHE_POLICIES)}"
         raise InvalidArgument.at("cache", message)
     return CACHE_POLICIES[policy]
+
+
+def long_texts(choice: LongTexts) -> answer_pb2.LongTexts:
+    """What ingestion does with texts that are longer than a space reads."""
+    if choice not in LONG_TEXTS:
+        message = f"there is no {choice!r} for long texts; the choices are: {', '.join(LONG_TEXTS)}"
+        raise InvalidArgument.at("long_texts", message)
+    return LONG_TEXTS[choice]
 
 
 def truncation(truncate: bool) -> encoder_pb2.Truncation:

@@ -26,6 +26,7 @@ from tieback.core.types import (
     IndexedItem,
     IngestReply,
     Item,
+    LongTexts,
     MethodChoice,
     OutputSpec,
     RerankCandidate,
@@ -37,6 +38,7 @@ from tieback.core.types import (
     SearchReply,
     Source,
     SpaceRef,
+    SplitReply,
     TokenVectors,
     Truncation,
     UpsertReply,
@@ -48,6 +50,9 @@ DEFAULT_ROUTING = Routing()
 DEFAULT_DECODING = Decoding()
 DEFAULT_GROUNDING = Grounding()
 DEFAULT_RERANKING = MethodChoice("late_interaction")
+
+OVERLAP = 0.15
+"""The largest share of a piece of text that a sentence may take to be repeated in the next piece."""
 
 EVIDENCE_CHARACTERS = 256 * 1024
 """Characters of all passages that a generator reads for one answer."""
@@ -70,6 +75,22 @@ class EncoderPort(Protocol):
         deadline: Deadline = NO_DEADLINE,
     ) -> EncodeReply:
         """One result per content, in order; a bad content gets an error and the others succeed."""
+        ...
+
+    async def split(
+        self,
+        space: str,
+        texts: Sequence[str],
+        *,
+        max_tokens: int = 0,
+        overlap: float | None = None,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> SplitReply:
+        """Where to cut texts so that the space reads every piece to its end; a bad text gets an error.
+
+        Pieces have at most `max_tokens`, 0 for as many as the space reads. The last sentence of one is
+        repeated in the next where it takes at most the share `overlap` of that, None for `OVERLAP`.
+        """
         ...
 
 
@@ -220,7 +241,7 @@ class AnswerPort(Protocol):
         items: Sequence[Item],
         *,
         space: str = "",
-        truncation: Truncation = Truncation.REFUSE,
+        long_texts: LongTexts = LongTexts.SPLIT,
         deadline: Deadline = NO_DEADLINE,
     ) -> IngestReply:
         """Encodes items and writes them in one durable step; a bad item gets an error of its own."""

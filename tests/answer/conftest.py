@@ -71,16 +71,18 @@ class Platform:
     encoder: Troubles
     generator: Quoting
     index: Index
+    models: dict[str, BagOfWords]
 
 
 @pytest.fixture
 async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
-    weights, limits = tmp_path / "weights", Limits(batch_items=8)
+    weights, limits = tmp_path / "weights", Limits(batch_items=8, sections=64)
     weights.mkdir()
     (weights / "seed").write_text("0")
     cards = [card(weights, "words-a", max_tokens=8), card(weights, "words-b", max_tokens=None)]
     eyes = colours.card(weights)
-    real = Encoder([*(BagOfWords(one) for one in cards), colours.Colours(eyes)], limits=limits)
+    models = {one.name: BagOfWords(one) for one in cards}
+    real = Encoder([*models.values(), colours.Colours(eyes)], limits=limits)
     names = np.stack([dense(name) for name in colours.NAMES])
     bindings = [ClassNameBinding(eyes.space, one.space, colours.NAMES, names) for one in cards]
     index = Index.open(tmp_path / "index", limits=limits)
@@ -96,6 +98,6 @@ async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
         generator=generator,
         limits=limits,
     )
-    yield Platform(answerer, encoder, generator, index)
+    yield Platform(answerer, encoder, generator, index, models)
     await index.close()
     await real.close()

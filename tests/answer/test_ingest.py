@@ -5,12 +5,14 @@ from support.growth import growth
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.encoding import Joined, SpaceEncoders
 from tieback.answer.ingestion import Ingestion
+from tieback.answer.splitting import Splitting
 from tieback.core.deadline import NO_DEADLINE
 from tieback.core.errors import InvalidInput, NotFound, SpaceMismatch, Unavailable
 from tieback.core.types import (
     Content,
     Item,
     Limits,
+    LongTexts,
     Modality,
     QueryPart,
     Retrieval,
@@ -18,7 +20,7 @@ from tieback.core.types import (
     Section,
     SpaceRef,
     Timing,
-    Truncation,
+    Truncated,
     UpsertReply,
     Vector,
 )
@@ -111,17 +113,26 @@ async def test_one_bad_item_gets_an_error_and_the_others_are_durable(platform):
     assert (await platform.index.get_collection("library")).item_count == 2
 
 
-async def test_a_text_too_long_for_a_space_is_refused_unless_truncation_is_asked_for_and_then_reported(
-    platform,
-):
+async def test_a_text_too_long_for_a_space_is_refused_where_that_is_asked_for(platform):
     items = [item("long", text(LONG), text("short")), item("short", text("short"))]
 
-    refused = await platform.answerer.ingest("library", items)
-    cut = await platform.answerer.ingest("library", items, truncation=Truncation.END)
+    refused = await platform.answerer.ingest("library", items, long_texts=LongTexts.REFUSE)
 
     assert refused.results[0].error.field == "items[0].sections[0].content.text"
     assert refused.results[1].error is None
+
+
+async def test_a_text_that_is_cut_off_is_reported_with_the_spaces_and_what_they_lost(platform):
+    items = [item("long", text(LONG), text("short")), item("short", text("short"))]
+
+    cut = await platform.answerer.ingest("library", items, long_texts=LongTexts.TRUNCATE)
+
     assert [(result.error, result.truncated_sections) for result in cut.results] == [(None, 1), (None, 0)]
+    assert cut.results[0].truncated == [Truncated("words-a", 1, 2, 8)]
+    assert [s.content.data for s in (await platform.index.get_item("library", "long")).sections] == [
+        LONG,
+        "short",
+    ]
 
 
 async def test_a_space_that_is_down_fails_the_call_so_that_nothing_degraded_is_stored(platform):
@@ -170,8 +181,9 @@ async def test_the_reply_names_every_step(platform):
     reply = await platform.answerer.ingest("library", [item("a", text("tea"), picture(1, 2, 3))])
 
     names = [stage.name for stage in reply.timing.stages]
-    assert sorted(names[:3]) == ["encode:colours", "encode:words-a", "encode:words-b"]
-    assert names[3:] == ["fuse", "upsert"]
+    assert names[0] == "split"
+    assert sorted(names[1:4]) == ["encode:colours", "encode:words-a", "encode:words-b"]
+    assert names[4:] == ["fuse", "upsert"]
 
 
 class Taking:
@@ -188,13 +200,14 @@ async def test_the_work_of_ingesting_grows_with_the_items_and_not_with_their_squ
     no_limits = Limits(batch_items=0)
     encoders = SpaceEncoders(None, Joined({}), no_limits)  # vectors that are given need no encoder
     joint = CollectionSpace(SpaceRef("joint", "r", "f"), dict.fromkeys(Role, encoders), None, {})
-    ingestion = Ingestion(CollectionSpaces(Taking(), [joint]), Taking(), no_limits)
+    spaces = CollectionSpaces(Taking(), [joint])
+    ingestion = Ingestion(spaces, Splitting(None, no_limits), Taking(), no_limits)
     vector = Content(None, Vector(SpaceRef("joint", "r", "f"), np.ones(4, np.float32)))
 
     async def ingest(count):
         items = [item(str(number), vector) for number in range(count)]
         reply = await ingestion.ingest(
-            "library", items, space="", truncation=Truncation.REFUSE, deadline=NO_DEADLINE
+            "library", items, space="", long_texts=LongTexts.SPLIT, deadline=NO_DEADLINE
         )
         assert not any(result.error for result in reply.results)
 

@@ -81,9 +81,7 @@ def ingest(channel: grpc.Channel, texts: list[str]) -> None:
         )
         for n, text in enumerate(texts)
     ]
-    request = answer_pb2.IngestItemsRequest(
-        collection=COLLECTION, items=items, truncation=encoder_pb2.TRUNCATION_END
-    )
+    request = answer_pb2.IngestItemsRequest(collection=COLLECTION, items=items)
     for response in answer_pb2_grpc.AnswerServiceStub(channel).IngestItems(iter([request]), timeout=120):
         refused = {result.status.code for result in response.results} - {0}
         assert refused <= {INVALID}  # where a model reads no word in one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import zlib
@@ -63,6 +64,13 @@ class BagOfWords:
 
     def sample(self, tokens: int) -> Prepared:
         return Prepared(tokens, ["sample"] * tokens)
+
+    @property
+    def window(self) -> int | None:
+        return self.card.max_tokens
+
+    def starts(self, text: str) -> Array:
+        return np.array([word.start() for word in re.finditer(r"\S+", text)], np.int64)
 
     def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
         text = content.data

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import TiebackError
-from tieback.core.types import CachePolicy, Content, EncodeReply, OutputSpec, Truncation
+from tieback.core.types import CachePolicy, Content, EncodeReply, OutputSpec, SplitReply, Truncation
 from tieback.ports import DEFAULT_OUTPUT, EncoderPort
 
 
@@ -20,6 +20,7 @@ class Troubles:
         self.slow: dict[str, float] = {}
         self.asked: list[tuple[str, int]] = []
         self.cancelled: list[str] = []
+        self.split_texts: list[tuple[str, list[str]]] = []
 
     async def encode(
         self,
@@ -42,3 +43,19 @@ class Troubles:
         except asyncio.CancelledError:
             self.cancelled.append(space)
             raise
+
+    async def split(
+        self,
+        space: str,
+        texts: Sequence[str],
+        *,
+        max_tokens: int = 0,
+        overlap: float | None = None,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> SplitReply:
+        self.split_texts.append((space, list(texts)))
+        if space in self.down:
+            raise self.down[space]
+        return await self._encoder.split(
+            space, texts, max_tokens=max_tokens, overlap=overlap, deadline=deadline
+        )

@@ -216,7 +216,7 @@ def _write(client: Client, output: Output, collection: str, run: Run, *, batch: 
         if run.is_dry:
             list(items())
             return
-        for acknowledgement in client.ingest(collection, items(), batch=batch, truncate=True):
+        for acknowledgement in client.ingest(collection, items(), batch=batch):
             for one in acknowledgement.results:
                 progress.advance(task)
                 run.note(one)
@@ -249,7 +249,7 @@ def _report(output: Output, collection: str, run: Run) -> None:
         )
     would = "would be " if run.is_dry else ""
     written = len(run.new) + len(run.changed) if run.is_dry else run.written
-    counts = [f"{_count(written, 'file')} {would}indexed ({_count(run.sections, 'section')})"]
+    counts = [f"{_count(written, 'file')} {would}indexed ({_count(run.sections + run.added, 'section')})"]
     counts += [f"{run.unchanged} unchanged"] if run.unchanged else []
     counts += [f"{len(run.removed)} {would}removed"] if run.removed else []
     counts += [f"{len(found.ignored)} of other kinds"] if found.ignored else []
@@ -272,8 +272,17 @@ def _report(output: Output, collection: str, run: Run) -> None:
             "not followed, since it leads out of the folder (--follow-links): "
             f"{', '.join(found.links[:LINKS_TOLD])}{more}"
         )
-    if run.truncated:
-        output.note(f"{run.truncated} sections are longer than a space reads; their ends were left out of it")
+    if run.split:
+        output.note(
+            f"{_count(run.split, 'section')} longer than a space reads {'was' if run.split == 1 else 'were'} "
+            f"stored as {run.split + run.added}, so that all of the text is read"
+        )
+    for space, unread in run.unread.items():
+        output.note(
+            f"{space} reads {unread.window} tokens of a section, and did not read the ends of "
+            f"{_count(unread.sections, 'section')} ({unread.tokens} tokens): make their files shorter, or "
+            "leave the space out with TIEBACK_SPACES"
+        )
 
 
 def _tell_of_sources(

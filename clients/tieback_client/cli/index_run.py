@@ -13,7 +13,7 @@ from tieback_client.cli.roots import Scope
 from tieback_client.cli.walking import Found
 from tieback_client.documents import Item
 from tieback_client.errors import TiebackError
-from tieback_client.results import WriteResult
+from tieback_client.results import Truncated, WriteResult
 
 
 @dataclass(slots=True)
@@ -32,7 +32,10 @@ class Run:
     changed: list[str] = field(default_factory=list)
     written: int = 0
     sections: int = 0
+    split: int = 0
+    added: int = 0
     truncated: int = 0
+    unread: dict[str, Truncated] = field(default_factory=dict)
     unchanged: int = 0
     seconds: float = 0.0
 
@@ -64,6 +67,11 @@ class Run:
         if result.error is None:
             self.written += 1
             self.truncated += result.truncated_sections
+            self.split += result.split_sections
+            self.added += result.added_sections
+            for space, more in result.truncated.items():
+                known = self.unread.get(space)
+                self.unread[space] = more if known is None else known + more
         else:
             self.found.failures[result.id] = result.error.message
 
@@ -82,7 +90,13 @@ class Run:
             "unread": list(self.unread),
             "links": self.found.links,
             "removed": self.removed,
+            "split_sections": self.split,
+            "added_sections": self.added,
             "truncated_sections": self.truncated,
+            "truncated": {
+                space: {"sections": one.sections, "tokens": one.tokens, "window": one.window}
+                for space, one in self.unread.items()
+            },
             "failures": self.found.failures,
             "seconds": round(self.seconds, 3),
         }

@@ -30,6 +30,7 @@ from tieback_client.operations.server import (
     space,
     spaces,
 )
+from tieback_client.operations.splitting import split
 
 __all__ = [
     "answer",
@@ -57,6 +58,7 @@ __all__ = [
     "server_info",
     "space",
     "spaces",
+    "split",
     "upsert",
     "usage",
 ]

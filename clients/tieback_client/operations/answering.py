@@ -23,6 +23,7 @@ from tieback_client.exchange import Exchange, write_result
 from tieback_client.reports import CallInfo
 from tieback_client.results import Acknowledgement, RetrievalResult
 from tieback_client.rpc import RPCS, Call, Operation, StreamCall
+from tieback_client.writing import LongTexts
 
 QueryLike: TypeAlias = ContentLike | Sequence[ContentLike | tuple[ContentLike, float]]
 """One content, or several that belong together, each alone or with how much it counts."""
@@ -33,7 +34,7 @@ def ingest(
     items: Iterable[Item] | AsyncIterable[Item],
     *,
     space: str = "",
-    truncate: bool = False,
+    long_texts: LongTexts = "split",
     batch: int = 16,
     in_flight: int = 2,
     timeout: float | None = None,
@@ -44,15 +45,18 @@ def ingest(
     Items go into the space that the collection has; a content that the space does not read fails its item.
     Returns an iterator of acknowledgements, each for one batch, given after it is durable. Nothing is sent
     before it is iterated; `collect()` iterates it to its end. At most `in_flight` batches are
-    unacknowledged at a time; they are sent again where the connection breaks. Texts longer than a space
-    reads fail, unless `truncate` cuts them, which is reported per item.
+    unacknowledged at a time; they are sent again where the connection breaks.
+
+    With `long_texts` "split", a section whose text is longer than a space reads is stored as several, each
+    with its `span`, so that all of it is read. With "truncate" spaces read as much as they can, and the
+    result says what each did not read; with "refuse" the item fails.
     """
 
     def request(packed: Sequence[object], _number: int) -> answer_pb2.IngestItemsRequest:
         return answer_pb2.IngestItemsRequest(
             collection=collection,
             items=packed,  # type: ignore[arg-type]  # packed by writing.item
-            truncation=writing.truncation(truncate),
+            long_texts=writing.long_texts(long_texts),
             space=writing.text(space, "space"),
         )
 
@@ -60,7 +64,7 @@ def ingest(
         response: answer_pb2.IngestItemsResponse, request: answer_pb2.IngestItemsRequest, _info: CallInfo
     ) -> Acknowledgement:
         pairs = zip(request.items, response.results, strict=True)
-        results = [write_result(item.id, one.status, one.truncated_sections) for item, one in pairs]
+        results = [write_result(item.id, one.status, one) for item, one in pairs]
         return Acknowledgement(results, reading.timing(response.timing))
 
     return Exchange(

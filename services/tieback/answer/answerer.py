@@ -13,6 +13,7 @@ from tieback.answer.evidence import evidence_of
 from tieback.answer.ingestion import Ingestion
 from tieback.answer.retrieval import ENCODE_SHARE, Retriever, words_of
 from tieback.answer.single_space import SingleSpace
+from tieback.answer.splitting import Splitting
 from tieback.answer.stopwatch import Stopwatch, hop, share
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Unsupported
@@ -24,12 +25,12 @@ from tieback.core.types import (
     IngestReply,
     Item,
     Limits,
+    LongTexts,
     Retrieval,
     RetrieveReply,
     Role,
     SpaceRef,
     Timing,
-    Truncation,
 )
 from tieback.ports import (
     DEFAULT_DECODING,
@@ -86,7 +87,7 @@ class Answerer:
             encoders = SpaceEncoders(encoder, joined, limits)
             served.insert(0, CollectionSpace(joint, dict.fromkeys(Role, encoders), router, losses))
         known = CollectionSpaces(index, served)
-        self._ingestion = Ingestion(known, index, limits)
+        self._ingestion = Ingestion(known, Splitting(encoder, limits), index, limits)
         self._retriever = Retriever(known, index, reranker, encode_share, limits)
         self._generator = generator
         self._evidence_limit = evidence_limit
@@ -97,7 +98,7 @@ class Answerer:
         items: Sequence[Item],
         *,
         space: str = "",
-        truncation: Truncation = Truncation.REFUSE,
+        long_texts: LongTexts = LongTexts.SPLIT,
         deadline: Deadline = NO_DEADLINE,
     ) -> IngestReply:
         """Encodes items and writes them in one durable step; a bad item gets an error of its own.
@@ -106,7 +107,7 @@ class Answerer:
         Overloaded where a space is: what is stored is never degraded, and the whole call may be repeated.
         """
         return await self._ingestion.ingest(
-            collection, items, space=space, truncation=truncation, deadline=deadline
+            collection, items, space=space, long_texts=long_texts, deadline=deadline
         )
 
     async def retrieve(self, retrieval: Retrieval, *, deadline: Deadline = NO_DEADLINE) -> RetrieveReply:

@@ -76,10 +76,6 @@ class Encoded:
     refused: list[dict[str, TiebackError]]
     failed: dict[str, TiebackError] = field(default_factory=dict)
 
-    def truncated(self, position: int) -> bool:
-        """Whether some space read only the beginning of the content."""
-        return any(encoding.truncated_tokens for encoding in self.encodings[position])
-
 
 class SpaceEncoders:
     """The joined spaces, behind an encoder. Errors name the `reader` that a content is not for."""

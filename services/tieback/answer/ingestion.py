@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.encoding import Encoded
+from tieback.answer.splitting import Split, Splitting
 from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, TiebackError
 from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types import (
     Content,
+    Encoding,
     Fused,
     FusePart,
     IndexedItem,
@@ -24,10 +27,12 @@ from tieback.core.types import (
     Item,
     Label,
     Limits,
+    LongTexts,
     Modality,
     RegionVectors,
     Role,
     Section,
+    Truncated,
     Truncation,
     UpsertReply,
     Vector,
@@ -46,7 +51,6 @@ class Draft:
     place: int
     content: Content
     encodings: Sequence[FusePart] = ()
-    truncated: bool = False
     vector: Vector | None = None
     labels: Sequence[Label] = ()
     parts: RegionVectors | None = None
@@ -62,8 +66,11 @@ class Draft:
 class Ingestion:
     """Encodes and fuses sections, then writes the items that are whole."""
 
-    def __init__(self, spaces: CollectionSpaces, index: IndexPort, limits: Limits) -> None:
+    def __init__(
+        self, spaces: CollectionSpaces, splitting: Splitting, index: IndexPort, limits: Limits
+    ) -> None:
         self._spaces = spaces
+        self._splitting = splitting
         self._index = index
         self._limits = limits
 
@@ -73,7 +80,7 @@ class Ingestion:
         items: Sequence[Item],
         *,
         space: str,
-        truncation: Truncation,
+        long_texts: LongTexts,
         deadline: Deadline,
     ) -> IngestReply:
         """One result per item. A space that is down fails the call: what is stored is never degraded."""
@@ -82,11 +89,17 @@ class Ingestion:
         watch = Stopwatch()
         self._check(items)
         into = await self._spaces.to_write(collection, space)
-        errors: dict[int, TiebackError] = {}
-        drafts = list(_drafts(items, errors))
+        if long_texts is LongTexts.SPLIT:
+            with watch.stage("split"):
+                split = await self._splitting.split(items, into.readers(Modality.TEXT), hop(deadline))
+        else:
+            split = Split.nothing(items)
+        items, errors = split.items, split.errors
+        drafts = list(_drafts(split, errors))
         by_item: list[list[Draft]] = [[] for _ in items]
         for draft in drafts:
             by_item[draft.item].append(draft)
+        truncation = Truncation.REFUSE if long_texts is LongTexts.REFUSE else Truncation.END
         await self._encode(into, drafts, errors, watch, truncation, deadline)
         sound = [draft for draft in drafts if draft.item not in errors]
         await self._fuse(into, sound, errors, watch, deadline)
@@ -97,12 +110,20 @@ class Ingestion:
             with watch.stage("upsert"):
                 written = await self._write(collection, indexed)
             refusals = zip(whole, written.results, strict=True)
-            errors |= {number: _at(number, error) for number, error in refusals if error is not None}
+            errors |= {
+                number: _at(number, split.places[number], error)
+                for number, error in refusals
+                if error is not None
+            }
         results = [
-            IngestResult(
+            IngestResult(item.id, errors[number])
+            if number in errors
+            else IngestResult(
                 item.id,
-                errors.get(number),
-                0 if number in errors else sum(draft.truncated for draft in by_item[number]),
+                truncated_sections=sum(bool(_cut_short(draft)) for draft in by_item[number]),
+                truncated=_truncated(by_item[number]),
+                split_sections=split.split[number],
+                added_sections=split.added(number),
             )
             for number, item in enumerate(items)
         ]
@@ -132,7 +153,6 @@ class Ingestion:
             raise error
         for position, draft in enumerate(drafts):
             draft.encodings = [FusePart(encoding) for encoding in encoded.encodings[position]]
-            draft.truncated = encoded.truncated(position)
             for error in encoded.refused[position].values():
                 errors.setdefault(draft.item, draft.blame(error))
 
@@ -180,13 +200,13 @@ class Ingestion:
         return await self._index.upsert(collection, items)
 
 
-def _drafts(items: Sequence[Item], errors: dict[int, TiebackError]) -> Iterator[Draft]:
-    for number, item in enumerate(items):
+def _drafts(split: Split, errors: dict[int, TiebackError]) -> Iterator[Draft]:
+    for number, item in enumerate(split.items):
         if not item.sections:
             errors[number] = InvalidInput(
                 "an item needs at least one section", field=f"items[{number}].sections"
             )
-        for place, section in enumerate(item.sections):
+        for place, section in zip(split.places[number], item.sections, strict=True):
             if section.content is None:
                 errors.setdefault(
                     number,
@@ -194,17 +214,38 @@ def _drafts(items: Sequence[Item], errors: dict[int, TiebackError]) -> Iterator[
                         "a section needs a content", field=f"items[{number}].sections[{place}].content"
                     ),
                 )
-    for number, item in enumerate(items):
-        for place, section in enumerate(item.sections):
+    for number, item in enumerate(split.items):
+        for place, section in zip(split.places[number], item.sections, strict=True):
             if number not in errors and section.content is not None:
                 yield Draft(number, place, section.content)
 
 
-def _at(number: int, error: TiebackError) -> TiebackError:
-    """The index numbered the items that it was given, and has them wrapped."""
+def _at(number: int, places: Sequence[int], error: TiebackError) -> TiebackError:
+    """The index numbered the items and sections that it was given, and has the items wrapped."""
     if isinstance(error, InvalidInput):
-        error.field = re.sub(r"^items\[\d+\](\.item)?", f"items[{number}]", error.field)
+        field = re.sub(r"^items\[\d+\](\.item)?", f"items[{number}]", error.field)
+        error.field = re.sub(r"(?<=sections\[)\d+", lambda found: str(places[int(found[0])]), field)
     return error
+
+
+def _cut_short(draft: Draft) -> list[Encoding]:
+    """What the spaces said that read only the beginning of a section."""
+    return [part.encoding for part in draft.encodings if part.encoding.truncated_tokens]
+
+
+def _truncated(drafts: Sequence[Draft]) -> list[Truncated]:
+    """What each space did not read of an item's sections."""
+    found: dict[str, Truncated] = {}
+    for encoding in itertools.chain.from_iterable(map(_cut_short, drafts)):
+        name = encoding.space.name
+        known = found.get(name, Truncated(name, 0, 0, 0))
+        found[name] = Truncated(
+            name,
+            known.sections + 1,
+            known.tokens + encoding.truncated_tokens,
+            max(known.window, encoding.token_count),
+        )
+    return list(found.values())
 
 
 def _indexed(item: Item, drafts: Sequence[Draft]) -> IndexedItem:

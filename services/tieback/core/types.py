@@ -64,6 +64,14 @@ class Truncation(enum.StrEnum):
     END = "end"
 
 
+class LongTexts(enum.StrEnum):
+    """What ingestion does with a text that is longer than a space reads."""
+
+    SPLIT = "split"
+    TRUNCATE = "truncate"
+    REFUSE = "refuse"
+
+
 class CachePolicy(enum.StrEnum):
     """Whether vectors that were computed before may answer."""
 
@@ -286,6 +294,26 @@ class EncodeReply:
     results: Sequence[Encoding | TiebackError]
     timing: Timing
     cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class TextPiece:
+    """A piece of a text: its bytes, and how many tokens it has, special ones not counted."""
+
+    span: Span
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class SplitReply:
+    """The pieces of each text, in order, or what is wrong with it.
+
+    `window` is how many tokens of a text the space reads, special ones not counted; 0 where it has no limit.
+    """
+
+    results: Sequence[Sequence[TextPiece] | TiebackError]
+    window: int
+    timing: Timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -756,12 +784,28 @@ class RetrieveReply:
 
 
 @dataclass(frozen=True, slots=True)
+class Truncated:
+    """What a space did not read of an item: so many tokens of so many sections. It reads `window` tokens."""
+
+    space: str
+    sections: int
+    tokens: int
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
 class IngestResult:
-    """The outcome for one item: durable where `error` is None."""
+    """The outcome for one item: durable where `error` is None.
+
+    `split_sections` were split, and `added_sections` are there because of that beside those that were sent.
+    """
 
     id: str
     error: TiebackError | None = None
     truncated_sections: int = 0
+    truncated: Sequence[Truncated] = ()
+    split_sections: int = 0
+    added_sections: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,26 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from tieback.allowance import Allowance
 from tieback.batching import BatchReport
 from tieback.catalog.card import EncoderCard
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import NotFound, Overloaded, StartupError
-from tieback.core.types import CachePolicy, Content, EncodeReply, Limits, Load, OutputSpec, Truncation
+from tieback.core.types import (
+    CachePolicy,
+    Content,
+    EncodeReply,
+    Limits,
+    Load,
+    OutputSpec,
+    SplitReply,
+    Truncation,
+)
 from tieback.encoder.preparation import Preparation
 from tieback.encoder.recall import CacheOptions, CacheState
 from tieback.encoder.space import Space
-from tieback.encoder.worker import Outcome
 from tieback.models.encoder_model import EncoderModel
 from tieback.ports import DEFAULT_OUTPUT
 
@@ -50,7 +59,7 @@ class Encoder:
             raise StartupError(f"two encoders are named {twice[0]!r}; rename one of their cards")
         limits = limits if limits is not None else Limits()
         allowance = Allowance()  # of a tenant for all spaces together
-        self._preparation: Preparation[list[Outcome]] = Preparation(limits.decoded_bytes)
+        self._preparation: Preparation[Any] = Preparation(limits.decoded_bytes)
         self._spaces = {
             model.card.name: Space(
                 model,
@@ -85,6 +94,22 @@ class Encoder:
         width or kind that is not offered. Overloaded where too much waits. DeadlineExceeded.
         """
         return await self._space(space).encode(contents, output, truncation, cache, deadline)
+
+    async def split(
+        self,
+        space: str,
+        texts: Sequence[str],
+        *,
+        max_tokens: int = 0,
+        overlap: float | None = None,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> SplitReply:
+        """Where to cut texts so that the space reads every piece to its end; a bad text gets an error.
+
+        NotFound as in `encode`. InvalidInput for a space that takes no text, no or too many texts, more
+        tokens than the space reads. Overloaded where too much waits. DeadlineExceeded.
+        """
+        return await self._space(space).split(texts, max_tokens, overlap, deadline)
 
     def load(self, space: str) -> Load:
         """How busy a space is; NotFound as in `encode`."""

@@ -7,7 +7,7 @@ import copy
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Any, cast
 
 from tieback.allowance import Allowance
 from tieback.batching import BatchReport
@@ -24,6 +24,7 @@ from tieback.core.types import (
     Limits,
     Load,
     OutputSpec,
+    SplitReply,
     Timing,
     Truncation,
     Vector,
@@ -36,8 +37,9 @@ from tieback.encoder.preparation import Preparation
 from tieback.encoder.recall import OFTEN, CacheOptions, CacheState, Outcome, Recall
 from tieback.encoder.request import check_content, check_request
 from tieback.encoder.shaping import shape, vectors
+from tieback.encoder.splitting import Splitting
 from tieback.encoder.worker import Worker
-from tieback.models.encoder_model import EncoderModel, NamesTerms, Prepared
+from tieback.models.encoder_model import EncoderModel, NamesTerms
 
 INLINE_BYTES = 128 << 10
 """Contents of so many bytes together are hashed at once: a change of threads would take longer."""
@@ -52,7 +54,7 @@ class Space:
         *,
         limits: Limits,
         batch_tokens: int,
-        preparation: Preparation[list[Prepared | TiebackError]],
+        preparation: Preparation[Any],
         cache: CacheOptions,
         allowance: Allowance,
         on_batch: Callable[[BatchReport], None] | None = None,
@@ -70,6 +72,7 @@ class Space:
             allowance=allowance,
             on_batch=on_batch,
         )
+        self._splitting = Splitting(model, limits, preparation)
         # Cards may share a space and differ in what they put before a text: the cache tells them apart.
         own = dataclasses.replace(self._ref, fingerprint=f"{self._ref.fingerprint} {model.card.fingerprint}")
         self._keys = ContentKeys(own, limits)
@@ -160,6 +163,14 @@ class Space:
             results[place] = next(encodings) if isinstance(one, Computed) else _at(place, one)
         timing.total = time.monotonic() - arrived
         return EncodeReply(cast("list[Encoding | TiebackError]", results), timing, cost)
+
+    async def split(
+        self, texts: Sequence[str], max_tokens: int, overlap: float | None, deadline: Deadline
+    ) -> SplitReply:
+        """See `tieback.ports.EncoderPort.split`."""
+        if self._closing:
+            raise Unavailable("the server is shutting down")
+        return await self._splitting.split(texts, max_tokens, overlap, deadline)
 
     async def warm_up(self) -> None:
         """Runs and measures the model."""

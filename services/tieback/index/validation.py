@@ -9,6 +9,7 @@ import numpy as np
 
 from tieback.core.boxes import OUTSIDE, inside
 from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError, cut
+from tieback.core.spans import check_span
 from tieback.core.types import (
     Array,
     Content,
@@ -192,22 +193,6 @@ def _check_sections(sections: Sequence[Section], limits: Limits) -> list[Section
         check_span(section, field=f"{field}.span")
         kept.append(Section(name, content, section.title, section.uri, section.span))
     return kept
-
-
-def check_span(section: Section, *, field: str) -> None:
-    """InvalidInput where a section's span cannot be that of its text."""
-    if section.span is None:
-        return
-    text = section.content.data if section.content else None
-    if not isinstance(text, str):
-        raise InvalidInput("only a section of text has a span", field=field)
-    (begin, end), size = section.span, len(text.encode())
-    if begin < 0 or end - begin != size:
-        raise InvalidInput(
-            f"the span goes from byte {begin} to {end}, and the text has {size} bytes: give the bytes of the "
-            "original that are the text exactly, or no span",
-            field=field,
-        )
 
 
 def _own_text(section: Section) -> str:

@@ -106,6 +106,20 @@ class WeighsContents(Protocol):
 
 
 @runtime_checkable
+class ReadsText(Protocol):
+    """What an encoder of texts is too: it says how much of one it reads. May be asked in any thread."""
+
+    @property
+    def window(self) -> int | None:
+        """Tokens of a text that are read at most, its own and no others; None for no limit."""
+        ...
+
+    def starts(self, text: str) -> Array:
+        """The characters at which the tokens of a text begin `[tokens]`, int64, ascending."""
+        ...
+
+
+@runtime_checkable
 class NamesTerms(Protocol):
     """What an encoder of the kind SPARSE is too: `terms[n]` is the name of the term with number n."""
 

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import StaticText
 from tieback.core.errors import StartupError
-from tieback.core.types import Content, Limits, Truncation, VectorKind
+from tieback.core.types import Array, Content, Limits, Truncation, VectorKind
 from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback.models.normalization import unit_rows
 from tieback.models.session import PROCESSOR, Hardware
@@ -53,6 +53,15 @@ class StaticTextModel:
     def sample(self, tokens: int) -> Prepared:
         """A text of that many tokens, whichever."""
         return Prepared(tokens, TokenizedText(np.arange(tokens, dtype=np.int64) % self._tokenizer.vocabulary))
+
+    @property
+    def window(self) -> int | None:
+        """Tokens of a text that are averaged at most."""
+        return self._tokenizer.room
+
+    def starts(self, text: str) -> Array:
+        """The characters at which the tokens of a text begin `[tokens]`."""
+        return self._tokenizer.starts(text)
 
     def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
         """Tokenises a text."""

@@ -15,6 +15,7 @@ import numpy as np
 from tokenizers import Encoding, Tokenizer
 
 from tieback.core.errors import InvalidInput, StartupError
+from tieback.core.spans import ByteOffsets
 from tieback.core.types import Array, Content, Limits, Modality, TokenIds, Truncation
 from tieback.models.content import read_text, wrong_modality
 from tieback.models.plain_text import PlainText
@@ -24,7 +25,6 @@ PIECE = 16_384
 """Characters that are tokenised at once: a tokenizer takes up to 500 bytes for each while it works."""
 
 SHORT = 256  # characters of a text whose tokens are made before anybody notices
-ONE_BYTE, TWO_BYTES, THREE_BYTES = 0x80, 0x800, 0x10000
 
 
 class Places(NamedTuple):
@@ -61,7 +61,7 @@ class TokenizedText:
         if self._encoding is None:
             return ()
         offsets = np.array(self._encoding.offsets, np.int64).reshape(-1, 2)
-        return byte_spans(self._text, offsets[self.words])
+        return ByteOffsets(self._text).spans(offsets[self.words])
 
 
 class TextTokenizer:
@@ -118,6 +118,21 @@ class TextTokenizer:
         end = int(offsets.max())  # of what is kept, so that the text behind it is not kept either
         places = Places(own, offsets)
         return TokenizedText(ids, text[:end], places), cut
+
+    @property
+    def room(self) -> int | None:
+        """Tokens of a text that are read at most, special ones not counted; None for no limit."""
+        return self._room
+
+    def starts(self, text: str) -> Array:
+        """The characters at which the tokens of a text begin `[n]`, int64, special tokens left out."""
+        found, begin = [], 0
+        while begin < len(text):
+            end = _piece_end(text, begin)
+            offsets = self._encode(text[begin:end]).offsets
+            found.append(np.array([start + begin for start, _ in offsets], np.int64))
+            begin = end
+        return np.concatenate(found) if found else np.zeros(0, np.int64)
 
     def _encoded(self, text: str) -> tuple[Encoding, int]:
         """As many of the text's tokens as there is room for, and some more; and how many it has.
@@ -187,12 +202,3 @@ def _piece_end(text: str, begin: int) -> int:
         return len(text)
     spaces = [text.rfind(space, begin + PIECE // 2, end) for space in " \n\t"]
     return max(spaces) if max(spaces) > 0 else end
-
-
-def byte_spans(text: str, offsets: Array) -> list[tuple[int, int]]:
-    """Ranges of characters `[n, 2]` as ranges of bytes of the text's UTF-8."""
-    if not text.isascii():
-        points = np.frombuffer(text.encode("utf-32-le"), np.uint32)
-        sizes = 1 + (points >= ONE_BYTE) + (points >= TWO_BYTES) + (points >= THREE_BYTES)
-        offsets = np.concatenate(([0], np.cumsum(sizes)))[offsets]
-    return [(int(begin), int(end)) for begin, end in offsets]

@@ -63,6 +63,16 @@ class TransformerTextModel:
         """A text of that many tokens, whichever."""
         return Prepared(tokens, TokenizedText(np.arange(tokens, dtype=np.int64) % self._tokenizer.vocabulary))
 
+    @property
+    def window(self) -> int | None:
+        """Tokens of a text that are read at most: those of the prompt are taken off."""
+        room = self._tokenizer.room
+        return room if room is None else room - len(self._tokenizer.starts(self._prompt))
+
+    def starts(self, text: str) -> Array:
+        """The characters at which the tokens of a text begin `[tokens]`."""
+        return self._tokenizer.starts(text)
+
     def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
         """Tokenises a text, behind the card's prompt where the caller did not tokenise it."""
         if self._prompt and not isinstance(content.data, TokenIds):

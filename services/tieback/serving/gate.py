@@ -70,6 +70,7 @@ def _own(limits: Limits) -> dict[str, Bound]:
         "tieback.v1.Evidence.text": text,
         "tieback.v1.GenerateRequest.prompt": text,
         "tieback.v1.SearchRequest.text": text,
+        "tieback.v1.SplitTextsRequest.texts": Bound(limits.batch_items, limits.message_bytes),
         "tieback.v1.TokenSource.text": text,
         "tieback.v1.ListItemsRequest.filter": filter_,
         "tieback.v1.RetrieveRequest.filter": filter_,

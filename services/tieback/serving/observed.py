@@ -30,6 +30,7 @@ from tieback.core.types import (
     Role,
     Routing,
     SearchReply,
+    SplitReply,
     TokenVectors,
     Truncation,
     UpsertReply,
@@ -75,6 +76,21 @@ class ObservedEncoder:
         self._telemetry.observe_timing("encoder", space, reply.timing)
         self._telemetry.tenants.computed("encoder", reply.cost.tokens)
         return reply
+
+    async def split(
+        self,
+        space: str,
+        texts: Sequence[str],
+        *,
+        max_tokens: int = 0,
+        overlap: float | None = None,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> SplitReply:
+        """As the encoder does."""
+        with self._telemetry.step(f"split {space}"):
+            return await self._encoder.split(
+                space, texts, max_tokens=max_tokens, overlap=overlap, deadline=deadline
+            )
 
 
 class ObservedRouter:

@@ -17,7 +17,7 @@ from google.rpc import status_pb2
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import NotFound, Overloaded
-from tieback.serving import failures, targets
+from tieback.serving import failures, screening, targets
 from tieback.serving.call import Passed
 from tieback.serving.coalescing import Coalescer
 from tieback.serving.contract import METHODS, Method
@@ -29,8 +29,8 @@ SMALL = 64
 """Tokens; of a request that was not looked at, no fewer are assumed."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
-# Where the space stands in a request to an encoder: EncodeRequest.space, EncodeStreamRequest.request.space.
-_SPACE = {"Encode": (1,), "EncodeStream": (2, 1)}
+# Where the space stands in a request to an encoder: in EncodeStreamRequest it is request.space.
+_SPACE = {"Encode": (1,), "EncodeStream": (2, 1), "SplitTexts": (1,)}
 
 
 class Passage(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # the stubs make it generic, grpc does not
@@ -97,7 +97,7 @@ class Passage(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # the stubs ma
             return grpc.stream_stream_rpc_method_handler(many)
         if method.response_streaming:
             return grpc.unary_stream_rpc_method_handler(many)
-        coalescer = self._coalescer if method.service == targets.ENCODER_SERVICE else None
+        coalescer = self._coalescer if method.path == screening.METHOD else None
         return grpc.unary_unary_rpc_method_handler(one_for_one)
 
     def _target(self, method: Method) -> Callable[[bytes], str]:

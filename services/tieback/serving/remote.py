@@ -35,6 +35,7 @@ from tieback.core.types import (
     SearchReply,
     Source,
     SpaceRef,
+    SplitReply,
     Timing,
     TokenVectors,
     Truncation,
@@ -53,6 +54,7 @@ from tieback.serving.contract import METHODS
 from tieback.serving.conversions.contents import (
     read_encode_reply,
     read_item,
+    read_split_reply,
     write_cache,
     write_content,
     write_truncation,
@@ -143,6 +145,27 @@ class RemoteEncoder:
         target = targets.encoder(space)
         return read_encode_reply(
             await _call(self._mesh, target, path, request, encoder_pb2.EncodeResponse, deadline)
+        )
+
+    async def split(
+        self,
+        space: str,
+        texts: Sequence[str],
+        *,
+        max_tokens: int = 0,
+        overlap: float | None = None,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> SplitReply:
+        """Where to cut texts so that the space reads every piece to its end."""
+        if space not in self._spaces:
+            raise NotFound("space", space, self._spaces)
+        request = encoder_pb2.SplitTextsRequest(
+            space=space, texts=texts, max_tokens=max_tokens, overlap=overlap
+        )
+        path = "/tieback.v1.EncoderService/SplitTexts"
+        target = targets.encoder(space)
+        return read_split_reply(
+            await _call(self._mesh, target, path, request, encoder_pb2.SplitTextsResponse, deadline)
         )
 
 

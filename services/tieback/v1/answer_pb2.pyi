@@ -1,12 +1,12 @@
 from google.rpc import status_pb2 as _status_pb2
 from tieback.v1 import content_pb2 as _content_pb2
-from tieback.v1 import encoder_pb2 as _encoder_pb2
 from tieback.v1 import generator_pb2 as _generator_pb2
 from tieback.v1 import index_pb2 as _index_pb2
 from tieback.v1 import report_pb2 as _report_pb2
 from tieback.v1 import reranker_pb2 as _reranker_pb2
 from tieback.v1 import router_pb2 as _router_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
@@ -14,17 +14,28 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class LongTexts(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LONG_TEXTS_UNSPECIFIED: _ClassVar[LongTexts]
+    LONG_TEXTS_SPLIT: _ClassVar[LongTexts]
+    LONG_TEXTS_TRUNCATE: _ClassVar[LongTexts]
+    LONG_TEXTS_REFUSE: _ClassVar[LongTexts]
+LONG_TEXTS_UNSPECIFIED: LongTexts
+LONG_TEXTS_SPLIT: LongTexts
+LONG_TEXTS_TRUNCATE: LongTexts
+LONG_TEXTS_REFUSE: LongTexts
+
 class IngestItemsRequest(_message.Message):
-    __slots__ = ("collection", "items", "truncation", "space")
+    __slots__ = ("collection", "items", "long_texts", "space")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     ITEMS_FIELD_NUMBER: _ClassVar[int]
-    TRUNCATION_FIELD_NUMBER: _ClassVar[int]
+    LONG_TEXTS_FIELD_NUMBER: _ClassVar[int]
     SPACE_FIELD_NUMBER: _ClassVar[int]
     collection: str
     items: _containers.RepeatedCompositeFieldContainer[_content_pb2.Item]
-    truncation: _encoder_pb2.Truncation
+    long_texts: LongTexts
     space: str
-    def __init__(self, collection: _Optional[str] = ..., items: _Optional[_Iterable[_Union[_content_pb2.Item, _Mapping]]] = ..., truncation: _Optional[_Union[_encoder_pb2.Truncation, str]] = ..., space: _Optional[str] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., items: _Optional[_Iterable[_Union[_content_pb2.Item, _Mapping]]] = ..., long_texts: _Optional[_Union[LongTexts, str]] = ..., space: _Optional[str] = ...) -> None: ...
 
 class IngestItemsResponse(_message.Message):
     __slots__ = ("sequence", "results", "timing")
@@ -37,14 +48,32 @@ class IngestItemsResponse(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., results: _Optional[_Iterable[_Union[IngestResult, _Mapping]]] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ...) -> None: ...
 
 class IngestResult(_message.Message):
-    __slots__ = ("id", "status", "truncated_sections")
+    __slots__ = ("id", "status", "truncated_sections", "truncated", "split_sections", "added_sections")
     ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     TRUNCATED_SECTIONS_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    SPLIT_SECTIONS_FIELD_NUMBER: _ClassVar[int]
+    ADDED_SECTIONS_FIELD_NUMBER: _ClassVar[int]
     id: str
     status: _status_pb2.Status
     truncated_sections: int
-    def __init__(self, id: _Optional[str] = ..., status: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., truncated_sections: _Optional[int] = ...) -> None: ...
+    truncated: _containers.RepeatedCompositeFieldContainer[Truncated]
+    split_sections: int
+    added_sections: int
+    def __init__(self, id: _Optional[str] = ..., status: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., truncated_sections: _Optional[int] = ..., truncated: _Optional[_Iterable[_Union[Truncated, _Mapping]]] = ..., split_sections: _Optional[int] = ..., added_sections: _Optional[int] = ...) -> None: ...
+
+class Truncated(_message.Message):
+    __slots__ = ("space", "sections", "tokens", "window")
+    SPACE_FIELD_NUMBER: _ClassVar[int]
+    SECTIONS_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    space: str
+    sections: int
+    tokens: int
+    window: int
+    def __init__(self, space: _Optional[str] = ..., sections: _Optional[int] = ..., tokens: _Optional[int] = ..., window: _Optional[int] = ...) -> None: ...
 
 class RetrieveRequest(_message.Message):
     __slots__ = ("collection", "query", "limit", "filter", "routing", "candidates", "reranker", "hybrid", "balance_modalities", "explain", "fusion", "min_relevance")

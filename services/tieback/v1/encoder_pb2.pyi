@@ -92,6 +92,50 @@ class EncodeResult(_message.Message):
     error: _status_pb2.Status
     def __init__(self, encoding: _Optional[_Union[Encoding, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
+class SplitTextsRequest(_message.Message):
+    __slots__ = ("space", "texts", "max_tokens", "overlap")
+    SPACE_FIELD_NUMBER: _ClassVar[int]
+    TEXTS_FIELD_NUMBER: _ClassVar[int]
+    MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    OVERLAP_FIELD_NUMBER: _ClassVar[int]
+    space: str
+    texts: _containers.RepeatedScalarFieldContainer[str]
+    max_tokens: int
+    overlap: float
+    def __init__(self, space: _Optional[str] = ..., texts: _Optional[_Iterable[str]] = ..., max_tokens: _Optional[int] = ..., overlap: _Optional[float] = ...) -> None: ...
+
+class SplitTextsResponse(_message.Message):
+    __slots__ = ("results", "window", "timing")
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    TIMING_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[SplitTextResult]
+    window: int
+    timing: _report_pb2.Timing
+    def __init__(self, results: _Optional[_Iterable[_Union[SplitTextResult, _Mapping]]] = ..., window: _Optional[int] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ...) -> None: ...
+
+class SplitTextResult(_message.Message):
+    __slots__ = ("pieces", "error")
+    PIECES_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    pieces: TextPieces
+    error: _status_pb2.Status
+    def __init__(self, pieces: _Optional[_Union[TextPieces, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+
+class TextPieces(_message.Message):
+    __slots__ = ("pieces",)
+    PIECES_FIELD_NUMBER: _ClassVar[int]
+    pieces: _containers.RepeatedCompositeFieldContainer[TextPiece]
+    def __init__(self, pieces: _Optional[_Iterable[_Union[TextPiece, _Mapping]]] = ...) -> None: ...
+
+class TextPiece(_message.Message):
+    __slots__ = ("span", "token_count")
+    SPAN_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_COUNT_FIELD_NUMBER: _ClassVar[int]
+    span: _vector_pb2.TextSpan
+    token_count: int
+    def __init__(self, span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., token_count: _Optional[int] = ...) -> None: ...
+
 class Encoding(_message.Message):
     __slots__ = ("space", "modality", "dense", "tokens", "labels", "token_count", "truncated_tokens", "source", "sparse", "regions")
     SPACE_FIELD_NUMBER: _ClassVar[int]

@@ -45,6 +45,11 @@ class EncoderServiceStub(object):
                 request_serializer=tieback_dot_v1_dot_encoder__pb2.EncodeStreamRequest.SerializeToString,
                 response_deserializer=tieback_dot_v1_dot_encoder__pb2.EncodeStreamResponse.FromString,
                 _registered_method=True)
+        self.SplitTexts = channel.unary_unary(
+                '/tieback.v1.EncoderService/SplitTexts',
+                request_serializer=tieback_dot_v1_dot_encoder__pb2.SplitTextsRequest.SerializeToString,
+                response_deserializer=tieback_dot_v1_dot_encoder__pb2.SplitTextsResponse.FromString,
+                _registered_method=True)
 
 
 class EncoderServiceServicer(object):
@@ -67,6 +72,14 @@ class EncoderServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SplitTexts(self, request, context):
+        """Says where to cut texts so that a text space reads every piece to its end: at the ends of sentences where
+        there are some. A bad text gets a status of its own and the others succeed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EncoderServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -79,6 +92,11 @@ def add_EncoderServiceServicer_to_server(servicer, server):
                     servicer.EncodeStream,
                     request_deserializer=tieback_dot_v1_dot_encoder__pb2.EncodeStreamRequest.FromString,
                     response_serializer=tieback_dot_v1_dot_encoder__pb2.EncodeStreamResponse.SerializeToString,
+            ),
+            'SplitTexts': grpc.unary_unary_rpc_method_handler(
+                    servicer.SplitTexts,
+                    request_deserializer=tieback_dot_v1_dot_encoder__pb2.SplitTextsRequest.FromString,
+                    response_serializer=tieback_dot_v1_dot_encoder__pb2.SplitTextsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -136,6 +154,33 @@ class EncoderService(object):
             '/tieback.v1.EncoderService/EncodeStream',
             tieback_dot_v1_dot_encoder__pb2.EncodeStreamRequest.SerializeToString,
             tieback_dot_v1_dot_encoder__pb2.EncodeStreamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SplitTexts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tieback.v1.EncoderService/SplitTexts',
+            tieback_dot_v1_dot_encoder__pb2.SplitTextsRequest.SerializeToString,
+            tieback_dot_v1_dot_encoder__pb2.SplitTextsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -17,8 +17,11 @@ from tieback.core.types import (
     EncodingSource,
     Item,
     Label,
+    LongTexts,
     Modality,
     Section,
+    SplitReply,
+    TextPiece,
     TokenIds,
     Truncation,
     Vector,
@@ -42,7 +45,7 @@ from tieback.serving.conversions.vectors import (
     write_token_vectors,
     write_vector,
 )
-from tieback.v1 import content_pb2, encoder_pb2
+from tieback.v1 import answer_pb2, content_pb2, encoder_pb2
 
 _MODALITIES = {
     content_pb2.MODALITY_TEXT: Modality.TEXT,
@@ -291,3 +294,55 @@ def fill_encode_reply(message: encoder_pb2.EncodeResponse, reply: EncodeReply) -
             fill_encoding(add().encoding, result)
     fill_timing(message.timing, reply.timing)
     fill_cost(message.cost, reply.cost)
+
+
+def read_split_reply(message: encoder_pb2.SplitTextsResponse) -> SplitReply:
+    """The pieces of each text."""
+    return SplitReply(
+        [
+            failures.from_status(result.error)
+            if result.WhichOneof("outcome") == "error"
+            else [
+                TextPiece((piece.span.begin_byte, piece.span.end_byte), piece.token_count)
+                for piece in result.pieces.pieces
+            ]
+            for result in message.results
+        ],
+        message.window,
+        read_timing(message.timing),
+    )
+
+
+def write_split_reply(reply: SplitReply) -> encoder_pb2.SplitTextsResponse:
+    """The message of the pieces of each text."""
+    message = encoder_pb2.SplitTextsResponse(window=reply.window)
+    for result in reply.results:
+        if isinstance(result, TiebackError):
+            message.results.add(error=failures.to_status(result))
+            continue
+        pieces = message.results.add().pieces.pieces
+        for piece in result:
+            pieces.add(span=write_span(piece.span), token_count=piece.tokens)
+    fill_timing(message.timing, reply.timing)
+    return message
+
+
+_LONG_TEXTS = {
+    answer_pb2.LONG_TEXTS_UNSPECIFIED: LongTexts.SPLIT,
+    answer_pb2.LONG_TEXTS_SPLIT: LongTexts.SPLIT,
+    answer_pb2.LONG_TEXTS_TRUNCATE: LongTexts.TRUNCATE,
+    answer_pb2.LONG_TEXTS_REFUSE: LongTexts.REFUSE,
+}
+_LONG_TEXTS_NUMBERS = {value: number for number, value in _LONG_TEXTS.items()}
+
+
+def read_long_texts(number: int, field: str) -> LongTexts:
+    """What to do with texts that are longer than a space reads."""
+    if number not in _LONG_TEXTS:
+        raise InvalidInput(f"{number} is no way with long texts that this server knows", field=field)
+    return _LONG_TEXTS[number]  # type: ignore[index]  # protobuf enums are ints
+
+
+def write_long_texts(long_texts: LongTexts) -> answer_pb2.LongTexts:
+    """The number of what to do with long texts."""
+    return _LONG_TEXTS_NUMBERS[long_texts]

@@ -14,7 +14,7 @@ from tieback.core.errors import InvalidInput
 from tieback.core.types import IngestResult, Item, RetrieveReply
 from tieback.ports import AnswerPort
 from tieback.serving import failures
-from tieback.serving.conversions.contents import read_item, read_truncation
+from tieback.serving.conversions.contents import read_item, read_long_texts
 from tieback.serving.conversions.generations import read_decoding, read_grounding, write_event
 from tieback.serving.conversions.reports import write_timing
 from tieback.serving.conversions.retrievals import read_retrieval, write_retrieve_reply
@@ -50,7 +50,7 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
                     collection,
                     good,
                     space=space,
-                    truncation=read_truncation(request.truncation, "truncation"),
+                    long_texts=read_long_texts(request.long_texts, "long_texts"),
                     deadline=deadline,
                 )
                 timing = reply.timing
@@ -113,4 +113,14 @@ def _read_items(
 
 def _write_result(result: IngestResult) -> answer_pb2.IngestResult:
     status = status_pb2.Status() if result.error is None else failures.to_status(result.error)
-    return answer_pb2.IngestResult(id=result.id, status=status, truncated_sections=result.truncated_sections)
+    return answer_pb2.IngestResult(
+        id=result.id,
+        status=status,
+        truncated_sections=result.truncated_sections,
+        truncated=[
+            answer_pb2.Truncated(space=one.space, sections=one.sections, tokens=one.tokens, window=one.window)
+            for one in result.truncated
+        ],
+        split_sections=result.split_sections,
+        added_sections=result.added_sections,
+    )

@@ -16,6 +16,7 @@ from tieback.serving.conversions.contents import (
     read_cache,
     read_content,
     read_truncation,
+    write_split_reply,
 )
 from tieback.serving.conversions.vectors import read_output
 from tieback.serving.reading import converted
@@ -61,6 +62,19 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
         finally:
             self._streams.discard(stream)
             await stream.close()
+
+    async def SplitTexts(
+        self, request: encoder_pb2.SplitTextsRequest, context: Context
+    ) -> encoder_pb2.SplitTextsResponse:
+        """Says where to cut texts."""
+        reply = await self._encoder.split(
+            request.space,
+            request.texts,
+            max_tokens=request.max_tokens,
+            overlap=request.overlap if request.HasField("overlap") else None,
+            deadline=deadline_of(context),
+        )
+        return write_split_reply(reply)
 
     def drain(self) -> None:
         """Has all streams end with UNAVAILABLE once what they have read is answered."""

@@ -1,0 +1,136 @@
+"""Where a text that is too long for a model is cut: into pieces of at most so many tokens each.
+
+A piece ends at the end of a sentence where one lies in its second half, else between words, else between
+characters as readers see them (Unicode's grapheme clusters), and only inside such a character where that
+alone is too long. Pieces are of about one size, so none is a small rest. A piece may begin with the last
+sentence of the one before it. Together they hold all of the text: each begins at the end of the one before
+it, or earlier.
+
+Places are numbers of characters, as Python counts them. The time is linear in the text.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+
+import numpy as np
+import regex
+
+from tieback.core import sentences
+from tieback.core.types import Array
+
+LONGEST_TOKEN = 64
+"""Characters of a token; a longer one counts as several. A word that a model does not know can be one token
+of any length."""
+
+_GRAPHEME = regex.compile(r"\X")
+
+
+def pieces(text: str, starts: Array, room: int, overlap: float) -> list[tuple[int, int]]:
+    """The pieces of a text whose tokens begin at `starts` `[tokens]`, ascending; one if `room` is enough.
+
+    `overlap` is the largest share of `room` that a sentence may take to be repeated in the next piece.
+    """
+    starts = _with_long_ones_counted(text, starts)
+    if len(starts) <= room:
+        return [(0, len(text))]
+    return list(_Cutting(text, starts, room, overlap).pieces())
+
+
+class _Cutting:
+    """One text on its way to be cut."""
+
+    def __init__(self, text: str, starts: Array, room: int, overlap: float) -> None:
+        space = np.frompyfunc(str.isspace, 1, 1)(np.array(list(text), object)).astype(bool)
+        # Some tokenizers count the space before a word as part of it.
+        following = np.where(space, len(text), np.arange(len(text)))
+        following = np.minimum.accumulate(following[::-1])[::-1]
+        moved = following[starts]
+        self._starts = np.where(moved < len(text), moved, starts)
+        self._text = text
+        self._room = room
+        self._overlap = int(room * overlap)
+        ends = np.fromiter(sentences.ends(text), np.int64)
+        ends = following[ends[ends < len(text)]]
+        tokens = np.unique(np.searchsorted(self._starts, ends[ends < len(text)]))
+        self._sentences = [token for token in tokens.tolist() if self._begins_a_character(token)]
+        words = np.flatnonzero(space[self._starts - 1] & ~space[self._starts] & (self._starts > 0))
+        self._words = [token for token in words.tolist() if self._begins_a_character(token)]
+
+    def pieces(self) -> Iterator[tuple[int, int]]:
+        """The pieces in order."""
+        total = len(self._starts)
+        begin, begin_place = 0, 0
+        while total - begin > self._room:
+            end, end_place = self._end(begin, begin_place)
+            yield begin_place, end_place
+            again = self._repeated(begin, end)
+            begin, begin_place = (end, end_place) if again is None else (again, int(self._starts[again]))
+        if begin_place < len(self._text):
+            yield begin_place, len(self._text)
+
+    def _end(self, begin: int, begin_place: int) -> tuple[int, int]:
+        """Where a piece that begins at a token ends: the token, and its place."""
+        left = len(self._starts) - begin
+        even = begin + math.ceil(left / math.ceil(left / self._room))
+        least = begin + max(1, self._room // 2)
+        most = min(begin + self._room, len(self._starts) - self._room // 4)  # so that no small rest is left
+        for ends in (self._sentences, self._words):
+            end = _nearest(ends, even, least, most)
+            if end is not None:
+                return end, int(self._starts[end])
+        return self._within_a_word(begin, begin_place, most)
+
+    def _within_a_word(self, begin: int, begin_place: int, most: int) -> tuple[int, int]:
+        """The last end of a character, as readers see it, that leaves at most `most` tokens in the piece."""
+        limit = int(self._starts[most])
+        place = begin_place
+        for found in _GRAPHEME.finditer(self._text, begin_place, limit + 1):
+            if found.end() > limit:
+                break
+            place = found.end()
+        if place == begin_place:  # one such character is longer than the piece
+            place = max(limit, begin_place + 1)
+        return max(int(np.searchsorted(self._starts, place)), begin + 1), place
+
+    def _repeated(self, begin: int, end: int) -> int | None:
+        """The token with which the piece's last sentence begins, if that is short enough to be repeated."""
+        at = bisect_left(self._sentences, end)
+        if at == 0 or at == len(self._sentences) or self._sentences[at] != end:
+            return None
+        last = self._sentences[at - 1]
+        return last if last > begin and end - last <= self._overlap else None
+
+    def _begins_a_character(self, token: int) -> bool:
+        """Whether a cut before the token leaves no mark apart from what it stands on."""
+        return unicodedata.category(self._text[self._starts[token]])[0] != "M"
+
+
+def _nearest(places: list[int], wanted: int, least: int, most: int) -> int | None:
+    """Of ascending places those from `least` to `most`, the one nearest to what is wanted."""
+    low, high = bisect_left(places, least), bisect_right(places, most)
+    if low >= high:
+        return None
+    at = bisect_left(places, wanted, low, high)
+    near = places[max(low, at - 1) : min(high, at + 1)]
+    return min(near, key=lambda place: abs(place - wanted))
+
+
+def _with_long_ones_counted(text: str, starts: Array) -> Array:
+    """The starts, with more of them in tokens longer than `LONGEST_TOKEN`, but none in white space."""
+    starts = np.maximum.accumulate(np.asarray(starts, np.int64))
+    if not len(starts):
+        return starts
+    lengths = np.diff(starts, append=len(text))
+    if lengths.max() <= LONGEST_TOKEN:
+        return starts
+    counts = np.maximum(1, -(-lengths // LONGEST_TOKEN))
+    first = np.cumsum(counts) - counts
+    within = np.arange(counts.sum()) - np.repeat(first, counts)
+    more = np.repeat(starts, counts) + within * LONGEST_TOKEN
+    kept = [not place or not text[start].isspace() for start, place in zip(more, within, strict=True)]
+    found: Array = more[np.array(kept)]
+    return found

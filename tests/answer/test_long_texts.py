@@ -1,0 +1,129 @@
+"""What becomes of texts that are longer than a space reads. "words-a" reads eight words, "words-b" all."""
+
+import pytest
+from tieback.core.deadline import Deadline
+from tieback.core.errors import DeadlineExceeded, InvalidInput, Unavailable
+from tieback.core.types import Content, Item, Modality, QueryPart, Retrieval, Section
+
+STORY = "The lamp was lit at dusk. Ships saw it far off. Nobody knew who lit it. The keeper was gone."
+
+
+def section(data, name="1", **about):
+    return Section(name, Content(Modality.TEXT, data), **about)
+
+
+async def stored(platform, *sections, name="a"):
+    (result,) = (await platform.answerer.ingest("library", [Item(name, sections)])).results
+    assert result.error is None
+    return result, (await platform.index.get_item("library", name)).sections
+
+
+async def test_every_space_reads_all_of_a_long_text(platform):
+    result, sections = await stored(platform, section(STORY))
+
+    assert result.truncated_sections == 0
+    assert result.truncated == []
+    assert all(len(one.content.data.split()) <= 8 for one in sections)
+    hits = (
+        await platform.answerer.retrieve(
+            Retrieval("library", [QueryPart(Content(Modality.TEXT, "keeper was gone"))], limit=1)
+        )
+    ).hits
+    assert "The keeper was gone." in hits[0].hit.text
+
+
+async def test_pieces_are_named_after_their_section_and_keep_its_title_and_address(platform):
+    result, sections = await stored(
+        platform,
+        section("short", "1"),
+        section(STORY, "2.1", title="Dusk", uri="file:a"),
+        section(STORY, "3"),
+    )
+
+    assert [one.id for one in sections] == ["1", "2.1", "2.1-2", "2.1-3", "2.1-4", "3", "3-2", "3-3", "3-4"]
+    assert {(one.title, one.uri) for one in sections[1:5]} == {("Dusk", "file:a")}
+    assert (result.split_sections, result.added_sections) == (2, 6)
+
+
+async def test_the_names_of_pieces_avoid_names_that_are_taken(platform):
+    _, sections = await stored(platform, section(STORY, "a"), section("x", "a-2"), section("y", "a-4"))
+
+    assert [one.id for one in sections] == ["a", "a-3", "a-5", "a-6", "a-2", "a-4"]
+
+
+async def test_the_longest_name_has_pieces_too(platform):
+    _, sections = await stored(platform, section(STORY, "ü" * 256))
+
+    assert len({one.id for one in sections}) == 4
+    assert all(len(one.id.encode()) <= 512 for one in sections)
+
+
+async def test_spans_lead_back_to_the_original(platform):
+    original = f"# Ü\n{STORY}\nend".encode()
+    begin = original.index(b"The lamp")
+
+    _, sections = await stored(platform, section(STORY, span=(begin, begin + len(STORY.encode()))))
+
+    for one in sections:
+        assert original[slice(*one.span)].decode() == one.content.data
+    text, end = "", begin
+    for one in sections:  # as docs/indexing.md says
+        text += original[end : one.span[1]].decode()
+        end = one.span[1]
+    assert text == STORY
+
+
+async def test_without_a_span_the_pieces_have_those_within_the_text(platform):
+    _, sections = await stored(platform, section(STORY), section("short", "2"))
+
+    assert "".join(STORY[slice(*one.span)] for one in sections[:-1]) == STORY
+    assert sections[-1].span is None
+
+
+async def test_a_wrong_span_is_refused_by_its_field_in_the_request(platform):
+    items = [Item("a", [section(STORY, "1"), section(STORY, "2", span=(0, 5))]), Item("b", [section("x")])]
+
+    refused, good = (await platform.answerer.ingest("library", items)).results
+
+    assert isinstance(refused.error, InvalidInput)
+    assert refused.error.field == "items[0].sections[1].span"
+    assert good.error is None
+
+
+async def test_errors_name_sections_as_they_were_sent(platform):
+    long_title = section("x", "2", title="t" * 5000)
+
+    (result,) = (await platform.answerer.ingest("library", [Item("a", [section(STORY), long_title])])).results
+
+    assert result.error.field == "items[0].sections[1].title"
+
+
+async def test_a_text_that_needs_too_many_sections_is_refused_with_the_limit(platform):
+    items = [Item("a", [section(STORY * 40)]), Item("b", [section("x")])]
+
+    refused, good = (await platform.answerer.ingest("library", items)).results
+
+    assert refused.error.field == "items[0].sections"
+    assert "the limit is 64" in refused.error.message
+    assert good.error is None
+
+
+async def test_a_space_that_cannot_say_where_to_cut_fails_the_call(platform):
+    platform.encoder.down["words-a"] = Unavailable("words-a is restarting")
+
+    with pytest.raises(Unavailable, match="words-a"):
+        await platform.answerer.ingest("library", [Item("a", [section(STORY)])])
+
+
+async def test_the_deadline_holds_for_splitting(platform):
+    with pytest.raises(DeadlineExceeded):
+        await platform.answerer.ingest("library", [Item("a", [section(STORY)])], deadline=Deadline.after(0))
+
+
+async def test_a_text_is_asked_about_only_where_it_may_be_too_long(platform):
+    await stored(platform, section(STORY), name="first")  # from now on the windows are known
+    platform.encoder.split_texts.clear()
+
+    await stored(platform, section("a b"), section("a b c d e f", "2"), name="second")
+
+    assert platform.encoder.split_texts == [("words-a", ["a b c d e f"])]
