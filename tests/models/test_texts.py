@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput
+from tieback.core.spans import ByteOffsets
 from tieback.core.types import Content, Limits, Modality, SpaceRef, TokenIds, Truncation, Vector
 from tieback.models.content import read_text
 from tieback.models.store import Store
-from tieback.models.tokenization import TextTokenizer, byte_spans
+from tieback.models.tokenization import TextTokenizer
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_a_vector_is_no_text() -> None:
 def test_ranges_of_characters_become_ranges_of_bytes(text: str) -> None:
     offsets = np.array([(place, place + 1) for place in range(len(text))])
 
-    spans = byte_spans(text, offsets)
+    spans = ByteOffsets(text).spans(offsets)
 
     assert "".join(text.encode()[begin:end].decode() for begin, end in spans) == text
 

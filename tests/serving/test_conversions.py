@@ -40,6 +40,7 @@ from tieback.core.types import (
     IndexedSection,
     Item,
     Label,
+    LongTexts,
     MethodChoice,
     Modality,
     OutputSpec,
@@ -60,8 +61,10 @@ from tieback.core.types import (
     Source,
     SpaceRef,
     SparseVector,
+    SplitReply,
     Stage,
     TextDelta,
+    TextPiece,
     Timing,
     TokenIds,
     TokenVectors,
@@ -176,6 +179,7 @@ SAMPLES: dict[str, list[Any]] = {
         {"a": 1.0, "b": True, "c": "d", "day": date(2024, 3, 1), "tags": ("a", 1.0, True, date(1, 1, 1))},
         {"at": datetime(2024, 3, 1, 10, 30, 0, 123456, tzinfo=UTC), "none": ()},
     ],
+    "long_texts": list(LongTexts),
     "method": [MethodChoice("power", {"exponent": 3, "strict": True, "name": "x", "part": 0.5})],
     "modality": list(Modality),
     "output": [
@@ -225,6 +229,9 @@ SAMPLES: dict[str, list[Any]] = {
     "sparse": [SPARSE, SparseVector(SPACE, np.zeros(0, np.int32), np.zeros(0, np.float32), [])],
     "space": [SPACE],
     "timing": [TIMING],
+    "split_reply": [
+        SplitReply([[TextPiece((0, 9), 3), TextPiece((5, 12), 4)], errors.InvalidInput("bad")], 126, TIMING)
+    ],
     "token_source": ["text", TOKENS],
     "token_vectors": [TOKENS],
     "truncation": list(Truncation),
@@ -265,6 +272,7 @@ WITHOUT_FIELD = {
     "search_reply",
     "source",
     "space",
+    "split_reply",
     "timing",
     "usage",
 }

@@ -26,6 +26,9 @@ LONGEST_TOKEN = 64
 """Characters of a token; a longer one counts as several. A word that a model does not know can be one token
 of any length."""
 
+STRETCH = 128
+"""Characters among which grapheme clusters are looked for at once."""
+
 _GRAPHEME = regex.compile(r"\X")
 
 
@@ -56,6 +59,7 @@ class _Cutting:
         ends = np.fromiter(sentences.ends(text), np.int64)
         ends = following[ends[ends < len(text)]]
         tokens = np.unique(np.searchsorted(self._starts, ends[ends < len(text)]))
+        tokens = tokens[tokens < len(self._starts)]
         self._sentences = [token for token in tokens.tolist() if self._begins_a_character(token)]
         words = np.flatnonzero(space[self._starts - 1] & ~space[self._starts] & (self._starts > 0))
         self._words = [token for token in words.tolist() if self._begins_a_character(token)]
@@ -88,10 +92,8 @@ class _Cutting:
         """The last end of a character, as readers see it, that leaves at most `most` tokens in the piece."""
         limit = int(self._starts[most])
         place = begin_place
-        for found in _GRAPHEME.finditer(self._text, begin_place, limit + 1):
-            if found.end() > limit:
-                break
-            place = found.end()
+        for end in _character_ends(self._text, begin_place, limit):
+            place = end
         if place == begin_place:  # one such character is longer than the piece
             place = max(limit, begin_place + 1)
         return max(int(np.searchsorted(self._starts, place)), begin + 1), place
@@ -109,6 +111,26 @@ class _Cutting:
         return unicodedata.category(self._text[self._starts[token]])[0] != "M"
 
 
+def _character_ends(text: str, begin: int, limit: int) -> Iterator[int]:
+    """The ends of the grapheme clusters after `begin`, up to `limit` at most.
+
+    The text is looked at in short stretches, each from the beginning of a cluster on: in a long row of flags
+    the library counts back to its beginning for each of them.
+    """
+    stretch = STRETCH
+    while begin < limit:
+        last = begin + stretch >= limit + 1
+        ends = [
+            begin + found.end() for found in _GRAPHEME.finditer(text[begin : min(begin + stretch, limit + 1)])
+        ]
+        known = [end for end in ends if end <= limit] if last else ends[:-1]
+        yield from known
+        if last:
+            return
+        # The last of a stretch may go on behind it.
+        begin, stretch = (known[-1], STRETCH) if known else (begin, 2 * stretch)
+
+
 def _nearest(places: list[int], wanted: int, least: int, most: int) -> int | None:
     """Of ascending places those from `least` to `most`, the one nearest to what is wanted."""
     low, high = bisect_left(places, least), bisect_right(places, most)
@@ -122,6 +144,7 @@ def _nearest(places: list[int], wanted: int, least: int, most: int) -> int | Non
 def _with_long_ones_counted(text: str, starts: Array) -> Array:
     """The starts, with more of them in tokens longer than `LONGEST_TOKEN`, but none in white space."""
     starts = np.maximum.accumulate(np.asarray(starts, np.int64))
+    starts = np.minimum(starts, max(len(text) - 1, 0))  # some tokenizers end a text with a token of nothing
     if not len(starts):
         return starts
     lengths = np.diff(starts, append=len(text))

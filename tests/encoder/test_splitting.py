@@ -1,0 +1,236 @@
+"""Texts are cut by the tokens of the model that reads them, whatever the text is."""
+
+import itertools
+import unicodedata
+
+import pytest
+import regex
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.bag_of_words import BagOfWords, card
+from support.colours import Colours
+from support.colours import card as colours_card
+from support.growth import growth
+from support.small_tokenizers import FAMILIES, LINES, text_tokenizer
+from tieback.core.deadline import Deadline
+from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound
+from tieback.core.types import Limits
+from tieback.encoder import Encoder
+
+WINDOW = 32
+"""Tokens, two special ones among them."""
+PROSE = " ".join(LINES * 20)
+
+HOSTILE = {
+    "prose": PROSE,
+    "paragraphs with carriage returns": "\r\n\r\n".join(LINES * 20),
+    "no spaces": "x" * 20_000,
+    "many words without spaces": "lamp" * 2_000,
+    "families": "👩‍👩‍👧‍👦" * 300,
+    "flags": "🇩🇪🇫🇷🇯🇵" * 300,
+    "skin tones": "👍🏽👋🏿" * 300,
+    "combining marks": "e\u0301o\u0308n\u0303" * 800,
+    "decomposed words": unicodedata.normalize("NFD", "Über naïve café déjà vu. ") * 100,
+    "one character of many marks": "a" + "\u0301" * 3_000,
+    "right to left": "שלום עולם. مرحبا بالعالم. " * 150,
+    "ligatures that become words": "ﷺ ﷻ ﬃ ½ ㍿ " * 200,
+    "a capital that grows in lower case": "İSTANBUL İZMİR. " * 200,
+    "Japanese": "光は海を渡る。誰も知らない。" * 200,
+    "Thai": "แสงไฟส่องข้ามทะเล" * 200,
+    "a gap": f"begin {' ' * 20_000} end. {PROSE}",
+    "a gap that no tokenizer sees": f"begin {chr(0x200B) * 3_000} end. {PROSE}",
+    "long lines of numbers": "\n".join(str(n) * 7 for n in range(2_000)),
+}
+
+
+class Reader(BagOfWords):
+    """Counts tokens with a tokenizer."""
+
+    def __init__(self, card, tokenizer):
+        super().__init__(card)
+        self.tokenizer = tokenizer
+
+    @property
+    def window(self):
+        return self.tokenizer.room
+
+    def starts(self, text):
+        return self.tokenizer.starts(text)
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request):
+    return request.param
+
+
+@pytest.fixture
+async def reading(family, tmp_path):
+    """An encoder of one space "text" and its model."""
+    async for one in encoder_of(family, tmp_path, WINDOW):
+        yield one
+
+
+async def encoder_of(family, tmp_path, window):
+    (tmp_path / "seed").write_text("0")
+    model = Reader(card(tmp_path, "text"), text_tokenizer(family, tmp_path, window))
+    encoder = Encoder([model, Colours(colours_card(tmp_path))], limits=Limits())
+    yield encoder, model
+    await encoder.close()
+
+
+async def pieces_of(encoder, text, **about):
+    (found,) = (await encoder.split("text", [text], **about)).results
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def check(text, pieces, model, room):
+    """What holds of any text: nothing is lost, and all is read."""
+    data = text.encode()
+    end = 0
+    for before, piece in zip([None, *pieces], pieces, strict=False):
+        begin, until = piece.span
+        assert begin <= end, "a gap between pieces"
+        assert before is None or begin > before.span[0]
+        own = data[begin:until].decode()  # never within a character
+        assert 1 <= len(model.starts(own)) <= room
+        end = until
+    assert end == len(data)
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+async def test_all_of_a_text_is_in_pieces_that_are_read_to_their_end(reading, kind):
+    encoder, model = reading
+
+    pieces = await pieces_of(encoder, HOSTILE[kind])
+
+    check(HOSTILE[kind], pieces, model, WINDOW - 2)
+
+
+@pytest.mark.parametrize("kind", ["families", "flags", "skin tones", "combining marks", "decomposed words"])
+async def test_what_readers_see_as_one_character_stays_whole(family, tmp_path, kind):
+    text = HOSTILE[kind]
+    bounds = {0} | {found.end() for found in regex.finditer(r"\X", text)}
+    async for encoder, _ in encoder_of(family, tmp_path, 80):
+        pieces = await pieces_of(encoder, text)
+
+    data = text.encode()
+    assert {len(data[: piece.span[1]].decode()) for piece in pieces} <= bounds
+
+
+async def test_pieces_end_where_sentences_end(reading):
+    encoder, _ = reading
+    text = "The lamp was lit. The keeper was gone. " * 30
+
+    pieces = await pieces_of(encoder, text, overlap=0)
+
+    assert all(text[: piece.span[1]].endswith(". ") for piece in pieces)
+
+
+async def test_no_piece_is_a_small_rest(reading):
+    encoder, model = reading
+    tokens = len(model.starts("lamp ")) or 1
+    room = WINDOW - 2
+
+    for count in range(room // tokens + 1, 4 * room // tokens):
+        pieces = await pieces_of(encoder, "lamp " * count, overlap=0)
+        assert min(piece.tokens for piece in pieces) >= room // 4
+
+
+async def test_the_last_sentence_is_repeated_where_it_is_short_enough(family, tmp_path):
+    text = "The lamp was lit at dusk and ships saw it. They said so. " * 10
+    async for encoder, _ in encoder_of(family, tmp_path, 100):
+        with_overlap = await pieces_of(encoder, text, overlap=0.3)
+        without = await pieces_of(encoder, text, overlap=0)
+
+    assert all(a.span[1] == b.span[0] for a, b in itertools.pairwise(without))
+    repeated = [text[b.span[0] : a.span[1]] for a, b in itertools.pairwise(with_overlap)]
+    assert "They said so. " in repeated
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=st.text(min_size=1, max_size=300).filter(lambda text: text.strip() and "\0" not in text))
+@pytest.mark.parametrize("name", FAMILIES)
+def test_any_text_is_kept_whole(name, text, tmp_path_factory):
+    from tieback.core.spans import ByteOffsets
+    from tieback.encoder.splitting import _cut, _joined
+
+    folder = tmp_path_factory.mktemp("any")
+    model = _models(name, folder)
+    deadline = Deadline.after(60)
+    found = _joined(_cut(model, text, 5, 0.3, deadline))
+
+    offsets = ByteOffsets(text)
+    assert found[0][0] == 0
+    assert found[-1][1] == len(text)
+    assert all(b[0] <= a[1] and b[0] > a[0] for a, b in itertools.pairwise(found))
+    assert text.encode()[slice(*offsets.span(*found[-1][:2]))].decode() == text[found[-1][0] :]
+
+
+_known = {}
+
+
+def _models(name, folder):
+    if name not in _known:
+        _known[name] = text_tokenizer(name, folder, 5)
+    return _known[name]
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\t \r\n"])
+async def test_a_text_of_nothing_is_refused_and_the_others_are_split(reading, text):
+    encoder, _ = reading
+
+    bad, good = (await encoder.split("text", [text, PROSE])).results
+
+    assert isinstance(bad, InvalidInput)
+    assert bad.field == "texts[0].text"
+    assert len(good) > 1
+
+
+async def test_the_window_is_that_of_the_space_without_its_special_tokens(reading):
+    encoder, _ = reading
+
+    reply = await encoder.split("text", ["lamp"], max_tokens=9)
+
+    assert reply.window == WINDOW - 2
+    assert reply.results[0][0].span == (0, 4)
+
+
+async def test_bad_requests_are_refused_by_their_field(reading):
+    encoder, _ = reading
+    for about, field in (
+        ({"texts": []}, "texts"),
+        ({"texts": ["a"] * 2000}, "texts"),
+        ({"max_tokens": WINDOW}, "max_tokens"),
+        ({"overlap": 0.6}, "overlap"),
+        ({"overlap": -0.1}, "overlap"),
+        ({"overlap": float("nan")}, "overlap"),
+        ({"space": "colours"}, "space"),
+    ):
+        asked = {"space": "text", "texts": ["a"]} | about
+        with pytest.raises(InvalidInput) as refused:
+            await encoder.split(**asked)
+        assert refused.value.field == field
+    with pytest.raises(NotFound):
+        await encoder.split("nowhere", ["a"])
+
+
+async def test_the_deadline_ends_a_long_split(reading):
+    encoder, _ = reading
+    text = PROSE * 200
+
+    with pytest.raises(DeadlineExceeded):
+        await encoder.split("text", [text[:1_000_000]], deadline=Deadline.after(0.05))
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("kind", ["prose", "no spaces", "flags"])
+async def test_the_time_to_split_is_linear_in_the_text(family, tmp_path, kind):
+    async for encoder, _ in encoder_of(family, tmp_path, WINDOW):
+
+        async def split(size, encoder=encoder):
+            text = (HOSTILE[kind] * (size // len(HOSTILE[kind]) + 1))[:size]
+            await encoder.split("text", [text])
+
+        assert await growth(split, 40_000, runs=2) < 3
