@@ -277,7 +277,7 @@ def _report(output: Output, collection: str, run: Run) -> None:
             f"{_count(run.split, 'section')} longer than a space reads {'was' if run.split == 1 else 'were'} "
             f"stored as {run.split + run.added}, so that all of the text is read"
         )
-    for space, unread in run.unread.items():
+    for space, unread in run.cut_off.items():
         output.note(
             f"{space} reads {unread.window} tokens of a section, and did not read the ends of "
             f"{_count(unread.sections, 'section')} ({unread.tokens} tokens): make their files shorter, or "

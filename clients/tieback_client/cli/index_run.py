@@ -35,7 +35,7 @@ class Run:
     split: int = 0
     added: int = 0
     truncated: int = 0
-    unread: dict[str, Truncated] = field(default_factory=dict)
+    cut_off: dict[str, Truncated] = field(default_factory=dict)
     unchanged: int = 0
     seconds: float = 0.0
 
@@ -70,8 +70,8 @@ class Run:
             self.split += result.split_sections
             self.added += result.added_sections
             for space, more in result.truncated.items():
-                known = self.unread.get(space)
-                self.unread[space] = more if known is None else known + more
+                known = self.cut_off.get(space)
+                self.cut_off[space] = more if known is None else known + more
         else:
             self.found.failures[result.id] = result.error.message
 
@@ -95,7 +95,7 @@ class Run:
             "truncated_sections": self.truncated,
             "truncated": {
                 space: {"sections": one.sections, "tokens": one.tokens, "window": one.window}
-                for space, one in self.unread.items()
+                for space, one in self.cut_off.items()
             },
             "failures": self.found.failures,
             "seconds": round(self.seconds, 3),
