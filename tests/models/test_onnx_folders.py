@@ -14,6 +14,7 @@ from support.own_encoder import TEXTS, WORDS, card_for, encodings, served
 from support.own_folders import POOLS, WIDTH, assert_serves, own_vectors, save_sentence_model, save_text_model
 from tieback.catalog import own_directory
 from tieback.core.errors import StartupError
+from tieback.recipes import external_data
 from tieback.recipes.torch_export import export_module
 
 IDS, MASK, TYPES = "input_ids", "attention_mask", "token_type_ids"
@@ -192,3 +193,14 @@ def test_weights_beside_the_graph_are_served_and_missing_ones_named(tmp_path: Pa
     own_directory.directory_hashes.cache_clear()
     found = encodings(served(card, tmp_path), TEXTS)
     np.testing.assert_allclose(found[0].dense, np.full(WIDTH, 0.25), atol=1e-6)
+
+
+def test_a_large_graph_of_somebody_elses_is_completed_and_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = save_onnx(tmp_path / "own", "last_hidden_state")
+    monkeypatch.setattr(external_data, "LARGEST_FILE", 2_000)
+    card = card_for(tmp_path / "own", options={"weights": "onnx/model.onnx"})
+
+    assert_serves(card, tmp_path, own_vectors(tmp_path / "own", model, POOLS["mean"]))
+    assert list((tmp_path / "store").rglob("model.onnx.data"))

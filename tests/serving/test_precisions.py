@@ -69,6 +69,34 @@ def test_a_gpu_computes_in_float32_what_a_processor_computes_in_int8(cards: list
         at_chosen_precisions(cards, ["exact=int8"], "cuda")
 
 
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        (["float16"], ["float16", "float16", "float32"]),
+        (["exact=float16"], ["float32", "float16", "float32"]),
+        (["float16", "quick=float32"], ["float32", "float16", "float32"]),
+    ],
+)
+def test_a_gpu_computes_in_float16_where_it_is_asked_to(
+    cards: list[EncoderCard], chosen: list[str], expected: list[str]
+) -> None:
+    found = at_chosen_precisions(cards, chosen, "cuda")
+
+    assert [card.precision for card in found] == expected
+    for before, after in zip(cards, found, strict=True):
+        if after.precision == "float16":  # a space of its own, of a graph that has yet to be made
+            assert after.space != before.at("float32").space
+            assert after.export != before.export
+            assert after.at("float32").space == before.at("float32").space
+
+
+def test_a_processor_computes_in_float16_what_offers_it_alone(cards: list[EncoderCard]) -> None:
+    with pytest.raises(StartupError, match="no precision is named 'float16'"):
+        at_chosen_precisions(cards, ["float16"], "cpu")
+    with pytest.raises(StartupError, match="static is not offered in 'float16'"):
+        at_chosen_precisions(cards, ["static=float16"], "cuda")
+
+
 def test_a_plan_serves_what_the_settings_choose_in_spaces_of_their_own() -> None:
     name = "all-minilm-l6-v2"
     precisions = ("float32", "int8")

@@ -25,6 +25,7 @@ from tieback.methods.pooling import Pooling, poolings
 from tieback.models.reference import DENSE, IDS, MASK
 from tieback.models.session import Session
 from tieback.models.transformer_text import TOKENS
+from tieback.recipes.external_data import save_graph
 from tieback.recipes.graph_edits import load_graph, replace_outputs, run_to
 from tieback.recipes.parity import compare
 from tieback.recipes.sentence_modules import Dense, SentenceModules
@@ -159,7 +160,7 @@ def _extend(model: onnx.ModelProto, tensors: TextGraphTensors, head: Head, path:
         graph.node.append(helper.make_node("Identity", [f"{HEAD}float"], [TOKENS], name=f"{HEAD}tokens"))
         outputs[TOKENS] = ["batch", "tokens", None]
     replace_outputs(graph, outputs)
-    onnx.save(model, path)
+    save_graph(model, path)
 
 
 def _free_names(graph: onnx.GraphProto, taken: tuple[str, ...], source: str) -> None:

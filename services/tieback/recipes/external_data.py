@@ -1,4 +1,4 @@
-"""Weights beside an ONNX file: read only from the file's own folder.
+"""Weights beside an ONNX file: read only from its own folder, and written where one file holds too little.
 
 A graph may name other files for its tensors. One that comes from elsewhere could name any file of the
 machine, and its bytes would end in what is served.
@@ -6,12 +6,26 @@ machine, and its bytes would end in what is served.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import onnx
 
 from tieback.core.errors import StartupError
+
+LARGEST_FILE = 2_000_000_000
+"""Bytes of weights in one ONNX file, which is a protobuf and ends at 2 GiB. More lie in a file beside it."""
+
+
+def save_graph(model: onnx.ModelProto, path: Path) -> None:
+    """Writes the graph; weights past `LARGEST_FILE` go into one file beside it, ``NAME.data``."""
+    if sum(_size(tensor) for tensor in _tensors(model)) <= LARGEST_FILE:
+        onnx.save(model, path)
+        return
+    beside = f"{path.name}.data"
+    path.with_name(beside).unlink(missing_ok=True)  # the library would write behind what is there
+    onnx.save(model, path, save_as_external_data=True, all_tensors_to_one_file=True, location=beside)
 
 
 def load_with_weights(path: Path) -> onnx.ModelProto:
@@ -27,6 +41,14 @@ def load_with_weights(path: Path) -> onnx.ModelProto:
     if external:
         onnx.load_external_data_for_model(model, str(folder))
     return model
+
+
+def _size(tensor: onnx.TensorProto) -> int:
+    """Bytes of the values, as they are where a graph has its weights in it."""
+    return (
+        len(tensor.raw_data)
+        or math.prod(tensor.dims) * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+    )
 
 
 def _check_place(name: str, tensor: onnx.TensorProto, folder: Path) -> None:

@@ -12,7 +12,7 @@ import onnx
 from tieback.core.errors import StartupError
 from tieback.core.types import Array
 from tieback.models.session import Session
-from tieback.recipes.external_data import load_with_weights
+from tieback.recipes.external_data import load_with_weights, save_graph
 
 
 def load_graph(path: Path) -> onnx.ModelProto:
@@ -56,5 +56,5 @@ def run_to(source: Path, tensors: Sequence[str], inputs: Mapping[str, Array]) ->
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in tensors if name not in known)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "probe.onnx"
-        onnx.save(model, path)
+        save_graph(model, path)
         return Session(path).run(tensors, inputs)

@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from tieback.core.errors import StartupError
 from tieback.core.types import Array
+from tieback.recipes.external_data import save_graph
 from tieback.recipes.graph_edits import load_graph, run_to
 
 EVENNESS = 0.6  # the exponent of a channel's size in its factor; the rest is the weights'
@@ -82,7 +82,7 @@ def quantise(source: Path, target: Path, sample: Mapping[str, Array]) -> None:
     del graph.node[:], graph.initializer[:]
     graph.node.extend(nodes)
     graph.initializer.extend([*kept, *written.initializers])
-    onnx.save(model, target)
+    save_graph(model, target)
 
 
 def _remedy(sizes: Array, weights: Sequence[Array]) -> Remedy:

@@ -7,7 +7,6 @@ file says both.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -22,8 +21,6 @@ from tieback.core.errors import StartupError
 from tieback.recipes.checkpoint import Checkpoint, read_shapes
 
 MOST_LAYERS = 256
-LARGEST_GRAPH = 2_000_000_000  # bytes of weights; a protobuf, and so an ONNX file, ends at 2 GiB
-FLOAT32_BYTES = 4
 # In a checkpoint but without a part in the token states, or made anew by the model.
 UNUSED = ("pooler.", "embeddings.position_ids", "cls.")
 MADE_ANEW = ("position_ids", "token_type_ids")
@@ -63,7 +60,7 @@ def load_model(folder: Path, weights: str, config: Any, config_name: str) -> tor
     """The model of the configuration with the weights, in float32, on the processor.
 
     `weights` is a safetensors file, or the index of several. StartupError where tensors are missing, too many
-    or of other shapes, or too large for one ONNX file.
+    or of other shapes.
     """
     checkpoint = Checkpoint.open(folder, weights)
     with torch.device("meta"):  # names and shapes, without a byte for the values
@@ -135,12 +132,6 @@ def _check_shapes(
                 f"{weights} does not fit {config_name}: {name} is {list(shape)}, and {list(wanted[name])} "
                 "by the configuration"
             )
-    size = sum(math.prod(shape) for shape in wanted.values()) * FLOAT32_BYTES
-    if size > LARGEST_GRAPH:
-        raise StartupError(
-            f"{weights} has {size / 1e9:.1f} GB in float32, and one ONNX file holds "
-            f"{LARGEST_GRAPH / 1e9:.0f} GB; take a smaller model"
-        )
 
 
 def _is_spare(name: str) -> bool:

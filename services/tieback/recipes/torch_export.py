@@ -6,6 +6,7 @@ the order of the nodes are the same each time.
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 
 from tieback.models.session import Session
+from tieback.recipes import external_data
 from tieback.recipes.parity import compare
 
 OPSET = 17
@@ -29,7 +31,29 @@ def export_module(
     dynamic: dict[str, dict[int, str]],
     opset: int = OPSET,
 ) -> None:
-    """Traces the module on the examples; `dynamic` names the axes of inputs and outputs that may vary."""
+    """Traces the module on the examples; `dynamic` names the axes of inputs and outputs that may vary.
+
+    Weights that one ONNX file has no room for are written into one file beside it.
+    """
+    if sum(value.nbytes for value in module.state_dict().values()) > external_data.LARGEST_FILE:
+        with tempfile.TemporaryDirectory(prefix=".graph-", dir=path.parent) as folder:
+            # The exporter writes a file for each tensor.
+            apart = Path(folder) / path.name
+            _trace(module, examples, apart, inputs, outputs, dynamic, opset)
+            external_data.save_graph(external_data.load_with_weights(apart), path)
+        return
+    _trace(module, examples, path, inputs, outputs, dynamic, opset)
+
+
+def _trace(
+    module: torch.nn.Module,
+    examples: Sequence[torch.Tensor],
+    path: Path,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    dynamic: dict[str, dict[int, str]],
+    opset: int,
+) -> None:
     module.eval()
     with warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad():
         # The tracer warns of branches that depend on values; parity on other shapes shows that none do.

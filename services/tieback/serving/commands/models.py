@@ -88,12 +88,9 @@ def pull(names: tuple[str, ...], everything: bool, media: bool, keep_wheels: boo
             )
             binding = None
             if not names:
-                served = at_chosen_precisions(
-                    shelf.catalog.encoders(), shelf.settings.precision, shelf.settings.provider
-                )
                 folders = [LIBRARY] if LIBRARY.is_dir() else []
                 said = partial(progress.said, "binding")
-                binding = bind_default(served, shelf.catalog.media(), folders, shelf.store, said)
+                binding = bind_default(shelf.encoders, shelf.catalog.media(), folders, shelf.store, said)
     ready = [card.name for card in cards if shelf.store.is_ready(card)]
     if as_json:
         result = {"store": str(shelf.store.root), "ready": ready, "not_exported": waiting, "binding": binding}
@@ -148,7 +145,12 @@ class _Shelf:
 
     @property
     def models(self) -> list[Card]:
-        return [*self.catalog.encoders(), *self.catalog.generators()]
+        return [*self.encoders, *self.catalog.generators()]
+
+    @property
+    def encoders(self) -> tuple[EncoderCard, ...]:
+        """In the precisions that a server with these settings has, whose graphs the store has to hold."""
+        return at_chosen_precisions(self.catalog.encoders(), self.settings.precision, self.settings.provider)
 
     @property
     def media(self) -> Sequence[Sourced]:
