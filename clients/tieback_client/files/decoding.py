@@ -35,6 +35,10 @@ _NOT_WESTERN = frozenset(
 )
 _WESTERN = ("cp1252", "latin-1")
 _LATIN = frozenset({"cp1250", "cp1252", "cp1254", "cp1257", "iso8859_2"})
+_ESCAPED = re.compile("[\udc80-\udcff]")
+_WESTERN_BYTES = {
+    0xDC00 + byte: bytes([byte]).decode("cp1252", errors="ignore") or chr(byte) for byte in range(0x80, 0x100)
+}
 _KINDS = (
     (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
@@ -83,7 +87,7 @@ def is_binary(data: bytes, *, called_text: bool = False) -> bool:
         return False
     controls = len(_CONTROL.findall(sample))
     if called_text:
-        return 10 * controls > 3 * len(sample) or (
+        return (controls > 8 and 20 * controls > len(sample)) or (
             controls > 0 and kind_of_bytes(sample) != "binary data" and not _is_utf8(sample)
         )
     return b"\0" in sample or 50 * controls > len(sample)
@@ -100,7 +104,8 @@ def decoded(data: bytes, *, called_text: bool = True, declared: str = "") -> Dec
     if "\0" in text:
         count = text.count("\0")
         text = text.replace("\0", " ")
-        notes = (*notes, f"{count} NUL characters were read as spaces")
+        what = "1 NUL character was" if count == 1 else f"{count} NUL characters were"
+        notes = (*notes, f"{what} read as a space")
     return Decoded(text, encoding, notes)
 
 
@@ -120,8 +125,8 @@ def _text_of(data: bytes, declared: str) -> tuple[str, str, tuple[str, ...]]:
         return data.decode(encoding), encoding, ()
     text, strays = _nearly_utf8(data)
     if _beyond_ascii(text) >= 3 * strays:
-        note = f"{strays} of its bytes are not UTF-8, and were read as Windows-1252"
-        return text, "utf-8", (note,)
+        what = "byte is not UTF-8 and was" if strays == 1 else "bytes are not UTF-8 and were"
+        return text, "utf-8", (f"{strays} {what} read as Windows-1252",)
     encoding = _guessed(data)
     return data.decode(encoding), encoding, ()
 
@@ -162,18 +167,7 @@ def _beyond_ascii(text: str) -> int:
 def _nearly_utf8(data: bytes) -> tuple[str, int]:
     """The bytes as UTF-8, where others stand in it as Windows-1252, and how many those are."""
     strays = data.decode(errors="surrogateescape")
-    count = len(_ESCAPED.findall(strays))
-    return _ESCAPED.sub(lambda one: _western(bytes([ord(one[0]) - 0xDC00])), strays), count
-
-
-_ESCAPED = re.compile("[\udc80-\udcff]")
-
-
-def _western(data: bytes) -> str:
-    try:
-        return data.decode("cp1252")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+    return strays.translate(_WESTERN_BYTES), len(_ESCAPED.findall(strays))
 
 
 def _guessed(data: bytes) -> str:

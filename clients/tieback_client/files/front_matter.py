@@ -114,6 +114,16 @@ def _loader() -> Any:
                 raise yaml.composer.ComposerError(problem="aliases (*name) are not followed")
             return super().compose_node(parent, index)
 
+        def construct_scalar_or_string(self, node: Any) -> Any:
+            """A number or date; what only looks like one, such as a 30th of February, is a string."""
+            try:
+                return yaml.SafeLoader.yaml_constructors[node.tag](self, node)
+            except ValueError:
+                return node.value
+
+    for tag in ("int", "timestamp"):
+        Loader.add_constructor(f"tag:yaml.org,2002:{tag}", Loader.construct_scalar_or_string)
+
     for tag, pattern, first in (
         ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
         ("null", r"~|null|Null|NULL|", "~nN\0"),

@@ -131,6 +131,12 @@ class _Page(HTMLParser):
         if title:
             self.headings.append(Heading(level, title, begin, self._length))
 
+    def parse_html_declaration(self, i: int) -> int:
+        """As browsers do it: older Pythons raise on `<![` with anything but CDATA after it."""
+        if self.rawdata.startswith("<![", i):
+            return self.parse_bogus_comment(i)
+        return super().parse_html_declaration(i)
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """A tag opens."""
         self._budget.check()

@@ -79,6 +79,8 @@ def _parsed(kind: str, text: str, begin: int) -> Parsed:
             reason = f"parsing it took more than {SECONDS:.0f} s"
         except RecursionError:
             reason = "it is nested too deeply"
+        except IndexError:  # docutils, for one, on a comment that says that an inclusion ends
+            reason = "its parser fails on it"
     read = plain.read(text, begin)
     return Parsed(text, read.sections, notes=(f"it was read as plain text, since {reason}",))
 
@@ -86,7 +88,8 @@ def _parsed(kind: str, text: str, begin: int) -> Parsed:
 def _document(kind: str, name: str, parsed: Parsed, known: Decoded, facts: dict[str, Fact]) -> Document:
     notes = (*known.notes, *parsed.notes)
     if not parsed.sections and not notes:
-        notes = ("it holds no text" if parsed.text.strip() else "it is empty",)
+        is_empty = parsed.is_original and not parsed.text.strip()
+        notes = ("it is empty" if is_empty else "it holds no text",)
     title = shortened(str(facts.pop("title", ""))) or parsed.title or _stem(name)
     return Document(
         kind,

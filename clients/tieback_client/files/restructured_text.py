@@ -1,15 +1,14 @@
 """reStructuredText by docutils, which tells where its sections begin.
 
-Nothing in a file is obeyed that would read another file or the network: `include`, `raw` and tables of files
-are off. Inline markup is not parsed, since titles are all that is looked for. The text of a section is as it
-is written, directives and comments included.
+No directive of a file is run, so that none reads another file. Inline markup is not parsed either, since
+titles are all that is looked for. The text of a section is as it is written, directives and comments included.
 """
 
 from __future__ import annotations
 
-import threading
+import copy
+import functools
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from tieback_client.files.budget import Budget
@@ -22,7 +21,6 @@ LONGEST = 4 << 20
 """Characters that are parsed."""
 # docutils ends lines at these as well, and counts them.
 _NO_NEWLINES = dict.fromkeys(map(ord, "\v\f\x1c\x1d\x1e\x85\u2028\u2029"), " ")
-_ONE_AT_A_TIME = threading.Lock()
 
 
 def read(text: str, begin: int = 0) -> Parsed:
@@ -62,19 +60,17 @@ def _tree(text: str) -> Any:
     nodes = load("docutils.nodes", "reStructuredText")
     states = load("docutils.parsers.rst.states", "reStructuredText")
     rst = load("docutils.parsers.rst", "reStructuredText")
-    frontend = load("docutils.frontend", "reStructuredText")
-    utils = load("docutils.utils", "reStructuredText")
-
     inliner = states.Inliner()
     inliner.parse = lambda text, *_: ([nodes.Text(text)], [])  # leaves inline markup alone
-    settings = frontend.get_default_settings(rst.Parser)
+    parser = rst.Parser(inliner=inliner)
+    parser.state_classes = _state_classes()
+    settings = load("docutils.frontend", "reStructuredText").get_default_settings(rst.Parser)
     settings.file_insertion_enabled = False
     settings.raw_enabled = False
     settings.line_length_limit = LONGEST + 1
-    settings.syntax_highlight = "none"
     settings.report_level = settings.halt_level = 5
     settings.warning_stream = False
-    document = utils.new_document("", settings)
+    document = load("docutils.utils", "reStructuredText").new_document("", settings)
     budget = Budget()
     note_source = document.note_source
 
@@ -83,19 +79,33 @@ def _tree(text: str) -> Any:
         note_source(source, offset)
 
     document.note_source = in_time  # docutils calls it at each line
-    with _roles_kept():
-        rst.Parser(inliner=inliner).parse(text.translate(_NO_NEWLINES), document)
+    parser.parse(text.translate(_NO_NEWLINES), document)
     return document
 
 
-@contextmanager
-def _roles_kept() -> Iterator[None]:
-    """Forgets the roles that a file defines: docutils keeps them for the whole process."""
-    known = load("docutils.parsers.rst.roles", "reStructuredText")._roles
-    with _ONE_AT_A_TIME:
-        before = dict(known)
-        try:
-            yield
-        finally:
-            known.clear()
-            known.update(before)
+@functools.cache
+def _state_classes() -> tuple[type, ...]:
+    """The states of docutils' parser, but for directives: their blocks are passed over, and none is run."""
+    states = load("docutils.parsers.rst.states", "reStructuredText")
+
+    def passed_over(state: Any, match: Any, **_: Any) -> tuple[list[Any], bool]:
+        *_, blank_finish = state.state_machine.get_first_known_indented(match.end(), strip_top=0)
+        return [], blank_finish
+
+    explicit = copy.copy(states.Body.explicit)
+    explicit.constructs = [
+        (passed_over if method is states.Body.directive else method, pattern)
+        for method, pattern in explicit.constructs
+    ]
+    classes: list[type] = []
+
+    class Opaque:
+        nested_sm_cache: list[Any] = []  # noqa: RUF012 - as docutils declares it; its own one has other states
+        directive = passed_over
+
+        def __init__(self, state_machine: Any, debug: bool = False) -> None:
+            super().__init__(state_machine, debug)  # type: ignore[call-arg] # of a state of docutils
+            self.nested_sm_kwargs = {"state_classes": tuple(classes), "initial_state": "Body"}
+
+    classes += (type(one.__name__, (Opaque, one), {"explicit": explicit}) for one in states.state_classes)
+    return tuple(classes)
