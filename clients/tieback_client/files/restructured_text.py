@@ -1,7 +1,7 @@
 """reStructuredText by docutils, which tells where its sections begin.
 
 No directive of a file is run, so that none reads another file. Inline markup is not parsed either, since
-titles are all that is looked for. The text of a section is as it is written, directives and comments included.
+titles are all that is looked for. The text of a section is as it is written, directives and comments too.
 """
 
 from __future__ import annotations
