@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from os import PathLike
 from typing import TypeAlias
 
 from tieback_client.content import ContentLike, Modality
@@ -53,6 +54,45 @@ class Item:
     """A title for people."""
     metadata: Metadata = field(default_factory=dict)
     """Facts to filter by."""
+
+    @classmethod
+    def from_text(
+        cls, id: str, text: str, *, title: str = "", uri: str = "", metadata: Metadata | None = None
+    ) -> Item:
+        """A text of any length, which the server splits for the spaces that read it.
+
+        Its sections have the title and the URI, and spans that lead back to the text.
+        """
+        from tieback_client.long_texts import stretches
+
+        parts = [
+            Section(part, id=str(number), title=title, uri=uri, span=span)
+            for number, (part, span) in enumerate(stretches(text), 1)
+        ]
+        return cls(id, parts, title, dict(metadata or {}))
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | PathLike[str],
+        *,
+        id: str = "",
+        title: str = "",
+        uri: str = "",
+        metadata: Metadata | None = None,
+    ) -> Item:
+        """A file: Markdown, reStructuredText, HTML, PDF, any other text, a photo, a sound, or a point cloud.
+
+        A text's sections are those of its headings or pages, with their places as fragments of the URI. Its
+        front matter is metadata, which `metadata` adds to. `id` and `uri` are the file's name by default, and
+        `title` what the file says, or else its name.
+
+        `InvalidArgument` where it cannot be read, holds no text, or is a file of another kind;
+        `FailedPrecondition` where what reads its format is not installed, with what to install.
+        """
+        from tieback_client.files.items import item_of
+
+        return item_of(path, id=id, title=title, uri=uri, metadata=metadata or {})
 
 
 INDEXED_FROM = "indexed_from"

@@ -1,0 +1,111 @@
+"""Items made of texts and files, as they are sent."""
+
+import io
+import wave
+
+import numpy as np
+import pytest
+from PIL import Image as Picture
+from tieback_client import Audio, Image, InvalidArgument, Item, Points, Section
+from tieback_client.long_texts import LONGEST
+
+
+def test_a_short_text_is_one_section_with_its_place_in_itself():
+    made = Item.from_text("tides", "Grüße", title="Tides", uri="file:a", metadata={"year": 1990})
+
+    assert made == Item(
+        "tides",
+        [Section("Grüße", id="1", title="Tides", uri="file:a", span=(0, 7))],
+        "Tides",
+        {"year": 1990},
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A sentence of several words. " * 20_000,
+        "x" * 300_000,
+        "Grüße über das Meer.\r\n\r\n" * 20_000,
+        "word " * 100_000,
+        "日本語" * 100_000,
+    ],
+    ids=["sentences", "no spaces", "carriage returns", "words", "no spaces, three bytes"],
+)
+def test_a_text_of_any_length_is_sections_that_hold_all_of_it(text):
+    parts = Item.from_text("a", text).sections
+
+    assert "".join(one.content for one in parts) == text
+    assert all(len(one.content) <= LONGEST for one in parts)
+    assert all(text.encode()[slice(*one.span)].decode() == one.content for one in parts)
+    assert [one.id for one in parts] == [str(number + 1) for number in range(len(parts))]
+
+
+def test_long_texts_end_their_sections_at_paragraphs_else_at_sentences():
+    paragraphs = Item.from_text("a", "One. Two.\n\n" * 20_000).sections
+    sentences = Item.from_text("a", "One. Two. " * 20_000).sections
+
+    assert all(one.content.endswith("\n\n") for one in paragraphs)
+    assert all(one.content.endswith(". ") for one in sentences)
+
+
+def test_a_text_of_nothing_is_left_for_the_server_to_refuse():
+    assert [one.content for one in Item.from_text("a", "").sections] == [""]
+
+
+def test_a_markdown_file_is_sections_under_headings_with_spans_of_the_file(tmp_path):
+    path = tmp_path / "tides.md"
+    path.write_bytes("---\nyear: 1990\n---\n# Tides\n\nÜber Nacht.\n\n## Moon\n\nIt pulls.\n".encode())
+
+    made = Item.from_file(path, metadata={"kind": "note"})
+
+    assert (made.id, made.title) == ("tides.md", "Tides")
+    assert made.metadata == {"year": 1990, "kind": "note"}
+    assert [one.title for one in made.sections] == ["Tides", "Moon"]
+    for one in made.sections:
+        assert path.read_bytes()[slice(*one.span)].decode() == one.content
+        assert one.uri.startswith("tides.md#L")
+
+
+def test_what_is_said_of_a_file_goes_before_what_it_says(tmp_path):
+    path = tmp_path / "a.md"
+    path.write_text("# Heading\n\nText.\n")
+
+    made = Item.from_file(path, id="one", title="Mine", uri="https://example.org/a")
+
+    assert (made.id, made.title) == ("one", "Mine")
+    assert made.sections[0].uri == "https://example.org/a#L3"
+
+
+def test_photos_sounds_and_clouds_are_one_section_each(tmp_path):
+    Picture.new("RGB", (4, 4)).save(tmp_path / "red_cup.png")
+    sound = io.BytesIO()
+    with wave.open(sound, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(b"\0\0" * 80)
+    (tmp_path / "owl.wav").write_bytes(sound.getvalue())
+    np.save(tmp_path / "cube.npy", np.ones((5, 3), np.float32))
+
+    made = [Item.from_file(tmp_path / name) for name in ("red_cup.png", "owl.wav", "cube.npy")]
+
+    assert [type(one.sections[0].content) for one in made] == [Image, Audio, Points]
+    assert [one.title for one in made] == ["red cup", "owl", "cube"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("empty.txt", b"", "it is empty"),
+        ("program.bin", b"\x7fELF\0\0\0\1", "program.bin"),
+        ("none.md", None, "cannot read it"),
+        ("none.png", None, "cannot read"),
+    ],
+)
+def test_a_file_that_gives_no_item_is_refused_with_the_reason(tmp_path, name, data, words):
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+
+    with pytest.raises(InvalidArgument, match=words):
+        Item.from_file(tmp_path / name)
