@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 import grpc
 from google.protobuf.message import Message
 
+from tieback_client import reading
 from tieback_client.errors import InternalError, NothingWritten, Overloaded, TiebackError, Unavailable
 from tieback_client.reports import CallInfo
 from tieback_client.results import Acknowledgement, Truncated, WriteReport, WriteResult
@@ -165,7 +166,7 @@ def write_result(name: str, status: Any, ingested: Any = None) -> WriteResult:
         name,
         error,
         truncated_sections=ingested.truncated_sections,
-        truncated={one.space: Truncated(one.sections, one.tokens, one.window) for one in ingested.truncated},
+        truncated=reading.truncated(ingested.truncated),
         split_sections=ingested.split_sections,
         added_sections=ingested.added_sections,
     )

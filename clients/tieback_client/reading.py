@@ -29,6 +29,7 @@ from tieback_client.results import (
     RetrievalResult,
     RetrievedHit,
     RoutingExplanation,
+    Truncated,
 )
 from tieback_client.status import from_status
 from tieback_client.vectors import (
@@ -241,8 +242,14 @@ def retrieval(message: Any, info: CallInfo) -> RetrievalResult:
         labels=labels(message.labels),
         timing=timing(message.timing),
         plan=plan(message.plan),
+        truncated=truncated(message.truncated),
         call=info,
     )
+
+
+def truncated(messages: Any) -> dict[str, Truncated]:
+    """What was not read, by space."""
+    return {one.space: Truncated(one.sections, one.tokens, one.window) for one in messages}
 
 
 def plan(message: Any) -> RetrievalPlan:

@@ -250,6 +250,8 @@ class RetrievalResult:
     """Where the time went, step by step."""
     plan: RetrievalPlan
     """How the query was answered."""
+    truncated: Mapping[str, Truncated] = field(default_factory=dict)
+    """What was not read of a query that is longer than a space reads, by space."""
     call: CallInfo = field(default_factory=CallInfo)
     """How the call went."""
 
@@ -298,14 +300,14 @@ class TextPiece:
 
 @dataclass(frozen=True, slots=True)
 class Truncated:
-    """What a space did not read of sections."""
+    """What a space did not read of sections, or of a query."""
 
     sections: int
-    """Sections that it did not read to their end."""
+    """Sections, or texts of a query, that it did not read to their end."""
     tokens: int
-    """Tokens of those sections that it did not read."""
+    """Tokens of those that it did not read."""
     window: int
-    """Tokens that it reads of a text at most."""
+    """Tokens that it reads of one at most, special tokens included."""
 
     def __add__(self, other: Truncated) -> Truncated:
         return Truncated(

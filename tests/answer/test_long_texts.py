@@ -3,7 +3,7 @@
 import pytest
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Unavailable
-from tieback.core.types import Content, Item, Modality, QueryPart, Retrieval, Section
+from tieback.core.types import Content, Item, Modality, QueryPart, Retrieval, Section, Truncated
 
 STORY = "The lamp was lit at dusk. Ships saw it far off. Nobody knew who lit it. The keeper was gone."
 
@@ -127,3 +127,17 @@ async def test_a_text_is_asked_about_only_where_it_may_be_too_long(platform):
     await stored(platform, section("a b"), section("a b c d e f", "2"), name="second")
 
     assert platform.encoder.split_texts == [("words-a", ["a b c d e f"])]
+
+
+async def test_a_long_query_is_read_as_far_as_each_space_reads_and_what_is_left_out_is_told(platform):
+    await stored(platform, section("the lamp was lit at dusk"))
+
+    async def found(words):
+        query = [QueryPart(Content(Modality.TEXT, words))]
+        return await platform.answerer.retrieve(Retrieval("library", query))
+
+    long, short = await found(STORY), await found("lamp")
+
+    assert long.truncated == [Truncated("words-a", 1, 12, 8)]
+    assert not long.routing.degraded
+    assert short.truncated == []

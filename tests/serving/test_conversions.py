@@ -68,6 +68,7 @@ from tieback.core.types import (
     Timing,
     TokenIds,
     TokenVectors,
+    Truncated,
     Truncation,
     Vector,
     VectorKind,
@@ -234,6 +235,7 @@ SAMPLES: dict[str, list[Any]] = {
     ],
     "token_source": ["text", TOKENS],
     "token_vectors": [TOKENS],
+    "truncated": [[Truncated("minilm", 2, 300, 128)]],
     "truncation": list(Truncation),
     "usage": [
         Usage(Principal(), 1, 2, 3),
@@ -274,6 +276,7 @@ WITHOUT_FIELD = {
     "space",
     "split_reply",
     "timing",
+    "truncated",
     "usage",
 }
 

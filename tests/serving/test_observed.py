@@ -87,6 +87,29 @@ def test_only_queries_count_as_routed(client: Client, local_platform: Any):
     assert routed() == before + 1
 
 
+def test_long_texts_are_counted_by_what_became_of_them(client: Client, local_platform: Any) -> None:
+    space = "paraphrase-minilm-l3-v2"
+
+    def counts() -> tuple[float, float, float]:
+        unread = [
+            local_platform.value("tieback_truncated_tokens_total", space=space, role=role)
+            for role in ("document", "query")
+        ]
+        return local_platform.value("tieback_split_sections_total"), unread[0], unread[1]
+
+    long = "The keeper of the lighthouse wrote of ships and storms. " * 30
+    before = counts()
+
+    split = client.ingest("observed", [Item("split", long)]).collect()
+    cut = client.ingest("observed", [Item("cut", long)], long_texts="truncate").collect()
+    found = client.retrieve("observed", long)
+
+    assert (split.split_sections, split.truncated_sections) == (1, 0)
+    assert cut.truncated[space].window == found.truncated[space].window == 128
+    after = [now - then for now, then in zip(counts(), before, strict=True)]
+    assert after == [1, cut.truncated[space].tokens, found.truncated[space].tokens]
+
+
 def test_a_page_has_the_process_and_no_line_that_says_nothing(client: Client, local_platform: Any) -> None:
     client.retrieve("observed", "a tall light")
 

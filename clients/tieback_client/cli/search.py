@@ -97,7 +97,7 @@ def search(
         output.show("Nothing was found." + (" The filter may be too narrow." if filter or modality else ""))
     for rank, found in enumerate(result.hits, 1):
         output.show(hit(rank, found, words, explain=explain, width=output.console.width))
-    output.show(*below_floor(result.hits), *warnings(result.routing))
+    output.show(*below_floor(result.hits), *warnings(result.routing), *unread(result))
     if explain:
         output.show(*behind(result))
     if timing:
@@ -210,6 +210,17 @@ def warnings(routing: RoutingExplanation) -> list[Any]:
     cost = f"; about {loss:.1f} points of recall are lost" if loss >= LEAST_LOSS else ""
     missing = ", ".join(named) or "a space"
     return [Text(f"Worse than it could be: {missing} did not answer{cost}.", style="yellow")]
+
+
+def unread(result: RetrievalResult) -> list[Text]:
+    """One line for each space that did not read all of a long query."""
+    return [
+        Text(
+            f"{space} reads {one.window} tokens of a query, and left out the last {one.tokens}.",
+            style="yellow",
+        )
+        for space, one in result.truncated.items()
+    ]
 
 
 def behind(result: RetrievalResult) -> list[Any]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
+from tieback.answer.cut_off import cut_off
 from tieback.answer.encoding import Encoded
 from tieback.answer.splitting import Split, Splitting
 from tieback.answer.stopwatch import Stopwatch, hop
@@ -17,7 +17,6 @@ from tieback.core.errors import InvalidInput, NotFound, TiebackError
 from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types import (
     Content,
-    Encoding,
     Fused,
     FusePart,
     IndexedItem,
@@ -54,6 +53,11 @@ class Draft:
     vector: Vector | None = None
     labels: Sequence[Label] = ()
     parts: RegionVectors | None = None
+
+    @property
+    def cut_off(self) -> Sequence[Truncated]:
+        """What spaces did not read of it."""
+        return cut_off(part.encoding for part in self.encodings)
 
     def blame(self, error: TiebackError) -> TiebackError:
         """The error, its field led back to this section's content in the request."""
@@ -120,8 +124,8 @@ class Ingestion:
             if number in errors
             else IngestResult(
                 item.id,
-                truncated_sections=sum(bool(_cut_short(draft)) for draft in by_item[number]),
-                truncated=_truncated(by_item[number]),
+                truncated_sections=sum(bool(draft.cut_off) for draft in by_item[number]),
+                truncated=cut_off(part.encoding for draft in by_item[number] for part in draft.encodings),
                 split_sections=split.split[number],
                 added_sections=split.added(number),
             )
@@ -226,26 +230,6 @@ def _at(number: int, places: Sequence[int], error: TiebackError) -> TiebackError
         field = re.sub(r"^items\[\d+\](\.item)?", f"items[{number}]", error.field)
         error.field = re.sub(r"(?<=sections\[)\d+", lambda found: str(places[int(found[0])]), field)
     return error
-
-
-def _cut_short(draft: Draft) -> list[Encoding]:
-    """What the spaces said that read only the beginning of a section."""
-    return [part.encoding for part in draft.encodings if part.encoding.truncated_tokens]
-
-
-def _truncated(drafts: Sequence[Draft]) -> list[Truncated]:
-    """What each space did not read of an item's sections."""
-    found: dict[str, Truncated] = {}
-    for encoding in itertools.chain.from_iterable(map(_cut_short, drafts)):
-        name = encoding.space.name
-        known = found.get(name, Truncated(name, 0, 0, 0))
-        found[name] = Truncated(
-            name,
-            known.sections + 1,
-            known.tokens + encoding.truncated_tokens,
-            max(known.window, encoding.token_count),
-        )
-    return list(found.values())
 
 
 def _indexed(item: Item, drafts: Sequence[Draft]) -> IndexedItem:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tieback.answer.collection_spaces import CollectionSpaces
+from tieback.answer.cut_off import cut_off
 from tieback.answer.degradation import LATE, reason_of, with_silent_contents, without
 from tieback.answer.encoding import Encoded
 from tieback.answer.ingestion import describe
@@ -43,6 +44,7 @@ from tieback.core.types import (
     Role,
     RoutingExplanation,
     SearchReply,
+    Truncated,
     Truncation,
     Vector,
 )
@@ -93,7 +95,7 @@ class Retriever:
     async def _retrieve(
         self, retrieval: Retrieval, plan: RetrievalPlan, watch: Stopwatch, deadline: Deadline
     ) -> RetrieveReply:
-        fused = await self._locate(retrieval, watch, deadline)
+        fused, unread = await self._locate(retrieval, watch, deadline)
         # "How do I make it?" beside a photo of a cup asks about what the photo shows.
         words = " ".join(part for part in (words_of(retrieval.query), describe(fused.labels)) if part)
         if not words and plan.hybrid:
@@ -101,21 +103,23 @@ class Retriever:
         found = await self._search(retrieval, plan, fused.vector, words, watch, deadline)
         hits, lost = await self._rerank(retrieval, plan.reranker, words, found.hits, watch, deadline)
         routing = without(fused.routing, {"reranker": lost} if lost else {})
-        return RetrieveReply(hits, routing, fused.labels, watch.timing(), plan)
+        return RetrieveReply(hits, routing, fused.labels, watch.timing(), plan, unread)
 
-    async def _locate(self, retrieval: Retrieval, watch: Stopwatch, deadline: Deadline) -> Fused:
-        """The query's vector in the collection's space."""
+    async def _locate(
+        self, retrieval: Retrieval, watch: Stopwatch, deadline: Deadline
+    ) -> tuple[Fused, Sequence[Truncated]]:
+        """The query's vector in the collection's space, and what its encoders did not read of it."""
         contents = [part.content for part in retrieval.query]
         first = contents[0].data
         space, known = await self._spaces.to_read(retrieval.collection, hop(deadline))
         routing = space.routing(retrieval.routing, known)
         if len(contents) == 1 and isinstance(first, Vector) and first.space.name == space.name:
-            return Fused(first, RoutingExplanation("precomputed", {}, 0.0))
+            return Fused(first, RoutingExplanation("precomputed", {}, 0.0)), ()
         encoders = space.encoders[Role.QUERY]
         encoded = await encoders.encode(
             contents,
             watch,
-            truncation=Truncation.REFUSE,
+            truncation=Truncation.END,
             deadline=hop(deadline),
             patience=seconds_of(share(deadline, self._encode_share)),
             skipped=encoders.joined.unheard(routing.weights) if routing.weights else frozenset(),
@@ -146,7 +150,8 @@ class Retriever:
         if not isinstance(fused, Fused):
             raise _blame_query(fused, parts)
         explained = with_silent_contents(fused.routing, retrieval.query, encoded, space.losses)
-        return dataclasses.replace(fused, routing=without(explained, lost))
+        unread = cut_off(part.encoding for part in parts)
+        return dataclasses.replace(fused, routing=without(explained, lost)), unread
 
     async def _search(
         self,

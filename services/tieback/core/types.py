@@ -774,18 +774,22 @@ class RetrievedHit:
 
 @dataclass(frozen=True, slots=True)
 class RetrieveReply:
-    """What was found, best first; `labels` are what pictures and sounds of the query were taken for."""
+    """What was found, best first; `labels` are what pictures and sounds of the query were taken for.
+
+    `truncated` is what spaces did not read of the query.
+    """
 
     hits: Sequence[RetrievedHit]
     routing: RoutingExplanation
     labels: Sequence[Label]
     timing: Timing
     plan: RetrievalPlan
+    truncated: Sequence[Truncated] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Truncated:
-    """What a space did not read of an item: so many tokens of so many sections. It reads `window` tokens."""
+    """What a space did not read of an item or a query: so many tokens of so many texts. It reads `window`."""
 
     space: str
     sections: int

@@ -38,6 +38,7 @@ from tieback.core.types import (
     Timing,
     Verdict,
 )
+from tieback.serving.long_text_metrics import LongTextMetrics
 from tieback.serving.settings import Settings
 from tieback.serving.tenant_metrics import TenantMetrics
 
@@ -160,6 +161,7 @@ class Telemetry:
             "tieback_ready", "Whether a service can be asked.", ("service",), registry=registry
         )
         self.tenants = TenantMetrics(registry, settings.metric_tenants)
+        self.long_texts = LongTextMetrics(registry)
         self._tokens_current = Gauge(
             "tieback_tokens_file_current",
             "1 while the tokens file is the one in force; 0 where it cannot be used and an older one is.",

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tieback.core.types import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
+from collections.abc import Iterable, Sequence
+
+from tieback.core.types import (
+    QueryPart,
+    Retrieval,
+    RetrievalPlan,
+    RetrievedHit,
+    RetrieveReply,
+    Truncated,
+)
 from tieback.serving.conversions.contents import read_content, read_labels, write_content, write_labels
 from tieback.serving.conversions.reports import (
     finite,
@@ -113,6 +122,7 @@ def read_retrieve_reply(message: answer_pb2.RetrieveResponse) -> RetrieveReply:
         read_labels(message.labels),
         read_timing(message.timing),
         read_plan(message.plan),
+        read_truncated(message.truncated),
     )
 
 
@@ -135,4 +145,18 @@ def write_retrieve_reply(reply: RetrieveReply) -> answer_pb2.RetrieveResponse:
         labels=write_labels(reply.labels),
         timing=write_timing(reply.timing),
         plan=write_plan(reply.plan),
+        truncated=write_truncated(reply.truncated),
     )
+
+
+def read_truncated(messages: Iterable[answer_pb2.Truncated]) -> list[Truncated]:
+    """What spaces did not read."""
+    return [Truncated(one.space, one.sections, one.tokens, one.window) for one in messages]
+
+
+def write_truncated(truncated: Sequence[Truncated]) -> list[answer_pb2.Truncated]:
+    """The messages of what spaces did not read."""
+    return [
+        answer_pb2.Truncated(space=one.space, sections=one.sections, tokens=one.tokens, window=one.window)
+        for one in truncated
+    ]

@@ -11,13 +11,17 @@ import grpc
 from google.rpc import status_pb2
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import IngestResult, Item, RetrieveReply
+from tieback.core.types import IngestResult, Item, RetrieveReply, Role
 from tieback.ports import AnswerPort
 from tieback.serving import failures
 from tieback.serving.conversions.contents import read_item, read_long_texts
 from tieback.serving.conversions.generations import read_decoding, read_grounding, write_event
 from tieback.serving.conversions.reports import write_timing
-from tieback.serving.conversions.retrievals import read_retrieval, write_retrieve_reply
+from tieback.serving.conversions.retrievals import (
+    read_retrieval,
+    write_retrieve_reply,
+    write_truncated,
+)
 from tieback.serving.reading import converted
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.serving.telemetry import Telemetry
@@ -55,6 +59,7 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
                 )
                 timing = reply.timing
                 self._telemetry.observe_timing("answer", "ingest", timing)
+                self._telemetry.long_texts.ingested(reply.results)
                 for place, result in zip(places, reply.results, strict=True):
                     results[place] = _write_result(result)
             yield answer_pb2.IngestItemsResponse(
@@ -70,7 +75,7 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
         reply = await self._answerer.retrieve(
             await converted(lambda: read_retrieval(request)), deadline=deadline
         )
-        self._telemetry.observe_timing("answer", "retrieve", reply.timing)
+        self._observe(reply)
         return write_retrieve_reply(reply)
 
     async def Answer(
@@ -89,10 +94,14 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
         async with aclosing(events) as stream:  # type: ignore[type-var]  # the ports' iterators are generators
             async for event in stream:
                 if isinstance(event, RetrieveReply):
-                    self._telemetry.observe_timing("answer", "retrieve", event.timing)
+                    self._observe(event)
                     yield answer_pb2.AnswerResponse(retrieval=write_retrieve_reply(event))
                 else:
                     yield answer_pb2.AnswerResponse(generation=write_event(event))
+
+    def _observe(self, reply: RetrieveReply) -> None:
+        self._telemetry.observe_timing("answer", "retrieve", reply.timing)
+        self._telemetry.long_texts.cut_off(reply.truncated, Role.QUERY)
 
 
 def _read_items(
@@ -117,10 +126,7 @@ def _write_result(result: IngestResult) -> answer_pb2.IngestResult:
         id=result.id,
         status=status,
         truncated_sections=result.truncated_sections,
-        truncated=[
-            answer_pb2.Truncated(space=one.space, sections=one.sections, tokens=one.tokens, window=one.window)
-            for one in result.truncated
-        ],
+        truncated=write_truncated(result.truncated),
         split_sections=result.split_sections,
         added_sections=result.added_sections,
     )

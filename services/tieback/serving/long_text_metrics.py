@@ -1,0 +1,37 @@
+"""Counts what became of texts that are longer than a space reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from prometheus_client import CollectorRegistry, Counter
+
+from tieback.core.types import IngestResult, Role, Truncated
+
+
+class LongTextMetrics:
+    """Sections that were split, and tokens that were not read."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._split = Counter(
+            "tieback_split_sections",
+            "Sections that were stored as several, since a space reads less than they hold.",
+            registry=registry,
+        )
+        self._tokens = Counter(
+            "tieback_truncated_tokens",
+            "Tokens of texts that a space did not read, since it reads less than they hold.",
+            ("space", "role"),
+            registry=registry,
+        )
+
+    def ingested(self, results: Iterable[IngestResult]) -> None:
+        """Counts what was stored."""
+        for result in results:
+            self._split.inc(result.split_sections)
+            self.cut_off(result.truncated, Role.DOCUMENT)
+
+    def cut_off(self, truncated: Sequence[Truncated], role: Role) -> None:
+        """Counts what was not read."""
+        for one in truncated:
+            self._tokens.labels(one.space, role.value).inc(one.tokens)
