@@ -10,6 +10,7 @@ from pathlib import Path
 
 import lancedb
 import pytest
+from lancedb.index import FTS
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import StartupError, StorageFull
 from tieback.index import Index
@@ -109,18 +110,22 @@ async def test_a_commit_that_a_power_cut_interrupted_is_dropped_and_the_acknowle
     await again.close()
 
 
-async def test_a_damaged_full_text_index_is_made_again(index, store):
+@pytest.mark.parametrize("damaged", [False, True])
+async def test_the_full_text_index_of_an_older_tieback_is_removed_sound_or_not(index, store, damaged):
     await index.upsert("docs", [item(f"i{n}", section(axis(0), f"word{n}")) for n in range(50)])
-    index._owned.to_write("docs").table.compact([])
+    table = index._owned.to_write("docs").table
+    table._lance.create_index("text", config=FTS())
+    table._acknowledge()
     await index.close()
-    damaged = list((store / "collections" / "docs.lance" / "_indices").rglob("*.lance"))
-    for path in damaged:
+    files = list((store / "collections" / "docs.lance" / "_indices").rglob("*.lance"))
+    for path in files if damaged else ():
         path.write_bytes(b"\0" * path.stat().st_size)
 
     again = Index.open(store)
 
-    assert damaged
+    assert files
     assert [hit.item_id for hit in (await again.search("docs", text="word7")).hits] == ["i7"]
+    assert not again._owned.to_write("docs").table._lance.list_indices()
     await again.close()
 
 
@@ -226,11 +231,11 @@ async def test_a_commit_that_the_disk_did_not_take_is_taken_back(index, store, m
 
     assert not (await index.search("docs", text="lost")).hits
     assert set(store.rglob("*.*")) <= files
-    await index.upsert("docs", [item("more", section(axis(0), "more"))])
+    await index.upsert("docs", [item("next", section(axis(0), "next"))])
     await index.close()
     again = Index.open(store)
-    assert {kept.id for kept in (await again.list_items("docs"))[0]} == {"kept", "more"}
-    assert [hit.item_id for hit in (await again.search("docs", text="more lost")).hits] == ["more"]
+    assert {kept.id for kept in (await again.list_items("docs"))[0]} == {"kept", "next"}
+    assert [hit.item_id for hit in (await again.search("docs", text="next lost")).hits] == ["next"]
     await again.close()
 
 
@@ -243,11 +248,11 @@ async def test_a_commit_whose_acknowledgement_the_disk_did_not_take_is_taken_bac
     with monkeypatch.context() as patched, pytest.raises(StorageFull):
         patched.setattr(os, "fdatasync", once(fdatasync, os.fdatasync))
         await index.upsert("docs", [item("lost")])
-    await index.upsert("docs", [item("more")])
+    await index.upsert("docs", [item("next")])
     await index.close()
 
     again = Index.open(store)
-    assert {kept.id for kept in (await again.list_items("docs"))[0]} == {"kept", "more"}
+    assert {kept.id for kept in (await again.list_items("docs"))[0]} == {"kept", "next"}
     await again.close()
 
 

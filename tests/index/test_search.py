@@ -197,7 +197,7 @@ async def test_balanced_modalities_do_not_hide_each_other(index):
     assert all(hit.modality is Modality.TEXT for hit in raw.hits)
     assert balanced.hits[0].item_id == "special"
     assert balanced.hits[0].vector_score == pytest.approx(0.3)
-    assert balanced.hits[0].score > 5  # deviations
+    assert balanced.hits[0].score > max(hit.vector_score for hit in raw.hits)  # on the scale of texts
     assert {hit.modality for hit in balanced.hits} == {Modality.TEXT, Modality.IMAGE}
 
 
@@ -267,25 +267,3 @@ async def test_the_reply_says_where_the_time_went(library):
     timing = (await library.search("docs", text="tea")).timing
 
     assert 0 < timing.compute <= timing.total
-
-
-async def test_the_same_sections_are_found_by_words_when_they_are_named_to_the_full_text(index, monkeypatch):
-    """Some rows are in the full-text index, some are not yet, and some are stale."""
-    for turn in range(2):
-        items = [item(f"i{n}", section(axis(n), f"tea {'cup ' * (n % 7)} {turn}"), n=n) for n in range(300)]
-        await index.upsert("docs", items[: 200 if turn else 300])
-        if not turn:
-            index._owned.known("docs").writer._compact()
-    filters = ["n < 40", "n >= 150 AND n < 250", "n > 280 OR n = 3"]
-
-    async def scores():
-        found = [(await index.search("docs", text="tea cup", filter=f, limit=100)).hits for f in filters]
-        return [{hit.item_id: hit.text_score for hit in hits} for hits in found]
-
-    expected = await scores()
-    monkeypatch.setattr("tieback.index.search._MANY", 0)
-    named = await scores()
-
-    assert [len(one) for one in named] == [40, 100, 20]
-    for one, other in zip(named, expected, strict=True):
-        assert one == pytest.approx(other, rel=0.05, abs=0.005)

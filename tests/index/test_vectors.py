@@ -91,8 +91,8 @@ def test_replaced_and_removed_items_are_not_found_after_training(memory):
     assert "i77" not in searched(memory, target, 50)[0]
     assert searched(memory, -target, 1)[0] == ["i78"]
     with memory.lock.reading():
-        position = memory.position(5001, 0)
-        assert np.allclose(memory.vectors.take(np.array([position])), -target)
+        positions, _ = memory.nearest(-target, 1, memory.living())
+        assert np.allclose(memory.vectors.take(positions), -target)
 
 
 def test_what_is_written_while_lists_are_trained_is_there_afterwards(memory, monkeypatch):

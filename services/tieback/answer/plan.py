@@ -15,9 +15,9 @@ DEFAULT_LIMIT, MOST_HITS = 10, 100
 FEWEST_CANDIDATES, MOST_CANDIDATES = 20, 1000
 CANDIDATES_PER_HIT = 4
 
-DEFAULT_FUSION = MethodChoice("standard_scores")
-"""By ranks alone, a photo found by its looks would stand behind every passage that shares a word with the
-query, since a photo has few words to be found by."""
+DEFAULT_FUSION = MethodChoice("weighted_sum")
+"""Both scores mean the same for every query: a similarity, and the share of the words' best score. By ranks
+or by standard scores, words that match a little would count as much as words that match all."""
 
 DEFAULT_PLAN = RetrievalPlan(
     hybrid=True,

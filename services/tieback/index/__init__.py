@@ -12,7 +12,7 @@ Where to look:
     writer.py       one writer per collection: waiting requests share one durable commit
     store.py        the folder: its lock, its format, its collections
     table.py        one collection on disk: append, compaction, recovery of the acknowledged version
-    reading.py      what can be read of a table: all rows, and full text
+    reading.py      what can be read of a table: all rows
     versions.py     the versions of a table on disk, and the note of which was acknowledged
     durability.py   what Lance wrote → forced to the disk, or removed again
     records.py      records ⇄ Arrow rows
@@ -27,6 +27,7 @@ Where to look:
     metadata.py     an item's metadata: what is taken, and how it is kept
     key_budget.py   how many keys the metadata of a collection may have
     filters/        the filter language: text → tree → a mask over the rows
+    words/          full text in memory: terms, postings, BM25
     search.py       vector, full-text and hybrid search
     balance.py      scores of several modalities made comparable
     page.py         a page of a listing, bounded by bytes

@@ -11,10 +11,23 @@ import numpy as np
 
 from tieback.core.types import Array
 
-SAMPLE = 2000
-"""Vectors of a modality that its background is drawn from at most; a section with parts has several."""
+SAMPLE = 512
+"""Vectors of a modality that its background is drawn from at most; a section with parts has several. They
+tell a spread to 3 %, and cost some 0.2 ms."""
 # The pooled spread and mean weigh like so many rows of the modality's own: three clips tell neither.
 _PRIOR_ROWS = 10.0
+
+
+def as_of_reference(hits: list[Array], backgrounds: list[Array], complete: list[bool]) -> list[Array]:
+    """Similarities of several modalities on the scale of the first one, which stays as it is.
+
+    A hit of another modality gets the similarity of that hit of the first which stands out among its kind
+    as much. The arguments are those of `standard_scores`.
+    """
+    reference = backgrounds[0].astype(np.float64)
+    centre, spread = reference.mean(), max(reference.std(), 1e-6)
+    standard = standard_scores(hits, backgrounds, complete)
+    return [hits[0].astype(np.float64), *(centre + spread * one for one in standard[1:])]
 
 
 def standard_scores(hits: list[Array], backgrounds: list[Array], complete: list[bool]) -> list[Array]:

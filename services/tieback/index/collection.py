@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from tieback.core.errors import Damaged
 from tieback.core.types import Collection, Source
@@ -15,6 +16,8 @@ from tieback.index.sources import Sources
 from tieback.index.store import Description
 from tieback.index.table import Table
 from tieback.index.writer import Writer
+
+_ITEMS_AT_ONCE = 1024  # that are taken into memory in one step
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,9 @@ class ReadCollection:
         """Reads the table into memory. Lance's errors pass, and ValueError, where it is damaged."""
         memory = Memory(description.width)
         living, stale = newest_versions(table.scan(["version", "ordinal", "item_id"]))
-        memory.apply(from_rows(table.scan(), living))
+        rows = from_rows(table.scan(), living)
+        while batch := list(islice(rows, _ITEMS_AT_ONCE)):
+            memory.apply(batch)
         memory.stale.extend(stale)
         return cls(description, table, memory, max([*living.values(), *stale], default=0))
 

@@ -25,6 +25,7 @@ from tieback.index.part_vectors import PartVectors
 from tieback.index.readwrite import ReadWriteLock
 from tieback.index.records import Change, Put, Record
 from tieback.index.vectors import Vectors
+from tieback.index.words import Analysed, Words, analysed
 
 _ITEMS_PER_STEP = 10_000  # that a listing looks at before it lets writers in
 
@@ -42,7 +43,7 @@ class Entry:
 
 
 class Memory:
-    """All of a collection but what full text needs.
+    """All that search and listings read of a collection.
 
     Every method is for a thread that holds `lock` for reading, but for those that say that they take it
     themselves.
@@ -57,11 +58,11 @@ class Memory:
         self.indexed_from: Counter[str] = Counter()  # living items by the source that their metadata names
         self._wholes = GrowingVectors(width, flat_up_to)
         self._items: dict[str, Entry] = {}
-        self._versions: dict[int, Entry] = {}
         self._owners: list[tuple[Entry, int] | None] = []  # by position: entry and ordinal
         self._living = np.zeros(0, bool)
         self._free: list[int] = []
         self.facts = Facts()
+        self.words = Words()
         self._ids: list[str] | None = []  # the items' ids in order; None where they have to be sorted again
 
     @property
@@ -90,17 +91,24 @@ class Memory:
         Holds the lock for writing itself.
         """
         removed = 0
+        changes = list(changes)
+        words = [_analysed(one.record) if isinstance(one, Put) else [] for one in changes]
         with self.lock.writing():
-            for change in changes:
+            pending: dict[str, tuple[Array, Sequence[Analysed]]] = {}  # put into `words` together
+            for change, sections in zip(changes, words, strict=True):
+                item_id = change.record.item.id if isinstance(change, Put) else change.item_id
+                if item_id in pending:
+                    self._put_words(pending)
                 if isinstance(change, Put):
-                    known = self._drop(change.record.item.id)
-                    self._add(change)
+                    known = self._drop(item_id)
+                    pending[item_id] = self._add(change), sections
                     self._ids = self._ids if known else None
                 else:
-                    known = self._drop(change.item_id)
+                    known = self._drop(item_id)
                     self.stale.append(change.version)
                     self._ids = None if known else self._ids
                     removed += known
+            self._put_words(pending)
         return removed
 
     def has(self, item_id: str) -> bool:
@@ -171,15 +179,6 @@ class Memory:
         wanted = self.facts.mask(MODALITY, lambda column, rows: column.equal(modality.value, rows), size)
         return self._living[:size] & wanted
 
-    def position(self, version: int, ordinal: int) -> int | None:
-        """Where a row of the table lives, or None where it is stale."""
-        entry = self._versions.get(version)
-        return int(entry.positions[ordinal]) if entry and 0 <= ordinal < len(entry.positions) else None
-
-    def versions(self, positions: Array) -> list[int]:
-        """The versions of the items whose sections live at these positions, each once."""
-        return list(dict.fromkeys(self._owner(position)[0].version for position in positions.tolist()))
-
     def order_key(self, position: int) -> tuple[str, int]:
         """Breaks ties between equal scores: the item's id and the section's ordinal."""
         entry, ordinal = self._owner(position)
@@ -234,12 +233,13 @@ class Memory:
         self._wholes.train(self.lock, lambda: self._living[: len(self._owners)])
         self.parts.train(self.lock)
 
-    def _add(self, put: Put) -> None:
+    def _add(self, put: Put) -> Array:
+        """The positions that the item's sections got; their words are still to be put."""
         record = put.record
         positions = np.array([self._position() for _ in record.texts], np.int64)
         entry = Entry(put.version, record.item, _shared(record), record.modalities, positions, record.bytes)
         self.bytes += entry.bytes
-        self._items[record.item.id] = self._versions[put.version] = entry
+        self._items[record.item.id] = entry
         self.indexed_from[_source_of(entry.item)] += 1
         for ordinal, position in enumerate(positions):
             self._owners[position] = (entry, ordinal)
@@ -248,17 +248,24 @@ class Memory:
         self._wholes.put(positions, record.vectors)
         for ordinal, parts in record.parts.items():
             self.parts.put(int(positions[ordinal]), parts)
+        return positions
+
+    def _put_words(self, pending: dict[str, tuple[Array, Sequence[Analysed]]]) -> None:
+        if pending:
+            positions = np.concatenate([positions for positions, _ in pending.values()])
+            self.words.put(positions.tolist(), [one for _, sections in pending.values() for one in sections])
+            pending.clear()
 
     def _drop(self, item_id: str) -> bool:
         entry = self._items.pop(item_id, None)
         if entry is None:
             return False
-        del self._versions[entry.version]
         self.bytes -= entry.bytes
         self._forget_source(_source_of(entry.item))
         self.stale.append(entry.version)
         self._living[entry.positions] = False
         self._wholes.remove(entry.positions)
+        self.words.remove(entry.positions.tolist())
         self.facts.remove(entry.item, entry.modalities, entry.positions)
         for position in entry.positions.tolist():
             self._owners[position] = None
@@ -289,6 +296,13 @@ class Memory:
         if self._ids is None:
             self._ids = sorted(self._items)  # two readers may both do this, and get the same
         return self._ids
+
+
+def _analysed(record: Record) -> list[Analysed]:
+    return [
+        analysed(text, (record.item.title, section.title))
+        for text, section in zip(record.texts, record.item.sections, strict=True)
+    ]
 
 
 def _source_of(item: Item) -> str:

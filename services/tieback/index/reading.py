@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import lancedb
-from lancedb.query import MatchQuery as _MatchQuery
 
-MatchQuery: Any = _MatchQuery  # a pydantic dataclass, whose defaults mypy does not see
 _CACHE_BYTES = 64 * 1024 * 1024  # Lance's own default is gigabytes
 
 
@@ -31,20 +29,6 @@ class TableReader:
         if columns is not None:
             query = query.select(list(columns))
         yield from query.to_batches(batch_size=2048)
-
-    def full_text(
-        self, words: str, limit: int, among: Sequence[int] | None = None
-    ) -> list[tuple[int, int, float]]:
-        """Version, ordinal and BM25 score of the rows that match best, stale rows among them.
-
-        With `among`, only rows of these versions.
-        """
-        query = self._lance.search(MatchQuery(words, "text"), query_type="fts")
-        if among is not None:
-            query = query.where(f"version IN ({', '.join(map(str, among))})", prefilter=True)
-        found = query.select(["version", "ordinal", "_score"]).limit(limit).to_arrow()
-        columns = (found[name].to_pylist() for name in ("version", "ordinal", "_score"))
-        return list(zip(*columns, strict=True))
 
 
 def open_newest(folder: Path) -> Any:

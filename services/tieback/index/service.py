@@ -373,8 +373,8 @@ class Index:
     ) -> SearchReply:
         """See `IndexPort`.
 
-        Balanced, a hit's score is a standard score within its modality (`balance.py`); of both vector and
-        words, what the fusion method makes of them; else the similarity or the BM25 score itself.
+        Of both vector and words, a hit's score is what the fusion method makes of them; else the similarity,
+        balanced (`balance.py`) where that is asked for, or the share of the words' best BM25 score.
         """
         begin = time.perf_counter()
         opened = self._read_from(collection)
@@ -401,7 +401,7 @@ class Index:
             nonlocal started
             started = time.perf_counter()
             query = Query(exact, text.strip(), limit or _HITS, tree, fuse, balance_modalities, check)
-            hits = search(opened.memory, opened.table, query)
+            hits = search(opened.memory, query)
             return SearchReply(hits, Timing())
 
         try:

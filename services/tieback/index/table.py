@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import lancedb
-from lancedb.index import FTS
 
 from tieback.core.errors import StorageFull
 from tieback.index import versions
@@ -32,18 +31,11 @@ from tieback.index.durability import DiskLedger, sync_path
 from tieback.index.reading import TableReader, open_newest, session
 from tieback.index.records import LATER
 
-# Words in any script, without case, accents and English endings. Stop words stay: a search
-# for "to be or not to be" must find it, and BM25 gives common words little weight anyway.
-_FULL_TEXT: dict[str, Any] = {
-    "base_tokenizer": "icu/split",
-    "with_position": False,
-    "remove_stop_words": False,
-}
 _NO_SPACE = re.compile(r"No space left|os error (28|122|27)\b|quota exceeded|File too large", re.IGNORECASE)
 _KEEP_ALL = timedelta(days=36500)
 _TERMS_PER_DELETE = 2000
-# What a search for words reads of rows that the full-text index does not cover yet, in rows: an append costs
-# it as much as some ten rows of text.
+# What the next start reads of rows that were not compacted, in rows: an append, which makes a file, costs as
+# much as some ten rows.
 _ROWS_PER_APPEND = 10
 _TAG = "acknowledged"
 _MOST_ROUNDS = 16  # of compaction; after three there was never anything left to do
@@ -65,7 +57,7 @@ class Table(TableReader):
         self._ledger = DiskLedger(folder)
         self._tail = 0
         self._add_later_columns()
-        self._repair_full_text()
+        self._drop_full_text()
 
     @classmethod
     def create(cls, folder: Path, table_schema: Any) -> None:
@@ -74,7 +66,6 @@ class Table(TableReader):
             shutil.rmtree(folder, ignore_errors=True)
             database = lancedb.connect(str(folder.parent), session=session())
             lance = database.create_table(folder.stem, schema=table_schema)
-            lance.create_index("text", config=FTS(**_FULL_TEXT))
             versions.acknowledge(folder, lance.version)
             for path in folder.rglob("*"):
                 sync_path(path)
@@ -95,13 +86,13 @@ class Table(TableReader):
         """Whether enough was appended, or enough of the `rows` is stale. Compaction rewrites the table.
 
         While writes stream in, the bar grows with the table, so that the work is in proportion to what was
-        written; when they pause, words should be found fast.
+        written; when they pause, the next start should be fast.
         """
         bar = 5000 + 0.25 * rows if busy else 1000 + 0.02 * rows
         return self._tail > bar or stale > 1000 + 0.5 * rows
 
     def compact(self, stale: Sequence[int]) -> None:
-        """Drops the rows of stale versions, merges small files, and brings the full-text index up to date.
+        """Drops the rows of stale versions and merges small files.
 
         Readers go on: old files are removed only after the new version is on the disk, by `remove_old`.
         StorageFull leaves the table usable as it is.
@@ -128,7 +119,7 @@ class Table(TableReader):
         self._lance = open_newest(self.folder)  # the old session's caches hold the removed files open
 
     def _optimize(self) -> None:
-        """Merges and indexes, keeping every version, until nothing is left to do."""
+        """Merges files, keeping every version, until nothing is left to do."""
         for _ in range(_MOST_ROUNDS):
             before = self._lance.version
             self._lance.optimize(cleanup_older_than=_KEEP_ALL)
@@ -162,20 +153,26 @@ class Table(TableReader):
                 self._take_back()
                 raise
 
-    def _repair_full_text(self) -> None:
-        """The full-text index is derived: where it is missing or cannot be read, it is made again."""
+    def _drop_full_text(self) -> None:
+        """Removes the full-text index of an older tieback, which every compaction would bring up to date.
+
+        One that is damaged and cannot be listed stays, and is not read.
+        """
         try:
-            indices = self._lance.list_indices()
-            healthy = bool(indices)
-            self.full_text("a", 1)
-        except (RuntimeError, ValueError, OSError):  # whatever Lance says of a damaged index
-            healthy = False
-        if not healthy:
-            with _storage_errors():
-                self._lance.create_index("text", config=FTS(**_FULL_TEXT), replace=True)
+            names = [index.name for index in self._lance.list_indices()]
+        except (RuntimeError, ValueError, OSError) as error:  # whatever Lance says of a damaged index
+            _log.debug("the indices of %s cannot be listed: %s", self.folder.stem, error)
+            return
+        if not names:
+            return
+        with _storage_errors():
+            try:
+                for name in names:
+                    self._lance.drop_index(name)
                 self._acknowledge()
-            indices = self._lance.list_indices()
-        self._tail = sum(int(index.num_unindexed_rows or 0) for index in indices)
+            except BaseException:
+                self._take_back()
+                raise
 
 
 def _recover(folder: Path, views: Path) -> int:

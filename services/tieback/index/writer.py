@@ -228,8 +228,7 @@ class Writer:
         try:
             self._table.compact(stale)
             del self._memory.stale[: len(stale)]
-            with self._memory.lock.writing():
-                self._table.remove_old()
+            self._table.remove_old()
             self._compaction_failed = False
         except Exception as error:  # noqa: BLE001 - the table is as it was; writes must go on
             self._compaction_failed = True

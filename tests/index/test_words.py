@@ -1,0 +1,131 @@
+"""Full text: what the words of a query find, and how much of what was asked for that is."""
+
+import numpy as np
+import pytest
+from support.sections import axis, item, section
+from tieback.core.types import Item, Modality
+from tieback.index.words import Words, analysed
+
+
+async def found(index, text, **how):
+    return [hit.item_id for hit in (await index.search("docs", text=text, **how)).hits]
+
+
+def texts(**by_name):
+    return [item(name, section(axis(0), text)) for name, text in by_name.items()]
+
+
+async def test_function_words_of_a_question_find_nothing(index):
+    await index.upsert("docs", texts(tea="how tea is made", verse="what is it that the one of a kind is"))
+
+    assert await found(index, "what is the temperature of the tea?") == ["tea"]
+
+
+async def test_a_query_of_function_words_alone_is_looked_for_as_it_is(index):
+    await index.upsert("docs", texts(hamlet="To be, or not to be: that is the question", other="A question"))
+
+    assert (await found(index, "to be or not to be"))[0] == "hamlet"
+
+
+async def test_endings_do_not_matter_in_the_language_of_each_text(index):
+    await index.upsert(
+        "docs",
+        texts(
+            english="The cats were sleeping on all of the sofas",
+            german="Die Häuser und die Bäume stehen auf einem Berg",
+            french="Les chevaux sont dans les grandes montagnes",
+        ),
+    )
+
+    assert await found(index, "cat sleeps") == ["english"]
+    assert await found(index, "Haus") == ["german"]
+    assert await found(index, "Häusern und Baum") == ["german"]
+    assert await found(index, "montagne") == ["french"]
+
+
+async def test_a_german_question_in_a_mixed_collection_is_not_led_by_its_function_words(index):
+    await index.upsert(
+        "docs",
+        texts(
+            katze="Die Katze schläft auf dem Sofa, und der Hund ist im Garten",
+            mond="Der Mond ist die ganze Nacht auf der anderen Seite und das ist gut",
+            cats="The cat sleeps on the sofa",
+        ),
+    )
+
+    assert (await found(index, "Wo schläft die Katze?"))[0] == "katze"
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [("Café Müller", "cafe muller"), ("東京タワーは高い", "東京"), ("ภาษาไทยง่าย", "ภาษา"),
+     ("हिन्दी भाषा", "भाषा"),
+     ("snake_case names", "case"), ("The dog's bowl", "dogs"), ("ÜBERMUT tut selten gut", "übermut")],
+)  # fmt: skip
+async def test_words_are_found_in_any_script_without_case_and_accents(index, text, query):
+    await index.upsert("docs", texts(it=text, other="nothing of the kind"))
+
+    assert await found(index, query) == ["it"]
+
+
+async def test_a_word_of_the_title_counts_as_a_word_of_the_text(index):
+    titled = item("titled", section(axis(0), "it grows in spring"))
+    titled = type(titled)(Item("titled", titled.item.sections, "Bamboo"), titled.sections)
+    await index.upsert("docs", [titled, *texts(other="it grows in autumn")])
+
+    assert await found(index, "bamboo in spring") == ["titled"]
+
+
+async def test_the_score_of_words_is_the_share_of_the_best_that_the_query_could_give(index):
+    await index.upsert("docs", texts(both="tea ceremony", one="tea leaves", none="coffee"))
+
+    hits = (await index.search("docs", text="tea ceremony unheardof")).hits
+
+    assert [hit.item_id for hit in hits] == ["both", "one"]
+    assert 0 < hits[1].score < hits[0].score < 1
+    assert hits[0].text_score == hits[0].score
+
+
+async def test_a_filter_of_few_sections_finds_their_words(index):
+    items = [item(f"i{n}", section(axis(n), f"tea {'cup ' * (n % 7)}"), n=n) for n in range(300)]
+    await index.upsert("docs", items)
+
+    assert len(await found(index, "cup", filter="n >= 280", limit=100)) == 17
+
+
+def words_of_dictionary(sections):
+    """The same search, by the definition: no segments, no numbers, no removals."""
+    words = Words()
+    words.put(list(sections), list(sections.values()))
+    return words
+
+
+def scores(words, query):
+    positions, shares = words.shares(query)
+    return dict(sorted(zip(positions.tolist(), np.round(shares, 4).tolist(), strict=True)))
+
+
+def test_after_any_writes_and_removals_the_scores_are_those_of_what_is_left():
+    rng = np.random.default_rng(0)
+    vocabulary = ["tea", "cup", "moon", "cats", "Häuser", "und", "die", "the", "of", "montagnes", "les"]
+    words, left = Words(), {}
+    for _ in range(400):
+        if left and rng.random() < 0.45:
+            gone = rng.choice(list(left), min(len(left), int(rng.integers(1, 60))), replace=False).tolist()
+            words.remove(gone)
+            for position in gone:
+                del left[position]
+        free = [position for position in range(3000) if position not in left]
+        new = rng.choice(free, int(rng.integers(1, 40)), replace=False).tolist()
+        made = [analysed(" ".join(rng.choice(vocabulary, int(rng.integers(1, 12)))), ("",)) for _ in new]
+        words.put(new, made)
+        left |= dict(zip(new, made, strict=True))
+
+    for query in ("tea of the moon", "cat", "Haus und Häuser", "montagne"):
+        assert scores(words, query) == pytest.approx(scores(words_of_dictionary(left), query), abs=2e-3)
+
+
+async def test_a_photos_label_is_found_by_its_words_too(index):
+    await index.upsert("docs", [item("photo", section(axis(0), "golden retriever", modality=Modality.IMAGE))])
+
+    assert await found(index, "retrievers") == ["photo"]
