@@ -32,7 +32,10 @@ class Document:
         """As a user would make it."""
         if self.file is None:
             return Item(self.id, self.text, self.title)
-        return item_of(self.id, self.id.partition("/")[0], self.file, self.file.read_bytes())
+        item = item_of(self.id, self.id.partition("/")[0], self.file, self.file.read_bytes()).item
+        if item is None:
+            raise DataError(f"{self.file} holds no text")
+        return item
 
 
 @dataclass(frozen=True, slots=True)

@@ -572,7 +572,7 @@ class Catalog(catalog_pb2_grpc.CatalogServiceServicer):
 def space() -> catalog_pb2.Space:
     return catalog_pb2.Space(
         ref=SPACE,
-        modalities=[content_pb2.MODALITY_TEXT],
+        modalities=[content_pb2.MODALITY_TEXT, content_pb2.MODALITY_IMAGE, content_pb2.MODALITY_AUDIO],
         width=WIDTH,
         widths=[4, 8],
         kinds=[vector_pb2.VECTOR_KIND_DENSE, vector_pb2.VECTOR_KIND_TOKENS],

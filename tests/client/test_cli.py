@@ -47,7 +47,8 @@ def library(tmp_path: Path) -> Path:
     (folder / "photo_of-sea.jpg").write_bytes(b"a picture")
     (folder / "broken.png").write_bytes(b"not a picture")
     (folder / "latin.txt").write_bytes(b"caf\xe9")
-    (folder / "table.xlsx").write_bytes(b"cells")
+    (folder / "photo.txt").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+    (folder / "table.xlsx").write_bytes(b"PK\x03\x04\0cells")
     (folder / ".hidden" / "secret.txt").write_text("secret")
     return folder
 
@@ -161,12 +162,21 @@ def test_a_folder_is_indexed_and_each_failure_is_told(run: Run, library: Path, s
     result = run("index", str(library), "-c", "notes", "--exclude", "old/*")
 
     assert result.exit_code == 1
-    assert "3 files indexed (6 sections), 1 of other kinds, 2 failed" in result.stdout.replace("\n", " ")
-    assert re.search(r"failed +library/latin.txt +it is not UTF-8 text", result.stderr)
+    summary = (
+        "4 files indexed (2 text, 1 markdown, 1 image; 6 sections), 1 of other kinds (1 .xlsx), 2 failed"
+    )
+    assert summary in result.stdout.replace("\n", " ")
+    assert re.search(r"failed +library/photo.txt +it is a PNG picture, not text", result.stderr)
     assert re.search(r"failed +library/broken.png +the picture cannot be decoded", result.stderr)
     with Client(served.address) as client:
         items = {one.id: one for one in client.items("notes")}
-    assert sorted(items) == ["library/photo_of-sea.jpg", "library/plain.txt", "library/tides.md"]
+    assert sorted(items) == [
+        "library/latin.txt",
+        "library/photo_of-sea.jpg",
+        "library/plain.txt",
+        "library/tides.md",
+    ]
+    assert items["library/latin.txt"].sections[0].content == "café"
     assert items["library/photo_of-sea.jpg"].title == "photo of sea"
     tides = items["library/tides.md"]
     assert [(one.id, one.title, one.content) for one in tides.sections] == [
@@ -196,7 +206,8 @@ def test_arrays_are_of_another_kind_where_no_space_takes_clouds(run: Run, librar
 
     result = run("index", str(library), "-c", "notes", "--exclude", "old/*")
 
-    assert "3 files indexed (6 sections), 2 of other kinds, 2 failed" in result.stdout.replace("\n", " ")
+    assert "2 of other kinds (" in result.stdout
+    assert "1 point clouds" in result.stdout
 
 
 def test_indexing_again_skips_what_is_unchanged_and_prunes_what_is_gone(run: Run, library: Path) -> None:
@@ -206,8 +217,8 @@ def test_indexing_again_skips_what_is_unchanged_and_prunes_what_is_gone(run: Run
 
     again = documents(run("index", str(library), "-c", "notes", "--json", "--prune"))[0]
 
-    assert (again["written"], again["unchanged"], again["removed"]) == (1, 2, ["library/tides.md"])
-    assert sorted(again["failures"]) == ["library/broken.png", "library/latin.txt"]
+    assert (again["written"], again["unchanged"], again["removed"]) == (1, 3, ["library/tides.md"])
+    assert sorted(again["failures"]) == ["library/broken.png", "library/photo.txt"]
 
 
 def test_a_file_over_the_servers_limit_fails_alone(run: Run, library: Path, canned: Any) -> None:
@@ -216,7 +227,7 @@ def test_a_file_over_the_servers_limit_fails_alone(run: Run, library: Path, cann
     report = documents(run("index", str(library), "--json"))[0]
 
     assert "the server takes 6,291,456 in a message" in report["failures"]["library/huge.wav"]
-    assert report["written"] == 4
+    assert report["written"] == 5
 
 
 def test_vectors_are_tab_separated_in_a_pipe_and_can_be_kept(run: Run, tmp_path: Path) -> None:

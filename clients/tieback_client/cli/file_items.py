@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from tieback_client.cli import front_matter, sections
 from tieback_client.clouds import cloud_of
 from tieback_client.content import Audio, Image, Modality, Points, modality_of_path
-from tieback_client.documents import INDEXED_FROM, Item, Section
+from tieback_client.documents import INDEXED_FROM, Item, MetadataValue, Section
 from tieback_client.errors import InvalidArgument
+from tieback_client.files import MOST_BYTES, read_document
 
 # Changes when a file would be split differently, so that it is indexed again.
-FORMAT = "1"
+FORMAT = "2"
 ROOM = 64 * 1024  # what a message needs beside the file
 
 
+@dataclass(frozen=True, slots=True)
+class FileItem:
+    """A file as it was read."""
+
+    item: Item | None
+    """None where the file holds nothing that can be found, which is no fault; a note says so."""
+    kind: str
+    """What it is, for people: its format where it is a text, else its modality."""
+    notes: Sequence[str] = ()
+
+
 def read_within(path: Path, limit: int) -> bytes:
-    """The bytes of a file; `InvalidArgument` where it is over the server's limit for a message (0: none)."""
+    """The bytes of a file; `InvalidArgument` where it is too large to be read.
+
+    What is sent as it is must be within the server's limit for a message (0: none).
+    """
     size = path.stat().st_size
-    if limit and size > limit - ROOM:
+    if modality_of_path(path) in (None, Modality.TEXT):
+        if size > MOST_BYTES:
+            raise InvalidArgument(f"it has {size:,} bytes, and texts of up to {MOST_BYTES:,} are read")
+    elif limit and size > limit - ROOM:
         raise InvalidArgument(f"it has {size:,} bytes, and the server takes {limit:,} in a message")
     return path.read_bytes()
 
@@ -29,12 +48,13 @@ def digest_of(data: bytes) -> str:
     return f"{hashlib.sha256(data).hexdigest()[:32]}-{FORMAT}"
 
 
-def item_of(name: str, source: str, path: Path, data: bytes) -> Item:
-    """The item of a file. `InvalidArgument` where it is not what its suffix says."""
-    modality = modality_of_path(path)
+def item_of(name: str, source: str, path: Path, data: bytes, *, limit: int = 0) -> FileItem:
+    """The item of a file. `InvalidArgument` where it is not what its suffix says, or too large."""
+    modality = modality_of_path(path) or Modality.TEXT
     title = path.stem.replace("_", " ").replace("-", " ")
     parts: list[Section]
-    facts: dict[str, str | float | bool] = {}
+    facts: dict[str, MetadataValue] = {}
+    kind, notes = str(modality), []
     if modality is Modality.IMAGE:
         parts = [Section(Image(data), title=title, uri=name)]
     elif modality is Modality.AUDIO:
@@ -42,19 +62,26 @@ def item_of(name: str, source: str, path: Path, data: bytes) -> Item:
     elif modality is Modality.POINTS:
         parts = [Section(_cloud(data, path), title=title, uri=name)]
     else:
-        facts, text = front_matter.read(_decoded(data).replace("\0", ""))
-        title, parts = sections.split(path, text, uri=name)
-        title = str(facts.pop("title", title))
-        if not parts:
-            raise InvalidArgument("it holds no text")
-    facts |= {
+        document = read_document(data, path.name)
+        kind, title, notes = document.kind, document.title, list(document.notes)
+        facts.update(document.metadata)
+        parts = document.item_sections(name)
+        size = sum(len(one.text.encode()) for one in document.sections)
+        if limit and size > limit - ROOM:
+            raise InvalidArgument(f"its text has {size:,} bytes, and the server takes {limit:,} in a message")
+    if not parts:
+        return FileItem(None, kind, notes)
+    own: dict[str, MetadataValue] = {
         "content_hash": digest_of(data),
         "path": name,
         "bytes": len(data),
         "kind": str(modality),
         INDEXED_FROM: source,
     }
-    return Item(name, parts, title, facts)
+    taken = [key for key in facts if key in own]
+    if taken:
+        notes.append(f"not kept of its front matter, since tieback sets it: {', '.join(taken)}")
+    return FileItem(Item(name, parts, title, facts | own), kind, notes)
 
 
 def _cloud(data: bytes, path: Path) -> Points:
@@ -62,10 +89,3 @@ def _cloud(data: bytes, path: Path) -> Points:
         return Points(cloud_of(data, path.suffix.lower()))
     except ValueError as error:
         raise InvalidArgument(f"it is no point cloud: {error}") from None
-
-
-def _decoded(data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InvalidArgument("it is not UTF-8 text") from None

@@ -10,22 +10,22 @@ from pathlib import Path
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
 from tieback_client.cli.connection import Command, collection_option, connected, parse_weights
+from tieback_client.cli.index_report import counted, report, tell_of_sources
 from tieback_client.cli.index_run import Run
 from tieback_client.cli.output import Output
 from tieback_client.cli.pruning import Gone, gone_of
-from tieback_client.cli.roots import Root, scopes_of
+from tieback_client.cli.roots import scopes_of
 from tieback_client.cli.unread import leave_out, space_of, summary
 from tieback_client.cli.walking import Found, Walk
 from tieback_client.client import Client
-from tieback_client.documents import INDEXED_FROM, Collection, Item, Source
+from tieback_client.control_characters import in_a_line
+from tieback_client.documents import INDEXED_FROM, Collection, Item
 from tieback_client.errors import InvalidArgument, NotFound
 
 PAGE = 1000
 DELETED_AT_ONCE = 500
-LINKS_TOLD = 5
 
 
 @click.command(
@@ -38,11 +38,12 @@ Examples:
   tieback index checkout/docs --source handbook --prune --dry-run
 
 \b
-Texts (.txt .md .rst) are split at headings and paragraphs into sections that can be cited; facts between two
-lines of --- at their head (title: …, year: …) can be filtered by. Photos (.jpg .png
-.webp .bmp .gif), sounds (.wav .flac .ogg) and, where the server binds them, point clouds (.ply .npy .xyz) are
-one section each. Run it again after a change, or after it was interrupted: files that are indexed and
-unchanged are skipped.
+Markdown, reStructuredText and HTML become a section for each heading, PDF one for each page; any other file
+that is text, such as code or a table, is read as it is. What stands between two lines of --- at the head of
+a text (title: …, tags: […], date: …) can be filtered by. Photos (.jpg .png .webp .bmp .gif), sounds (.wav
+.flac .ogg) and, where the server binds them, point clouds (.ply .npy .xyz) are one section each. Other files
+are counted. Run it again after a change, or after it was interrupted: files that are indexed and unchanged
+are skipped.
 
 \b
 The collection records each folder as a source, and ids are SOURCE/PATH: library/notes/tides.md. The source
@@ -144,11 +145,11 @@ def index(
     if output.json:
         output.document(run.record(collection))
     else:
-        _report(output, collection, run)
+        report(output, collection, run)
         if unread and into is not None:
             output.note(summary(unread, into))
         lost = [one for one in sources if one.host == host and not Path(one.location).is_dir()]
-        _tell_of_sources(output, roots.values(), lost, None if dry_run else collection)
+        tell_of_sources(output, roots.values(), lost, None if dry_run else collection)
     if found.failures:
         raise click.exceptions.Exit(1)
 
@@ -190,7 +191,7 @@ def _confirm(output: Output, gone: Sequence[Gone]) -> None:
         return
     reasons = "; ".join(one.reason for one in doubtful)
     count = sum(len(one.ids) for one in doubtful)
-    if output.asks and output.confirm(f"{reasons}.\nRemove {_count(count, 'item')}?"):
+    if output.asks and output.confirm(f"{reasons}.\nRemove {counted(count, 'item')}?"):
         return
     raise InvalidArgument(
         f"{reasons}. Nothing was written or removed. Is everything mounted? --yes removes them all the same, "
@@ -206,7 +207,7 @@ def _write(client: Client, output: Output, collection: str, run: Run, *, batch: 
 
         def items() -> Iterator[Item]:
             for name, path in run.found.files.items():
-                progress.update(task, name=name)
+                progress.update(task, name=in_a_line(name))
                 item = run.item(name, path, limit, force=force)
                 if item is None or run.is_dry:
                     progress.advance(task)
@@ -232,82 +233,3 @@ def _progress(output: Output) -> Progress:
         transient=True,
         disable=not output.notes.is_terminal or output.json,
     )
-
-
-def _report(output: Output, collection: str, run: Run) -> None:
-    found = run.found
-    for name, message in found.failures.items():
-        output.notes.print(Text.assemble(("failed", "red"), "  ", (name, "bold"), "  ", message))
-    if run.is_dry:
-        output.table(
-            ["", "item"],
-            [
-                *(["new", name] for name in run.new),
-                *(["changed", name] for name in run.changed),
-                *(["gone", name] for name in run.removed),
-            ],
-        )
-    would = "would be " if run.is_dry else ""
-    written = len(run.new) + len(run.changed) if run.is_dry else run.written
-    counts = [f"{_count(written, 'file')} {would}indexed ({_count(run.sections + run.added, 'section')})"]
-    counts += [f"{run.unchanged} unchanged"] if run.unchanged else []
-    counts += [f"{len(run.removed)} {would}removed"] if run.removed else []
-    counts += [f"{len(found.ignored)} of other kinds"] if found.ignored else []
-    counts += [f"{len(found.failures)} failed"] if found.failures else []
-    summary = f"{', '.join(counts)} in {run.seconds:.1f} s"
-    # Beside the list of a dry run, which a pipe may take, the summary is a remark.
-    if run.is_dry:
-        output.note(f"{collection}  {summary}")
-    else:
-        output.show(Text.assemble((collection, "bold"), f"  {summary}"))
-    for one in run.gone:
-        if run.is_dry and run.prunes and one.is_doubtful:
-            output.note(f"{one.reason}: to remove them needs --yes")
-        elif one.ids and not run.prunes:
-            lost = _count(len(one.ids), "file")
-            output.note(f"{lost} of {one.scope.path} gone, their items kept; --prune removes them")
-    if found.links:
-        more = f" and {len(found.links) - LINKS_TOLD} more" if len(found.links) > LINKS_TOLD else ""
-        output.note(
-            "not followed, since it leads out of the folder (--follow-links): "
-            f"{', '.join(found.links[:LINKS_TOLD])}{more}"
-        )
-    if run.split:
-        output.note(
-            f"{_count(run.split, 'section')} longer than a space reads {'was' if run.split == 1 else 'were'} "
-            f"stored as {run.split + run.added}, so that all of the text is read"
-        )
-    for space, unread in run.cut_off.items():
-        output.note(
-            f"{space} reads {unread.window} tokens of a section, and did not read the ends of "
-            f"{_count(unread.sections, 'section')} ({unread.tokens} tokens): make their files shorter, or "
-            "leave the space out with TIEBACK_SPACES"
-        )
-
-
-def _tell_of_sources(
-    output: Output, roots: Iterable[Root], lost: Sequence[Source], collection: str | None
-) -> None:
-    """Says what new sources are called, where that is not plain, and which have moved or may have.
-
-    `collection` is where the new ones are recorded now, if they are.
-    """
-    new = [root for root in roots if root.known is None]
-    for root in roots:
-        if root.known is None and root.name != root.folder.name:
-            output.note(f"{root.folder} is the source {root.name}: its items are {root.name}/…")
-        elif root.known is not None and root.moved:
-            output.note(
-                f"the source {root.name} is {root.folder} now; before it was {root.known.location} "
-                f"on {root.known.host}"
-            )
-    for source in lost if new else ():
-        undo = f"`tieback collections forget {collection} {new[0].name}`, then " if collection else ""
-        output.note(
-            f"the source {source.name} is not at {source.location} any more; if it is {new[0].folder} now: "
-            f"{undo}index that with --source {source.name}"
-        )
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from tieback_client.cli.walking import Found
 from tieback_client.documents import Item
 from tieback_client.errors import TiebackError
 from tieback_client.results import Truncated, WriteResult
+from tieback_client.writing import sections
 
 
 @dataclass(slots=True)
@@ -37,30 +39,47 @@ class Run:
     truncated: int = 0
     cut_off: dict[str, Truncated] = field(default_factory=dict)
     unchanged: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    """How many files of each kind were read and written, or would be."""
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    """What a reader should know of a file that is no failure, by its id."""
+    emptied: list[str] = field(default_factory=list)
+    """Items whose file holds nothing any more."""
     seconds: float = 0.0
 
     @property
     def removed(self) -> list[str]:
         """The items that are removed, or would be."""
-        return list(dict.fromkeys(id for one in self.gone for id in one.ids)) if self.prunes else []
+        lost = [*(id for one in self.gone for id in one.ids), *self.emptied]
+        return list(dict.fromkeys(lost)) if self.prunes else []
 
     def item(self, name: str, path: Path, limit: int, *, force: bool) -> Item | None:
-        """The item of a file; None where it is there already or cannot be read, which the run notes."""
+        """The item of a file; None where it is there already, holds nothing, or cannot be read.
+
+        The run keeps which of these it is.
+        """
         try:
             data = read_within(path, limit)
             if not force and self.there.get(name) == digest_of(data):
                 self.unchanged += 1
                 return None
-            item = item_of(name, name.partition("/")[0], path, data)
+            read = item_of(name, name.partition("/")[0], path, data, limit=limit)
         except OSError as error:
             self.found.failures[name] = f"cannot read it: {error.strerror or error}"
             return None
         except TiebackError as error:
             self.found.failures[name] = error.message
             return None
-        self.sections += len(item.sections) if isinstance(item.sections, list) else 1
+        if read.notes:
+            self.notes[name] = list(read.notes)
+        if read.item is None:
+            if name in self.there:
+                self.emptied.append(name)
+            return None
+        self.kinds[read.kind] += 1
+        self.sections += len(sections(read.item))
         (self.changed if name in self.there else self.new).append(name)
-        return item
+        return read.item
 
     def note(self, result: WriteResult) -> None:
         """Takes in what became of an item."""
@@ -86,7 +105,10 @@ class Run:
             "written": self.written,
             "sections": self.sections,
             "unchanged": self.unchanged,
+            "kinds": dict(self.kinds),
             "ignored": len(self.found.ignored),
+            "ignored_kinds": dict(Counter(self.found.ignored.values())),
+            "notes": self.notes,
             "unread": list(self.unread),
             "links": self.found.links,
             "removed": self.removed,

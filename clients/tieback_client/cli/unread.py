@@ -46,7 +46,7 @@ def leave_out(found: Found, space: Space) -> dict[str, Modality]:
     for name, modality in list(unread.items()):
         del found.files[name]
         if modality is Modality.POINTS:  # a .npy may hold anything: here it is a file of another kind
-            found.ignored.add(name)
+            found.ignored[name] = "point clouds"
             del unread[name]
     return unread
 

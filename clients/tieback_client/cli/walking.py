@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tieback_client.cli.roots import Scope, leads_out
 from tieback_client.content import modality_of_path
+from tieback_client.files import SAMPLE, is_binary, is_pdf, kind_of_bytes
 
 
 @dataclass(slots=True)
@@ -22,8 +23,8 @@ class Found:
     """Why a file cannot be read, or a folder (its id ends with "/") cannot be listed."""
     links: list[str] = field(default_factory=list)
     """Links out of the source that were not followed."""
-    ignored: set[str] = field(default_factory=set)
-    """Files of kinds that are not indexed."""
+    ignored: dict[str, str] = field(default_factory=dict)
+    """Files of kinds that are not indexed: which kind each is, for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Walk:
         if not stat.S_ISREG(mode):
             found.failures[scope.id] = "it is no ordinary file"
         elif not self._excluded(scope.path.name, scope.path.name):
-            self._add(scope.id, scope.path, found)
+            self._add(scope.id, scope.path, found, is_named=True)
 
     def _below(self, scope: Scope, found: Found) -> None:
         root = Path(os.path.realpath(scope.root.folder))
@@ -112,11 +113,22 @@ class Walk:
             for one in self.exclude
         )
 
-    def _add(self, name: str, path: Path, found: Found) -> None:
+    def _add(self, name: str, path: Path, found: Found, *, is_named: bool = False) -> None:
+        """A file of an unknown suffix is read where its bytes are text; one that was named must be."""
         if modality_of_path(path) is None:
-            found.ignored.add(name)
-        else:
-            found.files[name] = path
+            try:
+                with path.open("rb") as file:
+                    head = file.read(SAMPLE)
+            except OSError as error:
+                found.failures[name] = f"cannot read it: {error.strerror or error}"
+                return
+            if not is_pdf(head) and is_binary(head):
+                if is_named:
+                    found.failures[name] = f"it is {kind_of_bytes(head)}, and not text, a photo or a sound"
+                else:
+                    found.ignored[name] = path.suffix.lower() or kind_of_bytes(head)
+                return
+        found.files[name] = path
 
 
 def _entries(name: str, folder: str, found: Found) -> Iterator[os.DirEntry[str]]:

@@ -7,7 +7,20 @@
 What formats need is loaded when a file of the format comes; an error says what to install.
 """
 
+from tieback_client.files.decoding import SAMPLE, is_binary, is_pdf, kind_of_bytes
 from tieback_client.files.document import Document, Fact, FileSection, NotText, Scalar
-from tieback_client.files.reading import read_document
+from tieback_client.files.reading import MOST_BYTES, read_document
 
-__all__ = ["Document", "Fact", "FileSection", "NotText", "Scalar", "read_document"]
+__all__ = [
+    "MOST_BYTES",
+    "SAMPLE",
+    "Document",
+    "Fact",
+    "FileSection",
+    "NotText",
+    "Scalar",
+    "is_binary",
+    "is_pdf",
+    "kind_of_bytes",
+    "read_document",
+]

@@ -77,6 +77,11 @@ def kind_of_bytes(data: bytes) -> str:
     return next((kind for magic, kind in _KINDS if data.startswith(magic)), "binary data")
 
 
+def is_pdf(data: bytes) -> bool:
+    """Whether the bytes begin as a PDF does."""
+    return data.startswith(b"%PDF-")
+
+
 def is_binary(data: bytes, *, called_text: bool = False) -> bool:
     """Whether the bytes at the head of a file are no text in any encoding.
 

@@ -9,13 +9,14 @@ from pathlib import Path, PurePath
 from tieback_client.errors import InvalidArgument
 from tieback_client.files import front_matter, html_page, markdown, pdf, plain, restructured_text
 from tieback_client.files.budget import SECONDS, TookTooLong
-from tieback_client.files.decoding import MARKS, Decoded, decoded
+from tieback_client.files.decoding import MARKS, Decoded, decoded, is_pdf
 from tieback_client.files.document import Document, Fact
 from tieback_client.files.kinds import HTML, MARKDOWN, PDF, RESTRUCTURED_TEXT, TEXT, format_of
 from tieback_client.files.outline import shortened
 from tieback_client.files.parsed import Parsed
 
 MOST_BYTES = 256 << 20
+"""Bytes of a file that is read."""
 _WITH_FRONT_MATTER = frozenset({MARKDOWN, RESTRUCTURED_TEXT})
 _PLAIN_WITH_FRONT_MATTER = frozenset({".txt", ".text"})
 _LONGEST = {MARKDOWN: markdown.LONGEST, RESTRUCTURED_TEXT: restructured_text.LONGEST, HTML: html_page.LONGEST}
@@ -38,7 +39,7 @@ def read_document(source: str | PathLike[str] | bytes, name: str = "") -> Docume
         data = _bytes_of(Path(source))
         name = name or Path(source).name
     said = format_of(name)
-    kind = said or (PDF if data.startswith(b"%PDF-") else TEXT)
+    kind = said or (PDF if is_pdf(data) else TEXT)
     if not data.strip() or data in MARKS:
         return Document(kind, _stem(name), "", (), notes=("it is empty",))
     if kind == PDF:

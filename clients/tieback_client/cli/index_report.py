@@ -1,0 +1,122 @@
+"""What `tieback index` says to people about a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich.text import Text
+
+from tieback_client.cli.index_run import Run
+from tieback_client.cli.output import Output
+from tieback_client.cli.roots import Root
+from tieback_client.control_characters import in_a_line
+from tieback_client.documents import Source
+
+NAMED = 5
+NOTES = 20
+
+
+def report(output: Output, collection: str, run: Run) -> None:
+    """What a run did, for people: failures, what a dry run would do, the summary, and notes."""
+    found = run.found
+    for name, message in found.failures.items():
+        output.notes.print(Text.assemble(("failed", "red"), "  ", (in_a_line(name), "bold"), "  ", message))
+    if run.is_dry:
+        output.table(
+            ["", "item"],
+            [
+                *(["new", name] for name in run.new),
+                *(["changed", name] for name in run.changed),
+                *(["gone", name] for name in run.removed),
+            ],
+        )
+    would = "would be " if run.is_dry else ""
+    written = len(run.new) + len(run.changed) if run.is_dry else run.written
+    kinds = ", ".join(f"{count} {kind}" for kind, count in run.kinds.most_common())
+    sections = counted(run.sections + run.added, "section")
+    counts = [f"{counted(written, 'file')} {would}indexed ({f'{kinds}; ' if kinds else ''}{sections})"]
+    counts += [f"{run.unchanged} unchanged"] if run.unchanged else []
+    counts += [f"{len(run.removed)} {would}removed"] if run.removed else []
+    counts += [f"{len(found.ignored)} of other kinds ({_kinds(found.ignored)})"] if found.ignored else []
+    counts += [counted(len(run.notes), "note")] if run.notes else []
+    counts += [f"{len(found.failures)} failed"] if found.failures else []
+    summary = f"{', '.join(counts)} in {run.seconds:.1f} s"
+    # Beside the list of a dry run, which a pipe may take, the summary is a remark.
+    if run.is_dry:
+        output.note(f"{collection}  {summary}")
+    else:
+        output.show(Text.assemble((collection, "bold"), f"  {summary}"))
+    for one in run.gone:
+        if run.is_dry and run.prunes and one.is_doubtful:
+            output.note(f"{one.reason}: to remove them needs --yes")
+        elif one.ids and not run.prunes:
+            lost = counted(len(one.ids), "file")
+            output.note(f"{lost} of {one.scope.path} gone, their items kept; --prune removes them")
+    if found.links:
+        output.note(f"not followed, since it leads out of the folder (--follow-links): {_named(found.links)}")
+    noted: dict[str, list[str]] = {}
+    for name, notes in run.notes.items():
+        for message in notes:
+            noted.setdefault(message, []).append(name)
+    for message, names in list(noted.items())[:NOTES]:
+        output.note(f"{_named(names)}: {message}")
+    if len(noted) > NOTES:
+        output.note(f"and {len(noted) - NOTES} other notes; --json lists them")
+    if run.emptied and not run.prunes:
+        output.note(
+            f"items kept of files that hold nothing any more; --prune removes them: {_named(run.emptied)}"
+        )
+    if run.split:
+        output.note(
+            f"{counted(run.split, 'section')} longer than a space reads "
+            f"{'was' if run.split == 1 else 'were'} stored as {run.split + run.added}, so that all of the "
+            "text is read"
+        )
+    for space, unread in run.cut_off.items():
+        output.note(
+            f"{space} reads {unread.window} tokens of a section, and did not read the ends of "
+            f"{counted(unread.sections, 'section')} ({unread.tokens} tokens): make their files shorter, or "
+            "leave the space out with TIEBACK_SPACES"
+        )
+
+
+def _named(names: Sequence[str]) -> str:
+    """Some of the names, and how many there are beside them."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(map(in_a_line, names[:NAMED])) + more
+
+
+def _kinds(ignored: Mapping[str, str]) -> str:
+    kinds = Counter(ignored.values()).most_common()
+    told = ", ".join(f"{count} {in_a_line(kind)}" for kind, count in kinds[:NAMED])
+    return f"{told}, …" if len(kinds) > NAMED else told
+
+
+def tell_of_sources(
+    output: Output, roots: Iterable[Root], lost: Sequence[Source], collection: str | None
+) -> None:
+    """Says what new sources are called, where that is not plain, and which have moved or may have.
+
+    `collection` is where the new ones are recorded now, if they are.
+    """
+    new = [root for root in roots if root.known is None]
+    for root in roots:
+        if root.known is None and root.name != root.folder.name:
+            output.note(f"{root.folder} is the source {root.name}: its items are {root.name}/…")
+        elif root.known is not None and root.moved:
+            output.note(
+                f"the source {root.name} is {root.folder} now; before it was {root.known.location} "
+                f"on {root.known.host}"
+            )
+    for source in lost if new else ():
+        undo = f"`tieback collections forget {collection} {new[0].name}`, then " if collection else ""
+        output.note(
+            f"the source {source.name} is not at {source.location} any more; if it is {new[0].folder} now: "
+            f"{undo}index that with --source {source.name}"
+        )
+
+
+def counted(number: int, thing: str) -> str:
+    """A number and a noun, in the plural where it is not one."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
