@@ -40,12 +40,14 @@ class Run:
     cut_off: dict[str, Truncated] = field(default_factory=dict)
     unchanged: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
-    """How many files of each kind were read and written, or would be."""
+    """How many files of each kind were written, or would be."""
     notes: dict[str, list[str]] = field(default_factory=dict)
     """What a reader should know of a file that is no failure, by its id."""
     emptied: list[str] = field(default_factory=list)
     """Items whose file holds nothing any more."""
     seconds: float = 0.0
+    _read: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Kind and number of sections of items that are not written yet."""
 
     @property
     def removed(self) -> list[str]:
@@ -76,8 +78,9 @@ class Run:
             if name in self.there:
                 self.emptied.append(name)
             return None
-        self.kinds[read.kind] += 1
-        self.sections += len(sections(read.item))
+        self._read[name] = read.kind, len(sections(read.item))
+        if self.is_dry:
+            self._count(name)
         (self.changed if name in self.there else self.new).append(name)
         return read.item
 
@@ -85,6 +88,7 @@ class Run:
         """Takes in what became of an item."""
         if result.error is None:
             self.written += 1
+            self._count(result.id)
             self.truncated += result.truncated_sections
             self.split += result.split_sections
             self.added += result.added_sections
@@ -93,6 +97,11 @@ class Run:
                 self.cut_off[space] = more if known is None else known + more
         else:
             self.found.failures[result.id] = result.error.message
+
+    def _count(self, name: str) -> None:
+        kind, sections = self._read.pop(name)
+        self.kinds[kind] += 1
+        self.sections += sections
 
     def record(self, collection: str) -> dict[str, Any]:
         """The run as JSON."""

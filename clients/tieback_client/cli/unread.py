@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import PurePath
 
 from tieback_client.catalog import Space
 from tieback_client.cli.walking import Found
@@ -46,7 +47,7 @@ def leave_out(found: Found, space: Space) -> dict[str, Modality]:
     for name, modality in list(unread.items()):
         del found.files[name]
         if modality is Modality.POINTS:  # a .npy may hold anything: here it is a file of another kind
-            found.ignored[name] = "point clouds"
+            found.ignored[name] = PurePath(name).suffix.lower()
             del unread[name]
     return unread
 

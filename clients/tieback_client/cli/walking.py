@@ -95,7 +95,7 @@ class Walk:
         if Path(target).is_relative_to(root):
             return False
         if not self.follow_links:
-            if entry.is_dir() or modality_of_path(Path(entry.name)) is not None:
+            if entry.is_dir() or entry.is_file():
                 found.links.append(name)
             return False
         if not Path(target).exists():

@@ -17,7 +17,7 @@ import functools
 import math
 import re
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from tieback_client.errors import InvalidArgument
@@ -60,7 +60,7 @@ def read(text: str) -> tuple[dict[str, Fact], int, tuple[str, ...]]:
     facts: dict[str, Fact] = {}
     for key, value in _flat(values, "", 0):
         if key in facts:
-            raise InvalidArgument.at(f"metadata.{key}", "it is there twice")
+            raise _refused(key, "it is there twice")
         facts[key] = value
     return facts, min(end.end() + 1, len(text)), ()
 
@@ -72,7 +72,7 @@ def _flat(values: dict[Any, Any], prefix: str, depth: int) -> Iterator[tuple[str
             continue
         if isinstance(value, dict):
             if depth == DEEPEST:
-                raise InvalidArgument.at(f"metadata.{key}", f"it is nested deeper than {DEEPEST} levels")
+                raise _refused(key, f"it is nested deeper than {DEEPEST} levels")
             yield from _flat(value, f"{key}.", depth + 1)
         elif isinstance(value, list):
             listed = [_scalar(f"{key}[{at}]", one) for at, one in enumerate(value) if one is not None]
@@ -83,22 +83,20 @@ def _flat(values: dict[Any, Any], prefix: str, depth: int) -> Iterator[tuple[str
 
 
 def _scalar(key: str, value: Any) -> Scalar:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InvalidArgument.at(f"metadata.{key}", f"{value} cannot be stored: a number is finite")
-    if isinstance(value, int) and abs(value) > EXACT:
-        raise InvalidArgument.at(
-            f"metadata.{key}", "numbers beyond 2^53 lose digits: write it in quotes, as a string"
-        )
-    if isinstance(value, str | bool | int | float | date | datetime):
-        return value
     if isinstance(value, dict | list):
-        kind = "a mapping in a list" if isinstance(value, dict) else "a list in a list"
-    else:
-        kind = "a value of this type"
-    raise InvalidArgument.at(
-        f"metadata.{key}",
-        f"{kind} cannot be stored; strings, numbers, true and false, dates, and lists of those can",
-    )
+        kind = "a mapping" if isinstance(value, dict) else "a list"
+        raise _refused(key, f"{kind} in a list cannot be stored; strings, numbers, booleans and dates can")
+    if not isinstance(value, str | bool | int | float | date):
+        raise _refused(key, "a value of this type cannot be stored; strings, numbers, booleans and dates can")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _refused(key, f"{value} cannot be stored: a number is finite")
+    if isinstance(value, int) and abs(value) > EXACT:
+        raise _refused(key, "a number beyond 2^53 loses digits where it is stored: write it in quotes")
+    return value
+
+
+def _refused(key: str, why: str) -> InvalidArgument:
+    return InvalidArgument.at(f"metadata.{key}", f"{key} of its front matter: {why}")
 
 
 @functools.cache
