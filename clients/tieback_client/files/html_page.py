@@ -7,6 +7,7 @@ line each stands. Where a page has a `main` element with text in it, that is the
 from __future__ import annotations
 
 import bisect
+import html
 import re
 from html.parser import HTMLParser
 
@@ -75,8 +76,7 @@ def read(source: str) -> Parsed:
     """The sections of a page. `TookTooLong` where it takes too long."""
     page = _Page(Budget())
     page.feed(source)
-    page.close()
-    page.close_heading()
+    page.read_rest()
     text, begin, end = page.shown()
     headings = [one for one in page.headings if begin <= one.begin and one.end <= end]
     headings = [Heading(one.level, one.title, one.begin - begin, one.end - begin) for one in headings]
@@ -120,6 +120,12 @@ class _Page(HTMLParser):
         """The line of the source that a character of all text comes from."""
         at = bisect.bisect_right(self._begins, character) - 1
         return self._lines[max(at, 0)] if self._lines else 1
+
+    def read_rest(self) -> None:
+        """Ends the page. A tag without an end is text: the parser would look for its end over and over."""
+        rest, self.rawdata = self.rawdata, ""
+        self.handle_data(html.unescape(rest))
+        self.close_heading()
 
     def close_heading(self) -> None:
         """Ends the heading that is open, if one is."""
