@@ -18,6 +18,7 @@ from support.counting_encoder import CountingServer, counting_server
 from support.small_server import SECRET, SmallServer, fuse_request, small_server
 from tieback.core.errors import InvalidInput
 from tieback.serving import failures
+from tieback.serving.coalescing import Coalescer
 from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh
 from tieback.serving.passage import Passage
@@ -77,7 +78,9 @@ def test_a_malformed_request_is_invalid(data: bytes):
 
 
 @asynccontextmanager
-async def door(server: SmallServer | CountingServer | None) -> AsyncIterator[grpc.aio.Channel]:
+async def door(
+    server: SmallServer | CountingServer | None, *, coalesces: bool = False
+) -> AsyncIterator[grpc.aio.Channel]:
     """A gateway's server before a small one, or before none."""
     settings = Settings(models=Path("unused"), store=Path("unused"), drain_seconds=0)
     telemetry = Telemetry(settings)
@@ -86,8 +89,9 @@ async def door(server: SmallServer | CountingServer | None) -> AsyncIterator[grp
         for name in ("router", "generator", "encoder:tiny"):
             directory.update(name, {"1": {"address": server.address}})
     mesh = Mesh(directory, registry=CollectorRegistry())
+    coalescer = Coalescer(mesh) if coalesces else None
     gateway = GrpcServer(settings, telemetry)
-    gateway.add_generic(PASSED, Passage(mesh, PASSED, ["tiny"]))
+    gateway.add_generic(PASSED, Passage(mesh, PASSED, ["tiny"], coalescer=coalescer))
     port = await gateway.start("127.0.0.1", 0)
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -100,6 +104,17 @@ async def door(server: SmallServer | CountingServer | None) -> AsyncIterator[grp
 def details(error: grpc.aio.AioRpcError) -> status_pb2.Status:
     trailing: Any = error.trailing_metadata()
     return status_pb2.Status.FromString(dict(trailing)[failures.DETAILS_KEY])
+
+
+async def test_texts_are_split_by_the_encoder_that_the_request_names_and_share_no_hop():
+    async with counting_server() as server, door(server, coalesces=True) as channel:
+        stub = encoder_pb2_grpc.EncoderServiceStub(channel)
+        response = await stub.SplitTexts(encoder_pb2.SplitTextsRequest(space="tiny", texts=["ab"]))
+        with pytest.raises(grpc.aio.AioRpcError) as unknown:
+            await stub.SplitTexts(encoder_pb2.SplitTextsRequest(space="vast", texts=["ab"]))
+
+    assert [piece.span.end_byte for piece in response.results[0].pieces.pieces] == [1, 2]
+    assert unknown.value.code() is grpc.StatusCode.NOT_FOUND
 
 
 async def test_an_answer_comes_through_as_it_was_given():

@@ -70,6 +70,17 @@ def test_items_are_ingested_found_and_answered_with(client: Client):
     assert {hit.item_id for hit in [one.hit for one in found.hits]} == {"moon", "bread"}
 
 
+def test_a_long_text_is_split_by_the_replicas_of_its_spaces(client: Client):
+    text = "The keeper of the lighthouse wrote of ships and storms. " * 40
+
+    pieces = client.split(text, space="all-minilm-l6-v2")
+    report = client.ingest("long", [Item("log", text)]).collect()
+
+    assert [piece.text for piece in pieces] == [text[slice(*piece.span)] for piece in pieces]
+    assert report.added_sections > len(pieces) > 1
+    assert report.truncated == {}
+
+
 def test_the_reranker_calls_the_encoder_on_its_own(client: Client):
     result = client.rerank("the moon pulls the sea", ["bread and salt", "the moon makes the tides"])
 

@@ -21,6 +21,8 @@ from tieback.core.types import (
     Modality,
     OutputSpec,
     SpaceRef,
+    SplitReply,
+    TextPiece,
     Timing,
     Truncation,
     Vector,
@@ -75,6 +77,19 @@ class CountingEncoder:
         tokens = sum(len(text) for text in texts if text not in ("bad", "known"))
         cost = Cost(len(texts), tokens, 2 * tokens, texts.count("known"))
         return EncodeReply(results, Timing(compute=0.001), cost)
+
+    async def split(
+        self,
+        space: str,
+        texts: Sequence[str],
+        *,
+        max_tokens: int = 0,
+        overlap: float | None = None,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> SplitReply:
+        """Into letters."""
+        pieces = [[TextPiece((n, n + 1), 1) for n in range(len(text))] for text in texts]
+        return SplitReply(pieces, 1, Timing())
 
     def _result(self, place: int, text: str) -> Encoding | TiebackError:
         if text == "bad":
