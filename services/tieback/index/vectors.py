@@ -14,11 +14,16 @@ import faiss as _faiss
 import numpy as np
 
 from tieback.core.types import Array
+from tieback.index.half_scan import HalfScan
 
 faiss: Any = _faiss  # its stubs leave out what its Python wrapper adds
 
 _POINTS_PER_LIST = 40  # faiss warns below 39
 _ROUNDS = 8
+SCANNED_FROM, SCANNED_FOR = 2_000, 256
+"""From so many vectors on, an exact search for at most so many looks at copies in half precision first. For
+more, faiss takes longer to keep them in order than the scan saves."""
+
 _CHUNK = 8192  # rows that are widened to float32 at a time
 
 
@@ -53,6 +58,7 @@ class FlatVectors:
             if half
             else faiss.IndexFlatIP(width)
         )
+        self._scan = None if half else HalfScan(width)
 
     def put(self, positions: Array, vectors: Array) -> None:
         """See `Vectors`."""
@@ -61,6 +67,8 @@ class FlatVectors:
             self._matrix()[positions[~fresh]] = vectors[~fresh]
         if fresh.any():
             self._index.add(np.ascontiguousarray(vectors[fresh], np.float32))
+        if self._scan is not None:
+            self._scan.put(positions, vectors)
 
     def remove(self, positions: Array) -> None:
         """See `Vectors`."""
@@ -73,6 +81,10 @@ class FlatVectors:
         """See `Vectors`."""
         bits = np.packbits(allowed, bitorder="little")
         selector = faiss.IDSelectorBitmap(len(bits), faiss.swig_ptr(bits))
+        if self._scan is not None and self._index.ntotal >= SCANNED_FROM and limit <= SCANNED_FOR:
+            found = self._scan.candidates(query, limit, selector)
+            if found is not None and (best := _exact(self.take(found[0]) @ query, *found, limit)) is not None:
+                return best
         return _found(self._index.search(query[None], limit, params=faiss.SearchParameters(sel=selector)))
 
     def _matrix(self) -> Array:
@@ -135,6 +147,14 @@ class InvertedVectors:
 
     def _add(self, positions: Array, vectors: Array) -> None:
         self._index.add_with_ids(np.ascontiguousarray(vectors, np.float32), positions.astype(np.int64))
+
+
+def _exact(similarities: Array, positions: Array, others: float, limit: int) -> tuple[Array, Array] | None:
+    """The best of the candidates; None where others, which have `others` at most, may be among them."""
+    order = np.argsort(-similarities, kind="stable")[:limit]
+    if len(order) and similarities[order[-1]] <= others:
+        return None
+    return positions[order], similarities[order]
 
 
 def one_thread() -> None:
