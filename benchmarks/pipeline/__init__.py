@@ -22,12 +22,12 @@ from typing import Any
 
 import numpy as np
 from tieback.core.types import Modality, Role
-from tieback_client import Client, Item
+from tieback_client import Client
 
 from benchmarks.pipeline import throughput
 from benchmarks.pipeline.answers import answers
 from benchmarks.pipeline.asking import FEWEST, Asked, ask
-from benchmarks.pipeline.bare import BareEncoders, BareSearch
+from benchmarks.pipeline.bare import BareEncoders, BareSearch, texts_of
 from benchmarks.pipeline.collections import read
 from benchmarks.pipeline.judged import DataError, Document, Judged
 from benchmarks.pipeline.library import NAME as MIXED
@@ -150,7 +150,7 @@ def _measure(
 def _ingest(client: Client, name: str, judged: Judged) -> dict[str, Any]:
     items = [one.item for one in judged.documents]
     begun = time.perf_counter()
-    written = client.ingest(name, items, truncate=True).collect()
+    written = client.ingest(name, items).collect()
     seconds = time.perf_counter() - begun
     known = client.get_collection(name)
     return {
@@ -199,15 +199,20 @@ def _speed(
             report, client.server, name, words, BareSearch(copy), queries, 1.0 if quick else 4.0
         )
     if texts:
-        inputs = [one.text for one in largest.documents if one.text][: 4 * QUICK if quick else INGESTED_TEXTS]
-        items = [Item(str(place), text) for place, text in enumerate(inputs)]
-        encoders = BareEncoders(Modality.TEXT, Role.DOCUMENT, spaces)
-        throughput.ingest(report, client, "texts", items, inputs, encoders)
+        documents = [one for one in largest.documents if one.text][: 4 * QUICK if quick else INGESTED_TEXTS]
+        throughput.ingest(
+            report,
+            client,
+            "texts",
+            [one.item for one in documents],
+            BareEncoders(Modality.TEXT, Role.DOCUMENT, spaces),
+            lambda written: texts_of(store / "collections" / f"{written}.lance"),
+        )
     photos = _photos(collections)[: 4 * QUICK if quick else INGESTED_PHOTOS]
     encoders = BareEncoders(Modality.IMAGE, Role.DOCUMENT, spaces)
     if photos and encoders.spaces:
         files = [one.file.read_bytes() for one in photos if one.file is not None]
-        throughput.ingest(report, client, "photos", [one.item for one in photos], files, encoders)
+        throughput.ingest(report, client, "photos", [one.item for one in photos], encoders, lambda _: files)
 
 
 def _photos(collections: Sequence[Judged]) -> list[Document]:

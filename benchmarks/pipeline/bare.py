@@ -19,6 +19,7 @@ import faiss
 import numpy as np
 from tieback.core.types import Content, Limits, Modality, Role, Truncation, VectorKind
 from tieback.index.reading import TableReader
+from tieback.index.words import Words, analysed
 from tieback.models.encoder_model import EncoderModel, Prepared
 from tieback.models.loading import load_encoder
 from tieback.serving.assembly import Plan, open_store
@@ -92,39 +93,51 @@ class BareEncoders:
 
 
 class BareSearch:
-    """The vectors and the full text of a stored collection, from a copy of its table."""
+    """The vectors and the words of a stored collection, from its table."""
 
     def __init__(self, table: Path) -> None:
-        self._reader = TableReader(table)
-        column = "vector"
         rows = [
-            np.asarray(batch.column(column).flatten(), np.float32).reshape(batch.num_rows, -1)
-            for batch in self._reader.scan([column])
+            (
+                np.asarray(batch.column("vector").flatten(), np.float32).reshape(batch.num_rows, -1),
+                batch.column("text").to_pylist(),
+            )
+            for batch in TableReader(table).scan(["vector", "text"])
         ]
-        self.vectors = np.concatenate(rows)
+        self.vectors = np.concatenate([vectors for vectors, _ in rows])
         self._index: Any = faiss.IndexFlatIP(self.vectors.shape[1])
         self._index.add(self.vectors)
+        texts = [text or "" for _, some in rows for text in some]
+        self._words = Words()
+        self._words.put(range(len(texts)), [analysed(text, ()) for text in texts])
         self._threads = ThreadPoolExecutor(THREADS, initializer=lambda: faiss.omp_set_num_threads(1))
 
     def vector_seconds(self, count: int, *, together: int) -> float:
         """Seconds for so many searches, `together` at once, each share of them on a thread."""
         queries = self.vectors[np.random.default_rng(0).integers(0, len(self.vectors), count)]
 
-        def search(some: Any) -> None:
-            self._index.search(some, DEPTH)
-
         def work() -> None:
             for begin in range(0, count, together):
                 shares = np.array_split(queries[begin : begin + together], min(THREADS, together))
-                list(self._threads.map(search, [share for share in shares if len(share)]))
+                list(self._threads.map(lambda some: self._index.search(some, DEPTH), shares))
 
         return seconds_of(work)
 
-    def text_seconds(self, words: Sequence[str]) -> float:
-        """Seconds to search for each of these words."""
-        return seconds_of(
-            lambda: list(self._threads.map(lambda one: self._reader.full_text(one, DEPTH), words))
-        )
+    def text_seconds(self, words: Sequence[str], *, together: int) -> float:
+        """Seconds to score all sections by each of these words, and to pick the best."""
+
+        def best(one: str) -> None:
+            positions, shares = self._words.shares(one)
+            if len(positions) > DEPTH:
+                np.argpartition(shares, -DEPTH)
+
+        if together == 1:
+            return seconds_of(lambda: [best(one) for one in words])
+        return seconds_of(lambda: list(self._threads.map(best, words)))
+
+
+def texts_of(table: Path) -> list[str]:
+    """The texts of the sections that a collection's table holds."""
+    return [text for batch in TableReader(table).scan(["text"]) for text in batch.column("text").to_pylist()]
 
 
 def seconds_of(work: Callable[[], object]) -> float:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from tieback_client import Item
-from tieback_client.cli.file_items import item_of
 
 DEV, HELD_OUT = "dev", "held-out"
 
@@ -31,11 +30,8 @@ class Document:
     def item(self) -> Item:
         """As a user would make it."""
         if self.file is None:
-            return Item(self.id, self.text, self.title)
-        item = item_of(self.id, self.id.partition("/")[0], self.file, self.file.read_bytes()).item
-        if item is None:
-            raise DataError(f"{self.file} holds no text")
-        return item
+            return Item.from_text(self.id, self.text, title=self.title)
+        return Item.from_file(self.file, id=self.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +41,7 @@ def retrieve(
     """Queries a second by the default plan, in turns with the bare stages over as many queries."""
     with Client(server) as client:
         first = client.retrieve(collection, words[0])
-    hybrid = bool(getattr(getattr(first, "plan", None), "hybrid", False))
+    hybrid = first.plan.hybrid
     rows = []
     for many in IN_FLIGHT:
         loads, bare = [], []
@@ -50,7 +50,7 @@ def retrieve(
             some = list(itertools.islice(itertools.cycle(words), max(4 * many, 64)))
             encode = encoders.seconds(some, together=many) / len(some)
             nearest = search.vector_seconds(len(some), together=many) / len(some)
-            text = search.text_seconds(some) / len(some) if hybrid else 0.0
+            text = search.text_seconds(some, together=many) / len(some) if hybrid else 0.0
             bare.append((encode, nearest, text))
         rate = statistics.median(one.rate for one in loads)
         stages = [statistics.median(times) for times in zip(*bare, strict=True)]
@@ -119,16 +119,21 @@ def ingest(
     client: Client,
     kind: str,
     items: Sequence[Item],
-    inputs: Sequence[str | bytes],
     encoders: BareEncoders,
+    inputs: Callable[[str], Sequence[str | bytes]],
 ) -> None:
-    """Items taken in a second, in turns with the bare encoders over the same `inputs`."""
-    served, bare = [], []
+    """Items taken in a second, in turns with the bare encoders.
+
+    They encode what the server did: `inputs` tells it of a collection, whose texts were split.
+    """
+    served, bare, contents = [], [], 0
     for number in range(ROUNDS):
         collection = f"bench-{kind}-{number}"
-        served.append(seconds_of(lambda at=collection: client.ingest(at, items, truncate=True).collect()))  # type: ignore[misc]
+        served.append(seconds_of(lambda at=collection: client.ingest(at, items).collect()))  # type: ignore[misc]
+        alike = inputs(collection)
+        contents = len(alike)
+        bare.append(encoders.seconds(alike))
         client.delete_collection(collection)
-        bare.append(encoders.seconds(inputs))
     shares = [alone / whole for whole, alone in zip(served, bare, strict=True)]
     report.claim(
         f"ingest of {kind}, of the encoders' own limit",
@@ -137,6 +142,6 @@ def ingest(
         INGEST_SHARE,
         low=min(shares),
         high=max(shares),
-        note=f"{len(items)} items: {len(items) / statistics.median(served):.1f} a second, bare "
-        f"{len(items) / statistics.median(bare):.1f}; median and range of {ROUNDS} alternating rounds",
+        note=f"{len(items)} items, {contents} sections: {contents / statistics.median(served):.1f} a second, "
+        f"bare {contents / statistics.median(bare):.1f}; median and range of {ROUNDS} rounds in turns",
     )
