@@ -6,6 +6,7 @@ defaults without a list of their own. What they rest on: docs/retrieval.md.
 
 from __future__ import annotations
 
+from tieback.answer.relevance import RELEVANCE_FLOOR
 from tieback.core.types import MethodChoice, Retrieval, RetrievalPlan
 
 NO_RERANKING = MethodChoice("none")
@@ -15,7 +16,7 @@ DEFAULT_LIMIT, MOST_HITS = 10, 100
 FEWEST_CANDIDATES, MOST_CANDIDATES = 20, 1000
 CANDIDATES_PER_HIT = 4
 
-DEFAULT_FUSION = MethodChoice("weighted_sum")
+DEFAULT_FUSION = MethodChoice("weighted_sum", {"weights": [1.0, 0.7]})
 """Both scores mean the same for every query: a similarity, and the share of the words' best score. By ranks
 or by standard scores, words that match a little would count as much as words that match all."""
 
@@ -25,7 +26,7 @@ DEFAULT_PLAN = RetrievalPlan(
     fusion=DEFAULT_FUSION,
     reranker=NO_RERANKING,
     candidates=0,
-    relevance_floor=0.0,
+    relevance_floor=RELEVANCE_FLOOR,
 )
 
 

@@ -16,6 +16,7 @@ from tieback.answer.degradation import LATE, reason_of, with_silent_contents, wi
 from tieback.answer.encoding import Encoded
 from tieback.answer.ingestion import describe
 from tieback.answer.plan import DEFAULT_LIMIT, MOST_CANDIDATES, MOST_HITS, NO_RERANKING, plan_of
+from tieback.answer.relevance import relevance_of
 from tieback.answer.stopwatch import Stopwatch, hop, seconds_of, share
 from tieback.core.deadline import Deadline
 from tieback.core.errors import (
@@ -96,13 +97,18 @@ class Retriever:
         self, retrieval: Retrieval, plan: RetrievalPlan, watch: Stopwatch, deadline: Deadline
     ) -> RetrieveReply:
         fused, unread = await self._locate(retrieval, watch, deadline)
+        own = words_of(retrieval.query)
         # "How do I make it?" beside a photo of a cup asks about what the photo shows.
-        words = " ".join(part for part in (words_of(retrieval.query), describe(fused.labels)) if part)
-        if not words and plan.hybrid:
+        words = " ".join(part for part in (own, describe(fused.labels)) if part)
+        # Names of classes are looked for as words only where that is asked for: what a photo was taken for is
+        # in its vector already, and such a word finds whatever else it names.
+        searched = words if retrieval.hybrid else own
+        if not searched and plan.hybrid:
             plan = dataclasses.replace(plan, hybrid=False, fusion=None)
-        found = await self._search(retrieval, plan, fused.vector, words, watch, deadline)
+        found = await self._search(retrieval, plan, fused.vector, searched, watch, deadline)
         hits, lost = await self._rerank(retrieval, plan.reranker, words, found.hits, watch, deadline)
         routing = without(fused.routing, {"reranker": lost} if lost else {})
+        hits = _relevant(hits, fused.vector.space.name, plan.relevance_floor, retrieval.min_relevance)
         return RetrieveReply(hits, routing, fused.labels, watch.timing(), plan, unread)
 
     async def _locate(
@@ -224,6 +230,18 @@ class Retriever:
             )
             for p in order
         ], lost
+
+
+def _relevant(hits: Sequence[RetrievedHit], space: str, floor: float, least: float) -> list[RetrievedHit]:
+    """The hits with their relevance, those below the floor marked; without those below `least`."""
+    judged = []
+    for one in hits:
+        relevance = relevance_of(one.hit, space)
+        if relevance is None:
+            judged.append(one)
+        elif relevance >= least:
+            judged.append(dataclasses.replace(one, relevance=relevance, below_floor=relevance < floor))
+    return judged
 
 
 def words_of(query: Sequence[QueryPart]) -> str:

@@ -1,0 +1,82 @@
+import dataclasses
+
+import pytest
+from support.colours import png
+from tieback.answer.plan import DEFAULT_PLAN
+from tieback.answer.relevance import relevance_of
+from tieback.core.errors import InvalidInput
+from tieback.core.types import JOINT_SPACE, Content, Hit, Item, Modality, QueryPart, Retrieval, Section
+
+HIT = Hit("a", "", "1", "", Modality.TEXT, "", "", {}, 0.5, 0.5)
+
+
+@pytest.fixture
+async def documentation(platform):
+    texts = ["the interpreter reads modules", "lists hold values", "coffee is hot and dark"]
+    await platform.answerer.ingest(
+        "library", [Item(text, [Section("1", Content(Modality.TEXT, text))]) for text in texts]
+    )
+    return platform
+
+
+def photo(*colour, **how):
+    return Retrieval("library", [QueryPart(Content(Modality.IMAGE, png(*colour)))], **how)
+
+
+def words(text, **how):
+    return Retrieval("library", [QueryPart(Content(Modality.TEXT, text))], **how)
+
+
+async def test_a_photo_that_nothing_is_written_about_finds_documentation_below_the_floor_alone(documentation):
+    reply = await documentation.answerer.retrieve(photo(10, 250, 10))
+
+    assert reply.hits
+    assert all(hit.below_floor and hit.relevance < reply.plan.relevance_floor for hit in reply.hits)
+
+
+async def test_what_bears_on_the_query_is_above_the_floor(documentation):
+    reply = await documentation.answerer.retrieve(words("hot coffee"))
+
+    assert reply.hits[0].hit.item_id == "coffee is hot and dark"
+    assert not reply.hits[0].below_floor
+    assert 0.3 < reply.hits[0].relevance < 1
+    assert reply.hits[-1].below_floor
+
+
+async def test_hits_of_less_relevance_than_is_asked_for_are_left_out(documentation):
+    every = await documentation.answerer.retrieve(words("hot coffee"))
+    some = await documentation.answerer.retrieve(words("hot coffee", min_relevance=0.3))
+    none = await documentation.answerer.retrieve(photo(10, 250, 10, min_relevance=0.3))
+
+    assert [hit.hit.item_id for hit in some.hits] == [
+        hit.hit.item_id for hit in every.hits if hit.relevance >= 0.3
+    ]
+    assert 0 < len(some.hits) < len(every.hits)
+    assert not none.hits
+
+
+async def test_a_relevance_beyond_one_is_refused(documentation):
+    with pytest.raises(InvalidInput) as raised:
+        await documentation.answerer.retrieve(words("coffee", min_relevance=1.5))
+
+    assert raised.value.field == "min_relevance"
+
+
+def test_relevance_grows_with_the_similarity_and_with_the_words_and_stays_within_0_and_1():
+    by_similarity = [
+        relevance_of(dataclasses.replace(HIT, vector_score=value), JOINT_SPACE)
+        for value in (-1e9, 0, 0.5, 1e9)
+    ]
+    by_words = [
+        relevance_of(dataclasses.replace(HIT, text_score=value), JOINT_SPACE) for value in (0, 0.5, 1)
+    ]
+
+    assert by_similarity == sorted(by_similarity)
+    assert by_words == sorted(by_words)
+    assert 0 <= by_similarity[0] < by_similarity[-1] <= 1
+
+
+def test_nothing_is_said_of_a_space_that_was_not_calibrated():
+    assert relevance_of(HIT, "all-minilm-l6-v2") is None
+    assert relevance_of(dataclasses.replace(HIT, vector_score=None), JOINT_SPACE) is None
+    assert DEFAULT_PLAN.relevance_floor > 0

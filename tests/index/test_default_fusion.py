@@ -1,0 +1,91 @@
+"""What the default plan puts first, of vectors and words that are known."""
+
+import numpy as np
+import pytest
+from support.sections import item, section, vector
+from tieback.answer.plan import DEFAULT_PLAN
+from tieback.core.types import Modality
+
+SEED = np.random.default_rng(7)
+
+
+def near(similarity):
+    """A unit vector that is so similar to `axis(0)`."""
+    rest = SEED.standard_normal(3)
+    return (similarity, *(np.sqrt(1 - similarity**2) * rest / np.linalg.norm(rest)))
+
+
+def noise(count, low, high, modality=Modality.TEXT, text=""):
+    """Sections at large: how similar things of a modality are to whatever is asked."""
+    return [
+        item(f"{modality.value}{n}", section(near(SEED.uniform(low, high)), text, modality=modality))
+        for n in range(count)
+    ]
+
+
+async def asked(index, text, **how):
+    reply = await index.search(
+        "docs",
+        vector=vector(1, 0, 0, 0),
+        text=text,
+        fusion=DEFAULT_PLAN.fusion,
+        balance_modalities=DEFAULT_PLAN.balance_modalities,
+        **how,
+    )
+    return [hit.item_id for hit in reply.hits]
+
+
+async def test_a_match_of_function_words_does_not_outrank_meaning(index):
+    right = item("right", section(near(0.6), "Feline companions rest"))
+    chatter = [
+        item(f"chatter{n}", section(near(0.1), "what is it that a one of the is on a the")) for n in range(30)
+    ]
+    await index.upsert("docs", [right, *chatter])
+
+    assert (await asked(index, "what is it that a cat is on"))[0] == "right"
+
+
+async def test_the_label_of_one_photo_does_not_beat_a_right_text(index):
+    text = item(
+        "text", section(near(0.6), "Sharpening the blades of a mower, and how to store it for winter")
+    )
+    photo = item("photo", section(near(0.15), "mower", modality=Modality.IMAGE))
+    await index.upsert(
+        "docs", [text, photo, *noise(40, 0.0, 0.3, text="gardens"), *noise(40, 0, 0.2, Modality.IMAGE)]
+    )
+
+    assert (await asked(index, "how to store a mower for the winter"))[0] == "text"
+
+
+async def test_the_one_right_photo_is_not_hidden_by_texts_that_share_a_word(index):
+    """No class is called giraffe, so the photo has no word of the query; photos lie far from any words."""
+    giraffe = item("giraffe", section(near(0.35), "gazelle", modality=Modality.IMAGE))
+    texts = [item(f"park{n}", section(near(0.3), "A day in the park, among tall trees")) for n in range(10)]
+    await index.upsert("docs", [giraffe, *texts, *noise(200, 0, 0.3), *noise(60, 0.0, 0.12, Modality.IMAGE)])
+
+    assert (await asked(index, "a tall giraffe in the grass"))[0] == "giraffe"
+
+
+async def test_all_words_of_a_query_outrank_a_text_that_is_a_little_more_similar(index):
+    named = item("named", section(near(0.45), "Decision 0017 on Kaldi"))
+    await index.upsert(
+        "docs",
+        [
+            named,
+            item("like", section(near(0.6), "A goatherd in the hills")),
+            *noise(50, 0, 0.3, text="It was seen here"),
+        ],
+    )
+
+    assert (await asked(index, "decision 0017 kaldi"))[0] == "named"
+
+
+@pytest.mark.parametrize("filter", ['modality = "text"', ""])
+async def test_texts_score_the_same_whether_photos_are_beside_them_or_not(index, filter):
+    await index.upsert("docs", noise(30, 0, 0.5, text="words"))
+    before = await asked(index, "some words", filter=filter)
+
+    await index.upsert("docs", noise(30, 0, 0.2, Modality.IMAGE))
+    after = [name for name in await asked(index, "some words", filter=filter, limit=60) if "text" in name]
+
+    assert after[: len(before)] == before
