@@ -11,16 +11,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from tieback_client.errors import InvalidArgument
-from tieback_client.files.budget import Budget, TookTooLong
+from tieback_client.files.budget import Budget
 from tieback_client.files.document import FileSection
 from tieback_client.files.outline import LONGEST, shortened
 from tieback_client.files.packages import load
 from tieback_client.files.parsed import Parsed
 
-PAGES = 2000
-"""Pages that are read."""
-SECONDS = 120.0
-"""For all pages of a file."""
+SECTIONS = 2000
+"""Sections of a file; with more pages than that, several pages are one section."""
+SECONDS = 60.0
+"""Of processor time, for all pages of a file."""
 PAGE_SECONDS = 10.0
 STREAM_BYTES = 16 << 20
 """Bytes of a decompressed stream, against files that grow without end; a page with more is left out."""
@@ -51,43 +51,68 @@ def read(data: bytes) -> Parsed:
 
 
 def _pages(reader: Any, count: int) -> Parsed:
-    parts: list[str] = []
+    """A section a page, or for several pages where there are very many; long ones in pieces."""
+    text: list[str] = []
     sections: list[FileSection] = []
     length = 0
-    empty = damaged = read = 0
+    lost = _Lost(count)
     headings = _headings(reader)
-    end = time.monotonic() + SECONDS
-    for number in range(1, min(count, PAGES) + 1):
-        left = end - time.monotonic()
-        if left <= 0 or length > TEXT:
-            break
-        read = number
-        try:
-            text = _text(reader.pages[number - 1], Budget(min(PAGE_SECONDS, left)))
-        except (Exception, TookTooLong):  # noqa: BLE001 - as above; the other pages are read
-            damaged += 1
+    together = max(1, -(-count // SECTIONS))
+    for first in range(1, count + 1, together):
+        pages = range(first, min(first + together, count + 1))
+        shown = [one for one in (_shown(reader, page, lost) for page in pages) if one[1]]
+        if not shown:
             continue
-        if not text:
-            empty += 1
-            continue
-        heading = headings.get(number, f"page {number}")
-        for piece, begin in enumerate(range(0, len(text), LONGEST), 1):
-            part = text[begin : begin + LONGEST]
-            name = str(number) if piece == 1 else f"{number}-{piece}"
-            sections.append(FileSection(length, length + len(part), part, name, heading, f"page={number}"))
-            parts.append(part)
+        page, content = shown[0][0], "\n\n".join(words for _, words in shown)
+        named = f"page {page}" if len(shown) == 1 else f"pages {page}–{shown[-1][0]}"
+        for piece, begin in enumerate(range(0, len(content), LONGEST), 1):
+            part = content[begin : begin + LONGEST]
+            name = str(page) if piece == 1 else f"{page}-{piece}"
+            heading = headings.get(page, named)
+            sections.append(FileSection(length, length + len(part), part, name, heading, f"page={page}"))
+            text.append(part)
             length += len(part)
-        parts.append("\n\n")
+        text.append("\n\n")
         length += 2
-    notes = []
-    if empty:
-        what = "holds" if count == 1 else "hold"
-        notes.append(f"{empty} of {count} pages {what} no text: pictures of text are not read")
-    if damaged:
-        notes.append(f"{damaged} of {count} pages cannot be read")
-    if read < count:
-        notes.append(f"only the first {read} of {count} pages were read")
-    return Parsed("".join(parts), sections, _title(reader), tuple(notes), is_original=False)
+        if length > TEXT:
+            lost.unread = count - pages[-1]
+            break
+    if lost.damaged and not sections:
+        raise InvalidArgument(f"none of its {count} pages can be read")
+    return Parsed("".join(text), sections, _title(reader), lost.notes(), is_original=False)
+
+
+class _Lost:
+    """Counts the pages that give no text, and why."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.empty = self.damaged = self.unread = 0
+        self.end = time.thread_time() + SECONDS
+
+    def notes(self) -> tuple[str, ...]:
+        """For people, without what is 0."""
+        told = (
+            (self.empty, "without text, since pictures of text are not read"),
+            (self.damaged, "that cannot be read"),
+            (self.unread, "not read, since the file takes too long or holds too much"),
+        )
+        return tuple(f"pages {why}: {number} of {self.count}" for number, why in told if number)
+
+
+def _shown(reader: Any, number: int, lost: _Lost) -> tuple[int, str]:
+    """A page, counted from 1, and its text; "" where there is none."""
+    left = lost.end - time.thread_time()
+    if left <= 0:
+        lost.unread += 1
+        return number, ""
+    try:
+        text = _text(reader.pages[number - 1], Budget(min(PAGE_SECONDS, left)))
+    except Exception:  # noqa: BLE001 - pypdf meets damage with errors of any type; the other pages are read
+        lost.damaged += 1
+        return number, ""
+    lost.empty += not text
+    return number, text
 
 
 def _text(page: Any, budget: Budget) -> str:
@@ -133,7 +158,7 @@ def _limits() -> dict[str, int]:
     streams = ("zlib", "lzw", "run_length", "brotli", "array_based_stream")
     return {
         **{f"{one}_maximum_output_length": STREAM_BYTES for one in streams},
-        "stream_parsing_work_maximum_count": 1_000_000,
+        "stream_parsing_work_maximum_count": 300_000,
         "outline_maximum_entries": 10_000,
     }
 

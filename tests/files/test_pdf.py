@@ -1,0 +1,119 @@
+"""A PDF becomes its pages; one that is damaged, closed or made to harm says so, and soon."""
+
+from __future__ import annotations
+
+import io
+import random
+
+import pytest
+from pypdf import PdfWriter
+from support.adversarial import seconds
+from support.pdfs import pdf
+from tieback_client import InvalidArgument
+from tieback_client.files import read_document
+
+TIDES = pdf(
+    ["Hello World\nof tides, été", "Two (2)", "Three"], title="Tides", outline=[("Intro", 0), ("Moon", 2)]
+)
+
+
+def test_each_page_is_a_section_that_says_its_page_and_heading() -> None:
+    document = read_document(TIDES, "a.pdf")
+
+    assert (document.title, document.notes) == ("Tides", ())
+    assert [(one.number, one.heading, one.locator, one.text) for one in document.sections] == [
+        ("1", "Intro", "page=1", "Hello World\nof tides, été"),
+        ("2", "Intro", "page=2", "Two (2)"),
+        ("3", "Moon", "page=3", "Three"),
+    ]
+    assert all(document.text[one.begin : one.end] == one.text for one in document.sections)
+    assert [one.uri for one in document.item_sections("b/a.pdf")][2] == "b/a.pdf#page=3"
+
+
+@pytest.mark.parametrize("title", ["", "untitled", "Microsoft Word - report.doc", "final_v3.docx", "--"])
+def test_a_title_that_says_nothing_is_replaced_by_the_files_name(title: str) -> None:
+    assert read_document(pdf(["Words"], title=title), "tide-tables.pdf").title == "tide tables"
+
+
+def test_pages_that_are_pictures_are_noted() -> None:
+    some = read_document(pdf(["Words", b"q Q", b"q Q"]), "a.pdf")
+    none = read_document(pdf([b"q Q"]), "a.pdf")
+
+    assert some.notes == ("pages without text, since pictures of text are not read: 2 of 3",)
+    assert (list(none.sections), len(none.notes)) == ([], 1)
+
+
+@pytest.mark.parametrize("algorithm", ["RC4-128", "AES-256"])
+def test_a_pdf_with_a_password_is_refused_and_one_without_is_read(algorithm: str) -> None:
+    def locked(password: str) -> bytes:
+        writer = PdfWriter(clone_from=io.BytesIO(TIDES))
+        writer.encrypt(password, owner_password="owner", algorithm=algorithm)
+        buffer = io.BytesIO()
+        writer.write(buffer)
+        return buffer.getvalue()
+
+    with pytest.raises(InvalidArgument, match="encrypted with a password"):
+        read_document(locked("secret"), "a.pdf")
+    assert len(read_document(locked(""), "a.pdf").sections) == 3
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        TIDES[: len(TIDES) // 2],
+        b"%PDF-1.7\n",
+        b"%PDF-1.7\n" + bytes(range(256)) * 100,
+        TIDES.replace(b"/Kids [10 0 R", b"/Kids [ 2 0 R"),
+        TIDES.replace(b"/Type /Catalog", b"/Type /Catalog /X " + b"[" * 50_000),
+        b"not a PDF at all",
+    ],
+)
+def test_a_damaged_pdf_is_refused_with_the_reason(damaged: bytes) -> None:
+    with pytest.raises(InvalidArgument, match=r"no PDF that can be read: ."):
+        read_document(damaged, "a.pdf")
+
+
+def test_a_damaged_byte_anywhere_gives_a_document_or_a_reason() -> None:
+    generator = random.Random(0)
+
+    for _ in range(150):
+        data = bytearray(TIDES)
+        for _ in range(generator.randint(1, 30)):
+            data[generator.randrange(len(data))] = generator.randrange(256)
+        try:
+            document = read_document(bytes(data), "a.pdf")
+        except InvalidArgument:
+            pass  # with a reason, as above
+        else:
+            assert document.sections or document.notes
+
+
+FORMS = [b"/F%d Do " % (number + 1) * 12 for number in range(11)]
+
+
+@pytest.mark.parametrize(
+    "drawing",
+    [
+        pytest.param(b"0 " * 30_000_000, id="a stream that grows"),
+        pytest.param(b"q Q " * 1_000_000, id="operators"),
+        pytest.param(b"BT /F 12 Tf " + b"(aaaa) Tj " * 300_000 + b"ET", id="texts"),
+        pytest.param(b"[" * 100_000, id="deep arrays"),
+        pytest.param(b"BI ID " * 50_000, id="inline pictures"),
+        pytest.param(b"/F0 Do", id="forms in forms in forms"),
+    ],
+)
+def test_a_page_that_is_made_to_harm_does_not_take_the_others_along(drawing: bytes) -> None:
+    data = pdf([drawing, "after"], forms=[*FORMS, b"BT /F 9 Tf (x) Tj ET"])
+
+    def read() -> None:
+        assert read_document(data, "a.pdf").sections[-1].text == "after"
+
+    assert seconds(read) < 15
+
+
+def test_a_pdf_of_very_many_pages_keeps_all_of_them() -> None:
+    document = read_document(pdf([f"Page {number}" for number in range(1, 4002)]), "a.pdf")
+
+    assert len(document.sections) <= 2000
+    assert document.sections[1].heading == "pages 4–6"
+    assert all(f"Page {number}" in document.text for number in (1, 2, 4000, 4001))
