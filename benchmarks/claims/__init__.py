@@ -2,7 +2,8 @@
 
 A topic is a file of benchmarks/claims with a function `study`, and stands for one method. It makes its data
 with a seed, tries the claim for several seeds, and reports the mean with the smallest and the largest value.
-A claim that does not hold is reported as not met, and a topic that fails as not measured. Real sentences come
+A claim that does not hold is reported as not met, and a topic that fails as not measured. What holds by
+construction, as a product that equals its matrix, is no claim: tests hold it. Real sentences come
 from the folder of $TIEBACK_DATA, laid out as benchmarks/corpus.py says, or from what the project ships;
 handwritten digits are fetched once into the model store.
 """

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import numpy as np
 import torch
 from tieback.core.types import Array
-from tieback.methods.routing._grouping import grouped
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -61,7 +59,7 @@ class Model(nn.Module):
 
 
 def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> None:
-    """Claims of recall, of a wrong domain, and of a batch grouped by expert."""
+    """Claims of recall and of a wrong domain."""
     torch.set_num_threads(1)
     rows = []
     for seed in seeds:
@@ -81,12 +79,6 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
     found("R@1 below that of a model per domain", less("separate", "experts"), "points", "<= 1")
     found("R@1 of one model for all, below the experts'", less("experts", "shared"), "points", ">= 10")
     found("R@1 lost by the wrong domain", less("experts", "wrong domain"), "points", "> 0")
-    found(
-        "a batch grouped by expert against item by item, largest difference",
-        [row["grouping"] for row in rows],
-        "",
-        "<= 1e-05",
-    )
 
 
 def _one(seed: int) -> dict[str, float]:
@@ -109,7 +101,6 @@ def _one(seed: int) -> dict[str, float]:
         "experts": _recall([(experts, 0), (experts, 1)], asked),
         "shared": _recall([(shared, 0), (shared, 0)], asked),
         "wrong domain": _recall([(experts, 1), (experts, 0)], asked),
-        "grouping": _grouping(experts, asked, draw),
     }
 
 
@@ -145,19 +136,3 @@ def _recall(models: Sequence[tuple[Model, int]], asked: Sequence[Pair]) -> float
         similar = model(left, expert) @ model(right, expert).T
         hits.append(float((similar.argmax(dim=1) == torch.arange(len(left))).float().mean()))
     return 100.0 * float(np.mean(hits))
-
-
-@torch.no_grad()
-def _grouping(model: Model, asked: Sequence[Pair], draw: np.random.Generator) -> float:
-    """A mixed batch in one pass per expert against each item alone: the largest difference."""
-    rows = torch.cat([left for left, _ in asked])[torch.from_numpy(draw.permutation(2 * HELD_OUT))]
-    chosen = draw.integers(len(DOMAINS), size=len(rows))
-
-    def said(vectors: Array, expert: int) -> Array:
-        return np.asarray(model(torch.from_numpy(vectors), expert).numpy())
-
-    together = grouped(rows.numpy(), chosen, [partial(said, expert=expert) for expert in (0, 1)])
-    alone = np.concatenate(
-        [said(row[None], int(expert)) for row, expert in zip(rows.numpy(), chosen, strict=True)]
-    )
-    return float(np.abs(together - alone).max())

@@ -84,7 +84,7 @@ class Fusion(nn.Module):
 
 
 def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> None:
-    """Claims of accuracy on texts alone and on pairs, of the pool's gradient, and of the tokens."""
+    """Claims of accuracy on texts alone and on pairs."""
     torch.set_num_threads(1)
     rows = by_seed(report, f"{METHOD}: accuracy in per cent", seeds, one, say)
 
@@ -103,13 +103,6 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
     pairs = [abs(difference) for difference in less("pool, pair", "zeros, pair")]
     found("accuracy on pairs, learned pool and zeros, difference", pairs, "points", f"<= {SAME:g}")
     found(
-        "the gradient of the pool, its norm in the mean of all steps",
-        [row["gradient"] for row in rows],
-        "",
-        "> 0",
-    )
-    found("tokens of a text alone less those of a pair", [row["tokens"] for row in rows], "", "<= 0")
-    found(
         "accuracy on texts alone, the pool that is served less zeros, having learned from pairs",
         less("served pool, text", "from pairs, zeros, text"), "points", f">= {GAIN:g}",
     )  # fmt: skip
@@ -120,15 +113,11 @@ def one(seed: int) -> dict[str, float]:
     learnt, asked = made(draw)
     found: dict[str, float] = {}
     for name, pooled in (("zeros", False), ("pool", True)):
-        model, gradient = _trained(learnt, FORMATS, seed, pooled=pooled)
+        model = _trained(learnt, FORMATS, seed, pooled=pooled)
         found[f"{name}, text"] = _accuracy(model, asked, (True, False))
         found[f"{name}, picture"] = _accuracy(model, asked, (False, True))
         found[f"{name}, pair"] = _accuracy(model, asked, (True, True))
-        if pooled:
-            found["gradient"] = gradient
-            lengths = [model.sequence(asked.tokens[:1], there).shape[1] for there in FORMATS]
-            found["tokens"] = float(max(lengths) - min(lengths))
-    model, _ = _trained(learnt, FORMATS[:1], seed, pooled=False)
+    model = _trained(learnt, FORMATS[:1], seed, pooled=False)
     found["from pairs, pair"] = _accuracy(model, asked, (True, True))
     found["from pairs, zeros, text"] = _accuracy(model, asked, (True, False))
     found["served pool, text"] = _accuracy(model, _served(learnt, asked), (True, True))
@@ -154,26 +143,19 @@ def made(draw: np.random.Generator) -> list[Things]:
     return found
 
 
-def _trained(
-    things: Things, formats: Sequence[tuple[bool, bool]], seed: int, *, pooled: bool
-) -> tuple[Fusion, float]:
-    """The network, and the mean norm of the gradient of its pool of pictures where a text was alone."""
+def _trained(things: Things, formats: Sequence[tuple[bool, bool]], seed: int, *, pooled: bool) -> Fusion:
     torch.manual_seed(seed)
     model = Fusion(pooled=pooled)
     draws = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.AdamW(model.parameters(), lr=RATE)
-    norms = []
     for step in range(STEPS):
         rows = torch.randint(len(things.kinds), (BATCH,), generator=draws)
         there = formats[step % len(formats)]
         optimiser.zero_grad()
         loss = functional.cross_entropy(model(things.tokens[rows], there), things.kinds[rows])
         loss.backward()  # type: ignore[no-untyped-call]  # torch's own
-        if model.pools is not None and there == (True, False):
-            assert model.pools.grad is not None
-            norms.append(float(model.pools.grad[PICTURE].norm()))
         optimiser.step()
-    return model, float(np.mean(norms)) if norms else 0.0
+    return model
 
 
 @torch.no_grad()

@@ -117,7 +117,7 @@ class Sequential(nn.Module):
 
 
 def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> None:
-    """Claims of what is lost when what is missing turns round, and of skipping."""
+    """Claims of what is lost when what is missing turns round."""
     torch.set_num_threads(1)
     rows = by_seed(report, f"{METHOD}: accuracy in per cent", seeds, one, say)
 
@@ -132,26 +132,19 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
             "points", "<= 0",
             note=f"{np.mean(lost(order)):.1f} points and {np.mean(lost('parallel')):.1f}",
         )  # fmt: skip
-    claim(
-        report, f"{METHOD}: a view that is skipped against an encoder that is not there, largest difference",
-        [row["skipping"] for row in rows], "", "<= 0",
-    )  # fmt: skip
 
 
 def one(seed: int) -> dict[str, float]:
     draw = np.random.default_rng(seed)
     learnt, same, turned = made(draw, TRAIN), made(draw, TEST), made(draw, TEST, turned=True)
     found: dict[str, float] = {}
-    skipping = []
     for name, order in (("parallel", None), *ORDERS.items()):
         torch.manual_seed(seed)
         model = Parallel() if order is None else Sequential(order)
         _train(model, learnt, seed)
         found[f"{name}, as trained"] = _accuracy(model, same)
         found[f"{name}, turned"] = _accuracy(model, turned)
-        if isinstance(model, Sequential):
-            skipping.append(_skipping(model, same))
-    return {**found, "skipping": max(skipping)}
+    return found
 
 
 def made(draw: np.random.Generator, count: int, *, turned: bool = False) -> Things:
@@ -183,17 +176,3 @@ def _train(model: Parallel | Sequential, things: Things, seed: int) -> None:
 @torch.no_grad()
 def _accuracy(model: nn.Module, things: Things) -> float:
     return 100.0 * float((model(things).argmax(dim=1) == things.labels).float().mean())
-
-
-@torch.no_grad()
-def _skipping(model: Sequential, things: Things) -> float:
-    """Between the states where the second view is silent throughout, and of a model without its encoder."""
-    gone = 1
-    silent = things.spoke.clone()
-    silent[:, gone] = False
-    kept = [place for place, view in enumerate(model.order) if view != gone]
-    without = Sequential([model.order[place] for place in kept])
-    without.start, without.decoder = model.start, model.decoder
-    without.encoders = nn.ModuleList([model.encoders[place] for place in kept])
-    left = model.states(things._replace(spoke=silent))[-1] - without.states(things)[-1]
-    return float(left.abs().max())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tieback.catalog.catalog import read_card
 from tieback.methods.projection import unit_rows
 from tieback.models.store import Store
@@ -60,8 +61,7 @@ def test_a_cheap_topic_gives_a_report_with_claims_and_tables(
     found = json.loads((tmp_path / "found.json").read_text())
     assert status == 0
     assert found["command"].startswith("scripts/bench claims --topics hypercomplex")
-    products = [claim for claim in found["claims"] if "4×4 real matrix" in claim["name"]]
-    assert [claim["met"] for claim in products] == [True, True]
+    assert len(found["claims"]) == 4
     assert all(claim["name"].startswith("55 (arXiv:") for claim in found["claims"])
     assert len(next(iter(found["tables"].values()))) == 6
 
@@ -144,6 +144,32 @@ def test_what_a_silent_view_holds_never_reaches_the_state() -> None:
     assert (second[~silent] != first[~silent]).any(dim=1).all()
 
 
+def test_a_view_that_is_silent_is_as_a_model_without_its_encoder() -> None:
+    things = sequential_state.made(np.random.default_rng(0), 50)
+    things.spoke[:, 1] = False
+    model, without = sequential_state.Sequential((0, 1, 2)), sequential_state.Sequential((0, 2))
+    without.start, without.decoder = model.start, model.decoder
+    without.encoders = torch.nn.ModuleList([model.encoders[place] for place in (0, 2)])
+
+    assert (model.states(things)[-1] == without.states(things)[-1]).all()
+
+
+def test_the_vector_of_a_bundle_does_not_depend_on_the_order_of_its_items() -> None:
+    world = bundles.made(0)
+    model = bundles.Bundler(world.looks, world.there)
+    items = model.items()
+    turned = world.asked[:, torch.randperm(bundles.SIZE)]
+
+    assert torch.allclose(model.bundles(items, world.asked), model.bundles(items, turned), atol=1e-5)
+
+
+def test_what_holds_by_construction_is_no_claim() -> None:
+    found = json.loads((claims.ROOT / "benchmarks/results/claims.json").read_text(encoding="utf-8"))
+
+    identities = ("largest difference", "largest relative difference", "largest deviation", "sum to 1")
+    assert not [one["name"] for one in found["claims"] if any(part in one["name"] for part in identities)]
+
+
 def test_a_text_alone_has_as_many_tokens_as_a_pair_and_the_pool_learns_from_it() -> None:
     learnt, _ = prompt_pool.made(np.random.default_rng(0))
     model = prompt_pool.Fusion(pooled=True)
@@ -170,7 +196,6 @@ def test_partners_in_a_shared_subspace_are_found_by_every_way_of_the_platonic_to
 
     assert len(found) == 1 + 2 * len(platonic.RIDGES) + 3 * len(platonic.DIMENSIONS)
     assert min(found.values()) > 90
-    assert platonic.difference_at_full_rank(source, target, 0) < platonic.SAME
 
 
 def test_image_classes_and_their_names_are_a_pair_of_the_platonic_topic() -> None:
