@@ -1,10 +1,11 @@
 """The one format of every benchmark: the machine, the command, the claims that were tried, the tables behind.
 
     {"machine": …, "command": …,
-     "claims": [{"name", "value", "unit", "target", "met", "low", "high", "note"}], "tables": …}
+     "claims": [{"name", "value", "unit", "target", "met", "low", "high", "note", "interval"}], "tables": …}
 
-A claim's `target` is a string such as "<= 1.5"; `low` and `high` bound the value's 95 % interval; `value` and
-`met` are null where it could not be measured, and `note` says why.
+A claim's `target` is a string such as "<= 1.5"; `low` and `high` are the ends of an interval, and `interval`
+says of which: `BOOTSTRAP` of rounds or `SEEDS`. `value` and `met` are null where it could not be measured,
+and `note` says why.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
 }
 Row = Mapping[str, Any]
+BOOTSTRAP, SEEDS = "95 %, bootstrap of rounds", "lowest and highest seed"
+"""What an interval is."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Claim:
     low: float | None = None
     high: float | None = None
     note: str = ""
+    interval: str = ""
 
 
 @dataclass
@@ -64,12 +68,13 @@ class Report:
         low: float | None = None,
         high: float | None = None,
         note: str = "",
+        interval: str = "",
     ) -> None:
         """Holds a value against its target, for instance "<= 1.5"."""
         sign, _, bound = target.partition(" ")
         met = None if value is None else COMPARISONS[sign](value, float(bound))
         self.claims.append(
-            Claim(name, _rounded(value), unit, target, met, _rounded(low), _rounded(high), note)
+            Claim(name, _rounded(value), unit, target, met, _rounded(low), _rounded(high), note, interval)
         )
 
     def table(self, name: str, rows: Sequence[Row]) -> None:
@@ -89,7 +94,8 @@ class Report:
         for claim in self.claims:
             verdict = {True: "met", False: "NOT MET", None: "not measured"}[claim.met]
             shown = "–" if claim.value is None else f"{claim.value} {claim.unit}"
-            interval = "" if claim.low is None else f" [{claim.low}, {claim.high}]"
+            named = f" ({claim.interval})" if claim.interval else ""
+            interval = "" if claim.low is None else f" [{claim.low}, {claim.high}]{named}"
             note = f"  ({claim.note})" if claim.note else ""
             lines.append(f"{verdict:>12}  {claim.name}: {shown}{interval}, target {claim.target}{note}")
         return "\n".join(lines)

@@ -35,6 +35,20 @@ def median(rounds: Sequence[Sequence[float]]) -> Interval:
     return _bootstrap([rounds], lambda medians: medians[0])
 
 
+def median_ratio(values: Sequence[float], reference: Sequence[float]) -> Interval:
+    """The median of one value a round over that of another side, whose rounds were at another time.
+
+    The interval is by drawing the rounds of each with replacement, apart.
+    """
+    random = np.random.default_rng(0)
+    drawn = [
+        np.median(np.asarray(side)[random.integers(0, len(side), (DRAWS, len(side)))], axis=1)
+        for side in (values, reference)
+    ]
+    low, high = np.percentile(drawn[0] / drawn[1], [2.5, 97.5])
+    return Interval(float(np.median(values) / np.median(reference)), float(low), float(high))
+
+
 def median_difference(rounds: Sequence[Sequence[float]], reference: Sequence[Sequence[float]]) -> Interval:
     """The median of one side less that of another.
 

@@ -23,6 +23,7 @@ from tieback.core.family import Family
 from tieback.core.types import Load
 from tieback.encoder.disk_cache import DiskState
 from tieback.encoder.recall import CacheState
+from tieback.serving.assembly import request_families
 from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh
 from tieback.serving.scrape import join
@@ -35,23 +36,26 @@ HEAD = "<!-- Written by scripts/docs from the code. Do not edit. -->"
 
 def methods_page() -> str:
     """Every family with its protocol's sentence, every method with its source and parameters."""
-    families = list(_families())
+    named = {family.name for family in request_families()}
+    families = sorted(_families(), key=lambda found: found[1].name not in named)
     lines = [
         HEAD,
         "",
         "# Methods",
         "",
-        "A family is a folder of `services/tieback/methods/`, a method a file in it. Requests name a method "
-        "in a field that says of which family; `tieback methods` and `CatalogService.ListMethods` show the "
-        "same list on a running server. Adding a method adds a file there and touches nothing else: see "
+        "A family is a folder of `services/tieback/methods/`, a method a file in it. Requests name methods "
+        f"of the families {', '.join(sorted(named))}, in fields that say of which family; `tieback methods` "
+        "and `CatalogService.ListMethods` show these on a running server. Methods of the other families are "
+        "chosen by cards and recipes. Adding a method adds a file there and touches nothing else: see "
         "[architecture.md](architecture.md#where-things-are).",
         "",
-        "| family | methods | what it does |",
-        "|---|---|---|",
+        "| family | named by | methods | what it does |",
+        "|---|---|---|---|",
     ]
     for package, family in families:
         links = ", ".join(f"[{name}](#{family.name}-{name})" for name in family.names())
-        lines.append(f"| {family.name} | {links} | {_first(inspect.getdoc(package))} |")
+        by = "requests" if family.name in named else "cards, recipes"
+        lines.append(f"| {family.name} | {by} | {links} | {_first(inspect.getdoc(package))} |")
     for package, family in families:
         lines += ["", f"## {family.name}", "", inspect.getdoc(package) or ""]
         for name in family.names():

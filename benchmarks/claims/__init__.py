@@ -20,6 +20,7 @@ from typing import Protocol, cast
 import numpy as np
 
 from benchmarks.progress import Progress
+from benchmarks.report import SEEDS as SEEDS_RANGE
 from benchmarks.report import Report
 
 ROOT = Path(__file__).parents[2]
@@ -91,7 +92,16 @@ def claim(
     report: Report, name: str, values: Sequence[float], unit: str, target: str, *, note: str = ""
 ) -> None:
     """Holds the mean over seeds against the target; the interval is the smallest and the largest."""
-    report.claim(name, float(np.mean(values)), unit, target, low=min(values), high=max(values), note=note)
+    report.claim(
+        name,
+        float(np.mean(values)),
+        unit,
+        target,
+        low=min(values),
+        high=max(values),
+        note=note,
+        interval=SEEDS_RANGE,
+    )
 
 
 def _imported(topic: str) -> Study:

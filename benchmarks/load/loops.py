@@ -39,10 +39,11 @@ async def closed(
         for request in waiting:
             await record.ask(target, request, due=time.perf_counter())
             if time.perf_counter() >= end:
-                return
+                break
+        record.drained = min(record.drained, time.perf_counter())
 
     await asyncio.gather(*(caller() for _ in range(in_flight)))
-    return record.turn()
+    return record.turn(in_flight)
 
 
 async def opened(
@@ -111,6 +112,7 @@ class _Record:
     offered: float | None = None
     begun: float = field(default_factory=time.perf_counter)
     ended: float = 0.0
+    drained: float = math.inf
     processor: float = field(default_factory=time.process_time)
     due: list[float] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
@@ -149,7 +151,15 @@ class _Record:
         else:
             self.followed.append((at, True))
 
-    def turn(self) -> Turn:
+    def _steady(self, in_flight: int) -> tuple[float, float] | None:
+        """Between the first answers of so many callers and the last one before the drain."""
+        answered = [due + latency for due, latency in zip(self.due, self.latencies, strict=True)]
+        before = [at for at in answered if self.begun + at <= self.drained]
+        if not in_flight or len(before) < 2 * in_flight:
+            return None
+        return before[in_flight - 1], before[-1]
+
+    def turn(self, in_flight: int = 0) -> Turn:
         now = time.perf_counter()
         seconds = (self.ended or now) - self.begun
         return Turn(
@@ -165,4 +175,5 @@ class _Record:
             failures=dict(self.failures),
             generator_share=(time.process_time() - self.processor) / (now - self.begun),
             late=float(np.percentile(self.late, 99)) if self.late else 0.0,
+            steady=self._steady(in_flight),
         )

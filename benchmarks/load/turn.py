@@ -20,8 +20,11 @@ class Turn:
     last answer, and `offered_seconds` how long requests arrived. `due`, `latencies` and `items` are of the
     answered requests: when they should have been sent, from the turn's begin, how long they took, what they
     held. `followed_at` and `followed_well` are of refused requests that came back when the server had said:
-    when they did, and whether they were then answered. `generator_share` is the load's own processor use, 1
-    for one core; `late` the time by which 99 % of the requests were sent after they should have been.
+    when they did, and whether they were then answered. `steady` is the begin and the end of the steady state
+    of a closed loop: from when each caller could have had an answer to the last one before a caller had
+    nothing more to send, so that neither filling nor draining counts. `generator_share` is the load's own
+    processor use, 1 for one core; `late` the time by which 99 % of the requests were sent after they should
+    have been.
     """
 
     seconds: float
@@ -36,11 +39,21 @@ class Turn:
     failures: Mapping[str, int]
     generator_share: float
     late: float = 0.0
+    steady: tuple[float, float] | None = None
 
     @property
     def rate(self) -> float:
-        """Answered items a second."""
+        """Answered items a second, of the whole turn."""
         return float(self.items.sum()) / self.seconds
+
+    @property
+    def steady_rate(self) -> float:
+        """Answered items a second in the steady state; of a turn too short to have one, of all of it."""
+        if self.steady is None:
+            return self.rate
+        begin, end = self.steady
+        at = self.due + self.latencies
+        return float(self.items[(at > begin) & (at <= end)].sum()) / (end - begin)
 
     @property
     def failed(self) -> int:

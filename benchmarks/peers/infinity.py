@@ -2,7 +2,8 @@
 
 It tokenises, pools and normalises by itself, on a graph whose output is called `last_hidden_state`. So it
 gets the same file cut back to its token states under that name: the encoder without the pooling. It sorts
-what waits by length before it forms batches, has no window, and sheds with 429 from 32,000 waiting texts.
+what waits by length before it forms batches, so of a tuning it has the batch alone, and the limit of what may
+wait, past which it answers 429; without one that is 32,000 texts.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.peers.http_target import HttpTarget
-from benchmarks.peers.peer import BATCH, PROGRAMS, Model, Peer
+from benchmarks.peers.peer import PROGRAMS, Model, Peer
 from benchmarks.peers.process import Launch, free_ports
 
 TOKEN_STATES, EXPECTED = "token_states", "last_hidden_state"
@@ -34,6 +35,7 @@ class InfinityTarget(HttpTarget):
 class Infinity(Peer):
     name = "infinity"
     package = "infinity-emb"
+    batch_alone = True
     requirements = ("infinity-emb[optimum,server]", "onnxruntime", "tokenizers")
 
     def launch(self, folder: Path, model: Model) -> Launch:
@@ -45,12 +47,19 @@ class Infinity(Peer):
                 # Found in the folder it starts in: Optimum wants the graph's bare file name.
                 *("--model-id", ".", "--served-model-name", SERVED_AS),
                 *("--engine", "optimum", "--device", "cpu", "--pooling-method", "mean"),
-                *("--batch-size", str(BATCH), "--no-bettertransformer", "--onnx-disable-optimize"),
+                *(
+                    "--batch-size",
+                    str(model.tuning.batch),
+                    "--no-bettertransformer",
+                    "--onnx-disable-optimize",
+                ),
                 *("--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"),
             ],
             folder,
             InfinityTarget(f"http://127.0.0.1:{port}/embeddings"),
-            model.variables | {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "HF_HOME": str(folder / "hub")},
+            model.variables
+            | ({"INFINITY_QUEUE_SIZE": str(model.tuning.queue)} if model.tuning.queue else {})
+            | {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "HF_HOME": str(folder / "hub")},
         )
 
 

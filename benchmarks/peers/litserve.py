@@ -1,7 +1,8 @@
 """LitServe: an HTTP server around a Python class, with batching of requests.
 
-It counts requests, not texts, so its model splits what it is handed into batches of 32. Texts are tokenised
-in the model. Vectors are answered as bytes, not as JSON: its users choose, and this is the faster.
+It counts requests, not texts, so its model splits what it is handed into batches. In overload it has a
+deadline, and no limit of what may wait. Texts are tokenised in the model. Vectors are answered as bytes, not
+as JSON: its users choose, and this is the faster.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """MLServer: KServe's reference in Python, with a custom runtime and adaptive batching, over gRPC.
 
-Its batcher counts requests, not texts, so the runtime splits what it is handed into batches of 32. Texts are
-tokenised in the runtime. It runs in a worker process of its own, as it does by default.
+Its batcher counts requests, not texts, so the runtime splits what it is handed into batches. It has neither a
+limit of what may wait nor a deadline. Texts are tokenised in the runtime. It runs in a worker process of its
+own, as it does by default.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 from pathlib import Path
 
 from benchmarks.peers.open_inference import OpenInferenceTarget
-from benchmarks.peers.peer import BATCH, WINDOW_SECONDS, Model, Peer
+from benchmarks.peers.peer import Model, Peer
 from benchmarks.peers.process import Launch, free_ports
 
 MODEL = "encoder"
@@ -39,8 +40,8 @@ class MLServer(Peer):
         served = {
             "name": MODEL,
             "implementation": "mlserver_runtime.Encoder",
-            "max_batch_size": BATCH,
-            "max_batch_time": WINDOW_SECONDS,
+            "max_batch_size": model.tuning.gathered,
+            "max_batch_time": model.tuning.window,
         }
         (folder / "model-settings.json").write_text(json.dumps(served))
         return Launch(

@@ -17,6 +17,8 @@ from benchmarks.load.target import Rejected
 
 PROTOCOL = "benchmarks/peers/open_inference.proto"
 METHOD = "/inference.GRPCInferenceService/ModelInfer"
+# Triton says UNAVAILABLE of a full queue and of what has waited for longer than it may.
+SHED = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE)
 UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
@@ -60,7 +62,7 @@ class OpenInferenceTarget:
         try:
             response = await self._infer(request)
         except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+            if error.code() in SHED:
                 raise Rejected(error.details() or "") from error
             raise
         return np.frombuffer(response.raw_output_contents[0], np.float32).reshape(len(texts), -1)

@@ -1,8 +1,7 @@
 """What a peer is: another server of the same encoder, started as its users start it.
 
 Every peer gets what tieback gets: the same ONNX file, one worker with one thread that does not spin. Its own
-dynamic batching is on, as its documentation shows it: batches of at most 32, and a window of 2 ms where it
-has one.
+dynamic batching is on, set up as a `Tuning` says.
 """
 
 from __future__ import annotations
@@ -18,11 +17,10 @@ from typing import ClassVar
 from benchmarks.load.target import Target
 from benchmarks.peers.environment import ROOT, Environment
 from benchmarks.peers.process import Launch, started
+from benchmarks.peers.tuning import TUNINGS, Tuning
 from benchmarks.served import StartError
 
 PROGRAMS = Path(__file__).parent / "programs"
-BATCH = 32
-WINDOW_SECONDS = 0.002
 
 
 @dataclass(frozen=True)
@@ -32,6 +30,7 @@ class Model:
     graph: Path
     tokenizer: Path
     max_tokens: int
+    tuning: Tuning = TUNINGS[0]
 
     @property
     def variables(self) -> dict[str, str]:
@@ -41,6 +40,7 @@ class Model:
             "PEER_TOKENIZER": str(self.tokenizer),
             "PEER_MAX_TOKENS": str(self.max_tokens),
             "PYTHONPATH": str(PROGRAMS),
+            **self.tuning.variables,
         }
 
 
@@ -50,6 +50,8 @@ class Peer(ABC):
     name: ClassVar[str]
     package: ClassVar[str]
     requirements: ClassVar[tuple[str, ...]]
+    batch_alone: ClassVar[bool] = False
+    """Whether of a tuning it has the batch alone."""
 
     @property
     def environment(self) -> Environment:
@@ -74,7 +76,9 @@ class Peer(ABC):
         self.environment.install()
 
     @contextlib.contextmanager
-    def serve(self, graph: Path, tokenizer: Path, max_tokens: int) -> Iterator[Target]:
+    def serve(
+        self, graph: Path, tokenizer: Path, max_tokens: int, tuning: Tuning = TUNINGS[0]
+    ) -> Iterator[Target]:
         """Runs the server until the block ends. The target is not open, and can be sent to another process.
 
         StartError where it is not set up, does not start, or does not answer.
@@ -82,7 +86,7 @@ class Peer(ABC):
         if not self.is_ready:
             raise StartError(f"not set up; run: scripts/bench peers --only {self.name}")
         with tempfile.TemporaryDirectory(prefix="peer-") as folder:
-            launch = self.launch(Path(folder), Model(graph, tokenizer, max_tokens))
+            launch = self.launch(Path(folder), Model(graph, tokenizer, max_tokens, tuning))
             with started(launch, ROOT / "logs" / f"{self.name}.log"):
                 yield launch.target
 

@@ -1,7 +1,8 @@
 """Ray Serve with nothing of tieback's around it: its own gRPC proxy, a deployment, and `@serve.batch`.
 
 It runs in tieback's environment, in a cluster of its own. Its batcher counts requests, not texts, so the
-deployment splits what it is handed into batches of 32. Texts are tokenised in the deployment.
+deployment splits what it is handed into batches. In overload it has a limit of what may wait, and no
+deadline. Texts are tokenised in the deployment.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Triton: NVIDIA's server, with a Python model around the session and dynamic batching, over gRPC.
 
 The binary is the one in the wheel of PyTriton, run directly with that wheel's libraries and its stub for this
-Python; PyTriton's own Python layer is not used. Texts are tokenised in the model. A request holds at most a
-batch, 32 texts; longer ones are sent as several.
+Python; PyTriton's own Python layer is not used. Texts are tokenised in the model. A request holds at most
+what is gathered at once; longer ones are sent as several. Past its queue limit it answers UNAVAILABLE.
 """
 
 from __future__ import annotations
@@ -12,19 +12,23 @@ import sys
 from pathlib import Path
 
 from benchmarks.peers.open_inference import OpenInferenceTarget
-from benchmarks.peers.peer import BATCH, PROGRAMS, WINDOW_SECONDS, Model, Peer
+from benchmarks.peers.peer import PROGRAMS, Model, Peer
 from benchmarks.peers.process import Launch, free_ports
+from benchmarks.peers.tuning import Tuning
 
 MODEL = "encoder"
-CONFIGURATION = f"""
-name: "{MODEL}"
+CONFIGURATION = """
+name: "{model}"
 backend: "python"
-max_batch_size: {BATCH}
+max_batch_size: {gathered}
 input [{{ name: "texts" data_type: TYPE_STRING dims: [1] }}]
 output [{{ name: "vectors" data_type: TYPE_FP32 dims: [-1] }}]
-dynamic_batching {{ max_queue_delay_microseconds: {WINDOW_SECONDS * 1e6:.0f} }}
+dynamic_batching {{ max_queue_delay_microseconds: {window:.0f} {policy} }}
 instance_group [{{ kind: KIND_CPU count: 1 }}]
 """
+POLICY = """default_queue_policy {{
+  timeout_action: REJECT default_timeout_microseconds: {deadline:.0f} max_queue_size: {queue}
+}}"""
 
 
 class Triton(Peer):
@@ -35,7 +39,7 @@ class Triton(Peer):
     def launch(self, folder: Path, model: Model) -> Launch:
         packages = self.environment.packages
         server = packages / "pytriton" / "tritonserver"
-        _write_repository(folder / "models")
+        _write_repository(folder / "models", model.tuning)
         _link_backend(folder / "backends" / "python", server)
         grpc, http, metrics = free_ports(3)
         return Launch(
@@ -53,7 +57,7 @@ class Triton(Peer):
                 "--disable-auto-complete-config",
             ],
             folder,
-            OpenInferenceTarget(f"127.0.0.1:{grpc}", MODEL, BATCH),
+            OpenInferenceTarget(f"127.0.0.1:{grpc}", MODEL, model.tuning.gathered),
             model.variables
             | {
                 "LD_LIBRARY_PATH": str(packages / "nvidia_pytriton.libs"),
@@ -63,10 +67,19 @@ class Triton(Peer):
         )
 
 
-def _write_repository(models: Path) -> None:
+def configuration(tuning: Tuning) -> str:
+    """The model's configuration. Its batcher counts texts, and gathers them as a batch."""
+    limited = tuning.queue or tuning.deadline
+    policy = POLICY.format(deadline=1e6 * tuning.deadline, queue=tuning.queue) if limited else ""
+    return CONFIGURATION.format(
+        model=MODEL, gathered=tuning.gathered, window=1e6 * tuning.window, policy=policy
+    )
+
+
+def _write_repository(models: Path, tuning: Tuning) -> None:
     version = models / MODEL / "1"
     version.mkdir(parents=True)
-    (models / MODEL / "config.pbtxt").write_text(CONFIGURATION)
+    (models / MODEL / "config.pbtxt").write_text(configuration(tuning))
     (version / "model.py").symlink_to(PROGRAMS / "triton_model.py")
     (version / "bare_encoder.py").symlink_to(PROGRAMS / "bare_encoder.py")  # PYTHONPATH is not read
 

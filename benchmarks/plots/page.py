@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks.speed.claims import CELLS, SOURCE
+from benchmarks.speed.claims import BARE, CELLS, SOURCE, SWEPT
 from benchmarks.speed.sides import TITLES
 
 Row = Mapping[str, Any]
@@ -15,24 +15,33 @@ HEAD = """\
 # Speed
 
 How the encoder service does against the machine's own limit and against other servers of the same ONNX file.
-This page is written by `scripts/bench plots` from what `scripts/bench speed` measured; nothing in it is typed
-by hand.
+This page is written by `scripts/bench plots` from what `scripts/bench speed` measured; what people say of it
+is in [speed/remarks.md](speed/remarks.md).
 """
 
 METHOD = """\
 ## How it is measured
 
-The limit is the best bare loop of ONNX Runtime on one thread: inputs tokenised, grouped and padded
+The limit is the **best bare loop, one thread**: ONNX Runtime with inputs tokenised, grouped and padded
 beforehand, by whichever policy is fastest for the mix of lengths (one by one, sorted batches of 2 to 32,
-sorted batches of 128 to 512 tokens, arrival order). Every server gets one thread for the model and the same
-float32 file, and int8 where a line says so. One server runs at a time, in rounds that alternate with the bare
-loop on the same texts; a share is to the limit of its own round, the value is the median over the rounds, and
-the interval comes from drawing rounds with replacement. Every text is computed: the cache is bypassed, except
-where the cache is what is measured. The load comes from a process of its own on the same cores.
+sorted batches of 128 to 512 tokens, arrival order). Beside it stand a fused loop, one thread that tokenises,
+sorts and runs all of it, and the loop of the int8 graph. Every server gets one thread for the model and the
+same float32 file, and int8 where a line says so. One server runs at a time, in rounds that alternate with the bare
+loop on the same texts; a share is to the limit of its own round, and the value is the median over the rounds.
+Rates are of the steady state: the filling at the begin of a turn and the draining at its end do not count.
+Every text is computed: the cache is bypassed, except where the cache is what is measured. The load comes from
+a process of its own on the same cores.
+
+Each of the other servers is tried first with a sweep: batches of 1 to 32 texts, in order of arrival and
+sorted by length, windows of 2 and 10 ms. In each cell it is measured by the tuning that was its best there. In
+overload it has a queue limit and a deadline where it knows such settings.
+
+An interval named "95 %, bootstrap of rounds" comes from drawing rounds with replacement; of a ratio of two
+servers, the rounds of each are drawn apart.
 
 ```
 scripts/bench peers                                    # once: the other servers, each in its own environment
-scripts/bench speed --data DIR --json speed.json       # without --data, texts that the project ships
+scripts/bench speed --data DIR --json speed.json       # without --data, texts that are shipped; 90 minutes
 scripts/bench overload --json overload.json            # the overload alone, and what a refusal costs
 scripts/bench soak --json soak.json
 scripts/bench plots speed.json soak.json --out docs/speed.md
@@ -49,6 +58,10 @@ def page(results: Sequence[Mapping[str, Any]], figures: Mapping[str, str], remar
     parts += [remarks] if remarks else []
     parts.append(METHOD)
     for result in results:
+        if bare := result["tables"].get(BARE):
+            parts += ["## Bare loops, items a second\n", _rows(bare)]
+        if swept := result["tables"].get(SWEPT):
+            parts += ["## The other servers by tuning\n", _rows(swept)]
         if cells := result["tables"].get(CELLS):
             parts.append("## All cells\n")
             parts.append(_cells(cells))
@@ -74,8 +87,9 @@ def _claims(claims: Iterable[Row]) -> str:
         found = "–" if value is None else f"{value:g} {claim['unit']}".strip()
         if claim["low"] is not None:
             found += f" [{claim['low']:g}, {claim['high']:g}]"
-        rows.append([claim["name"], found, claim["target"], VERDICTS[claim["met"]], claim["note"]])
-    return _table(["", "found", "aim", "", ""], rows)
+        interval = claim.get("interval") or ""
+        rows.append([claim["name"], found, interval, claim["target"], VERDICTS[claim["met"]], claim["note"]])
+    return _table(["", "found", "interval", "aim", "", ""], rows)
 
 
 def _cells(cells: Iterable[Row]) -> str:
@@ -109,6 +123,11 @@ def _cells(cells: Iterable[Row]) -> str:
         for row in cells
     ]
     return _table(header, rows)
+
+
+def _rows(table: Sequence[Row]) -> str:
+    shown = [[f"{one:.4g}" if isinstance(one, float) else str(one) for one in row.values()] for row in table]
+    return _table([str(name) for name in table[0]], shown)
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

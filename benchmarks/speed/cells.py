@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,9 +34,10 @@ class Cell:
         """Whether what counts is how long one item takes, and not how many there are a second."""
         return self.items == self.in_flight == 1
 
-    def work(self, corpus: Corpus, items: float, turn: int) -> list[Request]:
-        """Requests of about so many items, and enough to keep all callers busy; other texts each turn."""
-        fewest = math.ceil(1.5 * self.in_flight) if self.items == 1 else self.in_flight
+    def work(self, corpus: Corpus, items: float, turn: int, *, steady: bool = True) -> list[Request]:
+        """Requests of about so many items, enough for all callers or a steady state; others each turn."""
+        # Of a steady state's, a third fills the server, and a third drains it.
+        fewest = 3 * self.in_flight if steady else self.in_flight
         requests = max(fewest, round(items / self.items))
         drawn = draw(corpus, self.mix, requests * self.items, turn)
         return [tuple(drawn[at : at + self.items]) for at in range(0, len(drawn), self.items)]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Protocol
 
-from benchmarks.report import Report
+from benchmarks.report import BOOTSTRAP, Report
 from benchmarks.speed import overload_claims
 from benchmarks.speed.cells import TABLE, Cell, Mix
 from benchmarks.speed.fidelity import Fidelity
@@ -15,8 +15,8 @@ from benchmarks.speed.limit import Policy
 from benchmarks.speed.overload import Overload
 from benchmarks.speed.repeats import Repeats
 from benchmarks.speed.rounds import Sample
-from benchmarks.speed.sides import BY_COUNT, INT8, LOCAL, RAY, TITLES
-from benchmarks.statistics import Interval, spread
+from benchmarks.speed.sides import INT8, LOCAL, RAY, TITLES
+from benchmarks.statistics import Interval, median_ratio, spread
 
 SHARES = {  # of the limit, at least
     (LOCAL, "short-1@32"): 0.80,
@@ -24,18 +24,22 @@ SHARES = {  # of the limit, at least
     (LOCAL, "short-32@8"): 0.92,
     (RAY, "short-32@8"): 0.88,
     (LOCAL, "mixed-1@32"): 0.85,
+    (RAY, "mixed-1@32"): 0.80,
     (LOCAL, "mixed-32@8"): 0.85,
+    (RAY, "mixed-32@8"): 0.80,
     (LOCAL, "long-1@32"): 0.92,
+    (RAY, "long-1@32"): 0.88,
     (LOCAL, "long-32@2"): 0.92,
+    (RAY, "long-32@2"): 0.88,
 }
 ADDED = {LOCAL: 0.8, RAY: 2.0}  # milliseconds to the median of one short text, at most
 PADDING = 10.0  # per cent of the computed tokens, less than
-AHEAD_BY_COUNT = 3.0  # times the peers that batch by count, on mixed lengths, at least
 INT8_TIMES = 2.0  # float32's texts/s, at least
 CACHED_TIMES = 1.4  # without the cache, where REPEATED of the texts were there before, at least
 INVARIANCE = 1e-5  # largest difference of an element between batches, float32
 NOT_RUN = "not part of this run"
 CELLS, OVERLOAD, SOURCE = "cells", "overload: single short texts, open loop", "texts and photos"
+BARE, SWEPT = "bare loops, items/s", "peers by tuning, items/s"
 """The tables that figures are drawn from."""
 
 
@@ -44,6 +48,7 @@ class Limits(Protocol):
 
     best: dict[Mix, Policy]
     rates: dict[Mix, dict[str, float]]
+    others: dict[Mix, dict[str, float]]
 
 
 @dataclass
@@ -58,15 +63,23 @@ class Found:
     drifts: list[tuple[str, float, float]] = field(default_factory=list)  # measure, int8, float32
     missing: dict[str, str] = field(default_factory=dict)
     peers: list[str] = field(default_factory=list)
+    tunings: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Of each peer, the tuning that is its best in each cell."""
+    swept: list[dict[str, object]] = field(default_factory=list)
+    """Rows of what each tuning of each peer reached."""
 
     def interval(self, side: str, cell: str, of: Callable[[Sample], float | None]) -> Interval | None:
         """The median over the rounds, with its spread; None where nothing was measured."""
-        values = [
+        values = self.values(side, cell, of)
+        return spread(values) if values else None
+
+    def values(self, side: str, cell: str, of: Callable[[Sample], float | None]) -> list[float]:
+        """One value a round."""
+        return [
             value
             for sample in self.samples
             if sample.side == side and sample.cell.key == cell and (value := of(sample)) is not None
         ]
-        return spread(values) if values else None
 
     def why_not(self, *sides: str) -> str:
         """Why there is no number of these sides."""
@@ -91,7 +104,9 @@ def _claim(
     if found is None:
         report.claim(name, None, unit, target, note=why_not)
     else:
-        report.claim(name, found.value, unit, target, low=found.low, high=found.high, note=note)
+        report.claim(
+            name, found.value, unit, target, low=found.low, high=found.high, note=note, interval=BOOTSTRAP
+        )
 
 
 def _shares(report: Report, found: Found) -> None:
@@ -131,65 +146,43 @@ def _padding(report: Report, found: Found) -> None:
 
 
 def _peers(report: Report, found: Found) -> None:
-    """Ratios of shares of the limit: each side is held against the limit of its own rounds."""
-    for cell in TABLE:
-        if cell.one_at_a_time:
-            lead = _against(found, found.peers, cell, lambda sample: 1.0 / sample.p50)
-            what = "times as quick as the best peer, one short text"
-        else:
-            lead = _against(found, found.peers, cell, lambda sample: sample.ratio)
-            what = f"times the best peer, {said(cell.key)}"
-        _lead(report, found, f"{TITLES[LOCAL]}: {what}", lead, "> 1", found.peers)
-    counting = [peer for peer in found.peers if peer in BY_COUNT]
-    for cell in TABLE:
-        if cell.mix == "mixed":
-            lead = _against(found, counting, cell, lambda sample: sample.ratio)
-            name = f"{TITLES[LOCAL]}: times the best peer that batches by count, {said(cell.key)}"
-            _lead(report, found, name, lead, f">= {AHEAD_BY_COUNT:g}", counting)
-
-
-def _against(
-    found: Found, peers: Sequence[str], cell: Cell, of: Callable[[Sample], float]
-) -> tuple[float, str] | None:
-    """Our value over the best peer's, and who that is."""
-    ours = found.interval(LOCAL, cell.key, of)
-    theirs = {peer: one.value for peer in peers if (one := found.interval(peer, cell.key, of)) is not None}
-    if ours is None or not theirs:
-        return None
-    best = max(theirs, key=theirs.__getitem__)
-    return ours.value / theirs[best], TITLES.get(best, best)
+    """Ratios of shares of the limit to the best peer, each peer at the tuning that is its best there."""
+    for side in (LOCAL, RAY):
+        for cell in TABLE:
+            if cell.one_at_a_time:
+                name = f"{TITLES[side]}: times as quick as the best peer, one short text"
+                _lead(report, found, name, side, cell, lambda sample: 1.0 / sample.p50)
+            else:
+                name = f"{TITLES[side]}: times the best peer, {said(cell.key)}"
+                _lead(report, found, name, side, cell, lambda sample: sample.ratio)
 
 
 def _lead(
-    report: Report,
-    found: Found,
-    name: str,
-    lead: tuple[float, str] | None,
-    target: str,
-    peers: Sequence[str],
+    report: Report, found: Found, name: str, side: str, cell: Cell, of: Callable[[Sample], float]
 ) -> None:
-    absent = [TITLES.get(peer, peer) for peer in peers if peer in found.missing]
+    """Our value over that of the best peer, and who that is, tuned how."""
+    ours = found.values(side, cell.key, of)
+    theirs = {peer: values for peer in found.peers if (values := found.values(peer, cell.key, of))}
+    absent = [TITLES.get(peer, peer) for peer in found.peers if peer in found.missing]
     without = f"; without {', '.join(absent)}" if absent else ""
-    if lead is None:
-        report.claim(name, None, "", target, note=found.why_not(LOCAL, *peers))
-    else:
-        report.claim(name, lead[0], "", target, note=f"{lead[1]}{without}")
+    if not ours or not theirs:
+        report.claim(name, None, "", "> 1", note=found.why_not(side, *found.peers))
+        return
+    best = max(theirs, key=lambda peer: median(theirs[peer]))
+    tuned = found.tunings.get(best, {}).get(cell.key, "")
+    note = f"{TITLES.get(best, best)}{f' ({tuned})' if tuned else ''}{without}"
+    _claim(report, name, median_ratio(ours, theirs[best]), "", "> 1", note, "")
 
 
 def _int8(report: Report, found: Found) -> None:
     for cell in TABLE:
         if cell.one_at_a_time:
             continue
-        int8, float32 = (
-            found.interval(side, cell.key, lambda sample: sample.ratio) for side in (INT8, LOCAL)
-        )
+        int8, float32 = (found.values(side, cell.key, lambda sample: sample.ratio) for side in (INT8, LOCAL))
         name = f"{TITLES[INT8]}: times float32, {said(cell.key)}"
         target = f">= {INT8_TIMES:g}"
-        if int8 is None or float32 is None:
-            report.claim(name, None, "", target, note=found.why_not(INT8, LOCAL))
-        else:
-            low, high = int8.low / float32.high, int8.high / float32.low
-            report.claim(name, int8.value / float32.value, "", target, low=low, high=high)
+        ratio = median_ratio(int8, float32) if int8 and float32 else None
+        _claim(report, name, ratio, "", target, "", found.why_not(INT8, LOCAL))
     for measure, int8_value, float32_value in found.drifts:
         note = f"{int8_value:.4f} and {float32_value:.4f}, as the server states them"
         if "spearman" in measure.lower():
@@ -234,13 +227,18 @@ def _fidelity(report: Report, found: Found) -> None:
 def _tables(report: Report, found: Found, limit: Limits) -> None:
     report.table(SOURCE, [{"source": found.source}])
     report.table(
-        "the limit by policy, items/s",
+        "the best bare loop by policy, items/s",
         [
             {"mix": mix, "policy": policy, "items/s": rate, "best": policy == limit.best[mix].name}
             for mix, rates in limit.rates.items()
             for policy, rate in rates.items()
         ],
     )
+    report.table(
+        BARE,
+        [{"mix": mix, "policy": limit.best[mix].name, **rates} for mix, rates in limit.others.items()],
+    )
+    report.table(SWEPT, found.swept)
     pairs = list(dict.fromkeys((one.side, one.cell) for one in found.samples))
     report.table(CELLS, [_cell_row(found, side, cell) for side, cell in pairs])
     report.table(OVERLOAD, [overload_claims.row(one) for one in found.overloads])
@@ -256,6 +254,7 @@ def _cell_row(found: Found, side: str, cell: Cell) -> dict[str, object]:
     paddings = [one.padding for one in samples if one.padding is not None]
     return {
         "side": side,
+        "tuning": found.tunings.get(side, {}).get(cell.key, ""),
         "mix": cell.mix,
         "items": cell.items,
         "in flight": cell.in_flight,

@@ -1,8 +1,10 @@
-"""The machine's own limit: bare ONNX Runtime on one thread, with nothing around it.
+"""The best bare loop, one thread: ONNX Runtime with nothing around it, the limit that sides are held to.
 
 Inputs are tokenised or decoded, grouped and padded before the clock starts; what is timed is `session.run`
 alone. How many inputs a batch should hold depends on their lengths, so each policy is tried on each mix and
-the best of them is the limit.
+the best of them is the limit. Beside it stand two other loops by the same policy: `FUSED`, in which one
+thread tokenises, groups, pads and runs while the clock runs, as the fastest program without a server would;
+and `INT8`, the int8 graph, on inputs made ready as the limit's.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from benchmarks.speed.cells import Mix
 
 Feed = dict[str, NDArray[Any]]
 ERRORS_ONLY = 3
+BEST, FUSED, INT8 = "best bare loop, one thread", "fused with tokenising, one thread", "int8, one thread"
 HOPELESS = 0.6  # of the best policy's rate
 WHOLE = 2**31 - 1  # tokens, where a model reads any number
 
@@ -91,13 +94,13 @@ class BareTexts:
 
     output = "dense"
 
-    def __init__(self) -> None:
+    def __init__(self, graph: str = "model.onnx") -> None:
         card = _card(TEXT_SPACE)
         model = Store().open(card)
         self._tokenizer = Tokenizer.from_file(str(model.path("tokenizer.json")))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(card.max_tokens or WHOLE)
-        self.session = session(str(model.path("model.onnx")))
+        self.session = session(str(model.path(graph)))
 
     def read(self, inputs: Sequence[str]) -> tuple[list[Any], list[int]]:
         """Token numbers, cut off where the model's window ends."""
@@ -155,6 +158,12 @@ class BareLoop:
             self._session.run([self._output], feed)
             self._times.append(time.perf_counter() - begun)
 
+    def whole(self) -> LimitTurn:
+        """Runs both halves, one after the other."""
+        self.run_half()
+        self.run_half()
+        return self.turn()
+
     def turn(self) -> LimitTurn:
         """What both halves have found."""
         return LimitTurn(self._inputs / sum(self._times), float(np.median(self._times)))
@@ -166,7 +175,10 @@ class Limit:
 
     best: dict[Mix, Policy] = field(default_factory=dict)
     rates: dict[Mix, dict[str, float]] = field(default_factory=dict)
+    others: dict[Mix, dict[str, float]] = field(default_factory=dict)
+    """Items a second of the other loops, of texts."""
     _texts: BareTexts = field(default_factory=BareTexts)
+    _int8: BareTexts | None = None
     _photos: BarePhotos | None = None
 
     def find(self, mix: Mix, inputs: Sequence[Any], *, rounds: int) -> None:
@@ -183,18 +195,38 @@ class Limit:
         self.rates[mix] = {name: float(np.median(found)) for name, found in rates.items()}
         self.best[mix] = max(POLICIES, key=lambda policy: self.rates[mix][policy.name])
 
+    def find_others(self, mix: Mix, inputs: Sequence[str], *, rounds: int) -> None:
+        """What the other loops do with the inputs, in alternating rounds with the limit."""
+        if self._int8 is None:
+            self._int8 = BareTexts("model.int8.onnx")
+        rates: Mapping[str, list[float]] = {BEST: [], FUSED: [], INT8: []}
+        for _ in range(rounds):
+            rates[BEST].append(self.turn(mix, inputs).rate)
+            rates[FUSED].append(self._fused(mix, inputs))
+            rates[INT8].append(self._loop(self._int8, inputs, self.best[mix]).whole().rate)
+        self.others[mix] = {name: float(np.median(found)) for name, found in rates.items()}
+
+    def _fused(self, mix: Mix, inputs: Sequence[str]) -> float:
+        """Items a second of one thread that does all of it."""
+        begun = time.perf_counter()
+        ready, sizes = self._texts.read(inputs)
+        for batch in self.best[mix].batches(sizes):
+            self._texts.session.run([self._texts.output], self._texts.feed([ready[at] for at in batch]))
+        return len(inputs) / (time.perf_counter() - begun)
+
     def turn(self, mix: Mix, inputs: Sequence[Any], policy: Policy | None = None) -> LimitTurn:
         """Runs the inputs once, by the mix's best policy unless another is named."""
-        loop = self.loop(mix, inputs, policy)
-        loop.run_half()
-        loop.run_half()
-        return loop.turn()
+        return self.loop(mix, inputs, policy).whole()
 
     def loop(self, mix: Mix, inputs: Sequence[Any], policy: Policy | None = None) -> BareLoop:
         """The inputs ready to run, by the mix's best policy unless another is named."""
         bare: Bare = self._of_photos() if mix == "photos" else self._texts
+        return self._loop(bare, inputs, policy or self.best[mix])
+
+    @staticmethod
+    def _loop(bare: Bare, inputs: Sequence[Any], policy: Policy) -> BareLoop:
         ready, sizes = bare.read(inputs)
-        batches = (policy or self.best[mix]).batches(sizes)
+        batches = policy.batches(sizes)
         feeds = [bare.feed([ready[at] for at in batch]) for batch in batches]
         return BareLoop(bare.session, bare.output, feeds, len(inputs))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks.report import Report
+from benchmarks.report import BOOTSTRAP, Report
 from benchmarks.speed.overload import Overload
 from benchmarks.speed.sides import LOCAL, RAY, TITLES
 from benchmarks.statistics import spread
@@ -29,6 +29,7 @@ def conclude(report: Report, overloads: Sequence[Overload], why_not: Callable[[s
             f">= {least:g}",
             low=share.low if share else None,
             high=share.high if share else None,
+            interval=BOOTSTRAP if share else "",
             note=why or "; ".join(f"{one.goodput:.0f} of {one.capacity:.0f} texts/s" for one in at),
         )
         times = [one.rejected_p50 for one in at if one.rejected_p50 is not None]

@@ -62,6 +62,8 @@ class Rounds:
     once: Sequence[Cell]
     rounds: int
     seconds: float  # of a turn, at the limit's rate
+    steady: bool = True
+    """Whether a turn is long enough for a steady state."""
 
 
 def measure(
@@ -84,7 +86,7 @@ def measure(
             order = [side for side in order if _is_asked(side, cell, plan, server)]
             if not order:
                 continue
-            work = cell.work(corpus, _items(plan, limit, cell), number)
+            work = cell.work(corpus, _items(plan, limit, cell), number, steady=plan.steady)
             inputs = [item for request in work for item in request]
             loop = limit.loop(cell.mix, inputs, ONE_BY_ONE if cell.one_at_a_time else None)
             loop.run_half()
@@ -113,7 +115,7 @@ def _warm_up(
         if mix.mix == "photos" and server is None:
             continue
         cell = Cell(mix.mix, 1, 8)
-        work = cell.work(corpus, 0.3 * _items(plan, limit, cell), plan.rounds)
+        work = cell.work(corpus, 0.3 * _items(plan, limit, cell), plan.rounds, steady=False)
         for generator in generators.values():
             generator.closed(work, in_flight=cell.in_flight, seconds=plan.seconds)
 
@@ -148,7 +150,7 @@ def _sample(side: str, cell: Cell, turn: Turn, padding: float | None, limit: Lim
     return Sample(
         side=side,
         cell=cell,
-        rate=turn.rate,
+        rate=turn.steady_rate,
         limit_rate=limit.rate,
         p50=1e3 * turn.percentile(50),
         p90=1e3 * turn.percentile(90),

@@ -16,6 +16,7 @@ from tieback.v1 import catalog_pb2, catalog_pb2_grpc
 from benchmarks.load.target import Target
 from benchmarks.load.tieback import PHOTO_SPACE, TEXT_SPACE, ClientTarget, StubTarget
 from benchmarks.peers import peers
+from benchmarks.peers.tuning import Tuning
 from benchmarks.served import Served, served
 
 LOCAL, LOCAL_CLIENT, INT8, RAY, RAY_DIRECT = "local", "local_client", "local_int8", "ray", "ray_direct"
@@ -34,10 +35,6 @@ TITLES = {
 SECONDARY = (LOCAL_CLIENT, RAY_DIRECT)
 """Other ways to a server that is measured anyhow: they are compared on short texts alone."""
 
-BY_COUNT = ("litserve", "triton")
-"""The peers that fill batches of 32 by counting. The others count too, but Infinity sorts what waits by
-length before, and the windows of MLServer and Ray Serve hardly let them fill a batch with single texts."""
-
 SPACES = (TEXT_SPACE, PHOTO_SPACE)
 FLOAT32 = {"TIEBACK_GENERATOR_ENABLED": "false", "TIEBACK_PRECISION": "float32"}
 DIRECT_SECONDS = 5.0
@@ -53,11 +50,11 @@ class Running:
 
 @dataclass(frozen=True)
 class Group:
-    """Sides with one server. `serve` runs it; StartError where it does not start."""
+    """Sides with one server. `serve` runs it, a peer's as it is tuned; StartError where it does not start."""
 
     name: str
     sides: Sequence[str]
-    serve: Callable[[], AbstractContextManager[Running]]
+    serve: Callable[[Tuning], AbstractContextManager[Running]]
     is_peer: bool = False
 
 
@@ -82,7 +79,7 @@ def names() -> list[str]:
 
 
 @contextlib.contextmanager
-def _local() -> Iterator[Running]:
+def _local(_: Tuning) -> Iterator[Running]:
     with served(local=True, spaces=SPACES, settings=FLOAT32) as server:
         targets: dict[str, Target] = {
             LOCAL: StubTarget([server.address]),
@@ -92,13 +89,13 @@ def _local() -> Iterator[Running]:
 
 
 @contextlib.contextmanager
-def _int8() -> Iterator[Running]:
+def _int8(_: Tuning) -> Iterator[Running]:
     with served(local=True, spaces=SPACES, settings=FLOAT32 | {"TIEBACK_PRECISION": "int8"}) as server:
         yield Running({INT8: StubTarget([server.address])}, server)
 
 
 @contextlib.contextmanager
-def _ray() -> Iterator[Running]:
+def _ray(_: Tuning) -> Iterator[Running]:
     with served(local=False, spaces=SPACES, settings=FLOAT32 | {"TIEBACK_DIRECT": "true"}) as server:
         targets: dict[str, Target] = {RAY: StubTarget([server.address])}
         if direct := _endpoints(server.address):
@@ -106,13 +103,13 @@ def _ray() -> Iterator[Running]:
         yield Running(targets, server)
 
 
-def _peer(name: str) -> Callable[[], AbstractContextManager[Running]]:
+def _peer(name: str) -> Callable[[Tuning], AbstractContextManager[Running]]:
     @contextlib.contextmanager
-    def serve() -> Iterator[Running]:
+    def serve(tuning: Tuning) -> Iterator[Running]:
         card = next(card for card in Catalog.load().encoders() if card.name == TEXT_SPACE)
         model = Store().open(card)
         graph, tokenizer = model.path("model.onnx"), model.path("tokenizer.json")
-        with peers()[name].serve(graph, tokenizer, card.max_tokens or 0) as target:
+        with peers()[name].serve(graph, tokenizer, card.max_tokens or 0, tuning) as target:
             yield Running({name: target})
 
     return serve

@@ -56,7 +56,17 @@ def test_a_claim_is_held_against_its_target() -> None:
 
     assert set(written) == {"machine", "command", "claims", "tables"}
     assert [claim["met"] for claim in written["claims"]] == [True, False, True, False, None]
-    assert set(written["claims"][0]) == {"name", "value", "unit", "target", "met", "low", "high", "note"}
+    assert set(written["claims"][0]) == {
+        "name",
+        "value",
+        "unit",
+        "target",
+        "met",
+        "low",
+        "high",
+        "note",
+        "interval",
+    }
     assert written["claims"][0]["value"] == 1.235
     assert written["tables"] == {"numbers": [{"side": "a", "p50": 1.235}]}
     assert {"processor", "usable_cores", "load_before", "load_after", "versions"} <= set(written["machine"])

@@ -1,6 +1,8 @@
 """What every method of a request's families promises, tested by listing them."""
 
 import json
+import re
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -12,6 +14,7 @@ from tieback.methods.projection import projections
 from tieback.methods.ranking import rankings
 from tieback.methods.reranking import rerankings
 from tieback.methods.routing import routings
+from tieback.serving.assembly import request_families
 
 FAMILIES = [bindings, compositions, missing, projections, rankings, rerankings, routings]
 METHODS = [
@@ -80,3 +83,13 @@ def test_a_method_without_a_function_that_its_family_asks_for_is_refused():
 
     with pytest.raises(TypeError, match="needs a function passes"):
         rerankings.method(free_of_charge)
+
+
+def test_the_families_that_are_listed_are_those_that_the_contract_names() -> None:
+    contract = "".join(
+        re.sub(r"\n\s*//", "", path.read_text(encoding="utf-8"))
+        for path in (Path(__file__).parents[2] / "protos/tieback/v1").glob("*.proto")
+    )
+
+    named = set(re.findall(r'famil(?:y|ies)\s+"(\w+)"', contract))
+    assert {family.name for family in request_families()} == named

@@ -5,10 +5,8 @@ from __future__ import annotations
 import sys
 
 import litserve
-from bare_encoder import BATCH, BareEncoder
+from bare_encoder import DEADLINE_SECONDS, GATHERED, WINDOW_SECONDS, BareEncoder
 from fastapi import Response
-
-WINDOW_SECONDS = 0.002
 
 
 class Encoder(litserve.LitAPI):
@@ -33,10 +31,12 @@ class Encoder(litserve.LitAPI):
 
 if __name__ == "__main__":
     server = litserve.LitServer(
-        Encoder(max_batch_size=BATCH, batch_timeout=WINDOW_SECONDS),
+        Encoder(max_batch_size=GATHERED, batch_timeout=WINDOW_SECONDS),
         accelerator="cpu",
         workers_per_device=1,
         fast_queue=True,
+        # What waits longer is answered with an error. It has no limit of what may wait.
+        timeout=DEADLINE_SECONDS or False,
     )
     server.run(
         host="127.0.0.1",

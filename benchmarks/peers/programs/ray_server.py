@@ -9,17 +9,18 @@ import signal
 import threading
 
 import ray
-from bare_encoder import BATCH, BareEncoder
+from bare_encoder import GATHERED, QUEUE, WINDOW_SECONDS, BareEncoder
 from ray import serve
 from tieback.v1 import encoder_pb2, vector_pb2
 
-WINDOW_SECONDS = 0.002
 ONGOING = 512  # above what is ever in flight: the default of 5 would never fill a batch
 OBJECT_STORE_BYTES = 80 * 1024 * 1024  # nothing travels through it
 
 
 @serve.deployment(
-    max_ongoing_requests=ONGOING,
+    # With a limit of what may wait, no more run at once than fill two batches: the others wait, and count.
+    max_ongoing_requests=2 * GATHERED if QUEUE else ONGOING,
+    max_queued_requests=QUEUE or -1,
     ray_actor_options={"num_cpus": 0},
     logging_config={"enable_access_log": False},
 )
@@ -31,7 +32,7 @@ class Encoder:
         vectors = await self._vectors([content.text for content in request.contents])
         return encoder_pb2.EncodeResponse(results=[_result(vector) for vector in vectors])
 
-    @serve.batch(max_batch_size=BATCH, batch_wait_timeout_s=WINDOW_SECONDS)
+    @serve.batch(max_batch_size=GATHERED, batch_wait_timeout_s=WINDOW_SECONDS)
     async def _vectors(self, requests):
         return await asyncio.to_thread(self._encoder.of_requests, requests)
 

@@ -339,11 +339,15 @@ def build_answerer(
 
 
 def request_families() -> list[Family[Any]]:
-    """The families whose methods a request can name. Those of exports are chosen by cards instead."""
+    """The families whose methods a request can name: as the protos say, and first in docs/methods.md.
+
+    The others are chosen by cards and recipes.
+    """
     from tieback.methods.decoding import decodings
     from tieback.methods.grounding import checkers
+    from tieback.methods.missing import missing
     from tieback.methods.ranking import rankings
     from tieback.methods.reranking import rerankings
     from tieback.methods.routing import routings
 
-    return [decodings, checkers, rankings, rerankings, routings]
+    return [decodings, checkers, missing, rankings, rerankings, routings]
