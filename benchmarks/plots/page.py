@@ -27,10 +27,10 @@ beforehand, by whichever policy is fastest for the mix of lengths (one by one, s
 sorted batches of 128 to 512 tokens, arrival order). Beside it stand a fused loop, one thread that tokenises,
 sorts and runs all of it, and the loop of the int8 graph. Every server gets one thread for the model and the
 same float32 file, and int8 where a line says so. One server runs at a time, in rounds that alternate with the
-bare loop on the same texts; a share is to the limit of its own round, and the value is the median over the rounds.
-Rates are of the steady state: the filling at the begin of a turn and the draining at its end do not count.
-Every text is computed: the cache is bypassed, except where the cache is what is measured. The load comes from
-a process of its own on the same cores.
+bare loop on the same texts; a share is to the limit of its own round, and the value is the median over the
+rounds. Rates are of the steady state: the filling at the begin of a turn and the draining at its end do not
+count. Every text is computed: the cache is bypassed, except where the cache is what is measured. The load comes
+from a process of its own on the same cores.
 
 Each of the other servers is tried first with a sweep: batches of 1 to 32 texts, in order of arrival and
 sorted by length, windows of 2 and 10 ms. In each cell it is measured by the tuning that was its best there.
