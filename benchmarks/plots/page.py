@@ -29,7 +29,7 @@ sorts and runs all of it, and the loop of the int8 graph. Every server gets one 
 same float32 file, and int8 where a line says so. One server runs at a time, in rounds that alternate with the
 bare loop on the same texts; a share is to the limit of its own round, and the value is the median over the
 rounds. Rates are of the steady state: the filling at the begin of a turn and the draining at its end do not
-count. Every text is computed: the cache is bypassed, except where the cache is what is measured. The load comes
+count. Every text is computed: the cache is bypassed, except where it is what is measured. The load comes
 from a process of its own on the same cores.
 
 Each of the other servers is tried first with a sweep: batches of 1 to 32 texts, in order of arrival and
