@@ -11,16 +11,21 @@ _ENDS = (re.compile(r"\n[ \t]*\r?\n"), re.compile(r"[.!?]\s"), re.compile(r"\s")
 
 
 def stretches(text: str) -> Iterator[tuple[str, tuple[int, int]]]:
-    """The stretches of a text with their bytes of it, one after the other; of an empty text, one of nothing.
+    """The stretches of a text with their bytes of it, one after the other; of a blank text, all of it is one.
 
     Each ends after a paragraph where one ends in its second half, else after a sentence, else after a word.
+    What is white space and nothing else is left out, since no space reads it.
     """
+    if not text.strip():
+        yield text, (0, len(text.encode()))
+        return
     begin, byte = 0, 0
     while True:
         end = len(text) if len(text) - begin <= LONGEST else _end(text, begin)
         part = text[begin:end]
         size = len(part.encode(errors="surrogatepass"))  # what is no text is refused when it is sent
-        yield part, (byte, byte + size)
+        if part.strip():
+            yield part, (byte, byte + size)
         begin, byte = end, byte + size
         if begin >= len(text):
             return

@@ -107,6 +107,20 @@ def test_all_of_a_hostile_text_is_read_by_every_space(client: Client, text: str)
     assert whole(client.get("hostile", "a")) == text
 
 
+@pytest.mark.parametrize("gap", [" ", "\n", "\u200b", "\t \u00a0"])
+def test_a_gap_that_fills_a_window_is_in_no_section_and_costs_nothing_else(client: Client, gap: str) -> None:
+    text = f"The lamp was lit.{gap * 100_000}The keeper was gone."
+
+    report = client.ingest("gaps", [Item.from_text("a", text)]).collect()
+
+    assert report.errors == {}
+    assert report.truncated == {}
+    sections = client.get("gaps", "a").sections
+    assert sections[0].content.startswith("The lamp was lit.")
+    assert sections[-1].content.endswith("The keeper was gone.")
+    assert all(text.encode()[slice(*one.span)].decode() == one.content for one in sections)
+
+
 @pytest.mark.parametrize("text", ["", " ", "\r\n\t"])
 def test_a_text_of_nothing_fails_alone(client: Client, text: str) -> None:
     good, bad = Item.from_text("good", "The lamp was lit."), Item.from_text("bad", text)

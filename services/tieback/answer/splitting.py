@@ -1,7 +1,7 @@
 """Sections whose text is longer than a space reads become several, so that every space reads all of it.
 
 Each space says by its own tokens where to cut, the one that reads least first; what it made is then asked of
-the next, which rarely has to cut again.
+the next, which rarely has to cut again. White space that fills a window by itself is in no piece.
 """
 
 from __future__ import annotations
@@ -13,14 +13,23 @@ from dataclasses import dataclass, field
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.spans import check_span
-from tieback.core.types import Content, Item, Limits, Modality, Section, SplitReply
+from tieback.core.types import Content, Item, Limits, Modality, Section, TextPiece
 from tieback.ports import EncoderPort
 
 LONGEST_ID = 512 - 8
 """Bytes of a section's id that its pieces' ids begin with."""
 
-Piece = tuple[str, int]
-"""A text, and the byte of the section's text at which it begins."""
+ROUNDS = 3
+"""How often all spaces are asked at most: what one cuts, those before it have not seen."""
+
+
+@dataclass(slots=True)
+class Piece:
+    """A text, the byte of the section's text at which it begins, and the spaces that read it to its end."""
+
+    text: str
+    begin: int = 0
+    read_by: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -66,9 +75,12 @@ class Splitting:
         for number, item in enumerate(items):
             for place, section in enumerate(item.sections):
                 if section.content is not None and isinstance(section.content.data, str):
-                    texts[number, place] = [(section.content.data, 0)]
-        for space in sorted(spaces, key=lambda space: self._windows.get(space, 0)):
-            await self._cut(space, list(texts.values()), deadline)
+                    texts[number, place] = [Piece(section.content.data)]
+        for _ in range(ROUNDS):
+            for space in sorted(spaces, key=lambda space: self._windows.get(space, 0)):
+                await self._cut(space, list(texts.values()), deadline)
+            if all(len(piece.read_by) == len(spaces) for pieces in texts.values() for piece in pieces):
+                break
         for number, item in enumerate(items):
             try:
                 self._put(split, number, item, texts)
@@ -77,23 +89,33 @@ class Splitting:
         return split
 
     async def _cut(self, space: str, texts: list[list[Piece]], deadline: Deadline) -> None:
-        """Replaces pieces that the space does not read to their end by smaller ones."""
+        """Replaces pieces that the space does not read to their end by smaller ones.
+
+        Those that hold nothing that it reads are left out beside others of their text: it would refuse them.
+        """
         window = self._windows.get(space)
-        asked = [
-            (pieces, place)
-            for pieces in texts
-            for place, (text, _) in enumerate(pieces)
-            if not _surely_fits(text, window)
-        ]
+        asked: list[tuple[list[Piece], int]] = []
+        for pieces in texts:
+            for place, piece in enumerate(pieces):
+                if _surely_fits(piece.text, window):
+                    piece.read_by.add(space)
+                elif space not in piece.read_by:
+                    asked.append((pieces, place))
         answers: list[list[Piece]] = []
-        for batch in self._batches([pieces[place][0] for pieces, place in asked]):
+        for batch in self._batches([pieces[place].text for pieces, place in asked]):
             reply = await self._encoder.split(space, batch, deadline=deadline)
             self._windows[space] = reply.window
-            answers += _cut_up(batch, reply)
+            for text, result in zip(batch, reply.results, strict=True):
+                answers.append(_cut_up(text, result, space))
         # From the last to the first, so that the places of those before stay as they are.
         for (pieces, place), found in zip(reversed(asked), reversed(answers), strict=True):
-            _, begin = pieces[place]
-            pieces[place : place + 1] = [(text, begin + offset) for text, offset in found]
+            begin = pieces[place].begin
+            for piece in found:
+                piece.begin += begin
+            if found or len(pieces) > 1:
+                pieces[place : place + 1] = found
+            else:
+                pieces[place].read_by.add(space)
 
     def _batches(self, texts: Sequence[str]) -> Iterator[list[str]]:
         """Parts that keep the encoder's limits of items and, by half to leave room, of bytes."""
@@ -118,7 +140,7 @@ class Splitting:
         places: list[int] = []
         for place, section in enumerate(item.sections):
             pieces = texts.get((number, place), ())
-            if len(pieces) < 2:
+            if len(pieces) == 0 or (len(pieces) == 1 and pieces[0].text == _text_of(section)):
                 made = [section]
             else:
                 check_span(section, field=f"sections[{place}].span")
@@ -137,6 +159,10 @@ class Splitting:
         split.places[number] = places
 
 
+def _text_of(section: Section) -> object:
+    return section.content.data if section.content is not None else None
+
+
 def _surely_fits(text: str, window: int | None) -> bool:
     """Whether the space reads all of a text, as far as that is known without counting its tokens.
 
@@ -145,13 +171,15 @@ def _surely_fits(text: str, window: int | None) -> bool:
     return window is not None and (window == 0 or (len(text) <= window and text.isascii()))
 
 
-def _cut_up(texts: Sequence[str], reply: SplitReply) -> Iterator[list[Piece]]:
-    for text, result in zip(texts, reply.results, strict=True):
-        if isinstance(result, TiebackError) or len(result) < 2:
-            yield [(text, 0)]
-            continue
-        data = text.encode()
-        yield [(data[slice(*piece.span)].decode(), piece.span[0]) for piece in result]
+def _cut_up(text: str, result: Sequence[TextPiece] | TiebackError, space: str) -> list[Piece]:
+    """The pieces that hold something that the space reads; of a text that it refuses, the whole."""
+    if isinstance(result, TiebackError):
+        return [Piece(text, 0, {space})]
+    data = text.encode()
+    found = [
+        Piece(data[slice(*piece.span)].decode(), piece.span[0], {space}) for piece in result if piece.tokens
+    ]
+    return [piece for piece in found if piece.text.strip()]
 
 
 def _sections(section: Section, pieces: Sequence[Piece], taken: set[str]) -> Iterator[Section]:
@@ -159,10 +187,10 @@ def _sections(section: Section, pieces: Sequence[Piece], taken: set[str]) -> Ite
     first = 0 if section.span is None else section.span[0]
     base = section.id.encode()[:LONGEST_ID].decode(errors="ignore")
     name, count = section.id, 1
-    for text, offset in pieces:
-        begin = first + offset
-        span = (begin, begin + len(text.encode()))
-        yield dataclasses.replace(section, id=name, content=Content(Modality.TEXT, text), span=span)
+    for piece in pieces:
+        begin = first + piece.begin
+        span = (begin, begin + len(piece.text.encode()))
+        yield dataclasses.replace(section, id=name, content=Content(Modality.TEXT, piece.text), span=span)
         while name in taken:
             count += 1
             name = f"{base}-{count}"
