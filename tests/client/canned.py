@@ -483,7 +483,11 @@ class Answers(answer_pb2_grpc.AnswerServiceServicer):
             refused = status(grpc.StatusCode.INVALID_ARGUMENT, message, *details)
             return answer_pb2.IngestResult(id=item.id, status=refused)
         self.index.items[item.id] = item
-        return answer_pb2.IngestResult(id=item.id, status=status_pb2.Status(), truncated_sections=1)
+        result = answer_pb2.IngestResult(id=item.id, status=status_pb2.Status(), truncated_sections=1)
+        if "lengthy" in item.id:
+            result.split_sections, result.added_sections = 1, 2
+            result.truncated.add(space="tiny", sections=1, tokens=40, window=128)
+        return result
 
     def Retrieve(self, request: Any, context: Any) -> answer_pb2.RetrieveResponse:
         self.log.note("Retrieve", context)

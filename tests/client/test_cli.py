@@ -220,6 +220,20 @@ def test_indexing_again_skips_what_is_unchanged_and_prunes_what_is_gone(run: Run
     assert sorted(again["failures"]) == ["library/broken.png", "library/photo.txt"]
 
 
+def test_what_became_of_long_texts_is_told_once_for_all_files(run: Run, tmp_path: Path) -> None:
+    for name in ("lengthy one.md", "lengthy two.md", "short.md"):
+        (tmp_path / name).write_text("# Tides\n\nThe moon pulls the sea.\n")
+
+    told = run("index", str(tmp_path), "-c", "notes").output.replace("\n", " ")
+    report = documents(run("index", str(tmp_path), "-c", "notes", "--force", "--json"))[0]
+
+    assert "7 sections" in told
+    assert "2 sections longer than a space reads were stored as 6, so that all of the text is read" in told
+    assert "tiny reads 128 tokens of a section, and did not read the ends of 2 sections (80 tokens)" in told
+    assert (report["split_sections"], report["added_sections"]) == (2, 4)
+    assert report["truncated"] == {"tiny": {"sections": 2, "tokens": 80, "window": 128}}
+
+
 def test_a_file_over_the_servers_limit_fails_alone(run: Run, library: Path, canned: Any) -> None:
     (library / "huge.wav").write_bytes(bytes(canned.MESSAGE_BYTES))
 
