@@ -91,6 +91,15 @@ def test_what_is_under_no_heading_is_not_lost_and_a_heading_alone_is_a_text() ->
     assert sections(read_document(b"<h1>Only</h1>", "a.html")) == [("1", "Only", "L1", "Only")]
 
 
+def test_a_heading_without_text_under_it_is_not_lost() -> None:
+    text = "# Tides\n\n## Spring\n\n## Neap\n\nWeak.\n"
+
+    assert [(one.number, one.text) for one in read_document(text.encode(), "a.md").sections] == [
+        ("1.1", "Spring"),
+        ("1.2", "Weak."),
+    ]
+
+
 def test_an_empty_file_is_a_document_with_a_note() -> None:
     for data in (b"", b" \n\t\n", b"\xef\xbb\xbf"):
         for name in ("a.md", "a.txt", "a.html", "a.pdf", "README"):

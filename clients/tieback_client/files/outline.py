@@ -58,22 +58,20 @@ def sections_under(
     """The sections of a text from `begin` on; `locate` says where in the file a character is.
 
     What stands before the first heading has the number "0". A heading with nothing under it gives no section,
-    unless no heading has anything: then the headings are the text.
+    unless no other heading is under it either: then its title is the text.
     """
     ends = [*(one.begin for one in headings), len(text)]
+    levels = [*(one.level for one in headings[1:]), 0]
     sections = [*_pieces(text, begin, ends[0], "0", "", locate)]
     numbers: list[int] = []
-    for one, end in zip(headings, ends[1:], strict=True):
-        number = _next(numbers, one.level)
-        sections += _pieces(text, one.end, end, number, shortened(one.title), locate)
-    if sections or not headings:
-        return sections
-    numbers.clear()
-    for one in headings:
-        number = _next(numbers, one.level)
-        words = text.find(one.title, one.begin, one.end)
-        begin, end = (words, words + len(one.title)) if words >= 0 else (one.begin, one.end)
-        sections += _pieces(text, begin, end, number, shortened(one.title), locate)
+    for one, end, following in zip(headings, ends[1:], levels, strict=True):
+        number, title = _next(numbers, one.level), shortened(one.title)
+        pieces = list(_pieces(text, one.end, end, number, title, locate))
+        if not pieces and following <= one.level:
+            words = text.find(one.title, one.begin, one.end)
+            begin, end = (words, words + len(one.title)) if words >= 0 else (one.begin, one.end)
+            pieces = list(_pieces(text, begin, end, number, title, locate))
+        sections += pieces
     return sections
 
 
