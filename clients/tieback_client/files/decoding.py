@@ -1,8 +1,8 @@
 """From a file's bytes to its text, whatever its encoding, and whether it is a text at all.
 
 Byte-order marks decide first, then UTF-8 where it is valid, then UTF-16 without a mark. The rest is told by
-charset-normalizer. It prefers Windows-1250 to Windows-1252 where a text is too short to say, so that the
-second, by far the more common, is taken unless the language speaks against it.
+charset-normalizer, but for texts whose letters are those of one western language: of these it takes short
+ones for Windows-1250, and they are Windows-1252.
 """
 
 from __future__ import annotations
@@ -30,11 +30,23 @@ _CANDIDATES = (
     *("cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "iso8859_2"),
     *("koi8_r", "cp932", "euc_jp", "gb18030", "big5", "cp949", "tis_620"),
 )
-_NOT_WESTERN = frozenset(
-    {"Polish", "Czech", "Slovak", "Hungarian", "Slovene", "Croatian", "Romanian", "Lithuanian", "Latvian"}
+# The letters beyond ASCII that languages of Windows-1252 are written with; those of the first occur together.
+_ALPHABETS = tuple(
+    map(
+        frozenset,
+        (
+            "éèêëàâçîïôûùüœæÿäößñáíóú",
+            "àèéìíîòóùú",
+            "åäöøæéüè",
+            "ãõçáéíóúâêôàü",
+            "áéíóúñüçàèòï",
+            "áéíóúýþðæö",
+        ),
+    )
 )
 _WESTERN = ("cp1252", "latin-1")
-_LATIN = frozenset({"cp1250", "cp1252", "cp1254", "cp1257", "iso8859_2"})
+# What Windows-1252 has no letter for, in the middle of a word: a sign that it is another encoding.
+_SYMBOL_IN_WORD = re.compile(rb"[A-Za-z][\xa1-\xac\xae-\xb6\xb8-\xbf\xd7\xf7][a-z]")
 _ESCAPED = re.compile("[\udc80-\udcff]")
 _WESTERN_BYTES = {
     0xDC00 + byte: bytes([byte]).decode("cp1252", errors="ignore") or chr(byte) for byte in range(0x80, 0x100)
@@ -118,13 +130,13 @@ def _text_of(data: bytes, declared: str) -> tuple[str, str, tuple[str, ...]]:
     for mark, encoding in MARKS.items():
         if data.startswith(mark):
             return _with_losses(data[len(mark) :], encoding)
+    utf16 = _unmarked_utf16(data[:SAMPLE])
+    if utf16:
+        return _with_losses(data, utf16)
     try:
         return data.decode(), "utf-8", ()
     except UnicodeDecodeError:
         pass
-    utf16 = _unmarked_utf16(data[:SAMPLE])
-    if utf16:
-        return _with_losses(data, utf16)
     encoding = _known(declared)
     if encoding and _decodes(data, encoding):
         return data.decode(encoding), encoding, ()
@@ -177,15 +189,16 @@ def _nearly_utf8(data: bytes) -> tuple[str, int]:
 
 def _guessed(data: bytes) -> str:
     """The encoding of a text that is neither UTF-8 nor UTF-16."""
-    matches = load("charset_normalizer", "a text that is not UTF-8").from_bytes(
-        _sampled(data), cp_isolation=list(_CANDIDATES), threshold=0.3
-    )
-    best = matches.best()
-    if best is not None and not (best.encoding in _LATIN and best.language not in _NOT_WESTERN):
-        encoding = str(best.encoding)
-        if _decodes(data, encoding):
-            return encoding
-    return next(one for one in _WESTERN if _decodes(data, one))
+    sample = _sampled(data)
+    western = next(one for one in _WESTERN if _decodes(data, one))
+    letters = {one for one in sample.decode(western).lower() if one.isalpha() and not one.isascii()}
+    if letters and any(letters <= one for one in _ALPHABETS) and not _SYMBOL_IN_WORD.search(sample):
+        return western
+    detector = load("charset_normalizer", "a text that is not UTF-8")
+    best = detector.from_bytes(sample, cp_isolation=list(_CANDIDATES), threshold=0.3).best()
+    if best is not None and _decodes(data, str(best.encoding)):
+        return str(best.encoding)
+    return western
 
 
 def _sampled(data: bytes) -> bytes:

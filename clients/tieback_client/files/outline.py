@@ -61,7 +61,7 @@ def sections_under(
     unless no other heading is under it either: then its title is the text.
     """
     ends = [*(one.begin for one in headings), len(text)]
-    levels = [*(one.level for one in headings[1:]), 0]
+    levels = [*(one.level for one in headings), 0][1:]
     sections = [*_pieces(text, begin, ends[0], "0", "", locate)]
     numbers: list[int] = []
     for one, end, following in zip(headings, ends[1:], levels, strict=True):
