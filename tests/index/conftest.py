@@ -3,6 +3,13 @@ import subprocess
 import pytest
 from support.sections import SPACE, WIDTH
 from tieback.index import Index
+from tieback.index.vectors import one_thread
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _on_one_thread():
+    """As the threads of an index have it."""
+    one_thread()
 
 
 @pytest.fixture

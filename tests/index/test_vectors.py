@@ -99,10 +99,10 @@ def test_what_is_written_while_lists_are_trained_is_there_afterwards(memory, mon
     begun, written = threading.Event(), threading.Event()
     real = InvertedVectors.__init__
 
-    def slow(self, *arguments):
+    def slow(self, *arguments, **options):
         begun.set()
         written.wait(10)
-        real(self, *arguments)
+        real(self, *arguments, **options)
 
     monkeypatch.setattr(InvertedVectors, "__init__", slow)
     training = threading.Thread(target=memory.train)

@@ -19,7 +19,7 @@ class GrowingVectors:
     """`Vectors` whose kind follows their number. `half` keeps them in half precision."""
 
     def __init__(self, width: int, flat_up_to: int, half: bool = False) -> None:
-        self.current: Vectors = FlatVectors(width, half)
+        self.current: Vectors = InvertedVectors(width, half=True) if half else FlatVectors(width)
         self._flat_up_to, self._half = flat_up_to, half
         self._moved: set[int] | None = None  # positions written while an inverted file is being trained
 
@@ -43,11 +43,20 @@ class GrowingVectors:
         """See `Vectors`."""
         return self.current.search(query, limit, allowed)
 
+    def similarities(self, query: Array, allowed: Array) -> tuple[Array, Array]:
+        """See `Vectors`."""
+        return self.current.similarities(query, allowed)
+
+    @property
+    def exact(self) -> bool:
+        """See `Vectors`."""
+        return self.current.exact
+
     def wants_training(self, count: int) -> bool:
         """Whether so many have outgrown exact search, or the lists they were sorted into."""
         if self._moved is not None:
             return False
-        if isinstance(self.current, InvertedVectors):
+        if isinstance(self.current, InvertedVectors) and not self.current.exact:
             return count > _GROWTH_BEFORE_RETRAINING * self.current.trained_on
         return count > self._flat_up_to
 
@@ -63,7 +72,7 @@ class GrowingVectors:
             self._moved = set()
             vectors = self._gathered(positions)
         try:
-            trained = InvertedVectors(positions, vectors, self._half)
+            trained = InvertedVectors.trained(positions, vectors, self._half)
         except BaseException:
             self._moved = None
             raise

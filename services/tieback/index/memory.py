@@ -247,7 +247,7 @@ class Memory:
         self._living[positions] = True
         self._wholes.put(positions, record.vectors)
         for ordinal, parts in record.parts.items():
-            self.parts.put(int(positions[ordinal]), parts)
+            self.parts.put(int(positions[ordinal]), record.vectors[ordinal], parts)
         return positions
 
     def _put_words(self, pending: dict[str, tuple[Array, Sequence[Analysed]]]) -> None:

@@ -1,10 +1,10 @@
 """The nearest sections where some are known by several vectors: as a whole, and by their parts.
 
 A section with parts scores ½ (similarity of the whole + similarity of the best part), one without as its
-whole does: so a photo and a text compare as before. The best k of those with parts are found by the Threshold
-Algorithm (Fagin, Lotem & Naor 2001, arXiv:cs/0204046): wholes and parts are two rankings of the sections.
-Both are read down to some depth, whatever is met is scored in full, and what was met in neither cannot score
-more than the mean of where the two rankings were left. They are read deeper until k sections reach that.
+whole does: so a photo and a text compare as before. While parts are searched exactly, one scan of wholes and
+parts scores every section. Of more, the nearest wholes and parts are found first, in an inverted file. The
+sections that they belong to are the candidates. What was not found of one counts as the last that was found:
+by that, the likely ones are chosen, and scored exactly.
 """
 
 from __future__ import annotations
@@ -15,23 +15,21 @@ from tieback.core.types import Array
 from tieback.index.part_vectors import PartVectors
 from tieback.index.vectors import Vectors
 
-_FIRST_DEPTH = 128
-_DEEPER = 4
-_CHUNK = 1024  # sections that are scored at a time: their vectors are widened to float32
+_LOOKED_UP, _LOOKED_UP_A_HIT = 1024, 64  # wholes and parts, at least; a photo has ten
+_SCORED, _SCORED_A_HIT = 100, 10  # candidates, at least
 
 
 def scores_of(wholes: Vectors, parts: PartVectors, positions: Array, query: Array) -> Array:
     """The scores of sections, `[positions]`."""
-    chunks = [positions[begin : begin + _CHUNK] for begin in range(0, len(positions), _CHUNK)]
-    scores = [_scores(wholes, parts, chunk, query) for chunk in chunks]
-    return np.concatenate([np.zeros(0, np.float32), *scores])
-
-
-def _scores(wholes: Vectors, parts: PartVectors, positions: Array, query: Array) -> Array:
+    if not len(positions):
+        return np.zeros(0, np.float32)
     scores = np.asarray(wholes.take(positions) @ query)
-    split = parts.counts(int(positions.max()) + 1)[positions] > 0
+    size = int(positions.max()) + 1
+    split = parts.counts(size)[positions] > 0
     if split.any():
-        scores[split] = (scores[split] + parts.best(positions[split], query)) / 2
+        wanted = np.zeros(size, bool)
+        wanted[positions[split]] = True
+        scores[split] = (scores[split] + parts.best(query, wanted)[positions[split]]) / 2
     return scores
 
 
@@ -56,23 +54,27 @@ def nearest(
 def _nearest_with_parts(
     wholes: Vectors, parts: PartVectors, query: Array, limit: int, allowed: Array
 ) -> tuple[Array, Array]:
-    count = int(allowed.sum())
-    depth = max(_FIRST_DEPTH, 2 * limit)
-    met, scores = np.zeros(0, np.int64), np.zeros(0, np.float32)
-    while depth < count:
-        ranked, whole = wholes.search(query, depth, allowed)
-        owners, part = parts.search(query, depth, allowed)
-        new = np.setdiff1d(np.concatenate((ranked, owners)), met)
-        met = np.concatenate((met, new))
-        scores = np.concatenate((scores, scores_of(wholes, parts, new, query)))
-        best = _best(met, scores, limit)
-        if min(len(whole), len(part)) < depth:  # all that the lists looked into hold was met
-            return best
-        if len(best[1]) == limit and best[1][-1] >= (whole[-1] + part[-1]) / 2:
-            return best
-        depth *= _DEEPER
-    every = np.flatnonzero(allowed)
-    return _best(every, scores_of(wholes, parts, every, query), limit)
+    scored = max(_SCORED, _SCORED_A_HIT * limit)
+    if not parts.exact and np.count_nonzero(allowed) > scored:
+        candidates, about = _candidates(parts, query, limit, allowed)
+        if len(candidates) >= limit:
+            likely = candidates[np.sort(np.argsort(-about, kind="stable")[:scored])]
+            return _best(likely, scores_of(wholes, parts, likely, query), limit)
+    places, whole = wholes.similarities(query, allowed)
+    scores = parts.best(query, allowed)
+    scores[places] = (scores[places] + whole) / 2
+    positions = np.flatnonzero(allowed)
+    return _best(positions, scores[positions], limit)
+
+
+def _candidates(parts: PartVectors, query: Array, limit: int, allowed: Array) -> tuple[Array, Array]:
+    """Sections that are near by their whole or a part, by position, and what each scores, about."""
+    owners, similarities, whole = parts.search(query, max(_LOOKED_UP, _LOOKED_UP_A_HIT * limit), allowed)
+    candidates, inverse = np.unique(owners, return_inverse=True)
+    best = np.full((2, len(candidates)), similarities.min(initial=np.inf), np.float32)
+    np.maximum.at(best[0], inverse[whole], similarities[whole])
+    np.maximum.at(best[1], inverse[~whole], similarities[~whole])
+    return candidates, best.mean(axis=0)
 
 
 def _best(positions: Array, scores: Array, limit: int) -> tuple[Array, Array]:

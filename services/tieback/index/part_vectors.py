@@ -1,7 +1,8 @@
 """The vectors of parts in memory: which section each belongs to, and where in its picture it is.
 
 A part has a place of its own, reused after it is gone as positions of sections are. It costs 2 bytes per
-dimension and some 30 bytes.
+dimension and some 100 bytes. The whole of a section with parts has a place beside them, so that one look-up
+among very many finds the sections that are near by either.
 """
 
 from __future__ import annotations
@@ -15,83 +16,97 @@ from tieback.index.growing import GrowingVectors
 from tieback.index.readwrite import ReadWriteLock
 from tieback.index.records import Parts
 
-_NOBODY = -1
+_NOBODY = -1  # as a place, the last
+_LARGEST = float(np.finfo(np.float16).max)
 
 
 class PartVectors:
     """Parts by the positions of their sections."""
 
     def __init__(self, width: int, flat_up_to: int) -> None:
-        self.vectors = GrowingVectors(width, flat_up_to, half=True)
+        self.count = 0
+        """Parts of living sections."""
+        self._vectors = GrowingVectors(width, flat_up_to, half=True)
         self._owners = np.zeros(0, np.int64)  # by place: the section's position
+        self._whole = np.zeros(0, bool)  # by place: the whole, and no part
         self._boxes = np.zeros((0, 4), np.float32)  # by place
         self._counts = np.zeros(0, np.int64)  # by position: how many parts the section has
-        self._places: dict[int, Array] = {}  # by position
+        self._places: dict[int, Array] = {}  # by position: the whole's, then those of the parts
         self._free: list[int] = []
         self._used = 0  # places that were ever used
 
     @property
-    def count(self) -> int:
-        """Parts of living sections."""
-        return self._used - len(self._free)
+    def exact(self) -> bool:
+        """Whether a search looks at every part."""
+        return self._vectors.exact
 
-    def put(self, position: int, parts: Parts) -> None:
-        """Gives a section without parts some."""
-        places = np.array([self._place() for _ in parts.vectors], np.int64)
+    def put(self, position: int, whole: Array, parts: Parts) -> None:
+        """Gives a section without parts some; `whole` is its own vector."""
+        places = np.array([self._place() for _ in range(1 + len(parts.vectors))], np.int64)
         self._counts = _grown(self._counts, position + 1, 0)
-        self._counts[position] = len(places)
+        self._counts[position] = len(parts.vectors)
+        self.count += len(parts.vectors)
         self._places[position] = places
-        self._owners[places], self._boxes[places] = position, parts.boxes
-        self.vectors.put(places, parts.vectors)
+        self._owners[places], self._whole[places] = position, False
+        self._whole[places[0]] = True
+        self._boxes[places[1:]] = parts.boxes
+        half = np.clip(whole, -_LARGEST, _LARGEST).astype(np.float16)
+        self._vectors.put(places, np.concatenate((half[None], parts.vectors)))
 
     def remove(self, position: int) -> None:
         """Forgets a section's parts, where it has some."""
         places = self._places.pop(position, None)
         if places is None:
             return
+        self.count -= int(self._counts[position])
         self._counts[position] = 0
         self._owners[places] = _NOBODY
-        self.vectors.remove(places)
+        self._vectors.remove(places)
         self._free.extend(reversed(places.tolist()))
 
     def counts(self, size: int) -> Array:
         """How many parts the sections at the first `size` positions have."""
         return _grown(self._counts, size, 0)[:size]
 
-    def search(self, query: Array, limit: int, allowed: Array) -> tuple[Array, Array]:
-        """The positions of the sections of the nearest parts, one per part, and the parts' similarities.
+    def search(self, query: Array, limit: int, allowed: Array) -> tuple[Array, Array, Array]:
+        """The nearest wholes and parts: the sections' positions, the similarities, and which are wholes.
 
-        `allowed` is a mask of positions.
+        Best first, at most `limit`; `allowed` is a mask of positions.
         """
-        wanted = self._living()
-        wanted[wanted] = allowed[self._owners[: self._used][wanted]]
-        places, similarities = self.vectors.search(query, limit, wanted)
-        return self._owners[places], similarities
+        places, similarities = self._vectors.search(query, limit, self._wanted(allowed))
+        return self._owners[places], similarities, self._whole[places]
 
-    def best(self, positions: Array, query: Array) -> Array:
-        """The similarity of the best part of each section that has some, `[positions]`."""
-        places = [self._places[position] for position in positions.tolist()]
-        similarities = self.vectors.take(np.concatenate(places)) @ query
-        starts = np.cumsum([0, *map(len, places[:-1])])
-        return np.asarray(np.maximum.reduceat(similarities, starts))
+    def best(self, query: Array, allowed: Array) -> Array:
+        """By position, the similarity of the best part: -inf where `allowed`, a mask, is False or none is."""
+        best = np.full(len(allowed), -np.inf, np.float32)
+        wanted = self._wanted(allowed) & ~self._whole[: self._used]
+        places, similarities = self._vectors.similarities(query, wanted)
+        np.maximum.at(best, self._owners[places], similarities)
+        return best
 
     def best_box(self, position: int, query: Array) -> Box | None:
         """Where the part of a section is that is most similar; None where it has none."""
         places = self._places.get(position)
         if places is None:
             return None
-        best = places[int(np.argmax(self.vectors.take(places) @ query))]
+        best = places[1 + int(np.argmax(self._vectors.take(places[1:]) @ query))]
         x, y, width, height = self._boxes[best].tolist()
         return x, y, width, height
 
     def wants_training(self) -> bool:
         """Whether the parts have outgrown exact search, or the lists they were sorted into."""
-        return self.vectors.wants_training(self.count)
+        return self._vectors.wants_training(self._used - len(self._free))
 
     def train(self, lock: ReadWriteLock) -> None:
         """See `GrowingVectors`."""
         living: Callable[[], Array] = self._living
-        self.vectors.train(lock, living)
+        self._vectors.train(lock, living)
+
+    def _wanted(self, allowed: Array) -> Array:
+        """The places of allowed sections."""
+        padded = np.zeros(max(len(self._counts), len(allowed)) + 1, bool)
+        padded[: len(allowed)] = allowed
+        return padded.take(self._owners[: self._used])  # that of nobody is the last, which is padding
 
     def _living(self) -> Array:
         return np.asarray(self._owners[: self._used] != _NOBODY)
@@ -101,9 +116,10 @@ class PartVectors:
             return self._free.pop()
         self._used += 1
         self._owners = _grown(self._owners, self._used, _NOBODY)
-        if len(self._boxes) < len(self._owners):
-            more = np.zeros((len(self._owners) - len(self._boxes), 4), np.float32)
-            self._boxes = np.concatenate((self._boxes, more))
+        size = len(self._owners)
+        if len(self._boxes) < size:
+            self._whole = np.concatenate((self._whole, np.zeros(size - len(self._whole), bool)))
+            self._boxes = np.concatenate((self._boxes, np.zeros((size - len(self._boxes), 4), np.float32)))
         return self._used - 1
 
 

@@ -95,6 +95,7 @@ class Index:
         A damaged collection is kept apart, and read as far as it can be. StartupError, saying what to do,
         where another server has the store, a newer tieback wrote it, or the folder cannot be used.
         """
+        one_thread()
         store = Store(Path(directory).absolute())
         index = cls(store, limits)
         try:

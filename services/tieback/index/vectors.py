@@ -2,12 +2,16 @@
 
 Vectors live at positions that the collection assigns and reuses. Few are searched exactly; of many, a trained
 inverted file is made (FAISS, Douze et al. 2024, arXiv:2401.08281). All similarities are inner products. In
-half precision vectors take half the memory, are searched as fast, and come back in float32.
+half precision vectors take half the memory and come back in float32. Few of them are an inverted file of one
+list: where all similarities are asked for, faiss scans a list ten times as fast as its flat index of half
+precision.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import faiss as _faiss
@@ -19,7 +23,11 @@ from tieback.index.half_scan import HalfScan
 faiss: Any = _faiss  # its stubs leave out what its Python wrapper adds
 
 _POINTS_PER_LIST = 40  # faiss warns below 39
+_LISTS_A_PROBE = 10  # one of so many is looked into
+_PROBES_HALF = 4.2  # for the root of the number of lists: grows slower than the parts, and finds 0.99
+_FEW = 256
 _ROUNDS = 8
+_LOWEST = float(np.finfo(np.float32).min)
 SCANNED_FROM, SCANNED_FOR = 2_000, 256
 """From so many vectors on, an exact search for at most so many looks at copies in half precision first. For
 more, faiss takes longer to keep them in order than the scan saves."""
@@ -46,19 +54,25 @@ class Vectors(Protocol):
         """The nearest allowed positions and their similarities, best first; `allowed` is a mask."""
         ...
 
+    def similarities(self, query: Array, allowed: Array) -> tuple[Array, Array]:
+        """The allowed positions, in any order, and their similarities: of each, with one scan."""
+        ...
+
+    @property
+    def exact(self) -> bool:
+        """Whether a search looks at every allowed vector."""
+        ...
+
 
 class FlatVectors:
     """Exact search. Removed positions keep their vector: the mask hides them until they are reused."""
 
-    def __init__(self, width: int, half: bool = False) -> None:
+    exact = True
+
+    def __init__(self, width: int) -> None:
         self._width = width
-        self._type = np.float16 if half else np.float32
-        self._index = (
-            faiss.IndexScalarQuantizer(width, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
-            if half
-            else faiss.IndexFlatIP(width)
-        )
-        self._scan = None if half else HalfScan(width)
+        self._index = faiss.IndexFlatIP(width)
+        self._scan = HalfScan(width)
 
     def put(self, positions: Array, vectors: Array) -> None:
         """See `Vectors`."""
@@ -67,43 +81,54 @@ class FlatVectors:
             self._matrix()[positions[~fresh]] = vectors[~fresh]
         if fresh.any():
             self._index.add(np.ascontiguousarray(vectors[fresh], np.float32))
-        if self._scan is not None:
-            self._scan.put(positions, vectors)
+        self._scan.put(positions, vectors)
 
     def remove(self, positions: Array) -> None:
         """See `Vectors`."""
 
     def take(self, positions: Array) -> Array:
         """See `Vectors`."""
-        return np.asarray(self._matrix()[positions], np.float32)
+        return np.asarray(self._matrix()[positions])
 
     def search(self, query: Array, limit: int, allowed: Array) -> tuple[Array, Array]:
         """See `Vectors`."""
-        bits = np.packbits(allowed, bitorder="little")
-        selector = faiss.IDSelectorBitmap(len(bits), faiss.swig_ptr(bits))
-        if self._scan is not None and self._index.ntotal >= SCANNED_FROM and limit <= SCANNED_FOR:
-            found = self._scan.candidates(query, limit, selector)
-            if found is not None and (best := _exact(self.take(found[0]) @ query, *found, limit)) is not None:
-                return best
-        return _found(self._index.search(query[None], limit, params=faiss.SearchParameters(sel=selector)))
+        with _selected(allowed) as selector:
+            if self._index.ntotal >= SCANNED_FROM and limit <= SCANNED_FOR:
+                found = self._scan.candidates(query, limit, selector)
+                if found is not None:
+                    best = _exact(self.take(found[0]) @ query, *found, limit)
+                    if best is not None:
+                        return best
+            parameters = faiss.SearchParameters(sel=selector)
+            return _found(self._index.search(query[None], limit, params=parameters))
+
+    def similarities(self, query: Array, allowed: Array) -> tuple[Array, Array]:
+        """See `Vectors`."""
+        with _selected(allowed) as selector:
+            parameters = faiss.SearchParameters(sel=selector)
+            _, similarities, positions = self._index.range_search(query[None], _LOWEST, params=parameters)
+        return positions, similarities
 
     def _matrix(self) -> Array:
         """The vectors where faiss keeps them; valid until the next `add`."""
         index = self._index
         if not index.ntotal:
-            return np.zeros((0, self._width), self._type)
+            return np.zeros((0, self._width), np.float32)
         flat = faiss.rev_swig_ptr(index.codes.data(), index.ntotal * index.code_size)
-        return np.asarray(flat).view(self._type).reshape(index.ntotal, self._width)
+        return np.asarray(flat).view(np.float32).reshape(index.ntotal, self._width)
 
 
 class InvertedVectors:
-    """Search in the lists nearest to the query; about a tenth of them, more under a narrow filter."""
+    """Search in the lists nearest to the query; about a tenth of them, more under a narrow filter.
 
-    def __init__(self, positions: Array, vectors: Array, half: bool = False) -> None:
-        self.trained_on = len(positions)
-        self._lists = max(int(2 * math.sqrt(self.trained_on)), 1)
-        self._probes = max(min(16, self._lists), self._lists // 10)
-        width = vectors.shape[1]
+    With one list, search is exact. The lists are found by a sample of `train`, of which there are `count`.
+    """
+
+    def __init__(self, width: int, *, half: bool, train: Array | None = None, count: int = 0) -> None:
+        self.trained_on = count
+        self._lists = 1 if train is None else max(int(2 * math.sqrt(count)), 1)
+        probes = _PROBES_HALF * math.sqrt(self._lists) if half else self._lists / _LISTS_A_PROBE
+        self._probes = max(min(16, self._lists), min(int(probes), self._lists))
         self._centres = faiss.IndexFlatIP(width)
         by_product = faiss.METRIC_INNER_PRODUCT
         self._index = (
@@ -117,10 +142,27 @@ class InvertedVectors:
         self._index.cp.niter = _ROUNDS
         self._index.cp.max_points_per_centroid = _POINTS_PER_LIST
         self._index.cp.min_points_per_centroid = 1  # small ones are trained in tests; no warning on stderr
-        self._index.train(_sample(vectors, _POINTS_PER_LIST * self._lists))
+        if train is None:
+            self._centres.add(np.zeros((1, width), np.float32))
+        self._index.train(
+            np.zeros((1, width), np.float32)
+            if train is None
+            else _sample(train, _POINTS_PER_LIST * self._lists)
+        )
+
+    @classmethod
+    def trained(cls, positions: Array, vectors: Array, half: bool) -> InvertedVectors:
+        """The vectors `[n, width]` at positions `[n]`, in lists that are found by them. Takes seconds."""
+        made = cls(vectors.shape[1], half=half, train=vectors, count=len(positions))
         for begin in range(0, len(positions), _CHUNK):
             rows = slice(begin, begin + _CHUNK)
-            self._add(positions[rows], vectors[rows])
+            made._add(positions[rows], vectors[rows])
+        return made
+
+    @property
+    def exact(self) -> bool:
+        """See `Vectors`."""
+        return self._lists == 1
 
     def put(self, positions: Array, vectors: Array) -> None:
         """See `Vectors`."""
@@ -140,10 +182,19 @@ class InvertedVectors:
         """See `Vectors`."""
         share = max(float(allowed.sum()) / max(self._index.ntotal, 1), 1e-9)
         probes = min(self._lists, math.ceil(self._probes / min(share, 1.0)))
-        bits = np.packbits(allowed, bitorder="little")
-        selector = faiss.IDSelectorBitmap(len(bits), faiss.swig_ptr(bits))
-        parameters = faiss.SearchParametersIVF(nprobe=probes, sel=selector)
-        return _found(self._index.search(query[None], limit, params=parameters))
+        with _selected(allowed) as selector:
+            parameters = faiss.SearchParametersIVF(nprobe=probes, sel=selector)
+            return _found(self._index.search(query[None], limit, params=parameters))
+
+    def similarities(self, query: Array, allowed: Array) -> tuple[Array, Array]:
+        """See `Vectors`."""
+        if not self.exact and np.count_nonzero(allowed) <= _FEW:  # looking for them in all lists takes longer
+            positions = np.flatnonzero(allowed)
+            return positions, self.take(positions) @ query
+        with _selected(allowed) as selector:
+            parameters = faiss.SearchParametersIVF(nprobe=self._lists, sel=selector)
+            _, similarities, positions = self._index.range_search(query[None], _LOWEST, params=parameters)
+        return positions, similarities
 
     def _add(self, positions: Array, vectors: Array) -> None:
         self._index.add_with_ids(np.ascontiguousarray(vectors, np.float32), positions.astype(np.int64))
@@ -160,6 +211,13 @@ def _exact(similarities: Array, positions: Array, others: float, limit: int) -> 
 def one_thread() -> None:
     """Keeps faiss on the calling thread: searches share the machine by being many, not by being wide."""
     faiss.omp_set_num_threads(1)
+
+
+@contextmanager
+def _selected(allowed: Array) -> Iterator[Any]:
+    """A mask as faiss reads it, which does not keep the bits alive itself."""
+    bits = np.packbits(allowed, bitorder="little")
+    yield faiss.IDSelectorBitmap(len(bits), faiss.swig_ptr(bits))
 
 
 def _sample(vectors: Array, most: int) -> Array:
