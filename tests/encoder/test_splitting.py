@@ -1,5 +1,6 @@
 """Texts are cut by the tokens of the model that reads them, whatever the text is."""
 
+import asyncio
 import itertools
 import unicodedata
 
@@ -13,7 +14,7 @@ from support.colours import card as colours_card
 from support.growth import growth
 from support.small_tokenizers import FAMILIES, LINES, text_tokenizer
 from tieback.core.deadline import Deadline
-from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound
+from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded
 from tieback.core.types import Limits
 from tieback.encoder import Encoder
 
@@ -222,6 +223,22 @@ async def test_the_deadline_ends_a_long_split(reading):
 
     with pytest.raises(DeadlineExceeded):
         await encoder.split("text", [text[:1_000_000]], deadline=Deadline.after(0.05))
+
+
+async def test_what_would_wait_too_long_is_refused_with_a_time_to_come_back(tmp_path):
+    (tmp_path / "seed").write_text("0")
+    model = Reader(card(tmp_path, "text"), text_tokenizer("word pieces", tmp_path, WINDOW))
+    encoder = Encoder([model], limits=Limits(message_bytes=150_000))
+    begun = asyncio.create_task(encoder.split("text", [PROSE * 100]))
+    await asyncio.sleep(0)
+
+    with pytest.raises(Overloaded) as refused:
+        await encoder.split("text", [PROSE])
+
+    assert refused.value.retry_after > 0
+    assert len((await begun).results[0]) > 1
+    assert len((await encoder.split("text", [PROSE])).results[0]) > 1
+    await encoder.close()
 
 
 @pytest.mark.timeout(60)

@@ -13,14 +13,14 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from tieback.admission import Ticket
+from tieback.admission import Admission, Ticket
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.pieces import pieces
 from tieback.core.spans import ByteOffsets
 from tieback.core.types import Content, Limits, Modality, SplitReply, TextPiece, Timing
 from tieback.encoder.portions import BYTES_PER_CHARACTER, SHORT_CHARACTERS
-from tieback.encoder.preparation import Preparation
+from tieback.encoder.preparation import THREADS, Preparation
 from tieback.models.content import read_text
 from tieback.models.encoder_model import EncoderModel, ReadsText
 from tieback.ports import OVERLAP
@@ -28,6 +28,12 @@ from tieback.ports import OVERLAP
 LARGEST_OVERLAP = 0.5
 BYTES_KEPT = 64
 """Of a long text, bytes for each character while it is cut, beside what tokenising a part of it takes."""
+
+QUEUED_MESSAGES = 2
+"""So many messages' characters may wait: a minute of splitting, of English at the limits' defaults."""
+
+USUAL_RATE = 1_000_000
+"""Characters a second and thread, before any were measured."""
 
 Result = list[TextPiece] | TiebackError
 
@@ -39,6 +45,10 @@ class Splitting:
         self._model = model
         self._limits = limits
         self._preparation = preparation
+        self._admission = Admission(
+            QUEUED_MESSAGES * limits.message_bytes, workers=THREADS, unit="characters to split"
+        )
+        self._admission.measure(USUAL_RATE, 1.0)
 
     async def split(
         self, texts: Sequence[str], max_tokens: int, overlap: float | None, deadline: Deadline
@@ -51,9 +61,13 @@ class Splitting:
         overlap = OVERLAP if overlap is None else overlap
         self._check(texts, max_tokens, overlap, model.window)
         room = max_tokens or model.window or 0
+        most = self._admission.limit_tokens
+        size = sum(map(len, texts))
+        size = min(size, most) if most else size
         work = functools.partial(self._split_all, model, room, overlap, deadline)
         results: list[Result] = [[] for _ in texts]
         with ExitStack() as places:
+            places.enter_context(self._admission.admit(size, items=len(texts), deadline=deadline))
             jobs = []
             long = [place for place, text in enumerate(texts) if len(text) > SHORT_CHARACTERS]
             if long:
@@ -100,6 +114,7 @@ class Splitting:
         self, model: ReadsText, room: int, overlap: float, deadline: Deadline, texts: Sequence[str]
     ) -> list[Result]:
         results: list[Result] = []
+        begun = time.monotonic()
         for text in texts:
             try:
                 read_text(Content(Modality.TEXT, text), self._limits)
@@ -113,6 +128,7 @@ class Splitting:
                     for begin, end, tokens in _joined(_cut(model, text, room, overlap, deadline))
                 ]
             )
+        self._admission.measure(sum(map(len, texts)), time.monotonic() - begun)
         return results
 
 
