@@ -46,7 +46,7 @@ _ALPHABETS = tuple(
 )
 _WESTERN = ("cp1252", "latin-1")
 # What Windows-1252 has no letter for, in the middle of a word: a sign that it is another encoding.
-_SYMBOL_IN_WORD = re.compile(rb"[A-Za-z][\xa1-\xac\xae-\xb6\xb8-\xbf\xd7\xf7][a-z]")
+_SYMBOL_IN_WORD = re.compile(rb"[A-Za-z\xc0-\xff][\xa1-\xac\xae-\xb6\xb8-\xbf\xd7\xf7][a-z\xdf-\xff]")
 _ESCAPED = re.compile("[\udc80-\udcff]")
 _WESTERN_BYTES = {
     0xDC00 + byte: bytes([byte]).decode("cp1252", errors="ignore") or chr(byte) for byte in range(0x80, 0x100)
