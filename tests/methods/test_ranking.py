@@ -96,3 +96,22 @@ def test_one_better_in_every_ranking_is_never_behind_and_one_that_none_holds_is_
                 assert merged[one] >= merged[other] - 1e-9
             if nowhere[one] and not nowhere[other]:
                 assert merged[one] <= merged[other]
+
+
+def test_a_weighted_sum_adds_the_scores_and_nothing_for_a_candidate_that_a_ranking_does_not_hold():
+    merged = rankings.configure("weighted_sum", {"weights": [1, 2]})(
+        np.array([[0.5, NAN, NAN], [0.25, 1, NAN]])
+    )
+
+    assert merged == pytest.approx([1.0, 2.0, -np.inf])
+
+
+def test_an_exponent_makes_little_less_and_keeps_the_sign_and_what_is_whole():
+    merged = rankings.configure("weighted_sum", {"exponents": [2]})(np.array([[0.5, 1.0, -0.5]]))
+
+    assert merged == pytest.approx([0.25, 1.0, -0.25])
+
+
+def test_exponents_must_be_as_many_as_rankings():
+    with pytest.raises(InvalidInput, match="2 exponents were given for 1 rankings"):
+        rankings.configure("weighted_sum", {"exponents": [1, 1]})(np.array([[1.0]]))

@@ -56,7 +56,7 @@ def test_words_find_a_photo_and_the_weights_are_said(client: Client, library: st
 
     assert reply.hits[0].hit.item_id == "photo-coffee"
     assert sum(reply.routing.weights.values()) == pytest.approx(1)
-    assert {stage.name for stage in reply.timing.stages} >= {"fuse", "search", "rerank"}
+    assert {stage.name for stage in reply.timing.stages} >= {"fuse", "search"}
 
 
 def test_a_photo_finds_words_and_photos(client: Client, library: str) -> None:

@@ -16,7 +16,7 @@ DEFAULT_LIMIT, MOST_HITS = 10, 100
 FEWEST_CANDIDATES, MOST_CANDIDATES = 20, 1000
 CANDIDATES_PER_HIT = 4
 
-DEFAULT_FUSION = MethodChoice("weighted_sum", {"weights": [1.0, 0.7]})
+DEFAULT_FUSION = MethodChoice("weighted_sum", {"exponents": [1.0, 1.25]})
 """Both scores mean the same for every query: a similarity, and the share of the words' best score. By ranks
 or by standard scores, words that match a little would count as much as words that match all."""
 

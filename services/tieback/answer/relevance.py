@@ -14,8 +14,8 @@ from tieback.core.types import JOINT_SPACE, Hit
 CONSTANT, OF_SIMILARITY, OF_WORDS = -3.8, 6.6, 0.7
 
 RELEVANCE_FLOOR = 0.1
-"""Of the right first hits of the mixed library 2 % are below it, and half of the first hits of questions that
-nothing in it answers."""
+"""Of the right first hits of the mixed library 2 % are below 0.12; of the first hits of questions that
+nothing in it answers, half are below it."""
 
 
 def relevance_of(hit: Hit, space: str) -> float | None:

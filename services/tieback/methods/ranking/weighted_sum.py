@@ -1,22 +1,40 @@
 """A weighted sum of the scores themselves (convex combination, Bruch et al. 2022, arXiv:2210.11934).
 
 Right where both scales mean the same for every query, as a cosine and a share of the words' best score do:
-then how far a candidate is ahead counts, and words that match little add little. A ranking that does not hold
-a candidate adds nothing.
+then how far a candidate is ahead counts. An exponent above 1 makes small scores smaller beside large ones, so
+that a section with few of a query's words gains little by them. A ranking that does not hold a candidate adds
+nothing.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Annotated
 
+import numpy as np
+from pydantic import Field
+
+from tieback.core.errors import InvalidInput
 from tieback.core.types import Array
 from tieback.methods.ranking import Weight, rankings, weights_of
 
+Exponent = Annotated[float, Field(gt=0, le=8)]
+
 
 @rankings.method
-def weighted_sum(scores: Array, *, weights: tuple[Weight, ...] = ()) -> Array:
-    """Each ranking counts by its weight, 1 where none are given."""
-    weighted = weights_of(scores, weights) * np.nan_to_num(scores, nan=0.0)
-    merged = weighted.sum(axis=0)
+def weighted_sum(
+    scores: Array, *, weights: tuple[Weight, ...] = (), exponents: tuple[Exponent, ...] = ()
+) -> Array:
+    """Each ranking counts by its weight, 1 by default, its scores raised to its exponent.
+
+    A negative score keeps its sign.
+    """
+    if exponents and len(exponents) != len(scores):
+        raise InvalidInput(
+            f"{len(exponents)} exponents were given for {len(scores)} rankings; give one each, or none",
+            field="parameters.exponents",
+        )
+    powers = np.array(exponents or [1.0] * len(scores))[:, None]
+    known = np.nan_to_num(scores, nan=0.0)
+    merged = (weights_of(scores, weights) * np.sign(known) * np.abs(known) ** powers).sum(axis=0)
     merged[np.isnan(scores).all(axis=0)] = -np.inf
     return np.asarray(merged)
