@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.errors import TiebackError
 from tieback.core.tenant import Usage
 from tieback.core.types import (
     CachePolicy,
@@ -29,6 +30,9 @@ from tieback.core.types import (
     LongTexts,
     MethodChoice,
     OutputSpec,
+    PendingItem,
+    ReindexedItem,
+    ReindexState,
     RerankCandidate,
     RerankReply,
     Retrieval,
@@ -154,6 +158,27 @@ class IndexPort(Protocol):
 
     async def delete_source(self, collection: str, name: str) -> int:
         """Removes a source and its items; returns how many there were. Durable when it returns."""
+        ...
+
+    async def begin_reindex(self, collection: str, space: SpaceRef, width: int) -> ReindexState:
+        """Begins to make vectors of another space for a collection, or goes on; asks for the role admin."""
+        ...
+
+    async def list_pending(self, collection: str, after: str = "") -> list[PendingItem]:
+        """The next items, by id, that lack such vectors, with their contents; empty at the end."""
+        ...
+
+    async def write_reindexed(
+        self, collection: str, items: Sequence[ReindexedItem]
+    ) -> list[TiebackError | None]:
+        """Writes such vectors, durably; those of items that changed meanwhile are not taken."""
+        ...
+
+    async def finish_reindex(self, collection: str, dropped: Sequence[str] = ()) -> ReindexState:
+        """Replaces the collection's vectors durably and at once; `dropped` items are left out of it.
+
+        Where others lack vectors nothing changes, and `done` is less than `total`.
+        """
         ...
 
     async def upsert(self, collection: str, items: Sequence[IndexedItem]) -> UpsertReply:

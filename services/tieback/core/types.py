@@ -448,6 +448,35 @@ class IndexedItem:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingItem:
+    """An item of a collection that is to be encoded again, as it was in a version.
+
+    Its sections have their contents again; one whose original is not there has None.
+    """
+
+    version: int
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class ReindexedItem:
+    """New vectors for the sections of an item as it was in a version."""
+
+    id: str
+    version: int
+    sections: Sequence[IndexedSection]
+
+
+@dataclass(frozen=True, slots=True)
+class ReindexState:
+    """How far the reindexing of a collection is: items that have vectors of `space`, of `total`."""
+
+    space: SpaceRef
+    total: int
+    done: int
+
+
+@dataclass(frozen=True, slots=True)
 class UpsertReply:
     """None for an item that is durable, an error for one that was refused."""
 

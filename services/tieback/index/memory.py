@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,7 @@ from tieback.index.growing import FLAT_UP_TO, GrowingVectors
 from tieback.index.nearest import nearest, scores_of
 from tieback.index.part_vectors import PartVectors
 from tieback.index.readwrite import ReadWriteLock
-from tieback.index.records import Change, Put, Record
+from tieback.index.records import Change, Original, Put, Record
 from tieback.index.vectors import Vectors
 from tieback.index.words import Analysed, Words, analysed
 
@@ -40,6 +40,7 @@ class Entry:
     modalities: Sequence[Modality]
     positions: Array
     bytes: int
+    originals: Mapping[int, Original]
 
 
 class Memory:
@@ -56,6 +57,8 @@ class Memory:
         self.stale: list[int] = []  # versions whose rows compaction may drop
         self.parts = PartVectors(width, flat_up_to)
         self.indexed_from: Counter[str] = Counter()  # living items by the source that their metadata names
+        self.originals: Counter[str] = Counter()  # sections by the original that they refer to
+        self.unreferred: list[str] = []  # originals that no section of this collection refers to any more
         self._wholes = GrowingVectors(width, flat_up_to)
         self._items: dict[str, Entry] = {}
         self._owners: list[tuple[Entry, int] | None] = []  # by position: entry and ordinal
@@ -124,6 +127,15 @@ class Memory:
         """The item, or None."""
         entry = self._items.get(item_id)
         return entry.item if entry else None
+
+    def entry(self, item_id: str) -> Entry | None:
+        """The living item with all that is known of it, or None."""
+        return self._items.get(item_id)
+
+    def ids_after(self, after: str) -> Sequence[str]:
+        """The ids of living items that follow, in order."""
+        ids = self._sorted_ids()
+        return ids[bisect_right(ids, after) :]
 
     def page(self, after: str, tree: Filter | None, take: Callable[[Item], bool], check: Check) -> None:
         """Offers the next items by id until `take` refuses one; with a filter, those that pass.
@@ -237,7 +249,11 @@ class Memory:
         """The positions that the item's sections got; their words are still to be put."""
         record = put.record
         positions = np.array([self._position() for _ in record.texts], np.int64)
-        entry = Entry(put.version, record.item, _shared(record), record.modalities, positions, record.bytes)
+        entry = Entry(
+            *(put.version, record.item, _shared(record), record.modalities, positions, record.bytes),
+            record.originals,
+        )
+        self.originals.update(one.sha256 for one in record.originals.values())
         self.bytes += entry.bytes
         self._items[record.item.id] = entry
         self.indexed_from[_source_of(entry.item)] += 1
@@ -262,6 +278,7 @@ class Memory:
             return False
         self.bytes -= entry.bytes
         self._forget_source(_source_of(entry.item))
+        self._forget_originals(entry)
         self.stale.append(entry.version)
         self._living[entry.positions] = False
         self._wholes.remove(entry.positions)
@@ -277,6 +294,13 @@ class Memory:
         self.indexed_from[name] -= 1
         if not self.indexed_from[name]:
             del self.indexed_from[name]
+
+    def _forget_originals(self, entry: Entry) -> None:
+        for original in entry.originals.values():
+            self.originals[original.sha256] -= 1
+            if not self.originals[original.sha256]:
+                del self.originals[original.sha256]
+                self.unreferred.append(original.sha256)
 
     def _position(self) -> int:
         if self._free:

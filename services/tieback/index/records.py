@@ -24,9 +24,12 @@ LATER = (
     pa.field("boxes", pa.large_binary()),
     pa.field("span_begin", pa.int64()),
     pa.field("span_end", pa.int64()),
+    pa.field("original", pa.string()),
+    pa.field("original_bytes", pa.int64()),
 )
 """Columns that tables of older formats lack. Those of format 1 have no parts and boxes, which are float16
-`[parts, width]` and float32 `[parts, 4]`, little-endian; those up to format 3 have no spans of sections."""
+`[parts, width]` and float32 `[parts, 4]`, little-endian; those up to format 3 have no spans of sections, and
+no originals."""
 
 _NUMBER = " " * 8  # a number, a truth value or a date counts eight bytes
 _HALF, _SINGLE = np.dtype("<f2"), np.dtype("<f4")
@@ -44,10 +47,19 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
+class Original:
+    """The bytes that a section was encoded from, kept outside the table: their name and their number."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """An item fit to be written: only text is left of its contents; `vectors` float32 `[sections, width]`.
 
-    `parts` are by the ordinals of sections that have some.
+    `parts` and `originals` are by the ordinals of sections that have some. `contents` are the bytes of
+    originals that are yet to be kept, by their names.
     """
 
     item: Item
@@ -55,10 +67,12 @@ class Record:
     modalities: Sequence[Modality]
     vectors: Array
     parts: Mapping[int, Parts] = field(default_factory=dict)
+    originals: Mapping[int, Original] = field(default_factory=dict)
+    contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     @property
     def bytes(self) -> int:
-        """Bytes of its vectors, words, names and metadata: what a quota counts."""
+        """Bytes of its vectors, words, names, metadata and originals: what a quota counts."""
         arrays = sum(one.vectors.nbytes + one.boxes.nbytes for one in self.parts.values())
         words = [self.item.id, self.item.title, *self.texts]
         for section, text in zip(self.item.sections, self.texts, strict=True):
@@ -69,7 +83,8 @@ class Record:
         for key, value in self.item.metadata.items():
             words.append(key)
             words += [one if isinstance(one, str) else _NUMBER for one in scalars(value)]
-        return int(self.vectors.nbytes) + arrays + sum(map(_size, words))
+        kept = sum(one.bytes for one in self.originals.values())
+        return int(self.vectors.nbytes) + arrays + kept + sum(map(_size, words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +143,7 @@ def to_rows(changes: Iterable[Change], table_schema: Any) -> Any:
             content = section.content.data if section.content is not None else None
             first = ordinal == 0
             parts = record.parts.get(ordinal)
+            original = record.originals.get(ordinal)
             _append(
                 rows,
                 version=change.version,
@@ -147,6 +163,8 @@ def to_rows(changes: Iterable[Change], table_schema: Any) -> Any:
                 metadata=to_json(record.item.metadata) if first else None,
                 parts=None if parts is None else parts.vectors.astype(_HALF).tobytes(),
                 boxes=None if parts is None else parts.boxes.astype(_SINGLE).tobytes(),
+                original=None if original is None else original.sha256,
+                original_bytes=None if original is None else original.bytes,
             )
         vectors.append(record.vectors)
     flat = pa.array(np.concatenate(vectors).reshape(-1)) if vectors else pa.array([], pa.float32())
@@ -226,6 +244,11 @@ def _record(parts: list[tuple[dict[str, Any], Array]]) -> Record:
             )
             for ordinal, (row, vector) in enumerate(parts)
             if row["parts"] is not None
+        },
+        {
+            ordinal: Original(row["original"], row["original_bytes"])
+            for ordinal, row in enumerate(rows)
+            if row["original"] is not None
         },
     )
 

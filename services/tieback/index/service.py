@@ -6,7 +6,7 @@ import asyncio
 import logging
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
@@ -32,6 +32,9 @@ from tieback.core.types import (
     Limits,
     Load,
     MethodChoice,
+    PendingItem,
+    ReindexedItem,
+    ReindexState,
     Routing,
     SearchReply,
     Source,
@@ -40,11 +43,14 @@ from tieback.core.types import (
     UpsertReply,
     Vector,
 )
+from tieback.index import originals
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
 from tieback.index.filters import Check, parse
+from tieback.index.generations import Generations
 from tieback.index.key_budget import Checked
 from tieback.index.memory import Memory
 from tieback.index.opening import load
+from tieback.index.originals import Originals
 from tieback.index.ownership import OwnedCollections
 from tieback.index.page import Page
 from tieback.index.page_token import PageTokens
@@ -57,6 +63,7 @@ from tieback.index.store import Description, Store
 from tieback.index.texts import check_id, check_text
 from tieback.index.validation import check_items, check_space, check_vector
 from tieback.index.vectors import one_thread
+from tieback.index.writer import Written
 from tieback.methods.missing import missing
 from tieback.methods.ranking import rankings
 from tieback.methods.routing import routings
@@ -77,8 +84,9 @@ T = TypeVar("T")
 class Index:
     """`IndexPort` over one store on this machine. Open it with `Index.open`."""
 
-    def __init__(self, store: Store, limits: Limits) -> None:
+    def __init__(self, store: Store, limits: Limits, originals_bytes: int = 0) -> None:
         self._store, self._limits = store, limits
+        self._originals = Originals(store.originals, originals_bytes)
         self._tokens = PageTokens(store.page_key)
         self._owned = OwnedCollections()
         self._writes = Writes()
@@ -86,24 +94,30 @@ class Index:
         self._readers = Readers()
         self._writers = ThreadPoolExecutor(2, "index-write", initializer=one_thread)
         self._trainer = ThreadPoolExecutor(1, "index-train", initializer=one_thread)
+        self._generations = Generations(store, self._owned, self._originals, self._writers, limits)
         self._closed = False
 
     @classmethod
-    def open(cls, directory: str | Path, limits: Limits = DEFAULT_LIMITS) -> Index:
+    def open(
+        cls, directory: str | Path, limits: Limits = DEFAULT_LIMITS, *, originals_bytes: int = 0
+    ) -> Index:
         """Locks the store and reads it into memory; blocks some six seconds per 100,000 sections.
 
         A damaged collection is kept apart, and read as far as it can be. StartupError, saying what to do,
-        where another server has the store, a newer tieback wrote it, or the folder cannot be used.
+        where another server has the store, a newer tieback wrote it, or the folder cannot be used. At most
+        `originals_bytes` of what is written are kept to be encoded again.
         """
         one_thread()
         store = Store(Path(directory).absolute())
-        index = cls(store, limits)
         try:
+            index = cls(store, limits, originals_bytes)
             for key in store.found():
                 opened = load(store, key, index._writers)
                 index._owned.add(opened)
                 if isinstance(opened, OpenCollection):
                     index._train(opened.memory)
+            index._generations.load()
+            index._sweep_originals()
         except BaseException:
             store.close()
             raise
@@ -148,8 +162,12 @@ class Index:
             return
         self._closed = True
         async with self._changing:
-            await asyncio.gather(*(opened.writer.close() for opened in self._owned.sound.values()))
-            for stop in (self._readers.close, self._writers.shutdown, self._trainer.shutdown):
+            every = [*self._owned.sound.values(), *self._generations.made.values()]
+            await asyncio.gather(*(opened.writer.close() for opened in every))
+            for stop in (
+                *(self._readers.close, self._writers.shutdown, self._trainer.shutdown),
+                self._originals.close,
+            ):
                 await asyncio.to_thread(stop)
             self._store.close()
 
@@ -164,8 +182,7 @@ class Index:
                 field="name",
             )
         check_space(space, field="space")
-        if not 1 <= width <= _WIDEST:
-            raise InvalidInput(f"the width is {width}; it must be between 1 and {_WIDEST}", field="width")
+        _check_width(width)
         if routing != DEFAULT_ROUTING and space.name != JOINT_SPACE:
             raise InvalidInput(
                 f"a collection in the space {space.name!r} alone has nothing to weight; leave the routing "
@@ -251,6 +268,8 @@ class Index:
         async with self._changing:
             known = self._owned.known(name, Access.ADMIN)
             key = known.description.key
+            await self._generations.discard(key)
+            content = known.content if isinstance(known, DamagedCollection) else known
             try:
                 if isinstance(known, DamagedCollection):
                     left = await self._in(self._writers, lambda: self._take_out(key, known.content))
@@ -262,7 +281,47 @@ class Index:
                 raise Unavailable(
                     f"the collection {name!r} could not be removed, and is there as before; try again"
                 ) from error
+        if content is not None:
+            await self._release(key.owner, content.memory.originals)
         await self._in(self._writers, lambda: shutil.rmtree(left, ignore_errors=True))
+
+    async def begin_reindex(self, collection: str, space: SpaceRef, width: int) -> ReindexState:
+        """See `IndexPort`."""
+        check_space(space, field="space")
+        _check_width(width)
+        async with self._changing:
+            return await self._generations.begin(self._to_reindex(collection), space, width)
+
+    async def list_pending(self, collection: str, after: str = "") -> list[PendingItem]:
+        """See `IndexPort`."""
+        return await self._generations.pending(self._to_reindex(collection), after)
+
+    async def write_reindexed(
+        self, collection: str, items: Sequence[ReindexedItem]
+    ) -> list[TiebackError | None]:
+        """See `IndexPort`."""
+        opened = self._to_reindex(collection)
+        self._check_batch(len(items), "items")
+        errors = await self._generations.write(opened, items)
+        made = self._generations.made.get(opened.description.key)
+        if made is not None:
+            self._train(made.memory)
+        return errors
+
+    async def finish_reindex(self, collection: str, dropped: Sequence[str] = ()) -> ReindexState:
+        """See `IndexPort`."""
+        async with self._changing:
+            opened = self._to_reindex(collection)
+            return await asyncio.shield(self._finish(opened, dropped))
+
+    async def _finish(self, opened: OpenCollection, dropped: Sequence[str]) -> ReindexState:
+        state = await self._generations.finish(opened, dropped)
+        await self._release(opened.description.owner, opened.memory.originals)
+        return state
+
+    def _to_reindex(self, name: str) -> OpenCollection:
+        self._owned.known(name, Access.ADMIN)
+        return self._opened(name)
 
     async def record_source(self, collection: str, source: Source, *, moved: bool = False) -> Source:
         """See `IndexPort`."""
@@ -283,6 +342,7 @@ class Index:
                 lambda _: _under_lock(memory, lambda: memory.ids_indexed_from(name))
             )
             removed = (await opened.writer.write(removals=ids)).removed if ids else 0
+            await self._release_of(opened)
             await self._in(self._writers, lambda: opened.sources.remove(name))
         return removed
 
@@ -299,7 +359,7 @@ class Index:
 
     def _checked(self, opened: OpenCollection, items: Sequence[IndexedItem]) -> tuple[Checked, list[str]]:
         known = opened.description
-        checked = check_items(items, known.space, known.width, self._limits)
+        checked = check_items(items, known.space, known.width, self._limits, keeps=self._originals.keeps)
         return opened.keys.admit(checked, self._limits.collection_keys)
 
     async def _write(self, opened: OpenCollection, checked: Checked, begin: float) -> UpsertReply:
@@ -311,7 +371,7 @@ class Index:
             principal, writing = PRINCIPAL.get(), list(records.values())
             stored = self._owned.stored(known.owner)
             with self._writes.admitted(principal, known.key, stored, opened.memory, writing):
-                written = await opened.writer.write(records=writing)
+                written = await self._keep_and_write(opened, writing)
             timing.queue, timing.compute = written.queue, written.commit
             self._train(opened.memory)
         timing.total = time.perf_counter() - begin
@@ -325,7 +385,52 @@ class Index:
         self._check_batch(len(ids), "ids")
         for position, item_id in enumerate(ids):
             check_id(item_id, field=f"ids[{position}]")
-        return (await opened.writer.write(removals=ids)).removed
+        removed = (await opened.writer.write(removals=ids)).removed
+        await self._release_of(opened)
+        return removed
+
+    async def _keep_and_write(self, opened: OpenCollection, records: list[Record]) -> Written:
+        contents = {name: data for record in records for name, data in record.contents.items()}
+        if not contents:
+            written = await opened.writer.write(records=records)
+            await self._release_of(opened)
+            return written
+        # Once begun it is finished, though the caller may give up: an original is needed until the commit.
+        return await asyncio.shield(self._write_with(opened, records, contents))
+
+    async def _write_with(
+        self, opened: OpenCollection, records: list[Record], contents: Mapping[str, bytes]
+    ) -> Written:
+        owner = opened.description.owner
+        try:
+            async with self._originals.kept(owner, contents):
+                return await opened.writer.write(records=[replace(one, contents={}) for one in records])
+        finally:
+            await self._release(owner, [*contents, *_taken(opened.memory.unreferred)])
+
+    async def _release_of(self, opened: OpenCollection) -> None:
+        await self._release(opened.description.owner, _taken(opened.memory.unreferred))
+
+    async def _release(self, owner: str, names: Iterable[str]) -> None:
+        """Removes the originals among these that nothing of the owner refers to."""
+        await self._originals.release(owner, names, lambda name: self._refers(owner, name))
+
+    def _refers(self, owner: str, name: str) -> bool:
+        if any(key.owner == owner for key in list(self._owned.damaged)):
+            return True  # nobody knows what it refers to
+        every = [*self._owned.sound.values(), *self._generations.made.values()]
+        return any(one.description.owner == owner and one.memory.originals[name] for one in every)
+
+    def _sweep_originals(self) -> None:
+        """At the start: removes what a killed server left behind, of tenants without a damaged collection."""
+        owners = {path.name for path in self._store.originals.iterdir()}
+        damaged = {originals.folder_of(key.owner) for key in self._owned.damaged}
+        referred: dict[str, set[str]] = {owner: set() for owner in owners - damaged}
+        for one in (*self._owned.sound.values(), *self._generations.made.values()):
+            folder = originals.folder_of(one.description.owner)
+            if folder in referred:
+                referred[folder].update(one.memory.originals)
+        self._originals.sweep(referred)
 
     async def get_item(self, collection: str, item_id: str) -> Item:
         """See `IndexPort`."""
@@ -408,6 +513,17 @@ class Index:
         try:
             reply = await self._readers.run(work, deadline)
         except (RuntimeError, ValueError, OSError) as error:
+            if self._owned.sound.get(known.key) not in (None, opened):  # encoded again under the search
+                return await self.search(
+                    collection,
+                    vector=vector,
+                    text=text,
+                    limit=limit,
+                    filter=filter,
+                    fusion=fusion,
+                    balance_modalities=balance_modalities,
+                    deadline=deadline,
+                )
             if opened not in self._owned.readable():  # removed under the search
                 raise self._owned.unknown(collection) from None
             if known.key in self._owned.damaged:
@@ -475,6 +591,18 @@ class Index:
 def _described(known: OpenCollection | DamagedCollection) -> Collection:
     """The collection as it stands, under the name that the tenant calls it by."""
     return replace(known.describe(), name=PRINCIPAL.get().address(known.description.key))
+
+
+def _check_width(width: int) -> None:
+    if not 1 <= width <= _WIDEST:
+        raise InvalidInput(f"the width is {width}; it must be between 1 and {_WIDEST}", field="width")
+
+
+def _taken(names: list[str]) -> list[str]:
+    """All of the list, which is empty then."""
+    taken = list(names)
+    del names[: len(taken)]
+    return taken
 
 
 def _under_lock(memory: Memory, read: Callable[[], T]) -> T:

@@ -8,6 +8,8 @@ store/
   store.json     the format's version and the key of page tokens
   collections/   [TENANT/]NAME.lance, one per collection; what it is stands in its table's schema
   sources/       [TENANT/]NAME.json, the folders that a collection's items come from
+  generations/   [TENANT/]NAME.lance, tables that are to take a collection's place (`generations.py`)
+  originals/     what sections were encoded from (`originals.py`)
   making/        tables on their way to collections/, put there by one rename when they are complete
   leaving/       tables on their way out, taken there by one rename before they are removed
   views/         links to single versions of tables that are being looked at (`versions.py`)
@@ -42,6 +44,9 @@ FORMAT = 4
 when it is opened; its collections belong to no tenant."""
 
 _DESCRIPTION = "tieback"
+_COMPLETE = (
+    "complete"  # in a generation that has taken its collection's place, or is to do so at the next start
+)
 DEFAULT = Routing()
 
 
@@ -111,11 +116,19 @@ class Store:
             self._collections, self._sources, self._making, self._leaving, self._views = (
                 directory / name for name in ("collections", "sources", "making", "leaving", "views")
             )
+            self._generations = directory / "generations"
+            self.originals = directory / "originals"
             for folder in (self._making, self._leaving, self._views):  # what a killed server left half done
                 shutil.rmtree(folder, ignore_errors=True)
-            for folder in (self._collections, self._sources, self._making, self._leaving, self._views):
+            for folder in (
+                *(self._collections, self._sources, self._making, self._leaving, self._views),
+                self._generations,
+            ):
                 folder.mkdir(exist_ok=True)
             sync_path(directory)
+            for key, folder in _tables(self._generations).items():
+                if (folder / _COMPLETE).exists():
+                    self._replace(key)
         except BaseException as error:
             self._lock.release()
             if isinstance(error, OSError):
@@ -145,16 +158,75 @@ class Store:
     def create(self, description: Description) -> Table:
         """Makes a collection; it is there, durably, when this returns, and not at all before."""
         key = description.key
-        made, folder = self._making / f"{key.name}.lance", self._folder(key)
+        sources = self._sources_path(key)
+        _make_folder(sources.parent)
+        sources.unlink(missing_ok=True)  # of a removal that was cut short
+        return self._create(description, self._folder(key))
+
+    def create_generation(self, description: Description) -> Table:
+        """Makes an empty generation of a collection, as `create` does."""
+        return self._create(description, self._generation(description.key))
+
+    def _create(self, description: Description, folder: Path) -> Table:
+        made = self._making / folder.name
         Table.create(made, schema(description.width, {_DESCRIPTION: description.to_json()}))
-        for parent in (folder.parent, self._sources_path(key).parent):
-            if not parent.exists():
-                parent.mkdir()
-                sync_path(parent.parent)
-        self._sources_path(key).unlink(missing_ok=True)  # of a removal that was cut short
+        _make_folder(folder.parent)
         made.rename(folder)
         sync_path(folder.parent)
-        return Table(folder, self._views / key.owner)
+        return Table(folder, self._views / description.key.owner)
+
+    def generations(self) -> list[CollectionKey]:
+        """The collections of which there is a generation."""
+        return sorted(_tables(self._generations))
+
+    def open_generation(self, key: CollectionKey) -> tuple[Description, Table]:
+        """A generation as it was last acknowledged. Whatever Lance raises passes where it is damaged."""
+        table = Table(self._generation(key), self._views / key.owner)
+        return _described(key, table), table
+
+    def remove_generation(self, key: CollectionKey) -> None:
+        """Removes a generation, if there is one; half of one is none."""
+        folder = self._generation(key)
+        with suppress(FileNotFoundError):
+            left = self._leaving / f"{key.name}.{secrets.token_hex(4)}"
+            folder.rename(left)
+            sync_path(folder.parent)
+            shutil.rmtree(left, ignore_errors=True)
+
+    def take_place(self, key: CollectionKey) -> tuple[Description, Table, Path | None]:
+        """Has a generation take its collection's place, durably; returns it, and where the old files are now.
+
+        Once its note is on the disk there is no way back: what is left to do is done at the next start.
+        """
+        note = self._generation(key) / _COMPLETE
+        write_durably(note, b"")
+        try:
+            left = self._replace(key)
+        except OSError:
+            with suppress(FileNotFoundError):
+                note.unlink()
+                sync_path(note.parent)
+            raise
+        description, table = self.open(key)
+        return description, table, left
+
+    def _replace(self, key: CollectionKey) -> Path | None:
+        folder, left = self._folder(key), None
+        _make_folder(folder.parent)
+        if folder.exists():
+            left = self._leaving / f"{key.name}.{secrets.token_hex(4)}"
+            folder.rename(left)
+            sync_path(folder.parent)
+        try:
+            self._generation(key).rename(folder)
+        except OSError:
+            if left is not None:
+                left.rename(folder)
+            raise
+        sync_path(folder.parent)
+        sync_path(self._generation(key).parent)
+        (folder / _COMPLETE).unlink(missing_ok=True)
+        return left
 
     def sources(self, key: CollectionKey) -> Sources:
         """The sources of a collection. ValueError, KeyError or TypeError where their file is damaged."""
@@ -177,6 +249,9 @@ class Store:
         with suppress(OSError):  # `create` removes one that stays
             self._sources_path(key).unlink(missing_ok=True)
         return left
+
+    def _generation(self, key: CollectionKey) -> Path:
+        return self._generations / key.owner / f"{key.name}.lance"
 
     def _sources_path(self, key: CollectionKey) -> Path:
         return self._sources / key.owner / f"{key.name}.json"
@@ -223,7 +298,16 @@ class Store:
 
 def tables(directory: Path) -> dict[CollectionKey, Path]:
     """The folders of a store's collections, sound or not."""
-    collections = directory / "collections"
+    return _tables(directory / "collections")
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.exists():
+        folder.mkdir()
+        sync_path(folder.parent)
+
+
+def _tables(collections: Path) -> dict[CollectionKey, Path]:
     found = {CollectionKey("", folder.stem): folder for folder in collections.glob("*.lance")}
     for folder in collections.glob("*/*.lance"):
         if NAME.fullmatch(folder.parent.name):

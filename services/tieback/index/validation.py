@@ -15,6 +15,7 @@ from tieback.core.types import (
     Content,
     DType,
     IndexedItem,
+    IndexedSection,
     Item,
     Limits,
     Modality,
@@ -24,6 +25,7 @@ from tieback.core.types import (
     Vector,
 )
 from tieback.index.metadata import check_metadata
+from tieback.index.originals import original_of
 from tieback.index.records import Parts, Record
 from tieback.index.texts import ID_BYTES, check_id, check_text
 
@@ -39,13 +41,16 @@ LARGEST_HALF = float(np.finfo(np.float16).max)
 
 
 def check_items(
-    items: Sequence[IndexedItem], space: SpaceRef, width: int, limits: Limits
+    items: Sequence[IndexedItem], space: SpaceRef, width: int, limits: Limits, *, keeps: bool = False
 ) -> list[Record | TiebackError]:
-    """One record or error per item, in order; an error's field begins with ``items[i]``."""
+    """One record or error per item, in order; an error's field begins with ``items[i]``.
+
+    The contents of pictures, sounds and clouds go into the records where the store `keeps` them.
+    """
     results: list[Record | TiebackError] = []
     for position, indexed in enumerate(items):
         try:
-            results.append(_check_item(indexed, space, width, limits))
+            results.append(_check_item(indexed, space, width, limits, keeps))
         except InvalidInput as error:
             results.append(error.within(f"items[{position}]"))
     return results
@@ -136,7 +141,7 @@ def check_parts(
     return Parts(values.astype(np.float16), boxes)
 
 
-def _check_item(indexed: IndexedItem, space: SpaceRef, width: int, limits: Limits) -> Record:
+def _check_item(indexed: IndexedItem, space: SpaceRef, width: int, limits: Limits, keeps: bool) -> Record:
     item, sections = indexed.item, indexed.sections
     check_id(item.id, field="item.id")
     check_text(item.title, TITLE_BYTES, field="item.title")
@@ -148,16 +153,15 @@ def _check_item(indexed: IndexedItem, space: SpaceRef, width: int, limits: Limit
             field="sections",
         )
     kept = _check_sections(item.sections, limits)
-    texts, vectors = [], np.empty((len(kept), width), np.float32)
-    parts: dict[int, Parts] = {}
-    for position, (section, known) in enumerate(zip(kept, sections, strict=True)):
-        vectors[position] = check_vector(known.vector, space, width, field=f"sections[{position}].vector")
-        if known.parts is not None:
-            field = f"sections[{position}].parts"
-            checked = check_parts(known.parts, known.modality, space, width, field=field)
-            parts |= {} if checked is None else {position: checked}
-        check_text(known.text, limits.text_bytes, field=f"sections[{position}].text")
-        texts.append(known.text or _own_text(section))
+    kept_apart = {
+        position: found
+        for position, section in enumerate(item.sections if keeps else ())
+        if section.content is not None
+        and section.content.modality == sections[position].modality
+        and (found := original_of(section.content)) is not None
+    }
+    vectors, parts = check_vectors(sections, space, width, limits)
+    texts = [known.text or _own_text(section) for section, known in zip(kept, sections, strict=True)]
     metadata = check_metadata(item.metadata, limits)
     return Record(
         Item(item.id, kept, item.title, metadata),
@@ -165,7 +169,25 @@ def _check_item(indexed: IndexedItem, space: SpaceRef, width: int, limits: Limit
         [known.modality for known in sections],
         vectors,
         parts,
+        {position: original for position, (original, _) in kept_apart.items()},
+        {original.sha256: data for original, data in kept_apart.values()},
     )
+
+
+def check_vectors(
+    sections: Sequence[IndexedSection], space: SpaceRef, width: int, limits: Limits
+) -> tuple[Array, dict[int, Parts]]:
+    """The sections' vectors `[sections, width]`, and their parts by ordinal."""
+    vectors = np.empty((len(sections), width), np.float32)
+    parts: dict[int, Parts] = {}
+    for position, known in enumerate(sections):
+        vectors[position] = check_vector(known.vector, space, width, field=f"sections[{position}].vector")
+        if known.parts is not None:
+            field = f"sections[{position}].parts"
+            checked = check_parts(known.parts, known.modality, space, width, field=field)
+            parts |= {} if checked is None else {position: checked}
+        check_text(known.text, limits.text_bytes, field=f"sections[{position}].text")
+    return vectors, parts
 
 
 def _check_sections(sections: Sequence[Section], limits: Limits) -> list[Section]:

@@ -14,7 +14,7 @@ from concurrent.futures import Executor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from tieback.core.errors import NotFound, Overloaded, StorageFull
+from tieback.core.errors import NotFound, Overloaded, StorageFull, TiebackError
 from tieback.index.memory import Memory
 from tieback.index.records import Change, Put, Record, Remove, to_rows
 from tieback.index.table import Table
@@ -40,6 +40,7 @@ class Written:
 class _Request:
     records: Sequence[Record]
     removals: Sequence[str]
+    versions: Sequence[int]
     done: asyncio.Future[Written]
     arrived: float
 
@@ -60,7 +61,7 @@ class Writer:
     ) -> None:
         self.name = name
         self._table, self._memory, self._executor = table, memory, executor
-        self._next_version = next_version
+        self.next_version = next_version
         self._waiting: list[_Request] = []
         self._waiting_bytes = 0
         self._active_items = 0
@@ -80,14 +81,18 @@ class Writer:
         """Items in the commit under way."""
         return self._active_items
 
-    async def write(self, records: Sequence[Record] = (), removals: Sequence[str] = ()) -> Written:
+    async def write(
+        self, records: Sequence[Record] = (), removals: Sequence[str] = (), versions: Sequence[int] = ()
+    ) -> Written:
         """Writes records, or removes items; durable and visible when it returns.
+
+        `versions` are those of the records where they are not to be new ones.
 
         Overloaded where too much waits; StorageFull where the disk is full; NotFound where the collection was
         removed meanwhile. Cancelling a request that waits withdraws it.
         """
         loop = asyncio.get_running_loop()
-        request = _Request(records, removals, loop.create_future(), time.perf_counter())
+        request = _Request(records, removals, versions, loop.create_future(), time.perf_counter())
         self._refuse_where_closed()
         if self._waiting and self._waiting_bytes + request.bytes > _WAITING_BYTES:
             raise Overloaded(
@@ -126,12 +131,12 @@ class Writer:
         if self._task is not None:
             await asyncio.wait([self._task])
 
-    async def abandon(self) -> None:
+    async def abandon(self, why: TiebackError | None = None) -> None:
         """Fails what waits and stops: the collection is gone."""
         self._closed = True
         for request in self._take(everything=True):
             if not request.done.done():
-                request.done.set_exception(NotFound("collection", self.name))
+                request.done.set_exception(why or NotFound("collection", self.name))
         await self.close()
 
     def _begin(self) -> None:
@@ -198,14 +203,15 @@ class Writer:
     def _commit(self, requests: Sequence[_Request]) -> list[int]:
         """In a thread: one append for all requests; how many items each removed."""
         changes: list[list[Change]] = []
-        version = self._next_version
+        version = self.next_version
         present: dict[str, bool] = {}  # what the changes so far made of an item
         for request in requests:
             mine: list[Change] = []
-            for record in request.records:
-                mine.append(Put(version, record))
+            for position, record in enumerate(request.records):
+                given = request.versions[position] if request.versions else version
+                mine.append(Put(given, record))
                 present[record.item.id] = True
-                version += 1
+                version = max(version, given + 1)
             for item_id in dict.fromkeys(request.removals):
                 if present.get(item_id, self._memory.has(item_id)):
                     mine.append(Remove(version, item_id))
@@ -214,7 +220,7 @@ class Writer:
             changes.append(mine)
         every = [change for mine in changes for change in mine]
         if every:
-            self._next_version = version  # also where the append fails: a number is not given twice
+            self.next_version = version  # also where the append fails: a number is not given twice
             self._table.append(to_rows(every, self._table.schema))
         return [self._memory.apply(mine) for mine in changes]
 

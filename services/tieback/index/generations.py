@@ -1,0 +1,257 @@
+"""Generations: a collection's items with vectors of another space, made beside it until they take its place.
+
+A generation is a table like any other, in a folder of its own. Each of its rows has the version of the item
+that it was made of, so what was written or removed meanwhile is seen to be, and a generation that a killed
+server left behind is gone on with. It is complete when every living item has its version there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar, cast
+
+from tieback.core.errors import InvalidInput, NotFound, TiebackError, Unavailable
+from tieback.core.tenant import CollectionKey
+from tieback.core.types import Limits, PendingItem, ReindexedItem, ReindexState, Section, SpaceRef
+from tieback.index.collection import OpenCollection
+from tieback.index.key_budget import KeyBudget
+from tieback.index.memory import Entry, Memory
+from tieback.index.originals import Originals, content_of
+from tieback.index.ownership import OwnedCollections
+from tieback.index.records import Record
+from tieback.index.store import Description, Store
+from tieback.index.table import Table
+from tieback.index.validation import check_vectors
+from tieback.index.writer import Writer
+
+_PAGE_ITEMS = 64
+_PAGE_BYTES = 8 * 1024 * 1024
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Generations:
+    """The generations of all collections. The caller lets one task begin, finish or discard at a time."""
+
+    def __init__(
+        self, store: Store, owned: OwnedCollections, originals: Originals, executor: Executor, limits: Limits
+    ) -> None:
+        self.made: dict[CollectionKey, OpenCollection] = {}
+        self._store, self._owned, self._originals = store, owned, originals
+        self._executor, self._limits = executor, limits
+
+    def load(self) -> None:
+        """Opens those that a server left behind. One that cannot be opened is made again: it is derived."""
+        for key in self._store.generations():
+            old = self._owned.sound.get(key)
+            try:
+                if old is None:
+                    raise ValueError("its collection is not there, or is damaged")
+                description, table = self._store.open_generation(key)
+                made = OpenCollection.load(description, table, self._executor, old.sources)
+            except Exception as error:  # noqa: BLE001 - whatever Lance says of damaged files
+                _log.warning("what a reindex of %s had made is dropped: %s", key, error)
+                self._store.remove_generation(key)
+                continue
+            self.made[key] = made
+            # A version that a cut-short finish gave in the generation is not given again in the collection.
+            old.writer.next_version = max(old.writer.next_version, made.writer.next_version)
+
+    async def begin(self, old: OpenCollection, space: SpaceRef, width: int) -> ReindexState:
+        """Makes a generation in that space, or goes on with it; one in another space is dropped."""
+        key = old.description.key
+        made = self.made.get(key)
+        if made is not None and (made.description.space, made.description.width) != (space, width):
+            await self.discard(key)
+            made = None
+        if made is None:
+            description = _next_of(old.description, space, width)
+            made = self.made[key] = await self._in(lambda: self._make(description, old))
+        return await self._in(lambda: _state(old.memory, made))
+
+    async def pending(self, old: OpenCollection, after: str) -> list[PendingItem]:
+        """The next items by id that the generation lacks, with their contents; empty at the end."""
+        made = self._made(old)
+        return await self._in(lambda: self._pending(old, made.memory, after))
+
+    async def write(self, old: OpenCollection, items: Sequence[ReindexedItem]) -> list[TiebackError | None]:
+        """Writes items into the generation, durably, but for those that changed meanwhile."""
+        made = self._made(old)
+        records, versions, errors = await self._in(
+            lambda: _records(old.memory, made.description, items, self._limits)
+        )
+        if records:
+            await made.writer.write(records=records, versions=versions)
+        return errors
+
+    async def finish(self, old: OpenCollection, dropped: Collection[str]) -> ReindexState:
+        """Has the generation take the collection's place, where it lacks no item but those that are dropped.
+
+        Else nothing changes, and the state says how many it lacks.
+        """
+        made = self._made(old)
+        async with old.writer.held():
+            lacking, extra = await self._in(lambda: _compared(old.memory, made.memory, frozenset(dropped)))
+            if lacking:
+                return _state(old.memory, made)
+            made.writer.next_version = max(made.writer.next_version, old.writer.next_version)
+            if extra:
+                await made.writer.write(removals=extra)
+            await made.writer.close()
+            try:
+                left = await self._in(lambda: self._take_place(old, made))
+            except BaseException:
+                self.made[old.description.key] = self._written_again(made)
+                raise
+            await old.writer.abandon(Unavailable("the collection was just encoded again; send it again"))
+        if left is not None:
+            await self._in(lambda: shutil.rmtree(left, ignore_errors=True))
+        return ReindexState(made.description.space, made.memory.item_count, made.memory.item_count)
+
+    async def discard(self, key: CollectionKey) -> None:
+        """Drops the generation of a collection, if there is one."""
+        made = self.made.pop(key, None)
+        if made is not None:
+            await made.writer.abandon()
+            await self._in(lambda: self._store.remove_generation(key))
+
+    def _made(self, old: OpenCollection) -> OpenCollection:
+        made = self.made.get(old.description.key)
+        if made is None:
+            raise NotFound(
+                "reindex", old.description.name, hint="it is finished, or was dropped: begin it again"
+            )
+        return made
+
+    def _make(self, description: Description, old: OpenCollection) -> OpenCollection:
+        self._store.remove_generation(description.key)
+        table = self._store.create_generation(description)
+        return OpenCollection.load(description, table, self._executor, old.sources)
+
+    def _pending(self, old: OpenCollection, new: Memory, after: str) -> list[PendingItem]:
+        chosen: list[Entry] = []
+        size = 0
+        with old.memory.lock.reading():
+            for entry in _lacking(old.memory, new, after):
+                size += entry.bytes
+                if chosen and size > _PAGE_BYTES:
+                    break
+                chosen.append(entry)
+                if len(chosen) == _PAGE_ITEMS:
+                    break
+        owner = old.description.owner
+        return [
+            PendingItem(
+                entry.version,
+                replace(
+                    entry.item,
+                    sections=[
+                        self._with_content(owner, entry, ordinal, section)
+                        for ordinal, section in enumerate(entry.item.sections)
+                    ],
+                ),
+            )
+            for entry in chosen
+        ]
+
+    def _with_content(self, owner: str, entry: Entry, ordinal: int, section: Section) -> Section:
+        if section.content is not None or ordinal not in entry.originals:
+            return section
+        data = self._originals.read(owner, entry.originals[ordinal])
+        content = None if data is None else content_of(entry.modalities[ordinal], data)
+        return replace(section, content=content)
+
+    def _written_again(self, made: OpenCollection) -> OpenCollection:
+        """The generation with a writer, after its own was closed for nothing."""
+        old, name = made.writer, str(made.description.key)
+        table = cast(Table, made.table)
+        writer = Writer(name, table, made.memory, self._executor, next_version=old.next_version)
+        return replace(made, writer=writer)
+
+    def _take_place(self, old: OpenCollection, made: OpenCollection) -> Path | None:
+        """In a thread. Searches under way finish first; later ones find the new collection."""
+        key = old.description.key
+        with old.memory.lock.writing(), made.memory.lock.writing():
+            description, table, left = self._store.take_place(key)
+            memory = made.memory
+            following = made.writer.next_version
+            writer = Writer(str(key), table, memory, self._executor, next_version=following)
+            keys = KeyBudget(memory.facts)
+            new = OpenCollection(description, table, memory, following - 1, writer, old.sources, keys)
+            self._owned.add(new)
+            del self.made[key]
+        return left
+
+    async def _in(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+
+def _next_of(old: Description, space: SpaceRef, width: int) -> Description:
+    """What the collection will be. Weights are of the joint space, and mean nothing in another."""
+    kept = replace(old, space=space, width=width)
+    return kept if space.name == old.space.name else Description(old.key, space, width, old.created)
+
+
+def _lacking(old: Memory, new: Memory, after: str = "") -> Iterator[Entry]:
+    """The living items that a generation lacks or has in another version, by id; under the old one's lock."""
+    for item_id in old.ids_after(after):
+        entry, made = old.entry(item_id), new.entry(item_id)
+        if entry is not None and (made is None or made.version != entry.version):
+            yield entry
+
+
+def _state(old: Memory, made: OpenCollection) -> ReindexState:
+    with old.lock.reading():
+        total = old.item_count
+        return ReindexState(made.description.space, total, total - sum(1 for _ in _lacking(old, made.memory)))
+
+
+def _compared(old: Memory, new: Memory, dropped: frozenset[str]) -> tuple[list[str], list[str]]:
+    """The ids of items that the generation lacks, and of those that it should not have."""
+    with old.lock.reading(), new.lock.reading():
+        lacking = [entry.item.id for entry in _lacking(old, new)]
+        outdated = [item_id for item_id in lacking if new.has(item_id)]
+        extra = [item_id for item_id in new.ids_after("") if not old.has(item_id)]
+    return [item_id for item_id in lacking if item_id not in dropped], [*extra, *outdated]
+
+
+def _records(
+    old: Memory, new: Description, items: Sequence[ReindexedItem], limits: Limits
+) -> tuple[list[Record], list[int], list[TiebackError | None]]:
+    """The records of items that are as they were, their versions, and an error for each that cannot be taken.
+
+    Ids, texts, metadata, spans and originals are those of the old item. The vectors are new, and so are the
+    words of pictures and sounds where some are given.
+    """
+    records: list[Record] = []
+    versions: list[int] = []
+    errors: list[TiebackError | None] = [None] * len(items)
+    for place, one in enumerate(items):
+        with old.lock.reading():
+            entry = old.entry(one.id)
+        if entry is None or entry.version != one.version:
+            continue
+        try:
+            if len(one.sections) != len(entry.texts):
+                raise InvalidInput(
+                    f"{len(one.sections)} vectors for {len(entry.texts)} sections; give one each",
+                    field="sections",
+                )
+            vectors, parts = check_vectors(one.sections, new.space, new.width, limits)
+        except InvalidInput as error:
+            errors[place] = error.within(f"items[{place}]")
+            continue
+        texts = [
+            known.text if known.text and section.content is None else text
+            for known, text, section in zip(one.sections, entry.texts, entry.item.sections, strict=True)
+        ]
+        records.append(Record(entry.item, texts, entry.modalities, vectors, parts, entry.originals))
+        versions.append(entry.version)
+    return records, versions, errors

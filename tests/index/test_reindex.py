@@ -1,0 +1,314 @@
+"""A collection is encoded again beside itself: read meanwhile, gone on with, and replaced at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.acting import begun
+from support.sections import SPACE, WIDTH, axis, item, section, vector
+from tieback.core.errors import InvalidInput, NotFound, PermissionDenied
+from tieback.core.tenant import Access, Principal
+from tieback.core.types import (
+    IndexedSection,
+    MethodChoice,
+    Modality,
+    ReindexedItem,
+    Routing,
+    Source,
+    SpaceRef,
+)
+from tieback.index import Index
+
+NEW = SpaceRef("pico", "r2", "f2")
+WIDER = 6
+
+
+def ids(hits):
+    return [hit.item_id for hit in hits]
+
+
+def along(pending, number=None):
+    """New vectors for a pending item: along an axis of the wider space."""
+    sections = [
+        IndexedSection(
+            vector(*np.eye(WIDER, dtype=np.float32)[5 if number is None else number], space=NEW),
+            "",
+            Modality.TEXT,
+        )
+        for _ in pending.item.sections
+    ]
+    return ReindexedItem(pending.item.id, pending.version, sections)
+
+
+async def encode_again(index, name="docs", number=None):
+    """All that is pending, page by page."""
+    after, seen = "", []
+    while page := await index.list_pending(name, after):
+        errors = await index.write_reindexed(name, [along(one, number) for one in page])
+        assert errors == [None] * len(page)
+        seen += [one.item.id for one in page]
+        after = page[-1].item.id
+    return seen
+
+
+async def test_the_old_vectors_are_searched_until_the_new_ones_take_their_place_at_once(index):
+    birds = [item("owl", section(axis(0), "an owl")), item("wren", section(axis(1), "a wren"))]
+    await index.upsert("docs", birds)
+    state = await index.begin_reindex("docs", NEW, WIDER)
+    assert (state.total, state.done) == (2, 0)
+
+    assert await encode_again(index) == ["owl", "wren"]
+
+    assert (await index.get_collection("docs")).space == SPACE
+    assert ids((await index.search("docs", vector=vector(*axis(0)), limit=1)).hits) == ["owl"]
+    state = await index.finish_reindex("docs")
+    assert (state.space, state.total, state.done) == (NEW, 2, 2)
+    assert (await index.get_collection("docs")).space == NEW
+    new = vector(*np.eye(WIDER, dtype=np.float32)[5], space=NEW)
+    assert len((await index.search("docs", vector=new)).hits) == 2
+    assert ids((await index.search("docs", text="wren")).hits) == ["wren"]
+
+
+async def test_ids_texts_titles_metadata_spans_sources_and_routing_stay(store):
+    index = Index.open(store)
+    joint, new = SpaceRef("joint", "r1", "f1"), SpaceRef("joint", "r2", "f2")
+    routing = Routing("uniform", missing=MethodChoice("skip"))
+    await index.create_collection("docs", joint, WIDTH, routing)
+    await index.record_source("docs", Source("src", "host", "/somewhere"))
+    first = section(vector(*axis(0), space=joint), "tides", name="§1", title="Tides", uri="u", span=(3, 8))
+    second = section(vector(*axis(1), space=joint), "a photo: sea", modality=Modality.IMAGE, name="§2")
+    await index.upsert("docs", [item("book", first, second, title="Book", year=1990.0, indexed_from="src")])
+    before = await index.get_item("docs", "book")
+
+    await index.begin_reindex("docs", new, WIDER)
+    [pending] = await index.list_pending("docs")
+    kinds = (Modality.TEXT, Modality.IMAGE)
+    again = [IndexedSection(vector(*axis(n, WIDER), space=new), "", kind) for n, kind in enumerate(kinds)]
+    await index.write_reindexed("docs", [ReindexedItem("book", pending.version, again)])
+    await index.finish_reindex("docs")
+    await index.close()
+
+    index = Index.open(store)
+    collection = await index.get_collection("docs")
+    assert await index.get_item("docs", "book") == before
+    assert collection.routing == routing
+    assert [(source.name, source.item_count) for source in collection.sources] == [("src", 1)]
+    [hit] = (await index.search("docs", text="photo")).hits
+    assert (hit.section_id, hit.modality) == ("§2", Modality.IMAGE)
+    await index.close()
+
+
+async def test_what_is_written_or_removed_meanwhile_is_encoded_again_or_gone(index):
+    await index.upsert("docs", [item(name) for name in ("a", "b", "c")])
+    await index.begin_reindex("docs", NEW, WIDER)
+    first = await index.list_pending("docs")
+    await index.upsert("docs", [item("b", section(axis(2), "changed")), item("d")])
+    await index.write_reindexed("docs", [along(one) for one in first])
+    await index.delete_items("docs", ["c"])
+
+    assert (await index.finish_reindex("docs")).done == 1
+    assert (await index.get_collection("docs")).space == SPACE
+    assert await encode_again(index) == ["b", "d"]
+    await index.finish_reindex("docs")
+
+    assert [one.id for one in (await index.list_items("docs"))[0]] == ["a", "b", "d"]
+    assert ids((await index.search("docs", text="changed")).hits) == ["b"]
+
+
+async def test_items_that_are_dropped_are_gone_and_no_others(index):
+    await index.upsert("docs", [item(name) for name in ("a", "b")])
+    await index.begin_reindex("docs", NEW, WIDER)
+    page = await index.list_pending("docs")
+    await index.write_reindexed("docs", [along(page[0])])
+
+    assert (await index.finish_reindex("docs")).done == 1
+    await index.finish_reindex("docs", dropped=["b"])
+
+    assert [one.id for one in (await index.list_items("docs"))[0]] == ["a"]
+
+
+async def test_a_reindex_goes_on_after_a_restart(store):
+    index = Index.open(store)
+    await index.create_collection("docs", SPACE, WIDTH)
+    await index.upsert("docs", [item(name) for name in ("a", "b")])
+    await index.begin_reindex("docs", NEW, WIDER)
+    await index.write_reindexed("docs", [along((await index.list_pending("docs"))[0])])
+    await index.close()
+
+    index = Index.open(store)
+    state = await index.begin_reindex("docs", NEW, WIDER)
+
+    assert (state.total, state.done) == (2, 1)
+    assert [one.name for one in (await index.list_collections())[0]] == ["docs"]
+    assert await encode_again(index) == ["b"]
+    await index.finish_reindex("docs")
+    await index.upsert("docs", [item("c", section(vector(*axis(0, WIDER), space=NEW), "more"))])
+    await index.close()
+    index = Index.open(store)
+    assert [one.id for one in (await index.list_items("docs"))[0]] == ["a", "b", "c"]
+    await index.close()
+
+
+async def test_a_reindex_into_yet_another_space_begins_anew(index):
+    await index.upsert("docs", [item("a")])
+    await index.begin_reindex("docs", NEW, WIDER)
+    await encode_again(index)
+
+    state = await index.begin_reindex("docs", SpaceRef("pico", "r3", "f3"), 3)
+
+    assert state.done == 0
+
+
+async def test_without_one_begun_nothing_is_pending_and_after_deletion_neither(index):
+    await index.upsert("docs", [item("a")])
+    with pytest.raises(NotFound, match="begin it again"):
+        await index.list_pending("docs")
+    await index.begin_reindex("docs", NEW, WIDER)
+    await index.delete_collection("docs")
+
+    await index.create_collection("docs", SPACE, WIDTH)
+    with pytest.raises(NotFound, match="begin it again"):
+        await index.finish_reindex("docs")
+
+
+async def test_vectors_of_another_space_or_too_few_are_refused_by_their_item(index):
+    await index.upsert("docs", [item("a"), item("b")])
+    await index.begin_reindex("docs", NEW, WIDER)
+    good, other = await index.list_pending("docs")
+
+    errors = await index.write_reindexed(
+        "docs",
+        [
+            along(good),
+            ReindexedItem("b", other.version, [IndexedSection(vector(*axis(0)), "", Modality.TEXT)]),
+            ReindexedItem("b", other.version, []),
+        ],
+    )
+
+    assert errors[0] is None
+    assert [error.field for error in errors[1:]] == ["items[1].sections[0].vector.space", "items[2].sections"]
+    assert all(isinstance(error, InvalidInput) for error in errors[1:])
+
+
+async def test_only_an_admin_of_the_owner_encodes_again(index):
+    for access in (Access.READ, Access.WRITE):
+        with pytest.raises(PermissionDenied, match="admin"):
+            await begun(Principal("", access), index.begin_reindex("docs", NEW, WIDER))
+
+
+async def test_a_generation_counts_against_no_quota(index):
+    await index.upsert("docs", [item("a")])
+    before = await index.usage()
+    await index.begin_reindex("docs", NEW, WIDER)
+    await encode_again(index)
+
+    assert await index.usage() == before
+
+
+async def test_searches_under_way_while_the_vectors_are_replaced_find_something(index):
+    await index.upsert("docs", [item(f"n{n}", section(axis(n), f"word {n}")) for n in range(200)])
+    failures, done = [], asyncio.Event()
+
+    async def search():
+        while not done.is_set():
+            reply = await index.search("docs", text="word", limit=5)
+            if len(reply.hits) != 5:
+                failures.append(reply)
+
+    searching = [asyncio.create_task(search()) for _ in range(4)]
+    await index.begin_reindex("docs", NEW, WIDER)
+    await encode_again(index)
+    await index.finish_reindex("docs")
+    await asyncio.sleep(0.2)
+    done.set()
+    await asyncio.gather(*searching)
+
+    assert not failures
+
+
+# Makes a generation and finishes it, and kills itself with SIGKILL before the given call of a step.
+KILLED = textwrap.dedent("""
+    import asyncio, os, signal, sys
+    from pathlib import Path
+    from test_reindex import NEW, WIDER, encode_again
+    from support.sections import SPACE, WIDTH, item
+    from tieback.index import Index, durability, store
+
+    step, number = sys.argv[2], int(sys.argv[3])
+    seen = 0
+
+    def deadly(real):
+        def call(*arguments, **options):
+            global seen
+            seen += 1
+            if seen == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*arguments, **options)
+        return call
+
+    async def main():
+        index = Index.open(sys.argv[1])
+        if step == "begin":
+            arm()
+        await index.begin_reindex("docs", NEW, WIDER)
+        if step == "write":
+            arm()
+        await encode_again(index)
+        if step == "finish":
+            arm()
+        print("finishing", flush=True)
+        await index.finish_reindex("docs")
+        print("finished", flush=True)
+
+    def arm():
+        for name in ("rename", "unlink", "mkdir"):
+            setattr(Path, name, deadly(getattr(Path, name)))
+        for name in ("fsync", "fdatasync"):
+            setattr(os, name, deadly(getattr(os, name)))
+
+    asyncio.run(main())
+""")
+
+
+def killed(store, step, number):
+    tests = Path(__file__).parents[1]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(tests), str(tests / "index"), *sys.path])
+    command = [sys.executable, "-c", KILLED, store, step, str(number)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+
+@pytest.mark.parametrize("step", ["begin", "write", "finish"])
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 6, 8, 10, 13])
+async def test_a_server_killed_within_a_reindex_has_all_items_in_one_space_and_goes_on(store, step, number):
+    index = Index.open(store)
+    await index.create_collection("docs", SPACE, WIDTH)
+    await index.upsert("docs", [item(f"n{n}") for n in range(5)])
+    await index.close()
+    ended = killed(store, step, number)
+    assert ended.returncode in (0, -signal.SIGKILL), ended.stderr
+
+    index = Index.open(store)
+    space = (await index.get_collection("docs")).space
+    assert space in (SPACE, NEW)
+    if "finished" in ended.stdout:
+        assert space == NEW
+    assert [one.id for one in (await index.list_items("docs"))[0]] == [f"n{n}" for n in range(5)]
+    assert len((await index.search("docs", text="n3")).hits) == 1
+    if space == SPACE:
+        await index.begin_reindex("docs", NEW, WIDER)
+        await encode_again(index)
+        await index.finish_reindex("docs")
+    await index.upsert("docs", [item("last", section(vector(*axis(0, WIDER), space=NEW), "last"))])
+    await index.close()
+    index = Index.open(store)
+    assert (await index.get_collection("docs")).item_count == 6
+    await index.close()
