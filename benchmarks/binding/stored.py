@@ -39,7 +39,7 @@ async def _scores(bound: BoundSpace, data: Data, encoders: Encoders, queries: Ar
             Answerer(
                 spaces=_joined(encoders),
                 encoder=seeing,
-                joint=router.space.ref,
+                joint=router.space,
                 router=router,
                 index=index,
                 reranker=Reranker(seeing, space=encoders.of(Modality.TEXT)[0]),  # nothing is asked of it

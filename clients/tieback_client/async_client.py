@@ -11,7 +11,12 @@ import grpc
 from google.protobuf.message import Message
 
 from tieback_client import operations
-from tieback_client.async_streams import AsyncEncodingStream, AsyncEventStream, AsyncWrites
+from tieback_client.async_streams import (
+    AsyncEncodingStream,
+    AsyncEventStream,
+    AsyncReindexStream,
+    AsyncWrites,
+)
 from tieback_client.attempts import ALWAYS_TAKEN, Attempts, Session
 from tieback_client.channels import AsyncioChannels
 from tieback_client.encodings import Encodings
@@ -22,7 +27,7 @@ from tieback_client.lines import Line
 from tieback_client.options import Options, default_token, server_address
 from tieback_client.paging import Pages
 from tieback_client.reports import CallInfo
-from tieback_client.results import Acknowledgement
+from tieback_client.results import Acknowledgement, ReindexProgress
 from tieback_client.rpc import Call, Operation, Reply, Rpc, StreamCall
 from tieback_client.surface import dressed
 
@@ -57,6 +62,15 @@ def _stream(
         return AsyncEventStream(self, operation(*args, **kwargs))
 
     return dressed(method, operation, "AsyncEventStream[{}]")
+
+
+def _reindexing(
+    operation: Callable[P, StreamCall[ReindexProgress]],
+) -> Callable[Concatenate[AsyncClient, P], AsyncReindexStream]:
+    def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncReindexStream:
+        return AsyncReindexStream(self, operation(*args, **kwargs))
+
+    return dressed(method, operation, "AsyncReindexStream")
 
 
 def _writes(
@@ -107,6 +121,7 @@ class AsyncClient:
     items = _pages(operations.items)
     search = _unary(operations.search)
     ingest = _writes(operations.ingest)
+    reindex = _reindexing(operations.reindex)
     retrieve = _unary(operations.retrieve)
     answer = _stream(operations.answer)
     generate = _stream(operations.generate)
@@ -226,7 +241,9 @@ class AsyncClient:
             for one in running:
                 one.cancel()
 
-    async def _stream(self, call: StreamCall[E], stream: AsyncEventStream[E]) -> AsyncGenerator[E, None]:
+    async def _stream(
+        self, call: StreamCall[T], stream: AsyncEventStream[Any] | AsyncReindexStream
+    ) -> AsyncGenerator[T, None]:
         size = await self._checked(call.request, call.rpc)
         attempts = Attempts(self._session, call.rpc, self._timeout(call.timeout))
         begun = False
@@ -245,8 +262,8 @@ class AsyncClient:
                 elsewhere = self._channels.failed(line, error)
                 delay = attempts.failed(error, begun=begun, elsewhere=elsewhere)
             else:
-                stream.answer.call = attempts.info(
-                    await running.initial_metadata(), await running.trailing_metadata()
+                stream._ended(
+                    attempts.info(await running.initial_metadata(), await running.trailing_metadata())
                 )
                 return
             finally:

@@ -22,9 +22,9 @@ from tieback_client.lines import Line
 from tieback_client.options import Options, default_token, server_address
 from tieback_client.paging import Pages
 from tieback_client.reports import CallInfo
-from tieback_client.results import Acknowledgement
+from tieback_client.results import Acknowledgement, ReindexProgress
 from tieback_client.rpc import Call, Operation, Reply, Rpc, StreamCall
-from tieback_client.streams import EncodingStream, EventStream, Writes
+from tieback_client.streams import EncodingStream, EventStream, ReindexStream, Writes
 from tieback_client.surface import dressed
 
 P = ParamSpec("P")
@@ -52,6 +52,15 @@ def _stream(operation: Callable[P, StreamCall[E]]) -> Callable[Concatenate[Clien
         return EventStream(self, operation(*args, **kwargs))
 
     return dressed(method, operation, "EventStream[{}]")
+
+
+def _reindexing(
+    operation: Callable[P, StreamCall[ReindexProgress]],
+) -> Callable[Concatenate[Client, P], ReindexStream]:
+    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> ReindexStream:
+        return ReindexStream(self, operation(*args, **kwargs))
+
+    return dressed(method, operation, "ReindexStream")
 
 
 def _writes(operation: Callable[P, Exchange[Acknowledgement]]) -> Callable[Concatenate[Client, P], Writes]:
@@ -102,6 +111,7 @@ class Client:
     items = _pages(operations.items)
     search = _unary(operations.search)
     ingest = _writes(operations.ingest)
+    reindex = _reindexing(operations.reindex)
     retrieve = _unary(operations.retrieve)
     answer = _stream(operations.answer)
     generate = _stream(operations.generate)
@@ -214,7 +224,9 @@ class Client:
                 one.cancel()
         return first.result(), first
 
-    def _stream(self, call: StreamCall[E], stream: EventStream[E]) -> Generator[E, None, None]:
+    def _stream(
+        self, call: StreamCall[T], stream: EventStream[Any] | ReindexStream
+    ) -> Generator[T, None, None]:
         size = self._checked(call.request, call.rpc)
         attempts = Attempts(self._session, call.rpc, self._timeout(call.timeout))
         begun = False
@@ -233,7 +245,7 @@ class Client:
                 elsewhere = self._channels.failed(line, error)
                 delay = attempts.failed(error, begun=begun, elsewhere=elsewhere)
             else:
-                stream.answer.call = attempts.info(running.initial_metadata(), running.trailing_metadata())
+                stream._ended(attempts.info(running.initial_metadata(), running.trailing_metadata()))
                 return
             finally:
                 running.cancel()

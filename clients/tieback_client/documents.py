@@ -143,3 +143,5 @@ class Collection:
     """The folders that its items come from, by name; only `get_collection` tells them."""
     damage: str = ""
     """What is wrong with its files on the server and what to do about it; empty where they are sound."""
+    stale: str = ""
+    """Why it cannot be found by contents and what to do about it: another revision of its space is served."""

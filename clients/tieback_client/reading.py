@@ -24,6 +24,7 @@ from tieback_client.results import (
     Fused,
     Hit,
     Label,
+    ReindexProgress,
     Reranked,
     RetrievalPlan,
     RetrievalResult,
@@ -291,6 +292,19 @@ def collection(message: Any) -> Collection:
         vector_count=message.vector_count,
         sources=[source(one) for one in message.sources],
         damage=message.damage,
+        stale=message.stale,
+    )
+
+
+def reindex_progress(message: Any, _info: CallInfo) -> ReindexProgress:
+    """How far a reindex is."""
+    return ReindexProgress(
+        space=space_ref(message.space),
+        total=message.total,
+        done=message.done,
+        finished=message.finished,
+        failures={one.id: from_status(one.status) for one in message.failures},
+        failure_count=message.failure_count,
     )
 
 

@@ -334,6 +334,24 @@ class WriteResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ReindexProgress:
+    """How far the reindexing of a collection is; the last says how it ended."""
+
+    space: SpaceRef
+    """The space of the new vectors."""
+    total: int
+    """Items of the collection."""
+    done: int
+    """Items of these that have new vectors."""
+    finished: bool = False
+    """Whether the collection has its new vectors now."""
+    failures: Mapping[str, TiebackError] = field(default_factory=dict)
+    """In the last: why items cannot be encoded again, by their id; up to 1000 of them."""
+    failure_count: int = 0
+    """How many there are."""
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledgement:
     """The server's answer for one batch of items, given after they are durable."""
 

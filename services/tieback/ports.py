@@ -32,6 +32,7 @@ from tieback.core.types import (
     OutputSpec,
     PendingItem,
     ReindexedItem,
+    ReindexProgress,
     ReindexState,
     RerankCandidate,
     RerankReply,
@@ -270,6 +271,17 @@ class AnswerPort(Protocol):
         deadline: Deadline = NO_DEADLINE,
     ) -> IngestReply:
         """Encodes items and writes them in one durable step; a bad item gets an error of its own."""
+        ...
+
+    def reindex(
+        self,
+        collection: str,
+        *,
+        space: str = "",
+        drop_missing: bool = False,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> AsyncIterator[ReindexProgress]:
+        """Encodes a collection's items again, and tells how far it is; the last says how it ended."""
         ...
 
     async def retrieve(self, retrieval: Retrieval, *, deadline: Deadline = NO_DEADLINE) -> RetrieveReply:

@@ -91,7 +91,7 @@ async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
     answerer = Answerer(
         spaces=SPACES,
         encoder=encoder,
-        joint=router.space.ref,
+        joint=router.space,
         router=router,
         index=index,
         reranker=Reranker(encoder, space="words-b", limits=limits),

@@ -91,7 +91,7 @@ class Library:
                 apart,
             ),
             encoder=self.encoder,
-            joint=self.router.space.ref,
+            joint=self.router.space,
             router=self.router,
             index=self.index,
             reranker=Reranker(self.encoder, space="words-b"),

@@ -199,7 +199,7 @@ class Taking:
 async def test_the_work_of_ingesting_grows_with_the_items_and_not_with_their_square():
     no_limits = Limits(batch_items=0)
     encoders = SpaceEncoders(None, Joined({}), no_limits)  # vectors that are given need no encoder
-    joint = CollectionSpace(SpaceRef("joint", "r", "f"), dict.fromkeys(Role, encoders), None, {})
+    joint = CollectionSpace(SpaceRef("joint", "r", "f"), 4, dict.fromkeys(Role, encoders), None, {})
     spaces = CollectionSpaces(Taking(), [joint])
     ingestion = Ingestion(spaces, Splitting(None, no_limits), Taking(), no_limits)
     vector = Content(None, Vector(SpaceRef("joint", "r", "f"), np.ones(4, np.float32)))

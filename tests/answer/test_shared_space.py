@@ -90,7 +90,7 @@ class Library:
         self.index = Index.open(folder / "index")
         router = Router.bound(self.bound)
         self.answerer = Answerer(
-            joint=router.space.ref,
+            joint=router.space,
             spaces=Joined(
                 {Modality.TEXT: ("words", "pair-text"), Modality.IMAGE: ("pair-image",)},
                 dict.fromkeys(("words", "pair-text", "pair-image"), DENSE),

@@ -69,7 +69,7 @@ async def served(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         for one in every
     ]
     answerer = Answerer(
-        joint=router.space.ref if joins else None,
+        joint=router.space if joins else None,
         router=router if joins else None,
         spaces=TEXTS if joins else {},
         single=single,

@@ -39,7 +39,7 @@ async def metrics() -> set[str]:
     telemetry = Telemetry(Settings(models=Path("unused"), store=Path("unused")))
     telemetry.watch_load("encoder", "a", Load)
     telemetry.watch_cache("a", lambda _: CacheState(0, 0, 0, 0, 0, 0, 0, None))
-    telemetry.watch_index(lambda: IndexSize(0, 0, 0))
+    telemetry.watch_index(lambda: IndexSize(0, 0, 0, 0, 0))
     mesh = Mesh(Directory(), registry=telemetry.registry)
     page = join({("gateway", "a"): generate_latest(telemetry.registry).decode()}).decode()
     await mesh.close()

@@ -50,7 +50,7 @@ class _Library:
         telemetry = Telemetry(settings)
         self._server = GrpcServer(settings, telemetry)
         answerer = Answerer(
-            joint=router.space.ref,
+            joint=router.space,
             spaces=SPACES,
             encoder=self._encoder,
             router=router,

@@ -22,6 +22,7 @@ COMMANDS = {
     "ask": "tieback_client.cli.ask:ask",
     "encode": "tieback_client.cli.encode:encode",
     "collections": "tieback_client.cli.collections:collections",
+    "reindex": "tieback_client.cli.reindex:reindex",
     "spaces": "tieback_client.cli.server:spaces",
     "methods": "tieback_client.cli.server:methods",
     "health": "tieback_client.cli.server:health",

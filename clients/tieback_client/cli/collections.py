@@ -42,7 +42,7 @@ def list_(client: Client, output: Output) -> None:
     if not found and output.terminal:
         output.show("There is no collection yet; `tieback index FOLDER` makes one.")
         return
-    broken = any(one.damage for one in found)
+    broken = any(one.damage or one.stale for one in found)
     output.table(
         ["collection", "items", "sections", "space", "width", "made", *(["state"] if broken else [])],
         [
@@ -53,15 +53,15 @@ def list_(client: Client, output: Output) -> None:
                 one.space.name,
                 one.width,
                 _minute(one.created),
-                *([Text("damaged", style="bold red") if one.damage else "good"] if broken else []),
+                *([_state(one)] if broken else []),
             ]
             for one in found
         ],
         right=(1, 2, 4),
     )
     for one in found:
-        if one.damage:
-            output.note(f"{one.name}: {one.damage}")
+        if one.damage or one.stale:
+            output.note(f"{one.name}: {one.damage or one.stale}")
 
 
 @collections.command("items", cls=Command)
@@ -152,6 +152,7 @@ def _show_collection(output: Output, found: Collection) -> None:
         "space": f"{found.space}, {found.width} wide",
         "made": _minute(found.created),
         "routing": found.policy or weights,
+        "state": found.damage or (f"stale: {found.stale}" if found.stale else ""),
     }
     output.table(["", ""], [[key, value] for key, value in facts.items() if value != ""])
     if not found.sources:
@@ -162,6 +163,12 @@ def _show_collection(output: Output, found: Collection) -> None:
         [[one.name, one.item_count, _minute(one.indexed), one.host, one.location] for one in found.sources],
         right=(1,),
     )
+
+
+def _state(found: Collection) -> Text:
+    if found.damage:
+        return Text("damaged", style="bold red")
+    return Text("stale", style="yellow") if found.stale else Text("good")
 
 
 def _minute(moment: datetime | None) -> str:

@@ -5,7 +5,7 @@ make, is sent the replies, and returns the result (`rpc.Operation`); or it retur
 of pages or of an exchange. `client` and `async_client` turn each into a method.
 """
 
-from tieback_client.operations.answering import answer, generate, ingest, retrieve
+from tieback_client.operations.answering import answer, generate, ingest, reindex, retrieve
 from tieback_client.operations.encoding import encode, encode_stream, fuse, rerank
 from tieback_client.operations.index import (
     collections,
@@ -52,6 +52,7 @@ __all__ = [
     "methods",
     "models",
     "record_source",
+    "reindex",
     "rerank",
     "retrieve",
     "search",

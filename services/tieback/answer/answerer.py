@@ -6,11 +6,12 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
-from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
+from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces, Joint
 from tieback.answer.degradation import Losses
 from tieback.answer.encoding import Joined, SpaceEncoders, Spaces
 from tieback.answer.evidence import evidence_of
 from tieback.answer.ingestion import Ingestion
+from tieback.answer.reindexing import Reindexing
 from tieback.answer.retrieval import ENCODE_SHARE, Retriever, words_of
 from tieback.answer.single_space import SingleSpace
 from tieback.answer.splitting import Splitting
@@ -26,10 +27,10 @@ from tieback.core.types import (
     Item,
     Limits,
     LongTexts,
+    ReindexProgress,
     Retrieval,
     RetrieveReply,
     Role,
-    SpaceRef,
     Timing,
 )
 from tieback.ports import (
@@ -55,13 +56,13 @@ EVIDENCE_NEEDED = 1.0
 class Answerer:
     """An `AnswerPort`.
 
-    Where a joint space is served, `joint` is its ref, `router` makes its vectors, and `spaces` are the joined
-    spaces by the modality that they take, or how they are joined in full: without that, spaces of text are
-    components of the joint space, and all others enter it by class names. Collections may be in any of the
-    `single` spaces too; new ones are in the joint space, else in the only single one, where nothing else is
-    said. `losses` are what a missing space costs, and `encode_share` is how much of the time left spaces are
-    waited for. Without a generator it retrieves and does not answer; without a reranker the search's order
-    is kept.
+    Where a joint space is served, `joint` describes it, `router` makes its vectors, and `spaces` are the
+    joined spaces by the modality that they take, or how they are joined in full: without that, spaces of text
+    are components of the joint space, and all others enter it by class names. Collections may be in any of
+    the `single` spaces too; new ones are in the joint space, else in the only single one, where nothing else
+    is said. `losses` are what a missing space costs, and `encode_share` is how much of the time left spaces
+    are waited for. Without a generator it retrieves and does not answer; without a reranker the search's
+    order is kept. With `keeps_originals` the index is sent what pictures and sounds were encoded from.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Answerer:
         encoder: EncoderPort,
         index: IndexPort,
         reranker: RerankerPort | None,
-        joint: SpaceRef | None = None,
+        joint: Joint | None = None,
         router: RouterPort | None = None,
         spaces: Spaces | Joined = NOTHING_JOINED,
         single: Sequence[SingleSpace] = (),
@@ -79,15 +80,20 @@ class Answerer:
         evidence_limit: int = 4,
         losses: Losses = NO_LOSSES,
         encode_share: float = ENCODE_SHARE,
+        keeps_originals: bool = False,
     ) -> None:
         limits = limits or Limits()
         served = [_single(one, encoder, limits) for one in single]
         if joint is not None and router is not None:
             joined = spaces if isinstance(spaces, Joined) else Joined(spaces)
             encoders = SpaceEncoders(encoder, joined, limits)
-            served.insert(0, CollectionSpace(joint, dict.fromkeys(Role, encoders), router, losses))
+            by_role = dict.fromkeys(Role, encoders)
+            served.insert(0, CollectionSpace(joint.ref, joint.width, by_role, router, losses))
         known = CollectionSpaces(index, served)
-        self._ingestion = Ingestion(known, Splitting(encoder, limits), index, limits)
+        self._ingestion = Ingestion(
+            known, Splitting(encoder, limits), index, limits, keeps_originals=keeps_originals
+        )
+        self._reindexing = Reindexing(known, self._ingestion, index)
         self._retriever = Retriever(known, index, reranker, encode_share, limits)
         self._generator = generator
         self._evidence_limit = evidence_limit
@@ -109,6 +115,17 @@ class Answerer:
         return await self._ingestion.ingest(
             collection, items, space=space, long_texts=long_texts, deadline=deadline
         )
+
+    def reindex(
+        self,
+        collection: str,
+        *,
+        space: str = "",
+        drop_missing: bool = False,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> AsyncIterator[ReindexProgress]:
+        """See `AnswerPort`. The collection is read and written meanwhile; only its tenant's admin may ask."""
+        return self._reindexing.reindex(collection, space=space, drop_missing=drop_missing, deadline=deadline)
 
     async def retrieve(self, retrieval: Retrieval, *, deadline: Deadline = NO_DEADLINE) -> RetrieveReply:
         """Finds what bears on a query of any modality.
@@ -168,7 +185,7 @@ class Answerer:
 def _single(space: SingleSpace, encoder: EncoderPort, limits: Limits) -> CollectionSpace:
     reader = f"the space {space.ref.name!r}, which the collection is in,"
     encoders = {role: SpaceEncoders(encoder, space.joined(role), limits, reader=reader) for role in Role}
-    return CollectionSpace(space.ref, encoders, space, NO_LOSSES)
+    return CollectionSpace(space.ref, space.width, encoders, space, NO_LOSSES)
 
 
 def _from_arrival(finish: Finish, began: float, watch: Stopwatch) -> Finish:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection as Names
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from tieback.answer.degradation import Losses
 from tieback.answer.encoding import SpaceEncoders
@@ -29,6 +30,20 @@ KEPT_SECONDS = 5.0
 """How long an answer of the index is kept. A collection's space and routing change when it is made anew."""
 
 
+class Joint(Protocol):
+    """What is asked of the joint space."""
+
+    @property
+    def ref(self) -> SpaceRef:
+        """Its exact name."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """The width of its vectors."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class CollectionSpace:
     """A served space that collections can be in.
@@ -38,6 +53,7 @@ class CollectionSpace:
     """
 
     ref: SpaceRef
+    width: int
     encoders: Mapping[Role, SpaceEncoders]
     router: RouterPort
     losses: Losses
@@ -122,6 +138,11 @@ class CollectionSpaces:
             )
         return known
 
+    def to_reindex(self, found: Collection, asked: str) -> CollectionSpace:
+        """The space a collection is to be in: `asked`, else the served one of its name, else the default."""
+        named = any(one.name == found.space.name for one in self._served.values())
+        return self._chosen(asked or (found.space.name if named else ""))
+
     def forget(self, collection: str) -> bool:
         """Forgets what was kept of a collection, which may have been made anew; whether something was."""
         return self._known.pop((TENANT.get(), collection), None) is not None
@@ -134,7 +155,9 @@ class CollectionSpaces:
         raise StaleCollection(
             f"the collection {found.name!r} is in the space {found.space} (fingerprint "
             f"{found.space.fingerprint}), which this server does not serve any more: its model changed or "
-            "was removed. Index its items into another collection, or serve that model again"
+            f"was removed. Encode it again: tieback reindex {found.name}. Until then it is searched by words "
+            "alone, or serve that model again",
+            space=found.space.name,
         )
 
     def _chosen(self, asked: str) -> CollectionSpace:

@@ -71,12 +71,19 @@ class Ingestion:
     """Encodes and fuses sections, then writes the items that are whole."""
 
     def __init__(
-        self, spaces: CollectionSpaces, splitting: Splitting, index: IndexPort, limits: Limits
+        self,
+        spaces: CollectionSpaces,
+        splitting: Splitting,
+        index: IndexPort,
+        limits: Limits,
+        *,
+        keeps_originals: bool = False,
     ) -> None:
         self._spaces = spaces
         self._splitting = splitting
         self._index = index
         self._limits = limits
+        self._keeps = keeps_originals
 
     async def ingest(
         self,
@@ -110,7 +117,7 @@ class Ingestion:
         whole = [number for number in range(len(items)) if number not in errors]
         if whole:
             deadline.check("writing the items")
-            indexed = [_indexed(items[n], by_item[n]) for n in whole]
+            indexed = [_indexed(items[n], by_item[n], keeps=self._keeps) for n in whole]
             with watch.stage("upsert"):
                 written = await self._write(collection, indexed)
             refusals = zip(whole, written.results, strict=True)
@@ -132,6 +139,36 @@ class Ingestion:
             for number, item in enumerate(items)
         ]
         return IngestReply(results, watch.timing())
+
+    async def encode_again(
+        self, into: CollectionSpace, items: Sequence[Item], watch: Stopwatch, deadline: Deadline
+    ) -> list[IndexedItem | TiebackError]:
+        """Stored items with new vectors, each whole or with its error. Texts are cut, and not split again.
+
+        Pictures and sounds get new words where the space names what they show; empty ones stand for the old.
+        """
+        split = Split.nothing(items)
+        errors = split.errors
+        drafts = list(_drafts(split, errors))
+        await self._encode(into, drafts, errors, watch, Truncation.END, deadline)
+        await self._fuse(
+            into, [draft for draft in drafts if draft.item not in errors], errors, watch, deadline
+        )
+        by_item: list[list[Draft]] = [[] for _ in items]
+        for draft in drafts:
+            by_item[draft.item].append(draft)
+        results: list[IndexedItem | TiebackError] = []
+        for number, item in enumerate(items):
+            if number in errors:
+                results.append(errors[number])
+                continue
+            indexed = _indexed(item, by_item[number], keeps=False)
+            known = [
+                section if draft.labels else dataclasses.replace(section, text="")
+                for section, draft in zip(indexed.sections, by_item[number], strict=True)
+            ]
+            results.append(IndexedItem(item, known))
+        return results
 
     def _check(self, items: Sequence[Item]) -> None:
         if not items:
@@ -232,13 +269,13 @@ def _at(number: int, places: Sequence[int], error: TiebackError) -> TiebackError
     return error
 
 
-def _indexed(item: Item, drafts: Sequence[Draft]) -> IndexedItem:
+def _indexed(item: Item, drafts: Sequence[Draft], *, keeps: bool) -> IndexedItem:
     sections: list[Section] = []
     indexed: list[IndexedSection] = []
     for section, draft in zip(item.sections, drafts, strict=True):
         is_text = isinstance(draft.content.data, str)
-        # Bytes of pictures and sounds are not the index's to keep; the section's uri says where they are.
-        sections.append(section if is_text else dataclasses.replace(section, content=None))
+        stays = is_text or (keeps and not isinstance(draft.content.data, Vector))
+        sections.append(section if stays else dataclasses.replace(section, content=None))
         if draft.vector is None:
             raise AssertionError("only whole items are written")
         indexed.append(

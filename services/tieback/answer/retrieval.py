@@ -25,6 +25,7 @@ from tieback.core.errors import (
     NotFound,
     Overloaded,
     SpaceMismatch,
+    StaleCollection,
     TiebackError,
     Unavailable,
     Unsupported,
@@ -52,6 +53,8 @@ from tieback.core.types import (
 from tieback.methods.ranking import rankings
 from tieback.methods.reranking import rerankings
 from tieback.ports import IndexPort, RerankerPort
+
+FULL_TEXT, STALE = "full_text", "stale"
 
 ENCODE_SHARE = 0.5
 """Of the time that is left, so much may go by until the spaces that have not answered are given up, unless a
@@ -96,7 +99,10 @@ class Retriever:
     async def _retrieve(
         self, retrieval: Retrieval, plan: RetrievalPlan, watch: Stopwatch, deadline: Deadline
     ) -> RetrieveReply:
-        fused, unread = await self._locate(retrieval, watch, deadline)
+        try:
+            fused, unread = await self._locate(retrieval, watch, deadline)
+        except StaleCollection as stale:
+            return await self._by_words(retrieval, plan, stale, watch, deadline)
         own = words_of(retrieval.query)
         # "How do I make it?" beside a photo of a cup asks about what the photo shows.
         words = " ".join(part for part in (own, describe(fused.labels)) if part)
@@ -110,6 +116,25 @@ class Retriever:
         routing = without(fused.routing, {"reranker": lost} if lost else {})
         hits = _relevant(hits, fused.vector.space.name, plan.relevance_floor, retrieval.min_relevance)
         return RetrieveReply(hits, routing, fused.labels, watch.timing(), plan, unread)
+
+    async def _by_words(
+        self,
+        retrieval: Retrieval,
+        plan: RetrievalPlan,
+        stale: StaleCollection,
+        watch: Stopwatch,
+        deadline: Deadline,
+    ) -> RetrieveReply:
+        """What full text alone finds, marked degraded: the vectors are of a space that is not served."""
+        words = words_of(retrieval.query)
+        if not words or not plan.hybrid:
+            raise stale
+        plan = dataclasses.replace(plan, balance_modalities=False, fusion=None, reranker=NO_RERANKING)
+        found = await self._search(retrieval, plan, None, words, watch, deadline)
+        hits, _ = await self._rerank(retrieval, NO_RERANKING, words, found.hits, watch, deadline)
+        reasons = {stale.space: STALE}
+        routing = RoutingExplanation(FULL_TEXT, {}, 0.0, [stale.space], degraded=True, reasons=reasons)
+        return RetrieveReply(hits, routing, (), watch.timing(), plan)
 
     async def _locate(
         self, retrieval: Retrieval, watch: Stopwatch, deadline: Deadline
@@ -163,7 +188,7 @@ class Retriever:
         self,
         retrieval: Retrieval,
         plan: RetrievalPlan,
-        vector: Vector,
+        vector: Vector | None,
         words: str,
         watch: Stopwatch,
         deadline: Deadline,

@@ -154,9 +154,13 @@ class Damaged(TiebackError):  # noqa: N818 - see InvalidInput
 
 
 class StaleCollection(TiebackError):  # noqa: N818 - see InvalidInput
-    """A collection whose space is not served any more. The message says what is, and the way out."""
+    """A collection whose `space` is not served any more. The message says the way out."""
 
     reason = "COLLECTION_STALE"
+
+    def __init__(self, message: str, *, space: str = "") -> None:
+        super().__init__(message)
+        self.space = space
 
 
 class Unsupported(TiebackError):  # noqa: N818 - see InvalidInput

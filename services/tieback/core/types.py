@@ -396,7 +396,8 @@ class Collection:
 
     `routing` is for queries that do not say theirs. `vector_count` counts the sections' and their parts'.
     `sources` are by name, and left out of listings.
-    `damage` says what is wrong with its files and what to do; empty where they are sound.
+    `damage` says what is wrong with its files and what to do, `stale` why its vectors are of no use to the
+    pipeline and what to do; both are empty where all is well.
     """
 
     name: str
@@ -409,6 +410,7 @@ class Collection:
     vector_count: int = 0
     sources: Sequence[Source] = ()
     damage: str = ""
+    stale: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -474,6 +476,17 @@ class ReindexState:
     space: SpaceRef
     total: int
     done: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReindexProgress:
+    """What a reindex has done so far; the last says whether it `finished`, and what it could not encode."""
+
+    space: SpaceRef
+    total: int
+    done: int
+    failures: Mapping[str, TiebackError] = field(default_factory=dict)
+    finished: bool = False
 
 
 @dataclass(frozen=True, slots=True)

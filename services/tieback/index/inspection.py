@@ -6,9 +6,12 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from tieback.core.tenant import CollectionKey
+from tieback.core.types import SpaceRef
 from tieback.index import versions
 from tieback.index.lock import StoreLock
-from tieback.index.store import tables
+from tieback.index.reading import TableReader
+from tieback.index.store import described, tables
 from tieback.index.table import readable
 
 
@@ -26,6 +29,27 @@ def damaged_collections(directory: Path) -> list[str]:
             return [str(key) for key in sorted(folders) if not _sound(folders[key], Path(views))]
     finally:
         lock.release()
+
+
+def spaces_of_collections(directory: Path) -> dict[str, SpaceRef]:
+    """The spaces of the collections that can be opened. StartupError as above."""
+    folders = tables(directory)
+    if not folders:
+        return {}
+    lock = StoreLock(directory / "lock")
+    try:
+        return {
+            str(key): space for key in sorted(folders) if (space := _space(key, folders[key])) is not None
+        }
+    finally:
+        lock.release()
+
+
+def _space(key: CollectionKey, folder: Path) -> SpaceRef | None:
+    try:
+        return described(key, TableReader(folder)).space
+    except Exception:  # noqa: BLE001 - whatever Lance says of damaged files: the other check tells of them
+        return None
 
 
 def _sound(folder: Path, views: Path) -> bool:

@@ -84,7 +84,14 @@ T = TypeVar("T")
 class Index:
     """`IndexPort` over one store on this machine. Open it with `Index.open`."""
 
-    def __init__(self, store: Store, limits: Limits, originals_bytes: int = 0) -> None:
+    def __init__(
+        self,
+        store: Store,
+        limits: Limits,
+        originals_bytes: int = 0,
+        served: Iterable[SpaceRef] = (),
+    ) -> None:
+        self._served = {space.name: space for space in served}
         self._store, self._limits = store, limits
         self._originals = Originals(store.originals, originals_bytes)
         self._tokens = PageTokens(store.page_key)
@@ -99,18 +106,24 @@ class Index:
 
     @classmethod
     def open(
-        cls, directory: str | Path, limits: Limits = DEFAULT_LIMITS, *, originals_bytes: int = 0
+        cls,
+        directory: str | Path,
+        limits: Limits = DEFAULT_LIMITS,
+        *,
+        originals_bytes: int = 0,
+        served: Iterable[SpaceRef] = (),
     ) -> Index:
         """Locks the store and reads it into memory; blocks some six seconds per 100,000 sections.
 
         A damaged collection is kept apart, and read as far as it can be. StartupError, saying what to do,
         where another server has the store, a newer tieback wrote it, or the folder cannot be used. At most
-        `originals_bytes` of what is written are kept to be encoded again.
+        `originals_bytes` of what is written are kept to be encoded again. Collections in other revisions of
+        the `served` spaces are said to be stale.
         """
         one_thread()
         store = Store(Path(directory).absolute())
         try:
-            index = cls(store, limits, originals_bytes)
+            index = cls(store, limits, originals_bytes, served)
             for key in store.found():
                 opened = load(store, key, index._writers)
                 index._owned.add(opened)
@@ -137,6 +150,30 @@ class Index:
     def damaged(self) -> int:
         """Collections whose files are damaged."""
         return len(self._owned.damaged)
+
+    @property
+    def stale(self) -> dict[str, str]:
+        """Why collections cannot be found by contents, by owner and name."""
+        found = {str(key): self._why_stale(one.description) for key, one in self._owned.sound.items()}
+        return {name: why for name, why in found.items() if why}
+
+    @property
+    def original_bytes(self) -> int:
+        """Bytes of originals on disk."""
+        return self._originals.bytes
+
+    def _why_stale(self, known: Description) -> str:
+        served = self._served.get(known.space.name)
+        if served is None or served == known.space:
+            return ""
+        if served.revision != known.space.revision:
+            change = f"revision {served.revision} of it is served"
+        else:
+            change = f"it is used otherwise now (fingerprint {served.fingerprint})"
+        return (
+            f"its vectors are of {known.space} (fingerprint {known.space.fingerprint}), and {change}: run "
+            f"tieback reindex {known.name}"
+        )
 
     @property
     def of_nobody(self) -> int:
@@ -235,8 +272,8 @@ class Index:
         self._refuse_where_closed()
         known = self._owned.known(name)
         if isinstance(known, DamagedCollection):
-            return _described(known)
-        return replace(_described(known), sources=known.list_sources())
+            return self._described(known)
+        return replace(self._described(known), sources=known.list_sources())
 
     async def list_collections(
         self, *, page_size: int = 0, page_token: str = ""
@@ -247,7 +284,7 @@ class Index:
         after = self._tokens.read(page_token, *scope) if page_token else ""
         names = sorted(name for name in self._owned.visible() if name > after)
         token = self._tokens.issue(names[size - 1], *scope) if len(names) > size else ""
-        return [_described(self._owned.known(name)) for name in names[:size]], token
+        return [self._described(self._owned.known(name)) for name in names[:size]], token
 
     async def delete_collection(self, name: str) -> None:
         """See `IndexPort`.
@@ -539,6 +576,12 @@ class Index:
         timing.compute, timing.total = end - started, end - begin
         return reply
 
+    def _described(self, known: OpenCollection | DamagedCollection) -> Collection:
+        """The collection as it stands, under the name that the tenant calls it by."""
+        description = known.description
+        name = PRINCIPAL.get().address(description.key)
+        return replace(known.describe(), name=name, stale=self._why_stale(description))
+
     def _opened(self, name: str) -> OpenCollection:
         """A collection to write to."""
         self._refuse_where_closed()
@@ -586,11 +629,6 @@ class Index:
 
     async def _in(self, executor: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(executor, work)
-
-
-def _described(known: OpenCollection | DamagedCollection) -> Collection:
-    """The collection as it stands, under the name that the tenant calls it by."""
-    return replace(known.describe(), name=PRINCIPAL.get().address(known.description.key))
 
 
 def _check_width(width: int) -> None:

@@ -145,7 +145,7 @@ class Store:
     def open(self, key: CollectionKey) -> tuple[Description, Table]:
         """A collection as it was last acknowledged. Whatever Lance raises passes where it is damaged."""
         table = Table(self._folder(key), self._views / key.owner)
-        return _described(key, table), table
+        return described(key, table), table
 
     def remains(self, key: CollectionKey) -> Iterator[tuple[Description, TableReader]]:
         """Each version of a damaged collection that can be opened, newest first, for reading only."""
@@ -153,7 +153,7 @@ class Store:
         for version in versions.manifests(folder):
             with suppress(Exception):  # whatever Lance raises: an older version may still be read
                 table = TableReader(versions.view(folder, version, self._views / key.owner))
-                yield _described(key, table), table
+                yield described(key, table), table
 
     def create(self, description: Description) -> Table:
         """Makes a collection; it is there, durably, when this returns, and not at all before."""
@@ -182,7 +182,7 @@ class Store:
     def open_generation(self, key: CollectionKey) -> tuple[Description, Table]:
         """A generation as it was last acknowledged. Whatever Lance raises passes where it is damaged."""
         table = Table(self._generation(key), self._views / key.owner)
-        return _described(key, table), table
+        return described(key, table), table
 
     def remove_generation(self, key: CollectionKey) -> None:
         """Removes a generation, if there is one; half of one is none."""
@@ -315,5 +315,6 @@ def _tables(collections: Path) -> dict[CollectionKey, Path]:
     return found
 
 
-def _described(key: CollectionKey, table: TableReader) -> Description:
+def described(key: CollectionKey, table: TableReader) -> Description:
+    """What a collection's table says of it."""
     return Description.from_json(key, table.schema.metadata[_DESCRIPTION.encode()])

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tieback.models.bound_space import BoundSpace
     from tieback.models.store import Store
     from tieback.reranker import Reranker
-    from tieback.router import Router
+    from tieback.router import JointSpace, Router
     from tieback.serving.telemetry import Telemetry
 
 
@@ -269,11 +269,24 @@ def build_router(settings: Settings, plan: Plan, telemetry: Telemetry | None = N
     return Router(components, bindings, limits=settings.limits)
 
 
-def build_index(settings: Settings) -> Index:
+def served_spaces(settings: Settings, plan: Plan) -> tuple[SpaceRef, ...]:
+    """The exact names of all spaces that collections can be in."""
+    joint = [build_router(settings, plan).space.ref] if plan.joins else []
+    return (*joint, *(one.ref for one in plan.single_spaces))
+
+
+def build_index(settings: Settings, plan: Plan) -> Index:
     """The index on its store, locked for this process."""
     from tieback.index import Index
 
-    index = Index.open(settings.store.expanduser(), limits=settings.limits)
+    index = Index.open(
+        settings.store.expanduser(),
+        limits=settings.limits,
+        originals_bytes=settings.originals_bytes,
+        served=served_spaces(settings, plan),
+    )
+    for name, why in index.stale.items():
+        log.warning("the collection %s is stale: %s", name, why)
     if settings.tokens is not None and index.of_nobody:
         log.warning(
             "collections that were made without tokens and that no tenant can use: %d; docs/security.md "
@@ -313,7 +326,7 @@ def build_answerer(
     plan: Plan,
     *,
     encoder: EncoderPort,
-    joint: SpaceRef | None,
+    joint: JointSpace | None,
     router: RouterPort | None,
     index: IndexPort,
     reranker: RerankerPort | None,
@@ -335,6 +348,7 @@ def build_answerer(
         evidence_limit=settings.evidence,
         losses={} if plan.bound is None else plan.bound.losses,
         encode_share=settings.encode_share,
+        keeps_originals=settings.originals_bytes > 0,
     )
 
 

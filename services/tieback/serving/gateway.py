@@ -83,9 +83,9 @@ class GatewayProcess:
             settings,
             plan,
             encoder=RemoteEncoder(mesh, spaces),
-            joint=None if joint is None else joint.ref,
+            joint=joint,
             router=RemoteRouter(mesh) if joint is not None else None,
-            index=RemoteIndex(mesh),
+            index=RemoteIndex(mesh, settings.message_bytes),
             reranker=RemoteReranker(mesh) if plan.reads_text else None,
             generator=RemoteGenerator(mesh) if plan.generator is not None else None,
         )

@@ -28,7 +28,7 @@ from tieback.serving.servicers.index import IndexServicer
 from tieback.serving.servicers.reranker import RerankerServicer
 from tieback.serving.servicers.router import RouterServicer
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import IndexSize, Telemetry
+from tieback.serving.telemetry import Telemetry, index_size
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class LocalServer:
         self.telemetry = telemetry = Telemetry(settings, process="tieback-local")
         self._server = server = GrpcServer(settings, telemetry)
         # The index first: where another server has the store, nothing else is worth loading.
-        index = await asyncio.to_thread(assembly.build_index, settings)
+        index = await asyncio.to_thread(assembly.build_index, settings, plan)
         self._closers.append(index.close)
         try:
             encoder = await asyncio.to_thread(
@@ -76,7 +76,7 @@ class LocalServer:
                 settings,
                 plan,
                 encoder=encoding,
-                joint=None if router is None else router.space.ref,
+                joint=None if router is None else router.space,
                 router=fusing,
                 index=finding,
                 reranker=reranking,
@@ -119,7 +119,7 @@ class LocalServer:
             telemetry.watch_load("index", "", lambda: index.load)
             if reranker is not None:
                 telemetry.watch_load("reranker", "", lambda: reranker.load)
-            telemetry.watch_index(lambda: IndexSize(index.sections, index.vectors, index.damaged))
+            telemetry.watch_index(lambda: index_size(index))
             if settings.metrics_port is not None:
                 self._page = MetricsPage(settings.host, settings.metrics_port, telemetry.page)
                 self.metrics_port = self._page.port

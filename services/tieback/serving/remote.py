@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from collections.abc import Collection as Names
 from contextlib import aclosing
 from typing import TypeVar
@@ -11,7 +11,7 @@ import grpc
 from google.protobuf.message import Message
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
-from tieback.core.errors import NotFound
+from tieback.core.errors import NotFound, TiebackError
 from tieback.core.tenant import Usage
 from tieback.core.types import (
     CachePolicy,
@@ -28,6 +28,9 @@ from tieback.core.types import (
     Item,
     MethodChoice,
     OutputSpec,
+    PendingItem,
+    ReindexedItem,
+    ReindexState,
     RerankCandidate,
     RerankReply,
     Role,
@@ -65,6 +68,7 @@ from tieback.serving.conversions.generations import (
     write_evidence,
     write_grounding,
 )
+from tieback.serving.conversions.reindexing import read_pending, read_state, write_reindexed
 from tieback.serving.conversions.reports import read_timing, write_method
 from tieback.serving.conversions.routings import (
     read_fuse_reply,
@@ -264,13 +268,28 @@ class RemoteGenerator:
                 yield read_event(event)
 
 
+def _batches(items: Sequence[index_pb2.IndexedItem], most: int) -> Iterator[list[index_pb2.IndexedItem]]:
+    """Parts of at most so many bytes, or of one item, with its vectors and originals."""
+    batch: list[index_pb2.IndexedItem] = []
+    size = 0
+    for item in items:
+        length = item.ByteSize()
+        if batch and size + length > most:
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += length
+    if batch:
+        yield batch
+
+
 class RemoteIndex:
     """The index."""
 
     _PATH = "/tieback.v1.IndexService/"
 
-    def __init__(self, mesh: Mesh) -> None:
-        self._mesh = mesh
+    def __init__(self, mesh: Mesh, message_bytes: int) -> None:
+        self._mesh, self._message_bytes = mesh, message_bytes
 
     async def create_collection(
         self, name: str, space: SpaceRef, width: int, routing: Routing = DEFAULT_ROUTING
@@ -320,11 +339,46 @@ class RemoteIndex:
         response = await self._call("GetUsage", index_pb2.GetUsageRequest(), index_pb2.GetUsageResponse)
         return read_usage(response.usage)
 
-    async def upsert(self, collection: str, items: Sequence[IndexedItem]) -> UpsertReply:
-        """Writes items in one durable step; a stream of one request, which may be repeated."""
-        request = index_pb2.UpsertItemsRequest(
-            collection=collection, items=[write_indexed_item(item) for item in items]
+    async def begin_reindex(self, collection: str, space: SpaceRef, width: int) -> ReindexState:
+        """Begins to make vectors of another space for a collection, or goes on."""
+        request = index_pb2.BeginReindexRequest(collection=collection, space=write_space(space), width=width)
+        return read_state((await self._call("BeginReindex", request, index_pb2.BeginReindexResponse)).state)
+
+    async def list_pending(self, collection: str, after: str = "") -> list[PendingItem]:
+        """The next items, by id, that lack such vectors, with their contents."""
+        request = index_pb2.ListPendingItemsRequest(collection=collection, after=after)
+        response = await self._call("ListPendingItems", request, index_pb2.ListPendingItemsResponse)
+        return [read_pending(one, f"items[{place}]") for place, one in enumerate(response.items)]
+
+    async def write_reindexed(
+        self, collection: str, items: Sequence[ReindexedItem]
+    ) -> list[TiebackError | None]:
+        """Writes such vectors, durably."""
+        request = index_pb2.WriteReindexedItemsRequest(
+            collection=collection, items=[write_reindexed(one) for one in items]
         )
+        response = await self._call("WriteReindexedItems", request, index_pb2.WriteReindexedItemsResponse)
+        return [failures.from_status(one) if one.code else None for one in response.results]
+
+    async def finish_reindex(self, collection: str, dropped: Sequence[str] = ()) -> ReindexState:
+        """Replaces the collection's vectors where no item lacks some."""
+        request = index_pb2.FinishReindexRequest(collection=collection, dropped=dropped)
+        return read_state((await self._call("FinishReindex", request, index_pb2.FinishReindexResponse)).state)
+
+    async def upsert(self, collection: str, items: Sequence[IndexedItem]) -> UpsertReply:
+        """Writes items durably, those that fit one message in one step."""
+        written = [write_indexed_item(item) for item in items]
+        results: list[TiebackError | None] = []
+        timing = Timing()
+        for batch in _batches(written, self._message_bytes // 2):
+            reply = await self._upsert(collection, batch)
+            results.extend(reply.results)
+            timing = reply.timing
+        return UpsertReply(results, timing)
+
+    async def _upsert(self, collection: str, items: Sequence[index_pb2.IndexedItem]) -> UpsertReply:
+        """A stream of one request, which may be repeated."""
+        request = index_pb2.UpsertItemsRequest(collection=collection, items=items)
         stream = _stream(
             self._mesh, targets.INDEX, f"{self._PATH}UpsertItems", request, index_pb2.UpsertItemsResponse
         )

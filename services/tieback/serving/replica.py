@@ -27,9 +27,10 @@ from tieback.serving.scrape import MetricsListener
 from tieback.serving.screening import Screen
 from tieback.serving.server import GrpcServer
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import IndexSize, Telemetry
+from tieback.serving.telemetry import Telemetry, index_size
 
 log = logging.getLogger(__name__)
+_VECTOR_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,8 @@ async def _router(_: str, around: Surroundings) -> Built:
 async def _index(_: str, around: Surroundings) -> Built:
     from tieback.serving.servicers.index import IndexServicer
 
-    index = await asyncio.to_thread(assembly.build_index, around.settings)
-    around.telemetry.watch_index(lambda: IndexSize(index.sections, index.vectors, index.damaged))
+    index = await asyncio.to_thread(assembly.build_index, around.settings, around.plan)
+    around.telemetry.watch_index(lambda: index_size(index))
     around.telemetry.watch_load("index", "", lambda: index.load)
     return Built(IndexServicer(ObservedIndex(index, around.telemetry)), index.close)
 
@@ -129,6 +130,10 @@ class ServiceProcess:
         logs.start(settings)
         self._public = settings
         self.settings = inner_settings(settings)
+        if target == targets.INDEX:  # items travel to it with their vectors beside their contents
+            self.settings = self.settings.model_copy(
+                update={"message_bytes": settings.message_bytes + _VECTOR_BYTES}
+            )
         self.target = target
         self.telemetry = Telemetry(self.settings, process=f"tieback-{target}")
         self._make_channel = channel_maker(settings)

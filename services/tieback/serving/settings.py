@@ -53,6 +53,12 @@ class Settings(BaseSettings):
 
     models: Path = Field(Path("~/.cache/tieback"), description="The model store.")
     store: Path = Field(Path("store"), description="The index's store; one server at a time.")
+    originals_bytes: int = Field(
+        16 * 1024**3,
+        ge=0,
+        description="Bytes of pictures, sounds and clouds that the store keeps to encode them again "
+        "(`tieback reindex`), of all tenants together; 0 keeps none.",
+    )
     cards: Path | None = Field(None, description="A folder of further cards.")
     spaces: Names = Field(
         (), description="Spaces to serve, separated by commas; empty for all but the optional."

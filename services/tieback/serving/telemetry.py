@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
     from tieback.encoder import CacheState
+    from tieback.index import Index
     from tieback.serving.credentials import Tokens
 
 _NO_SPAN: AbstractContextManager[None] = nullcontext()
@@ -371,11 +372,20 @@ class _Caches(Collector):
 
 
 class IndexSize(NamedTuple):
-    """What an index holds: sections, vectors of sections and of their parts, damaged collections."""
+    """What an index holds: sections, vectors of these and of their parts, damaged and stale collections, and
+    bytes of originals.
+    """
 
     sections: int
     vectors: int
     damaged: int
+    stale: int
+    originals: int
+
+
+def index_size(index: Index) -> IndexSize:
+    """What it holds now."""
+    return IndexSize(index.sections, index.vectors, index.damaged, len(index.stale), index.original_bytes)
 
 
 class _Index(Collector):
@@ -394,6 +404,16 @@ class _Index(Collector):
                 "tieback_index_damaged_collections",
                 "Collections whose files are damaged.",
                 value=now.damaged,
+            )
+            yield GaugeMetricFamily(
+                "tieback_index_stale_collections",
+                "Collections in another revision of their space than the one that is served.",
+                value=now.stale,
+            )
+            yield GaugeMetricFamily(
+                "tieback_index_original_bytes",
+                "Bytes of pictures, sounds and clouds that are kept to be encoded again.",
+                value=now.originals,
             )
 
 

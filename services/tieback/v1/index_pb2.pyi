@@ -17,7 +17,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Collection(_message.Message):
-    __slots__ = ("name", "space", "width", "item_count", "section_count", "create_time", "routing", "vector_count", "sources", "damage")
+    __slots__ = ("name", "space", "width", "item_count", "section_count", "create_time", "routing", "vector_count", "sources", "damage", "stale")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SPACE_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
@@ -28,6 +28,7 @@ class Collection(_message.Message):
     VECTOR_COUNT_FIELD_NUMBER: _ClassVar[int]
     SOURCES_FIELD_NUMBER: _ClassVar[int]
     DAMAGE_FIELD_NUMBER: _ClassVar[int]
+    STALE_FIELD_NUMBER: _ClassVar[int]
     name: str
     space: _vector_pb2.SpaceRef
     width: int
@@ -38,7 +39,94 @@ class Collection(_message.Message):
     vector_count: int
     sources: _containers.RepeatedCompositeFieldContainer[Source]
     damage: str
-    def __init__(self, name: _Optional[str] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., item_count: _Optional[int] = ..., section_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., vector_count: _Optional[int] = ..., sources: _Optional[_Iterable[_Union[Source, _Mapping]]] = ..., damage: _Optional[str] = ...) -> None: ...
+    stale: str
+    def __init__(self, name: _Optional[str] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., item_count: _Optional[int] = ..., section_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., vector_count: _Optional[int] = ..., sources: _Optional[_Iterable[_Union[Source, _Mapping]]] = ..., damage: _Optional[str] = ..., stale: _Optional[str] = ...) -> None: ...
+
+class BeginReindexRequest(_message.Message):
+    __slots__ = ("collection", "space", "width")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    SPACE_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    space: _vector_pb2.SpaceRef
+    width: int
+    def __init__(self, collection: _Optional[str] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ...) -> None: ...
+
+class BeginReindexResponse(_message.Message):
+    __slots__ = ("state",)
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    state: ReindexState
+    def __init__(self, state: _Optional[_Union[ReindexState, _Mapping]] = ...) -> None: ...
+
+class ReindexState(_message.Message):
+    __slots__ = ("space", "total", "done")
+    SPACE_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    space: _vector_pb2.SpaceRef
+    total: int
+    done: int
+    def __init__(self, space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., total: _Optional[int] = ..., done: _Optional[int] = ...) -> None: ...
+
+class ListPendingItemsRequest(_message.Message):
+    __slots__ = ("collection", "after")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    after: str
+    def __init__(self, collection: _Optional[str] = ..., after: _Optional[str] = ...) -> None: ...
+
+class ListPendingItemsResponse(_message.Message):
+    __slots__ = ("items",)
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    items: _containers.RepeatedCompositeFieldContainer[PendingItem]
+    def __init__(self, items: _Optional[_Iterable[_Union[PendingItem, _Mapping]]] = ...) -> None: ...
+
+class PendingItem(_message.Message):
+    __slots__ = ("version", "item")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ITEM_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    item: _content_pb2.Item
+    def __init__(self, version: _Optional[int] = ..., item: _Optional[_Union[_content_pb2.Item, _Mapping]] = ...) -> None: ...
+
+class WriteReindexedItemsRequest(_message.Message):
+    __slots__ = ("collection", "items")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    items: _containers.RepeatedCompositeFieldContainer[ReindexedItem]
+    def __init__(self, collection: _Optional[str] = ..., items: _Optional[_Iterable[_Union[ReindexedItem, _Mapping]]] = ...) -> None: ...
+
+class ReindexedItem(_message.Message):
+    __slots__ = ("id", "version", "sections")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SECTIONS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    version: int
+    sections: _containers.RepeatedCompositeFieldContainer[IndexedSection]
+    def __init__(self, id: _Optional[str] = ..., version: _Optional[int] = ..., sections: _Optional[_Iterable[_Union[IndexedSection, _Mapping]]] = ...) -> None: ...
+
+class WriteReindexedItemsResponse(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[_status_pb2.Status]
+    def __init__(self, results: _Optional[_Iterable[_Union[_status_pb2.Status, _Mapping]]] = ...) -> None: ...
+
+class FinishReindexRequest(_message.Message):
+    __slots__ = ("collection", "dropped")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    dropped: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, collection: _Optional[str] = ..., dropped: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class FinishReindexResponse(_message.Message):
+    __slots__ = ("state",)
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    state: ReindexState
+    def __init__(self, state: _Optional[_Union[ReindexState, _Mapping]] = ...) -> None: ...
 
 class Source(_message.Message):
     __slots__ = ("name", "host", "location", "item_count", "index_time")

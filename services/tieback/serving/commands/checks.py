@@ -7,16 +7,20 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tieback_client.catalog import Health, ServerInfo
 from tieback_client.client import Client
 from tieback_client.errors import TiebackError as CallError
 from tieback_client.errors import Unauthenticated, Unavailable
 from tieback_client.installing import how_to_install
+
+if TYPE_CHECKING:
+    from tieback.core.types import SpaceRef
 
 GIGABYTE = 1024**3
 # Resident memory with the whole default catalog loaded in one process, with room to work.
@@ -131,7 +135,11 @@ def joint_space() -> Iterator[Finding]:
 
     try:
         settings = load_settings()
-        space = build_router(settings, Plan(settings)).space
+        plan = Plan(settings)
+        if not plan.joins:
+            yield Finding("joint space", State.GOOD, "none: there is one encoder, or none that can be joined")
+            return
+        space = build_router(settings, plan).space
     except TiebackError as error:
         yield Finding("joint space", State.BAD, error.message, "tieback models pull")
         return
@@ -164,14 +172,16 @@ def store() -> Iterator[Finding]:
 
 def _collections(place: Path) -> Iterator[Finding]:
     from tieback.core.errors import StartupError
-    from tieback.index.inspection import damaged_collections
+    from tieback.index.inspection import damaged_collections, spaces_of_collections
 
     try:
         damaged = damaged_collections(place)
+        spaces = spaces_of_collections(place)
     except StartupError:
         advice = "`tieback collections` tells the state of each"
         yield Finding("collections", State.SKIPPED, "a server has the store open", advice)
         return
+    yield from _stale(spaces)
     for name in damaged:
         advice = (
             f"restore {place / 'collections' / name}.lance from a backup, or start the server, read what is "
@@ -180,6 +190,28 @@ def _collections(place: Path) -> Iterator[Finding]:
         yield Finding("collection", State.BAD, f"{name}: files are damaged or missing", advice)
     if not damaged:
         yield Finding("collections", State.GOOD, "every row can be read")
+
+
+def _stale(spaces: Mapping[str, SpaceRef]) -> Iterator[Finding]:
+    from tieback.core.errors import TiebackError
+    from tieback.serving.assembly import Plan, served_spaces
+    from tieback.serving.settings import load_settings
+
+    try:
+        settings = load_settings()
+        served = {space.name: space for space in served_spaces(settings, Plan(settings))}
+    except TiebackError:
+        return  # other checks tell of it
+    for name, space in spaces.items():
+        now = served.get(space.name)
+        if now is not None and now != space:
+            yield Finding(
+                "collection",
+                State.WARNING,
+                f"{name}: its vectors are of {space} (fingerprint {space.fingerprint}), and {now} "
+                f"(fingerprint {now.fingerprint}) is served: it is searched by words alone",
+                f"start the server, then: tieback reindex {name.rpartition('/')[2]}",
+            )
 
 
 def machine() -> Iterator[Finding]:

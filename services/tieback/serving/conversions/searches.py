@@ -69,6 +69,7 @@ def read_collection(message: index_pb2.Collection) -> Collection:
         message.vector_count,
         [read_collection_source(source) for source in message.sources],
         message.damage,
+        message.stale,
     )
 
 
@@ -113,6 +114,7 @@ def write_collection(collection: Collection) -> index_pb2.Collection:
         vector_count=collection.vector_count,
         sources=[write_collection_source(source) for source in collection.sources],
         damage=collection.damage,
+        stale=collection.stale,
     )
 
 
@@ -121,16 +123,19 @@ def read_indexed_item(message: index_pb2.IndexedItem, field: str) -> IndexedItem
     return IndexedItem(
         read_item(message.item, f"{field}.item", contents=False),
         [
-            IndexedSection(
-                read_vector(section.vector, f"{field}.sections[{index}].vector"),
-                section.text,
-                read_modality(section.modality, f"{field}.sections[{index}].modality"),
-                read_regions(section.parts, f"{field}.sections[{index}].parts")
-                if section.HasField("parts")
-                else None,
-            )
+            read_indexed_section(section, f"{field}.sections[{index}]")
             for index, section in enumerate(message.sections)
         ],
+    )
+
+
+def read_indexed_section(message: index_pb2.IndexedSection, field: str) -> IndexedSection:
+    """What search knows of a section."""
+    return IndexedSection(
+        read_vector(message.vector, f"{field}.vector"),
+        message.text,
+        read_modality(message.modality, f"{field}.modality"),
+        read_regions(message.parts, f"{field}.parts") if message.HasField("parts") else None,
     )
 
 
@@ -138,15 +143,17 @@ def write_indexed_item(item: IndexedItem) -> index_pb2.IndexedItem:
     """The message of an item with its vectors."""
     return index_pb2.IndexedItem(
         item=write_item(item.item),
-        sections=[
-            index_pb2.IndexedSection(
-                vector=write_vector(section.vector),
-                text=section.text,
-                modality=write_modality(section.modality),
-                parts=None if section.parts is None else write_regions(section.parts),
-            )
-            for section in item.sections
-        ],
+        sections=[write_indexed_section(section) for section in item.sections],
+    )
+
+
+def write_indexed_section(section: IndexedSection) -> index_pb2.IndexedSection:
+    """The message of what search knows of a section."""
+    return index_pb2.IndexedSection(
+        vector=write_vector(section.vector),
+        text=section.text,
+        modality=write_modality(section.modality),
+        parts=None if section.parts is None else write_regions(section.parts),
     )
 
 

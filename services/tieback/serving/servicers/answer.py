@@ -16,6 +16,7 @@ from tieback.ports import AnswerPort
 from tieback.serving import failures
 from tieback.serving.conversions.contents import read_item, read_long_texts
 from tieback.serving.conversions.generations import read_decoding, read_grounding, write_event
+from tieback.serving.conversions.reindexing import write_progress
 from tieback.serving.conversions.reports import write_timing
 from tieback.serving.conversions.retrievals import (
     read_retrieval,
@@ -66,6 +67,20 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
                 sequence=sequence, results=results, timing=None if timing is None else write_timing(timing)
             )
             sequence += 1
+
+    async def ReindexCollection(
+        self, request: answer_pb2.ReindexCollectionRequest, context: Context
+    ) -> AsyncIterator[answer_pb2.ReindexCollectionResponse]:
+        """Encodes a collection's items again."""
+        progress = self._answerer.reindex(
+            request.collection,
+            space=request.space,
+            drop_missing=request.drop_missing,
+            deadline=deadline_of(context),
+        )
+        async with aclosing(progress) as stream:  # type: ignore[type-var]  # the ports' iterators are generators
+            async for one in stream:
+                yield write_progress(one)
 
     async def Retrieve(
         self, request: answer_pb2.RetrieveRequest, context: Context

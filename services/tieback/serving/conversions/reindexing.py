@@ -1,0 +1,65 @@
+"""Reindexing: pending items, new vectors, how far it is."""
+
+from __future__ import annotations
+
+from tieback.core.types import IndexedSection, PendingItem, ReindexedItem, ReindexProgress, ReindexState
+from tieback.serving import failures
+from tieback.serving.conversions.contents import read_item, write_item
+from tieback.serving.conversions.searches import read_indexed_section, write_indexed_section
+from tieback.serving.conversions.vectors import read_space, write_space
+from tieback.v1 import answer_pb2, index_pb2
+
+FAILURES_TOLD = 1000
+
+
+def read_state(message: index_pb2.ReindexState) -> ReindexState:
+    """How far a reindexing is."""
+    return ReindexState(read_space(message.space), message.total, message.done)
+
+
+def write_state(state: ReindexState) -> index_pb2.ReindexState:
+    """The message of how far a reindexing is."""
+    return index_pb2.ReindexState(space=write_space(state.space), total=state.total, done=state.done)
+
+
+def read_pending(message: index_pb2.PendingItem, field: str) -> PendingItem:
+    """An item to encode again; sections whose original is not kept have no content."""
+    return PendingItem(message.version, read_item(message.item, f"{field}.item", contents=False))
+
+
+def write_pending(pending: PendingItem) -> index_pb2.PendingItem:
+    """The message of an item to encode again."""
+    return index_pb2.PendingItem(version=pending.version, item=write_item(pending.item))
+
+
+def read_reindexed(message: index_pb2.ReindexedItem, field: str) -> ReindexedItem:
+    """New vectors of an item."""
+    sections: list[IndexedSection] = [
+        read_indexed_section(section, f"{field}.sections[{index}]")
+        for index, section in enumerate(message.sections)
+    ]
+    return ReindexedItem(message.id, message.version, sections)
+
+
+def write_reindexed(item: ReindexedItem) -> index_pb2.ReindexedItem:
+    """The message of an item's new vectors."""
+    return index_pb2.ReindexedItem(
+        id=item.id,
+        version=item.version,
+        sections=[write_indexed_section(section) for section in item.sections],
+    )
+
+
+def write_progress(progress: ReindexProgress) -> answer_pb2.ReindexCollectionResponse:
+    """The message of how far a reindex is, with the first of what it could not encode."""
+    told = list(progress.failures.items())[:FAILURES_TOLD]
+    return answer_pb2.ReindexCollectionResponse(
+        total=progress.total,
+        done=progress.done,
+        failures=[
+            answer_pb2.ReindexFailure(id=name, status=failures.to_status(error)) for name, error in told
+        ],
+        failure_count=len(progress.failures),
+        finished=progress.finished,
+        space=write_space(progress.space),
+    )

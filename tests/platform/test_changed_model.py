@@ -1,0 +1,185 @@
+"""A model changes: its collections are stale, answer by words, and are encoded again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from support.colours import png
+from support.local_platform import Running, served_locally
+from support.own_encoder import Silent
+from support.small_spaces import write_colours, write_words
+from support.tenants import write_tokens
+from tieback.models.store import Store
+from tieback.recipes.pull import pull
+from tieback.serving.settings import Settings
+from tieback_client import Client, Image, Item, Section, TiebackError
+from tieback_client.cli import app
+
+WORDS = ["owl", "wren", "night", "day", "rain", "street"]
+SHADES = {"red": (250, 10, 10), "green": (10, 250, 10), "blue": (10, 10, 250)}
+
+
+class Place:
+    """A folder with cards, models and a store; `change` gives the word space another revision."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.tokens: Path | None = None
+        self._revision = 0
+        self._eyes = write_colours(folder, "eyes", joint="class_names")
+        self.change()
+
+    def change(self) -> None:
+        self._revision += 1
+        for one in self.folder.glob("words*/*"):
+            one.unlink()
+        for one in self.folder.glob("words*"):
+            one.rmdir() if one.is_dir() else one.unlink()
+        draw = np.random.default_rng(self._revision).normal(size=(len(WORDS), 8 * self._revision))
+        table = dict(zip(WORDS, draw, strict=True))
+        cards = [*(write_words(self.folder, name, table) for name in ("words", "words-b")), self._eyes]
+        assert pull(cards, cards, Store(self.folder / "models"), Silent()) == []
+
+    @contextmanager
+    def served(self, spaces: str = "words", **more: object) -> Iterator[tuple[Running, Client]]:
+        settings = Settings(
+            store=self.folder / "store", models=self.folder / "models", cards=self.folder, port=0,
+            metrics_port=None, spaces=tuple(spaces.split(",")), generator_enabled=False, drain_seconds=1,
+            tokens=self.tokens, **more,
+        )  # fmt: skip
+        with served_locally(settings) as running:
+            token = "acme-admin" if self.tokens else None
+            with Client(running.address, timeout=60, token=token) as client:
+                yield running, client
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def found(client: Client, name: str, query: object) -> list[str]:
+    return [hit.hit.item_id for hit in client.retrieve(name, query).hits]  # type: ignore[arg-type]
+
+
+def run(running: Running, *words: str) -> object:
+    return CliRunner().invoke(app.tieback, list(words), env={"TIEBACK_SERVER": running.address})
+
+
+def test_after_a_change_of_model_a_collection_answers_by_words_until_it_is_encoded_again(
+    place: Place,
+) -> None:
+    with place.served() as (_, client):
+        client.ingest("birds", [Item("a", "owl night"), Item("b", "wren day")]).collect()
+        assert not client.get_collection("birds").stale
+    place.change()
+
+    with place.served() as (running, client):
+        stale = client.get_collection("birds").stale
+        by_words = client.retrieve("birds", "wren")
+        with pytest.raises(TiebackError, match="tieback reindex birds") as refusal:
+            client.ingest("birds", [Item("c", "owl")]).collect()
+        with pytest.raises(TiebackError, match="tieback reindex birds"):
+            client.retrieve("birds", "wren", hybrid=False)
+        told = run(running, "collections")
+        last = client.reindex("birds").collect()
+        after = client.retrieve("birds", "wren")
+        client.ingest("birds", [Item("c", "owl")]).collect()
+
+        assert "tieback reindex birds" in stale
+        assert [hit.hit.item_id for hit in by_words.hits] == ["b"]
+        assert by_words.routing.degraded
+        assert by_words.routing.reasons == {"words": "stale"}
+        assert refusal.value.details.reason == "COLLECTION_STALE"
+        assert "stale" in told.output
+        assert (last.finished, last.total, last.done) == (True, 2, 2)
+        assert not client.get_collection("birds").stale
+        assert not after.routing.degraded
+        assert found(client, "birds", "wren")[0] == "b"
+        assert running.value("tieback_index_stale_collections") == 0
+
+
+def test_photos_are_encoded_again_from_their_originals_in_the_joint_space(place: Place) -> None:
+    with place.served("words,words-b,eyes") as (_, client):
+        photos = [Item(name, Image(png(*shade))) for name, shade in SHADES.items()]
+        client.ingest("album", [*photos, Item("text", "rain street")]).collect()
+        assert client.get_collection("album").space.name == "joint"
+        assert client.get_collection("album").item_count == 4
+        before = {one.id: one for one in client.items("album")}
+    place.change()
+
+    with place.served("words,words-b,eyes") as (running, client):
+        assert client.get_collection("album").stale
+        told = run(running, "reindex", "album", "--json")
+        assert json.loads(told.stdout)["finished"], told.output
+        assert {one.id: one for one in client.items("album")} == before
+        found_again = client.retrieve("album", Image(png(10, 250, 10)), hybrid=False, balance=False)
+
+    assert {hit.hit.item_id for hit in found_again.hits} == {*SHADES, "text"}
+
+
+def test_items_without_originals_are_listed_and_dropped_only_where_that_is_said(place: Place) -> None:
+    with place.served("words,words-b,eyes", originals_bytes=0) as (_, client):
+        client.ingest("album", [Item("red", Image(png(250, 0, 0))), Item("text", "rain street")]).collect()
+    assert not list((place.folder / "store" / "originals").glob("*/*"))
+    place.change()
+
+    with place.served("words,words-b,eyes") as (running, client):
+        told = run(running, "reindex", "album")
+        kept = client.get_collection("album")
+        again = run(running, "reindex", "album", "--drop-missing", "--json")
+        left = [one.id for one in client.items("album")]
+
+    assert told.exit_code == 1
+    assert "red" in told.output
+    assert (kept.item_count, bool(kept.stale)) == (2, True)
+    assert json.loads(again.stdout)["finished"]
+    assert left == ["text"]
+
+
+def test_a_collection_moves_to_another_served_space_while_it_is_written(place: Place) -> None:
+    with place.served("words,words-b") as (_, client):
+        client.ingest("birds", [Item(str(n), "owl night") for n in range(150)], batch=50).collect()
+        with client.reindex("birds", space="words-b") as progress:
+            first = next(progress)
+            client.ingest("birds", [Item("new", "wren day")]).collect()
+            client.delete("birds", ["0"])
+            rest = list(progress)
+        collection = client.get_collection("birds")
+
+    assert (first.done, first.total) == (0, 150)
+    assert rest[-1].finished
+    assert (collection.space.name, collection.item_count) == ("words-b", 150)
+
+
+def test_two_tenants_encode_their_own_and_never_each_others(place: Place) -> None:
+    acme, globex = {"acme-admin": "admin", "acme-write": "write"}, {"globex-admin": "admin"}
+    place.tokens = write_tokens(place.folder / "tokens", {"acme": acme, "globex": globex})
+    photo = Image(png(250, 0, 0))
+    with place.served("words,words-b,eyes") as (running, client), other(running, "globex-admin") as theirs:
+        for one in (client, theirs):
+            one.ingest("album", [Item("red", [Section(photo), Section(photo)])]).collect()
+    kept = list((place.folder / "store" / "originals").glob("*/*"))
+    assert sorted(path.parent.name for path in kept) == ["acme", "globex"]
+    place.change()
+
+    with place.served("words,words-b,eyes") as (running, client), other(running, "globex-admin") as theirs:
+        with other(running, "acme-write") as writer, pytest.raises(TiebackError, match="admin"):
+            writer.reindex("album").collect()
+        with pytest.raises(TiebackError, match="no collection"):
+            theirs.reindex("acme/album").collect()
+        assert client.reindex("album").collect().finished
+        assert theirs.get_collection("album").stale
+        theirs.delete_collection("album")
+        assert not client.get_collection("album").stale
+    assert [path.parent.name for path in (place.folder / "store" / "originals").glob("*/*")] == ["acme"]
+
+
+def other(running: Running, token: str) -> Client:
+    return Client(running.address, timeout=60, token=token)
