@@ -264,4 +264,4 @@ def test_a_call_without_a_token_is_told_how_to_send_one(as_: Callable[[str], Cli
     error = error_of(lambda: list(as_("no-such-token").collections()))
 
     assert isinstance(error, Unauthenticated)
-    assert "--token or TIEBACK_TOKEN" in str(error)
+    assert "TIEBACK_TOKEN" in str(error)
