@@ -4,6 +4,8 @@ from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
 from tieback.core.types import Routing, SpaceRef
 from tieback.index import Index
 
+JOINT = SpaceRef("joint", "r1", "f1")
+
 
 async def test_a_collection_says_its_space_and_what_it_holds(index):
     await index.upsert("docs", [item("a", section(axis(0)), section(axis(1))), item("b")])
@@ -89,7 +91,7 @@ async def test_collections_are_there_after_a_restart(index, store):
 
 async def test_a_collection_keeps_the_routing_of_its_queries(index, store):
     routing = Routing("top_k", {"a": 0.5}, {"k": 1})
-    made = await index.create_collection("routed", SPACE, WIDTH, routing)
+    made = await index.create_collection("routed", JOINT, WIDTH, routing)
     await index.close()
 
     again = Index.open(store)
@@ -101,17 +103,17 @@ async def test_a_collection_keeps_the_routing_of_its_queries(index, store):
 
 async def test_a_collection_made_again_keeps_its_routing_unless_another_is_given(index):
     routing = Routing("uniform")
-    await index.create_collection("routed", SPACE, WIDTH, routing)
+    await index.create_collection("routed", JOINT, WIDTH, routing)
 
-    assert (await index.create_collection("routed", SPACE, WIDTH)).routing == routing
-    assert (await index.create_collection("routed", SPACE, WIDTH, routing)).routing == routing
+    assert (await index.create_collection("routed", JOINT, WIDTH)).routing == routing
+    assert (await index.create_collection("routed", JOINT, WIDTH, routing)).routing == routing
     with pytest.raises(AlreadyExists, match="weighted otherwise"):
-        await index.create_collection("routed", SPACE, WIDTH, Routing("soft"))
+        await index.create_collection("routed", JOINT, WIDTH, Routing("soft"))
 
 
 async def test_an_unknown_policy_of_a_collection_is_not_found(index):
     with pytest.raises(NotFound, match="did you mean 'uniform'"):
-        await index.create_collection("routed", SPACE, WIDTH, Routing("unifrom"))
+        await index.create_collection("routed", JOINT, WIDTH, Routing("unifrom"))
 
 
 async def test_collections_are_listed_by_name_in_pages(index):

@@ -44,8 +44,11 @@ from tieback.core.types import (
     MethodChoice,
     Modality,
     OutputSpec,
+    PendingItem,
     QueryPart,
     RegionVectors,
+    ReindexedItem,
+    ReindexState,
     RerankCandidate,
     RerankReply,
     RerankResult,
@@ -116,6 +119,10 @@ ALIGNMENT = Alignment([AlignedPair((0, 2), (3, 5), 0.5, 0.25)], np.full((2, 2), 
 SOURCE = Source("docs", "laptop", "/home/me/docs", 1_700_000_000.5, 3)
 
 SAMPLES: dict[str, list[Any]] = {
+    "indexed_section": [IndexedSection(VECTOR, "words", Modality.IMAGE, REGIONS)],
+    "pending": [PendingItem(7, ITEM)],
+    "reindexed": [ReindexedItem("one", 7, [IndexedSection(VECTOR, "", Modality.TEXT)])],
+    "state": [ReindexState(SPACE, 10, 3)],
     "alignment": [ALIGNMENT, Alignment([])],
     "box": [(0.25, 0.5, 0.75, 0.5)],
     "cache": list(CachePolicy),
@@ -127,6 +134,7 @@ SAMPLES: dict[str, list[Any]] = {
             "books", SPACE, 384, 10, 20, 1_700_000_000.0, Routing(missing=MethodChoice("pool", {"k": 3}))
         ),
         Collection("books", SPACE, 384, 0, 0, 1_700_000_000.0, damage="its files are gone", sources=[SOURCE]),
+        Collection("books", SPACE, 384, 0, 0, 1_700_000_000.0, stale="another revision is served"),
     ],
     "collection_source": [SOURCE],
     "content": [
@@ -274,6 +282,7 @@ WITHOUT_FIELD = {
     "search_reply",
     "source",
     "space",
+    "state",
     "split_reply",
     "timing",
     "truncated",

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from tieback.core.types import IndexedSection, PendingItem, ReindexedItem, ReindexProgress, ReindexState
-from tieback.serving import failures
+from tieback.core.types import IndexedSection, PendingItem, ReindexedItem, ReindexState
 from tieback.serving.conversions.contents import read_item, write_item
 from tieback.serving.conversions.searches import read_indexed_section, write_indexed_section
 from tieback.serving.conversions.vectors import read_space, write_space
-from tieback.v1 import answer_pb2, index_pb2
-
-FAILURES_TOLD = 1000
+from tieback.v1 import index_pb2
 
 
 def read_state(message: index_pb2.ReindexState) -> ReindexState:
@@ -47,19 +44,4 @@ def write_reindexed(item: ReindexedItem) -> index_pb2.ReindexedItem:
         id=item.id,
         version=item.version,
         sections=[write_indexed_section(section) for section in item.sections],
-    )
-
-
-def write_progress(progress: ReindexProgress) -> answer_pb2.ReindexCollectionResponse:
-    """The message of how far a reindex is, with the first of what it could not encode."""
-    told = list(progress.failures.items())[:FAILURES_TOLD]
-    return answer_pb2.ReindexCollectionResponse(
-        total=progress.total,
-        done=progress.done,
-        failures=[
-            answer_pb2.ReindexFailure(id=name, status=failures.to_status(error)) for name, error in told
-        ],
-        failure_count=len(progress.failures),
-        finished=progress.finished,
-        space=write_space(progress.space),
     )

@@ -11,23 +11,24 @@ import grpc
 from google.rpc import status_pb2
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import IngestResult, Item, RetrieveReply, Role
+from tieback.core.types import IngestResult, Item, ReindexProgress, RetrieveReply, Role
 from tieback.ports import AnswerPort
 from tieback.serving import failures
 from tieback.serving.conversions.contents import read_item, read_long_texts
 from tieback.serving.conversions.generations import read_decoding, read_grounding, write_event
-from tieback.serving.conversions.reindexing import write_progress
 from tieback.serving.conversions.reports import write_timing
 from tieback.serving.conversions.retrievals import (
     read_retrieval,
     write_retrieve_reply,
     write_truncated,
 )
+from tieback.serving.conversions.vectors import write_space
 from tieback.serving.reading import converted
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.serving.telemetry import Telemetry
 from tieback.v1 import answer_pb2, answer_pb2_grpc
 
+_FAILURES_TOLD = 1000
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -80,7 +81,7 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
         )
         async with aclosing(progress) as stream:  # type: ignore[type-var]  # the ports' iterators are generators
             async for one in stream:
-                yield write_progress(one)
+                yield _write_progress(one)
 
     async def Retrieve(
         self, request: answer_pb2.RetrieveRequest, context: Context
@@ -144,4 +145,19 @@ def _write_result(result: IngestResult) -> answer_pb2.IngestResult:
         truncated=write_truncated(result.truncated),
         split_sections=result.split_sections,
         added_sections=result.added_sections,
+    )
+
+
+def _write_progress(progress: ReindexProgress) -> answer_pb2.ReindexCollectionResponse:
+    """The message of how far a reindex is, with the first of what it could not encode."""
+    told = list(progress.failures.items())[:_FAILURES_TOLD]
+    return answer_pb2.ReindexCollectionResponse(
+        total=progress.total,
+        done=progress.done,
+        failures=[
+            answer_pb2.ReindexFailure(id=name, status=failures.to_status(error)) for name, error in told
+        ],
+        failure_count=len(progress.failures),
+        finished=progress.finished,
+        space=write_space(progress.space),
     )
