@@ -11,6 +11,7 @@ import argparse
 
 from benchmarks import corpus
 from benchmarks.load.generator import LoadError
+from benchmarks.peers.tuning import TUNINGS
 from benchmarks.progress import Progress
 from benchmarks.report import Report
 from benchmarks.served import StartError
@@ -44,7 +45,7 @@ def run(options: argparse.Namespace) -> Report:
         progress.begin(group.name)
         (side,) = group.sides
         try:
-            with group.serve() as running:
+            with group.serve(TUNINGS[0]) as running:
                 levels = [OVERLOADED] * options.rounds
                 found += overload(side, running.targets[side], texts, levels=levels, say=progress.say)
         except (StartError, LoadError, OSError) as error:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
+import json
 import pickle
 import struct
 import sys
@@ -18,6 +20,8 @@ import pytest
 from aiohttp import web
 from numpy.typing import NDArray
 from packaging.requirements import Requirement
+from tieback.catalog.catalog import Catalog
+from tieback.models.store import Store
 
 from benchmarks.__main__ import main
 from benchmarks.load.target import Rejected, Target
@@ -27,9 +31,11 @@ from benchmarks.peers.environment import HERE
 from benchmarks.peers.infinity import InfinityTarget
 from benchmarks.peers.litserve import LitServeTarget
 from benchmarks.peers.open_inference import METHOD, OpenInferenceTarget, messages
-from benchmarks.peers.peer import Model, Peer
+from benchmarks.peers.peer import PROGRAMS, Model, Peer
 from benchmarks.peers.process import Launch, free_ports, started
 from benchmarks.peers.ray_proxy import RayProxyTarget
+from benchmarks.peers.triton import configuration
+from benchmarks.peers.tuning import TUNINGS, Tuning, distinct
 from benchmarks.served import StartError
 
 WITH_ENVIRONMENT = [name for name, peer in peers().items() if peer.requirements]
@@ -230,3 +236,47 @@ async def _open_inference_server(sizes: list[int]) -> AsyncIterator[str]:
     await server.start()
     yield f"127.0.0.1:{port}"
     await server.stop(None)
+
+
+def test_a_tuning_reaches_every_peer_that_has_the_settings(tmp_path: Path) -> None:
+    tuning = Tuning(batch=8, gathered=64, window=0.01, sorts=True, queue=128, deadline=1.0)
+    model = Model(tmp_path / "graph", tmp_path / "tokenizer", 256, tuning)
+
+    assert model.variables["PEER_BATCH"] == "8"
+    assert "max_batch_size: 64" in configuration(tuning)
+    assert "max_queue_delay_microseconds: 10000 " in configuration(tuning)
+    assert "max_queue_size: 128" in configuration(tuning)
+    assert "default_queue_policy" not in configuration(Tuning())
+    launch = peers()["mlserver"].launch(tmp_path, model)
+    served = json.loads((tmp_path / "model-settings.json").read_text())
+    assert (served["max_batch_size"], served["max_batch_time"]) == (64, 0.01)
+    assert launch.variables["PEER_SORTS"] == "1"
+
+
+def test_tunings_that_differ_in_what_a_peer_does_not_have_are_tried_once() -> None:
+    found = distinct(TUNINGS, batch_alone=True)
+
+    assert sorted(tuning.batch for tuning in found) == sorted({tuning.batch for tuning in TUNINGS})
+    assert distinct(TUNINGS, batch_alone=False) == list(TUNINGS)
+
+
+@pytest.mark.parametrize("sorts", ["0", "1"])
+def test_the_peers_model_gives_each_text_its_own_vector_in_whatever_batches(
+    monkeypatch: pytest.MonkeyPatch, sorts: str
+) -> None:
+    monkeypatch.setenv("PEER_BATCH", "3")
+    monkeypatch.setenv("PEER_SORTS", sorts)
+    spec = importlib.util.spec_from_file_location("bare_encoder", PROGRAMS / "bare_encoder.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    card = next(card for card in Catalog.load().encoders() if card.name == "all-minilm-l6-v2")
+    stored = Store().open(card)
+    encoder = module.BareEncoder(stored.path("model.onnx"), stored.path("tokenizer.json"), 256)
+    texts = ["a cat " * (1 + 7 * number % 5) for number in range(10)]
+
+    together = encoder(texts)
+
+    alone = np.concatenate([encoder([text]) for text in texts])
+    np.testing.assert_allclose((together * alone).sum(axis=1), 1.0, atol=1e-5)
