@@ -98,10 +98,12 @@ async def test_no_metric_is_left_off_the_dashboard():
         not in {re.sub(r"_(bucket|sum|count)$", "", one) for one in shown}
     }
 
-    # How fast a worker was is read where one plans and not where one watches; that a disk failed or the
-    # tokens cannot be read is an alert.
+    # How fast a worker was, and how many texts were long, is read where one plans and not where one watches;
+    # that a disk failed or the tokens cannot be read is an alert.
     assert hidden == {
+        "tieback_split_sections_total",
         "tieback_tokens_per_second",
+        "tieback_truncated_tokens_total",
         "tieback_cache_disk_on",
         "tieback_tokens_file_current",
     }

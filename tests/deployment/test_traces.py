@@ -11,7 +11,7 @@ import pytest
 from support.trace_collector import TraceCollector, trace_collector
 from tieback.serving.local import LocalServer
 from tieback.serving.settings import Settings
-from tieback.v1 import answer_pb2, answer_pb2_grpc, content_pb2
+from tieback.v1 import answer_pb2, answer_pb2_grpc, content_pb2, report_pb2
 from tieback_client import AsyncClient, Item, Section
 
 SPACE = "wordllama-256"  # the lightest one: what is asked here is not how well it finds
@@ -49,7 +49,8 @@ def traceparent(sampled: bool = True) -> tuple[str, str, str]:
 
 async def retrieve(server: LocalServer, header: str, collection: str = "library") -> None:
     query = [answer_pb2.QueryPart(content=content_pb2.Content(text="a tall light"))]
-    retrieval = answer_pb2.RetrieveRequest(collection=collection, query=query)
+    method = report_pb2.Method(name="late_interaction")
+    retrieval = answer_pb2.RetrieveRequest(collection=collection, query=query, reranker=method)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         await answer_pb2_grpc.AnswerServiceStub(channel).Retrieve(
             retrieval, metadata=(("traceparent", header), ("x-request-id", "order-7"))
