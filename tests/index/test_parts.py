@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -10,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.sections import SPACE, axis, item, parts, section, vector
 from tieback.core.errors import InvalidInput, SpaceMismatch
-from tieback.core.types import Limits, Modality, SpaceRef
+from tieback.core.types import Item, Limits, Modality, Section, SpaceRef
 from tieback.index import Index, records, table
 from tieback.index.memory import Memory
-from tieback.index.records import Put, Remove
+from tieback.index.records import Parts, Put, Record, Remove
 from tieback.index.validation import MOST_PARTS, check_items
-from tieback.index.vectors import FlatVectors, InvertedVectors
+from tieback.index.vectors import FlatVectors, InvertedVectors, faiss
 
 WIDTH = 16
 
@@ -323,3 +324,32 @@ def test_parts_that_are_written_while_lists_are_trained_are_there_afterwards(mon
     (best, *_), scores = memory.nearest(target, 3, memory.living())
     assert memory.order_key(int(best))[0] == "new"
     assert scores[0] == pytest.approx(4.0, abs=0.01)
+
+
+def test_a_search_by_parts_takes_about_as_long_as_a_scan_of_the_same_vectors():
+    width, count = 1024, 300
+    drawn = np.random.default_rng(0)
+    wholes = drawn.normal(size=(count, width)).astype(np.float32)
+    rows = drawn.normal(size=(count, 9, width)).astype(np.float16)
+    memory = Memory(width)
+    boxes = np.tile(np.array([[0, 0, 0.5, 0.5]], np.float32), (9, 1))
+    for n in range(count):
+        photo = Item(f"i{n}", [Section("1", None)])
+        of_photo = {0: Parts(rows[n], boxes)}
+        memory.apply([Put(n + 1, Record(photo, [""], [Modality.IMAGE], wholes[n : n + 1], of_photo))])
+    parts = faiss.IndexScalarQuantizer(width, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+    parts.add(rows.reshape(-1, width).astype(np.float32))
+    query, allowed = wholes[0], memory.living()
+
+    def took(work):
+        best = np.inf
+        for _ in range(30):
+            began = time.thread_time()
+            work()
+            best = min(best, time.thread_time() - began)
+        return best
+
+    searched = took(lambda: memory.nearest(query, 10, allowed))
+    scanned = took(lambda: (wholes @ query, parts.search(query[None], 10)))
+
+    assert searched < 4 * scanned

@@ -16,7 +16,7 @@ from tieback.index.part_vectors import PartVectors
 from tieback.index.vectors import Vectors
 
 _LOOKED_UP, _LOOKED_UP_A_HIT = 1024, 64  # wholes and parts, at least; a photo has ten
-_SCORED, _SCORED_A_HIT = 100, 10  # candidates, at least
+_SCORED, _SCORED_A_HIT = 400, 20  # candidates, at least
 
 
 def scores_of(wholes: Vectors, parts: PartVectors, positions: Array, query: Array) -> Array:
