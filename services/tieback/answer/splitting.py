@@ -6,9 +6,12 @@ the next, which rarely has to cut again. White space that fills a window by itse
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
@@ -19,17 +22,31 @@ from tieback.ports import EncoderPort
 LONGEST_ID = 512 - 8
 """Bytes of a section's id that its pieces' ids begin with."""
 
+INLINE_CHARACTERS = 16_384
+"""Texts of so many characters together are dealt with at once: a change of threads would take longer."""
+
 ROUNDS = 3
 """How often all spaces are asked at most: what one cuts, those before it have not seen."""
 
 
 @dataclass(slots=True)
 class Piece:
-    """A text, the byte of the section's text at which it begins, and the spaces that read it to its end."""
+    """A text, the byte of the section's text at which it begins, and the spaces that read it to its end.
+
+    `cut` are the smaller ones that are to take its place; `is_whole` says that it is all of its section.
+    """
 
     text: str
     begin: int = 0
     read_by: set[str] = field(default_factory=set)
+    is_whole: bool = True
+    cut: list[Piece] | None = None
+
+
+Texts = dict[tuple[int, int], list[Piece]]
+"""The pieces by the item and the section that they are of."""
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -70,17 +87,46 @@ class Splitting:
         An item gets an error where a section's span is not that of its text, and where it would have more
         sections than an item may have. What else is wrong with a text is left for the encoders to say.
         """
-        split = Split.nothing(items)
-        texts: dict[tuple[int, int], list[Piece]] = {}
-        for number, item in enumerate(items):
-            for place, section in enumerate(item.sections):
-                if section.content is not None and isinstance(section.content.data, str):
-                    texts[number, place] = [Piece(section.content.data)]
+        texts: Texts = {
+            (number, place): [Piece(section.content.data)]
+            for number, item in enumerate(items)
+            for place, section in enumerate(item.sections)
+            if section.content is not None and isinstance(section.content.data, str)
+        }
+        characters = sum(len(pieces[0].text) for pieces in texts.values())
         for _ in range(ROUNDS):
             for space in sorted(spaces, key=lambda space: self._windows.get(space, 0)):
-                await self._cut(space, list(texts.values()), deadline)
+                await self._cut(space, texts, deadline)
             if all(len(piece.read_by) == len(spaces) for pieces in texts.values() for piece in pieces):
                 break
+        return await _beside(characters, lambda: self._put_together(items, texts))
+
+    async def _cut(self, space: str, texts: Texts, deadline: Deadline) -> None:
+        """Replaces pieces that the space does not read to their end by smaller ones."""
+        window = self._windows.get(space)
+        asked: list[Piece] = []
+        for pieces in texts.values():
+            for piece in pieces:
+                if _surely_fits(piece.text, window):
+                    piece.read_by.add(space)
+                elif space not in piece.read_by:
+                    asked.append(piece)
+        for batch in self._batches(asked):
+            reply = await self._encoder.split(space, [piece.text for piece in batch], deadline=deadline)
+            self._windows[space] = reply.window
+            characters = sum(len(piece.text) for piece in batch)
+            await _beside(characters, functools.partial(_take, space, batch, reply.results))
+        for pieces in texts.values():
+            if any(piece.cut is not None for piece in pieces):
+                smaller = [one for piece in pieces for one in ([piece] if piece.cut is None else piece.cut)]
+                if smaller:
+                    pieces[:] = smaller
+                else:  # it has nothing that the space reads; the encoder says so
+                    pieces[0].cut = None
+                    pieces[0].read_by.add(space)
+
+    def _put_together(self, items: Sequence[Item], texts: Texts) -> Split:
+        split = Split.nothing(items)
         for number, item in enumerate(items):
             try:
                 self._put(split, number, item, texts)
@@ -88,59 +134,30 @@ class Splitting:
                 split.errors[number] = error.within(f"items[{number}]")
         return split
 
-    async def _cut(self, space: str, texts: list[list[Piece]], deadline: Deadline) -> None:
-        """Replaces pieces that the space does not read to their end by smaller ones.
-
-        Those that hold nothing that it reads are left out beside others of their text: it would refuse them.
-        """
-        window = self._windows.get(space)
-        asked: list[tuple[list[Piece], int]] = []
-        for pieces in texts:
-            for place, piece in enumerate(pieces):
-                if _surely_fits(piece.text, window):
-                    piece.read_by.add(space)
-                elif space not in piece.read_by:
-                    asked.append((pieces, place))
-        answers: list[list[Piece]] = []
-        for batch in self._batches([pieces[place].text for pieces, place in asked]):
-            reply = await self._encoder.split(space, batch, deadline=deadline)
-            self._windows[space] = reply.window
-            for text, result in zip(batch, reply.results, strict=True):
-                answers.append(_cut_up(text, result, space))
-        # From the last to the first, so that the places of those before stay as they are.
-        for (pieces, place), found in zip(reversed(asked), reversed(answers), strict=True):
-            begin = pieces[place].begin
-            for piece in found:
-                piece.begin += begin
-            if found or len(pieces) > 1:
-                pieces[place : place + 1] = found
-            else:
-                pieces[place].read_by.add(space)
-
-    def _batches(self, texts: Sequence[str]) -> Iterator[list[str]]:
+    def _batches(self, pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
         """Parts that keep the encoder's limits of items and, by half to leave room, of bytes."""
-        most_items = self._limits.batch_items or len(texts)
+        most_items = self._limits.batch_items or len(pieces)
         most_bytes = self._limits.message_bytes // 2
-        batch: list[str] = []
+        batch: list[Piece] = []
         size = 0
-        for text in texts:
-            length = len(text) if text.isascii() else 4 * len(text)
+        for piece in pieces:
+            length = len(piece.text) if piece.text.isascii() else 4 * len(piece.text)
             if batch and (len(batch) == most_items or (most_bytes and size + length > most_bytes)):
                 yield batch
                 batch, size = [], 0
-            batch.append(text)
+            batch.append(piece)
             size += length
         if batch:
             yield batch
 
-    def _put(self, split: Split, number: int, item: Item, texts: dict[tuple[int, int], list[Piece]]) -> None:
+    def _put(self, split: Split, number: int, item: Item, texts: Texts) -> None:
         """Writes one item's sections into the result."""
         taken = {section.id for section in item.sections}
         sections: list[Section] = []
         places: list[int] = []
         for place, section in enumerate(item.sections):
             pieces = texts.get((number, place), ())
-            if len(pieces) == 0 or (len(pieces) == 1 and pieces[0].text == _text_of(section)):
+            if not pieces or pieces[0].is_whole:
                 made = [section]
             else:
                 check_span(section, field=f"sections[{place}].span")
@@ -159,10 +176,6 @@ class Splitting:
         split.places[number] = places
 
 
-def _text_of(section: Section) -> object:
-    return section.content.data if section.content is not None else None
-
-
 def _surely_fits(text: str, window: int | None) -> bool:
     """Whether the space reads all of a text, as far as that is known without counting its tokens.
 
@@ -171,15 +184,25 @@ def _surely_fits(text: str, window: int | None) -> bool:
     return window is not None and (window == 0 or (len(text) <= window and text.isascii()))
 
 
-def _cut_up(text: str, result: Sequence[TextPiece] | TiebackError, space: str) -> list[Piece]:
-    """The pieces that hold something that the space reads; of a text that it refuses, the whole."""
-    if isinstance(result, TiebackError):
-        return [Piece(text, 0, {space})]
-    data = text.encode()
-    found = [
-        Piece(data[slice(*piece.span)].decode(), piece.span[0], {space}) for piece in result if piece.tokens
-    ]
-    return [piece for piece in found if piece.text.strip()]
+def _take(space: str, pieces: Sequence[Piece], results: Sequence[Sequence[TextPiece] | TiebackError]) -> None:
+    """Notes what the space says of each piece: that it reads it, or where it is to be cut.
+
+    What holds nothing that the space reads is left out beside others of its text: it would be refused.
+    """
+    for piece, result in zip(pieces, results, strict=True):
+        if isinstance(result, TiebackError) or (len(result) == 1 and result[0].tokens):
+            piece.read_by.add(space)
+            continue
+        data = piece.text.encode()
+        found = [(data[slice(*one.span)].decode(), one.span[0]) for one in result if one.tokens]
+        piece.cut = [
+            Piece(text, piece.begin + begin, {space}, is_whole=False) for text, begin in found if text.strip()
+        ]
+
+
+async def _beside(characters: int, work: Callable[[], T]) -> T:
+    """What the work gives; on a thread where it is about many characters, so that the event loop goes on."""
+    return await asyncio.to_thread(work) if characters > INLINE_CHARACTERS else work()
 
 
 def _sections(section: Section, pieces: Sequence[Piece], taken: set[str]) -> Iterator[Section]:
