@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from support.sections import SPACE, WIDTH, item
+from tieback.core.types import SpaceRef
 from tieback.index import Index
 from tieback_client.cli import app
 
@@ -147,3 +148,20 @@ async def test_a_damaged_collection_is_named_with_what_to_do(doctor: Doctor, tmp
     assert finding["found"].startswith("broken:")
     assert "restore" in finding["advice"]
     assert found(result, "collections") == []
+
+
+async def test_a_collection_of_another_revision_is_named_with_what_to_do(
+    doctor: Doctor, tmp_path: Path
+) -> None:
+    index = Index.open(tmp_path / "store")
+    await index.create_collection("old", SpaceRef("wordllama-256", "an older revision", "f"), 256)
+    await index.create_collection("own", SpaceRef("vectors-of-mine", "r", "f"), 256)
+    await index.close()
+
+    result = doctor("--json", TIEBACK_SPACES="wordllama-256")
+
+    [finding] = found(result, "collection")
+    assert finding["state"] == "warning"
+    assert "wordllama-256@an older revision" in finding["found"]
+    assert finding["advice"].endswith("tieback reindex old")
+    assert "none" in found(result, "joint space")[0]["found"]

@@ -14,6 +14,8 @@ Where to look:
     table.py        one collection on disk: append, compaction, recovery of the acknowledged version
     reading.py      what can be read of a table: all rows
     versions.py     the versions of a table on disk, and the note of which was acknowledged
+    generations.py  vectors of another space, made beside a collection until they take its place
+    originals.py    what pictures, sounds and clouds were encoded from
     durability.py   what Lance wrote → forced to the disk, or removed again
     records.py      records ⇄ Arrow rows
     memory.py       one collection in memory, rebuilt from the table at start
