@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from tieback.catalog.catalog import Catalog
@@ -23,7 +22,7 @@ from tieback.models.store import Store
 from tieback.recipes.binding_report.artifact import folder_of
 
 from benchmarks.binding import anchoring, composing, cost, crossing, listening, losing, reading, seeds
-from benchmarks.binding.artifact import newest, of_other_seeds, with_anchors, without_decoupling
+from benchmarks.binding.artifact import newest, of_other_seeds, with_anchors
 from benchmarks.binding.data import Data, DataError
 from benchmarks.binding.encoders import Encoders
 from benchmarks.corpus import VARIABLE
@@ -41,11 +40,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"photos with their objects, judged texts; by default of {VARIABLE}",
     )
     parser.add_argument("--binding", metavar="REVISION|FOLDER", help="the artifact; by default the newest")
-    parser.add_argument(
-        "--without-decoupling",
-        metavar="REVISION|FOLDER",
-        help="the same binding made without that objective; by default it is made, which takes minutes",
-    )
     parser.add_argument(
         "--seeds",
         type=int,
@@ -80,22 +74,12 @@ def _measure(options: argparse.Namespace, data: Data) -> Report:
         bound = BoundSpace.load(folder_of(options.binding, store.bound))
     report.table("the binding", [{"revision": bound.revision, "joint width": bound.width, "data": data.said}])
     encoders = Encoders(bound, cards, store, _say)
-    plain = None
-    if {"crossing", "listening"} & set(options.parts):
-        if options.without_decoupling is None:
-            other = without_decoupling(bound, cards, store, _say)
-        else:
-            other = BoundSpace.load(folder_of(options.without_decoupling, store.bound))
-        if other is not None:
-            if other.blocks != bound.blocks:
-                raise SystemExit(f"binding: {other.revision} has other blocks than {bound.revision}")
-            plain = replace(bound, routers=other.routers)
     if "crossing" in options.parts:
-        crossing.measure(bound, plain, data, encoders, report)
+        crossing.measure(bound, data, encoders, report)
     if "reading" in options.parts:
         reading.measure(bound, data, encoders, report)
     if "listening" in options.parts:
-        listening.measure(bound, plain, data, encoders, report)
+        listening.measure(bound, data, encoders, report)
     if "losing" in options.parts:
         losing.measure(bound, data, encoders, report)
     if "composing" in options.parts:

@@ -11,6 +11,7 @@ from typing import Any
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.models.bound_space import HEADER, BoundSpace
+from tieback.models.default_binding import DefaultBinding
 from tieback.models.store import Store
 from tieback.recipes.binding.bind import Options, bind
 from tieback.recipes.binding_report.artifact import folder_of
@@ -18,26 +19,18 @@ from tieback.recipes.binding_report.artifact import folder_of
 from benchmarks.corpus import LIBRARY
 
 Say = Callable[[str], None]
-SWITCH = "decoupling"
 
 
 def newest(cards: Sequence[EncoderCard], store: Store, say: Say) -> BoundSpace:
-    """The newest of the store; made with the recipe's own choices where there is none."""
+    """The store's default, else its newest; made with the recipe's own choices where there is none."""
     root = store.bound
+    default = DefaultBinding.read(root)
+    if default is not None and (root / default.revision / HEADER).is_file():
+        return BoundSpace.load(root / default.revision)
     if any(root.glob(f"*/{HEADER}")):
         return BoundSpace.load(folder_of(None, root))
     say("there is no binding in the store: binding")
     return bind(cards, store, Options(data=_shipped(store)), say).bound
-
-
-def without_decoupling(
-    bound: BoundSpace, cards: Sequence[EncoderCard], store: Store, say: Say
-) -> BoundSpace | None:
-    """The binding made again without the objective; None where the recipe cannot leave it out."""
-    if SWITCH not in _known():
-        return None
-    say("binding again without the decoupling objective")
-    return _again(bound, cards, store, say, {SWITCH: 0.0})
 
 
 def of_other_seeds(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from tieback.core.types import Array, Modality
 from tieback.methods.projection import unit_rows
-from tieback.models.bound_space import BoundPath, BoundSpace
+from tieback.models.bound_space import BoundSpace
 from tieback.recipes.binding_report.joint import blocks_of, part, scores, weights_of
 
 from benchmarks.binding import stored
@@ -21,7 +21,6 @@ from benchmarks.report import Report
 
 QUERY = "a photo of a {}"
 TARGET = 0.58
-LEARNED = "projector_ensemble"
 """The method whose paths are learned; the others are closed forms."""
 
 SAME = 1e-4
@@ -54,9 +53,7 @@ Way = Callable[[Photo], Precision]
 Found = Mapping[tuple[str, Photo], Precision]
 
 
-def measure(
-    bound: BoundSpace, plain: BoundSpace | None, data: Data, encoders: Encoders, report: Report
-) -> None:
+def measure(bound: BoundSpace, data: Data, encoders: Encoders, report: Report) -> None:
     """Everything that the photos tell."""
     one = Crossing(bound, data, encoders)
     ways = one.ways()
@@ -75,7 +72,7 @@ def measure(
         f"COCO {DIRECTIONS[0]} mAP, served: stored by its parts, found through the index", sure.value, "",
         f"> {TARGET:g}", low=sure.low, high=sure.high, note="the interval is drawn over names",
     )  # fmt: skip
-    report.table("COCO: what each ingredient adds", _ablation(one, plain, found))
+    report.table("COCO: what each ingredient adds", _ablation(one, found))
     report.claim(
         "the router that is served scores as this evaluation does, largest difference",
         one.difference(), "", f"<= {SAME:g}",
@@ -228,27 +225,19 @@ def _difference(report: Report, name: str, better: Floats, worse: Floats, other:
     )  # fmt: skip
 
 
-def _ablation(one: Crossing, plain: BoundSpace | None, found: Found) -> list[dict[str, object]]:
+def _ablation(one: Crossing, found: Found) -> list[dict[str, object]]:
     """From class names to the whole, one ingredient at a time."""
     bound = one.bound
     texts = [block.space.name for block in bound.blocks if block.modality is Modality.TEXT]
 
-    def closed(path: BoundPath) -> bool:
-        return path.method != LEARNED
-
     steps: list[tuple[str, Precision | None]] = [
         ("class names, top ten, uniform", found["class names, all summed", Photo.WHOLE]),
         (
-            "closed-form paths into the text blocks",
-            one.by(part(bound, blocks=texts, paths=closed), routed=False)(Photo.WHOLE),
+            "paths into the text blocks",
+            one.by(part(bound, blocks=texts), routed=False)(Photo.WHOLE),
         ),
-        ("+ the image block", one.by(part(bound, paths=closed), routed=False)(Photo.WHOLE)),
-        ("+ learned projector ensembles", found["joint, uniform", Photo.WHOLE]),
-        (
-            "+ routers, trained for alignment",
-            None if plain is None else one.by(plain, routed=True)(Photo.WHOLE),
-        ),
-        ("+ the decoupling objective", found["joint, routed", Photo.WHOLE]),
+        ("+ the image block", found["joint, uniform", Photo.WHOLE]),
+        ("+ routers", found["joint, routed", Photo.WHOLE]),
         ("+ parts of photos, in one vector", found["joint, routed", Photo.TOGETHER]),
         ("+ parts of photos, scored one by one", found["joint, routed", Photo.BEST]),
     ]

@@ -12,13 +12,13 @@ from tieback.recipes.binding_report.joint import blocks_of, weights_of
 
 from benchmarks.binding.data import Data
 from benchmarks.binding.encoders import Encoders
-from benchmarks.binding.measures import interval, paired
+from benchmarks.binding.measures import interval
 from benchmarks.report import Report
 
 TARGET = 0.9
 OTHERS = 120  # texts that speak of neither
-PHOTO = ("a photo of a {}", "a picture that shows a {}")
-SOUND = ("the sound of {}", "a recording of {}")
+PHOTO = ("this picture shows a {}", "there is a {} to be seen here")
+SOUND = ("you can hear {}", "audio of {}")
 SOUNDS = (
     *("a dog barking", "a cat purring", "birds singing at dawn", "a rooster crowing", "bees buzzing"),
     *("rain on a tin roof", "thunder far away", "wind in the trees", "waves breaking", "a river flowing"),
@@ -31,9 +31,7 @@ SOUNDS = (
 """What can be heard; the data have no sounds, so the words for them are fixed here."""
 
 
-def measure(
-    bound: BoundSpace, plain: BoundSpace | None, data: Data, encoders: Encoders, report: Report
-) -> None:
+def measure(bound: BoundSpace, data: Data, encoders: Encoders, report: Report) -> None:
     """On what the artifact held out, and on captions that no binding was made with."""
     _as_recorded(bound, report)
     kinds = {
@@ -47,33 +45,14 @@ def measure(
     report.table("what texts speak of, and what they were taken for", _confusion(whole))
     right = {kind: _right(whole, kind) for kind in spoken}
     _claim("captions made from COCO's names and from words for sounds", right, report)
-    if plain is None:
-        report.claim(
-            "what the decoupling objective adds there", None, "", "> 0",
-            note="the recipe cannot leave the objective out",
-        )  # fmt: skip
-        return
-    less = {kind: _taken_for(plain, dense, list(spoken)) for kind, dense in spoken.items()}
-    report.table("the same without the decoupling objective", _confusion(less))
-    difference = paired(_captions(right), _captions({kind: _right(less, kind) for kind in spoken}))
-    report.claim(
-        "what the decoupling objective adds there", difference.value, "", "> 0",
-        low=difference.low, high=difference.high,
-        note=f"{np.mean(_captions(right)) - difference.value:.3f} without it",
-    )  # fmt: skip
 
 
 def _as_recorded(bound: BoundSpace, report: Report) -> None:
     found: Mapping[str, Any] = bound.metrics.get("decoupling") or {}
-    accuracy, without = found.get("accuracy"), found.get("without")
+    accuracy = found.get("accuracy")
     report.claim(
         "texts that the router tells apart, held out at binding", accuracy, "", f">= {TARGET:g}",
         note="as the artifact recorded",
-    )  # fmt: skip
-    report.claim(
-        "what the decoupling objective adds, held out at binding",
-        None if accuracy is None or without is None else accuracy - without, "", "> 0",
-        note="the artifact does not say" if without is None else f"{without:.3f} without it",
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import pytest
 from tieback.core.types import Array
 from tieback.methods.projection import unit_rows
 from tieback.methods.routing.soft import softmax
-from tieback.recipes.binding.profile import TRUST, profile, scores_for
+from tieback.recipes.binding.profile import profile, scores_for
 
 PAIRS, WIDTH = 300, 16
 
@@ -20,9 +20,9 @@ def pairs(noise: float, seed: int) -> tuple[Array, Array]:
     return one, other
 
 
-def weights(*noises: float, groups: Array | None = None) -> Array:
+def weights(*noises: float, groups: Array | None = None, trust: float = 1.0) -> Array:
     found = [pairs(noise, seed) for seed, noise in enumerate(noises, 1)]
-    return profile([one for one, _ in found], [other for _, other in found], groups)
+    return profile([one for one, _ in found], [other for _, other in found], groups, trust=trust)
 
 
 def test_the_space_whose_partners_agree_speaks_loudest() -> None:
@@ -32,8 +32,8 @@ def test_the_space_whose_partners_agree_speaks_loudest() -> None:
     assert good + fair + poor == pytest.approx(1)
 
 
-def test_no_space_is_silenced_by_pairs_of_one_task() -> None:
-    assert weights(0.2, 9.0)[1] >= (1 - TRUST) / 2
+def test_no_space_is_silenced_by_pairs_that_are_half_trusted() -> None:
+    assert weights(0.2, 9.0, trust=0.5)[1] >= 0.25
 
 
 def test_spaces_that_are_alike_speak_alike() -> None:

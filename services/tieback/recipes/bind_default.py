@@ -17,14 +17,11 @@ from tieback.models.store import Store
 LIBRARY = Path("examples/library")
 """What a checkout of the project ships, taken where a command is run in one."""
 
-VERSION = 1
+VERSION = 6
 """Hashed into what a default binding was made from: change it whenever the recipe would make a better one."""
 
-TEXTS = 600
+TEXTS = 900
 """Sentences that are learned from."""
-
-METHOD = "anchor_attention"
-"""What leads every path: it learns in no time, and ensembles of networks beside it find hardly more."""
 
 
 def bind_default(
@@ -61,7 +58,7 @@ def bind_default(
 
     data = (*folders, *(store.media(card) for card in ready))
     try:
-        outcome = bind(served, store, Options(data=data, texts=TEXTS, method=METHOD), say)
+        outcome = bind(served, store, Options(data=data, texts=TEXTS), say)
     except StartupError as error:
         say(f"the spaces are not bound: {error.message}")
         return None
@@ -85,5 +82,5 @@ def _made_from(cards: Iterable[EncoderCard], media: Iterable[Sourced], folders: 
         spaces,
         sorted(card.revision for card in media),
         texts,
-        asdict(Options(texts=TEXTS, method=METHOD)),
+        asdict(Options(texts=TEXTS)),
     )

@@ -2,7 +2,7 @@
 
 members       which spaces take part          prototypes     what a classifier holds a class to look like
 corpus        texts, photos, sounds           anchors        class names, and the user's own pairs
-pseudo_pairs  what unpaired inputs match      project        the paths, fitted and chosen
+language      sentences written for it       project        the paths, fitted and chosen
 route         the routers                     measure        what it is worth, on classes left out
 bind          all of it, step by step
 """

@@ -18,7 +18,7 @@ from tieback.core.errors import InvalidInput
 from tieback.core.types import Array, Modality
 
 TEMPLATES = {
-    Modality.IMAGE: ("{}", "a photo of a {}", "a picture of {}", "a photo that shows a {}"),
+    Modality.IMAGE: ("{}", "a photo of a {}"),
     Modality.AUDIO: ("{}", "the sound of {}", "a recording of {}", "the noise that {} makes"),
     Modality.POINTS: ("{}", "a 3D model of a {}", "a point cloud of a {}", "the shape of a {} in 3D"),
 }

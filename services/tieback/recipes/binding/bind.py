@@ -17,7 +17,7 @@ from tieback.models.store import Store
 from tieback.recipes.binding import duals, measure, term_paths
 from tieback.recipes.binding.anchors import Split, read_pairs, split, split_pairs
 from tieback.recipes.binding.corpus import read_corpus
-from tieback.recipes.binding.entering import Dense, enter
+from tieback.recipes.binding.entering import Dense
 from tieback.recipes.binding.kinds import kinds, spoken, usual
 from tieback.recipes.binding.material import Gatherer, Material
 from tieback.recipes.binding.members import Classifier, Encoders, Members, members
@@ -33,7 +33,6 @@ from tieback.recipes.binding.paired_paths import (
     told_apart,
 )
 from tieback.recipes.binding.project import (
-    ATTENTION,
     Anchored,
     PathFitter,
     Reduced,
@@ -41,7 +40,6 @@ from tieback.recipes.binding.project import (
     reduced,
     text_block,
 )
-from tieback.recipes.binding.pseudo_pairs import pseudo_pairs
 from tieback.recipes.binding.route import Routing
 from tieback.recipes.binding.stand_ins import StandIns
 from tieback.recipes.binding.tasks import Joint, class_tasks, user_tasks
@@ -59,9 +57,7 @@ class Options:
 
     `data` are folders of unpaired texts, photos and sounds, `anchors` a list of pairs, `spaces` the cards
     that take part (all of the store's where empty); `texts`, `photos`, `sounds` the most that are used.
-    Routers are trained for `steps`; `decoupling` weights the objective that has the text router tell what a
-    text speaks of beside 1 for alignment, and 0 leaves it out. At 1, alignment keeps a little weight on the
-    blocks of photos and sounds for every text, since they are led into by all text encoders together.
+    The router of texts is trained for `steps`.
     """
 
     data: tuple[Path, ...] = ()
@@ -75,7 +71,6 @@ class Options:
     photos: int = 2000
     sounds: int = 2000
     steps: int = 300
-    decoupling: float = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,7 +135,7 @@ class _Binder:
         self._reduced = [
             paired_block(one, widths.get(one.card.modality, WIDTH))
             if isinstance(one, Paired)
-            else reduced(one, material.inputs[one.card.name].dense, widths[one.card.modality])
+            else reduced(one, material.real(one.card), widths[one.card.modality])
             for one in self._members.classifiers
         ]
         self._splits = {
@@ -186,10 +181,8 @@ class _Binder:
             texts,
             self._options.seed,
             self._options.steps,
-            self._options.decoupling,
-            self._centres,
         )
-        routers, without = routing.train(self._work, self._say)
+        routers = routing.train(self._work, self._say)
         stand_ins = StandIns(
             self._material, replace(plain, routers=routers), self._reduced, self._things, self._options.seed
         )
@@ -204,9 +197,6 @@ class _Binder:
         kept = tuple(replace(one, losses=duals.losses_as_served(one.losses, self._members)) for one in kept)
         tasks += of_user
         told = measure.decoupling(joint, texts.held_out, self._quiet)
-        if without is not None:
-            untaught = replace(plain, routers={Modality.TEXT: without})
-            told |= {"without": measure.decoupling(untaught, texts.held_out, self._quiet)["accuracy"]}
         metrics: dict[str, Any] = {
             "retrieval": measure.retrieval(joint, tasks, self._options.seed),
             "alignment": measure.alignment(joint, self._material, self._reduced, fitted_with, of_each),
@@ -391,9 +381,8 @@ class _Binder:
         if everything:
             fitted_with = np.sort(np.concatenate([fitted_with, held_out]))
         shared = duals.shared_inputs(self._material, block.classifier.card, text, self._options.seed)
-        if shared is None:
-            pseudo = self._pseudo(block, text)
-        else:
+        pseudo = (np.zeros((0, text.width), np.float32), block.features[:0])
+        if shared is not None:
             pseudo = shared.every if everything else shared.training
         anchors = anchored(
             self._material,
@@ -406,27 +395,6 @@ class _Binder:
             fitted_with,
         )
         return duals.seen_by_both(anchors, shared) if into_text and shared else anchors
-
-    def _pseudo(self, block: Reduced, text: EncoderCard) -> tuple[Array, Array]:
-        """Rows of texts and of features that go together, as the text spaces agree."""
-        name = block.classifier.card.name
-        inputs = self._material.inputs[name].dense
-        training = self._splits[name].training
-        cosines, candidates = [], {}
-        for card in self._members.texts if len(inputs) else ():
-            anchors = anchored(
-                self._material, block, card, True, training, training[:0],
-                (np.zeros((0, card.width), np.float32), inputs[:0]), np.zeros(0, np.int64),
-            )  # fmt: skip
-            path, _ = self._fitter.fit(anchors, ATTENTION, {})
-            spoken = self._material.names[name][card.name][1][training]
-            texts = np.concatenate([spoken, self._material.sentences[card.name]])
-            candidates[card.name] = texts
-            cosines.append(enter([path], {name: inputs})[card.space.name] @ texts.T)
-        found = pseudo_pairs(cosines)
-        if not len(found):
-            return np.zeros((0, text.width), np.float32), inputs[:0]
-        return candidates[text.name][found[:, 1]], inputs[found[:, 0]]
 
     def _user_split(self, modality: Modality) -> tuple[Array, Array]:
         """Places among the user's pairs of that modality: to fit with, and to measure on."""

@@ -98,6 +98,8 @@ def _less(
         material,
         names={name: with_text(rows) for name, rows in material.names.items()},
         sentences=with_text(material.sentences),
+        scenes={name: replace(one, texts=with_text(one.texts)) for name, one in material.scenes.items()},
+        neutral=with_text(material.neutral),
         inputs={
             name: replace(one, dense=moved(one.dense, kinds[name])) if name in kinds else one
             for name, one in material.inputs.items()

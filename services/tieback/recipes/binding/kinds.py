@@ -37,13 +37,26 @@ def kinds(material: Material, held_out: Mapping[str, Array], seed: int) -> Kinds
                 _captions(material, one.card.name, _classes(len(one.names), held_out[one.card.name], inside))
                 for one in classifiers
             ]
+            parts += [
+                _scenes(material, one.card.name, held_out[one.card.name], inside)
+                for one in classifiers
+                if one.card.name in material.scenes
+            ]
             if parts and len(next(iter(parts[0].values()))):
                 into[modality.value] = _joined(parts)
     places = sentences(len(material.corpus.texts), seed)
     fitted = np.sort(np.concatenate([places.training, places.validation]))
-    for into, chosen in ((found.training, fitted), (found.held_out, places.held_out)):
+    written = sentences(len(next(iter(material.neutral.values()), ())), seed)
+    written_with = np.sort(np.concatenate([written.training, written.validation]))
+    for into, chosen, others in (
+        (found.training, fitted, written_with),
+        (found.held_out, places.held_out, written.held_out),
+    ):
         if len(chosen):
-            into[NEITHER] = {name: rows[chosen] for name, rows in material.sentences.items()}
+            into[NEITHER] = {
+                name: np.concatenate([rows[chosen], material.neutral[name][others]])
+                for name, rows in material.sentences.items()
+            }
     return found
 
 
@@ -70,6 +83,12 @@ def _captions(material: Material, classifier: str, classes: Array) -> Dense:
         text: rows[1:, classes].reshape(-1, rows.shape[2])
         for text, rows in material.names[classifier].items()
     }
+
+
+def _scenes(material: Material, classifier: str, held_out: Array, inside: bool) -> Dense:
+    scenes = material.scenes[classifier]
+    chosen = np.isin(scenes.classes, held_out) == inside
+    return {text: rows[chosen] for text, rows in scenes.texts.items()}
 
 
 def _joined(parts: list[Dense]) -> Dense:

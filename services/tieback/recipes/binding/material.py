@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,8 @@ import numpy as np
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
 from tieback.core.types import Array, Modality
+from tieback.methods.projection import unit_rows
+from tieback.recipes.binding import language
 from tieback.recipes.binding.anchors import Pair
 from tieback.recipes.binding.corpus import Corpus
 from tieback.recipes.binding.encoding import Encoded, encode, encode_texts
@@ -51,10 +53,19 @@ class UserPairs:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Scenes:
+    """Sentences about classes: the class of each `[sentences]`, and by text space their vectors."""
+
+    classes: Array
+    texts: dict[str, Array]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Material:
     """`names` by classifier and text space `[templates, classes, width]`, `sentences` by text space.
 
-    `terms` are what sparse spaces say of the same texts.
+    `scenes`, by classifier, and `neutral`, by text space, are the sentences written for binding (`language`);
+    `terms` are what sparse spaces say of names and sentences.
     """
 
     members: Members
@@ -64,6 +75,8 @@ class Material:
     inputs: dict[str, Inputs]
     user: UserPairs
     terms: tuple[Terms, ...] = ()
+    scenes: dict[str, Scenes] = field(default_factory=dict)
+    neutral: dict[str, Array] = field(default_factory=dict)
 
     def captions(self, classifier: str, template: int, classes: Array) -> dict[str, Array]:
         """What every text space says of the classes by a template; a sparse one's are `[classes, terms]`.
@@ -73,10 +86,22 @@ class Material:
         rows = self.names[classifier] | {one.card.name: one.names[classifier] for one in self.terms}
         return {text: said[min(template, len(said) - 1)][classes] for text, said in rows.items()}
 
+    def real(self, card: EncoderCard) -> Array:
+        """What that encoder says of photos or sounds `[n, width]`: the unpaired ones and the user's."""
+        pairs = self.user.others.get(card.name, np.zeros((0, card.width), np.float32))
+        return np.concatenate([self.inputs[card.name].dense, pairs])
+
     def class_texts(self, classifier: str, text: str) -> Array:
-        """One vector `[classes, width]` per class: the mean over the templates, of length 1."""
-        mean = self.names[classifier][text].mean(axis=0)
-        return np.asarray(mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12), np.float32)
+        """One vector `[classes, width]` per class, of length 1.
+
+        It is the mean over the templates; where there are scenes of the class, these count as much.
+        """
+        mean = unit_rows(self.names[classifier][text].mean(axis=0))
+        if (scenes := self.scenes.get(classifier)) is not None:
+            sums = np.zeros_like(mean)
+            np.add.at(sums, scenes.classes, scenes.texts[text])
+            mean = unit_rows(mean + unit_rows(sums))
+        return np.asarray(mean, np.float32)
 
 
 class Gatherer:
@@ -102,7 +127,22 @@ class Gatherer:
         inputs |= {card.name: self._inputs(card, corpus) for card in self._members.towers}
         user = self._user(pairs, anchors_name)
         terms = tuple(self._terms(card, corpus, pairs) for card in self._members.sparse)
-        return Material(self._members, corpus, names, sentences, inputs, user, terms)
+        named = [one for one in self._members.classifiers if one.told and one.named]
+        about = language.neutral([name for one in named for name in one.names])
+        neutral = {card.name: self._texts("neutral sentences", card, about) for card in self._members.texts}
+        return Material(self._members, corpus, names, sentences, inputs, user, terms, self._scenes(), neutral)
+
+    def _scenes(self) -> dict[str, Scenes]:
+        found = {}
+        for one in self._members.of(Modality.IMAGE):
+            if said := language.scenes(one.names) if one.named else []:
+                texts = [text for _, text in said]
+                vectors = {
+                    card.name: self._texts(f"scenes of {one.card.name}", card, texts)
+                    for card in self._members.texts
+                }
+                found[one.card.name] = Scenes(np.array([place for place, _ in said]), vectors)
+        return found
 
     def words(self, terms: Terms) -> dict[str, Array]:
         """The kept terms `[terms, width]` as every text space has them."""

@@ -25,9 +25,7 @@ from tieback.recipes.binding.paired import Paired
 from tieback.recipes.binding.project import (
     ATTENTION,
     ENSEMBLE,
-    FOLDS,
     JOINTLY,
-    SHARPNESSES,
     SUBSPACE,
     WORTH,
     Anchored,
@@ -37,6 +35,9 @@ from tieback.recipes.binding.project import (
 )
 from tieback.recipes.binding.ranking import places, reciprocal
 from tieback.recipes.binding.tasks import Joint
+
+SHARPNESSES = (5.0, 8.0, 12.0, 15.0, 20.0)
+FOLDS = 5
 
 WIDTH = 256
 """The most dimensions of a block that pairs made, where no option says another."""

@@ -14,19 +14,17 @@ import numpy as np
 from tieback.core.types import Array
 
 TEMPERATURE = 0.05
-TRUST = 0.5
-"""How far the fitted weights are trusted; the rest is equal weights.
-
-The pairs are of one task, for instance what a text is followed by, and queries are of others too."""
-
 MOST, STEPS = 2000, 30
 
 
-def profile(queries: Sequence[Array], documents: Sequence[Array], groups: Array | None = None) -> Array:
+def profile(
+    queries: Sequence[Array], documents: Sequence[Array], groups: Array | None = None, *, trust: float = 1.0
+) -> Array:
     """Weights `[spaces]`, which sum to 1, from unit rows `[pairs, width]` of each space, partners in place.
 
     They make partners most likely among all documents (InfoNCE, both ways) when each space's cosine counts by
-    its weight, drawn half-way to equal ones. Rows of one `groups` number `[pairs]` are never told apart.
+    its weight; `trust` is how far they are followed, and the rest is equal weights. Rows of one `groups`
+    number `[pairs]` are never told apart.
     """
     count = min(len(queries[0]), MOST)
     chosen = np.linspace(0, len(queries[0]) - 1, count).astype(int)
@@ -50,7 +48,7 @@ def profile(queries: Sequence[Array], documents: Sequence[Array], groups: Array 
 
     optimiser.step(step)  # type: ignore[no-untyped-call]  # torch's own
     fitted = logits.detach().softmax(0).numpy()
-    return np.asarray(TRUST * fitted + (1 - TRUST) / len(fitted))
+    return np.asarray(trust * fitted + (1 - trust) / len(fitted))
 
 
 def scores_for(weights: Array, sharpness: float) -> Array:

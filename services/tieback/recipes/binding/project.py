@@ -31,13 +31,18 @@ AFFINE, JOINTLY = "affine", "joint_views"
 TRAINING: dict[str, dict[str, Any]] = {ENSEMBLE: {"hidden": 64}}
 """What `fit` is told of a method: a quarter of the width takes a quarter of the time, trained and served."""
 
-SHARPNESSES = (5.0, 8.0, 12.0, 15.0, 20.0)
-FOLDS = 5
+INTO_TEXT, INTO_BLOCK = 15.0, 10.0
+"""Sharpness of attention from features to what classes are called, and from texts to classes.
+
+Photos with captions were found alike for 12 to 20 and for 8 to 12 (docs/binding.md)."""
 WORTH = 0.02
 """By so much reciprocal rank two methods must be better together than either, for what they cost at work."""
 
 FEWEST_INPUTS = 8
-"""So many photos or sounds say where the features of a classifier lie; fewer do not."""
+"""So many photos or sounds say where an encoder's vectors lie that is compared with another of its space."""
+
+TYPICAL_INPUTS = 32
+"""So many say where the features of a classifier lie. Twenty photos of a demo do so worse than nothing."""
 
 Say = Callable[[str], None]
 LOSS = re.compile(r"loss (\d+\.\d+)")
@@ -106,7 +111,7 @@ def reduced(classifier: Classifier, inputs: Array, width: int) -> Reduced:
     inputs are from the mean.
     """
     card, directions = classifier.card, classifier.directions
-    known = len(inputs) >= FEWEST_INPUTS
+    known = len(inputs) >= TYPICAL_INPUTS
     centre = inputs.mean(axis=0) if known else np.zeros(card.width, np.float32)
     spread = float(np.linalg.norm(inputs - centre, axis=1).mean()) if known else 1.0
     state = principal(directions, min(width, card.width, max(1, len(directions) - 1)), centre)
@@ -141,6 +146,9 @@ def anchored(
     )
     texts = np.concatenate([pseudo[0], own[0]])
     features = np.concatenate([pseudo[1], own[1]])
+    if len(features) and not block.native.state["centre"].any():
+        # Beside directions, what all features share would draw every input to the few that are real.
+        features = features - features.mean(axis=0)
     inputs = features if into_text else project(block.native, features)
 
     def facing(one: Array, other: Array) -> tuple[Array, Array]:
@@ -242,36 +250,18 @@ class PathFitter:
         if anchors.choices:
             count = len(_rows(anchors, ENSEMBLE)[0])
             return [name for name in anchors.choices if count >= least(name)] or [ATTENTION]
-        if anchors.made_up:  # a network that has seen nothing real does not know what to make of it
-            return [ATTENTION]
-        enough = len(_rows(anchors, ENSEMBLE)[0]) >= least(ENSEMBLE)
-        return [ATTENTION, ENSEMBLE] if enough else [ATTENTION]
+        return [ATTENTION]
 
     def _parameters(self, name: str, anchors: Anchored) -> dict[str, Any]:
-        source, target = _unlike(*anchors.names)  # between texts, two members may call things the same
-        if name != ATTENTION or len(source) < 2 * FOLDS:
+        if name != ATTENTION:
             return {}
-        return {"sharpness": _sharpness(source, target, self._seed)}
+        return {"sharpness": INTO_TEXT if anchors.made_up else INTO_BLOCK}
 
 
 def _rows(anchors: Anchored, name: str) -> tuple[Array, Array]:
     """What a method is fitted on: one that keeps all anchors has one a class, others every caption."""
     first = anchors.names if name == ATTENTION else anchors.captions
     return _unlike(*(np.concatenate(sides) for sides in zip(first, anchors.further, strict=True)))
-
-
-def _sharpness(source: Array, target: Array, seed: int) -> float:
-    """The sharpness whose images of anchors that are left out are best told apart, by folds."""
-    fold = np.random.default_rng(seed).permutation(len(source)) % FOLDS
-    attend = projections.get(ATTENTION)
-    values = np.zeros(len(SHARPNESSES))
-    for left_out in range(FOLDS):
-        inside, outside = fold != left_out, fold == left_out
-        state = fit(ATTENTION, source[inside], target[inside])
-        for place, sharpness in enumerate(SHARPNESSES):
-            said = attend(source[outside], state, sharpness=sharpness)  # type: ignore[call-arg]  # its own
-            values[place] += reciprocal(places(said @ target[outside].T)).mean()
-    return SHARPNESSES[int(values.argmax())]
 
 
 def _value(paths: Sequence[BoundPath], source: Array, target: Array) -> float:

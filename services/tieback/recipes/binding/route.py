@@ -1,23 +1,21 @@
-"""The routers: what they learn from, and how loudly they let each block speak.
+"""The routers: which weights the blocks get for an input.
 
-The text router learns from captions of classes and from sentences that are about neither photos nor sounds:
-which words belong to which partner, and which modality they speak of. The routers of photos and of sounds
-learn from the features that each class would give. All are drawn towards what blocks are worth to inputs of
-their kind (`profile.py`).
+The router of texts is learned. From a text's vectors it tells what the text speaks of (photos, sounds, or
+neither), and gives the blocks the weights that find partners best for texts of that kind (`profile.py`). A
+photo or a sound is weighted the same whatever is in it: its own block most, and the text blocks alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from tieback.core.types import Array, Modality
-from tieback.methods.projection import fit, projections, unit_rows
+from tieback.methods.projection import fit, projections
 from tieback.models.bound_space import BoundRouter
-from tieback.recipes.binding.duals import Centres, made_up, readable
+from tieback.recipes.binding.anchors import CAPTION
 from tieback.recipes.binding.entering import Dense
 from tieback.recipes.binding.kinds import NEITHER, SPOKEN_OF, Kinds
 from tieback.recipes.binding.material import Material
@@ -27,22 +25,29 @@ from tieback.recipes.binding.tasks import Joint
 from tieback.recipes.binding.weighing import router_input
 from tieback.recipes.binding.work_folder import WorkFolder
 
-if TYPE_CHECKING:
-    from tieback.recipes.train_router import Labelled, Pairs
-
 POLICY, SHARPNESS = "soft", 10.0
 FOLDS = 5
-DRAWN = 3.0
-"""Weight, beside alignment's 1, of drawing the routers of photos and sounds towards what blocks are worth.
 
-It is that of the text router's objective, whose other half is to tell what a text speaks of."""
+SPOKEN_SHARE = 0.6
+"""The weight of the blocks of what a text speaks of, where the best text block has 1."""
+
+OWN_SHARE = {Modality.IMAGE: 0.75}
+OTHERWISE = 0.5
+"""The weight that the blocks of an input's own modality have together; text blocks have the rest.
+
+SPOKEN_SHARE and these were chosen by photos with captions and by sounds (docs/binding.md)."""
+
+CLASSES_TRUST, SENTENCES_TRUST = 0.75, 0.5
+"""How far the weights are followed that find classes by texts, and the sentence after a sentence, best.
+
+What is asked varies more, so the rest is equal weights."""
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """What routers are trained on: the joint space without routers, the classes to learn from, the texts."""
+    """What routers are made of: the joint space without routers, the classes to learn from, the texts."""
 
     material: Material
     joint: Joint
@@ -51,149 +56,114 @@ class Routing:
     texts: Kinds
     seed: int
     steps: int
-    decoupling: float
-    centres: Centres = field(default_factory=dict)
 
-    def train(self, work: WorkFolder, say: Say) -> tuple[dict[Modality, BoundRouter], BoundRouter | None]:
-        """A router per modality, and that of texts without the decoupling objective, to compare.
-
-        None where there are no classes: nothing else says what a text speaks of.
-        """
+    def train(self, work: WorkFolder, say: Say) -> dict[Modality, BoundRouter]:
+        """A router per modality; none where there are no classes: nothing else says what a text speaks of."""
         if not self.blocks:
-            return {}, None
-        pairs: dict[Modality, list[Pairs]] = {}
-        of_texts: list[Pairs] = []
-        spoken_of: dict[str, list[Pairs]] = {}
-        for block in self.blocks:
-            modality = block.classifier.card.modality
-            of_text, of_inputs = self._class_pairs(block)
-            of_texts.append(of_text)
-            if block.classifier.told:  # what a text of the user's is called says nothing of its kind
-                spoken_of.setdefault(modality.value, []).append(of_text)
-            pairs.setdefault(modality, []).append(of_inputs)
-        if neighbours := self._neighbours():
-            spoken_of[NEITHER] = neighbours
-        of_texts += neighbours
-        texts = tuple(card.name for card in self.material.members.texts)
-        without = self._router(work, say, Modality.TEXT, texts, of_texts)
-        routers: dict[Modality, BoundRouter] = {Modality.TEXT: without}
-        if self.decoupling:
-            spoken = self._spoken(texts, spoken_of)
-            routers[Modality.TEXT] = self._router(
-                work, say, Modality.TEXT, texts, of_texts, spoken, self.decoupling
-            )
+            return {}
+        routers = {Modality.TEXT: self._text_router(work, say)}
         for modality in SPOKEN_OF:
-            if names := tuple(one.card.name for one in self.material.members.of(modality)):
-                names += tuple(tower.name for tower in readable(self.material, modality, self.centres))
-                seen = self._seen(pairs[modality])
-                routers[modality] = self._router(work, say, modality, names, pairs[modality], seen, DRAWN)
-        return routers, without
+            if own := self._own_blocks(modality):
+                share = OWN_SHARE.get(modality, OTHERWISE)
+                weights = {name: share / len(own) for name in own}
+                weights |= {name: (1 - share) / len(self._text_blocks) for name in self._text_blocks}
+                routers[modality] = BoundRouter(modality, (), "explicit", {"weights": weights}, {})
+        return routers
 
-    def _router(
-        self, work: WorkFolder, say: Say, modality: Modality, names: tuple[str, ...], pairs: Sequence[Pairs],
-        labelled: Labelled | None = None, drawn: float = 0.0,
-    ) -> BoundRouter:  # fmt: skip
-        def make() -> Mapping[str, Array]:
-            from tieback.recipes.train_router import train_router
+    @property
+    def _text_blocks(self) -> list[str]:
+        return [block.space.name for block in self.joint.blocks if block.modality is Modality.TEXT]
 
-            say(f"training the router of {modality}" + ("" if labelled else " by alignment alone"))
-            parts = [self.joint.widths[name] for name in names]
-            return train_router(
-                pairs, labelled, decoupling=drawn, parts=parts, seed=self.seed, steps=self.steps
-            )
-
-        learned: list[Any] = [[one.inputs, *one.queries, *one.documents] for one in pairs]
-        if labelled is not None:
-            learned.append([labelled.inputs, labelled.targets])
-            learned[-1] += [] if labelled.told is None else [labelled.told]
-        key = {f"{i}.{j}": array for i, arrays in enumerate(learned) for j, array in enumerate(arrays)}
-        state = work.arrays(
-            f"router of {modality}",
-            {"seed": self.seed, "steps": self.steps, "decoupling": drawn, **key},
-            make,
-        )
-        return BoundRouter(modality, names, POLICY, {}, state)
-
-    def _class_pairs(self, block: Reduced) -> tuple[Pairs, Pairs]:
-        """Captions with the features of their classes, and features with the classes' names.
-
-        What enters across modalities enters by paths fitted without the class, as it will be with whatever
-        has no name of its own: a router that saw paths on what they were fitted on would trust them too much.
-        """
-        name = block.classifier.card.name
-        classes = self.classes[name]
-        spoken = self.material.names[name]
-        templates = len(next(iter(spoken.values())))
-        said = {text: rows[:, classes].reshape(-1, rows.shape[2]) for text, rows in spoken.items()}
-        seen = {name: block.features[classes]}
-        beside = {other: rows[classes] for other, rows in block.classifier.beside().items()}
-        into_block, into_texts = self._left_out(block, classes)
-        if beside:
-            other = self.joint.enter(beside)
-            into_texts = {text: unit_rows(rows + other.get(text, 0)) for text, rows in into_texts.items()}
-        seen |= beside
-        queries = self.joint.enter(said) | {name: into_block.reshape(-1, block.block.width)}
-        documents = self.joint.enter(seen) | into_texts
-        many = {key: np.tile(rows, (templates, 1)) for key, rows in documents.items()}
-        things = np.unique(block.classifier.groups()[classes], return_inverse=True)[1]
-        groups = np.tile(things, templates)
-        named = {text: rows[: len(classes)] for text, rows in said.items()}
-        answers = self.joint.enter(named) | {name: into_block[0]}
-        text_names = [card.name for card in self.material.members.texts]
-        modality = block.classifier.card.modality
-        towers = readable(self.material, modality, self.centres)
-        own_names = [one.card.name for one in self.material.members.of(modality)]
-        own_names += [tower.name for tower in towers]
-        read = seen | made_up(self.material, name, towers, classes)
-        return (
-            self._pairs(text_names, said, queries, many, groups),
-            self._pairs(own_names, read, documents, answers, things),
-        )
-
-    def _pairs(
-        self, names: Sequence[str], inputs: Dense, queries: Mapping[str, Array],
-        documents: Mapping[str, Array], groups: Array | None = None,
-    ) -> Pairs:  # fmt: skip
-        """What the router sees, and both sides by block in the blocks' order; a silent block has zeros."""
-        from tieback.recipes.train_router import Pairs
-
-        count = len(next(iter(queries.values())))
-        sides = [
-            [
-                one.get(block.space.name, np.zeros((count, block.width), np.float32))
-                for block in self.joint.blocks
-            ]
-            for one in (queries, documents)
+    def _own_blocks(self, modality: Modality) -> list[str]:
+        """The blocks of classifiers and of shared spaces in which that modality is found."""
+        readers = self.material.members.reading(modality)
+        return [
+            block.space.name
+            for block in self.joint.blocks
+            if block.modality is modality and any(card.space.name == block.space.name for card in readers)
         ]
-        return Pairs(router_input(names, inputs, self.joint.widths), sides[0], sides[1], groups)
 
-    def _left_out(self, block: Reduced, classes: Array) -> tuple[Array, dict[str, Array]]:
-        """Captions `[templates, classes, width]` in the block, and features in each text block, by folds."""
+    def _text_router(self, work: WorkFolder, say: Say) -> BoundRouter:
+        from tieback.recipes.train_router import Labelled, train_router
+
+        names = tuple(card.name for card in self.material.members.texts)
+        inputs, targets = [], []
+        for kind, dense in self.texts.training.items():
+            rows = router_input(names, dense, self.joint.widths)
+            inputs.append(rows)
+            targets.append(np.tile(self._worth(kind), (len(rows), 1)))
+        quiet = {one.card.name for one in self.material.members.classifiers if not one.told}
+        told = np.array([name not in quiet for name in self.joint.names])
+        labelled = Labelled(np.concatenate(inputs), np.concatenate(targets), None if told.all() else told)
+
+        def make() -> Mapping[str, Array]:
+            say("training the router of text")
+            parts = [self.joint.widths[name] for name in names]
+            return train_router((), labelled, alignment=0, parts=parts, seed=self.seed, steps=self.steps)
+
+        key = {"inputs": labelled.inputs, "targets": labelled.targets, "told": told}
+        state = work.arrays("router of text", {"seed": self.seed, "steps": self.steps, **key}, make)
+        return BoundRouter(Modality.TEXT, names, POLICY, {}, state)
+
+    def _worth(self, kind: str) -> Array:
+        """The scores `[blocks]` for texts of that kind: of text blocks, and of the blocks of the kind."""
+        found = dict.fromkeys(self.joint.names, 0.0)
+        weights = self._by_sentences() if kind == NEITHER else self._by_classes(Modality(kind))
+        found |= dict(zip(self._text_blocks, scores_for(weights, SHARPNESS).tolist(), strict=True))
+        if kind != NEITHER:
+            score = float(1 + np.log(SPOKEN_SHARE) / SHARPNESS)
+            found |= {block.space.name: score for block in self.joint.blocks if block.modality.value == kind}
+        return np.array([found[name] for name in self.joint.names], np.float32)
+
+    def _by_sentences(self) -> Array:
+        """Weights `[text blocks]` by which the sentence after a sentence is found."""
+        sentences = self.material.sentences
+        first = self.joint.enter({name: rows[:-1] for name, rows in sentences.items()})
+        following = self.joint.enter({name: rows[1:] for name, rows in sentences.items()})
+        return self._fitted(first, following, None, SENTENCES_TRUST)
+
+    def _by_classes(self, modality: Modality) -> Array:
+        """Weights `[text blocks]` by which texts about classes find them, each led by the other classes."""
+        weights = []
+        for block in self.blocks:
+            one = block.classifier
+            if one.card.modality is modality and one.told:
+                said, classes = self._about(one.card.name)
+                seen = {name: rows[classes] for name, rows in self._left_out(block).items()}
+                weights.append(self._fitted(self.joint.enter(said), seen, classes, CLASSES_TRUST))
+        return np.asarray(np.mean(weights, axis=0))
+
+    def _about(self, name: str) -> tuple[Dense, Array]:
+        """Texts about the classes to learn from, with their classes: scenes, or captions without any."""
+        chosen = self.classes[name]
+        if (scenes := self.material.scenes.get(name)) is not None:
+            rows = np.flatnonzero(np.isin(scenes.classes, chosen))
+            if len(rows) > len(chosen) // FOLDS:
+                return {text: said[rows] for text, said in scenes.texts.items()}, scenes.classes[rows]
+        captions = {
+            text: said[min(CAPTION, len(said) - 1)][chosen]
+            for text, said in self.material.names[name].items()
+        }
+        return captions, chosen
+
+    def _left_out(self, block: Reduced) -> dict[str, Array]:
+        """The features of every class in each text block `[classes, width]`, by paths fitted without it."""
         name = block.classifier.card.name
-        things = np.unique(block.classifier.groups()[classes], return_inverse=True)[1]
+        chosen = self.classes[name]
+        things = np.unique(block.classifier.groups()[chosen], return_inverse=True)[1]
         fold = (np.random.default_rng(self.seed).permutation(int(things.max()) + 1) % FOLDS)[things]
-        features, targets = block.features[classes], block.targets[classes]
-        into_block: Array | None = None
-        into_texts: dict[str, Array] = {}
-        blocks = {card.name: card.space.name for card in self.material.members.texts}
-        for text, rows in self.material.names[name].items():
-            names = self.material.class_texts(name, text)[classes]
-            captions = rows[:, classes]
-            entered = np.zeros((*captions.shape[:2], block.block.width), np.float32)
-            into_texts[blocks[text]] = np.zeros_like(names)
+        found = {}
+        for card in self.material.members.texts:
+            names = self.material.class_texts(name, card.name)
+            led = np.zeros_like(names)
+            lead = self._attention(name, card.space.name)
             for left_out in range(FOLDS):
-                inside, outside = fold != left_out, fold == left_out
-                state = fit(ATTENTION, names[inside], targets[inside])
-                attend = self._attention(text, name)
-                for template, one in enumerate(captions):
-                    entered[template, outside] = attend(one[outside], state)
-                back = fit(ATTENTION, features[inside], names[inside])
-                lead = self._attention(name, blocks[text])
-                into_texts[blocks[text]][outside] = lead(features[outside], back)
-            into_block = entered if into_block is None else into_block + entered
-        if into_block is None:
-            raise ValueError("a binding has a text space")
-        return unit_rows(into_block.reshape(-1, block.block.width)).reshape(into_block.shape), into_texts
+                inside, outside = chosen[fold != left_out], chosen[fold == left_out]
+                led[outside] = lead(
+                    block.features[outside], fit(ATTENTION, block.features[inside], names[inside])
+                )
+            found[card.space.name] = led
+        return found
 
     def _attention(self, source: str, block: str) -> Callable[[Array, Mapping[str, Array]], Array]:
         """The method with the parameters that the joint space has for it on that way, if it has."""
@@ -202,57 +172,23 @@ class Routing:
                 return projections.configure(ATTENTION, path.parameters)
         return projections.configure(ATTENTION)
 
-    def _neighbours(self) -> list[Pairs]:
-        """Sentences with the ones that follow them: what a text space is worth among texts."""
-        sentences = self.texts.training.get(NEITHER, {})
-        count = len(next(iter(sentences.values()), ()))
-        if count < 3:
-            return []
-        first = {name: rows[:-1] for name, rows in sentences.items()}
-        next_ones = {name: rows[1:] for name, rows in sentences.items()}
-        spoken = np.all([one.any(axis=1) for one in (*first.values(), *next_ones.values())], axis=0)
-        first = {name: rows[spoken] for name, rows in first.items()}
-        documents = {name: rows[spoken] for name, rows in next_ones.items()}
-        names = [card.name for card in self.material.members.texts]
-        return [self._pairs(names, first, self.joint.enter(first), documents)]
-
-    def _worth(self, pairs: Sequence[Pairs]) -> Array:
-        """The scores `[blocks]` that a router is drawn towards for inputs such as these, by their partners.
-
-        Blocks that no input reaches, or no partner, have 0. Of several sets, those count that reach a block.
-        """
-        total, sets = np.zeros((2, len(self.joint.blocks)), np.float32)
-        for one in pairs:
-            heard = [
-                place
-                for place, sides in enumerate(zip(one.queries, one.documents, strict=True))
-                if all(side.any() for side in sides)
-            ]
-            queries, documents = ([side[place] for place in heard] for side in (one.queries, one.documents))
-            total[heard] += scores_for(profile(queries, documents, one.groups), SHARPNESS)
-            sets[heard] += 1
-        return np.asarray(total / np.maximum(sets, 1))
-
-    def _spoken(self, names: Sequence[str], pairs: Mapping[str, Sequence[Pairs]]) -> Labelled:
-        """Texts with the blocks they are for: those of what they speak of, and text blocks."""
-        from tieback.recipes.train_router import Labelled
-
-        inputs, targets = [], []
-        modalities = np.array([block.modality.value for block in self.joint.blocks])
-        for kind, dense in self.texts.training.items():
-            wanted = np.isin(modalities, (kind, NEITHER)).astype(np.float32)
-            if kind in pairs:
-                wanted *= self._worth(pairs[kind])
-            rows = router_input(names, dense, self.joint.widths)
-            inputs.append(rows)
-            targets.append(np.tile(wanted, (len(rows), 1)))
-        quiet = {one.card.name for one in self.material.members.classifiers if not one.told}
-        told = np.array([name not in quiet for name in self.joint.names])
-        return Labelled(np.concatenate(inputs), np.concatenate(targets), None if told.all() else told)
-
-    def _seen(self, pairs: Sequence[Pairs]) -> Labelled:
-        """Photos, sounds and the like with the blocks that their names are found in."""
-        from tieback.recipes.train_router import Labelled
-
-        targets = [np.tile(self._worth([one]), (len(one.inputs), 1)) for one in pairs]
-        return Labelled(np.concatenate([one.inputs for one in pairs]), np.concatenate(targets))
+    def _fitted(
+        self, queries: Mapping[str, Array], documents: Mapping[str, Array], groups: Array | None, trust: float
+    ) -> Array:
+        """The profile over text blocks; equal weights where there are too few pairs."""
+        names = self._text_blocks
+        heard = [name for name in names if name in queries and name in documents]
+        count = len(queries[heard[0]]) if heard else 0
+        spoken = np.ones(count, bool)
+        for side in (queries, documents):
+            for name in heard:
+                spoken &= side[name].any(axis=1)
+        rows = np.flatnonzero(spoken)
+        weights = np.full(len(names), 1 / max(1, len(names)))
+        if len(rows) < FOLDS or len(heard) < 2:
+            return weights
+        one, other = ([side[name][rows] for name in heard] for side in (queries, documents))
+        fitted = profile(one, other, None if groups is None else groups[rows], trust=trust)
+        weights[:] = 0
+        weights[[names.index(name) for name in heard]] = fitted
+        return weights

@@ -40,6 +40,8 @@ def weigh(
     if router is None:
         weights = routings.get("uniform")(blocks, present, np.zeros(present.shape))
     else:
-        scores = _network.scores(router_input(router.inputs, dense, widths), router.state)
+        scores = np.zeros(present.shape, np.float32)
+        if router.state:
+            scores = _network.scores(router_input(router.inputs, dense, widths), router.state)
         weights = routings.configure(router.method, router.parameters)(blocks, present, scores)
     return {name: weights[:, place] for place, name in enumerate(blocks)}

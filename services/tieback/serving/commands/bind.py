@@ -52,14 +52,7 @@ folder = click.Path(file_okay=False, path_type=Path)
 )
 @click.option("--image-width", default=512, show_default=True, help="Width of an image encoder's block.")
 @click.option("--audio-width", default=256, show_default=True, help="Width of an audio encoder's block.")
-@click.option(
-    "--decoupling",
-    default=3.0,
-    show_default=True,
-    type=click.FloatRange(min=0),
-    help="Weight of the objective that has the text router tell what a text speaks of; 0 leaves it out.",
-)
-@click.option("--steps", default=300, show_default=True, help="How long each router is trained.")
+@click.option("--steps", default=300, show_default=True, help="How long the router of texts is trained.")
 @click.option("--out", type=folder, help="Where to write the binding, instead of into the store.")
 @as_json
 @click.pass_context
@@ -157,10 +150,7 @@ def _show(bound: BoundSpace) -> None:
     SafeConsole().print(table)
     decoupling = bound.metrics.get("decoupling", {})
     if len(decoupling.get("classes", ())) > 1:
-        say(
-            f"The text router sends {decoupling['accuracy']:.0%} of texts to the blocks of what they speak "
-            f"of, and {decoupling['without']:.0%} without that objective."
-        )
+        say(f"The router sends {decoupling['accuracy']:.0%} of texts to the blocks of what they speak of.")
     for name, told in bound.metrics.get("pairs", {}).items():
         if unseen := told.get("unseen_things"):
             say(
