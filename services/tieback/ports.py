@@ -59,6 +59,9 @@ DEFAULT_RERANKING = MethodChoice("late_interaction")
 OVERLAP = 0.15
 """The largest share of a piece of text that a sentence may take to be repeated in the next piece."""
 
+SEARCH_TEXT_BYTES = 16 * 1024
+"""Bytes of the words that the index searches for."""
+
 EVIDENCE_CHARACTERS = 256 * 1024
 """Characters of all passages that a generator reads for one answer."""
 

@@ -145,6 +145,13 @@ async def test_what_a_query_says_goes_before_the_default_plan(library):
     assert reply.plan.reranker.name == "late_interaction"
 
 
+async def test_a_very_long_text_is_searched_for_by_its_first_words(library):
+    reply = await library.answerer.retrieve(Retrieval("library", [words("moon é" + " and so on" * 5000)]))
+
+    (matched,) = [hit.hit.item_id for hit in reply.hits if hit.hit.text_score]
+    assert matched == "moon"
+
+
 async def test_filter_limit_and_hybrid_reach_the_search(library):
     photos = await library.answerer.retrieve(ask(words("blue"), filter='kind = "photo"', limit=2))
     hybrid = await library.answerer.retrieve(ask(words("shines"), hybrid=True))

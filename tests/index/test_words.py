@@ -129,3 +129,22 @@ async def test_a_photos_label_is_found_by_its_words_too(index):
     await index.upsert("docs", [item("photo", section(axis(0), "golden retriever", modality=Modality.IMAGE))])
 
     assert await found(index, "retrievers") == ["photo"]
+
+
+def test_terms_that_no_section_has_any_more_are_forgotten():
+    words = Words()
+    for turn in range(12):
+        words.put(list(range(500)), [analysed(f"only{turn}x{n} tea", ("",)) for n in range(500)])
+        words.remove(list(range(500)))
+    words.put([7], [analysed("green tea", ("",))])
+
+    assert len(words._terms) < 12 * 500 / 2
+    assert scores(words, "green tea").keys() == {7}
+    assert scores(words, "only3x5") == {}
+
+
+async def test_a_query_of_very_many_words_is_read_as_far_as_is_useful(index):
+    await index.upsert("docs", texts(tea="tea", last="unread"))
+    many = " ".join(f"word{n}" for n in range(1500))
+
+    assert await found(index, f"tea {many} unread") == ["tea"]

@@ -52,7 +52,7 @@ from tieback.core.types import (
 )
 from tieback.methods.ranking import rankings
 from tieback.methods.reranking import rerankings
-from tieback.ports import IndexPort, RerankerPort
+from tieback.ports import SEARCH_TEXT_BYTES, IndexPort, RerankerPort
 
 FULL_TEXT, STALE = "full_text", "stale"
 
@@ -197,7 +197,7 @@ class Retriever:
             return await self._index.search(
                 retrieval.collection,
                 vector=vector,
-                text=words if plan.hybrid else "",
+                text=_beginning(words) if plan.hybrid else "",
                 limit=plan.candidates,
                 filter=retrieval.filter,
                 fusion=plan.fusion,
@@ -267,6 +267,11 @@ def _relevant(hits: Sequence[RetrievedHit], space: str, floor: float, least: flo
         elif relevance >= least:
             judged.append(dataclasses.replace(one, relevance=relevance, below_floor=relevance < floor))
     return judged
+
+
+def _beginning(words: str) -> str:
+    """As much of the words as the index searches for."""
+    return words.encode()[:SEARCH_TEXT_BYTES].decode(errors="ignore")
 
 
 def words_of(query: Sequence[QueryPart]) -> str:

@@ -53,8 +53,7 @@ class _Search:
         self._shares = np.zeros(len(allowed), np.float32)  # of the words' best score, by position
         self._compared: _Modalities | None = None
         if query.text:
-            query.check("the search for the words")
-            positions, shares = memory.words.shares(query.text)
+            positions, shares = memory.words.shares(query.text, query.check)
             self._shares[positions] = shares
             self._shares[~allowed] = 0
         if query.vector is not None and query.balance:

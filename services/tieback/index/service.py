@@ -16,7 +16,6 @@ from typing import TypeVar
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import (
     AlreadyExists,
-    Damaged,
     InvalidInput,
     NotFound,
     StorageFull,
@@ -67,12 +66,11 @@ from tieback.index.writer import Written
 from tieback.methods.missing import missing
 from tieback.methods.ranking import rankings
 from tieback.methods.routing import routings
-from tieback.ports import DEFAULT_ROUTING
+from tieback.ports import DEFAULT_ROUTING, SEARCH_TEXT_BYTES
 
 DEFAULT_LIMITS = Limits()
 _RECIPROCAL_RANK = MethodChoice("reciprocal_rank")
 _WIDEST = 65_536
-_QUERY_BYTES = 16 * 1024
 _HITS, _MOST_HITS = 10, 1000
 _PAGE, _LARGEST_PAGE = 100, 1000
 _PAGE_BYTES = 3 * 1024 * 1024  # gRPC clients take messages of 4 MiB unless they are told otherwise
@@ -533,7 +531,9 @@ class Index:
                 f"the limit is {limit}; it must be between 1 and {_MOST_HITS}, or 0 for {_HITS}",
                 field="limit",
             )
-        check_text(text, _QUERY_BYTES, field="text", takes_nul=True)  # it stands between words, as a space
+        check_text(
+            text, SEARCH_TEXT_BYTES, field="text", takes_nul=True
+        )  # it stands between words, as a space
         choice = fusion or _RECIPROCAL_RANK
         exact = None if vector is None else check_vector(vector, known.space, known.width, field="vector")
         tree, fuse = parse(filter), rankings.configure(choice.name, choice.parameters, field="fusion")
@@ -547,28 +547,7 @@ class Index:
             hits = search(opened.memory, query)
             return SearchReply(hits, Timing())
 
-        try:
-            reply = await self._readers.run(work, deadline)
-        except (RuntimeError, ValueError, OSError) as error:
-            if self._owned.sound.get(known.key) not in (None, opened):  # encoded again under the search
-                return await self.search(
-                    collection,
-                    vector=vector,
-                    text=text,
-                    limit=limit,
-                    filter=filter,
-                    fusion=fusion,
-                    balance_modalities=balance_modalities,
-                    deadline=deadline,
-                )
-            if opened not in self._owned.readable():  # removed under the search
-                raise self._owned.unknown(collection) from None
-            if known.key in self._owned.damaged:
-                raise Damaged(
-                    f"the words of the collection {collection!r} cannot be searched, for it is damaged: "
-                    "search by a vector alone, or list its items"
-                ) from error
-            raise
+        reply = await self._readers.run(work, deadline)
         end = time.perf_counter()
         self._readers.took(end - started)
         timing = reply.timing

@@ -109,9 +109,9 @@ class Table(TableReader):
         self._tail = 0
 
     def remove_old(self) -> None:
-        """Removes the files of older versions; the caller keeps readers out for these milliseconds."""
+        """Removes the files of older versions. Nothing reads them: searches are answered from memory."""
         with _storage_errors(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns of the readers that the caller keeps out
+            warnings.simplefilter("ignore")  # it warns of readers of older versions
             (self.folder / "_refs" / "tags" / f"{_TAG}.json").unlink(missing_ok=True)
             self._lance.tags.create(_TAG, self._acknowledged)
             self._lance.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)

@@ -26,6 +26,9 @@ DEFAULT_LANGUAGE = "english"
 LONGEST_WORD = 64
 """Characters of a word that count; what follows is cut off."""
 
+LONGEST_QUERY = 512
+"""Words of a query that are looked for: each costs some 20 µs for every language that is stored."""
+
 _READ_FOR_LANGUAGE = 200  # words of a text by which its language is told
 _FEWEST_TELLING = (
     2  # different function words that tell a text's language: "de" and "i" are in English texts too
@@ -34,7 +37,8 @@ _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}
 _WORD = regex.compile(rf"[{_UNSPACED}]+|[[\p{{L}}\p{{N}}\p{{M}}]--[{_UNSPACED}]]+", regex.V1)
 _ASCII_WORD = re.compile(r"[a-z0-9]+")  # the same where there is no other, three times as fast
 _PAIRED = regex.compile(rf"[{_UNSPACED}]")
-_MOST_KNOWN = 50_000  # terms that are remembered by word, language and thread: some 10 MB
+_MOST_KNOWN = 30_000  # terms that are remembered by word and language: some 5 MB for each that is met
+_known: dict[str, dict[str, str]] = {}
 _local = threading.local()  # a stemmer may be used by one thread at a time
 
 
@@ -54,11 +58,11 @@ def language_of(words: list[str]) -> str:
 
 def terms_of(words: list[str], language: str) -> list[str]:
     """One term for each word."""
-    known = _known_terms(language)
+    known = _known.setdefault(language, {})
     new = [word for word in words if word not in known]
     if new:
         if len(known) > _MOST_KNOWN:
-            known.clear()
+            known = _known[language] = {}  # another thread may still read the old one
             new = words
         stems = _stemmer(language).stemWords(new)
         known.update(zip(new, map(_without_accents, stems), strict=True))
@@ -69,9 +73,9 @@ def terms_of_query(text: str, languages: Collection[str]) -> list[tuple[tuple[st
     """The content words of a query: of each, its terms in these languages, and how often it stands there.
 
     Function words are left out, in the language that most of them are of; where there is nothing else in the
-    query, they are what is asked for.
+    query, they are what is asked for. Of a long query the first `LONGEST_QUERY` words are read.
     """
-    words = words_of(text)
+    words = words_of(text)[:LONGEST_QUERY]
     spoken = [*languages] if DEFAULT_LANGUAGE in languages else [DEFAULT_LANGUAGE, *languages]
     known = {
         word: spoken_here
@@ -147,8 +151,3 @@ def _stemmer(language: str) -> Any:
     if language not in stemmers:
         stemmers[language] = Stemmer.Stemmer(language, 0)  # without a memory of its own
     return stemmers[language]
-
-
-def _known_terms(language: str) -> dict[str, str]:
-    terms: dict[str, dict[str, str]] = _local.__dict__.setdefault("terms", {})
-    return terms.setdefault(language, {})

@@ -76,14 +76,18 @@ class Postings:
         documents, counts = (np.concatenate(one) for one in zip(*parts, strict=True))
         return documents, counts
 
-    def renumber(self, numbers: Array, alive: Array) -> None:
-        """Drops documents that are gone and gives the others the `numbers` `[documents]`, in their order."""
-        segments = [segment.flat(alive) for segment in self._segments]
+    def renumber(self, numbers: Array, alive: Array) -> Array:
+        """Drops documents that are gone and gives the others the `numbers` `[documents]`, in their order.
+
+        Terms are numbered anew, too: returns the old numbers of those that are left, by their new ones.
+        """
+        segments = [flat for one in self._segments if len((flat := one.flat(alive))[0])]
+        left: Array = np.unique(np.concatenate([np.zeros(0, np.int32), *(terms for terms, _, _ in segments)]))
         self._segments = [
-            Segment.of(terms, numbers[documents], counts)
+            Segment.of(np.searchsorted(left, terms).astype(np.int32), numbers[documents], counts)
             for terms, documents, counts in segments
-            if len(terms)
         ]
+        return left
 
 
 def _merged(segments: Iterable[Segment], alive: Array) -> Segment:

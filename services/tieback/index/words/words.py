@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tieback.core.types import Array
+from tieback.index.filters import Check
 from tieback.index.words.analysis import language_of, terms_of, terms_of_query, words_of
 from tieback.index.words.postings import Postings, Segment
 
@@ -29,6 +30,10 @@ TITLE, TEXT = 1.0, 1.0
 
 _FEWEST_GONE = 1024  # documents before they are worth renumbering
 _GONE = -1
+
+
+def _no_check(_doing: str) -> None:
+    """For whom time does not matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +110,10 @@ class Words:
         if self._used - self._living > max(self._living, _FEWEST_GONE):
             self._renumber()
 
-    def shares(self, text: str) -> tuple[Array, Array]:
+    def shares(self, text: str, check: Check = _no_check) -> tuple[Array, Array]:
         """The positions of sections that have words of a query, and their shares of the score it could give.
 
-        Nothing where the query has no words.
+        Nothing where the query has no words. `check` is called before each word, and may raise.
         """
         languages = sorted(name for name, number in self._languages.items() if number)
         scores = np.zeros(self._used, np.float32)
@@ -116,6 +121,7 @@ class Words:
         most = 0.0
         mean = self._length / max(self._living, 1) or 1.0
         for forms, repeated in terms_of_query(text, languages):
+            check("the search for the words")
             documents, counts = self._having(forms, counted)
             rarity = math.log1p((self._living - len(documents) + 0.5) / (len(documents) + 0.5))
             weight = math.sqrt(repeated) * rarity * (K1 + 1)
@@ -155,7 +161,9 @@ class Words:
         alive = self._alive
         kept = np.flatnonzero(alive)
         numbers = (np.cumsum(alive) - 1).astype(np.int32)
-        self._postings.renumber(numbers, alive)
+        names = list(self._terms)  # by number, for they were numbered as they came
+        left = self._postings.renumber(numbers, alive)
+        self._terms = {names[old]: new for new, old in enumerate(left.tolist())}
         self._positions, self._lengths = self._positions[kept], self._lengths[kept]
         self._language_of = [self._language_of[document] for document in kept.tolist()]
         self._documents[self._positions] = np.arange(len(kept))
