@@ -21,7 +21,7 @@ from benchmarks.pipeline.measures import BEST, items_of
 from benchmarks.pipeline.plans import DEFAULT, Plan
 
 DEEPEST = 50
-FEWEST = 10
+FEWEST = 8
 """Questions that each plan is asked, however long they take."""
 
 STAGES = "encode", "fuse", "search", "rerank"

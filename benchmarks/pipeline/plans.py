@@ -10,6 +10,8 @@ from typing import Any
 from tieback_client import Client, operations
 
 DEFAULT, FULL_TEXT = "default", "full text"
+RERANKED = 50
+"""Candidates of each reranker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +31,17 @@ def plans_for(client: Client, modalities: int) -> list[Plan]:
     known = inspect.signature(operations.retrieve).parameters
     plans = [Plan(DEFAULT), Plan(FULL_TEXT, words=True)]
     for balanced in (False, True)[: min(modalities, 2)]:
-        plans += _combinations(fusions if "fusion" in known else [], rerankers, balanced)
+        plans += _unranked(fusions if "fusion" in known else [], balanced)
+    for method in rerankers:
+        for name, hybrid in (("dense", False), ("hybrid", True)):
+            arguments = {"hybrid": hybrid, "reranker": method, "candidates": RERANKED}
+            plans.append(Plan(f"{name}, {method}", arguments))
     return plans
 
 
-def _combinations(fusions: list[str], rerankers: list[str], balanced: bool) -> Iterator[Plan]:
+def _unranked(fusions: list[str], balanced: bool) -> Iterator[Plan]:
     suffix = ", balanced" if balanced else ""
     common: dict[str, Any] = {"balance": balanced, "reranker": "none"}
     yield Plan(f"dense{suffix}", common | {"hybrid": False})
     for method in fusions:
         yield Plan(f"hybrid {method}{suffix}", common | {"hybrid": True, "fusion": method})
-    if not fusions:
-        yield Plan(f"hybrid{suffix}", common | {"hybrid": True})
-    for method in rerankers:
-        yield Plan(f"dense, {method}{suffix}", common | {"hybrid": False, "reranker": method})
-        if not balanced:
-            yield Plan(f"hybrid, {method}", common | {"hybrid": True, "reranker": method})

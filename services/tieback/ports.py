@@ -7,7 +7,7 @@ needs another takes the port, and cannot tell the two apart. Every method raises
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
@@ -271,9 +271,13 @@ class AnswerPort(Protocol):
         *,
         space: str = "",
         long_texts: LongTexts = LongTexts.SPLIT,
+        before_writing: Callable[[], Awaitable[None]] | None = None,
         deadline: Deadline = NO_DEADLINE,
     ) -> IngestReply:
-        """Encodes items and writes them in one durable step; a bad item gets an error of its own."""
+        """Encodes items and writes them in one durable step; a bad item gets an error of its own.
+
+        `before_writing` is awaited once they are encoded.
+        """
         ...
 
     def reindex(

@@ -39,7 +39,7 @@ def ingest(
     space: str = "",
     long_texts: LongTexts = "split",
     batch: int = 16,
-    in_flight: int = 2,
+    in_flight: int = 4,
     timeout: float | None = None,
 ) -> Exchange[Acknowledgement]:
     """Encodes items and writes them to a collection, which is made where it is missing.

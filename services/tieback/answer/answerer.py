@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces, Joint
 from tieback.answer.degradation import Losses
@@ -105,15 +105,22 @@ class Answerer:
         *,
         space: str = "",
         long_texts: LongTexts = LongTexts.SPLIT,
+        before_writing: Callable[[], Awaitable[None]] | None = None,
         deadline: Deadline = NO_DEADLINE,
     ) -> IngestReply:
         """Encodes items and writes them in one durable step; a bad item gets an error of its own.
 
-        The collection is made where it is missing, in `space` or in the default one. Unavailable or
-        Overloaded where a space is: what is stored is never degraded, and the whole call may be repeated.
+        `before_writing` is awaited once they are encoded. The collection is made where it is missing, in
+        `space` or in the default one. Unavailable or Overloaded where a space is: what is stored is never
+        degraded, and the whole call may be repeated.
         """
         return await self._ingestion.ingest(
-            collection, items, space=space, long_texts=long_texts, deadline=deadline
+            collection,
+            items,
+            space=space,
+            long_texts=long_texts,
+            before_writing=before_writing,
+            deadline=deadline,
         )
 
     def reindex(

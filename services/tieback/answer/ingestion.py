@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
@@ -92,6 +92,7 @@ class Ingestion:
         *,
         space: str,
         long_texts: LongTexts,
+        before_writing: Callable[[], Awaitable[None]] | None = None,
         deadline: Deadline,
     ) -> IngestReply:
         """One result per item. A space that is down fails the call: what is stored is never degraded."""
@@ -115,6 +116,8 @@ class Ingestion:
         sound = [draft for draft in drafts if draft.item not in errors]
         await self._fuse(into, sound, errors, watch, deadline)
         whole = [number for number in range(len(items)) if number not in errors]
+        if before_writing is not None:
+            await before_writing()
         if whole:
             deadline.check("writing the items")
             indexed = [_indexed(items[n], by_item[n], keeps=self._keeps) for n in whole]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import aclosing
 from typing import Any
 
 import grpc
 from google.rpc import status_pb2
 
+from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput
 from tieback.core.types import IngestResult, Item, ReindexProgress, RetrieveReply, Role
 from tieback.ports import AnswerPort
@@ -24,6 +26,7 @@ from tieback.serving.conversions.retrievals import (
 )
 from tieback.serving.conversions.vectors import write_space
 from tieback.serving.reading import converted
+from tieback.serving.servicers.overlapping import Before, overlapped
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.serving.telemetry import Telemetry
 from tieback.v1 import answer_pb2, answer_pb2_grpc
@@ -44,30 +47,48 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
     ) -> AsyncIterator[answer_pb2.IngestItemsResponse]:
         """Encodes and writes items; every request is answered, in order, once its good items are durable."""
         deadline = deadline_of(context)
-        collection = space = ""
-        sequence = 0
-        async for request in requests:
-            collection = request.collection or collection
-            space = request.space or space
-            good, places, results = await converted(functools.partial(_read_items, request))
-            timing = None
-            if good or not request.items:
-                reply = await self._answerer.ingest(
-                    collection,
-                    good,
-                    space=space,
-                    long_texts=read_long_texts(request.long_texts, "long_texts"),
-                    deadline=deadline,
-                )
-                timing = reply.timing
-                self._telemetry.observe_timing("answer", "ingest", timing)
-                self._telemetry.long_texts.ingested(reply.results)
-                for place, result in zip(places, reply.results, strict=True):
-                    results[place] = _write_result(result)
-            yield answer_pb2.IngestItemsResponse(
-                sequence=sequence, results=results, timing=None if timing is None else write_timing(timing)
+        names: dict[str, str] = {}  # of the collection and the space, which later requests may leave out
+        numbers = itertools.count()
+
+        def begin(
+            request: answer_pb2.IngestItemsRequest, before: Before
+        ) -> Coroutine[Any, Any, answer_pb2.IngestItemsResponse]:
+            for field in ("collection", "space"):
+                names[field] = getattr(request, field) or names.get(field, "")
+            return self._ingest(request, names["collection"], names["space"], next(numbers), before, deadline)
+
+        async with aclosing(overlapped(requests, begin)) as responses:  # type: ignore[type-var]  # a generator
+            async for response in responses:
+                yield response
+
+    async def _ingest(
+        self,
+        request: answer_pb2.IngestItemsRequest,
+        collection: str,
+        space: str,
+        sequence: int,
+        before: Before,
+        deadline: Deadline,
+    ) -> answer_pb2.IngestItemsResponse:
+        good, places, results = await converted(functools.partial(_read_items, request))
+        timing = None
+        if good or not request.items:
+            reply = await self._answerer.ingest(
+                collection,
+                good,
+                space=space,
+                long_texts=read_long_texts(request.long_texts, "long_texts"),
+                before_writing=before,
+                deadline=deadline,
             )
-            sequence += 1
+            timing = reply.timing
+            self._telemetry.observe_timing("answer", "ingest", timing)
+            self._telemetry.long_texts.ingested(reply.results)
+            for place, result in zip(places, reply.results, strict=True):
+                results[place] = _write_result(result)
+        return answer_pb2.IngestItemsResponse(
+            sequence=sequence, results=results, timing=None if timing is None else write_timing(timing)
+        )
 
     async def ReindexCollection(
         self, request: answer_pb2.ReindexCollectionRequest, context: Context
