@@ -25,7 +25,7 @@ faiss: Any = _faiss  # its stubs leave out what its Python wrapper adds
 _POINTS_PER_LIST = 40  # faiss warns below 39
 _LISTS_A_PROBE = 10  # one of so many is looked into
 _PROBES_HALF = 4.2  # for the root of the number of lists: grows slower than the parts, and finds 0.99
-_FEW = 256
+_FEW, _NEARLY_ALL = 256, 0.85
 _ROUNDS = 8
 _LOWEST = float(np.finfo(np.float32).min)
 SCANNED_FROM, SCANNED_FOR = 2_000, 256
@@ -188,9 +188,15 @@ class InvertedVectors:
 
     def similarities(self, query: Array, allowed: Array) -> tuple[Array, Array]:
         """See `Vectors`."""
-        if not self.exact and np.count_nonzero(allowed) <= _FEW:  # looking for them in all lists takes longer
+        count = int(np.count_nonzero(allowed))
+        if not self.exact and count <= _FEW:  # looking for them in all lists takes longer
             positions = np.flatnonzero(allowed)
             return positions, self.take(positions) @ query
+        if count > _NEARLY_ALL * self._index.ntotal:  # asking for each whether it is allowed takes longer
+            parameters = faiss.SearchParametersIVF(nprobe=self._lists)
+            _, similarities, positions = self._index.range_search(query[None], _LOWEST, params=parameters)
+            wanted = allowed[positions]
+            return positions[wanted], similarities[wanted]
         with _selected(allowed) as selector:
             parameters = faiss.SearchParametersIVF(nprobe=self._lists, sel=selector)
             _, similarities, positions = self._index.range_search(query[None], _LOWEST, params=parameters)
