@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -169,3 +171,32 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
         read_document(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a.txt")
     with pytest.raises(NotText, match="binary data"):
         read_document(bytes(range(256)), "a")
+
+
+@pytest.mark.parametrize(
+    ("module", "package", "name", "data"),
+    [
+        ("pypdf", "pypdf", "a.pdf", b"%PDF-1.7"),
+        ("docutils", "docutils", "a.rst", b"Title\n=====\n"),
+        ("markdown_it", "markdown-it-py", "a.md", b"# Title"),
+        ("yaml", "PyYAML", "a.md", b"---\na: b\n---\n"),
+        ("charset_normalizer", "charset-normalizer", "a.txt", "Съешь ещё".encode("koi8_r")),
+    ],
+)
+def test_a_format_whose_package_is_missing_says_what_to_install(
+    module: str, package: str, name: str, data: bytes
+) -> None:
+    code = (
+        f"import sys; sys.modules[{module!r}] = None\n"
+        "from tieback_client import FailedPrecondition\n"
+        "from tieback_client.files import read_document\n"
+        "assert read_document(b'<h1>Words</h1>', 'a.html').sections\n"
+        f"try: read_document({data!r}, {name!r})\n"
+        "except FailedPrecondition as error: print(error.message)\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip().endswith(
+        f"the package {package}, which is not installed: pip install {package}"
+    )
