@@ -260,9 +260,9 @@ def test_progress_expects_less_as_steps_end(capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_stopped_leaves_no_process(how: signal.Signals) -> None:
-    command = [sys.executable, "-m", "benchmarks", "speed", "--sides", "local", "--seconds", "0.2"]
+    command = [sys.executable, "-m", "benchmarks", "speed", "--quick", "--sides", "local", "--seconds", "0.1"]
     process = subprocess.Popen(
-        [*command, "--cells", "short-1@8"],
+        [*command, "--cells", "short-1@32"],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
