@@ -98,9 +98,10 @@ async def test_no_metric_is_left_off_the_dashboard():
         not in {re.sub(r"_(bucket|sum|count)$", "", one) for one in shown}
     }
 
-    # How fast a worker was, and how many texts were long, is read where one plans and not where one watches;
+    # How fast a worker was, how many texts were long, and what originals take is read where one plans;
     # that a disk failed or the tokens cannot be read is an alert.
     assert hidden == {
+        "tieback_index_original_bytes",
         "tieback_split_sections_total",
         "tieback_tokens_per_second",
         "tieback_truncated_tokens_total",
