@@ -26,11 +26,15 @@ class PlainText:
         names = (getattr(tokenizer.model, "unk_token", None) or "", *UNKNOWN)
         unknown = next((number for name in names if (number := special.get(name)) is not None), None)
         # An unknown word is what a text may well hold.
-        self._control = np.array([number for number in special.values() if number != unknown], np.int64)
+        control = [number for number in special.values() if number != unknown]
+        # By token number, up to the first behind the last control token, which stands for all after it: a
+        # look-up takes microseconds, and np.isin a sixth of a millisecond for each query and space.
+        self._is_control = np.zeros(max(control, default=-1) + 2, bool)
+        self._is_control[control] = True
         ordinary = tokenizer.encode(ORDINARY, add_special_tokens=False).ids
         self._instead = unknown if unknown is not None else ordinary[0] if ordinary else 0
 
     def held(self, ids: Array, own: Array) -> Array:
         """Token numbers `[n]` with no control token but the server's `own` `[n]`."""
-        foreign = np.isin(ids, self._control) & ~own
+        foreign = self._is_control[np.minimum(ids, len(self._is_control) - 1)] & ~own
         return np.where(foreign, self._instead, ids) if foreign.any() else ids
