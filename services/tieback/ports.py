@@ -274,9 +274,9 @@ class AnswerPort(Protocol):
         before_writing: Callable[[], Awaitable[None]] | None = None,
         deadline: Deadline = NO_DEADLINE,
     ) -> IngestReply:
-        """Encodes items and writes them in one durable step; a bad item gets an error of its own.
+        """Encodes items and writes them, each whole and durably; a bad item gets an error of its own.
 
-        `before_writing` is awaited once they are encoded.
+        `before_writing` is awaited once they are encoded, or the first of many.
         """
         ...
 

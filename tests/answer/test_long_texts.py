@@ -1,6 +1,7 @@
 """What becomes of texts that are longer than a space reads. "words-a" reads eight words, "words-b" all."""
 
 import pytest
+from tieback.answer import ingestion
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Unavailable
 from tieback.core.types import Content, Item, Modality, QueryPart, Retrieval, Section, Truncated
@@ -141,3 +142,20 @@ async def test_a_long_query_is_read_as_far_as_each_space_reads_and_what_is_left_
     assert long.truncated == [Truncated("words-a", 1, 12, 8)]
     assert not long.routing.degraded
     assert short.truncated == []
+
+
+async def test_many_sections_are_written_in_steps_and_every_item_whole(platform):
+    long = "The lamp was lit at dusk by one. " * 60  # some sixty sections
+    items = [Item(str(n), [section(long)]) for n in range(8)]
+
+    async def count(most):
+        with pytest.MonkeyPatch.context() as changed:
+            changed.setattr(ingestion, "TOGETHER", most)
+            reply = await platform.answerer.ingest("library", items)
+        assert [(one.id, one.error) for one in reply.results] == [(str(n), None) for n in range(8)]
+        return [stage.name for stage in reply.timing.stages].count("upsert")
+
+    assert await count(1024) == 1
+    assert await count(150) == 4
+    assert await count(1) == 8
+    assert (await platform.index.get_collection("library")).item_count == 8

@@ -42,6 +42,10 @@ WORTH_SAYING = 0.05
 """A class of at least this probability is among the words that a picture or a sound is found by."""
 
 
+TOGETHER = 1024
+"""Sections that are encoded and written at once, where items have fewer: a bound on messages and memory."""
+
+
 @dataclass(slots=True)
 class Draft:
     """A section on its way into the index; `item` and `place` are its places in the request."""
@@ -106,42 +110,49 @@ class Ingestion:
                 split = await self._splitting.split(items, into.readers(Modality.TEXT), hop(deadline))
         else:
             split = Split.nothing(items)
-        items, errors = split.items, split.errors
-        drafts = list(_drafts(split, errors))
-        by_item: list[list[Draft]] = [[] for _ in items]
-        for draft in drafts:
-            by_item[draft.item].append(draft)
+        drafts: list[list[Draft]] = [[] for _ in items]
+        for draft in _drafts(split, split.errors):
+            drafts[draft.item].append(draft)
         truncation = Truncation.REFUSE if long_texts is LongTexts.REFUSE else Truncation.END
+        results: list[IngestResult] = []
+        for group in _groups(drafts):
+            await self._store(collection, into, split, group, watch, truncation, before_writing, deadline)
+            before_writing = None
+            for number, own in enumerate(group, len(results)):
+                results.append(_result(split, number, own))
+                own.clear()  # its vectors are written
+        return IngestReply(results, watch.timing())
+
+    async def _store(
+        self,
+        collection: str,
+        into: CollectionSpace,
+        split: Split,
+        group: Sequence[Sequence[Draft]],
+        watch: Stopwatch,
+        truncation: Truncation,
+        before_writing: Callable[[], Awaitable[None]] | None,
+        deadline: Deadline,
+    ) -> None:
+        """Encodes the sections of some items and writes the items that are whole, in one durable step."""
+        errors = split.errors
+        drafts = [draft for own in group for draft in own]
         await self._encode(into, drafts, errors, watch, truncation, deadline)
-        sound = [draft for draft in drafts if draft.item not in errors]
-        await self._fuse(into, sound, errors, watch, deadline)
-        whole = [number for number in range(len(items)) if number not in errors]
+        await self._fuse(
+            into, [draft for draft in drafts if draft.item not in errors], errors, watch, deadline
+        )
+        whole = {own[0].item: own for own in group if own and own[0].item not in errors}
         if before_writing is not None:
             await before_writing()
-        if whole:
-            deadline.check("writing the items")
-            indexed = [_indexed(items[n], by_item[n], keeps=self._keeps) for n in whole]
-            with watch.stage("upsert"):
-                written = await self._write(collection, indexed)
-            refusals = zip(whole, written.results, strict=True)
-            errors |= {
-                number: _at(number, split.places[number], error)
-                for number, error in refusals
-                if error is not None
-            }
-        results = [
-            IngestResult(item.id, errors[number])
-            if number in errors
-            else IngestResult(
-                item.id,
-                truncated_sections=sum(bool(draft.cut_off) for draft in by_item[number]),
-                truncated=cut_off(part.encoding for draft in by_item[number] for part in draft.encodings),
-                split_sections=split.split[number],
-                added_sections=split.added(number),
-            )
-            for number, item in enumerate(items)
-        ]
-        return IngestReply(results, watch.timing())
+        if not whole:
+            return
+        deadline.check("writing the items")
+        indexed = [_indexed(split.items[number], own, keeps=self._keeps) for number, own in whole.items()]
+        with watch.stage("upsert"):
+            written = await self._write(collection, indexed)
+        for number, error in zip(whole, written.results, strict=True):
+            if error is not None:
+                errors[number] = _at(number, split.places[number], error)
 
     async def encode_again(
         self, into: CollectionSpace, items: Sequence[Item], watch: Stopwatch, deadline: Deadline
@@ -242,6 +253,33 @@ class Ingestion:
         vector = items[0].sections[0].vector
         await self._index.create_collection(collection, vector.space, vector.width)
         return await self._index.upsert(collection, items)
+
+
+def _groups(drafts: Sequence[list[Draft]]) -> Iterator[list[list[Draft]]]:
+    """The items' drafts in order: of one item, or of several with at most `TOGETHER` sections."""
+    group: list[list[Draft]] = []
+    sections = 0
+    for own in drafts:
+        if group and sections + len(own) > TOGETHER:
+            yield group
+            group, sections = [], 0
+        group.append(own)
+        sections += len(own)
+    yield group
+
+
+def _result(split: Split, number: int, drafts: Sequence[Draft]) -> IngestResult:
+    """What became of an item."""
+    name = split.items[number].id
+    if number in split.errors:
+        return IngestResult(name, split.errors[number])
+    return IngestResult(
+        name,
+        truncated_sections=sum(bool(draft.cut_off) for draft in drafts),
+        truncated=cut_off(part.encoding for draft in drafts for part in draft.encodings),
+        split_sections=split.split[number],
+        added_sections=split.added(number),
+    )
 
 
 def _drafts(split: Split, errors: dict[int, TiebackError]) -> Iterator[Draft]:
