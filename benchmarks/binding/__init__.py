@@ -21,14 +21,24 @@ from tieback.models.bound_space import BoundSpace
 from tieback.models.store import Store
 from tieback.recipes.binding_report.artifact import folder_of
 
-from benchmarks.binding import anchoring, composing, cost, crossing, listening, losing, reading, seeds
+from benchmarks.binding import (
+    anchoring,
+    captions,
+    composing,
+    cost,
+    crossing,
+    listening,
+    losing,
+    reading,
+    seeds,
+)
 from benchmarks.binding.artifact import newest, of_other_seeds, with_anchors
 from benchmarks.binding.data import Data, DataError
 from benchmarks.binding.encoders import Encoders
 from benchmarks.corpus import VARIABLE
 from benchmarks.report import Report
 
-PARTS = ("crossing", "reading", "listening", "losing", "composing", "anchoring", "cost")
+PARTS = ("captions", "crossing", "reading", "listening", "losing", "composing", "anchoring", "cost")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,6 +84,8 @@ def _measure(options: argparse.Namespace, data: Data) -> Report:
         bound = BoundSpace.load(folder_of(options.binding, store.bound))
     report.table("the binding", [{"revision": bound.revision, "joint width": bound.width, "data": data.said}])
     encoders = Encoders(bound, cards, store, _say)
+    if "captions" in options.parts:
+        captions.measure(bound, options.data, encoders, report)
     if "crossing" in options.parts:
         crossing.measure(bound, data, encoders, report)
     if "reading" in options.parts:

@@ -21,8 +21,6 @@ from benchmarks.report import Report
 
 QUERY = "a photo of a {}"
 TARGET = 0.58
-"""The method whose paths are learned; the others are closed forms."""
-
 SAME = 1e-4
 DIRECTIONS = ("text → image", "image → text")
 
@@ -145,7 +143,7 @@ class Crossing:
         """Average precisions of every name's search, with photos stored and found as a server does."""
         queries = self.joint.queries(self.texts)
         return average_precisions(
-            stored.scores(self.bound, self.data, self.encoders, queries), self.data.shows
+            stored.scores(self.bound, self.data.photos, self.encoders, queries), self.data.shows
         )
 
     def difference(self) -> float:

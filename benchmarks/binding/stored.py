@@ -16,7 +16,6 @@ from tieback.models.bound_space import BoundSpace
 from tieback.reranker import Reranker
 from tieback.router import Router
 
-from benchmarks.binding.data import Data
 from benchmarks.binding.encoders import PHOTO_KINDS, Encoders
 
 COLLECTION = "photos"
@@ -25,13 +24,15 @@ MOST = 1000
 """Hits that the index gives at most; of more photos, the others count as found last."""
 
 
-def scores(bound: BoundSpace, data: Data, encoders: Encoders, queries: Array) -> Array:
+def scores(bound: BoundSpace, photos: Sequence[Path], encoders: Encoders, queries: Array) -> Array:
     """The scores `[queries, photos]` that searches by joint vectors `[queries, width]` give."""
     with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(_scores(bound, data, encoders, queries, Path(folder) / "store"))
+        return asyncio.run(_scores(bound, photos, encoders, queries, Path(folder) / "store"))
 
 
-async def _scores(bound: BoundSpace, data: Data, encoders: Encoders, queries: Array, store: Path) -> Array:
+async def _scores(
+    bound: BoundSpace, photos: Sequence[Path], encoders: Encoders, queries: Array, store: Path
+) -> Array:
     seeing = Encoder([encoders.model(name) for name in encoders.of(Modality.IMAGE)])
     index, router = Index.open(store), Router.bound(bound, modalities=encoders.modalities)
     try:
@@ -44,9 +45,9 @@ async def _scores(bound: BoundSpace, data: Data, encoders: Encoders, queries: Ar
                 index=index,
                 reranker=Reranker(seeing, space=encoders.of(Modality.TEXT)[0]),  # nothing is asked of it
             ),
-            data.photos,
+            photos,
         )
-        found = np.full((len(queries), len(data.photos)), -np.inf)
+        found = np.full((len(queries), len(photos)), -np.inf)
         for row, values in zip(found, queries, strict=True):
             vector = Vector(router.space.ref, values, normalized=False)
             for hit in (await index.search(COLLECTION, vector=vector, limit=MOST)).hits:

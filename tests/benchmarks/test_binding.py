@@ -281,7 +281,7 @@ def test_photos_found_through_the_index_score_as_the_evaluation_has_it(tmp_path:
     small = bound()
     one = Crossing(small, data, Encoders(small, Catalog.load().encoders(), Store(), lambda _: None))
 
-    found = stored.scores(small, data, one.encoders, one.joint.queries(one.texts, UNIFORM))
+    found = stored.scores(small, data.photos, one.encoders, one.joint.queries(one.texts, UNIFORM))
 
     whole_and_best = one.scores(small, routed=False, photo=Photo.BEST)[0]  # their sum; the index has the mean
     assert 2 * found == pytest.approx(whole_and_best, abs=0.01)

@@ -182,6 +182,27 @@ def test_another_seed_makes_another_binding(world: World, outcome: Outcome) -> N
     assert world.bind(seed=1).bound.revision != outcome.bound.revision
 
 
+def test_a_randomly_initialised_encoder_is_left_out_with_a_warning_unless_it_is_forced(
+    world: World, tmp_path: Path
+) -> None:
+    (tmp_path / "cards").mkdir()
+    noise = write_words(tmp_path / "cards", "noise", np.random.default_rng(77).random((CLASSES, 3)), 3)
+    other = world.elsewhere(tmp_path / "store")
+    assert pull([noise], [noise], other.store, Silent()) == []
+    other, said = replace(other, cards=[*world.cards, noise]), list[str]()
+
+    bound = other.bind(said.append).bound
+    forced = other.bind(force=("noise",)).bound
+
+    assert "noise" not in bound.spaces
+    assert any(line.startswith("warning: noise is left out") and "--force-space" in line for line in said)
+    assert "adds nothing" in bound.provenance["left_out"]["noise"]
+    (row,) = [row for row in bound.metrics["spaces"] if row["space"] == "noise"]
+    assert row["without"] > row["with"]
+    assert {"words", "speech"} <= bound.spaces.keys(), "the others take part"
+    assert "noise" in forced.spaces
+
+
 def test_a_narrower_image_block_is_made_where_it_is_asked_for(world: World) -> None:
     bound = world.bind(image_width=4).bound
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from tieback.recipes.binding import duals, measure, term_paths
 from tieback.recipes.binding.anchors import Split, read_pairs, split, split_pairs
 from tieback.recipes.binding.corpus import read_corpus
 from tieback.recipes.binding.entering import Dense
-from tieback.recipes.binding.kinds import kinds, spoken, usual
+from tieback.recipes.binding.kinds import kinds, sentences, spoken, usual
 from tieback.recipes.binding.material import Gatherer, Material
 from tieback.recipes.binding.members import Classifier, Encoders, Members, members
 from tieback.recipes.binding.paired import Paired, Pairing, paired_cards
@@ -42,9 +42,10 @@ from tieback.recipes.binding.project import (
 )
 from tieback.recipes.binding.route import Routing
 from tieback.recipes.binding.stand_ins import StandIns
-from tieback.recipes.binding.tasks import Joint, class_tasks, user_tasks
+from tieback.recipes.binding.tasks import Joint, class_tasks, losing_tasks, user_tasks
 from tieback.recipes.binding.terms import Terms
 from tieback.recipes.binding.work_folder import WorkFolder
+from tieback.recipes.binding.worth import Worth, worths
 from tieback.recipes.export_router import export_graphs
 
 WORK = "binding-work"
@@ -57,7 +58,8 @@ class Options:
 
     `data` are folders of unpaired texts, photos and sounds, `anchors` a list of pairs, `spaces` the cards
     that take part (all of the store's where empty); `texts`, `photos`, `sounds` the most that are used.
-    The router of texts is trained for `steps`.
+    The router of texts is trained for `steps`. A text space that adds nothing is left out, but for those of
+    `force`.
     """
 
     data: tuple[Path, ...] = ()
@@ -71,6 +73,7 @@ class Options:
     photos: int = 2000
     sounds: int = 2000
     steps: int = 300
+    force: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,7 +117,20 @@ def _bind(
     corpus = read_corpus(options.data).limited(*limits, options.seed)
     gatherer = Gatherer(chosen, encoders, work, say)
     material = gatherer.gather(corpus, pairs, anchors_name)
-    bound = _Binder(gatherer, material, options, fitter, work, say).bind()
+    binder = _Binder(gatherer, material, options, fitter, work, say)
+    if idle := binder.idle():
+        for one in idle:
+            chosen.left_out[one.space] = f"it adds nothing: {one.told}"
+            say(
+                f"warning: {one.space} is left out, since {chosen.left_out[one.space]}; "
+                f"--force-space {one.space} binds it all the same"
+            )
+        names = {one.space for one in idle}
+        chosen = replace(chosen, texts=tuple(card for card in chosen.texts if card.name not in names))
+        gatherer = Gatherer(chosen, encoders, work, say)
+        material = gatherer.gather(corpus, pairs, anchors_name)
+        binder = _Binder(gatherer, material, options, fitter, work, say, binder.worths)
+    bound = binder.bind()
     folder = bound.save(out or store.bound)
     work.forget_old()
     return Outcome(bound, folder, tuple(work.made), tuple(work.found))
@@ -125,7 +141,7 @@ class _Binder:
 
     def __init__(
         self, gatherer: Gatherer, material: Material, options: Options, fitter: PathFitter, work: WorkFolder,
-        say: Say,
+        say: Say, known: Sequence[Worth] = (),
     ) -> None:  # fmt: skip
         material, self._centres = duals.centred(material)
         self._gatherer, self._material, self._options = gatherer, material, options
@@ -158,8 +174,29 @@ class _Binder:
         self._blocks: tuple[Block, ...] = tuple(block for block, _ in native)
         self._native: tuple[BoundPath, ...] = tuple(path for _, paths in native for path in paths)
 
+        self.fitted = self._paths()
+        self.worths = list(known) or self._worths()
+
+    def idle(self) -> list[Worth]:
+        """The text spaces that add nothing and are not forced; the best of all stays."""
+        found = [one for one in self.worths if one.adds_nothing and one.space not in self._options.force]
+        return found[: max(0, len(self.worths) - 1)]
+
+    def _worths(self) -> list[Worth]:
+        """Of the text spaces that no other encoder shares, on held-out classes and sentences."""
+        measured = self.fitted[0]
+        widths = {card.name: card.width for card in self._members.cards}
+        unseen = {
+            name: np.sort(np.concatenate([one.validation, one.held_out]))
+            for name, one in self._things.items()
+        }
+        said = sentences(len(self._material.corpus.texts), self._options.seed)
+        tasks = losing_tasks(self._material, self._reduced, unseen, said.held_out)
+        spaces = [card.name for card in self._members.texts if not self._members.towers_of(card)]
+        return worths(Joint(self._blocks, measured, {}, widths), tasks, spaces)
+
     def bind(self) -> BoundSpace:
-        measured, served, training = self._paths()
+        measured, served, training = self.fitted
         sparse = self._sparse(measured, served)
         measured += duals.for_towers(measured, self._members)
         held_out = {name: one.held_out for name, one in self._splits.items()}
@@ -206,6 +243,10 @@ class _Binder:
             "training": training,
             "missing": chosen.told | {"bytes": sum(a.nbytes for one in kept for a in one.state.values())},
         }
+        metrics["spaces"] = [
+            {"space": one.space, "with": round(one.present, 4), "without": round(one.absent, 4)}
+            for one in self.worths
+        ]
         if sparse:
             metrics["terms"] = sparse
         if paired := [one for one in self._reduced if isinstance(one.classifier, Paired)]:

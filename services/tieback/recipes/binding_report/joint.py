@@ -89,7 +89,7 @@ def weights_of(
 def _router_scores(bound: BoundSpace, router: BoundRouter, vectors: Mapping[str, Array]) -> Array:
     """What a learned router's network says, `[inputs, blocks]`; zeros for a router without a network."""
     if not router.state:
-        return np.zeros((len(vectors[router.inputs[0]]), len(bound.blocks)))
+        return np.zeros((len(next(iter(vectors.values()))), len(bound.blocks)))
     read = _read(bound, vectors, router.modality)
     seen = np.concatenate([read[name] for name in router.inputs], axis=1)
     graph = router_graphs(bound).get(router.modality)

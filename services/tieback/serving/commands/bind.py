@@ -53,6 +53,13 @@ folder = click.Path(file_okay=False, path_type=Path)
 @click.option("--image-width", default=512, show_default=True, help="Width of an image encoder's block.")
 @click.option("--audio-width", default=256, show_default=True, help="Width of an audio encoder's block.")
 @click.option("--steps", default=300, show_default=True, help="How long the router of texts is trained.")
+@click.option(
+    "--force-space",
+    "force",
+    multiple=True,
+    metavar="NAME",
+    help="Bind this text space though it adds nothing; may be given again.",
+)
 @click.option("--out", type=folder, help="Where to write the binding, instead of into the store.")
 @as_json
 @click.pass_context
