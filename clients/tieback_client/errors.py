@@ -244,7 +244,7 @@ class NothingWritten(TiebackError):  # noqa: N818 - see InvalidArgument
         more = f"; and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
         codes = {error.code for error in errors.values()}
         super().__init__(
-            f"nothing was written, {len(errors)} items were refused: {'; '.join(shown)}{more}",
+            f"nothing was written; refused: {'; '.join(shown)}{more}",
             Details(code=codes.pop() if len(codes) == 1 else ""),
         )
         self.errors = errors

@@ -85,7 +85,9 @@ def test_what_cannot_be_stored_is_refused_before_it_is_sent_naming_its_key(
 def test_collect_raises_where_nothing_was_written_with_the_errors_by_item(client: Client) -> None:
     items = [Item(f"bad{number}", Image(b"not a picture")) for number in range(5)]
 
-    with pytest.raises(NothingWritten, match=r"5 items .* 'bad0': .*is it damaged.*and 2 more") as caught:
+    with pytest.raises(
+        NothingWritten, match=r"nothing was written; refused: 'bad0': .*is it damaged.*and 2 more"
+    ) as caught:
         client.ingest("notes", items).collect()
 
     assert isinstance(caught.value, TiebackError)
