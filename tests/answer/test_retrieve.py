@@ -124,8 +124,20 @@ async def test_without_reranking_the_search_keeps_its_order_and_scores(library):
 async def test_a_query_that_says_nothing_is_answered_by_the_default_plan_and_the_reply_says_which(library):
     reply = await library.answerer.retrieve(Retrieval("library", [words("moon")]))
 
-    assert (reply.plan.hybrid, reply.plan.balance_modalities) == (True, True)
+    assert (reply.plan.hybrid, reply.plan.balance_modalities) == (True, False)
     assert (reply.plan.fusion, reply.plan.candidates) == (DEFAULT_FUSION, DEFAULT_LIMIT)
+
+
+async def test_a_photo_alone_is_compared_with_each_modality_and_its_class_is_not_looked_for_as_a_word(
+    library,
+):
+    alone = await library.answerer.retrieve(Retrieval("library", [photo(0, 240, 0)]))
+    asked = await library.answerer.retrieve(Retrieval("library", [photo(0, 240, 0)], hybrid=True))
+
+    assert (alone.plan.hybrid, alone.plan.balance_modalities) == (False, True)
+    assert all(hit.hit.text_score is None for hit in alone.hits)
+    assert asked.plan.hybrid
+    assert any(hit.hit.text_score for hit in asked.hits)
 
 
 async def test_the_default_query_is_not_reranked(library):

@@ -96,8 +96,8 @@ def _in_words(plan: RetrievalPlan) -> str:
     """How queries are answered where they do not say."""
     return ", ".join(
         (
-            "hybrid" if plan.hybrid else "vectors alone",
-            "modalities balanced" if plan.balance else "modalities not balanced",
+            "words looked for, too" if plan.hybrid else "vectors alone",
+            "modalities balanced where there are no words" if plan.balance else "modalities not balanced",
             "not reranked" if plan.reranker == "none" else f"reranked by {plan.reranker}",
         )
     )

@@ -20,6 +20,8 @@ DEFAULT_FUSION = MethodChoice("weighted_sum", {"exponents": [1.0, 1.25]})
 """Both scores mean the same for every query: a similarity, and the share of the words' best score. By ranks
 or by standard scores, words that match a little would count as much as words that match all."""
 
+# Words are searched for where a query has some, modalities are balanced where it has none: photos lie nearer
+# to a photo than any text does, while words find both.
 DEFAULT_PLAN = RetrievalPlan(
     hybrid=True,
     balance_modalities=True,
@@ -35,6 +37,7 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
     limit = retrieval.limit or DEFAULT_LIMIT
     hybrid = defaults.hybrid if retrieval.hybrid is None else retrieval.hybrid
     balance = retrieval.balance_modalities
+    words = any(isinstance(part.content.data, str) and part.weight > 0 for part in retrieval.query)
     reranker = retrieval.reranker or defaults.reranker
     candidates = retrieval.candidates
     if not candidates:
@@ -43,7 +46,7 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
         candidates = max(CANDIDATES_PER_HIT * limit, FEWEST_CANDIDATES) if reranked else limit
     return RetrievalPlan(
         hybrid=hybrid,
-        balance_modalities=defaults.balance_modalities if balance is None else balance,
+        balance_modalities=defaults.balance_modalities and not words if balance is None else balance,
         fusion=(retrieval.fusion or defaults.fusion or DEFAULT_FUSION) if hybrid else None,
         reranker=reranker,
         candidates=max(candidates, limit),
