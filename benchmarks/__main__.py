@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import pkgutil
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -47,6 +48,11 @@ def parser(modules: dict[str, Any]) -> argparse.ArgumentParser:
     return top
 
 
+def command(arguments: list[str]) -> str:
+    """The command as a report tells it: of paths outside the project the last name alone."""
+    return " ".join([PROGRAM, *(re.sub(r"(^|=)(?:/|~|\.\.)[^=]*/", r"\1", one) for one in arguments)])
+
+
 def main(arguments: list[str]) -> int:
     # As Ctrl-C does: what was started is ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -59,7 +65,7 @@ def main(arguments: list[str]) -> int:
     report = run(options)
     if report is None:
         return 0
-    report.command = " ".join([PROGRAM, *arguments])
+    report.command = command(arguments)
     print(report.text())
     if options.json is not None:
         options.json.parent.mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,9 @@ DEEPEST = 50
 FEWEST = 8
 """Questions that each plan is asked, however long they take."""
 
+UNRANKED = 4
+"""Plans that do not rerank have so many times the seconds: they are fast, and should be asked all."""
+
 STAGES = "encode", "fuse", "search", "rerank"
 SOUNDS = {".wav", ".flac", ".ogg"}
 
@@ -51,7 +54,8 @@ class Asked:
 def ask(
     client: Client, name: str, judged: Judged, plans: Sequence[Plan], seconds: float, fewest: int
 ) -> Asked:
-    """Asks all by the default, and by each other plan as many as take `seconds`, `fewest` at least."""
+    """Asks all by the default, and by each other plan as many as take `seconds` (UNRANKED times
+    that where it does not rerank), `fewest` at least."""
     known = client.get_collection(name)
     depth = min(BEST * -(-known.section_count // max(known.item_count, 1)), DEEPEST)
     asked = Asked(judged, {plan.name: {} for plan in plans})
@@ -61,8 +65,9 @@ def ask(
     for question in questions:
         for plan in plans:
             done = asked.answered[plan.name]
+            most = seconds if plan.reranks else UNRANKED * seconds
             if plan.name in asked.failures or (
-                plan.name != DEFAULT and spent[plan.name] > seconds and len(done) >= fewest
+                plan.name != DEFAULT and spent[plan.name] > most and len(done) >= fewest
             ):
                 continue
             if plan.words and not question.words:

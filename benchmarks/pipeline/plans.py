@@ -22,6 +22,11 @@ class Plan:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     words: bool = False
 
+    @property
+    def reranks(self) -> bool:
+        """Whether a reranker is named."""
+        return self.arguments.get("reranker", "none") != "none"
+
 
 def plans_for(client: Client, modalities: int) -> list[Plan]:
     """Those that the server offers, the default first; also balanced where there are several modalities."""

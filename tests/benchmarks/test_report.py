@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.__main__ import found, main
+from benchmarks.__main__ import command, found, main
 from benchmarks.report import Report
 from benchmarks.statistics import median, median_difference
 
@@ -125,3 +125,11 @@ def test_a_file_that_is_no_report_or_lacks_the_table_is_refused(tmp_path: Path) 
     ):
         with pytest.raises(SystemExit, match=message):
             main(["table", str(tmp_path / arguments[0]), *arguments[1:]])
+
+
+def test_the_command_of_a_report_tells_no_folder_of_the_machine() -> None:
+    told = command(
+        ["pipeline", "--data", "/home/me/data", "--json=../out/a.json", "--only", "mixed", "~/b/c"]
+    )
+
+    assert told == "scripts/bench pipeline --data data --json=a.json --only mixed c"
