@@ -4,7 +4,7 @@ members       which spaces take part          prototypes     what a classifier h
 corpus        texts, photos, sounds           anchors        class names, and the user's own pairs
 language      sentences written for it       project        the paths, fitted and chosen
 route         the routers                     measure        what it is worth, on classes left out
-bind          all of it, step by step
+worth         text spaces that add nothing   bind           all of it, step by step
 """
 
 from tieback.recipes.binding.bind import Options, bind
