@@ -39,6 +39,8 @@ def measure(bound: BoundSpace, folder: Path, encoders: Encoders, report: Report)
     documents, windows = joint.documents(whole), joint.documents(parts)
     for name, queries in _queries(joint, said).items():
         wholes = queries @ documents.T
+        if not wholes.any():  # a block that no photo reaches tells none from another
+            continue
         best = (queries @ windows.T).reshape(len(queries), len(photos), -1).max(axis=2)
         found[f"{name}, whole"] = _places(wholes, owner)
         found[f"{name}, whole + best part"] = _places((wholes + best) / 2, owner)
@@ -55,7 +57,7 @@ def measure(bound: BoundSpace, folder: Path, encoders: Encoders, report: Report)
     alone = {
         name: found[key]
         for name in joint.router.space.names
-        if (key := f"{name}, whole + best part") in found and found[key].any()
+        if (key := f"{name}, whole + best part") in found
     }
     best_name = max(alone, key=lambda name: float(_reciprocal(alone[name]).mean()))
     for other, places in (
