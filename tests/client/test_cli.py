@@ -12,12 +12,13 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from support.terminal import in_a_terminal
 from tieback_client import Box, Client
-from tieback_client.cli import app
+from tieback_client.cli import app, connection, leading_options
 from tieback_client.cli.search import place_of
 
 Run = Callable[..., Result]
@@ -67,7 +68,7 @@ def test_a_search_shows_hits_and_a_line_where_something_is_wrong(run: Run) -> No
         "The moon pulls the sea",
         "relevance 0.90   ",
         "relevance 0.05, probably unrelated",
-        "1 of these 2 does not seem to bear on the query",
+        "1 of 2 hits is probably unrelated to the query",
         "third (late) did not answer; about 4.2 points of recall are lost",
         "Beach  photo, upper right",
     ):
@@ -544,6 +545,49 @@ def test_a_token_is_sent_and_never_shown(run: Run, served: Any) -> None:
         "hush-hush"
         not in CliRunner(env={"TIEBACK_TOKEN": "hush-hush"}).invoke(app.tieback, ["search", "-h"]).output
     )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--json", "spaces"],
+        ["--timeout=5", "--json", "collections"],
+        ["--json", "--timeout", "5", "collections", "list"],
+    ],
+)
+def test_options_of_the_server_may_stand_before_the_command(run: Run, words: list[str]) -> None:
+    result = run(*words)
+
+    assert result.exit_code == 0, result.output
+    assert isinstance(json.loads(result.stdout), list)
+
+
+def test_a_commands_own_options_count_before_those_in_front_of_it(served: Any) -> None:
+    words = ["--server", "127.0.0.1:1", "--json", "spaces", "--server", served.address]
+
+    assert CliRunner().invoke(app.tieback, words).exit_code == 0
+
+
+@pytest.mark.parametrize("words", [["--json"], ["--json", "--help"], ["--server", "there"]])
+def test_options_without_a_command_show_the_commands(words: list[str]) -> None:
+    assert "Usage: tieback [OPTIONS] COMMAND" in CliRunner().invoke(app.tieback, words).output
+
+
+def test_the_options_that_may_stand_before_a_command_are_those_that_all_share() -> None:
+    parameters = {
+        one.name: one for one in app.tieback.get_command(click.Context(app.tieback), "search").params
+    }
+    shared = [parameters[name] for name in connection.SHARED]
+
+    assert {one.opts[0] for one in shared if one.is_flag} == leading_options.FLAGS
+    assert {one.opts[0] for one in shared if not one.is_flag} == leading_options.WITH_VALUE
+
+
+def test_the_list_of_commands_cuts_no_description_short() -> None:
+    shown = CliRunner().invoke(app.tieback, ["--help"]).output
+
+    assert "Commands:" in shown
+    assert "..." not in shown.partition("Commands:")[2]
 
 
 @pytest.mark.parametrize("name", [*app.COMMANDS])

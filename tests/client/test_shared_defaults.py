@@ -51,4 +51,4 @@ def test_the_plan_of_a_query_and_the_servers_defaults_are_shown(client: Client, 
     assert plan == client.server_info().retrieval
     assert (plan.hybrid, plan.balance, plan.reranker) == (True, True, "none")
     shown = CliRunner().invoke(app.tieback, ["health"], env={"TIEBACK_SERVER": served.address}).output
-    assert "queries: words looked for, too, modalities balanced where there are no words" in shown
+    assert "queries: vectors and full text, modalities balanced for queries without words" in shown

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from tieback_client.cli.leading_options import behind_the_command
 from tieback_client.cli.output import Failure
 from tieback_client.control_characters import printable
 from tieback_client.errors import TiebackError
@@ -34,6 +35,10 @@ SERVER_GROUP = "tieback.commands"
 
 class Commands(click.Group):
     """Commands by name: the client's own, and those of packages that a server brings."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Takes the options of the server and of the output before the command, too."""
+        return super().parse_args(ctx, behind_the_command(self, ctx, args))
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The names, a server's after the client's."""
@@ -115,7 +120,9 @@ Examples:
   tieback ask "When is the tide highest?"       have it answered, with sources
 
 \b
-Every command takes --json. The server is --server or TIEBACK_SERVER (localhost:50051 by default).
+Every command takes --json, and those that call a server --server, --token, --tls, --ca, --certificate, --key
+and --timeout, before or behind the command's name. Without --server, the server is TIEBACK_SERVER, or else
+localhost:50051. `tieback COMMAND --help` describes a command.
 Completion: eval "$(_TIEBACK_COMPLETE=bash_source tieback)", or zsh_source, fish_source.
 """,
 )

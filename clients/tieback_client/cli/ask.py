@@ -104,7 +104,7 @@ def ask(
     abstain_below: float | None,
     explain: bool,
 ) -> None:
-    """Answer a question from the collection, each statement tied to its source."""
+    """Answer a question from a collection, with sources."""
     stream = client.answer(
         collection,
         query_of(words, image, audio, points),

@@ -25,7 +25,7 @@ class _ListByDefault(click.Group):
 
 @click.group(cls=_ListByDefault)
 def collections() -> None:
-    """List, look into and delete collections.
+    """List, show and delete collections.
 
     Without a command, lists them.
     """
@@ -44,7 +44,7 @@ def list_(client: Client, output: Output) -> None:
         return
     broken = any(one.damage or one.stale for one in found)
     output.table(
-        ["collection", "items", "sections", "space", "width", "made", *(["state"] if broken else [])],
+        ["collection", "items", "sections", "space", "width", "created", *(["state"] if broken else [])],
         [
             [
                 one.name,
@@ -69,7 +69,10 @@ def list_(client: Client, output: Output) -> None:
 @click.option("--filter", default="", metavar="EXPRESSION", help="Only what matches.")
 @connected
 def items(client: Client, output: Output, name: str, filter: str) -> None:
-    """List what a collection holds, one JSON object a line with --json."""
+    """List the items of a collection.
+
+    With --json, one JSON object a line.
+    """
     found = client.items(name, filter=filter)
     if output.json:
         for one in found:
@@ -85,7 +88,10 @@ def items(client: Client, output: Output, name: str, filter: str) -> None:
 @click.argument("item", required=False)
 @connected
 def show(client: Client, output: Output, name: str, item: str | None) -> None:
-    """Show a collection with the sources of its items, or one item with its sections."""
+    """Show a collection and its sources, or one item.
+
+    An item is shown with its sections.
+    """
     if item is None:
         _show_collection(output, client.get_collection(name))
         return
@@ -127,7 +133,7 @@ def delete(client: Client, output: Output, name: str, yes: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @connected
 def forget(client: Client, output: Output, name: str, source: str, yes: bool) -> None:
-    """Remove a source from a collection, and all items that were indexed from it."""
+    """Remove a source and all items indexed from it."""
     found = next((one for one in client.get_collection(name).sources if one.name == source), None)
     if found is not None and not yes:
         question = f"Remove {source} ({found.location} on {found.host}) with its {found.item_count} items?"
@@ -150,7 +156,7 @@ def _show_collection(output: Output, found: Collection) -> None:
         "items": found.item_count,
         "sections": found.section_count,
         "space": f"{found.space}, {found.width} wide",
-        "made": _minute(found.created),
+        "created": _minute(found.created),
         "routing": found.policy or weights,
         "state": found.damage or (f"stale: {found.stale}" if found.stale else ""),
     }

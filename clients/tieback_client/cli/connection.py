@@ -44,7 +44,7 @@ _CONNECTION: list[Callable[[Any], Any]] = [
     ),
     click.option("--json", "as_json", is_flag=True, help="Write JSON."),
 ]
-_NAMES = {"server", "token", "tls", "ca", "certificate", "key", "timeout", "as_json"}
+SHARED = {"server", "token", "tls", "ca", "certificate", "key", "timeout", "as_json"}
 
 
 # click tells a range in brackets of its own, after a help text that says what matters of it.
@@ -62,7 +62,7 @@ class Command(click.Command):
             record = parameter.get_help_record(ctx)
             if record is not None and isinstance(parameter, click.Option):
                 record = (record[0], _RANGE.sub("", record[1]))
-                (shared if parameter.name in _NAMES else own).append(record)
+                (shared if parameter.name in SHARED else own).append(record)
         with formatter.section("Options"):
             formatter.write_dl(own)
         if shared:
@@ -158,29 +158,35 @@ def query_options(function: F) -> F:
         click.option(
             "--weights", metavar="SPACE=W,…", help="Weights of the spaces, instead of the server's routing."
         ),
-        click.option("--policy", metavar="METHOD", help="How to weight the spaces, e.g. uniform or top_k."),
+        click.option(
+            "--policy",
+            metavar="METHOD",
+            help="The routing method that weights the spaces, e.g. uniform or top_k.",
+        ),
         click.option(
             "--missing",
             metavar="METHOD",
-            help="What stands in for a lost space, e.g. skip or substitute. [as bound]",
+            help="How the block of a missing space is filled: skip, substitute or pool. [as bound]",
         ),
         click.option(
-            "--hybrid/--no-hybrid", default=None, help="Look for the words themselves, too. [as served]"
+            "--hybrid/--no-hybrid", default=None, help="Full-text search beside the vectors. [as served]"
         ),
         click.option(
-            "--balance/--no-balance", default=None, help="Keep one kind from hiding the others. [as served]"
+            "--balance/--no-balance",
+            default=None,
+            help="Keep one modality from hiding the others. [as served]",
         ),
         click.option(
             "--rerank",
             metavar="METHOD",
-            help="How to order what was found: a method, or none. [as served]",
+            help="The reranking method, or none. [as served]",
         ),
         click.option(
             "--min-relevance",
             type=click.FloatRange(0, 1),
             default=0.0,
             metavar="X",
-            help="Leave out what is less relevant, 0 to 1.",
+            help="Leave out hits of lower relevance, 0 to 1.",
         ),
     ]
     for option in reversed(options):

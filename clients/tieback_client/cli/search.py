@@ -76,7 +76,10 @@ def search(
     explain: bool,
     timing: bool,
 ) -> None:
-    """Find texts, photos, sounds and point clouds by words, a photo, a sound, a cloud, or a mix."""
+    """Find texts, photos and sounds by words, a photo or a sound.
+
+    Point clouds too, where the server reads them. Several contents make one query.
+    """
     result = client.retrieve(
         collection,
         query_of(words, image, audio, points),
@@ -174,10 +177,10 @@ def below_floor(hits: Sequence[RetrievedHit]) -> list[Any]:
     low = sum(found.below_floor for found in hits)
     if not low:
         return []
-    told = "None of these seems" if low == len(hits) else f"{low} of these {len(hits)} do not seem"
-    if low == 1 < len(hits):
-        told = f"1 of these {len(hits)} does not seem"
-    return [Text(f"{told} to bear on the query; --min-relevance leaves such hits out.", style="yellow")]
+    count = "All hits are" if low == len(hits) else f"{low} of {len(hits)} hits {'is' if low == 1 else 'are'}"
+    return [
+        Text(f"{count} probably unrelated to the query; --min-relevance X leaves them out.", style="yellow")
+    ]
 
 
 def snippet(whole: str, words: tuple[str, ...], *, width: int) -> Text:

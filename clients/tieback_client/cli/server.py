@@ -19,7 +19,7 @@ from tieback_client.results import RetrievalPlan
 @click.argument("name", required=False)
 @connected
 def spaces(client: Client, output: Output, name: str | None) -> None:
-    """List the spaces that vectors live in, or describe one."""
+    """List the embedding spaces, or describe one."""
     found = [client.space(name)] if name else client.spaces()
     if output.json:
         output.document(found[0] if name else found)
@@ -64,9 +64,9 @@ def methods(client: Client, output: Output, family: str) -> None:
 @click.argument("service", required=False, default="")
 @connected
 def health(client: Client, output: Output, service: str) -> None:
-    """Say whether the server can be asked.
+    """Show whether the server is ready.
 
-    The exit code is 1 where it cannot. SERVICE is a full name, for instance tieback.v1.IndexService.
+    The exit code is 1 where it is not. SERVICE is a full name, for instance tieback.v1.IndexService.
     """
     state = client.health(service)
     info = None if service else client.server_info()
@@ -87,7 +87,7 @@ def health(client: Client, output: Output, service: str) -> None:
                 ["service", "ready", *(["replicas"] if replicas else [])],
                 [[one.name, _yes(one.ready), *([one.replicas] if replicas else [])] for one in info.services],
             )
-            output.show(Text(f"queries: {_in_words(info.retrieval)}", style="dim"))
+            output.show(Text(f"default of queries: {_in_words(info.retrieval)}", style="dim"))
     if state is not Health.SERVING:
         raise click.exceptions.Exit(1)
 
@@ -96,9 +96,9 @@ def _in_words(plan: RetrievalPlan) -> str:
     """How queries are answered where they do not say."""
     return ", ".join(
         (
-            "words looked for, too" if plan.hybrid else "vectors alone",
-            "modalities balanced where there are no words" if plan.balance else "modalities not balanced",
-            "not reranked" if plan.reranker == "none" else f"reranked by {plan.reranker}",
+            "vectors and full text" if plan.hybrid else "vectors only",
+            "modalities balanced for queries without words" if plan.balance else "modalities not balanced",
+            "no reranking" if plan.reranker == "none" else f"reranked by {plan.reranker}",
         )
     )
 

@@ -14,7 +14,7 @@ from tieback_client.tenants import Usage
 @click.command(cls=Command)
 @connected
 def whoami(client: Client, output: Output) -> None:
-    """Say whose token it is, what it may do, and how much of the quota is used."""
+    """Show the token's tenant and role, and its use of the quota."""
     usage = client.usage()
     if output.json:
         output.document(usage)

@@ -1,4 +1,4 @@
-"""Missing: what stands in for the blocks of spaces that did not speak of an input.
+"""Imputation of the blocks of a joint vector whose spaces encoded nothing of an input.
 
 A method's file holds the method itself, by a fitted state (NumPy alone), and `fit`, which makes that state
 from aligned rows: row i says the same thing in every block. The state is a mapping of names to arrays, kept

@@ -1,9 +1,9 @@
-"""A silent block is what it said of the nearest things in a pool (PTUnifier, Chen, 2023, arXiv:2302.08958).
+"""Imputes a missing block from its nearest neighbours in a pool (PTUnifier, Chen, 2023, arXiv:2302.08958).
 
 The paper learns a pool of prompts for each modality; the modality that is there selects the k most alike, and
 these take the place of the absent one's tokens (k = 32 in place of text), for attention to weight. Here the
-pool is of things that every space encoded at binding: the blocks that spoke select entries by their mean
-cosine, and a softmax over it weights what these say in the silent block.
+pool holds inputs that every space encoded at binding. The k entries of the highest mean cosine to the present
+blocks are taken, and the missing block is the mean of theirs, weighted by a softmax over the cosines.
 """
 
 from __future__ import annotations

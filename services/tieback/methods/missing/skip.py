@@ -1,4 +1,4 @@
-"""A block that is silent stays silent (MultiModN, Swamy et al., 2023, arXiv:2309.14118).
+"""Leaves a missing block empty (MultiModN, Swamy et al., 2023, arXiv:2309.14118).
 
 The result is exactly as if the block's encoder were never called: nothing is imputed, so nothing can be
 learned from what is missing, nor go wrong by it. The others share its weight.

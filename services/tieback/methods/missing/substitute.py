@@ -1,8 +1,8 @@
-"""A silent block is what the others say that it would say (CLHE, Ma et al., 2024, arXiv:2310.18770).
+"""Imputes a missing block by ridge regression from the others (CLHE, Ma et al., 2024, arXiv:2310.18770).
 
 In the paper an item without a collaborative feature gets its content features in its place, in one space that
-is trained for it. Here the spaces are what they are, and a ridge-affine map leads from each block that spoke
-into the silent one; what they say there is averaged, and brought to length 1.
+is trained for it. Here the spaces stay as they are: an affine map fitted by ridge regression leads from each
+present block to the missing one, and the mean of what the maps give is scaled to length 1.
 """
 
 from __future__ import annotations

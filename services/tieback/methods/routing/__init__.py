@@ -1,4 +1,4 @@
-"""Routing: how loudly each space speaks in a joint vector."""
+"""Routing: the weights of the spaces in a joint vector."""
 
 from __future__ import annotations
 

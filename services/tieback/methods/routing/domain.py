@@ -1,7 +1,7 @@
-"""The caller names the domain and its spaces alone speak (enforced routing, Hallee, arXiv:2401.15713).
+"""Only the spaces of the caller's domain have a weight (enforced routing, Hallee, arXiv:2401.15713).
 
 The paper sends a whole sentence to the expert of a label that is known beforehand. Here a domain has one
-space or several, which speak alike; a wrong domain is not noticed.
+space or several, of equal weight; a wrong domain is not noticed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The caller's own weights, scaled to sum to 1 over the spaces that spoke.
+"""The caller's own weights, scaled to sum to 1 over the spaces that are present.
 
 A deterministic override: spaces that are not named have weight 0.
 """

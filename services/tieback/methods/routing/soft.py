@@ -1,6 +1,6 @@
-"""Spaces speak as loudly as a learned router scores them (OmniBind, arXiv:2407.11895).
+"""Weights are the softmax of a learned router's scores (OmniBind, arXiv:2407.11895).
 
-Spaces that did not speak are left out and the rest share their weight. Where no router scored, all are alike.
+Missing spaces have weight 0 and the others share theirs. Without a router's scores all weights are equal.
 """
 
 from __future__ import annotations

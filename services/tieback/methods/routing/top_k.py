@@ -1,7 +1,7 @@
-"""The k spaces of the highest scores speak, the others are silent (Shazeer et al., 2017, arXiv:1701.06538).
+"""Only the k spaces of the highest scores have a weight (Shazeer et al., 2017, arXiv:1701.06538).
 
-Among the k the weights are those of soft. Spaces that tie with the k-th speak too, so that none is silent by
-its place in the alphabet: where no router scored, all speak alike.
+Among the k the weights are those of soft. Spaces that tie with the k-th are kept too, so that the order of
+names decides nothing: without a router's scores all weights are equal.
 """
 
 from __future__ import annotations

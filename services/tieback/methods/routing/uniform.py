@@ -1,4 +1,4 @@
-"""Every space that spoke has the same weight.
+"""Every space that is present has the same weight.
 
 The baseline of every router: representations trained apart complement each other when simply concatenated
 (Zhang and Bottou, 2023, arXiv:2212.07346).

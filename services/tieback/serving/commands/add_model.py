@@ -35,7 +35,9 @@ LINE = 100
 def add(
     directory: Path, name: str, pooling: str, prompt: str, licence: str, only_print: bool, as_json: bool
 ) -> None:
-    """Adds a model of your own: a transformers, sentence-transformers, ONNX or CLIP-like folder.
+    """Add a model of your own, from its folder.
+
+    The folder is of transformers, sentence-transformers, ONNX, or a dual encoder like CLIP.
 
     Says what was found, and writes a card, with the hashes of the files, into the folder that TIEBACK_CARDS
     names; without one, prints it. Nothing of the folder is run.

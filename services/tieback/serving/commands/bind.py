@@ -109,7 +109,7 @@ bind.add_command(report)
 @bind.command("list")
 @as_json
 def list_bindings(as_json: bool) -> None:
-    """The store's bindings, with their spaces and main numbers."""
+    """List the bindings in the store, with their spaces and main numbers."""
     with _explained():
         _, store = _opened()
     rows = []

@@ -40,7 +40,7 @@ from tieback.serving.settings import load_settings
 def report(
     binding: str | None, out: Path | None, photos: Path | None, claims: Path | None, as_json: bool
 ) -> None:
-    """Writes a page about a binding: alignment, weights, neighbours, claims. Without a name: the newest.
+    """Write a page about a binding: alignment, weights, neighbours, claims. Without a name: the newest.
 
     The page is one HTML file that loads nothing.
     """

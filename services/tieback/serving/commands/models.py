@@ -32,7 +32,7 @@ names_argument = click.argument("names", nargs=-1, metavar="[NAME]...")
 
 @click.group()
 def models() -> None:
-    """Models and media: list, pull, verify; and add your own."""
+    """List, download and verify models and media; add your own."""
 
 
 models.add_command(add)
@@ -41,7 +41,7 @@ models.add_command(add)
 @models.command("list")
 @as_json
 def list_models(as_json: bool) -> None:
-    """What the catalog knows, and what of it the store holds."""
+    """List the models and media, and which are in the store."""
     with _explained():
         shelf = _Shelf.open()
         rows = [shelf.describe(card) for card in (*shelf.models, *shelf.media)]
@@ -70,7 +70,7 @@ def list_models(as_json: bool) -> None:
 @click.option("--keep-wheels", is_flag=True, help="Leave the downloaded wheels in the store.")
 @as_json
 def pull(names: tuple[str, ...], everything: bool, media: bool, keep_wheels: bool, as_json: bool) -> None:
-    """Downloads models, checks their hashes, exports and binds them. Without names: all models.
+    """Download models, check their hashes, export and bind them. Without names: all models.
 
     What is there and right is left alone; a download that broke off goes on where it stopped.
     """
@@ -105,7 +105,7 @@ def pull(names: tuple[str, ...], everything: bool, media: bool, keep_wheels: boo
 @names_argument
 @as_json
 def verify(names: tuple[str, ...], as_json: bool) -> None:
-    """Holds every stored file against its hash. Exit code 1 where one is missing or corrupt."""
+    """Check every stored file against its hash. Exit code 1 where one is missing or corrupt."""
     with _explained():
         shelf = _Shelf.open()
         chosen = shelf.choose(names, models=True, media=True)

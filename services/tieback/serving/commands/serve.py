@@ -47,7 +47,9 @@ def _settings_options(command: F) -> F:
 )
 @_settings_options
 def serve(local: bool, as_json: bool, print_config: bool, **options: Any) -> None:
-    """Serve the platform until it is stopped by Ctrl-C or SIGTERM, which let running calls end.
+    """Start a server; Ctrl-C or SIGTERM stops it.
+
+    It ends when running calls have ended.
 
     Every option is also an environment variable, TIEBACK_ and its name in capitals. With RAY_ADDRESS set, the
     platform is deployed on that Ray cluster; otherwise a small one is started on this machine.

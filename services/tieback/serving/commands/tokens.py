@@ -19,7 +19,7 @@ PREFIX = "tieback_"
 
 @click.group()
 def tokens() -> None:
-    """Tokens of tenants: make one, check the file of all."""
+    """Make tokens for tenants, and check the tokens file."""
 
 
 @tokens.command()

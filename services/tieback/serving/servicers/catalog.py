@@ -246,7 +246,7 @@ def _write_joint(joint: JointSpace, ready: bool) -> catalog_pb2.Space:
         modalities=[write_modality(modality) for modality in joint.modalities],
         width=joint.width,
         kinds=write_kinds([VectorKind.DENSE]),
-        description="Every bound space as one block; a query's weights say how loudly each speaks.",
+        description="All bound spaces, each as a block of one vector; the blocks are weighted per query.",
         binding="joint",
         ready=ready,
         blocks=[catalog_pb2.Block(space=name, width=width) for name, width in joint.blocks],
