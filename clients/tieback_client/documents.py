@@ -59,9 +59,9 @@ class Item:
     def from_text(
         cls, id: str, text: str, *, title: str = "", uri: str = "", metadata: Metadata | None = None
     ) -> Item:
-        """A text of any length, which the server splits for the spaces that read it.
+        """A text, which the server splits for the spaces that read it.
 
-        Its sections have the title and the URI, and spans that lead back to the text.
+        The server refuses what becomes more than 4,096 sections: some 2 MB of prose, 400 kB of numbers. Its sections have the title and the URI, and spans that lead back to the text.
         """
         from tieback_client.long_texts import stretches
 
@@ -87,12 +87,33 @@ class Item:
         front matter is metadata, which `metadata` adds to. `id` and `uri` are the file's name by default, and
         `title` what the file says, or else its name.
 
-        `InvalidArgument` where it cannot be read, holds no text, or is a file of another kind;
-        `FailedPrecondition` where what reads its format is not installed, with what to install.
+        `InvalidArgument` where it cannot be read, holds no text, is a file of another kind, or has more than
+        2 MiB of text, which is too much for one item; `FailedPrecondition` where what reads its format is not
+        installed, with what to install. A text that is dense, such as a table of numbers, may be refused by
+        the server from 400 kB on, since it is split into too many sections: `all_from_file` takes every size.
         """
         from tieback_client.files.items import item_of
 
         return item_of(path, id=id, title=title, uri=uri, metadata=metadata or {})
+
+    @classmethod
+    def all_from_file(
+        cls,
+        path: str | PathLike[str],
+        *,
+        id: str = "",
+        title: str = "",
+        uri: str = "",
+        metadata: Metadata | None = None,
+    ) -> list[Item]:
+        """A file as `from_file` takes it, with up to 64 MiB of text, as one item for every 256 KiB of text.
+
+        Their ids are `id`, `id/2`, `id/3` and so on; each has the title, the metadata and, of a text as it
+        stands, spans of the whole file. Photos, sounds and point clouds are one item.
+        """
+        from tieback_client.files.items import items_of
+
+        return items_of(path, id=id, title=title, uri=uri, metadata=metadata or {})
 
 
 INDEXED_FROM = "indexed_from"

@@ -156,7 +156,7 @@ def test_a_folder_that_is_empty_or_lost_more_than_half_is_not_pruned_unless_it_i
 
     assert refused.exit_code == 1
     assert ids() == before
-    expected = "4 of the 6 items" if left else "holds no file, and 6 items were indexed from it"
+    expected = "4 of the 6 files" if left else "holds no file, and 6 files were indexed from it"
     assert expected in refused.stderr
     assert "--yes" in refused.stderr
     as_json = json.loads(run(folder, "--prune", "--json").stderr)
@@ -274,7 +274,7 @@ def test_in_a_terminal_one_is_asked_before_most_of_a_folder_is_removed(
         address, "index", str(folder), "-c", "docs", "--prune", answers=f"{answer}\n", exit_codes=(0, 1)
     )
 
-    assert "Remove 1 item?" in shown
+    assert "Remove what was indexed from 1 file?" in shown
     assert ids() == left
 
 

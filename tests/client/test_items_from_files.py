@@ -109,3 +109,29 @@ def test_a_file_that_gives_no_item_is_refused_with_the_reason(tmp_path, name, da
 
     with pytest.raises(InvalidArgument, match=words):
         Item.from_file(tmp_path / name)
+
+
+def test_a_large_file_is_several_items_that_hold_all_of_it(tmp_path):
+    path = tmp_path / "big.log"
+    text = "".join(f"line {number} of a log\n" for number in range(200_000))
+    path.write_text(text)
+
+    items = Item.all_from_file(path, metadata={"kind": "log"})
+
+    assert [one.id for one in items] == [
+        "big.log", *(f"big.log/{number}" for number in range(2, len(items) + 1)),
+    ]  # fmt: skip
+    assert len(items) > 10
+    assert all(one.metadata == {"kind": "log"} for one in items)
+    sections = [one for item in items for one in item.sections]
+    assert " ".join(one.content for one in sections).split() == text.split()
+    assert all(text.encode()[slice(*one.span)].decode() == one.content for one in sections)
+    with pytest.raises(InvalidArgument, match="all_from_file"):
+        Item.from_file(path)
+
+
+def test_all_of_a_small_file_is_the_item_that_it_is(tmp_path):
+    path = tmp_path / "a.md"
+    path.write_text("# Tides\n\nWords.\n")
+
+    assert Item.all_from_file(path, id="a") == [Item.from_file(path, id="a")]

@@ -35,14 +35,14 @@ async def _no_states() -> list[object]:
 class _Library:
     """The server, on an event loop that runs in a thread of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, max_tokens: int | None) -> None:
+        self._folder, self._max_tokens = folder, max_tokens
 
     async def start(self) -> int:
         weights, limits = self._folder / "weights", Limits()
         weights.mkdir(parents=True)
         (weights / "seed").write_text("0")
-        known = card(weights, "words", max_tokens=None)
+        known = card(weights, "words", max_tokens=self._max_tokens)
         self._encoder = Encoder([BagOfWords(known)], limits=limits)
         self._index = Index.open(self._folder / "store", limits=limits)
         router = Router([Component(known.space, WIDTH)], [], limits=limits)
@@ -77,12 +77,12 @@ class _Library:
 
 
 @contextmanager
-def small_library(folder: Path) -> Iterator[str]:
-    """The address of a running server that keeps its things in the folder."""
+def small_library(folder: Path, *, max_tokens: int | None = None) -> Iterator[str]:
+    """The address of a running server that keeps its things in the folder, with a model of that window."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="library", daemon=True)
     thread.start()
-    library = _Library(folder)
+    library = _Library(folder, max_tokens)
     try:
         port = asyncio.run_coroutine_threadsafe(library.start(), loop).result(60)
         yield f"localhost:{port}"

@@ -1,4 +1,4 @@
-"""What a file becomes in a collection: an item with sections, facts and a hash of its bytes."""
+"""What a file becomes in a collection: items with sections, facts and a hash of its bytes."""
 
 from __future__ import annotations
 
@@ -12,18 +12,22 @@ from tieback_client.content import Audio, Image, Modality, Points, modality_of_p
 from tieback_client.documents import INDEXED_FROM, Item, MetadataValue, Section
 from tieback_client.errors import InvalidArgument
 from tieback_client.files import MOST_BYTES, read_document
+from tieback_client.files.shares import share_id, shares, size_of
 
 # Changes when a file would be split differently, so that it is indexed again.
 FORMAT = "2"
+PART, PARTS = "part", "parts"
+"""The metadata fields of a file that is several items: which one it is, from 1, and how many there are."""
 ROOM = 64 * 1024  # what a message needs beside the file
 
 
 @dataclass(frozen=True, slots=True)
-class FileItem:
+class FileItems:
     """A file as it was read."""
 
-    item: Item | None
-    """None where the file holds nothing that can be found, which is no fault; a note says so."""
+    items: Sequence[Item]
+    """One, of a large text several; none where it holds nothing that can be found, which is no fault: a note
+    says so."""
     kind: str
     """What it is, for people: its format where it is a text, else its modality."""
     notes: Sequence[str] = ()
@@ -48,29 +52,31 @@ def digest_of(data: bytes) -> str:
     return f"{hashlib.sha256(data).hexdigest()[:32]}-{FORMAT}"
 
 
-def item_of(name: str, source: str, path: Path, data: bytes, *, limit: int = 0) -> FileItem:
-    """The item of a file. `InvalidArgument` where it is not what its suffix says, or too large."""
+def items_of(name: str, source: str, path: Path, data: bytes, *, limit: int = 0) -> FileItems:
+    """The items of a file. `InvalidArgument` where it is not what its suffix says, or too large."""
     modality = modality_of_path(path) or Modality.TEXT
     title = path.stem.replace("_", " ").replace("-", " ")
-    parts: list[Section]
+    groups: list[list[Section]]
     facts: dict[str, MetadataValue] = {}
     kind, notes = str(modality), []
     if modality is Modality.IMAGE:
-        parts = [Section(Image(data), title=title, uri=name)]
+        groups = [[Section(Image(data), title=title, uri=name)]]
     elif modality is Modality.AUDIO:
-        parts = [Section(Audio(data), title=title, uri=name)]
+        groups = [[Section(Audio(data), title=title, uri=name)]]
     elif modality is Modality.POINTS:
-        parts = [Section(_cloud(data, path), title=title, uri=name)]
+        groups = [[Section(_cloud(data, path), title=title, uri=name)]]
     else:
         document = read_document(data, path.name)
         kind, title, notes = document.kind, document.title, list(document.notes)
         facts.update(document.metadata)
-        parts = document.item_sections(name)
-        size = sum(len(one.text.encode()) for one in document.sections)
+        groups = list(shares(document.item_sections(name)))
+        size = max((sum(map(size_of, group)) for group in groups), default=0)
         if limit and size > limit - ROOM:
-            raise InvalidArgument(f"its text has {size:,} bytes, and the server takes {limit:,} in a message")
-    if not parts:
-        return FileItem(None, kind, notes)
+            raise InvalidArgument(
+                f"a part of it has {size:,} bytes, and the server takes {limit:,} in a message"
+            )
+    if not groups:
+        return FileItems((), kind, notes)
     own: dict[str, MetadataValue] = {
         "content_hash": digest_of(data),
         "path": name,
@@ -78,10 +84,16 @@ def item_of(name: str, source: str, path: Path, data: bytes, *, limit: int = 0) 
         "kind": str(modality),
         INDEXED_FROM: source,
     }
+    if len(groups) > 1:
+        own[PARTS] = len(groups)
     taken = [key for key in facts if key in own]
     if taken:
         notes.append(f"not kept of its front matter, since tieback sets it: {', '.join(taken)}")
-    return FileItem(Item(name, parts, title, facts | own), kind, notes)
+    items = [
+        Item(share_id(name, number), group, title, facts | own | ({PART: number} if len(groups) > 1 else {}))
+        for number, group in enumerate(groups, 1)
+    ]
+    return FileItems(items, kind, notes)
 
 
 def _cloud(data: bytes, path: Path) -> Points:

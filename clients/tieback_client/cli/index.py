@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tieback_client.cli.connection import Command, collection_option, connected, parse_weights
 from tieback_client.cli.index_report import counted, report, tell_of_sources
 from tieback_client.cli.index_run import Run
+from tieback_client.cli.indexed import IndexedItems, quoted
 from tieback_client.cli.output import Output
 from tieback_client.cli.pruning import Gone, gone_of
 from tieback_client.cli.roots import scopes_of
@@ -21,10 +22,9 @@ from tieback_client.cli.unread import leave_out, space_of, summary
 from tieback_client.cli.walking import Found, Walk
 from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
-from tieback_client.documents import INDEXED_FROM, Collection, Item
+from tieback_client.documents import Collection, Item
 from tieback_client.errors import InvalidArgument, NotFound
 
-PAGE = 1000
 DELETED_AT_ONCE = 500
 
 
@@ -123,8 +123,8 @@ def index(
     into = space_of(client, known, space)
     unread = leave_out(found, into) if into is not None else {}
     roots = {scope.root.name: scope.root for scope in scopes}
-    there = _indexed(client, collection, roots) if known is not None else {}
-    gone = [gone_of(scope, there, found) for scope in scopes]
+    there = IndexedItems.read(client, collection, roots if known is not None else ())
+    gone = [gone_of(scope, there.paths, found) for scope in scopes]
     run = Run(scopes, found, there, gone, prunes=prune, is_dry=dry_run, unread=sorted(unread))
     if not dry_run:
         if prune and not yes:
@@ -139,8 +139,9 @@ def index(
                 )
     _write(client, output, collection, run, batch=batch, force=force)
     if not dry_run:
-        for first in range(0, len(run.removed), DELETED_AT_ONCE):
-            client.delete(collection, run.removed[first : first + DELETED_AT_ONCE])
+        removed = run.removed_items
+        for first in range(0, len(removed), DELETED_AT_ONCE):
+            client.delete(collection, removed[first : first + DELETED_AT_ONCE])
     run.seconds = time.monotonic() - begin
     if output.json:
         output.document(run.record(collection))
@@ -163,25 +164,8 @@ def _collection(client: Client, name: str) -> Collection | None:
 
 def _has_items_of(client: Client, collection: str, name: str) -> bool:
     """Whether ids begin with the name and "/", whatever wrote them; "0" is what follows "/"."""
-    below = f"item_id >= {_quoted(f'{name}/')} AND item_id < {_quoted(f'{name}0')}"
+    below = f"item_id >= {quoted(f'{name}/')} AND item_id < {quoted(f'{name}0')}"
     return any(True for _ in client.items(collection, filter=below, sections=False, page_size=1))
-
-
-def _indexed(client: Client, collection: str, roots: Iterable[str]) -> dict[str, str]:
-    """The hashes of the items that were indexed from these sources, by id."""
-    return {
-        one.id: str(one.metadata.get("content_hash", ""))
-        for name in roots
-        for one in client.items(
-            collection, filter=f"{INDEXED_FROM} = {_quoted(name)}", sections=False, page_size=PAGE
-        )
-    }
-
-
-def _quoted(value: str) -> str:
-    """A string as filters write it."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _confirm(output: Output, gone: Sequence[Gone]) -> None:
@@ -190,8 +174,8 @@ def _confirm(output: Output, gone: Sequence[Gone]) -> None:
     if not doubtful:
         return
     reasons = "; ".join(one.reason for one in doubtful)
-    count = sum(len(one.ids) for one in doubtful)
-    if output.asks and output.confirm(f"{reasons}.\nRemove {counted(count, 'item')}?"):
+    count = counted(sum(len(one.paths) for one in doubtful), "file")
+    if output.asks and output.confirm(f"{reasons}.\nRemove what was indexed from {count}?"):
         return
     raise InvalidArgument(
         f"{reasons}. Nothing was written or removed. Is everything mounted? --yes removes them all the same, "
@@ -208,19 +192,19 @@ def _write(client: Client, output: Output, collection: str, run: Run, *, batch: 
         def items() -> Iterator[Item]:
             for name, path in run.found.files.items():
                 progress.update(task, name=in_a_line(name))
-                item = run.item(name, path, limit, force=force)
-                if item is None or run.is_dry:
+                made = run.items(name, path, limit, force=force)
+                if not made or run.is_dry:
                     progress.advance(task)
                 else:
-                    yield item
+                    yield from made
 
         if run.is_dry:
             list(items())
             return
         for acknowledgement in client.ingest(collection, items(), batch=batch):
             for one in acknowledgement.results:
-                progress.advance(task)
-                run.note(one)
+                if run.note(one):
+                    progress.advance(task)
 
 
 def _progress(output: Output) -> Progress:

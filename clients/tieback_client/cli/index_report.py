@@ -50,8 +50,8 @@ def report(output: Output, collection: str, run: Run) -> None:
     for one in run.gone:
         if run.is_dry and run.prunes and one.is_doubtful:
             output.note(f"{one.reason}: to remove them needs --yes")
-        elif one.ids and not run.prunes:
-            lost = counted(len(one.ids), "file")
+        elif one.paths and not run.prunes:
+            lost = counted(len(one.paths), "file")
             output.note(f"{lost} of {one.scope.path} gone, their items kept; --prune removes them")
     if found.links:
         output.note(f"not followed, since it leads out of the folder (--follow-links): {_named(found.links)}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tieback_client.cli.file_items import digest_of, item_of, read_within
+from tieback_client.cli.file_items import digest_of, items_of, read_within
+from tieback_client.cli.indexed import IndexedItems
 from tieback_client.cli.pruning import Gone
 from tieback_client.cli.roots import Scope
 from tieback_client.cli.walking import Found
@@ -19,12 +20,22 @@ from tieback_client.writing import sections
 
 
 @dataclass(slots=True)
+class _Waiting:
+    """A file some of whose items are not written yet."""
+
+    kind: str
+    sections: int
+    items: set[str]
+    has_failed: bool = False
+
+
+@dataclass(slots=True)
 class Run:
-    """A run over scopes; `there` are the hashes of what is indexed, by id."""
+    """A run over scopes. Files are named by the id of their first item: source, "/", path."""
 
     scopes: Sequence[Scope]
     found: Found
-    there: Mapping[str, str]
+    there: IndexedItems
     gone: Sequence[Gone]
     prunes: bool
     is_dry: bool
@@ -44,51 +55,77 @@ class Run:
     notes: dict[str, list[str]] = field(default_factory=dict)
     """What a reader should know of a file that is no failure, by its id."""
     emptied: list[str] = field(default_factory=list)
-    """Items whose file holds nothing any more."""
+    """Files that hold nothing any more, and have items."""
     seconds: float = 0.0
-    _read: dict[str, tuple[str, int]] = field(default_factory=dict)
-    """Kind and number of sections of items that are not written yet."""
+    _surplus: dict[str, list[str]] = field(default_factory=dict)
+    """Items of earlier, larger texts of files that have fewer items now."""
+    _waiting: dict[str, _Waiting] = field(default_factory=dict)
+    _file_of: dict[str, str] = field(default_factory=dict)
+    """The file of each item that is under way."""
 
     @property
     def removed(self) -> list[str]:
-        """The items that are removed, or would be."""
-        lost = [*(id for one in self.gone for id in one.ids), *self.emptied]
+        """The files whose items are removed, or would be."""
+        lost = [*(path for one in self.gone for path in one.paths), *self.emptied]
         return list(dict.fromkeys(lost)) if self.prunes else []
 
-    def item(self, name: str, path: Path, limit: int, *, force: bool) -> Item | None:
-        """The item of a file; None where it is there already, holds nothing, or cannot be read.
+    @property
+    def removed_items(self) -> list[str]:
+        """The items that are to be removed: those of removed files, and what files lost that became shorter.
+
+        A file that failed keeps all of them.
+        """
+        files = self.found.files
+        lost = [
+            id
+            for path in self.removed
+            for id in self.there.ids_of(path)
+            if id == path or id not in files  # else a folder is there now, with a file of that name
+        ]
+        kept = self.found.failures
+        return [*lost, *(id for path, ids in self._surplus.items() if path not in kept for id in ids)]
+
+    def items(self, name: str, path: Path, limit: int, *, force: bool) -> Sequence[Item]:
+        """The items of a file; none where they are there already, it holds nothing, or cannot be read.
 
         The run keeps which of these it is.
         """
         try:
             data = read_within(path, limit)
-            if not force and self.there.get(name) == digest_of(data):
+            if not force and self.there.is_whole(name, digest_of(data)):
                 self.unchanged += 1
-                return None
-            read = item_of(name, name.partition("/")[0], path, data, limit=limit)
+                return ()
+            read = items_of(name, name.partition("/")[0], path, data, limit=limit)
         except OSError as error:
             self.found.failures[name] = f"cannot read it: {error.strerror or error}"
-            return None
+            return ()
         except TiebackError as error:
             self.found.failures[name] = error.message
-            return None
+            return ()
         if read.notes:
             self.notes[name] = list(read.notes)
-        if read.item is None:
-            if name in self.there:
+        before = self.there.ids_of(name)
+        if not read.items:
+            if before:
                 self.emptied.append(name)
-            return None
-        self._read[name] = read.kind, len(sections(read.item))
+            return ()
+        ids = {one.id for one in read.items}
+        self._surplus[name] = [id for id in before if id not in ids]
+        waiting = _Waiting(read.kind, sum(len(sections(one)) for one in read.items), ids)
         if self.is_dry:
-            self._count(name)
-        (self.changed if name in self.there else self.new).append(name)
-        return read.item
+            self._count(waiting)
+        else:
+            self._waiting[name] = waiting
+            self._file_of.update(dict.fromkeys(ids, name))
+        (self.changed if before else self.new).append(name)
+        return read.items
 
-    def note(self, result: WriteResult) -> None:
-        """Takes in what became of an item."""
+    def note(self, result: WriteResult) -> bool:
+        """Takes in what became of an item; whether it was the last one of its file."""
+        name = self._file_of.pop(result.id)
+        waiting = self._waiting[name]
+        waiting.items.remove(result.id)
         if result.error is None:
-            self.written += 1
-            self._count(result.id)
             self.truncated += result.truncated_sections
             self.split += result.split_sections
             self.added += result.added_sections
@@ -96,12 +133,19 @@ class Run:
                 known = self.cut_off.get(space)
                 self.cut_off[space] = more if known is None else known + more
         else:
-            self.found.failures[result.id] = result.error.message
+            waiting.has_failed = True
+            self.found.failures[name] = result.error.message
+        if waiting.items:
+            return False
+        del self._waiting[name]
+        if not waiting.has_failed:
+            self.written += 1
+            self._count(waiting)
+        return True
 
-    def _count(self, name: str) -> None:
-        kind, sections = self._read.pop(name)
-        self.kinds[kind] += 1
-        self.sections += sections
+    def _count(self, file: _Waiting) -> None:
+        self.kinds[file.kind] += 1
+        self.sections += file.sections
 
     def record(self, collection: str) -> dict[str, Any]:
         """The run as JSON."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,42 +16,41 @@ class Gone:
     """What a scope has lost."""
 
     scope: Scope
-    ids: list[str]
-    """Items whose file is not there any more."""
+    paths: list[str]
+    """Files that the collection has items of and that are not there any more."""
     recorded: int
-    """Items that the collection has of the scope."""
+    """Files of the scope that the collection has items of."""
     is_empty: bool
     """Whether no file is there at all."""
 
     @property
     def is_doubtful(self) -> bool:
         """Whether the folder looks as if it were not mounted, or another one."""
-        return bool(self.ids) and (self.is_empty or 2 * len(self.ids) > self.recorded)
+        return bool(self.paths) and (self.is_empty or 2 * len(self.paths) > self.recorded)
 
     @property
     def reason(self) -> str:
         """What is doubtful, in words."""
         if self.is_empty:
-            return f"{self.scope.path} holds no file, and {self.recorded} items were indexed from it"
-        return (
-            f"{len(self.ids)} of the {self.recorded} items that were indexed from {self.scope.path} are gone"
-        )
+            return f"{self.scope.path} holds no file, and {self.recorded} files were indexed from it"
+        gone = len(self.paths)
+        return f"{gone} of the {self.recorded} files that were indexed from {self.scope.path} are gone"
 
 
-def gone_of(scope: Scope, recorded: Collection[str], found: Found) -> Gone:
-    """The items of a scope whose files are gone; of a folder that cannot be listed, none.
+def gone_of(scope: Scope, recorded: Iterable[str], found: Found) -> Gone:
+    """The files of a scope that are gone; of a folder that cannot be listed, none.
 
-    `recorded` are the ids of the source's items. A file that is there is never gone, whatever hides it: a
-    pattern, a link that is not followed, or a folder that cannot be read.
+    `recorded` are the files that the source has items of. A file that is there is never gone, whatever hides
+    it: a pattern, a link that is not followed, or a folder that cannot be read.
     """
     below = f"{scope.id}/"
     mine = [one for one in recorded if one.startswith(below)]
     listed = scope.path.is_dir() and below not in found.failures and scope.id not in found.failures
-    ids = [
+    paths = [
         one for one in mine if listed and one not in found.files and _is_gone(scope.path / one[len(below) :])
     ]
     is_empty = not any(one.startswith(below) for one in found.files)
-    return Gone(scope, sorted(ids), len(mine), is_empty)
+    return Gone(scope, sorted(paths), len(mine), is_empty)
 
 
 def _is_gone(path: Path) -> bool:

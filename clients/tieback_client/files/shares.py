@@ -1,0 +1,50 @@
+"""A large text as several items, each of which fits into what a server takes of one item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tieback_client.documents import Section
+from tieback_client.errors import InvalidArgument
+
+ITEM_BYTES = 256 << 10
+"""Bytes of text of an item. Each byte may be a token, and a server that splits for a window of 126 tokens
+makes some 2,500 sections of so many; it takes 4,096."""
+ITEM_SECTIONS = 1000
+"""Sections of an item, since a section that is a little longer than a window becomes two."""
+TEXT_BYTES = 64 << 20
+"""Bytes of text of a file."""
+
+
+def shares(sections: Sequence[Section]) -> Iterator[list[Section]]:
+    """The sections of a text, in order, in groups for one item each.
+
+    `InvalidArgument` where they have more than `TEXT_BYTES`.
+    """
+    sizes = [size_of(one) for one in sections]
+    total = sum(sizes)
+    if total > TEXT_BYTES:
+        raise InvalidArgument(
+            f"its text has {total:,} bytes, and up to {TEXT_BYTES:,} of a file are taken: divide the file"
+        )
+    share: list[Section] = []
+    held = 0
+    for section, size in zip(sections, sizes, strict=True):
+        if share and (held + size > ITEM_BYTES or len(share) == ITEM_SECTIONS):
+            yield share
+            share, held = [], 0
+        share.append(section)
+        held += size
+    if share:
+        yield share
+
+
+def size_of(section: Section) -> int:
+    """The bytes of a section's text."""
+    text = str(section.content)
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def share_id(id: str, number: int) -> str:
+    """The id of an item of a file, counted from 1. A file holds no other, so no other file has that path."""
+    return id if number == 1 else f"{id}/{number}"
