@@ -61,7 +61,8 @@ class Item:
     ) -> Item:
         """A text, which the server splits for the spaces that read it.
 
-        The server refuses what becomes more than 4,096 sections: some 2 MB of prose, 400 kB of numbers. Its sections have the title and the URI, and spans that lead back to the text.
+        The server refuses what becomes more than 4,096 sections: some 2 MB of prose, 400 kB of numbers. Its
+        sections have the title and the URI, and spans that lead back to the text.
         """
         from tieback_client.long_texts import stretches
 
