@@ -15,10 +15,11 @@ from support.local_platform import Running, served_locally
 from support.own_encoder import Silent
 from support.small_spaces import write_colours, write_words
 from support.tenants import write_tokens
+from tieback.catalog.own_directory import directory_hashes
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.serving.settings import Settings
-from tieback_client import Client, Image, Item, Section, TiebackError
+from tieback_client import Client, Image, Item, RetrievalResult, Section, TiebackError
 from tieback_client.cli import app
 
 WORDS = ["owl", "wren", "night", "day", "rain", "street"]
@@ -37,6 +38,7 @@ class Place:
 
     def change(self) -> None:
         self._revision += 1
+        directory_hashes.cache_clear()  # which a process of its own would not have
         for one in self.folder.glob("words*/*"):
             one.unlink()
         for one in self.folder.glob("words*"):
@@ -68,6 +70,10 @@ def found(client: Client, name: str, query: object) -> list[str]:
     return [hit.hit.item_id for hit in client.retrieve(name, query).hits]  # type: ignore[arg-type]
 
 
+def scores(found: RetrievalResult) -> list[tuple[str, float]]:
+    return [(hit.hit.item_id, hit.search_score) for hit in found.hits]
+
+
 def run(running: Running, *words: str) -> object:
     return CliRunner().invoke(app.tieback, list(words), env={"TIEBACK_SERVER": running.address})
 
@@ -80,7 +86,7 @@ def test_after_a_change_of_model_a_collection_answers_by_words_until_it_is_encod
         assert not client.get_collection("birds").stale
     place.change()
 
-    with place.served() as (running, client):
+    with place.served(retired_spaces=0) as (running, client):
         stale = client.get_collection("birds").stale
         by_words = client.retrieve("birds", "wren")
         with pytest.raises(TiebackError, match="tieback reindex birds") as refusal:
@@ -93,6 +99,7 @@ def test_after_a_change_of_model_a_collection_answers_by_words_until_it_is_encod
         client.ingest("birds", [Item("c", "owl")]).collect()
 
         assert "tieback reindex birds" in stale
+        assert "searched by words alone" in stale
         assert [hit.hit.item_id for hit in by_words.hits] == ["b"]
         assert by_words.routing.degraded
         assert by_words.routing.reasons == {"words": "stale"}
@@ -103,6 +110,66 @@ def test_after_a_change_of_model_a_collection_answers_by_words_until_it_is_encod
         assert not after.routing.degraded
         assert found(client, "birds", "wren")[0] == "b"
         assert running.value("tieback_index_stale_collections") == 0
+
+
+def test_a_collection_is_searched_by_its_own_revision_until_it_is_encoded_again(place: Place) -> None:
+    with place.served() as (_, client):
+        client.ingest("birds", [Item("a", "owl night"), Item("b", "wren day")]).collect()
+        before = client.retrieve("birds", "wren", hybrid=False)
+    place.change()
+
+    with place.served() as (running, client):
+        stale = client.get_collection("birds").stale
+        own = client.retrieve("birds", "wren", hybrid=False)
+        spaces = [space.name for space in client.spaces()]
+        with pytest.raises(TiebackError, match="tieback reindex birds") as refusal:
+            client.ingest("birds", [Item("c", "owl")]).collect()
+        client.reindex("birds").collect()
+        after = client.retrieve("birds", "wren", hybrid=False)
+        client.ingest("birds", [Item("c", "owl")]).collect()
+
+        assert "searched by its own revision" in stale
+        assert scores(own) == scores(before)
+        assert (own.routing.degraded, own.routing.missing) == (False, [])
+        assert own.routing.reasons == {"words": "stale"}
+        assert spaces == ["words"]
+        assert refusal.value.details.reason == "COLLECTION_STALE"
+        assert after.routing.reasons == {}
+        assert scores(after) != scores(before)
+
+
+def test_where_the_old_model_is_gone_a_collection_is_searched_by_words(place: Place) -> None:
+    with place.served() as (_, client):
+        client.ingest("birds", [Item("a", "owl night"), Item("b", "wren day")]).collect()
+    old = set((place.folder / "models" / "models" / "words").iterdir())
+    place.change()
+    for folder in old:
+        (folder / "table.npy").write_bytes(b"no table") if (folder / "table.npy").exists() else None
+        for path in folder.glob("*.safetensors"):
+            path.write_bytes(b"no table")
+
+    with place.served() as (_, client):
+        by_words = client.retrieve("birds", "wren")
+        with pytest.raises(TiebackError, match="tieback reindex birds"):
+            client.retrieve("birds", "wren", hybrid=False)
+
+    assert [hit.hit.item_id for hit in by_words.hits] == ["b"]
+    assert by_words.routing.degraded
+
+
+def test_at_most_as_many_retired_spaces_are_loaded_as_the_settings_say(place: Place) -> None:
+    names = ["first", "second"]
+    for name in names:
+        with place.served() as (_, client):
+            client.ingest(name, [Item("a", "owl night"), Item("b", "wren day")]).collect()
+        place.change()
+
+    with place.served(retired_spaces=1) as (_, client):
+        own = client.retrieve("first", "wren", hybrid=False)
+        with pytest.raises(TiebackError, match="tieback reindex second"):
+            client.retrieve("second", "wren", hybrid=False)
+
+    assert own.routing.reasons == {"words": "stale"}
 
 
 def test_photos_are_encoded_again_from_their_originals_in_the_joint_space(place: Place) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 
-from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces, Joint
+from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces, Joint, RetiredSpaces
 from tieback.answer.degradation import Losses
 from tieback.answer.encoding import Joined, SpaceEncoders, Spaces
 from tieback.answer.evidence import evidence_of
@@ -31,6 +31,7 @@ from tieback.core.types import (
     Retrieval,
     RetrieveReply,
     Role,
+    SpaceRef,
     Timing,
 )
 from tieback.ports import (
@@ -63,6 +64,7 @@ class Answerer:
     is said. `losses` are what a missing space costs, and `encode_share` is how much of the time left spaces
     are waited for. Without a generator it retrieves and does not answer; without a reranker the search's
     order is kept. With `keeps_originals` the index is sent what pictures and sounds were encoded from.
+    `retired` is where spaces are had that are no longer served, to read the collections in them.
     """
 
     def __init__(
@@ -81,15 +83,21 @@ class Answerer:
         losses: Losses = NO_LOSSES,
         encode_share: float = ENCODE_SHARE,
         keeps_originals: bool = False,
+        retired: RetiredSpaces | None = None,
     ) -> None:
         limits = limits or Limits()
-        served = [_single(one, encoder, limits) for one in single]
+        served = [CollectionSpace.single(one, encoder, limits) for one in single]
         if joint is not None and router is not None:
             joined = spaces if isinstance(spaces, Joined) else Joined(spaces)
             encoders = SpaceEncoders(encoder, joined, limits)
             by_role = dict.fromkeys(Role, encoders)
             served.insert(0, CollectionSpace(joint.ref, joint.width, by_role, router, losses))
-        known = CollectionSpaces(index, served)
+
+        async def to_read(ref: SpaceRef) -> CollectionSpace | None:
+            own = None if retired is None else await retired.find(ref)
+            return None if own is None else CollectionSpace.single(own, encoder, limits, is_retired=True)
+
+        known = CollectionSpaces(index, served, to_read)
         self._ingestion = Ingestion(
             known, Splitting(encoder, limits), index, limits, keeps_originals=keeps_originals
         )
@@ -187,12 +195,6 @@ class Answerer:
 
     async def close(self) -> None:
         """Nothing is held; the services are closed by whoever made them."""
-
-
-def _single(space: SingleSpace, encoder: EncoderPort, limits: Limits) -> CollectionSpace:
-    reader = f"the space {space.ref.name!r}, which the collection is in,"
-    encoders = {role: SpaceEncoders(encoder, space.joined(role), limits, reader=reader) for role in Role}
-    return CollectionSpace(space.ref, space.width, encoders, space, NO_LOSSES)
 
 
 def _from_arrival(finish: Finish, began: float, watch: Stopwatch) -> Finish:

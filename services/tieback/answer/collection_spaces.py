@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Collection as Names
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from tieback.answer.degradation import Losses
 from tieback.answer.encoding import SpaceEncoders
-from tieback.answer.stopwatch import seconds_of
+from tieback.answer.single_space import SingleSpace
+from tieback.answer.stopwatch import seconds_of, share
 from tieback.core.deadline import Deadline
 from tieback.core.errors import (
     AlreadyExists,
@@ -23,8 +25,8 @@ from tieback.core.errors import (
     StaleCollection,
 )
 from tieback.core.tenant import TENANT
-from tieback.core.types import JOINT_SPACE, Collection, Modality, Role, Routing, SpaceRef
-from tieback.ports import DEFAULT_ROUTING, IndexPort, RouterPort
+from tieback.core.types import JOINT_SPACE, Collection, Limits, Modality, Role, Routing, SpaceRef
+from tieback.ports import DEFAULT_ROUTING, EncoderPort, IndexPort, RouterPort
 
 KEPT_SECONDS = 5.0
 """How long an answer of the index is kept. A collection's space and routing change when it is made anew."""
@@ -46,10 +48,11 @@ class Joint(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CollectionSpace:
-    """A served space that collections can be in.
+    """A space that collections can be in.
 
     The encoders of a role say something of contents, and the router makes one vector of it. `losses` are what
-    a missing encoder costs a query.
+    a missing encoder costs a query. Where it
+    `is_retired`, it is no longer served, and loaded to read collections in it.
     """
 
     ref: SpaceRef
@@ -57,6 +60,16 @@ class CollectionSpace:
     encoders: Mapping[Role, SpaceEncoders]
     router: RouterPort
     losses: Losses
+    is_retired: bool = False
+
+    @classmethod
+    def single(
+        cls, space: SingleSpace, encoder: EncoderPort, limits: Limits, *, is_retired: bool = False
+    ) -> CollectionSpace:
+        """A space without a joint one."""
+        reader = f"the space {space.ref.name!r}, which the collection is in,"
+        encoders = {role: SpaceEncoders(encoder, space.joined(role), limits, reader=reader) for role in Role}
+        return cls(space.ref, space.width, encoders, space, {}, is_retired)
 
     @property
     def name(self) -> str:
@@ -91,18 +104,39 @@ class CollectionSpace:
         return known if asked.missing is None else dataclasses.replace(known, missing=asked.missing)
 
 
-class CollectionSpaces:
-    """The served spaces, and which of them a collection is in."""
+class RetiredSpaces(Protocol):
+    """Where spaces are had that are no longer served."""
 
-    def __init__(self, index: IndexPort, served: Sequence[CollectionSpace]) -> None:
-        self._index = index
+    async def find(self, ref: SpaceRef) -> SingleSpace | None:
+        """The space, loaded; None where it cannot be. May be cancelled."""
+        ...
+
+
+LOADING_SHARE = 0.5
+"""Of the time that is left, so much may go by until a space that is not served has been loaded."""
+
+
+class CollectionSpaces:
+    """The served spaces, and which of them a collection is in.
+
+    `retired` gives a space that is no longer served, to read by; None where it cannot be had.
+    """
+
+    def __init__(
+        self,
+        index: IndexPort,
+        served: Sequence[CollectionSpace],
+        retired: Callable[[SpaceRef], Awaitable[CollectionSpace | None]] | None = None,
+    ) -> None:
+        self._index, self._retired = index, retired
         self._served = {one.ref: one for one in served}
         self._known: dict[tuple[str, str], tuple[float, Collection]] = {}  # by tenant and its name for it
 
     async def to_read(self, collection: str, deadline: Deadline) -> tuple[CollectionSpace, Routing]:
         """A collection's space, and how its queries are weighted where they do not say.
 
-        NotFound where there is no collection; StaleCollection where its space is not served any more.
+        NotFound where there is no collection; StaleCollection where its space is not served any more, and
+        cannot be loaded in time.
         """
         now = time.monotonic()
         key = (TENANT.get(), collection)
@@ -115,7 +149,7 @@ class CollectionSpaces:
                 raise DeadlineExceeded("the index did not answer in time") from None
             self._known = {name: one for name, one in self._known.items() if now < one[0]}
             self._known[key] = kept = (now + KEPT_SECONDS, found)
-        return self._of(kept[1]), kept[1].routing
+        return await self._to_read(kept[1], deadline), kept[1].routing
 
     async def to_write(self, collection: str, asked: str) -> CollectionSpace:
         """A collection's space, or that of one that is to be made: `asked`, else the default.
@@ -147,6 +181,19 @@ class CollectionSpaces:
         """Forgets what was kept of a collection, which may have been made anew; whether something was."""
         return self._known.pop((TENANT.get(), collection), None) is not None
 
+    async def _to_read(self, found: Collection, deadline: Deadline) -> CollectionSpace:
+        try:
+            return self._of(found)
+        except StaleCollection:
+            if self._retired is None:
+                raise
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds_of(share(deadline, LOADING_SHARE))):
+                    own = await self._retired(found.space)
+                if own is not None:
+                    return own
+            raise
+
     def _of(self, found: Collection) -> CollectionSpace:
         if found.space in self._served:
             return self._served[found.space]
@@ -155,8 +202,8 @@ class CollectionSpaces:
         raise StaleCollection(
             f"the collection {found.name!r} is in the space {found.space} (fingerprint "
             f"{found.space.fingerprint}), which this server does not serve any more: its model changed or "
-            f"was removed. Encode it again: tieback reindex {found.name}. Until then it is searched by words "
-            "alone, or serve that model again",
+            f"was removed. Encode it again: tieback reindex {found.name}. Until then it is read only, and "
+            "searched by words alone where the old model is not in the store",
             space=found.space.name,
         )
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tieback.answer.collection_spaces import CollectionSpaces
+from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.cut_off import cut_off
 from tieback.answer.degradation import LATE, reason_of, with_silent_contents, without
 from tieback.answer.encoding import Encoded
@@ -145,7 +145,7 @@ class Retriever:
         space, known = await self._spaces.to_read(retrieval.collection, hop(deadline))
         routing = space.routing(retrieval.routing, known)
         if len(contents) == 1 and isinstance(first, Vector) and first.space.name == space.name:
-            return Fused(first, RoutingExplanation("precomputed", {}, 0.0)), ()
+            return Fused(first, _marked(RoutingExplanation("precomputed", {}, 0.0), space)), ()
         encoders = space.encoders[Role.QUERY]
         encoded = await encoders.encode(
             contents,
@@ -182,7 +182,7 @@ class Retriever:
             raise _blame_query(fused, parts)
         explained = with_silent_contents(fused.routing, retrieval.query, encoded, space.losses)
         unread = cut_off(part.encoding for part in parts)
-        return dataclasses.replace(fused, routing=without(explained, lost)), unread
+        return dataclasses.replace(fused, routing=_marked(without(explained, lost), space)), unread
 
     async def _search(
         self,
@@ -255,6 +255,13 @@ class Retriever:
             )
             for p in order
         ], lost
+
+
+def _marked(routing: RoutingExplanation, space: CollectionSpace) -> RoutingExplanation:
+    """The explanation, saying of a space that is no longer served that it is; nothing is missing for that."""
+    if not space.is_retired:
+        return routing
+    return dataclasses.replace(routing, reasons={**routing.reasons, space.name: STALE})
 
 
 def _relevant(hits: Sequence[RetrievedHit], space: str, floor: float, least: float) -> list[RetrievedHit]:

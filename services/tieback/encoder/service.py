@@ -6,6 +6,7 @@ In one process it holds all spaces; as a deployment of its own, one.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -60,18 +61,22 @@ class Encoder:
         limits = limits if limits is not None else Limits()
         allowance = Allowance()  # of a tenant for all spaces together
         self._preparation: Preparation[Any] = Preparation(limits.decoded_bytes)
-        self._spaces = {
-            model.card.name: Space(
+
+        def space(name: str, model: EncoderModel, kept: CacheOptions) -> Space:
+            return Space(
                 model,
                 limits=limits,
                 batch_tokens=batch_tokens,
                 preparation=self._preparation,
-                cache=cache,
+                cache=kept,
                 allowance=allowance,
-                on_batch=functools.partial(on_batch, model.card.name) if on_batch is not None else None,
+                on_batch=functools.partial(on_batch, name) if on_batch is not None else None,
             )
-            for model in models
-        }
+
+        self._spaces = {model.card.name: space(model.card.name, model, cache) for model in models}
+        self._retired: dict[str, Space] = {}
+        # The folder on disk goes by the card's name, which the served revision may have.
+        self._new_retired = functools.partial(space, kept=dataclasses.replace(cache, disk=None))
 
     @property
     def cards(self) -> list[EncoderCard]:
@@ -141,6 +146,17 @@ class Encoder:
         """What a space has cached and how often it helped; NotFound as in `encode`."""
         return self._space(space).cache_state
 
+    async def add_retired(self, name: str, model: EncoderModel) -> None:
+        """Encodes by a model that is not served too, under a name that is in no list and no message."""
+        space = self._new_retired(name, model)
+        await space.warm_up()
+        self._retired[name] = space
+
+    async def remove_retired(self, name: str) -> None:
+        """Lets such a model go; what waits for it fails with Unavailable."""
+        if (space := self._retired.pop(name, None)) is not None:
+            await space.close()
+
     async def warm_up(self) -> None:
         """Runs and measures every model, one after the other; call it before the first request."""
         for space in self._spaces.values():
@@ -148,11 +164,12 @@ class Encoder:
 
     async def close(self) -> None:
         """Stops all workers after the batches that run; what waits fails with Unavailable."""
-        await asyncio.gather(*(space.close() for space in self._spaces.values()))
+        every = (*self._spaces.values(), *self._retired.values())
+        await asyncio.gather(*(space.close() for space in every))
         await self._preparation.close()
 
     def _space(self, name: str) -> Space:
-        try:
-            return self._spaces[name]
-        except KeyError:
-            raise NotFound("space", name, self._spaces) from None
+        found = self._spaces.get(name) or self._retired.get(name)
+        if found is None:
+            raise NotFound("space", name, self._spaces)
+        return found

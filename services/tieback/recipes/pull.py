@@ -49,6 +49,8 @@ def pull(
                 except RecipeUnavailable as error:
                     observer.said(card.name, error.message)
                     waiting.append(card.name)
+        for card in cards:
+            store.keep_card(card)
         bind_class_names(encoders, store, partial(observer.said, "bindings"))
         if not keep_wheels:
             store.forget_wheels()

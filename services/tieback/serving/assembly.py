@@ -7,7 +7,7 @@ no other's.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +25,13 @@ from tieback.serving.settings import Regions, Settings
 log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
-    from tieback.answer import Joined, SingleSpace
+    from tieback.answer import Joined, RetiredSpaces, SingleSpace
     from tieback.batching import BatchReport
     from tieback.encoder import Encoder
     from tieback.generator import Generator
     from tieback.index import Index
     from tieback.models.bound_space import BoundSpace
+    from tieback.models.encoder_model import EncoderModel
     from tieback.models.store import Store
     from tieback.reranker import Reranker
     from tieback.router import JointSpace, Router
@@ -110,21 +111,11 @@ class Plan:
     @property
     def single_spaces(self) -> tuple[SingleSpace, ...]:
         """The dense spaces, each of which collections can be in without the joint one."""
-        from tieback.answer import SingleSpace
-
-        found: dict[SpaceRef, list[EncoderCard]] = {}
+        found: dict[SpaceRef, dict[str, EncoderCard]] = {}
         for card in self.encoders:
             if VectorKind.DENSE in card.kinds:
-                found.setdefault(card.space, []).append(card)
-        return tuple(
-            SingleSpace(
-                ref,
-                cards[0].width,
-                {role: _encoders_in(role, cards) for role in Role},
-                frozenset(card.name for card in cards if VectorKind.LABELS in card.kinds),
-            )
-            for ref, cards in found.items()
-        )
+                found.setdefault(card.space, {})[card.name] = card
+        return tuple(single_space(ref, cards) for ref, cards in found.items())
 
     @property
     def default_space(self) -> str:
@@ -195,11 +186,24 @@ class Plan:
         )
 
 
-def _encoders_in(role: Role, cards: Sequence[EncoderCard]) -> dict[Modality, tuple[str, ...]]:
+def single_space(ref: SpaceRef, encoders: Mapping[str, EncoderCard]) -> SingleSpace:
+    """The space of these encoders' cards, which are by the names that the encoders are called by."""
+    from tieback.answer import SingleSpace
+
+    return SingleSpace(
+        ref,
+        next(iter(encoders.values())).width,
+        {role: _encoders_in(role, encoders) for role in Role},
+        frozenset(name for name, card in encoders.items() if VectorKind.LABELS in card.kinds),
+    )
+
+
+def _encoders_in(role: Role, encoders: Mapping[str, EncoderCard]) -> dict[Modality, tuple[str, ...]]:
     """One encoder per modality: of several in one space, which differ by prompt, that of the role."""
     found: dict[Modality, tuple[str, ...]] = {}
-    for card in sorted(cards, key=lambda card: ("query" in _prompt(card)) is not (role is Role.QUERY)):
-        found.setdefault(card.modality, (card.name,))
+    asks = role is Role.QUERY
+    for name, card in sorted(encoders.items(), key=lambda one: ("query" in _prompt(one[1])) is not asks):
+        found.setdefault(card.modality, (name,))
     return found
 
 
@@ -214,6 +218,16 @@ def open_store(settings: Settings) -> Store:
     return Store(settings.models.expanduser())
 
 
+def load_models(settings: Settings, cards: Sequence[EncoderCard]) -> list[EncoderModel]:
+    """The cards' models, weights loaded. StartupError names what is missing."""
+    from tieback.models.loading import load_encoder
+    from tieback.models.session import Hardware
+
+    store = open_store(settings)
+    hardware = Hardware(settings.provider, settings.session_threads, settings.cuda_tf32, settings.cuda_graphs)
+    return [load_encoder(card, store, hardware) for card in cards]
+
+
 def build_encoder(
     settings: Settings,
     cards: Sequence[EncoderCard],
@@ -224,12 +238,8 @@ def build_encoder(
     `on_batch` hears of every batch, with its space; it is called from the workers' threads.
     """
     from tieback.encoder import CacheOptions, Encoder
-    from tieback.models.loading import load_encoder
-    from tieback.models.session import Hardware
 
-    store = open_store(settings)
-    hardware = Hardware(settings.provider, settings.session_threads, settings.cuda_tf32, settings.cuda_graphs)
-    models = [load_encoder(card, store, hardware) for card in cards]
+    models = load_models(settings, cards)
     disk = settings.cache_disk.expanduser() if settings.cache_disk is not None else None
     return Encoder(
         models,
@@ -275,8 +285,13 @@ def served_spaces(settings: Settings, plan: Plan) -> tuple[SpaceRef, ...]:
     return (*joint, *(one.ref for one in plan.single_spaces))
 
 
-def build_index(settings: Settings, plan: Plan) -> Index:
-    """The index on its store, locked for this process."""
+def build_index(
+    settings: Settings, plan: Plan, is_readable: Callable[[SpaceRef], bool] = lambda _: False
+) -> Index:
+    """The index on its store, locked for this process.
+
+    `is_readable` says of a space that is not served whether collections in it are found by contents.
+    """
     from tieback.index import Index
 
     index = Index.open(
@@ -284,6 +299,7 @@ def build_index(settings: Settings, plan: Plan) -> Index:
         limits=settings.limits,
         originals_bytes=settings.originals_bytes,
         served=served_spaces(settings, plan),
+        is_readable=is_readable,
     )
     for name, why in index.stale.items():
         log.warning("the collection %s is stale: %s", name, why)
@@ -331,8 +347,12 @@ def build_answerer(
     index: IndexPort,
     reranker: RerankerPort | None,
     generator: GeneratorPort | None,
+    retired: RetiredSpaces | None = None,
 ) -> AnswerPort:
-    """The pipeline over the other services, wherever they run; `joint` where spaces are joined."""
+    """The pipeline over the other services, wherever they run; `joint` where spaces are joined.
+
+    `retired` loads spaces that are no longer served.
+    """
     from tieback.answer import Answerer
 
     return Answerer(
@@ -349,6 +369,7 @@ def build_answerer(
         losses={} if plan.bound is None else plan.bound.losses,
         encode_share=settings.encode_share,
         keeps_originals=settings.originals_bytes > 0,
+        retired=retired,
     )
 
 

@@ -19,6 +19,7 @@ from tieback.serving.observed import (
     ObservedReranker,
     ObservedRouter,
 )
+from tieback.serving.retired import RetiredCards, RetiredSpaces
 from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.answer import AnswerServicer
 from tieback.serving.servicers.catalog import CatalogServicer, JointSpace, ServiceState
@@ -49,7 +50,8 @@ class LocalServer:
         self.telemetry = telemetry = Telemetry(settings, process="tieback-local")
         self._server = server = GrpcServer(settings, telemetry)
         # The index first: where another server has the store, nothing else is worth loading.
-        index = await asyncio.to_thread(assembly.build_index, settings, plan)
+        retired_cards = RetiredCards(settings)
+        index = await asyncio.to_thread(assembly.build_index, settings, plan, retired_cards.has)
         self._closers.append(index.close)
         try:
             encoder = await asyncio.to_thread(
@@ -57,6 +59,8 @@ class LocalServer:
             )
             self._closers.append(encoder.close)
             encoding = ObservedEncoder(encoder, telemetry)
+            retired = RetiredSpaces(settings, retired_cards, encoder)
+            self._closers.append(retired.close)
             router = fusing = None
             if plan.joins:
                 router = await asyncio.to_thread(assembly.build_router, settings, plan, telemetry)
@@ -81,6 +85,7 @@ class LocalServer:
                 index=finding,
                 reranker=reranking,
                 generator=writing,
+                retired=retired,
             )
             await encoder.warm_up()
 

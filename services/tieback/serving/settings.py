@@ -59,6 +59,13 @@ class Settings(BaseSettings):
         description="Bytes of pictures, sounds and clouds that the store keeps to encode them again "
         "(`tieback reindex`), of all tenants together; 0 keeps none.",
     )
+    retired_spaces: int = Field(
+        2,
+        ge=0,
+        le=16,
+        description="Spaces that are no longer served, loaded at once to search collections in them while "
+        "their models are in the store; in one process alone. 0 loads none.",
+    )
     cards: Path | None = Field(None, description="A folder of further cards.")
     spaces: Names = Field(
         (), description="Spaces to serve, separated by commas; empty for all but the optional."
