@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from support.colours import png
 from support.local_platform import Running, served_locally
 from support.own_encoder import Silent
 from support.small_spaces import write_colours, write_words
 from support.tenants import write_tokens
+from tieback.catalog.card import EncoderCard
+from tieback.catalog.catalog import read_card
 from tieback.catalog.own_directory import directory_hashes
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
+from tieback.serving.commands.models import models
 from tieback.serving.settings import Settings
 from tieback_client import Client, Image, Item, RetrievalResult, Section, TiebackError
 from tieback_client.cli import app
@@ -70,12 +74,18 @@ def found(client: Client, name: str, query: object) -> list[str]:
     return [hit.hit.item_id for hit in client.retrieve(name, query).hits]  # type: ignore[arg-type]
 
 
-def scores(found: RetrievalResult) -> list[tuple[str, float]]:
-    return [(hit.hit.item_id, hit.search_score) for hit in found.hits]
+def scores(found: RetrievalResult) -> dict[str, float]:
+    return {hit.hit.item_id: hit.search_score for hit in found.hits}
 
 
-def run(running: Running, *words: str) -> object:
+def run(running: Running, *words: str) -> Result:
     return CliRunner().invoke(app.tieback, list(words), env={"TIEBACK_SERVER": running.address})
+
+
+def empty_files(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_file() and path.suffix != ".json":
+            path.write_bytes(b"")
 
 
 def test_after_a_change_of_model_a_collection_answers_by_words_until_it_is_encoded_again(
@@ -119,6 +129,7 @@ def test_a_collection_is_searched_by_its_own_revision_until_it_is_encoded_again(
     place.change()
 
     with place.served() as (running, client):
+        told = [run(running, *words).output for words in (["collections"], ["search", "wren", "-c", "birds"])]
         stale = client.get_collection("birds").stale
         own = client.retrieve("birds", "wren", hybrid=False)
         spaces = [space.name for space in client.spaces()]
@@ -128,6 +139,8 @@ def test_a_collection_is_searched_by_its_own_revision_until_it_is_encoded_again(
         after = client.retrieve("birds", "wren", hybrid=False)
         client.ingest("birds", [Item("c", "owl")]).collect()
 
+        assert "searched by its own revision" in " ".join(told[0].split())
+        assert "Found by the old model of words: tieback reindex" in " ".join(told[1].split())
         assert "searched by its own revision" in stale
         assert scores(own) == scores(before)
         assert (own.routing.degraded, own.routing.missing) == (False, [])
@@ -138,15 +151,16 @@ def test_a_collection_is_searched_by_its_own_revision_until_it_is_encoded_again(
         assert scores(after) != scores(before)
 
 
-def test_where_the_old_model_is_gone_a_collection_is_searched_by_words(place: Place) -> None:
+@pytest.mark.parametrize("damage", [shutil.rmtree, empty_files], ids=["gone", "damaged"])
+def test_where_the_old_model_cannot_be_loaded_a_collection_is_searched_by_words(
+    place: Place, damage: Callable[[Path], None]
+) -> None:
     with place.served() as (_, client):
         client.ingest("birds", [Item("a", "owl night"), Item("b", "wren day")]).collect()
-    old = set((place.folder / "models" / "models" / "words").iterdir())
+    old = Store(place.folder / "models").stored_encoders()
     place.change()
-    for folder in old:
-        (folder / "table.npy").write_bytes(b"no table") if (folder / "table.npy").exists() else None
-        for path in folder.glob("*.safetensors"):
-            path.write_bytes(b"no table")
+    for card in old:
+        damage(card.stored_in)
 
     with place.served() as (_, client):
         by_words = client.retrieve("birds", "wren")
@@ -155,6 +169,75 @@ def test_where_the_old_model_is_gone_a_collection_is_searched_by_words(place: Pl
 
     assert [hit.hit.item_id for hit in by_words.hits] == ["b"]
     assert by_words.routing.degraded
+
+
+def test_a_collection_is_searched_by_the_same_weights_as_they_were_used_before(place: Place) -> None:
+    store = Store(place.folder / "models")
+    with place.served() as (_, client):
+        client.ingest("birds", [Item("a", "owl night"), Item("b", "wren day")]).collect()
+        before = client.retrieve("birds", "wren", hybrid=False)
+    path = place.folder / "words.yaml"
+    path.write_text(path.read_text() + "max_tokens: 100\n")
+    card = read_card(path)
+    assert isinstance(card, EncoderCard)
+    assert pull([card], [], store, Silent()) == []
+
+    with place.served() as (_, client):
+        own = client.retrieve("birds", "wren", hybrid=False)
+
+    assert {one.space.revision for one in store.stored_encoders() if one.name == "words"} == {card.revision}
+    assert own.routing.reasons == {"words": "stale"}
+    assert scores(own) == scores(before)
+
+
+def test_old_models_are_listed_and_removed_where_no_collection_needs_them(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, folder in {"CARDS": ".", "MODELS": "models", "STORE": "store"}.items():
+        monkeypatch.setenv(f"TIEBACK_{name}", str(place.folder / folder))
+    with place.served() as (_, client):
+        client.ingest("birds", [Item("a", "owl night")]).collect()
+    place.change()
+
+    def old() -> dict[str, str]:
+        told = CliRunner().invoke(models, ["list", "--json"])
+        rows = json.loads(told.stdout)["models"]
+        return {row["name"]: row["state"] for row in rows if row["kind"] == "old revision"}
+
+    states = old()
+    needed = next(name for name in states if name.startswith("words@"))
+    free = next(name for name in states if name.startswith("words-b@"))
+    refused = CliRunner().invoke(models, ["remove", needed])
+    removed = CliRunner().invoke(models, ["remove", free])
+    current = CliRunner().invoke(models, ["remove", "eyes"])
+
+    assert states == {needed: "old, needed by birds", free: "old, not needed"}
+    assert (refused.exit_code, removed.exit_code, current.exit_code) == (1, 0, 1)
+    assert "tieback reindex birds" in refused.output
+    assert list(old()) == [needed]
+
+
+def test_a_model_in_another_precision_reads_what_it_wrote_before(tmp_path: Path) -> None:
+    items = [Item("a", "an owl hunts at night"), Item("b", "rain falls on the street")]
+    served = Settings(
+        store=tmp_path / "store", models=Store().root, port=0, metrics_port=None, drain_seconds=1,
+        spaces=("all-minilm-l6-v2",), precision=("int8",), generator_enabled=False,
+    )  # fmt: skip
+    with served_locally(served) as running, Client(running.address, timeout=60) as client:
+        client.ingest("birds", items).collect()
+        before = client.retrieve("birds", "a bird in the dark", hybrid=False)
+    exact = served.model_copy(update={"precision": ("float32",)})
+
+    with served_locally(exact) as running, Client(running.address, timeout=60) as client:
+        own = client.retrieve("birds", "a bird in the dark", hybrid=False)
+        client.reindex("birds").collect()
+        after = client.retrieve("birds", "a bird in the dark", hybrid=False)
+
+    assert own.routing.reasons == {"all-minilm-l6-v2": "stale"}
+    assert not own.routing.degraded
+    assert scores(own) == pytest.approx(scores(before), abs=1e-4)
+    assert after.routing.reasons == {}
+    assert scores(after) != scores(own)
 
 
 def test_at_most_as_many_retired_spaces_are_loaded_as_the_settings_say(place: Place) -> None:

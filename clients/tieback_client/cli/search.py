@@ -205,9 +205,14 @@ def snippet(whole: str, words: tuple[str, ...], *, width: int) -> Text:
 
 
 def warnings(routing: RoutingExplanation) -> list[Any]:
-    """One line where the result is worse than it could be, with what is missing and what that costs."""
+    """One line where the result is worse than it could be, with what is missing and what that costs.
+
+    Or where the collection's own model is no longer served, and found it all the same.
+    """
     if not routing.degraded:
-        return []
+        old = [name for name, why in routing.reasons.items() if why == "stale"]
+        advice = "tieback reindex encodes the collection by the one that is served"
+        return [Text(f"Found by the old model of {name}: {advice}.", style="yellow") for name in old]
     named = [f"{name} ({why})" if (why := routing.reasons.get(name)) else name for name in routing.missing]
     loss = routing.expected_recall_loss
     cost = f"; about {loss:.1f} points of recall are lost" if loss >= LEAST_LOSS else ""

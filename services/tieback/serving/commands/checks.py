@@ -195,21 +195,25 @@ def _collections(place: Path) -> Iterator[Finding]:
 def _stale(spaces: Mapping[str, SpaceRef]) -> Iterator[Finding]:
     from tieback.core.errors import TiebackError
     from tieback.serving.assembly import Plan, served_spaces
+    from tieback.serving.retired import RetiredCards
     from tieback.serving.settings import load_settings
 
     try:
         settings = load_settings()
+        retired = RetiredCards(settings)
         served = {space.name: space for space in served_spaces(settings, Plan(settings))}
     except TiebackError:
         return  # other checks tell of it
     for name, space in spaces.items():
         now = served.get(space.name)
         if now is not None and now != space:
+            own = retired.has(space)
+            how = "its own revision in one process, with Ray by words alone" if own else "words alone"
             yield Finding(
                 "collection",
                 State.WARNING,
                 f"{name}: its vectors are of {space} (fingerprint {space.fingerprint}), and {now} "
-                f"(fingerprint {now.fingerprint}) is served: it is searched by words alone",
+                f"(fingerprint {now.fingerprint}) is served: it is read only, and searched by {how}",
                 f"start the server, then: tieback reindex {name.rpartition('/')[2]}",
             )
 

@@ -22,6 +22,7 @@ from tieback.models.store import Store
 from tieback.recipes.bind_default import LIBRARY, bind_default
 from tieback.recipes.pull import pull as pull_cards
 from tieback.serving.commands.add_model import add
+from tieback.serving.commands.old_models import OldModel, old_models, remove_old
 from tieback.serving.commands.pull_progress import PullProgress, in_units
 from tieback.serving.precisions import at_chosen_precisions
 from tieback.serving.settings import Settings, load_settings
@@ -45,6 +46,7 @@ def list_models(as_json: bool) -> None:
     with _explained():
         shelf = _Shelf.open()
         rows = [shelf.describe(card) for card in (*shelf.models, *shelf.media)]
+        rows += [shelf.describe_old(one) for one in shelf.old]
     if as_json:
         click.echo(json.dumps({"store": str(shelf.store.root), "models": rows}, indent=2))
         return
@@ -102,6 +104,16 @@ def pull(names: tuple[str, ...], everything: bool, media: bool, keep_wheels: boo
 
 
 @models.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME@REVISION...")
+@click.option("--force", is_flag=True, help="Also what collections need to be searched by.")
+def remove(names: tuple[str, ...], force: bool) -> None:
+    """Deletes old models that `tieback models list` names: no card is for them any more."""
+    with _explained():
+        shelf = _Shelf.open()
+        remove_old(shelf.old, names, shelf.store, force=force)
+
+
+@models.command()
 @names_argument
 @as_json
 def verify(names: tuple[str, ...], as_json: bool) -> None:
@@ -153,6 +165,10 @@ class _Shelf:
         return at_chosen_precisions(self.catalog.encoders(), self.settings.precision, self.settings.provider)
 
     @property
+    def old(self) -> list[OldModel]:
+        return old_models(self.settings, self.store, self.models)
+
+    @property
     def media(self) -> Sequence[Sourced]:
         return self.catalog.media()
 
@@ -183,6 +199,21 @@ class _Shelf:
             "license": card.license,
             "upstream": card.upstream,
             "description": card.description,
+        }
+
+    def describe_old(self, one: OldModel) -> dict[str, Any]:
+        name, _, revision = one.name.partition("@")
+        return {
+            "name": one.name,
+            "kind": "old revision",
+            "state": one.state,
+            "revision": revision,
+            "bytes": one.size,
+            "download_bytes": 0,
+            "license": one.license,
+            "upstream": "",
+            "description": f"an old revision of {name}",
+            "needed_by": one.needed_by,
         }
 
     def repair(self, card: Sourced) -> str:
