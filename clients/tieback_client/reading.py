@@ -305,6 +305,8 @@ def reindex_progress(message: Any, _info: CallInfo) -> ReindexProgress:
         finished=message.finished,
         failures={one.id: from_status(one.status) for one in message.failures},
         failure_count=message.failure_count,
+        split_sections=message.split_sections,
+        added_sections=message.added_sections,
     )
 
 

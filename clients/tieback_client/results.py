@@ -349,6 +349,10 @@ class ReindexProgress:
     """In the last: why items cannot be encoded again, by their id; up to 1000 of them."""
     failure_count: int = 0
     """How many there are."""
+    split_sections: int = 0
+    """Texts that this call split, since the new space reads less of one than is stored in it."""
+    added_sections: int = 0
+    """How many sections there are of them beside."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from tieback.core.types import (
     MethodChoice,
     Modality,
     ReindexedItem,
+    ReindexedPiece,
     Routing,
     Source,
     SpaceRef,
@@ -335,3 +336,49 @@ async def test_a_server_killed_within_a_reindex_has_all_items_in_one_space_and_g
     index = Index.open(store)
     assert (await index.get_collection("docs")).item_count == 6
     await index.close()
+
+
+def in_pieces(pending, *pieces):
+    made = along(pending)
+    return ReindexedItem(made.id, made.version, [made.sections[0]] * len(pieces), pieces)
+
+
+async def test_a_text_in_pieces_keeps_its_place_in_the_original_and_its_words(index):
+    given = section(axis(0), "ü owl and wren", span=(100, 115))
+    await index.upsert("docs", [item("birds", given)])
+    await index.begin_reindex("docs", NEW, WIDER)
+    (pending,) = await index.list_pending("docs")
+
+    errors = await index.write_reindexed(
+        "docs", [in_pieces(pending, ReindexedPiece(0, "1", (0, 7)), ReindexedPiece(0, "1-2", (7, 15)))]
+    )
+
+    assert errors == [None]
+    await index.finish_reindex("docs")
+    sections = (await index.get_item("docs", "birds")).sections
+    assert [(one.id, one.content.data, one.span) for one in sections] == [
+        ("1", "ü owl ", (100, 107)),
+        ("1-2", "and wren", (107, 115)),
+    ]
+    assert [hit.section_id for hit in (await index.search("docs", text="wren")).hits] == ["1-2"]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "words"),
+    [
+        ([ReindexedPiece(0, "1", (0, 1)), ReindexedPiece(0, "2", (1, 15))], "no part of a text"),
+        ([ReindexedPiece(0, "1", (0, 16))], "no part of a text"),
+        ([ReindexedPiece(0, "1", (0, 7)), ReindexedPiece(0, "1", (7, 15))], "unique"),
+        ([ReindexedPiece(1, "1")], "in order"),
+    ],
+    ids=["within a character", "past the end", "one id twice", "of no section"],
+)
+async def test_pieces_that_are_not_of_the_text_are_refused(index, pieces, words):
+    await index.upsert("docs", [item("birds", section(axis(0), "ü owl and wren"))])
+    await index.begin_reindex("docs", NEW, WIDER)
+    (pending,) = await index.list_pending("docs")
+
+    (error,) = await index.write_reindexed("docs", [in_pieces(pending, *pieces)])
+
+    assert isinstance(error, InvalidInput)
+    assert words in str(error)

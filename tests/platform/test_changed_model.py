@@ -52,6 +52,11 @@ class Place:
         cards = [*(write_words(self.folder, name, table) for name in ("words", "words-b")), self._eyes]
         assert pull(cards, cards, Store(self.folder / "models"), Silent()) == []
 
+    def add(self, name: str, **fields: object) -> None:
+        table = dict(zip(WORDS, np.random.default_rng(9).normal(size=(len(WORDS), 8)), strict=True))
+        card = write_words(self.folder, name, table, **fields)
+        assert pull([card], [card], Store(self.folder / "models"), Silent()) == []
+
     @contextmanager
     def served(self, spaces: str = "words", **more: object) -> Iterator[tuple[Running, Client]]:
         settings = Settings(
@@ -306,6 +311,57 @@ def test_a_collection_moves_to_another_served_space_while_it_is_written(place: P
     assert (first.done, first.total) == (0, 150)
     assert rest[-1].finished
     assert (collection.space.name, collection.item_count) == ("words-b", 150)
+
+
+def test_texts_are_split_again_for_a_space_that_reads_less_of_them_and_nothing_is_lost(
+    place: Place,
+) -> None:
+    text = "The owl of the night. A wren by day, in the rain of the stréet. " * 40
+    lead, tail = "ü owl. ", "wren day. " * 30
+    long = Item(
+        "long",
+        [
+            Section("owl night", id="0", title="Short", uri="a#L1", span=(0, 9)),
+            Section(text, id="1", title="Long", uri="a#L2", span=(10, 10 + len(text.encode()))),
+            Section("rain", id="1-2", span=(9000, 9004)),
+            Section(lead + tail, id="2"),
+        ],
+        "A title",
+        {"kind": "note"},
+    )
+    with place.served("words") as (_, client):
+        client.ingest("birds", [Item("a", "owl night"), long]).collect()
+        before = {one.id: one for one in client.items("birds")}
+
+    place.add("words-small", max_tokens=16)
+
+    with place.served("words,words-small") as (running, client):
+        shown = run(running, "reindex", "birds", "--space", "words-small", "--json")
+        after = {one.id: one for one in client.items("birds")}
+        pieces = {one.id: one for one in after["long"].sections}
+        fits = [len(client.split(one.content, space="words-small")) for one in pieces.values()]
+        hits = client.retrieve("birds", "stréet", limit=100, hybrid=True).hits
+        again = client.reindex("birds", space="words-small").collect()
+
+    told = json.loads(shown.stdout)
+    assert told["finished"], shown.output
+    assert (told["split_sections"], told["added_sections"]) == (2, len(pieces) - 4)
+    assert len(pieces) > 20
+    assert set(fits) == {1}
+    assert again.finished
+    assert after["a"] == before["a"]
+    assert (after["long"].title, after["long"].metadata) == ("A title", {"kind": "note"})
+    assert pieces["0"] == before["long"].sections[0]
+    assert pieces["1-2"] == before["long"].sections[2]
+    for begin, whole, title in ((10, text, "Long"), (0, lead + tail, "")):
+        own = [one for one in pieces.values() if one.title == title and one.id not in ("0", "1-2")]
+        end = begin
+        for one in own:
+            assert whole.encode()[one.span[0] - begin : one.span[1] - begin].decode() == one.content
+            assert not whole.encode()[end - begin : max(one.span[0], end) - begin].strip()
+            end = one.span[1]
+        assert not whole.encode()[end - begin :].strip()
+    assert {hit.hit.item_id for hit in hits} >= {"long"}
 
 
 def test_two_tenants_encode_their_own_and_never_each_others(place: Place) -> None:

@@ -48,6 +48,7 @@ from tieback.core.types import (
     QueryPart,
     RegionVectors,
     ReindexedItem,
+    ReindexedPiece,
     ReindexState,
     RerankCandidate,
     RerankReply,
@@ -121,7 +122,15 @@ SOURCE = Source("docs", "laptop", "/home/me/docs", 1_700_000_000.5, 3)
 SAMPLES: dict[str, list[Any]] = {
     "indexed_section": [IndexedSection(VECTOR, "words", Modality.IMAGE, REGIONS)],
     "pending": [PendingItem(7, ITEM)],
-    "reindexed": [ReindexedItem("one", 7, [IndexedSection(VECTOR, "", Modality.TEXT)])],
+    "reindexed": [
+        ReindexedItem("one", 7, [IndexedSection(VECTOR, "", Modality.TEXT)]),
+        ReindexedItem(
+            "one",
+            7,
+            [IndexedSection(VECTOR, "", Modality.TEXT)] * 2,
+            [ReindexedPiece(0, "s", (0, 5)), ReindexedPiece(1, "t")],
+        ),
+    ],
     "state": [ReindexState(SPACE, 10, 3)],
     "alignment": [ALIGNMENT, Alignment([])],
     "box": [(0.25, 0.5, 0.75, 0.5)],

@@ -30,7 +30,7 @@ def write_card(folder: Path, name: str, **fields: Any) -> EncoderCard:
     return card
 
 
-def write_words(folder: Path, name: str, words: Mapping[str, Array]) -> EncoderCard:
+def write_words(folder: Path, name: str, words: Mapping[str, Array], **fields: Any) -> EncoderCard:
     """A text space: a text is the mean of its words' vectors."""
     (folder / name).mkdir()
     width = len(next(iter(words.values())))
@@ -42,7 +42,7 @@ def write_words(folder: Path, name: str, words: Mapping[str, Array]) -> EncoderC
     tokenizer.save(str(folder / name / "tokenizer.json"))
     return write_card(
         folder, name, directory=name, runtime="static_text", modality="text", width=width, kinds=["dense"],
-        joint="component", options={"weights": "table.safetensors", "tensor": "table"},
+        joint="component", options={"weights": "table.safetensors", "tensor": "table"}, **fields,
     )  # fmt: skip
 
 

@@ -54,6 +54,8 @@ def reindex(client: Client, output: Output, name: str, space: str, drop_missing:
                 "items": last.done,
                 "failures": {item: error.message for item, error in last.failures.items()},
                 "failure_count": last.failure_count,
+                "split_sections": last.split_sections,
+                "added_sections": last.added_sections,
             }
         )
     elif last.finished:
@@ -61,6 +63,11 @@ def reindex(client: Client, output: Output, name: str, space: str, drop_missing:
         output.show(
             Text.assemble((name, "bold"), f"  {_items(last.done)} in the space {last.space.name}{dropped}")
         )
+        if last.split_sections:
+            output.note(
+                f"of longer sections than the space reads, {last.split_sections} were stored as "
+                f"{last.split_sections + last.added_sections}, so that all of the text is read"
+            )
     else:
         if not output.asks:
             _list(output, last)

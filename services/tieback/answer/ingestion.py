@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
@@ -28,7 +28,10 @@ from tieback.core.types import (
     Limits,
     LongTexts,
     Modality,
+    PendingItem,
     RegionVectors,
+    ReindexedItem,
+    ReindexedPiece,
     Role,
     Section,
     Truncated,
@@ -155,33 +158,55 @@ class Ingestion:
                 errors[number] = _at(number, split.places[number], error)
 
     async def encode_again(
-        self, into: CollectionSpace, items: Sequence[Item], watch: Stopwatch, deadline: Deadline
-    ) -> list[IndexedItem | TiebackError]:
-        """Stored items with new vectors, each whole or with its error. Texts are cut, and not split again.
+        self, into: CollectionSpace, pending: Sequence[PendingItem], deadline: Deadline
+    ) -> AsyncGenerator[list[ReindexedItem | TiebackError], None]:
+        """Stored items with new vectors, in order, some at a time, each whole or with its error.
 
-        Pictures and sounds get new words where the space names what they show; empty ones stand for the old.
+        Texts that are longer than the space reads are split. Pictures and sounds get new words where the
+        space names what they show; empty ones stand for the old.
         """
-        split = Split.nothing(items)
+        items, watch = [one.item for one in pending], Stopwatch()
+        split = await self._splitting.split(items, into.readers(Modality.TEXT), hop(deadline))
+        drafts: list[list[Draft]] = [[] for _ in items]
+        for draft in _drafts(split, split.errors):
+            drafts[draft.item].append(draft)
+        begin = 0
+        for group in _groups(drafts):
+            yield await self._group_again(into, pending, split, begin, group, watch, deadline)
+            begin += len(group)
+            for own in group:
+                own.clear()
+
+    async def _group_again(
+        self,
+        into: CollectionSpace,
+        pending: Sequence[PendingItem],
+        split: Split,
+        begin: int,
+        group: Sequence[Sequence[Draft]],
+        watch: Stopwatch,
+        deadline: Deadline,
+    ) -> list[ReindexedItem | TiebackError]:
+        """Encodes the sections of the items from `begin` on."""
         errors = split.errors
-        drafts = list(_drafts(split, errors))
-        await self._encode(into, drafts, errors, watch, Truncation.END, deadline)
+        drafts = [draft for own in group for draft in own]
+        if drafts:
+            await self._encode(into, drafts, errors, watch, Truncation.END, deadline)
         await self._fuse(
             into, [draft for draft in drafts if draft.item not in errors], errors, watch, deadline
         )
-        by_item: list[list[Draft]] = [[] for _ in items]
-        for draft in drafts:
-            by_item[draft.item].append(draft)
-        results: list[IndexedItem | TiebackError] = []
-        for number, item in enumerate(items):
+        results: list[ReindexedItem | TiebackError] = []
+        for number, own in enumerate(group, begin):
             if number in errors:
                 results.append(errors[number])
                 continue
-            indexed = _indexed(item, by_item[number], keeps=False)
+            indexed = _indexed(split.items[number], own, keeps=False)
             known = [
                 section if draft.labels else dataclasses.replace(section, text="")
-                for section, draft in zip(indexed.sections, by_item[number], strict=True)
+                for section, draft in zip(indexed.sections, own, strict=True)
             ]
-            results.append(IndexedItem(item, known))
+            one = pending[number]
+            results.append(ReindexedItem(one.item.id, one.version, known, _pieces(split, number, one.item)))
         return results
 
     def _check(self, items: Sequence[Item]) -> None:
@@ -280,6 +305,20 @@ def _result(split: Split, number: int, drafts: Sequence[Draft]) -> IngestResult:
         split_sections=split.split[number],
         added_sections=split.added(number),
     )
+
+
+def _pieces(split: Split, number: int, before: Item) -> list[ReindexedPiece]:
+    """What the sections of an item are of those before it was split; none where it was not."""
+    if not split.split[number]:
+        return []
+    pieces: list[ReindexedPiece] = []
+    for place, section in zip(split.places[number], split.items[number].sections, strict=True):
+        old, span = before.sections[place], None
+        if section is not old and section.span is not None:
+            first = 0 if old.span is None else old.span[0]
+            span = section.span[0] - first, section.span[1] - first
+        pieces.append(ReindexedPiece(place, section.id, span))
+    return pieces
 
 
 def _drafts(split: Split, errors: dict[int, TiebackError]) -> Iterator[Draft]:

@@ -461,12 +461,35 @@ class PendingItem:
 
 
 @dataclass(frozen=True, slots=True)
+class ReindexedPiece:
+    """A section of an item, by its place, or of its text the bytes `span`; `id` is what it is called."""
+
+    section: int
+    id: str
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ReindexedItem:
-    """New vectors for the sections of an item as it was in a version."""
+    """New vectors for the sections of an item as it was in a version.
+
+    Where texts were split, `pieces` says what each is of; empty where each is a section.
+    """
 
     id: str
     version: int
     sections: Sequence[IndexedSection]
+    pieces: Sequence[ReindexedPiece] = ()
+
+    @property
+    def split(self) -> int:
+        """How many of its sections were split."""
+        return len({piece.section for piece in self.pieces if piece.span is not None})
+
+    @property
+    def added(self) -> int:
+        """How many more sections it has for that."""
+        return len(self.pieces) - len({piece.section for piece in self.pieces})
 
 
 @dataclass(frozen=True, slots=True)
@@ -487,6 +510,8 @@ class ReindexProgress:
     done: int
     failures: Mapping[str, TiebackError] = field(default_factory=dict)
     finished: bool = False
+    split_sections: int = 0
+    added_sections: int = 0
 
 
 @dataclass(frozen=True, slots=True)

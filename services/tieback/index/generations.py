@@ -24,6 +24,7 @@ from tieback.index.key_budget import KeyBudget
 from tieback.index.memory import Entry, Memory
 from tieback.index.originals import Originals, content_of
 from tieback.index.ownership import OwnedCollections
+from tieback.index.pieces import pieces_of
 from tieback.index.records import Record
 from tieback.index.store import Description, Store
 from tieback.index.table import Table
@@ -227,8 +228,8 @@ def _records(
 ) -> tuple[list[Record], list[int], list[TiebackError | None]]:
     """The records of items that are as they were, their versions, and an error for each that cannot be taken.
 
-    Ids, texts, metadata, spans and originals are those of the old item. The vectors are new, and so are the
-    words of pictures and sounds where some are given.
+    Ids, texts, metadata, spans and originals are those of the old item; of a text that was split, its pieces
+    take its place. The vectors are new, and so are the words of pictures and sounds where some are given.
     """
     records: list[Record] = []
     versions: list[int] = []
@@ -239,9 +240,10 @@ def _records(
         if entry is None or entry.version != one.version:
             continue
         try:
-            if len(one.sections) != len(entry.texts):
+            pieces = pieces_of(entry, one.pieces, limits)
+            if len(one.sections) != len(pieces.texts):
                 raise InvalidInput(
-                    f"{len(one.sections)} vectors for {len(entry.texts)} sections; give one each",
+                    f"{len(one.sections)} vectors for {len(pieces.texts)} sections; give one each",
                     field="sections",
                 )
             vectors, parts = check_vectors(one.sections, new.space, new.width, limits)
@@ -250,8 +252,8 @@ def _records(
             continue
         texts = [
             known.text if known.text and section.content is None else text
-            for known, text, section in zip(one.sections, entry.texts, entry.item.sections, strict=True)
+            for known, text, section in zip(one.sections, pieces.texts, pieces.item.sections, strict=True)
         ]
-        records.append(Record(entry.item, texts, entry.modalities, vectors, parts, entry.originals))
+        records.append(Record(pieces.item, texts, pieces.modalities, vectors, parts, pieces.originals))
         versions.append(entry.version)
     return records, versions, errors

@@ -152,7 +152,7 @@ def _check_item(indexed: IndexedItem, space: SpaceRef, width: int, limits: Limit
             f"{len(item.sections)} sections and {len(sections)} vectors for them; give one each",
             field="sections",
         )
-    kept = _check_sections(item.sections, limits)
+    kept = check_sections(item.sections, limits)
     kept_apart = {
         position: found
         for position, section in enumerate(item.sections if keeps else ())
@@ -190,7 +190,7 @@ def check_vectors(
     return vectors, parts
 
 
-def _check_sections(sections: Sequence[Section], limits: Limits) -> list[Section]:
+def check_sections(sections: Sequence[Section], limits: Limits) -> list[Section]:
     """The sections as they are kept: ids filled in, and no content but text."""
     kept: list[Section] = []
     seen: dict[str, int] = {}

@@ -87,20 +87,24 @@ class ReindexCollectionRequest(_message.Message):
     def __init__(self, collection: _Optional[str] = ..., space: _Optional[str] = ..., drop_missing: _Optional[bool] = ...) -> None: ...
 
 class ReindexCollectionResponse(_message.Message):
-    __slots__ = ("total", "done", "failures", "failure_count", "finished", "space")
+    __slots__ = ("total", "done", "failures", "failure_count", "finished", "space", "split_sections", "added_sections")
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
     FAILURES_FIELD_NUMBER: _ClassVar[int]
     FAILURE_COUNT_FIELD_NUMBER: _ClassVar[int]
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     SPACE_FIELD_NUMBER: _ClassVar[int]
+    SPLIT_SECTIONS_FIELD_NUMBER: _ClassVar[int]
+    ADDED_SECTIONS_FIELD_NUMBER: _ClassVar[int]
     total: int
     done: int
     failures: _containers.RepeatedCompositeFieldContainer[ReindexFailure]
     failure_count: int
     finished: bool
     space: _vector_pb2.SpaceRef
-    def __init__(self, total: _Optional[int] = ..., done: _Optional[int] = ..., failures: _Optional[_Iterable[_Union[ReindexFailure, _Mapping]]] = ..., failure_count: _Optional[int] = ..., finished: _Optional[bool] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ...) -> None: ...
+    split_sections: int
+    added_sections: int
+    def __init__(self, total: _Optional[int] = ..., done: _Optional[int] = ..., failures: _Optional[_Iterable[_Union[ReindexFailure, _Mapping]]] = ..., failure_count: _Optional[int] = ..., finished: _Optional[bool] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., split_sections: _Optional[int] = ..., added_sections: _Optional[int] = ...) -> None: ...
 
 class ReindexFailure(_message.Message):
     __slots__ = ("id", "status")

@@ -99,14 +99,26 @@ class WriteReindexedItemsRequest(_message.Message):
     def __init__(self, collection: _Optional[str] = ..., items: _Optional[_Iterable[_Union[ReindexedItem, _Mapping]]] = ...) -> None: ...
 
 class ReindexedItem(_message.Message):
-    __slots__ = ("id", "version", "sections")
+    __slots__ = ("id", "version", "sections", "pieces")
     ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SECTIONS_FIELD_NUMBER: _ClassVar[int]
+    PIECES_FIELD_NUMBER: _ClassVar[int]
     id: str
     version: int
     sections: _containers.RepeatedCompositeFieldContainer[IndexedSection]
-    def __init__(self, id: _Optional[str] = ..., version: _Optional[int] = ..., sections: _Optional[_Iterable[_Union[IndexedSection, _Mapping]]] = ...) -> None: ...
+    pieces: _containers.RepeatedCompositeFieldContainer[ReindexedPiece]
+    def __init__(self, id: _Optional[str] = ..., version: _Optional[int] = ..., sections: _Optional[_Iterable[_Union[IndexedSection, _Mapping]]] = ..., pieces: _Optional[_Iterable[_Union[ReindexedPiece, _Mapping]]] = ...) -> None: ...
+
+class ReindexedPiece(_message.Message):
+    __slots__ = ("section", "id", "span")
+    SECTION_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SPAN_FIELD_NUMBER: _ClassVar[int]
+    section: int
+    id: str
+    span: _vector_pb2.TextSpan
+    def __init__(self, section: _Optional[int] = ..., id: _Optional[str] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ...) -> None: ...
 
 class WriteReindexedItemsResponse(_message.Message):
     __slots__ = ("results",)

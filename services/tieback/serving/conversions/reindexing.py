@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tieback.core.types import IndexedSection, PendingItem, ReindexedItem, ReindexState
+from tieback.core.types import IndexedSection, PendingItem, ReindexedItem, ReindexedPiece, ReindexState
 from tieback.serving.conversions.contents import read_item, write_item
 from tieback.serving.conversions.searches import read_indexed_section, write_indexed_section
-from tieback.serving.conversions.vectors import read_space, write_space
+from tieback.serving.conversions.vectors import read_space, write_space, write_span
 from tieback.v1 import index_pb2
 
 
@@ -35,7 +35,15 @@ def read_reindexed(message: index_pb2.ReindexedItem, field: str) -> ReindexedIte
         read_indexed_section(section, f"{field}.sections[{index}]")
         for index, section in enumerate(message.sections)
     ]
-    return ReindexedItem(message.id, message.version, sections)
+    pieces = [
+        ReindexedPiece(
+            piece.section,
+            piece.id,
+            (piece.span.begin_byte, piece.span.end_byte) if piece.HasField("span") else None,
+        )
+        for piece in message.pieces
+    ]
+    return ReindexedItem(message.id, message.version, sections, pieces)
 
 
 def write_reindexed(item: ReindexedItem) -> index_pb2.ReindexedItem:
@@ -44,4 +52,12 @@ def write_reindexed(item: ReindexedItem) -> index_pb2.ReindexedItem:
         id=item.id,
         version=item.version,
         sections=[write_indexed_section(section) for section in item.sections],
+        pieces=[
+            index_pb2.ReindexedPiece(
+                section=piece.section,
+                id=piece.id,
+                span=None if piece.span is None else write_span(piece.span),
+            )
+            for piece in item.pieces
+        ],
     )

@@ -181,4 +181,6 @@ def _write_progress(progress: ReindexProgress) -> answer_pb2.ReindexCollectionRe
         failure_count=len(progress.failures),
         finished=progress.finished,
         space=write_space(progress.space),
+        split_sections=progress.split_sections,
+        added_sections=progress.added_sections,
     )
