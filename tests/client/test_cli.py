@@ -536,6 +536,41 @@ def test_a_collection_is_not_deleted_unless_that_is_meant(run: Run, served: Any)
     assert run("collections", "list").stdout == ""
 
 
+def test_a_question_that_nobody_can_answer_is_answered_by_no(run: Run, served: Any) -> None:
+    with Client(served.address) as client:
+        client.create_collection("notes", "tiny")
+
+    result = run("collections", "delete", "notes", input="")
+
+    assert result.exit_code == 2
+    assert "--yes" in result.stderr
+    assert "notes" in run("collections", "list").stdout
+
+
+def test_a_folder_in_which_nothing_can_be_indexed_is_told(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+
+    result = run("index", str(tmp_path / "empty"))
+
+    assert result.exit_code == 0
+    assert "no files were found there" in result.stderr
+    (tmp_path / "empty/tides.md").write_text("# Tides")
+    assert "no files" not in run("index", str(tmp_path / "empty")).stderr
+
+
+def test_a_link_to_nothing_is_told(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "tides.md").write_text("# Tides")
+    (folder / "gone.md").symlink_to("nowhere.md")
+
+    result = run("index", str(folder))
+
+    assert result.exit_code == 1
+    assert "notes/gone.md" in result.stderr
+    assert "which is not there" in result.stderr
+
+
 def test_a_token_is_sent_and_never_shown(run: Run, served: Any) -> None:
     result = run("spaces", "--token", "hush-hush")
 

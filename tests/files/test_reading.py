@@ -200,3 +200,16 @@ def test_a_format_whose_package_is_missing_says_what_to_install(
     assert done.stdout.strip().endswith(
         f"the package {package}, which is not installed: pip install {package}"
     )
+
+
+@pytest.mark.parametrize("name", ["a.md", "a.rst"])
+def test_front_matter_that_is_no_yaml_is_text_before_the_first_heading_and_no_title(name: str) -> None:
+    head = "# Coffee\n\n" if name == "a.md" else "Coffee\n======\n\n"
+    text = f"---\ntags: [a, b\ndate: :::\n---\n\n{head}The machine is descaled each month.\n"
+
+    document = read_document(text.encode(), name)
+
+    assert document.title == "Coffee"
+    assert [(one.number, one.heading) for one in document.sections] == [("0", ""), ("1", "Coffee")]
+    assert "tags: [a, b" in document.sections[0].text
+    assert "front matter is no YAML" in document.notes[0]

@@ -41,7 +41,7 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
 def test_a_misspelt_variable_stops_the_start_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIEBACK_PROT", "1234")
 
-    with pytest.raises(StartupError, match="TIEBACK_PROT is none of them; did you mean TIEBACK_PORT"):
+    with pytest.raises(StartupError, match="TIEBACK_PROT is not a setting; did you mean TIEBACK_PORT"):
         load_settings()
 
 

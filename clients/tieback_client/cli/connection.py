@@ -201,14 +201,18 @@ def parse_weights(
     if value is None:
         return policy
     if policy is not None:
-        raise click.BadParameter(f"weights are a policy of their own; leave {option} out", param_hint=option)
+        raise click.BadParameter(
+            f"it cannot be given together with --weights; leave {option} out", param_hint=option
+        )
     weights: dict[str, float] = {}
     for part in value.split(","):
         name, _, number = part.partition("=")
         try:
             weights[name.strip()] = float(number)
         except ValueError:
-            message = f"{part!r} is not SPACE=NUMBER; for instance --weights all-minilm-l6-v2=2,wordllama=1"
+            message = (
+                f"{part!r} is not SPACE=NUMBER; for instance --weights all-minilm-l6-v2=2,wordllama-256=1"
+            )
             raise click.BadParameter(message, param_hint="--weights") from None
     return weights
 

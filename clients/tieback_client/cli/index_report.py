@@ -47,6 +47,8 @@ def report(output: Output, collection: str, run: Run) -> None:
         output.note(f"{collection}  {summary}")
     else:
         output.show(Text.assemble((collection, "bold"), f"  {summary}"))
+    if not (found.files or found.failures or found.ignored or found.links or run.notes or run.unread):
+        output.note("no files were found there; hidden files and what --exclude names are left out")
     for one in run.gone:
         if run.is_dry and run.prunes and one.is_doubtful:
             output.note(f"{one.reason}: to remove them needs --yes")

@@ -115,8 +115,12 @@ class Output:
         return not self.json and sys.stdin.isatty() and sys.stderr.isatty()
 
     def confirm(self, question: str) -> bool:
-        """Asks on standard error; no is the default."""
-        return click.confirm(printable(question), default=False, err=True)
+        """Asks on standard error; no is the default, and the answer where nobody can give one."""
+        try:
+            return click.confirm(printable(question), default=False, err=True)
+        except click.Abort:
+            click.echo(err=True)
+            return False
 
 
 class Failure(click.ClickException):

@@ -92,14 +92,15 @@ class Walk:
     ) -> bool:
         """Whether a link is followed. What it leads to inside the source is found there anyway."""
         target = os.path.realpath(entry.path)
-        if Path(target).is_relative_to(root):
+        inside, is_there = Path(target).is_relative_to(root), Path(target).exists()
+        if not is_there and (inside or self.follow_links):
+            found.failures[name] = f"it is a link to {target}, which is not there"
+            return False
+        if inside:
             return False
         if not self.follow_links:
             if entry.is_dir() or entry.is_file():
                 found.links.append(name)
-            return False
-        if not Path(target).exists():
-            found.failures[name] = f"it is a link to {target}, which is not there"
             return False
         if entry.is_dir():
             if target in entered or root.is_relative_to(target):

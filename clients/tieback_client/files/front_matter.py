@@ -18,7 +18,7 @@ import math
 import re
 from collections.abc import Iterator
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from tieback_client.errors import InvalidArgument
 from tieback_client.files.document import Fact, Scalar
@@ -34,35 +34,47 @@ _END = re.compile(r"^(?:---|\.\.\.)[ \t]*\r?$", re.MULTILINE)
 _KEY = re.compile(r"^[^\s#\[{][^:\n]*:(?:\s|$)", re.MULTILINE)
 
 
-def read(text: str) -> tuple[dict[str, Fact], int, tuple[str, ...]]:
-    """The facts, where the rest of the text begins, and notes.
+class FrontMatter(NamedTuple):
+    """What stands at the head of a text."""
 
-    Where there are none, or what stands there is no mapping, nothing is taken away and the text begins at 0.
+    facts: dict[str, Fact]
+    begin: int = 0
+    """Where the text begins that is read: behind the facts."""
+    body: int = 0
+    """Where its headings may begin. Behind `begin` where the front matter is no YAML and is read as text."""
+    notes: tuple[str, ...] = ()
+
+
+def read(text: str) -> FrontMatter:
+    """The facts of a text. Where there are none, or what stands there is no mapping, all of it is read.
+
     `InvalidArgument` names the key of a value that cannot be stored.
     """
     head = _HEAD.match(text)
     end = _END.search(text, head.end(), head.end() + LONGEST) if head else None
     if head is None or end is None:
-        return {}, 0, ()
+        return FrontMatter({})
     written = text[head.end() : end.start()]
+    behind = min(end.end() + 1, len(text))
     if not written.strip():
-        return {}, 0, ()
+        return FrontMatter({})
     yaml = load("yaml", "front matter")
     try:
         values = yaml.load(written, Loader=_loader())  # a SafeLoader with fewer types
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError, TypeError) as error:
         if not _KEY.search(written):
-            return {}, 0, ()
+            return FrontMatter({})
         reason = getattr(error, "problem", None) or "it is not YAML"
-        return {}, 0, (f"its front matter was read as text: {reason}",)
+        note = f"its front matter is no YAML, and was read as text: {reason}"
+        return FrontMatter({}, body=behind, notes=(note,))
     if not isinstance(values, dict):
-        return {}, 0, ()
+        return FrontMatter({})
     facts: dict[str, Fact] = {}
     for key, value in _flat(values, "", 0):
         if key in facts:
             raise _refused(key, "it is there twice")
         facts[key] = value
-    return facts, min(end.end() + 1, len(text)), ()
+    return FrontMatter(facts, behind, behind)
 
 
 def _flat(values: dict[Any, Any], prefix: str, depth: int) -> Iterator[tuple[str, Fact]]:

@@ -19,11 +19,15 @@ LONGEST = 8 << 20
 """Characters that are parsed."""
 
 
-def read(text: str, begin: int = 0) -> Parsed:
-    """The sections of a Markdown text from `begin` on. `TookTooLong` where it takes too long."""
+def read(text: str, begin: int = 0, body: int = 0) -> Parsed:
+    """The sections of a Markdown text from `begin` on, with headings from `body` on.
+
+    `TookTooLong` where it takes too long.
+    """
     lines = Lines(text)
-    first = lines.number(begin) - 1
-    blocks = _blocks().parse(text[begin:], {"budget": Budget()})
+    body = max(begin, body)
+    first = lines.number(body) - 1
+    blocks = _blocks().parse(text[body:], {"budget": Budget()})
     headings: list[Heading] = []
     for at, token in enumerate(blocks):
         if token.type == "heading_open" and token.level == 0 and token.map:

@@ -46,12 +46,11 @@ def read_document(source: str | PathLike[str] | bytes, name: str = "") -> Docume
         return _document(kind, name, pdf.read(data), Decoded("", ""), {})
     declared = html_page.declared_encoding(data) if kind == HTML else ""
     known = decoded(data, called_text=said is not None, declared=declared)
-    facts: dict[str, Fact] = {}
-    begin = 0
+    head = front_matter.FrontMatter({})
     if kind in _WITH_FRONT_MATTER or PurePath(name).suffix.lower() in _PLAIN_WITH_FRONT_MATTER:
-        facts, begin, notes = front_matter.read(known.text)
-        known = replace(known, notes=(*known.notes, *notes))
-    return _document(kind, name, _parsed(kind, known.text, begin), known, facts)
+        head = front_matter.read(known.text)
+        known = replace(known, notes=(*known.notes, *head.notes))
+    return _document(kind, name, _parsed(kind, known.text, head), known, head.facts)
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -64,25 +63,27 @@ def _bytes_of(path: Path) -> bytes:
         raise InvalidArgument(f"cannot read it: {error.strerror or error}") from None
 
 
-def _parsed(kind: str, text: str, begin: int) -> Parsed:
+def _parsed(kind: str, text: str, head: front_matter.FrontMatter) -> Parsed:
     """By the format's parser; as plain text, with a note, where that is too much for it."""
     if kind == TEXT:
-        return plain.read(text, begin)
+        return plain.read(text, head.begin)
     reason = ""
     if len(text) > _LONGEST[kind]:
         reason = f"it has more than {_LONGEST[kind]:,} characters"
     else:
         try:
             if kind == MARKDOWN:
-                return markdown.read(text, begin)
-            return html_page.read(text) if kind == HTML else restructured_text.read(text, begin)
+                return markdown.read(text, head.begin, head.body)
+            return (
+                html_page.read(text) if kind == HTML else restructured_text.read(text, head.begin, head.body)
+            )
         except TookTooLong:
             reason = f"parsing it took more than {SECONDS:.0f} s"
         except RecursionError:
             reason = "it is nested too deeply"
         except IndexError:  # docutils, for one, on a comment that says that an inclusion ends
             reason = "its parser fails on it"
-    read = plain.read(text, begin)
+    read = plain.read(text, head.begin)
     return Parsed(text, read.sections, notes=(f"it was read as plain text, since {reason}",))
 
 

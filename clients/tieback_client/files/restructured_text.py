@@ -23,16 +23,17 @@ LONGEST = 4 << 20
 _NO_NEWLINES = dict.fromkeys(map(ord, "\v\f\x1c\x1d\x1e\x85\u2028\u2029"), " ")
 
 
-def read(text: str, begin: int = 0) -> Parsed:
-    """The sections of a text from `begin` on.
+def read(text: str, begin: int = 0, body: int = 0) -> Parsed:
+    """The sections of a text from `begin` on, with headings from `body` on.
 
     `TookTooLong` where it takes too long, `RecursionError` where it is nested too deeply.
     """
     lines = Lines(text)
-    first = lines.number(begin) - 1
+    body = max(begin, body)
+    first = lines.number(body) - 1
     nodes = load("docutils.nodes", "reStructuredText")
     headings: list[Heading] = []
-    for level, section in _sections(_tree(text[begin:]), nodes.section, 1):
+    for level, section in _sections(_tree(text[body:]), nodes.section, 1):
         underline = first + section.line - 1
         title = underline - 1
         overline = title - 1

@@ -353,4 +353,4 @@ def _refuse_unknown_variables() -> None:
         if variable.startswith(PREFIX) and name not in known:
             near = get_close_matches(name, known, n=1)
             hint = f"did you mean {PREFIX}{near[0]}?" if near else "docs/operations.md lists the settings"
-            raise StartupError(f"the settings are not right: {variable} is none of them; {hint}")
+            raise StartupError(f"the settings are not right: {variable} is not a setting; {hint}")
