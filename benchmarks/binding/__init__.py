@@ -1,11 +1,13 @@
 """What binding the spaces is worth, on data that no binding was made with.
 
-Photos are found by words and words by photos (COCO's objects), as one vector per photo and with its parts;
-sentences are compared and searched (STS, Cranfield); the text router is asked what texts speak of; each space
-is lost in turn; queries are composed; and what routing costs is timed. DIR holds coco128/labels.json and
-coco128/images, and where there are any sts/*.jsonl and cranfield/{documents,queries}.jsonl. The artifact is
-the newest of the store, or the one named; without one it is made first, which takes minutes. Everything runs
-in this process, on one thread, by the router that is served.
+Photos are found by words and words by photos (COCO's objects, as one vector per photo and with its parts,
+and what people wrote of photos); sounds are found by their names; sentences are compared and searched; the
+text router is asked what texts speak of; each space is lost in turn; queries are composed; and what routing
+costs is timed. DIR holds coco128/labels.json and coco128/images, and where there are any sts/*.jsonl,
+cranfield and retrieval/NAME with {documents,queries}.jsonl, captions/captions.json with captions/images,
+sounds/labels.json with its files, and nli, answerable and truthfulqa for texts that speak of neither. The
+artifact is the store's default, or the one named; without one it is made first, which takes a minute.
+Everything runs in this process, on one thread, by the router that is served.
 """
 
 from __future__ import annotations
@@ -27,10 +29,13 @@ from benchmarks.binding import (
     composing,
     cost,
     crossing,
+    hearing,
     listening,
     losing,
+    neutral,
     reading,
     seeds,
+    taking_away,
 )
 from benchmarks.binding.artifact import newest, of_other_seeds, with_anchors
 from benchmarks.binding.data import Data, DataError
@@ -38,7 +43,10 @@ from benchmarks.binding.encoders import Encoders
 from benchmarks.corpus import VARIABLE
 from benchmarks.report import Report
 
-PARTS = ("captions", "crossing", "reading", "listening", "losing", "composing", "anchoring", "cost")
+PARTS = (
+    *("captions", "taking_away", "hearing", "neutral", "reading"),
+    *("crossing", "listening", "losing", "composing", "anchoring", "cost"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=1,
         metavar="N",
         help="bind so many times, with seeds from the artifact's on, and report the spread; minutes for each",
+    )
+    parser.add_argument(
+        "--vectors",
+        type=Path,
+        metavar="DIR",
+        help="keeps what the encoders say of texts and takes it from there again: most of a run's time",
     )
     parser.add_argument(
         "--parts", nargs="+", metavar="PART", choices=PARTS, default=PARTS, help="these alone"
@@ -83,9 +97,15 @@ def _measure(options: argparse.Namespace, data: Data) -> Report:
     else:
         bound = BoundSpace.load(folder_of(options.binding, store.bound))
     report.table("the binding", [{"revision": bound.revision, "joint width": bound.width, "data": data.said}])
-    encoders = Encoders(bound, cards, store, _say)
+    encoders = Encoders(bound, cards, store, _say, options.vectors)
     if "captions" in options.parts:
         captions.measure(bound, options.data, encoders, report)
+    if "taking_away" in options.parts:
+        taking_away.measure(bound, options.data, encoders, report)
+    if "hearing" in options.parts:
+        hearing.measure(bound, options.data, encoders, report)
+    if "neutral" in options.parts:
+        neutral.measure(bound, data, options.data, encoders, report)
     if "crossing" in options.parts:
         crossing.measure(bound, data, encoders, report)
     if "reading" in options.parts:

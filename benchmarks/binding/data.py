@@ -19,15 +19,22 @@ class DataError(Exception):
 
 
 @dataclass(frozen=True)
+class Collection:
+    """Texts, and queries with the gains of texts by their place."""
+
+    documents: Sequence[str]
+    queries: Sequence[tuple[str, Mapping[int, float]]]
+
+
+@dataclass(frozen=True)
 class Data:
-    """Photos with the names of what is on them; pairs of sentences by set; texts, and queries with gains."""
+    """Photos with the names of what is on them; pairs of sentences by set; collections of texts by name."""
 
     photos: Sequence[Path]
     names: Sequence[str]
     shows: Bools  # [names, photos]
     pairs: Mapping[str, Sequence[tuple[str, str, float]]]
-    documents: Sequence[str]
-    queries: Sequence[tuple[str, Mapping[int, float]]]
+    collections: Mapping[str, Collection]
 
     @property
     def said(self) -> str:
@@ -35,7 +42,8 @@ class Data:
         pairs = sum(len(rows) for rows in self.pairs.values())
         return (
             f"{len(self.photos)} photos with {len(self.names)} names, {pairs} pairs of sentences, "
-            f"{len(self.documents)} texts with {len(self.queries)} queries"
+            f"{sum(len(one.documents) for one in self.collections.values())} texts with "
+            f"{sum(len(one.queries) for one in self.collections.values())} queries"
         )
 
     @classmethod
@@ -45,10 +53,11 @@ class Data:
             seen = json.loads((folder / "coco128" / "labels.json").read_text())
             objects = {str(one["image"]): set(map(str, one["objects"])) for one in seen}
             pairs = {
-                path.stem: [(str(row["a"]), str(row["b"]), float(row["score"])) for row in _rows(path)]
+                path.stem: [(str(row["a"]), str(row["b"]), float(row["score"])) for row in rows_of(path)]
                 for path in sorted((folder / "sts").glob("*.jsonl"))
             }
-            documents, queries = _searched(folder / "cranfield")
+            places = [folder / "cranfield", *sorted((folder / "retrieval").glob("*"))]
+            collections = {path.name: _searched(path) for path in places if path.is_dir()}
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise DataError(f"{folder} is not laid out as --help says: {error}") from None
         photos = [path for name in objects if (path := folder / "coco128" / "images" / name).is_file()]
@@ -56,25 +65,24 @@ class Data:
         if len(photos) < 2 or len(names) < 2:
             raise DataError(f"{folder / 'coco128'} holds too few photos with objects")
         shows = np.array([[name in objects[path.name] for path in photos] for name in names])
-        return cls(photos, names, shows, pairs, documents, queries)
+        return cls(photos, names, shows, pairs, collections)
 
 
-def _searched(folder: Path) -> tuple[list[str], list[tuple[str, Mapping[int, float]]]]:
+def _searched(folder: Path) -> Collection:
     """Gains are 2^grade − 1, as nDCG has them; queries of which nothing is relevant are left out."""
-    if not folder.is_dir():
-        return [], []
-    documents = _rows(folder / "documents.jsonl")
+    documents = rows_of(folder / "documents.jsonl")
     places = {row["id"]: place for place, row in enumerate(documents)}
     queries = [
         (
             str(row["text"]),
             {places[one]: 2.0**grade - 1 for one, grade in row["judgements"].items() if one in places},
         )
-        for row in _rows(folder / "queries.jsonl")
+        for row in rows_of(folder / "queries.jsonl")
     ]
     texts = [str(row["text"] or row["title"] or ".") for row in documents]
-    return texts, [(text, gains) for text, gains in queries if any(gains.values())]
+    return Collection(texts, [(text, gains) for text, gains in queries if any(gains.values())])
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    """The lines of a JSONL file."""
     return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]

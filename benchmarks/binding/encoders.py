@@ -19,6 +19,9 @@ from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.bind import encode_names
+from tieback.recipes.binding.encoding import encode
+
+from benchmarks.binding.kept import Kept
 
 VIEWS = 10
 """Of every photo: the whole, then nine of half its width and height, three by three."""
@@ -46,7 +49,12 @@ class Encoders:
     """Loads each encoder when it is first needed."""
 
     def __init__(
-        self, bound: BoundSpace, cards: Iterable[EncoderCard], store: Store, say: Callable[[str], None]
+        self,
+        bound: BoundSpace,
+        cards: Iterable[EncoderCard],
+        store: Store,
+        say: Callable[[str], None],
+        vectors: Path | None = None,
     ) -> None:
         offered = {one.space: one for card in cards for one in map(card.at, card.offered_precisions)}
         bound.check(offered)
@@ -64,7 +72,7 @@ class Encoders:
         self._bindings = load_bindings(store.bindings, bound.spaces.values())
         self._store, self._say = store, say
         self._loaded: dict[str, EncoderModel] = {}
-        self._texts: dict[str, dict[str, Array]] = {name: {} for name in self.of(Modality.TEXT)}
+        self._texts = {name: Kept(vectors, self.space(name)) for name in self.of(Modality.TEXT)}
         self._seen: dict[tuple[Path, ...], Seen] = {}
 
     def of(self, modality: Modality) -> list[str]:
@@ -87,9 +95,13 @@ class Encoders:
         for name, known in self._texts.items():
             if missing := list(dict.fromkeys(text for text in texts if text not in known)):
                 self._say(f"{name}: {len(missing)} texts")
-                known.update(zip(missing, encode_names(self.model(name), missing), strict=True))
+                known.add(missing, encode_names(self.model(name), missing))
             found[name] = np.stack([known[text] for text in texts])
         return found
+
+    def sounds(self, sounds: Sequence[Path]) -> dict[str, Array]:
+        """Unit vectors `[sounds, width]` by audio space."""
+        return {name: encode(self.model(name), sounds).dense for name in self.of(Modality.AUDIO)}
 
     def photos(self, photos: Sequence[Path]) -> Seen:
         """What is seen of photos and of their parts."""

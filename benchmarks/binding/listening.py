@@ -41,7 +41,7 @@ def measure(bound: BoundSpace, data: Data, encoders: Encoders, report: Report) -
     }
     modalities = {block.modality.value for block in bound.blocks}
     spoken = {kind: encoders.texts(texts) for kind, texts in kinds.items() if texts and kind in modalities}
-    whole = {kind: _taken_for(bound, dense, list(spoken)) for kind, dense in spoken.items()}
+    whole = {kind: taken_for(bound, dense, list(spoken)) for kind, dense in spoken.items()}
     report.table("what texts speak of, and what they were taken for", _confusion(whole))
     right = {kind: _right(whole, kind) for kind in spoken}
     _claim("captions made from COCO's names and from words for sounds", right, report)
@@ -71,11 +71,12 @@ def _captions(right: Mapping[str, Array]) -> Array:
 
 def _others(data: Data) -> list[str]:
     """Queries of the search, then sentences of the pairs, evenly."""
-    pool = [text for text, _ in data.queries] + [a for rows in data.pairs.values() for a, _, _ in rows]
+    asked = [text for one in data.collections.values() for text, _ in one.queries]
+    pool = asked + [a for rows in data.pairs.values() for a, _, _ in rows]
     return list(dict.fromkeys(pool[:: max(1, len(pool) // OTHERS)]))[:OTHERS]
 
 
-def _taken_for(bound: BoundSpace, dense: Mapping[str, Array], kinds: Sequence[str]) -> Array:
+def taken_for(bound: BoundSpace, dense: Mapping[str, Array], kinds: Sequence[str]) -> Array:
     """The place in `kinds` of the modality whose blocks have the highest mean weight."""
     weights = weights_of(bound, Modality.TEXT, dense, blocks_of(bound, dense))
     loud = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from tieback.models.bound_space import Block, BoundPath, BoundSpace
 from tieback.models.store import Store
 
 from benchmarks.__main__ import main
-from benchmarks.binding import PARTS, anchoring, composing, seeds, stored
+from benchmarks.binding import PARTS, anchoring, composing, hearing, neutral, seeds, stored, taking_away
 from benchmarks.binding.crossing import Crossing, Photo
 from benchmarks.binding.data import Data, DataError
 from benchmarks.binding.encoders import VIEWS, Encoders, parts_of
@@ -41,21 +42,33 @@ def photo(colour: str, width: int = 40, height: int = 20) -> bytes:
     return buffer.getvalue()
 
 
-def bound() -> BoundSpace:
+def tone(pitch: float) -> bytes:
+    """Two seconds at 16 kHz."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        beats = np.sin(2 * np.pi * pitch * np.arange(32_000) / 16_000)
+        file.writeframes((8_000 * beats).astype("<i2").tobytes())
+    return buffer.getvalue()
+
+
+def bound(text_name: str = "wordllama-256", other_name: str = "efficientnet-lite0") -> BoundSpace:
     """Two real spaces, bound by anchors that mean nothing."""
-    cards = [Catalog.load().get(name) for name in ("wordllama-256", "efficientnet-lite0")]
-    text, image = (card for card in cards if isinstance(card, EncoderCard))
+    cards = [Catalog.load().get(name) for name in (text_name, other_name)]
+    text, other = (card for card in cards if isinstance(card, EncoderCard))
     random = np.random.default_rng(0)
     words = random.normal(size=(20, text.width)).astype(np.float32)
-    pixels = random.normal(size=(20, image.width)).astype(np.float32)
+    things = random.normal(size=(20, other.width)).astype(np.float32)
     attention = "anchor_attention"
     return BoundSpace(
-        (Block(text.space, Modality.TEXT, text.width), Block(image.space, Modality.IMAGE, image.width)),
+        (Block(text.space, Modality.TEXT, text.width), Block(other.space, other.modality, other.width)),
         (
             BoundPath(text.space, text.width, text.name),
-            BoundPath(image.space, image.width, image.name),
-            BoundPath(text.space, text.width, image.name, attention, {}, fit(attention, words, pixels)),
-            BoundPath(image.space, image.width, text.name, attention, {}, fit(attention, pixels, words)),
+            BoundPath(other.space, other.width, other.name),
+            BoundPath(text.space, text.width, other.name, attention, {}, fit(attention, words, things)),
+            BoundPath(other.space, other.width, text.name, attention, {}, fit(attention, things, words)),
         ),
     )
 
@@ -146,8 +159,9 @@ def test_a_folder_is_read_and_what_has_nothing_to_find_left_out(tmp_path: Path) 
     assert data.names == ["cat", "dog"]
     assert data.shows.tolist() == [[True, True, False], [True, False, False]]
     assert data.pairs == {"small": [("a dog runs", "a hound runs", 4.5), ("rain", "a bus", 0.0)]}
-    assert data.documents == ["wings in a slipstream", "heat"]
-    assert data.queries == [("lift of a wing", {0: 3.0, 1: 0.0})]
+    assert list(data.collections) == ["cranfield"]
+    assert data.collections["cranfield"].documents == ["wings in a slipstream", "heat"]
+    assert data.collections["cranfield"].queries == [("lift of a wing", {0: 3.0, 1: 0.0})]
 
 
 def test_a_folder_of_another_layout_is_refused_with_the_way_out(tmp_path: Path) -> None:
@@ -181,8 +195,7 @@ def shown(rows: list[list[int]]) -> Data:
         ["cat", "dog"],
         np.array(rows, bool),
         {},
-        [],
-        [],
+        {},
     )
 
 
@@ -243,7 +256,7 @@ def test_the_benchmark_runs_from_end_to_end_on_a_small_folder(tmp_path: Path) ->
     same = claims["the router that is served scores as this evaluation does, largest difference"]
     assert same["met"] is True
     assert claims["share of the subsets of spaces and modalities that answer"]["value"] == 1
-    assert {"COCO: what each ingredient adds", "STS: Spearman", "Cranfield: nDCG@10"} <= set(said["tables"])
+    assert {"COCO: what each ingredient adds", "STS: Spearman", "texts: nDCG@10"} <= set(said["tables"])
     asked = {row["query"] for row in said["tables"]["COCO: composed queries, mean average precision"]}
     assert asked == {"photo + words", "photo − words", "photo − words, any without"}
     ways = {row["way"] for row in said["tables"]["COCO: mean average precision"]}
@@ -254,6 +267,87 @@ def test_the_benchmark_runs_from_end_to_end_on_a_small_folder(tmp_path: Path) ->
         < claims["COCO text → image mAP, served: stored by its parts, found through the index"]["value"]
         <= 1
     )
+
+
+def captioned(root: Path) -> Path:
+    """Eight photos with two captions each: dogs on half of them, and beside half of the dogs a ball."""
+    (root / "captions" / "images").mkdir(parents=True)
+    captions = {}
+    for place in range(8):
+        name = f"{place}.jpg"
+        (root / "captions" / "images" / name).write_bytes(photo(f"rgb({place * 30}, 90, 20)"))
+        told = "A dog runs after a ball." if place % 2 else "A dog runs." if place < 6 else "A wide field."
+        captions[name] = [told, "It is day."]
+    (root / "captions" / "captions.json").write_text(json.dumps(captions))
+    return root
+
+
+def test_a_photo_less_words_asks_for_the_other_thing_alone(tmp_path: Path) -> None:
+    captions = json.loads((captioned(tmp_path) / "captions" / "captions.json").read_text())
+
+    asked = list(taking_away.queries(taking_away.told(captions)))
+
+    assert {list(taking_away.THINGS)[one.gone] for one in asked} == {"a ball"}, "no ball is without a dog"
+    assert [one.photo for one in asked] == [1, 3, 5, 7]
+    assert asked[0].wanted.tolist() == [True, False, True, False, True, False, False, False]
+
+
+def test_captions_are_measured_both_ways_and_less_words(tmp_path: Path) -> None:
+    out, data = tmp_path / "report.json", captioned(folder(tmp_path / "data"))
+    options = ["--binding", str(bound().save(tmp_path / "bound")), "--json", str(out)]
+    parts = ["captions", "taking_away"]
+
+    assert main(["binding", "--data", str(data), *options, "--parts", *parts]) == 0
+
+    tables = json.loads(out.read_text())["tables"]
+    assert {row["queries"] for row in tables["captions: found by photos"]} == {
+        *("routed", "uniform", "wordllama-256", "efficientnet-lite0")
+    }
+    less = tables["captions: a photo less words"]
+    assert [(row["weights"], row["words' weight"]) for row in less] == [
+        (way, weight) for way in ("routed", "uniform") for weight in taking_away.WEIGHTS
+    ]
+    assert all(0 < row["photo alone"] <= 1 and row["low"] <= row["high"] for row in less)
+
+
+def test_sounds_are_found_and_named_in_every_wording(tmp_path: Path) -> None:
+    one, report = bound(other_name="yamnet"), Report()
+    (tmp_path / "sounds").mkdir()
+    for name, pitch in (("low.wav", 110), ("high.wav", 1760)):
+        (tmp_path / "sounds" / name).write_bytes(tone(pitch))
+    (tmp_path / "sounds" / "labels.json").write_text(json.dumps({"low.wav": "cow", "high.wav": "bird"}))
+
+    encoders = Encoders(one, Catalog.load().encoders(), Store(), lambda _line: None)
+    hearing.measure(one, tmp_path, encoders, report)
+
+    (rows,) = report.tables.values()
+    assert len(rows) == 2 * len(hearing.WORDINGS) + 1
+    assert rows[-1]["wording"] == "chance"
+    assert all(0.5 <= row["name → sounds, mAP"] <= 1 for row in rows), "of two sounds, at worst the second"
+
+
+def test_texts_of_neither_are_told_by_kind_and_captions_are_left_out(tmp_path: Path) -> None:
+    data = Data.read(folder(tmp_path))
+    (tmp_path / "nli").mkdir()
+    rows = [{"source": "mnli", "hypothesis": "Taxes rose."}, {"source": "snli", "hypothesis": "A dog runs."}]
+    (tmp_path / "nli" / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+    assert neutral.kinds(data, tmp_path) == {
+        "nli: mnli": ["Taxes rose."],
+        "queries: cranfield": ["lift of a wing"],
+        "sts: small": ["a dog runs", "rain"],
+    }
+
+
+def test_texts_are_encoded_once_where_vectors_are_kept(tmp_path: Path) -> None:
+    said: list[str] = []
+    found = []
+    for _ in range(2):
+        encoders = Encoders(bound(), Catalog.load().encoders(), Store(), said.append, tmp_path / "kept")
+        found.append(encoders.texts(["a dog", "rain"])["wordllama-256"])
+
+    assert said == ["wordllama-256: 2 texts"]
+    assert found[0].tolist() == found[1].tolist()
 
 
 def test_half_of_the_photos_are_anchors_and_the_other_half_is_found(tmp_path: Path) -> None:
