@@ -124,8 +124,9 @@ def retrieve(
     """Finds what bears on a query of any modality: encode, fuse, search, rerank.
 
     `query` is words, a picture, a sound, or a list of such that belong together, each alone or with a weight:
-    ``[photo, ("at night", 0.5), (other, -0.3)]``; a negative one takes away. `weights` per space, or the name
-    of a routing policy, replace the server's routing; `missing` is a method of the family "missing" and says
+    ``[photo, ("at night", 0.5), (other, -0.3)]``; a negative one takes away: the ranking leans
+    away from it, and nothing is left out, as `filter` does. `weights` per space, or the name of a routing
+    policy, replace the server's routing; `missing` is a method of the family "missing" and says
     what is done about lost spaces. `filter` is that of `search`.
 
     The rest is the server's to choose where it is left out, and the result's `plan` says what it chose:
