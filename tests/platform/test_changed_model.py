@@ -16,6 +16,8 @@ from support.local_platform import Running, served_locally
 from support.own_encoder import Silent
 from support.small_spaces import write_colours, write_words
 from support.tenants import write_tokens
+from support.word_spaces import SEA, word_spaces
+from support.word_spaces import WORDS as VOCABULARY
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
 from tieback.catalog.own_directory import directory_hashes
@@ -193,6 +195,41 @@ def test_a_collection_is_searched_by_the_same_weights_as_they_were_used_before(p
     assert {one.space.revision for one in store.stored_encoders() if one.name == "words"} == {card.revision}
     assert own.routing.reasons == {"words": "stale"}
     assert scores(own) == scores(before)
+
+
+@pytest.mark.parametrize("changes", [False, True], ids=["another binding", "a component changed too"])
+def test_a_joint_collection_is_searched_by_its_own_binding(tmp_path: Path, changes: bool) -> None:
+    spaces = word_spaces(tmp_path / "spaces")
+    served = spaces.settings(tmp_path / "store", originals_bytes=0)
+    with served_locally(served) as running, Client(running.address, timeout=60) as client:
+        client.ingest("words", [Item("a", "cat1 cat2"), Item("b", "boat1 boat2")]).collect()
+        before = client.retrieve("words", "cat3", hybrid=False)
+    if changes:
+        shutil.rmtree(spaces.cards / SEA)
+        directory_hashes.cache_clear()
+        rows = np.random.default_rng(5).normal(size=(len(VOCABULARY) - 1, 8))
+        (old,) = (card for card in Store(spaces.store).stored_encoders() if card.name == SEA)
+        card = write_words(spaces.cards, SEA, dict(zip(VOCABULARY[1:], rows, strict=True)))
+        assert pull([card], [card], Store(spaces.store), Silent()) == []
+        places = {"CARDS": spaces.cards, "MODELS": spaces.store, "STORE": tmp_path / "store"}
+        env = {f"TIEBACK_{name}": str(folder) for name, folder in places.items()}
+        refused = CliRunner().invoke(models, ["remove", f"{SEA}@{old.revision}"], env=env)
+        assert "is needed to search words: run tieback reindex words" in refused.output
+    rebound = served.model_copy(update={"binding": "none"})
+
+    with served_locally(rebound) as running, Client(running.address, timeout=60) as client:
+        own = client.retrieve("words", "cat3", hybrid=False)
+        stale = client.get_collection("words").stale
+        last = client.reindex("words").collect()
+        after = client.retrieve("words", "cat3", hybrid=False)
+
+    assert last.finished, last
+    assert "searched by its own revision" in stale
+    assert own.routing.reasons == {"joint": "stale"}
+    assert not own.routing.degraded
+    assert own.routing.weights == before.routing.weights
+    assert scores(own) == pytest.approx(scores(before), abs=1e-5)
+    assert after.routing.reasons == {}
 
 
 def test_old_models_are_listed_and_removed_where_no_collection_needs_them(

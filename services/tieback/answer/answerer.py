@@ -6,9 +6,15 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 
-from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces, Joint, RetiredSpaces
+from tieback.answer.collection_spaces import (
+    CollectionSpace,
+    CollectionSpaces,
+    JoinedSpace,
+    Joint,
+    RetiredSpaces,
+)
 from tieback.answer.degradation import Losses
-from tieback.answer.encoding import Joined, SpaceEncoders, Spaces
+from tieback.answer.encoding import Joined, Spaces
 from tieback.answer.evidence import evidence_of
 from tieback.answer.ingestion import Ingestion
 from tieback.answer.reindexing import Reindexing
@@ -30,7 +36,6 @@ from tieback.core.types import (
     ReindexProgress,
     Retrieval,
     RetrieveReply,
-    Role,
     SpaceRef,
     Timing,
 )
@@ -89,12 +94,13 @@ class Answerer:
         served = [CollectionSpace.single(one, encoder, limits) for one in single]
         if joint is not None and router is not None:
             joined = spaces if isinstance(spaces, Joined) else Joined(spaces)
-            encoders = SpaceEncoders(encoder, joined, limits)
-            by_role = dict.fromkeys(Role, encoders)
-            served.insert(0, CollectionSpace(joint.ref, joint.width, by_role, router, losses))
+            whole = JoinedSpace(joint, joined, router, losses)
+            served.insert(0, CollectionSpace.joint(whole, encoder, limits))
 
         async def to_read(ref: SpaceRef) -> CollectionSpace | None:
             own = None if retired is None else await retired.find(ref)
+            if isinstance(own, JoinedSpace):
+                return CollectionSpace.joint(own, encoder, limits, is_retired=True)
             return None if own is None else CollectionSpace.single(own, encoder, limits, is_retired=True)
 
         known = CollectionSpaces(index, served, to_read)

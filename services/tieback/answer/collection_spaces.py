@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tieback.answer.degradation import Losses
-from tieback.answer.encoding import SpaceEncoders
+from tieback.answer.encoding import Joined, SpaceEncoders
 from tieback.answer.single_space import SingleSpace
 from tieback.answer.stopwatch import seconds_of, share
 from tieback.core.deadline import Deadline
@@ -71,6 +71,15 @@ class CollectionSpace:
         encoders = {role: SpaceEncoders(encoder, space.joined(role), limits, reader=reader) for role in Role}
         return cls(space.ref, space.width, encoders, space, {}, is_retired)
 
+    @classmethod
+    def joint(
+        cls, space: JoinedSpace, encoder: EncoderPort, limits: Limits, *, is_retired: bool = False
+    ) -> CollectionSpace:
+        """A joint one."""
+        encoders = dict.fromkeys(Role, SpaceEncoders(encoder, space.joined, limits))
+        ref, width = space.joint.ref, space.joint.width
+        return cls(ref, width, encoders, space.router, space.losses, is_retired)
+
     @property
     def name(self) -> str:
         """What requests call it."""
@@ -104,10 +113,20 @@ class CollectionSpace:
         return known if asked.missing is None else dataclasses.replace(known, missing=asked.missing)
 
 
+@dataclass(frozen=True, slots=True)
+class JoinedSpace:
+    """A joint space: how spaces are joined, the router that makes its vectors, what a missing space costs."""
+
+    joint: Joint
+    joined: Joined
+    router: RouterPort
+    losses: Losses
+
+
 class RetiredSpaces(Protocol):
     """Where spaces are had that are no longer served."""
 
-    async def find(self, ref: SpaceRef) -> SingleSpace | None:
+    async def find(self, ref: SpaceRef) -> SingleSpace | JoinedSpace | None:
         """The space, loaded; None where it cannot be. May be cancelled."""
         ...
 

@@ -141,49 +141,61 @@ class Plan:
         if not self.joins:
             return {}
         bound = self.bound
-        joint = [
-            card
-            for card in self.encoders
-            if (card.unbound_joint if bound is None else bound.takes(card.space.name, card.modality))
-        ]
-        return {
-            modality: tuple(card.name for card in joint if card.modality is modality)
-            for modality in Modality
-            if any(card.modality is modality for card in joint)
-        }
+        return _by_modality(
+            {
+                card.name: card
+                for card in self.encoders
+                if (card.unbound_joint if bound is None else bound.takes(card.space.name, card.modality))
+            }
+        )
 
     @property
     def joined(self) -> Joined:
         """How the spaces take part in the joint one."""
         from tieback.answer import Joined
-        from tieback.models.bound_space import SPARSE
 
         if self.bound is None:
             return Joined(self.spaces_by_modality)
-        members = [card for card in self.encoders if self.bound.takes(card.space.name, card.modality)]
-        own = {(card.space.name, card.modality) for card in members}
-        sparse = {path.source.name for path in self.bound.paths if path.reads == SPARSE}
-        dense = {VectorKind.DENSE, VectorKind.LABELS}  # classes are words to find a photo by
-        parts = set() if self._regions is Regions.OFF else {VectorKind.REGIONS}
-        return Joined(
-            self.spaces_by_modality,
-            {
-                card.name: frozenset({VectorKind.SPARSE} if card.space.name in sparse else dense & card.kinds)
-                for card in members
-            },
-            {
-                card.name: [
-                    path.block
-                    for path in self.bound.paths
-                    if path.source.name == card.space.name
-                    and not (path.stands_in and (path.block, card.modality) in own)
-                ]
-                for card in members
-            },
-            {card.name: frozenset(parts & card.kinds) for card in members},
-            apart=self._regions is Regions.EACH,
-            shared={card.name: card.space.name for card in members if card.name != card.space.name},
-        )
+        return bound_joined(self.bound, {card.name: card for card in self.encoders}, self._regions)
+
+
+def bound_joined(bound: BoundSpace, encoders: Mapping[str, EncoderCard], regions: Regions) -> Joined:
+    """How these encoders, by the names that they are called by, take part in that joint space."""
+    from tieback.answer import Joined
+    from tieback.models.bound_space import SPARSE
+
+    members = {name: card for name, card in encoders.items() if bound.takes(card.space.name, card.modality)}
+    own = {(card.space.name, card.modality) for card in members.values()}
+    sparse = {path.source.name for path in bound.paths if path.reads == SPARSE}
+    dense = {VectorKind.DENSE, VectorKind.LABELS}  # classes are words to find a photo by
+    parts = set() if regions is Regions.OFF else {VectorKind.REGIONS}
+    return Joined(
+        _by_modality(members),
+        {
+            name: frozenset({VectorKind.SPARSE} if card.space.name in sparse else dense & card.kinds)
+            for name, card in members.items()
+        },
+        {
+            name: [
+                path.block
+                for path in bound.paths
+                if path.source.name == card.space.name
+                and not (path.stands_in and (path.block, card.modality) in own)
+            ]
+            for name, card in members.items()
+        },
+        {name: frozenset(parts & card.kinds) for name, card in members.items()},
+        apart=regions is Regions.EACH,
+        shared={name: card.space.name for name, card in members.items() if name != card.space.name},
+    )
+
+
+def _by_modality(encoders: Mapping[str, EncoderCard]) -> dict[Modality, tuple[str, ...]]:
+    found: dict[Modality, tuple[str, ...]] = {}
+    for modality in Modality:
+        if names := tuple(name for name, card in encoders.items() if card.modality is modality):
+            found[modality] = names
+    return found
 
 
 def single_space(ref: SpaceRef, encoders: Mapping[str, EncoderCard]) -> SingleSpace:

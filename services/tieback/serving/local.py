@@ -50,7 +50,7 @@ class LocalServer:
         self.telemetry = telemetry = Telemetry(settings, process="tieback-local")
         self._server = server = GrpcServer(settings, telemetry)
         # The index first: where another server has the store, nothing else is worth loading.
-        retired_cards = RetiredCards(settings)
+        retired_cards = RetiredCards(settings, plan.encoders)
         index = await asyncio.to_thread(assembly.build_index, settings, plan, retired_cards.has)
         self._closers.append(index.close)
         try:

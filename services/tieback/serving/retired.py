@@ -1,27 +1,33 @@
 """Spaces that are no longer served and that stored collections still need, loaded to read these.
 
 A space is retired where its model has another revision or precision now, or is not served. Its files are
-found by the snapshots of cards in the model store, and by the catalog's cards in their other precisions.
+found by the snapshots of cards in the model store, and by the catalog's cards in their other precisions. A
+joint space is found by its binding in the store; one that was made of class names is not.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tieback.answer import SingleSpace
+from tieback.answer import JoinedSpace, SingleSpace
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError
-from tieback.core.types import JOINT_SPACE, SpaceRef, VectorKind
+from tieback.core.types import JOINT_SPACE, SpaceRef
 from tieback.encoder import Encoder
 from tieback.serving import assembly
 from tieback.serving.settings import Settings
+
+if TYPE_CHECKING:
+    from tieback.models.bound_space import BoundSpace
+    from tieback.router import Router
 
 log = logging.getLogger(__name__)
 
@@ -29,45 +35,87 @@ IDLE_SECONDS = 300.0
 """A retired model that nobody asked for so long is unloaded; longer than a request may take."""
 
 
-class RetiredCards:
-    """The cards of spaces that are not served, by the spaces' exact names."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class RetiredSpace:
+    """A space that is not served: its encoders' cards, by the names that they are called by.
 
-    def __init__(self, settings: Settings) -> None:
+    Those in `retired` have to be loaded, the others are served. A joint space is `bound`.
+    """
+
+    encoders: Mapping[str, EncoderCard]
+    retired: Mapping[str, EncoderCard]
+    bound: BoundSpace | None = None
+
+
+class RetiredCards:
+    """Finds spaces that are not served, beside the encoders that are."""
+
+    def __init__(self, settings: Settings, served: Sequence[EncoderCard]) -> None:
+        self._served = served
         self._catalog = Catalog.load(settings.cards).encoders()
         self._store = assembly.open_store(settings)
         self._is_on = settings.retired_spaces > 0
         self._known = lru_cache(maxsize=256)(self._find)
 
-    def of(self, ref: SpaceRef) -> tuple[EncoderCard, ...]:
-        """The cards whose encoders lead into that space and are in the store; empty for none.
+    def of(self, ref: SpaceRef) -> RetiredSpace | None:
+        """The space of that exact name; None where something of it is not in the store.
 
         Reads files the first time that a space is asked for.
         """
-        return self._known(ref) if self._is_on and ref.name != JOINT_SPACE else ()
+        return self._known(ref) if self._is_on else None
 
     def has(self, ref: SpaceRef) -> bool:
         """Whether the space can be loaded."""
-        return bool(self.of(ref))
+        return self.of(ref) is not None
 
-    def _find(self, ref: SpaceRef) -> tuple[EncoderCard, ...]:
+    def _find(self, ref: SpaceRef) -> RetiredSpace | None:
+        if ref.name != JOINT_SPACE:
+            retired = self._retired(ref, "")
+            return RetiredSpace(retired, retired) if retired else None
+        bound = self._binding(ref)
+        if bound is None:
+            return None
+        encoders: dict[str, EncoderCard] = {}
+        gone: dict[str, EncoderCard] = {}
+        for space in bound.spaces.values():
+            served = {card.name: card for card in self._served if card.space == space}
+            retired = {} if served else self._retired(space, f"+{ref.revision}")
+            if not served and not retired:
+                return None
+            encoders |= {**served, **retired}
+            gone |= retired
+        return RetiredSpace(encoders, gone, bound)
+
+    def _retired(self, ref: SpaceRef, suffix: str) -> dict[str, EncoderCard]:
         named = [
             card
             for card in (*self._store.stored_encoders(), *self._catalog)
-            if ref.name == (card.shares or card.name) and VectorKind.DENSE in card.kinds
+            if ref.name == (card.shares or card.name)
         ]
-        found = {
-            card.name: card.at(precision)
+        return {
+            f"{card.name}@{ref.revision}-{ref.fingerprint}{suffix}": card.at(precision)
             for card in named
             for precision in card.offered_precisions
             if card.at(precision).space == ref and self._store.is_ready(card)
         }
-        return tuple(found.values())
+
+    def _binding(self, ref: SpaceRef) -> BoundSpace | None:
+        """The binding in the store that makes this joint space. Broken ones make none."""
+        from tieback.models.bound_space import BoundSpace
+        from tieback.router.bound import bound_space
+
+        for folder in sorted(self._store.bound.glob("*/")):
+            with contextlib.suppress(StartupError):
+                bound = BoundSpace.load(folder)
+                if bound_space(bound).ref == ref:
+                    return bound
+        return None
 
 
 @dataclasses.dataclass(slots=True)
 class _Loaded:
-    names: Mapping[str, EncoderCard]
-    loading: asyncio.Task[SingleSpace]
+    names: Collection[str]
+    loading: asyncio.Task[SingleSpace | JoinedSpace]
     used: float
 
 
@@ -85,7 +133,7 @@ class RetiredSpaces:
         self._broken: set[SpaceRef] = set()
         self._reaper: asyncio.Task[None] | None = None
 
-    async def find(self, ref: SpaceRef) -> SingleSpace | None:
+    async def find(self, ref: SpaceRef) -> SingleSpace | JoinedSpace | None:
         """The space, loaded; None where its model is not there, is broken, or too many are loaded.
 
         May be cancelled: the model is loaded on for whoever asks next.
@@ -94,14 +142,13 @@ class RetiredSpaces:
         if known is None:
             if ref in self._broken:
                 return None
-            cards = await asyncio.to_thread(self._cards.of, ref)
+            space = await asyncio.to_thread(self._cards.of, ref)
             known = self._loaded.get(ref)  # meanwhile another may have begun
             if known is None:
-                if not cards or len(self._loaded) >= self._settings.retired_spaces:
+                if space is None or len(self._loaded) >= self._settings.retired_spaces:
                     return None
-                named = {f"{card.name}@{ref.revision}-{ref.fingerprint}": card for card in cards}
-                task = asyncio.create_task(self._load(ref, named))
-                known = self._loaded[ref] = _Loaded(named, task, time.monotonic())
+                task = asyncio.create_task(self._load(ref, space))
+                known = self._loaded[ref] = _Loaded(space.retired, task, time.monotonic())
         known.used = time.monotonic()
         if self._reaper is None:
             self._reaper = asyncio.create_task(self._unload_idle())
@@ -123,12 +170,17 @@ class RetiredSpaces:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _load(self, ref: SpaceRef, named: Mapping[str, EncoderCard]) -> SingleSpace:
-        models = await asyncio.to_thread(assembly.load_models, self._settings, list(named.values()))
-        for name, model in zip(named, models, strict=True):
+    async def _load(self, ref: SpaceRef, space: RetiredSpace) -> SingleSpace | JoinedSpace:
+        settings = self._settings
+        models = await asyncio.to_thread(assembly.load_models, settings, list(space.retired.values()))
+        for name, model in zip(space.retired, models, strict=True):
             await self._encoder.add_retired(name, model)
         log.info("loaded the retired space %s to read collections in it", ref)
-        return assembly.single_space(ref, named)
+        if space.bound is None:
+            return assembly.single_space(ref, space.encoders)
+        router = await asyncio.to_thread(_router_of, space.bound, space.encoders, settings)
+        joined = assembly.bound_joined(space.bound, space.encoders, settings.regions)
+        return JoinedSpace(router.space, joined, router, space.bound.losses)
 
     async def _unload_idle(self) -> None:
         while self._loaded:
@@ -140,3 +192,10 @@ class RetiredSpaces:
                     for name in known.names:
                         await self._encoder.remove_retired(name)
         self._reaper = None
+
+
+def _router_of(bound: BoundSpace, encoders: Mapping[str, EncoderCard], settings: Settings) -> Router:
+    from tieback.router import Router
+
+    modalities = {card.name: card.modality for card in encoders.values()}
+    return Router.bound(bound, modalities=modalities, limits=settings.limits)

@@ -200,8 +200,9 @@ def _stale(spaces: Mapping[str, SpaceRef]) -> Iterator[Finding]:
 
     try:
         settings = load_settings()
-        retired = RetiredCards(settings)
-        served = {space.name: space for space in served_spaces(settings, Plan(settings))}
+        plan = Plan(settings)
+        retired = RetiredCards(settings, plan.encoders)
+        served = {space.name: space for space in served_spaces(settings, plan)}
     except TiebackError:
         return  # other checks tell of it
     for name, space in spaces.items():

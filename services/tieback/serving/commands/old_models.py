@@ -10,11 +10,11 @@ from pathlib import Path
 import click
 from tieback_client.cli.output import say
 
-from tieback.catalog.card import Card
+from tieback.catalog.card import Card, EncoderCard
 from tieback.core.errors import NotFound, StartupError
-from tieback.core.types import SpaceRef
 from tieback.models.card_snapshot import read_snapshot
 from tieback.models.store import Store
+from tieback.serving.retired import RetiredCards
 from tieback.serving.settings import Settings
 
 
@@ -41,15 +41,16 @@ def old_models(settings: Settings, store: Store, cards: Iterable[Card]) -> list[
 
     Which collections need one is not known while a server has the index's store open.
     """
+    cards = list(cards)
     current = {store.folder(card) for card in cards}
-    spaces = _spaces(settings)
+    encoders = [card for card in cards if isinstance(card, EncoderCard)]
+    needs = _needs(settings, RetiredCards(settings, encoders), store)
     found = []
     for folder, manifest in store.stored_models():
         if folder in current:
             continue
         card = read_snapshot(folder)
-        own = set() if card is None else {card.at(one).space for one in card.offered_precisions}
-        needed = None if spaces is None else [name for name, space in spaces.items() if space in own]
+        needed = None if needs is None else needs.get(folder, [])
         license = "" if card is None else card.license
         name = f"{folder.parent.name}@{folder.name}"
         found.append(OldModel(name, folder, manifest.size, license, needed))
@@ -79,13 +80,20 @@ def remove_old(models: Sequence[OldModel], names: Sequence[str], store: Store, *
             say(f"Removed {name}")
 
 
-def _spaces(settings: Settings) -> dict[str, SpaceRef] | None:
+def _needs(settings: Settings, retired: RetiredCards, store: Store) -> dict[Path, list[str]] | None:
+    """By a model's folder, the collections that are searched by it; a joint one by several."""
     from tieback.index.inspection import spaces_of_collections
 
     place = settings.store.expanduser().absolute()
+    needs: dict[Path, list[str]] = {}
     if not place.is_dir():
-        return {}
+        return needs
     try:
-        return spaces_of_collections(place)
+        spaces = spaces_of_collections(place)
     except StartupError:
         return None
+    for name, space in spaces.items():
+        found = retired.of(space)
+        for folder in {store.folder(card) for card in found.retired.values()} if found else ():
+            needs.setdefault(folder, []).append(name)
+    return needs
