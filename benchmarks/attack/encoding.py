@@ -1,4 +1,4 @@
-"""Attacks on Encode: counts, compression, preparation, decoding, values."""
+"""Attacks on Encode and SplitTexts: counts, compression, preparation, decoding, values."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from benchmarks.attack.attack import Attack, Outcome, Scene, at_once
 from benchmarks.load.tieback import PHOTO_SPACE, TEXT_SPACE
 
 ENCODE = "EncoderService/Encode"
+SPLIT = "EncoderService/SplitTexts"
 SOUND_SPACE = "yamnet"
 STATIC_SPACE = "wordllama-256"
 EMPTY_CONTENT = b"\x12\x00"
@@ -55,6 +56,24 @@ async def long_texts(scene: Scene) -> Sequence[Outcome]:
     return await at_once(
         scene.call(ENCODE, request, gzip=True, first_error=statuses.of_encode) for _ in range(2)
     )
+
+
+async def splits(scene: Scene) -> Sequence[Outcome]:
+    """Requests of 30 texts of 1 MB each, a token to a character, to be cut into pieces of one token.
+
+    Two go at once. Two more are of words of 1 MB and of empty texts. They are sent as they are: a server
+    refuses what gzip makes so much smaller, and would split nothing.
+    """
+    dense = encoder_pb2.SplitTextsRequest(
+        space=TEXT_SPACE,
+        texts=[f"{place} {'.,' * 500_000}" for place in range(30)],
+        max_tokens=1,
+        overlap=0.5,
+    )
+    word = encoder_pb2.SplitTextsRequest(space=TEXT_SPACE, texts=["x" * 1_000_000] * 30)
+    empty = encoder_pb2.SplitTextsRequest(space=TEXT_SPACE).SerializeToString() + b"\x12\x00" * 4_000_000
+    requests = [dense.SerializeToString()] * 2 + [word.SerializeToString(), empty]
+    return await at_once(scene.call(SPLIT, request, first_error=statuses.of_split) for request in requests)
 
 
 async def pictures(scene: Scene) -> Sequence[Outcome]:
@@ -97,6 +116,13 @@ ATTACKS = (
         "long texts",
         "two Encodes of 30 texts of 1 MB, 64 kB by gzip",
         long_texts,
+        may_answer=True,
+        good_seconds=2.0,
+    ),
+    Attack(
+        "splits",
+        "four SplitTexts at once: 30 texts of 1 MB twice, 30 words of 1 MB, 4,000,000 empty texts",
+        splits,
         may_answer=True,
         good_seconds=2.0,
     ),

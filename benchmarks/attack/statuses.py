@@ -16,6 +16,11 @@ def of_encode(answer: bytes) -> tuple[str, str]:
     return _first(one.error for one in encoder_pb2.EncodeResponse.FromString(answer).results)
 
 
+def of_split(answer: bytes) -> tuple[str, str]:
+    """Of a SplitTextsResponse."""
+    return _first(one.error for one in encoder_pb2.SplitTextsResponse.FromString(answer).results)
+
+
 def of_ingest(answer: bytes) -> tuple[str, str]:
     """Of an IngestItemsResponse."""
     return _first(one.status for one in answer_pb2.IngestItemsResponse.FromString(answer).results)

@@ -126,3 +126,13 @@ async def test_collections_are_listed_by_name_in_pages(index):
     assert [c.name for c in first] == ["ant", "cow", "docs"]
     assert [c.name for c in second] == ["zebra"]
     assert (bool(token), last) == (True, "")
+
+
+async def test_a_collection_in_a_sparse_space_is_refused_with_the_reason(tmp_path):
+    index = Index.open(tmp_path / "store", sparse=["terms"])
+
+    with pytest.raises(InvalidInput, match="the space 'terms' is sparse") as refusal:
+        await index.create_collection("docs", SpaceRef("terms", "r1", "f1"), WIDTH)
+
+    assert refusal.value.field == "space"
+    await index.close()

@@ -89,7 +89,9 @@ class Index:
         originals_bytes: int = 0,
         served: Iterable[SpaceRef] = (),
         is_readable: Callable[[SpaceRef], bool] = lambda _: False,
+        sparse: Iterable[str] = (),
     ) -> None:
+        self._sparse = frozenset(sparse)
         self._is_readable = is_readable
         self._served = {space.name: space for space in served}
         self._store, self._limits = store, limits
@@ -113,6 +115,7 @@ class Index:
         originals_bytes: int = 0,
         served: Iterable[SpaceRef] = (),
         is_readable: Callable[[SpaceRef], bool] = lambda _: False,
+        sparse: Iterable[str] = (),
     ) -> Index:
         """Locks the store and reads it into memory; blocks some six seconds per 100,000 sections.
 
@@ -120,12 +123,12 @@ class Index:
         where another server has the store, a newer tieback wrote it, or the folder cannot be used. At most
         `originals_bytes` of what is written are kept to be encoded again. Collections in other revisions of
         the `served` spaces are said to be stale, and how they are found: by contents where their space
-        `is_readable`, else by words.
+        `is_readable`, else by words. No collection is made in the spaces named in `sparse`.
         """
         one_thread()
         store = Store(Path(directory).absolute())
         try:
-            index = cls(store, limits, originals_bytes, served, is_readable)
+            index = cls(store, limits, originals_bytes, served, is_readable, sparse)
             for key in store.found():
                 opened = load(store, key, index._writers)
                 index._owned.add(opened)
@@ -222,6 +225,12 @@ class Index:
                 field="name",
             )
         check_space(space, field="space")
+        if space.name in self._sparse:
+            raise InvalidInput(
+                f"the space {space.name!r} is sparse: its vectors are weights of terms, and a collection "
+                "holds dense vectors; take the joint space or a dense one",
+                field="space",
+            )
         _check_width(width)
         if routing != DEFAULT_ROUTING and space.name != JOINT_SPACE:
             raise InvalidInput(

@@ -312,6 +312,7 @@ def build_index(
         originals_bytes=settings.originals_bytes,
         served=served_spaces(settings, plan),
         is_readable=is_readable,
+        sparse=[card.name for card in plan.encoders if VectorKind.DENSE not in card.kinds],
     )
     for name, why in index.stale.items():
         log.warning("the collection %s is stale: %s", name, why)
