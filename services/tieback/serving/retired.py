@@ -154,11 +154,13 @@ class RetiredSpaces:
             self._reaper = asyncio.create_task(self._unload_idle())
         try:
             return await asyncio.shield(known.loading)
-        except StartupError as error:
-            if ref not in self._broken:
-                log.warning("the retired space %s cannot be loaded: %s", ref, error.message)
-            self._broken.add(ref)
-            self._loaded.pop(ref, None)
+        except Exception as error:  # noqa: BLE001 - whatever a runtime says of damaged files
+            if self._loaded.get(ref) is known:
+                log.warning("the retired space %s cannot be loaded: %s", ref, error)
+                self._broken.add(ref)
+                del self._loaded[ref]
+                for name in known.names:
+                    await self._encoder.remove_retired(name)
             return None
 
     async def close(self) -> None:

@@ -1,0 +1,46 @@
+"""Spaces that are no longer served: loaded when they are asked for, and let go."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.own_encoder import Silent
+from support.small_spaces import write_words
+from tieback.core.errors import NotFound
+from tieback.core.types import Content, Modality, Role
+from tieback.encoder import Encoder
+from tieback.models.store import Store
+from tieback.recipes.pull import pull
+from tieback.serving.retired import RetiredCards, RetiredSpaces
+from tieback.serving.settings import Settings
+
+OWL = Content(Modality.TEXT, "owl")
+
+
+async def test_a_retired_model_that_nobody_asks_for_is_unloaded_and_loaded_again(tmp_path: Path) -> None:
+    card = write_words(tmp_path, "words", {"owl": np.ones(4), "wren": np.zeros(4)})
+    assert pull([card], [card], Store(tmp_path / "models"), Silent()) == []
+    settings = Settings(models=tmp_path / "models", cards=tmp_path)
+    encoder = Encoder([])
+    retired = RetiredSpaces(settings, RetiredCards(settings, []), encoder, idle=1.0)
+
+    space = await retired.find(card.space)
+    assert space is not None
+    (name,) = space.joined(Role.QUERY).spaces[Modality.TEXT]  # type: ignore[union-attr]
+    reply = await encoder.encode(name, [OWL])
+    await asyncio.sleep(2.5)
+    with pytest.raises(NotFound) as unknown:
+        await encoder.encode(name, [OWL])
+    again = await retired.find(card.space)
+    reply_again = await encoder.encode(name, [OWL])
+    await retired.close()
+    await encoder.close()
+
+    assert list(unknown.value.choices) == []
+    assert again == space
+    one, two = reply.results[0], reply_again.results[0]
+    assert one.dense.space == card.space  # type: ignore[union-attr]
+    assert np.array_equal(one.dense.values, two.dense.values)  # type: ignore[union-attr]
