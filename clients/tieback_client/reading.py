@@ -230,6 +230,7 @@ def hit(message: Any) -> Hit:
         score=message.score,
         vector_score=message.vector_score if message.HasField("vector_score") else None,
         text_score=message.text_score if message.HasField("text_score") else None,
+        words_matched=message.words_matched if message.HasField("words_matched") else None,
         part=box(message.part) if message.HasField("part") else None,
         span=_place(message),
     )

@@ -156,6 +156,8 @@ class Hit:
     """Similarity to the query's vector, where one was given."""
     text_score: float | None = None
     """BM25 score for the query's words, where some matched."""
+    words_matched: float | None = None
+    """The share of the query's content words that the section or its titles have, by rarity."""
     part: Box | None = None
     """Where in the picture the part is that is most similar to the query, where it is known by its parts."""
     span: tuple[int, int] | None = None

@@ -159,3 +159,19 @@ async def test_many_sections_are_written_in_steps_and_every_item_whole(platform)
     assert await count(150) == 4
     assert await count(1) == 8
     assert (await platform.index.get_collection("library")).item_count == 8
+
+
+async def test_every_part_of_a_long_text_leaves_room_for_its_heading(platform):
+    result, sections = await stored(platform, section(STORY, title="Of dusk and lamps"))
+
+    assert all(len(one.content.data.split()) <= 4 for one in sections)
+    assert "".join(STORY[slice(*one.span)] for one in sections) == STORY
+    assert (result.truncated, result.truncated_sections) == ([], 0)
+
+
+async def test_the_first_part_needs_no_heading_where_it_begins_with_it_and_the_others_have_one(platform):
+    result, sections = await stored(platform, section(STORY, title="The lamp"))
+
+    assert sections[0].content.data.startswith("The lamp was")
+    assert all(len(one.content.data.split()) <= 6 for one in sections[1:])
+    assert result.truncated == []

@@ -68,12 +68,30 @@ def test_relevance_grows_with_the_similarity_and_with_the_words_and_stays_within
         for value in (-1e9, 0, 0.5, 1e9)
     ]
     by_words = [
-        relevance_of(dataclasses.replace(HIT, text_score=value), JOINT_SPACE) for value in (0, 0.5, 1)
+        relevance_of(dataclasses.replace(HIT, words_matched=value), JOINT_SPACE) for value in (0, 0.5, 1)
     ]
 
     assert by_similarity == sorted(by_similarity)
     assert by_words == sorted(by_words)
     assert 0 <= by_similarity[0] < by_similarity[-1] <= 1
+
+
+@pytest.mark.parametrize("similarity", [-0.4, 0.0, 0.2])
+def test_what_has_all_words_of_a_query_is_above_the_floor_whatever_its_similarity(similarity):
+    hit = dataclasses.replace(HIT, vector_score=similarity, text_score=0.3, words_matched=1.0)
+
+    assert relevance_of(hit, JOINT_SPACE) > DEFAULT_PLAN.relevance_floor
+
+
+async def test_a_section_whose_heading_is_the_query_is_not_called_unrelated(platform):
+    text = "we only allow one version and refuse all others"
+    section = Section("1", Content(Modality.TEXT, text), title="Cipher suites")
+    await platform.answerer.ingest("library", [Item("security", [section])])
+
+    hit = (await platform.answerer.retrieve(words("cipher suites"))).hits[0]
+
+    assert hit.hit.words_matched == pytest.approx(1)
+    assert not hit.below_floor
 
 
 def test_nothing_is_said_of_a_space_that_was_not_calibrated():

@@ -101,7 +101,7 @@ def words_of_dictionary(sections):
 
 
 def scores(words, query):
-    positions, shares = words.shares(query)
+    positions, shares, _ = words.shares(query)
     return dict(sorted(zip(positions.tolist(), np.round(shares, 4).tolist(), strict=True)))
 
 
@@ -148,3 +148,18 @@ async def test_a_query_of_very_many_words_is_read_as_far_as_is_useful(index):
     many = " ".join(f"word{n}" for n in range(1500))
 
     assert await found(index, f"tea {many} unread") == ["tea"]
+
+
+def test_how_many_words_match_is_told_apart_from_how_well_they_match():
+    words = Words()
+    long = "cipher suites " + "and much else that is written about other matters " * 20
+    words.put(
+        [0, 1, 2], [analysed(long, ()), analysed("one version", ["Cipher suites"]), analysed("cipher", ())]
+    )
+
+    positions, shares, matched = words.shares("the cipher suites")
+    found = {int(p): (float(s), float(m)) for p, s, m in zip(positions, shares, matched, strict=True)}
+
+    assert found[0][0] < found[1][0] < 1
+    assert found[0][1] == found[1][1] == pytest.approx(1)
+    assert 0 < found[2][1] < 0.6

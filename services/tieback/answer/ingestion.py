@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.cut_off import cut_off
 from tieback.answer.encoding import Encoded
+from tieback.answer.headings import with_heading
 from tieback.answer.splitting import Split, Splitting
 from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.core.deadline import Deadline
@@ -51,7 +52,10 @@ TOGETHER = 1024
 
 @dataclass(slots=True)
 class Draft:
-    """A section on its way into the index; `item` and `place` are its places in the request."""
+    """A section on its way into the index; `item` and `place` are its places in the request.
+
+    `content` is what is encoded: a text with its heading.
+    """
 
     item: int
     place: int
@@ -337,8 +341,9 @@ def _drafts(split: Split, errors: dict[int, TiebackError]) -> Iterator[Draft]:
                 )
     for number, item in enumerate(split.items):
         for place, section in zip(split.places[number], item.sections, strict=True):
-            if number not in errors and section.content is not None:
-                yield Draft(number, place, section.content)
+            content = with_heading(item, section)
+            if number not in errors and content is not None:
+                yield Draft(number, place, content)
 
 
 def _at(number: int, places: Sequence[int], error: TiebackError) -> TiebackError:

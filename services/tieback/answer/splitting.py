@@ -1,7 +1,8 @@
 """Sections whose text is longer than a space reads become several, so that every space reads all of it.
 
 Each space says by its own tokens where to cut, the one that reads least first; what it made is then asked of
-the next, which rarely has to cut again. White space that fills a window by itself is in no piece.
+the next, which rarely has to cut again. White space that fills a window by itself is in no piece. Every piece
+leaves room for the heading that is read before it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from tieback.answer.headings import headed, heading_of, titles_of
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.spans import check_span
@@ -33,18 +35,33 @@ ROUNDS = 3
 class Piece:
     """A text, the byte of the section's text at which it begins, and the spaces that read it to its end.
 
-    `cut` are the smaller ones that are to take its place; `is_whole` says that it is all of its section.
+    `titles` are what it stands under. `cut` are the smaller ones that are to take its place; `is_whole` says
+    that it is all of its section.
     """
 
     text: str
+    titles: tuple[str, ...] = ()
     begin: int = 0
     read_by: set[str] = field(default_factory=set)
     is_whole: bool = True
     cut: list[Piece] | None = None
 
+    @property
+    def read(self) -> str:
+        """What a space reads of it."""
+        return headed(self.titles, self.text)
+
+    @property
+    def heading(self) -> str:
+        """What is read before its parts: only the first may begin with a title itself."""
+        return heading_of(self.titles)
+
 
 Texts = dict[tuple[int, int], list[Piece]]
 """The pieces by the item and the section that they are of."""
+
+Result = Sequence[TextPiece] | TiebackError
+"""What a space says of a piece: the parts that it reads to their end."""
 
 T = TypeVar("T")
 
@@ -88,12 +105,12 @@ class Splitting:
         sections than an item may have. What else is wrong with a text is left for the encoders to say.
         """
         texts: Texts = {
-            (number, place): [Piece(section.content.data)]
+            (number, place): [Piece(section.content.data, titles_of(item, section))]
             for number, item in enumerate(items)
             for place, section in enumerate(item.sections)
             if section.content is not None and isinstance(section.content.data, str)
         }
-        characters = sum(len(pieces[0].text) for pieces in texts.values())
+        characters = sum(len(pieces[0].read) for pieces in texts.values())
         for _ in range(ROUNDS):
             for space in sorted(spaces, key=lambda space: self._windows.get(space, 0)):
                 await self._cut(space, texts, deadline)
@@ -107,15 +124,22 @@ class Splitting:
         asked: list[Piece] = []
         for pieces in texts.values():
             for piece in pieces:
-                if _surely_fits(piece.text, window):
+                if _surely_fits(piece.read, window):
                     piece.read_by.add(space)
                 elif space not in piece.read_by:
                     asked.append(piece)
         for batch in self._batches(asked):
-            reply = await self._encoder.split(space, [piece.text for piece in batch], deadline=deadline)
+            reply = await self._encoder.split(space, [piece.read for piece in batch], deadline=deadline)
             self._windows[space] = reply.window
-            characters = sum(len(piece.text) for piece in batch)
-            await _beside(characters, functools.partial(_take, space, batch, reply.results))
+            long: list[Piece] = []
+            rest: list[tuple[Piece, Result]] = []
+            for piece, result in zip(batch, reply.results, strict=True):
+                if piece.titles and not isinstance(result, TiebackError) and len(result) > 1:
+                    long.append(piece)
+                else:
+                    rest.append((piece, result))
+            await _take(space, rest)
+            await self._cut_below_headings(space, long, reply.window, deadline)
         for pieces in texts.values():
             if any(piece.cut is not None for piece in pieces):
                 smaller = [one for piece in pieces for one in ([piece] if piece.cut is None else piece.cut)]
@@ -124,6 +148,28 @@ class Splitting:
                 else:  # it has nothing that the space reads; the encoder says so
                     pieces[0].cut = None
                     pieces[0].read_by.add(space)
+
+    async def _cut_below_headings(
+        self, space: str, pieces: Sequence[Piece], window: int, deadline: Deadline
+    ) -> None:
+        """Cuts pieces that are too long with their headings, so that each part has room for its own."""
+        tokens: dict[str, int] = {}
+        for batch in self._batches([Piece(one) for one in dict.fromkeys(one.heading for one in pieces)]):
+            reply = await self._encoder.split(space, [one.text for one in batch], deadline=deadline)
+            for one, result in zip(batch, reply.results, strict=True):
+                tokens[one.text] = (
+                    0 if isinstance(result, TiebackError) else sum(part.tokens for part in result)
+                )
+        rooms: dict[int, list[Piece]] = {}
+        for piece in pieces:
+            room = max(window - tokens[piece.heading], window // 2)
+            rooms.setdefault(room, []).append(piece)
+        for room, alike in rooms.items():
+            for batch in self._batches(alike):
+                reply = await self._encoder.split(
+                    space, [piece.text for piece in batch], max_tokens=room, deadline=deadline
+                )
+                await _take(space, list(zip(batch, reply.results, strict=True)))
 
     def _put_together(self, items: Sequence[Item], texts: Texts) -> Split:
         split = Split.nothing(items)
@@ -141,7 +187,7 @@ class Splitting:
         batch: list[Piece] = []
         size = 0
         for piece in pieces:
-            length = len(piece.text) if piece.text.isascii() else 4 * len(piece.text)
+            length = len(piece.read) if piece.read.isascii() else 4 * len(piece.read)
             if batch and (len(batch) == most_items or (most_bytes and size + length > most_bytes)):
                 yield batch
                 batch, size = [], 0
@@ -184,19 +230,27 @@ def _surely_fits(text: str, window: int | None) -> bool:
     return window is not None and (window == 0 or (len(text) <= window and text.isascii()))
 
 
-def _take(space: str, pieces: Sequence[Piece], results: Sequence[Sequence[TextPiece] | TiebackError]) -> None:
+async def _take(space: str, found: Sequence[tuple[Piece, Result]]) -> None:
+    """Notes what the space says of each piece; see `_note`."""
+    characters = sum(len(piece.text) for piece, _ in found)
+    await _beside(characters, functools.partial(_note, space, found))
+
+
+def _note(space: str, found: Sequence[tuple[Piece, Result]]) -> None:
     """Notes what the space says of each piece: that it reads it, or where it is to be cut.
 
     What holds nothing that the space reads is left out beside others of its text: it would be refused.
     """
-    for piece, result in zip(pieces, results, strict=True):
+    for piece, result in found:
         if isinstance(result, TiebackError) or (len(result) == 1 and result[0].tokens):
             piece.read_by.add(space)
             continue
         data = piece.text.encode()
-        found = [(data[slice(*one.span)].decode(), one.span[0]) for one in result if one.tokens]
+        parts = [(data[slice(*one.span)].decode(), one.span[0]) for one in result if one.tokens]
         piece.cut = [
-            Piece(text, piece.begin + begin, {space}, is_whole=False) for text, begin in found if text.strip()
+            Piece(text, piece.titles, piece.begin + begin, {space}, is_whole=False)
+            for text, begin in parts
+            if text.strip()
         ]
 
 

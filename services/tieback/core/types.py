@@ -526,7 +526,7 @@ class UpsertReply:
 class Hit:
     """A section that was found. `part` is where in a picture the part is that is nearest to the query.
 
-    `span` is the section's.
+    `words_matched` is the share of the query's content words that it has, by rarity. `span` is the section's.
     """
 
     item_id: str
@@ -540,6 +540,7 @@ class Hit:
     score: float
     vector_score: float | None = None
     text_score: float | None = None
+    words_matched: float | None = None
     part: Box | None = None
     span: Span | None = None
 

@@ -212,6 +212,7 @@ class Memory:
         score: float,
         vector_score: float | None,
         text_score: float | None,
+        words_matched: float | None,
         part: Box | None = None,
     ) -> Hit:
         """A found section as it is answered."""
@@ -229,6 +230,7 @@ class Memory:
             score=score,
             vector_score=vector_score,
             text_score=text_score,
+            words_matched=words_matched,
             part=part,
             span=section.span,
         )

@@ -51,10 +51,12 @@ class _Search:
         self._query = query
         self._allowed = allowed
         self._shares = np.zeros(len(allowed), np.float32)  # of the words' best score, by position
+        self._matched = np.zeros(len(allowed), np.float32)  # of the words, by position
         self._compared: _Modalities | None = None
         if query.text:
-            positions, shares = memory.words.shares(query.text, query.check)
+            positions, shares, matched = memory.words.shares(query.text, query.check)
             self._shares[positions] = shares
+            self._matched[positions] = matched
             self._shares[~allowed] = 0
         if query.vector is not None and query.balance:
             self._compared = _Modalities(memory, query.vector)
@@ -122,6 +124,7 @@ class _Search:
                 float(scores[places[position]]),
                 None if similarities is None else float(similarities[places[position]]),
                 float(self._shares[position]) or None,
+                float(self._matched[position]) if self._shares[position] else None,
                 None if vector is None else memory.parts.best_box(position, vector),
             )
             for position in ordered[:limit]

@@ -4,7 +4,8 @@ A word of a title counts as if it stood in the text that often more: one length 
 fields (BM25F with equal b). A query's word counts with the square root of how often the query has it.
 
 Scores are given as a share of what the query's words could score at most, 0 to 1, so that they can be
-compared between queries and set against similarities.
+compared between queries and set against similarities. How many of the words a section has is another number:
+a score also depends on how often they stand there and on how long the section is.
 """
 
 from __future__ import annotations
@@ -110,13 +111,15 @@ class Words:
         if self._used - self._living > max(self._living, _FEWEST_GONE):
             self._renumber()
 
-    def shares(self, text: str, check: Check = _no_check) -> tuple[Array, Array]:
-        """The positions of sections that have words of a query, and their shares of the score it could give.
+    def shares(self, text: str, check: Check = _no_check) -> tuple[Array, Array, Array]:
+        """The positions of sections that have words of a query, and two shares of each, 0 to 1.
 
+        The first is of the score that the query could give, the second of its words, each by its rarity.
         Nothing where the query has no words. `check` is called before each word, and may raise.
         """
         languages = sorted(name for name, number in self._languages.items() if number)
         scores = np.zeros(self._used, np.float32)
+        matched = np.zeros(self._used, np.float32)
         counted = np.zeros(self._used, np.float32)  # all zeros between two words
         most = 0.0
         mean = self._length / max(self._living, 1) or 1.0
@@ -124,12 +127,14 @@ class Words:
             check("the search for the words")
             documents, counts = self._having(forms, counted)
             rarity = math.log1p((self._living - len(documents) + 0.5) / (len(documents) + 0.5))
-            weight = math.sqrt(repeated) * rarity * (K1 + 1)
+            weight = math.sqrt(repeated) * rarity
             most += weight
+            matched[documents] += np.float32(weight)
             held_back = K1 * (1 - B + B * self._lengths[documents] / mean)
             scores[documents] += np.float32(weight) * counts / (counts + held_back)
         found = np.flatnonzero(scores)
-        return self._positions[found], scores[found] / np.float32(most or 1.0)
+        whole = np.float32(most or 1.0)
+        return self._positions[found], scores[found] / whole, np.minimum(matched[found] / whole, 1.0)
 
     def _having(self, forms: Iterable[str], counted: Array) -> tuple[Array, Array]:
         """The living documents that have a form of a word, each once, and how often they have any."""

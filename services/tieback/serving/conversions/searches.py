@@ -171,6 +171,7 @@ def read_hit(message: index_pb2.Hit) -> Hit:
         score=message.score,
         vector_score=message.vector_score if message.HasField("vector_score") else None,
         text_score=message.text_score if message.HasField("text_score") else None,
+        words_matched=message.words_matched if message.HasField("words_matched") else None,
         part=read_box(message.part, "hits.part") if message.HasField("part") else None,
         span=(message.span.begin_byte, message.span.end_byte) if message.HasField("span") else None,
     )
@@ -190,6 +191,7 @@ def write_hit(hit: Hit) -> index_pb2.Hit:
         score=hit.score,
         vector_score=hit.vector_score,
         text_score=hit.text_score,
+        words_matched=hit.words_matched,
         part=None if hit.part is None else write_box(hit.part),
         span=None if hit.span is None else write_span(hit.span),
     )

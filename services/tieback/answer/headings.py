@@ -1,0 +1,42 @@
+"""What a text stands under is read with it: the item's title and the section's heading, then the text.
+
+"We only allow TLS 1.3" says nothing of cipher suites; the heading above it does. Nothing of this is stored or
+cited: it is what encoders read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from tieback.core.types import Content, Item, Section
+
+LONGEST_HEADING = 100
+"""Characters of a heading that are read: it is no second text."""
+
+
+def titles_of(item: Item, section: Section) -> tuple[str, ...]:
+    """What a section's text stands under, outermost first."""
+    titles = (" ".join(title.split()) for title in (item.title, section.title))
+    return tuple(dict.fromkeys(title for title in titles if title))
+
+
+def heading_of(titles: Sequence[str]) -> str:
+    """The titles in one line; empty where there are none."""
+    return f"{'. '.join(titles)[:LONGEST_HEADING].rstrip()}\n" if titles else ""
+
+
+def headed(titles: Sequence[str], text: str) -> str:
+    """The text below its titles, without those that it begins with. A text of nothing stays so."""
+    if not text.strip():
+        return text
+    begins = text.lstrip()[: max(map(len, titles), default=0)].casefold()
+    return heading_of([title for title in titles if not begins.startswith(title.casefold())]) + text
+
+
+def with_heading(item: Item, section: Section) -> Content | None:
+    """A section's content as the spaces read it."""
+    content = section.content
+    if content is None or not isinstance(content.data, str):
+        return content
+    return dataclasses.replace(content, data=headed(titles_of(item, section), content.data))

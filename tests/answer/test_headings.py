@@ -1,0 +1,66 @@
+"""Texts are read with the titles that they stand under, and stored without them."""
+
+import pytest
+from tieback.answer.headings import LONGEST_HEADING, headed, titles_of
+from tieback.core.types import Content, Item, Modality, QueryPart, Retrieval, Section
+
+
+def section(data, name="1", title=""):
+    return Section(name, Content(Modality.TEXT, data), title=title)
+
+
+async def found(platform, words):
+    query = [QueryPart(Content(Modality.TEXT, words))]
+    return (await platform.answerer.retrieve(Retrieval("library", query, hybrid=False))).hits
+
+
+async def test_a_section_is_found_by_the_meaning_of_its_heading_alone(platform):
+    sections = [
+        section("we only allow tls", "1", "cipher suites"),
+        section("we only allow tls", "2", "backups"),
+    ]
+    await platform.answerer.ingest("library", [Item("security", sections)])
+
+    first, second = await found(platform, "cipher suites")
+
+    assert (first.hit.section_id, second.hit.section_id) == ("1", "2")
+    assert first.hit.vector_score > second.hit.vector_score + 0.2
+
+
+async def test_a_section_is_found_by_the_meaning_of_its_items_title(platform):
+    items = [Item(title, [section("first, warm it")], title=title) for title in ("tea", "glass")]
+    await platform.answerer.ingest("library", items)
+
+    first, second = await found(platform, "tea")
+
+    assert first.hit.item_id == "tea"
+    assert first.hit.vector_score > second.hit.vector_score + 0.2
+
+
+async def test_what_is_stored_and_cited_is_the_text_alone(platform):
+    await platform.answerer.ingest(
+        "library", [Item("a", [section("we only allow tls", title="cipher suites")])]
+    )
+
+    (hit,) = await found(platform, "cipher suites")
+
+    assert hit.hit.text == "we only allow tls"
+
+
+@pytest.mark.parametrize(
+    ("titles", "text", "read"),
+    [
+        (("Security", "Cipher suites"), "Only TLS.", "Security. Cipher suites\nOnly TLS."),
+        (("Security",), "SECURITY of tokens", "SECURITY of tokens"),
+        (("Security", "Tokens"), "Tokens are secret.", "Security\nTokens are secret."),
+        ((), "Only TLS.", "Only TLS."),
+        (("Security",), " \n", " \n"),
+        (("x" * 2 * LONGEST_HEADING,), "y", "x" * LONGEST_HEADING + "\ny"),
+    ],
+)
+def test_a_title_is_read_once(titles, text, read):
+    assert headed(titles, text) == read
+
+
+def test_a_title_that_item_and_section_share_counts_once():
+    assert titles_of(Item("a", [], title="Tea"), section("x", title=" Tea ")) == ("Tea",)
