@@ -1,8 +1,8 @@
 """The probability that a hit is relevant: a logistic function of its similarity and of the words it shares.
 
-Of words, the share of the query's content words counts that the hit or its titles have, each by its rarity, and
-not the score that they give: a heading that is the query itself has a low one. The share is squared: half of the
-words tell little, all of them much.
+Of words, the share of the query's content words counts that the hit or its titles have, each by its rarity,
+and not the score that they give: a heading that is the query itself has a low one. The share is squared: half
+of the words tell little, all of them much.
 
 The coefficients were fitted with the default binding; docs/retrieval.md says on what, and how well they hold
 elsewhere. They are for the joint space: of another one nothing is said.
