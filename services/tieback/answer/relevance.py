@@ -17,7 +17,7 @@ from tieback.core.types import JOINT_SPACE, Hit
 CONSTANT, OF_SIMILARITY, OF_WORDS = -4.3, 6.7, 2.3
 
 RELEVANCE_FLOOR = 0.1
-"""What has all words of a query is above it, whatever its similarity. How often it errs: docs/retrieval.md."""
+"""What has all words of a query is above it, whatever its similarity. Its errors: docs/retrieval.md."""
 
 
 def relevance_of(hit: Hit, space: str) -> float | None:
