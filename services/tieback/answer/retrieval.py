@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -31,7 +31,6 @@ from tieback.core.errors import (
     Unsupported,
 )
 from tieback.core.types import (
-    Alignment,
     Fused,
     FusePart,
     Hit,
@@ -39,6 +38,7 @@ from tieback.core.types import (
     MethodChoice,
     QueryPart,
     RerankCandidate,
+    RerankResult,
     Retrieval,
     RetrievalPlan,
     RetrievedHit,
@@ -112,8 +112,9 @@ class Retriever:
         if not searched and plan.hybrid:
             plan = dataclasses.replace(plan, hybrid=False, fusion=None)
         found = await self._search(retrieval, plan, fused.vector, searched, watch, deadline)
-        hits, lost = await self._rerank(retrieval, plan.reranker, words, found.hits, watch, deadline)
+        reranked, lost = await self._rerank(retrieval, plan.reranker, words, found.hits, watch, deadline)
         routing = without(fused.routing, {"reranker": lost} if lost else {})
+        hits = _ranked(found.hits, reranked, retrieval.limit or DEFAULT_LIMIT)
         hits = _relevant(hits, fused.vector.space.name, plan.relevance_floor, retrieval.min_relevance)
         return RetrieveReply(hits, routing, fused.labels, watch.timing(), plan, unread)
 
@@ -131,7 +132,7 @@ class Retriever:
             raise stale
         plan = dataclasses.replace(plan, balance_modalities=False, fusion=None, reranker=NO_RERANKING)
         found = await self._search(retrieval, plan, None, words, watch, deadline)
-        hits, _ = await self._rerank(retrieval, NO_RERANKING, words, found.hits, watch, deadline)
+        hits = _ranked(found.hits, {}, retrieval.limit or DEFAULT_LIMIT)
         reasons = {stale.space: STALE}
         routing = RoutingExplanation(FULL_TEXT, {}, 0.0, [stale.space], degraded=True, reasons=reasons)
         return RetrieveReply(hits, routing, (), watch.timing(), plan)
@@ -213,48 +214,51 @@ class Retriever:
         hits: Sequence[Hit],
         watch: Stopwatch,
         deadline: Deadline,
-    ) -> tuple[list[RetrievedHit], str]:
-        """The hits in their final order, and why the reranker was lost; empty where it was not."""
-        limit = retrieval.limit or DEFAULT_LIMIT
+    ) -> tuple[Mapping[int, RerankResult], str]:
+        """What the reranker says of hits, by their place, and why it was lost; empty where it was not."""
+        if self._reranker is None or method.name == NO_RERANKING.name or not words:
+            return {}, ""
         candidates = [
             RerankCandidate(str(p), text, hit.score) for p, hit in enumerate(hits) if (text := _look_of(hit))
         ]
-        scores: dict[int, float] = {}
-        alignments: dict[int, Alignment | None] = {}
-        lost = ""
-        if self._reranker is not None and method.name != NO_RERANKING.name and words and candidates:
-            try:
-                # The time is kept here too: a reranker that overruns must not cost the whole answer.
-                async with asyncio.timeout(seconds_of(hop(deadline))):
-                    with watch.stage("rerank"):
-                        reply = await self._reranker.rerank(
-                            words,
-                            candidates,
-                            method=method,
-                            explain=retrieval.explain,
-                            deadline=hop(hop(deadline)),
-                        )
-                scores = {int(result.id): result.rerank_score for result in reply.results}
-                alignments = {int(result.id): result.alignment for result in reply.results}
-            except TRANSIENT as error:
-                lost = reason_of(error)  # the search's order is worth more than no answer
-            except TimeoutError:
-                lost = LATE
-        merged = [hit.score for hit in hits]
-        if scores:
-            ranked = [[hit.score for hit in hits], [scores.get(p, math.nan) for p in range(len(hits))]]
-            merged = rankings.configure(RERANKING.name, RERANKING.parameters)(np.array(ranked)).tolist()
-        order = sorted(range(len(hits)), key=lambda p: (-merged[p], p))[:limit]
-        return [
-            RetrievedHit(
-                hit=dataclasses.replace(hits[p], score=merged[p]),
-                search_score=hits[p].score,
-                search_rank=p,
-                rerank_score=scores.get(p),
-                alignment=alignments.get(p),
-            )
-            for p in order
-        ], lost
+        if not candidates:
+            return {}, ""
+        try:
+            # The time is kept here too: a reranker that overruns must not cost the whole answer.
+            async with asyncio.timeout(seconds_of(hop(deadline))):
+                with watch.stage("rerank"):
+                    reply = await self._reranker.rerank(
+                        words,
+                        candidates,
+                        method=method,
+                        explain=retrieval.explain,
+                        deadline=hop(hop(deadline)),
+                    )
+        except TRANSIENT as error:
+            return {}, reason_of(error)  # the search's order is worth more than no answer
+        except TimeoutError:
+            return {}, LATE
+        return {int(result.id): result for result in reply.results}, ""
+
+
+def _ranked(hits: Sequence[Hit], reranked: Mapping[int, RerankResult], limit: int) -> list[RetrievedHit]:
+    """The first hits in their final order: the search's, unless some were reranked."""
+    if not reranked:
+        return [RetrievedHit(hit, hit.score, place) for place, hit in enumerate(hits[:limit])]
+    scores = [reranked[p].rerank_score if p in reranked else math.nan for p in range(len(hits))]
+    both = np.array([[hit.score for hit in hits], scores])
+    merged = rankings.configure(RERANKING.name, RERANKING.parameters)(both).tolist()
+    order = sorted(range(len(hits)), key=lambda p: (-merged[p], p))[:limit]
+    return [
+        RetrievedHit(
+            hit=dataclasses.replace(hits[p], score=merged[p]),
+            search_score=hits[p].score,
+            search_rank=p,
+            rerank_score=reranked[p].rerank_score if p in reranked else None,
+            alignment=reranked[p].alignment if p in reranked else None,
+        )
+        for p in order
+    ]
 
 
 def _marked(routing: RoutingExplanation, space: CollectionSpace) -> RoutingExplanation:
@@ -272,7 +276,17 @@ def _relevant(hits: Sequence[RetrievedHit], space: str, floor: float, least: flo
         if relevance is None:
             judged.append(one)
         elif relevance >= least:
-            judged.append(dataclasses.replace(one, relevance=relevance, below_floor=relevance < floor))
+            judged.append(
+                RetrievedHit(
+                    one.hit,
+                    one.search_score,
+                    one.search_rank,
+                    one.rerank_score,
+                    one.alignment,
+                    relevance,
+                    relevance < floor,
+                )
+            )
     return judged
 
 

@@ -42,6 +42,7 @@ class RoutingWatch:
             modality: dict.fromkeys(usual[modality], 0.0) for modality in usual
         }
         self._outside: set[tuple[str, str]] = set()
+        self._told: dict[tuple[str, str], float] = {}  # the distances that the metrics have
         self._lock = threading.Lock()
 
     def __call__(self, routed: Routed) -> None:
@@ -64,7 +65,9 @@ class RoutingWatch:
             mean = sums[space] / WINDOW
             distance = max(low - mean, mean - high, 0.0)
             distance = distance if distance > ROUNDING else 0.0
-            self._telemetry.set_drift(modality, space, distance)
+            if distance != self._told.get((modality, space)):
+                self._told[modality, space] = distance
+                self._telemetry.set_drift(modality, space, distance)
             self._say(modality, space, mean, distance)
 
     def _say(self, modality: str, space: str, mean: float, distance: float) -> None:
