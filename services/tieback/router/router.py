@@ -39,6 +39,7 @@ from tieback.router.learned import Routers
 from tieback.router.losses import expected_loss
 from tieback.router.rollout import NOBODY, Rollout, Routed, beside, difference, is_canary
 from tieback.router.standing_in import StandingIn, Way
+from tieback.router.together import Together
 from tieback.router.weighing import UNIFORM, Asked, Choice, Weighed, choose
 
 INLINE_INPUTS = 8
@@ -103,6 +104,7 @@ class Router:
         self._standing_in = StandingIn(space)
         self._rollout, self._caller = NOBODY, _nameless
         self._on_routed: Callable[[Routed], None] | None = None
+        self._together = Together(self._fuse_all, INLINE_INPUTS)
         self._choices: dict[str, Choice] = {}
         self._expected: dict[frozenset[Modality], Array] = {}
 
@@ -143,9 +145,12 @@ class Router:
         choice = self._choice(role, routing)
         way = self._standing_in.choose(routing.missing, role)
         if len(inputs) <= INLINE_INPUTS and not parts_apart:
-            results = self._fuse_all(inputs, role, choice, way, parts_apart)
+            results = await self._together.fuse(inputs, role, choice, way)
         else:
             results = await asyncio.to_thread(self._fuse_all, inputs, role, choice, way, parts_apart)
+        for number, result in enumerate(results):
+            if isinstance(result, InvalidInput):
+                result.within(f"inputs[{number}]")
         seconds = time.perf_counter() - begin
         return FuseReply(results, Timing(compute=seconds, total=seconds))
 
@@ -167,7 +172,12 @@ class Router:
         return self._choices[key]
 
     def _fuse_all(
-        self, inputs: Sequence[Sequence[FusePart]], role: Role, choice: Choice, way: Way, parts_apart: bool
+        self,
+        inputs: Sequence[Sequence[FusePart]],
+        role: Role,
+        choice: Choice,
+        way: Way,
+        parts_apart: bool = False,
     ) -> list[Fused | TiebackError]:
         results: dict[int, Fused | TiebackError] = {}
         read: dict[int, Contents] = {}
@@ -196,9 +206,6 @@ class Router:
             results[number] = fused
         if role is Role.QUERY:
             self._tell(choice, asked, weighed)
-        for number, result in results.items():
-            if isinstance(result, InvalidInput):
-                result.within(f"inputs[{number}]")
         return [results[number] for number in range(len(inputs))]
 
     def _asked(self, contents: Contents, said: Blocks) -> Asked:
