@@ -31,7 +31,7 @@ FOLDS = 5
 SPOKEN_SHARE = 0.6
 """The weight of the blocks of what a text speaks of, where the best text block has 1."""
 
-OWN_SHARE = {Modality.IMAGE: 0.95}
+OWN_SHARE = {Modality.IMAGE: 0.75}
 OTHERWISE = 0.5
 """The weight that the blocks of an input's own modality have together; text blocks have the rest.
 
