@@ -271,12 +271,12 @@ async def test_a_reranker_that_is_too_slow_leaves_the_searchs_order_in_time(libr
     library.encoder.slow["words-b"] = 30
     only_a = Routing("explicit", {"words-a": 1})
 
-    reply = await library.answerer.retrieve(ask(words("moon"), routing=only_a), deadline=Deadline.after(0.4))
+    reply = await library.answerer.retrieve(ask(words("moon"), routing=only_a), deadline=Deadline.after(2))
 
     assert found(reply)[0] == "moon"
     assert reply.routing.missing == ["reranker"]
     assert library.encoder.cancelled == ["words-b"]
-    assert reply.timing.total < 0.4
+    assert reply.timing.total < 2
 
 
 async def test_a_cancelled_query_cancels_its_hops(library):

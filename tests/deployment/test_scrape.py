@@ -55,6 +55,7 @@ class Platform:
             metrics_port=None,
             drain_seconds=0,
             queued_tokens=QUEUED_TOKENS,
+            binding="none",  # the weights are those of the text spaces, whatever the model store holds
             tokens=write_tokens(folder / "tokens.yaml", {"acme": {TOKEN: "admin"}}),
         )
         self._server = LocalServer(settings)

@@ -176,7 +176,9 @@ async def test_a_deadline_ends_the_answer_within_a_token(small_generator: Genera
 async def test_an_answer_without_a_deadline_ends_after_the_servers_seconds(
     small_model: LanguageModel, small_generator: Generator
 ) -> None:
-    generator = Generator([small_model], small_generator._reader._encoder, space="bag-of-words", seconds=0.05)
+    generator = Generator(
+        [small_model], small_generator._reader._encoder, space="bag-of-words", seconds=0.005
+    )
 
     with pytest.raises(DeadlineExceeded):
         await collect(generator, "hello", decoding=Decoding(max_tokens=1900))

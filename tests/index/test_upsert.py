@@ -139,9 +139,9 @@ HUGE = section(Vector(SPACE, np.full(4, 1e300)))
         (item("a", HUGE), "items[0].sections[0].vector.values", "infinite"),
         (item("a", BINARY), "items[0].sections[0].vector.dtype", "float32, float16 or int8"),
         (item("a", NO_SCALE), "items[0].sections[0].vector.scale", "above 0"),
-        (item("a", year=float("nan")), "items[0].item.metadata.year", "finite"),
-        (item("a", tags=["x"]), "items[0].item.metadata.tags", "strings, finite numbers and booleans"),
-        (item("a", long="x" * 70_000), "items[0].item.metadata.long", "at most"),
+        (item("a", year=float("nan")), 'items[0].item.metadata["year"]', "finite"),
+        (item("a", tags=[["x"]]), 'items[0].item.metadata["tags"][0]', "strings, finite numbers, booleans"),
+        (item("a", long="x" * 70_000), 'items[0].item.metadata["long"]', "at most"),
     ],
 )
 async def test_a_bad_item_is_refused_with_the_field_and_the_reason(index, bad, field, why):

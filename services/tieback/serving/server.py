@@ -181,7 +181,7 @@ def _options(settings: Settings, *, shared_port: bool, behind: bool) -> list[tup
         ("grpc.so_reuseport", int(shared_port)),
         # Clients may ping every ten seconds, also between calls, and are not called abusers for it.
         ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
         ("grpc.max_metadata_size", 16 * 1024),

@@ -1,0 +1,21 @@
+"""The options of channels and servers are ones that gRPC knows: it passes over a misspelt one in silence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from grpc._cython import cygrpc
+from tieback.serving import mesh, server
+from tieback.serving.settings import Settings
+from tieback_client.options import Options
+
+BINARY = Path(cygrpc.__file__).read_bytes()
+SERVER = server._options(Settings(connection_seconds=60), shared_port=True, behind=False)
+
+
+@pytest.mark.parametrize(
+    "name", sorted({name for name, _ in (*SERVER, *mesh._OPTIONS, *Options().arguments("name"))})
+)
+def test_grpc_knows_the_option(name: str) -> None:
+    assert name.encode() + b"\0" in BINARY
