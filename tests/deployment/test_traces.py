@@ -114,7 +114,7 @@ async def test_a_stream_that_its_caller_leaves_ends_its_span(
         await call.write(answer_pb2.IngestItemsRequest(collection="library", items=[item]))
         await call.read()
         call.cancel()
-    await server._server.drain(0)
+    await server._server.drain(10)  # until the handler has noticed
     server.telemetry.close()
 
     assert len(collector.of(trace)["tieback.v1.AnswerService/IngestItems"]) == 1
