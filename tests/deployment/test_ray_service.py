@@ -20,11 +20,12 @@ from support.ray_nodes import RayNodes
 from support.running_platform import wait_for
 from support.trace_collector import TraceCollector, trace_collector
 from tieback.serving.settings import Settings
-from tieback.v1 import answer_pb2, answer_pb2_grpc, content_pb2
+from tieback.v1 import answer_pb2, answer_pb2_grpc, content_pb2, report_pb2
 from tieback_client import Client, Item, Section
 
 pytestmark = pytest.mark.ray
-SPACE = "wordllama-256"  # the lightest one: what is asked here is where things run, not how well they find
+# Two light ones, so that there is a joint space.
+SPACES = ("paraphrase-minilm-l3-v2", "wordllama-256")
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             "TIEBACK_METRICS_PORT": str(metrics_port),
             "TIEBACK_MODELS": str(Settings().models.expanduser()),
             "TIEBACK_STORE": str(folder / "store"),
-            "TIEBACK_SPACES": SPACE,
+            "TIEBACK_SPACES": ",".join(SPACES),
             "TIEBACK_GENERATOR_ENABLED": "false",
             "TIEBACK_OTLP_ENDPOINT": collector.address,
         }
@@ -79,7 +80,13 @@ def test_everything_runs_on_the_platform_pod_and_nothing_on_the_head(deployed: D
     }
     deployments = deployed.serve["applications"]["tieback"]["deployments"]
 
-    assert {"gateway", "index", "router", "reranker", f"encoder:{SPACE}"} == deployments.keys()
+    assert {
+        "gateway",
+        "index",
+        "router",
+        "reranker",
+        *(f"encoder:{one}" for one in SPACES),
+    } == deployments.keys()
     assert len(replicas) == 1
     assert deployed.serve["controller_info"]["node_id"] not in replicas
     assert deployed.serve["proxies"] == {}
@@ -114,12 +121,14 @@ def test_a_trace_goes_on_from_hop_to_hop(deployed: Deployed):
     query = [answer_pb2.QueryPart(content=content_pb2.Content(text="a tall light"))]
     with grpc.insecure_channel(f"127.0.0.1:{deployed.port}") as channel:
         answer_pb2_grpc.AnswerServiceStub(channel).Retrieve(
-            answer_pb2.RetrieveRequest(collection="library", query=query),
+            answer_pb2.RetrieveRequest(
+                collection="library", query=query, reranker=report_pb2.Method(name="late_interaction")
+            ),
             metadata=(("traceparent", f"00-{trace}-{caller}-01"),),
         )
     expected = {
         "tieback-gateway",
-        f"tieback-encoder:{SPACE}",
+        *(f"tieback-encoder:{one}" for one in SPACES),
         "tieback-router",
         "tieback-index",
         "tieback-reranker",
