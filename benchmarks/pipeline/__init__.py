@@ -34,7 +34,7 @@ from benchmarks.pipeline.library import NAME as MIXED
 from benchmarks.pipeline.library import mixed_library
 from benchmarks.pipeline.measures import ndcg, reciprocal_rank
 from benchmarks.pipeline.plans import DEFAULT, plans_for
-from benchmarks.pipeline.quality import by_kind, relevances, report_on, values
+from benchmarks.pipeline.quality import by_kind, first_relevances, reliability, report_on, values
 from benchmarks.progress import Progress
 from benchmarks.report import Report
 from benchmarks.served import StartError, started
@@ -174,8 +174,10 @@ def _further(report: Report, asked: Asked) -> None:
         report.claim(f"{name}: the default's {measure}", mean, "", target, note=f"{len(found)} questions")
     if any(one.kind for one in asked.judged.questions):
         report.table(f"{name}: by kind of question", by_kind(asked))
-    if any(not one.grades for one in asked.judged.questions) and (found_relevances := relevances(asked)):
-        report.table(f"{name}: relevance of the first hit", found_relevances)
+    if any(not one.grades for one in asked.judged.questions) and (first := first_relevances(asked)):
+        report.table(f"{name}: relevance of the first hit", first)
+    if held := reliability(asked):
+        report.table(f"{name}: how well the relevance holds", held)
 
 
 def _speed(

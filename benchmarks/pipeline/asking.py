@@ -33,13 +33,16 @@ SOUNDS = {".wav", ".flac", ".ogg"}
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What one plan found for one question: items best first, and the milliseconds by stage."""
+    """What one plan found for one question: items best first, and the milliseconds by stage.
+
+    `relevances` are those of the items' first sections, best first, where the server says some.
+    """
 
     items: Sequence[str]
     milliseconds: float
     stages: Mapping[str, float]
     holds_answer: bool
-    relevance: float | None
+    relevances: Mapping[str, float]
 
 
 @dataclass
@@ -90,14 +93,16 @@ def _one(client: Client, name: str, question: Question, plan: Plan, depth: int) 
     query = contents(question.query)
     begun = time.perf_counter()
     hits: list[Hit]
-    relevance = None
+    relevances: dict[str, float] = {}
     if plan.words:
         found = client.search(name, text=question.words, limit=depth)
         hits, timing = list(found.hits), found.timing
     else:
         retrieved = client.retrieve(name, query, limit=depth, **plan.arguments)
         hits, timing = [one.hit for one in retrieved.hits], retrieved.timing
-        relevance = getattr(retrieved.hits[0], "relevance", None) if retrieved.hits else 0.0
+        for one in retrieved.hits:
+            if one.relevance is not None and one.hit.item_id not in question.own:
+                relevances.setdefault(one.hit.item_id, one.relevance)
     seconds = time.perf_counter() - begun
     best = [one for one in hits if one.item_id not in question.own][:BEST]
     return Answered(
@@ -105,7 +110,7 @@ def _one(client: Client, name: str, question: Question, plan: Plan, depth: int) 
         1e3 * seconds,
         _stages(timing, seconds, plan),
         any(answer in one.text for one in best for answer in question.answer),
-        relevance,
+        relevances,
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.binding.measures import Difference, paired
 from benchmarks.pipeline.asking import Answered, Asked
 from benchmarks.pipeline.judged import Question
-from benchmarks.pipeline.measures import hit, ndcg, recall, reciprocal_rank
+from benchmarks.pipeline.measures import BEST, hit, ndcg, recall, reciprocal_rank
 from benchmarks.pipeline.plans import DEFAULT
 from benchmarks.report import Report
 
@@ -137,16 +137,14 @@ def by_kind(asked: Asked) -> list[dict[str, Any]]:
     return rows
 
 
-def relevances(asked: Asked) -> list[dict[str, Any]]:
+def first_relevances(asked: Asked) -> list[dict[str, Any]]:
     """What relevance the default gives the first hit, of questions with an answer and of those with none."""
     rows = []
     for name, wanted in (("an answer", True), ("no answer", False)):
         found = [
-            relevance
+            next(iter(said.values()))
             for one in asked.judged.questions
-            if bool(one.grades) is wanted
-            and one.id in asked.answered[DEFAULT]
-            and (relevance := asked.answered[DEFAULT][one.id].relevance) is not None
+            if bool(one.grades) is wanted and (said := _said_of(asked, one))
         ]
         if found:
             low, middle, high = np.percentile(found, [5, 50, 95])
@@ -154,3 +152,42 @@ def relevances(asked: Asked) -> list[dict[str, Any]]:
                 {"questions with": name, "questions": len(found), "5 %": low, "50 %": middle, "95 %": high}
             )
     return rows
+
+
+def reliability(asked: Asked) -> list[dict[str, Any]]:
+    """How well the relevances of the default's ten best items hold, by split of the questions.
+
+    The expected calibration error is the mean distance, over ten bins, of what is said from what is right;
+    AUC is how often a right item has more than a wrong one.
+    """
+    groups: dict[str, list[Question]] = {}
+    for one in asked.judged.questions:
+        groups.setdefault(one.split or "all", []).append(one)
+    rows = []
+    for group, members in groups.items():
+        pairs = [
+            (value, one.grades.get(name, 0) > 0)
+            for one in members
+            for name, value in list(_said_of(asked, one).items())[:BEST]
+        ]
+        if pairs:
+            said, right = (np.array(column, float) for column in zip(*pairs, strict=True))
+            bins = np.minimum((said * 10).astype(int), 9)
+            off = sum(abs((said - right)[bins == one].sum()) for one in range(10)) / len(said)
+            above = said[right > 0][:, None] - said[right == 0]
+            rows.append(
+                {
+                    "questions": group,
+                    "items": len(said),
+                    "share relevant": right.mean(),
+                    "mean said": said.mean(),
+                    "calibration error": off,
+                    "AUC": float(((above > 0) + (above == 0) / 2).mean()) if above.size else None,
+                }
+            )
+    return rows
+
+
+def _said_of(asked: Asked, question: Question) -> Mapping[str, float]:
+    answered = asked.answered[DEFAULT].get(question.id)
+    return answered.relevances if answered else {}

@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.pipeline import measured
+from benchmarks.pipeline.asking import Answered, Asked
 from benchmarks.pipeline.collections import read
-from benchmarks.pipeline.judged import DEV, HELD_OUT, DataError, Judged, rows
+from benchmarks.pipeline.judged import DEV, HELD_OUT, DataError, Judged, Question, rows
 from benchmarks.pipeline.library import QUESTIONS, mixed_library
 from benchmarks.pipeline.measures import items_of, ndcg, recall, reciprocal_rank
+from benchmarks.pipeline.plans import DEFAULT
+from benchmarks.pipeline.quality import reliability
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +56,17 @@ def test_what_a_question_calls_its_answer_stands_in_a_page_of_the_best_grade(lib
 def test_a_photo_that_is_asked_with_is_not_judged_as_its_own_answer(library: Judged) -> None:
     for one in library.questions:
         assert not one.own & one.grades.keys(), one.id
+
+
+def test_the_relevance_is_held_against_what_is_right() -> None:
+    question = Question("q", ["a heron"], {"heron": 2})
+    said = Answered(["heron", "bread"], 1.0, {}, False, {"heron": 0.75, "bread": 0.25})
+    asked = Asked(Judged("small", [], [question]), {DEFAULT: {"q": said}})
+
+    [row] = reliability(asked)
+
+    assert (row["items"], row["share relevant"], row["mean said"], row["AUC"]) == (2, 0.5, 0.5, 1.0)
+    assert row["calibration error"] == pytest.approx(0.25)
 
 
 def write_texts(folder: Path) -> None:
