@@ -24,6 +24,7 @@ from tieback.index.nearest import nearest, scores_of
 from tieback.index.part_vectors import PartVectors
 from tieback.index.readwrite import ReadWriteLock
 from tieback.index.records import Change, Original, Put, Record
+from tieback.index.room import grown
 from tieback.index.vectors import Vectors
 from tieback.index.words import Analysed, Words, analysed
 
@@ -308,8 +309,7 @@ class Memory:
         if self._free:
             return self._free.pop()
         self._owners.append(None)
-        if len(self._owners) > len(self._living):
-            self._living = np.concatenate((self._living, np.zeros(max(len(self._living), 256), bool)))
+        self._living = grown(self._living, len(self._owners), False)
         return len(self._owners) - 1
 
     def _owner(self, position: int) -> tuple[Entry, int]:

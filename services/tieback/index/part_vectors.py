@@ -15,6 +15,7 @@ from tieback.core.types import Array, Box
 from tieback.index.growing import GrowingVectors
 from tieback.index.readwrite import ReadWriteLock
 from tieback.index.records import Parts
+from tieback.index.room import grown
 
 _NOBODY = -1  # as a place, the last
 _LARGEST = float(np.finfo(np.float16).max)
@@ -43,7 +44,7 @@ class PartVectors:
     def put(self, position: int, whole: Array, parts: Parts) -> None:
         """Gives a section without parts some; `whole` is its own vector."""
         places = np.array([self._place() for _ in range(1 + len(parts.vectors))], np.int64)
-        self._counts = _grown(self._counts, position + 1, 0)
+        self._counts = grown(self._counts, position + 1, 0)
         self._counts[position] = len(parts.vectors)
         self.count += len(parts.vectors)
         self._places[position] = places
@@ -66,7 +67,7 @@ class PartVectors:
 
     def counts(self, size: int) -> Array:
         """How many parts the sections at the first `size` positions have."""
-        return _grown(self._counts, size, 0)[:size]
+        return grown(self._counts, size, 0)[:size]
 
     def search(self, query: Array, limit: int, allowed: Array) -> tuple[Array, Array, Array]:
         """The nearest wholes and parts: the sections' positions, the similarities, and which are wholes.
@@ -115,16 +116,9 @@ class PartVectors:
         if self._free:
             return self._free.pop()
         self._used += 1
-        self._owners = _grown(self._owners, self._used, _NOBODY)
+        self._owners = grown(self._owners, self._used, _NOBODY)
         size = len(self._owners)
         if len(self._boxes) < size:
             self._whole = np.concatenate((self._whole, np.zeros(size - len(self._whole), bool)))
             self._boxes = np.concatenate((self._boxes, np.zeros((size - len(self._boxes), 4), np.float32)))
         return self._used - 1
-
-
-def _grown(array: Array, size: int, fill: int) -> Array:
-    """The array, where need be with more room than asked for."""
-    if size <= len(array):
-        return array
-    return np.concatenate((array, np.full(max(size - len(array), len(array), 256), fill, array.dtype)))

@@ -19,6 +19,7 @@ import numpy as np
 
 from tieback.core.types import Array
 from tieback.index.filters import Check
+from tieback.index.room import grown
 from tieback.index.words.analysis import language_of, terms_of, terms_of_query, words_of
 from tieback.index.words.postings import Postings, Segment
 
@@ -77,9 +78,9 @@ class Words:
         if not positions:
             return
         first, self._used = self._used, self._used + len(sections)
-        self._positions = _grown(self._positions, self._used, _GONE)
-        self._lengths = _grown(self._lengths, self._used, 0)
-        self._documents = _grown(self._documents, max(positions) + 1, _GONE)
+        self._positions = grown(self._positions, self._used, _GONE)
+        self._lengths = grown(self._lengths, self._used, 0)
+        self._documents = grown(self._documents, max(positions) + 1, _GONE)
         documents = np.arange(first, self._used)
         self._positions[documents] = positions
         self._documents[positions] = documents
@@ -173,10 +174,3 @@ class Words:
         self._language_of = [self._language_of[document] for document in kept.tolist()]
         self._documents[self._positions] = np.arange(len(kept))
         self._used = len(kept)
-
-
-def _grown(values: Array, size: int, filling: float) -> Array:
-    """The array, with room for `size` values."""
-    if size <= len(values):
-        return values
-    return np.concatenate((values, np.full(max(size, 2 * len(values)) - len(values), filling, values.dtype)))

@@ -1,0 +1,17 @@
+"""Arrays that make room for what is added: they double, so that what is copied stays in proportion."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tieback.core.types import Array
+
+_FEWEST = 256
+
+
+def grown(array: Array, size: int, fill: float) -> Array:
+    """The array, where it is shorter than `size` with more room than that, filled with `fill`."""
+    if size <= len(array):
+        return array
+    more = np.full(max(size - len(array), len(array), _FEWEST), fill, array.dtype)
+    return np.concatenate((array, more))
