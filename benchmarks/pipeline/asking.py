@@ -20,7 +20,6 @@ from benchmarks.pipeline.judged import Judged, Question
 from benchmarks.pipeline.measures import BEST, items_of
 from benchmarks.pipeline.plans import DEFAULT, Plan
 
-DEEPEST = 50
 FEWEST = 8
 """Questions that each plan is asked, however long they take."""
 
@@ -59,8 +58,6 @@ def ask(
 ) -> Asked:
     """Asks all by the default, and by each other plan as many as take `seconds` (UNRANKED times
     that where it does not rerank), `fewest` at least."""
-    known = client.get_collection(name)
-    depth = min(BEST * -(-known.section_count // max(known.item_count, 1)), DEEPEST)
     asked = Asked(judged, {plan.name: {} for plan in plans})
     spent = dict.fromkeys(asked.answered, 0.0)
     questions = list(judged.questions)
@@ -77,7 +74,7 @@ def ask(
                 continue
             begun = time.perf_counter()
             try:
-                done[question.id] = _one(client, name, question, plan, depth)
+                done[question.id] = _one(client, name, question, plan)
             except TiebackError as error:
                 asked.failures[plan.name] = f"{question.id}: {error.message}"
             spent[plan.name] += time.perf_counter() - begun
@@ -89,16 +86,17 @@ def contents(query: Sequence[str | Path]) -> list[Any]:
     return [part if isinstance(part, str) else _file(part) for part in query]
 
 
-def _one(client: Client, name: str, question: Question, plan: Plan, depth: int) -> Answered:
+def _one(client: Client, name: str, question: Question, plan: Plan) -> Answered:
     query = contents(question.query)
+    limit = BEST + len(question.own)  # what a user gets, beside what is part of the query
     begun = time.perf_counter()
     hits: list[Hit]
     relevances: dict[str, float] = {}
     if plan.words:
-        found = client.search(name, text=question.words, limit=depth)
+        found = client.search(name, text=question.words, limit=limit, collapse=True)
         hits, timing = list(found.hits), found.timing
     else:
-        retrieved = client.retrieve(name, query, limit=depth, **plan.arguments)
+        retrieved = client.retrieve(name, query, limit=limit, **plan.arguments)
         hits, timing = [one.hit for one in retrieved.hits], retrieved.timing
         for one in retrieved.hits:
             if one.relevance is not None and one.hit.item_id not in question.own:
@@ -109,7 +107,12 @@ def _one(client: Client, name: str, question: Question, plan: Plan, depth: int) 
         items_of((one.item_id for one in hits), question.own),
         1e3 * seconds,
         _stages(timing, seconds, plan),
-        any(answer in one.text for one in best for answer in question.answer),
+        any(
+            answer in text
+            for one in best
+            for text in (one.text, *(piece.text for piece in one.pieces))
+            for answer in question.answer
+        ),
         relevances,
     )
 

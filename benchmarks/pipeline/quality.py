@@ -131,7 +131,9 @@ def by_kind(asked: Asked) -> list[dict[str, Any]]:
                         "nDCG@10": float(
                             np.mean([ndcg(answered[one.id].items, one.grades) for one in there])
                         ),
-                        "answer in the best 10 sections": float(np.mean(holding)) if holding else None,
+                        "answer in the best 10 hits and their pieces": float(np.mean(holding))
+                        if holding
+                        else None,
                     }
                 )
     return rows

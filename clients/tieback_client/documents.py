@@ -40,6 +40,9 @@ class Section:
     span: tuple[int, int] | None = None
     """Of a text: which bytes of the original, as UTF-8, it is, exactly; None where that is not known, or
     where it is not a piece of the original as it stands."""
+    continues: bool = False
+    """Whether it goes on with the text of the section before it: both are pieces of one text that was cut for
+    its length. Of a short one, `retrieve` makes them one hit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class Item:
         from tieback_client.long_texts import stretches
 
         parts = [
-            Section(part, id=str(number), title=title, uri=uri, span=span)
+            Section(part, id=str(number), title=title, uri=uri, span=span, continues=number > 1)
             for number, (part, span) in enumerate(stretches(text), 1)
         ]
         return cls(id, parts, title, dict(metadata or {}))

@@ -21,6 +21,7 @@ from tieback_client.results import (
     Alignment,
     Encoding,
     EncodingSource,
+    FoundPiece,
     Fused,
     Hit,
     Label,
@@ -233,6 +234,7 @@ def hit(message: Any) -> Hit:
         words_matched=message.words_matched if message.HasField("words_matched") else None,
         part=box(message.part) if message.HasField("part") else None,
         span=_place(message),
+        pieces=[FoundPiece(one.section_id, one.text, one.score, _place(one)) for one in message.pieces],
     )
 
 
@@ -263,6 +265,7 @@ def plan(message: Any) -> RetrievalPlan:
         reranker=message.reranker.name,
         candidates=message.candidates,
         relevance_floor=message.relevance_floor,
+        collapse=message.collapse_pieces,
     )
 
 
@@ -326,6 +329,7 @@ def item(message: Any) -> Item:
             title=one.title,
             uri=one.uri,
             span=_place(one),
+            continues=one.continues,
         )
         for one in message.sections
     ]

@@ -131,6 +131,20 @@ class FusedBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundPiece:
+    """A further piece of a hit's text."""
+
+    section_id: str
+    """The section within the hit's item."""
+    text: str
+    """Its text."""
+    score: float
+    """Its score in the search."""
+    span: tuple[int, int] | None = None
+    """Which bytes of the original, as UTF-8, the text is; None where it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A section that was found."""
 
@@ -162,6 +176,8 @@ class Hit:
     """Where in the picture the part is that is most similar to the query, where it is known by its parts."""
     span: tuple[int, int] | None = None
     """Which bytes of the original, as UTF-8, the text is; None where it is not known."""
+    pieces: Sequence[FoundPiece] = ()
+    """Further pieces of the same short text that were found before the last hit, best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +252,8 @@ class RetrievalPlan:
     """How many candidates the search hands over; of a server's defaults, 0: it follows the limit."""
     relevance_floor: float
     """Hits whose relevance is lower are marked."""
+    collapse: bool
+    """Whether the pieces of a short text are one hit; in `answer`, every piece is one by default."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -397,6 +397,7 @@ def _section(one: Section, place: str, *, with_content: bool) -> content_pb2.Sec
         content=carried,
         uri=one.uri,
         span=None if one.span is None else _span(one.span, f"{place}.span"),
+        continues=one.continues,
     )
 
 

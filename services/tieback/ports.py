@@ -219,6 +219,7 @@ class IndexPort(Protocol):
         filter: str = "",
         fusion: MethodChoice | None = None,
         balance_modalities: bool = False,
+        collapse_pieces: bool = False,
         deadline: Deadline = NO_DEADLINE,
     ) -> SearchReply:
         """The nearest sections, best first."""

@@ -4,7 +4,16 @@ import pytest
 from tieback.answer import ingestion
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Unavailable
-from tieback.core.types import Content, Item, Modality, QueryPart, Retrieval, Section, Truncated
+from tieback.core.types import (
+    Content,
+    Item,
+    MethodChoice,
+    Modality,
+    QueryPart,
+    Retrieval,
+    Section,
+    Truncated,
+)
 
 STORY = "The lamp was lit at dusk. Ships saw it far off. Nobody knew who lit it. The keeper was gone."
 
@@ -175,3 +184,49 @@ async def test_the_first_part_needs_no_heading_where_it_begins_with_it_and_the_o
     assert sections[0].content.data.startswith("The lamp was")
     assert all(len(one.content.data.split()) <= 6 for one in sections[1:])
     assert result.truncated == []
+
+
+def ask(text, **how):
+    return Retrieval("library", [QueryPart(Content(Modality.TEXT, text))], **how)
+
+
+async def test_the_pieces_of_a_text_are_one_hit_unless_every_piece_is_asked_for(platform):
+    await stored(platform, section(STORY))
+    await stored(platform, section("A lamp was lit."), section("Ships were far off.", "1-2"), name="b")
+
+    found = await platform.answerer.retrieve(ask("ships saw the lamp"))
+    every = await platform.answerer.retrieve(ask("ships saw the lamp", collapse_pieces=False))
+
+    assert sorted((one.hit.item_id, len(one.hit.pieces)) for one in found.hits) == [
+        ("a", 3),
+        ("b", 0),
+        ("b", 0),
+    ]
+    assert (found.plan.collapse_pieces, every.plan.collapse_pieces) == (True, False)
+    assert len(every.hits) == 6
+    assert not any(one.hit.pieces for one in every.hits)
+
+
+async def test_a_reranker_sees_different_texts(platform):
+    await stored(platform, section(STORY))
+    await stored(platform, section("A lamp was lit."), name="b")
+
+    reranked = await platform.answerer.retrieve(
+        ask("the keeper was gone", reranker=MethodChoice("late_interaction"), candidates=2, limit=2)
+    )
+
+    assert sorted(one.hit.item_id for one in reranked.hits) == ["a", "b"]
+    assert all(one.rerank_score is not None for one in reranked.hits)
+
+
+async def test_an_answer_rests_on_every_piece_unless_it_is_told_otherwise(platform):
+    await stored(platform, section(STORY))
+
+    async def found(**how):
+        reply, *_ = [one async for one in platform.answerer.answer(ask("who lit the lamp", **how))]
+        return reply
+
+    every, collapsed = await found(), await found(collapse_pieces=True)
+
+    assert (len(every.hits), every.plan.collapse_pieces) == (4, False)
+    assert (len(collapsed.hits), collapsed.plan.collapse_pieces) == (1, True)

@@ -604,6 +604,7 @@ def hit() -> index_pb2.Hit:
         uri="tides.md",
         score=0.75,
         vector_score=0.75,
+        pieces=[index_pb2.FoundPiece(section_id="2-2", text="The sun helps.", score=0.5)],
     )
     made.metadata["year"].number_value = 1687
     made.metadata["path"].string_value = "tides.md"
@@ -630,6 +631,7 @@ PLAN = answer_pb2.RetrievalPlan(
     reranker=report_pb2.Method(name="none"),
     candidates=10,
     relevance_floor=0.1,
+    collapse_pieces=True,
 )
 
 

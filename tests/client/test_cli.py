@@ -66,6 +66,7 @@ def test_a_search_shows_hits_and_a_line_where_something_is_wrong(run: Run) -> No
         "Tides",
         "§ 2 Why the sea moves",
         "The moon pulls the sea",
+        "1 more piece of this text found",
         "relevance 0.90   ",
         "relevance 0.05, probably unrelated",
         "1 of 2 hits is probably unrelated to the query",
@@ -113,6 +114,7 @@ def test_a_search_is_one_json_document_where_asked_for(run: Run) -> None:
 
     assert len(found) == 1
     assert found[0]["hits"][0]["hit"]["item_id"] == "tides.md"
+    assert [one["text"] for one in found[0]["hits"][0]["hit"]["pieces"]] == ["The sun helps."]
     assert found[0]["hits"][1]["hit"]["part"] == {"x": 0.5, "y": 0.0, "width": 0.5, "height": 0.5}
     assert found[0]["routing"]["weights"] == {"tiny": 0.75, "other": 0.25}
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from tieback_client import Client
 from tieback_client.cli import app
 
-CHOSEN_BY_THE_SERVER = ("hybrid", "balance_modalities", "reranker", "fusion")
+CHOSEN_BY_THE_SERVER = ("hybrid", "balance_modalities", "reranker", "fusion", "collapse_pieces")
 
 
 def test_a_query_of_the_sdk_leaves_its_plan_to_the_server(client: Client, served: Any) -> None:
@@ -33,7 +33,7 @@ def test_the_command_line_asks_what_the_sdk_asks(served: Any, words: list[str]) 
 
 
 def test_what_the_command_line_is_told_reaches_the_server(served: Any) -> None:
-    options = ["--no-hybrid", "--balance", "--rerank", "none", "--min-relevance", "0.25"]
+    options = ["--no-hybrid", "--balance", "--every-piece", "--rerank", "none", "--min-relevance", "0.25"]
 
     CliRunner().invoke(app.tieback, ["search", "x", *options], env={"TIEBACK_SERVER": served.address})
 
@@ -41,6 +41,8 @@ def test_what_the_command_line_is_told_reaches_the_server(served: Any) -> None:
     assert request.HasField("hybrid")
     assert not request.hybrid
     assert request.balance_modalities
+    assert request.HasField("collapse_pieces")
+    assert not request.collapse_pieces
     assert request.reranker.name == "none"
     assert request.min_relevance == 0.25
 
@@ -51,4 +53,5 @@ def test_the_plan_of_a_query_and_the_servers_defaults_are_shown(client: Client, 
     assert plan == client.server_info().retrieval
     assert (plan.hybrid, plan.balance, plan.reranker) == (True, True, "none")
     shown = CliRunner().invoke(app.tieback, ["health"], env={"TIEBACK_SERVER": served.address}).output
-    assert "queries: vectors and full text, modalities balanced for queries without words" in shown
+    assert "queries: vectors and full text, modalities balanced for queries without words, " in shown
+    assert "a short text one hit" in " ".join(shown.split())

@@ -142,9 +142,9 @@ async def test_a_second_server_on_one_store_is_refused_and_told_which_has_it(ind
 
 async def test_a_store_of_a_newer_format_is_refused(index, store):
     await index.close()
-    (store / "store.json").write_text('{"format": 5, "page_key": "00", "new": true}')
+    (store / "store.json").write_text('{"format": 6, "page_key": "00", "new": true}')
 
-    with pytest.raises(StartupError, match=r"newer tieback \(format 5; this one reads up to 4\)"):
+    with pytest.raises(StartupError, match=r"newer tieback \(format 6; this one reads up to 5\)"):
         Index.open(store)
 
 

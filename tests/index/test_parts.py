@@ -126,7 +126,7 @@ async def test_a_store_of_before_there_were_parts_opens_keeps_what_it_holds_and_
 
     assert names(await again.search("docs", vector=vector(1, 0, 0, 0))) == ["new", "old"]
     assert names(await again.search("docs", text="old")) == ["old"]
-    assert json.loads(about.read_text()) == {"format": 4, "page_key": key}
+    assert json.loads(about.read_text()) == {"format": 5, "page_key": key}
     await again.close()
 
 

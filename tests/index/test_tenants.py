@@ -273,5 +273,5 @@ async def test_a_store_of_before_there_were_tenants_is_the_one_tenants_where_no_
     again = Index.open(store)
 
     assert (await again.get_collection("docs")).item_count == 1
-    assert json.loads((store / "store.json").read_text())["format"] == 4
+    assert json.loads((store / "store.json").read_text())["format"] == 5
     await again.close()

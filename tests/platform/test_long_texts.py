@@ -74,6 +74,35 @@ def test_a_citation_leads_back_to_the_bytes_of_the_original(client: Client) -> N
     assert text.encode()[slice(*hit.span)].decode() == hit.text
 
 
+def test_a_short_text_is_one_hit_and_a_long_one_is_found_at_several_places(client: Client) -> None:
+    """A page of some hundred words, sections of a page by their headings, and a whole manual as one text."""
+    page = "The lamp of the tower was lit at dusk, and its keeper wrote it into the log. " * 15
+    manual = (ROOT / "docs/operations.md").read_text("utf-8")
+    headed = Item(
+        "headed", [Section(f"The keeper lit lamp {n} of the tower.", id=f"1-{n}") for n in range(2, 5)]
+    )
+    client.ingest(
+        "places", [Item.from_text("page", page), headed, Item.from_text("manual", manual)]
+    ).collect()
+    assert 1 < len(client.get("places", "page").sections) <= 8
+
+    lamps = client.retrieve("places", "Who lit the lamp of the tower?", limit=6).hits
+    every = client.retrieve("places", "Who lit the lamp of the tower?", limit=6, collapse=False).hits
+    places = [one.hit for one in client.retrieve("places", "settings of the server and its cache").hits]
+
+    assert sorted(one.hit.item_id for one in lamps[:4]) == ["headed", "headed", "headed", "page"]
+    (found,) = [one.hit for one in lamps if one.hit.item_id == "page"]
+    assert found.pieces
+    for piece in (found, *found.pieces):
+        assert page.encode()[slice(*piece.span)].decode() == piece.text
+    assert sum(one.hit.item_id == "page" for one in every) > 1
+    assert not any(one.hit.pieces for one in every)
+    assert len(places) == 10
+    assert len({hit.section_id for hit in places if hit.item_id == "manual"}) >= 5
+    words = client.search("places", text="lamp tower", collapse=True).hits
+    assert [hit.item_id for hit in words].count("page") == 1
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -31,6 +31,7 @@ from tieback.core.types import (
     Evidence,
     Finish,
     FinishReason,
+    FoundPiece,
     Fused,
     FusePart,
     FuseReply,
@@ -92,7 +93,9 @@ REGIONS = RegionVectors(
 )
 TIMING = Timing(0.001, 0.002, 0.003, 0.006, [Stage("search", 0.001, 0.002)])
 COST = Cost(8, 100, 20, 3, 2)
-PLAN = RetrievalPlan(True, False, MethodChoice("reciprocal_rank"), MethodChoice("late_interaction"), 40, 0.25)
+PLAN = RetrievalPlan(
+    True, False, MethodChoice("reciprocal_rank"), MethodChoice("late_interaction"), 40, 0.25, True
+)
 
 ROUTING = RoutingExplanation(
     "explicit",
@@ -111,10 +114,18 @@ ROUTING = RoutingExplanation(
 ENCODING = Encoding(SPACE, Modality.TEXT, VECTOR, TOKENS, LABELS, 12, 3, EncodingSource.DISK)
 TEXT = Content(Modality.TEXT, "Grüße, 世界")
 ITEM = Item(
-    "one", [Section("s", TEXT, "Title", "file:a", (7, 22))], "Book", {"year": 1990.0, "new": True, "by": "me"}
+    "one",
+    [Section("s", TEXT, "Title", "file:a", (7, 22)), Section("t", TEXT, continues=True)],
+    "Book",
+    {"year": 1990.0, "new": True, "by": "me"},
 )
 HIT = Hit("one", "Book", "s", "Title", Modality.IMAGE, "a cup", "file:a", {"year": 1.0}, 0.5, 0.25, None)
-SHOWN = dataclasses.replace(HIT, part=(0.25, 0.5, 0.75, 0.5), span=(0, 5))
+SHOWN = dataclasses.replace(
+    HIT,
+    part=(0.25, 0.5, 0.75, 0.5),
+    span=(0, 5),
+    pieces=[FoundPiece("s-2", "and a saucer", 0.25, (5, 17)), FoundPiece("s-3", "", 0.0)],
+)
 ALIGNMENT = Alignment([AlignedPair((0, 2), (3, 5), 0.5, 0.25)], np.full((2, 2), 0.25, np.float32))
 
 SOURCE = Source("docs", "laptop", "/home/me/docs", 1_700_000_000.5, 3)
@@ -206,7 +217,7 @@ SAMPLES: dict[str, list[Any]] = {
         OutputSpec(kinds=frozenset({VectorKind.SPARSE, VectorKind.REGIONS}), terms=True),
         *[OutputSpec(128, dtype, frozenset({VectorKind.DENSE, VectorKind.TOKENS})) for dtype in DType],
     ],
-    "plan": [PLAN, RetrievalPlan(False, False, None, MethodChoice("none"), 0, 0.0)],
+    "plan": [PLAN, RetrievalPlan(False, False, None, MethodChoice("none"), 0, 0.0, False)],
     "regions": [REGIONS],
     "rerank_reply": [RerankReply([RerankResult("1", 0.5, 0.25, 3, ALIGNMENT)], TIMING, COST)],
     "retrieval": [

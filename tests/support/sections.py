@@ -32,7 +32,17 @@ def parts(*rows, space=SPACE):
 
 
 def section(
-    values, text="", *, modality=Modality.TEXT, name="", title="", uri="", content=None, apart=None, span=None
+    values,
+    text="",
+    *,
+    modality=Modality.TEXT,
+    name="",
+    title="",
+    uri="",
+    content=None,
+    apart=None,
+    span=None,
+    continues=False,
 ):
     """A section and what search knows of it; its content is `text` or `content`; a picture has none.
 
@@ -42,7 +52,7 @@ def section(
         apart = parts(*apart) if len(apart) else None
     own = content or (text if modality is Modality.TEXT else None)
     return (
-        Section(name, None if own is None else Content(Modality.TEXT, own), title, uri, span),
+        Section(name, None if own is None else Content(Modality.TEXT, own), title, uri, span, continues),
         IndexedSection(values if isinstance(values, Vector) else vector(*values), text, modality, apart),
     )
 

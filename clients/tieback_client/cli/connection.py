@@ -177,6 +177,11 @@ def query_options(function: F) -> F:
             help="Keep one modality from hiding the others. [as served]",
         ),
         click.option(
+            "--collapse/--every-piece",
+            default=None,
+            help="Make the pieces of a short text one hit, or each a hit. [as served]",
+        ),
+        click.option(
             "--rerank",
             metavar="METHOD",
             help="The reranking method, or none. [as served]",

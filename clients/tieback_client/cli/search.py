@@ -71,6 +71,7 @@ def search(
     missing: str | None,
     hybrid: bool | None,
     balance: bool | None,
+    collapse: bool | None,
     rerank: str | None,
     min_relevance: float,
     explain: bool,
@@ -90,6 +91,7 @@ def search(
         reranker=rerank,
         hybrid=hybrid,
         balance=balance,
+        collapse=collapse,
         min_relevance=min_relevance,
         explain=explain,
     )
@@ -118,6 +120,9 @@ def hit(rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool
         lines.append(indented(Text(section, style="cyan"), width=width))
     if one.text:
         lines.append(snippet(one.text, words, width=width))
+    if one.pieces:
+        number = "1 more piece" if len(one.pieces) == 1 else f"{len(one.pieces)} more pieces"
+        lines.append(indented(Text(f"{number} of this text found", style="dim"), width=width))
     if explain and found.alignment is not None:
         lines.append(indented(_alignment(found, " ".join(words)), width=width))
     score = scores(found) if explain else relevance(found)

@@ -98,6 +98,7 @@ def _in_words(plan: RetrievalPlan) -> str:
         (
             "vectors and full text" if plan.hybrid else "vectors only",
             "modalities balanced for queries without words" if plan.balance else "modalities not balanced",
+            "a short text one hit" if plan.collapse else "every piece a hit",
             "no reranking" if plan.reranker == "none" else f"reranked by {plan.reranker}",
         )
     )

@@ -117,6 +117,7 @@ def retrieve(
     hybrid: bool | None = None,
     balance: bool | None = None,
     fusion: MethodLike | None = None,
+    collapse: bool | None = None,
     min_relevance: float = 0.0,
     explain: bool = False,
     timeout: float | None = None,
@@ -131,9 +132,10 @@ def retrieve(
 
     The rest is the server's to choose where it is left out, and the result's `plan` says what it chose:
     `hybrid` merges a full-text search for the query's words, `fusion`, a method of the family "ranking", says
-    how; `balance` keeps one modality from hiding the others; `reranker` is a method of the family
-    "reranking", or "none", and `candidates` how many hits it is given. `min_relevance`, 0 to 1, leaves out
-    what is less relevant, and `explain` returns what matched what.
+    how; `balance` keeps one modality from hiding the others; `collapse` makes the pieces of a short text one
+    hit, with the others in its `pieces`; `reranker` is a method of the family "reranking", or "none", and
+    `candidates` how many hits it is given. `min_relevance`, 0 to 1, leaves out what is less relevant, and
+    `explain` returns what matched what.
     """
     request = _retrieval(
         collection,
@@ -147,6 +149,7 @@ def retrieve(
         hybrid=hybrid,
         balance=balance,
         fusion=fusion,
+        collapse=collapse,
         min_relevance=min_relevance,
         explain=explain,
     )
@@ -167,6 +170,7 @@ def answer(
     hybrid: bool | None = None,
     balance: bool | None = None,
     fusion: MethodLike | None = None,
+    collapse: bool | None = None,
     min_relevance: float = 0.0,
     explain: bool = False,
     model: str = "",
@@ -195,6 +199,7 @@ def answer(
             hybrid=hybrid,
             balance=balance,
             fusion=fusion,
+            collapse=collapse,
             min_relevance=min_relevance,
             explain=explain,
         ),
@@ -243,6 +248,7 @@ def _retrieval(
     hybrid: bool | None,
     balance: bool | None,
     fusion: MethodLike | None,
+    collapse: bool | None,
     min_relevance: float,
     explain: bool,
 ) -> answer_pb2.RetrieveRequest:
@@ -260,6 +266,7 @@ def _retrieval(
         explain=explain,
         fusion=writing.method(fusion, "fusion"),
         min_relevance=min_relevance,
+        collapse_pieces=collapse,
     )
 
 

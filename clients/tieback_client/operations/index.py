@@ -206,6 +206,7 @@ def search(
     filter: str = "",
     fusion: MethodLike | None = None,
     balance: bool = False,
+    collapse: bool = False,
     timeout: float | None = None,
 ) -> Operation[SearchResult]:
     """The sections nearest to a vector of the collection's space, to words (full text, BM25), or to both.
@@ -213,7 +214,8 @@ def search(
     `filter` compares item_id, section_id, modality and metadata keys, joined by AND, OR, NOT and
     parentheses: ``'modality = "image" AND year >= 1990 AND NOT draft'``; docs/filters.md has the whole
     language. `InvalidArgument` where no item has a field of it. `fusion` is a method of the family "ranking"
-    that merges both kinds of hits; `balance` ranks each modality among its own kind first. To search with a
+    that merges both kinds of hits; `balance` ranks each modality among its own kind first; `collapse` makes
+    the pieces of a text one hit where they are 8 at most, with the others in its `pieces`. To search with a
     picture or a sentence, use `retrieve`.
     """
     request = index_pb2.SearchRequest(
@@ -224,6 +226,7 @@ def search(
         filter=writing.text(filter, "filter"),
         fusion=writing.method(fusion, "fusion"),
         balance_modalities=balance,
+        collapse_pieces=collapse,
     )
     reply = yield Call(RPCS["Search"], request, timeout)
     hits = [reading.hit(one) for one in reply.message.hits]

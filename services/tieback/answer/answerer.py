@@ -17,6 +17,7 @@ from tieback.answer.degradation import Losses
 from tieback.answer.encoding import Joined, Spaces
 from tieback.answer.evidence import evidence_of
 from tieback.answer.ingestion import Ingestion
+from tieback.answer.plan import ANSWER_PLAN
 from tieback.answer.reindexing import Reindexing
 from tieback.answer.retrieval import ENCODE_SHARE, Retriever, words_of
 from tieback.answer.single_space import SingleSpace
@@ -178,7 +179,7 @@ class Answerer:
             raise InvalidInput("evidence_limit is 0 or more", field="evidence_limit")
         answers = bool(question and self._generator)
         until = share(deadline, RETRIEVAL_SHARE) if answers else deadline
-        found = await self._retriever.retrieve(retrieval, watch, until)
+        found = await self._retriever.retrieve(retrieval, watch, until, ANSWER_PLAN)
         yield found
         if not question or self._generator is None:
             return

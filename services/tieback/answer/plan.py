@@ -6,6 +6,8 @@ defaults without a list of their own. What they rest on: docs/retrieval.md.
 
 from __future__ import annotations
 
+import dataclasses
+
 from tieback.answer.relevance import RELEVANCE_FLOOR
 from tieback.core.types import MethodChoice, Retrieval, RetrievalPlan
 
@@ -29,7 +31,12 @@ DEFAULT_PLAN = RetrievalPlan(
     reranker=NO_RERANKING,
     candidates=0,
     relevance_floor=RELEVANCE_FLOOR,
+    collapse_pieces=True,
 )
+
+ANSWER_PLAN = dataclasses.replace(DEFAULT_PLAN, collapse_pieces=False)
+"""An answer rests on passages, not on documents: the four best pieces held the answers to 0.935 of 400
+questions, and the best pieces of the four best texts of five pieces to 0.880 (docs/retrieval.md)."""
 
 
 def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> RetrievalPlan:
@@ -51,4 +58,7 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
         reranker=reranker,
         candidates=max(candidates, limit),
         relevance_floor=defaults.relevance_floor,
+        collapse_pieces=(
+            defaults.collapse_pieces if retrieval.collapse_pieces is None else retrieval.collapse_pieces
+        ),
     )

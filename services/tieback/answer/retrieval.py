@@ -15,7 +15,14 @@ from tieback.answer.cut_off import cut_off
 from tieback.answer.degradation import LATE, reason_of, with_silent_contents, without
 from tieback.answer.encoding import Encoded
 from tieback.answer.ingestion import describe
-from tieback.answer.plan import DEFAULT_LIMIT, MOST_CANDIDATES, MOST_HITS, NO_RERANKING, plan_of
+from tieback.answer.plan import (
+    DEFAULT_LIMIT,
+    DEFAULT_PLAN,
+    MOST_CANDIDATES,
+    MOST_HITS,
+    NO_RERANKING,
+    plan_of,
+)
 from tieback.answer.relevance import relevance_of
 from tieback.answer.stopwatch import Stopwatch, hop, seconds_of, share
 from tieback.core.deadline import Deadline
@@ -84,9 +91,15 @@ class Retriever:
         self._encode_share = encode_share
         self._limits = limits
 
-    async def retrieve(self, retrieval: Retrieval, watch: Stopwatch, deadline: Deadline) -> RetrieveReply:
+    async def retrieve(
+        self,
+        retrieval: Retrieval,
+        watch: Stopwatch,
+        deadline: Deadline,
+        defaults: RetrievalPlan = DEFAULT_PLAN,
+    ) -> RetrieveReply:
         """Spaces and a reranker that are down or late are left out where the rest can answer."""
-        plan = _checked_plan(retrieval, self._limits)
+        plan = _checked_plan(retrieval, self._limits, defaults)
         if self._reranker is None and plan.reranker.name != NO_RERANKING.name:
             raise Unsupported("no space of this server has token vectors to rerank by")
         try:
@@ -203,6 +216,7 @@ class Retriever:
                 filter=retrieval.filter,
                 fusion=plan.fusion,
                 balance_modalities=plan.balance_modalities,
+                collapse_pieces=plan.collapse_pieces,
                 deadline=hop(deadline),
             )
 
@@ -302,7 +316,7 @@ def words_of(query: Sequence[QueryPart]) -> str:
     )
 
 
-def _checked_plan(retrieval: Retrieval, limits: Limits) -> RetrievalPlan:
+def _checked_plan(retrieval: Retrieval, limits: Limits, defaults: RetrievalPlan) -> RetrievalPlan:
     """How the query is answered, after checking what needs no work to be found wrong."""
     if not retrieval.query:
         raise InvalidInput("there is nothing to look for: give at least one content", field="query")
@@ -328,7 +342,7 @@ def _checked_plan(retrieval: Retrieval, limits: Limits) -> RetrievalPlan:
         raise InvalidInput(f"candidates is 1 to {MOST_CANDIDATES}, or 0 for the default", field="candidates")
     if not 0 <= retrieval.min_relevance <= 1:
         raise InvalidInput("min_relevance is 0 to 1", field="min_relevance")
-    plan = plan_of(retrieval)
+    plan = plan_of(retrieval, defaults)
     if plan.fusion is not None:
         rankings.configure(plan.fusion.name, plan.fusion.parameters, field="fusion")
     method = plan.reranker

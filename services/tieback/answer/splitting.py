@@ -260,14 +260,19 @@ async def _beside(characters: int, work: Callable[[], T]) -> T:
 
 
 def _sections(section: Section, pieces: Sequence[Piece], taken: set[str]) -> Iterator[Section]:
-    """The sections of the pieces, the first with the section's own id."""
+    """The sections of the pieces, the first with the section's own id; the others continue it."""
     first = 0 if section.span is None else section.span[0]
     base = section.id.encode()[:LONGEST_ID].decode(errors="ignore")
     name, count = section.id, 1
-    for piece in pieces:
+    for number, piece in enumerate(pieces):
         begin = first + piece.begin
-        span = (begin, begin + len(piece.text.encode()))
-        yield dataclasses.replace(section, id=name, content=Content(Modality.TEXT, piece.text), span=span)
+        yield dataclasses.replace(
+            section,
+            id=name,
+            content=Content(Modality.TEXT, piece.text),
+            span=(begin, begin + len(piece.text.encode())),
+            continues=section.continues or number > 0,
+        )
         while name in taken:
             count += 1
             name = f"{base}-{count}"

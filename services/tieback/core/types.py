@@ -194,7 +194,8 @@ class Content:
 class Section:
     """A citable part of an item. `content` of a stored section is its text, or None.
 
-    `span` is which bytes of the original, as UTF-8, the text is; None where it is not known.
+    `span` is which bytes of the original, as UTF-8, the text is; None where it is not known. It `continues`
+    the section before it where both are pieces of one text that was cut for its length.
     """
 
     id: str
@@ -202,6 +203,7 @@ class Section:
     title: str = ""
     uri: str = ""
     span: Span | None = None
+    continues: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -523,10 +525,21 @@ class UpsertReply:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundPiece:
+    """A further piece of a hit's text, with its score in the search; `span` is the section's."""
+
+    section_id: str
+    text: str
+    score: float
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A section that was found. `part` is where in a picture the part is that is nearest to the query.
 
     `words_matched` is the share of the query's content words that it has, by rarity. `span` is the section's.
+    `pieces` are those of its text that collapsing left out as hits, best first.
     """
 
     item_id: str
@@ -543,6 +556,7 @@ class Hit:
     words_matched: float | None = None
     part: Box | None = None
     span: Span | None = None
+    pieces: Sequence[FoundPiece] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -804,6 +818,7 @@ class Retrieval:
     explain: bool = False
     fusion: MethodChoice | None = None
     min_relevance: float = 0.0
+    collapse_pieces: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -812,7 +827,8 @@ class RetrievalPlan:
 
     `fusion` is None where the search is not hybrid, the name of `reranker` is "none" where the search's order
     is kept, and hits whose relevance is below `relevance_floor` are marked. Of a server's defaults,
-    `candidates` is 0: it follows the limit.
+    `candidates` is 0: it follows the limit. With `collapse_pieces`, the pieces of a short text
+    are one hit.
     """
 
     hybrid: bool
@@ -821,6 +837,7 @@ class RetrievalPlan:
     reranker: MethodChoice
     candidates: int
     relevance_floor: float
+    collapse_pieces: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tieback.core.types import INDEXED_FROM, Array, Box, Hit, Item, Modality
+from tieback.core.types import INDEXED_FROM, Array, Box, FoundPiece, Hit, Item, Modality
+from tieback.index.collapsing import short_texts
 from tieback.index.facts import MODALITY, Facts
 from tieback.index.filters import Check, Filter, Scans, evaluate, scan
 from tieback.index.filters.evaluation import comparisons
@@ -33,7 +34,10 @@ _ITEMS_PER_STEP = 10_000  # that a listing looks at before it lets writers in
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A living item; `positions` are those of its sections, in order."""
+    """A living item; `positions` are those of its sections, in order.
+
+    `short_texts` says which sections belong together (`collapsing.py`); None where none do.
+    """
 
     version: int
     item: Item
@@ -42,6 +46,7 @@ class Entry:
     positions: Array
     bytes: int
     originals: Mapping[int, Original]
+    short_texts: Array | None
 
 
 class Memory:
@@ -55,6 +60,7 @@ class Memory:
         self.lock = ReadWriteLock()
         self.width = width
         self.bytes = 0  # of the living items, see `Record.bytes`
+        self.continuing = 0  # living sections that continue others
         self.stale: list[int] = []  # versions whose rows compaction may drop
         self.parts = PartVectors(width, flat_up_to)
         self.indexed_from: Counter[str] = Counter()  # living items by the source that their metadata names
@@ -197,6 +203,11 @@ class Memory:
         entry, ordinal = self._owner(position)
         return entry.item.id, ordinal
 
+    def text_of(self, position: int) -> tuple[str, int]:
+        """What names the text that a section is of: the same for all pieces of one short text."""
+        entry, ordinal = self._owner(position)
+        return entry.item.id, ordinal if entry.short_texts is None else int(entry.short_texts[ordinal])
+
     def nearest(self, query: Array, limit: int, allowed: Array) -> tuple[Array, Array]:
         """The best positions of a mask and their scores by `query`, best first; all scores are finite."""
         positions, scores = nearest(self._wholes, self.parts, query, limit, allowed)
@@ -215,6 +226,7 @@ class Memory:
         text_score: float | None,
         words_matched: float | None,
         part: Box | None = None,
+        pieces: Sequence[FoundPiece] = (),
     ) -> Hit:
         """A found section as it is answered."""
         entry, ordinal = self._owner(position)
@@ -234,7 +246,14 @@ class Memory:
             words_matched=words_matched,
             part=part,
             span=section.span,
+            pieces=pieces,
         )
+
+    def found_piece(self, position: int, score: float) -> FoundPiece:
+        """A further piece of a hit's text as it is answered."""
+        entry, ordinal = self._owner(position)
+        section = entry.item.sections[ordinal]
+        return FoundPiece(section.id, entry.texts[ordinal], score, section.span)
 
     def wants_training(self) -> bool:
         """Whether the vectors have outgrown exact search, or the lists they were sorted into."""
@@ -255,7 +274,9 @@ class Memory:
         entry = Entry(
             *(put.version, record.item, _shared(record), record.modalities, positions, record.bytes),
             record.originals,
+            short_texts(record.item.sections),
         )
+        self.continuing += _continuing(entry)
         self.originals.update(one.sha256 for one in record.originals.values())
         self.bytes += entry.bytes
         self._items[record.item.id] = entry
@@ -280,6 +301,7 @@ class Memory:
         if entry is None:
             return False
         self.bytes -= entry.bytes
+        self.continuing -= _continuing(entry)
         self._forget_source(_source_of(entry.item))
         self._forget_originals(entry)
         self.stale.append(entry.version)
@@ -329,6 +351,10 @@ def _analysed(record: Record) -> list[Analysed]:
         analysed(text, (record.item.title, section.title))
         for text, section in zip(record.texts, record.item.sections, strict=True)
     ]
+
+
+def _continuing(entry: Entry) -> int:
+    return 0 if entry.short_texts is None else sum(section.continues for section in entry.item.sections)
 
 
 def _source_of(item: Item) -> str:

@@ -50,7 +50,9 @@ def pieces_of(entry: Entry, pieces: Sequence[ReindexedPiece], limits: Limits) ->
         text = _cut(data[piece.section], piece.span, field=f"pieces[{place}].span")
         first = 0 if old.span is None else old.span[0]
         span = first + piece.span[0], first + piece.span[1]
-        sections.append(replace(old, id=piece.id, content=Content(Modality.TEXT, text), span=span))
+        goes_on = old.continues or (place > 0 and order[place - 1] == piece.section)
+        content = Content(Modality.TEXT, text)
+        sections.append(replace(old, id=piece.id, content=content, span=span, continues=goes_on))
         texts.append(text if old.content is not None and old.content.data == words else words)
     return Pieces(
         replace(entry.item, sections=check_sections(sections, limits)),

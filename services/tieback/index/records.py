@@ -26,10 +26,11 @@ LATER = (
     pa.field("span_end", pa.int64()),
     pa.field("original", pa.string()),
     pa.field("original_bytes", pa.int64()),
+    pa.field("continues", pa.bool_()),
 )
 """Columns that tables of older formats lack. Those of format 1 have no parts and boxes, which are float16
 `[parts, width]` and float32 `[parts, 4]`, little-endian; those up to format 3 have no spans of sections, and
-no originals."""
+no originals; those up to format 4 do not say which sections continue others, so each is a text of its own."""
 
 _NUMBER = " " * 8  # a number, a truth value or a date counts eight bytes
 _HALF, _SINGLE = np.dtype("<f2"), np.dtype("<f4")
@@ -165,6 +166,7 @@ def to_rows(changes: Iterable[Change], table_schema: Any) -> Any:
                 boxes=None if parts is None else parts.boxes.astype(_SINGLE).tobytes(),
                 original=None if original is None else original.sha256,
                 original_bytes=None if original is None else original.bytes,
+                continues=section.continues,
             )
         vectors.append(record.vectors)
     flat = pa.array(np.concatenate(vectors).reshape(-1)) if vectors else pa.array([], pa.float32())
@@ -228,7 +230,10 @@ def _append(rows: dict[str, list[Any]], **values: Any) -> None:
 def _record(parts: list[tuple[dict[str, Any], Array]]) -> Record:
     rows = [row for row, _ in parts]
     sections = [
-        Section(row["section_id"], _content(row), row["section_title"], row["uri"], _span(row))
+        Section(
+            *(row["section_id"], _content(row), row["section_title"], row["uri"], _span(row)),
+            continues=bool(row["continues"]),
+        )
         for row in rows
     ]
     item = Item(rows[0]["item_id"], sections, rows[0]["item_title"], from_json(rows[0]["metadata"]))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tieback.core.types import Array, Hit, Modality
 from tieback.index.balance import SAMPLE, as_of_reference
+from tieback.index.collapsing import collapsed
 from tieback.index.filters import Check, Filter
 from tieback.index.memory import Memory
 
@@ -17,7 +18,11 @@ from tieback.index.memory import Memory
 _DEEPER = 4
 _DEEPEST_AT_LEAST = 100
 
-Ranked = tuple[Array, Array]  # positions and scores, best first
+# Of a ranking that is collapsed so many rows are read for each hit, at first: of ten sections of abstracts
+# seven are of different texts.
+_ROWS_A_HIT = 2
+
+Found = tuple[Array, Array]  # positions and scores, in any order
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,17 @@ class Query:
     filter: Filter | None
     fuse: Callable[[Array], Array]
     balance: bool
+    collapse: bool
     check: Check
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Positions of sections and their scores, best first; `similarities` where a vector was given."""
+
+    positions: Array
+    scores: Array
+    similarities: Array | None
 
 
 def search(memory: Memory, query: Query) -> list[Hit]:
@@ -64,27 +79,41 @@ class _Search:
     def hits(self) -> list[Hit]:
         """What was found."""
         limit = self._query.limit
-        if self._query.vector is None:
-            positions, scores = self._by_words(limit)
-            return self._answer(positions, scores, None)
+        collapse = self._query.collapse and self._memory.continuing > 0
+        rows = _ROWS_A_HIT * limit if collapse else limit
+        while True:
+            ranking = self._ranking(rows)
+            positions = ranking.positions.tolist()
+            texts = [self._memory.text_of(position) for position in positions] if collapse else positions
+            hits = collapsed(texts, limit)
+            # A hit is MOST_PIECES rows at most, so this ends soon.
+            if len(hits) == limit or len(positions) < rows:
+                return [self._hit(ranking, row, others) for row, *others in hits]
+            rows *= 2
+
+    def _ranking(self, rows: int) -> Ranking:
+        """The best `rows`, and all that are equal to the last; fewer where there are no more."""
+        vector = self._query.vector
+        if vector is None:
+            return self._ordered(*self._by_words(rows), None, rows)
         self._query.check("the search for the vector")
         if not self._query.text:
-            positions, similarities = self._by_vector(self._query.vector, limit)
-            return self._answer(positions, self._compare(positions, similarities), similarities)
-        depth = max(_DEEPER * limit, _DEEPEST_AT_LEAST)
-        positions, similarities = self._by_vector(self._query.vector, depth)
+            positions, similarities = self._by_vector(vector, rows)
+            return self._ordered(positions, self._compare(positions, similarities), similarities, rows)
+        depth = max(_DEEPER * rows, _DEEPEST_AT_LEAST)
+        positions, similarities = self._by_vector(vector, depth)
         more = np.setdiff1d(self._by_words(depth)[0], positions)
         if len(more):
-            found = self._memory.scores(more, self._query.vector)
+            found = self._memory.scores(more, vector)
             positions = np.concatenate((positions, more))
             similarities = np.concatenate((similarities, found))
         if not len(positions):
-            return []
+            return Ranking(positions, similarities, similarities)
         shares = self._shares[positions].astype(np.float64)
         rankings = np.stack((self._compare(positions, similarities), np.where(shares > 0, shares, np.nan)))
-        return self._answer(positions, self._query.fuse(rankings), similarities)
+        return self._ordered(positions, self._query.fuse(rankings), similarities, rows)
 
-    def _by_words(self, depth: int) -> Ranked:
+    def _by_words(self, depth: int) -> Found:
         """Of sections with equal scores at the end, those are taken that come first by id."""
         positions = np.flatnonzero(self._shares)
         if len(positions) > depth:
@@ -92,7 +121,7 @@ class _Search:
             positions = positions[shares >= np.partition(shares, -depth)[-depth]]
         return positions, self._shares[positions]
 
-    def _by_vector(self, vector: Array, depth: int) -> Ranked:
+    def _by_vector(self, vector: Array, depth: int) -> Found:
         if self._compared is None:
             return self._memory.nearest(vector, depth, self._allowed)
         found = [
@@ -109,26 +138,31 @@ class _Search:
             return similarities
         return self._compared.scores(positions, similarities)
 
-    def _answer(self, positions: Array, scores: Array, similarities: Array | None) -> list[Hit]:
-        limit, memory = self._query.limit, self._memory
-        if len(scores) > limit:  # and all that are equal to the last
-            kept = scores >= np.partition(scores, -limit)[-limit]
+    def _ordered(self, positions: Array, scores: Array, similarities: Array | None, rows: int) -> Ranking:
+        if len(scores) > rows:  # and all that are equal to the last
+            kept = scores >= np.partition(scores, -rows)[-rows]
             positions, scores = positions[kept], scores[kept]
             similarities = None if similarities is None else similarities[kept]
-        places = {position: place for place, position in enumerate(positions.tolist())}
-        ordered = sorted(places, key=lambda one: (-scores[places[one]], memory.order_key(one)))
-        vector = self._query.vector
-        return [
-            memory.hit(
-                position,
-                float(scores[places[position]]),
-                None if similarities is None else float(similarities[places[position]]),
-                float(self._shares[position]) or None,
-                float(self._matched[position]) if self._shares[position] else None,
-                None if vector is None else memory.parts.best_box(position, vector),
-            )
-            for position in ordered[:limit]
+        keys = [self._memory.order_key(position) for position in positions.tolist()]
+        order = sorted(range(len(keys)), key=lambda place: (-scores[place], keys[place]))
+        return Ranking(positions[order], scores[order], None if similarities is None else similarities[order])
+
+    def _hit(self, ranking: Ranking, row: int, others: Sequence[int]) -> Hit:
+        """The hit of a row; `others` are rows of further pieces of its text."""
+        position, vector = int(ranking.positions[row]), self._query.vector
+        pieces = [
+            self._memory.found_piece(int(ranking.positions[one]), float(ranking.scores[one]))
+            for one in others
         ]
+        return self._memory.hit(
+            position,
+            float(ranking.scores[row]),
+            None if ranking.similarities is None else float(ranking.similarities[row]),
+            float(self._shares[position]) or None,
+            float(self._matched[position]) if self._shares[position] else None,
+            None if vector is None else self._memory.parts.best_box(position, vector),
+            pieces,
+        )
 
 
 class _Modalities:

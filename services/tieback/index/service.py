@@ -524,6 +524,7 @@ class Index:
         filter: str = "",
         fusion: MethodChoice | None = None,
         balance_modalities: bool = False,
+        collapse_pieces: bool = False,
         deadline: Deadline = NO_DEADLINE,
     ) -> SearchReply:
         """See `IndexPort`.
@@ -557,7 +558,9 @@ class Index:
         def work(check: Check) -> SearchReply:
             nonlocal started
             started = time.perf_counter()
-            query = Query(exact, text.strip(), limit or _HITS, tree, fuse, balance_modalities, check)
+            query = Query(
+                exact, text.strip(), limit or _HITS, tree, fuse, balance_modalities, collapse_pieces, check
+            )
             hits = search(opened.memory, query)
             return SearchReply(hits, Timing())
 

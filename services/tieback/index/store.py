@@ -39,9 +39,10 @@ from tieback.index.records import schema
 from tieback.index.sources import Sources
 from tieback.index.table import Table
 
-FORMAT = 4
-"""2: tables have columns for vectors of parts. 3: tenants have folders. An older store is brought up to it
-when it is opened; its collections belong to no tenant."""
+FORMAT = 5
+"""2: tables have columns for vectors of parts. 3: tenants have folders. 4: spans and originals. 5: which
+sections are pieces of one text. An older store is brought up to it when it is opened; its collections belong
+to no tenant."""
 
 _DESCRIPTION = "tieback"
 _COMPLETE = (

@@ -213,7 +213,11 @@ def check_sections(sections: Sequence[Section], limits: Limits) -> list[Section]
         else:
             content = None
         check_span(section, field=f"{field}.span")
-        kept.append(Section(name, content, section.title, section.uri, section.span))
+        if section.continues and not position:
+            raise InvalidInput(
+                "the first section of an item has none before it to continue", field=f"{field}.continues"
+            )
+        kept.append(Section(name, content, section.title, section.uri, section.span, section.continues))
     return kept
 
 

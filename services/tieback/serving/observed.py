@@ -160,6 +160,7 @@ class ObservedIndex:
         filter: str = "",
         fusion: MethodChoice | None = None,
         balance_modalities: bool = False,
+        collapse_pieces: bool = False,
         deadline: Deadline = NO_DEADLINE,
     ) -> SearchReply:
         """As the index does."""
@@ -172,6 +173,7 @@ class ObservedIndex:
                 filter=filter,
                 fusion=fusion,
                 balance_modalities=balance_modalities,
+                collapse_pieces=collapse_pieces,
                 deadline=deadline,
             )
         self._telemetry.observe_timing("index", "search", reply.timing)

@@ -428,6 +428,7 @@ class RemoteIndex:
         filter: str = "",
         fusion: MethodChoice | None = None,
         balance_modalities: bool = False,
+        collapse_pieces: bool = False,
         deadline: Deadline = NO_DEADLINE,
     ) -> SearchReply:
         """The nearest sections, best first."""
@@ -439,6 +440,7 @@ class RemoteIndex:
             filter=filter,
             fusion=None if fusion is None else write_method(fusion),
             balance_modalities=balance_modalities,
+            collapse_pieces=collapse_pieces,
         )
         return read_search_reply(await self._call("Search", request, index_pb2.SearchResponse, deadline))
 

@@ -115,7 +115,7 @@ class ReindexFailure(_message.Message):
     def __init__(self, id: _Optional[str] = ..., status: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class RetrieveRequest(_message.Message):
-    __slots__ = ("collection", "query", "limit", "filter", "routing", "candidates", "reranker", "hybrid", "balance_modalities", "explain", "fusion", "min_relevance")
+    __slots__ = ("collection", "query", "limit", "filter", "routing", "candidates", "reranker", "hybrid", "balance_modalities", "explain", "fusion", "min_relevance", "collapse_pieces")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     QUERY_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
@@ -128,6 +128,7 @@ class RetrieveRequest(_message.Message):
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     FUSION_FIELD_NUMBER: _ClassVar[int]
     MIN_RELEVANCE_FIELD_NUMBER: _ClassVar[int]
+    COLLAPSE_PIECES_FIELD_NUMBER: _ClassVar[int]
     collection: str
     query: _containers.RepeatedCompositeFieldContainer[QueryPart]
     limit: int
@@ -140,23 +141,26 @@ class RetrieveRequest(_message.Message):
     explain: bool
     fusion: _report_pb2.Method
     min_relevance: float
-    def __init__(self, collection: _Optional[str] = ..., query: _Optional[_Iterable[_Union[QueryPart, _Mapping]]] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., candidates: _Optional[int] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., explain: _Optional[bool] = ..., fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., min_relevance: _Optional[float] = ...) -> None: ...
+    collapse_pieces: bool
+    def __init__(self, collection: _Optional[str] = ..., query: _Optional[_Iterable[_Union[QueryPart, _Mapping]]] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., candidates: _Optional[int] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., explain: _Optional[bool] = ..., fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., min_relevance: _Optional[float] = ..., collapse_pieces: _Optional[bool] = ...) -> None: ...
 
 class RetrievalPlan(_message.Message):
-    __slots__ = ("hybrid", "balance_modalities", "fusion", "reranker", "candidates", "relevance_floor")
+    __slots__ = ("hybrid", "balance_modalities", "fusion", "reranker", "candidates", "relevance_floor", "collapse_pieces")
     HYBRID_FIELD_NUMBER: _ClassVar[int]
     BALANCE_MODALITIES_FIELD_NUMBER: _ClassVar[int]
     FUSION_FIELD_NUMBER: _ClassVar[int]
     RERANKER_FIELD_NUMBER: _ClassVar[int]
     CANDIDATES_FIELD_NUMBER: _ClassVar[int]
     RELEVANCE_FLOOR_FIELD_NUMBER: _ClassVar[int]
+    COLLAPSE_PIECES_FIELD_NUMBER: _ClassVar[int]
     hybrid: bool
     balance_modalities: bool
     fusion: _report_pb2.Method
     reranker: _report_pb2.Method
     candidates: int
     relevance_floor: float
-    def __init__(self, hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., candidates: _Optional[int] = ..., relevance_floor: _Optional[float] = ...) -> None: ...
+    collapse_pieces: bool
+    def __init__(self, hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., candidates: _Optional[int] = ..., relevance_floor: _Optional[float] = ..., collapse_pieces: _Optional[bool] = ...) -> None: ...
 
 class QueryPart(_message.Message):
     __slots__ = ("content", "weight")

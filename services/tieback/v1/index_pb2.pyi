@@ -329,7 +329,7 @@ class DeleteSourceResponse(_message.Message):
     def __init__(self, deleted_count: _Optional[int] = ...) -> None: ...
 
 class SearchRequest(_message.Message):
-    __slots__ = ("collection", "vector", "text", "limit", "filter", "fusion", "balance_modalities")
+    __slots__ = ("collection", "vector", "text", "limit", "filter", "fusion", "balance_modalities", "collapse_pieces")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     VECTOR_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
@@ -337,6 +337,7 @@ class SearchRequest(_message.Message):
     FILTER_FIELD_NUMBER: _ClassVar[int]
     FUSION_FIELD_NUMBER: _ClassVar[int]
     BALANCE_MODALITIES_FIELD_NUMBER: _ClassVar[int]
+    COLLAPSE_PIECES_FIELD_NUMBER: _ClassVar[int]
     collection: str
     vector: _vector_pb2.Vector
     text: str
@@ -344,7 +345,8 @@ class SearchRequest(_message.Message):
     filter: str
     fusion: _report_pb2.Method
     balance_modalities: bool
-    def __init__(self, collection: _Optional[str] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., text: _Optional[str] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., balance_modalities: _Optional[bool] = ...) -> None: ...
+    collapse_pieces: bool
+    def __init__(self, collection: _Optional[str] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., text: _Optional[str] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., balance_modalities: _Optional[bool] = ..., collapse_pieces: _Optional[bool] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
     __slots__ = ("hits", "timing")
@@ -355,7 +357,7 @@ class SearchResponse(_message.Message):
     def __init__(self, hits: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ...) -> None: ...
 
 class Hit(_message.Message):
-    __slots__ = ("item_id", "item_title", "section_id", "section_title", "modality", "text", "uri", "metadata", "score", "vector_score", "text_score", "part", "span", "words_matched")
+    __slots__ = ("item_id", "item_title", "section_id", "section_title", "modality", "text", "uri", "metadata", "score", "vector_score", "text_score", "part", "span", "words_matched", "pieces")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -377,6 +379,7 @@ class Hit(_message.Message):
     PART_FIELD_NUMBER: _ClassVar[int]
     SPAN_FIELD_NUMBER: _ClassVar[int]
     WORDS_MATCHED_FIELD_NUMBER: _ClassVar[int]
+    PIECES_FIELD_NUMBER: _ClassVar[int]
     item_id: str
     item_title: str
     section_id: str
@@ -391,7 +394,20 @@ class Hit(_message.Message):
     part: _vector_pb2.Box
     span: _vector_pb2.TextSpan
     words_matched: float
-    def __init__(self, item_id: _Optional[str] = ..., item_title: _Optional[str] = ..., section_id: _Optional[str] = ..., section_title: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., text: _Optional[str] = ..., uri: _Optional[str] = ..., metadata: _Optional[_Mapping[str, _metadata_pb2.MetadataValue]] = ..., score: _Optional[float] = ..., vector_score: _Optional[float] = ..., text_score: _Optional[float] = ..., part: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., words_matched: _Optional[float] = ...) -> None: ...
+    pieces: _containers.RepeatedCompositeFieldContainer[FoundPiece]
+    def __init__(self, item_id: _Optional[str] = ..., item_title: _Optional[str] = ..., section_id: _Optional[str] = ..., section_title: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., text: _Optional[str] = ..., uri: _Optional[str] = ..., metadata: _Optional[_Mapping[str, _metadata_pb2.MetadataValue]] = ..., score: _Optional[float] = ..., vector_score: _Optional[float] = ..., text_score: _Optional[float] = ..., part: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., words_matched: _Optional[float] = ..., pieces: _Optional[_Iterable[_Union[FoundPiece, _Mapping]]] = ...) -> None: ...
+
+class FoundPiece(_message.Message):
+    __slots__ = ("section_id", "text", "score", "span")
+    SECTION_ID_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    SPAN_FIELD_NUMBER: _ClassVar[int]
+    section_id: str
+    text: str
+    score: float
+    span: _vector_pb2.TextSpan
+    def __init__(self, section_id: _Optional[str] = ..., text: _Optional[str] = ..., score: _Optional[float] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ...) -> None: ...
 
 class GetUsageRequest(_message.Message):
     __slots__ = ()

@@ -123,7 +123,8 @@ def read_item(message: content_pb2.Item, field: str, *, contents: bool = True) -
             else read_content(section.content, f"{field}.sections[{index}].content", tokenised=False)
         )
         span = (section.span.begin_byte, section.span.end_byte) if section.HasField("span") else None
-        sections.append(Section(section.id or str(index + 1), content, section.title, section.uri, span))
+        name = section.id or str(index + 1)
+        sections.append(Section(name, content, section.title, section.uri, span, section.continues))
     metadata = read_metadata(message.metadata, f"{field}.metadata")
     return Item(message.id, sections, message.title, metadata)
 
@@ -140,6 +141,7 @@ def write_item(item: Item, *, sections: bool = True) -> content_pb2.Item:
                 content=None if section.content is None else write_content(section.content),
                 uri=section.uri,
                 span=None if section.span is None else write_span(section.span),
+                continues=section.continues,
             )
             for section in (item.sections if sections else ())
         ],

@@ -55,6 +55,7 @@ def read_retrieval(message: answer_pb2.RetrieveRequest, field: str = "") -> Retr
         explain=message.explain,
         fusion=read_method(message.fusion, f"{prefix}fusion") if message.HasField("fusion") else None,
         min_relevance=finite(message.min_relevance, f"{prefix}min_relevance"),
+        collapse_pieces=message.collapse_pieces if message.HasField("collapse_pieces") else None,
     )
 
 
@@ -76,6 +77,7 @@ def write_retrieval(retrieval: Retrieval) -> answer_pb2.RetrieveRequest:
         explain=retrieval.explain,
         fusion=None if retrieval.fusion is None else write_method(retrieval.fusion),
         min_relevance=retrieval.min_relevance,
+        collapse_pieces=retrieval.collapse_pieces,
     )
 
 
@@ -88,6 +90,7 @@ def read_plan(message: answer_pb2.RetrievalPlan) -> RetrievalPlan:
         reranker=read_method(message.reranker, "reranker"),
         candidates=message.candidates,
         relevance_floor=message.relevance_floor,
+        collapse_pieces=message.collapse_pieces,
     )
 
 
@@ -100,6 +103,7 @@ def write_plan(plan: RetrievalPlan) -> answer_pb2.RetrievalPlan:
         reranker=write_method(plan.reranker),
         candidates=plan.candidates,
         relevance_floor=plan.relevance_floor,
+        collapse_pieces=plan.collapse_pieces,
     )
 
 

@@ -9,6 +9,7 @@ from tieback.core.types import (
     AlignedPair,
     Alignment,
     Collection,
+    FoundPiece,
     Hit,
     IndexedItem,
     IndexedSection,
@@ -18,6 +19,7 @@ from tieback.core.types import (
     Routing,
     SearchReply,
     Source,
+    Span,
     TokenVectors,
 )
 from tieback.serving.conversions.contents import (
@@ -173,7 +175,8 @@ def read_hit(message: index_pb2.Hit) -> Hit:
         text_score=message.text_score if message.HasField("text_score") else None,
         words_matched=message.words_matched if message.HasField("words_matched") else None,
         part=read_box(message.part, "hits.part") if message.HasField("part") else None,
-        span=(message.span.begin_byte, message.span.end_byte) if message.HasField("span") else None,
+        span=_read_span(message),
+        pieces=[FoundPiece(one.section_id, one.text, one.score, _read_span(one)) for one in message.pieces],
     )
 
 
@@ -194,7 +197,20 @@ def write_hit(hit: Hit) -> index_pb2.Hit:
         words_matched=hit.words_matched,
         part=None if hit.part is None else write_box(hit.part),
         span=None if hit.span is None else write_span(hit.span),
+        pieces=[
+            index_pb2.FoundPiece(
+                section_id=one.section_id,
+                text=one.text,
+                score=one.score,
+                span=None if one.span is None else write_span(one.span),
+            )
+            for one in hit.pieces
+        ],
     )
+
+
+def _read_span(message: index_pb2.Hit | index_pb2.FoundPiece) -> Span | None:
+    return (message.span.begin_byte, message.span.end_byte) if message.HasField("span") else None
 
 
 def read_search_reply(message: index_pb2.SearchResponse) -> SearchReply:

@@ -192,6 +192,7 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
             filter=request.filter,
             fusion=read_method(request.fusion, "fusion") if request.HasField("fusion") else None,
             balance_modalities=request.balance_modalities,
+            collapse_pieces=request.collapse_pieces,
             deadline=deadline,
         )
         return write_search_reply(reply)

@@ -1,0 +1,43 @@
+"""Pieces of one short text become one hit.
+
+A text that was cut for its length is found by several of its pieces. Where it is short, they are one hit: the
+best piece, with the others beside it. Of a longer text each piece is a hit: where only the best of those near
+each other was one, the piece with the answer was left out too often (docs/retrieval.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+
+import numpy as np
+
+from tieback.core.types import Array, Section
+
+MOST_PIECES = 8
+"""Of a short text: about 1,000 tokens, two pages. All but a few abstracts are shorter."""
+
+
+def short_texts(sections: Sequence[Section]) -> Array | None:
+    """By section, the number of the first section of its text; its own where no others belong to it.
+
+    A longer text's sections are told apart. None where each section is a text of its own.
+    """
+    if not any(section.continues for section in sections):
+        return None
+    numbers = np.arange(len(sections), dtype=np.int32)
+    firsts = np.maximum.accumulate(np.where([section.continues for section in sections], 0, numbers))
+    pieces = np.bincount(firsts)[firsts]
+    return np.where(pieces <= MOST_PIECES, firsts, numbers).astype(np.int32)
+
+
+def collapsed(texts: Iterable[Hashable], limit: int) -> list[list[int]]:
+    """The rows of a ranking by text, best first: the rows up to that of the best piece of the last text.
+
+    `texts` names the text of each row. There are at most `limit`, 1 or more.
+    """
+    rows: dict[Hashable, list[int]] = {}
+    for row, text in enumerate(texts):
+        rows.setdefault(text, []).append(row)
+        if len(rows) == limit:
+            break
+    return list(rows.values())
