@@ -59,6 +59,9 @@ DEFAULT_RERANKING = MethodChoice("late_interaction")
 OVERLAP = 0.15
 """The largest share of a piece of text that a sentence may take to be repeated in the next piece."""
 
+TOO_MANY_PIECES = "TOO_MANY_PIECES"
+"""The reason of the error where texts become more pieces than one request is answered with."""
+
 SEARCH_TEXT_BYTES = 16 * 1024
 """Bytes of the words that the index searches for."""
 
@@ -98,6 +101,7 @@ class EncoderPort(Protocol):
 
         Pieces have at most `max_tokens`, 0 for as many as the space reads. The last sentence of one is
         repeated in the next where it takes at most the share `overlap` of that, None for `OVERLAP`.
+        InvalidInput with the reason `TOO_MANY_PIECES` where all texts become more of them than a request may.
         """
         ...
 

@@ -118,6 +118,18 @@ async def test_a_text_that_needs_too_many_sections_is_refused_with_the_limit(pla
     assert good.error is None
 
 
+async def test_sections_whose_pieces_fill_more_than_one_answer_are_asked_about_in_parts(platform):
+    platform.encoder.most_pieces = 5
+    items = [Item("a", [section(STORY, "1"), section(STORY, "2")]), Item("b", [section(STORY * 2)])]
+
+    whole, refused = (await platform.answerer.ingest("library", items)).results
+
+    assert whole.error is None
+    assert len((await platform.index.get_item("library", "a")).sections) == 8
+    assert isinstance(refused.error, InvalidInput)
+    assert refused.error.field == "items[1].sections[0].content"
+
+
 async def test_a_space_that_cannot_say_where_to_cut_fails_the_call(platform):
     platform.encoder.down["words-a"] = Unavailable("words-a is restarting")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import threading
 import unicodedata
 
 import pytest
@@ -13,10 +14,12 @@ from support.colours import Colours
 from support.colours import card as colours_card
 from support.growth import growth
 from support.small_tokenizers import FAMILIES, LINES, text_tokenizer
+from tieback.core import pieces as core_pieces
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded
 from tieback.core.types import Limits
 from tieback.encoder import Encoder
+from tieback.ports import TOO_MANY_PIECES
 
 WINDOW = 32
 """Tokens, two special ones among them."""
@@ -50,12 +53,16 @@ class Reader(BagOfWords):
     def __init__(self, card, tokenizer):
         super().__init__(card)
         self.tokenizer = tokenizer
+        self.asked = 0
+        self.began = threading.Event()
 
     @property
     def window(self):
         return self.tokenizer.room
 
     def starts(self, text):
+        self.asked += 1
+        self.began.set()
         return self.tokenizer.starts(text)
 
 
@@ -155,18 +162,95 @@ async def test_the_last_sentence_is_repeated_where_it_is_short_enough(family, tm
 @pytest.mark.parametrize("name", FAMILIES)
 def test_any_text_is_kept_whole(name, text, tmp_path_factory):
     from tieback.core.spans import ByteOffsets
-    from tieback.encoder.splitting import _cut, _joined
+    from tieback.encoder.splitting import _cut, _joined, _Progress
 
     folder = tmp_path_factory.mktemp("any")
     model = _models(name, folder)
-    deadline = Deadline.after(60)
-    found = _joined(_cut(model, text, 5, 0.3, deadline))
+    found = _joined(_cut(model, text, 5, 0.3, _Progress(0, Deadline.after(60))))
 
     offsets = ByteOffsets(text)
     assert found[0][0] == 0
     assert found[-1][1] == len(text)
     assert all(b[0] <= a[1] and b[0] > a[0] for a, b in itertools.pairwise(found))
     assert text.encode()[slice(*offsets.span(*found[-1][:2]))].decode() == text[found[-1][0] :]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    parts=st.lists(
+        st.text(min_size=1, max_size=9)
+        | st.sampled_from(
+            ["\n\n", "\r\n\r\n", ". ", "。", " ", "xyz", "🇩🇪🇫🇷", "e\u0301", "👩‍👩‍👧‍👦", "a" + "\u0301" * 40]
+        ),
+        min_size=1,
+        max_size=200,
+    ),
+    most=st.integers(8, 60),
+)
+def test_stretches_are_all_of_a_text_and_of_about_one_size(parts, most):
+    text = "".join(parts)
+    longest_character = max(len(one) for one in regex.findall(r"\X", text))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(core_pieces, "STRETCH", most)
+        found = list(core_pieces.stretches(text, 0))
+
+    assert [begin for begin, _ in found] == [0, *(end for _, end in found[:-1])]
+    assert found[-1][1] == len(text)
+    assert max(end - begin for begin, end in found) <= most
+    if longest_character <= most // 4:
+        assert len(found) == 1 or min(end - begin for begin, end in found) >= most // 8
+        bounds = {0} | {one.end() for one in regex.finditer(r"\X", text)}
+        assert {end for _, end in found} <= bounds
+
+
+@pytest.mark.parametrize("kind", ["prose", "no spaces", "flags", "Thai", "Japanese", "a gap"])
+async def test_a_text_of_many_stretches_is_kept_whole(family, tmp_path, kind, monkeypatch):
+    monkeypatch.setattr(core_pieces, "STRETCH", 1024)
+    async for encoder, model in encoder_of(family, tmp_path, WINDOW):
+        pieces = await pieces_of(encoder, HOSTILE[kind])
+
+        check(HOSTILE[kind], pieces, model, WINDOW - 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [("Aaa\n\nB. c dd", 5), ("Aaa. B c ddd", 5), ("Aaa bbb cccc", 4), ("Aaaaaaaaaaaa", 6)],
+)
+def test_a_stretch_ends_after_a_paragraph_else_a_sentence_else_a_word(text, place, monkeypatch):
+    monkeypatch.setattr(core_pieces, "STRETCH", len(text) - 1)
+
+    assert list(core_pieces.stretches(text, 0)) == [(0, place), (place, len(text))]
+
+
+async def test_texts_of_more_pieces_than_an_answer_holds_are_refused_with_the_limit(tmp_path):
+    (tmp_path / "seed").write_text("0")
+    model = Reader(card(tmp_path, "text"), text_tokenizer("word pieces", tmp_path, WINDOW))
+    encoder = Encoder([model], limits=Limits(numbers=50))
+    text = "lamp " * 49
+
+    with pytest.raises(InvalidInput) as refused:
+        await encoder.split("text", [text, text], max_tokens=1, overlap=0)
+    accepted = await encoder.split("text", [text], max_tokens=1, overlap=0)
+    await encoder.close()
+
+    assert (refused.value.field, refused.value.reason) == ("texts", TOO_MANY_PIECES)
+    assert "50" in str(refused.value)
+    assert len(accepted.results[0]) == 49
+
+
+async def test_nothing_is_split_any_more_for_a_caller_that_left(tmp_path):
+    (tmp_path / "seed").write_text("0")
+    model = Reader(card(tmp_path, "text"), text_tokenizer("word pieces", tmp_path, WINDOW))
+    encoder = Encoder([model], limits=Limits())
+    asked = asyncio.create_task(encoder.split("text", [PROSE * 100] * 8))
+    await asyncio.to_thread(model.began.wait)
+
+    asked.cancel()
+    await asyncio.wait([asked])
+    at_most = model.asked + 2  # what two threads were at
+    await encoder.close()
+
+    assert model.asked <= at_most
 
 
 _known = {}

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Sequence
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
-from tieback.core.errors import TiebackError
+from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types import CachePolicy, Content, EncodeReply, OutputSpec, SplitReply, Truncation
-from tieback.ports import DEFAULT_OUTPUT, EncoderPort
+from tieback.ports import DEFAULT_OUTPUT, TOO_MANY_PIECES, EncoderPort
 
 
 class Troubles:
-    """`down` spaces raise their error; `slow` ones take so many seconds."""
+    """`down` spaces raise their error; `slow` ones take so many seconds. `most_pieces` is of one answer."""
 
     def __init__(self, encoder: EncoderPort) -> None:
         self._encoder = encoder
@@ -21,6 +21,7 @@ class Troubles:
         self.asked: list[tuple[str, int]] = []
         self.cancelled: list[str] = []
         self.split_texts: list[tuple[str, list[str]]] = []
+        self.most_pieces = 0
 
     async def encode(
         self,
@@ -56,6 +57,9 @@ class Troubles:
         self.split_texts.append((space, list(texts)))
         if space in self.down:
             raise self.down[space]
-        return await self._encoder.split(
+        reply = await self._encoder.split(
             space, texts, max_tokens=max_tokens, overlap=overlap, deadline=deadline
         )
+        if self.most_pieces and sum(map(len, reply.results)) > self.most_pieces:
+            raise InvalidInput("too many pieces", field="texts", reason=TOO_MANY_PIECES)
+        return reply

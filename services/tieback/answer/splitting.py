@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -18,8 +18,8 @@ from tieback.answer.headings import headed, heading_of, titles_of
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.spans import check_span
-from tieback.core.types import Content, Item, Limits, Modality, Section, TextPiece
-from tieback.ports import EncoderPort
+from tieback.core.types import Content, Item, Limits, Modality, Section, SplitReply, TextPiece
+from tieback.ports import TOO_MANY_PIECES, EncoderPort
 
 LONGEST_ID = 512 - 8
 """Bytes of a section's id that its pieces' ids begin with."""
@@ -36,7 +36,7 @@ class Piece:
     """A text, the byte of the section's text at which it begins, and the spaces that read it to its end.
 
     `titles` are what it stands under. `cut` are the smaller ones that are to take its place; `is_whole` says
-    that it is all of its section.
+    that it is all of its section, `has_too_many` that it has more pieces than a space can name.
     """
 
     text: str
@@ -44,6 +44,7 @@ class Piece:
     begin: int = 0
     read_by: set[str] = field(default_factory=set)
     is_whole: bool = True
+    has_too_many: bool = False
     cut: list[Piece] | None = None
 
     @property
@@ -128,8 +129,7 @@ class Splitting:
                     piece.read_by.add(space)
                 elif space not in piece.read_by:
                     asked.append(piece)
-        for batch in self._batches(asked):
-            reply = await self._encoder.split(space, [piece.read for piece in batch], deadline=deadline)
+        async for batch, reply in self._asked(space, asked, lambda piece: piece.read, deadline):
             self._windows[space] = reply.window
             long: list[Piece] = []
             rest: list[tuple[Piece, Result]] = []
@@ -154,8 +154,8 @@ class Splitting:
     ) -> None:
         """Cuts pieces that are too long with their headings, so that each part has room for its own."""
         tokens: dict[str, int] = {}
-        for batch in self._batches([Piece(one) for one in dict.fromkeys(one.heading for one in pieces)]):
-            reply = await self._encoder.split(space, [one.text for one in batch], deadline=deadline)
+        headings = [Piece(one) for one in dict.fromkeys(one.heading for one in pieces)]
+        async for batch, reply in self._asked(space, headings, lambda one: one.text, deadline):
             for one, result in zip(batch, reply.results, strict=True):
                 tokens[one.text] = (
                     0 if isinstance(result, TiebackError) else sum(part.tokens for part in result)
@@ -165,11 +165,38 @@ class Splitting:
             room = max(window - tokens[piece.heading], window // 2)
             rooms.setdefault(room, []).append(piece)
         for room, alike in rooms.items():
-            for batch in self._batches(alike):
-                reply = await self._encoder.split(
-                    space, [piece.text for piece in batch], max_tokens=room, deadline=deadline
-                )
+            async for batch, reply in self._asked(
+                space, alike, lambda piece: piece.text, deadline, max_tokens=room
+            ):
                 await _take(space, list(zip(batch, reply.results, strict=True)))
+
+    async def _asked(
+        self,
+        space: str,
+        pieces: Sequence[Piece],
+        text_of: Callable[[Piece], str],
+        deadline: Deadline,
+        max_tokens: int = 0,
+    ) -> AsyncIterator[tuple[list[Piece], SplitReply]]:
+        """What a space says of pieces, some at a time: half as many where the answer would be too long."""
+        left = list(self._batches(pieces))[::-1]
+        while left:
+            batch = left.pop()
+            try:
+                reply = await self._encoder.split(
+                    space, list(map(text_of, batch)), max_tokens=max_tokens, deadline=deadline
+                )
+            except InvalidInput as error:
+                if error.reason != TOO_MANY_PIECES:
+                    raise
+                if len(batch) == 1:
+                    batch[0].has_too_many = True
+                    batch[0].read_by.add(space)
+                else:
+                    half = len(batch) // 2
+                    left += [batch[half:], batch[:half]]
+            else:
+                yield batch, reply
 
     def _put_together(self, items: Sequence[Item], texts: Texts) -> Split:
         split = Split.nothing(items)
@@ -203,6 +230,11 @@ class Splitting:
         places: list[int] = []
         for place, section in enumerate(item.sections):
             pieces = texts.get((number, place), ())
+            if any(piece.has_too_many for piece in pieces):
+                raise InvalidInput(
+                    "the text becomes more pieces than a space names at once; send it as several sections",
+                    field=f"sections[{place}].content",
+                )
             if not pieces or pieces[0].is_whole:
                 made = [section]
             else:

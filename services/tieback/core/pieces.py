@@ -1,12 +1,15 @@
 """Where a text that is too long for a model is cut: into pieces of at most so many tokens each.
 
+A long text is worked on in stretches, so that the memory does not grow with it: see `stretches`.
+
 A piece ends at the end of a sentence where one lies in its second half, else between words, else between
 characters as readers see them (Unicode's grapheme clusters), and only inside such a character where that
 alone is too long. Pieces are of about one size, so none is a small rest. A piece may begin with the last
 sentence of the one before it. Together they hold all of the text: each begins at the end of the one before
 it, or earlier.
 
-Places are numbers of characters, as Python counts them. The time is linear in the text.
+Places are numbers of characters, as Python counts them. The time is linear in the text. Characters are looked
+at as arrays of code points: as Python objects they would keep the interpreter from other threads.
 """
 
 from __future__ import annotations
@@ -26,10 +29,59 @@ LONGEST_TOKEN = 64
 """Characters of a token; a longer one counts as several. A word that a model does not know can be one token
 of any length."""
 
-STRETCH = 128
+STRETCH = 1 << 16
+"""Characters that are worked on at once at most, where `PIECES` pieces are not longer."""
+PIECES = 16
+"""A stretch has at least so many characters for each token of a piece: several pieces, of most texts."""
+
+CLUSTERS = 128
 """Characters among which grapheme clusters are looked for at once."""
 
 _GRAPHEME = regex.compile(r"\X")
+_STRETCH_ENDS = tuple(
+    regex.compile(end, regex.REVERSE)
+    for end in (
+        r"\n[ \t]*\r?\n(?=\P{M})",
+        r"[.!?…]\s(?=[^\p{M}\n])|[。！？][」』”’）]*(?=[^\p{M}」』”’）。！？])",
+        r"\s(?=[^\p{M}\n])",
+        r"[0-9A-Za-z](?=[0-9A-Za-z])",
+    )
+)
+"""After a paragraph, a sentence, a word, a letter that surely is one by itself; the last is found first."""
+
+_WIDE_SPACE = 0x3001
+_SPACES = np.array([chr(point).isspace() for point in range(_WIDE_SPACE + 1)])
+"""Which characters are white space; there is none behind the last."""
+_FIRST_MARK = 0x300
+
+
+def longest_stretch(room: int) -> int:
+    """Characters that are worked on at once at most, for pieces of `room` tokens."""
+    return max(STRETCH, PIECES * room)
+
+
+def stretches(text: str, room: int) -> Iterator[tuple[int, int]]:
+    """The parts of a text that are cut into pieces of `room` tokens each for itself; of a short one, all.
+
+    They are of about one size. Each ends after a paragraph where one ends in its second half, else after a
+    sentence, a word, or a character as readers see it.
+    """
+    most = longest_stretch(room)
+    begin = 0
+    while (left := len(text) - begin) > most:
+        end = _stretch_end(text, begin, begin + math.ceil(left / math.ceil(left / most)))
+        yield begin, end
+        begin = end
+    yield begin, len(text)
+
+
+def _stretch_end(text: str, begin: int, limit: int) -> int:
+    for ends in _STRETCH_ENDS:
+        found = ends.search(text, begin + (limit - begin) // 2, limit + 1)
+        if found is not None:
+            return found.end()
+    *_, last = limit, *_character_ends(text, begin, limit)  # the limit, where one is longer than that
+    return last
 
 
 def pieces(text: str, starts: Array, room: int, overlap: float) -> list[tuple[int, int]]:
@@ -47,22 +99,24 @@ class _Cutting:
     """One text on its way to be cut."""
 
     def __init__(self, text: str, starts: Array, room: int, overlap: float) -> None:
-        space = np.frompyfunc(str.isspace, 1, 1)(np.array(list(text), object)).astype(bool)
+        points = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+        space = _SPACES[np.minimum(points, _WIDE_SPACE)]
         # Some tokenizers count the space before a word as part of it.
         following = np.where(space, len(text), np.arange(len(text)))
         following = np.minimum.accumulate(following[::-1])[::-1]
         moved = following[starts]
         self._starts = np.where(moved < len(text), moved, starts)
         self._text = text
+        self._may_be_mark = points[self._starts] >= _FIRST_MARK
         self._room = room
         self._overlap = int(room * overlap)
         ends = np.fromiter(sentences.ends(text), np.int64)
         ends = following[ends[ends < len(text)]]
         tokens = np.unique(np.searchsorted(self._starts, ends[ends < len(text)]))
         tokens = tokens[tokens < len(self._starts)]
-        self._sentences = [token for token in tokens.tolist() if self._begins_a_character(token)]
+        self._sentences = self._whole(tokens)
         words = np.flatnonzero(space[self._starts - 1] & ~space[self._starts] & (self._starts > 0))
-        self._words = [token for token in words.tolist() if self._begins_a_character(token)]
+        self._words = self._whole(words)
 
     def pieces(self) -> Iterator[tuple[int, int]]:
         """The pieces in order."""
@@ -106,29 +160,37 @@ class _Cutting:
         last = self._sentences[at - 1]
         return last if last > begin and end - last <= self._overlap else None
 
-    def _begins_a_character(self, token: int) -> bool:
-        """Whether a cut before the token leaves no mark apart from what it stands on."""
-        return unicodedata.category(self._text[self._starts[token]])[0] != "M"
+    def _whole(self, tokens: Array) -> list[int]:
+        """Of some tokens those before which a cut leaves no mark apart from what it stands on."""
+        doubtful = self._may_be_mark[tokens]
+        if not doubtful.any():
+            return list(tokens.tolist())
+        firsts = self._starts[tokens].tolist()
+        return [
+            token
+            for token, place, doubt in zip(tokens.tolist(), firsts, doubtful.tolist(), strict=True)
+            if not doubt or unicodedata.category(self._text[place])[0] != "M"
+        ]
 
 
 def _character_ends(text: str, begin: int, limit: int) -> Iterator[int]:
     """The ends of the grapheme clusters after `begin`, up to `limit` at most.
 
-    The text is looked at in short stretches, each from the beginning of a cluster on: in a long row of flags
+    The text is looked at in short parts, each from the beginning of a cluster on: in a long row of flags
     the library counts back to its beginning for each of them.
     """
-    stretch = STRETCH
+    size = CLUSTERS
     while begin < limit:
-        last = begin + stretch >= limit + 1
+        last = begin + size >= limit + 1
         ends = [
-            begin + found.end() for found in _GRAPHEME.finditer(text[begin : min(begin + stretch, limit + 1)])
+            begin + found.end() for found in _GRAPHEME.finditer(text[begin : min(begin + size, limit + 1)])
         ]
         known = [end for end in ends if end <= limit] if last else ends[:-1]
         yield from known
         if last:
             return
-        # The last of a stretch may go on behind it.
-        begin, stretch = (known[-1], STRETCH) if known else (begin, 2 * stretch)
+        # The last of those may go on behind them.
+        begin, size = (known[-1], CLUSTERS) if known else (begin, 2 * size)
 
 
 def _nearest(places: list[int], wanted: int, least: int, most: int) -> int | None:

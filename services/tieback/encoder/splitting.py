@@ -1,13 +1,15 @@
 """Cuts texts so that one model reads every piece to its end, by the model's own tokens.
 
-It runs where texts are tokenised, on the threads and within the budgets of `Preparation`. What was cut is
-tokenised again, since a cut can change what stands at it; a piece that is still too long is cut once more.
+It runs where texts are tokenised, on the threads and within the budgets of `Preparation`: a long text by
+stretches, for each of which the memory is bounded. What was cut is tokenised again, since a cut can change
+what stands at it; a piece that is still too long is cut once more.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack
@@ -15,19 +17,19 @@ from typing import Any
 
 from tieback.admission import Admission, Ticket
 from tieback.core.deadline import Deadline
-from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.pieces import pieces
+from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
+from tieback.core.pieces import longest_stretch, pieces, stretches
 from tieback.core.spans import ByteOffsets
 from tieback.core.types import Content, Limits, Modality, SplitReply, TextPiece, Timing
 from tieback.encoder.portions import BYTES_PER_CHARACTER, SHORT_CHARACTERS
 from tieback.encoder.preparation import THREADS, Preparation
 from tieback.models.content import read_text
 from tieback.models.encoder_model import EncoderModel, ReadsText
-from tieback.ports import OVERLAP
+from tieback.ports import OVERLAP, TOO_MANY_PIECES
 
 LARGEST_OVERLAP = 0.5
-BYTES_KEPT = 64
-"""Of a long text, bytes for each character while it is cut, beside what tokenising a part of it takes."""
+BYTES_KEPT = 128
+"""Bytes for each character of a stretch while it is cut, beside what tokenising a part of it takes."""
 
 QUEUED_MESSAGES = 2
 """So many messages' characters may wait: a minute of splitting, of English at the limits' defaults."""
@@ -64,16 +66,18 @@ class Splitting:
         most = self._admission.limit_tokens
         size = sum(map(len, texts))
         size = min(size, most) if most else size
-        work = functools.partial(self._split_all, model, room, overlap, deadline)
+        progress = _Progress(self._limits.numbers, deadline)
+        work = functools.partial(self._split_all, model, room, overlap, progress)
         results: list[Result] = [[] for _ in texts]
         with ExitStack() as places:
+            places.callback(progress.stop)
             places.enter_context(self._admission.admit(size, items=len(texts), deadline=deadline))
             jobs = []
             long = [place for place, text in enumerate(texts) if len(text) > SHORT_CHARACTERS]
             if long:
-                sizes = [_size(texts[place]) for place in long]
-                ticket = places.enter_context(self._preparation.admit(sizes, deadline))
-                jobs = [self._long(texts[place], [place], work, ticket, deadline) for place in long]
+                taken = SHORT_CHARACTERS * BYTES_PER_CHARACTER + longest_stretch(room) * BYTES_KEPT
+                ticket = places.enter_context(self._preparation.admit([taken] * len(long), deadline))
+                jobs = [self._long(texts[place], [place], work, taken, ticket, deadline) for place in long]
             jobs += [self._short(texts, group, work, deadline) for group in _groups(texts)]
             for group, found in await _all(jobs):
                 for place, one in zip(group, found, strict=True):
@@ -97,9 +101,9 @@ class Splitting:
             raise InvalidInput(f"overlap is from 0 to {LARGEST_OVERLAP}", field="overlap")
 
     async def _long(
-        self, text: str, place: list[int], work: _Work, ticket: Ticket, deadline: Deadline
+        self, text: str, place: list[int], work: _Work, taken: int, ticket: Ticket, deadline: Deadline
     ) -> tuple[list[int], list[Result]]:
-        found, free = await self._preparation.decode(lambda: (work([text]), 0), _size(text), ticket, deadline)
+        found, free = await self._preparation.decode(lambda: (work([text]), 0), taken, ticket, deadline)
         free()
         return place, found
 
@@ -111,7 +115,7 @@ class Splitting:
         return group, await self._preparation.tokenise(lambda: work(chosen), size, deadline)
 
     def _split_all(
-        self, model: ReadsText, room: int, overlap: float, deadline: Deadline, texts: Sequence[str]
+        self, model: ReadsText, room: int, overlap: float, progress: _Progress, texts: Sequence[str]
     ) -> list[Result]:
         results: list[Result] = []
         begun = time.monotonic()
@@ -125,7 +129,7 @@ class Splitting:
             results.append(
                 [
                     TextPiece(offsets.span(begin, end), tokens)
-                    for begin, end, tokens in _joined(_cut(model, text, room, overlap, deadline))
+                    for begin, end, tokens in _joined(_cut(model, text, room, overlap, progress))
                 ]
             )
         self._admission.measure(sum(map(len, texts)), time.monotonic() - begun)
@@ -135,18 +139,69 @@ class Splitting:
 _Work = Callable[[Sequence[str]], list[Result]]
 
 
+class _Progress:
+    """What a request may still do. Asked for each piece, on any thread."""
+
+    def __init__(self, most: int, deadline: Deadline) -> None:
+        self._most = most
+        self._deadline = deadline
+        self._stopped = False
+        self._numbers = itertools.count(1)  # its next is one step for the interpreter, so needs no lock
+
+    def stop(self) -> None:
+        """Nobody waits for it any more."""
+        self._stopped = True
+
+    def check(self) -> None:
+        """DeadlineExceeded where it is too late."""
+        if self._stopped:
+            raise DeadlineExceeded("nobody waits for this text any more")
+        self._deadline.check("splitting a text")
+
+    def count(self) -> None:
+        """InvalidInput for a piece past the limit: its place in the answer costs more than the text."""
+        if next(self._numbers) > self._most > 0:
+            raise InvalidInput(
+                f"the texts become more than {self._most} pieces, which is the limit of a request; send "
+                "fewer of them or shorter ones, or ask for longer pieces (max_tokens)",
+                field="texts",
+                reason=TOO_MANY_PIECES,
+            )
+
+
 def _cut(
-    model: ReadsText, text: str, room: int, overlap: float, deadline: Deadline, begin: int = 0
+    model: ReadsText, text: str, room: int, overlap: float, progress: _Progress
 ) -> Iterator[tuple[int, int, int]]:
-    """The pieces of a text that begins at a character of a longer one: begin, end, tokens."""
-    deadline.check("splitting a text")
+    """The pieces of a text: begin, end, tokens. One where there is no limit of tokens."""
+    if not room:
+        yield 0, len(text), _tokens(model, text, progress)
+        return
+    for begin, end in stretches(text, room):
+        yield from _pieces(model, text[begin:end], room, overlap, progress, begin)
+
+
+def _tokens(model: ReadsText, text: str, progress: _Progress) -> int:
+    count = 0
+    for begin, end in stretches(text, 0):
+        progress.check()
+        count += len(model.starts(text[begin:end]))
+    progress.count()
+    return count
+
+
+def _pieces(
+    model: ReadsText, text: str, room: int, overlap: float, progress: _Progress, begin: int
+) -> Iterator[tuple[int, int, int]]:
+    """The pieces of a text that begins at a character of a longer one."""
+    progress.check()
     starts = model.starts(text)
-    found = pieces(text, starts, room, overlap) if room else [(0, len(text))]
+    found = pieces(text, starts, room, overlap)
     if len(found) == 1:  # it fits, or cannot be cut
+        progress.count()
         yield begin, begin + len(text), len(starts)
         return
     for first, last in found:
-        yield from _cut(model, text[first:last], room, overlap, deadline, begin + first)
+        yield from _pieces(model, text[first:last], room, overlap, progress, begin + first)
 
 
 def _joined(found: Iterator[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
@@ -174,10 +229,6 @@ def _groups(texts: Sequence[str]) -> Iterator[list[int]]:
         characters += len(text)
     if group:
         yield group
-
-
-def _size(text: str) -> int:
-    return SHORT_CHARACTERS * BYTES_PER_CHARACTER + len(text) * BYTES_KEPT
 
 
 async def _all(

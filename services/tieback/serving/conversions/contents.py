@@ -322,9 +322,10 @@ def write_split_reply(reply: SplitReply) -> encoder_pb2.SplitTextsResponse:
         if isinstance(result, TiebackError):
             message.results.add(error=failures.to_status(result))
             continue
-        pieces = message.results.add().pieces.pieces
+        add = message.results.add().pieces.pieces.add
         for piece in result:
-            pieces.add(span=write_span(piece.span), token_count=piece.tokens)
+            made = add(token_count=piece.tokens)
+            made.span.begin_byte, made.span.end_byte = piece.span
     fill_timing(message.timing, reply.timing)
     return message
 

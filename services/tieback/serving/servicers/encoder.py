@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -67,14 +68,16 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
         self, request: encoder_pb2.SplitTextsRequest, context: Context
     ) -> encoder_pb2.SplitTextsResponse:
         """Says where to cut texts."""
+        space, max_tokens = request.space, request.max_tokens
+        overlap = request.overlap if request.HasField("overlap") else None
+        texts: list[str] = await converted(
+            functools.partial(list, request.texts)
+        )  # each look at one there copies it
+        del request  # or its memory would be held beside that of the texts
         reply = await self._encoder.split(
-            request.space,
-            request.texts,
-            max_tokens=request.max_tokens,
-            overlap=request.overlap if request.HasField("overlap") else None,
-            deadline=deadline_of(context),
+            space, texts, max_tokens=max_tokens, overlap=overlap, deadline=deadline_of(context)
         )
-        return write_split_reply(reply)
+        return await converted(lambda: write_split_reply(reply))
 
     def drain(self) -> None:
         """Has all streams end with UNAVAILABLE once what they have read is answered."""
