@@ -22,6 +22,7 @@ from tieback.serving import context as call_context
 from tieback.serving import failures, logs
 from tieback.serving.load_report import write_load
 from tieback.serving.open_calls import running_task
+from tieback.serving.reading import done_with
 from tieback.serving.route import Route
 
 log = logging.getLogger(__name__)
@@ -139,6 +140,7 @@ class Call:
             self._span.__exit__(None, None, None)
         route.in_flight.dec()
         route.held.give(self._held)
+        done_with(self._held)
         route.count(self._code.name)
         route.seconds.observe(took)
         refused = self._code is grpc.StatusCode.RESOURCE_EXHAUSTED

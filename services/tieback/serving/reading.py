@@ -17,6 +17,7 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError
 
 from tieback.core.errors import InvalidInput, Overloaded
+from tieback.core.freed_memory import return_freed_memory
 from tieback.core.types import Limits
 from tieback.serving.gate import Gate
 from tieback.serving.inflation import RATIO, inflate, is_compressed
@@ -27,6 +28,9 @@ LARGE = 64 * 1024
 """Bytes of a request from which on it is read on a thread."""
 FOREIGN_BYTES = 64 * 1024
 """Of a request to a service that is not of the contract: reflection, channelz."""
+
+VERY_LARGE = 4 << 20
+"""Bytes of a request after which the memory that was freed is given back to the system."""
 
 _THREADS = ThreadPoolExecutor(2, thread_name_prefix="reading")
 _size: ContextVar[int] = ContextVar("tieback_request_bytes", default=0)
@@ -40,6 +44,12 @@ async def converted(read: Callable[[], T]) -> T:
 async def _beside(work: Callable[[], T]) -> T:
     run = contextvars.copy_context().run
     return await asyncio.get_running_loop().run_in_executor(_THREADS, run, work)
+
+
+def done_with(size: int) -> None:
+    """Gives back the memory of a request of so many bytes, which nobody holds any more."""
+    if size >= VERY_LARGE:
+        _THREADS.submit(return_freed_memory)
 
 
 class Reader:
