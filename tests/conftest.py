@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import grpc
 import pytest
 from support.local_platform import Running, served_locally
+from tieback.serving import heap
 from tieback.serving.settings import Settings
 
 
@@ -15,6 +16,7 @@ def local_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running
     """A whole platform in this process, with the real models."""
     store = tmp_path_factory.mktemp("platform") / "store"
     with served_locally(Settings(store=store, port=0, metrics_port=0, drain_seconds=1)) as running:
+        heap.keep_what_is_there()  # as in a process that only serves
         yield running
 
 

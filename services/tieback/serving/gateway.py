@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from tieback.answer.plan import DEFAULT_PLAN
 from tieback.core.errors import StartupError
-from tieback.serving import assembly, logs, targets
+from tieback.serving import assembly, heap, logs, targets
 from tieback.serving.coalescing import Coalescer
 from tieback.serving.contract import SERVICES
 from tieback.serving.credentials import server_credentials
@@ -104,6 +104,7 @@ class GatewayProcess:
             )
         )
         DIRECTORY.listen(self._changed.set)
+        heap.keep_what_is_there()
         port = await self._server.start(settings.host, settings.port)
         metrics = join_address(host, await self._listener.start(host))
         self._tasks.append(asyncio.create_task(self._follow_health()))

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from tieback.answer.plan import DEFAULT_PLAN
-from tieback.serving import assembly, logs
+from tieback.serving import assembly, heap, logs
 from tieback.serving.metrics_page import MetricsPage
 from tieback.serving.observed import (
     ObservedEncoder,
@@ -156,6 +156,7 @@ async def run(settings: Settings, ready: Callable[[LocalServer], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with LocalServer(settings) as server:
+        heap.keep_what_is_there()
         ready(server)
         await stop.wait()
         logs.event(log, "draining", seconds=settings.drain_seconds)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tieback.batching import BatchReport
 from tieback.core.types import Load
-from tieback.serving import assembly, logs, targets
+from tieback.serving import assembly, heap, logs, targets
 from tieback.serving.autoscaling import Meter
 from tieback.serving.credentials import server_credentials
 from tieback.serving.directory import DIRECTORY
@@ -158,6 +158,7 @@ class ServiceProcess:
             self._server.report(self._service.load)
         if self._service.screen is not None:
             self._server.screen(self._service.screen)
+        heap.keep_what_is_there()
         addresses = {}
         if public_host:
             port = self._server.open(self._public.host, 0, server_credentials(self._public))
