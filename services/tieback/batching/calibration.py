@@ -23,6 +23,9 @@ PASSES = 3
 ENOUGH_SECONDS = 2.0
 """No further pass is begun after so many seconds."""
 
+SHORTEST_SECONDS = 1e-6
+"""A clock may be wrong by some microseconds; no run takes nothing, or less."""
+
 SHORT_SECONDS = 0.02
 """The first run of a shape also allocates; one that takes longer than this would not show it."""
 
@@ -44,7 +47,7 @@ def measure(
     def seconds(sample: W, count: int) -> float:
         begun = clock()
         run([sample] * count, group)
-        return clock() - begun
+        return max(clock() - begun, SHORTEST_SECONDS)
 
     def first_row(sample: W) -> list[float]:
         row: list[float] = []
