@@ -143,6 +143,12 @@ class Limits:
     """Bytes of one stop text."""
     query_parts: int = 0
     """Contents of one query."""
+    rerank_tokens: int = 0
+    """Token vectors of a query or a candidate that is reranked; longer texts are cut."""
+    rerank_steps: int = 0
+    """Work waiting in the reranker: query tokens × candidate tokens × passes of the method."""
+    decoded_bytes: int = 0
+    """Bytes of decoded pictures, sounds and point clouds that one process holds at a time."""
     name_bytes: int = 0
     """Bytes of an id, a name, a title, a URI, and of any string that is not content."""
     filter_bytes: int = 0
@@ -159,6 +165,12 @@ class Limits:
     """How deep messages may be nested."""
     request_bytes: int = 0
     """Bytes of the requests that one process works on at a time."""
+    open_calls: int = 0
+    """Calls open at once in one process."""
+    tenant_calls: int = 0
+    """Calls open at once of one tenant in one process."""
+    connection_calls: int = 0
+    """Calls open at once on one connection; more wait at the caller's side."""
     metadata_key_bytes: int = 0
     """Bytes of one key of an item's metadata."""
     metadata_bytes: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import subprocess
 import sys
@@ -9,7 +10,8 @@ from typing import Any
 
 import pytest
 import tieback_client
-from tieback_client import AsyncClient, Client, TiebackError, errors
+from tieback.v1 import catalog_pb2
+from tieback_client import AsyncClient, Client, Limits, TiebackError, errors
 from tieback_client.rpc import RPCS
 
 
@@ -87,3 +89,9 @@ def test_importing_the_client_imports_no_server_no_models_and_no_command_line() 
         "PIL",
     ):
         assert name not in loaded
+
+
+def test_every_limit_of_the_contract_is_in_the_sdk() -> None:
+    of_contract = {field.name for field in catalog_pb2.Limits.DESCRIPTOR.fields}
+
+    assert {field.name for field in dataclasses.fields(Limits)} == of_contract

@@ -132,6 +132,19 @@ def test_an_unknown_field_or_another_type_is_refused_with_the_fields_that_there_
     assert "published (dates)" in str(caught.value)
 
 
+def test_the_users_own_fields_are_listed_before_those_that_the_index_command_adds():
+    facts = {"bytes": 1.0, "content_hash": "h", "indexed_from": "docs", "kind": "text", "path": "docs/a.md"}
+    memory = memory_of([facts | {"zone": "north"}])
+
+    with pytest.raises(InvalidInput) as caught:
+        memory.scan(parse("nothing = 1"), waiting)
+
+    assert (
+        "Its fields are zone (strings); `tieback index` adds bytes, content_hash, indexed_from, kind, path; "
+        "every section has"
+    ) in str(caught.value)
+
+
 def test_a_collection_without_items_takes_any_filter_and_one_with_items_always_knows_their_source():
     empty = memory_of([])
 

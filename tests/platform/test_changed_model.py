@@ -23,6 +23,7 @@ from tieback.catalog.catalog import read_card
 from tieback.catalog.own_directory import directory_hashes
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
+from tieback.serving.commands import checks
 from tieback.serving.commands.models import models
 from tieback.serving.settings import Settings
 from tieback_client import Client, Image, Item, RetrievalResult, Section, TiebackError
@@ -111,7 +112,9 @@ def test_after_a_change_of_model_a_collection_answers_by_words_until_it_is_encod
         with pytest.raises(TiebackError, match="tieback reindex birds"):
             client.retrieve("birds", "wren", hybrid=False)
         told = run(running, "collections")
+        examined = list(checks.server(running.address, token=None, ca=None))
         last = client.reindex("birds").collect()
+        again = run(running, "reindex", "birds")
         after = client.retrieve("birds", "wren")
         client.ingest("birds", [Item("c", "owl")]).collect()
 
@@ -122,6 +125,9 @@ def test_after_a_change_of_model_a_collection_answers_by_words_until_it_is_encod
         assert by_words.routing.reasons == {"words": "stale"}
         assert refusal.value.details.reason == "COLLECTION_STALE"
         assert "stale" in told.output
+        [finding] = [one for one in examined if one.name == "collection"]
+        assert finding.advice == "tieback reindex birds"
+        assert "nothing to do: its 2 items are in the space words as it is served" in again.output
         assert (last.finished, last.total, last.done) == (True, 2, 2)
         assert not client.get_collection("birds").stale
         assert not after.routing.degraded

@@ -39,24 +39,33 @@ run it again: it goes on.
 @connected
 def reindex(client: Client, output: Output, name: str, space: str, drop_missing: bool) -> None:
     """Encode a collection again, after its model changed."""
-    last = _run(client, output, name, space, drop_missing)
+    last, needed = _run(client, output, name, space, drop_missing)
     if not last.finished and output.asks:
         _list(output, last)
         question = f"Drop {_items(last.failure_count)} and finish?"
         if output.confirm(question):
-            last = _run(client, output, name, space, True)
+            last, _ = _run(client, output, name, space, True)
     if output.json:
         output.document(
             {
                 "collection": name,
                 "space": str(last.space),
                 "finished": last.finished,
+                "needed": needed,
                 "items": last.done,
                 "failures": {item: error.message for item, error in last.failures.items()},
                 "failure_count": last.failure_count,
                 "split_sections": last.split_sections,
                 "added_sections": last.added_sections,
             }
+        )
+    elif not needed:
+        output.show(
+            Text.assemble(
+                (name, "bold"),
+                f"  nothing to do: its {_items(last.total)} are in the space {last.space.name} ",
+                "as it is served",
+            )
         )
     elif last.finished:
         dropped = f", {_items(last.failure_count)} dropped" if last.failure_count else ""
@@ -79,15 +88,18 @@ def reindex(client: Client, output: Output, name: str, space: str, drop_missing:
         raise click.exceptions.Exit(1)
 
 
-def _run(client: Client, output: Output, name: str, space: str, drop: bool) -> ReindexProgress:
+def _run(client: Client, output: Output, name: str, space: str, drop: bool) -> tuple[ReindexProgress, bool]:
+    """How it ended, and whether there was anything to do: else the server says at once that it is done."""
     last: ReindexProgress | None = None
+    needed = False
     with _bar(output) as bar, client.reindex(name, space=space, drop_missing=drop) as progress:
         task = bar.add_task("", total=None)
         for last in progress:
+            needed = needed or not last.finished
             bar.update(task, total=last.total, completed=last.done)
     if last is None:
         raise click.ClickException("the server said nothing; run it again")
-    return last
+    return last, needed
 
 
 def _list(output: Output, last: ReindexProgress) -> None:

@@ -19,6 +19,8 @@ from tieback.index.filters.syntax import BUILT_IN, Comparison, Field, Literal
 
 STRINGS, NUMBERS, BOOLEANS, DATES = "strings", "numbers", "booleans", "dates"
 _ALWAYS = {Field(name): (STRINGS,) for name in BUILT_IN} | {Field(INDEXED_FROM, metadata=True): (STRINGS,)}
+OF_THE_INDEX_COMMAND = frozenset({"bytes", "content_hash", INDEXED_FROM, "kind", "part", "parts", "path"})
+"""The fields that `tieback index` adds to the users' own; they are listed last."""
 _MOST_LISTED = 20
 _LONGEST_COMPARED = 40  # characters: comparing names takes time by the product of their lengths
 _WAYS_OUT = {
@@ -116,10 +118,14 @@ def _plain(literal: float | bool) -> str:
 
 
 def _listed(known: Mapping[Field, Kinds], first: list[Field]) -> str:
-    """The fields with what they hold, those of `first` before the others."""
+    """The fields with what they hold: those of `first`, the users' own, those of `tieback index`."""
     metadata = sorted((field for field in known if field.metadata), key=str)
-    ordered = [*(field for field in first if field in known), *(one for one in metadata if one not in first)]
+    set_by_index = OF_THE_INDEX_COMMAND if Field(INDEXED_FROM, metadata=True) in known else frozenset()
+    own = [one for one in metadata if one not in first and str(one) not in set_by_index]
+    ordered = [*(field for field in first if field in known), *own]
     names = [f"{cut(str(field))} ({' and '.join(known[field])})" for field in ordered[:_MOST_LISTED]]
     more = f" and {len(ordered) - _MOST_LISTED} more" if len(ordered) > _MOST_LISTED else ""
-    own = f"{', '.join(names)}{more}; " if names else ""
-    return f"Its fields are {own}every section has {', '.join(BUILT_IN)}"
+    told = f"{', '.join(names)}{more}; " if names else ""
+    others = [str(one) for one in metadata if one not in first and str(one) in set_by_index]
+    told += f"`tieback index` adds {', '.join(others)}; " if others else ""
+    return f"Its fields are {told}every section has {', '.join(BUILT_IN)}"

@@ -178,7 +178,7 @@ def _collections(place: Path) -> Iterator[Finding]:
         damaged = damaged_collections(place)
         spaces = spaces_of_collections(place)
     except StartupError:
-        advice = "`tieback collections` tells the state of each"
+        advice = "`tieback doctor --server ADDRESS` asks it for their state"
         yield Finding("collections", State.SKIPPED, "a server has the store open", advice)
         return
     yield from _stale(spaces)
@@ -264,6 +264,7 @@ def server(address: str | None, *, token: str | None, ca: Path | None) -> Iterat
             )
         else:
             yield from _running(address, health, info)
+            yield from _stored(client)
 
 
 def _running(address: str, health: Health, info: ServerInfo) -> Iterator[Finding]:
@@ -282,6 +283,23 @@ def _running(address: str, health: Health, info: ServerInfo) -> Iterator[Finding
         yield Finding("version", State.WARNING, f"the server is {info.version}, this is {here}", advice)
     else:
         yield Finding("version", State.GOOD, f"{here}, here and there")
+
+
+def _stored(client: Client) -> Iterator[Finding]:
+    """What a running server says is wrong with the collections that the caller may see."""
+    try:
+        found = list(client.collections())
+    except CallError as error:
+        yield Finding("collections", State.WARNING, f"the server does not list them: {error.message}")
+        return
+    for one in found:
+        if one.damage:
+            yield Finding("collection", State.BAD, f"{one.name}: {one.damage}")
+        elif one.stale:
+            advice = f"tieback reindex {one.name}"
+            yield Finding("collection", State.WARNING, f"{one.name}: {one.stale}", advice)
+    if not any(one.damage or one.stale for one in found):
+        yield Finding("collections", State.GOOD, f"{len(found)} served, none damaged or stale")
 
 
 def _ports(host: str, ports: dict[str, int | None]) -> Iterator[Finding]:
