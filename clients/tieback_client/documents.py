@@ -110,7 +110,7 @@ class Item:
         uri: str = "",
         metadata: Metadata | None = None,
     ) -> list[Item]:
-        """A file as `from_file` takes it, with up to 64 MiB of text, as one item for every 256 KiB of text.
+        """A file as `from_file` takes it, with up to 64 MiB of text, as one item for every 88 KiB of text.
 
         Their ids are `id`, `id/2`, `id/3` and so on; each has the title, the metadata and, of a text as it
         stands, spans of the whole file. Photos, sounds and point clouds are one item.

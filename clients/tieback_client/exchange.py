@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 import grpc
 from google.protobuf.message import Message
+from tieback.v1 import content_pb2
 
 from tieback_client import reading
 from tieback_client.errors import InternalError, NothingWritten, Overloaded, TiebackError, Unavailable
@@ -28,6 +29,9 @@ BATCH_BYTES = 2 * 1024 * 1024
 ITEM_BYTES = 64  # of a short text
 BATCH_SECTIONS = 4096
 """Sections of the items of one request, unless one item has more: about half of what a server takes."""
+BATCH_TEXT_BYTES = 256 * 1024
+"""Bytes of text of the items of one request, unless one item has more. All of it is encoded before the
+request is answered, and the answer shows how far the work is, and what is kept."""
 # What ends a stream that may go on as another.
 BROKEN = (grpc.RpcError, Unavailable, Overloaded)
 
@@ -73,7 +77,7 @@ class Window(Generic[R]):
         self._again: deque[int] = deque()
         self._early: dict[int, R] = {}
         self._packed: list[Message] = []
-        self._bytes = self._sections = 0
+        self._bytes = self._sections = self._text = 0
         self._seen = self._numbered = self._given = 0
         self._closed = False
 
@@ -117,15 +121,18 @@ class Window(Generic[R]):
         self._seen += 1
         size = message.ByteSize()
         sections = len(getattr(message, "sections", ()))
+        text = _text_bytes(message)
         over = (
             len(self._packed) >= self.exchange.batch
             or self._bytes + size > BATCH_BYTES
             or self._sections + sections > BATCH_SECTIONS
+            or self._text + text > BATCH_TEXT_BYTES
         )
         full = self._flush() if self._packed and over else None
         self._packed.append(message)
         self._bytes += size
         self._sections += sections
+        self._text += text
         if full is None and len(self._packed) >= self.exchange.batch:
             full = self._flush()
         return full
@@ -153,8 +160,15 @@ class Window(Generic[R]):
         number = self._numbered
         self._numbered += 1
         self._waiting[number] = request = self.exchange.request(self._packed, number)
-        self._packed, self._bytes, self._sections = [], 0, 0
+        self._packed, self._bytes, self._sections, self._text = [], 0, 0, 0
         return request
+
+
+def _text_bytes(message: Message) -> int:
+    """The bytes of an item's texts; 0 of what is no item to be encoded."""
+    if not isinstance(message, content_pb2.Item):
+        return 0
+    return sum(one.content.ByteSize() for one in message.sections if one.content.WhichOneof("kind") == "text")
 
 
 def write_result(name: str, status: Any, ingested: Any = None) -> WriteResult:

@@ -25,6 +25,13 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield served
 
 
+@pytest.fixture(scope="module")
+def small_window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    # With words of one letter, as many bytes as 126 tokens of one byte each.
+    with small_library(tmp_path_factory.mktemp("small"), max_tokens=63) as served:
+        yield served
+
+
 @pytest.fixture
 def client(address: str) -> Iterator[Client]:
     with Client(address) as made:
@@ -101,6 +108,22 @@ def test_a_log_of_five_megabytes_is_indexed_whole_and_skipped_when_it_is_unchang
     assert {one.metadata["parts"] for one in items} == {len(items)}
     assert covered(items, text.encode())
     assert first["sections"] + first["added_sections"] > 4096
+
+
+@pytest.mark.parametrize("sentence", [64, 17])
+def test_a_text_of_tokens_of_one_byte_below_a_long_heading_is_within_the_limit_of_sections(
+    small_window: str, folder: Path, sentence: int
+) -> None:
+    words = "".join(f"{chr(97 + n % 26)}{'.' if n % sentence == 0 else ''} " for n in range(ITEM_BYTES // 2))
+    (folder / "a.md").write_text(f"# {'a ' * 50}\n\n{words[: ITEM_BYTES - 200]}")
+
+    result = CliRunner().invoke(
+        app.tieback, ["index", "-c", "docs", "--json", str(folder)], env={"TIEBACK_SERVER": small_window}
+    )
+
+    made = told(result)
+    assert made["failures"] == {}
+    assert 1000 < made["sections"] + made["added_sections"] < 4096
 
 
 def test_a_file_that_shrinks_loses_its_later_items_and_no_other_file_does(

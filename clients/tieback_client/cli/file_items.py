@@ -15,7 +15,7 @@ from tieback_client.files import MOST_BYTES, read_document
 from tieback_client.files.shares import share_id, shares, size_of
 
 # Changes when a file would be split differently, so that it is indexed again.
-FORMAT = "2"
+FORMAT = "3"
 PART, PARTS = "part", "parts"
 """The metadata fields of a file that is several items: which one it is, from 1, and how many there are."""
 ROOM = 64 * 1024  # what a message needs beside the file

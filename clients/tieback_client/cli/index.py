@@ -203,8 +203,8 @@ def _write(client: Client, output: Output, collection: str, run: Run, *, batch: 
             return
         for acknowledgement in client.ingest(collection, items(), batch=batch):
             for one in acknowledgement.results:
-                if run.note(one):
-                    progress.advance(task)
+                share, name = run.note(one)
+                progress.update(task, advance=share, name=in_a_line(name))
 
 
 def _progress(output: Output) -> Progress:

@@ -26,6 +26,8 @@ class _Waiting:
     kind: str
     sections: int
     items: set[str]
+    parts: int
+    """How many items it is."""
     has_failed: bool = False
 
 
@@ -111,7 +113,7 @@ class Run:
             return ()
         ids = {one.id for one in read.items}
         self._surplus[name] = [id for id in before if id not in ids]
-        waiting = _Waiting(read.kind, sum(len(sections(one)) for one in read.items), ids)
+        waiting = _Waiting(read.kind, sum(len(sections(one)) for one in read.items), ids, len(ids))
         if self.is_dry:
             self._count(waiting)
         else:
@@ -120,8 +122,8 @@ class Run:
         (self.changed if before else self.new).append(name)
         return read.items
 
-    def note(self, result: WriteResult) -> bool:
-        """Takes in what became of an item; whether it was the last one of its file."""
+    def note(self, result: WriteResult) -> tuple[float, str]:
+        """Takes in what became of an item: its share of its file, and how far the file is, in words."""
         name = self._file_of.pop(result.id)
         waiting = self._waiting[name]
         waiting.items.remove(result.id)
@@ -135,13 +137,14 @@ class Run:
         else:
             waiting.has_failed = True
             self.found.failures[name] = result.error.message
+        done = 1 / waiting.parts, f"{name} ({waiting.parts - len(waiting.items)} of {waiting.parts} parts)"
         if waiting.items:
-            return False
+            return done
         del self._waiting[name]
         if not waiting.has_failed:
             self.written += 1
             self._count(waiting)
-        return True
+        return done if waiting.parts > 1 else (1.0, name)
 
     def _count(self, file: _Waiting) -> None:
         self.kinds[file.kind] += 1

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from tieback_client.documents import Section
 from tieback_client.errors import InvalidArgument
 
-ITEM_BYTES = 256 << 10
-"""Bytes of text of an item. Each byte may be a token, and a server that splits for a window of 126 tokens
-makes some 2,500 sections of so many; it takes 4,096."""
+ITEM_BYTES = 88 << 10
+"""Bytes of text of an item, of which a server that splits for a window of 126 tokens takes 4,096 sections.
+
+Each byte may be a token, a heading takes up to half of a window, a piece fills half of the rest at least, and
+15 % of the rest may be what the piece before it ends with. So pieces begin 22 bytes apart at least."""
 ITEM_SECTIONS = 1000
 """Sections of an item, since a section that is a little longer than a window becomes two."""
 TEXT_BYTES = 64 << 20
