@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 LONGEST = 1 << 16
 """Characters of a stretch: at most 256 KiB, where servers take 1 MiB unless they are told otherwise."""
-_ENDS = (re.compile(r"\n[ \t]*\r?\n"), re.compile(r"[.!?]\s"), re.compile(r"\s"))
+_ENDS = tuple(map(re.compile, (r"\n[ \t]*\r?\n", r"[.!?]\s", r"\n", r"\s")))
 
 
 def stretches(text: str) -> Iterator[tuple[str, tuple[int, int]]]:
     """The stretches of a text with their bytes of it, one after the other; of a blank text, all of it is one.
 
-    Each ends after a paragraph where one ends in its second half, else after a sentence, else after a word.
+    Each ends after a paragraph where one ends in its second half, else after a sentence, a line, or a word.
     What is white space and nothing else is left out, since no space reads it.
     """
     if not text.strip():

@@ -136,6 +136,18 @@ async def test_pieces_end_where_sentences_end(reading):
     assert all(text[: piece.span[1]].endswith(". ") for piece in pieces)
 
 
+async def test_pieces_of_text_without_sentences_end_where_lines_end_and_repeat_as_lines_do(reading):
+    encoder, _ = reading
+    line = "lamp lit keeper gone ship sea\n"
+    text = line * 400
+
+    pieces = await pieces_of(encoder, text)
+
+    own = [text[slice(*piece.span)] for piece in pieces]
+    assert all(one.endswith("\n") and one.startswith("lamp lit") for one in own)
+    assert len(set(own)) <= 3
+
+
 async def test_no_piece_is_a_small_rest(reading):
     encoder, model = reading
     tokens = len(model.starts("lamp ")) or 1
@@ -214,7 +226,13 @@ async def test_a_text_of_many_stretches_is_kept_whole(family, tmp_path, kind, mo
 
 @pytest.mark.parametrize(
     ("text", "place"),
-    [("Aaa\n\nB. c dd", 5), ("Aaa. B c ddd", 5), ("Aaa bbb cccc", 4), ("Aaaaaaaaaaaa", 6)],
+    [
+        ("Aaa\n\nB. c dd", 5),
+        ("Aaa. B c ddd", 5),
+        ("Aaa\nb cccccc", 4),
+        ("Aaa bbb cccc", 4),
+        ("Aaaaaaaaaaaa", 6),
+    ],
 )
 def test_a_stretch_ends_after_a_paragraph_else_a_sentence_else_a_word(text, place, monkeypatch):
     monkeypatch.setattr(core_pieces, "STRETCH", len(text) - 1)

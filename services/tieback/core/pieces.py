@@ -2,11 +2,11 @@
 
 A long text is worked on in stretches, so that the memory does not grow with it: see `stretches`.
 
-A piece ends at the end of a sentence where one lies in its second half, else between words, else between
-characters as readers see them (Unicode's grapheme clusters), and only inside such a character where that
-alone is too long. Pieces are of about one size, so none is a small rest. A piece may begin with the last
-sentence of the one before it. Together they hold all of the text: each begins at the end of the one before
-it, or earlier.
+A piece ends at the end of a sentence where one lies in its second half, else of a line, else between words,
+else between characters as readers see them (Unicode's grapheme clusters), and only inside such a character
+where that alone is too long. Pieces are of about one size, so none is a small rest. A piece may begin with
+the last sentence of the one before it. Together they hold all of the text: each begins at the end of the one
+before it, or earlier.
 
 Places are numbers of characters, as Python counts them. The time is linear in the text. Characters are looked
 at as arrays of code points: as Python objects they would keep the interpreter from other threads.
@@ -43,16 +43,19 @@ _STRETCH_ENDS = tuple(
     for end in (
         r"\n[ \t]*\r?\n(?=\P{M})",
         r"[.!?…]\s(?=[^\p{M}\n])|[。！？][」』”’）]*(?=[^\p{M}」』”’）。！？])",
+        r"\n(?=[^\p{M}\n])",
         r"\s(?=[^\p{M}\n])",
         r"[0-9A-Za-z](?=[0-9A-Za-z])",
     )
 )
-"""After a paragraph, a sentence, a word, a letter that surely is one by itself; the last is found first."""
+"""After a paragraph, a sentence, a line, a word, a letter that surely is one by itself; the last is found
+first."""
 
 _WIDE_SPACE = 0x3001
 _SPACES = np.array([chr(point).isspace() for point in range(_WIDE_SPACE + 1)])
 """Which characters are white space; there is none behind the last."""
 _FIRST_MARK = 0x300
+_LINE_FEED = 0xA
 
 
 def longest_stretch(room: int) -> int:
@@ -64,7 +67,7 @@ def stretches(text: str, room: int) -> Iterator[tuple[int, int]]:
     """The parts of a text that are cut into pieces of `room` tokens each for itself; of a short one, all.
 
     They are of about one size. Each ends after a paragraph where one ends in its second half, else after a
-    sentence, a word, or a character as readers see it.
+    sentence, a line, a word, or a character as readers see it.
     """
     most = longest_stretch(room)
     begin = 0
@@ -110,11 +113,8 @@ class _Cutting:
         self._may_be_mark = points[self._starts] >= _FIRST_MARK
         self._room = room
         self._overlap = int(room * overlap)
-        ends = np.fromiter(sentences.ends(text), np.int64)
-        ends = following[ends[ends < len(text)]]
-        tokens = np.unique(np.searchsorted(self._starts, ends[ends < len(text)]))
-        tokens = tokens[tokens < len(self._starts)]
-        self._sentences = self._whole(tokens)
+        self._sentences = self._behind(np.fromiter(sentences.ends(text), np.int64), following)
+        self._lines = self._behind(np.flatnonzero(points == _LINE_FEED) + 1, following)
         words = np.flatnonzero(space[self._starts - 1] & ~space[self._starts] & (self._starts > 0))
         self._words = self._whole(words)
 
@@ -136,7 +136,7 @@ class _Cutting:
         even = begin + math.ceil(left / math.ceil(left / self._room))
         least = begin + max(1, self._room // 2)
         most = min(begin + self._room, len(self._starts) - self._room // 4)  # so that no small rest is left
-        for ends in (self._sentences, self._words):
+        for ends in (self._sentences, self._lines, self._words):
             end = _nearest(ends, even, least, most)
             if end is not None:
                 return end, int(self._starts[end])
@@ -159,6 +159,12 @@ class _Cutting:
             return None
         last = self._sentences[at - 1]
         return last if last > begin and end - last <= self._overlap else None
+
+    def _behind(self, ends: Array, following: Array) -> list[int]:
+        """The tokens that begin what follows some ends; `following` is the next place without white space."""
+        firsts = following[ends[ends < len(following)]]
+        tokens = np.unique(np.searchsorted(self._starts, firsts[firsts < len(following)]))
+        return self._whole(tokens[tokens < len(self._starts)])
 
     def _whole(self, tokens: Array) -> list[int]:
         """Of some tokens those before which a cut leaves no mark apart from what it stands on."""

@@ -96,11 +96,11 @@ def trimmed(text: str, begin: int, end: int) -> tuple[int, int] | None:
 
 
 def _cuts(text: str, start: int, end: int) -> Iterator[int]:
-    """Where a stretch that is too long for one sentence is cut, after white space if there is some."""
+    """Where a stretch that is too long for one sentence is cut: after a line, else after a space."""
     while end - start > LONGEST:
         latest = start + LONGEST
         earliest = latest - LONGEST // 2
-        start = max(text.rfind(space, earliest, latest) for space in " \n") + 1 or latest
+        start = text.rfind("\n", earliest, latest) + 1 or text.rfind(" ", earliest, latest) + 1 or latest
         yield start
 
 
