@@ -31,7 +31,7 @@ async def _ingest(scene: Scene, collection: str, text: str) -> Outcome:
     request = answer_pb2.IngestItemsRequest(
         collection=collection,
         items=[content_pb2.Item(id="one", title="one", sections=[section])],
-        truncation=2,
+        long_texts=answer_pb2.LONG_TEXTS_TRUNCATE,
     )
     return await scene.stream(INGEST, request.SerializeToString(), first_error=statuses.of_ingest)
 
