@@ -231,6 +231,15 @@ async def test_a_reranker_sees_different_texts(platform):
     assert all(one.rerank_score is not None for one in reranked.hits)
 
 
+async def test_what_continues_nothing_is_refused_by_its_field(platform):
+    wrong = Item("a", [section("first", continues=True)])
+
+    (result,) = (await platform.answerer.ingest("library", [wrong])).results
+
+    assert isinstance(result.error, InvalidInput)
+    assert result.error.field == "items[0].sections[0].continues"
+
+
 async def test_an_answer_rests_on_every_piece_unless_it_is_told_otherwise(platform):
     await stored(platform, section(STORY))
 
