@@ -20,6 +20,7 @@ Where to look:
     records.py      records ⇄ Arrow rows
     memory.py       one collection in memory, rebuilt from the table at start
     vectors.py      faiss: exact for small collections, inverted lists for large ones
+    byte_scan.py    which of few vectors can be the nearest, by copies in bytes
     growing.py      from the one kind to the other, beside the searches
     part_vectors.py vectors of the parts of sections, in half precision
     nearest.py      the best sections by whole and best part

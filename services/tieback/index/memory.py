@@ -1,7 +1,7 @@
 """A collection in memory: what search reads. Rebuilt from the table at start, changed after each commit.
 
 Every section has a position, reused after it is gone: the same in the vectors, the columns and the mask of
-the living. It costs about 6 bytes per dimension, its text, and some 500 bytes; each of its parts 2 bytes per
+the living. It costs about 5 bytes per dimension, its text, and some 500 bytes; each of its parts 2 bytes per
 dimension.
 """
 

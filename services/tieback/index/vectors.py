@@ -18,7 +18,7 @@ import faiss as _faiss
 import numpy as np
 
 from tieback.core.types import Array
-from tieback.index.half_scan import HalfScan
+from tieback.index.byte_scan import ByteScan
 
 faiss: Any = _faiss  # its stubs leave out what its Python wrapper adds
 
@@ -29,8 +29,8 @@ _FEW, _NEARLY_ALL = 256, 0.85
 _ROUNDS = 8
 _LOWEST = float(np.finfo(np.float32).min)
 SCANNED_FROM, SCANNED_FOR = 2_000, 256
-"""From so many vectors on, an exact search for at most so many looks at copies in half precision first. For
-more, faiss takes longer to keep them in order than the scan saves."""
+"""From so many vectors on, an exact search for at most so many looks at copies in bytes first. For more,
+faiss takes longer to keep them in order than the scan saves."""
 
 _CHUNK = 8192  # rows that are widened to float32 at a time
 
@@ -72,7 +72,7 @@ class FlatVectors:
     def __init__(self, width: int) -> None:
         self._width = width
         self._index = faiss.IndexFlatIP(width)
-        self._scan = HalfScan(width)
+        self._scan: ByteScan | None = None
 
     def put(self, positions: Array, vectors: Array) -> None:
         """See `Vectors`."""
@@ -81,7 +81,10 @@ class FlatVectors:
             self._matrix()[positions[~fresh]] = vectors[~fresh]
         if fresh.any():
             self._index.add(np.ascontiguousarray(vectors[fresh], np.float32))
-        self._scan.put(positions, vectors)
+        if self._scan is not None:
+            self._scan.put(positions, vectors)
+        if self._index.ntotal >= SCANNED_FROM and (self._scan is None or self._scan.is_outgrown):
+            self._scan = ByteScan(self._matrix())
 
     def remove(self, positions: Array) -> None:
         """See `Vectors`."""
@@ -93,12 +96,11 @@ class FlatVectors:
     def search(self, query: Array, limit: int, allowed: Array) -> tuple[Array, Array]:
         """See `Vectors`."""
         with _selected(allowed) as selector:
-            if self._index.ntotal >= SCANNED_FROM and limit <= SCANNED_FOR:
+            if self._scan is not None and limit <= SCANNED_FOR:
                 found = self._scan.candidates(query, limit, selector)
-                if found is not None:
-                    best = _exact(self.take(found[0]) @ query, *found, limit)
-                    if best is not None:
-                        return best
+                best = _exact(self._exactly(found[0], query), *found, limit)
+                if best is not None:
+                    return best
             parameters = faiss.SearchParameters(sel=selector)
             return _found(self._index.search(query[None], limit, params=parameters))
 
@@ -108,6 +110,16 @@ class FlatVectors:
             parameters = faiss.SearchParameters(sel=selector)
             _, similarities, positions = self._index.range_search(query[None], _LOWEST, params=parameters)
         return positions, similarities
+
+    def _exactly(self, positions: Array, query: Array) -> Array:
+        """The similarities at some positions, without a copy of their vectors."""
+        query, found = np.ascontiguousarray(query), np.empty(len(positions), np.float32)
+        wanted = np.ascontiguousarray(positions)
+        if len(found):  # faiss refuses to compute none
+            self._index.compute_distance_subset(
+                1, faiss.swig_ptr(query), len(found), faiss.swig_ptr(found), faiss.swig_ptr(wanted)
+            )
+        return found
 
     def _matrix(self) -> Array:
         """The vectors where faiss keeps them; valid until the next `add`."""
@@ -209,7 +221,7 @@ class InvertedVectors:
 def _exact(similarities: Array, positions: Array, others: float, limit: int) -> tuple[Array, Array] | None:
     """The best of the candidates; None where others, which have `others` at most, may be among them."""
     order = np.argsort(-similarities, kind="stable")[:limit]
-    if len(order) and similarities[order[-1]] <= others:
+    if len(order) and not similarities[order[-1]] > others:  # also where a product overflowed
         return None
     return positions[order], similarities[order]
 
