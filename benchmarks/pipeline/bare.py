@@ -126,7 +126,7 @@ class BareSearch:
         """Seconds to score all sections by each of these words, and to pick the best."""
 
         def best(one: str) -> None:
-            positions, shares, _ = self._words.shares(one)
+            positions, shares, *_ = self._words.shares(one)
             if len(positions) > DEPTH:
                 np.argpartition(shares, -DEPTH)
 

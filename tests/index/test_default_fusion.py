@@ -90,3 +90,38 @@ async def test_texts_score_the_same_whether_photos_are_beside_them_or_not(index,
     after = [name for name in await asked(index, "some words", filter=filter, limit=60) if "text" in name]
 
     assert after[: len(before)] == before
+
+
+async def test_the_order_does_not_depend_on_how_similar_an_encoder_finds_everything(index):
+    texts = ["tea in the cup", "the cup of the king", "a moon", "tea of the moon", "kings and queens"]
+    await index.upsert("docs", [item(text, section(near(0.8 - 0.1 * n), text)) for n, text in enumerate(texts)])
+
+    orders = [
+        [
+            hit.item_id
+            for hit in (
+                await index.search(
+                    "docs", vector=vector(scale, 0, 0, 0), text="tea moon", fusion=DEFAULT_PLAN.fusion
+                )
+            ).hits
+        ]
+        for scale in (1, 0.3)
+    ]
+
+    assert orders[0] == orders[1]
+    assert orders[0] != texts  # words had their say
+
+
+async def test_half_of_a_long_querys_words_are_worth_more_than_half_of_a_short_ones(index):
+    """By chance, a text hardly has four words of eight; one of two it easily has."""
+    await index.upsert(
+        "docs",
+        [
+            item("named", section(near(0.45), "wing slipstream boundary shock")),
+            item("like", section(near(0.6), "The lift of aircraft")),
+            *noise(60, 0, 0.2, text="It was seen here"),
+        ],
+    )
+
+    assert (await asked(index, "wing kettle"))[0] == "like"
+    assert (await asked(index, "wing slipstream boundary shock kettle lamp river market"))[0] == "named"

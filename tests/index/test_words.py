@@ -101,7 +101,7 @@ def words_of_dictionary(sections):
 
 
 def scores(words, query):
-    positions, shares, _ = words.shares(query)
+    positions, shares, *_ = words.shares(query)
     return dict(sorted(zip(positions.tolist(), np.round(shares, 4).tolist(), strict=True)))
 
 
@@ -157,9 +157,22 @@ def test_how_many_words_match_is_told_apart_from_how_well_they_match():
         [0, 1, 2], [analysed(long, ()), analysed("one version", ["Cipher suites"]), analysed("cipher", ())]
     )
 
-    positions, shares, matched = words.shares("the cipher suites")
+    positions, shares, matched, _ = words.shares("the cipher suites")
     found = {int(p): (float(s), float(m)) for p, s, m in zip(positions, shares, matched, strict=True)}
 
     assert found[0][0] < found[1][0] < 1
     assert found[0][1] == found[1][1] == pytest.approx(1)
     assert 0 < found[2][1] < 0.6
+
+
+def test_a_query_has_as_many_words_as_are_equally_rare():
+    words = Words()
+    words.put([0, 1, 2, 3], [analysed(text, ()) for text in ("tea cup", "moon cats", "tea house", "tea")])
+
+    def number(query):
+        return words.shares(query).words
+
+    assert number("cup moon cats") == pytest.approx(3)
+    assert number("cup") == pytest.approx(1)
+    assert 1 < number("cup tea") < 2, "the frequent word counts less"
+    assert number("of the") == number("") == 1

@@ -67,9 +67,10 @@ class _Search:
         self._allowed = allowed
         self._shares = np.zeros(len(allowed), np.float32)  # of the words' best score, by position
         self._matched = np.zeros(len(allowed), np.float32)  # of the words, by position
+        self._words = 1.0  # of the query, as so many of one rarity
         self._compared: _Modalities | None = None
         if query.text:
-            positions, shares, matched = memory.words.shares(query.text, query.check)
+            positions, shares, matched, self._words = memory.words.shares(query.text, query.check)
             self._shares[positions] = shares
             self._matched[positions] = matched
             self._shares[~allowed] = 0
@@ -109,8 +110,9 @@ class _Search:
             similarities = np.concatenate((similarities, found))
         if not len(positions):
             return Ranking(positions, similarities, similarities)
-        shares = self._shares[positions].astype(np.float64)
-        rankings = np.stack((self._compare(positions, similarities), np.where(shares > 0, shares, np.nan)))
+        by_words = self._shares[positions].astype(np.float64) * self._words**0.5
+        by_vector = _of_the_best(self._compare(positions, similarities))
+        rankings = np.stack((by_vector, np.where(by_words > 0, by_words, np.nan)))
         return self._ordered(positions, self._query.fuse(rankings), similarities, rows)
 
     def _by_words(self, depth: int) -> Found:
@@ -193,6 +195,12 @@ class _Modalities:
         ):
             compared[member] = scores
         return compared
+
+
+def _of_the_best(similarities: Array) -> Array:
+    """Similarities as shares of the best one: encoders differ in how similar anything is to a query."""
+    best = similarities.max()
+    return similarities / best if best > 0 else similarities
 
 
 def _sample(memory: Memory, kind: Array) -> tuple[Array, bool]:

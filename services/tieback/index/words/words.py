@@ -14,6 +14,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -57,6 +58,20 @@ def analysed(text: str, titles: Iterable[str]) -> Analysed:
         for term, number in Counter(terms_of(part, language)).items():
             counts[term] += weight * number  # type: ignore[assignment]  # a Counter of floats
     return Analysed(dict(counts), TEXT * len(words) + TITLE * len(of_titles), language)
+
+
+class Matches(NamedTuple):
+    """Sections that have words of a query: their positions, and two shares of each, 0 to 1.
+
+    `shares` are of the score that the query could give, `matched` of its words, each by its rarity. `words` is
+    how many words the query has, as so many of one rarity: chance makes the shares of a query of n words
+    smaller by the root of n, so that the share times it is as telling whatever the query's length.
+    """
+
+    positions: Array
+    shares: Array
+    matched: Array
+    words: float
 
 
 class Words:
@@ -112,17 +127,16 @@ class Words:
         if self._used - self._living > max(self._living, _FEWEST_GONE):
             self._renumber()
 
-    def shares(self, text: str, check: Check = _no_check) -> tuple[Array, Array, Array]:
-        """The positions of sections that have words of a query, and two shares of each, 0 to 1.
+    def shares(self, text: str, check: Check = _no_check) -> Matches:
+        """The sections that have words of a query; none where it has no words.
 
-        The first is of the score that the query could give, the second of its words, each by its rarity.
-        Nothing where the query has no words. `check` is called before each word, and may raise.
+        `check` is called before each word, and may raise.
         """
         languages = sorted(name for name, number in self._languages.items() if number)
         scores = np.zeros(self._used, np.float32)
         matched = np.zeros(self._used, np.float32)
         counted = np.zeros(self._used, np.float32)  # all zeros between two words
-        most = 0.0
+        most = squares = 0.0
         mean = self._length / max(self._living, 1) or 1.0
         for forms, repeated in terms_of_query(text, languages):
             check("the search for the words")
@@ -130,12 +144,18 @@ class Words:
             rarity = math.log1p((self._living - len(documents) + 0.5) / (len(documents) + 0.5))
             weight = math.sqrt(repeated) * rarity
             most += weight
+            squares += weight * weight
             matched[documents] += np.float32(weight)
             held_back = K1 * (1 - B + B * self._lengths[documents] / mean)
             scores[documents] += np.float32(weight) * counts / (counts + held_back)
         found = np.flatnonzero(scores)
         whole = np.float32(most or 1.0)
-        return self._positions[found], scores[found] / whole, np.minimum(matched[found] / whole, 1.0)
+        return Matches(
+            self._positions[found],
+            scores[found] / whole,
+            np.minimum(matched[found] / whole, 1.0),
+            most * most / squares if squares else 1.0,
+        )
 
     def _having(self, forms: Iterable[str], counted: Array) -> tuple[Array, Array]:
         """The living documents that have a form of a word, each once, and how often they have any."""
