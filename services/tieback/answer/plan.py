@@ -20,8 +20,8 @@ CANDIDATES_PER_HIT = 4
 
 DEFAULT_FUSION = MethodChoice("weighted_sum", {"weights": [1.0, 0.7], "exponents": [1.0, 1.25]})
 """Both scores mean the same for every query: a share of the best similarity, and the words' score over the
-length of the query's weights. By ranks or by standard scores, words that match a little would count as much as
-words that match all."""
+length of the query's weights. By ranks or by standard scores, words that match a little would count as much
+as words that match all."""
 
 # Words are searched for where a query has some, modalities are balanced where it has none: photos lie nearer
 # to a photo than any text does, while words find both.

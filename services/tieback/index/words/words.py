@@ -63,8 +63,8 @@ def analysed(text: str, titles: Iterable[str]) -> Analysed:
 class Matches(NamedTuple):
     """Sections that have words of a query: their positions, and two shares of each, 0 to 1.
 
-    `shares` are of the score that the query could give, `matched` of its words, each by its rarity. `words` is
-    how many words the query has, as so many of one rarity: chance makes the shares of a query of n words
+    `shares` are of the score that the query could give, `matched` of its words, each by its rarity. `words`
+    is how many words the query has, as so many of one rarity: chance makes the shares of a query of n words
     smaller by the root of n, so that the share times it is as telling whatever the query's length.
     """
 

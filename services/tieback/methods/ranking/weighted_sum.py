@@ -1,9 +1,9 @@
 """A weighted sum of the scores themselves (convex combination, Bruch et al. 2022, arXiv:2210.11934).
 
-Right where both scales mean the same for every query, as those do that a hybrid search merges: the similarity as
-a share of the query's best one, and the words' score over the length of the query's weights. Then how far a
-candidate is ahead counts. An exponent above 1 makes small scores smaller beside large ones, so
-that a section with few of a query's words gains little by them. A ranking that does not hold a candidate adds
+Right where both scales mean the same for every query, as those do that a hybrid search merges: the similarity
+as a share of the query's best one, and the words' score over the length of the query's weights. Then how far
+a candidate is ahead counts. An exponent above 1 makes small scores smaller beside large ones, so that a
+section with few of a query's words gains little by them. A ranking that does not hold a candidate adds
 nothing.
 """
 
