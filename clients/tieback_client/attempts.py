@@ -5,6 +5,7 @@ Nothing here touches a channel; the clients in `client` and `async_client` only 
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Iterable
@@ -29,6 +30,10 @@ from tieback_client.status import REQUEST_ID_KEY, from_rpc_error, readable
 
 # Every gRPC server takes a message of 4 MiB unless it was told otherwise; only larger ones need a question.
 ALWAYS_TAKEN = 4 * 1024 * 1024
+SILENCE = 30.0
+"""Seconds until it is said again that the server is gone."""
+
+_log = logging.getLogger("tieback_client")
 
 
 class Session:
@@ -42,6 +47,14 @@ class Session:
         self.retries = 0
         self.hedges = 0
         self._message_bytes: int | None = None
+        self._told = -SILENCE
+
+    def tell_gone(self) -> None:
+        """Warns that a server which was there is gone and waited for: a long call would only stand still."""
+        now = time.monotonic()
+        if self.reached and now - self._told >= SILENCE:
+            self._told = now
+            _log.warning("the connection to the server at %s broke; waiting for it to return", self.address)
 
     def may_hedge(self, rpc: Rpc) -> bool:
         """Whether one more read may be asked twice within the budget."""
@@ -117,6 +130,8 @@ class Attempts:
             raise self._explained(error) from (raised if error is not raised else None)
         self.retries += 1
         self._session.retries += 1
+        if isinstance(error, Unavailable) and not error.reason and not elsewhere:
+            self._session.tell_gone()
         return delay
 
     def progressed(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -29,7 +30,9 @@ from tieback_client.rpc import RPCS, rpc_of
 DOWN = 1.5
 
 
-def test_idempotent_calls_survive_a_server_that_is_killed_under_load_and_restarted(program: Any) -> None:
+def test_idempotent_calls_survive_a_server_that_is_killed_under_load_and_restarted(
+    program: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     done: list[int] = []
     failures: list[TiebackError] = []
     over = threading.Event()
@@ -56,6 +59,10 @@ def test_idempotent_calls_survive_a_server_that_is_killed_under_load_and_restart
 
         assert failures == []
         assert client.retries > 0
+        # Said once for all calls that wait.
+        (said,) = [one for one in caplog.records if one.name == "tieback_client"]
+        assert said.levelno == logging.WARNING
+        assert said.getMessage().endswith(f"{program.address} broke; waiting for it to return")
 
 
 async def test_asynchronous_calls_survive_it_too(program: Any) -> None:

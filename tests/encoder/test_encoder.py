@@ -22,6 +22,7 @@ from tieback.core.errors import (
     Unavailable,
 )
 from tieback.core.types import (
+    JOINT_SPACE,
     Content,
     DType,
     Encoding,
@@ -72,6 +73,13 @@ async def test_an_unknown_space_is_not_found_and_the_choices_are_named(encoder: 
     assert refused.value.choices == [SPACE]
     with pytest.raises(NotFound):
         encoder.load("other")
+
+
+async def test_who_asks_for_the_joint_space_is_told_what_makes_its_vectors(encoder: Encoder) -> None:
+    with pytest.raises(NotFound, match="Fuse makes its vectors") as refused:
+        await encoder.encode(JOINT_SPACE, texts("a"))
+
+    assert refused.value.choices == [SPACE]
 
 
 async def test_an_empty_and_a_too_large_batch_are_refused(encoder: Encoder) -> None:

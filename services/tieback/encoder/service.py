@@ -15,7 +15,7 @@ from tieback.allowance import Allowance
 from tieback.batching import BatchReport
 from tieback.catalog.card import EncoderCard
 from tieback.core.deadline import NO_DEADLINE, Deadline
-from tieback.core.errors import NotFound, Overloaded, StartupError
+from tieback.core.errors import Overloaded, StartupError
 from tieback.core.types import (
     CachePolicy,
     Content,
@@ -26,6 +26,7 @@ from tieback.core.types import (
     SplitReply,
     Truncation,
 )
+from tieback.core.unknown_space import unknown_space
 from tieback.encoder.preparation import Preparation
 from tieback.encoder.recall import CacheOptions, CacheState
 from tieback.encoder.space import Space
@@ -171,5 +172,5 @@ class Encoder:
     def _space(self, name: str) -> Space:
         found = self._spaces.get(name) or self._retired.get(name)
         if found is None:
-            raise NotFound("space", name, self._spaces)
+            raise unknown_space(name, self._spaces)
         return found

@@ -16,7 +16,8 @@ import grpc
 from google.rpc import status_pb2
 
 from tieback.core.deadline import Deadline
-from tieback.core.errors import NotFound, Overloaded
+from tieback.core.errors import Overloaded
+from tieback.core.unknown_space import unknown_space
 from tieback.serving import failures, screening, targets
 from tieback.serving.call import Passed
 from tieback.serving.coalescing import Coalescer
@@ -110,7 +111,7 @@ class Passage(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # the stubs ma
         def of_space(request: bytes) -> str:
             space = read_text(request, *path)
             if space not in self._spaces:
-                raise NotFound("space", space, self._spaces)
+                raise unknown_space(space, self._spaces)
             return targets.encoder(space)
 
         return of_space

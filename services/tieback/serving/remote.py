@@ -11,7 +11,7 @@ import grpc
 from google.protobuf.message import Message
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
-from tieback.core.errors import NotFound, TiebackError
+from tieback.core.errors import TiebackError
 from tieback.core.tenant import Usage
 from tieback.core.types import (
     CachePolicy,
@@ -45,6 +45,7 @@ from tieback.core.types import (
     UpsertReply,
     Vector,
 )
+from tieback.core.unknown_space import unknown_space
 from tieback.ports import (
     DEFAULT_DECODING,
     DEFAULT_GROUNDING,
@@ -137,7 +138,7 @@ class RemoteEncoder:
     ) -> EncodeReply:
         """One result per content, in order."""
         if space not in self._spaces:
-            raise NotFound("space", space, self._spaces)
+            raise unknown_space(space, self._spaces)
         request = encoder_pb2.EncodeRequest(
             space=space,
             contents=[write_content(content) for content in contents],
@@ -162,7 +163,7 @@ class RemoteEncoder:
     ) -> SplitReply:
         """Where to cut texts so that the space reads every piece to its end."""
         if space not in self._spaces:
-            raise NotFound("space", space, self._spaces)
+            raise unknown_space(space, self._spaces)
         request = encoder_pb2.SplitTextsRequest(
             space=space, texts=texts, max_tokens=max_tokens, overlap=overlap
         )
