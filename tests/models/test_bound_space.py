@@ -19,7 +19,9 @@ from tieback.models.bound_space import (
     BoundRouter,
     BoundSpace,
     BoundStandIn,
+    _revision,
 )
+from tieback.models.packed_arrays import LARGE, rounded
 
 TEXT, IMAGE = SpaceRef("words", "r1", "f1"), SpaceRef("eyes", "r2", "f2")
 
@@ -172,3 +174,41 @@ def test_a_shared_space_takes_the_modalities_whose_encoders_were_bound() -> None
     assert not made.takes("both", Modality.AUDIO)
     assert made.takes("terms", Modality.TEXT)
     assert not made.takes("ears", Modality.AUDIO)
+
+
+def test_equal_arrays_are_in_the_file_once_and_halved_where_nothing_is_lost(tmp_path: Path) -> None:
+    exact, rough = np.full((64, 64), 0.5, np.float32), np.full((64, 64), 1 / 3, np.float32)
+    states = [{"rough": rough, "exact": exact}, {"other": rough.copy(), "exact": exact.copy()}]
+    paths = tuple(BoundPath(IMAGE, 64, "words", "affine", {}, state) for state in states)
+    bound = replace(small(), paths=paths)
+
+    folder = bound.save(tmp_path)
+    found = BoundSpace.load(folder)
+
+    assert (folder / STATE).stat().st_size < exact.nbytes // 2 + rough.nbytes + 1000
+    assert found.revision == bound.revision == folder.name
+    for one, other in zip(states, found.paths, strict=True):
+        for name, array in one.items():
+            assert other.state[name].dtype == np.float32
+            assert np.array_equal(other.state[name], array)
+
+
+def test_a_header_that_names_an_array_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    folder = small().save(tmp_path)
+    header = json.loads((folder / HEADER).read_text()) | {"same": {"paths.1.more": "paths.9.matrix"}}
+    (folder / HEADER).write_text(json.dumps(header))
+    moved = folder.rename(tmp_path / _revision((folder / HEADER).read_bytes(), (folder / STATE).read_bytes()))
+
+    with pytest.raises(StartupError, match=r"cannot be read: 'paths\.9\.matrix'"):
+        BoundSpace.load(moved)
+
+
+def test_large_arrays_are_rounded_to_half_precision_where_it_can_hold_them() -> None:
+    third = np.full(LARGE, 1 / 3, np.float32)
+    huge = np.append(third, np.float32(1e6))
+
+    found = rounded({"large": third, "huge": huge, "small": third[:9]})
+
+    assert (found["large"] == np.float32(np.float16(1 / 3))).all()
+    assert np.array_equal(found["huge"], huge)
+    assert np.array_equal(found["small"], third[:9])

@@ -2,8 +2,8 @@
 
 A joint vector is blocks side by side (docs/decisions/0003). Each block belongs to one space; paths lead the
 vectors of that space and of others into it. A folder holds `bound.json`, which says what is what,
-`state.safetensors`, which holds every array, and graphs of what paths and routers compute. Its name is a hash
-over all of it, so one byte that differs is found.
+`state.safetensors`, which holds every array (`packed_arrays.py`), and graphs of what paths and routers
+compute. Its name is a hash over all of it, so one byte that differs is found.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from safetensors.numpy import load, save
 
 from tieback.core.errors import StartupError
 from tieback.core.types import Array, Modality, SpaceRef
+from tieback.models.packed_arrays import Packed, pack
 
 HEADER, STATE = "bound.json", "state.safetensors"
 FORMAT = 1
@@ -197,7 +198,8 @@ class BoundSpace:
         try:
             said = json.loads(header)
             graphs = {name: _graph(folder, name, digest) for name, digest in said.get("graphs", {}).items()}
-            return replace(cls._read(said, load(state)), graphs=graphs)
+            packed = Packed(load(state), said.get("same", {}), tuple(said.get("halved", ())))
+            return replace(cls._read(said, packed.unpacked()), graphs=graphs)
         except (ValueError, TypeError, KeyError, SafetensorError) as error:
             raise StartupError(f"the binding {folder} cannot be read: {error}; {REMEDY}") from error
 
@@ -322,7 +324,7 @@ class BoundSpace:
                 name: hashlib.sha256(graph).hexdigest() for name, graph in self.graphs.items()
             }
         arrays = {
-            f"{kind}.{number}.{name}": np.ascontiguousarray(array)
+            f"{kind}.{number}.{name}": array
             for kind, states in (
                 ("paths", [path.state for path in self.paths]),
                 ("routers", [router.state for router in self.routers]),
@@ -331,11 +333,12 @@ class BoundSpace:
             for number, state in enumerate(states)
             for name, array in state.items()
         } | {
-            f"centres.{space}.{modality}": np.ascontiguousarray(centre, np.float32)
+            f"centres.{space}.{modality}": np.asarray(centre, np.float32)
             for space, known in self.centres.items()
             for modality, centre in known.items()
         }
-        return json.dumps(header, indent=1).encode(), save(arrays)
+        packed = pack(arrays)
+        return json.dumps(header | packed.header(), indent=1).encode(), save(dict(packed.arrays))
 
 
 def _plain(losses: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:

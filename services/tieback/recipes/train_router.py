@@ -4,9 +4,11 @@ The network is OmniBind's: Linear(→ 512) · BatchNorm · ReLU · Linear(→ 10
 Linear(→ blocks) · sigmoid, and its weights are softmax(10 · scores). It has OmniBind's two objectives.
 Alignment: an input's partner is to be nearer than the partners of others (InfoNCE, both ways) when every
 block's cosine counts by its weight. Decoupling: the scores are to be 1, or less where a block is known to be
-worth less, in the blocks of what the input speaks of, and 0 in the rest (binary cross-entropy; the paper
-leaves its form open). Blocks and parts of the input are dropped in training, so that the weights of those
-that remain are good when a space is lost.
+worth less, in the blocks of what the input speaks of, and 0 in the rest. The paper leaves its form open. Here
+it is the cross-entropy of the weights that these scores make: an input that may speak of two things is then
+best given the mean of the weights for either. By a cross-entropy of each score it got the mean of the scores,
+and so nearly no weight in the blocks of both, as the weights grow with exp(10 · score). Blocks and parts of
+the input are dropped in training, so that the weights of those that remain are good when a space is lost.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from tieback.methods.routing._network import LAYERS
 FIRST, SECOND = 512, 100
 BATCH = 256
 WEIGHT_DECAY = 0.01
+UNTOLD = 0.5
 
 Progress = Callable[[float, str], None]
 
@@ -49,7 +52,8 @@ class Pairs:
 class Labelled:
     """`inputs` `[n, d]` of which is known how far blocks are for them: `targets` `[n, blocks]`, 0 to 1.
 
-    Of blocks that are not in `told` `[blocks]`, which are all without it, the targets say nothing.
+    Of blocks that are not in `told` `[blocks]`, which are all without it, the targets say nothing: their
+    scores are to be 0.5, which weighs next to nothing.
     """
 
     inputs: Array
@@ -85,11 +89,11 @@ def train_router(
         torch.manual_seed(seed)
         network = _network(width, blocks)
     used = [_tensors(one) for one in pairs] if alignment else []
-    of: Tensor | None = None
     if decoupling and labelled is not None:
-        told = (_tensor(labelled.inputs), _tensor(labelled.targets))
+        wanted = labelled.targets
         if labelled.told is not None:
-            of = torch.as_tensor(np.flatnonzero(labelled.told))
+            wanted = np.where(labelled.told, wanted, UNTOLD)
+        told = (_tensor(labelled.inputs), _tensor(wanted))
     else:
         told = None
     optimiser = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=WEIGHT_DECAY)
@@ -106,10 +110,8 @@ def train_router(
         if told is not None:
             rows = _rows(len(told[0]), draw)
             logits = network(_without_parts(told[0][rows], widths, dropout, draw))
-            wanted = told[1][rows]
-            if of is not None:
-                logits, wanted = logits[:, of], wanted[:, of]
-            losses.append(decoupling * functional.binary_cross_entropy_with_logits(logits, wanted))
+            weights = (sharpness * told[1][rows]).softmax(dim=1)
+            losses.append(decoupling * functional.cross_entropy(sharpness * logits.sigmoid(), weights))
         loss = torch.stack(losses).sum()
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch's own

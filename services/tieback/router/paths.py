@@ -142,9 +142,17 @@ def unchanged(rows: Array) -> Array:
 
 
 def unit(vector: Array) -> Array:
-    """The vector at length 1; zeros stay zeros."""
-    norm = np.linalg.norm(vector)
-    return np.asarray(vector / norm if norm > 0 else vector, dtype=np.float32)
+    """The vector at length 1, in float32; zeros stay zeros.
+
+    Graphs of paths code their input in 8 bits, so a last bit that differs can move a coordinate by a step:
+    whoever is to get what is served normalises by this.
+    """
+    vector = np.asarray(vector, np.float32)
+    square = float(vector @ vector)
+    if 0 < square < math.inf:
+        return np.asarray(vector * np.float32(1 / math.sqrt(square)))
+    norm = np.linalg.norm(vector.astype(np.float64))  # too small or too large to be squared in float32
+    return np.asarray(vector / norm if norm > 0 else vector, np.float32)
 
 
 def expect(given: SpaceRef, expected: SpaceRef, field: str) -> None:
@@ -169,13 +177,11 @@ def _values(vector: Vector, width: int) -> Array:
             field="encoding.dense.values",
         )
     values = np.asarray(vector.values, dtype=np.float32)  # the step of int8 vanishes when normalised
-    square = float(values @ values)
-    if 0 < square < math.inf:  # as it nearly always is; else it is looked for what is wrong
-        return values * np.float32(1 / math.sqrt(square))
-    if not np.isfinite(values).all():
-        raise InvalidInput("the vector holds NaN or infinity", field="encoding.dense.values")
-    if not values.any():
-        raise InvalidInput("the vector is all zeros and points nowhere", field="encoding.dense.values")
+    if not 0 < float(values @ values) < math.inf:  # which is rare, so what is wrong is looked for only here
+        if not np.isfinite(values).all():
+            raise InvalidInput("the vector holds NaN or infinity", field="encoding.dense.values")
+        if not values.any():
+            raise InvalidInput("the vector is all zeros and points nowhere", field="encoding.dense.values")
     return unit(values)
 
 

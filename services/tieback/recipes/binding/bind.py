@@ -18,6 +18,7 @@ from tieback.recipes.binding import duals, measure, term_paths
 from tieback.recipes.binding.anchors import Split, read_pairs, split, split_pairs
 from tieback.recipes.binding.corpus import read_corpus
 from tieback.recipes.binding.entering import Dense
+from tieback.recipes.binding.fixed_weights import held_out_tasks
 from tieback.recipes.binding.kinds import kinds, sentences, spoken, usual
 from tieback.recipes.binding.material import Gatherer, Material
 from tieback.recipes.binding.members import Classifier, Encoders, Members, members
@@ -186,14 +187,17 @@ class _Binder:
         """Of the text spaces that no other encoder shares, on held-out classes and sentences."""
         measured = self.fitted[0]
         widths = {card.name: card.width for card in self._members.cards}
-        unseen = {
+        tasks = losing_tasks(self._material, self._reduced, *self._unseen())
+        spaces = [card.name for card in self._members.texts if not self._members.towers_of(card)]
+        return worths(Joint(self._blocks, measured, {}, widths), tasks, spaces)
+
+    def _unseen(self) -> tuple[dict[str, Array], Array]:
+        """Classes, by classifier, and sentences that no fit has seen."""
+        classes = {
             name: np.sort(np.concatenate([one.validation, one.held_out]))
             for name, one in self._things.items()
         }
-        said = sentences(len(self._material.corpus.texts), self._options.seed)
-        tasks = losing_tasks(self._material, self._reduced, unseen, said.held_out)
-        spaces = [card.name for card in self._members.texts if not self._members.towers_of(card)]
-        return worths(Joint(self._blocks, measured, {}, widths), tasks, spaces)
+        return classes, sentences(len(self._material.corpus.texts), self._options.seed).held_out
 
     def bind(self) -> BoundSpace:
         measured, served, training = self.fitted
@@ -216,10 +220,11 @@ class _Binder:
             self._reduced,
             fitted_with,
             texts,
+            held_out_tasks(self._material, self._reduced, *self._unseen()),
             self._options.seed,
             self._options.steps,
         )
-        routers = routing.train(self._work, self._say)
+        routers, ways = routing.train(self._work, self._say)
         stand_ins = StandIns(
             self._material, replace(plain, routers=routers), self._reduced, self._things, self._options.seed
         )
@@ -247,6 +252,7 @@ class _Binder:
             {"space": one.space, "with": round(one.present, 4), "without": round(one.absent, 4)}
             for one in self.worths
         ]
+        metrics["routing"] = ways
         if sparse:
             metrics["terms"] = sparse
         if paired := [one for one in self._reduced if isinstance(one.classifier, Paired)]:

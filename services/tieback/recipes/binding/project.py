@@ -20,6 +20,7 @@ from tieback.core.types import Array, Modality
 from tieback.methods.projection import fit, projections, unit_rows
 from tieback.methods.projection.subspace import principal
 from tieback.models.bound_space import NATIVE, Block, BoundPath
+from tieback.models.packed_arrays import rounded
 from tieback.recipes.binding.entering import enter, project
 from tieback.recipes.binding.material import Material
 from tieback.recipes.binding.members import Classifier, called
@@ -114,7 +115,7 @@ def reduced(classifier: Classifier, inputs: Array, width: int) -> Reduced:
     known = len(inputs) >= TYPICAL_INPUTS
     centre = inputs.mean(axis=0) if known else np.zeros(card.width, np.float32)
     spread = float(np.linalg.norm(inputs - centre, axis=1).mean()) if known else 1.0
-    state = principal(directions, min(width, card.width, max(1, len(directions) - 1)), centre)
+    state = rounded(principal(directions, min(width, card.width, max(1, len(directions) - 1)), centre))
     block = Block(card.space, card.modality, state["basis"].shape[1])
     return Reduced(
         classifier,
@@ -221,7 +222,7 @@ class PathFitter:
             "target": target,
         }
         arrays = self._work.arrays(f"{anchors.path} by {name}", key, make)
-        state = {key.removeprefix("state."): array for key, array in arrays.items() if key != "loss"}
+        state = rounded({key.removeprefix("state."): array for key, array in arrays.items() if key != "loss"})
         card = anchors.source
         told = {
             "path": anchors.path,

@@ -1,27 +1,32 @@
 """The routers: which weights the blocks get for an input.
 
 The router of texts is learned. From a text's vectors it tells what the text speaks of (photos, sounds, or
-neither), and gives the blocks the weights that find partners best for texts of that kind (`profile.py`). A
-photo or a sound is weighted the same whatever is in it: its own block most, and the text blocks alike.
+neither), and gives the blocks the weights that find partners best for texts of that kind (`profile.py`). It
+is held against weights that are the same for all texts (`fixed_weights.py`), with a warning where these lose
+less. A photo or a sound is weighted the same whatever is in it: the share of its own block is the one that
+loses least, and text blocks are alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from tieback.core.types import Array, Modality
 from tieback.methods.projection import fit, projections
 from tieback.models.bound_space import BoundRouter
+from tieback.models.packed_arrays import rounded
 from tieback.recipes.binding.anchors import CAPTION
 from tieback.recipes.binding.entering import Dense
+from tieback.recipes.binding.fixed_weights import compared, fixed
 from tieback.recipes.binding.kinds import NEITHER, SPOKEN_OF, Kinds
 from tieback.recipes.binding.material import Material
 from tieback.recipes.binding.profile import profile, scores_for
 from tieback.recipes.binding.project import ATTENTION, Reduced
-from tieback.recipes.binding.tasks import Joint
+from tieback.recipes.binding.tasks import Joint, Task
 from tieback.recipes.binding.weighing import router_input
 from tieback.recipes.binding.work_folder import WorkFolder
 
@@ -29,46 +34,85 @@ POLICY, SHARPNESS = "soft", 10.0
 FOLDS = 5
 
 SPOKEN_SHARE = 0.6
-"""The weight of the blocks of what a text speaks of, where the best text block has 1."""
+"""The weight of the blocks of what a text speaks of, where the best text block has 1.
 
-OWN_SHARE = {Modality.IMAGE: 0.75}
-OTHERWISE = 0.5
-"""The weight that the blocks of an input's own modality have together; text blocks have the rest.
+Chosen by photos with captions and by sounds (docs/binding.md)."""
 
-SPOKEN_SHARE and these were chosen by photos with captions and by sounds (docs/binding.md)."""
+OWN_SHARES = (0.75, 0.5, 0.85, 0.95, 1.0)
+"""The weights that the blocks of an input's own modality may have together; text blocks have the rest.
 
-CLASSES_TRUST, SENTENCES_TRUST = 0.75, 0.5
-"""How far the weights are followed that find classes by texts, and the sentence after a sentence, best.
+The first is taken where there is nothing to choose by."""
+
+SCENES_TRUST, OTHERWISE_TRUST = 0.75, 0.5
+"""How far weights of text blocks are followed: those that find classes best by scenes; those that find them
+by names in templates, and the sentence after a sentence.
 
 What is asked varies more, so the rest is equal weights."""
+
+LEARNED, UNIFORM = "its router", "equal weights"
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """What routers are made of: the joint space without routers, the classes to learn from, the texts."""
+    """What routers are made of: the joint space without routers, the classes to learn from, the texts.
+
+    `tasks` are of what is not learned from; shares are chosen by them.
+    """
 
     material: Material
     joint: Joint
     blocks: Sequence[Reduced]
     classes: Mapping[str, Array]
     texts: Kinds
+    tasks: Sequence[Task]
     seed: int
     steps: int
 
-    def train(self, work: WorkFolder, say: Say) -> dict[Modality, BoundRouter]:
-        """A router per modality; none where there are no classes: nothing else says what a text speaks of."""
+    def train(self, work: WorkFolder, say: Say) -> tuple[dict[Modality, BoundRouter], list[dict[str, Any]]]:
+        """A router per modality, and what the choices were between.
+
+        None where there are no classes: nothing else says what a text speaks of.
+        """
         if not self.blocks:
-            return {}
-        routers = {Modality.TEXT: self._text_router(work, say)}
+            return {}, []
+        routers: dict[Modality, BoundRouter] = {}
+        every: list[dict[str, Any]] = []
+        for modality, ways in ((Modality.TEXT, self._ways_of_texts(work, say)), *self._ways_of_others()):
+            found = compared(self.joint, self.tasks, ways)
+            served = found.best if found and LEARNED not in ways else next(iter(ways))
+            routers[modality] = ways[served]
+            if found:
+                say(found.words(served))
+                every.append(found.told(served))
+        return routers, every
+
+    def _ways_of_texts(self, work: WorkFolder, say: Say) -> dict[str, BoundRouter]:
+        """The learned router; equal weights; those of each kind of text, for all texts; the mean of these."""
+        worths = {kind: self._worth(kind) for kind in self.texts.training}
+        by_kind = {kind: np.exp(SHARPNESS * scores) for kind, scores in worths.items()}
+        by_kind = {kind: weights / weights.sum() for kind, weights in by_kind.items()}
+        ways = {LEARNED: self._text_router(worths, work, say)}
+        fixed_ways = {UNIFORM: np.full(len(self.joint.names), 1 / len(self.joint.names))}
+        fixed_ways |= {f"the weights for {kind}": weights for kind, weights in by_kind.items()}
+        fixed_ways["the mean of these"] = np.mean(list(by_kind.values()), axis=0)
+        return ways | {name: self._fixed(Modality.TEXT, weights) for name, weights in fixed_ways.items()}
+
+    def _fixed(self, modality: Modality, weights: Array) -> BoundRouter:
+        return fixed(modality, dict(zip(self.joint.names, weights.tolist(), strict=True)))
+
+    def _ways_of_others(self) -> Iterator[tuple[Modality, dict[str, BoundRouter]]]:
         for modality in SPOKEN_OF:
             if own := self._own_blocks(modality):
-                share = OWN_SHARE.get(modality, OTHERWISE)
-                weights = {name: share / len(own) for name in own}
-                weights |= {name: (1 - share) / len(self._text_blocks) for name in self._text_blocks}
-                routers[modality] = BoundRouter(modality, (), "explicit", {"weights": weights}, {})
-        return routers
+                ways = {f"{share:g} of its own": self._shared(modality, own, share) for share in OWN_SHARES}
+                even = len(own) / (len(own) + len(self._text_blocks))
+                yield modality, ways | {UNIFORM: self._shared(modality, own, even)}
+
+    def _shared(self, modality: Modality, own: Sequence[str], share: float) -> BoundRouter:
+        weights = {name: share / len(own) for name in own}
+        rest = {name: (1 - share) / len(self._text_blocks) for name in self._text_blocks}
+        return fixed(modality, weights | rest)
 
     @property
     def _text_blocks(self) -> list[str]:
@@ -83,7 +127,7 @@ class Routing:
             if block.modality is modality and any(card.space.name == block.space.name for card in readers)
         ]
 
-    def _text_router(self, work: WorkFolder, say: Say) -> BoundRouter:
+    def _text_router(self, worths: Mapping[str, Array], work: WorkFolder, say: Say) -> BoundRouter:
         from tieback.recipes.train_router import Labelled, train_router
 
         names = tuple(card.name for card in self.material.members.texts)
@@ -91,7 +135,7 @@ class Routing:
         for kind, dense in self.texts.training.items():
             rows = router_input(names, dense, self.joint.widths)
             inputs.append(rows)
-            targets.append(np.tile(self._worth(kind), (len(rows), 1)))
+            targets.append(np.tile(worths[kind], (len(rows), 1)))
         quiet = {one.card.name for one in self.material.members.classifiers if not one.told}
         told = np.array([name not in quiet for name in self.joint.names])
         labelled = Labelled(np.concatenate(inputs), np.concatenate(targets), None if told.all() else told)
@@ -103,7 +147,7 @@ class Routing:
 
         key = {"inputs": labelled.inputs, "targets": labelled.targets, "told": told}
         state = work.arrays("router of text", {"seed": self.seed, "steps": self.steps, **key}, make)
-        return BoundRouter(Modality.TEXT, names, POLICY, {}, state)
+        return BoundRouter(Modality.TEXT, names, POLICY, {}, rounded(state))
 
     def _worth(self, kind: str) -> Array:
         """The scores `[blocks]` for texts of that kind: of text blocks, and of the blocks of the kind."""
@@ -120,7 +164,7 @@ class Routing:
         sentences = self.material.sentences
         first = self.joint.enter({name: rows[:-1] for name, rows in sentences.items()})
         following = self.joint.enter({name: rows[1:] for name, rows in sentences.items()})
-        return self._fitted(first, following, None, SENTENCES_TRUST)
+        return self._fitted(first, following, None, OTHERWISE_TRUST)
 
     def _by_classes(self, modality: Modality) -> Array:
         """Weights `[text blocks]` by which texts about classes find them, each led by the other classes."""
@@ -130,7 +174,8 @@ class Routing:
             if one.card.modality is modality and one.told:
                 said, classes = self._about(one.card.name)
                 seen = {name: rows[classes] for name, rows in self._left_out(block).items()}
-                weights.append(self._fitted(self.joint.enter(said), seen, classes, CLASSES_TRUST))
+                trust = SCENES_TRUST if one.card.name in self.material.scenes else OTHERWISE_TRUST
+                weights.append(self._fitted(self.joint.enter(said), seen, classes, trust))
         return np.asarray(np.mean(weights, axis=0))
 
     def _about(self, name: str) -> tuple[Dense, Array]:

@@ -17,6 +17,7 @@ from tieback.methods.routing import _network, routings
 from tieback.models.bound_space import BoundPath, BoundRouter, BoundSpace
 from tieback.recipes.binding.entering import enter
 from tieback.router.graphs import path_graphs, router_graphs
+from tieback.router.paths import unit
 
 Blocks = Mapping[str, Array]
 """By block the vectors `[inputs, width]`, unit rows; a row of zeros, or no array, where it did not speak."""
@@ -40,10 +41,13 @@ def blocks_of(
 
 
 def _read(bound: BoundSpace, vectors: Mapping[str, Array], modality: Modality | None) -> dict[str, Array]:
-    """Unit rows, less the centres of the modality's encoders; zeros stay zeros."""
+    """Unit rows, bit for bit as the router reads them, less the centres of the modality's encoders.
+
+    Zeros stay zeros.
+    """
     found = {}
     for name, rows in vectors.items():
-        found[name] = unit_rows(np.asarray(rows, np.float32))
+        found[name] = np.stack([unit(row) for row in rows]) if len(rows) else np.asarray(rows, np.float32)
         if modality is not None and modality in (known := bound.centres.get(name, {})):
             found[name] = unit_rows(found[name] - known[modality]) * found[name].any(axis=1, keepdims=True)
     return found
