@@ -189,6 +189,8 @@ class Attempts:
                 message = f"the server at {self._session.address} went away{after}"
             else:
                 fault, hint = _connection_fault(error.message)
+                if not _names_a_port(self._session.address):
+                    fault += ", at port 443, since the address names none"
                 message = f"no server answers at {self._session.address} ({fault})"
                 details = _hinted(details, hint)
         elif isinstance(error, DeadlineExceeded) and not ours and self._timeout is not None:
@@ -199,6 +201,15 @@ class Attempts:
         elif isinstance(error, Unauthenticated):
             details = replace(details, hint=_SEND_ONE)  # the server's hint is for those who have no SDK
         return type(error)(message, details)
+
+
+def _names_a_port(address: str) -> bool:
+    """Whether an address is one of gRPC's kinds that has a port, or needs none."""
+    return (
+        "://" in address
+        or address.startswith("unix:")
+        or ":" in address.rpartition("]")[2].rpartition("/")[2]
+    )
 
 
 def _hinted(details: Details, hint: str) -> Details:

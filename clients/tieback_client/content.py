@@ -20,6 +20,7 @@ import numpy as np
 
 from tieback_client.clouds import CLOUD_SUFFIXES, read_cloud
 from tieback_client.errors import InvalidArgument
+from tieback_client.signatures import fault_of_picture, fault_of_sound
 from tieback_client.vectors import Array, Vector
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
@@ -49,7 +50,9 @@ class Text:
         try:
             return cls(_read(path, "text").decode("utf-8-sig"))
         except UnicodeDecodeError as error:
-            raise InvalidArgument.at("text", f"{path} is not UTF-8 text: {error.reason}") from None
+            raise InvalidArgument.at(
+                "text", f"{path} is not UTF-8 text: {error.reason}; Item.from_file reads any encoding"
+            ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,8 @@ class Image:
 
     @classmethod
     def from_file(cls, path: str | PathLike[str]) -> Image:
-        """A picture file. `InvalidArgument` where it cannot be read."""
-        return cls(_read(path, "image"))
+        """A picture file. `InvalidArgument` where it cannot be read or does not begin as one."""
+        return cls(_begun(path, _read(path, "image"), "image", fault_of_picture))
 
     @classmethod
     def from_pil(cls, picture: Any) -> Image:
@@ -83,8 +86,8 @@ class Audio:
 
     @classmethod
     def from_file(cls, path: str | PathLike[str]) -> Audio:
-        """A sound file. `InvalidArgument` where it cannot be read."""
-        return cls(_read(path, "audio"))
+        """A sound file. `InvalidArgument` where it cannot be read or does not begin as one."""
+        return cls(_begun(path, _read(path, "audio"), "audio", fault_of_sound))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -195,6 +198,13 @@ def _read(path: str | PathLike[str], field: str) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise InvalidArgument.at(field, f"cannot read {path}: {error.strerror or error}") from None
+
+
+def _begun(path: str | PathLike[str], data: bytes, field: str, fault_of: Callable[[bytes], str]) -> bytes:
+    fault = fault_of(data)
+    if fault:
+        raise InvalidArgument.at(field, f"{path}: {fault}")
+    return data
 
 
 def _is_pil(value: Any) -> bool:

@@ -91,10 +91,11 @@ class Item:
         front matter is metadata, which `metadata` adds to. `id` and `uri` are the file's name by default, and
         `title` what the file says, or else its name.
 
-        `InvalidArgument` where it cannot be read, holds no text, is a file of another kind, or has more than
-        2 MiB of text, which is too much for one item; `FailedPrecondition` where what reads its format is not
-        installed, with what to install. A text that is dense, such as a table of numbers, may be refused by
-        the server from 400 kB on, since it is split into too many sections: `all_from_file` takes every size.
+        `InvalidArgument` where it cannot be read, holds no text, is not what its suffix says, or has more
+        than 2 MiB of text, which is too much for one item; `FailedPrecondition` where what reads its format
+        is not installed, with what to install. A text that is dense, such as a table of numbers, may be
+        refused by the server from 400 kB on, since it is split into too many sections: `all_from_file` takes
+        every size.
         """
         from tieback_client.files.items import item_of
 

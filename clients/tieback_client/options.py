@@ -163,8 +163,17 @@ class Options:
 
 
 def server_address(server: str | None) -> str:
-    """The address to call: as given, else of TIEBACK_SERVER, else localhost:50051."""
-    return server or os.environ.get("TIEBACK_SERVER") or DEFAULT_SERVER
+    """The address to call: as given, else of TIEBACK_SERVER, else localhost:50051.
+
+    `InvalidArgument` where it is a web address.
+    """
+    address = server or os.environ.get("TIEBACK_SERVER") or DEFAULT_SERVER
+    scheme, separator, place = address.partition("://")
+    if separator and scheme.lower() in ("http", "https", "grpc", "grpcs"):
+        raise InvalidArgument.at(
+            "server", f"an address has no {scheme}://, and is HOST:PORT: {place.rstrip('/')}"
+        )
+    return address
 
 
 def default_token() -> str | None:

@@ -157,6 +157,8 @@ def _content(value: Content, field: str) -> content_pb2.Content:
 
 def item(value: Item, field: str) -> content_pb2.Item:
     """A document to ingest; vectors are the server's to make."""
+    if not isinstance(value, Item):
+        raise InvalidArgument.at(field, f"an item is an Item, not {type(value).__name__}")
     parts = []
     for number, one in enumerate(sections(value)):
         place = f"{field}.sections[{number}]"

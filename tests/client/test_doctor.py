@@ -165,3 +165,12 @@ async def test_a_collection_of_another_revision_is_named_with_what_to_do(
     assert "wordllama-256@an older revision" in finding["found"]
     assert finding["advice"].endswith("tieback reindex old")
     assert "none" in found(result, "joint space")[0]["found"]
+
+
+def test_a_setting_that_is_wrong_is_one_fault_that_names_it(doctor: Doctor) -> None:
+    result = doctor("--json", TIEBACK_PORT="abc")
+
+    checks = json.loads(result.stdout)["checks"]
+    assert result.exit_code == 1
+    assert [one["name"] for one in checks if one["state"] == "bad"] == ["settings"]
+    assert "TIEBACK_PORT is 'abc'" in found(result, "settings")[0]["found"]

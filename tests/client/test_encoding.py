@@ -211,12 +211,12 @@ def test_candidates_are_reranked_with_their_alignment(client: Client) -> None:
 
 
 def test_a_path_is_told_by_its_suffix(tmp_path: Path) -> None:
-    (tmp_path / "a.JPG").write_bytes(b"picture")
-    (tmp_path / "a.flac").write_bytes(b"sound")
+    (tmp_path / "a.JPG").write_bytes(b"\xff\xd8\xffpicture")
+    (tmp_path / "a.flac").write_bytes(b"fLaCsound")
     (tmp_path / "a.md").write_text("\ufefftext", encoding="utf-8")
 
-    assert content_of(tmp_path / "a.JPG") == Image(b"picture")
-    assert content_of(tmp_path / "a.flac") == Audio(b"sound")
+    assert content_of(tmp_path / "a.JPG") == Image(b"\xff\xd8\xffpicture")
+    assert content_of(tmp_path / "a.flac") == Audio(b"fLaCsound")
     assert content_of(tmp_path / "a.md").text == "text"
 
 

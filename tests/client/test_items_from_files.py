@@ -101,6 +101,11 @@ def test_photos_sounds_and_clouds_are_one_section_each(tmp_path):
         ("program.bin", b"\x7fELF\0\0\0\1", "program.bin"),
         ("none.md", None, "cannot read it"),
         ("none.png", None, "cannot read"),
+        ("empty.png", b"", "empty.png: it is empty"),
+        ("text.jpg", b"words", "text.jpg: it is no picture that is read"),
+        ("sound.webp", b"RIFF\0\0\0\0WAVE", "sound.webp: it is no picture"),
+        ("empty.wav", b"", "empty.wav: it is empty"),
+        ("song.wav", b"ID3\3", "song.wav: it is no sound that is read"),
     ],
 )
 def test_a_file_that_gives_no_item_is_refused_with_the_reason(tmp_path, name, data, words):

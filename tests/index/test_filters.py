@@ -115,6 +115,7 @@ def test_a_filter_passes_the_rows_it_describes(text, rows):
         ("year >= )", 9, "a value"),
         ("= 3", 1, "a field"),
         ("year = 3 year = 4", 10, "AND, OR or the end, found 'year'"),
+        ("year = 3 and draft", 10, "AND, OR or the end, found 'and' \\(keywords are in capitals\\)"),
         ("(year = 3", 10, "AND, OR or \\), found the end"),
         ("year = 3)", 9, "AND, OR or the end"),
         ("year = 'x", 8, "a closing quote"),

@@ -15,6 +15,7 @@ from tieback_client.cli.connection import (
     parse_weights,
     query_of,
     query_options,
+    tell_of_files,
     with_modality,
 )
 from tieback_client.cli.output import Output, jsonable
@@ -27,8 +28,10 @@ from tieback_client.cli.search import (
     snippet,
     time_spent,
     warnings,
+    without_relevance,
 )
 from tieback_client.client import Client
+from tieback_client.control_characters import in_a_line
 from tieback_client.events import (
     Answer,
     AnswerEvent,
@@ -106,6 +109,7 @@ def ask(
     explain: bool,
 ) -> None:
     """Answer a question from a collection, with sources."""
+    tell_of_files(output, words)
     stream = client.answer(
         collection,
         query_of(words, image, audio, points),
@@ -132,6 +136,8 @@ def ask(
         output.show(written(answer))
     output.show(*sources(answer, words, width=output.console.width, explain=explain), *ending(answer))
     if answer.retrieval is not None:
+        if min_relevance:
+            output.show(*without_relevance(answer.retrieval.hits))
         output.show(*warnings(answer.retrieval.routing))
         if explain:
             output.show(*behind(answer.retrieval))
@@ -191,7 +197,7 @@ def sources(answer: Answer, words: tuple[str, ...], *, width: int, explain: bool
         if cited and name not in cited:
             continue
         one = found.hit
-        head = Text.assemble((f"[{name}] ", "bold"), (one.item_title or one.item_id, "bold"))
+        head = Text.assemble((f"[{name}] ", "bold"), (in_a_line(one.item_title or one.item_id), "bold"))
         head.append(f"  {mark_of(one)}", style="magenta")
         parts = [head]
         if section_of(one):
@@ -201,7 +207,7 @@ def sources(answer: Answer, words: tuple[str, ...], *, width: int, explain: bool
             parts.append(snippet(quoted, words, width=width))
         facts = [f"support {cited[name].support:.2f}"] if name in cited else []
         facts += [scores(found)] if explain else []
-        facts += [one.uri] if one.uri else []
+        facts += [in_a_line(one.uri)] if one.uri else []
         parts.append(indented(Text("   ".join(facts), style="dim"), width=width))
         lines.append(Text("\n").join(parts))
     if not lines:

@@ -13,6 +13,7 @@ import click
 
 from tieback_client.cli.output import Failure, Output
 from tieback_client.client import Client
+from tieback_client.control_characters import in_a_line
 from tieback_client.errors import TiebackError, Unauthenticated
 from tieback_client.options import Retry
 
@@ -191,7 +192,7 @@ def query_options(function: F) -> F:
             type=click.FloatRange(0, 1),
             default=0.0,
             metavar="X",
-            help="Leave out hits of lower relevance, 0 to 1.",
+            help="Leave out hits of lower relevance, 0 to 1; in the joint space only.",
         ),
     ]
     for option in reversed(options):
@@ -228,6 +229,17 @@ def with_modality(filter: str, modality: str | None) -> str:
         return filter
     own = f'modality = "{modality}"'
     return f"({filter}) AND {own}" if filter else own
+
+
+def tell_of_files(output: Output, words: tuple[str, ...]) -> None:
+    """Says that the name of a photo or a sound was taken for words."""
+    from tieback_client.content import Modality, modality_of_path
+
+    options = {Modality.IMAGE: "--image", Modality.AUDIO: "--audio", Modality.POINTS: "--points"}
+    for word in words:
+        option = options.get(modality_of_path(Path(word)) or Modality.TEXT)
+        if option is not None and Path(word).is_file():
+            output.note(f"{in_a_line(word)} is looked for as words; {option} looks for what is in the file")
 
 
 def query_of(

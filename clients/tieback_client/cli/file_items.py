@@ -13,6 +13,7 @@ from tieback_client.documents import INDEXED_FROM, Item, MetadataValue, Section
 from tieback_client.errors import InvalidArgument
 from tieback_client.files import MOST_BYTES, read_document
 from tieback_client.files.shares import share_id, shares, size_of
+from tieback_client.signatures import fault_of_picture, fault_of_sound
 
 # Changes when a file would be split differently, so that it is indexed again.
 FORMAT = "3"
@@ -59,9 +60,12 @@ def items_of(name: str, source: str, path: Path, data: bytes, *, limit: int = 0)
     groups: list[list[Section]]
     facts: dict[str, MetadataValue] = {}
     kind, notes = str(modality), []
+    fault = ""
     if modality is Modality.IMAGE:
+        fault = fault_of_picture(data)
         groups = [[Section(Image(data), title=title, uri=name)]]
     elif modality is Modality.AUDIO:
+        fault = fault_of_sound(data)
         groups = [[Section(Audio(data), title=title, uri=name)]]
     elif modality is Modality.POINTS:
         groups = [[Section(_cloud(data, path), title=title, uri=name)]]
@@ -75,6 +79,8 @@ def items_of(name: str, source: str, path: Path, data: bytes, *, limit: int = 0)
             raise InvalidArgument(
                 f"a part of it has {size:,} bytes, and the server takes {limit:,} in a message"
             )
+    if fault:  # told here, by the file: the call would end where it is packed
+        raise InvalidArgument(fault)
     if not groups:
         return FileItems((), kind, notes)
     own: dict[str, MetadataValue] = {

@@ -12,7 +12,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tieback_client.cli.connection import Command, collection_option, connected, parse_weights
-from tieback_client.cli.index_report import counted, report, tell_of_sources
+from tieback_client.cli.index_report import counted, ended_early, report, tell_of_sources
 from tieback_client.cli.index_run import Run
 from tieback_client.cli.indexed import IndexedItems, quoted
 from tieback_client.cli.output import Output
@@ -23,7 +23,7 @@ from tieback_client.cli.walking import Found, Walk
 from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
 from tieback_client.documents import Collection, Item
-from tieback_client.errors import InvalidArgument, NotFound
+from tieback_client.errors import InvalidArgument, NotFound, TiebackError
 
 DELETED_AT_ONCE = 500
 
@@ -137,7 +137,12 @@ def index(
                 client.record_source(
                     collection, root.name, host=host, location=str(root.folder), moved=source is not None
                 )
-    _write(client, output, collection, run, batch=batch, force=force)
+    try:
+        _write(client, output, collection, run, batch=batch, force=force)
+    except (KeyboardInterrupt, TiebackError):
+        if not dry_run:
+            output.note(ended_early(run))
+        raise
     if not dry_run:
         removed = run.removed_items
         for first in range(0, len(removed), DELETED_AT_ONCE):

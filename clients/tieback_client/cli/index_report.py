@@ -35,7 +35,7 @@ def report(output: Output, collection: str, run: Run) -> None:
     written = len(run.new) + len(run.changed) if run.is_dry else run.written
     kinds = ", ".join(f"{count} {kind}" for kind, count in run.kinds.most_common())
     sections = counted(run.sections + run.added, "section")
-    counts = [f"{counted(written, 'file')} {would}indexed ({f'{kinds}; ' if kinds else ''}{sections})"]
+    counts = [f"{counted(written, 'file')} {would}indexed{f' ({kinds}; {sections})' if kinds else ''}"]
     counts += [f"{run.unchanged} unchanged"] if run.unchanged else []
     counts += [f"{len(run.removed)} {would}removed"] if run.removed else []
     counts += [f"{len(found.ignored)} of other kinds ({_kinds(found.ignored)})"] if found.ignored else []
@@ -46,15 +46,17 @@ def report(output: Output, collection: str, run: Run) -> None:
     if run.is_dry:
         output.note(f"{collection}  {summary}")
     else:
-        output.show(Text.assemble((collection, "bold"), f"  {summary}"))
+        output.line(Text.assemble((collection, "bold"), f"  {summary}"))
     if not (found.files or found.failures or found.ignored or found.links or run.notes or run.unread):
         output.note("no files were found there; hidden files and what --exclude names are left out")
     for one in run.gone:
         if run.is_dry and run.prunes and one.is_doubtful:
             output.note(f"{one.reason}: to remove them needs --yes")
         elif one.paths and not run.prunes:
-            lost = counted(len(one.paths), "file")
-            output.note(f"{lost} of {one.scope.path} gone, their items kept; --prune removes them")
+            lost = "1 file is" if len(one.paths) == 1 else f"{len(one.paths)} files are"
+            output.note(
+                f"{lost} gone from {one.scope.path}, and what was indexed is kept; --prune removes it"
+            )
     if found.links:
         output.note(f"not followed, since it leads out of the folder (--follow-links): {_named(found.links)}")
     noted: dict[str, list[str]] = {}
@@ -81,6 +83,15 @@ def report(output: Output, collection: str, run: Run) -> None:
             f"{counted(unread.sections, 'section')} ({unread.tokens} tokens): make their files shorter, or "
             "leave the space out with TIEBACK_SPACES"
         )
+
+
+def ended_early(run: Run) -> str:
+    """What a run that was interrupted or broken off did, and how to go on."""
+    files = len(run.found.files)
+    return (
+        f"ended early: {run.written} of {counted(files, 'file')} indexed now, {run.unchanged} unchanged; "
+        "run it again to go on"
+    )
 
 
 def _named(names: Sequence[str]) -> str:

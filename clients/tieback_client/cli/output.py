@@ -80,6 +80,10 @@ class Output:
         for part in parts:
             self.console.print(part)
 
+    def line(self, text: Text) -> None:
+        """A line for a person to read, which stays one in a pipe."""
+        self.console.print(text, soft_wrap=not self.terminal)
+
     def table(
         self, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[int] = ()
     ) -> None:

@@ -18,10 +18,12 @@ from tieback_client.cli.connection import (
     parse_weights,
     query_of,
     query_options,
+    tell_of_files,
     with_modality,
 )
 from tieback_client.cli.output import Output, SafeConsole
 from tieback_client.client import Client
+from tieback_client.control_characters import in_a_line
 from tieback_client.reports import Timing
 from tieback_client.results import Hit, RetrievalResult, RetrievedHit, RoutingExplanation
 from tieback_client.vectors import Box
@@ -81,6 +83,7 @@ def search(
 
     Point clouds too, where the server reads them. Several contents make one query.
     """
+    tell_of_files(output, words)
     result = client.retrieve(
         collection,
         query_of(words, image, audio, points),
@@ -99,9 +102,13 @@ def search(
         output.document(result)
         return
     if not result.hits:
-        output.show("Nothing was found." + (" The filter may be too narrow." if filter or modality else ""))
+        narrow = " The filter may be too narrow." if filter or modality else ""
+        high = f" --min-relevance {min_relevance:g} may leave out too much." if min_relevance else ""
+        output.show(f"Nothing was found.{narrow}{high}")
     for rank, found in enumerate(result.hits, 1):
         output.show(hit(rank, found, words, explain=explain, width=output.console.width))
+    if min_relevance:
+        output.show(*without_relevance(result.hits))
     output.show(*below_floor(result.hits), *warnings(result.routing), *unread(result))
     if explain:
         output.show(*behind(result))
@@ -112,7 +119,7 @@ def search(
 def hit(rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool, width: int) -> Text:
     """One hit: title, section, a snippet, its score; where it is explained, what the score is made of."""
     one = found.hit
-    title = Text(one.item_title or one.item_id, style="bold")
+    title = Text(in_a_line(one.item_title or one.item_id), style="bold")
     title.append(f"  {mark_of(one)}", style="magenta not bold")
     lines = [indented(title, width=width)]
     section = section_of(one)
@@ -126,7 +133,7 @@ def hit(rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool
     if explain and found.alignment is not None:
         lines.append(indented(_alignment(found, " ".join(words)), width=width))
     score = scores(found) if explain else relevance(found)
-    lines.append(indented(Text(f"{score}   {one.uri}".rstrip(), style="dim"), width=width))
+    lines.append(indented(Text(f"{score}   {in_a_line(one.uri)}".rstrip(), style="dim"), width=width))
     text = Text("\n").join(lines) + Text("\n")
     return Text(f"{rank:>2}  ") + text[4:]
 
@@ -186,6 +193,14 @@ def below_floor(hits: Sequence[RetrievedHit]) -> list[Any]:
     return [
         Text(f"{count} probably unrelated to the query; --min-relevance X leaves them out.", style="yellow")
     ]
+
+
+def without_relevance(hits: Sequence[RetrievedHit]) -> list[Any]:
+    """One line where the least relevance that was asked for could not be held to."""
+    if all(found.relevance is not None for found in hits):
+        return []
+    told = "--min-relevance left nothing out: hits of this collection have scores, and no relevance."
+    return [Text(told, style="yellow")]
 
 
 def snippet(whole: str, words: tuple[str, ...], *, width: int) -> Text:

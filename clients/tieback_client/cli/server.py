@@ -87,7 +87,7 @@ def health(client: Client, output: Output, service: str) -> None:
                 ["service", "ready", *(["replicas"] if replicas else [])],
                 [[one.name, _yes(one.ready), *([one.replicas] if replicas else [])] for one in info.services],
             )
-            output.show(Text(f"default of queries: {_in_words(info.retrieval)}", style="dim"))
+            output.line(Text(f"default of queries: {_in_words(info.retrieval)}", style="dim"))
     if state is not Health.SERVING:
         raise click.exceptions.Exit(1)
 

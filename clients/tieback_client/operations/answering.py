@@ -134,8 +134,8 @@ def retrieve(
     `hybrid` merges a full-text search for the query's words, `fusion`, a method of the family "ranking", says
     how; `balance` keeps one modality from hiding the others; `collapse` makes the pieces of a short text one
     hit, with the others in its `pieces`; `reranker` is a method of the family "reranking", or "none", and
-    `candidates` how many hits it is given. `min_relevance`, 0 to 1, leaves out what is less relevant, and
-    `explain` returns what matched what.
+    `candidates` how many hits it is given. `min_relevance`, 0 to 1, leaves out what is less relevant; hits
+    outside the joint space have no relevance and stay. `explain` returns what matched what.
     """
     request = _retrieval(
         collection,

@@ -272,7 +272,7 @@ class _Answer:
     def _after_writing(self, supported: float | None) -> Abstention | None:
         if supported is None or supported >= LEAST_SUPPORTED or self._request.abstain_below <= 0.0:
             return None
-        message = "The passages do not support most of what was written; do not rely on the text above."
+        message = "The passages do not support most of what was written; do not rely on it."
         return Abstention(AbstentionReason.UNSUPPORTED_ANSWER, supported, LEAST_SUPPORTED, message)
 
     def _prompts(self, evidence: ReadEvidence | None) -> tuple[dict[str, list[int]], int]:

@@ -136,6 +136,8 @@ class _Parser:
 
     def wrong(self, expected: str) -> InvalidInput:
         found = repr(self.text[:40]) if self.text else "the end"
+        if self.text not in _KEYWORDS and self.text.upper() in _KEYWORDS:
+            found += " (keywords are in capitals)"
         return InvalidInput(
             f"filter, character {self.start + 1}: expected {expected}, found {found}; "
             f"for example: {_EXAMPLE}",

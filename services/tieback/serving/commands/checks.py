@@ -26,6 +26,7 @@ GIGABYTE = 1024**3
 # Resident memory with the whole default catalog loaded in one process, with room to work.
 MEMORY_NEEDED = 1.5 * GIGABYTE
 DISK_NEEDED = 1 * GIGABYTE
+SETTINGS = "settings"
 OLDEST, NEWEST = (3, 11), (3, 13)
 
 
@@ -76,6 +77,19 @@ def packages() -> Iterator[Finding]:
         yield Finding("packages", State.BAD, "; ".join(lacking), how_to_install("serve"))
     else:
         yield Finding("packages", State.GOOD, f"tieback {version('tieback')} with all that a server needs")
+
+
+def settings() -> Iterator[Finding]:
+    """What is wrong with the settings; nothing where they can be read."""
+    from tieback.core.errors import StartupError
+    from tieback.serving.settings import load_settings
+
+    try:
+        load_settings()
+    except StartupError as error:
+        yield Finding(
+            SETTINGS, State.BAD, error.message, "correct or unset what it names, and run this again"
+        )
 
 
 def runtime() -> Iterator[Finding]:

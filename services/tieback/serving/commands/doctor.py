@@ -50,6 +50,7 @@ def doctor(server: str | None, token: str | None, ca: Path | None, as_json: bool
     for finding in _examined(
         checks.python,
         checks.packages,
+        checks.settings,
         checks.runtime,
         checks.models,
         checks.joint_space,
@@ -73,7 +74,10 @@ def doctor(server: str | None, token: str | None, ca: Path | None, as_json: bool
 def _examined(*examinations: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
     for examine in examinations:
         try:
-            yield from examine()
+            for finding in examine():
+                yield finding
+                if finding.name == checks.SETTINGS:
+                    return  # no other check can read them either
         except ImportError as error:
             name = getattr(examine, "__name__", "server").replace("_", " ")
             missing = f"the package {error.name or error} is missing"

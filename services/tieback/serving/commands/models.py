@@ -107,7 +107,7 @@ def pull(names: tuple[str, ...], everything: bool, media: bool, keep_wheels: boo
 @click.argument("names", nargs=-1, required=True, metavar="NAME@REVISION...")
 @click.option("--force", is_flag=True, help="Also what collections need to be searched by.")
 def remove(names: tuple[str, ...], force: bool) -> None:
-    """Deletes old models that `tieback models list` names: no card is for them any more."""
+    """Delete old models that `tieback models list` names: no card is for them any more."""
     with _explained():
         shelf = _Shelf.open()
         remove_old(shelf.old, names, shelf.store, force=force)
