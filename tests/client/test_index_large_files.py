@@ -172,7 +172,7 @@ def test_pruning_counts_files_and_removes_all_items_of_one(run: Run, folder: Pat
     shown = run(folder, "--prune", "--dry-run")
     done = run(folder, "--prune")  # one of three files is less than half, whatever its items
 
-    assert f"1 file of {folder} gone" in kept.stderr
+    assert f"1 file is gone from {folder}" in kept.stderr
     assert shown.stdout.splitlines() == ["gone\tf/a.log"]
     assert done.exit_code == 0, done.output
     assert "2 unchanged, 1 removed" in done.stdout
