@@ -24,6 +24,7 @@ from tieback_client.results import (
     FoundPiece,
     Fused,
     Hit,
+    IgnoredDimensions,
     Label,
     ReindexProgress,
     Reranked,
@@ -166,6 +167,11 @@ def fused(message: Any) -> Fused:
         routing=routing(message.routing),
         labels=labels(message.labels),
         parts=regions(message.parts) if message.HasField("parts") else None,
+        ignored=[
+            IgnoredDimensions(known, one.begin, one.end)
+            for one in message.ignored
+            if (known := modality(one.modality))
+        ],
     )
 
 

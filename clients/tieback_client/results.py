@@ -95,6 +95,18 @@ class RoutingExplanation:
 
 
 @dataclass(frozen=True, slots=True)
+class IgnoredDimensions:
+    """Dimensions of a query's vector that do not count for sections of a modality."""
+
+    modality: Modality
+    """The sections' modality."""
+    begin: int
+    """The first dimension, from 0."""
+    end: int
+    """The first dimension after them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Fused:
     """A joint vector with its explanation."""
 
@@ -106,6 +118,8 @@ class Fused:
     """The classes through which pictures and sounds entered."""
     parts: RegionVectors | None = None
     """The joint vectors of a picture's parts, where ``parts_apart=True`` asked for them."""
+    ignored: Sequence[IgnoredDimensions] = ()
+    """What does not count of a query's vector for sections of a modality; `search` takes the whole result."""
 
 
 @dataclass(frozen=True, slots=True)

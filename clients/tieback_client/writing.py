@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -36,7 +36,7 @@ from tieback_client.documents import Item, Section
 from tieback_client.errors import InvalidArgument
 from tieback_client.events import Decoding, Evidence, Grounding, MethodLike, Weights
 from tieback_client.facts import metadata
-from tieback_client.results import Encoding, Label
+from tieback_client.results import Encoding, IgnoredDimensions, Label
 from tieback_client.texts import text as text
 from tieback_client.vectors import (
     Array,
@@ -214,6 +214,14 @@ def encoding(value: Encoding, field: str) -> encoder_pb2.Encoding:
         sparse=sparse(value.sparse, f"{field}.sparse") if value.sparse is not None else None,
         regions=regions(value.regions, f"{field}.regions") if value.regions is not None else None,
     )
+
+
+def ignored(values: Iterable[IgnoredDimensions]) -> list[router_pb2.IgnoredDimensions]:
+    """What does not count of a query's vector."""
+    return [
+        router_pb2.IgnoredDimensions(modality=MODALITIES[one.modality], begin=one.begin, end=one.end)
+        for one in values
+    ]
 
 
 def sparse(value: SparseVector, field: str) -> vector_pb2.SparseVector:

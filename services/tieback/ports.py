@@ -24,6 +24,7 @@ from tieback.core.types import (
     FuseReply,
     GenerationEvent,
     Grounding,
+    IgnoredDimensions,
     IndexedItem,
     IngestReply,
     Item,
@@ -224,6 +225,7 @@ class IndexPort(Protocol):
         fusion: MethodChoice | None = None,
         balance_modalities: bool = False,
         collapse_pieces: bool = False,
+        ignored: Sequence[IgnoredDimensions] = (),
         deadline: Deadline = NO_DEADLINE,
     ) -> SearchReply:
         """The nearest sections, best first."""

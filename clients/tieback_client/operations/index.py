@@ -14,7 +14,7 @@ from tieback_client.events import MethodLike, Weights
 from tieback_client.exchange import Exchange, write_result
 from tieback_client.paging import Page, Pages
 from tieback_client.reports import CallInfo
-from tieback_client.results import Acknowledgement, SearchResult
+from tieback_client.results import Acknowledgement, Fused, SearchResult
 from tieback_client.rpc import RPCS, Call, Operation
 from tieback_client.tenants import Usage
 from tieback_client.vectors import SpaceRef, Vector
@@ -200,7 +200,7 @@ def items(
 def search(
     collection: str,
     *,
-    vector: Vector | None = None,
+    vector: Vector | Fused | None = None,
     text: str = "",
     limit: int = 10,
     filter: str = "",
@@ -215,18 +215,21 @@ def search(
     parentheses: ``'modality = "image" AND year >= 1990 AND NOT draft'``; docs/filters.md has the whole
     language. `InvalidArgument` where no item has a field of it. `fusion` is a method of the family "ranking"
     that merges both kinds of hits; `balance` ranks each modality among its own kind first; `collapse` makes
-    the pieces of a text one hit where they are 8 at most, with the others in its `pieces`. To search with a
-    picture or a sentence, use `retrieve`.
+    the pieces of a text one hit where they are 8 at most, with the others in its `pieces`. A joint vector is
+    best given as `fuse` returned it, with what is `ignored` of it for some sections, as `retrieve` has it. To
+    search with a picture or a sentence, use `retrieve`.
     """
+    own = vector.vector if isinstance(vector, Fused) else vector
     request = index_pb2.SearchRequest(
         collection=collection,
-        vector=None if vector is None else writing.vector(vector, "vector"),
+        vector=None if own is None else writing.vector(own, "vector"),
         text=writing.text(text, "text"),
         limit=limit,
         filter=writing.text(filter, "filter"),
         fusion=writing.method(fusion, "fusion"),
         balance_modalities=balance,
         collapse_pieces=collapse,
+        ignored=writing.ignored(vector.ignored) if isinstance(vector, Fused) else [],
     )
     reply = yield Call(RPCS["Search"], request, timeout)
     hits = [reading.hit(one) for one in reply.message.hits]

@@ -124,7 +124,7 @@ class Retriever:
         searched = words if retrieval.hybrid else own
         if not searched and plan.hybrid:
             plan = dataclasses.replace(plan, hybrid=False, fusion=None)
-        found = await self._search(retrieval, plan, fused.vector, searched, watch, deadline)
+        found = await self._search(retrieval, plan, fused, searched, watch, deadline)
         reranked, lost = await self._rerank(retrieval, plan.reranker, words, found.hits, watch, deadline)
         routing = without(fused.routing, {"reranker": lost} if lost else {})
         hits = _ranked(found.hits, reranked, retrieval.limit or DEFAULT_LIMIT)
@@ -202,7 +202,7 @@ class Retriever:
         self,
         retrieval: Retrieval,
         plan: RetrievalPlan,
-        vector: Vector | None,
+        fused: Fused | None,
         words: str,
         watch: Stopwatch,
         deadline: Deadline,
@@ -210,13 +210,14 @@ class Retriever:
         with watch.stage("search"):
             return await self._index.search(
                 retrieval.collection,
-                vector=vector,
+                vector=None if fused is None else fused.vector,
                 text=_beginning(words) if plan.hybrid else "",
                 limit=plan.candidates,
                 filter=retrieval.filter,
                 fusion=plan.fusion,
                 balance_modalities=plan.balance_modalities,
                 collapse_pieces=plan.collapse_pieces,
+                ignored=() if fused is None else fused.ignored,
                 deadline=hop(deadline),
             )
 

@@ -371,17 +371,30 @@ class RoutingExplanation:
 
 
 @dataclass(frozen=True, slots=True)
+class IgnoredDimensions:
+    """Dimensions `begin` to `end`, exclusive, of a query's vector.
+
+    They do not count where it is compared with sections of the modality.
+    """
+
+    modality: Modality
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Fused:
     """A joint vector with its explanation and the classes through which pictures and sounds entered.
 
     `parts` are the joint vectors of a picture's parts, where they were asked for; `vector` is then that of
-    the whole.
+    the whole. `ignored` are for a query, to be searched with beside its vector.
     """
 
     vector: Vector
     routing: RoutingExplanation
     labels: Sequence[Label] = ()
     parts: RegionVectors | None = None
+    ignored: Sequence[IgnoredDimensions] = ()
 
 
 @dataclass(frozen=True, slots=True)

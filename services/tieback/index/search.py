@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tieback.core.types import Array, Hit, Modality
+from tieback.core.types import Array, Hit, IgnoredDimensions
 from tieback.index.balance import SAMPLE, as_of_reference
 from tieback.index.collapsing import collapsed
+from tieback.index.comparison import Comparison, Found
 from tieback.index.filters import Check, Filter
 from tieback.index.memory import Memory
 
@@ -22,12 +23,13 @@ _DEEPEST_AT_LEAST = 100
 # seven are of different texts.
 _ROWS_A_HIT = 2
 
-Found = tuple[Array, Array]  # positions and scores, in any order
-
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A checked request: `vector` is float32 `[width]`; `fuse` merges scores `[2, candidates]`."""
+    """A checked request: `vector` is float32 `[width]`; `fuse` merges scores `[2, candidates]`.
+
+    What is `ignored` of the vector is within its width.
+    """
 
     vector: Array | None
     text: str
@@ -37,6 +39,7 @@ class Query:
     balance: bool
     collapse: bool
     check: Check
+    ignored: Sequence[IgnoredDimensions] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +71,17 @@ class _Search:
         self._shares = np.zeros(len(allowed), np.float32)  # of the words' best score, by position
         self._matched = np.zeros(len(allowed), np.float32)  # of the words, by position
         self._words = 1.0  # of the query, as so many of one rarity
-        self._compared: _Modalities | None = None
+        self._compared: Comparison | None = None
+        self._balance: _Balance | None = None
         if query.text:
             positions, shares, matched, self._words = memory.words.shares(query.text, query.check)
             self._shares[positions] = shares
             self._matched[positions] = matched
             self._shares[~allowed] = 0
-        if query.vector is not None and query.balance:
-            self._compared = _Modalities(memory, query.vector)
+        if query.vector is not None:
+            self._compared = Comparison(memory, query.vector, query.ignored, by_modality=query.balance)
+            if query.balance and len(self._compared.groups) > 1:
+                self._balance = _Balance(memory, self._compared)
 
     def hits(self) -> list[Hit]:
         """What was found."""
@@ -94,24 +100,22 @@ class _Search:
 
     def _ranking(self, rows: int) -> Ranking:
         """The best `rows`, and all that are equal to the last; fewer where there are no more."""
-        vector = self._query.vector
-        if vector is None:
+        if self._compared is None:
             return self._ordered(*self._by_words(rows), None, rows)
         self._query.check("the search for the vector")
         if not self._query.text:
-            positions, similarities = self._by_vector(vector, rows)
-            return self._ordered(positions, self._compare(positions, similarities), similarities, rows)
+            positions, similarities = self._compared.nearest(rows, self._allowed)
+            return self._ordered(positions, self._balanced(positions, similarities), similarities, rows)
         depth = max(_DEEPER * rows, _DEEPEST_AT_LEAST)
-        positions, similarities = self._by_vector(vector, depth)
+        positions, similarities = self._compared.nearest(depth, self._allowed)
         more = np.setdiff1d(self._by_words(depth)[0], positions)
         if len(more):
-            found = self._memory.scores(more, vector)
             positions = np.concatenate((positions, more))
-            similarities = np.concatenate((similarities, found))
+            similarities = np.concatenate((similarities, self._compared.scores(more)))
         if not len(positions):
             return Ranking(positions, similarities, similarities)
         by_words = self._shares[positions].astype(np.float64) * self._words**0.5
-        by_vector = _of_the_best(self._compare(positions, similarities))
+        by_vector = _of_the_best(self._balanced(positions, similarities))
         rankings = np.stack((by_vector, np.where(by_words > 0, by_words, np.nan)))
         return self._ordered(positions, self._query.fuse(rankings), similarities, rows)
 
@@ -123,22 +127,9 @@ class _Search:
             positions = positions[shares >= np.partition(shares, -depth)[-depth]]
         return positions, self._shares[positions]
 
-    def _by_vector(self, vector: Array, depth: int) -> Found:
-        if self._compared is None:
-            return self._memory.nearest(vector, depth, self._allowed)
-        found = [
-            self._memory.nearest(vector, depth, self._allowed & kind)
-            for kind in self._compared.kinds
-            if (self._allowed & kind).any()
-        ]
-        positions, similarities = (np.concatenate(one) for one in zip(*found, strict=True))
-        return positions, similarities
-
-    def _compare(self, positions: Array, similarities: Array) -> Array:
+    def _balanced(self, positions: Array, similarities: Array) -> Array:
         """What vector hits are ranked by; the similarities themselves unless modalities are balanced."""
-        if self._compared is None:
-            return similarities
-        return self._compared.scores(positions, similarities)
+        return similarities if self._balance is None else self._balance.scores(positions, similarities)
 
     def _ordered(self, positions: Array, scores: Array, similarities: Array | None, rows: int) -> Ranking:
         if len(scores) > rows:  # and all that are equal to the last
@@ -151,7 +142,7 @@ class _Search:
 
     def _hit(self, ranking: Ranking, row: int, others: Sequence[int]) -> Hit:
         """The hit of a row; `others` are rows of further pieces of its text."""
-        position, vector = int(ranking.positions[row]), self._query.vector
+        position, compared = int(ranking.positions[row]), self._compared
         pieces = [
             self._memory.found_piece(int(ranking.positions[one]), float(ranking.scores[one]))
             for one in others
@@ -162,32 +153,28 @@ class _Search:
             None if ranking.similarities is None else float(ranking.similarities[row]),
             float(self._shares[position]) or None,
             float(self._matched[position]) if self._shares[position] else None,
-            None if vector is None else self._memory.parts.best_box(position, vector),
+            None
+            if compared is None
+            else self._memory.parts.best_box(position, compared.vector_for(position)),
             pieces,
         )
 
 
-class _Modalities:
-    """The modalities of a collection, and how similar a query is to sections of each at large.
+class _Balance:
+    """How similar a query is to sections of each modality at large, whatever a filter lets through.
 
-    `kinds` are masks of living sections. Backgrounds are of all sections, whatever a filter lets through.
+    The groups of the comparison are the modalities, two or more.
     """
 
-    def __init__(self, memory: Memory, vector: Array) -> None:
-        self.kinds = [kind for one in Modality if (kind := memory.of_modality(one)).any()]
-        self._backgrounds: list[Array] = []
-        self._complete: list[bool] = []
-        if len(self.kinds) > 1:
-            for kind in self.kinds:
-                rows, whole = _sample(memory, kind)
-                self._backgrounds.append(memory.scores(rows, vector))
-                self._complete.append(whole)
+    def __init__(self, memory: Memory, compared: Comparison) -> None:
+        self._kinds = [group.mask for group in compared.groups if group.mask is not None]
+        samples = [_sample(memory, kind) for kind in self._kinds]
+        self._backgrounds = [compared.scores(rows) for rows, _ in samples]
+        self._complete = [whole for _, whole in samples]
 
     def scores(self, positions: Array, similarities: Array) -> Array:
         """Similarities `[n]` of sections at these positions, made comparable."""
-        if len(self.kinds) < 2:
-            return similarities
-        members = [kind[positions] for kind in self.kinds]
+        members = [kind[positions] for kind in self._kinds]
         hits = [similarities[member] for member in members]
         compared = similarities.astype(np.float64)
         for member, scores in zip(

@@ -26,6 +26,7 @@ from tieback.core.tenant import NAME, PRINCIPAL, Access, CollectionKey, Usage
 from tieback.core.types import (
     JOINT_SPACE,
     Collection,
+    IgnoredDimensions,
     IndexedItem,
     Item,
     Limits,
@@ -60,7 +61,7 @@ from tieback.index.search import Query, search
 from tieback.index.sources import check_source, check_source_name
 from tieback.index.store import Description, Store
 from tieback.index.texts import check_id, check_text
-from tieback.index.validation import check_items, check_space, check_vector
+from tieback.index.validation import check_ignored, check_items, check_space, check_vector
 from tieback.index.vectors import one_thread
 from tieback.index.writer import Written
 from tieback.methods.missing import missing
@@ -525,6 +526,7 @@ class Index:
         fusion: MethodChoice | None = None,
         balance_modalities: bool = False,
         collapse_pieces: bool = False,
+        ignored: Sequence[IgnoredDimensions] = (),
         deadline: Deadline = NO_DEADLINE,
     ) -> SearchReply:
         """See `IndexPort`.
@@ -541,6 +543,8 @@ class Index:
             raise InvalidInput(
                 "modalities are balanced by their vectors: give one", field="balance_modalities"
             )
+        if vector is None and ignored:
+            raise InvalidInput("only of a vector are dimensions ignored: give one", field="ignored")
         if not 0 <= limit <= _MOST_HITS:
             raise InvalidInput(
                 f"the limit is {limit}; it must be between 1 and {_MOST_HITS}, or 0 for {_HITS}",
@@ -551,6 +555,7 @@ class Index:
         )  # it stands between words, as a space
         choice = fusion or _RECIPROCAL_RANK
         exact = None if vector is None else check_vector(vector, known.space, known.width, field="vector")
+        check_ignored(ignored, known.width)
         tree, fuse = parse(filter), rankings.configure(choice.name, choice.parameters, field="fusion")
         queued = time.perf_counter()
         started = queued
@@ -559,7 +564,8 @@ class Index:
             nonlocal started
             started = time.perf_counter()
             query = Query(
-                exact, text.strip(), limit or _HITS, tree, fuse, balance_modalities, collapse_pieces, check
+                *(exact, text.strip(), limit or _HITS, tree, fuse),
+                *(balance_modalities, collapse_pieces, check, ignored),
             )
             hits = search(opened.memory, query)
             return SearchReply(hits, Timing())

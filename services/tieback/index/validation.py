@@ -14,6 +14,7 @@ from tieback.core.types import (
     Array,
     Content,
     DType,
+    IgnoredDimensions,
     IndexedItem,
     IndexedSection,
     Item,
@@ -33,6 +34,9 @@ TITLE_BYTES = 4096
 URI_BYTES = 8192
 MOST_PARTS = 64
 """Vectors of parts that a section may have; a picture of nine windows needs 9."""
+
+MOST_IGNORED = 256
+"""Ranges of dimensions that may be ignored of a query's vector; a joint vector has one for a block."""
 
 LONGEST_VECTOR = 1e9
 """Of a vector that is stored or searched with: products stay far from the largest float32, 3.4e38."""
@@ -96,6 +100,25 @@ def check_vector(vector: Vector, space: SpaceRef, width: int, *, field: str) -> 
             field=f"{field}.values",
         )
     return floats
+
+
+def check_ignored(ignored: Sequence[IgnoredDimensions], width: int) -> None:
+    """InvalidInput where there are too many, or where one holds no dimension or leaves the vector."""
+    if len(ignored) > MOST_IGNORED:
+        raise InvalidInput(
+            f"{len(ignored)} ranges of dimensions are ignored; at most {MOST_IGNORED} may be", field="ignored"
+        )
+    for place, one in enumerate(ignored):
+        if not 0 <= one.begin < one.end:
+            raise InvalidInput(
+                f"the dimensions {one.begin} to {one.end} are none: the end is the first after them",
+                field=f"ignored[{place}].end",
+            )
+        if one.end > width:
+            raise InvalidInput(
+                f"the dimensions end at {one.end}, and the vector's width is {width}",
+                field=f"ignored[{place}].end",
+            )
 
 
 def check_parts(

@@ -33,7 +33,8 @@ def bound_space(bound: BoundSpace, modalities: Mapping[str, Modality] | None = N
     known: dict[str, Sequence[Modality]] = {
         name: (modality,) for name, modality in (modalities or {}).items()
     }
-    known |= {block.space.name: block.encodes or (block.modality,) for block in bound.blocks}
+    native = {block.space.name: block.encodes or (block.modality,) for block in bound.blocks}
+    known |= native
     sources: dict[str, list[BoundPath]] = {}
     for path in bound.paths:
         sources.setdefault(path.source.name, []).append(path)
@@ -47,6 +48,7 @@ def bound_space(bound: BoundSpace, modalities: Mapping[str, Modality] | None = N
         modalities={name: known[name][0] for name in sources if len(known.get(name, ())) == 1},
         binding=bound.revision,
         graphs=path_graphs(bound),
+        native=native,
     )
 
 

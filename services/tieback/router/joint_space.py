@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tieback.core.errors import StartupError
-from tieback.core.types import JOINT_SPACE, Array, Modality, SpaceRef
+from tieback.core.types import JOINT_SPACE, Array, IgnoredDimensions, Modality, SpaceRef
 from tieback.models.bound_graph import PathGraph
 from tieback.router.paths import Entrance
 
@@ -41,9 +41,11 @@ class Reach:
 class JointSpace:
     """Which blocks a joint vector has, where they are, and how encodings enter them.
 
-    `reach` is by modality; a modality that is not in it is expected in every block. `binding` is the revision
-    of the artifact that the space was made from, empty where it was made from the names of classes. `graphs`
-    lead the dense vectors of a modality's contents along all paths at once, where the artifact has such.
+    `reach` is by modality; a modality that is not in it is expected in every block. `native` are, by block,
+    the modalities that the block's own space encodes; a block that is not in it is of texts. `binding` is the
+    revision of the artifact that the space was made from, empty where it was made from the names of classes.
+    `graphs` lead the dense vectors of a modality's contents along all paths at once, where the artifact has
+    such.
     """
 
     components: tuple[Component, ...]
@@ -53,6 +55,7 @@ class JointSpace:
     modalities: Mapping[str, Modality] = field(default_factory=dict)
     binding: str = ""
     graphs: Mapping[Modality, PathGraph] = field(default_factory=dict)
+    native: Mapping[str, Collection[Modality]] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     width: int = 0
     _slices: Mapping[str, slice] = field(default_factory=dict)
@@ -71,6 +74,7 @@ class JointSpace:
         modalities: Mapping[str, Modality] | None = None,
         binding: str = "",
         graphs: Mapping[Modality, PathGraph] | None = None,
+        native: Mapping[str, Collection[Modality]] | None = None,
     ) -> JointSpace:
         """The space with its blocks in that order. StartupError where there are none, or two of one name."""
         components = tuple(components)
@@ -89,6 +93,7 @@ class JointSpace:
             modalities or {},
             binding,
             graphs or {},
+            native or {},
             names,
             width,
             slices,
@@ -128,3 +133,20 @@ class JointSpace:
         """The blocks that contents of these modalities reach together; where there are none, either's."""
         each = [self.reach[one].blocks if one in self.reach else frozenset(self.names) for one in modalities]
         return frozenset.intersection(*each) or frozenset.union(*each)
+
+    def ignored(
+        self, modalities: Collection[Modality], weights: Mapping[str, float]
+    ) -> list[IgnoredDimensions]:
+        """What does not count of a query of these modalities, whose blocks have these weights.
+
+        Texts are not compared with texts in blocks that they enter by learned paths alone: most texts are
+        alike there (docs/decisions/0034). Where a query has weights in no other block, all of it counts.
+        """
+        if set(modalities) != {Modality.TEXT}:
+            return []
+        heard = [name for name in self.names if weights[name] > 0]
+        led = [name for name in heard if Modality.TEXT not in self.native.get(name, (Modality.TEXT,))]
+        if len(led) == len(heard):
+            return []
+        blocks = map(self.block, led)
+        return [IgnoredDimensions(Modality.TEXT, one.start, one.stop) for one in blocks]

@@ -256,7 +256,11 @@ class Router:
             stand_ins={name: way.name for name in names if name in filled and weights[name] > 0},
         )
         # The norm says how many blocks there are and how they are weighted, so it must not be divided out.
-        return Fused(Vector(self.space.ref, values, normalized=False), explanation, said.labels)
+        vector = Vector(self.space.ref, values, normalized=False)
+        ignored = (
+            self.space.ignored(asked.contents.modalities.values(), weights) if role is Role.QUERY else ()
+        )
+        return Fused(vector, explanation, said.labels, ignored=ignored)
 
     def _silent(self, contents: Contents, wanted: Mapping[str, float]) -> list[str]:
         """Spaces that lead into a block of some weight, and said nothing of a content of their modality."""

@@ -22,6 +22,7 @@ from tieback.core.types import (
     FuseReply,
     GenerationEvent,
     Grounding,
+    IgnoredDimensions,
     IndexedItem,
     MethodChoice,
     OutputSpec,
@@ -161,6 +162,7 @@ class ObservedIndex:
         fusion: MethodChoice | None = None,
         balance_modalities: bool = False,
         collapse_pieces: bool = False,
+        ignored: Sequence[IgnoredDimensions] = (),
         deadline: Deadline = NO_DEADLINE,
     ) -> SearchReply:
         """As the index does."""
@@ -174,6 +176,7 @@ class ObservedIndex:
                 fusion=fusion,
                 balance_modalities=balance_modalities,
                 collapse_pieces=collapse_pieces,
+                ignored=ignored,
                 deadline=deadline,
             )
         self._telemetry.observe_timing("index", "search", reply.timing)

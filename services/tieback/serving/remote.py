@@ -24,6 +24,7 @@ from tieback.core.types import (
     FuseReply,
     GenerationEvent,
     Grounding,
+    IgnoredDimensions,
     IndexedItem,
     Item,
     MethodChoice,
@@ -74,6 +75,7 @@ from tieback.serving.conversions.reports import read_timing, write_method
 from tieback.serving.conversions.routings import (
     read_fuse_reply,
     write_fuse_input,
+    write_ignored,
     write_role,
     write_routing,
 )
@@ -430,6 +432,7 @@ class RemoteIndex:
         fusion: MethodChoice | None = None,
         balance_modalities: bool = False,
         collapse_pieces: bool = False,
+        ignored: Sequence[IgnoredDimensions] = (),
         deadline: Deadline = NO_DEADLINE,
     ) -> SearchReply:
         """The nearest sections, best first."""
@@ -442,6 +445,7 @@ class RemoteIndex:
             fusion=None if fusion is None else write_method(fusion),
             balance_modalities=balance_modalities,
             collapse_pieces=collapse_pieces,
+            ignored=write_ignored(ignored),
         )
         return read_search_reply(await self._call("Search", request, index_pb2.SearchResponse, deadline))
 

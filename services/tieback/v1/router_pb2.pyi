@@ -86,16 +86,28 @@ class FuseResult(_message.Message):
     def __init__(self, fused: _Optional[_Union[Fused, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class Fused(_message.Message):
-    __slots__ = ("vector", "routing", "labels", "parts")
+    __slots__ = ("vector", "routing", "labels", "parts", "ignored")
     VECTOR_FIELD_NUMBER: _ClassVar[int]
     ROUTING_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     PARTS_FIELD_NUMBER: _ClassVar[int]
+    IGNORED_FIELD_NUMBER: _ClassVar[int]
     vector: _vector_pb2.Vector
     routing: RoutingExplanation
     labels: _containers.RepeatedCompositeFieldContainer[_content_pb2.Label]
     parts: _vector_pb2.RegionVectors
-    def __init__(self, vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., routing: _Optional[_Union[RoutingExplanation, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., parts: _Optional[_Union[_vector_pb2.RegionVectors, _Mapping]] = ...) -> None: ...
+    ignored: _containers.RepeatedCompositeFieldContainer[IgnoredDimensions]
+    def __init__(self, vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., routing: _Optional[_Union[RoutingExplanation, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., parts: _Optional[_Union[_vector_pb2.RegionVectors, _Mapping]] = ..., ignored: _Optional[_Iterable[_Union[IgnoredDimensions, _Mapping]]] = ...) -> None: ...
+
+class IgnoredDimensions(_message.Message):
+    __slots__ = ("modality", "begin", "end")
+    MODALITY_FIELD_NUMBER: _ClassVar[int]
+    BEGIN_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    modality: _content_pb2.Modality
+    begin: int
+    end: int
+    def __init__(self, modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., begin: _Optional[int] = ..., end: _Optional[int] = ...) -> None: ...
 
 class RoutingExplanation(_message.Message):
     __slots__ = ("policy", "weights", "entropy", "missing", "degraded", "paths", "missing_reasons", "expected_recall_loss", "binding", "modality", "fallback", "stand_ins")

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types import Fused, FusePart, FuseReply, Role, Routing, RoutingExplanation
+from tieback.core.types import (
+    Fused,
+    FusePart,
+    FuseReply,
+    IgnoredDimensions,
+    Role,
+    Routing,
+    RoutingExplanation,
+)
 from tieback.serving import failures
 from tieback.serving.conversions.contents import (
     read_encoding,
     read_labels,
+    read_modality,
     write_encoding,
     write_labels,
+    write_modality,
 )
 from tieback.serving.conversions.reports import (
     finite,
@@ -132,6 +142,24 @@ def write_explanation(routing: RoutingExplanation) -> router_pb2.RoutingExplanat
     )
 
 
+def read_ignored(
+    messages: Iterable[router_pb2.IgnoredDimensions], field: str = "ignored"
+) -> list[IgnoredDimensions]:
+    """What does not count of a query's vector for sections of a modality."""
+    return [
+        IgnoredDimensions(read_modality(one.modality, f"{field}[{place}].modality"), one.begin, one.end)
+        for place, one in enumerate(messages)
+    ]
+
+
+def write_ignored(ignored: Iterable[IgnoredDimensions]) -> list[router_pb2.IgnoredDimensions]:
+    """The messages of what does not count of a query's vector."""
+    return [
+        router_pb2.IgnoredDimensions(modality=write_modality(one.modality), begin=one.begin, end=one.end)
+        for one in ignored
+    ]
+
+
 def read_fuse_reply(message: router_pb2.FuseResponse) -> FuseReply:
     """One result per input."""
     return FuseReply(
@@ -145,6 +173,7 @@ def read_fuse_reply(message: router_pb2.FuseResponse) -> FuseReply:
                 read_regions(result.fused.parts, f"results[{index}].fused.parts")
                 if result.fused.HasField("parts")
                 else None,
+                read_ignored(result.fused.ignored, f"results[{index}].fused.ignored"),
             )
             for index, result in enumerate(message.results)
         ],
@@ -164,6 +193,7 @@ def write_fuse_reply(reply: FuseReply) -> router_pb2.FuseResponse:
                     routing=write_explanation(result.routing),
                     labels=write_labels(result.labels),
                     parts=None if result.parts is None else write_regions(result.parts),
+                    ignored=write_ignored(result.ignored),
                 )
             )
             for result in reply.results

@@ -15,7 +15,7 @@ from tieback.serving import failures
 from tieback.serving.conversions.contents import write_item
 from tieback.serving.conversions.reindexing import read_reindexed, write_pending, write_state
 from tieback.serving.conversions.reports import read_method, write_timing
-from tieback.serving.conversions.routings import read_routing
+from tieback.serving.conversions.routings import read_ignored, read_routing
 from tieback.serving.conversions.searches import (
     read_collection_source,
     read_indexed_item,
@@ -193,6 +193,7 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
             fusion=read_method(request.fusion, "fusion") if request.HasField("fusion") else None,
             balance_modalities=request.balance_modalities,
             collapse_pieces=request.collapse_pieces,
+            ignored=read_ignored(request.ignored),
             deadline=deadline,
         )
         return write_search_reply(reply)

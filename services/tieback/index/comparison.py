@@ -1,0 +1,85 @@
+"""A query's vector as it is compared with sections: by modality, where some dimensions do not count for one.
+
+What does not count is zero in the vector that sections of the modality are compared with. Their similarities,
+their parts and, where modalities are balanced, their backgrounds are all by that vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tieback.core.types import Array, IgnoredDimensions, Modality
+from tieback.index.memory import Memory
+
+Found = tuple[Array, Array]  # positions and scores, in any order
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Living sections that are compared with one vector; `mask` is None where they are all that live."""
+
+    mask: Array | None
+    vector: Array
+
+
+class Comparison:
+    """All living sections in groups: each modality by itself, or those that have one vector together."""
+
+    def __init__(
+        self, memory: Memory, vector: Array, ignored: Sequence[IgnoredDimensions], *, by_modality: bool
+    ) -> None:
+        self._memory = memory
+        self.groups = _groups(memory, vector, ignored, by_modality)
+
+    def nearest(self, limit: int, allowed: Array) -> Found:
+        """Of each group, the best that the mask `allowed` lets through, `limit` at most."""
+        return _joined(
+            [
+                self._memory.nearest(group.vector, limit, one)
+                for group, one in zip(self.groups, self._parts(allowed), strict=True)
+                if one.any()
+            ]
+        )
+
+    def scores(self, positions: Array) -> Array:
+        """The similarities of sections at these positions."""
+        scores = np.empty(len(positions), np.float32)
+        for group in self.groups:
+            chosen = slice(None) if group.mask is None else group.mask[positions]
+            scores[chosen] = self._memory.scores(positions[chosen], group.vector)
+        return scores
+
+    def vector_for(self, position: int) -> Array:
+        """What the section at a position is compared with."""
+        return next(group.vector for group in self.groups if group.mask is None or group.mask[position])
+
+    def _parts(self, allowed: Array) -> list[Array]:
+        return [allowed if group.mask is None else allowed & group.mask for group in self.groups]
+
+
+def _groups(
+    memory: Memory, vector: Array, ignored: Sequence[IgnoredDimensions], by_modality: bool
+) -> list[Group]:
+    masked: dict[Modality, Array] = {}
+    for one in ignored:
+        masked.setdefault(one.modality, vector.copy())[one.begin : one.end] = 0
+    if not masked and not by_modality:
+        return [Group(None, vector)]
+    masks: dict[object, Array] = {}
+    vectors: dict[object, Array] = {}
+    for modality in Modality:
+        if (mask := memory.of_modality(modality)).any():
+            own = masked.get(modality, vector)
+            key = modality if by_modality else own.tobytes()
+            masks[key], vectors[key] = masks.get(key, False) | mask, own
+    if len(masks) == 1:
+        return [Group(None, *vectors.values())]
+    return [Group(mask, vectors[key]) for key, mask in masks.items()]
+
+
+def _joined(found: Sequence[Found]) -> Found:
+    positions, scores = (np.concatenate(one) for one in zip(*found, strict=True))
+    return positions, scores
