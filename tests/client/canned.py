@@ -191,6 +191,7 @@ class Log:
         self.requests: list[encoder_pb2.EncodeRequest] = []
         self.fused: list[router_pb2.FuseRequest] = []
         self.retrievals: list[answer_pb2.RetrieveRequest] = []
+        self.searches: list[index_pb2.SearchRequest] = []
         self.upserted: list[index_pb2.IndexedItem] = []
         self.endpoints: list[str] = []
         self._seen: set[str] = set()
@@ -330,6 +331,8 @@ class Router(router_pb2_grpc.RouterServiceServicer):
             fused = router_pb2.Fused(vector=encoding.dense, routing=explanation)
             if request.parts_apart:
                 fused.parts.CopyFrom(encoding.regions)
+            if request.role != router_pb2.ROLE_DOCUMENT:
+                fused.ignored.add(modality=content_pb2.MODALITY_TEXT, begin=2, end=4)
             results.append(router_pb2.FuseResult(fused=fused))
         return router_pb2.FuseResponse(results=results, timing=TIMING)
 
@@ -457,6 +460,7 @@ class Index(index_pb2_grpc.IndexServiceServicer):
         )
 
     def Search(self, request: Any, context: Any) -> index_pb2.SearchResponse:
+        self.log.searches.append(request)
         return index_pb2.SearchResponse(hits=[hit(), photo()], timing=TIMING)
 
 

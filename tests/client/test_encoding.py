@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tieback.v1 import content_pb2
 from tieback_client import (
     AsyncClient,
     Audio,
@@ -15,8 +16,10 @@ from tieback_client import (
     Client,
     Encoding,
     FusePart,
+    IgnoredDimensions,
     Image,
     InvalidArgument,
+    Modality,
     Points,
     SpaceRef,
     SparseVector,
@@ -300,3 +303,17 @@ def test_a_picture_is_fused_part_by_part_where_it_is_to_be_stored(client: Client
     assert apart is not None
     assert (apart.values.shape, apart.boxes.tolist()) == ((2, 8), [[0, 0, 1, 1], [0.5, 0, 0.5, 1]])
     assert together is None
+
+
+def test_a_fused_query_is_searched_with_as_it_is(client: Client, served: Any) -> None:
+    fused = client.fuse(client.encode("cab", space="tiny"))[0]
+
+    client.search("notes", vector=fused)
+    client.search("notes", vector=fused.vector)
+
+    whole, bare = served.log.searches[-2:]
+    (ignored,) = whole.ignored
+    assert fused.ignored == [IgnoredDimensions(Modality.TEXT, 2, 4)]
+    assert (ignored.modality, ignored.begin, ignored.end) == (content_pb2.MODALITY_TEXT, 2, 4)
+    assert whole.vector == bare.vector
+    assert not bare.ignored

@@ -5,7 +5,7 @@ import pytest
 from support.sections import axis, item, section, vector
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, SpaceMismatch
-from tieback.core.types import MethodChoice, Modality, SpaceRef
+from tieback.core.types import IgnoredDimensions, MethodChoice, Modality, SpaceRef
 
 
 @pytest.fixture
@@ -135,6 +135,9 @@ async def test_the_limit_holds_and_is_ten_where_none_is_given(index):
     assert len((await index.search("docs", vector=vector(1, 0, 0, 0), limit=1000)).hits) == 30
 
 
+NORTH = vector(1, 0, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("request_", "field"),
     [
@@ -146,6 +149,16 @@ async def test_the_limit_holds_and_is_ten_where_none_is_given(index):
         ({"text": "a\ud800"}, "text"),
         ({"text": "x", "filter": "year >"}, "filter"),
         ({"text": "x", "balance_modalities": True}, "balance_modalities"),
+        ({"text": "x", "ignored": [IgnoredDimensions(Modality.TEXT, 0, 1)]}, "ignored"),
+        ({"vector": NORTH, "ignored": [IgnoredDimensions(Modality.TEXT, 0, 1)] * 257}, "ignored"),
+        ({"vector": NORTH, "ignored": [IgnoredDimensions(Modality.TEXT, 1, 1)]}, "ignored[0].end"),
+        (
+            {
+                "vector": NORTH,
+                "ignored": [IgnoredDimensions(Modality.TEXT, 0, 4), IgnoredDimensions(Modality.IMAGE, 0, 5)],
+            },
+            "ignored[1].end",
+        ),
         ({"vector": vector(1, 0, 0)}, "vector.values"),
         ({"vector": vector(1, 0, 0, float("nan"))}, "vector.values"),
         ({"vector": vector(1, 0, 0, 0, space=SpaceRef("pico", "r9", "f1"))}, "vector.space"),

@@ -206,6 +206,28 @@ def test_an_unknown_collection_is_not_found_with_the_choices(
     assert collection in failure.message
 
 
+@pytest.mark.parametrize(
+    ("ignored", "field"),
+    [
+        ({"begin": 0, "end": 1}, "modality"),
+        ({"modality": 77, "begin": 0, "end": 1}, "modality"),
+        ({"modality": content_pb2.MODALITY_TEXT, "begin": 0, "end": 385}, "end"),
+        ({"modality": content_pb2.MODALITY_TEXT, "begin": 5, "end": 5}, "end"),
+    ],
+)
+def test_ignored_dimensions_that_are_none_are_refused(
+    local_channel: grpc.Channel, collection: str, ignored: dict[str, Any], field: str
+) -> None:
+    query = vector([0.1] * 384, space=space_ref(local_channel, TEXT_SPACE))
+    request = index_pb2.SearchRequest(
+        collection=collection, vector=query, ignored=[router_pb2.IgnoredDimensions(**ignored)]
+    )
+
+    failure = fails(lambda: index_pb2_grpc.IndexServiceStub(local_channel).Search(request))
+
+    assert (failure.code, failure.field) == (INVALID, f"ignored[0].{field}")
+
+
 def test_an_unknown_family_is_not_found(local_channel: grpc.Channel) -> None:
     request = catalog_pb2.ListMethodsRequest(family="magic")
     failure = fails(lambda: catalog_pb2_grpc.CatalogServiceStub(local_channel).ListMethods(request))

@@ -18,10 +18,22 @@ from support.small_binding import (
     photo,
     routed,
     said,
+    sound,
     text,
 )
 from tieback.core.errors import InvalidInput, SpaceMismatch, StartupError
-from tieback.core.types import Encoding, Fused, FusePart, Label, Modality, Role, Routing, SpaceRef, Vector
+from tieback.core.types import (
+    Encoding,
+    Fused,
+    FusePart,
+    IgnoredDimensions,
+    Label,
+    Modality,
+    Role,
+    Routing,
+    SpaceRef,
+    Vector,
+)
 from tieback.models.bound_space import BoundPath
 from tieback.recipes.binding_report.joint import _read
 from tieback.router import Router
@@ -277,3 +289,41 @@ def test_a_path_that_does_not_fit_stops_the_start_and_says_what_to_do(bad: Bound
         Router.bound(binding(paths=(*binding().paths, bad)))
 
     assert says in refusal.value.message
+
+
+def ranges(router: Router, *names: str) -> list[IgnoredDimensions]:
+    blocks = map(router.space.block, names)
+    return [IgnoredDimensions(Modality.TEXT, block.start, block.stop) for block in blocks]
+
+
+async def test_texts_are_not_compared_with_texts_in_the_blocks_of_photos_and_sounds(router: Router) -> None:
+    asked = await fused(router, text(*CAT))
+    less = await fused(router, text(*CAT) + text(*CUP, content=1, weight=-0.5))
+    stored = await fused(router, text(*CAT), role=Role.DOCUMENT)
+
+    assert asked.ignored == less.ignored == ranges(router, "eyes", "ears")
+    assert list(stored.ignored) == []
+
+
+async def test_all_blocks_count_where_a_photo_or_a_sound_asks(router: Router) -> None:
+    for parts in (photo(*CAT), sound(*CAT), photo(*CAT) + text(*CUP, content=1)):
+        assert list((await fused(router, parts)).ignored) == []
+
+
+async def test_blocks_without_a_weight_need_not_be_ignored_and_never_are_all(router: Router) -> None:
+    eyes = await fused(router, text(*CAT), routing=Routing("explicit", {"words": 1, "eyes": 1}))
+    words = await fused(router, text(*CAT), routing=Routing("explicit", {"words": 1}))
+    alone = await fused(router, text(*CAT), routing=Routing("explicit", {"eyes": 1}))
+
+    assert eyes.ignored == ranges(router, "eyes")
+    assert list(words.ignored) == list(alone.ignored) == []
+
+
+async def test_a_block_that_texts_share_with_photos_counts_for_both() -> None:
+    blocks = [
+        dataclasses.replace(one, encodes=(Modality.IMAGE, Modality.TEXT)) if one.space == EYES else one
+        for one in binding().blocks
+    ]
+    router = Router.bound(binding(blocks=tuple(blocks)))
+
+    assert (await fused(router, text(*CAT))).ignored == ranges(router, "ears")

@@ -37,6 +37,7 @@ from tieback.core.types import (
     FuseReply,
     Grounding,
     Hit,
+    IgnoredDimensions,
     IndexedItem,
     IndexedSection,
     Item,
@@ -195,9 +196,11 @@ SAMPLES: dict[str, list[Any]] = {
     "fuse_reply": [
         FuseReply([Fused(VECTOR, ROUTING, LABELS), errors.SpaceMismatch("no")], TIMING),
         FuseReply([Fused(VECTOR, ROUTING, LABELS, REGIONS)], TIMING),
+        FuseReply([Fused(VECTOR, ROUTING, ignored=[IgnoredDimensions(Modality.TEXT, 4, 9)])], TIMING),
     ],
     "grounding": [Grounding(), Grounding(MethodChoice("lexical_embedding"), 0.0, True)],
     "hit": [HIT, SHOWN],
+    "ignored": [[], [IgnoredDimensions(one, 0, 2**31) for one in Modality]],
     "indexed_item": [
         IndexedItem(ITEM, [IndexedSection(VECTOR, "words", Modality.TEXT)]),
         IndexedItem(ITEM, [IndexedSection(VECTOR, "words", Modality.IMAGE, REGIONS)]),
