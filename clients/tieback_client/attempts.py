@@ -189,6 +189,9 @@ class Attempts:
                 message = f"the server at {self._session.address} went away{after}"
             else:
                 fault, hint = _connection_fault(error.message)
+                if self._session.options.encrypted and hint == _START:
+                    # A host with several addresses: gRPC tells of the last one alone.
+                    hint += "; if it does not use TLS, leave tls, ca, certificate and key out"
                 if not _names_a_port(self._session.address):
                     fault += ", at port 443, since the address names none"
                 message = f"no server answers at {self._session.address} ({fault})"

@@ -130,9 +130,7 @@ def test_an_address_without_a_port_says_which_was_tried() -> None:
         client.server_info()
 
 
-@pytest.mark.parametrize(
-    "address", ["localhost:1", "dns:///localhost:1", "[::1]:1", "unix:/tmp/no-such-socket"]
-)
+@pytest.mark.parametrize("address", ["localhost:1", "dns:///localhost:1", "[::1]:1", "unix:no-such-socket"])
 def test_an_address_with_a_port_or_a_path_is_not_said_to_lack_one(address: str) -> None:
     with (
         Client(address, connect_timeout=0.1, timeout=2) as client,
@@ -153,3 +151,14 @@ def test_a_text_file_in_another_encoding_names_what_reads_it(client: Client, tmp
 
     with pytest.raises(InvalidArgument, match=r"Item\.from_file reads any encoding"):
         client.ingest("notes", [Item("a", tmp_path / "latin.txt")]).collect()
+
+
+def test_a_tls_client_that_nobody_answers_is_told_that_tls_may_be_too_much() -> None:
+    with (
+        Client("localhost:1", tls=True, connect_timeout=0.1, timeout=2) as client,
+        pytest.raises(Unavailable) as caught,
+    ):
+        client.server_info()
+
+    assert "tieback serve --local" in caught.value.hint
+    assert "if it does not use TLS, leave tls" in caught.value.hint

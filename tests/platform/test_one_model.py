@@ -44,7 +44,7 @@ def test_one_text_model_ingests_retrieves_and_answers(client: Client) -> None:
     found = client.retrieve("book", "Why does the sea rise and fall?")
     answer = client.answer("book", "What makes the tides?", decoding=Decoding(max_tokens=12)).collect()
 
-    assert [space.name for space in client.spaces()] == [SPACE]
+    assert [(space.name, space.binding) for space in client.spaces()] == [(SPACE, "")]
     assert client.get_collection("book").space.name == SPACE
     assert [hit.hit.item_id for hit in found.hits] == ["tides", "bread"]
     assert answer.text

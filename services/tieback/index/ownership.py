@@ -69,7 +69,9 @@ class OwnedCollections:
     def unknown(self, name: str) -> NotFound:
         """The error for a collection that does not exist, or that the tenant must not know of."""
         choices = self.visible()
-        hint = "" if choices else "there are none yet: create one first"
+        hint = (
+            "" if choices else "there are none yet: `tieback index` makes one, and so does CreateCollection"
+        )
         return NotFound("collection", name, choices, hint=hint)
 
     def readable(self) -> list[ReadCollection]:

@@ -207,7 +207,9 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
 
     def _way(self, card: EncoderCard) -> str:
         """How a space takes part in the joint one."""
-        if self._joint is None or not self._joint.binding:
+        if self._joint is None:
+            return ""
+        if not self._joint.binding:
             return (card.unbound_joint or "").replace("_", " ")
         if not self._joint.takes(card):
             return ""
