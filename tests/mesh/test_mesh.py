@@ -10,13 +10,16 @@ from contextlib import asynccontextmanager
 import grpc
 import pytest
 from prometheus_client import CollectorRegistry
+from support.local_platform import Running
+from support.sections import item, section, vector
 from support.small_server import SmallServer, fuse_request, small_server
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound
+from tieback.core.types import IgnoredDimensions, Modality, SpaceRef
 from tieback.serving.contract import METHODS, SERVICES
 from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh
-from tieback.serving.remote import RemoteEncoder, RemoteGenerator, RemoteRouter
+from tieback.serving.remote import RemoteEncoder, RemoteGenerator, RemoteIndex, RemoteRouter
 from tieback.v1 import generator_pb2, router_pb2
 
 FUSE = METHODS["/tieback.v1.RouterService/Fuse"]
@@ -180,6 +183,23 @@ async def test_the_retries_are_counted():
         await made.close()
 
     assert (registry.get_sample_value("tieback_hop_retries_total", {"target": "router"}) or 0) >= 1
+
+
+async def test_the_index_of_another_process_ignores_the_same_dimensions(local_platform: Running):
+    ref = SpaceRef("ignoring", "r1", "f1")
+    async with mesh(index=[local_platform.address]) as (made, _):
+        index = RemoteIndex(made, 2**20)
+        await index.create_collection("ignoring", ref, 4)
+        text = section(vector(0.9, 0, 0.1, 0, space=ref), "text")
+        photo = section(vector(0.5, 0, 0, 0, space=ref), modality=Modality.IMAGE)
+        await index.upsert("ignoring", [item("text", text), item("photo", photo)])
+
+        query, ignored = vector(1, 0, 1, 0, space=ref), [IgnoredDimensions(Modality.TEXT, 0, 2)]
+        whole = await index.search("ignoring", vector=query)
+        less = await index.search("ignoring", vector=query, ignored=ignored)
+
+    assert [(hit.item_id, round(hit.score, 3)) for hit in whole.hits] == [("text", 1), ("photo", 0.5)]
+    assert [(hit.item_id, round(hit.score, 3)) for hit in less.hits] == [("photo", 0.5), ("text", 0.1)]
 
 
 def test_the_contract_knows_every_service_and_what_may_be_repeated():
