@@ -162,3 +162,10 @@ def test_a_tls_client_that_nobody_answers_is_told_that_tls_may_be_too_much() -> 
 
     assert "tieback serve --local" in caught.value.hint
     assert "if it does not use TLS, leave tls" in caught.value.hint
+
+
+def test_an_encoding_without_a_space_says_where_to_find_one(run: Command) -> None:
+    result = run("encode", "words")
+
+    assert result.exit_code == 2
+    assert "Missing option '--space'. `tieback spaces` lists them." in result.stderr

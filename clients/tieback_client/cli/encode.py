@@ -53,6 +53,14 @@ class Kinds(click.ParamType[tuple[str, ...]]):
         return names
 
 
+class _SpaceName(click.types.StringParamType):
+    """The name of a space. Where none is given, says where to find one."""
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:  # noqa: ARG002 - click's signature
+        """What follows "Missing option '--space'."."""
+        return "`tieback spaces` lists them."
+
+
 @click.command(
     cls=Command,
     epilog="""\b
@@ -71,7 +79,13 @@ standard error, and makes the exit code 1.
 """,
 )
 @click.argument("texts", nargs=-1)
-@click.option("--space", required=True, metavar="NAME", help="The space; `tieback spaces` lists them.")
+@click.option(
+    "--space",
+    type=_SpaceName(),
+    required=True,
+    metavar="NAME",
+    help="The space; `tieback spaces` lists them.",
+)
 @click.option(
     "--file",
     "files",
