@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from tieback_client import Client, InvalidArgument, Item, Unavailable
@@ -169,3 +170,26 @@ def test_an_encoding_without_a_space_says_where_to_find_one(run: Command) -> Non
 
     assert result.exit_code == 2
     assert "Missing option '--space'. `tieback spaces` lists them." in result.stderr
+
+
+def _leaves(command: click.Command, name: str = "") -> Iterator[tuple[str, click.Command]]:
+    """All commands that are no groups, by their full names."""
+    if not isinstance(command, click.Group):
+        yield name, command
+        return
+    context = click.Context(command)
+    for one in command.list_commands(context):
+        below = command.get_command(context, one)
+        assert below is not None
+        yield from _leaves(below, f"{name} {one}".strip())
+
+
+def test_the_commands_without_json_are_those_that_the_help_names() -> None:
+    without = {
+        name
+        for name, one in _leaves(app.tieback)
+        if not any("--json" in option.opts for option in one.params)
+    }
+
+    assert without == {"tokens new", "tokens check", "models remove"}
+    assert "Every command but `tokens` and `models remove` takes --json" in (app.tieback.epilog or "")
