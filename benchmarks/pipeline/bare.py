@@ -17,6 +17,7 @@ from typing import Any
 
 import faiss
 import numpy as np
+from tieback.answer.headings import headed, titles
 from tieback.core.types import Content, Limits, Modality, Role, Truncation, VectorKind
 from tieback.index.reading import TableReader
 from tieback.index.words import Words, analysed
@@ -136,8 +137,13 @@ class BareSearch:
 
 
 def texts_of(table: Path) -> list[str]:
-    """The texts of the sections that a collection's table holds."""
-    return [text for batch in TableReader(table).scan(["text"]) for text in batch.column("text").to_pylist()]
+    """The texts of the sections that a table holds, as they were encoded: with their headings."""
+    columns = ["item_title", "section_title", "text"]
+    return [
+        headed(titles(*over), text)
+        for batch in TableReader(table).scan(columns)
+        for *over, text in zip(*(batch.column(name).to_pylist() for name in columns), strict=True)
+    ]
 
 
 def seconds_of(work: Callable[[], object]) -> float:

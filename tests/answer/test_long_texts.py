@@ -1,17 +1,26 @@
 """What becomes of texts that are longer than a space reads. "words-a" reads eight words, "words-b" all."""
 
+import re
+
+import numpy as np
 import pytest
 from tieback.answer import ingestion
+from tieback.answer.splitting import Splitting
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Unavailable
+from tieback.core.pieces import pieces
 from tieback.core.types import (
     Content,
     Item,
+    Limits,
     MethodChoice,
     Modality,
     QueryPart,
     Retrieval,
     Section,
+    SplitReply,
+    TextPiece,
+    Timing,
     Truncated,
 )
 
@@ -40,6 +49,32 @@ async def test_every_space_reads_all_of_a_long_text(platform):
         )
     ).hits
     assert "The keeper was gone." in hits[0].hit.text
+
+
+WINDOWS = {"wide": 13, "narrow": 8}
+
+
+class WordSpaces:
+    """Spaces that count words and differ in how many they read."""
+
+    async def split(self, space, texts, *, max_tokens, deadline):
+        room = max_tokens or WINDOWS[space]
+        results = []
+        for text in texts:
+            starts = np.array([word.start() for word in re.finditer(r"\S+", text)])
+            spans = pieces(text, starts, room, 0.0)
+            results.append([TextPiece(span, len(text[slice(*span)].split())) for span in spans])
+        return SplitReply(results, WINDOWS[space], Timing())
+
+
+async def test_the_first_text_of_a_server_is_split_as_every_later_one():
+    splitting = Splitting(WordSpaces(), Limits())
+    item = Item("a", [section(STORY)])
+
+    first, second = [await splitting.split([item], ["wide", "narrow"], Deadline.after(60)) for _ in "12"]
+
+    assert len(second.items[0].sections) > 1
+    assert first.items == second.items
 
 
 async def test_pieces_are_named_after_their_section_and_keep_its_title_and_address(platform):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import resource
 from pathlib import Path
 
@@ -10,10 +11,13 @@ import pytest
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput
 from tieback.core.spans import ByteOffsets
+from tieback.core.tenant import TENANT
 from tieback.core.types import Content, Limits, Modality, SpaceRef, TokenIds, Truncation, Vector
 from tieback.models.content import read_text
+from tieback.models.recent_encodings import RecentEncodings
 from tieback.models.store import Store
 from tieback.models.tokenization import TextTokenizer
+from tokenizers import Encoding
 
 
 @pytest.mark.parametrize(
@@ -68,6 +72,61 @@ def vocabulary(store: Store, catalog: Catalog) -> Path:
 def tokenizer(vocabulary: Path) -> TextTokenizer:
     """Reads at most 16 tokens."""
     return TextTokenizer(vocabulary, max_tokens=16, special_tokens=True)
+
+
+def test_models_with_the_same_tokenizer_tokenise_a_text_once(vocabulary: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "tokenizer.json"
+    copy.write_bytes(vocabulary.read_bytes())
+    one = TextTokenizer(vocabulary, max_tokens=16, special_tokens=True)
+    other = TextTokenizer(copy, max_tokens=16, special_tokens=True)
+    text = "a lamp that nobody has seen"
+
+    one.starts(text)
+
+    made = one._recent.find(text)
+    assert made is not None
+    assert other._recent.find(text) is made
+    assert other(text, Truncation.END)[0].ids.tolist() == one(text, Truncation.END)[0].ids.tolist()
+
+
+def test_a_text_that_one_model_cuts_off_stays_whole_for_another(vocabulary: Path) -> None:
+    short = TextTokenizer(vocabulary, max_tokens=6, special_tokens=True)
+    long = TextTokenizer(vocabulary, max_tokens=None, special_tokens=True)
+    text = "ships saw the lamp from afar, and nobody knew who lit it"
+    whole = long(text, Truncation.END)[0].ids
+
+    read, cut = short(text, Truncation.END)
+
+    assert (len(read.ids), cut) == (6, len(whole) - 6)
+    assert len(short.starts(text)) == len(whole) - 2
+    assert long(text, Truncation.END)[0].ids.tolist() == whole.tolist()
+    assert short(text, Truncation.END)[0].spans == read.spans
+
+
+def test_no_tenant_finds_what_another_has_sent(tokenizer: TextTokenizer) -> None:
+    def as_tenant(name: str) -> Encoding | None:
+        TENANT.set(name)
+        found = tokenizer._recent.find("a secret of one tenant")
+        tokenizer.starts("a secret of one tenant")
+        return found
+
+    found = [contextvars.copy_context().run(as_tenant, name) for name in ("one", "other", "one")]
+
+    assert found[:2] == [None, None]
+    assert found[2] is not None
+
+
+def test_recent_encodings_are_bounded_and_the_oldest_go_first(tokenizer: TextTokenizer) -> None:
+    recent = RecentEncodings(characters=10)
+    encoding = tokenizer._encode("lamp")
+
+    for text in ("aaaa", "bbbb", "aaaa", "cccc", "cccc"):
+        if recent.find(text) is None:
+            recent.keep(text, encoding)
+
+    assert [recent.find(text) is not None for text in ("aaaa", "bbbb", "cccc")] == [True, False, True]
+    recent.keep("d" * 11, encoding)
+    assert recent.find("cccc") is None
 
 
 def of_tokens(*ids: int) -> Content:

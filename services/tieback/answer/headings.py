@@ -17,8 +17,13 @@ LONGEST_HEADING = 100
 
 def titles_of(item: Item, section: Section) -> tuple[str, ...]:
     """What a section's text stands under, outermost first."""
-    titles = (" ".join(title.split()) for title in (item.title, section.title))
-    return tuple(dict.fromkeys(title for title in titles if title))
+    return titles(item.title, section.title)
+
+
+def titles(*given: str | None) -> tuple[str, ...]:
+    """Titles as they are read: each in one line, once, and none that is empty."""
+    lines = (" ".join((title or "").split()) for title in given)
+    return tuple(dict.fromkeys(line for line in lines if line))
 
 
 def heading_of(titles: Sequence[str]) -> str:

@@ -27,6 +27,9 @@ LONGEST_ID = 512 - 8
 INLINE_CHARACTERS = 16_384
 """Texts of so many characters together are dealt with at once: a change of threads would take longer."""
 
+ANY_WORD = "text"
+"""What a space is asked about that has not said yet how much it reads."""
+
 ROUNDS = 3
 """How often all spaces are asked at most: what one cuts, those before it have not seen."""
 
@@ -112,6 +115,9 @@ class Splitting:
             if section.content is not None and isinstance(section.content.data, str)
         }
         characters = sum(len(pieces[0].read) for pieces in texts.values())
+        for space in spaces:
+            if texts and space not in self._windows:  # the order, and with it the pieces, depend on it
+                await self._cut(space, {(0, 0): [Piece(ANY_WORD)]}, deadline)
         for _ in range(ROUNDS):
             for space in sorted(spaces, key=lambda space: self._windows.get(space, 0)):
                 await self._cut(space, texts, deadline)

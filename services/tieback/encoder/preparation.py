@@ -8,6 +8,8 @@ is admitted by the bytes that its header promises, and holds them in a budget.
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import functools
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -66,9 +68,10 @@ class _Lane(Generic[R]):
         """What the work gives. Raises what it raises, and DeadlineExceeded where its turn comes too late."""
         chosen = min(range(THREADS), key=self._pending.__getitem__)
         self._pending[chosen] += size
+        in_context = functools.partial(contextvars.copy_context().run, work)  # the thread knows whose it is
         try:
             done = await self._workers[chosen].submit(
-                [_Job(work, size)], deadline=deadline, ticket=ticket, alone=True
+                [_Job(in_context, size)], deadline=deadline, ticket=ticket, alone=True
             )
         finally:
             self._pending[chosen] -= size

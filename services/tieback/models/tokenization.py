@@ -6,7 +6,9 @@ A caller may bring the tokens, made with the same tokenizer; they are checked an
 from __future__ import annotations
 
 import functools
+import hashlib
 import itertools
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +21,7 @@ from tieback.core.spans import ByteOffsets
 from tieback.core.types import Array, Content, Limits, Modality, TokenIds, Truncation
 from tieback.models.content import read_text, wrong_modality
 from tieback.models.plain_text import PlainText
+from tieback.models.recent_encodings import RecentEncodings
 
 TOKEN_IDS = "token_ids"  # noqa: S105 - the field of the contract, no secret
 PIECE = 16_384
@@ -64,17 +67,42 @@ class TokenizedText:
         return ByteOffsets(self._text).spans(offsets[self.words])
 
 
+class _File:
+    """A `tokenizer.json` as it was read, without the padding and truncation that such files come with."""
+
+    def __init__(self, data: bytes) -> None:
+        self.tokenizer = Tokenizer.from_buffer(data)
+        self.tokenizer.no_padding()
+        self.tokenizer.no_truncation()
+        self.plain = PlainText(self.tokenizer)
+        self.recent = RecentEncodings()
+
+    @classmethod
+    def read(cls, path: Path) -> _File:
+        """Models whose files have the same content share one."""
+        data = path.read_bytes()
+        digest = hashlib.sha256(data).digest()
+        known = _files.get(digest)
+        if known is None:
+            known = _files[digest] = cls(data)
+        return known
+
+
+_files: weakref.WeakValueDictionary[bytes, _File] = weakref.WeakValueDictionary()
+"""Those in use, by their hash."""
+
+
 class TextTokenizer:
-    """A `tokenizer.json`, without the padding and truncation that such files come with."""
+    """A `tokenizer.json`, for one model."""
 
     def __init__(self, path: Path, *, max_tokens: int | None, special_tokens: bool) -> None:
         try:
-            self._tokenizer = Tokenizer.from_file(str(path))
+            self._file = _File.read(path)
         except Exception as error:
             raise StartupError(f"{path} is not a tokenizer.json that can be read: {error}") from error
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
-        self._plain = PlainText(self._tokenizer)
+        self._tokenizer = self._file.tokenizer
+        self._plain = self._file.plain
+        self._recent = self._file.recent
         self._special = special_tokens
         self._max = max_tokens
         self._room = None if max_tokens is None else max_tokens - self._added()
@@ -107,6 +135,7 @@ class TextTokenizer:
                     field="text",
                     reason="TEXT_TOO_LONG",
                 )
+            encoding = Encoding.merge([encoding], growing_offsets=False)  # its own: others may have found it
             encoding.truncate(found - cut)
         if self._special:
             encoding = self._tokenizer.post_process(encoding)
@@ -153,10 +182,16 @@ class TextTokenizer:
         return encoding, max(found, len(encoding.ids)) if kept < len(text) else len(encoding.ids)
 
     def _encode(self, text: str) -> Encoding:
-        if len(text) <= SHORT:
-            return self._tokenizer.encode(text, add_special_tokens=False)
-        # Unlike `encode`, this lets other threads of the process run: a long text would stop every caller.
-        return self._tokenizer.encode_batch([text], add_special_tokens=False)[0]
+        """The encoding of a text, not to be changed: who asks for the same text gets the same."""
+        encoding = self._recent.find(text)
+        if encoding is None:
+            if len(text) <= SHORT:
+                encoding = self._tokenizer.encode(text, add_special_tokens=False)
+            else:
+                # Unlike `encode`, this lets other threads of the process run: a long text would stop all.
+                encoding = self._tokenizer.encode_batch([text], add_special_tokens=False)[0]
+            self._recent.keep(text, encoding)
+        return encoding
 
     def _accept(self, ids: Array, truncation: Truncation) -> tuple[TokenizedText, int]:
         """The caller's tokens, if the model can read them; what is cut off lies before the special ones."""
