@@ -51,7 +51,7 @@ async def test_every_space_reads_all_of_a_long_text(platform):
     assert "The keeper was gone." in hits[0].hit.text
 
 
-WINDOWS = {"wide": 13, "narrow": 8}
+WINDOWS = {"wide": 12, "narrow": 5}
 
 
 class WordSpaces:

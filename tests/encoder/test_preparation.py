@@ -17,6 +17,7 @@ from tieback.core.tenant import TENANT
 from tieback.core.types import Content, EncodeReply, Encoding, Limits, Modality, Truncation, VectorKind
 from tieback.encoder import Encoder
 from tieback.encoder.portions import SHORT_CHARACTERS, portions_of
+from tieback.encoder.preparation import Preparation
 from tieback.models.encoder_model import Prepared, Weight
 
 MEGABYTE = 1 << 20
@@ -244,3 +245,12 @@ async def test_a_text_beyond_the_limit_waits_for_nothing(encoder: Encoder) -> No
     assert time.monotonic() - begun < 5 * SECONDS
     assert not busy.done()
     await busy
+
+
+async def test_a_thread_knows_for_which_tenant_it_works() -> None:
+    preparation: Preparation[str] = Preparation(MEGABYTE)
+    TENANT.set("one")
+    try:
+        assert await preparation.tokenise(TENANT.get, 1, Deadline()) == "one"
+    finally:
+        await preparation.close()
