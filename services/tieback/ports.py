@@ -57,6 +57,11 @@ DEFAULT_DECODING = Decoding()
 DEFAULT_GROUNDING = Grounding()
 DEFAULT_RERANKING = MethodChoice("late_interaction")
 
+DEFAULT_FUSION = MethodChoice("weighted_sum", {"weights": [1.0, 0.7], "exponents": [1.0, 1.25]})
+"""How similarities and words are merged. Both scores mean the same for every query: a share of the best
+similarity, and the words' score over the length of the query's weights. By ranks or by standard scores, words
+that match a little would count as much as words that match all."""
+
 OVERLAP = 0.15
 """The largest share of a piece of text that a sentence may take to be repeated in the next piece."""
 

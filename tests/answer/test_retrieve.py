@@ -3,7 +3,7 @@ import math
 
 import pytest
 from support.colours import png
-from tieback.answer.plan import DEFAULT_FUSION, DEFAULT_LIMIT
+from tieback.answer.plan import DEFAULT_LIMIT
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, Unavailable
 from tieback.core.types import (
@@ -16,6 +16,7 @@ from tieback.core.types import (
     Routing,
     Section,
 )
+from tieback.ports import DEFAULT_FUSION
 
 
 def words(text, weight=1.0):

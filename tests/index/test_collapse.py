@@ -269,7 +269,7 @@ def test_collapsing_equals_its_definition_over_the_whole_ranking(data, texts, li
         given = None if kind == "words" else np.array([1, 0, 0, 0], np.float32)
         asked = "" if kind == "vector" else "lamp"
         fuse = rankings.configure("weighted_sum", {})
-        query = Query(given, asked, limit, tree, fuse, False, collapse, lambda doing: None)
+        query = Query(given, asked, limit, tree, fuse, False, collapse, lambda doing: None, ())
         return [(hit.item_id, hit.section_id) for hit in search(memory, query)]
 
     expected = {}  # by text: its sections, best first

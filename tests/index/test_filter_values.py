@@ -13,10 +13,11 @@ from tieback.core.dates import read_date
 from tieback.core.errors import InvalidInput
 from tieback.core.types import Item, Modality, Section
 from tieback.index.columns import Column
-from tieback.index.filters import And, Comparison, Field, Not, Or, parse
+from tieback.index.filters import And, Comparison, Field, Not, Or, fields, parse
 from tieback.index.memory import Memory
 from tieback.index.metadata import scalars
 from tieback.index.records import Put, Record, Remove
+from tieback_client.cli.file_items import items_of
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 ROWS = [
@@ -143,6 +144,16 @@ def test_the_users_own_fields_are_listed_before_those_that_the_index_command_add
         "Its fields are zone (strings); `tieback index` adds bytes, content_hash, indexed_from, kind, path; "
         "every section has"
     ) in str(caught.value)
+
+
+def test_the_fields_of_the_index_command_are_those_that_it_sets(tmp_path):
+    log = tmp_path / "long.log"
+    log.write_text("one line of a log\n" * 10_000)
+
+    found = items_of("docs/long.log", "docs", log, log.read_bytes())
+
+    assert len(found.items) > 1
+    assert set(found.items[0].metadata) == fields.OF_THE_INDEX_COMMAND
 
 
 def test_a_collection_without_items_takes_any_filter_and_one_with_items_always_knows_their_source():

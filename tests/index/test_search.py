@@ -3,6 +3,7 @@ import asyncio
 import numpy as np
 import pytest
 from support.sections import axis, item, section, vector
+from tieback.answer.plan import DEFAULT_PLAN
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, SpaceMismatch
 from tieback.core.types import IgnoredDimensions, MethodChoice, Modality, SpaceRef
@@ -71,13 +72,24 @@ async def test_a_picture_is_found_by_the_words_it_was_indexed_under(library):
 
 
 async def test_vector_and_words_are_fused_and_both_scores_are_given(library):
-    reply = await library.search("docs", vector=vector(1, 0, 0, 0), text="cup waves")
+    by_rank = MethodChoice("reciprocal_rank")
+    reply = await library.search("docs", vector=vector(1, 0, 0, 0), text="cup waves", fusion=by_rank)
 
     assert names(reply)[0] == "cup.1"  # second by vector, found by words
     by_name = {hit.item_id + hit.section_id: hit for hit in reply.hits}
     assert by_name["sea2"].vector_score == pytest.approx(0)
     assert by_name["sea2"].text_score > 0
     assert by_name["tea1"].text_score is None
+
+
+async def test_search_merges_as_retrieve_does_where_nothing_is_said(library):
+    asked = {"vector": vector(1, 0, 0, 0), "text": "cup waves"}
+    unsaid = await library.search("docs", **asked)
+    said = await library.search("docs", **asked, fusion=DEFAULT_PLAN.fusion)
+
+    assert [(hit.item_id, hit.score) for hit in unsaid.hits] == [
+        (hit.item_id, hit.score) for hit in said.hits
+    ]
 
 
 async def test_the_fusion_method_and_its_parameters_are_the_callers_choice(library):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,6 @@ TEXTS = {
 
 
 LONG = Decoding(max_tokens=400)
-
-
-@pytest.fixture(scope="module")
-def client(local_platform: Any) -> Iterator[Client]:
-    with Client(local_platform.address, timeout=60) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

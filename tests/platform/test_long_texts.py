@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,6 @@ from tieback_client import Client, InvalidArgument, Item, NotFound, Section
 ROOT = Path(__file__).parents[2]
 WINDOWS = {"all-minilm-l6-v2": 254, "paraphrase-minilm-l3-v2": 126, "wordllama-256": 8192}
 LONG_WORD = "pneumono" * 5_000
-
-
-@pytest.fixture(scope="module")
-def client(local_platform: Any) -> Iterator[Client]:
-    with Client(local_platform.address, timeout=120) as made:
-        yield made
 
 
 PUT_TOGETHER = re.search(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tieback.catalog.catalog import Catalog
@@ -18,12 +16,6 @@ TEXTS = "photographs-*.md", "coffee-*.md", "tea-*.md", "moon-*.md", "factbook-[c
 PHOTOS = ("rocket", "coffee", "chelsea", "coins", "china")
 WANTED = {"a rocket on its launch pad": "photo-rocket", "a cup of coffee": "photo-coffee"}
 PAGODA = "a Chinese pagoda above a lake"
-
-
-@pytest.fixture(scope="module")
-def client(local_platform: Any) -> Iterator[Client]:
-    with Client(local_platform.address, timeout=60) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

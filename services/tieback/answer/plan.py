@@ -10,6 +10,7 @@ import dataclasses
 
 from tieback.answer.relevance import RELEVANCE_FLOOR
 from tieback.core.types import MethodChoice, Retrieval, RetrievalPlan
+from tieback.ports import DEFAULT_FUSION
 
 NO_RERANKING = MethodChoice("none")
 """Keeps the search's order."""
@@ -17,11 +18,6 @@ NO_RERANKING = MethodChoice("none")
 DEFAULT_LIMIT, MOST_HITS = 10, 100
 FEWEST_CANDIDATES, MOST_CANDIDATES = 20, 1000
 CANDIDATES_PER_HIT = 4
-
-DEFAULT_FUSION = MethodChoice("weighted_sum", {"weights": [1.0, 0.7], "exponents": [1.0, 1.25]})
-"""Both scores mean the same for every query: a share of the best similarity, and the words' score over the
-length of the query's weights. By ranks or by standard scores, words that match a little would count as much
-as words that match all."""
 
 # Words are searched for where a query has some, modalities are balanced where it has none: photos lie nearer
 # to a photo than any text does, while words find both.

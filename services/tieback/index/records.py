@@ -231,7 +231,11 @@ def _record(parts: list[tuple[dict[str, Any], Array]]) -> Record:
     rows = [row for row, _ in parts]
     sections = [
         Section(
-            *(row["section_id"], _content(row), row["section_title"], row["uri"], _span(row)),
+            id=row["section_id"],
+            content=_content(row),
+            title=row["section_title"],
+            uri=row["uri"],
+            span=_span(row),
             continues=bool(row["continues"]),
         )
         for row in rows

@@ -39,7 +39,7 @@ class Query:
     balance: bool
     collapse: bool
     check: Check
-    ignored: Sequence[IgnoredDimensions] = ()
+    ignored: Sequence[IgnoredDimensions]
 
 
 @dataclass(frozen=True, slots=True)

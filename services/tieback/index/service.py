@@ -67,10 +67,9 @@ from tieback.index.writer import Written
 from tieback.methods.missing import missing
 from tieback.methods.ranking import rankings
 from tieback.methods.routing import routings
-from tieback.ports import DEFAULT_ROUTING, SEARCH_TEXT_BYTES
+from tieback.ports import DEFAULT_FUSION, DEFAULT_ROUTING, SEARCH_TEXT_BYTES
 
 DEFAULT_LIMITS = Limits()
-_RECIPROCAL_RANK = MethodChoice("reciprocal_rank")
 _WIDEST = 65_536
 _HITS, _MOST_HITS = 10, 1000
 _PAGE, _LARGEST_PAGE = 100, 1000
@@ -553,7 +552,7 @@ class Index:
         check_text(
             text, SEARCH_TEXT_BYTES, field="text", takes_nul=True
         )  # it stands between words, as a space
-        choice = fusion or _RECIPROCAL_RANK
+        choice = fusion or DEFAULT_FUSION
         exact = None if vector is None else check_vector(vector, known.space, known.width, field="vector")
         check_ignored(ignored, known.width)
         tree, fuse = parse(filter), rankings.configure(choice.name, choice.parameters, field="fusion")
@@ -564,8 +563,15 @@ class Index:
             nonlocal started
             started = time.perf_counter()
             query = Query(
-                *(exact, text.strip(), limit or _HITS, tree, fuse),
-                *(balance_modalities, collapse_pieces, check, ignored),
+                vector=exact,
+                text=text.strip(),
+                limit=limit or _HITS,
+                filter=tree,
+                fuse=fuse,
+                balance=balance_modalities,
+                collapse=collapse_pieces,
+                check=check,
+                ignored=ignored,
             )
             hits = search(opened.memory, query)
             return SearchReply(hits, Timing())
