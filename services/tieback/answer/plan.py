@@ -32,8 +32,8 @@ DEFAULT_PLAN = RetrievalPlan(
 )
 
 ANSWER_PLAN = dataclasses.replace(DEFAULT_PLAN, collapse_pieces=False)
-"""An answer rests on the text of a few hits: the four best pieces held the answers to 0.940 of 400 questions,
-the best pieces of the four best short texts to 0.893 (docs/retrieval.md)."""
+"""An answer rests on the text of a few hits, and the own text of a collapsed hit is not all that was found of
+it (docs/decisions/0035)."""
 
 
 def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> RetrievalPlan:
