@@ -54,7 +54,7 @@ class Session:
         now = time.monotonic()
         if self.reached and now - self._told >= SILENCE:
             self._told = now
-            _log.warning("the connection to the server at %s broke; waiting for it to return", self.address)
+            _log.warning("the connection to the server at %s broke; waiting for its return", self.address)
 
     def may_hedge(self, rpc: Rpc) -> bool:
         """Whether one more read may be asked twice within the budget."""
@@ -103,6 +103,8 @@ class Attempts:
         # A server that was there and is gone is waited for inside the attempt; one that was never there
         # fails at once, and `failed` counts how long to go on knocking.
         waits = patient and self._session.reached and self._rpc.idempotent and options.retry is not None
+        # Without a deadline that waiting would never end, so such a call knocks as well.
+        waits = waits and self._timeout is not None
         return {
             "timeout": self.remaining(),
             "metadata": headers,

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -62,7 +62,22 @@ def test_idempotent_calls_survive_a_server_that_is_killed_under_load_and_restart
         # Said once for all calls that wait.
         (said,) = [one for one in caplog.records if one.name == "tieback_client"]
         assert said.levelno == logging.WARNING
-        assert said.getMessage().endswith(f"{program.address} broke; waiting for it to return")
+        assert said.getMessage().endswith(f"{program.address} broke; waiting for its return")
+
+
+@pytest.mark.timeout(60)
+def test_writes_to_a_server_that_does_not_return_end(program: Any) -> None:
+    def items() -> Iterator[Item]:
+        yield Item("before", "words")
+        program.kill()
+        for number in range(100):
+            yield Item(f"after {number}", "words")
+
+    with Client(program.address, retry=Retry(seconds=2)) as client:
+        client.spaces()
+
+        with pytest.raises(Unavailable, match=r"went away after \d+ attempts"):
+            client.ingest("docs", items()).collect()
 
 
 async def test_asynchronous_calls_survive_it_too(program: Any) -> None:
