@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from tieback.catalog.catalog import Catalog
-from tieback.core.types import Truncation
+from tieback.core.types.encoding import Truncation
 from tieback.models.session import Session
 from tieback.models.store import Store
 from tieback.models.tokenization import TextTokenizer

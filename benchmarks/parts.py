@@ -17,7 +17,9 @@ from typing import Any
 
 import faiss
 import numpy as np
-from tieback.core.types import Array, Hit, Item, Modality, Section
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Item, Modality, Section
+from tieback.core.types.search import Hit
 from tieback.index.filters import parse
 from tieback.index.memory import Memory
 from tieback.index.records import Parts, Put, Record

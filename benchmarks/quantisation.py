@@ -30,7 +30,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
-from tieback.core.types import Content, Limits, Modality, Truncation, VectorKind
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import Prepared
 from tieback.models.loading import load_encoder
 from tieback.models.store import ServedModel, Store

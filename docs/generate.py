@@ -20,7 +20,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from tieback import methods
 from tieback.core.family import Family
-from tieback.core.types import Load
+from tieback.core.types.load import Load
 from tieback.encoder.disk_cache import DiskState
 from tieback.encoder.recall import CacheState
 from tieback.serving.assembly import request_families

@@ -15,7 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tieback.core.types import Array, FusePart, Role
+from tieback.core.types.arrays import Array
+from tieback.core.types.fusion import FusePart, Role
 from tieback.models.bound_space import BoundSpace
 
 from benchmarks.binding.crossing import QUERY

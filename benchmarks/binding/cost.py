@@ -7,7 +7,12 @@ import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from tieback.core.types import Array, Content, FusePart, Limits, Modality, Truncation, VectorKind
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.fusion import FusePart
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import VectorKind
 from tieback.models.bound_space import BoundSpace
 from tieback.models.encoder_model import EncoderModel, Prepared
 

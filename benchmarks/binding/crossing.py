@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tieback.core.types import Array, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
 from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import BoundSpace
 from tieback.recipes.binding_report.joint import blocks_of, part, scores, weights_of

@@ -11,7 +11,11 @@ import numpy as np
 from PIL import Image, ImageOps
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import StartupError
-from tieback.core.types import Array, Content, Limits, Modality, SpaceRef, Truncation, VectorKind
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import SpaceRef, VectorKind
 from tieback.methods.binding import bindings
 from tieback.models.binding import ClassNameBinding, load_bindings
 from tieback.models.bound_space import BoundSpace

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.models.bound_space import BoundSpace
 
 from benchmarks.binding.encoders import Encoders

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from tieback.core.types import Array, SpaceRef
+from tieback.core.types.arrays import Array
+from tieback.core.types.vectors import SpaceRef
 
 
 class Kept:

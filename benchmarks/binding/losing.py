@@ -7,7 +7,10 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 from tieback.core.errors import TiebackError
-from tieback.core.types import Array, MethodChoice, Modality, Role, Routing
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
+from tieback.core.types.fusion import Role, Routing
+from tieback.core.types.method_choice import MethodChoice
 from tieback.models.bound_space import BoundSpace
 
 from benchmarks.binding.crossing import QUERY

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.models.bound_space import BoundSpace
 
 from benchmarks.binding.data import Collection, Data

@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from tieback.core.types import Array, Encoding, Fused, FusePart, Role, Routing, Vector
+from tieback.core.types.arrays import Array
+from tieback.core.types.encoding import Encoding
+from tieback.core.types.fusion import Fused, FusePart, Role, Routing
+from tieback.core.types.vectors import Vector
 from tieback.models.bound_space import BoundSpace
 from tieback.ports import DEFAULT_ROUTING
 from tieback.router import Router

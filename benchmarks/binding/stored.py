@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 from tieback.answer import Answerer, Joined
-from tieback.core.types import Array, Content, Item, Modality, Section, Vector, VectorKind
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.vectors import Vector, VectorKind
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.models.bound_space import BoundSpace

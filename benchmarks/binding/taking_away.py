@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tieback.core.types import Array, Role
+from tieback.core.types.arrays import Array
+from tieback.core.types.fusion import Role
 from tieback.models.bound_space import BoundSpace
 
 from benchmarks.binding.data import Bools

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from tieback.catalog.catalog import read_card
 from tieback.catalog.source import Source
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 

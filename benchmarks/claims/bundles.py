@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.methods.missing import fit, missing
 from tieback.methods.projection import unit_rows
 from torch import Tensor, nn

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.methods.projection import fit, projections, unit_rows
 from tieback.methods.routing import routings
 from tieback.methods.routing._network import scores

@@ -21,7 +21,11 @@ from PIL import Image
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.options import PointCloud
 from tieback.core.errors import TiebackError
-from tieback.core.types import Array, Content, Limits, Modality, Truncation, VectorKind
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import VectorKind
 from tieback.models.audio_decoding import samples_of, weight_of
 from tieback.models.image_decoding import central_square, decoded_bytes
 from tieback.models.point_cloud import PointCloudModel

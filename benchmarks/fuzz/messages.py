@@ -21,7 +21,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from tieback.core.errors import TiebackError
-from tieback.core.types import Limits
+from tieback.core.types.limits import Limits
 from tieback.serving import conversions
 from tieback.serving.contract import METHODS
 from tieback.serving.gate import Gate, bound

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tieback.core.types import Modality, Role
+from tieback.core.types.content import Modality
+from tieback.core.types.fusion import Role
 from tieback_client import Client
 
 from benchmarks.pipeline import throughput

@@ -18,7 +18,11 @@ from typing import Any
 import faiss
 import numpy as np
 from tieback.answer.headings import headed, titles
-from tieback.core.types import Content, Limits, Modality, Role, Truncation, VectorKind
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.fusion import Role
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import VectorKind
 from tieback.index.reading import TableReader
 from tieback.index.words import Words, analysed
 from tieback.models.encoder_model import EncoderModel, Prepared

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.options import ImageClassifier
-from tieback.core.types import Content, Limits, Modality
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.limits import Limits
 from tieback.models.image_decoding import central_square
 from tieback.models.store import Store
 from tokenizers import Tokenizer

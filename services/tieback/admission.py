@@ -27,7 +27,7 @@ from typing import Literal, TypeVar
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Overloaded
 from tieback.core.tenant import TENANT
-from tieback.core.types import Load
+from tieback.core.types.load import Load
 
 HALF_LIFE = 5.0
 """Seconds of busy time after which a measurement counts half."""

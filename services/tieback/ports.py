@@ -13,43 +13,18 @@ from typing import Protocol
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.tenant import Usage
-from tieback.core.types import (
-    CachePolicy,
-    Collection,
-    Content,
-    Decoding,
-    EncodeReply,
-    Evidence,
-    FusePart,
-    FuseReply,
-    GenerationEvent,
-    Grounding,
-    IgnoredDimensions,
-    IndexedItem,
-    IngestReply,
-    Item,
-    LongTexts,
-    MethodChoice,
-    OutputSpec,
-    PendingItem,
-    ReindexedItem,
-    ReindexProgress,
-    ReindexState,
-    RerankCandidate,
-    RerankReply,
-    Retrieval,
-    RetrieveReply,
-    Role,
-    Routing,
-    SearchReply,
-    Source,
-    SpaceRef,
-    SplitReply,
-    TokenVectors,
-    Truncation,
-    UpsertReply,
-    Vector,
-)
+from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
+from tieback.core.types.content import Content, Item
+from tieback.core.types.encoding import CachePolicy, EncodeReply, OutputSpec, SplitReply, Truncation
+from tieback.core.types.fusion import FusePart, FuseReply, IgnoredDimensions, Role, Routing
+from tieback.core.types.generation import Decoding, Evidence, GenerationEvent, Grounding
+from tieback.core.types.ingestion import IngestReply, LongTexts
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexProgress, ReindexState
+from tieback.core.types.rerank import RerankCandidate, RerankReply
+from tieback.core.types.retrieval import Retrieval, RetrieveReply
+from tieback.core.types.search import SearchReply
+from tieback.core.types.vectors import SpaceRef, TokenVectors, Vector
 
 DEFAULT_OUTPUT = OutputSpec()
 DEFAULT_ROUTING = Routing()

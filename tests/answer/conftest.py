@@ -11,18 +11,18 @@ from support.bag_of_words import WIDTH, BagOfWords, card, dense
 from support.troubles import Troubles
 from tieback.answer import Answerer
 from tieback.core.deadline import NO_DEADLINE, Deadline
-from tieback.core.types import (
+from tieback.core.types.content import Modality
+from tieback.core.types.generation import (
     Decoding,
     Evidence,
     Finish,
     FinishReason,
     GenerationEvent,
     Grounding,
-    Limits,
-    Modality,
     TextDelta,
-    Timing,
 )
+from tieback.core.types.limits import Limits
+from tieback.core.types.report import Timing
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.models.binding import ClassNameBinding

@@ -5,18 +5,10 @@ from support.colours import png
 from tieback.answer import Answerer
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Unsupported
-from tieback.core.types import (
-    Content,
-    Finish,
-    Item,
-    MethodChoice,
-    Modality,
-    QueryPart,
-    Retrieval,
-    RetrieveReply,
-    Section,
-    TextDelta,
-)
+from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.generation import Finish, TextDelta
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.retrieval import QueryPart, Retrieval, RetrieveReply
 
 
 def question(text="what is hot"):

@@ -2,7 +2,8 @@
 
 import pytest
 from tieback.answer.headings import LONGEST_HEADING, headed, titles_of
-from tieback.core.types import Content, Item, Modality, QueryPart, Retrieval, Section
+from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.retrieval import QueryPart, Retrieval
 
 
 def section(data, name="1", title=""):

@@ -9,20 +9,12 @@ from tieback.answer.splitting import Splitting
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Unavailable
 from tieback.core.pieces import pieces
-from tieback.core.types import (
-    Content,
-    Item,
-    Limits,
-    MethodChoice,
-    Modality,
-    QueryPart,
-    Retrieval,
-    Section,
-    SplitReply,
-    TextPiece,
-    Timing,
-    Truncated,
-)
+from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.encoding import SplitReply, TextPiece, Truncated
+from tieback.core.types.limits import Limits
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.report import Timing
+from tieback.core.types.retrieval import QueryPart, Retrieval
 
 STORY = "The lamp was lit at dusk. Ships saw it far off. Nobody knew who lit it. The keeper was gone."
 

@@ -5,7 +5,10 @@ from support.colours import png
 from tieback.answer.plan import DEFAULT_PLAN
 from tieback.answer.relevance import relevance_of
 from tieback.core.errors import InvalidInput
-from tieback.core.types import JOINT_SPACE, Content, Hit, Item, Modality, QueryPart, Retrieval, Section
+from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.fusion import JOINT_SPACE
+from tieback.core.types.retrieval import QueryPart, Retrieval
+from tieback.core.types.search import Hit
 
 HIT = Hit("a", "", "1", "", Modality.TEXT, "", "", {}, 0.5, 0.5)
 

@@ -6,16 +6,10 @@ from support.colours import png
 from tieback.answer.plan import DEFAULT_LIMIT
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, Unavailable
-from tieback.core.types import (
-    Content,
-    Item,
-    MethodChoice,
-    Modality,
-    QueryPart,
-    Retrieval,
-    Routing,
-    Section,
-)
+from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.fusion import Routing
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.retrieval import QueryPart, Retrieval
 from tieback.ports import DEFAULT_FUSION
 
 

@@ -15,17 +15,11 @@ from tieback.answer import Answerer, Joined
 from tieback.catalog.card import EncoderCard
 from tieback.core.deadline import Deadline
 from tieback.core.errors import Unavailable
-from tieback.core.types import (
-    Content,
-    Item,
-    MethodChoice,
-    Modality,
-    QueryPart,
-    Retrieval,
-    Routing,
-    Section,
-    VectorKind,
-)
+from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.fusion import Routing
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.retrieval import QueryPart, Retrieval
+from tieback.core.types.vectors import VectorKind
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.methods.projection import fit

@@ -13,19 +13,11 @@ from support import colours
 from support.bag_of_words import WIDTH, BagOfWords, card
 from tieback.answer import Answerer, SingleSpace
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StaleCollection
-from tieback.core.types import (
-    Content,
-    Item,
-    MethodChoice,
-    Modality,
-    QueryPart,
-    Retrieval,
-    Role,
-    Routing,
-    Section,
-    SpaceRef,
-    Vector,
-)
+from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.fusion import Role, Routing
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.retrieval import QueryPart, Retrieval
+from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.reranker import Reranker

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
-from tieback.core.types import Modality
+from tieback.core.types.content import Modality
 from tieback.methods.projection import fit
 from tieback.models.bound_space import Block, BoundPath, BoundSpace
 from tieback.models.store import Store

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from support.sections import SPACE, WIDTH, item
-from tieback.core.types import SpaceRef
+from tieback.core.types.vectors import SpaceRef
 from tieback.index import Index
 from tieback_client.cli import app
 

@@ -15,7 +15,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from support.deployment import ROOT, Overlay, alerts, dashboard, queries
 from support.installed import need
-from tieback.core.types import Load
+from tieback.core.types.load import Load
 from tieback.encoder.recall import CacheState
 from tieback.serving.contract import METHODS
 from tieback.serving.directory import Directory

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Item, Limits, Modality, Section
+from tieback.core.types.content import Item, Modality, Section
+from tieback.core.types.limits import Limits
 from tieback.index.filters import parse
 from tieback.index.memory import Memory
 from tieback.index.metadata import check_metadata, from_json

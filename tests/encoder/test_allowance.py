@@ -13,7 +13,7 @@ from support.bag_of_words import BagOfWords, card
 from tieback.allowance import BURST_SECONDS, Allowance
 from tieback.core.errors import RateExceeded
 from tieback.core.tenant import Principal, Quota, act_for
-from tieback.core.types import CachePolicy
+from tieback.core.types.encoding import CachePolicy
 from tieback.encoder import Encoder
 
 SPACE = "bag-of-words"

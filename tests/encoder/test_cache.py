@@ -15,20 +15,10 @@ from hypothesis import strategies as st
 from support.asking import encodings, error, texts, vector
 from support.bag_of_words import POISON, WIDTH, BagOfWords, card
 from tieback.core.errors import Overloaded
-from tieback.core.types import (
-    CachePolicy,
-    Content,
-    DType,
-    Encoding,
-    EncodingSource,
-    Label,
-    Limits,
-    Modality,
-    OutputSpec,
-    TokenIds,
-    Truncation,
-    VectorKind,
-)
+from tieback.core.types.content import Content, Modality, TokenIds
+from tieback.core.types.encoding import CachePolicy, Encoding, EncodingSource, Label, OutputSpec, Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import DType, VectorKind
 from tieback.encoder import CacheOptions, Encoder
 from tieback.encoder.cache import MemoryCache, bytes_of
 from tieback.encoder.computed import Computed

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tieback.core.types import Content, Limits, Modality, SpaceRef, TokenIds, Truncation, Vector, VectorKind
+from tieback.core.types.content import Content, Modality, TokenIds
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import SpaceRef, Vector, VectorKind
 from tieback.encoder.content_key import ContentKeys, size
 
 SPACE = SpaceRef("words", "r1", "f1")

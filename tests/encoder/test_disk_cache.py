@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 from support.asking import encodings, texts, vector
 from support.bag_of_words import BagOfWords, card, dense
 from tieback.core.errors import StartupError
-from tieback.core.types import Encoding, EncodingSource, Label, OutputSpec, VectorKind
+from tieback.core.types.encoding import Encoding, EncodingSource, Label, OutputSpec
+from tieback.core.types.vectors import VectorKind
 from tieback.encoder import CacheOptions, Encoder
 from tieback.encoder.computed import Computed, arrays_of
 from tieback.encoder.disk_cache import DiskCache

@@ -21,19 +21,11 @@ from tieback.core.errors import (
     StartupError,
     Unavailable,
 )
-from tieback.core.types import (
-    JOINT_SPACE,
-    Content,
-    DType,
-    Encoding,
-    Limits,
-    Modality,
-    OutputSpec,
-    SpaceRef,
-    Truncation,
-    Vector,
-    VectorKind,
-)
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import Encoding, OutputSpec, Truncation
+from tieback.core.types.fusion import JOINT_SPACE
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import DType, SpaceRef, Vector, VectorKind
 from tieback.encoder import Encoder
 
 SPACE = "bag-of-words"

@@ -14,7 +14,10 @@ from support.bag_of_words import BagOfWords, card
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Overloaded
 from tieback.core.tenant import TENANT
-from tieback.core.types import Content, EncodeReply, Encoding, Limits, Modality, Truncation, VectorKind
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import EncodeReply, Encoding, Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import VectorKind
 from tieback.encoder import Encoder
 from tieback.encoder.portions import SHORT_CHARACTERS, portions_of
 from tieback.encoder.preparation import Preparation

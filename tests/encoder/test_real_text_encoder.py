@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array, Content, EncodeReply, Encoding, Modality, OutputSpec, VectorKind
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import EncodeReply, Encoding, OutputSpec
+from tieback.core.types.vectors import VectorKind
 from tieback.encoder import Encoder
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store

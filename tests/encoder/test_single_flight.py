@@ -14,7 +14,8 @@ from support.asking import encodings, error, texts, vector
 from support.bag_of_words import POISON, BagOfWords, card, dense
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, Overloaded, Unavailable
-from tieback.core.types import EncodeReply, EncodingSource, Limits, OutputSpec
+from tieback.core.types.encoding import EncodeReply, EncodingSource, OutputSpec
+from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 
 SPACE = "bag-of-words"

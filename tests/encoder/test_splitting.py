@@ -17,7 +17,7 @@ from support.small_tokenizers import FAMILIES, LINES, text_tokenizer
 from tieback.core import pieces as core_pieces
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded
-from tieback.core.types import Limits
+from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.ports import TOO_MANY_PIECES
 

@@ -13,7 +13,8 @@ from support.acting import begun
 from support.asking import encodings, texts
 from support.bag_of_words import BagOfWords, card
 from tieback.core.tenant import Principal
-from tieback.core.types import EncodeReply, EncodingSource, Limits
+from tieback.core.types.encoding import EncodeReply, EncodingSource
+from tieback.core.types.limits import Limits
 from tieback.encoder import CacheOptions, Encoder
 from tieback.encoder.cache import MemoryCache, bytes_of
 from tieback.encoder.computed import Computed

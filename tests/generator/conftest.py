@@ -11,7 +11,7 @@ import pytest
 from support import bag_of_words, small_language_model
 from tieback.catalog.card import GeneratorCard
 from tieback.catalog.catalog import Catalog
-from tieback.core.types import (
+from tieback.core.types.generation import (
     Abstention,
     Citation,
     Claim,

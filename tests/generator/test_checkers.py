@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 from tieback.catalog.catalog import Catalog
 from tieback.core.sentences import sentences
-from tieback.core.types import Content, Limits, Modality, Truncation, VectorKind, VerdictLabel
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.generation import VerdictLabel
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import VectorKind
 from tieback.generator.relevance import THRESHOLD, window_relevance
 from tieback.methods.grounding import Finding, Passage, checkers, words_of
 from tieback.models.loading import load_encoder

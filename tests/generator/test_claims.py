@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tieback.core.sentences import sentences
-from tieback.core.types import Claim
+from tieback.core.types.generation import Claim
 from tieback.generator.claims import ClaimFinder
 from tieback.generator.stopping import StopTexts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.types import Decoding
+from tieback.core.types.generation import Decoding
 from tieback.generator.sampling import Sampler, check
 from tieback.methods.decoding import WITH_EVIDENCE, WITHOUT_EVIDENCE, decodings, streams_of
 

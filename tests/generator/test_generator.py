@@ -11,18 +11,18 @@ from support.acting import begun
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, RateExceeded
 from tieback.core.tenant import Principal, Quota
-from tieback.core.types import (
+from tieback.core.types.generation import (
     AbstentionReason,
     Claim,
     Decoding,
     Evidence,
     FinishReason,
     Grounding,
-    Limits,
-    MethodChoice,
     TextDelta,
     VerdictLabel,
 )
+from tieback.core.types.limits import Limits
+from tieback.core.types.method_choice import MethodChoice
 from tieback.generator import Generator
 from tieback.models.language_model import LanguageModel
 

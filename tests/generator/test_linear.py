@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from support.adversarial import SHAPES, seconds, text_of
 from tieback.answer.evidence import evidence_of
 from tieback.core.sentences import LONGEST, ends, sentences
-from tieback.core.types import Hit, Modality, RetrievedHit
+from tieback.core.types.content import Modality
+from tieback.core.types.retrieval import RetrievedHit
+from tieback.core.types.search import Hit
 from tieback.generator.claims import ClaimFinder
 from tieback.generator.relevance import window_relevance
 from tieback.generator.stopping import StopTexts

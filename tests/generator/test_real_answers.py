@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 from generator.conftest import collect
-from tieback.core.types import (
+from tieback.core.types.generation import (
     AbstentionReason,
     Decoding,
     Evidence,
     FinishReason,
-    MethodChoice,
     TextDelta,
     VerdictLabel,
 )
+from tieback.core.types.method_choice import MethodChoice
 from tieback.generator import Generator
 
 COFFEE = (

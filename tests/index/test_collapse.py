@@ -8,17 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import InvalidInput
-from tieback.core.types import (
-    Content,
-    IndexedSection,
-    Item,
-    MethodChoice,
-    Modality,
-    ReindexedItem,
-    ReindexedPiece,
-    Section,
-    SpaceRef,
-)
+from tieback.core.types.collection import IndexedSection
+from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.reindexing import ReindexedItem, ReindexedPiece
+from tieback.core.types.vectors import SpaceRef
 from tieback.index import Index, records, table
 from tieback.index.collapsing import MOST_PIECES
 from tieback.index.filters import parse

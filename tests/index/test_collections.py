@@ -1,7 +1,8 @@
 import pytest
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
-from tieback.core.types import Routing, SpaceRef
+from tieback.core.types.fusion import Routing
+from tieback.core.types.vectors import SpaceRef
 from tieback.index import Index
 
 JOINT = SpaceRef("joint", "r1", "f1")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from support.sections import item, section, vector
 from tieback.answer.plan import DEFAULT_PLAN
-from tieback.core.types import Modality
+from tieback.core.types.content import Modality
 
 SEED = np.random.default_rng(7)
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tieback.core.dates import read_date
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Item, Modality, Section
+from tieback.core.types.content import Item, Modality, Section
 from tieback.index.columns import Column
 from tieback.index.filters import And, Comparison, Field, Not, Or, fields, parse
 from tieback.index.memory import Memory

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.adversarial import seconds
 from tieback.core.errors import DeadlineExceeded, InvalidInput
-from tieback.core.types import Item, Modality, Section
+from tieback.core.types.content import Item, Modality, Section
 from tieback.index.columns import Column
 from tieback.index.filters import And, Comparison, Field, Not, Or, parse
 from tieback.index.memory import Memory

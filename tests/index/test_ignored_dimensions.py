@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.sections import SPACE, WIDTH, item, section, vector
-from tieback.core.types import IgnoredDimensions, MethodChoice, Modality
+from tieback.core.types.content import Modality
+from tieback.core.types.fusion import IgnoredDimensions
+from tieback.core.types.method_choice import MethodChoice
 from tieback.index import Index
 from tieback.index.balance import as_of_reference
 from tieback.index.search import _of_the_best

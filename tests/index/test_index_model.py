@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.types import Limits, Modality
+from tieback.core.types.content import Modality
+from tieback.core.types.limits import Limits
 from tieback.index import Index
 from tieback.index.validation import check_items
 

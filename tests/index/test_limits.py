@@ -11,7 +11,9 @@ import pytest
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, StorageFull
-from tieback.core.types import Limits, Modality, SpaceRef
+from tieback.core.types.content import Modality
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import SpaceRef
 from tieback.index import Index
 from tieback.index.records import Put, Record
 from tieback.methods.missing import missing

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from support.sections import SPACE, WIDTH, item
-from tieback.core.types import Limits
+from tieback.core.types.limits import Limits
 from tieback.index import Index
 
 FACTS = {

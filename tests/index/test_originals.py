@@ -16,7 +16,9 @@ from support.acting import begun
 from support.sections import SPACE, WIDTH, axis, vector
 from tieback.core.errors import QuotaExceeded, StorageFull
 from tieback.core.tenant import Principal, Quota
-from tieback.core.types import Content, IndexedItem, IndexedSection, Item, Modality, Section, SpaceRef
+from tieback.core.types.collection import IndexedItem, IndexedSection
+from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.vectors import SpaceRef
 from tieback.index import Index
 
 NEW = SpaceRef("pico", "r2", "f2")

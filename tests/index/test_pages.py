@@ -3,7 +3,7 @@ import base64
 import pytest
 from support.sections import SPACE, WIDTH, axis, item, section
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Modality
+from tieback.core.types.content import Modality
 from tieback.index import Index
 
 

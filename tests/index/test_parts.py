@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.sections import SPACE, axis, item, parts, section, vector
 from tieback.core.errors import InvalidInput, SpaceMismatch
-from tieback.core.types import Item, Limits, Modality, Section, SpaceRef
+from tieback.core.types.content import Item, Modality, Section
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import SpaceRef
 from tieback.index import Index, records, table
 from tieback.index.memory import Memory
 from tieback.index.records import Parts, Put, Record, Remove

@@ -16,16 +16,12 @@ from support.acting import begun
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import InvalidInput, NotFound, PermissionDenied
 from tieback.core.tenant import Access, Principal
-from tieback.core.types import (
-    IndexedSection,
-    MethodChoice,
-    Modality,
-    ReindexedItem,
-    ReindexedPiece,
-    Routing,
-    Source,
-    SpaceRef,
-)
+from tieback.core.types.collection import IndexedSection, Source
+from tieback.core.types.content import Modality
+from tieback.core.types.fusion import Routing
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.reindexing import ReindexedItem, ReindexedPiece
+from tieback.core.types.vectors import SpaceRef
 from tieback.index import Index
 
 NEW = SpaceRef("pico", "r2", "f2")

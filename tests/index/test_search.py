@@ -6,7 +6,10 @@ from support.sections import axis, item, section, vector
 from tieback.answer.plan import DEFAULT_PLAN
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, SpaceMismatch
-from tieback.core.types import IgnoredDimensions, MethodChoice, Modality, SpaceRef
+from tieback.core.types.content import Modality
+from tieback.core.types.fusion import IgnoredDimensions
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.vectors import SpaceRef
 
 
 @pytest.fixture

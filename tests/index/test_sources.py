@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 from support.sections import SPACE, WIDTH, item
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
-from tieback.core.types import INDEXED_FROM, Source
+from tieback.core.types.collection import Source
+from tieback.core.types.metadata import INDEXED_FROM
 from tieback.index import Index
 
 LIBRARY = Source("library", "desk", "/home/ada/library")

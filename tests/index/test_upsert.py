@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 from support.sections import SPACE, axis, item, section, vector
 from tieback.core.errors import InvalidInput, NotFound, SpaceMismatch
-from tieback.core.types import Content, DType, IndexedItem, Limits, Modality, Section, SpaceRef, Vector
+from tieback.core.types.collection import IndexedItem
+from tieback.core.types.content import Content, Modality, Section
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import DType, SpaceRef, Vector
 from tieback.index import Index
 
 

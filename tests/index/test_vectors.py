@@ -3,7 +3,7 @@ import threading
 import numpy as np
 import pytest
 from support.sections import item
-from tieback.core.types import Modality
+from tieback.core.types.content import Modality
 from tieback.index.balance import standard_scores
 from tieback.index.filters import parse
 from tieback.index.memory import Memory

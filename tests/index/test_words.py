@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from support.sections import axis, item, section
-from tieback.core.types import Item, Modality
+from tieback.core.types.content import Item, Modality
 from tieback.index.words import Words, analysed
 
 

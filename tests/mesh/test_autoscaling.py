@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tieback.core.types import Load
+from tieback.core.types.load import Load
 from tieback.serving.autoscaling import Meter, Signal, WaitPolicy, autoscaling_config, wanted
 from tieback.serving.settings import Settings
 

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import grpc
 from prometheus_client import CollectorRegistry
 from support.small_server import SmallServer, fuse_request
-from tieback.core.types import Load
+from tieback.core.types.load import Load
 from tieback.serving.directory import Directory
 from tieback.serving.gateway import direct_endpoints
 from tieback.serving.load_report import write_load

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from support.counting_encoder import CountingServer, counting_server
 from support.small_server import small_server
 from tieback.core.errors import Overloaded, RateExceeded
-from tieback.core.types import Load
+from tieback.core.types.load import Load
 from tieback.serving.contract import METHODS
 from tieback.serving.directory import Directory
 from tieback.serving.load_report import KEY, read_load, write_load

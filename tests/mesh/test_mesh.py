@@ -15,7 +15,9 @@ from support.sections import item, section, vector
 from support.small_server import SmallServer, fuse_request, small_server
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound
-from tieback.core.types import IgnoredDimensions, Modality, SpaceRef
+from tieback.core.types.content import Modality
+from tieback.core.types.fusion import IgnoredDimensions
+from tieback.core.types.vectors import SpaceRef
 from tieback.serving.contract import METHODS, SERVICES
 from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh

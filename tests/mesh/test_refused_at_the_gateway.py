@@ -17,7 +17,7 @@ from support.counting_encoder import CountingServer, counting_server
 from tieback.admission import PRESSED_SECONDS
 from tieback.core.errors import Overloaded
 from tieback.core.tenant import TENANT
-from tieback.core.types import Load
+from tieback.core.types.load import Load
 from tieback.serving.coalescing import Coalescer
 from tieback.serving.directory import Directory
 from tieback.serving.failures import DETAILS_KEY

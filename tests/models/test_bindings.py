@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError
-from tieback.core.types import SpaceRef
+from tieback.core.types.vectors import SpaceRef
 from tieback.models.binding import ClassNameBinding, load_bindings
 from tieback.models.store import Store
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tieback.core.errors import StartupError
-from tieback.core.types import Modality, SpaceRef
+from tieback.core.types.content import Modality
+from tieback.core.types.vectors import SpaceRef
 from tieback.models.bound_space import (
     HEADER,
     SPARSE,

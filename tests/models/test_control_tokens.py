@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tieback.catalog.catalog import Catalog
-from tieback.core.types import Content, Limits, Modality, Truncation
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.limits import Limits
 from tieback.models.chat_template import Message
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.language_model import load_language_model

@@ -10,7 +10,8 @@ import onnxruntime
 import pytest
 from support.own_encoder import Silent, card_for, write_folder
 from tieback.catalog.card import EncoderCard
-from tieback.core.types import Array, VectorKind
+from tieback.core.types.arrays import Array
+from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import load_encoder
 from tieback.models.session import Hardware

@@ -17,7 +17,9 @@ from support.own_encoder import TEXTS, encodings, served
 from support.own_folders import IMAGE_SIDE, preprocessor, save_dual_encoder, tower_card, write_json
 from support.sections import item, section
 from tieback.core.errors import StartupError
-from tieback.core.types import Content, Limits, Modality, Vector
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import Vector
 from tieback.encoder.precomputed import accept
 from tieback.index import Index
 from tieback.models.picture_fitting import PictureFitting
@@ -185,7 +187,7 @@ def test_a_preprocessor_that_cannot_be_followed_is_refused_with_its_key(
 
 def test_a_damaged_picture_is_refused_with_its_field(folder: Path, tmp_path: Path) -> None:
     from tieback.core.errors import InvalidInput
-    from tieback.core.types import Truncation
+    from tieback.core.types.encoding import Truncation
 
     model = served(tower_card(folder, "image"), tmp_path)
 

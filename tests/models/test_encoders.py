@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Content, Limits, Modality, TokenIds, Truncation, VectorKind
+from tieback.core.types.content import Content, Modality, TokenIds
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.models.store import Store
 

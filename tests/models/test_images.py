@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array, Content, Limits, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.limits import Limits
 from tieback.models.image_decoding import central_square, decoded_bytes
 
 

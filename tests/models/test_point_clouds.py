@@ -10,7 +10,10 @@ import pytest
 import yaml
 from tieback.catalog.catalog import HERE, read_card
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types import Array, Content, Encoding, Limits, Modality, Truncation
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import Encoding, Truncation
+from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.models.loading import load_encoder
 from tieback.models.point_cloud import PointCloudModel

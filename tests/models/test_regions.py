@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Content, Encoding, Limits, Modality, OutputSpec, Truncation, VectorKind
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import Encoding, OutputSpec, Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import VectorKind
 from tieback.encoder import Encoder
 from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.models.image_classifier import REGIONS, ImageClassifierModel

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array, Content, Limits, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.limits import Limits
 from tieback.models.audio_decoding import samples_of
 from tieback.models.resampling import resample
 

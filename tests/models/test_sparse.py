@@ -12,7 +12,10 @@ import torch
 from safetensors.torch import save_file
 from support.own_encoder import TEXTS, WORDS, card_for, encodings, served, tiny_bert, write_tokenizer
 from tieback.core.errors import StartupError
-from tieback.core.types import Content, Limits, Modality, Truncation, VectorKind
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import EncoderModel, NamesTerms, RawEncoding
 from tieback.models.sparse_text import TOKENS_AT_ONCE
 from tieback.models.store import Store

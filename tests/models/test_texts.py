@@ -12,7 +12,10 @@ from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput
 from tieback.core.spans import ByteOffsets
 from tieback.core.tenant import TENANT
-from tieback.core.types import Content, Limits, Modality, SpaceRef, TokenIds, Truncation, Vector
+from tieback.core.types.content import Content, Modality, TokenIds
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.models.content import read_text
 from tieback.models.recent_encodings import RecentEncodings
 from tieback.models.store import Store

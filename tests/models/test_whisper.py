@@ -14,7 +14,10 @@ import soundfile
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.options import AudioEncoder
 from tieback.core.errors import StartupError
-from tieback.core.types import Array, Content, Encoding, Limits, Modality, Truncation
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import Encoding, Truncation
+from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.models.audio_encoder import AudioEncoderModel
 from tieback.models.encoder_model import EncoderModel

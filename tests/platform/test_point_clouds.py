@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from support.own_encoder import Silent
 from support.small_spaces import write_words
 from tieback.catalog.catalog import Catalog
-from tieback.core.types import Content, Modality
+from tieback.core.types.content import Content, Modality
 from tieback.methods.projection import fit, unit_rows
 from tieback.models.bound_space import Block, BoundPath, BoundSpace
 from tieback.models.loading import load_encoder

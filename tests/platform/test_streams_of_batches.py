@@ -14,19 +14,10 @@ import pytest
 from support.statuses import Failure
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Overloaded, Unavailable
-from tieback.core.types import (
-    CachePolicy,
-    Content,
-    Cost,
-    EncodeReply,
-    Encoding,
-    Modality,
-    OutputSpec,
-    SpaceRef,
-    Timing,
-    Truncation,
-    Vector,
-)
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import CachePolicy, EncodeReply, Encoding, OutputSpec, Truncation
+from tieback.core.types.report import Cost, Timing
+from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.ports import DEFAULT_OUTPUT
 from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.encoder import EncoderServicer

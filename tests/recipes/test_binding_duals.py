@@ -25,18 +25,11 @@ from support.shades import (
 )
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, SpaceMismatch, StartupError
-from tieback.core.types import (
-    Array,
-    Encoding,
-    Fused,
-    FusePart,
-    Modality,
-    Role,
-    Routing,
-    SpaceRef,
-    SparseVector,
-    Vector,
-)
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
+from tieback.core.types.encoding import Encoding
+from tieback.core.types.fusion import Fused, FusePart, Role, Routing
+from tieback.core.types.vectors import SpaceRef, SparseVector, Vector
 from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import BoundSpace
 from tieback.models.loading import load_encoder

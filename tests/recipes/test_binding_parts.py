@@ -11,7 +11,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from tieback.core.errors import StartupError
-from tieback.core.types import Array, Modality, SpaceRef
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
+from tieback.core.types.vectors import SpaceRef
 from tieback.methods.projection import fit, projections, unit_rows
 from tieback.methods.projection.subspace import principal
 from tieback.models.bound_space import BoundPath

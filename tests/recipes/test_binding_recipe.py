@@ -25,7 +25,8 @@ from support.shades import (
     write_words,
 )
 from tieback.core.errors import InvalidInput, NotFound, StartupError
-from tieback.core.types import Modality, SpaceRef
+from tieback.core.types.content import Modality
+from tieback.core.types.vectors import SpaceRef
 from tieback.methods.missing import missing
 from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import BoundSpace

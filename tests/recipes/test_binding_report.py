@@ -16,7 +16,8 @@ from PIL import Image
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Modality, SpaceRef
+from tieback.core.types.content import Modality
+from tieback.core.types.vectors import SpaceRef
 from tieback.methods.projection import fit
 from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundSpace
 from tieback.models.store import Store

@@ -9,7 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tieback.core.errors import StartupError
-from tieback.core.types import Array, Encoding, Fused, FusePart, Modality, Role, SpaceRef, Vector
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
+from tieback.core.types.encoding import Encoding
+from tieback.core.types.fusion import Fused, FusePart, Role
+from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.methods.projection import fit, projections, unit_rows
 from tieback.models.bound_graph import PathGraph, RouterGraph
 from tieback.models.bound_space import NATIVE, Block, BoundPath, BoundRouter, BoundSpace

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tieback.core.types import Array, Modality, SpaceRef
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
+from tieback.core.types.vectors import SpaceRef
 from tieback.models.bound_space import Block, BoundPath, BoundRouter
 from tieback.recipes.binding.fixed_weights import Compared, compared, fixed
 from tieback.recipes.binding.tasks import Joint, Task

@@ -17,7 +17,7 @@ from support.own_encoder import Silent
 from support.small_spaces import write_colours, write_shapes, write_words
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types import Content, Modality
+from tieback.core.types.content import Content, Modality
 from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import BoundSpace
 from tieback.models.loading import load_encoder

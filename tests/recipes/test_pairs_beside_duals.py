@@ -19,7 +19,7 @@ from support.shades import (
     write_words,
 )
 from support.small_spaces import write_colours, write_shapes
-from tieback.core.types import Modality
+from tieback.core.types.content import Modality
 from tieback.models.bound_space import SPARSE, BoundSpace
 from tieback.models.store import Store
 from tieback.recipes.binding.bind import Outcome

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.methods.projection import unit_rows
 from tieback.methods.routing.soft import softmax
 from tieback.recipes.binding.profile import profile, scores_for

@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from support.small_binding import NAMES_OF_BLOCKS, OF, SPACES, WIDTHS, binding, routed, stand_in
-from tieback.core.types import Array, Encoding, Fused, FusePart, Modality, Vector
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
+from tieback.core.types.encoding import Encoding
+from tieback.core.types.fusion import Fused, FusePart
+from tieback.core.types.vectors import Vector
 from tieback.methods.missing import missing
 from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import BoundSpace, BoundStandIn

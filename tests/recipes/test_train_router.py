@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.methods.projection import unit_rows
 from tieback.methods.routing import routings
 from tieback.methods.routing._network import scores

@@ -10,7 +10,10 @@ import pytest
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Overloaded
 from tieback.core.tenant import TENANT
-from tieback.core.types import Limits, MethodChoice, RerankCandidate, SpaceRef, TokenVectors
+from tieback.core.types.limits import Limits
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.rerank import RerankCandidate
+from tieback.core.types.vectors import SpaceRef, TokenVectors
 from tieback.methods.reranking import rerankings
 from tieback.reranker import Reranker
 from tieback.reranker.comparison import CHUNK_PAIRS, PADDING, Comparison

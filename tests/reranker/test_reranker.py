@@ -5,7 +5,10 @@ import pytest
 from support.bag_of_words import BagOfWords, card, dense
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, SpaceMismatch
-from tieback.core.types import Limits, MethodChoice, RerankCandidate, SpaceRef, TokenVectors, VectorKind
+from tieback.core.types.limits import Limits
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.rerank import RerankCandidate
+from tieback.core.types.vectors import SpaceRef, TokenVectors, VectorKind
 from tieback.encoder import Encoder
 from tieback.reranker import Reranker
 

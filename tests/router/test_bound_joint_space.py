@@ -22,18 +22,10 @@ from support.small_binding import (
     text,
 )
 from tieback.core.errors import InvalidInput, SpaceMismatch, StartupError
-from tieback.core.types import (
-    Encoding,
-    Fused,
-    FusePart,
-    IgnoredDimensions,
-    Label,
-    Modality,
-    Role,
-    Routing,
-    SpaceRef,
-    Vector,
-)
+from tieback.core.types.content import Modality
+from tieback.core.types.encoding import Encoding, Label
+from tieback.core.types.fusion import Fused, FusePart, IgnoredDimensions, Role, Routing
+from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.models.bound_space import BoundPath
 from tieback.recipes.binding_report.joint import _read
 from tieback.router import Router

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from support.small_binding import routed, text
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Fused, FusePart, Role, Routing
+from tieback.core.types.fusion import Fused, FusePart, Role, Routing
 from tieback.router import Router
 from tieback.router.router import INLINE_INPUTS
 from tieback.router.together import Together

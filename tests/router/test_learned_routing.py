@@ -19,7 +19,8 @@ from support.small_binding import (
     text_router,
 )
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types import Fused, FusePart, Modality, Role, Routing
+from tieback.core.types.content import Modality
+from tieback.core.types.fusion import Fused, FusePart, Role, Routing
 from tieback.models.bound_space import Block, BoundRouter
 from tieback.router import Component, Rollout, Routed, Router
 

@@ -4,7 +4,7 @@ import pytest
 from support.growth import growth
 from support.small_binding import binding, routed, stand_in, text
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Limits
+from tieback.core.types.limits import Limits
 from tieback.router import Router
 
 LINEAR = 2.8

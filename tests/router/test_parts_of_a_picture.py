@@ -10,7 +10,10 @@ import pytest
 from support.small_binding import EYES, WORDS, photo, routed, said, text
 from tieback.answer.encoding import Joined
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types import Encoding, Fused, FusePart, Modality, RegionVectors, Role, VectorKind
+from tieback.core.types.content import Modality
+from tieback.core.types.encoding import Encoding
+from tieback.core.types.fusion import Fused, FusePart, Role
+from tieback.core.types.vectors import RegionVectors, VectorKind
 from tieback.router import Component, Router
 from tieback.serving.settings import load_settings
 

@@ -4,19 +4,11 @@ import numpy as np
 import pytest
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, SpaceMismatch, StartupError
-from tieback.core.types import (
-    DType,
-    Encoding,
-    Fused,
-    FusePart,
-    Label,
-    Limits,
-    Modality,
-    Role,
-    Routing,
-    SpaceRef,
-    Vector,
-)
+from tieback.core.types.content import Modality
+from tieback.core.types.encoding import Encoding, Label
+from tieback.core.types.fusion import Fused, FusePart, Role, Routing
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import DType, SpaceRef, Vector
 from tieback.methods.routing import routings
 from tieback.models.binding import ClassNameBinding
 from tieback.router import Component, Router

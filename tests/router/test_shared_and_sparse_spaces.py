@@ -10,18 +10,11 @@ import numpy as np
 import pytest
 from support.small_binding import EYES, SPACES, WIDTHS, WORDS, binding, path, said, text
 from tieback.core.errors import InvalidInput, SpaceMismatch, StartupError
-from tieback.core.types import (
-    Array,
-    Encoding,
-    Fused,
-    FusePart,
-    Modality,
-    Role,
-    Routing,
-    SpaceRef,
-    SparseVector,
-    Vector,
-)
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
+from tieback.core.types.encoding import Encoding
+from tieback.core.types.fusion import Fused, FusePart, Role, Routing
+from tieback.core.types.vectors import SpaceRef, SparseVector, Vector
 from tieback.models.bound_space import SPARSE, Block, BoundPath, BoundSpace
 from tieback.recipes.export_router import export_graphs
 from tieback.router import Rollout, Router

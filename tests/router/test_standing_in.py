@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from support.small_binding import LOSSES, NAMES_OF_BLOCKS, binding, photo, routed, said, stand_in, text
 from tieback.core.errors import InvalidInput, NotFound, StartupError
-from tieback.core.types import Fused, FusePart, MethodChoice, Role, Routing
+from tieback.core.types.fusion import Fused, FusePart, Role, Routing
+from tieback.core.types.method_choice import MethodChoice
 from tieback.methods.missing import missing
 from tieback.models.bound_space import BoundSpace, BoundStandIn
 from tieback.router import Component, Routed, Router

@@ -10,7 +10,8 @@ import pytest
 import yaml
 from support.bag_of_words import WIDTH
 from tieback.core.errors import StartupError
-from tieback.core.types import Modality, SpaceRef, VectorKind
+from tieback.core.types.content import Modality
+from tieback.core.types.vectors import SpaceRef, VectorKind
 from tieback.models.bound_space import SPARSE, Block, BoundPath, BoundRouter, BoundSpace
 from tieback.models.default_binding import DefaultBinding
 from tieback.serving import assembly, context
@@ -180,7 +181,9 @@ async def test_the_canary_and_the_shadow_come_from_the_settings(place: Place) ->
 
 def parts(place: Place) -> list[Any]:
     import numpy as np
-    from tieback.core.types import Encoding, FusePart, Vector
+    from tieback.core.types.encoding import Encoding
+    from tieback.core.types.fusion import FusePart
+    from tieback.core.types.vectors import Vector
 
     row = np.eye(1, WIDTH, dtype=np.float32)[0]
     return [FusePart(Encoding(ref, Modality.TEXT, dense=Vector(ref, row))) for ref in place.spaces.values()]

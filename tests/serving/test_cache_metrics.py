@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.asking import texts
 from support.bag_of_words import BagOfWords, card
-from tieback.core.types import CachePolicy
+from tieback.core.types.encoding import CachePolicy
 from tieback.encoder import CacheOptions, Encoder
 from tieback.serving.settings import Settings, load_settings
 from tieback.serving.telemetry import Telemetry

@@ -12,74 +12,58 @@ import numpy as np
 import pytest
 from tieback.core import errors
 from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share, Usage
-from tieback.core.types import (
-    Abstention,
-    AbstentionReason,
-    AlignedPair,
-    Alignment,
+from tieback.core.types.collection import Collection, IndexedItem, IndexedSection, Source
+from tieback.core.types.content import Content, Item, Modality, Section, TokenIds
+from tieback.core.types.encoding import (
     CachePolicy,
-    Citation,
-    Claim,
-    Collection,
-    Content,
-    Cost,
-    Decoding,
-    DType,
     EncodeReply,
     Encoding,
     EncodingSource,
-    Evidence,
-    Finish,
-    FinishReason,
-    FoundPiece,
+    Label,
+    OutputSpec,
+    SplitReply,
+    TextPiece,
+    Truncated,
+    Truncation,
+)
+from tieback.core.types.fusion import (
     Fused,
     FusePart,
     FuseReply,
-    Grounding,
-    Hit,
     IgnoredDimensions,
-    IndexedItem,
-    IndexedSection,
-    Item,
-    Label,
-    LongTexts,
-    MethodChoice,
-    Modality,
-    OutputSpec,
-    PendingItem,
-    QueryPart,
-    RegionVectors,
-    ReindexedItem,
-    ReindexedPiece,
-    ReindexState,
-    RerankCandidate,
-    RerankReply,
-    RerankResult,
-    Retrieval,
-    RetrievalPlan,
-    RetrievedHit,
-    RetrieveReply,
     Role,
     Routing,
     RoutingExplanation,
-    SearchReply,
-    Section,
-    Source,
-    SpaceRef,
-    SparseVector,
-    SplitReply,
-    Stage,
+)
+from tieback.core.types.generation import (
+    Abstention,
+    AbstentionReason,
+    Citation,
+    Claim,
+    Decoding,
+    Evidence,
+    Finish,
+    FinishReason,
+    Grounding,
     TextDelta,
-    TextPiece,
-    Timing,
-    TokenIds,
-    TokenVectors,
-    Truncated,
-    Truncation,
-    Vector,
-    VectorKind,
     Verdict,
     VerdictLabel,
+)
+from tieback.core.types.ingestion import LongTexts
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexedPiece, ReindexState
+from tieback.core.types.report import Cost, Stage, Timing
+from tieback.core.types.rerank import AlignedPair, Alignment, RerankCandidate, RerankReply, RerankResult
+from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
+from tieback.core.types.search import FoundPiece, Hit, SearchReply
+from tieback.core.types.vectors import (
+    DType,
+    RegionVectors,
+    SpaceRef,
+    SparseVector,
+    TokenVectors,
+    Vector,
+    VectorKind,
 )
 from tieback.serving import conversions
 from tieback.v1 import answer_pb2, content_pb2, vector_pb2

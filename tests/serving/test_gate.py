@@ -16,7 +16,7 @@ from support.attacks import attack, watched
 from support.small_server import channel, fuse_request, small_server
 from support.statuses import Failure
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Limits
+from tieback.core.types.limits import Limits
 from tieback.serving.contract import METHODS
 from tieback.serving.gate import UNKNOWN_FIELDS, Gate, bound
 from tieback.v1 import (

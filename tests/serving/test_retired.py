@@ -10,7 +10,8 @@ import pytest
 from support.own_encoder import Silent
 from support.small_spaces import write_words
 from tieback.core.errors import NotFound
-from tieback.core.types import Content, Modality, Role
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.fusion import Role
 from tieback.encoder import Encoder
 from tieback.models.store import Store
 from tieback.recipes.pull import pull

@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 import pytest
-from tieback.core.types import RoutingExplanation
+from tieback.core.types.fusion import RoutingExplanation
 from tieback.router import Routed
 from tieback.serving.routing_watch import WINDOW, RoutingWatch, log
 from tieback.serving.settings import Settings

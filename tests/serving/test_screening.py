@@ -17,7 +17,9 @@ from support.bag_of_words import BagOfWords, card, dense
 from tieback.core.deadline import NO_DEADLINE
 from tieback.core.errors import Overloaded
 from tieback.core.tenant import TENANT
-from tieback.core.types import CachePolicy, Content, Limits, Modality
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import CachePolicy
+from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.serving.failures import DETAILS_KEY
 from tieback.serving.refusals import COUNTED_SECONDS

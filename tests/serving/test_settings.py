@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tieback.core.errors import StartupError
-from tieback.core.types import Limits
+from tieback.core.types.limits import Limits
 from tieback.serving.settings import Settings, load_settings
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from tieback.core.errors import TiebackError
-from tieback.core.types import Content, EncodeReply, Encoding, Modality, Vector
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import EncodeReply, Encoding
+from tieback.core.types.vectors import Vector
 
 
 def texts(*given: str) -> list[Content]:

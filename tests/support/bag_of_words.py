@@ -13,7 +13,11 @@ from pathlib import Path
 import numpy as np
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array, Content, Label, Limits, Modality, TokenIds, Truncation, VectorKind
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, Modality, TokenIds
+from tieback.core.types.encoding import Label, Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import Prepared, RawEncoding
 
 WIDTH = 32

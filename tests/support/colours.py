@@ -11,7 +11,10 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Content, Label, Limits, Modality, Truncation, VectorKind
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import Label, Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import Prepared, RawEncoding
 
 from support.bag_of_words import card as text_card

@@ -10,23 +10,20 @@ from pathlib import Path
 import numpy as np
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types import (
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import (
     CachePolicy,
-    Content,
-    Cost,
     EncodeReply,
     Encoding,
     EncodingSource,
-    Load,
-    Modality,
     OutputSpec,
-    SpaceRef,
     SplitReply,
     TextPiece,
-    Timing,
     Truncation,
-    Vector,
 )
+from tieback.core.types.load import Load
+from tieback.core.types.report import Cost, Timing
+from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.ports import DEFAULT_OUTPUT
 from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.encoder import EncoderServicer

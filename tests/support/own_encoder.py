@@ -11,7 +11,9 @@ from safetensors.torch import save_file
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
 from tieback.catalog.source import Source
-from tieback.core.types import Content, Limits, Truncation
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.limits import Limits
 from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store

@@ -1,17 +1,9 @@
 """Items with vectors made by hand, for tests of the index."""
 
 import numpy as np
-from tieback.core.types import (
-    Content,
-    IndexedItem,
-    IndexedSection,
-    Item,
-    Modality,
-    RegionVectors,
-    Section,
-    SpaceRef,
-    Vector,
-)
+from tieback.core.types.collection import IndexedItem, IndexedSection
+from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.vectors import RegionVectors, SpaceRef, Vector
 
 SPACE = SpaceRef("pico", "r1", "f1")
 WIDTH = 4

@@ -9,7 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from tieback.core.types import Array, Encoding, FusePart, Label, Modality, SpaceRef, Vector
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
+from tieback.core.types.encoding import Encoding, Label
+from tieback.core.types.fusion import FusePart
+from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.methods.missing import fit
 from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import NATIVE, Block, BoundPath, BoundRouter, BoundSpace, BoundStandIn

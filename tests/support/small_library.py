@@ -10,7 +10,8 @@ from pathlib import Path
 
 from tieback.answer import Answerer
 from tieback.answer.plan import DEFAULT_PLAN
-from tieback.core.types import Limits, Modality
+from tieback.core.types.content import Modality
+from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.reranker import Reranker

@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 import numpy as np
 from tieback.core.errors import Overloaded
-from tieback.core.types import SpaceRef, Vector
+from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.router import Component, Router
 from tieback.serving.conversions.vectors import write_space, write_vector
 from tieback.serving.observed import ObservedRouter

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types import CachePolicy, Content, EncodeReply, OutputSpec, SplitReply, Truncation
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import CachePolicy, EncodeReply, OutputSpec, SplitReply, Truncation
 from tieback.ports import DEFAULT_OUTPUT, TOO_MANY_PIECES, EncoderPort
 
 

@@ -11,7 +11,7 @@ import yaml
 from safetensors.numpy import save_file
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
-from tieback.core.types import Modality
+from tieback.core.types.content import Modality
 from tieback.methods.missing import fit
 from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import Block, BoundPath, BoundSpace, BoundStandIn

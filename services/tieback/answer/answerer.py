@@ -25,21 +25,14 @@ from tieback.answer.splitting import Splitting
 from tieback.answer.stopwatch import Stopwatch, hop, share
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Unsupported
-from tieback.core.types import (
-    Decoding,
-    Finish,
-    GenerationEvent,
-    Grounding,
-    IngestReply,
-    Item,
-    Limits,
-    LongTexts,
-    ReindexProgress,
-    Retrieval,
-    RetrieveReply,
-    SpaceRef,
-    Timing,
-)
+from tieback.core.types.content import Item
+from tieback.core.types.generation import Decoding, Finish, GenerationEvent, Grounding
+from tieback.core.types.ingestion import IngestReply, LongTexts
+from tieback.core.types.limits import Limits
+from tieback.core.types.reindexing import ReindexProgress
+from tieback.core.types.report import Timing
+from tieback.core.types.retrieval import Retrieval, RetrieveReply
+from tieback.core.types.vectors import SpaceRef
 from tieback.ports import (
     DEFAULT_DECODING,
     DEFAULT_GROUNDING,

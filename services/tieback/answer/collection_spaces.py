@@ -25,7 +25,11 @@ from tieback.core.errors import (
     StaleCollection,
 )
 from tieback.core.tenant import TENANT
-from tieback.core.types import JOINT_SPACE, Collection, Limits, Modality, Role, Routing, SpaceRef
+from tieback.core.types.collection import Collection
+from tieback.core.types.content import Modality
+from tieback.core.types.fusion import JOINT_SPACE, Role, Routing
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import SpaceRef
 from tieback.ports import DEFAULT_ROUTING, EncoderPort, IndexPort, RouterPort
 
 KEPT_SECONDS = 5.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tieback.core.types import Encoding, Truncated
+from tieback.core.types.encoding import Encoding, Truncated
 
 
 def cut_off(encodings: Iterable[Encoding]) -> list[Truncated]:

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from tieback.answer.encoding import Encoded
 from tieback.core.errors import DeadlineExceeded, Overloaded, TiebackError, Unavailable
-from tieback.core.types import Modality, QueryPart, RoutingExplanation
+from tieback.core.types.content import Modality
+from tieback.core.types.fusion import RoutingExplanation
+from tieback.core.types.retrieval import QueryPart
 
 DOWN, LATE, SHED, REFUSED = "down", "late", "shed", "refused"
 WORST = 100.0

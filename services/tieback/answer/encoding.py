@@ -10,17 +10,11 @@ from dataclasses import dataclass, field
 from tieback.answer.stopwatch import Stopwatch, seconds_of
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
-from tieback.core.types import (
-    Content,
-    Encoding,
-    Limits,
-    Modality,
-    OutputSpec,
-    Role,
-    Truncation,
-    Vector,
-    VectorKind,
-)
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import Encoding, OutputSpec, Truncation
+from tieback.core.types.fusion import Role
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import Vector, VectorKind
 from tieback.ports import EncoderPort
 
 DENSE, LABELS = frozenset({VectorKind.DENSE}), frozenset({VectorKind.LABELS})

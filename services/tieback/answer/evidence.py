@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from tieback.core.sentences import sentences
-from tieback.core.types import Evidence, Modality, RetrievedHit
+from tieback.core.types.content import Modality
+from tieback.core.types.generation import Evidence
+from tieback.core.types.retrieval import RetrievedHit
 from tieback.ports import EVIDENCE_CHARACTERS, EVIDENCE_SENTENCES
 
 SEEN = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from tieback.core.types import Content, Item, Section
+from tieback.core.types.content import Content, Item, Section
 
 LONGEST_HEADING = 100
 """Characters of a heading that are read: it is no second text."""

@@ -16,30 +16,14 @@ from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, TiebackError
 from tieback.core.tenant import PRINCIPAL, Access
-from tieback.core.types import (
-    Content,
-    Fused,
-    FusePart,
-    IndexedItem,
-    IndexedSection,
-    IngestReply,
-    IngestResult,
-    Item,
-    Label,
-    Limits,
-    LongTexts,
-    Modality,
-    PendingItem,
-    RegionVectors,
-    ReindexedItem,
-    ReindexedPiece,
-    Role,
-    Section,
-    Truncated,
-    Truncation,
-    UpsertReply,
-    Vector,
-)
+from tieback.core.types.collection import IndexedItem, IndexedSection, UpsertReply
+from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.encoding import Label, Truncated, Truncation
+from tieback.core.types.fusion import Fused, FusePart, Role
+from tieback.core.types.ingestion import IngestReply, IngestResult, LongTexts
+from tieback.core.types.limits import Limits
+from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexedPiece
+from tieback.core.types.vectors import RegionVectors, Vector
 from tieback.ports import IndexPort
 
 WORTH_SAYING = 0.05

@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 
 from tieback.answer.relevance import RELEVANCE_FLOOR
-from tieback.core.types import MethodChoice, Retrieval, RetrievalPlan
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.retrieval import Retrieval, RetrievalPlan
 from tieback.ports import DEFAULT_FUSION
 
 NO_RERANKING = MethodChoice("none")

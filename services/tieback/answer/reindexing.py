@@ -15,7 +15,7 @@ from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.ingestion import Ingestion
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types import PendingItem, ReindexedItem, ReindexProgress
+from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexProgress
 from tieback.ports import IndexPort
 
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import math
 
-from tieback.core.types import JOINT_SPACE, Hit
+from tieback.core.types.fusion import JOINT_SPACE
+from tieback.core.types.search import Hit
 
 CONSTANT, OF_SIMILARITY, OF_WORDS = -4.9, 7.4, 3.3
 

@@ -37,26 +37,14 @@ from tieback.core.errors import (
     Unavailable,
     Unsupported,
 )
-from tieback.core.types import (
-    Fused,
-    FusePart,
-    Hit,
-    Limits,
-    MethodChoice,
-    QueryPart,
-    RerankCandidate,
-    RerankResult,
-    Retrieval,
-    RetrievalPlan,
-    RetrievedHit,
-    RetrieveReply,
-    Role,
-    RoutingExplanation,
-    SearchReply,
-    Truncated,
-    Truncation,
-    Vector,
-)
+from tieback.core.types.encoding import Truncated, Truncation
+from tieback.core.types.fusion import Fused, FusePart, Role, RoutingExplanation
+from tieback.core.types.limits import Limits
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.rerank import RerankCandidate, RerankResult
+from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
+from tieback.core.types.search import Hit, SearchReply
+from tieback.core.types.vectors import Vector
 from tieback.methods.ranking import rankings
 from tieback.methods.reranking import rerankings
 from tieback.ports import SEARCH_TEXT_BYTES, IndexPort, RerankerPort

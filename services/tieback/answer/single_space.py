@@ -10,19 +10,10 @@ import numpy as np
 from tieback.answer.encoding import DENSE, LABELS, Joined, Spaces
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError
-from tieback.core.types import (
-    Array,
-    DType,
-    Fused,
-    FusePart,
-    FuseReply,
-    Role,
-    Routing,
-    RoutingExplanation,
-    SpaceRef,
-    Timing,
-    Vector,
-)
+from tieback.core.types.arrays import Array
+from tieback.core.types.fusion import Fused, FusePart, FuseReply, Role, Routing, RoutingExplanation
+from tieback.core.types.report import Timing
+from tieback.core.types.vectors import DType, SpaceRef, Vector
 from tieback.ports import DEFAULT_ROUTING
 
 POLICY = "single_space"

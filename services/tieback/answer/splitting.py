@@ -18,7 +18,9 @@ from tieback.answer.headings import headed, heading_of, titles_of
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.spans import check_span
-from tieback.core.types import Content, Item, Limits, Modality, Section, SplitReply, TextPiece
+from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.encoding import SplitReply, TextPiece
+from tieback.core.types.limits import Limits
 from tieback.ports import TOO_MANY_PIECES, EncoderPort
 
 LONGEST_ID = 512 - 8

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tieback.core.deadline import Deadline
-from tieback.core.types import Stage, Timing
+from tieback.core.types.report import Stage, Timing
 
 MARGIN = 0.01
 """Seconds kept back at each hop, to answer one's own caller in time."""

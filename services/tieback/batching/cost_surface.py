@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 BATCHES_KEPT = 16
 """Served batches that are gathered before the grid learns of them, so that rows are seldom made anew."""

@@ -22,7 +22,9 @@ from tieback.catalog.own_directory import directory_revision, own_files
 from tieback.catalog.precision import Drift, LowerPrecision, Precision
 from tieback.catalog.source import FilePath, Source, Sourced, Strict, short_hash
 from tieback.core.errors import StartupError
-from tieback.core.types import JOINT_SPACE, Modality, SpaceRef, VectorKind
+from tieback.core.types.content import Modality
+from tieback.core.types.fusion import JOINT_SPACE
+from tieback.core.types.vectors import SpaceRef, VectorKind
 
 __all__ = ["Card", "EncoderCard", "GeneratorCard", "MediaCard", "Method", "Source"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 ROUNDING = 1e-5
 """How far a box may reach over the edge: its parts were rounded one by one."""

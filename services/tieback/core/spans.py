@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array, Section, Span
+from tieback.core.types.arrays import Array, Span
+from tieback.core.types.content import Section
 
 ONE_BYTE, TWO_BYTES, THREE_BYTES = 0x80, 0x800, 0x10000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tieback.core.errors import NotFound
-from tieback.core.types import JOINT_SPACE
+from tieback.core.types.fusion import JOINT_SPACE
 
 
 def unknown_space(name: str, encoders: Iterable[str]) -> NotFound:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tieback.core.types import Array, Label
+from tieback.core.types.arrays import Array
+from tieback.core.types.encoding import Label
 from tieback.models.encoder_model import Prepared, RawEncoding
 
 

@@ -13,7 +13,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tieback.core.types import Array, Content, Limits, SpaceRef, TokenIds, Truncation, VectorKind
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, TokenIds
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import SpaceRef, VectorKind
 
 
 class ContentKeys:

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from tieback.core.types import Array, Label
+from tieback.core.types.arrays import Array
+from tieback.core.types.encoding import Label
 from tieback.encoder.computed import Computed
 
 CHECKSUM_BYTES, LENGTH_BYTES, ALIGNMENT = 16, 4, 16

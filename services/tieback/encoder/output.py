@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tieback.core.types import Array, DType
+from tieback.core.types.arrays import Array
+from tieback.core.types.vectors import DType
 
 LARGEST_INT8 = 127
 

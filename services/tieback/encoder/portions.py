@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
-from tieback.core.types import Content, TokenIds
+from tieback.core.types.content import Content, TokenIds
 from tieback.models.encoder_model import Weight
 
 INLINE_CHARACTERS = 256

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tieback.core.errors import InvalidInput, SpaceMismatch
-from tieback.core.types import Array, SpaceRef, Vector
+from tieback.core.types.arrays import Array
+from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.encoder.output import restore
 
 

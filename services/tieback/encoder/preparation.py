@@ -18,7 +18,7 @@ from tieback.admission import Admission, Ticket
 from tieback.batching import Batcher
 from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError
-from tieback.core.types import Load
+from tieback.core.types.load import Load
 from tieback.encoder.decoded_budget import DecodedBudget
 
 THREADS = 2

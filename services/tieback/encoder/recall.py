@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, TiebackError
-from tieback.core.types import EncodingSource
+from tieback.core.types.encoding import EncodingSource
 from tieback.encoder.cache import MemoryCache
 from tieback.encoder.computed import Computed
 from tieback.encoder.disk_cache import DiskCache, DiskState

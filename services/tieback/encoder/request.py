@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Content, DType, Limits, Modality, OutputSpec, TokenIds, VectorKind
+from tieback.core.types.content import Content, Modality, TokenIds
+from tieback.core.types.encoding import OutputSpec
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import DType, VectorKind
 from tieback.models.content import read_points
 
 NAMES: Mapping[Modality, str] = {

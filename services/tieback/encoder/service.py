@@ -16,16 +16,10 @@ from tieback.batching import BatchReport
 from tieback.catalog.card import EncoderCard
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import Overloaded, StartupError
-from tieback.core.types import (
-    CachePolicy,
-    Content,
-    EncodeReply,
-    Limits,
-    Load,
-    OutputSpec,
-    SplitReply,
-    Truncation,
-)
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import CachePolicy, EncodeReply, OutputSpec, SplitReply, Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.load import Load
 from tieback.core.unknown_space import unknown_space
 from tieback.encoder.preparation import Preparation
 from tieback.encoder.recall import CacheOptions, CacheState

@@ -7,13 +7,11 @@ from typing import cast
 
 import numpy as np
 
-from tieback.core.types import (
-    Array,
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
+from tieback.core.types.encoding import Encoding, EncodingSource, OutputSpec
+from tieback.core.types.vectors import (
     DType,
-    Encoding,
-    EncodingSource,
-    Modality,
-    OutputSpec,
     RegionVectors,
     SpaceRef,
     SparseVector,

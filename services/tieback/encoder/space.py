@@ -14,22 +14,20 @@ from tieback.batching import BatchReport
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, Overloaded, TiebackError, Unavailable
 from tieback.core.tenant import TENANT
-from tieback.core.types import (
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import (
     CachePolicy,
-    Content,
-    Cost,
     EncodeReply,
     Encoding,
     EncodingSource,
-    Limits,
-    Load,
     OutputSpec,
     SplitReply,
-    Timing,
     Truncation,
-    Vector,
-    VectorKind,
 )
+from tieback.core.types.limits import Limits
+from tieback.core.types.load import Load
+from tieback.core.types.report import Cost, Timing
+from tieback.core.types.vectors import Vector, VectorKind
 from tieback.encoder.computed import Computed
 from tieback.encoder.content_key import ContentKeys, size
 from tieback.encoder.precomputed import accept

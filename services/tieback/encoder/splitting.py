@@ -20,7 +20,10 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
 from tieback.core.pieces import longest_stretch, pieces, stretches
 from tieback.core.spans import ByteOffsets
-from tieback.core.types import Content, Limits, Modality, SplitReply, TextPiece, Timing
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import SplitReply, TextPiece
+from tieback.core.types.limits import Limits
+from tieback.core.types.report import Timing
 from tieback.encoder.portions import BYTES_PER_CHARACTER, SHORT_CHARACTERS
 from tieback.encoder.preparation import THREADS, Preparation
 from tieback.models.content import read_text

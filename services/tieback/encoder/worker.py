@@ -20,7 +20,10 @@ from tieback.allowance import Allowance
 from tieback.batching import Batched, Batcher, BatchReport
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, TiebackError
-from tieback.core.types import Content, Limits, Modality, TokenIds, Truncation, VectorKind
+from tieback.core.types.content import Content, Modality, TokenIds
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import VectorKind
 from tieback.encoder.computed import Computed
 from tieback.encoder.portions import BYTES_PER_TOKEN, Portion, is_quick, portions_of
 from tieback.encoder.preparation import Preparation

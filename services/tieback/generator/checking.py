@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from tieback.core.deadline import Deadline
-from tieback.core.types import Citation, Claim, Verdict, VerdictLabel
+from tieback.core.types.generation import Citation, Claim, Verdict, VerdictLabel
 from tieback.generator.evidence import EvidenceReader, ReadEvidence
 from tieback.methods.grounding import Checker, Support
 

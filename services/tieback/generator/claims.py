@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from tieback.core.sentences import decided_until, ends, sentences, trimmed
-from tieback.core.types import Claim
+from tieback.core.types.generation import Claim
 
 
 class ClaimFinder:

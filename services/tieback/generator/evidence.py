@@ -11,7 +11,10 @@ import numpy as np
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.sentences import sentences
-from tieback.core.types import Array, Content, Evidence, Modality, Truncation
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.generation import Evidence
 from tieback.generator.relevance import window_relevance
 from tieback.methods.grounding import Passage, words_of
 from tieback.ports import EVIDENCE_CHARACTERS, EVIDENCE_SENTENCES, EncoderPort

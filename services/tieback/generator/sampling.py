@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array, Decoding, Limits
+from tieback.core.types.arrays import Array
+from tieback.core.types.generation import Decoding
+from tieback.core.types.limits import Limits
 
 DEFAULT_LIMITS = Limits()
 HOTTEST = 2.0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tieback.catalog.card import GeneratorCard
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, NotFound, StartupError
-from tieback.core.types import (
+from tieback.core.types.generation import (
     Abstention,
     AbstentionReason,
     Decoding,
@@ -20,12 +20,12 @@ from tieback.core.types import (
     FinishReason,
     GenerationEvent,
     Grounding,
-    Limits,
-    Load,
-    MethodChoice,
     TextDelta,
-    Timing,
 )
+from tieback.core.types.limits import Limits
+from tieback.core.types.load import Load
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.report import Timing
 from tieback.generator import sampling
 from tieback.generator.checking import ClaimCheck
 from tieback.generator.claims import ClaimFinder

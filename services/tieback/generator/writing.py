@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tieback.core.types import Decoding, FinishReason
+from tieback.core.types.generation import Decoding, FinishReason
 from tieback.generator.sampling import Sampler
 from tieback.generator.stopping import StopTexts
 from tieback.methods.decoding import WITH_EVIDENCE

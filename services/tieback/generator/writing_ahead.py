@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from tieback.core.types import Claim, FinishReason
+from tieback.core.types.generation import Claim, FinishReason
 
 
 @dataclass(frozen=True, slots=True)

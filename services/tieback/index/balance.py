@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 SAMPLE = 512
 """Vectors of a modality that its background is drawn from at most; a section with parts has several. They

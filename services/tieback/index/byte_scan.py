@@ -15,7 +15,7 @@ from typing import Any
 import faiss as _faiss
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 faiss: Any = _faiss  # its stubs leave out what its Python wrapper adds
 

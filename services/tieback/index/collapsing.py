@@ -11,7 +11,8 @@ from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 
-from tieback.core.types import Array, Section
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Section
 
 MOST_PIECES = 8
 """Of a short text: about 1,000 tokens, two pages. All but a few abstracts are shorter."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from tieback.core.errors import Damaged
-from tieback.core.types import Collection, Source
+from tieback.core.types.collection import Collection, Source
 from tieback.index.key_budget import KeyBudget
 from tieback.index.memory import Memory
 from tieback.index.reading import TableReader

@@ -17,7 +17,8 @@ from datetime import date
 
 import numpy as np
 
-from tieback.core.types import Array, MetadataValue, Scalar
+from tieback.core.types.arrays import Array
+from tieback.core.types.metadata import MetadataValue, Scalar
 from tieback.index.lists import Lists
 
 Value = Scalar | tuple[Scalar, ...]

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tieback.core.types import Array, IgnoredDimensions, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
+from tieback.core.types.fusion import IgnoredDimensions
 from tieback.index.memory import Memory
 
 Found = tuple[Array, Array]  # positions and scores, in any order

@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from tieback.core.types import Array, Item, MetadataValue, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Item, Modality
+from tieback.core.types.metadata import MetadataValue
 from tieback.index.columns import Column
 from tieback.index.filters.fields import Kinds, kinds
 from tieback.index.filters.syntax import BUILT_IN, Field

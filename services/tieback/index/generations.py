@@ -18,7 +18,10 @@ from typing import TypeVar, cast
 
 from tieback.core.errors import InvalidInput, NotFound, TiebackError, Unavailable
 from tieback.core.tenant import CollectionKey
-from tieback.core.types import Limits, PendingItem, ReindexedItem, ReindexState, Section, SpaceRef
+from tieback.core.types.content import Section
+from tieback.core.types.limits import Limits
+from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
+from tieback.core.types.vectors import SpaceRef
 from tieback.index.collection import OpenCollection
 from tieback.index.key_budget import KeyBudget
 from tieback.index.memory import Entry, Memory

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.index.readwrite import ReadWriteLock
 from tieback.index.vectors import FlatVectors, InvertedVectors, Vectors
 

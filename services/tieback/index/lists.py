@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 _NOBODY = 0
 _FIRST = 64

@@ -14,7 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tieback.core.types import INDEXED_FROM, Array, Box, FoundPiece, Hit, Item, Modality
+from tieback.core.types.arrays import Array, Box
+from tieback.core.types.content import Item, Modality
+from tieback.core.types.metadata import INDEXED_FROM
+from tieback.core.types.search import FoundPiece, Hit
 from tieback.index.collapsing import short_texts
 from tieback.index.facts import MODALITY, Facts
 from tieback.index.filters import Check, Filter, Scans, evaluate, scan

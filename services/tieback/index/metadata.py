@@ -14,7 +14,8 @@ from typing import Any
 
 from tieback.core.dates import in_utc
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Limits, Metadata, MetadataValue, Scalar
+from tieback.core.types.limits import Limits
+from tieback.core.types.metadata import Metadata, MetadataValue, Scalar
 from tieback.index.texts import check_text
 
 _STORED = "metadata values are strings, finite numbers, booleans, dates, and lists of those"

@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 
 from tieback.core.errors import StorageFull
 from tieback.core.tenant import CollectionKey
-from tieback.core.types import SpaceRef
+from tieback.core.types.vectors import SpaceRef
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
 from tieback.index.store import Description, Store
 

@@ -25,7 +25,8 @@ from pathlib import Path
 import numpy as np
 
 from tieback.core.errors import StorageFull, Unavailable
-from tieback.core.types import Array, Content, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, Modality
 from tieback.index.durability import sync_path
 from tieback.index.records import Original
 

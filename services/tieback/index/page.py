@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tieback.core.types import Content, Item
+from tieback.core.types.content import Content, Item
 from tieback.index.metadata import scalars
 
 _OVERHEAD = 16  # bytes of tags and lengths that a value or a section takes in a message, about

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tieback.core.types import Array, Box
+from tieback.core.types.arrays import Array, Box
 from tieback.index.growing import GrowingVectors
 from tieback.index.readwrite import ReadWriteLock
 from tieback.index.records import Parts

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Content, Item, Limits, Modality, ReindexedPiece, Section, Span
+from tieback.core.types.arrays import Span
+from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.limits import Limits
+from tieback.core.types.reindexing import ReindexedPiece
 from tieback.index.memory import Entry
 from tieback.index.records import Original
 from tieback.index.validation import check_sections

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tieback.core.types import Array, Content, Item, Modality, Section, Span
+from tieback.core.types.arrays import Array, Span
+from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.index.metadata import from_json, scalars, to_json
 
 REMOVED = -1

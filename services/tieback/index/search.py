@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tieback.core.types import Array, Hit, IgnoredDimensions
+from tieback.core.types.arrays import Array
+from tieback.core.types.fusion import IgnoredDimensions
+from tieback.core.types.search import Hit
 from tieback.index.balance import SAMPLE, as_of_reference
 from tieback.index.collapsing import collapsed
 from tieback.index.comparison import Comparison, Found

@@ -23,26 +23,16 @@ from tieback.core.errors import (
     Unavailable,
 )
 from tieback.core.tenant import NAME, PRINCIPAL, Access, CollectionKey, Usage
-from tieback.core.types import (
-    JOINT_SPACE,
-    Collection,
-    IgnoredDimensions,
-    IndexedItem,
-    Item,
-    Limits,
-    Load,
-    MethodChoice,
-    PendingItem,
-    ReindexedItem,
-    ReindexState,
-    Routing,
-    SearchReply,
-    Source,
-    SpaceRef,
-    Timing,
-    UpsertReply,
-    Vector,
-)
+from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
+from tieback.core.types.content import Item
+from tieback.core.types.fusion import JOINT_SPACE, IgnoredDimensions, Routing
+from tieback.core.types.limits import Limits
+from tieback.core.types.load import Load
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
+from tieback.core.types.report import Timing
+from tieback.core.types.search import SearchReply
+from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.index import originals
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
 from tieback.index.filters import Check, parse

@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StorageFull, Unavailable
-from tieback.core.types import Source
+from tieback.core.types.collection import Source
 from tieback.index.durability import write_durably
 
 MOST_SOURCES = 1000

@@ -30,7 +30,9 @@ from typing import Any
 
 from tieback.core.errors import StartupError
 from tieback.core.tenant import NAME, CollectionKey
-from tieback.core.types import MethodChoice, Routing, SpaceRef
+from tieback.core.types.fusion import Routing
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.vectors import SpaceRef
 from tieback.index import versions
 from tieback.index.durability import sync_path, write_durably
 from tieback.index.lock import StoreLock

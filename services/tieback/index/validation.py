@@ -10,21 +10,12 @@ import numpy as np
 from tieback.core.boxes import OUTSIDE, inside
 from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError, cut
 from tieback.core.spans import check_span
-from tieback.core.types import (
-    Array,
-    Content,
-    DType,
-    IgnoredDimensions,
-    IndexedItem,
-    IndexedSection,
-    Item,
-    Limits,
-    Modality,
-    RegionVectors,
-    Section,
-    SpaceRef,
-    Vector,
-)
+from tieback.core.types.arrays import Array
+from tieback.core.types.collection import IndexedItem, IndexedSection
+from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.fusion import IgnoredDimensions
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import DType, RegionVectors, SpaceRef, Vector
 from tieback.index.metadata import check_metadata
 from tieback.index.originals import original_of
 from tieback.index.records import Parts, Record

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import faiss as _faiss
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.index.byte_scan import ByteScan
 
 faiss: Any = _faiss  # its stubs leave out what its Python wrapper adds

@@ -8,7 +8,11 @@ import numpy as np
 
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import AudioClassifier
-from tieback.core.types import Array, Content, Label, Limits, Truncation, VectorKind
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import Label, Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import VectorKind
 from tieback.models.audio_decoding import samples_of, weight_of
 from tieback.models.encoder_model import Prepared, RawEncoding, Weight
 from tieback.models.labels import likeliest, read_class_names

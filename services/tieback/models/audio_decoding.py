@@ -19,7 +19,9 @@ import numpy as np
 import soundfile
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array, Content, Limits, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.limits import Limits
 from tieback.models.content import looks_like, read_bytes
 from tieback.models.resampling import bytes_of_filters, resample
 

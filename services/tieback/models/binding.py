@@ -13,7 +13,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from tieback.core.errors import StartupError
-from tieback.core.types import Array, SpaceRef
+from tieback.core.types.arrays import Array
+from tieback.core.types.vectors import SpaceRef
 
 HEADER, VECTORS = "binding.json", "vectors.safetensors"
 

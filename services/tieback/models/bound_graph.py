@@ -11,7 +11,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tieback.core.types import Array, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
 from tieback.models.session import Session
 
 PATHS, ROUTER = "paths", "router"

@@ -20,7 +20,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from tieback.core.errors import StartupError
-from tieback.core.types import Array, Modality, SpaceRef
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
+from tieback.core.types.vectors import SpaceRef
 from tieback.models.packed_arrays import Packed, pack
 
 HEADER, STATE = "bound.json", "state.safetensors"

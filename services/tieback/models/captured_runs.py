@@ -12,7 +12,7 @@ from typing import Any
 
 import onnxruntime
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 ENABLED = {"enable_cuda_graph": "1"}
 MOST = 128  # shapes that keep buffers; further ones run without

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array, Content, Limits, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.limits import Limits
 
 # What the first bytes of a file give away, for messages that help: (offset, signature, name).
 SIGNATURES = (

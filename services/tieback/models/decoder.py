@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.models.session import Session
 
 Logits = Mapping[str, Array]

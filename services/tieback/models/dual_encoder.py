@@ -12,7 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from tieback.catalog.card import EncoderCard
-from tieback.core.types import Content, Limits, Modality, Truncation, VectorKind
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import EncoderModel, Prepared, RawEncoding, Weight
 from tieback.models.image_decoding import SHARPNESS, decoded_bytes, made_of_picture
 from tieback.models.picture_fitting import PictureFitting

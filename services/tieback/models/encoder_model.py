@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from tieback.catalog.card import EncoderCard
-from tieback.core.types import Array, Content, Label, Limits, Truncation, VectorKind
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import Label, Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import VectorKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,11 @@ import numpy as np
 
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import ImageClassifier
-from tieback.core.types import Array, Content, Limits, Truncation, VectorKind
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import Prepared, RawEncoding, Weight
 from tieback.models.image_decoding import WHOLE, Box, central_squares, decoded_bytes, finest_of
 from tieback.models.labels import likeliest, read_class_names

@@ -18,7 +18,9 @@ import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array, Content, Limits, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.limits import Limits
 from tieback.models.content import looks_like, read_bytes
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from tieback.core.errors import StartupError
-from tieback.core.types import Array, Label
+from tieback.core.types.arrays import Array
+from tieback.core.types.encoding import Label
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from tieback.catalog.options import AudioClassifier
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 HTK_BREAK, HTK_SCALE = 700.0, 1127.0
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from tieback.catalog.options import AudioEncoder
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 SMALLEST = 1e-10
 FLOOR = 8.0  # powers of ten

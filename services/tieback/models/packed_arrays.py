@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 LARGE = 1 << 16
 """An array of so many entries is worth rounding."""

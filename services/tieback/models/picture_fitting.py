@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from tieback.core.errors import StartupError
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 MOST_PIXELS = 2048  # a side
 CHANNELS = 3

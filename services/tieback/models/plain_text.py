@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from tokenizers import Tokenizer
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 UNKNOWN = ("[UNK]", "<unk>")
 ORDINARY = "?"

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from tieback.core.errors import StartupError
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.models.session import Session
 
 IDS, MASK, DENSE = "input_ids", "attention_mask", "dense"

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 ZERO_CROSSINGS = 16
 KAISER_BETA = 8.0

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import onnxruntime
 
 from tieback.core.errors import StartupError
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.models.captured_runs import ENABLED, CapturedRuns
 
 Provider = Literal["cpu", "cuda"]

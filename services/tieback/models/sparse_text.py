@@ -12,7 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
-from tieback.core.types import Array, VectorKind
+from tieback.core.types.arrays import Array
+from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback.models.reference import IDS, MASK
 from tieback.models.tokenization import TokenizedText

@@ -10,7 +10,11 @@ from safetensors import SafetensorError, safe_open
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import StaticText
 from tieback.core.errors import StartupError
-from tieback.core.types import Array, Content, Limits, Truncation, VectorKind
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback.models.normalization import unit_rows
 from tieback.models.session import PROCESSOR, Hardware

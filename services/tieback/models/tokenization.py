@@ -18,7 +18,10 @@ from tokenizers import Encoding, Tokenizer
 
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.spans import ByteOffsets
-from tieback.core.types import Array, Content, Limits, Modality, TokenIds, Truncation
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, Modality, TokenIds
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.limits import Limits
 from tieback.models.content import read_text, wrong_modality
 from tieback.models.plain_text import PlainText
 from tieback.models.recent_encodings import RecentEncodings

@@ -8,7 +8,11 @@ import numpy as np
 
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import AudioClassifier, ImageClassifier
-from tieback.core.types import Array, Content, Limits, Modality, Truncation, VectorKind
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import VectorKind
 from tieback.models.binding import ClassNameBinding, load_bindings
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.labels import read_class_names

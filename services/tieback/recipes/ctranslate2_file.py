@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from tieback.core.errors import StartupError
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 VERSION = 6
 MOST_BYTES = 2 << 30

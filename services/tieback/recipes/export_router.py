@@ -25,7 +25,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types import Array, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
 from tieback.methods.routing._network import LAYERS
 from tieback.models.bound_graph import (
     PATHS,

@@ -20,7 +20,7 @@ from transformers import AutoConfig, AutoModelForMaskedLM
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import SparseText
 from tieback.core.errors import StartupError
-from tieback.core.types import Truncation
+from tieback.core.types.encoding import Truncation
 from tieback.models.manifest import link_or_copy
 from tieback.models.reference import IDS, MASK
 from tieback.models.session import Session

@@ -20,7 +20,8 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import TransformerText
 from tieback.catalog.own_directory import own_file
 from tieback.core.errors import StartupError
-from tieback.core.types import Array, VectorKind
+from tieback.core.types.arrays import Array
+from tieback.core.types.vectors import VectorKind
 from tieback.methods.pooling import Pooling, poolings
 from tieback.models.reference import DENSE, IDS, MASK
 from tieback.models.session import Session

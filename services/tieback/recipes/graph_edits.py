@@ -10,7 +10,7 @@ from typing import Any
 import onnx
 
 from tieback.core.errors import StartupError
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.models.session import Session
 from tieback.recipes.external_data import load_with_weights, save_graph
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.precision import Precision
-from tieback.core.types import Array, Truncation
+from tieback.core.types.arrays import Array
+from tieback.core.types.encoding import Truncation
 from tieback.models.reference import IDS, MASK, Reference
 from tieback.models.session import Session
 from tieback.models.tokenization import TextTokenizer

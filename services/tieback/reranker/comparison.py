@@ -12,7 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import AlignedPair, Alignment, Array, Limits, TokenVectors
+from tieback.core.types.arrays import Array
+from tieback.core.types.limits import Limits
+from tieback.core.types.rerank import AlignedPair, Alignment
+from tieback.core.types.vectors import TokenVectors
 from tieback.methods.reranking import Alignments, Checkpoint, Reranking
 
 CHUNK_STEPS, CHUNK_PAIRS = 1 << 25, 1 << 18

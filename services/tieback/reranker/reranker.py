@@ -17,18 +17,13 @@ from tieback.admission import Admission, Ticket
 from tieback.batching import Batched, Batcher
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
-from tieback.core.types import (
-    Alignment,
-    Array,
-    Limits,
-    Load,
-    MethodChoice,
-    RerankCandidate,
-    RerankReply,
-    RerankResult,
-    Stage,
-    TokenVectors,
-)
+from tieback.core.types.arrays import Array
+from tieback.core.types.limits import Limits
+from tieback.core.types.load import Load
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.report import Stage
+from tieback.core.types.rerank import Alignment, RerankCandidate, RerankReply, RerankResult
+from tieback.core.types.vectors import TokenVectors
 from tieback.methods.ranking import rankings
 from tieback.methods.reranking import rerankings
 from tieback.ports import DEFAULT_RERANKING, EncoderPort

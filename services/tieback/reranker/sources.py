@@ -10,18 +10,11 @@ import numpy as np
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError
-from tieback.core.types import (
-    Content,
-    Cost,
-    Encoding,
-    Limits,
-    Modality,
-    OutputSpec,
-    Timing,
-    TokenVectors,
-    Truncation,
-    VectorKind,
-)
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import Encoding, OutputSpec, Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.report import Cost, Timing
+from tieback.core.types.vectors import TokenVectors, VectorKind
 from tieback.ports import EncoderPort
 
 INLINE_VALUES = 1 << 16

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array, FusePart, RegionVectors
+from tieback.core.types.arrays import Array
+from tieback.core.types.fusion import FusePart
+from tieback.core.types.vectors import RegionVectors
 from tieback.router.contents import Contents, Said
 from tieback.router.joint_space import JointSpace
 from tieback.router.paths import WHOLE

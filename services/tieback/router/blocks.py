@@ -21,7 +21,9 @@ from typing import Any
 import numpy as np
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array, Label, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
+from tieback.core.types.encoding import Label
 from tieback.router.contents import Contents, Said, Spoken
 from tieback.router.joint_space import JointSpace
 from tieback.router.paths import Path

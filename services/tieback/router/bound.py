@@ -10,7 +10,9 @@ import numpy as np
 
 from tieback.catalog.source import short_hash
 from tieback.core.errors import InvalidInput, NotFound, StartupError
-from tieback.core.types import Array, Modality, SpaceRef
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
+from tieback.core.types.vectors import SpaceRef
 from tieback.methods.projection import Projection, State, projections
 from tieback.models.bound_space import DENSE, NATIVE, REMEDY, SPARSE, BoundPath, BoundSpace
 from tieback.router.graphs import path_graphs

@@ -8,7 +8,7 @@ import numpy as np
 
 from tieback.catalog.source import short_hash
 from tieback.core.errors import StartupError
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.methods.binding import bindings as binding_methods
 from tieback.models.binding import ClassNameBinding
 from tieback.router.joint_space import Component, JointSpace

@@ -14,7 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tieback.core.errors import InvalidInput, SpaceMismatch
-from tieback.core.types import Array, FusePart, Label, Modality, Role
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
+from tieback.core.types.encoding import Label
+from tieback.core.types.fusion import FusePart, Role
 from tieback.router.joint_space import JointSpace
 from tieback.router.paths import Entrance
 

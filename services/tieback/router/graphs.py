@@ -9,7 +9,8 @@ import logging
 
 import numpy as np
 
-from tieback.core.types import Array, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
 from tieback.methods.projection import projections, unit_rows
 from tieback.methods.routing._network import scores
 from tieback.models.bound_graph import (

@@ -16,7 +16,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tieback.core.errors import StartupError
-from tieback.core.types import JOINT_SPACE, Array, IgnoredDimensions, Modality, SpaceRef
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
+from tieback.core.types.fusion import JOINT_SPACE, IgnoredDimensions
+from tieback.core.types.vectors import SpaceRef
 from tieback.models.bound_graph import PathGraph
 from tieback.router.paths import Entrance
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from tieback.core.errors import InvalidInput, NotFound, StartupError
-from tieback.core.types import Array, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
 from tieback.methods.routing import RoutingPolicy, routings
 from tieback.models.bound_graph import RouterGraph
 from tieback.models.bound_space import REMEDY, BoundRouter, BoundSpace

@@ -10,17 +10,10 @@ from typing import Any
 import numpy as np
 
 from tieback.core.errors import InvalidInput, SpaceMismatch
-from tieback.core.types import (
-    Array,
-    DType,
-    Encoding,
-    Label,
-    Modality,
-    RegionVectors,
-    SpaceRef,
-    SparseVector,
-    Vector,
-)
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
+from tieback.core.types.encoding import Encoding, Label
+from tieback.core.types.vectors import DType, RegionVectors, SpaceRef, SparseVector, Vector
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 """The box of a region that is the whole picture."""

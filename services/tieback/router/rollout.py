@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tieback.core.errors import StartupError
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.models.bound_space import BoundSpace
 from tieback.router.joint_space import JointSpace
 from tieback.router.learned import Routers

@@ -12,20 +12,12 @@ import numpy as np
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types import (
-    Array,
-    Fused,
-    FusePart,
-    FuseReply,
-    Limits,
-    Modality,
-    RegionVectors,
-    Role,
-    Routing,
-    RoutingExplanation,
-    Timing,
-    Vector,
-)
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
+from tieback.core.types.fusion import Fused, FusePart, FuseReply, Role, Routing, RoutingExplanation
+from tieback.core.types.limits import Limits
+from tieback.core.types.report import Timing
+from tieback.core.types.vectors import RegionVectors, Vector
 from tieback.models.binding import ClassNameBinding
 from tieback.models.bound_space import BoundSpace
 from tieback.ports import DEFAULT_ROUTING

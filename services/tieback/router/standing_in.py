@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tieback.core.errors import InvalidInput, NotFound, StartupError
-from tieback.core.types import MethodChoice, Role
+from tieback.core.types.fusion import Role
+from tieback.core.types.method_choice import MethodChoice
 from tieback.methods.missing import StandIn, State, missing
 from tieback.models.bound_space import REMEDY, BoundSpace, BoundStandIn
 from tieback.router.contents import Contents

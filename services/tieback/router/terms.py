@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tieback.core.errors import InvalidInput, NotFound, StartupError
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.methods.binding import Binding, bindings
 from tieback.models.bound_space import REMEDY, BoundPath
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tieback.core.errors import TiebackError
-from tieback.core.types import Fused, FusePart, Role
+from tieback.core.types.fusion import Fused, FusePart, Role
 from tieback.router.standing_in import Way
 from tieback.router.weighing import Choice
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types import Array, Modality, Routing
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
+from tieback.core.types.fusion import Routing
 from tieback.methods.routing import RoutingPolicy, routings
 from tieback.router.contents import Contents
 from tieback.router.learned import LearnedRouter, Routers

@@ -15,7 +15,9 @@ from tieback.catalog.card import EncoderCard, GeneratorCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import NotFound, StartupError
 from tieback.core.family import Family
-from tieback.core.types import JOINT_SPACE, Modality, Role, SpaceRef, VectorKind
+from tieback.core.types.content import Modality
+from tieback.core.types.fusion import JOINT_SPACE, Role
+from tieback.core.types.vectors import SpaceRef, VectorKind
 from tieback.ports import AnswerPort, EncoderPort, GeneratorPort, IndexPort, RerankerPort, RouterPort
 from tieback.serving import context, targets
 from tieback.serving.bound import rollout_of, served_binding

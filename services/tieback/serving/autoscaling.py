@@ -22,7 +22,7 @@ from typing import Any
 
 from ray.serve.config import AutoscalingConfig, AutoscalingContext, AutoscalingPolicy
 
-from tieback.core.types import Load
+from tieback.core.types.load import Load
 from tieback.serving.settings import Settings
 
 FULL = 0.8

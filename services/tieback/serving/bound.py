@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import StartupError
-from tieback.core.types import Modality, SpaceRef
+from tieback.core.types.content import Modality
+from tieback.core.types.vectors import SpaceRef
 from tieback.models.default_binding import DefaultBinding
 from tieback.serving.settings import NO_BINDING, Settings
 

@@ -19,7 +19,7 @@ import grpc
 
 from tieback.core.errors import DeadlineExceeded, TiebackError
 from tieback.core.tenant import act_for
-from tieback.core.types import Load
+from tieback.core.types.load import Load
 from tieback.serving import context as call_context
 from tieback.serving import health_edge, screening
 from tieback.serving.call import Call, Stream

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Limits
+from tieback.core.types.limits import Limits
 from tieback.serving.wire import malformed
 
 _VARINT, _EIGHT, _DELIMITED, _FOUR = 0, 1, 2, 5

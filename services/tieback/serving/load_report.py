@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tieback.core.types import Load
+from tieback.core.types.load import Load
 
 KEY = "tieback-load"
 

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter
 
-from tieback.core.types import IngestResult, Role, Truncated
+from tieback.core.types.encoding import Truncated
+from tieback.core.types.fusion import Role
+from tieback.core.types.ingestion import IngestResult
 
 
 class LongTextMetrics:

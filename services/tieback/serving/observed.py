@@ -11,32 +11,15 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
-from tieback.core.types import (
-    CachePolicy,
-    Content,
-    Decoding,
-    EncodeReply,
-    Evidence,
-    Fused,
-    FusePart,
-    FuseReply,
-    GenerationEvent,
-    Grounding,
-    IgnoredDimensions,
-    IndexedItem,
-    MethodChoice,
-    OutputSpec,
-    RerankCandidate,
-    RerankReply,
-    Role,
-    Routing,
-    SearchReply,
-    SplitReply,
-    TokenVectors,
-    Truncation,
-    UpsertReply,
-    Vector,
-)
+from tieback.core.types.collection import IndexedItem, UpsertReply
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import CachePolicy, EncodeReply, OutputSpec, SplitReply, Truncation
+from tieback.core.types.fusion import Fused, FusePart, FuseReply, IgnoredDimensions, Role, Routing
+from tieback.core.types.generation import Decoding, Evidence, GenerationEvent, Grounding
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.rerank import RerankCandidate, RerankReply
+from tieback.core.types.search import SearchReply
+from tieback.core.types.vectors import TokenVectors, Vector
 from tieback.ports import (
     DEFAULT_DECODING,
     DEFAULT_GROUNDING,

@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError
 
 from tieback.core.errors import InvalidInput, Overloaded
 from tieback.core.freed_memory import return_freed_memory
-from tieback.core.types import Limits
+from tieback.core.types.limits import Limits
 from tieback.serving.gate import Gate
 from tieback.serving.inflation import RATIO, inflate, is_compressed
 from tieback.serving.wire import malformed

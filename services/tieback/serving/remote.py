@@ -13,39 +13,17 @@ from google.protobuf.message import Message
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.tenant import Usage
-from tieback.core.types import (
-    CachePolicy,
-    Collection,
-    Content,
-    Decoding,
-    EncodeReply,
-    Evidence,
-    FusePart,
-    FuseReply,
-    GenerationEvent,
-    Grounding,
-    IgnoredDimensions,
-    IndexedItem,
-    Item,
-    MethodChoice,
-    OutputSpec,
-    PendingItem,
-    ReindexedItem,
-    ReindexState,
-    RerankCandidate,
-    RerankReply,
-    Role,
-    Routing,
-    SearchReply,
-    Source,
-    SpaceRef,
-    SplitReply,
-    Timing,
-    TokenVectors,
-    Truncation,
-    UpsertReply,
-    Vector,
-)
+from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
+from tieback.core.types.content import Content, Item
+from tieback.core.types.encoding import CachePolicy, EncodeReply, OutputSpec, SplitReply, Truncation
+from tieback.core.types.fusion import FusePart, FuseReply, IgnoredDimensions, Role, Routing
+from tieback.core.types.generation import Decoding, Evidence, GenerationEvent, Grounding
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
+from tieback.core.types.report import Timing
+from tieback.core.types.rerank import RerankCandidate, RerankReply
+from tieback.core.types.search import SearchReply
+from tieback.core.types.vectors import SpaceRef, TokenVectors, Vector
 from tieback.core.unknown_space import unknown_space
 from tieback.ports import (
     DEFAULT_DECODING,

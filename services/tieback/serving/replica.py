@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from tieback.batching import BatchReport
-from tieback.core.types import Load
+from tieback.core.types.load import Load
 from tieback.serving import assembly, heap, logs, targets
 from tieback.serving.autoscaling import Meter
 from tieback.serving.credentials import server_credentials

@@ -20,7 +20,8 @@ from tieback.answer import JoinedSpace, SingleSpace
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError
-from tieback.core.types import JOINT_SPACE, SpaceRef
+from tieback.core.types.fusion import JOINT_SPACE
+from tieback.core.types.vectors import SpaceRef
 from tieback.encoder import Encoder
 from tieback.serving import assembly
 from tieback.serving.settings import Settings

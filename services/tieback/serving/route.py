@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc
 
-from tieback.core.types import Load
+from tieback.core.types.load import Load
 from tieback.serving.open_calls import Revocation
 from tieback.serving.reading import HeldBytes, Reader
 from tieback.serving.telemetry import Telemetry

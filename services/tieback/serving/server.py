@@ -14,7 +14,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from tieback.core.errors import StartupError
-from tieback.core.types import Load
+from tieback.core.types.load import Load
 from tieback.serving.credentials import Tokens, server_credentials
 from tieback.serving.edge import Edge
 from tieback.serving.health_edge import REQUEST_BYTES, WATCHES

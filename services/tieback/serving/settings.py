@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from tieback.core.errors import StartupError
-from tieback.core.types import Limits
+from tieback.core.types.limits import Limits
 
 PREFIX = "TIEBACK_"
 LONGEST_VALUE = 60

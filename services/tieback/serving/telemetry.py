@@ -29,15 +29,10 @@ from prometheus_client.registry import Collector
 
 import tieback
 from tieback.batching import BatchReport
-from tieback.core.types import (
-    Abstention,
-    Finish,
-    GenerationEvent,
-    Load,
-    RoutingExplanation,
-    Timing,
-    Verdict,
-)
+from tieback.core.types.fusion import RoutingExplanation
+from tieback.core.types.generation import Abstention, Finish, GenerationEvent, Verdict
+from tieback.core.types.load import Load
+from tieback.core.types.report import Timing
 from tieback.serving.long_text_metrics import LongTextMetrics
 from tieback.serving.settings import Settings
 from tieback.serving.tenant_metrics import TenantMetrics

@@ -15,7 +15,7 @@ from datetime import date, datetime
 from typing import Any
 
 from tieback.core.dates import day, instant, read_date
-from tieback.core.types import Scalar
+from tieback.core.types.metadata import Scalar
 from tieback.index.filters.syntax import Comparison, Literal
 
 Predicate = Callable[[Scalar], bool]

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 
 from tieback.core.dates import read_date
 from tieback.core.errors import InvalidInput, cut
-from tieback.core.types import INDEXED_FROM
+from tieback.core.types.metadata import INDEXED_FROM
 from tieback.index.filters.syntax import BUILT_IN, Comparison, Field, Literal
 
 STRINGS, NUMBERS, BOOLEANS, DATES = "strings", "numbers", "booleans", "dates"

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Modality
+from tieback.core.types.content import Modality
 
 LONGEST = 4096  # characters
 DEEPEST = 32  # parentheses and negations within each other

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 _LARGEST_MERGE = 4_000_000  # postings; some 0.2 s to merge
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.index.filters import Check
 from tieback.index.room import grown
 from tieback.index.words.analysis import language_of, terms_of, terms_of_query, words_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from tieback.core.family import Family
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 
 class Binding(Protocol):

@@ -12,7 +12,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.methods.binding import bindings
 
 

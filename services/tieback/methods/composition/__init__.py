@@ -15,7 +15,7 @@ import numpy as np
 
 from tieback.core.errors import InvalidInput
 from tieback.core.family import Family
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 PARTS = 4
 Signs = Sequence[Sequence[int]]

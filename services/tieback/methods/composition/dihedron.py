@@ -6,7 +6,7 @@ reflect, stretch and project, so that what is one-to-many need not be forced int
 
 from __future__ import annotations
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.methods.composition import compositions, product
 
 SIGNS = ((1, 1, 1, 1), (1, -1, 1, -1), (1, -1, 1, -1), (1, 1, 1, 1))

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from tieback.core.family import Family
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 WITH_EVIDENCE, WITHOUT_EVIDENCE = "with_evidence", "without_evidence"
 """The question with the passages before it, and the question alone."""

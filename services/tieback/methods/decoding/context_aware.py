@@ -14,7 +14,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.methods.decoding import (
     EXCLUDED,
     WITH_EVIDENCE,

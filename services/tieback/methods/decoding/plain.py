@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.methods.decoding import WITH_EVIDENCE, decodings, reads
 
 

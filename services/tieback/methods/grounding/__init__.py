@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import Protocol
 
 from tieback.core.family import Family
-from tieback.core.types import Array, VerdictLabel
+from tieback.core.types.arrays import Array
+from tieback.core.types.generation import VerdictLabel
 from tieback.methods.grounding._words import Words, words_of
 
 __all__ = ["Checker", "Finding", "Passage", "Support", "Words", "checkers", "words_of"]

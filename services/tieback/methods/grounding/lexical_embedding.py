@@ -21,7 +21,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from tieback.core.types import Array, VerdictLabel
+from tieback.core.types.arrays import Array
+from tieback.core.types.generation import VerdictLabel
 from tieback.methods.grounding import Finding, Passage, Support, Words, checkers, words_of
 from tieback.methods.grounding._words import OPPOSITE_OF
 

@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.methods.missing import State, fitted, missing, speaking
 from tieback.methods.projection import unit_rows
 

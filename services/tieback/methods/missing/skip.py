@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.methods.missing import State, missing, speaking
 
 

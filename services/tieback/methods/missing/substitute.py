@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.methods.missing import State, fitted, missing, speaking
 from tieback.methods.projection import affine, unit_rows
 

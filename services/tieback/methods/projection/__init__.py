@@ -16,7 +16,7 @@ import numpy as np
 
 from tieback.core.errors import InvalidInput
 from tieback.core.family import Family
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 State = Mapping[str, Array]
 Progress = Callable[[float, str], None]

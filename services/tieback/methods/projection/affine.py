@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.methods.projection import Progress, State, projections, unit_rows
 
 

@@ -13,7 +13,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.methods.projection import Progress, State, projections, unit_rows
 
 

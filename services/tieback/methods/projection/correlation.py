@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.methods.projection import Progress, State, projections
 from tieback.methods.projection._trained import (
     check_strength,

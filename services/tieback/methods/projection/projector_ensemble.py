@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.methods.projection import Progress, State, projections, unit_rows
 
 if TYPE_CHECKING:

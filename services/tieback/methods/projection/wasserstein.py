@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.methods.projection import Progress, State, projections
 from tieback.methods.projection._trained import (
     check_strength,

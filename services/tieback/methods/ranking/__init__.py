@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tieback.core.errors import InvalidInput
 from tieback.core.family import Family
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 
 class Ranking(Protocol):

@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.methods.ranking import Weight, rankings, weights_of
 
 

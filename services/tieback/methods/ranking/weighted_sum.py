@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.methods.ranking import Weight, rankings, weights_of
 
 Exponent = Annotated[float, Field(gt=0, le=8)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.methods.reranking import Alignments, Checkpoint, cosines, passes_of_cosines, rerankings
 
 

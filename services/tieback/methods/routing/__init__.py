@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tieback.core.family import Family
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 
 class RoutingPolicy(Protocol):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 State = Mapping[str, Array]
 LAYERS = ("first", "second", "third")

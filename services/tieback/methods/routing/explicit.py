@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.methods.routing import routings
 
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
 
 TEMPLATES = {
     Modality.IMAGE: ("{}", "a photo of a {}"),

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from tieback.catalog.card import EncoderCard
-from tieback.core.types import Array, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
 from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundSpace
 from tieback.models.store import Store

@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tieback.catalog.card import EncoderCard
-from tieback.core.types import Array, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
 from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import NATIVE, Block, BoundPath, BoundRouter
 from tieback.recipes.binding.anchors import CAPTION

@@ -10,7 +10,11 @@ import numpy as np
 from tieback_client.clouds import read_cloud
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array, Content, Limits, Modality, Truncation, VectorKind
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import EncoderModel, Prepared
 
 TEXTS_AT_ONCE, FILES_AT_ONCE = 32, 8

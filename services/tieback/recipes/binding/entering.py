@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.methods.projection import projections, unit_rows
 from tieback.models.bound_space import NATIVE, SPARSE, BoundPath
 from tieback.recipes.binding.terms import led_by_terms

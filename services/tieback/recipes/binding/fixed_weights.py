@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tieback.core.types import Array, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
 from tieback.models.bound_space import BoundRouter
 from tieback.recipes.binding.entering import score, similarities
 from tieback.recipes.binding.material import Material

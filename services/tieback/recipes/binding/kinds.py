@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tieback.core.types import Array, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
 from tieback.recipes.binding.anchors import HELD_OUT, Split
 from tieback.recipes.binding.entering import Dense
 from tieback.recipes.binding.material import Material

@@ -11,7 +11,8 @@ import numpy as np
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
 from tieback.methods.projection import unit_rows
 from tieback.recipes.binding import language
 from tieback.recipes.binding.anchors import Pair

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tieback.core.types import Array, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
 from tieback.methods.binding import bindings
 from tieback.methods.projection import unit_rows
 from tieback.recipes.binding.entering import Dense, score, similarities

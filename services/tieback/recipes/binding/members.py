@@ -14,7 +14,9 @@ import numpy as np
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import AudioClassifier, ImageClassifier
 from tieback.core.errors import NotFound, StartupError
-from tieback.core.types import Array, Modality, SpaceRef
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
+from tieback.core.types.vectors import SpaceRef
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.labels import read_class_names
 from tieback.models.loading import load_encoder

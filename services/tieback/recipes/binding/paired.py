@@ -16,7 +16,8 @@ import numpy as np
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types import Array, Content, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, Modality
 from tieback.methods.projection import projections
 from tieback.models.store import Store
 from tieback.recipes.binding.anchors import Pair, Split, captions, split_pairs

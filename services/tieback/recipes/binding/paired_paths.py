@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from tieback.catalog.card import EncoderCard
-from tieback.core.types import Array, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
 from tieback.methods.projection import fit, projections, unit_rows
 from tieback.methods.projection.subspace import principal
 from tieback.models.bound_space import Block, BoundPath

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 TEMPERATURE = 0.05
 MOST, STEPS = 2000, 30

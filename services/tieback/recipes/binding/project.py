@@ -16,7 +16,8 @@ import numpy as np
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
 from tieback.methods.projection import fit, projections, unit_rows
 from tieback.methods.projection.subspace import principal
 from tieback.models.bound_space import NATIVE, Block, BoundPath

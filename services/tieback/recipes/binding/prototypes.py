@@ -13,7 +13,7 @@ import numpy as np
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import StartupError
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.models import audio_classifier, image_classifier
 from tieback.models.store import Store
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 NEAR_TOP = 0.02
 """Share of the texts among which every space must have the one that is kept."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 RESAMPLES = 1000
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from tieback.core.types import Array, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
 from tieback.methods.projection import fit, projections
 from tieback.models.bound_space import BoundRouter
 from tieback.models.packed_arrays import rounded

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Array, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
 from tieback.methods.missing import State, fit, missing
 from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import BoundPath, BoundStandIn

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tieback.catalog.card import EncoderCard
-from tieback.core.types import Array, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
 from tieback.methods.missing import missing
 from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundStandIn
 from tieback.recipes.binding.anchors import CAPTION

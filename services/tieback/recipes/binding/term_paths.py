@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tieback.catalog.card import EncoderCard
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.models.bound_space import SPARSE, Block, BoundPath
 from tieback.recipes.binding.anchors import CAPTION
 from tieback.recipes.binding.entering import enter

@@ -13,7 +13,11 @@ import numpy as np
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import StartupError
-from tieback.core.types import Array, Content, Limits, Modality, Truncation, VectorKind
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import VectorKind
 from tieback.methods.binding import bindings
 from tieback.models.bound_space import BoundPath
 from tieback.models.encoder_model import EncoderModel, NamesTerms

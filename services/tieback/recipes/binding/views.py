@@ -10,7 +10,7 @@ import io
 
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 VIEWS = 4
 SIDE = 128  # pixels

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.methods.projection import unit_rows
 from tieback.methods.routing import _network, routings
 from tieback.models.bound_space import BoundRouter

@@ -17,7 +17,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 
 VERSION = 1
 """Hashed into every name: change it whenever the same inputs would give another output."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tieback.core.types import Modality
+from tieback.core.types.content import Modality
 from tieback.recipes.binding.ranking import reciprocal
 from tieback.recipes.binding.tasks import Joint, Task
 

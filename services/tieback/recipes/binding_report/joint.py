@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from tieback.core.types import Array, Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
 from tieback.methods.projection import unit_rows
 from tieback.methods.routing import _network, routings
 from tieback.models.bound_space import BoundPath, BoundRouter, BoundSpace

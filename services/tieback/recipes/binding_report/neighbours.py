@@ -17,7 +17,11 @@ import numpy as np
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, StartupError, TiebackError
-from tieback.core.types import Array, Content, Limits, Modality, Truncation, VectorKind
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import VectorKind
 from tieback.methods.binding import bindings
 from tieback.models.binding import ClassNameBinding, load_bindings
 from tieback.models.bound_space import BoundSpace

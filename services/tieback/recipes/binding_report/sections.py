@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from tieback.core.types import Modality
+from tieback.core.types.content import Modality
 from tieback.models.bound_space import NATIVE, BoundPath, BoundSpace
 from tieback.recipes.binding_report.claims import Claim
 from tieback.recipes.binding_report.pictures import bar, curve, figure, heat_map, known, legend, span

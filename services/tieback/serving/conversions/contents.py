@@ -8,24 +8,19 @@ from typing import Any
 import numpy as np
 
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types import (
+from tieback.core.types.content import Content, Item, Modality, Section, TokenIds
+from tieback.core.types.encoding import (
     CachePolicy,
-    Content,
-    DType,
     EncodeReply,
     Encoding,
     EncodingSource,
-    Item,
     Label,
-    LongTexts,
-    Modality,
-    Section,
     SplitReply,
     TextPiece,
-    TokenIds,
     Truncation,
-    Vector,
 )
+from tieback.core.types.ingestion import LongTexts
+from tieback.core.types.vectors import DType, Vector
 from tieback.serving import failures
 from tieback.serving.conversions.metadata import read_metadata, write_metadata
 from tieback.serving.conversions.reports import fill_cost, fill_timing, read_cost, read_timing

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import (
+from tieback.core.types.content import Modality
+from tieback.core.types.generation import (
     Abstention,
     AbstentionReason,
     Citation,
@@ -14,12 +15,11 @@ from tieback.core.types import (
     FinishReason,
     GenerationEvent,
     Grounding,
-    MethodChoice,
-    Modality,
     TextDelta,
     Verdict,
     VerdictLabel,
 )
+from tieback.core.types.method_choice import MethodChoice
 from tieback.serving.conversions.contents import read_modality, write_modality
 from tieback.serving.conversions.reports import (
     finite,

@@ -10,7 +10,7 @@ from google.protobuf import timestamp_pb2
 
 from tieback.core import dates
 from tieback.core.errors import InvalidInput, cut
-from tieback.core.types import Metadata, MetadataValue, Scalar
+from tieback.core.types.metadata import Metadata, MetadataValue, Scalar
 from tieback.serving.conversions.reports import finite
 from tieback.v1 import metadata_pb2
 

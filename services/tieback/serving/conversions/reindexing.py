@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tieback.core.types import IndexedSection, PendingItem, ReindexedItem, ReindexedPiece, ReindexState
+from tieback.core.types.collection import IndexedSection
+from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexedPiece, ReindexState
 from tieback.serving.conversions.contents import read_item, write_item
 from tieback.serving.conversions.searches import read_indexed_section, write_indexed_section
 from tieback.serving.conversions.vectors import read_space, write_space, write_span

@@ -9,7 +9,8 @@ from typing import Any
 from google.protobuf import struct_pb2
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Cost, MethodChoice, Stage, Timing
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.report import Cost, Stage, Timing
 from tieback.v1 import report_pb2
 
 _MICROSECONDS = 1_000_000

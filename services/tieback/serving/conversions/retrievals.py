@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tieback.core.types import (
-    QueryPart,
-    Retrieval,
-    RetrievalPlan,
-    RetrievedHit,
-    RetrieveReply,
-    Truncated,
-)
+from tieback.core.types.encoding import Truncated
+from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
 from tieback.serving.conversions.contents import read_content, read_labels, write_content, write_labels
 from tieback.serving.conversions.reports import (
     finite,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types import (
+from tieback.core.types.fusion import (
     Fused,
     FusePart,
     FuseReply,

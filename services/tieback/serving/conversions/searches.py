@@ -5,23 +5,12 @@ from __future__ import annotations
 from google.protobuf import timestamp_pb2
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import (
-    AlignedPair,
-    Alignment,
-    Collection,
-    FoundPiece,
-    Hit,
-    IndexedItem,
-    IndexedSection,
-    RerankCandidate,
-    RerankReply,
-    RerankResult,
-    Routing,
-    SearchReply,
-    Source,
-    Span,
-    TokenVectors,
-)
+from tieback.core.types.arrays import Span
+from tieback.core.types.collection import Collection, IndexedItem, IndexedSection, Source
+from tieback.core.types.fusion import Routing
+from tieback.core.types.rerank import AlignedPair, Alignment, RerankCandidate, RerankReply, RerankResult
+from tieback.core.types.search import FoundPiece, Hit, SearchReply
+from tieback.core.types.vectors import TokenVectors
 from tieback.serving.conversions.contents import (
     read_item,
     read_modality,

@@ -14,11 +14,10 @@ import numpy as np
 
 from tieback.core.boxes import OUTSIDE, inside
 from tieback.core.errors import InvalidInput
-from tieback.core.types import (
-    Array,
-    Box,
+from tieback.core.types.arrays import Array, Box
+from tieback.core.types.encoding import OutputSpec
+from tieback.core.types.vectors import (
     DType,
-    OutputSpec,
     RegionVectors,
     SpaceRef,
     SparseVector,

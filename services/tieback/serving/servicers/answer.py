@@ -13,7 +13,11 @@ from google.rpc import status_pb2
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput
-from tieback.core.types import IngestResult, Item, ReindexProgress, RetrieveReply, Role
+from tieback.core.types.content import Item
+from tieback.core.types.fusion import Role
+from tieback.core.types.ingestion import IngestResult
+from tieback.core.types.reindexing import ReindexProgress
+from tieback.core.types.retrieval import RetrieveReply
 from tieback.ports import AnswerPort
 from tieback.serving import failures
 from tieback.serving.conversions.contents import read_item, read_long_texts

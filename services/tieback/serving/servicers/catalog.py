@@ -13,7 +13,10 @@ import tieback
 from tieback.catalog.card import EncoderCard, GeneratorCard
 from tieback.core.errors import NotFound
 from tieback.core.family import Family
-from tieback.core.types import Limits, Modality, RetrievalPlan, SpaceRef, VectorKind
+from tieback.core.types.content import Modality
+from tieback.core.types.limits import Limits
+from tieback.core.types.retrieval import RetrievalPlan
+from tieback.core.types.vectors import SpaceRef, VectorKind
 from tieback.serving.conversions.contents import write_modality
 from tieback.serving.conversions.retrievals import write_plan
 from tieback.serving.conversions.vectors import write_kinds, write_space

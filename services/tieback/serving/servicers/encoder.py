@@ -10,7 +10,8 @@ import grpc
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput
-from tieback.core.types import Content, EncodeReply
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import EncodeReply
 from tieback.ports import EncoderPort
 from tieback.serving.conversions.contents import (
     fill_encode_reply,

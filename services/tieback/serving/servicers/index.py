@@ -9,7 +9,7 @@ import grpc
 from google.rpc import status_pb2
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types import IndexedItem
+from tieback.core.types.collection import IndexedItem
 from tieback.ports import IndexPort
 from tieback.serving import failures
 from tieback.serving.conversions.contents import write_item

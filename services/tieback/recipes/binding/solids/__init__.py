@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.recipes.binding.solids import household, outdoors  # noqa: F401 - they register what they make
 from tieback.recipes.binding.solids.solid import SOLIDS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.recipes.binding.meshes import (
     ball,
     box,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tieback.core.types import Array
+from tieback.core.types.arrays import Array
 from tieback.recipes.binding.meshes import drawn
 
 FEWEST_POINTS, MOST_POINTS = 400, 1000

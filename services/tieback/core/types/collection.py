@@ -1,0 +1,79 @@
+"""What the index keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tieback.core.errors import TiebackError
+from tieback.core.types.content import Item, Modality
+from tieback.core.types.fusion import Routing
+from tieback.core.types.report import Timing
+from tieback.core.types.vectors import RegionVectors, SpaceRef, Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A set of items whose vectors share one space. `created` is seconds since the epoch.
+
+    `routing` is for queries that do not say theirs. `vector_count` counts the sections' and their parts'.
+    `sources` are by name, and left out of listings.
+    `damage` says what is wrong with its files and what to do, `stale` why its vectors are of no use to the
+    pipeline and what to do; both are empty where all is well.
+    """
+
+    name: str
+    space: SpaceRef
+    width: int
+    item_count: int
+    section_count: int
+    created: float
+    routing: Routing = field(default_factory=Routing)
+    vector_count: int = 0
+    sources: Sequence[Source] = ()
+    damage: str = ""
+    stale: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A folder that items of a collection come from: those whose metadata says so under `INDEXED_FROM`.
+
+    `location` is its path on the machine `host`; `indexed` is when it was last indexed, in seconds since the
+    epoch.
+    """
+
+    name: str
+    host: str
+    location: str
+    indexed: float = 0.0
+    item_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedSection:
+    """What search knows of a section: its vector, words to find it by, its modality.
+
+    A picture may have `parts` with a vector each, beside the whole's.
+    """
+
+    vector: Vector
+    text: str
+    modality: Modality
+    parts: RegionVectors | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedItem:
+    """An item with one `IndexedSection` per section."""
+
+    item: Item
+    sections: Sequence[IndexedSection]
+
+
+@dataclass(frozen=True, slots=True)
+class UpsertReply:
+    """None for an item that is durable, an error for one that was refused."""
+
+    results: Sequence[TiebackError | None]
+    timing: Timing

@@ -1,0 +1,66 @@
+"""What is given to a model, and what is kept of it: contents, sections and items."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tieback.core.types.arrays import Array, Span
+from tieback.core.types.metadata import Metadata
+from tieback.core.types.vectors import Vector
+
+
+class Modality(enum.StrEnum):
+    """What kind of thing a content is."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    AUDIO = "audio"
+    POINTS = "points"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenIds:
+    """A text that the caller tokenised: the model's own numbers `[n]`, int64, special tokens included."""
+
+    ids: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One piece of input.
+
+    `data` is `str` or `TokenIds` for TEXT, encoded `bytes` for IMAGE and AUDIO, an array `[n, 3]` for POINTS,
+    and a `Vector` where a vector was computed before (its modality is then that of the vector's space, or
+    None).
+    """
+
+    modality: Modality | None
+    data: str | TokenIds | bytes | Array | Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A citable part of an item. `content` of a stored section is its text, or None.
+
+    `span` is which bytes of the original, as UTF-8, the text is; None where it is not known. It `continues`
+    the section before it where both are pieces of one text that was cut for its length.
+    """
+
+    id: str
+    content: Content | None
+    title: str = ""
+    uri: str = ""
+    span: Span | None = None
+    continues: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A document: sections of any modality."""
+
+    id: str
+    sections: Sequence[Section]
+    title: str = ""
+    metadata: Metadata = field(default_factory=dict)

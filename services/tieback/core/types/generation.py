@@ -1,0 +1,140 @@
+"""A grounded answer: how it is asked for, and the events that it consists of."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tieback.core.types.arrays import Box
+from tieback.core.types.content import Modality
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.report import Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A passage that an answer may rest on; `region` is where in a picture what was looked for is."""
+
+    id: str
+    text: str
+    title: str = ""
+    item_id: str = ""
+    section_id: str = ""
+    uri: str = ""
+    modality: Modality = Modality.TEXT
+    score: float = 0.0
+    region: Box | None = None
+
+
+class VerdictLabel(enum.StrEnum):
+    """What a check of a claim found."""
+
+    SUPPORTED = "supported"
+    CONTRADICTED = "contradicted"
+    UNSUPPORTED = "unsupported"
+    NOT_CHECKED = "not_checked"
+
+
+class AbstentionReason(enum.StrEnum):
+    """Why no answer is given."""
+
+    NO_EVIDENCE = "no_evidence"
+    WEAK_EVIDENCE = "weak_evidence"
+    UNSUPPORTED_ANSWER = "unsupported_answer"
+
+
+class FinishReason(enum.StrEnum):
+    """Why the text ended."""
+
+    END = "end"
+    LENGTH = "length"
+    STOP = "stop"
+    ABSTAINED = "abstained"
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """More text of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A statement; `span` is in bytes of the answer's UTF-8 text."""
+
+    id: int
+    span: tuple[int, int]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Ties a claim to a passage; `span` is in bytes of its text, `region` a place in its picture."""
+
+    claim_id: int
+    evidence_id: str
+    item_id: str
+    section_id: str
+    span: tuple[int, int] | None
+    support: float
+    region: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of a check."""
+
+    claim_id: int
+    label: VerdictLabel
+    score: float
+    checker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Abstention:
+    """The decision not to answer."""
+
+    reason: AbstentionReason
+    score: float
+    threshold: float
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The end of an answer. `first_token` is in seconds from the request's arrival."""
+
+    reason: FinishReason
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+    changed_tokens: int
+    timing: Timing
+    first_token: float
+
+
+GenerationEvent = TextDelta | Claim | Citation | Verdict | Abstention | Finish
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How the next token is chosen. Temperature 0 is greedy; 0 elsewhere means no limit or the default."""
+
+    max_tokens: int = 0
+    temperature: float = 0.0
+    top_p: float = 0.0
+    top_k: int = 0
+    seed: int | None = None
+    stop: Sequence[str] = ()
+    strategy: MethodChoice = field(default_factory=lambda: MethodChoice("plain"))
+
+
+@dataclass(frozen=True, slots=True)
+class Grounding:
+    """How the answer is held to the evidence; None for the server's default."""
+
+    checker: MethodChoice | None = None
+    abstain_below: float | None = None
+    disabled: bool = False

@@ -1,0 +1,42 @@
+"""What came of items that were sent to be stored."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tieback.core.errors import TiebackError
+from tieback.core.types.encoding import Truncated
+from tieback.core.types.report import Timing
+
+
+class LongTexts(enum.StrEnum):
+    """What ingestion does with a text that is longer than a space reads."""
+
+    SPLIT = "split"
+    TRUNCATE = "truncate"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class IngestResult:
+    """The outcome for one item: durable where `error` is None.
+
+    `split_sections` were split, and `added_sections` are there because of that beside those that were sent.
+    """
+
+    id: str
+    error: TiebackError | None = None
+    truncated_sections: int = 0
+    truncated: Sequence[Truncated] = ()
+    split_sections: int = 0
+    added_sections: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReply:
+    """One result per item, in order."""
+
+    results: Sequence[IngestResult]
+    timing: Timing

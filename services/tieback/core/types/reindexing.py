@@ -1,0 +1,77 @@
+"""A collection that is encoded again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tieback.core.errors import TiebackError
+from tieback.core.types.arrays import Span
+from tieback.core.types.collection import IndexedSection
+from tieback.core.types.content import Item
+from tieback.core.types.vectors import SpaceRef
+
+
+@dataclass(frozen=True, slots=True)
+class PendingItem:
+    """An item of a collection that is to be encoded again, as it was in a version.
+
+    Its sections have their contents again; one whose original is not there has None.
+    """
+
+    version: int
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class ReindexedPiece:
+    """A section of an item, by its place, or of its text the bytes `span`; `id` is what it is called."""
+
+    section: int
+    id: str
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReindexedItem:
+    """New vectors for the sections of an item as it was in a version.
+
+    Where texts were split, `pieces` says what each is of; empty where each is a section.
+    """
+
+    id: str
+    version: int
+    sections: Sequence[IndexedSection]
+    pieces: Sequence[ReindexedPiece] = ()
+
+    @property
+    def split(self) -> int:
+        """How many of its sections were split."""
+        return len({piece.section for piece in self.pieces if piece.span is not None})
+
+    @property
+    def added(self) -> int:
+        """How many more sections it has for that."""
+        return len(self.pieces) - len({piece.section for piece in self.pieces})
+
+
+@dataclass(frozen=True, slots=True)
+class ReindexState:
+    """How far the reindexing of a collection is: items that have vectors of `space`, of `total`."""
+
+    space: SpaceRef
+    total: int
+    done: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReindexProgress:
+    """What a reindex has done so far; the last says whether it `finished`, and what it could not encode."""
+
+    space: SpaceRef
+    total: int
+    done: int
+    failures: Mapping[str, TiebackError] = field(default_factory=dict)
+    finished: bool = False
+    split_sections: int = 0
+    added_sections: int = 0

@@ -1,0 +1,57 @@
+"""Candidates in a new order, and the alignment that explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tieback.core.types.arrays import Array
+from tieback.core.types.report import Cost, Timing
+from tieback.core.types.vectors import TokenVectors
+
+
+@dataclass(frozen=True, slots=True)
+class AlignedPair:
+    """Two matching pieces of text, as byte ranges, with their cosine and their share of the score."""
+
+    query_span: tuple[int, int]
+    candidate_span: tuple[int, int]
+    similarity: float
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """Which part of a candidate answers which part of the query; `plan` `[query, candidate]` sums to 1."""
+
+    pairs: Sequence[AlignedPair]
+    plan: Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RerankCandidate:
+    """A text or its token vectors, with its score in the first ranking."""
+
+    id: str
+    source: str | TokenVectors
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RerankResult:
+    """A candidate with its new place."""
+
+    id: str
+    score: float
+    rerank_score: float
+    first_rank: int
+    alignment: Alignment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RerankReply:
+    """The candidates, best first."""
+
+    results: Sequence[RerankResult]
+    timing: Timing
+    cost: Cost

@@ -1,0 +1,95 @@
+"""A query of the pipeline, and what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import Label, Truncated
+from tieback.core.types.fusion import Routing, RoutingExplanation
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.report import Timing
+from tieback.core.types.rerank import Alignment
+from tieback.core.types.search import Hit
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPart:
+    """One content of a query, and how much it counts beside the others."""
+
+    content: Content
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """What to find, and how. 0 and None stand for the server's default (`answer/plan.py`).
+
+    Hits whose relevance is below `min_relevance` are left out.
+    """
+
+    collection: str
+    query: Sequence[QueryPart]
+    limit: int = 0
+    filter: str = ""
+    routing: Routing = field(default_factory=Routing)
+    candidates: int = 0
+    reranker: MethodChoice | None = None
+    hybrid: bool | None = None
+    balance_modalities: bool | None = None
+    explain: bool = False
+    fusion: MethodChoice | None = None
+    min_relevance: float = 0.0
+    collapse_pieces: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalPlan:
+    """How a query is answered, every default filled in.
+
+    `fusion` is None where the search is not hybrid, the name of `reranker` is "none" where the search's order
+    is kept, and hits whose relevance is below `relevance_floor` are marked. Of a server's defaults,
+    `candidates` is 0: it follows the limit. With `collapse_pieces`, the pieces of a short text
+    are one hit.
+    """
+
+    hybrid: bool
+    balance_modalities: bool
+    fusion: MethodChoice | None
+    reranker: MethodChoice
+    candidates: int
+    relevance_floor: float
+    collapse_pieces: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievedHit:
+    """A hit with its history. `hit.score` is what the hits are ordered by; `search_rank` counts from 0.
+
+    `relevance` is the estimated probability that it is relevant, None where nothing was calibrated for the
+    space; below the plan's floor the hit is marked.
+    """
+
+    hit: Hit
+    search_score: float
+    search_rank: int
+    rerank_score: float | None = None
+    alignment: Alignment | None = None
+    relevance: float | None = None
+    below_floor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieveReply:
+    """What was found, best first; `labels` are what pictures and sounds of the query were taken for.
+
+    `truncated` is what spaces did not read of the query.
+    """
+
+    hits: Sequence[RetrievedHit]
+    routing: RoutingExplanation
+    labels: Sequence[Label]
+    timing: Timing
+    plan: RetrievalPlan
+    truncated: Sequence[Truncated] = ()

@@ -1,0 +1,54 @@
+"""What the index finds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tieback.core.types.arrays import Box, Span
+from tieback.core.types.content import Modality
+from tieback.core.types.metadata import Metadata
+from tieback.core.types.report import Timing
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPiece:
+    """A further piece of a hit's text, with its score in the search; `span` is the section's."""
+
+    section_id: str
+    text: str
+    score: float
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A section that was found. `part` is where in a picture the part is that is nearest to the query.
+
+    `words_matched` is the share of the query's content words that it has, by rarity. `span` is the section's.
+    `pieces` are those of its text that collapsing left out as hits, best first.
+    """
+
+    item_id: str
+    item_title: str
+    section_id: str
+    section_title: str
+    modality: Modality
+    text: str
+    uri: str
+    metadata: Metadata
+    score: float
+    vector_score: float | None = None
+    text_score: float | None = None
+    words_matched: float | None = None
+    part: Box | None = None
+    span: Span | None = None
+    pieces: Sequence[FoundPiece] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchReply:
+    """The nearest sections, best first."""
+
+    hits: Sequence[Hit]
+    timing: Timing

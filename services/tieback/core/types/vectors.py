@@ -1,0 +1,94 @@
+"""Vectors of every kind, and the space that each is in."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tieback.core.types.arrays import Array
+
+
+class DType(enum.StrEnum):
+    """The element type of a vector as it travels. INT8 comes with a scale; BINARY packs signs into bytes."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    INT8 = "int8"
+    BINARY = "binary"
+
+
+class VectorKind(enum.StrEnum):
+    """What an encoding can hold."""
+
+    DENSE = "dense"
+    TOKENS = "tokens"
+    LABELS = "labels"
+    SPARSE = "sparse"
+    REGIONS = "regions"
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceRef:
+    """Names a space exactly: vectors compare only where all three agree."""
+
+    name: str
+    revision: str
+    fingerprint: str
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.revision}"
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """A vector that knows its space.
+
+    `values` is `[width]` in float32, float16 or int8, or `[width / 8]` uint8 for BINARY.
+    """
+
+    space: SpaceRef
+    values: Array
+    dtype: DType = DType.FLOAT32
+    normalized: bool = True
+    scale: float = 0.0
+
+    @property
+    def width(self) -> int:
+        """Dimensions, whatever the packing."""
+        return int(self.values.shape[0]) * (8 if self.dtype is DType.BINARY else 1)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenVectors:
+    """One normalised vector per token: `values` `[tokens, width]`, `spans` byte ranges of the text."""
+
+    space: SpaceRef
+    values: Array
+    spans: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class SparseVector:
+    """What an input is about, in the terms of a vocabulary: a weight above 0 each, all others are 0.
+
+    `indices` `[n]` int32, ascending, are the terms' numbers, and `weights` `[n]` float32. `terms` are their
+    names, where they were asked for.
+    """
+
+    space: SpaceRef
+    indices: Array
+    weights: Array
+    terms: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RegionVectors:
+    """One vector per region of a picture: `values` `[regions, width]`, normalised where a model made them.
+
+    `boxes` `[regions, 4]` are x, y, width and height in 0..1 of the picture's, from its upper left corner.
+    """
+
+    space: SpaceRef
+    values: Array
+    boxes: Array
