@@ -101,7 +101,7 @@ async def test_parts_go_with_their_section_and_come_back_after_a_restart(album, 
     )
     (hit,) = (await again.search("docs", vector=vector(0, 1, 0, 0), limit=1)).hits
     assert (hit.item_id, hit.score, hit.part) == ("small", 0.5, (0, 0, 1, 1))
-    assert (await again.get_collection("docs")).vector_count == again.vectors == 4
+    assert (await again.get_collection("docs")).vector_count == again.size.vectors == 4
     await again.close()
 
 

@@ -94,7 +94,7 @@ async def test_replacing_an_item_by_one_with_fewer_sections_leaves_none_behind(i
 
     assert len((await index.search("docs", vector=vector(1, 1, 1, 1), limit=9)).hits) == 1
     assert not (await index.search("docs", text="word3")).hits
-    assert index.sections == 1
+    assert index.size.sections == 1
 
 
 async def test_of_two_items_with_one_id_in_a_request_the_last_is_kept(index):
@@ -203,7 +203,7 @@ async def test_concurrent_requests_share_commits(index, store):
 
     await asyncio.gather(*(index.upsert("docs", [item(f"i{n}")]) for n in range(64)))
 
-    assert index.sections == 65
+    assert index.size.sections == 65
     assert len(list(manifests.glob("*.manifest"))) - before <= 16
 
 

@@ -31,7 +31,7 @@ from tieback.index.pieces import pieces_of
 from tieback.index.records import Record
 from tieback.index.store import Description, Store
 from tieback.index.table import Table
-from tieback.index.validation import check_vectors
+from tieback.index.validation import check_batch, check_space, check_vectors, check_width
 from tieback.index.writer import Writer
 
 _PAGE_ITEMS = 64
@@ -70,6 +70,8 @@ class Generations:
 
     async def begin(self, old: OpenCollection, space: SpaceRef, width: int) -> ReindexState:
         """Makes a generation in that space, or goes on with it; one in another space is dropped."""
+        check_space(space, field="space")
+        check_width(width)
         key = old.description.key
         made = self.made.get(key)
         if made is not None and (made.description.space, made.description.width) != (space, width):
@@ -87,6 +89,7 @@ class Generations:
 
     async def write(self, old: OpenCollection, items: Sequence[ReindexedItem]) -> list[TiebackError | None]:
         """Writes items into the generation, durably, but for those that changed meanwhile."""
+        check_batch(len(items), self._limits, field="items")
         made = self._made(old)
         records, versions, errors = await self._in(
             lambda: _records(old.memory, made.description, items, self._limits)

@@ -32,6 +32,9 @@ MOST_IGNORED = 256
 LONGEST_VECTOR = 1e9
 """Of a vector that is stored or searched with: products stay far from the largest float32, 3.4e38."""
 
+WIDEST = 65_536
+"""Dimensions of a collection's vectors."""
+
 LARGEST_HALF = float(np.finfo(np.float16).max)
 
 
@@ -249,3 +252,17 @@ def check_space(space: SpaceRef, *, field: str) -> None:
         raise InvalidInput("the space has no name", field=f"{field}.name")
     for part in ("name", "revision", "fingerprint"):
         check_text(getattr(space, part), ID_BYTES, field=f"{field}.{part}")
+
+
+def check_width(width: int) -> None:
+    """InvalidInput where a collection cannot have vectors of this width."""
+    if not 1 <= width <= WIDEST:
+        raise InvalidInput(f"the width is {width}; it must be between 1 and {WIDEST}", field="width")
+
+
+def check_batch(size: int, limits: Limits, *, field: str) -> None:
+    """InvalidInput where nothing is given, or more than one request may hold."""
+    if not size:
+        raise InvalidInput("the batch is empty", field=field)
+    if limits.batch_items and size > limits.batch_items:
+        raise InvalidInput(f"{size} in one batch; at most {limits.batch_items} are taken", field=field)

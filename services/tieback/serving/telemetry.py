@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import grpc
 from opentelemetry import propagate, trace
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
     from tieback.encoder import CacheState
-    from tieback.index import Index
+    from tieback.index.size import IndexSize
     from tieback.serving.credentials import Tokens
 
 _NO_SPAN: AbstractContextManager[None] = nullcontext()
@@ -364,23 +364,6 @@ class _Caches(Collector):
                 disk_is_on.add_metric((space,), now.disk.is_on)
                 dropped.add_metric((space,), now.disk.dropped)
         yield from (hits, misses, shared, evictions, size, disk_is_on, dropped)
-
-
-class IndexSize(NamedTuple):
-    """What an index holds: sections, vectors of these and of their parts, damaged and stale collections, and
-    bytes of originals.
-    """
-
-    sections: int
-    vectors: int
-    damaged: int
-    stale: int
-    originals: int
-
-
-def index_size(index: Index) -> IndexSize:
-    """What it holds now."""
-    return IndexSize(index.sections, index.vectors, index.damaged, len(index.stale), index.original_bytes)
 
 
 class _Index(Collector):
