@@ -124,7 +124,7 @@ class GatewayProcess:
         if self._mesh is not None:
             await self._mesh.close()
         await self._listener.stop()
-        await asyncio.to_thread(self._telemetry.close)
+        await asyncio.to_thread(self._telemetry.tracing.close)
 
     async def _states(self) -> Sequence[ServiceState]:
         found = []

@@ -146,7 +146,7 @@ class LocalServer:
             await asyncio.to_thread(self._page.close)
         for close in reversed(self._closers):
             await close()
-        await asyncio.to_thread(self.telemetry.close)
+        await asyncio.to_thread(self.telemetry.tracing.close)
 
 
 async def run(settings: Settings, ready: Callable[[LocalServer], None]) -> None:

@@ -184,7 +184,7 @@ class ServiceProcess:
         if self._mesh is not None:
             await self._mesh.close()
         await self._listener.stop()
-        await asyncio.to_thread(self.telemetry.close)
+        await asyncio.to_thread(self.telemetry.tracing.close)
 
 
 def join_address(host: str, port: int) -> str:
