@@ -21,7 +21,8 @@ from tieback.core.types.vectors import SpaceRef
 from tieback.serving.contract import METHODS, SERVICES
 from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh
-from tieback.serving.remote import RemoteEncoder, RemoteGenerator, RemoteIndex, RemoteRouter
+from tieback.serving.remote import RemoteEncoder, RemoteGenerator, RemoteRouter
+from tieback.serving.remote_index import RemoteIndex
 from tieback.v1 import generator_pb2, router_pb2
 
 FUSE = METHODS["/tieback.v1.RouterService/Fuse"]
