@@ -205,7 +205,7 @@ async def test_the_first_section_of_an_item_continues_none(index):
     (error,) = (await index.upsert("docs", [wrong])).results
 
     assert isinstance(error, InvalidInput)
-    assert error.field == "items[0].item.sections[0].continues"
+    assert str(error.field) == "items[0].item.sections[0].continues"
 
 
 async def test_a_text_that_a_reindex_splits_is_one_text(index):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
 from tieback.core.types.content import Content, Modality, TokenIds
 from tieback.core.types.encoding import OutputSpec
 from tieback.core.types.limits import Limits
@@ -37,18 +38,19 @@ def check_request(
         offered = ", ".join(sorted(card.kinds))
         asked = ", ".join(sorted(missing)) or "nothing"
         raise InvalidInput(
-            f"the space {card.name!r} has no {asked} to give; it offers: {offered}", field="output.kinds"
+            f"the space {card.name!r} has no {asked} to give; it offers: {offered}",
+            field=at("output", "kinds"),
         )
     width = card.width if output.width is None else output.width
     if width not in widths:
         offered = ", ".join(str(width) for width in widths)
         raise InvalidInput(
             f"the space {card.name!r} is not offered at width {width}; it is at: {offered}",
-            field="output.width",
+            field=at("output", "width"),
         )
     if output.dtype is DType.BINARY and width % 8 and VectorKind.DENSE in output.kinds:
         raise InvalidInput(
-            f"BINARY packs eight dimensions to a byte and the width is {width}", field="output.dtype"
+            f"BINARY packs eight dimensions to a byte and the width is {width}", field=at("output", "dtype")
         )
     return width
 

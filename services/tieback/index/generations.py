@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from tieback.core.errors import InvalidInput, NotFound, TiebackError, Unavailable
+from tieback.core.field_path import at
 from tieback.core.tenant import CollectionKey
 from tieback.core.types.content import Section
 from tieback.core.types.limits import Limits
@@ -70,7 +71,7 @@ class Generations:
 
     async def begin(self, old: OpenCollection, space: SpaceRef, width: int) -> ReindexState:
         """Makes a generation in that space, or goes on with it; one in another space is dropped."""
-        check_space(space, field="space")
+        check_space(space, field=at("space"))
         check_width(width)
         key = old.description.key
         made = self.made.get(key)
@@ -89,7 +90,7 @@ class Generations:
 
     async def write(self, old: OpenCollection, items: Sequence[ReindexedItem]) -> list[TiebackError | None]:
         """Writes items into the generation, durably, but for those that changed meanwhile."""
-        check_batch(len(items), self._limits, field="items")
+        check_batch(len(items), self._limits, field=at("items"))
         made = self._made(old)
         records, versions, errors = await self._in(
             lambda: _records(old.memory, made.description, items, self._limits)
@@ -254,7 +255,7 @@ def _records(
                 )
             vectors, parts = check_vectors(one.sections, new.space, new.width, limits)
         except InvalidInput as error:
-            errors[place] = error.within(f"items[{place}]")
+            errors[place] = error.within(at("items", place))
             continue
         texts = [
             known.text if known.text and section.content is None else text

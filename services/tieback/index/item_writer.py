@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from tieback.core.errors import TiebackError
+from tieback.core.field_path import at
 from tieback.core.tenant import PRINCIPAL
 from tieback.core.types.collection import IndexedItem, UpsertReply
 from tieback.core.types.limits import Limits
@@ -40,7 +41,7 @@ class ItemWriter:
     async def upsert(self, opened: OpenCollection, items: Sequence[IndexedItem]) -> UpsertReply:
         """An error in the place of each item that cannot be written; the others are durable, in one step."""
         begin = time.perf_counter()
-        check_batch(len(items), self._limits, field="items")
+        check_batch(len(items), self._limits, field=at("items"))
         checked, keys = await self._readers.run(lambda _: self._checked(opened, items))
         try:
             return await self._write(opened, checked, begin)
@@ -49,9 +50,9 @@ class ItemWriter:
 
     async def delete(self, opened: OpenCollection, ids: Sequence[str]) -> int:
         """Removes items; returns how many were there."""
-        check_batch(len(ids), self._limits, field="ids")
+        check_batch(len(ids), self._limits, field=at("ids"))
         for position, item_id in enumerate(ids):
-            check_id(item_id, field=f"ids[{position}]")
+            check_id(item_id, field=at("ids", position))
         return await self.remove(opened, ids)
 
     async def remove(self, opened: OpenCollection, ids: Sequence[str]) -> int:

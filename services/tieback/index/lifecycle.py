@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tieback.core.errors import AlreadyExists, InvalidInput, StorageFull, Unavailable
+from tieback.core.field_path import at
 from tieback.core.tenant import NAME, PRINCIPAL, Access, CollectionKey
 from tieback.core.types.collection import Collection
 from tieback.core.types.fusion import JOINT_SPACE, Routing
@@ -145,7 +146,7 @@ def _check(name: str, space: SpaceRef, width: int, routing: Routing) -> None:
             "a letter first",
             field="name",
         )
-    check_space(space, field="space")
+    check_space(space, field=at("space"))
     check_width(width)
     if routing != DEFAULT_ROUTING and space.name != JOINT_SPACE:
         raise InvalidInput(

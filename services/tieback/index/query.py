@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.core.types.fusion import IgnoredDimensions
 from tieback.core.types.method_choice import MethodChoice
@@ -64,8 +65,8 @@ def checked(
             f"the limit is {limit}; it must be between 1 and {MOST_HITS}, or 0 for {HITS}", field="limit"
         )
     # NUL stands between words, as a space does.
-    check_text(text, SEARCH_TEXT_BYTES, field="text", takes_nul=True)
-    exact = None if vector is None else check_vector(vector, known.space, known.width, field="vector")
+    check_text(text, SEARCH_TEXT_BYTES, field=at("text"), takes_nul=True)
+    exact = None if vector is None else check_vector(vector, known.space, known.width, field=at("vector"))
     check_ignored(ignored, known.width)
     choice = fusion or DEFAULT_FUSION
     return Query(

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import NotFound, TiebackError, Unavailable
+from tieback.core.field_path import at
 from tieback.core.tenant import PRINCIPAL, Access, Usage
 from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
 from tieback.core.types.content import Item
@@ -242,7 +243,7 @@ class Index:
 
     async def delete_source(self, collection: str, name: str) -> int:
         """See `IndexPort`. Its items first: where that fails, the source is still there."""
-        check_source_name(name, field="name")
+        check_source_name(name, field=at("name"))
         async with self._lifecycle.changing:
             opened = self._opened(collection)
             opened.sources.get(name)

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import TiebackError
+from tieback.core.field_path import at
 from tieback.core.tenant import Usage
 from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
 from tieback.core.types.content import Item
@@ -120,7 +121,7 @@ class RemoteIndex:
         """The next items, by id, that lack such vectors, with their contents."""
         request = index_pb2.ListPendingItemsRequest(collection=collection, after=after)
         response = await self._call("ListPendingItems", request, index_pb2.ListPendingItemsResponse)
-        return [read_pending(one, f"items[{place}]") for place, one in enumerate(response.items)]
+        return [read_pending(one, at("items", place)) for place, one in enumerate(response.items)]
 
     async def write_reindexed(
         self, collection: str, items: Sequence[ReindexedItem]
@@ -169,7 +170,7 @@ class RemoteIndex:
         """The item as it was written, without bytes of pictures and sounds."""
         request = index_pb2.GetItemRequest(collection=collection, id=item_id)
         response = await self._call("GetItem", request, index_pb2.GetItemResponse)
-        return read_item(response.item, "item", contents=False)
+        return read_item(response.item, at("item"), contents=False)
 
     async def list_items(
         self,
@@ -186,7 +187,7 @@ class RemoteIndex:
         )
         response = await self._call("ListItems", request, index_pb2.ListItemsResponse, deadline)
         items = [
-            read_item(item, f"items[{index}]", contents=False) for index, item in enumerate(response.items)
+            read_item(item, at("items", index), contents=False) for index, item in enumerate(response.items)
         ]
         return items, response.next_page_token
 
