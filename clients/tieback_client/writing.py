@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.struct_pb2 import Struct
+from tieback.core.field_path import FieldPath, at
 from tieback.v1 import (
     answer_pb2,
     content_pb2,
@@ -74,7 +75,10 @@ KINDS = {
 }
 
 
-def tensor(values: Array, dtype: DType, field: str) -> vector_pb2.Tensor:
+OUTPUT = at("output")
+
+
+def tensor(values: Array, dtype: DType, field: FieldPath) -> vector_pb2.Tensor:
     """An array as bytes, type and shape."""
     types: dict[DType, np.dtype[Any]] = {
         DType.FLOAT32: np.dtype("<f4"),
@@ -94,7 +98,7 @@ def tensor(values: Array, dtype: DType, field: str) -> vector_pb2.Tensor:
     return vector_pb2.Tensor(dtype=DTYPES[dtype], shape=shape, data=values.tobytes())
 
 
-def vector(value: Vector, field: str) -> vector_pb2.Vector:
+def vector(value: Vector, field: FieldPath) -> vector_pb2.Vector:
     """A vector with its space."""
     if not isinstance(value, Vector):
         raise InvalidArgument.at(
@@ -104,7 +108,7 @@ def vector(value: Vector, field: str) -> vector_pb2.Vector:
         raise InvalidArgument.at(field, f"a vector has one axis, and this array has {value.values.ndim}")
     return vector_pb2.Vector(
         space=space_ref(value.space),
-        values=tensor(value.values, value.dtype, f"{field}.values"),
+        values=tensor(value.values, value.dtype, field["values"]),
         normalized=value.normalized,
         scale=value.scale,
     )
@@ -115,54 +119,54 @@ def space_ref(ref: SpaceRef) -> vector_pb2.SpaceRef:
     return vector_pb2.SpaceRef(name=ref.name, revision=ref.revision, fingerprint=ref.fingerprint)
 
 
-def token_vectors(value: TokenVectors, field: str) -> vector_pb2.TokenVectors:
+def token_vectors(value: TokenVectors, field: FieldPath) -> vector_pb2.TokenVectors:
     """Token vectors with their spans."""
     dtype = DType.FLOAT16 if value.values.dtype == np.float16 else DType.FLOAT32
     spans = [vector_pb2.TextSpan(begin_byte=begin, end_byte=end) for begin, end in value.spans]
     return vector_pb2.TokenVectors(
-        space=space_ref(value.space), values=tensor(value.values, dtype, f"{field}.values"), spans=spans
+        space=space_ref(value.space), values=tensor(value.values, dtype, field["values"]), spans=spans
     )
 
 
-def content(value: ContentLike, field: str) -> content_pb2.Content:
+def content(value: ContentLike, field: FieldPath) -> content_pb2.Content:
     """One piece of input, plain values included."""
     if isinstance(value, str):
-        return content_pb2.Content(text=text(value, f"{field}.text"))
+        return content_pb2.Content(text=text(value, field["text"]))
     return _content(content_of(value, field), field)
 
 
-def _content(value: Content, field: str) -> content_pb2.Content:
+def _content(value: Content, field: FieldPath) -> content_pb2.Content:
     match value:
         case Text():
-            return content_pb2.Content(text=text(value.text, f"{field}.text"))
+            return content_pb2.Content(text=text(value.text, field["text"]))
         case Image():
-            return content_pb2.Content(image=_some(value.data, f"{field}.image"))
+            return content_pb2.Content(image=_some(value.data, field["image"]))
         case Audio():
-            return content_pb2.Content(audio=_some(value.data, f"{field}.audio"))
+            return content_pb2.Content(audio=_some(value.data, field["audio"]))
         case Points():
             if value.coordinates.ndim != 2 or value.coordinates.shape[1] != 3:
                 message = f"points have the shape [n, 3], not {list(value.coordinates.shape)}"
-                raise InvalidArgument.at(f"{field}.points", message)
-            coordinates = tensor(value.coordinates, DType.FLOAT32, f"{field}.points.coordinates")
+                raise InvalidArgument.at(field["points"], message)
+            coordinates = tensor(value.coordinates, DType.FLOAT32, field["points"]["coordinates"])
             return content_pb2.Content(points=content_pb2.PointCloud(coordinates=coordinates))
         case TokenIds():
-            return content_pb2.Content(token_ids=_token_ids(value, f"{field}.token_ids.ids"))
+            return content_pb2.Content(token_ids=_token_ids(value, field["token_ids"]["ids"]))
         case Vector():
-            return content_pb2.Content(vector=vector(value, f"{field}.vector"))
+            return content_pb2.Content(vector=vector(value, field["vector"]))
 
 
-def encoding(value: Encoding, field: str) -> encoder_pb2.Encoding:
+def encoding(value: Encoding, field: FieldPath) -> encoder_pb2.Encoding:
     """An encoding to be fused."""
     return encoder_pb2.Encoding(
         space=space_ref(value.space),
         modality=MODALITIES[value.modality] if value.modality else content_pb2.MODALITY_UNSPECIFIED,
-        dense=vector(value.vector, f"{field}.dense") if value.vector is not None else None,
-        tokens=token_vectors(value.tokens, f"{field}.tokens") if value.tokens is not None else None,
+        dense=vector(value.vector, field["dense"]) if value.vector is not None else None,
+        tokens=token_vectors(value.tokens, field["tokens"]) if value.tokens is not None else None,
         labels=[label(one) for one in value.labels],
         token_count=value.token_count,
         truncated_tokens=value.truncated_tokens,
-        sparse=sparse(value.sparse, f"{field}.sparse") if value.sparse is not None else None,
-        regions=regions(value.regions, f"{field}.regions") if value.regions is not None else None,
+        sparse=sparse(value.sparse, field["sparse"]) if value.sparse is not None else None,
+        regions=regions(value.regions, field["regions"]) if value.regions is not None else None,
     )
 
 
@@ -174,12 +178,12 @@ def ignored(values: Iterable[IgnoredDimensions]) -> list[router_pb2.IgnoredDimen
     ]
 
 
-def sparse(value: SparseVector, field: str) -> vector_pb2.SparseVector:
+def sparse(value: SparseVector, field: FieldPath) -> vector_pb2.SparseVector:
     """A sparse vector with its space."""
     return vector_pb2.SparseVector(
         space=space_ref(value.space),
         indices=value.indices.tolist(),
-        weights=tensor(value.weights, DType.FLOAT32, f"{field}.weights"),
+        weights=tensor(value.weights, DType.FLOAT32, field["weights"]),
         terms=value.terms,
     )
 
@@ -189,11 +193,11 @@ def box(value: Box) -> vector_pb2.Box:
     return vector_pb2.Box(x=value.x, y=value.y, width=value.width, height=value.height)
 
 
-def regions(value: RegionVectors, field: str) -> vector_pb2.RegionVectors:
+def regions(value: RegionVectors, field: FieldPath) -> vector_pb2.RegionVectors:
     """Region vectors with their boxes."""
     return vector_pb2.RegionVectors(
         space=space_ref(value.space),
-        values=tensor(value.values, DType.FLOAT32, f"{field}.values"),
+        values=tensor(value.values, DType.FLOAT32, field["values"]),
         boxes=[box(Box(*one)) for one in value.boxes.tolist()],
     )
 
@@ -231,7 +235,7 @@ def output(
     *,
     batch_invariant: bool = False,
     terms: bool = False,
-    field: str = "output",
+    field: FieldPath = OUTPUT,
 ) -> vector_pb2.OutputSpec:
     """The shape of the output."""
     try:
@@ -239,14 +243,14 @@ def output(
     except ValueError:
         choices = ", ".join(DType)
         raise InvalidArgument.at(
-            f"{field}.dtype", f"no dtype is named {dtype!r}; the choices are: {choices}"
+            field["dtype"], f"no dtype is named {dtype!r}; the choices are: {choices}"
         ) from None
     unknown = [one for one in kinds if one not in KINDS]
     if unknown:
         message = f"no kind is named {unknown[0]!r}; the choices are: {', '.join(KINDS)}"
-        raise InvalidArgument.at(f"{field}.kinds", message)
+        raise InvalidArgument.at(field["kinds"], message)
     if width is not None and width < 1:
-        raise InvalidArgument.at(f"{field}.width", f"a width is at least 1, not {width}")
+        raise InvalidArgument.at(field["width"], f"a width is at least 1, not {width}")
     return vector_pb2.OutputSpec(
         width=width or 0,
         dtype=DTYPES[kind],
@@ -256,21 +260,21 @@ def output(
     )
 
 
-def method(value: MethodLike | None, field: str) -> report_pb2.Method | None:
+def method(value: MethodLike | None, field: FieldPath) -> report_pb2.Method | None:
     """A method by name, or by name and parameters."""
     if value is None:
         return None
     name, parameters = (value, {}) if isinstance(value, str) else value
-    return report_pb2.Method(name=name, parameters=struct(parameters, f"{field}.parameters"))
+    return report_pb2.Method(name=name, parameters=struct(parameters, field["parameters"]))
 
 
-def struct(values: Mapping[str, Any], field: str) -> Struct | None:
+def struct(values: Mapping[str, Any], field: FieldPath) -> Struct | None:
     """A mapping as a JSON object; None for an empty one."""
     if not values:
         return None
     for key, value in values.items():
         if isinstance(value, str):
-            text(value, f"{field}.{key}")
+            text(value, field[key])
     try:
         return ParseDict(dict(values), Struct())
     except (ParseError, TypeError, ValueError):
@@ -282,10 +286,10 @@ def routing(weights: Weights | None, missing: MethodLike | None = None) -> route
     """Weights per space, or a policy, and what stands in for lost spaces; the server's default for None."""
     if weights is None and missing is None:
         return None
-    lost = method(missing, "missing")
+    lost = method(missing, at("missing"))
     if isinstance(weights, Mapping):
         return router_pb2.Routing(policy="explicit", weights=weights, missing=lost)
-    chosen = method(weights, "weights") or report_pb2.Method()
+    chosen = method(weights, at("weights")) or report_pb2.Method()
     return router_pb2.Routing(
         policy=chosen.name,
         parameters=chosen.parameters if chosen.HasField("parameters") else None,
@@ -293,13 +297,13 @@ def routing(weights: Weights | None, missing: MethodLike | None = None) -> route
     )
 
 
-def evidence(value: str | Evidence, field: str, number: int) -> evidence_pb2.Evidence:
+def evidence(value: str | Evidence, field: FieldPath, number: int) -> evidence_pb2.Evidence:
     """A passage; a plain text is named by its number."""
     one = Evidence(value) if isinstance(value, str) else value
     return evidence_pb2.Evidence(
         id=one.id or str(number),
-        text=text(one.text, f"{field}.text"),
-        title=text(one.title, f"{field}.title"),
+        text=text(one.text, field["text"]),
+        title=text(one.title, field["title"]),
         item_id=one.item_id,
         section_id=one.section_id,
         uri=one.uri,
@@ -319,8 +323,8 @@ def decoding(value: Decoding | None) -> generator_pb2.Decoding | None:
         top_p=value.top_p,
         top_k=value.top_k,
         seed=value.seed,
-        stop=[text(one, f"decoding.stop[{i}]") for i, one in enumerate(value.stop)],
-        strategy=method(value.strategy, "decoding.strategy"),
+        stop=[text(one, at("decoding", "stop", i)) for i, one in enumerate(value.stop)],
+        strategy=method(value.strategy, at("decoding", "strategy")),
     )
 
 
@@ -329,13 +333,13 @@ def grounding(value: Grounding | None) -> generator_pb2.Grounding | None:
     if value is None:
         return None
     return generator_pb2.Grounding(
-        checker=method(value.checker, "grounding.checker"),
+        checker=method(value.checker, at("grounding", "checker")),
         abstain_below=value.abstain_below,
         disabled=value.disabled,
     )
 
 
-def _token_ids(value: TokenIds, field: str) -> content_pb2.TokenIds:
+def _token_ids(value: TokenIds, field: FieldPath) -> content_pb2.TokenIds:
     ids = np.asarray(value.ids)
     if ids.ndim != 1 or ids.size == 0 or ids.dtype.kind not in "iu":
         raise InvalidArgument.at(field, "token numbers are a list of whole numbers, one at least")
@@ -344,7 +348,7 @@ def _token_ids(value: TokenIds, field: str) -> content_pb2.TokenIds:
     return content_pb2.TokenIds(ids=ids.tolist())
 
 
-def _some(data: bytes, field: str) -> bytes:
+def _some(data: bytes, field: FieldPath) -> bytes:
     if not isinstance(data, bytes):
         raise InvalidArgument.at(field, f"it takes bytes, not {type(data).__name__}; from_file reads a file")
     if not data:

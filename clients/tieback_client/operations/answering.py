@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Iterable, Sequence
 from typing import TypeAlias
 
+from tieback.core.field_path import FieldPath, at
 from tieback.v1 import answer_pb2, generator_pb2
 
 from tieback_client import reading, reading_events, writing, writing_items
@@ -229,7 +230,7 @@ def generate(
     request = generator_pb2.GenerateRequest(
         model=model,
         prompt=writing.text(prompt, "prompt"),
-        evidence=[writing.evidence(one, f"evidence[{i}]", i + 1) for i, one in enumerate(evidence)],
+        evidence=[writing.evidence(one, at("evidence", i), i + 1) for i, one in enumerate(evidence)],
         decoding=writing.decoding(decoding),
         grounding=writing.grounding(grounding),
     )
@@ -256,21 +257,21 @@ def _retrieval(
     parts = query if isinstance(query, list) else [query]
     return answer_pb2.RetrieveRequest(
         collection=collection,
-        query=[_query_part(one, f"query[{i}].content") for i, one in enumerate(parts)],
+        query=[_query_part(one, at("query", i, "content")) for i, one in enumerate(parts)],
         limit=limit,
         filter=writing.text(filter, "filter"),
         routing=writing.routing(weights, missing),
         candidates=candidates,
-        reranker=writing.method(reranker, "reranker"),
+        reranker=writing.method(reranker, at("reranker")),
         hybrid=hybrid,
         balance_modalities=balance,
         explain=explain,
-        fusion=writing.method(fusion, "fusion"),
+        fusion=writing.method(fusion, at("fusion")),
         min_relevance=min_relevance,
         collapse_pieces=collapse,
     )
 
 
-def _query_part(value: ContentLike | tuple[ContentLike, float], field: str) -> answer_pb2.QueryPart:
+def _query_part(value: ContentLike | tuple[ContentLike, float], field: FieldPath) -> answer_pb2.QueryPart:
     content, weight = value if isinstance(value, tuple) else (value, None)
     return answer_pb2.QueryPart(content=writing.content(content, field), weight=weight)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Sequence
 
+from tieback.core.field_path import at
 from tieback.v1 import index_pb2
 
 from tieback_client import reading, reading_server, writing, writing_items
@@ -223,11 +224,11 @@ def search(
     own = vector.vector if isinstance(vector, Fused) else vector
     request = index_pb2.SearchRequest(
         collection=collection,
-        vector=None if own is None else writing.vector(own, "vector"),
+        vector=None if own is None else writing.vector(own, at("vector")),
         text=writing.text(text, "text"),
         limit=limit,
         filter=writing.text(filter, "filter"),
-        fusion=writing.method(fusion, "fusion"),
+        fusion=writing.method(fusion, at("fusion")),
         balance_modalities=balance,
         collapse_pieces=collapse,
         ignored=writing.ignored(vector.ignored) if isinstance(vector, Fused) else [],
