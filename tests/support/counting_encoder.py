@@ -13,18 +13,17 @@ from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import (
     CachePolicy,
+    EncodePlan,
     EncodeReply,
     Encoding,
     EncodingSource,
-    OutputSpec,
     SplitReply,
     TextPiece,
-    Truncation,
 )
 from tieback.core.types.load import Load
 from tieback.core.types.report import Cost, Timing
 from tieback.core.types.vectors import SpaceRef, Vector
-from tieback.ports import DEFAULT_OUTPUT
+from tieback.ports import DEFAULT_PLAN
 from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.encoder import EncoderServicer
 from tieback.serving.settings import Settings
@@ -53,9 +52,8 @@ class CountingEncoder:
         self,
         space: str,
         contents: Sequence[Content],
-        output: OutputSpec = DEFAULT_OUTPUT,
+        plan: EncodePlan = DEFAULT_PLAN,
         *,
-        truncation: Truncation = Truncation.REFUSE,
         cache: CachePolicy = CachePolicy.USE,
         deadline: Deadline = NO_DEADLINE,
     ) -> EncodeReply:

@@ -17,12 +17,11 @@ from tieback.core.tenant import TENANT
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import (
     CachePolicy,
+    EncodePlan,
     EncodeReply,
     Encoding,
     EncodingSource,
-    OutputSpec,
     SplitReply,
-    Truncation,
 )
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
@@ -103,8 +102,7 @@ class Space:
     async def encode(
         self,
         contents: Sequence[Content],
-        output: OutputSpec,
-        truncation: Truncation,
+        plan: EncodePlan,
         cache: CachePolicy,
         deadline: Deadline,
     ) -> EncodeReply:
@@ -112,20 +110,14 @@ class Space:
         arrived = time.monotonic()
         if self._closing:
             raise Unavailable("the server is shutting down")
-        width = check_request(contents, output, self.card, self._widths, self._limits)
-        results = [self._at_once(place, content, output, width) for place, content in enumerate(contents)]
+        check_request(contents, plan, self.card, self._widths, self._limits)
+        results = [self._at_once(place, content, plan) for place, content in enumerate(contents)]
         places = [place for place, result in enumerate(results) if result is None]
         asked = [contents[place] for place in places]
         timing, cost = Timing(), Cost()
 
         async def compute(chosen: Sequence[int]) -> list[Outcome]:
-            worked = await self._worker.compute(
-                [asked[index] for index in chosen],
-                truncation,
-                output.kinds,
-                invariant=output.batch_invariant,
-                deadline=deadline,
-            )
+            worked = await self._worker.compute([asked[index] for index in chosen], plan, deadline=deadline)
             timing.prepare += worked.prepare
             timing.queue += worked.queue
             timing.compute += worked.compute
@@ -139,15 +131,15 @@ class Space:
         else:
             tenant = "" if self._tenants_share else TENANT.get()
             if size(asked) <= INLINE_BYTES:
-                keys = self._keys.of(asked, truncation, output.kinds, tenant)
+                keys = self._keys.of(asked, plan, tenant)
             else:
-                keys = await asyncio.to_thread(self._keys.of, asked, truncation, output.kinds, tenant)
+                keys = await asyncio.to_thread(self._keys.of, asked, plan, tenant)
             timing.prepare = time.monotonic() - arrived
             recalled, waited = await self._recall.obtain(
                 keys,
                 self._worker.estimate(asked),
                 compute,
-                invariant=output.batch_invariant,
+                invariant=plan.batch_invariant,
                 deadline=deadline,
                 tenant=tenant,
             )
@@ -156,7 +148,7 @@ class Space:
             cost.cached_items += source is EncodingSource.MEMORY or source is EncodingSource.DISK
             cost.shared_items += source is EncodingSource.IN_FLIGHT
         computed = [(one, source) for one, source in recalled if isinstance(one, Computed)]
-        encodings = iter(shape(computed, self._ref, self.card.modality, output, width, self._vocabulary))
+        encodings = iter(shape(computed, self._ref, self.card.modality, plan, self._vocabulary))
         for place, (one, _) in zip(places, recalled, strict=True):
             results[place] = next(encodings) if isinstance(one, Computed) else _at(place, one)
         timing.total = time.monotonic() - arrived
@@ -180,18 +172,17 @@ class Space:
         await self._worker.close()
         await self._recall.close()
 
-    def _at_once(
-        self, place: int, content: Content, output: OutputSpec, width: int
-    ) -> Encoding | TiebackError | None:
+    def _at_once(self, place: int, content: Content, plan: EncodePlan) -> Encoding | TiebackError | None:
         """The answer that needs no model, of a precomputed vector or a wrong content; None elsewhere."""
         try:
             if isinstance(content.data, Vector):
-                if output.kinds != {VectorKind.DENSE}:
+                if plan.kinds != {VectorKind.DENSE}:
                     raise InvalidInput("a precomputed vector gives DENSE and nothing else", field="vector")
+                width = plan.width or self.card.width
                 values = accept(content.data, self._ref, self._widths, width)
-                (dense,) = vectors([values], self._ref, output.dtype, width)
+                (dense,) = vectors([values], self._ref, plan.dtype, width)
                 return Encoding(self._ref, content.modality or self.card.modality, dense)
-            check_content(content, output, self.card, self._limits)
+            check_content(content, plan, self.card, self._limits)
         except InvalidInput as error:
             return error.within(f"contents[{place}]")
         return None

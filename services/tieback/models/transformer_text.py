@@ -12,7 +12,7 @@ from tieback.catalog.precision import Precision
 from tieback.core.errors import StartupError
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, TokenIds
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.models.content import read_text
@@ -77,28 +77,28 @@ class TransformerTextModel:
         """The characters at which the tokens of a text begin `[tokens]`."""
         return self._tokenizer.starts(text)
 
-    def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
+    def prepare(self, content: Content, plan: EncodePlan, limits: Limits) -> Prepared:
         """Tokenises a text, behind the card's prompt where the caller did not tokenise it."""
         if self._prompt and not isinstance(content.data, TokenIds):
-            text, cut = self._tokenizer(self._prompt + read_text(content, limits), truncation)
+            text, cut = self._tokenizer(self._prompt + read_text(content, limits), plan.truncation)
         else:
-            text, cut = self._tokenizer.read(content, limits, truncation)
+            text, cut = self._tokenizer.read(content, limits, plan.truncation)
         return Prepared(len(text.ids), text, cut)
 
-    def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
+    def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:
         """Encodes a batch, padded to its longest text."""
         texts: list[TokenizedText] = [prepared.payload for prepared in batch]
         ids, mask = padded([text.ids for text in texts])
         if self._in_steps:
             ids, mask = in_steps(ids, mask, self.sizes)
         inputs = {IDS: ids, MASK: mask}
-        if VectorKind.TOKENS not in kinds:
+        if VectorKind.TOKENS not in plan.kinds:
             (dense,) = self._session.run([DENSE], inputs)
             return [RawEncoding(row, None) for row in dense[: len(texts)]]
         dense, states = self._session.run([DENSE, TOKENS], inputs)
         return [
             RawEncoding(
-                row if VectorKind.DENSE in kinds else None,
+                row if VectorKind.DENSE in plan.kinds else None,
                 *self._tokens(text, state),
             )
             for text, row, state in zip(texts, dense, states, strict=False)  # steps add rows behind
@@ -128,10 +128,8 @@ class TransformerTextModel:
 
     def warm_up(self) -> None:
         """Encodes a word."""
-        prepared = self.prepare(
-            Content(self.card.modality, "warm"), truncation=Truncation.END, limits=Limits()
-        )
-        self.run([prepared], self.card.kinds)
+        plan = EncodePlan(kinds=self.card.kinds, truncation=Truncation.END)
+        self.run([self.prepare(Content(self.card.modality, "warm"), plan, Limits())], plan)
 
 
 def padded(rows: Sequence[Array]) -> tuple[Array, Array]:

@@ -11,7 +11,7 @@ import numpy as np
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Encoding, OutputSpec, Truncation
+from tieback.core.types.encoding import EncodePlan, Encoding, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.report import Cost, Timing
 from tieback.core.types.vectors import TokenVectors, VectorKind
@@ -20,7 +20,7 @@ from tieback.ports import EncoderPort
 INLINE_VALUES = 1 << 16
 """So many numbers of token vectors are checked on the event loop: a change of threads would take longer."""
 
-TOKENS = OutputSpec(kinds=frozenset({VectorKind.TOKENS}))
+TOKENS = EncodePlan(kinds=frozenset({VectorKind.TOKENS}), truncation=Truncation.END)
 
 
 @dataclass(slots=True)
@@ -56,9 +56,7 @@ async def look(
         batch = texts[begin : begin + most]
         contents = [Content(Modality.TEXT, text) for _, text in batch]
         try:
-            reply = await encoder.encode(
-                space, contents, TOKENS, truncation=Truncation.END, deadline=deadline
-            )
+            reply = await encoder.encode(space, contents, TOKENS, deadline=deadline)
         except InvalidInput as error:
             if error.field.startswith("output"):  # our own asking for tokens; the caller named the space
                 error.field = "space"

@@ -15,7 +15,7 @@ from tieback.core.errors import TiebackError
 from tieback.core.tenant import Usage
 from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
 from tieback.core.types.content import Content, Item
-from tieback.core.types.encoding import CachePolicy, EncodeReply, OutputSpec, SplitReply, Truncation
+from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.fusion import FusePart, FuseReply, IgnoredDimensions, Role, Routing
 from tieback.core.types.generation import Decoding, Evidence, GenerationEvent, Grounding
 from tieback.core.types.method_choice import MethodChoice
@@ -28,7 +28,7 @@ from tieback.core.unknown_space import unknown_space
 from tieback.ports import (
     DEFAULT_DECODING,
     DEFAULT_GROUNDING,
-    DEFAULT_OUTPUT,
+    DEFAULT_PLAN,
     DEFAULT_RERANKING,
     DEFAULT_ROUTING,
 )
@@ -110,9 +110,8 @@ class RemoteEncoder:
         self,
         space: str,
         contents: Sequence[Content],
-        output: OutputSpec = DEFAULT_OUTPUT,
+        plan: EncodePlan = DEFAULT_PLAN,
         *,
-        truncation: Truncation = Truncation.REFUSE,
         cache: CachePolicy = CachePolicy.USE,
         deadline: Deadline = NO_DEADLINE,
     ) -> EncodeReply:
@@ -122,8 +121,8 @@ class RemoteEncoder:
         request = encoder_pb2.EncodeRequest(
             space=space,
             contents=[write_content(content) for content in contents],
-            output=write_output(output),
-            truncation=write_truncation(truncation),
+            output=write_output(plan),
+            truncation=write_truncation(plan.truncation),
             cache=write_cache(cache),
         )
         path = "/tieback.v1.EncoderService/Encode"
