@@ -366,6 +366,7 @@ def space(message: Any) -> catalog.Space:
         paths=list(message.paths),
         binding_revision=message.binding_revision,
         called=message.name,
+        layers=list(message.layers),
     )
 
 

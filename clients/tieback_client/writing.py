@@ -281,6 +281,7 @@ def output(
     *,
     batch_invariant: bool = False,
     terms: bool = False,
+    layer: int | None = None,
     field: str = "output",
 ) -> vector_pb2.OutputSpec:
     """The shape of the output."""
@@ -297,12 +298,15 @@ def output(
         raise InvalidArgument.at(f"{field}.kinds", message)
     if width is not None and width < 1:
         raise InvalidArgument.at(f"{field}.width", f"a width is at least 1, not {width}")
+    if layer is not None and layer < 1:
+        raise InvalidArgument.at(f"{field}.layer", f"layers are counted from 1, and {layer} is none")
     return vector_pb2.OutputSpec(
         width=width or 0,
         dtype=DTYPES[kind],
         kinds=[KINDS[one] for one in kinds],
         batch_invariant=batch_invariant,
         terms=terms,
+        layer=layer or 0,
     )
 
 

@@ -33,6 +33,7 @@ OTHER: dict[str, Any] = {
     "batch_invariant": True,
     "terms": True,
     "truncation": Truncation.END,
+    "layer": 1,
 }
 """Another value of each field."""
 
@@ -51,7 +52,7 @@ class Listening(BagOfWords):
     """Keeps the plans that its runs get."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(card(folder))
+        super().__init__(card(folder, runtime="transformer_text", options=None, layers=(1, 2)))
         self.plans: list[EncodePlan] = []
 
     def run(self, batch: list[Prepared], plan: EncodePlan) -> list[RawEncoding]:  # type: ignore[override]

@@ -200,7 +200,7 @@ SAMPLES: dict[str, list[Any]] = {
     "modality": list(Modality),
     "output": [
         EncodePlan(),
-        EncodePlan(batch_invariant=True),
+        EncodePlan(batch_invariant=True, layer=3),
         EncodePlan(kinds=frozenset({VectorKind.SPARSE, VectorKind.REGIONS}), terms=True),
         *[EncodePlan(128, dtype, frozenset({VectorKind.DENSE, VectorKind.TOKENS})) for dtype in DType],
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 from tieback.catalog.card import EncoderCard
@@ -20,10 +21,8 @@ NAMES: Mapping[Modality, str] = {
 }
 
 
-def check_request(
-    contents: Sequence[Content], plan: EncodePlan, card: EncoderCard, widths: Sequence[int], limits: Limits
-) -> None:
-    """Raises InvalidInput for what concerns the request as a whole; `widths` are those that are offered."""
+def check_size(contents: Sequence[Content], limits: Limits) -> None:
+    """Raises InvalidInput for an empty or too large batch."""
     if not contents:
         raise InvalidInput("the batch is empty; send one content at least", field="contents")
     if limits.batch_items and len(contents) > limits.batch_items:
@@ -32,6 +31,13 @@ def check_request(
             "at most; send it in parts",
             field="contents",
         )
+
+
+def resolve(plan: EncodePlan, card: EncoderCard, widths: Sequence[int]) -> EncodePlan:
+    """The plan as it is computed: the last layer, asked for by its number, is None.
+
+    InvalidInput, with the choices, for what the card does not offer; `widths` are those that it does.
+    """
     missing = plan.kinds - card.kinds
     if missing or not plan.kinds:
         offered = ", ".join(sorted(card.kinds))
@@ -46,10 +52,19 @@ def check_request(
             f"the space {card.name!r} is not offered at width {width}; it is at: {offered}",
             field="output.width",
         )
+    if plan.layer is not None and plan.layer not in card.layers:
+        offered = ", ".join(str(layer) for layer in card.layers) or "its last, where none is named"
+        raise InvalidInput(
+            f"the space {card.name!r} is not offered at layer {plan.layer}; it is at: {offered}",
+            field="output.layer",
+        )
     if plan.dtype is DType.BINARY and width % 8 and VectorKind.DENSE in plan.kinds:
         raise InvalidInput(
             f"BINARY packs eight dimensions to a byte and the width is {width}", field="output.dtype"
         )
+    if plan.layer is not None and plan.layer == card.layers[-1]:
+        return dataclasses.replace(plan, layer=None)
+    return plan
 
 
 def check_content(content: Content, plan: EncodePlan, card: EncoderCard, limits: Limits) -> None:

@@ -26,13 +26,13 @@ from tieback.core.types.encoding import (
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.report import Cost, Timing
-from tieback.core.types.vectors import Vector, VectorKind
+from tieback.core.types.vectors import SpaceRef, Vector, VectorKind
 from tieback.encoder.computed import Computed
 from tieback.encoder.content_key import ContentKeys, size
 from tieback.encoder.precomputed import accept
 from tieback.encoder.preparation import Preparation
 from tieback.encoder.recall import OFTEN, CacheOptions, CacheState, Outcome, Recall
-from tieback.encoder.request import check_content, check_request
+from tieback.encoder.request import check_content, check_size, resolve
 from tieback.encoder.shaping import shape, vectors
 from tieback.encoder.splitting import Splitting
 from tieback.encoder.worker import Worker
@@ -57,7 +57,8 @@ class Space:
         on_batch: Callable[[BatchReport], None] | None = None,
     ) -> None:
         self.card = model.card
-        self._ref = model.card.space
+        card = model.card
+        self._refs = {layer: card.space_at(layer) for layer in (None, *card.layers)}
         self._widths = model.card.offered_widths
         self._limits = limits
         self._closing = False
@@ -71,7 +72,7 @@ class Space:
         )
         self._splitting = Splitting(model, limits, preparation)
         # Cards may share a space and differ in what they put before a text: the cache tells them apart.
-        own = dataclasses.replace(self._ref, fingerprint=f"{self._ref.fingerprint} {model.card.fingerprint}")
+        own = dataclasses.replace(card.space, fingerprint=f"{card.space.fingerprint} {card.fingerprint}")
         self._keys = ContentKeys(own, limits)
         self._vocabulary = model.terms if isinstance(model, NamesTerms) else ()
         self._recall = Recall(cache, model.card.name, near=batch_tokens)
@@ -110,8 +111,10 @@ class Space:
         arrived = time.monotonic()
         if self._closing:
             raise Unavailable("the server is shutting down")
-        check_request(contents, plan, self.card, self._widths, self._limits)
-        results = [self._at_once(place, content, plan) for place, content in enumerate(contents)]
+        check_size(contents, self._limits)
+        plan = resolve(plan, self.card, self._widths)
+        space = self._refs[plan.layer]
+        results = [self._at_once(place, content, plan, space) for place, content in enumerate(contents)]
         places = [place for place, result in enumerate(results) if result is None]
         asked = [contents[place] for place in places]
         timing, cost = Timing(), Cost()
@@ -148,7 +151,7 @@ class Space:
             cost.cached_items += source is EncodingSource.MEMORY or source is EncodingSource.DISK
             cost.shared_items += source is EncodingSource.IN_FLIGHT
         computed = [(one, source) for one, source in recalled if isinstance(one, Computed)]
-        encodings = iter(shape(computed, self._ref, self.card.modality, plan, self._vocabulary))
+        encodings = iter(shape(computed, space, self.card.modality, plan, self._vocabulary))
         for place, (one, _) in zip(places, recalled, strict=True):
             results[place] = next(encodings) if isinstance(one, Computed) else _at(place, one)
         timing.total = time.monotonic() - arrived
@@ -172,16 +175,18 @@ class Space:
         await self._worker.close()
         await self._recall.close()
 
-    def _at_once(self, place: int, content: Content, plan: EncodePlan) -> Encoding | TiebackError | None:
+    def _at_once(
+        self, place: int, content: Content, plan: EncodePlan, space: SpaceRef
+    ) -> Encoding | TiebackError | None:
         """The answer that needs no model, of a precomputed vector or a wrong content; None elsewhere."""
         try:
             if isinstance(content.data, Vector):
                 if plan.kinds != {VectorKind.DENSE}:
                     raise InvalidInput("a precomputed vector gives DENSE and nothing else", field="vector")
                 width = plan.width or self.card.width
-                values = accept(content.data, self._ref, self._widths, width)
-                (dense,) = vectors([values], self._ref, plan.dtype, width)
-                return Encoding(self._ref, content.modality or self.card.modality, dense)
+                values = accept(content.data, space, self._widths, width)
+                (dense,) = vectors([values], space, plan.dtype, width)
+                return Encoding(space, content.modality or self.card.modality, dense)
             check_content(content, plan, self.card, self._limits)
         except InvalidInput as error:
             return error.within(f"contents[{place}]")

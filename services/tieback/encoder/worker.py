@@ -99,6 +99,7 @@ class Worker:
             pads=model.pads,
             budget=batch_tokens,
             admission=self.admission,
+            usual=lambda plan: cast("EncodePlan", plan).is_whole,
             on_batch=on_batch,
         )
 

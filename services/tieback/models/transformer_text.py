@@ -37,6 +37,7 @@ UNBOUNDED_TOKENS = 512  # of the longest, where the card names no limit
 class TransformerTextModel:
     """Runs the graph of the card's precision: `IDS` and `MASK` `[batch, tokens]` to `DENSE` and `TOKENS`.
 
+    The graph has these of each layer that the card offers, and is run no further than the one that is asked.
     StartupError where a lower precision is further from float32 on this machine than its card allows.
     """
 
@@ -92,10 +93,11 @@ class TransformerTextModel:
         if self._in_steps:
             ids, mask = in_steps(ids, mask, self.sizes)
         inputs = {IDS: ids, MASK: mask}
+        vectors, tokens = at_layer(DENSE, plan.layer), at_layer(TOKENS, plan.layer)
         if VectorKind.TOKENS not in plan.kinds:
-            (dense,) = self._session.run([DENSE], inputs)
+            (dense,) = self._session.run([vectors], inputs)
             return [RawEncoding(row, None) for row in dense[: len(texts)]]
-        dense, states = self._session.run([DENSE, TOKENS], inputs)
+        dense, states = self._session.run([vectors, tokens], inputs)
         return [
             RawEncoding(
                 row if VectorKind.DENSE in plan.kinds else None,
@@ -130,6 +132,11 @@ class TransformerTextModel:
         """Encodes a word."""
         plan = EncodePlan(kinds=self.card.kinds, truncation=Truncation.END)
         self.run([self.prepare(Content(self.card.modality, "warm"), plan, Limits())], plan)
+
+
+def at_layer(output: str, layer: int | None) -> str:
+    """The name of a graph's output at a layer; None for the last."""
+    return output if layer is None else f"{output}.{layer}"
 
 
 def padded(rows: Sequence[Array]) -> tuple[Array, Array]:

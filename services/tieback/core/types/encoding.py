@@ -79,7 +79,7 @@ class EncodePlan:
 
     `width` is None for the full one, `terms` asks for the names of a sparse vector's terms beside their
     numbers. `batch_invariant` asks for vectors that are the same, bit for bit, whatever else is computed at
-    the time.
+    the time. `layer` is the one whose states are pooled, from 1, and None for the last.
     """
 
     width: int | None = field(default=None, metadata=_about(Concern.SHAPE))
@@ -88,6 +88,7 @@ class EncodePlan:
     batch_invariant: bool = field(default=False, metadata=_about(Concern.EXACTNESS))
     terms: bool = field(default=False, metadata=_about(Concern.SHAPE))
     truncation: Truncation = field(default=Truncation.REFUSE, metadata=_about(Concern.PREPARATION))
+    layer: int | None = None
 
     @property
     def result(self) -> EncodePlan:
@@ -98,6 +99,11 @@ class EncodePlan:
     def batch(self) -> EncodePlan:
         """The plan of a run: equal for all contents that may be computed together."""
         return _without(self, Concern.SHAPE, Concern.EXACTNESS, Concern.PREPARATION)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the model runs, as when the costs of batches were measured."""
+        return self.layer is None
 
     def __str__(self) -> str:
         """What differs from the default, the same text in every process."""

@@ -299,6 +299,7 @@ def read_output(message: vector_pb2.OutputSpec, field: str) -> EncodePlan:
         kinds=frozenset(kinds) if kinds else _DENSE,
         batch_invariant=message.batch_invariant,
         terms=message.terms,
+        layer=message.layer or None,
     )
 
 
@@ -310,6 +311,7 @@ def write_output(plan: EncodePlan) -> vector_pb2.OutputSpec:
         kinds=[_KIND_NUMBERS[kind] for kind in sorted(plan.kinds)],
         batch_invariant=plan.batch_invariant,
         terms=plan.terms,
+        layer=plan.layer or 0,
     )
 
 
