@@ -17,10 +17,10 @@ from tieback.v1 import content_pb2
 
 from tieback_client import reading
 from tieback_client.errors import InternalError, NothingWritten, Overloaded, TiebackError, Unavailable
-from tieback_client.reports import CallInfo
-from tieback_client.results import Acknowledgement, Truncated, WriteReport, WriteResult
+from tieback_client.reports import CallInfo, Truncated
 from tieback_client.rpc import Rpc
 from tieback_client.status import from_status
+from tieback_client.writes import Acknowledgement, WriteReport, WriteResult
 
 R = TypeVar("R")
 

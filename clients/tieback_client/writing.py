@@ -14,7 +14,6 @@ from tieback.v1 import (
     encoder_pb2,
     evidence_pb2,
     generator_pb2,
-    index_pb2,
     report_pb2,
     router_pb2,
     vector_pb2,
@@ -30,12 +29,9 @@ from tieback_client.content import (
     Text,
     TokenIds,
     content_of,
-    modality_of,
 )
-from tieback_client.documents import Item, Section
 from tieback_client.errors import InvalidArgument
 from tieback_client.events import Decoding, Evidence, Grounding, MethodLike, Weights
-from tieback_client.facts import metadata
 from tieback_client.results import Encoding, IgnoredDimensions, Label
 from tieback_client.texts import text as text
 from tieback_client.vectors import (
@@ -153,52 +149,6 @@ def _content(value: Content, field: str) -> content_pb2.Content:
             return content_pb2.Content(token_ids=_token_ids(value, f"{field}.token_ids.ids"))
         case Vector():
             return content_pb2.Content(vector=vector(value, f"{field}.vector"))
-
-
-def item(value: Item, field: str) -> content_pb2.Item:
-    """A document to ingest; vectors are the server's to make."""
-    if not isinstance(value, Item):
-        raise InvalidArgument.at(field, f"an item is an Item, not {type(value).__name__}")
-    parts = []
-    for number, one in enumerate(sections(value)):
-        place = f"{field}.sections[{number}]"
-        for name, given in (("vector", one.vector), ("parts", one.parts)):
-            if given is not None:
-                raise InvalidArgument.at(
-                    f"{place}.{name}", "ingest makes the vectors itself; to write your own, use upsert"
-                )
-        parts.append(_section(one, place, with_content=True))
-    return _item(value, parts, field)
-
-
-def indexed_item(value: Item, field: str) -> index_pb2.IndexedItem:
-    """A document whose sections bring their vectors."""
-    parts, known = [], []
-    for number, one in enumerate(sections(value)):
-        place = f"{field}.sections[{number}]"
-        if one.vector is None:
-            raise InvalidArgument.at(
-                f"{place}.vector", "upsert takes a vector with each section; to have it made, use ingest"
-            )
-        parts.append(_section(one, place, with_content=False))
-        modality = one.modality or _modality(one, place)
-        known.append(
-            index_pb2.IndexedSection(
-                vector=vector(one.vector, f"{place}.vector"),
-                text=text(one.search_text, f"{place}.search_text"),
-                modality=MODALITIES[modality],
-                parts=regions(one.parts, f"{place}.parts") if one.parts is not None else None,
-            )
-        )
-    return index_pb2.IndexedItem(item=_item(value, parts, field), sections=known)
-
-
-def sections(value: Item) -> list[Section]:
-    """An item's sections, a single plain content included."""
-    listed = value.sections
-    if isinstance(listed, str | Section) or not isinstance(listed, Sequence):
-        listed = [listed]
-    return [one if isinstance(one, Section) else Section(one) for one in listed]
 
 
 def encoding(value: Encoding, field: str) -> encoder_pb2.Encoding:
@@ -387,46 +337,6 @@ def grounding(value: Grounding | None) -> generator_pb2.Grounding | None:
         abstain_below=value.abstain_below,
         disabled=value.disabled,
     )
-
-
-def _item(value: Item, parts: list[content_pb2.Section], field: str) -> content_pb2.Item:
-    return content_pb2.Item(
-        id=text(value.id, f"{field}.id"),
-        title=text(value.title, f"{field}.title"),
-        sections=parts,
-        metadata=metadata(value.metadata, f"{field}.metadata"),
-    )
-
-
-def _section(one: Section, place: str, *, with_content: bool) -> content_pb2.Section:
-    """A section; of an upsert only texts are carried, since bytes of pictures and sounds are not kept."""
-    carried = None
-    if one.content is not None and (with_content or isinstance(one.content, str | Text)):
-        carried = content(one.content, f"{place}.content")
-    elif with_content:
-        raise InvalidArgument.at(f"{place}.content", "a section to ingest has a content")
-    return content_pb2.Section(
-        id=text(one.id, f"{place}.id"),
-        title=text(one.title, f"{place}.title"),
-        content=carried,
-        uri=one.uri,
-        span=None if one.span is None else _span(one.span, f"{place}.span"),
-        continues=one.continues,
-    )
-
-
-def _span(value: tuple[int, int], field: str) -> vector_pb2.TextSpan:
-    begin, end = value
-    if not 0 <= begin <= end < 2**32:
-        raise InvalidArgument.at(field, f"a span is two numbers of bytes, the smaller first, not {value}")
-    return vector_pb2.TextSpan(begin_byte=begin, end_byte=end)
-
-
-def _modality(one: Section, place: str) -> Modality:
-    modality = None if one.content is None else modality_of(content_of(one.content, f"{place}.content"))
-    if modality is None:
-        raise InvalidArgument.at(f"{place}.modality", "say which modality the vector is of: modality=")
-    return modality
 
 
 def _token_ids(value: TokenIds, field: str) -> content_pb2.TokenIds:

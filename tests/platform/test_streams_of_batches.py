@@ -14,6 +14,7 @@ import pytest
 from support.statuses import Failure
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Overloaded, Unavailable
+from tieback.core.field_path import at
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, Encoding
 from tieback.core.types.report import Cost, Timing
@@ -69,11 +70,11 @@ class Lengths:
             if "gone" in texts:
                 raise Unavailable("the server is shutting down")
             if plan.width == 7:
-                raise InvalidInput("no such width", field="output.width")
+                raise InvalidInput("no such width", field=at("output", "width"))
         finally:
             self.ended.append(texts[0])
         results: list[Any] = [
-            InvalidInput("bad", field=f"contents[{index}].text")
+            InvalidInput("bad", field=at("contents", index, "text"))
             if text == "bad"
             else Encoding(
                 SPACE,

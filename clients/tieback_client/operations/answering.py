@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from tieback.v1 import answer_pb2, generator_pb2
 
-from tieback_client import reading, writing
+from tieback_client import reading, reading_events, writing, writing_items
 from tieback_client.content import ContentLike
 from tieback_client.documents import Item
 from tieback_client.events import (
@@ -21,8 +21,9 @@ from tieback_client.events import (
 )
 from tieback_client.exchange import Exchange, write_result
 from tieback_client.reports import CallInfo
-from tieback_client.results import Acknowledgement, ReindexProgress, RetrievalResult
+from tieback_client.results import RetrievalResult
 from tieback_client.rpc import RPCS, Call, Operation, StreamCall
+from tieback_client.writes import Acknowledgement, ReindexProgress
 from tieback_client.writing import LongTexts
 
 REINDEX_SECONDS = 30 * 24 * 3600.0
@@ -58,7 +59,7 @@ def ingest(
     def request(packed: Sequence[object], _number: int) -> answer_pb2.IngestItemsRequest:
         return answer_pb2.IngestItemsRequest(
             collection=collection,
-            items=packed,  # type: ignore[arg-type]  # packed by writing.item
+            items=packed,  # type: ignore[arg-type]  # packed by writing_items.item
             long_texts=writing.long_texts(long_texts),
             space=writing.text(space, "space"),
         )
@@ -73,7 +74,7 @@ def ingest(
     return Exchange(
         rpc=RPCS["IngestItems"],
         items=items,
-        pack=writing.item,
+        pack=writing_items.item,
         request=request,
         result=result,
         batch=batch,
@@ -208,7 +209,7 @@ def answer(
         decoding=writing.decoding(decoding),
         grounding=writing.grounding(grounding),
     )
-    return StreamCall(RPCS["Answer"], request, reading.answer_event, timeout)
+    return StreamCall(RPCS["Answer"], request, reading_events.answer_event, timeout)
 
 
 def generate(
@@ -232,7 +233,7 @@ def generate(
         decoding=writing.decoding(decoding),
         grounding=writing.grounding(grounding),
     )
-    return StreamCall(RPCS["Generate"], request, reading.generation_event, timeout)
+    return StreamCall(RPCS["Generate"], request, reading_events.generation_event, timeout)
 
 
 def _retrieval(

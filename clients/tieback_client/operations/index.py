@@ -6,7 +6,7 @@ from collections.abc import AsyncIterable, Iterable, Sequence
 
 from tieback.v1 import index_pb2
 
-from tieback_client import reading, writing
+from tieback_client import reading, reading_server, writing, writing_items
 from tieback_client.catalog import Space, VectorKind
 from tieback_client.documents import Collection, Item, Source
 from tieback_client.errors import InvalidArgument
@@ -14,10 +14,11 @@ from tieback_client.events import MethodLike, Weights
 from tieback_client.exchange import Exchange, write_result
 from tieback_client.paging import Page, Pages
 from tieback_client.reports import CallInfo
-from tieback_client.results import Acknowledgement, Fused, SearchResult
+from tieback_client.results import Fused, SearchResult
 from tieback_client.rpc import RPCS, Call, Operation
 from tieback_client.tenants import Usage
 from tieback_client.vectors import SpaceRef, Vector
+from tieback_client.writes import Acknowledgement
 
 
 def create_collection(
@@ -82,7 +83,7 @@ def delete_collection(name: str, *, timeout: float | None = None) -> Operation[N
 def usage(*, timeout: float | None = None) -> Operation[Usage]:
     """Who calls: the token's tenant and role, what others share with it, what it stores and may store."""
     reply = yield Call(RPCS["GetUsage"], index_pb2.GetUsageRequest(), timeout)
-    return reading.usage(reply.message.usage, reply.info)
+    return reading_server.usage(reply.message.usage, reply.info)
 
 
 def record_source(
@@ -147,7 +148,7 @@ def upsert(
     return Exchange(
         rpc=RPCS["UpsertItems"],
         items=items,
-        pack=writing.indexed_item,
+        pack=writing_items.indexed_item,
         request=request,
         result=result,
         batch=batch,
