@@ -171,13 +171,26 @@ def sparse_of(text: str, output: vector_pb2.OutputSpec) -> vector_pb2.SparseVect
     )
 
 
-def regions(output: vector_pb2.OutputSpec) -> vector_pb2.RegionVectors | None:
-    """The whole and its right half."""
-    if vector_pb2.VECTOR_KIND_REGIONS not in output.kinds:
+BOXES = vector_pb2.Boxes(xs=[0, 0.5], ys=[0, 0], widths=[1, 0.5], heights=[1, 1])
+TIMES = vector_pb2.TimeRanges(begin_seconds=[0, 0.5], end_seconds=[1, 1.5])
+
+
+def multi_vector(
+    content: content_pb2.Content, output: vector_pb2.OutputSpec
+) -> vector_pb2.MultiVector | None:
+    """Two bytes each of a text, the whole and the right half of a picture, or two windows of a sound."""
+    if vector_pb2.VECTOR_KIND_MULTI_VECTOR not in output.kinds:
         return None
     values, _ = tensor(np.eye(2, WIDTH, dtype=np.float32), vector_pb2.DATA_TYPE_FLOAT32)
-    boxes = [vector_pb2.Box(width=1, height=1), vector_pb2.Box(x=0.5, width=0.5, height=1)]
-    return vector_pb2.RegionVectors(space=SPACE, values=values, boxes=boxes)
+    found = vector_pb2.MultiVector(space=SPACE, values=values)
+    match content.WhichOneof("kind"):
+        case "image":
+            found.boxes.CopyFrom(BOXES)
+        case "audio":
+            found.time_ranges.CopyFrom(TIMES)
+        case _:
+            found.byte_spans.CopyFrom(vector_pb2.ByteSpans(begin_bytes=[0, 2], end_bytes=[2, 4]))
+    return found
 
 
 class Log:
@@ -285,14 +298,6 @@ class Encoder(encoder_pb2_grpc.EncoderServiceServicer):
             )
         values = values_of(content.text)[: output.width or WIDTH]
         data, scale = tensor(values, output.dtype)
-        tokens = None
-        if vector_pb2.VECTOR_KIND_TOKENS in output.kinds:
-            rows, _ = tensor(np.eye(2, WIDTH, dtype=np.float32), vector_pb2.DATA_TYPE_FLOAT32)
-            spans = [
-                vector_pb2.TextSpan(begin_byte=0, end_byte=2),
-                vector_pb2.TextSpan(begin_byte=2, end_byte=4),
-            ]
-            tokens = vector_pb2.TokenVectors(space=SPACE, values=rows, spans=spans)
         labels = []
         if vector_pb2.VECTOR_KIND_LABELS in output.kinds:
             labels = [content_pb2.Label(name="cat", index=3, probability=0.9)]
@@ -304,10 +309,9 @@ class Encoder(encoder_pb2_grpc.EncoderServiceServicer):
                 space=SPACE,
                 modality=content_pb2.MODALITY_TEXT,
                 dense=dense,
-                tokens=tokens,
+                multi_vector=multi_vector(content, output),
                 labels=labels,
                 sparse=sparse_of(content.text, output),
-                regions=regions(output),
                 token_count=3,
                 source=encoder_pb2.ENCODING_SOURCE_MEMORY,
             )
@@ -330,7 +334,7 @@ class Router(router_pb2_grpc.RouterServiceServicer):
             encoding = one.parts[0].encoding
             fused = router_pb2.Fused(vector=encoding.dense, routing=explanation)
             if request.parts_apart:
-                fused.parts.CopyFrom(encoding.regions)
+                fused.parts.CopyFrom(encoding.multi_vector)
             if request.role != router_pb2.ROLE_DOCUMENT:
                 fused.ignored.add(modality=content_pb2.MODALITY_TEXT, begin=2, end=4)
             results.append(router_pb2.FuseResult(fused=fused))
@@ -340,16 +344,16 @@ class Router(router_pb2_grpc.RouterServiceServicer):
 class Reranker(reranker_pb2_grpc.RerankerServiceServicer):
     def Rerank(self, request: reranker_pb2.RerankRequest, context: Any) -> reranker_pb2.RerankResponse:
         pair = reranker_pb2.AlignedPair(
-            query_span=vector_pb2.TextSpan(begin_byte=0, end_byte=3),
-            candidate_span=vector_pb2.TextSpan(begin_byte=1, end_byte=4),
+            query=vector_pb2.Locator(byte_span=vector_pb2.TextSpan(begin_byte=0, end_byte=3)),
+            candidate=vector_pb2.Locator(byte_span=vector_pb2.TextSpan(begin_byte=1, end_byte=4)),
             similarity=0.5,
             weight=1.0,
         )
         results = [
             reranker_pb2.RerankResult(
                 id=one.id,
-                score=float(len(one.source.text)),
-                rerank_score=float(len(one.source.text)),
+                score=float(len(one.source.content.text)),
+                rerank_score=float(len(one.source.content.text)),
                 first_rank=i,
                 alignment=reranker_pb2.Alignment(pairs=[pair]) if request.explain else None,
             )
@@ -583,7 +587,7 @@ def space() -> catalog_pb2.Space:
         modalities=[content_pb2.MODALITY_TEXT, content_pb2.MODALITY_IMAGE, content_pb2.MODALITY_AUDIO],
         width=WIDTH,
         widths=[4, 8],
-        kinds=[vector_pb2.VECTOR_KIND_DENSE, vector_pb2.VECTOR_KIND_TOKENS],
+        kinds=[vector_pb2.VECTOR_KIND_DENSE, vector_pb2.VECTOR_KIND_MULTI_VECTOR],
         max_tokens=256,
         description="A tiny space.",
         license="Apache-2.0",

@@ -43,7 +43,7 @@ def test_another_space_revision_or_fingerprint_has_other_keys(field: str) -> Non
 def test_kinds_and_limits_are_in_the_key() -> None:
     keys = [
         key("tea"),
-        key("tea", plan=EncodePlan(kinds=frozenset({VectorKind.TOKENS}))),
+        key("tea", plan=EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR}))),
         key("tea", plan=EncodePlan(kinds=frozenset(VectorKind))),
         key("tea", limits=Limits(text_bytes=2)),
     ]

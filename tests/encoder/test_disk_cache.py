@@ -25,6 +25,7 @@ from support.asking import encodings, texts, vector
 from support.bag_of_words import BagOfWords, card, dense
 from tieback.core.errors import StartupError
 from tieback.core.types.encoding import EncodePlan, Encoding, EncodingSource, Label
+from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.vectors import VectorKind
 from tieback.encoder import CacheOptions, Encoder
 from tieback.encoder.computed import Computed, arrays_of
@@ -60,7 +61,10 @@ def sources(found: Sequence[Encoding]) -> list[EncodingSource]:
 def entry(number: int, width: int = 384, tokens: int = 0) -> Computed:
     values = np.random.default_rng(number).standard_normal((tokens + 1, width)).astype(np.float32)
     rows = values[1:] if tokens else None
-    return Computed(values[0], rows, tuple((n, n + 1) for n in range(tokens)), (), 3, 0, False)
+    spans = [(n, n + 1) for n in range(tokens)]
+    return Computed(
+        values[0], rows, Locators.of(LocatorKind.BYTE_SPAN, spans) if tokens else None, (), 3, 0, False
+    )
 
 
 def key(number: int) -> bytes:
@@ -77,7 +81,9 @@ def same(one: Computed, other: Computed) -> bool:
 
 def others_of(computed: Computed) -> list[object]:
     fields = zip(computed._fields, computed, strict=True)
-    return [value for name, value in fields if name not in ARRAYS]
+    return [
+        value.kind if isinstance(value, Locators) else value for name, value in fields if name not in ARRAYS
+    ]
 
 
 async def written(disk: DiskCache, number: int) -> None:
@@ -109,11 +115,13 @@ async def test_a_replica_that_starts_again_starts_warm(tmp_path: Path) -> None:
     assert state.disk.is_on
     assert state.disk.bytes > 0
     old, new = first[0], encodings(again)[0]
-    assert old.tokens is not None
-    assert new.tokens is not None
+    assert old.multi_vector is not None
+    assert new.multi_vector is not None
     np.testing.assert_array_equal(vector(new).values, vector(old).values, strict=True)
-    np.testing.assert_array_equal(new.tokens.values, old.tokens.values, strict=True)
-    assert (new.tokens.spans, new.labels, new.token_count) == (old.tokens.spans, old.labels, 3)
+    np.testing.assert_array_equal(new.multi_vector.values, old.multi_vector.values, strict=True)
+    ours, theirs = new.multi_vector.locators, old.multi_vector.locators
+    np.testing.assert_array_equal(ours.places, theirs.places, strict=True)
+    assert (ours.kind, new.labels, new.token_count) == (theirs.kind, old.labels, 3)
     assert not vector(new).values.flags.writeable
 
 
@@ -467,7 +475,7 @@ def test_a_write_waits_for_another_replica_and_then_says_so(tmp_path: Path) -> N
     st.lists(st.tuples(st.text(max_size=5), st.integers(0, 1000), st.floats(0, 1)), max_size=3),
     st.booleans(),
     st.none() | st.integers(0, 5),
-    st.none() | st.integers(0, 5),
+    st.sampled_from(LocatorKind),
 )
 def test_what_is_unpacked_is_what_was_packed(
     width: int,
@@ -476,21 +484,21 @@ def test_what_is_unpacked_is_what_was_packed(
     labels: list[tuple[str, int, float]],
     invariant: bool,
     terms: int | None,
-    regions: int | None,
+    kind: LocatorKind,
 ) -> None:
     values = np.random.default_rng(width).standard_normal((tokens + 1, width)).astype(np.float32)
     given = Computed(
         values[0] if is_dense else None,
         values[1:] if tokens else None,
-        tuple((n, n + 2) for n in range(tokens)),
+        Locators.of(kind, [(n, n + 2, 1, 1)[: 4 if kind is LocatorKind.BOX else 2] for n in range(tokens)])
+        if tokens
+        else None,
         tuple(Label(*label) for label in labels),
         tokens,
         7,
         invariant,
         None if terms is None else np.arange(terms, dtype=np.int32) * 1000,
         None if terms is None else np.linspace(0.5, 2, terms, dtype=np.float32),
-        None if regions is None else np.ones((regions, width), np.float32),
-        None if regions is None else np.full((regions, 4), 0.25, np.float32),
     )
 
     assert same(unpack(b"key", pack(b"key", given)), given)

@@ -52,32 +52,33 @@ from tieback.core.types.generation import (
     VerdictLabel,
 )
 from tieback.core.types.ingestion import LongTexts
+from tieback.core.types.locators import Locator, LocatorKind, Locators
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexedPiece, ReindexState
 from tieback.core.types.report import Cost, Stage, Timing
 from tieback.core.types.rerank import AlignedPair, Alignment, RerankCandidate, RerankReply, RerankResult
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
 from tieback.core.types.search import FoundPiece, Hit, SearchReply
-from tieback.core.types.vectors import (
-    DType,
-    RegionVectors,
-    SpaceRef,
-    SparseVector,
-    TokenVectors,
-    Vector,
-    VectorKind,
-)
+from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
 from tieback.serving import conversions
-from tieback.v1 import answer_pb2, content_pb2, vector_pb2
+from tieback.v1 import answer_pb2, content_pb2, reranker_pb2, vector_pb2
 
 SPACE = SpaceRef("minilm", "abc123", "def456")
 VECTOR = Vector(SPACE, np.array([0.25, -0.5, 1.0], np.float32), normalized=False)
-TOKENS = TokenVectors(SPACE, np.eye(2, 3, dtype=np.float32), [(0, 2), (3, 7)])
+TOKENS = MultiVector(
+    SPACE, np.eye(2, 3, dtype=np.float32), Locators.of(LocatorKind.BYTE_SPAN, [(0, 2), (3, 2**32 - 1)])
+)
 LABELS = [Label("espresso", 967, 0.5)]
 SPARSE = SparseVector(SPACE, np.array([3, 40_000], np.int32), np.array([0.5, 2], np.float32), ["a", "b"])
-REGIONS = RegionVectors(
-    SPACE, np.eye(2, 3, dtype=np.float32), np.array([[0, 0, 1, 1], [0.25, 0.5, 0.75, 0.5]], np.float32)
+REGIONS = MultiVector(
+    SPACE,
+    np.eye(2, 3, dtype=np.float32),
+    Locators.of(LocatorKind.BOX, [(0, 0, 1, 1), (0.25, 0.5, 0.75, 0.5)]),
 )
+WINDOWS = MultiVector(
+    SPACE, np.eye(2, 3, dtype=np.float32), Locators.of(LocatorKind.TIME_RANGE, [(0, 0.96), (0.48, 1.44)])
+)
+NO_ROWS = MultiVector(SPACE, np.zeros((0, 3), np.float32), Locators.of(LocatorKind.BYTE_SPAN, []))
 TIMING = Timing(0.001, 0.002, 0.003, 0.006, [Stage("search", 0.001, 0.002)])
 COST = Cost(8, 100, 20, 3, 2)
 PLAN = RetrievalPlan(
@@ -112,8 +113,17 @@ SHOWN = dataclasses.replace(
     part=(0.25, 0.5, 0.75, 0.5),
     span=(0, 5),
     pieces=[FoundPiece("s-2", "and a saucer", 0.25, (5, 17)), FoundPiece("s-3", "", 0.0)],
+    multi_vector=REGIONS,
 )
-ALIGNMENT = Alignment([AlignedPair((0, 2), (3, 5), 0.5, 0.25)], np.full((2, 2), 0.25, np.float32))
+LOCATORS = [
+    Locator(LocatorKind.BYTE_SPAN, (0, 2)),
+    Locator(LocatorKind.BOX, (0.25, 0.5, 0.75, 0.5)),
+    Locator(LocatorKind.TIME_RANGE, (0.0, 0.5)),
+]
+ALIGNMENT = Alignment(
+    [AlignedPair(LOCATORS[0], LOCATORS[1], 0.5, 0.25), AlignedPair(LOCATORS[2], LOCATORS[0], 0.5, 0.25)],
+    np.full((2, 2), 0.25, np.float32),
+)
 
 SOURCE = Source("docs", "laptop", "/home/me/docs", 1_700_000_000.5, 3)
 
@@ -133,7 +143,7 @@ SAMPLES: dict[str, list[Any]] = {
     "alignment": [ALIGNMENT, Alignment([])],
     "box": [(0.25, 0.5, 0.75, 0.5)],
     "cache": list(CachePolicy),
-    "candidate": [RerankCandidate("1", "text", 0.5), RerankCandidate("2", TOKENS)],
+    "candidate": [RerankCandidate("1", TEXT, 0.5), RerankCandidate("2", TOKENS)],
     "collection": [
         Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0),
         Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0, Routing("top_k", {}, {"k": 3.0}), 200),
@@ -163,7 +173,7 @@ SAMPLES: dict[str, list[Any]] = {
     "encoding": [
         ENCODING,
         Encoding(SPACE, Modality.AUDIO),
-        Encoding(SPACE, Modality.IMAGE, sparse=SPARSE, regions=REGIONS),
+        Encoding(SPACE, Modality.IMAGE, sparse=SPARSE, multi_vector=REGIONS),
     ],
     "event": [
         TextDelta("hé"),
@@ -199,18 +209,20 @@ SAMPLES: dict[str, list[Any]] = {
         {"a": 1.0, "b": True, "c": "d", "day": date(2024, 3, 1), "tags": ("a", 1.0, True, date(1, 1, 1))},
         {"at": datetime(2024, 3, 1, 10, 30, 0, 123456, tzinfo=UTC), "none": ()},
     ],
+    "locator": LOCATORS,
     "long_texts": list(LongTexts),
     "method": [MethodChoice("power", {"exponent": 3, "strict": True, "name": "x", "part": 0.5})],
     "modality": list(Modality),
+    "multi_vector": [TOKENS, REGIONS, WINDOWS, NO_ROWS],
     "output": [
         EncodePlan(),
         EncodePlan(batch_invariant=True, layer=3),
-        EncodePlan(kinds=frozenset({VectorKind.SPARSE, VectorKind.REGIONS}), terms=True),
-        *[EncodePlan(128, dtype, frozenset({VectorKind.DENSE, VectorKind.TOKENS})) for dtype in DType],
+        EncodePlan(kinds=frozenset({VectorKind.SPARSE, VectorKind.MULTI_VECTOR}), terms=True),
+        *[EncodePlan(128, dtype, frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR})) for dtype in DType],
     ],
     "plan": [PLAN, RetrievalPlan(False, False, None, MethodChoice("none"), 0, 0.0, False)],
-    "regions": [REGIONS],
     "rerank_reply": [RerankReply([RerankResult("1", 0.5, 0.25, 3, ALIGNMENT)], TIMING, COST)],
+    "rerank_source": [TEXT, Content(Modality.IMAGE, b"\x89PNG"), TOKENS, REGIONS, WINDOWS],
     "retrieval": [
         Retrieval(
             "books",
@@ -252,8 +264,6 @@ SAMPLES: dict[str, list[Any]] = {
     "split_reply": [
         SplitReply([[TextPiece((0, 9), 3), TextPiece((5, 12), 4)], errors.InvalidInput("bad")], 126, TIMING)
     ],
-    "token_source": ["text", TOKENS],
-    "token_vectors": [TOKENS],
     "truncated": [[Truncated("minilm", 2, 300, 128)]],
     "truncation": list(Truncation),
     "usage": [
@@ -271,7 +281,7 @@ SAMPLES: dict[str, list[Any]] = {
     ],
 }
 # Half pairs: only requests or only parts of others have these.
-ALONE = {"dtype", "tensor", "span", "spans", "kinds", "weight"}
+ALONE = {"dtype", "tensor", "span", "kinds", "weight"}
 
 
 def functions() -> dict[str, Any]:
@@ -411,45 +421,91 @@ def test_a_malformed_sparse_vector_is_refused_by_its_field(field: str, changes: 
     assert str(caught.value.field) == field
 
 
-WHOLE = vector_pb2.Box(width=1, height=1)
+SPANS: dict[str, Any] = {"byte_spans": vector_pb2.ByteSpans(begin_bytes=[4], end_bytes=[4])}
+BOXES: dict[str, Any] = {"boxes": vector_pb2.Boxes(xs=[0], ys=[0], widths=[1], heights=[1])}
+TIMES: dict[str, Any] = {"time_ranges": vector_pb2.TimeRanges(begin_seconds=[0], end_seconds=[0.5])}
+
+
+def box(x: float = 0, y: float = 0, width: float = 1, height: float = 1) -> dict[str, Any]:
+    return {"boxes": vector_pb2.Boxes(xs=[x], ys=[y], widths=[width], heights=[height])}
+
+
+def span(begin: int, end: int) -> dict[str, Any]:
+    return {"byte_spans": vector_pb2.ByteSpans(begin_bytes=[begin], end_bytes=[end])}
+
+
+def time(begin: float, end: float) -> dict[str, Any]:
+    return {"time_ranges": vector_pb2.TimeRanges(begin_seconds=[begin], end_seconds=[end])}
 
 
 @pytest.mark.parametrize(
     ("field", "changes"),
     [
-        ("r.space.name", {"space": None}),
-        ("r.values.shape", {"values": floats(1, 0)}),
-        ("r.values", {"values": floats(1, float("nan"), shape=[1, 2])}),
-        ("r.boxes", {"boxes": []}),
-        ("r.boxes", {"boxes": [WHOLE, WHOLE]}),
-        ("r.boxes[0]", {"boxes": [vector_pb2.Box()]}),
-        ("r.boxes[0]", {"boxes": [vector_pb2.Box(x=-0.1, width=0.5, height=1)]}),
-        ("r.boxes[0]", {"boxes": [vector_pb2.Box(y=0.5, width=1, height=0.6)]}),
-        ("r.boxes[0]", {"boxes": [vector_pb2.Box(width=-1, height=1)]}),
-        ("r.boxes[0]", {"boxes": [vector_pb2.Box(x=float("nan"), width=1, height=1)]}),
-        ("r.boxes[0]", {"boxes": [vector_pb2.Box(width=float("inf"), height=1)]}),
+        ("m.space.name", SPANS | {"space": None}),
+        ("m.values.shape", SPANS | {"values": floats(1, 0)}),
+        ("m.values.dtype", SPANS | {"values": vector_pb2.Tensor(dtype=3, shape=[1, 2], data=b"ab")}),  # type: ignore[arg-type]
+        ("m.values", SPANS | {"values": floats(1, float("nan"), shape=[1, 2])}),
+        ("m.values", BOXES | {"values": floats(1, float("inf"), shape=[1, 2])}),
+        ("m.locators", {}),
+        ("m.byte_spans", SPANS | {"values": floats(1, 0, shape=[2, 1])}),
+        ("m.byte_spans", {"byte_spans": vector_pb2.ByteSpans()}),
+        ("m.byte_spans", {"byte_spans": vector_pb2.ByteSpans(begin_bytes=[4], end_bytes=[4, 5])}),
+        ("m.byte_spans[0]", span(5, 4)),
+        ("m.boxes", BOXES | {"values": floats(1, 0, shape=[2, 1])}),
+        ("m.boxes", {"boxes": vector_pb2.Boxes(xs=[0], ys=[0], widths=[1])}),
+        ("m.boxes[0]", box(width=0, height=0)),
+        ("m.boxes[0]", box(x=-0.1, width=0.5)),
+        ("m.boxes[0]", box(y=0.5, height=0.6)),
+        ("m.boxes[0]", box(width=-1)),
+        ("m.boxes[0]", box(x=float("nan"))),
+        ("m.boxes[0]", box(width=float("inf"))),
+        ("m.time_ranges", {"time_ranges": vector_pb2.TimeRanges(end_seconds=[1])}),
+        ("m.time_ranges[0]", time(-0.5, 1)),
+        ("m.time_ranges[0]", time(1, 1)),
+        ("m.time_ranges[0]", time(float("nan"), 1)),
+        ("m.time_ranges[0]", time(0, float("inf"))),
     ],
 )
-def test_malformed_regions_are_refused_by_their_field(field: str, changes: dict[str, Any]) -> None:
-    good = {"space": vector_pb2.SpaceRef(name="a"), "values": floats(0, 1, shape=[1, 2]), "boxes": [WHOLE]}
-    assert FUNCTIONS["read_regions"](vector_pb2.RegionVectors(**good), at("r")).boxes.tolist() == [
-        [0, 0, 1, 1]
-    ]
+def test_a_malformed_multi_vector_is_refused_by_its_field(field: str, changes: dict[str, Any]) -> None:
+    good: dict[str, Any] = {"space": vector_pb2.SpaceRef(name="a"), "values": floats(0, 1, shape=[1, 2])}
+    for locators in (SPANS, BOXES, TIMES):
+        assert len(FUNCTIONS["read_multi_vector"](vector_pb2.MultiVector(**(good | locators)), at("m"))) == 1
 
     with pytest.raises(errors.InvalidInput) as caught:
-        FUNCTIONS["read_regions"](vector_pb2.RegionVectors(**(good | changes)), at("r"))
+        FUNCTIONS["read_multi_vector"](vector_pb2.MultiVector(**(good | changes)), at("m"))
 
     assert str(caught.value.field) == field
 
 
 def test_a_box_that_rounding_pushed_over_the_edge_passes() -> None:
-    third = np.float32(1 / 3)
-    boxes = [vector_pb2.Box(x=third * 2, width=third + np.float32(1e-7), height=1)]
-    message = vector_pb2.RegionVectors(
-        space=vector_pb2.SpaceRef(name="a"), values=floats(0, 1, shape=[1, 2]), boxes=boxes
+    third = float(np.float32(1 / 3))
+    message = vector_pb2.MultiVector(
+        space=vector_pb2.SpaceRef(name="a"),
+        values=floats(0, 1, shape=[1, 2]),
+        **box(x=third * 2, width=third + 1e-7),
     )
 
-    assert len(FUNCTIONS["read_regions"](message, at("r")).boxes) == 1
+    assert len(FUNCTIONS["read_multi_vector"](message, at("m"))) == 1
+
+
+def test_locators_take_a_few_bytes_a_row_and_no_message_of_their_own() -> None:
+    begins = np.arange(128) * 5
+    tokens = MultiVector(
+        SPACE,
+        np.zeros((128, 1), np.float32),
+        Locators.of(LocatorKind.BYTE_SPAN, np.stack((begins, begins + 4), axis=1)),
+    )
+
+    message = FUNCTIONS["write_multi_vector"](tokens)
+
+    assert message.byte_spans.ByteSize() < 4 * 128  # a message for each row took 6 to 8 bytes
+
+
+def test_a_source_to_rerank_that_is_neither_a_content_nor_vectors_is_refused() -> None:
+    with pytest.raises(errors.InvalidInput, match="set content or multi_vector") as caught:
+        FUNCTIONS["read_rerank_source"](reranker_pb2.RerankSource(), at("query"))
+
+    assert str(caught.value.field) == "query"
 
 
 def test_an_empty_content_is_refused_with_what_it_may_be() -> None:
@@ -507,17 +563,19 @@ def test_the_vectors_of_a_reply_are_the_bytes_of_the_rows_of_one_array() -> None
     [
         ("vector.space.name", None, REGIONS),
         ("parts.values", VECTOR, dataclasses.replace(REGIONS, values=np.full((2, 3), np.nan, np.float32))),
-        ("parts.boxes", VECTOR, dataclasses.replace(REGIONS, boxes=REGIONS.boxes[:1])),
+        ("parts.boxes", VECTOR, dataclasses.replace(REGIONS, locators=REGIONS.locators.take(slice(1)))),
         (
             "parts.boxes[1]",
             VECTOR,
-            dataclasses.replace(REGIONS, boxes=np.array([(0, 0, 1, 1), (0.5, 0, 0.6, 1)])),
+            dataclasses.replace(
+                REGIONS, locators=Locators.of(LocatorKind.BOX, [(0, 0, 1, 1), (0.5, 0, 0.6, 1)])
+            ),
         ),
         ("parts.space.name", VECTOR, dataclasses.replace(REGIONS, space=SpaceRef("", "", ""))),
     ],
 )
 def test_parts_that_are_malformed_or_have_no_whole_are_refused_by_their_field(
-    field: str, vector: Vector | None, parts: RegionVectors
+    field: str, vector: Vector | None, parts: MultiVector
 ) -> None:
     message = FUNCTIONS["write_indexed_item"](
         IndexedItem(ITEM, [IndexedSection(vector or VECTOR, "a cup", Modality.IMAGE, parts)])
