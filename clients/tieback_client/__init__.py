@@ -89,7 +89,17 @@ from tieback_client.results import (
     TextPiece,
 )
 from tieback_client.streams import EncodingStream, EventStream, Writes
-from tieback_client.vectors import Box, DType, RegionVectors, SpaceRef, SparseVector, TokenVectors, Vector
+from tieback_client.vectors import (
+    Box,
+    DType,
+    Locator,
+    LocatorKind,
+    Locators,
+    MultiVector,
+    SpaceRef,
+    SparseVector,
+    Vector,
+)
 from tieback_client.writes import Acknowledgement, ReindexProgress, WriteReport, WriteResult
 
 __version__ = client_version()
@@ -150,9 +160,13 @@ __all__ = [
     "Item",
     "Label",
     "Limits",
+    "Locator",
+    "LocatorKind",
+    "Locators",
     "Method",
     "Modality",
     "Model",
+    "MultiVector",
     "NotFound",
     "NothingWritten",
     "Options",
@@ -162,7 +176,6 @@ __all__ = [
     "Quota",
     "QuotaExceeded",
     "RateExceeded",
-    "RegionVectors",
     "ReindexProgress",
     "RerankResult",
     "Reranked",
@@ -190,7 +203,6 @@ __all__ = [
     "TiebackError",
     "Timing",
     "TokenIds",
-    "TokenVectors",
     "Truncated",
     "Unauthenticated",
     "Unavailable",

@@ -18,14 +18,12 @@ class VectorKind(enum.StrEnum):
 
     DENSE = "dense"
     """One pooled vector."""
-    TOKENS = "tokens"
-    """One vector per token."""
+    MULTI_VECTOR = "multi_vector"
+    """One vector per token of a text, region of a picture or window of a sound."""
     LABELS = "labels"
     """The classes that the model recognises."""
     SPARSE = "sparse"
     """A weight for each term of a vocabulary that the input is about."""
-    REGIONS = "regions"
-    """One vector per region of a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +76,8 @@ class Space:
     """Of the joint space: the binding that it was made from; empty where class names made it."""
     called: str = ""
     """What requests call it by, where a server says; several may share one ``ref``."""
+    layers: Sequence[int] = ()
+    """The layers that can be asked for, the last among them; empty where only that is."""
 
     @property
     def name(self) -> str:
@@ -144,7 +144,7 @@ class Limits:
     query_parts: int = 0
     """Contents of one query."""
     rerank_tokens: int = 0
-    """Token vectors of a query or a candidate that is reranked; longer texts are cut."""
+    """Rows of the multi-vector of a query or a candidate that is reranked; longer contents are cut."""
     rerank_steps: int = 0
     """Work waiting in the reranker: query tokens × candidate tokens × passes of the method."""
     decoded_bytes: int = 0

@@ -35,6 +35,7 @@ def space(message: Any) -> catalog.Space:
         paths=list(message.paths),
         binding_revision=message.binding_revision,
         called=message.name,
+        layers=list(message.layers),
     )
 
 

@@ -15,18 +15,18 @@ from tieback.core.errors import TiebackError
 from tieback.core.tenant import Usage
 from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
 from tieback.core.types.content import Content, Item
-from tieback.core.types.encoding import CachePolicy, EncodeReply, OutputSpec, SplitReply, Truncation
+from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.fusion import FusePart, FuseReply, IgnoredDimensions, Role, Routing
 from tieback.core.types.generation import Decoding, Evidence, GenerationEvent, Grounding
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexProgress, ReindexState
-from tieback.core.types.rerank import RerankCandidate, RerankReply
+from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
 from tieback.core.types.search import SearchReply
-from tieback.core.types.vectors import SpaceRef, TokenVectors, Vector
+from tieback.core.types.vectors import SpaceRef, Vector
 
-DEFAULT_OUTPUT = OutputSpec()
+DEFAULT_PLAN = EncodePlan()
 DEFAULT_ROUTING = Routing()
 DEFAULT_DECODING = Decoding()
 DEFAULT_GROUNDING = Grounding()
@@ -60,9 +60,8 @@ class EncoderPort(Protocol):
         self,
         space: str,
         contents: Sequence[Content],
-        output: OutputSpec = DEFAULT_OUTPUT,
+        plan: EncodePlan = DEFAULT_PLAN,
         *,
-        truncation: Truncation = Truncation.REFUSE,
         cache: CachePolicy = CachePolicy.USE,
         deadline: Deadline = NO_DEADLINE,
     ) -> EncodeReply:
@@ -206,9 +205,10 @@ class IndexPort(Protocol):
         balance_modalities: bool = False,
         collapse_pieces: bool = False,
         ignored: Sequence[IgnoredDimensions] = (),
+        multi_vectors: bool = False,
         deadline: Deadline = NO_DEADLINE,
     ) -> SearchReply:
-        """The nearest sections, best first."""
+        """The nearest sections, best first; with `multi_vectors`, the vectors of those that have several."""
         ...
 
 
@@ -217,7 +217,7 @@ class RerankerPort(Protocol):
 
     async def rerank(
         self,
-        query: str | TokenVectors,
+        query: RerankSource,
         candidates: Sequence[RerankCandidate],
         *,
         method: MethodChoice = DEFAULT_RERANKING,

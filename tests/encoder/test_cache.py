@@ -16,16 +16,18 @@ from support.asking import encodings, error, texts, vector
 from support.bag_of_words import POISON, WIDTH, BagOfWords, card
 from tieback.core.errors import Overloaded
 from tieback.core.types.content import Content, Modality, TokenIds
-from tieback.core.types.encoding import CachePolicy, Encoding, EncodingSource, Label, OutputSpec, Truncation
+from tieback.core.types.encoding import CachePolicy, EncodePlan, Encoding, EncodingSource, Label, Truncation
 from tieback.core.types.limits import Limits
+from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.vectors import DType, VectorKind
 from tieback.encoder import CacheOptions, Encoder
 from tieback.encoder.cache import MemoryCache, bytes_of
 from tieback.encoder.computed import Computed
 
 SPACE = "bag-of-words"
-TOKENS = OutputSpec(kinds=frozenset({VectorKind.TOKENS}))
-INVARIANT = OutputSpec(batch_invariant=True)
+TOKENS = EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR}))
+INVARIANT = EncodePlan(batch_invariant=True)
+CUT = EncodePlan(truncation=Truncation.END)
 MEMORY, COMPUTED = EncodingSource.MEMORY, EncodingSource.COMPUTED
 
 
@@ -47,15 +49,16 @@ def sources(found: list[Encoding]) -> list[EncodingSource]:
 
 def entry(width: int = 8, tokens: int = 0, *, labels: int = 0, invariant: bool = False) -> Computed:
     rows = np.ones((tokens, width), np.float32) if tokens else None
-    spans = tuple((place, place + 300) for place in range(1000, 1000 + tokens))
+    begins = np.arange(1000, 1000 + tokens)
+    spans = Locators.of(LocatorKind.BYTE_SPAN, np.stack((begins, begins + 300), axis=1)) if tokens else None
     names = tuple(Label(f"a name of a class {place}", 1000 + place, place / 7) for place in range(labels))
     return Computed(np.ones(width, np.float32), rows, spans, names, tokens, 0, invariant)
 
 
 def pictured(regions: int) -> Computed:
     """A result with region vectors."""
-    rows, boxes = np.ones((regions, 8), np.float32), np.ones((regions, 4), np.float32)
-    return entry()._replace(regions=rows, boxes=boxes)
+    boxes = Locators.of(LocatorKind.BOX, np.ones((regions, 4), np.float32))
+    return entry()._replace(rows=np.ones((regions, 8), np.float32), locators=boxes)
 
 
 async def test_what_was_computed_answers_again(encoder: Encoder, model: BagOfWords) -> None:
@@ -99,13 +102,13 @@ async def test_a_request_that_is_known_is_answered_though_the_queue_is_full(
 async def test_every_width_and_type_of_one_entry_is_bit_for_bit_what_is_computed(
     encoder: Encoder, model: BagOfWords, width: int, dtype: DType
 ) -> None:
-    output = OutputSpec(width, dtype)
+    plan = EncodePlan(width, dtype)
     given = texts("tea and milk", "bread", "a long text about boats")
-    direct = encodings(await encoder.encode(SPACE, given, output, cache=CachePolicy.BYPASS))
+    direct = encodings(await encoder.encode(SPACE, given, plan, cache=CachePolicy.BYPASS))
     await encoder.encode(SPACE, given)
     computed = len(model.batches)
 
-    cached = encodings(await encoder.encode(SPACE, given, output))
+    cached = encodings(await encoder.encode(SPACE, given, plan))
 
     assert sources(cached) == [MEMORY] * 3
     assert len(model.batches) == computed
@@ -116,32 +119,33 @@ async def test_every_width_and_type_of_one_entry_is_bit_for_bit_what_is_computed
 
 
 async def test_all_kinds_come_back_as_they_were(encoder: Encoder) -> None:
-    output = OutputSpec(width=16, kinds=frozenset(VectorKind))
+    plan = EncodePlan(width=16, kinds=frozenset(VectorKind))
 
-    (first,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), output))
-    (again,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), output))
+    (first,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), plan))
+    (again,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), plan))
 
     assert again.source is MEMORY
-    assert first.tokens is not None
-    assert again.tokens is not None
-    np.testing.assert_array_equal(again.tokens.values, first.tokens.values, strict=True)
-    assert (again.tokens.spans, again.labels) == (first.tokens.spans, first.labels)
+    assert first.multi_vector is not None
+    assert again.multi_vector is not None
+    assert again.multi_vector.values.shape == (3, 16)
+    np.testing.assert_array_equal(again.multi_vector.values, first.multi_vector.values, strict=True)
+    ours, theirs = again.multi_vector.locators, first.multi_vector.locators
+    assert (ours.kind, ours.places.tolist(), again.labels) == (
+        theirs.kind,
+        theirs.places.tolist(),
+        first.labels,
+    )
     assert first.sparse is not None
     assert again.sparse is not None
     assert again.sparse.indices.tolist() == first.sparse.indices.tolist() != []
     assert again.sparse.weights.tolist() == first.sparse.weights.tolist()
-    assert first.regions is not None
-    assert again.regions is not None
-    assert again.regions.values.shape == (2, 16)
-    np.testing.assert_array_equal(again.regions.values, first.regions.values, strict=True)
-    np.testing.assert_array_equal(again.regions.boxes, first.regions.boxes, strict=True)
 
 
 async def test_other_kinds_and_another_truncation_are_computed_anew(encoder: Encoder) -> None:
     await encoder.encode(SPACE, texts("tea"))
 
     tokens = encodings(await encoder.encode(SPACE, texts("tea"), TOKENS))
-    cut = encodings(await encoder.encode(SPACE, texts("tea"), truncation=Truncation.END))
+    cut = encodings(await encoder.encode(SPACE, texts("tea"), CUT))
 
     assert sources(tokens + cut) == [COMPUTED, COMPUTED]
 
@@ -149,7 +153,7 @@ async def test_other_kinds_and_another_truncation_are_computed_anew(encoder: Enc
 async def test_a_text_that_was_cut_does_not_answer_one_that_may_not_be(encoder: Encoder) -> None:
     long = "word " * 300
     for _ in range(2):
-        (cut,) = encodings(await encoder.encode(SPACE, texts(long), truncation=Truncation.END))
+        (cut,) = encodings(await encoder.encode(SPACE, texts(long), CUT))
         refused = await encoder.encode(SPACE, texts(long))
 
         assert (cut.token_count, cut.truncated_tokens) == (256, 44)
@@ -204,28 +208,20 @@ async def test_nothing_is_kept_where_no_bytes_are_given(tmp_path: Path) -> None:
 
 
 async def test_a_caller_cannot_change_what_others_get(encoder: Encoder) -> None:
-    output = OutputSpec(kinds=frozenset(VectorKind))
+    plan = EncodePlan(kinds=frozenset(VectorKind))
     for _ in range(2):  # computed, then cached
-        (found,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), output))
-        assert found.tokens is not None
+        (found,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), plan))
+        assert found.multi_vector is not None
         assert found.sparse is not None
-        assert found.regions is not None
         for array in (
             vector(found).values,
-            found.tokens.values,
+            found.multi_vector.values,
+            found.multi_vector.locators.places,
             found.sparse.indices,
             found.sparse.weights,
-            found.regions.values,
-            found.regions.boxes,
         ):
             with pytest.raises(ValueError, match="read-only"):
                 array[...] = 0
-        assert isinstance(found.tokens.spans, list)
-        found.tokens.spans.clear()
-
-    (after,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), output))
-    assert after.tokens is not None
-    assert len(after.tokens.spans) == 3
 
 
 async def test_a_precomputed_vector_is_never_cached(encoder: Encoder) -> None:

@@ -20,9 +20,11 @@ from tieback.core.errors import (
     Unavailable,
 )
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Encoding, Truncation
+from tieback.core.types.encoding import EncodePlan, Encoding, Truncation
 from tieback.core.types.fusion import JOINT_SPACE
+from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
+from tieback.models.encoder_model import Prepared
 
 SPACE = "bag-of-words"
 
@@ -102,7 +104,7 @@ async def test_a_text_that_is_too_long_is_cut_only_if_asked_and_it_is_reported(e
     long = " ".join(f"word{number}" for number in range(300))
 
     refused = await encoder.encode(SPACE, texts(long))
-    cut = await encoder.encode(SPACE, texts(long), truncation=Truncation.END)
+    cut = await encoder.encode(SPACE, texts(long), EncodePlan(truncation=Truncation.END))
 
     assert isinstance(error(refused, 0), InvalidInput)
     assert (encodings(cut)[0].token_count, encodings(cut)[0].truncated_tokens) == (256, 44)
@@ -233,10 +235,10 @@ async def test_a_fault_in_preparing_fails_its_content_alone(
     tmp_path: Path, length: int, wrong: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Fragile(BagOfWords):
-        def prepare(self, content: Content, **options: object):  # type: ignore[no-untyped-def,override]
+        def prepare(self, content: Content, plan: EncodePlan, limits: Limits) -> Prepared:
             if "fragile" in str(content.data):
                 raise wrong
-            return super().prepare(content, **options)  # type: ignore[arg-type]
+            return super().prepare(content, plan, limits)
 
     encoder = Encoder([Fragile(card(tmp_path, max_tokens=1000))])
 

@@ -15,6 +15,7 @@ from support.bag_of_words import BagOfWords, card
 from tieback.core.tenant import Principal
 from tieback.core.types.encoding import EncodeReply, EncodingSource
 from tieback.core.types.limits import Limits
+from tieback.core.types.locators import LocatorKind, Locators
 from tieback.encoder import CacheOptions, Encoder
 from tieback.encoder.cache import MemoryCache, bytes_of
 from tieback.encoder.computed import Computed
@@ -76,9 +77,9 @@ async def test_a_tenant_does_not_join_what_another_has_in_flight(encoder: Encode
 
 async def test_a_tenant_gets_no_faster_answer_for_what_another_sent(tmp_path: Path) -> None:
     class Slow(BagOfWords):
-        def run(self, items, kinds):  # type: ignore[no-untyped-def]
+        def run(self, items, plan):  # type: ignore[no-untyped-def]
             time.sleep(0.1)
-            return super().run(items, kinds)
+            return super().run(items, plan)
 
     encoder = Encoder([Slow(card(tmp_path))])
     await ask(encoder, "a", "tea")
@@ -102,7 +103,8 @@ async def test_tenants_share_what_is_cached_where_that_is_wanted(model: BagOfWor
 
 def entry(tokens: int = 0) -> Computed:
     rows = np.ones((tokens, 8), np.float32) if tokens else None
-    return Computed(np.ones(8, np.float32), rows, ((0, 1),) * tokens, (), tokens, 0, False)
+    spans = Locators.of(LocatorKind.BYTE_SPAN, [(0, 1)] * tokens) if tokens else None
+    return Computed(np.ones(8, np.float32), rows, spans, (), tokens, 0, False)
 
 
 def kept(cache: MemoryCache, tenant: str, keys: range) -> int:

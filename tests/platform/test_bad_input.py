@@ -59,10 +59,14 @@ def test_an_unknown_model_is_not_found_with_the_choices(local_channel: grpc.Chan
     assert "smollm2-135m-instruct" in failure.message
 
 
+def to_rerank(text: str) -> reranker_pb2.RerankSource:
+    return reranker_pb2.RerankSource(content=content_pb2.Content(text=text))
+
+
 def test_an_unknown_method_is_not_found_with_the_choices(local_channel: grpc.Channel) -> None:
     request = reranker_pb2.RerankRequest(
-        query=reranker_pb2.TokenSource(text="a"),
-        candidates=[reranker_pb2.RerankCandidate(id="1", source=reranker_pb2.TokenSource(text="b"))],
+        query=to_rerank("a"),
+        candidates=[reranker_pb2.RerankCandidate(id="1", source=to_rerank("b"))],
         method=report_pb2.Method(name="magic"),
     )
     failure = fails(lambda: reranker_pb2_grpc.RerankerServiceStub(local_channel).Rerank(request))
@@ -75,8 +79,8 @@ def test_an_unknown_parameter_of_a_method_is_named(local_channel: grpc.Channel) 
     method = report_pb2.Method(name="optimal_transport")
     method.parameters.update({"bet": 0.5})
     request = reranker_pb2.RerankRequest(
-        query=reranker_pb2.TokenSource(text="a"),
-        candidates=[reranker_pb2.RerankCandidate(id="1", source=reranker_pb2.TokenSource(text="b"))],
+        query=to_rerank("a"),
+        candidates=[reranker_pb2.RerankCandidate(id="1", source=to_rerank("b"))],
         method=method,
     )
     failure = fails(lambda: reranker_pb2_grpc.RerankerServiceStub(local_channel).Rerank(request))
@@ -165,6 +169,15 @@ def test_a_width_that_was_not_trained_is_refused_with_those_that_were(local_chan
 
     cut = encode(local_channel, "wordllama-256", text("a"), output=vector_pb2.OutputSpec(width=128))
     assert list(cut.results[0].encoding.dense.values.shape) == [128]
+
+
+def test_a_layer_that_a_space_does_not_offer_is_refused(local_channel: grpc.Channel) -> None:
+    failure = fails(
+        lambda: encode(local_channel, TEXT_SPACE, text("a"), output=vector_pb2.OutputSpec(layer=3))
+    )
+
+    assert (failure.code, failure.field) == (INVALID, "output.layer")
+    assert "its last, where none is named" in failure.message
 
 
 def test_a_vector_of_another_space_is_a_mismatch_in_a_search(

@@ -16,10 +16,10 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Overloaded, Unavailable
 from tieback.core.field_path import at
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import CachePolicy, EncodeReply, Encoding, OutputSpec, Truncation
+from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, Encoding
 from tieback.core.types.report import Cost, Timing
 from tieback.core.types.vectors import SpaceRef, Vector
-from tieback.ports import DEFAULT_OUTPUT
+from tieback.ports import DEFAULT_PLAN
 from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.encoder import EncoderServicer
 from tieback.serving.settings import Settings
@@ -50,9 +50,8 @@ class Lengths:
         self,
         space: str,
         contents: Sequence[Content],
-        output: OutputSpec = DEFAULT_OUTPUT,
+        plan: EncodePlan = DEFAULT_PLAN,
         *,
-        truncation: Truncation = Truncation.REFUSE,
         cache: CachePolicy = CachePolicy.USE,
         deadline: Deadline = NO_DEADLINE,
     ) -> EncodeReply:
@@ -70,7 +69,7 @@ class Lengths:
                 raise ValueError("/etc/secret")
             if "gone" in texts:
                 raise Unavailable("the server is shutting down")
-            if output.width == 7:
+            if plan.width == 7:
                 raise InvalidInput("no such width", field=at("output", "width"))
         finally:
             self.ended.append(texts[0])

@@ -15,8 +15,9 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality, TokenIds
-from tieback.core.types.encoding import Label, Truncation
+from tieback.core.types.encoding import EncodePlan, Label, Truncation
 from tieback.core.types.limits import Limits
+from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import Prepared, RawEncoding
 
@@ -76,7 +77,7 @@ class BagOfWords:
     def starts(self, text: str) -> Array:
         return np.array([word.start() for word in re.finditer(r"\S+", text)], np.int64)
 
-    def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
+    def prepare(self, content: Content, plan: EncodePlan, limits: Limits) -> Prepared:
         text = content.data
         if isinstance(text, TokenIds):  # every number is a word
             text = " ".join(map(str, text.ids))
@@ -87,11 +88,11 @@ class BagOfWords:
             raise InvalidInput("the text holds NUL", field="text")
         words = text.split()
         longest = self.card.max_tokens or len(words)
-        if len(words) > longest and truncation is Truncation.REFUSE:
+        if len(words) > longest and plan.truncation is Truncation.REFUSE:
             raise InvalidInput(f"the text has {len(words)} tokens; at most {longest} are read", field="text")
         return Prepared(min(len(words), longest), words[:longest], max(len(words) - longest, 0))
 
-    def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
+    def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:
         self.batches.append([" ".join(prepared.payload) for prepared in batch])
         self.running.set()
         self._free.wait()
@@ -101,10 +102,10 @@ class BagOfWords:
             time.sleep(self.seconds * padded)
         if any(POISON in prepared.payload for prepared in batch):
             raise RuntimeError("the kernel fell over")
-        return [_encode(prepared.payload, kinds) for prepared in batch]
+        return [_encode(prepared.payload, plan.kinds) for prepared in batch]
 
     def warm_up(self) -> None:
-        self.run([Prepared(1, ["warm"])], self.card.kinds)
+        self.run([Prepared(1, ["warm"])], EncodePlan(kinds=self.card.kinds))
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -128,23 +129,20 @@ def dense(text: str) -> Array:
 
 
 def _encode(words: list[str], kinds: frozenset[VectorKind]) -> RawEncoding:
-    tokens, spans, begin = None, [], 0
-    if VectorKind.TOKENS in kinds:
+    rows, locators = None, None
+    if VectorKind.MULTI_VECTOR in kinds:
         rows = np.array([direction(word) for word in words], np.float32).reshape(-1, WIDTH)
-        tokens = rows / np.linalg.norm(rows, axis=-1, keepdims=True)
-        for word in words:
-            spans.append((begin, begin + len(word)))
-            begin += len(word) + 1
+        rows /= np.linalg.norm(rows, axis=-1, keepdims=True)
+        ends = np.cumsum([len(word) + 1 for word in words], dtype=np.int64) - 1
+        begins = ends - [len(word) for word in words]
+        locators = Locators.of(LocatorKind.BYTE_SPAN, np.stack((begins, ends), axis=1))
     labels = [Label("text", 0, 1.0)] if VectorKind.LABELS in kinds else []
-    with_regions = VectorKind.REGIONS in kinds
     return RawEncoding(
         dense(" ".join(words)) if VectorKind.DENSE in kinds else None,
-        tokens,
-        spans,
+        rows,
+        locators,
         labels,
         sparse(words) if VectorKind.SPARSE in kinds else None,
-        np.stack([dense(" ".join(half)) for half in halves(words)]) if with_regions else None,
-        np.array([(0, 0, 0.5, 1), (0.5, 0, 0.5, 1)], np.float32) if with_regions else None,
     )
 
 
@@ -153,9 +151,3 @@ def sparse(words: Sequence[str]) -> tuple[Array, Array]:
     terms = [zlib.crc32(word.encode()) % TERMS for word in words]
     indices, counts = np.unique(np.array(terms, np.int32), return_counts=True)
     return indices, counts.astype(np.float32)
-
-
-def halves(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """A text's two regions; a short one's are the same."""
-    middle = len(words) // 2
-    return (words[:middle], words[middle:]) if middle else (words, words)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from tieback.core.field_path import FieldPath, at
-from tieback.v1 import content_pb2, encoder_pb2, reranker_pb2, router_pb2
+from tieback.v1 import content_pb2, encoder_pb2, reranker_pb2, router_pb2, vector_pb2
 
 from tieback_client import reading, writing
 from tieback_client.content import ContentLike
@@ -19,7 +19,7 @@ from tieback_client.exchange import BATCH_BYTES, Exchange
 from tieback_client.reports import CallInfo
 from tieback_client.results import Encoding, FusedBatch, RerankResult
 from tieback_client.rpc import RPCS, Call, Operation, Reply
-from tieback_client.vectors import DType, TokenVectors
+from tieback_client.vectors import DType, MultiVector
 from tieback_client.writing import CachePolicy
 
 
@@ -37,10 +37,10 @@ class FusePart:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A candidate for reranking. A plain `str` does as well."""
+    """A candidate for reranking. A plain content or multi-vector does as well."""
 
-    source: str | TokenVectors
-    """What to look at: a text, or its token vectors."""
+    source: ContentLike | MultiVector
+    """What is compared with the query: a content of any modality, or its vectors."""
     id: str = ""
     """Names it in the result; empty for its place, from 0."""
     score: float = 0.0
@@ -58,6 +58,7 @@ def encode(
     cache: CachePolicy = "use",
     batch_invariant: bool = False,
     terms: bool = False,
+    layer: int | None = None,
     batch: int = 256,
     timeout: float | None = None,
 ) -> Operation[Encodings]:
@@ -65,16 +66,19 @@ def encode(
 
     `contents` is one content or several: `str` is text, a `pathlib.Path` is told by its suffix, and `Image`,
     `Audio`, `TokenIds` and pictures of PIL do as well. `width` keeps the leading dimensions where the space
-    was trained for it; `kinds` are of "dense", "tokens", "labels", "sparse" and "regions", as the space has
-    them, all from one pass, and with `terms` sparse vectors name their terms. What is longer than the model
+    was trained for it; `kinds` are of "dense", "multi_vector" (one vector per token, region or window),
+    "labels" and "sparse", as the space has them, all from one pass, and with `terms` sparse vectors name
+    their terms. What is longer than the model
     reads fails, unless `truncate` cuts it and the encoding says how much. With `cache` "bypass" everything is
     computed anew and nothing is kept; `batch_invariant` makes each vector the same, bit for bit, whatever
-    else is computed at the time, which is slower. Many contents go in several calls of at most `batch`; for
-    very many, `encode_stream` is faster.
+    else is computed at the time, which is slower. `layer` takes the vectors of an earlier layer, where the
+    space offers it (`Space.layers`): they are in a space of their own. Many contents go in several calls of
+    at most `batch`; for very many, `encode_stream` is faster.
 
     An input that fails does not fail the others: see `Encodings.errors`.
     """
-    request = _batches_of(space, width, dtype, kinds, truncate, cache, batch_invariant, terms)
+    output = writing.output(width, dtype, kinds, batch_invariant=batch_invariant, terms=terms, layer=layer)
+    request = _batches_of(space, output, truncate, cache)
     replies: list[Reply] = []
     for chunk in _chunks(_listed(contents), batch):
         reply = yield Call(RPCS["Encode"], request(chunk), timeout)
@@ -93,6 +97,7 @@ def encode_stream(
     cache: CachePolicy = "use",
     batch_invariant: bool = False,
     terms: bool = False,
+    layer: int | None = None,
     batch: int = 32,
     in_flight: int = 8,
     timeout: float | None = None,
@@ -108,7 +113,8 @@ def encode_stream(
     """
     if isinstance(contents, str | bytes | Path):
         raise InvalidArgument.at("contents", "pass several, as a list or another iterable; encode takes one")
-    encode_request = _batches_of(space, width, dtype, kinds, truncate, cache, batch_invariant, terms)
+    output = writing.output(width, dtype, kinds, batch_invariant=batch_invariant, terms=terms, layer=layer)
+    encode_request = _batches_of(space, output, truncate, cache)
 
     def request(packed: Sequence[content_pb2.Content], number: int) -> encoder_pb2.EncodeStreamRequest:
         return encoder_pb2.EncodeStreamRequest(id=number, request=encode_request(packed))
@@ -162,8 +168,8 @@ def fuse(
 
 
 def rerank(
-    query: str | TokenVectors,
-    candidates: Sequence[str | TokenVectors | Candidate],
+    query: ContentLike | MultiVector,
+    candidates: Sequence[ContentLike | MultiVector | Candidate],
     *,
     method: MethodLike | None = None,
     fusion: MethodLike | None = None,
@@ -172,10 +178,12 @@ def rerank(
     explain: bool = False,
     timeout: float | None = None,
 ) -> Operation[RerankResult]:
-    """Orders candidates by a closer look, token by token.
+    """Orders candidates by a closer look: token by token, region by region, window by window.
 
-    `method` is of the family "reranking" (late interaction by default), `fusion` of the family "ranking"
-    merges the order that the candidates came in with the new one, `explain` returns what matched what.
+    Query and candidates are contents of any modality, or their multi-vectors, all of one space: `space`, or
+    that of the first vectors, or the server's text space. `method` is of the family "reranking" (late
+    interaction by default), `fusion` of the family "ranking" merges the order that the candidates came in
+    with the new one, `explain` returns what matched what.
     """
     request = reranker_pb2.RerankRequest(
         query=_source(query, at("query")),
@@ -197,17 +205,9 @@ def rerank(
 
 
 def _batches_of(
-    space: str,
-    width: int | None,
-    dtype: DType | str,
-    kinds: Sequence[str],
-    truncate: bool,
-    cache: CachePolicy,
-    batch_invariant: bool,
-    terms: bool,
+    space: str, output: vector_pb2.OutputSpec, truncate: bool, cache: CachePolicy
 ) -> Callable[[Sequence[content_pb2.Content]], encoder_pb2.EncodeRequest]:
     """What makes requests of contents, everything else being equal."""
-    output = writing.output(width, dtype, kinds, batch_invariant=batch_invariant, terms=terms)
     truncation, policy = writing.truncation(truncate), writing.cache(cache)
 
     def request(contents: Sequence[content_pb2.Content]) -> encoder_pb2.EncodeRequest:
@@ -271,13 +271,13 @@ def _fuse_input(
     return router_pb2.FuseInput(parts=messages)
 
 
-def _candidate(value: str | TokenVectors | Candidate, number: int) -> reranker_pb2.RerankCandidate:
+def _candidate(value: ContentLike | MultiVector | Candidate, number: int) -> reranker_pb2.RerankCandidate:
     one = value if isinstance(value, Candidate) else Candidate(value)
     source = _source(one.source, at("candidates", number, "source"))
     return reranker_pb2.RerankCandidate(id=one.id or str(number), source=source, score=one.score)
 
 
-def _source(value: str | TokenVectors, field: FieldPath) -> reranker_pb2.TokenSource:
-    if isinstance(value, str):
-        return reranker_pb2.TokenSource(text=writing.text(value, field["text"]))
-    return reranker_pb2.TokenSource(tokens=writing.token_vectors(value, field["tokens"]))
+def _source(value: ContentLike | MultiVector, field: FieldPath) -> reranker_pb2.RerankSource:
+    if isinstance(value, MultiVector):
+        return reranker_pb2.RerankSource(multi_vector=writing.multi_vector(value, field["multi_vector"]))
+    return reranker_pb2.RerankSource(content=writing.content(value, field["content"]))

@@ -9,9 +9,9 @@ from typing import Any, Protocol, runtime_checkable
 from tieback.catalog.card import EncoderCard
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import Label, Truncation
+from tieback.core.types.encoding import EncodePlan, Label
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import VectorKind
+from tieback.core.types.locators import Locators
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +44,16 @@ class Weight:
 class RawEncoding:
     """What a model says of one input, in float32.
 
-    `dense` `[width]` and the rows of `tokens` `[tokens, width]` have length 1; `spans` are the tokens' byte
-    ranges in the text's UTF-8; `labels` are the likeliest classes, best first. `sparse` are the numbers of
-    terms, int32 and ascending, with their weights, above 0. The rows of `regions` `[regions, width]` have
-    length 1 too, and `boxes` `[regions, 4]` say where they are: x, y, width, height in 0..1 of the picture's.
+    `dense` `[width]` and the `rows` `[rows, width]` of the multi-vector have length 1; `locators` say what
+    part of the input each row is of: a token's bytes, a region, a window. `labels` are the likeliest classes,
+    best first. `sparse` are the numbers of terms, int32 and ascending, with their weights, above 0.
     """
 
     dense: Array | None
-    tokens: Array | None
-    spans: Sequence[tuple[int, int]] = ()
+    rows: Array | None = None
+    locators: Locators | None = None
     labels: Sequence[Label] = ()
     sparse: tuple[Array, Array] | None = None
-    regions: Array | None = None
-    boxes: Array | None = None
 
 
 class EncoderModel(Protocol):
@@ -78,12 +75,12 @@ class EncoderModel(Protocol):
         """An input of that many tokens, to measure what inputs of its size cost."""
         ...
 
-    def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
+    def prepare(self, content: Content, plan: EncodePlan, limits: Limits) -> Prepared:
         """Reads one content. InvalidInput, its field named by the modality, where it cannot be read."""
         ...
 
-    def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
-        """One encoding per member, in order, with the kinds asked for."""
+    def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:
+        """One encoding per member, in order, at full width in float32, of what the plan has computed."""
         ...
 
     def warm_up(self) -> None:
@@ -92,19 +89,10 @@ class EncoderModel(Protocol):
 
 
 @runtime_checkable
-class PreparesRegions(Protocol):
-    """What an encoder of the kind REGIONS may be too: one for which regions take more preparing."""
-
-    def prepare_regions(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
-        """As `EncoderModel.prepare`, where REGIONS are asked for."""
-        ...
-
-
-@runtime_checkable
 class WeighsContents(Protocol):
     """What an encoder of pictures, sounds or clouds is too: decoding may take far more than what is sent."""
 
-    def weigh(self, content: Content, kinds: frozenset[VectorKind], limits: Limits) -> Weight:
+    def weigh(self, content: Content, plan: EncodePlan, limits: Limits) -> Weight:
         """Reads the header of one content. InvalidInput, as of `EncoderModel.prepare`, for what it shows."""
         ...
 

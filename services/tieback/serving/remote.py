@@ -11,17 +11,16 @@ from contextlib import aclosing
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import CachePolicy, EncodeReply, OutputSpec, SplitReply, Truncation
+from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
 from tieback.core.types.generation import Decoding, Evidence, GenerationEvent, Grounding
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.rerank import RerankCandidate, RerankReply
-from tieback.core.types.vectors import TokenVectors
+from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
 from tieback.core.unknown_space import unknown_space
 from tieback.ports import (
     DEFAULT_DECODING,
     DEFAULT_GROUNDING,
-    DEFAULT_OUTPUT,
+    DEFAULT_PLAN,
     DEFAULT_RERANKING,
     DEFAULT_ROUTING,
 )
@@ -49,7 +48,7 @@ from tieback.serving.conversions.routings import (
 from tieback.serving.conversions.searches import (
     read_rerank_reply,
     write_candidate,
-    write_token_source,
+    write_rerank_source,
 )
 from tieback.serving.conversions.vectors import write_output
 from tieback.serving.mesh import Mesh
@@ -68,9 +67,8 @@ class RemoteEncoder:
         self,
         space: str,
         contents: Sequence[Content],
-        output: OutputSpec = DEFAULT_OUTPUT,
+        plan: EncodePlan = DEFAULT_PLAN,
         *,
-        truncation: Truncation = Truncation.REFUSE,
         cache: CachePolicy = CachePolicy.USE,
         deadline: Deadline = NO_DEADLINE,
     ) -> EncodeReply:
@@ -80,8 +78,8 @@ class RemoteEncoder:
         request = encoder_pb2.EncodeRequest(
             space=space,
             contents=[write_content(content) for content in contents],
-            output=write_output(output),
-            truncation=write_truncation(truncation),
+            output=write_output(plan),
+            truncation=write_truncation(plan.truncation),
             cache=write_cache(cache),
         )
         path = "/tieback.v1.EncoderService/Encode"
@@ -148,7 +146,7 @@ class RemoteReranker:
 
     async def rerank(
         self,
-        query: str | TokenVectors,
+        query: RerankSource,
         candidates: Sequence[RerankCandidate],
         *,
         method: MethodChoice = DEFAULT_RERANKING,
@@ -160,7 +158,7 @@ class RemoteReranker:
     ) -> RerankReply:
         """The candidates, best first."""
         request = reranker_pb2.RerankRequest(
-            query=write_token_source(query),
+            query=write_rerank_source(query),
             candidates=[write_candidate(candidate) for candidate in candidates],
             method=write_method(method),
             fusion=None if fusion is None else write_method(fusion),
