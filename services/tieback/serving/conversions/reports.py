@@ -84,7 +84,7 @@ def fill_cost(message: report_pb2.Cost, cost: Cost) -> None:
 
 def read_method(message: report_pb2.Method, field: FieldPath = ROOT) -> MethodChoice:
     """A method by name with its parameters; whole numbers become int, which a Struct cannot say."""
-    parameters = parameters_of(message.parameters, f"{field}.parameters".lstrip("."))
+    parameters = parameters_of(message.parameters, field["parameters"])
     return MethodChoice(message.name, {name: _whole(value) for name, value in parameters.items()})
 
 
