@@ -104,7 +104,7 @@ def test_towers_that_differ_in_what_they_share_are_in_two_spaces(
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"kinds": ["dense", "tokens"]}, "'dense' alone"),
+        ({"kinds": ["dense", "multi_vector"]}, "'dense' alone"),
         ({"shares": "joint"}, "not the 'joint' one"),
         ({"joint": "class_names"}, "'labels'"),
         ({"joint": "terms"}, "'sparse'"),
