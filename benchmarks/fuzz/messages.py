@@ -21,6 +21,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from tieback.core.errors import TiebackError
+from tieback.core.field_path import at
 from tieback.core.types.limits import Limits
 from tieback.serving import conversions
 from tieback.serving.contract import METHODS
@@ -120,7 +121,7 @@ def _called(function: Callable[..., object]) -> Callable[[Any, random.Random], o
     names = inspect.signature(function).parameters
 
     def call(message: Any, source: random.Random) -> object:
-        more: dict[str, object] = {"field": "field"} if "field" in names else {}
+        more: dict[str, object] = {"field": at("field")} if "field" in names else {}
         if "rank" in names:
             more["rank"] = source.choice((1, 2))
         return function(message, **more)

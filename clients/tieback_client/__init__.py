@@ -67,9 +67,8 @@ from tieback_client.events import (
 )
 from tieback_client.operations.encoding import Candidate, FusePart
 from tieback_client.options import Hedging, Options, Retry, client_version
-from tieback_client.reports import CallInfo, Cost, Stage, Timing
+from tieback_client.reports import CallInfo, Cost, Stage, Timing, Truncated
 from tieback_client.results import (
-    Acknowledgement,
     AlignedPair,
     Alignment,
     Encoding,
@@ -80,7 +79,6 @@ from tieback_client.results import (
     Hit,
     IgnoredDimensions,
     Label,
-    ReindexProgress,
     Reranked,
     RerankResult,
     RetrievalPlan,
@@ -89,12 +87,10 @@ from tieback_client.results import (
     RoutingExplanation,
     SearchResult,
     TextPiece,
-    Truncated,
-    WriteReport,
-    WriteResult,
 )
 from tieback_client.streams import EncodingStream, EventStream, Writes
 from tieback_client.vectors import Box, DType, RegionVectors, SpaceRef, SparseVector, TokenVectors, Vector
+from tieback_client.writes import Acknowledgement, ReindexProgress, WriteReport, WriteResult
 
 __version__ = client_version()
 from tieback_client.tenants import Access, Quota, Usage

@@ -27,9 +27,9 @@ from tieback_client.lines import Line
 from tieback_client.options import Options, default_token, server_address
 from tieback_client.paging import Pages
 from tieback_client.reports import CallInfo
-from tieback_client.results import Acknowledgement, ReindexProgress
 from tieback_client.rpc import Call, Operation, Reply, Rpc, StreamCall
 from tieback_client.surface import dressed
+from tieback_client.writes import Acknowledgement, ReindexProgress
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+from tieback.core.field_path import FieldPath
 
 from tieback_client.clouds import CLOUD_SUFFIXES, read_cloud
 from tieback_client.errors import InvalidArgument
@@ -125,7 +126,7 @@ ContentLike: TypeAlias = str | Path | Text | Image | Audio | Points | TokenIds |
 """What `content_of` understands; `Any` stands for a picture of PIL."""
 
 
-def content_of(value: ContentLike, field: str = "content") -> Content:
+def content_of(value: ContentLike, field: FieldPath | str = "content") -> Content:
     """The content that a plain value means. `InvalidArgument` names `field` where it means none."""
     if isinstance(value, str):
         return Text(value)
@@ -172,7 +173,7 @@ def modality_of_path(path: Path) -> Modality | None:
     return next((modality for suffixes, modality in known if suffix in suffixes), None)
 
 
-def _from_path(path: Path, field: str) -> Content:
+def _from_path(path: Path, field: FieldPath | str) -> Content:
     modality = modality_of_path(path)
     if modality is None:
         known = ", ".join(sorted(IMAGE_SUFFIXES | AUDIO_SUFFIXES | CLOUD_SUFFIXES | TEXT_SUFFIXES))
@@ -193,14 +194,16 @@ def _from_path(path: Path, field: str) -> Content:
         raise InvalidArgument.at(field, error.message) from None
 
 
-def _read(path: str | PathLike[str], field: str) -> bytes:
+def _read(path: str | PathLike[str], field: FieldPath | str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
         raise InvalidArgument.at(field, f"cannot read {path}: {error.strerror or error}") from None
 
 
-def _begun(path: str | PathLike[str], data: bytes, field: str, fault_of: Callable[[bytes], str]) -> bytes:
+def _begun(
+    path: str | PathLike[str], data: bytes, field: FieldPath | str, fault_of: Callable[[bytes], str]
+) -> bytes:
     fault = fault_of(data)
     if fault:
         raise InvalidArgument.at(field, f"{path}: {fault}")

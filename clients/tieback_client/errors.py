@@ -29,6 +29,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tieback.core.field_path import FieldPath
+
 _SHOWN = 3  # errors of items that a message quotes
 
 
@@ -123,9 +125,9 @@ class InvalidArgument(TiebackError):  # noqa: N818 - named for what it is, as th
     code = "INVALID_ARGUMENT"
 
     @classmethod
-    def at(cls, field: str, message: str, *, reason: str = "INVALID_INPUT") -> InvalidArgument:
-        """The error for one field that this side found wrong."""
-        return cls(message, Details(reason=reason, violations=(FieldViolation(field, message),)))
+    def at(cls, field: FieldPath | str, message: str, *, reason: str = "INVALID_INPUT") -> InvalidArgument:
+        """The error for one field, by its path or its name, that this side found wrong."""
+        return cls(message, Details(reason=reason, violations=(FieldViolation(str(field), message),)))
 
     @property
     def violations(self) -> Sequence[FieldViolation]:

@@ -13,14 +13,15 @@ from typing import Any, Generic, TypeVar
 
 import grpc
 from google.protobuf.message import Message
+from tieback.core.field_path import FieldPath, at
 from tieback.v1 import content_pb2
 
 from tieback_client import reading
 from tieback_client.errors import InternalError, NothingWritten, Overloaded, TiebackError, Unavailable
-from tieback_client.reports import CallInfo
-from tieback_client.results import Acknowledgement, Truncated, WriteReport, WriteResult
+from tieback_client.reports import CallInfo, Truncated
 from tieback_client.rpc import Rpc
 from tieback_client.status import from_status
+from tieback_client.writes import Acknowledgement, WriteReport, WriteResult
 
 R = TypeVar("R")
 
@@ -44,7 +45,7 @@ class Exchange(Generic[R]):
     """What to call."""
     items: Iterable[Any] | AsyncIterable[Any]
     """The items, drawn as there is room for them."""
-    pack: Callable[[Any, str], Message]
+    pack: Callable[[Any, FieldPath], Message]
     """Makes a message of an item; the text names the item in errors."""
     request: Callable[[Sequence[Any], int], Message]
     """Makes a request of packed items, told its number, which counts from 0."""
@@ -117,7 +118,7 @@ class Window(Generic[R]):
 
     def offer(self, item: Any) -> Message | None:
         """Takes the next item; returns a request once a batch is full."""
-        message = self.exchange.pack(item, f"{self.exchange.name}[{self._seen}]")
+        message = self.exchange.pack(item, at(self.exchange.name, self._seen))
         self._seen += 1
         size = message.ByteSize()
         sections = len(getattr(message, "sections", ()))

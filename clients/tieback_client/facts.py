@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
+from tieback.core.field_path import FieldPath
 from tieback.v1 import metadata_pb2
 
 from tieback_client.documents import Metadata
@@ -19,16 +19,16 @@ LARGEST_WHOLE = 2**53
 """Beyond it, whole numbers are not exact on the wire."""
 
 
-def metadata(values: Metadata, field: str) -> dict[str, metadata_pb2.MetadataValue]:
+def metadata(values: Metadata, field: FieldPath) -> dict[str, metadata_pb2.MetadataValue]:
     """The messages by key. `InvalidArgument` names the key of what cannot be stored: ``metadata["year"]``."""
     messages: dict[str, metadata_pb2.MetadataValue] = {}
     for key, value in values.items():
         if not isinstance(key, str) or not key:
             raise InvalidArgument.at(field, f"a key of metadata is a text that is not empty, not {key!r}")
         text(key, field)
-        place = f"{field}[{json.dumps(key, ensure_ascii=False)}]"
+        place = field.key(key)
         if isinstance(value, list | tuple):
-            listed = [_scalar(one, f"{place}[{number}]") for number, one in enumerate(value)]
+            listed = [_scalar(one, place[number]) for number, one in enumerate(value)]
             message = metadata_pb2.MetadataValue(list_value=metadata_pb2.MetadataList(values=listed))
         else:
             message = _scalar(value, place)
@@ -41,7 +41,7 @@ def facts(messages: Mapping[str, metadata_pb2.MetadataValue]) -> dict[str, Any]:
     return {key: _value(message) for key, message in messages.items()}
 
 
-def _scalar(value: object, field: str) -> metadata_pb2.MetadataValue:
+def _scalar(value: object, field: FieldPath) -> metadata_pb2.MetadataValue:
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, str):

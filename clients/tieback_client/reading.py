@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import UTC
-from enum import StrEnum
 from typing import Any, TypeVar
 
 import numpy as np
 
-from tieback_client import catalog, events, tenants
 from tieback_client.content import Modality
 from tieback_client.documents import Collection, Item, Section, Source
 from tieback_client.errors import TiebackError
 from tieback_client.facts import facts
-from tieback_client.reports import CallInfo, Cost, Stage, Timing
+from tieback_client.reports import CallInfo, Cost, Stage, Timing, Truncated
 from tieback_client.results import (
     AlignedPair,
     Alignment,
@@ -26,13 +23,11 @@ from tieback_client.results import (
     Hit,
     IgnoredDimensions,
     Label,
-    ReindexProgress,
     Reranked,
     RetrievalPlan,
     RetrievalResult,
     RetrievedHit,
     RoutingExplanation,
-    Truncated,
 )
 from tieback_client.status import from_status
 from tieback_client.vectors import (
@@ -45,8 +40,7 @@ from tieback_client.vectors import (
     TokenVectors,
     Vector,
 )
-
-E = TypeVar("E", bound=StrEnum)
+from tieback_client.writes import ReindexProgress
 
 MICROSECONDS = 1_000_000
 # In the order of the contract's enums, whose zero is "not said".
@@ -59,12 +53,6 @@ _NUMPY: dict[DType, np.dtype[Any]] = {
 }
 _SOURCES = (EncodingSource.COMPUTED, *EncodingSource)
 _MODALITIES = (None, Modality.TEXT, Modality.IMAGE, Modality.AUDIO, Modality.POINTS)
-_KINDS = (None, *catalog.VectorKind)
-_ROLES = (None, *tenants.Access)
-_VERDICTS = (events.VerdictLabel.NOT_CHECKED, *events.VerdictLabel)
-_ABSTENTIONS = (events.AbstentionReason.NO_EVIDENCE, *events.AbstentionReason)
-_FINISHES = (events.FinishReason.END, *events.FinishReason)
-HEALTH = tuple(catalog.Health)
 
 
 def array(tensor: Any) -> Array:
@@ -80,7 +68,7 @@ def array(tensor: Any) -> Array:
 
 def dtype(tensor: Any) -> DType:
     """A tensor's element type."""
-    return _at(_DTYPES, tensor.dtype, DType.FLOAT32)
+    return value_of(_DTYPES, tensor.dtype, DType.FLOAT32)
 
 
 def elements(tensor: Any) -> np.dtype[Any]:
@@ -106,7 +94,7 @@ def space_ref(message: Any) -> SpaceRef:
 
 def modality(number: int) -> Modality | None:
     """A modality; None where it is not said."""
-    return _at(_MODALITIES, number, None)
+    return value_of(_MODALITIES, number, None)
 
 
 def error(status: Any, info: CallInfo) -> TiebackError:
@@ -129,7 +117,7 @@ def encoding(message: Any) -> Encoding:
         labels=labels(message.labels),
         token_count=message.token_count,
         truncated_tokens=message.truncated_tokens,
-        source=_at(_SOURCES, message.source, EncodingSource.COMPUTED),
+        source=value_of(_SOURCES, message.source, EncodingSource.COMPUTED),
         sparse=sparse(message.sparse) if message.HasField("sparse") else None,
         regions=regions(message.regions) if message.HasField("regions") else None,
     )
@@ -346,134 +334,6 @@ def _place(message: Any) -> tuple[int, int] | None:
     return (message.span.begin_byte, message.span.end_byte) if message.HasField("span") else None
 
 
-def space(message: Any) -> catalog.Space:
-    """A space of the catalog."""
-    return catalog.Space(
-        ref=space_ref(message.ref),
-        modalities=[one for number in message.modalities if (one := modality(number))],
-        width=message.width,
-        widths=list(message.widths),
-        kinds=[one for number in message.kinds if (one := _at(_KINDS, number, None))],
-        max_tokens=message.max_tokens,
-        description=message.description,
-        license=message.license,
-        upstream=message.upstream,
-        binding=message.binding,
-        ready=message.ready,
-        precision=message.precision,
-        drift=[catalog.Drift(one.measure, one.value, one.float32_value) for one in message.drift],
-        blocks={one.space: one.width for one in message.blocks},
-        paths=list(message.paths),
-        binding_revision=message.binding_revision,
-        called=message.name,
-        layers=list(message.layers),
-    )
-
-
-def model(message: Any) -> catalog.Model:
-    """A model that writes."""
-    return catalog.Model(
-        name=message.name,
-        revision=message.revision,
-        context_tokens=message.context_tokens,
-        description=message.description,
-        license=message.license,
-        upstream=message.upstream,
-        ready=message.ready,
-    )
-
-
-def method(message: Any) -> catalog.Method:
-    """A method with the schema of its parameters."""
-    schema = json.loads(message.parameters_schema) if message.parameters_schema else {}
-    return catalog.Method(message.family, message.name, message.summary, schema)
-
-
-def server_info(message: Any, info: CallInfo) -> catalog.ServerInfo:
-    """A server's description of itself."""
-    limits = catalog.Limits(**{one.name: getattr(message.limits, one.name) for one in _limit_fields(message)})
-    services = [catalog.ServiceState(one.name, one.ready, one.replicas) for one in message.services]
-    return catalog.ServerInfo(message.version, limits, services, plan(message.retrieval), info)
-
-
-def usage(message: Any, info: CallInfo) -> tenants.Usage:
-    """A tenant, what it may and what it stores."""
-    said = message.quota
-    quota = tenants.Quota(
-        **{name: getattr(said, name) for name in tenants.Quota.__slots__ if said.HasField(name)}
-    )
-    shared = {one.name: role for one in message.shared if (role := _at(_ROLES, one.role, None)) is not None}
-    return tenants.Usage(
-        message.tenant,
-        _at(_ROLES, message.role, None),
-        message.item_count,
-        message.byte_count,
-        message.collection_count,
-        quota,
-        shared,
-        info,
-    )
-
-
-def answer_event(message: Any, info: CallInfo) -> events.AnswerEvent | None:
-    """An event of an answer; None for a kind that this version does not know."""
-    match message.WhichOneof("event"):
-        case "retrieval":
-            return events.RetrievalEvent(retrieval(message.retrieval, info))
-        case "generation":
-            return generation_event(message.generation, info)
-        case _:
-            return None
-
-
-def generation_event(message: Any, _info: CallInfo) -> events.GenerationEvent | None:
-    """An event of the generator; None for a kind that this version does not know."""
-    kind = message.WhichOneof("event")
-    one: Any = getattr(message, kind) if kind else None
-    match kind:
-        case "text":
-            return events.TextDelta(one.text)
-        case "claim":
-            return events.Claim(one.id, _span(one.span), one.text)
-        case "citation":
-            return _citation(one)
-        case "verdict":
-            label = _at(_VERDICTS, one.label, events.VerdictLabel.NOT_CHECKED)
-            return events.Verdict(one.claim_id, label, one.score, one.checker)
-        case "abstention":
-            reason = _at(_ABSTENTIONS, one.reason, events.AbstentionReason.NO_EVIDENCE)
-            return events.Abstention(reason, one.score, one.threshold, one.message)
-        case "finish":
-            return _finish(one)
-        case _:
-            return None
-
-
-def _finish(one: Any) -> events.Finish:
-    return events.Finish(
-        reason=_at(_FINISHES, one.reason, events.FinishReason.END),
-        model=one.model,
-        prompt_tokens=one.prompt_tokens,
-        completion_tokens=one.completion_tokens,
-        changed_tokens=one.changed_tokens,
-        timing=timing(one.timing),
-        first_token=one.first_token_us / MICROSECONDS,
-    )
-
-
-def _citation(one: Any) -> events.Citation:
-    place = one.locator
-    return events.Citation(
-        claim_id=one.claim_id,
-        evidence_id=one.evidence_id,
-        item_id=place.item_id,
-        section_id=place.section_id,
-        span=_span(place.text_span) if place.HasField("text_span") else None,
-        support=one.support,
-        region=box(place.region) if place.HasField("region") else None,
-    )
-
-
 def _retrieved(message: Any) -> RetrievedHit:
     return RetrievedHit(
         hit=hit(message.hit),
@@ -491,24 +351,20 @@ def _alignment(holder: Any) -> Alignment | None:
         return None
     message = holder.alignment
     pairs = [
-        AlignedPair(_span(one.query_span), _span(one.candidate_span), one.similarity, one.weight)
+        AlignedPair(span(one.query_span), span(one.candidate_span), one.similarity, one.weight)
         for one in message.pairs
     ]
     return Alignment(pairs, array(message.plan) if message.HasField("plan") else None)
 
 
-def _span(message: Any) -> tuple[int, int]:
+def span(message: Any) -> tuple[int, int]:
+    """Bytes of a text."""
     return (message.begin_byte, message.end_byte)
-
-
-def _limit_fields(message: Any) -> list[Any]:
-    known = catalog.Limits.__dataclass_fields__
-    return [one for one in message.limits.DESCRIPTOR.fields if one.name in known]
 
 
 T = TypeVar("T")
 
 
-def _at(known: tuple[T, ...], number: int, otherwise: T) -> T:
+def value_of(known: tuple[T, ...], number: int, otherwise: T) -> T:
     """The value of an enum's number; a number that a newer server made up is the fallback."""
     return known[number] if 0 <= number < len(known) else otherwise

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from tieback_client.content import Modality
 from tieback_client.documents import Metadata
 from tieback_client.errors import TiebackError
-from tieback_client.reports import CallInfo, Cost, Timing
+from tieback_client.reports import CallInfo, Cost, Timing, Truncated
 from tieback_client.vectors import Array, Box, RegionVectors, SpaceRef, SparseVector, TokenVectors, Vector
 
 
@@ -330,95 +330,3 @@ class TextPiece:
     """Its bytes of the whole text as UTF-8."""
     token_count: int
     """Its tokens, special ones not counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Truncated:
-    """What a space did not read of sections, or of a query."""
-
-    sections: int
-    """Sections, or texts of a query, that it did not read to their end."""
-    tokens: int
-    """Tokens of those that it did not read."""
-    window: int
-    """Tokens that it reads of one at most, special tokens included."""
-
-    def __add__(self, other: Truncated) -> Truncated:
-        return Truncated(
-            self.sections + other.sections, self.tokens + other.tokens, max(self.window, other.window)
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class WriteResult:
-    """The outcome for one item that was sent to be written."""
-
-    id: str
-    """The item."""
-    error: TiebackError | None = None
-    """None where it is durable; else why it is not."""
-    truncated_sections: int = 0
-    """Sections whose text some space did not read to its end."""
-    truncated: Mapping[str, Truncated] = field(default_factory=dict)
-    """What was not read, by space; the spaces that read everything are left out."""
-    split_sections: int = 0
-    """Sections that were sent and split."""
-    added_sections: int = 0
-    """Sections that are there because of that, beside those that were sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReindexProgress:
-    """How far the reindexing of a collection is; the last says how it ended."""
-
-    space: SpaceRef
-    """The space of the new vectors."""
-    total: int
-    """Items of the collection."""
-    done: int
-    """Items of these that have new vectors."""
-    finished: bool = False
-    """Whether the collection has its new vectors now."""
-    failures: Mapping[str, TiebackError] = field(default_factory=dict)
-    """In the last: why items cannot be encoded again, by their id; up to 1000 of them."""
-    failure_count: int = 0
-    """How many there are."""
-    split_sections: int = 0
-    """Texts that this call split, since the new space reads less of one than is stored in it."""
-    added_sections: int = 0
-    """How many sections there are of them beside."""
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledgement:
-    """The server's answer for one batch of items, given after they are durable."""
-
-    results: Sequence[WriteResult]
-    """One per item, in order."""
-    timing: Timing
-    """Where the time went."""
-
-    @property
-    def errors(self) -> Mapping[str, TiebackError]:
-        """Why items were refused, by their id."""
-        return {one.id: one.error for one in self.results if one.error is not None}
-
-
-@dataclass(frozen=True, slots=True)
-class WriteReport:
-    """The whole of an `upsert` or `ingest`."""
-
-    written: int
-    """Items that are durable."""
-    errors: Mapping[str, TiebackError]
-    """Why items were refused, by their id."""
-    truncated_sections: int
-    """Sections whose text some space did not read to its end."""
-    call: CallInfo
-    """How the call went."""
-    truncated: Mapping[str, Truncated] = field(default_factory=dict)
-    """What was not read, by space; the spaces that read everything are left out."""
-    split_sections: int = 0
-    """Sections that were sent and split."""
-    added_sections: int = 0
-    """Sections that are there because of that, beside those that were sent."""

@@ -11,8 +11,9 @@ from tieback_client.errors import TiebackError, Unavailable
 from tieback_client.events import Answer, AnswerEvent
 from tieback_client.exchange import Exchange, Tally, Window
 from tieback_client.reports import CallInfo
-from tieback_client.results import Acknowledgement, Encoding, ReindexProgress, WriteReport
+from tieback_client.results import Encoding
 from tieback_client.rpc import StreamCall
+from tieback_client.writes import Acknowledgement, ReindexProgress, WriteReport
 
 if TYPE_CHECKING:
     from tieback_client.client import Client

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from tieback.core.field_path import FieldPath
+
 from tieback_client.errors import InvalidArgument
 
 
-def text(value: str, field: str) -> str:
+def text(value: str, field: FieldPath | str) -> str:
     """The text, if it can travel as UTF-8."""
     try:
         value.encode()

@@ -8,13 +8,13 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.struct_pb2 import Struct
+from tieback.core.field_path import FieldPath, at
 from tieback.v1 import (
     answer_pb2,
     content_pb2,
     encoder_pb2,
     evidence_pb2,
     generator_pb2,
-    index_pb2,
     report_pb2,
     router_pb2,
     vector_pb2,
@@ -30,12 +30,9 @@ from tieback_client.content import (
     Text,
     TokenIds,
     content_of,
-    modality_of,
 )
-from tieback_client.documents import Item, Section
 from tieback_client.errors import InvalidArgument
 from tieback_client.events import Decoding, Evidence, Grounding, MethodLike, Weights
-from tieback_client.facts import metadata
 from tieback_client.results import Encoding, IgnoredDimensions, Label
 from tieback_client.texts import text as text
 from tieback_client.vectors import (
@@ -78,7 +75,10 @@ KINDS = {
 }
 
 
-def tensor(values: Array, dtype: DType, field: str) -> vector_pb2.Tensor:
+OUTPUT = at("output")
+
+
+def tensor(values: Array, dtype: DType, field: FieldPath) -> vector_pb2.Tensor:
     """An array as bytes, type and shape."""
     types: dict[DType, np.dtype[Any]] = {
         DType.FLOAT32: np.dtype("<f4"),
@@ -98,7 +98,7 @@ def tensor(values: Array, dtype: DType, field: str) -> vector_pb2.Tensor:
     return vector_pb2.Tensor(dtype=DTYPES[dtype], shape=shape, data=values.tobytes())
 
 
-def vector(value: Vector, field: str) -> vector_pb2.Vector:
+def vector(value: Vector, field: FieldPath) -> vector_pb2.Vector:
     """A vector with its space."""
     if not isinstance(value, Vector):
         raise InvalidArgument.at(
@@ -108,7 +108,7 @@ def vector(value: Vector, field: str) -> vector_pb2.Vector:
         raise InvalidArgument.at(field, f"a vector has one axis, and this array has {value.values.ndim}")
     return vector_pb2.Vector(
         space=space_ref(value.space),
-        values=tensor(value.values, value.dtype, f"{field}.values"),
+        values=tensor(value.values, value.dtype, field["values"]),
         normalized=value.normalized,
         scale=value.scale,
     )
@@ -119,100 +119,54 @@ def space_ref(ref: SpaceRef) -> vector_pb2.SpaceRef:
     return vector_pb2.SpaceRef(name=ref.name, revision=ref.revision, fingerprint=ref.fingerprint)
 
 
-def token_vectors(value: TokenVectors, field: str) -> vector_pb2.TokenVectors:
+def token_vectors(value: TokenVectors, field: FieldPath) -> vector_pb2.TokenVectors:
     """Token vectors with their spans."""
     dtype = DType.FLOAT16 if value.values.dtype == np.float16 else DType.FLOAT32
     spans = [vector_pb2.TextSpan(begin_byte=begin, end_byte=end) for begin, end in value.spans]
     return vector_pb2.TokenVectors(
-        space=space_ref(value.space), values=tensor(value.values, dtype, f"{field}.values"), spans=spans
+        space=space_ref(value.space), values=tensor(value.values, dtype, field["values"]), spans=spans
     )
 
 
-def content(value: ContentLike, field: str) -> content_pb2.Content:
+def content(value: ContentLike, field: FieldPath) -> content_pb2.Content:
     """One piece of input, plain values included."""
     if isinstance(value, str):
-        return content_pb2.Content(text=text(value, f"{field}.text"))
+        return content_pb2.Content(text=text(value, field["text"]))
     return _content(content_of(value, field), field)
 
 
-def _content(value: Content, field: str) -> content_pb2.Content:
+def _content(value: Content, field: FieldPath) -> content_pb2.Content:
     match value:
         case Text():
-            return content_pb2.Content(text=text(value.text, f"{field}.text"))
+            return content_pb2.Content(text=text(value.text, field["text"]))
         case Image():
-            return content_pb2.Content(image=_some(value.data, f"{field}.image"))
+            return content_pb2.Content(image=_some(value.data, field["image"]))
         case Audio():
-            return content_pb2.Content(audio=_some(value.data, f"{field}.audio"))
+            return content_pb2.Content(audio=_some(value.data, field["audio"]))
         case Points():
             if value.coordinates.ndim != 2 or value.coordinates.shape[1] != 3:
                 message = f"points have the shape [n, 3], not {list(value.coordinates.shape)}"
-                raise InvalidArgument.at(f"{field}.points", message)
-            coordinates = tensor(value.coordinates, DType.FLOAT32, f"{field}.points.coordinates")
+                raise InvalidArgument.at(field["points"], message)
+            coordinates = tensor(value.coordinates, DType.FLOAT32, field["points"]["coordinates"])
             return content_pb2.Content(points=content_pb2.PointCloud(coordinates=coordinates))
         case TokenIds():
-            return content_pb2.Content(token_ids=_token_ids(value, f"{field}.token_ids.ids"))
+            return content_pb2.Content(token_ids=_token_ids(value, field["token_ids"]["ids"]))
         case Vector():
-            return content_pb2.Content(vector=vector(value, f"{field}.vector"))
+            return content_pb2.Content(vector=vector(value, field["vector"]))
 
 
-def item(value: Item, field: str) -> content_pb2.Item:
-    """A document to ingest; vectors are the server's to make."""
-    if not isinstance(value, Item):
-        raise InvalidArgument.at(field, f"an item is an Item, not {type(value).__name__}")
-    parts = []
-    for number, one in enumerate(sections(value)):
-        place = f"{field}.sections[{number}]"
-        for name, given in (("vector", one.vector), ("parts", one.parts)):
-            if given is not None:
-                raise InvalidArgument.at(
-                    f"{place}.{name}", "ingest makes the vectors itself; to write your own, use upsert"
-                )
-        parts.append(_section(one, place, with_content=True))
-    return _item(value, parts, field)
-
-
-def indexed_item(value: Item, field: str) -> index_pb2.IndexedItem:
-    """A document whose sections bring their vectors."""
-    parts, known = [], []
-    for number, one in enumerate(sections(value)):
-        place = f"{field}.sections[{number}]"
-        if one.vector is None:
-            raise InvalidArgument.at(
-                f"{place}.vector", "upsert takes a vector with each section; to have it made, use ingest"
-            )
-        parts.append(_section(one, place, with_content=False))
-        modality = one.modality or _modality(one, place)
-        known.append(
-            index_pb2.IndexedSection(
-                vector=vector(one.vector, f"{place}.vector"),
-                text=text(one.search_text, f"{place}.search_text"),
-                modality=MODALITIES[modality],
-                parts=regions(one.parts, f"{place}.parts") if one.parts is not None else None,
-            )
-        )
-    return index_pb2.IndexedItem(item=_item(value, parts, field), sections=known)
-
-
-def sections(value: Item) -> list[Section]:
-    """An item's sections, a single plain content included."""
-    listed = value.sections
-    if isinstance(listed, str | Section) or not isinstance(listed, Sequence):
-        listed = [listed]
-    return [one if isinstance(one, Section) else Section(one) for one in listed]
-
-
-def encoding(value: Encoding, field: str) -> encoder_pb2.Encoding:
+def encoding(value: Encoding, field: FieldPath) -> encoder_pb2.Encoding:
     """An encoding to be fused."""
     return encoder_pb2.Encoding(
         space=space_ref(value.space),
         modality=MODALITIES[value.modality] if value.modality else content_pb2.MODALITY_UNSPECIFIED,
-        dense=vector(value.vector, f"{field}.dense") if value.vector is not None else None,
-        tokens=token_vectors(value.tokens, f"{field}.tokens") if value.tokens is not None else None,
+        dense=vector(value.vector, field["dense"]) if value.vector is not None else None,
+        tokens=token_vectors(value.tokens, field["tokens"]) if value.tokens is not None else None,
         labels=[label(one) for one in value.labels],
         token_count=value.token_count,
         truncated_tokens=value.truncated_tokens,
-        sparse=sparse(value.sparse, f"{field}.sparse") if value.sparse is not None else None,
-        regions=regions(value.regions, f"{field}.regions") if value.regions is not None else None,
+        sparse=sparse(value.sparse, field["sparse"]) if value.sparse is not None else None,
+        regions=regions(value.regions, field["regions"]) if value.regions is not None else None,
     )
 
 
@@ -224,12 +178,12 @@ def ignored(values: Iterable[IgnoredDimensions]) -> list[router_pb2.IgnoredDimen
     ]
 
 
-def sparse(value: SparseVector, field: str) -> vector_pb2.SparseVector:
+def sparse(value: SparseVector, field: FieldPath) -> vector_pb2.SparseVector:
     """A sparse vector with its space."""
     return vector_pb2.SparseVector(
         space=space_ref(value.space),
         indices=value.indices.tolist(),
-        weights=tensor(value.weights, DType.FLOAT32, f"{field}.weights"),
+        weights=tensor(value.weights, DType.FLOAT32, field["weights"]),
         terms=value.terms,
     )
 
@@ -239,11 +193,11 @@ def box(value: Box) -> vector_pb2.Box:
     return vector_pb2.Box(x=value.x, y=value.y, width=value.width, height=value.height)
 
 
-def regions(value: RegionVectors, field: str) -> vector_pb2.RegionVectors:
+def regions(value: RegionVectors, field: FieldPath) -> vector_pb2.RegionVectors:
     """Region vectors with their boxes."""
     return vector_pb2.RegionVectors(
         space=space_ref(value.space),
-        values=tensor(value.values, DType.FLOAT32, f"{field}.values"),
+        values=tensor(value.values, DType.FLOAT32, field["values"]),
         boxes=[box(Box(*one)) for one in value.boxes.tolist()],
     )
 
@@ -282,7 +236,7 @@ def output(
     batch_invariant: bool = False,
     terms: bool = False,
     layer: int | None = None,
-    field: str = "output",
+    field: FieldPath = OUTPUT,
 ) -> vector_pb2.OutputSpec:
     """The shape of the output."""
     try:
@@ -290,16 +244,16 @@ def output(
     except ValueError:
         choices = ", ".join(DType)
         raise InvalidArgument.at(
-            f"{field}.dtype", f"no dtype is named {dtype!r}; the choices are: {choices}"
+            field["dtype"], f"no dtype is named {dtype!r}; the choices are: {choices}"
         ) from None
     unknown = [one for one in kinds if one not in KINDS]
     if unknown:
         message = f"no kind is named {unknown[0]!r}; the choices are: {', '.join(KINDS)}"
-        raise InvalidArgument.at(f"{field}.kinds", message)
+        raise InvalidArgument.at(field["kinds"], message)
     if width is not None and width < 1:
-        raise InvalidArgument.at(f"{field}.width", f"a width is at least 1, not {width}")
+        raise InvalidArgument.at(field["width"], f"a width is at least 1, not {width}")
     if layer is not None and layer < 1:
-        raise InvalidArgument.at(f"{field}.layer", f"layers are counted from 1, and {layer} is none")
+        raise InvalidArgument.at(field["layer"], f"layers are counted from 1, and {layer} is none")
     return vector_pb2.OutputSpec(
         width=width or 0,
         dtype=DTYPES[kind],
@@ -310,21 +264,21 @@ def output(
     )
 
 
-def method(value: MethodLike | None, field: str) -> report_pb2.Method | None:
+def method(value: MethodLike | None, field: FieldPath) -> report_pb2.Method | None:
     """A method by name, or by name and parameters."""
     if value is None:
         return None
     name, parameters = (value, {}) if isinstance(value, str) else value
-    return report_pb2.Method(name=name, parameters=struct(parameters, f"{field}.parameters"))
+    return report_pb2.Method(name=name, parameters=struct(parameters, field["parameters"]))
 
 
-def struct(values: Mapping[str, Any], field: str) -> Struct | None:
+def struct(values: Mapping[str, Any], field: FieldPath) -> Struct | None:
     """A mapping as a JSON object; None for an empty one."""
     if not values:
         return None
     for key, value in values.items():
         if isinstance(value, str):
-            text(value, f"{field}.{key}")
+            text(value, field[key])
     try:
         return ParseDict(dict(values), Struct())
     except (ParseError, TypeError, ValueError):
@@ -336,10 +290,10 @@ def routing(weights: Weights | None, missing: MethodLike | None = None) -> route
     """Weights per space, or a policy, and what stands in for lost spaces; the server's default for None."""
     if weights is None and missing is None:
         return None
-    lost = method(missing, "missing")
+    lost = method(missing, at("missing"))
     if isinstance(weights, Mapping):
         return router_pb2.Routing(policy="explicit", weights=weights, missing=lost)
-    chosen = method(weights, "weights") or report_pb2.Method()
+    chosen = method(weights, at("weights")) or report_pb2.Method()
     return router_pb2.Routing(
         policy=chosen.name,
         parameters=chosen.parameters if chosen.HasField("parameters") else None,
@@ -347,13 +301,13 @@ def routing(weights: Weights | None, missing: MethodLike | None = None) -> route
     )
 
 
-def evidence(value: str | Evidence, field: str, number: int) -> evidence_pb2.Evidence:
+def evidence(value: str | Evidence, field: FieldPath, number: int) -> evidence_pb2.Evidence:
     """A passage; a plain text is named by its number."""
     one = Evidence(value) if isinstance(value, str) else value
     return evidence_pb2.Evidence(
         id=one.id or str(number),
-        text=text(one.text, f"{field}.text"),
-        title=text(one.title, f"{field}.title"),
+        text=text(one.text, field["text"]),
+        title=text(one.title, field["title"]),
         item_id=one.item_id,
         section_id=one.section_id,
         uri=one.uri,
@@ -373,8 +327,8 @@ def decoding(value: Decoding | None) -> generator_pb2.Decoding | None:
         top_p=value.top_p,
         top_k=value.top_k,
         seed=value.seed,
-        stop=[text(one, f"decoding.stop[{i}]") for i, one in enumerate(value.stop)],
-        strategy=method(value.strategy, "decoding.strategy"),
+        stop=[text(one, at("decoding", "stop", i)) for i, one in enumerate(value.stop)],
+        strategy=method(value.strategy, at("decoding", "strategy")),
     )
 
 
@@ -383,53 +337,13 @@ def grounding(value: Grounding | None) -> generator_pb2.Grounding | None:
     if value is None:
         return None
     return generator_pb2.Grounding(
-        checker=method(value.checker, "grounding.checker"),
+        checker=method(value.checker, at("grounding", "checker")),
         abstain_below=value.abstain_below,
         disabled=value.disabled,
     )
 
 
-def _item(value: Item, parts: list[content_pb2.Section], field: str) -> content_pb2.Item:
-    return content_pb2.Item(
-        id=text(value.id, f"{field}.id"),
-        title=text(value.title, f"{field}.title"),
-        sections=parts,
-        metadata=metadata(value.metadata, f"{field}.metadata"),
-    )
-
-
-def _section(one: Section, place: str, *, with_content: bool) -> content_pb2.Section:
-    """A section; of an upsert only texts are carried, since bytes of pictures and sounds are not kept."""
-    carried = None
-    if one.content is not None and (with_content or isinstance(one.content, str | Text)):
-        carried = content(one.content, f"{place}.content")
-    elif with_content:
-        raise InvalidArgument.at(f"{place}.content", "a section to ingest has a content")
-    return content_pb2.Section(
-        id=text(one.id, f"{place}.id"),
-        title=text(one.title, f"{place}.title"),
-        content=carried,
-        uri=one.uri,
-        span=None if one.span is None else _span(one.span, f"{place}.span"),
-        continues=one.continues,
-    )
-
-
-def _span(value: tuple[int, int], field: str) -> vector_pb2.TextSpan:
-    begin, end = value
-    if not 0 <= begin <= end < 2**32:
-        raise InvalidArgument.at(field, f"a span is two numbers of bytes, the smaller first, not {value}")
-    return vector_pb2.TextSpan(begin_byte=begin, end_byte=end)
-
-
-def _modality(one: Section, place: str) -> Modality:
-    modality = None if one.content is None else modality_of(content_of(one.content, f"{place}.content"))
-    if modality is None:
-        raise InvalidArgument.at(f"{place}.modality", "say which modality the vector is of: modality=")
-    return modality
-
-
-def _token_ids(value: TokenIds, field: str) -> content_pb2.TokenIds:
+def _token_ids(value: TokenIds, field: FieldPath) -> content_pb2.TokenIds:
     ids = np.asarray(value.ids)
     if ids.ndim != 1 or ids.size == 0 or ids.dtype.kind not in "iu":
         raise InvalidArgument.at(field, "token numbers are a list of whole numbers, one at least")
@@ -438,7 +352,7 @@ def _token_ids(value: TokenIds, field: str) -> content_pb2.TokenIds:
     return content_pb2.TokenIds(ids=ids.tolist())
 
 
-def _some(data: bytes, field: str) -> bytes:
+def _some(data: bytes, field: FieldPath) -> bytes:
     if not isinstance(data, bytes):
         raise InvalidArgument.at(field, f"it takes bytes, not {type(data).__name__}; from_file reads a file")
     if not data:

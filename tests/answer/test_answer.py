@@ -147,4 +147,11 @@ async def test_a_negative_limit_of_evidence_is_refused(library):
     with pytest.raises(InvalidInput) as refusal:
         await events_of(library.answerer.answer(question(), evidence_limit=-1))
 
-    assert refusal.value.field == "evidence_limit"
+    assert str(refusal.value.field) == "evidence_limit"
+
+
+async def test_what_is_wrong_with_the_query_is_told_as_a_part_of_the_answers_request(library):
+    with pytest.raises(InvalidInput) as refusal:
+        await events_of(library.answerer.answer(Retrieval("library", [])))
+
+    assert str(refusal.value.field) == "retrieval.query"

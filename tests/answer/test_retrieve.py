@@ -327,7 +327,7 @@ async def test_a_bad_request_is_refused_by_its_place(library, retrieval, field):
     with pytest.raises(InvalidInput) as refusal:
         await library.answerer.retrieve(retrieval)
 
-    assert refusal.value.field == field
+    assert str(refusal.value.field) == field
 
 
 async def test_an_unknown_collection_or_reranker_is_not_found_with_the_choices(library):
@@ -343,4 +343,4 @@ async def test_a_query_of_more_contents_than_the_limit_is_refused(platform):
     with pytest.raises(InvalidInput, match="65 contents, and this server takes 64 at most") as refused:
         await platform.answerer.retrieve(ask(*[words("tea")] * 65))
 
-    assert refused.value.field == "query"
+    assert str(refused.value.field) == "query"

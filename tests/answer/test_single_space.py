@@ -120,7 +120,7 @@ async def test_what_the_space_does_not_read_is_refused_by_its_item_alone(served:
     assert reply.results[0].error is None
     refusal = reply.results[1].error
     assert isinstance(refusal, InvalidInput)
-    assert refusal.field == "items[1].sections[0].content.image"
+    assert str(refusal.field) == "items[1].sections[0].content.image"
     assert "'words-a'" in refusal.message
     assert "it reads: text" in refusal.message
 
@@ -131,7 +131,7 @@ async def test_a_query_that_the_space_does_not_read_says_what_it_reads(served: S
     with pytest.raises(InvalidInput, match="it reads: text") as refusal:
         await served.found(Content(Modality.IMAGE, colours.png(250, 0, 0)))
 
-    assert refusal.value.field == "query[0].content.image"
+    assert str(refusal.value.field) == "query[0].content.image"
 
 
 async def test_weights_of_a_single_space_are_refused(served: Served) -> None:
@@ -144,7 +144,7 @@ async def test_weights_of_a_single_space_are_refused(served: Served) -> None:
     ):
         with pytest.raises(InvalidInput, match="nothing to weight") as refusal:
             await served.found(text("tea"), routing=routing)
-        assert refusal.value.field == "routing"
+        assert str(refusal.value.field) == "routing"
     with pytest.raises(InvalidInput, match="nothing to weight"):
         await served.index.create_collection("other", served.words, WIDTH, Routing("uniform"))
 
@@ -217,4 +217,4 @@ async def test_the_default_has_to_be_named_where_several_spaces_are_served_witho
     with pytest.raises(InvalidInput, match="one, two") as refusal:
         await several.ingest("library", [TEA])
 
-    assert refusal.value.field == "space"
+    assert str(refusal.value.field) == "space"

@@ -2,53 +2,44 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
+from support.canned.serving import serve
+from support.command_line import Run
 from tieback_client import AsyncClient, Client
+from tieback_client.cli import app
 
-PROGRAM = Path(__file__).with_name("canned.py")
-
-
-@pytest.fixture(scope="session")
-def canned() -> ModuleType:
-    """The module of the canned server, loaded from its file."""
-    spec = importlib.util.spec_from_file_location("canned", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+TESTS = Path(__file__).parents[1]
 
 
 class Served:
     """A running canned server: its address, and what it saw."""
 
-    def __init__(self, module: ModuleType, **options: Any) -> None:
-        self.server, port, self.log = module.serve(**options)
+    def __init__(self, **options: Any) -> None:
+        self.server, port, self.log = serve(**options)
         self.address = f"localhost:{port}"
 
 
 @pytest.fixture
-def served(canned: ModuleType) -> Iterator[Served]:
+def served() -> Iterator[Served]:
     """A canned server in this process."""
-    one = Served(canned)
+    one = Served()
     yield one
     one.server.stop(0).wait()
 
 
 @pytest.fixture
-def breaking(canned: ModuleType) -> Iterator[Served]:
+def breaking() -> Iterator[Served]:
     """A canned server whose first stream of writes breaks after two requests."""
-    one = Served(canned, gone_after=2)
+    one = Served(gone_after=2)
     yield one
     one.server.stop(0).wait()
 
@@ -65,6 +56,16 @@ async def aclient(served: Served) -> AsyncIterator[AsyncClient]:
         yield one
 
 
+@pytest.fixture
+def run(served: Any) -> Run:
+    """Runs a command against the canned server, its output not a terminal."""
+
+    def invoke(*words: str, **options: Any) -> Result:
+        return CliRunner().invoke(app.tieback, words, env={"TIEBACK_SERVER": served.address}, **options)
+
+    return invoke
+
+
 class Program:
     """A canned server in a process of its own, which can be killed and started again on the same port."""
 
@@ -77,7 +78,8 @@ class Program:
 
     def start(self) -> None:
         environment = os.environ | {"GRPC_VERBOSITY": "NONE"}
-        self.process = subprocess.Popen([sys.executable, str(PROGRAM), str(self.port)], env=environment)
+        command = [sys.executable, "-m", "support.canned", str(self.port)]
+        self.process = subprocess.Popen(command, cwd=TESTS, env=environment)
 
     def kill(self) -> None:
         self.process.kill()

@@ -6,11 +6,13 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from concurrent import futures
-from types import ModuleType
 from typing import Any
 
 import grpc
 import pytest
+from support.canned.encoding import Encoder
+from support.canned.log import Log
+from support.canned.serving import serve
 from tieback.v1 import answer_pb2, encoder_pb2, encoder_pb2_grpc, index_pb2
 from tieback_client import AsyncClient, Client, Item, Retry, Unavailable
 from tieback_client.endpoints import Endpoint, Endpoints
@@ -22,12 +24,12 @@ NOWHERE = "localhost:1"
 
 
 @pytest.fixture
-def replicas(canned: ModuleType) -> Iterator[list[Any]]:
+def replicas() -> Iterator[list[Any]]:
     """Two servers that stand for replicas: each with its address, its log and its end."""
 
     class One:
         def __init__(self) -> None:
-            self.server, port, self.log = canned.serve()
+            self.server, port, self.log = serve()
             self.address = f"localhost:{port}"
 
     made = [One(), One()]
@@ -96,14 +98,14 @@ def test_a_replica_that_goes_away_is_noticed_by_the_count_of_retries_alone(
         assert time.monotonic() - begin < 2
 
 
-def test_a_replica_that_comes_back_is_asked_again(served: Any, canned: ModuleType) -> None:
-    server, port, _ = canned.serve()
+def test_a_replica_that_comes_back_is_asked_again(served: Any) -> None:
+    server, port, _ = serve()
     served.log.endpoints = [f"localhost:{port}"]
     with Client(served.address, direct=True) as client:
         until(lambda: bool(client.encode("a", space="tiny") and client.retries == 0 and asked(served) < 100))
         server.stop(0).wait()
         client.encode("a", space="tiny")
-        server, _, log = canned.serve(port)
+        server, _, log = serve(port)
         try:
             until(lambda: bool(client.encode("a", space="tiny")) and bool(log.calls))
         finally:
@@ -122,10 +124,10 @@ def test_where_no_replica_can_be_reached_or_none_is_listed_the_server_is_asked(s
         assert asked(served, "ListEndpoints") >= 2  # the list is kept for 0.2 s
 
 
-def test_a_server_that_knows_no_lists_is_asked_itself(canned: ModuleType) -> None:
-    log = canned.Log()
+def test_a_server_that_knows_no_lists_is_asked_itself() -> None:
+    log = Log()
     server = grpc.server(futures.ThreadPoolExecutor(2))
-    encoder_pb2_grpc.add_EncoderServiceServicer_to_server(canned.Encoder(log, 0), server)
+    encoder_pb2_grpc.add_EncoderServiceServicer_to_server(Encoder(log, 0), server)
     port = server.add_insecure_port("localhost:0")
     server.start()
     try:

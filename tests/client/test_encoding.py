@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.canned.contents import values_of
 from tieback.v1 import content_pb2
 from tieback_client import (
     AsyncClient,
@@ -32,12 +33,12 @@ SPACE = SpaceRef("tiny", "r1", "f1")
 TEXTS = ["a", "bb", "cccc"]
 
 
-def test_vectors_are_one_array_in_the_order_of_the_texts(client: Client, canned: Any) -> None:
+def test_vectors_are_one_array_in_the_order_of_the_texts(client: Client) -> None:
     result = client.encode(TEXTS, space="tiny")
 
     assert result.vectors.shape == (3, 8)
     assert result.vectors.dtype == np.float32
-    np.testing.assert_array_equal(result.vectors, [canned.values_of(one) for one in TEXTS])
+    np.testing.assert_array_equal(result.vectors, [values_of(one) for one in TEXTS])
     assert result.space == SPACE
     assert (result.timing.compute, result.cost.tokens) == (0.003, 9)
 
@@ -55,12 +56,12 @@ def test_a_vector_is_a_view_of_the_bytes_that_came_and_cannot_be_written(client:
     [("float32", "float32", 0), ("float16", "float16", 1e-3), ("int8", "int8", 4e-3)],
 )
 def test_quantised_vectors_stand_for_the_same_numbers(
-    client: Client, canned: Any, dtype: str, codes: str, tolerance: float
+    client: Client, dtype: str, codes: str, tolerance: float
 ) -> None:
     result = client.encode(TEXTS, space="tiny", dtype=dtype)
 
     assert result.codes.dtype == codes
-    np.testing.assert_allclose(result.vectors, [canned.values_of(one) for one in TEXTS], atol=tolerance)
+    np.testing.assert_allclose(result.vectors, [values_of(one) for one in TEXTS], atol=tolerance)
 
 
 def test_binary_vectors_are_the_signs(client: Client) -> None:

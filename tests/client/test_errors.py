@@ -6,6 +6,8 @@ from typing import Any
 
 import grpc
 import pytest
+from support.canned import failing
+from support.canned.failing import retry_after, status
 from tieback_client import (
     AsyncClient,
     Client,
@@ -62,8 +64,8 @@ def test_a_bad_filter_names_its_field(client: Client, served: Any) -> None:
 
 
 @pytest.mark.parametrize("code", [one for one in grpc.StatusCode if one is not grpc.StatusCode.OK])
-def test_every_code_is_an_error_of_the_tree(canned: Any, code: grpc.StatusCode) -> None:
-    error = from_status(canned.status(code, "words"))
+def test_every_code_is_an_error_of_the_tree(code: grpc.StatusCode) -> None:
+    error = from_status(status(code, "words"))
 
     assert type(error) is BY_CODE.get(code.name, TiebackError)
     assert (error.code, str(error)) == (code.name, "words")
@@ -81,15 +83,15 @@ def test_every_code_is_an_error_of_the_tree(canned: Any, code: grpc.StatusCode) 
     ],
 )
 def test_the_reason_makes_an_error_more_exact(
-    canned: Any, reason: str, code: grpc.StatusCode, kind: type[TiebackError]
+    reason: str, code: grpc.StatusCode, kind: type[TiebackError]
 ) -> None:
-    assert type(from_status(canned.status(code, "words", canned.info(reason)))) is kind
+    assert type(from_status(status(code, "words", failing.info(reason)))) is kind
 
 
-def test_a_tenants_rate_can_be_tried_again_and_its_storage_quota_cannot(canned: Any) -> None:
-    code, info = grpc.StatusCode.RESOURCE_EXHAUSTED, canned.info("TENANT_QUOTA")
-    rate = from_status(canned.status(code, "words", info, canned.retry_after(0.5)))
-    stored = from_status(canned.status(code, "words", info))
+def test_a_tenants_rate_can_be_tried_again_and_its_storage_quota_cannot() -> None:
+    code, info = grpc.StatusCode.RESOURCE_EXHAUSTED, failing.info("TENANT_QUOTA")
+    rate = from_status(status(code, "words", info, retry_after(0.5)))
+    stored = from_status(status(code, "words", info))
 
     assert (type(rate), rate.retryable, rate.retry_delay) == (RateExceeded, True, 0.5)
     assert (type(stored), stored.retryable) == (QuotaExceeded, False)

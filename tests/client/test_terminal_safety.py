@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from support.canned.serving import serve
 from support.terminal import in_a_terminal
 from tieback_client import Client
 from tieback_client.cli import app
@@ -49,9 +50,9 @@ COMMANDS = [
 
 
 @pytest.fixture(scope="module")
-def poisoned(canned: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def poisoned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The places of a server whose every string is hostile, and of a folder with hostile names."""
-    server, port, _ = canned.serve(poison=HOSTILE)
+    server, port, _ = serve(poison=HOSTILE)
     address = f"localhost:{port}"
     folder = tmp_path_factory.mktemp("files") / "fo\x1b]0;x\x07\u202e\x9b2J"
     folder.mkdir()

@@ -9,6 +9,9 @@ from typing import Any
 
 import grpc
 import pytest
+from support.canned.describing import Catalog
+from support.canned.encoding import Encoder
+from support.canned.log import Log
 from support.certificates import Authority
 from tieback.v1 import catalog_pb2_grpc, encoder_pb2_grpc
 from tieback_client import AsyncClient, Client, Unavailable
@@ -17,8 +20,7 @@ from tieback_client import AsyncClient, Client, Unavailable
 class Secured:
     """A server that wants TLS, and a client's certificate where `mutual`."""
 
-    def __init__(self, canned: Any, folder: Path, *, mutual: bool) -> None:
-        self._canned = canned
+    def __init__(self, folder: Path, *, mutual: bool) -> None:
         self.authority = Authority(folder)
         pair = self.authority.issue("server")
         self._credentials = grpc.ssl_server_credentials(
@@ -32,9 +34,9 @@ class Secured:
 
     def serve(self, host: str) -> tuple[int, Any]:
         """Starts a server with that certificate; returns its port and what it saw."""
-        server, log = grpc.server(futures.ThreadPoolExecutor(2)), self._canned.Log()
-        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(self._canned.Catalog(log), server)
-        encoder_pb2_grpc.add_EncoderServiceServicer_to_server(self._canned.Encoder(log, 0), server)
+        server, log = grpc.server(futures.ThreadPoolExecutor(2)), Log()
+        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(Catalog(log), server)
+        encoder_pb2_grpc.add_EncoderServiceServicer_to_server(Encoder(log, 0), server)
         port = server.add_secure_port(f"{host}:0", self._credentials)
         server.start()
         self._servers.append(server)
@@ -46,15 +48,15 @@ class Secured:
 
 
 @pytest.fixture
-def secured(canned: Any, tmp_path: Path) -> Any:
-    one = Secured(canned, tmp_path, mutual=False)
+def secured(tmp_path: Path) -> Any:
+    one = Secured(tmp_path, mutual=False)
     yield one
     one.stop()
 
 
 @pytest.fixture
-def mutual(canned: Any, tmp_path: Path) -> Any:
-    one = Secured(canned, tmp_path, mutual=True)
+def mutual(tmp_path: Path) -> Any:
+    one = Secured(tmp_path, mutual=True)
     yield one
     one.stop()
 

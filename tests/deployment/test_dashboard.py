@@ -17,12 +17,13 @@ from support.deployment import ROOT, Overlay, alerts, dashboard, queries
 from support.installed import need
 from tieback.core.types.load import Load
 from tieback.encoder.recall import CacheState
+from tieback.index.size import IndexSize
 from tieback.serving.contract import METHODS
 from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh
 from tieback.serving.scrape import join
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import IndexSize, Telemetry
+from tieback.serving.telemetry import Telemetry
 
 SUFFIXES = {
     "counter": ("_total",),

@@ -63,7 +63,7 @@ async def test_a_retrieval_continues_the_callers_trace_down_to_its_steps(
     trace, caller, header = traceparent()
 
     await retrieve(server, header)
-    server.telemetry.close()
+    server.telemetry.tracing.close()
 
     spans = collector.of(trace)
     [call] = spans["tieback.v1.AnswerService/Retrieve"]
@@ -86,7 +86,7 @@ async def test_a_failed_call_says_so_on_its_span(server: LocalServer, collector:
 
     with pytest.raises(grpc.aio.AioRpcError):
         await retrieve(server, header, collection="nowhere")
-    server.telemetry.close()
+    server.telemetry.tracing.close()
 
     [call] = collector.of(trace)["tieback.v1.AnswerService/Retrieve"]
     assert call.attributes["rpc.grpc.status_code"] == grpc.StatusCode.NOT_FOUND.value[0]
@@ -97,7 +97,7 @@ async def test_what_the_caller_does_not_sample_is_not_sent(server: LocalServer, 
     trace, _, header = traceparent(sampled=False)
 
     await retrieve(server, header)
-    server.telemetry.close()
+    server.telemetry.tracing.close()
 
     assert not collector.of(trace)
 
@@ -115,7 +115,7 @@ async def test_a_stream_that_its_caller_leaves_ends_its_span(
         await call.read()
         call.cancel()
     await server._server.drain(10)  # until the handler has noticed
-    server.telemetry.close()
+    server.telemetry.tracing.close()
 
     assert len(collector.of(trace)["tieback.v1.AnswerService/IngestItems"]) == 1
     assert not [record for record in caplog.records if record.name.startswith("opentelemetry")]
@@ -125,7 +125,7 @@ async def test_no_span_holds_what_was_asked_or_found(server: LocalServer, collec
     _, _, header = traceparent()
 
     await retrieve(server, header)
-    server.telemetry.close()
+    server.telemetry.tracing.close()
 
     said = str(collector.spans)
     assert "lighthouse" not in said

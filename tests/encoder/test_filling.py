@@ -110,12 +110,12 @@ def test_a_head_that_is_late_in_any_company_runs_alone() -> None:
     assert best_run([10] * 20, 3, processor(), budget=10_000, slack=[0.0] * 20) == (3, 4)
 
 
-def test_a_curious_batch_is_larger() -> None:
+def test_a_batch_that_explores_is_larger() -> None:
     lengths = [8] * 16 + [12] * 16
     known = best_run(lengths, 0, processor(), budget=10_000)
-    curious = best_run(lengths, 0, processor(), budget=10_000, curious=True)
+    exploring = best_run(lengths, 0, processor(), budget=10_000, explores=True)
 
-    assert curious[1] - curious[0] > known[1] - known[0]
+    assert exploring[1] - exploring[0] > known[1] - known[0]
 
 
 @given(COSTS, BUDGETS, SIZES)

@@ -82,5 +82,5 @@ async def test_a_text_past_the_limit_says_how_long_it_may_be(encoder: Encoder) -
 
     refused, fine = reply.results
     assert isinstance(refused, InvalidInput)
-    assert refused.field == "contents[0].text"
+    assert str(refused.field) == "contents[0].text"
     assert isinstance(fine, Encoding)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tieback.core.errors import InvalidInput, NotFound
+from tieback.core.field_path import at
 from tieback.core.types.generation import Decoding
 from tieback.generator.sampling import Sampler, check
 from tieback.methods.decoding import WITH_EVIDENCE, WITHOUT_EVIDENCE, decodings, streams_of
@@ -54,9 +55,9 @@ def test_the_plausibility_mask_excludes_what_the_evidence_makes_unlikely() -> No
 
 def test_an_unknown_parameter_names_its_field() -> None:
     with pytest.raises(InvalidInput, match="its parameters are: alpha, plausibility") as caught:
-        decodings.configure("context_aware", {"beta": 1}, field="decoding.strategy")
+        decodings.configure("context_aware", {"beta": 1}, field=at("decoding", "strategy"))
 
-    assert caught.value.field == "decoding.strategy.parameters.beta"
+    assert str(caught.value.field) == "decoding.strategy.parameters.beta"
 
 
 def test_an_unknown_strategy_names_the_choices() -> None:
@@ -131,4 +132,4 @@ def test_a_parameter_out_of_range_names_its_field(decoding: Decoding, field: str
     with pytest.raises(InvalidInput) as caught:
         check(decoding)
 
-    assert caught.value.field == field
+    assert str(caught.value.field) == field

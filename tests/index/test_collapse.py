@@ -17,8 +17,9 @@ from tieback.index import Index, records, table
 from tieback.index.collapsing import MOST_PIECES
 from tieback.index.filters import parse
 from tieback.index.memory import Memory
+from tieback.index.query import Query
 from tieback.index.records import Put, Record
-from tieback.index.search import Query, search
+from tieback.index.search import search
 from tieback.methods.ranking import rankings
 
 ALONG = vector(1, 0, 0, 0)
@@ -204,7 +205,7 @@ async def test_the_first_section_of_an_item_continues_none(index):
     (error,) = (await index.upsert("docs", [wrong])).results
 
     assert isinstance(error, InvalidInput)
-    assert error.field == "items[0].item.sections[0].continues"
+    assert str(error.field) == "items[0].item.sections[0].continues"
 
 
 async def test_a_text_that_a_reindex_splits_is_one_text(index):
@@ -263,8 +264,8 @@ def test_collapsing_equals_its_definition_over_the_whole_ranking(data, texts, li
         given = None if kind == "words" else np.array([1, 0, 0, 0], np.float32)
         asked = "" if kind == "vector" else "lamp"
         fuse = rankings.configure("weighted_sum", {})
-        query = Query(given, asked, limit, tree, fuse, False, collapse, lambda doing: None, ())
-        return [(hit.item_id, hit.section_id) for hit in search(memory, query)]
+        query = Query(given, asked, limit, tree, fuse, False, collapse, ())
+        return [(hit.item_id, hit.section_id) for hit in search(memory, query, lambda doing: None)]
 
     expected = {}  # by text: its sections, best first
     for one in ask(1000, collapse=False):

@@ -4,6 +4,7 @@ from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
 from tieback.core.types.fusion import Routing
 from tieback.core.types.vectors import SpaceRef
 from tieback.index import Index
+from tieback.index.served import ServedSpaces
 
 JOINT = SpaceRef("joint", "r1", "f1")
 
@@ -15,7 +16,7 @@ async def test_a_collection_says_its_space_and_what_it_holds(index):
 
     assert (collection.space, collection.width) == (SPACE, WIDTH)
     assert (collection.item_count, collection.section_count) == (2, 3)
-    assert index.sections == 3
+    assert index.size.sections == 3
 
 
 async def test_making_the_equal_collection_again_returns_it_with_what_it_holds(index):
@@ -41,7 +42,7 @@ async def test_a_bad_collection_name_is_refused(index, name):
     with pytest.raises(InvalidInput) as caught:
         await index.create_collection(name, SPACE, WIDTH)
 
-    assert caught.value.field == "name"
+    assert str(caught.value.field) == "name"
 
 
 @pytest.mark.parametrize("width", [0, -1, 10**6])
@@ -49,7 +50,7 @@ async def test_an_impossible_width_is_refused(index, width):
     with pytest.raises(InvalidInput) as caught:
         await index.create_collection("more", SPACE, width)
 
-    assert caught.value.field == "width"
+    assert str(caught.value.field) == "width"
 
 
 async def test_an_unknown_collection_is_not_found_and_the_choices_are_named(index):
@@ -130,10 +131,10 @@ async def test_collections_are_listed_by_name_in_pages(index):
 
 
 async def test_a_collection_in_a_sparse_space_is_refused_with_the_reason(tmp_path):
-    index = Index.open(tmp_path / "store", sparse=["terms"])
+    index = Index.open(tmp_path / "store", served=ServedSpaces(sparse=["terms"]))
 
     with pytest.raises(InvalidInput, match="the space 'terms' is sparse") as refusal:
         await index.create_collection("docs", SpaceRef("terms", "r1", "f1"), WIDTH)
 
-    assert refusal.value.field == "space"
+    assert str(refusal.value.field) == "space"
     await index.close()

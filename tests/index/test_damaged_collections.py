@@ -47,7 +47,7 @@ async def test_a_damaged_collection_is_named_and_the_others_are_served(two, stor
     assert (notes.damage, notes.item_count) == ("", 1)
     assert (await index.search("notes", text="apple")).hits[0].item_id == "a"
     assert (await index.upsert("notes", [item("b")])).results == [None]
-    assert index.damaged == 1
+    assert index.size.damaged == 1
     with pytest.raises(Damaged, match=r"'docs' cannot be written.*restore it from a backup.*or delete it"):
         await index.upsert("docs", [item("b")])
     with pytest.raises(Damaged, match="cannot be written"):

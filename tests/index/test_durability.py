@@ -106,7 +106,7 @@ async def test_a_commit_that_a_power_cut_interrupted_is_dropped_and_the_acknowle
 
     assert [hit.item_id for hit in (await again.search("docs", text="kept")).hits] == ["kept"]
     await again.upsert("docs", [item("new")])
-    assert again.sections == 2
+    assert again.size.sections == 2
     await again.close()
 
 
@@ -318,7 +318,7 @@ async def test_stale_rows_are_compacted_away_while_searches_go_on(index, store):
     await index.delete_items("docs", [f"i{n}" for n in range(100)])
     await index.close()
     again = Index.open(store)
-    assert again.sections == 300
+    assert again.size.sections == 300
     opened = again._owned.to_write("docs")
     opened.writer._compact()
     assert sum(batch.num_rows for batch in opened.table.scan(["version"])) == 300

@@ -129,7 +129,7 @@ def test_an_unknown_field_or_another_type_is_refused_with_the_fields_that_there_
     with pytest.raises(InvalidInput, match=message) as caught:
         memory.scan(parse(text), waiting)
 
-    assert caught.value.field == "filter"
+    assert str(caught.value.field) == "filter"
     assert "published (dates)" in str(caught.value)
 
 

@@ -100,7 +100,7 @@ async def test_past_the_limit_nothing_of_the_write_is_kept(index, store):
     assert files(store) == [b"1" * 600]
     assert (await index.get_collection("docs")).item_count == 1
     await index.upsert("docs", [photo("b", b"2" * 400), photo("c", b"1" * 600)])
-    assert index.original_bytes == 1000
+    assert index.size.originals == 1000
 
 
 async def test_originals_count_in_the_quota_and_those_of_a_refused_write_are_removed(index, store):
@@ -139,7 +139,7 @@ async def test_a_start_sweeps_what_nothing_refers_to_and_no_more(store):
     index = Index.open(store, originals_bytes=1000)
 
     assert files(store) == [b"red"]
-    assert index.original_bytes == 3
+    assert index.size.originals == 3
     await index.close()
 
 
@@ -155,7 +155,7 @@ async def test_beside_a_damaged_collection_nothing_of_the_tenant_is_swept(store)
     index = Index.open(store, originals_bytes=1000)
     await index.delete_items("sound", ["a"])
 
-    assert index.damaged == 1
+    assert index.size.damaged == 1
     assert files(store) == [b"docs", b"sound"]
     await index.close()
 

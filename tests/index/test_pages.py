@@ -73,7 +73,7 @@ async def test_a_page_token_is_refused_for_another_request(ten):
             InvalidInput, match="collection and filter must be those of the first page"
         ) as caught:
             await ten.list_items(collection, page_token=token, filter=text)
-        assert caught.value.field == "page_token"
+        assert str(caught.value.field) == "page_token"
     with pytest.raises(InvalidInput):
         await ten.list_collections(page_token=token)
 
@@ -94,7 +94,7 @@ async def test_a_token_that_was_tampered_with_or_made_up_is_refused(ten):
     for bad in [*flipped[:-1], *made_up]:  # the last character holds two bits that mean nothing
         with pytest.raises(InvalidInput) as caught:
             await ten.list_items("docs", page_token=bad)
-        assert caught.value.field == "page_token"
+        assert str(caught.value.field) == "page_token"
 
 
 @pytest.mark.parametrize("size", [-1, 1001])
@@ -102,4 +102,4 @@ async def test_a_page_size_out_of_range_is_refused(ten, size):
     for call in (ten.list_items("docs", page_size=size), ten.list_collections(page_size=size)):
         with pytest.raises(InvalidInput) as caught:
             await call
-        assert caught.value.field == "page_size"
+        assert str(caught.value.field) == "page_size"

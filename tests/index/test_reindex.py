@@ -191,7 +191,10 @@ async def test_vectors_of_another_space_or_too_few_are_refused_by_their_item(ind
     )
 
     assert errors[0] is None
-    assert [error.field for error in errors[1:]] == ["items[1].sections[0].vector.space", "items[2].sections"]
+    assert [str(error.field) for error in errors[1:]] == [
+        "items[1].sections[0].vector.space",
+        "items[2].sections",
+    ]
     assert all(isinstance(error, InvalidInput) for error in errors[1:])
 
 

@@ -157,7 +157,7 @@ async def test_no_tenant_makes_a_collection_of_another(index: Index) -> None:
     for name in ("globex/more", "acme/more", "globex/handbook"):
         error = await error_of(shared_with_acme(Access.WRITE), index.create_collection(name, SPACE, WIDTH))
         assert isinstance(error, InvalidInput)
-        assert error.field == "name"
+        assert str(error.field) == "name"
 
 
 async def test_a_page_token_of_one_tenant_is_none_of_another(index: Index) -> None:

@@ -21,7 +21,8 @@ from tieback.core.types.vectors import SpaceRef
 from tieback.serving.contract import METHODS, SERVICES
 from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh
-from tieback.serving.remote import RemoteEncoder, RemoteGenerator, RemoteIndex, RemoteRouter
+from tieback.serving.remote import RemoteEncoder, RemoteGenerator, RemoteRouter
+from tieback.serving.remote_index import RemoteIndex
 from tieback.v1 import generator_pb2, router_pb2
 
 FUSE = METHODS["/tieback.v1.RouterService/Fuse"]
@@ -115,7 +116,7 @@ async def test_an_error_of_the_service_is_not_tried_again_elsewhere():
         with pytest.raises(InvalidInput) as caught:
             await RemoteRouter(made).fuse([])
 
-        assert caught.value.field == "inputs"
+        assert str(caught.value.field) == "inputs"
         failed = [
             server.value(
                 "tieback_requests_total", service="RouterService", method="Fuse", code="INVALID_ARGUMENT"

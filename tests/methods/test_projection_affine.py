@@ -65,4 +65,4 @@ def test_a_ridge_that_is_none_is_refused(ridge: float) -> None:
     with pytest.raises(InvalidInput, match="it must be 0 or more") as refusal:
         fit("affine", SOURCE, SOURCE @ MAP, {"ridge": ridge})
 
-    assert refusal.value.field == "parameters.ridge"
+    assert str(refusal.value.field) == "parameters.ridge"

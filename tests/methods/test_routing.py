@@ -35,7 +35,7 @@ def test_a_weight_for_an_unknown_space_is_refused_with_the_choices():
     with pytest.raises(InvalidInput, match="its components are: audio, picture, text") as refusal:
         routings.configure("explicit", {"weights": {"smell": 1}})(SPACES, np.ones((1, 3)), np.zeros((1, 3)))
 
-    assert refusal.value.field == "parameters.weights.smell"
+    assert str(refusal.value.field) == 'parameters.weights["smell"]'
 
 
 @pytest.mark.parametrize("weights", [{}, {"text": 0}])

@@ -51,7 +51,7 @@ def test_a_picture_of_200_megapixels_is_refused_by_its_header() -> None:
     with pytest.raises(InvalidInput, match="20000 × 10000 pixels") as caught:
         square(png_claiming(20_000, 10_000))
 
-    assert caught.value.field == "image"
+    assert str(caught.value.field) == "image"
     assert caught.value.reason == "IMAGE_TOO_LARGE"
 
 
@@ -79,7 +79,7 @@ def test_a_picture_that_is_cut_off_is_refused(format: str) -> None:
     with pytest.raises(InvalidInput, match=r"damaged or cut off|not a picture") as caught:
         square(data[: len(data) // 2])
 
-    assert caught.value.field == "image"
+    assert str(caught.value.field) == "image"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_bytes_that_are_no_picture_are_refused_with_what_they_look_like(data: by
     with pytest.raises(InvalidInput, match=said) as caught:
         square(data)
 
-    assert caught.value.field == "image"
+    assert str(caught.value.field) == "image"
     assert "0x" not in caught.value.message
 
 

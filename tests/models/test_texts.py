@@ -39,7 +39,7 @@ def test_a_text_that_cannot_be_carried_is_refused(text: str, reason: str, said: 
     with pytest.raises(InvalidInput, match=said) as caught:
         read_text(Content(Modality.TEXT, text), Limits())
 
-    assert caught.value.field == "text"
+    assert str(caught.value.field) == "text"
     assert caught.value.reason == reason
 
 
@@ -167,7 +167,7 @@ def test_token_numbers_that_the_model_cannot_read_are_refused(
     with pytest.raises(InvalidInput, match=said) as caught:
         tokenizer.read(of_tokens(*ids), Limits(), Truncation.REFUSE)
 
-    assert caught.value.field == "token_ids"
+    assert str(caught.value.field) == "token_ids"
     assert caught.value.reason == reason
 
 

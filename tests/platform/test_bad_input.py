@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import struct
-import zipfile
-import zlib
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import grpc
-import numpy as np
 import pytest
-from PIL import Image
+from support.bad_requests import INVALID, TEXT_SPACE, bad_item, encode, fails, space_ref, text, vector
 from support.statuses import Failure
 from tieback.v1 import (
     answer_pb2,
@@ -22,7 +15,6 @@ from tieback.v1 import (
     catalog_pb2_grpc,
     content_pb2,
     encoder_pb2,
-    encoder_pb2_grpc,
     generator_pb2,
     generator_pb2_grpc,
     index_pb2,
@@ -34,108 +26,6 @@ from tieback.v1 import (
     router_pb2_grpc,
     vector_pb2,
 )
-
-TEXT_SPACE = "all-minilm-l6-v2"
-IMAGE_SPACE = "efficientnet-lite0"
-AUDIO_SPACE = "yamnet"
-INVALID = grpc.StatusCode.INVALID_ARGUMENT
-INSIDE = (
-    "Traceback",
-    str(Path.home()),
-    str(Path.cwd()),
-    ".py",
-    "127.0.0.1",
-    "onnxruntime",
-    "lancedb",
-    "ValueError",
-)
-
-
-def fails(call: Callable[[], Any]) -> Failure:
-    with pytest.raises(grpc.RpcError) as caught:
-        result = call()
-        if hasattr(result, "__iter__"):
-            for _ in result:
-                pass
-    failure = Failure.of(caught.value)
-    assert not [word for word in INSIDE if word in failure.message]
-    assert failure.message
-    return failure
-
-
-def encode(channel: grpc.Channel, space: str, *contents: content_pb2.Content, **more: Any) -> Any:
-    request = encoder_pb2.EncodeRequest(space=space, contents=contents, **more)
-    return encoder_pb2_grpc.EncoderServiceStub(channel).Encode(request, timeout=30)
-
-
-def bad_item(
-    channel: grpc.Channel, space: str, content: content_pb2.Content, good: content_pb2.Content
-) -> Failure:
-    """The bad item's failure; the good one beside it succeeds."""
-    response = encode(channel, space, good, content)
-    assert response.results[0].WhichOneof("outcome") == "encoding"
-    assert response.results[1].WhichOneof("outcome") == "error"
-    failure = Failure(response.results[1].error)
-    assert not [word for word in INSIDE if word in failure.message]
-    return failure
-
-
-def text(value: str) -> content_pb2.Content:
-    return content_pb2.Content(text=value)
-
-
-def picture(width: int = 64, height: int = 64, form: str = "PNG") -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", (width, height), (200, 30, 30)).save(out, form)
-    return out.getvalue()
-
-
-def png_that_says(width: int, height: int) -> bytes:
-    """A PNG whose header promises a size that its few bytes inflate to."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    pixels = zlib.compress(b"\0" * 1_000_000, 9)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
-
-
-def wav(frames: int, *, says: int | None = None, rate: int = 16_000) -> bytes:
-    data = (np.sin(np.arange(frames) / 20) * 8000).astype("<i2").tobytes()
-    size = len(data) if says is None else says
-    head = struct.pack(
-        "<4sI4s4sIHHIIHH4sI",
-        b"RIFF",
-        36 + size,
-        b"WAVE",
-        b"fmt ",
-        16,
-        1,
-        1,
-        rate,
-        rate * 2,
-        2,
-        16,
-        b"data",
-        size,
-    )
-    return head + data
-
-
-GOOD_PICTURE = content_pb2.Content(image=picture())
-GOOD_SOUND = content_pb2.Content(audio=wav(16_000))
-
-
-def vector(values: list[float], *, space: vector_pb2.SpaceRef) -> vector_pb2.Vector:
-    array = np.array(values, "<f4")
-    tensor = vector_pb2.Tensor(dtype=vector_pb2.DATA_TYPE_FLOAT32, shape=[len(array)], data=array.tobytes())
-    return vector_pb2.Vector(space=space, values=tensor)
-
-
-def space_ref(channel: grpc.Channel, name: str) -> vector_pb2.SpaceRef:
-    stub = catalog_pb2_grpc.CatalogServiceStub(channel)
-    return stub.GetSpace(catalog_pb2.GetSpaceRequest(name=name)).space.ref
 
 
 @pytest.fixture(scope="module")
@@ -344,106 +234,6 @@ def test_a_search_for_nothing_is_refused(local_channel: grpc.Channel, collection
     failure = fails(lambda: index_pb2_grpc.IndexServiceStub(local_channel).Search(request))
 
     assert failure.code is INVALID
-
-
-# Pictures
-
-
-@pytest.mark.parametrize(
-    ("name", "data"),
-    [
-        ("truncated JPEG", picture(256, 256, "JPEG")[:900]),
-        ("decompression bomb", png_that_says(6_000, 6_000)),
-        ("200 megapixels", png_that_says(20_000, 10_000)),
-        ("zip named .png", b""),
-        ("empty", b""),
-        ("random bytes", bytes(range(256)) * 8),
-    ],
-)
-def test_a_bad_picture_fails_alone(local_channel: grpc.Channel, name: str, data: bytes) -> None:
-    if name == "zip named .png":
-        out = io.BytesIO()
-        with zipfile.ZipFile(out, "w") as archive:
-            archive.writestr("picture.png", picture())
-        data = out.getvalue()
-    failure = bad_item(local_channel, IMAGE_SPACE, content_pb2.Content(image=data), GOOD_PICTURE)
-
-    assert failure.code is INVALID
-    assert failure.field == "contents[1].image"
-
-
-def test_a_picture_of_200_megapixels_is_refused_with_the_limit(local_channel: grpc.Channel) -> None:
-    huge = content_pb2.Content(image=png_that_says(20_000, 10_000))
-    failure = bad_item(local_channel, IMAGE_SPACE, huge, GOOD_PICTURE)
-
-    assert "200" in failure.message
-    assert "40" in failure.message
-
-
-# Sounds
-
-
-@pytest.mark.parametrize(
-    ("name", "data"),
-    [
-        ("a header that promises more", wav(8_000, says=2_000_000_000)),
-        ("no samples", wav(0)),
-        ("no bytes", b""),
-        ("a rate of nothing", wav(8_000, rate=0)),
-        ("a picture", picture()),
-    ],
-)
-def test_a_bad_sound_fails_alone(local_channel: grpc.Channel, name: str, data: bytes) -> None:
-    failure = bad_item(local_channel, AUDIO_SPACE, content_pb2.Content(audio=data), GOOD_SOUND)
-
-    assert failure.code is INVALID
-    assert failure.field == "contents[1].audio"
-
-
-# Texts
-
-
-def test_a_text_with_nul_fails_alone(local_channel: grpc.Channel) -> None:
-    failure = bad_item(local_channel, TEXT_SPACE, text("a\x00b"), text("good"))
-
-    assert (failure.code, failure.field) == (INVALID, "contents[1].text")
-
-
-def test_ten_megabytes_of_text_fail_alone_with_the_limit(local_channel: grpc.Channel) -> None:
-    failure = bad_item(local_channel, TEXT_SPACE, text("word " * 2_000_000), text("good"))
-
-    assert (failure.code, failure.field) == (INVALID, "contents[1].text")
-    assert "1048576" in failure.message.replace(",", "") or "1 MiB" in failure.message
-
-
-def test_a_text_that_is_too_long_is_cut_only_where_asked_and_says_so(local_channel: grpc.Channel) -> None:
-    long = text("a word and another " * 400)
-    failure = bad_item(local_channel, TEXT_SPACE, long, text("good"))
-    assert (failure.code, failure.field) == (INVALID, "contents[1].text")
-
-    response = encode(local_channel, TEXT_SPACE, long, truncation=encoder_pb2.TRUNCATION_END)
-    assert response.results[0].encoding.truncated_tokens > 0
-
-
-def test_a_content_of_the_wrong_modality_is_refused(local_channel: grpc.Channel) -> None:
-    failure = bad_item(local_channel, TEXT_SPACE, GOOD_PICTURE, text("good"))
-
-    assert failure.code is INVALID
-    assert "text" in failure.message
-
-
-def test_points_over_the_limit_and_points_that_no_space_takes_are_refused(
-    local_channel: grpc.Channel,
-) -> None:
-    def cloud(points: int) -> content_pb2.Content:
-        tensor = vector_pb2.Tensor(
-            dtype=vector_pb2.DATA_TYPE_FLOAT32, shape=[points, 3], data=bytes(points * 12)
-        )
-        return content_pb2.Content(points=content_pb2.PointCloud(coordinates=tensor))
-
-    assert bad_item(local_channel, TEXT_SPACE, cloud(10), text("good")).code is INVALID
-    failure = bad_item(local_channel, TEXT_SPACE, cloud(200_001), text("good"))
-    assert "200000" in failure.message.replace(",", "")
 
 
 # The pipeline

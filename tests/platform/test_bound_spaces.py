@@ -66,8 +66,8 @@ def test_a_query_of_a_named_domain_is_heard_by_the_domains_spaces_alone(
     ("asked", "field", "says"),
     [
         (domain("fish"), "routing.parameters.domain", "the domains are: animals, boats"),
-        (domain("air", air=["nose"]), "routing.parameters.domains.air", "'nose', which is no component"),
-        (domain("air", air=[]), "routing.parameters.domains.air", "has no spaces"),
+        (domain("air", air=["nose"]), 'routing.parameters.domains["air"]', "'nose', which is no component"),
+        (domain("air", air=[]), 'routing.parameters.domains["air"]', "has no spaces"),
         (("domain", {"domains": DOMAINS}), "routing.parameters.domain", "there is no domain ''"),
     ],
     ids=["unknown domain", "unknown space", "no spaces", "none named"],

@@ -14,8 +14,9 @@ import pytest
 from support.statuses import Failure
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Overloaded, Unavailable
+from tieback.core.field_path import at
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, Encoding
+from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, Encoding, Truncation
 from tieback.core.types.report import Cost, Timing
 from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.ports import DEFAULT_PLAN
@@ -49,8 +50,9 @@ class Lengths:
         self,
         space: str,
         contents: Sequence[Content],
-        plan: EncodePlan = DEFAULT_PLAN,
+        output: EncodePlan = DEFAULT_PLAN,
         *,
+        truncation: Truncation = Truncation.REFUSE,
         cache: CachePolicy = CachePolicy.USE,
         deadline: Deadline = NO_DEADLINE,
     ) -> EncodeReply:
@@ -68,12 +70,12 @@ class Lengths:
                 raise ValueError("/etc/secret")
             if "gone" in texts:
                 raise Unavailable("the server is shutting down")
-            if plan.width == 7:
-                raise InvalidInput("no such width", field="output.width")
+            if output.width == 7:
+                raise InvalidInput("no such width", field=at("output", "width"))
         finally:
             self.ended.append(texts[0])
         results: list[Any] = [
-            InvalidInput("bad", field=f"contents[{index}].text")
+            InvalidInput("bad", field=at("contents", index, "text"))
             if text == "bad"
             else Encoding(
                 SPACE,

@@ -1,4 +1,4 @@
-"""Dual encoders and sparse spaces in a binding, planted so that the right pictures are known."""
+"""Dual encoders in a binding, planted so that the right pictures are known."""
 
 from __future__ import annotations
 
@@ -6,118 +6,43 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from support.colours import png
-from support.own_encoder import Silent, encodings
+from support.own_encoder import Silent
+from support.shade_library import CHANCE, Library
+from support.shade_worlds import CLIP, PHOTOS, world_with_towers
 from support.shades import (
     CLASSES,
     NAMES,
     World,
-    sentences,
     write_dual,
-    write_eyes,
-    write_terms,
-    write_words,
 )
 from tieback.catalog.card import EncoderCard
-from tieback.core.errors import InvalidInput, SpaceMismatch, StartupError
+from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
-from tieback.core.types.encoding import Encoding
-from tieback.core.types.fusion import Fused, FusePart, Role, Routing
-from tieback.core.types.vectors import SpaceRef, SparseVector, Vector
+from tieback.core.types.fusion import FusePart, Role, Routing
+from tieback.core.types.vectors import SpaceRef
 from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import BoundSpace
-from tieback.models.loading import load_encoder
-from tieback.models.store import Store
-from tieback.recipes.binding import terms as terms_recipe
 from tieback.recipes.binding.bind import Outcome
 from tieback.recipes.binding.duals import Shared, seen_by_both
 from tieback.recipes.binding.project import Anchored, PathFitter
 from tieback.recipes.binding.work_folder import WorkFolder
 from tieback.recipes.pull import pull
-from tieback.router import Router
 from tieback.serving.commands.bind import bind as command
-
-PHOTOS = 48
-CLIP = "clip"
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    folder = tmp_path_factory.mktemp("world")
-    draw = np.random.default_rng(5)
-    colours = draw.random((CLASSES, 3))
-    cards = [
-        write_words(folder, "words", colours, 1),
-        write_words(folder, "speech", colours, 2),
-        write_eyes(folder, "eyes", colours),
-        *write_dual(folder, CLIP, colours),
-        write_terms(folder, "terms"),
-    ]
-    store = Store(folder / "store")
-    assert pull(cards, cards, store, Silent()) == []
-    data = folder / "data"
-    data.mkdir()
-    (data / "rain.txt").write_text(" ".join(sentences(draw)))
-    for number, colour in enumerate(255 * colours[:PHOTOS]):
-        (data / f"{number:02}.png").write_bytes(png(*(int(one) for one in colour)))
-    return World(cards, store, data, folder)
+    return world_with_towers(tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture(scope="module")
 def outcome(world: World) -> Outcome:
     return world.bind()
-
-
-class Library:
-    """The photos of shades in a bound space, and texts that look for them, through the router that serves."""
-
-    def __init__(self, world: World, bound: BoundSpace) -> None:
-        self.models = {card.name: load_encoder(card, world.store) for card in world.cards}
-        self.router = Router.bound(bound, modalities={card.name: card.modality for card in world.cards})
-        self.photos = tuple((world.data / f"{number:02}.png").read_bytes() for number in range(PHOTOS))
-
-    def say(self, encoder: str, contents: Sequence[Any]) -> list[Encoding]:
-        card = self.models[encoder].card
-        return [
-            Encoding(
-                card.space,
-                card.modality,
-                dense=None if one.dense is None else Vector(card.space, one.dense),
-                sparse=None if one.sparse is None else SparseVector(card.space, *one.sparse),
-            )
-            for one in encodings(self.models[encoder], tuple(contents))
-        ]
-
-    async def fuse(
-        self, contents: Sequence[Any], encoders: Sequence[str], role: Role, routing: Routing
-    ) -> list[Fused]:
-        said = [self.say(encoder, contents) for encoder in encoders]
-        inputs = [[FusePart(one) for one in together] for together in zip(*said, strict=True)]
-        reply = await self.router.fuse(inputs, role=role, routing=routing)
-        assert all(isinstance(one, Fused) for one in reply.results), reply.results
-        return [one for one in reply.results if isinstance(one, Fused)]
-
-    async def ranks(
-        self, *encoders: str, seen_by: Sequence[str] = ("eyes", "clip-image"), routing: Routing | None = None
-    ) -> Array:
-        """The place of the right photo for the caption of every photo."""
-        routing = routing or Routing("explicit", {CLIP: 1.0})
-        texts = [f"a photo of {name}" for name in NAMES[:PHOTOS]]
-        asked = await self.fuse(texts, encoders, Role.QUERY, routing)
-        stored = await self.fuse(self.photos, seen_by, Role.DOCUMENT, Routing())
-        scores = (
-            np.stack([one.vector.values for one in asked]) @ np.stack([one.vector.values for one in stored]).T
-        )
-        return np.asarray(1 + (scores > scores.diagonal()[:, None]).sum(axis=1))
-
-
-CHANCE = float((1 / np.arange(1, PHOTOS + 1)).mean())
 
 
 def test_a_shared_space_has_one_block_that_both_its_encoders_enter(world: World, outcome: Outcome) -> None:
@@ -337,7 +262,7 @@ async def test_an_encoding_of_a_tower_that_was_not_bound_is_refused(world: World
 
     (refusal,) = reply.results
     assert isinstance(refusal, InvalidInput)
-    assert refusal.field == "inputs[0].parts[0].encoding.modality"
+    assert str(refusal.field) == "inputs[0].parts[0].encoding.modality"
     assert "bound with the encoder of text" in refusal.message
 
 
@@ -375,76 +300,6 @@ def test_two_cards_that_encode_the_same_into_one_space_are_not_both_bound(
 
     with pytest.raises(StartupError, match="two encode the same modality"):
         replace(other, cards=[*world.cards, twin]).bind()
-
-
-NAMED = ("words", "speech", "eyes", "terms")
-
-
-async def test_a_sparse_space_that_is_named_enters_every_block_by_its_terms(world: World) -> None:
-    bound = world.bind(spaces=NAMED).bound
-    loaded = BoundSpace.load(bound.save(world.folder / "bound"))
-    library = Library(world, loaded)
-
-    ways = {path.block: path for path in loaded.paths if path.source.name == "terms"}
-    assert set(ways) == {"words", "speech", "eyes"}
-    assert {(path.reads, path.method) for path in ways.values()} == {("sparse", "term_weights")}
-    assert all(path.state["vectors"].dtype == np.float16 for path in ways.values())
-    found = 1 / await library.ranks("terms", seen_by=["eyes"], routing=Routing("explicit", {"eyes": 1.0}))
-    assert found.mean() > 4 * CHANCE
-    assert set(bound.losses["text"]) >= {"terms"}
-    assert {row["block"] for row in bound.metrics["terms"]} == {"words", "speech", "eyes"}
-
-
-def test_a_sparse_space_that_does_not_pay_is_left_out_and_said_by_how_much(world: World) -> None:
-    served = [card.model_copy(update={"optional": False}) for card in world.cards]
-    heard: list[str] = []
-
-    bound = replace(world, cards=served).bind(heard.append).bound
-
-    (line,) = [line for line in heard if line.startswith("terms ")]
-    taken = {row["block"] for row in bound.metrics["terms"] if row["taken"]}
-    assert {path.block for path in bound.paths if path.source.name == "terms"} == taken
-    assert all((row["with"] - row["without"] >= 0.02) is row["taken"] for row in bound.metrics["terms"])
-    assert "with its terms" in line
-    if not taken:
-        assert "its terms help in no block" in bound.provenance["left_out"]["terms"]
-
-
-def test_only_whole_words_lead_and_no_more_than_the_heaviest(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(terms_recipe, "MOST_TERMS", 10)
-    card = next(card for card in world.cards if card.name == "terms")
-    names = load_encoder(card, world.store).terms  # type: ignore[attr-defined]  # it is sparse
-
-    bound = world.bind(spaces=NAMED).bound
-
-    path = next(path for path in bound.paths if path.source.name == "terms")
-    words = [names[number] for number in path.state["terms"]]
-    assert len(words) == 10
-    assert all(word.isalpha() for word in words)
-    assert {"photo", "of"} <= set(words), "every caption has them"
-
-
-def test_a_vocabulary_of_another_size_than_the_cards_width_is_not_bound(world: World) -> None:
-    card = next(card for card in world.cards if card.name == "terms")
-    model = load_encoder(card, world.store)
-    _ = model.terms  # type: ignore[attr-defined]  # it is sparse; the names are kept
-    model.card = card.model_copy(update={"width": card.width + 1})
-
-    with pytest.raises(StartupError, match=f"has {card.width} terms, and its card says width"):
-        terms_recipe.whole_words(model)
-
-
-async def test_a_sparse_encoding_of_another_revision_is_refused(world: World) -> None:
-    library = Library(world, world.bind(spaces=NAMED).bound)
-    (said,) = library.say("terms", ["a photo"])
-    other = SpaceRef("terms", "older", said.space.fingerprint)
-
-    reply = await library.router.fuse([[FusePart(replace(said, space=other))]])
-
-    assert isinstance(reply.results[0], SpaceMismatch)
-    assert reply.results[0].field == "inputs[0].parts[0].encoding.space"
 
 
 def test_the_command_binds_what_is_served_though_it_is_optional(

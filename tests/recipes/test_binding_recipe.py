@@ -11,20 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from support.colours import png
 from support.own_encoder import Silent
+from support.shade_worlds import plain_world
 from support.shades import (
     CLASSES,
     FEATURES,
-    NAMES,
     WIDTH,
     World,
-    sentences,
     write_card,
-    write_eyes,
     write_words,
 )
-from tieback.core.errors import InvalidInput, NotFound, StartupError
+from tieback.core.errors import NotFound, StartupError
 from tieback.core.types.content import Modality
 from tieback.core.types.vectors import SpaceRef
 from tieback.methods.missing import missing
@@ -44,22 +41,7 @@ from tieback.serving.commands.bind import bind as command
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    folder = tmp_path_factory.mktemp("world")
-    draw = np.random.default_rng(5)
-    colours = draw.random((CLASSES, 3))
-    cards = [
-        write_words(folder, "words", colours, 1),
-        write_words(folder, "speech", colours, 2),
-        write_eyes(folder, "eyes", colours),
-    ]
-    store = Store(folder / "store")
-    assert pull(cards, cards, store, Silent()) == []
-    data = folder / "data"
-    data.mkdir()
-    (data / "rain.txt").write_text(" ".join(sentences(draw)))
-    for number, colour in enumerate((255 * draw.random((12, 3))).astype(int)):
-        (data / f"{number}.png").write_bytes(png(*(int(one) for one in colour)))
-    return World(cards, store, data, folder)
+    return plain_world(tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture(scope="module")
@@ -249,69 +231,6 @@ def test_a_changed_encoder_refuses_the_binding(world: World, outcome: Outcome) -
     outcome.bound.check(served)
     with pytest.raises(StartupError, match=r"was made with eyes@.*eyes@r2.*tieback bind"):
         outcome.bound.check(changed)
-
-
-def write_anchors(path: Path, *lines: Any) -> Path:
-    path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines))
-    return path
-
-
-def test_anchors_of_the_users_are_fitted_with_and_measured_on(world: World, tmp_path: Path) -> None:
-    lines = [
-        {"text": f"a photo of {NAMES[number]}", "image": str(world.data / f"{number % 12}.png")}
-        for number in range(24)
-    ]
-    lines.append({"text": "the rain fell", "same": "rain fell on the street"})
-
-    bound = world.bind(anchors=write_anchors(tmp_path / "pairs.jsonl", *lines)).bound
-
-    tasks = {row["task"]: row["queries"] for row in bound.metrics["retrieval"]}
-    assert tasks["text → image (your pairs)"] == 5
-    plain, more = (
-        {row["path"]: row["anchors"] for row in one.metrics["training"]}
-        for one in (world.bind().bound, bound)
-    )
-    assert more["words -> eyes"] == plain["words -> eyes"] + 24
-
-
-@pytest.mark.parametrize(
-    ("line", "fault"),
-    [
-        ({"text": "rain", "image": "nowhere.png"}, "line 2: there is no file nowhere.png"),
-        ({"text": "night", "same": "rain"}, "line 2: this is the pair of line 1 again"),
-        ('{"text": NaN, "same": "rain"}', "line 2: this is not JSON that can be read: NaN"),
-        ("{", "line 2: this is not JSON"),
-        ({"text": "rain"}, 'line 2: an anchor has "text" and one of'),
-        ({"text": "", "same": "rain"}, "line 2: both sides of an anchor are strings that are not empty"),
-        ({"text": "rain", "image": "noise.png"}, "line 2: .*read"),
-        ({"text": "rain", "audio": "noise.png"}, "line 2: no space that is bound reads audio"),
-        ({"text": "rain", "image": "noise.png", "weight": 2}, 'line 2: an anchor has "text" and one of'),
-    ],
-)
-def test_a_bad_line_of_anchors_is_refused_by_its_number(
-    world: World, tmp_path: Path, line: Any, fault: str
-) -> None:
-    (tmp_path / "noise.png").write_bytes(b"no picture")
-    anchors = write_anchors(tmp_path / "pairs.jsonl", {"text": "night", "same": "rain"}, line)
-
-    with pytest.raises(InvalidInput, match=rf"pairs\.jsonl, {fault}") as refusal:
-        world.bind(anchors=anchors)
-
-    assert refusal.value.field == "anchors"
-
-
-def test_too_few_anchors_for_the_method_say_how_many_it_needs(world: World, tmp_path: Path) -> None:
-    few = write_eyes(tmp_path, "few", np.random.default_rng(3).random((6, 3)))
-    other = world.elsewhere(tmp_path / "store")
-    assert pull([few], [few], other.store, Silent()) == []
-    (tmp_path / "empty").mkdir()
-
-    with pytest.raises(
-        InvalidInput, match=r"words -> few: projector_ensemble needs 32 anchors .* there are 8"
-    ):
-        replace(other, cards=[world.cards[0], few]).bind(
-            method="projector_ensemble", data=(tmp_path / "empty",)
-        )
 
 
 def test_a_path_has_the_best_of_its_choices_and_one_by_class_names_has_attention(

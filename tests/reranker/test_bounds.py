@@ -83,21 +83,21 @@ async def test_more_token_vectors_than_the_limit_are_refused_by_their_place(make
     with pytest.raises(InvalidInput, match="compares 1024 at most") as refused:
         await make().rerank(tokens(counts[0]), candidates(*counts[1:]))
 
-    assert refused.value.field == field
+    assert str(refused.value.field) == field
 
 
 async def test_one_comparison_above_its_part_of_the_limit_is_refused_by_its_place(make):
     with pytest.raises(InvalidInput, match="at most for one candidate") as refused:
         await make().rerank(tokens(1000), candidates(3, 1000), method=transport(2000))
 
-    assert refused.value.field == "candidates[1]"
+    assert str(refused.value.field) == "candidates[1]"
 
 
 async def test_a_request_above_the_whole_limit_is_told_to_shrink_and_not_to_wait(make):
     with pytest.raises(InvalidInput, match="this server takes 20000000 at most") as refused:
         await make(rerank_steps=20_000_000).rerank(tokens(50), candidates(*[50] * 100), method=transport(100))
 
-    assert refused.value.field == "candidates"
+    assert str(refused.value.field) == "candidates"
 
 
 async def test_work_beyond_the_limit_is_refused_with_a_time_to_come_back(make):
@@ -186,7 +186,7 @@ async def test_plans_that_would_not_fit_into_a_message_are_refused(make):
         tokens(100), candidates(*[100] * 3), method=transport(2), explain=True, limit=2
     )
 
-    assert refused.value.field == "explain"
+    assert str(refused.value.field) == "explain"
     assert [result.alignment.plan.shape for result in few.results] == [(100, 100)] * 2
 
 

@@ -159,7 +159,7 @@ async def test_token_vectors_of_two_spaces_are_a_mismatch_that_names_both(rerank
             [RerankCandidate("a", tokens("tea")), RerankCandidate("b", tokens("tea", space=other))],
         )
 
-    assert refusal.value.field == "candidates[1].source"
+    assert str(refusal.value.field) == "candidates[1].source"
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ async def test_a_bad_candidate_is_refused_by_its_place(reranker, bad, field):
     with pytest.raises(InvalidInput) as refusal:
         await reranker.rerank("coffee", [*candidates("tea"), RerankCandidate("bad", bad)])
 
-    assert refusal.value.field == field
+    assert str(refusal.value.field) == field
 
 
 async def test_token_vectors_of_another_width_are_refused_by_their_place(reranker):
@@ -188,14 +188,14 @@ async def test_token_vectors_of_another_width_are_refused_by_their_place(reranke
     with pytest.raises(InvalidInput, match="width 3") as refusal:
         await reranker.rerank(tokens("coffee"), [RerankCandidate("a", narrow)])
 
-    assert refusal.value.field == "candidates[0].source.values"
+    assert str(refusal.value.field) == "candidates[0].source.values"
 
 
 async def test_an_empty_query_is_refused(reranker):
     with pytest.raises(InvalidInput) as refusal:
         await reranker.rerank(" ", candidates("tea"))
 
-    assert refusal.value.field == "query"
+    assert str(refusal.value.field) == "query"
 
 
 async def test_no_candidates_too_many_and_a_score_that_is_no_number_are_refused(encoder):
@@ -208,7 +208,7 @@ async def test_no_candidates_too_many_and_a_score_that_is_no_number_are_refused(
     ]:
         with pytest.raises(InvalidInput) as refusal:
             await reranker.rerank("tea", bad)
-        assert refusal.value.field == field
+        assert str(refusal.value.field) == field
 
 
 async def test_as_many_candidates_as_the_limit_allows_are_encoded_in_parts(encoder):
@@ -231,7 +231,7 @@ async def test_a_bad_parameter_or_a_space_without_token_vectors_is_refused(reran
     with pytest.raises(InvalidInput) as refusal:
         await reranker.rerank("tea", candidates("tea"), **how)
 
-    assert refusal.value.field == field
+    assert str(refusal.value.field) == field
 
 
 @pytest.mark.parametrize(

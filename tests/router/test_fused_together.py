@@ -50,7 +50,7 @@ async def test_the_error_of_a_query_among_others_names_the_place_in_its_own_requ
     *rest, wrong = await all_together(router, router.fuse([QUERIES[1], twice]), router.fuse([twice]))
 
     assert isinstance(wrong, InvalidInput)
-    assert wrong.field.startswith("inputs[0].parts[")
+    assert str(wrong.field).startswith("inputs[0].parts[")
     assert all(isinstance(one, Fused) for one in rest)
 
 

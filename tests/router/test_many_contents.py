@@ -32,6 +32,6 @@ async def test_more_contents_than_the_limit_are_refused():
     kept, refused = reply.results
     assert not isinstance(kept, InvalidInput)
     assert isinstance(refused, InvalidInput)
-    assert refused.field == "inputs[1].parts"
+    assert str(refused.field) == "inputs[1].parts"
     assert "4 contents" in refused.message
     assert "3 at most" in refused.message

@@ -159,7 +159,7 @@ async def test_one_bad_input_gets_an_error_and_the_others_succeed(router):
     assert isinstance(good, Fused)
     assert isinstance(also_good, Fused)
     assert isinstance(bad, InvalidInput)
-    assert bad.field == "inputs[1].parts[0].encoding.dense.values"
+    assert str(bad.field) == "inputs[1].parts[0].encoding.dense.values"
 
 
 async def test_a_large_batch_gives_what_one_by_one_gives(router):
@@ -225,7 +225,7 @@ async def test_a_malformed_input_is_refused_by_its_place(router, parts, says, fi
     error = await refused(router, *parts)
 
     assert says in error.message
-    assert error.field == f"inputs[0].{field}"
+    assert str(error.field) == f"inputs[0].{field}"
 
 
 async def test_an_input_that_reaches_no_space_of_any_weight_is_refused(router):
@@ -238,9 +238,9 @@ async def test_an_input_that_reaches_no_space_of_any_weight_is_refused(router):
 @pytest.mark.parametrize(
     ("routing", "field"),
     [
-        (Routing("explicit", {"nose": 1}), "routing.weights.nose"),
-        (Routing("explicit", {"wide": -1}), "routing.weights.wide"),
-        (Routing("explicit", {"wide": math.nan}), "routing.weights.wide"),
+        (Routing("explicit", {"nose": 1}), 'routing.weights["nose"]'),
+        (Routing("explicit", {"wide": -1}), 'routing.weights["wide"]'),
+        (Routing("explicit", {"wide": math.nan}), 'routing.weights["wide"]'),
         (Routing("explicit", {"wide": 0}), "routing.weights"),
         (Routing("explicit"), "routing.weights"),
         (Routing("uniform", {"wide": 1}), "routing.weights"),
@@ -250,7 +250,7 @@ async def test_bad_weights_are_refused_by_their_place(router, routing, field):
     with pytest.raises(InvalidInput) as refusal:
         await router.fuse([both()], routing=routing)
 
-    assert refusal.value.field == field
+    assert str(refusal.value.field) == field
 
 
 async def test_an_unknown_policy_is_not_found_and_the_choices_are_named(router):
@@ -266,7 +266,7 @@ async def test_an_empty_or_too_large_batch_is_refused():
     for inputs in ([], [[], [], []]):
         with pytest.raises(InvalidInput) as refusal:
             await router.fuse(inputs)
-        assert refusal.value.field == "inputs"
+        assert str(refusal.value.field) == "inputs"
 
 
 async def test_nothing_is_fused_after_the_deadline(router):

@@ -111,7 +111,7 @@ async def test_a_bad_sparse_vector_is_refused_with_its_field(
     refusal = await fused(with_terms("eyes"), FusePart(Encoding(TERMS, Modality.TEXT, sparse=vector)))
 
     assert isinstance(refusal, InvalidInput)
-    assert refusal.field == f"inputs[0].parts[0].encoding.sparse.{field}"
+    assert str(refusal.field) == f"inputs[0].parts[0].encoding.sparse.{field}"
     assert said in refusal.message
 
 
@@ -125,11 +125,11 @@ async def test_an_encoding_without_terms_or_of_another_revision_is_refused() -> 
     ]
 
     assert isinstance(missing, InvalidInput)
-    assert missing.field == "inputs[0].parts[0].encoding.sparse"
+    assert str(missing.field) == "inputs[0].parts[0].encoding.sparse"
     assert isinstance(mismatch, SpaceMismatch)
-    assert mismatch.field == "inputs[0].parts[0].encoding.space"
+    assert str(mismatch.field) == "inputs[0].parts[0].encoding.space"
     assert isinstance(within, SpaceMismatch)
-    assert within.field == "inputs[0].parts[0].encoding.sparse.space"
+    assert str(within.field) == "inputs[0].parts[0].encoding.sparse.space"
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ async def test_an_encoding_says_of_itself_which_encoder_it_is_of() -> None:
     assert said_of_text.routing.missing == ["eyes", "words"], "here no path leads texts of it to eyes"
     assert seen.routing.missing == ["eyes"]
     assert isinstance(heard, InvalidInput)
-    assert heard.field == "inputs[0].parts[0].encoding.modality"
+    assert str(heard.field) == "inputs[0].parts[0].encoding.modality"
     assert "encoder of text and image" in heard.message
 
 

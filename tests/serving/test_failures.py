@@ -9,6 +9,7 @@ import grpc
 import pytest
 from support.statuses import Failure
 from tieback.core import errors
+from tieback.core.field_path import at
 from tieback.serving import failures
 
 
@@ -31,7 +32,7 @@ def made(kind: type[errors.TiebackError]) -> errors.TiebackError:
     if kind is errors.Unavailable:
         return errors.Unavailable("gone", retry_after=0.25)
     if issubclass(kind, errors.InvalidInput):
-        return kind("wrong", field="contents[3].image")
+        return kind("wrong", field=at("contents", 3, "image"))
     return kind("went wrong")
 
 
@@ -55,7 +56,7 @@ def test_every_error_has_a_status_and_comes_back_as_itself(kind: type[errors.Tie
 
 
 def test_a_field_is_named_in_a_bad_request() -> None:
-    failure = Failure(failures.to_status(errors.InvalidInput("wrong", field="a[0].b")))
+    failure = Failure(failures.to_status(errors.InvalidInput("wrong", field=at("a", 0, "b"))))
 
     assert (failure.code, failure.field) == (grpc.StatusCode.INVALID_ARGUMENT, "a[0].b")
 

@@ -86,7 +86,7 @@ def test_every_field_of_every_request_has_a_bound_and_is_held_to_it(one: FieldDe
         tag = varint(one.number << 3 | 2)
         error = fault(one.containing_type, tag + varint(limit.bytes + 1) + bytes(limit.bytes + 1))
         assert str(limit.bytes) in error.message
-        assert error.field.startswith(one.name)
+        assert str(error.field).startswith(one.name)
     if one.is_repeated:
         assert not one.message_type or limit.count <= LIMITS.numbers
         if one.type in (FieldDescriptor.TYPE_MESSAGE, FieldDescriptor.TYPE_STRING):
@@ -95,7 +95,7 @@ def test_every_field_of_every_request_has_a_bound_and_is_held_to_it(one: FieldDe
             data = varint(one.number << 3 | 2) + varint(limit.count + 1) + bytes(limit.count + 1)
         error = fault(one.containing_type, data)
         assert f"at most {limit.count}" in error.message
-        assert error.field == one.name
+        assert str(error.field) == one.name
 
 
 def test_a_field_that_is_added_has_a_bound_by_its_kind() -> None:
@@ -108,10 +108,10 @@ def test_a_field_that_is_added_has_a_bound_by_its_kind() -> None:
     pool.Add(file)
     made = pool.FindMessageTypeByName("new.Message")
 
-    assert fault(made, b"\x0a\x00" * 1025).field == "names"
-    assert fault(made, b"\x0a" + varint(5000) + bytes(5000)).field == "names[0]"
-    assert fault(made, (b"\x11" + bytes(8)) * 65_537).field == "times"
-    assert fault(made, b"\x12" + varint(8 * 65_537) + bytes(8 * 65_537)).field == "times"
+    assert str(fault(made, b"\x0a\x00" * 1025).field) == "names"
+    assert str(fault(made, b"\x0a" + varint(5000) + bytes(5000)).field) == "names[0]"
+    assert str(fault(made, (b"\x11" + bytes(8)) * 65_537).field) == "times"
+    assert str(fault(made, b"\x12" + varint(8 * 65_537) + bytes(8 * 65_537)).field) == "times"
 
 
 def varint(number: int) -> bytes:
@@ -178,7 +178,7 @@ def varint(number: int) -> bytes:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_is_too_much_is_named_by_its_path(message: Message, path: str) -> None:
-    assert fault(message).field == path
+    assert str(fault(message).field) == path
 
 
 def test_parameters_are_bounded_in_number_and_in_depth() -> None:
@@ -194,9 +194,9 @@ def test_parameters_are_bounded_in_number_and_in_depth() -> None:
     def at(parameters: struct_pb2.Struct) -> InvalidInput:
         return fault(index_pb2.SearchRequest(fusion=report_pb2.Method(parameters=parameters)))
 
-    assert at(many).field == "fusion.parameters.fields"
+    assert str(at(many).field) == "fusion.parameters.fields"
     assert at(deep).reason == "TOO_DEEP"
-    assert at(long).field.endswith("list_value.values")
+    assert str(at(long).field).endswith("list_value.values")
 
 
 def test_what_is_within_the_limits_passes() -> None:
@@ -219,7 +219,7 @@ def test_a_message_in_two_pieces_cannot_hold_twice_as_much() -> None:
         request=encoder_pb2.EncodeRequest(contents=[content_pb2.Content()] * 600)
     ).SerializeToString()
 
-    assert fault(encoder_pb2.EncodeStreamRequest.DESCRIPTOR, half + half).field == "request"
+    assert str(fault(encoder_pb2.EncodeStreamRequest.DESCRIPTOR, half + half).field) == "request"
 
 
 def test_a_message_that_is_full_of_fields_is_refused() -> None:
@@ -358,9 +358,12 @@ async def test_requests_that_are_in_work_are_bounded_in_bytes() -> None:
 @pytest.mark.parametrize(
     ("path", "make"),
     [
-        ("routing.weights[a]", lambda nan: router_pb2.Routing(weights={"a": nan})),
+        ('routing.weights["a"]', lambda nan: router_pb2.Routing(weights={"a": nan})),
         ("routing.parameters.a", lambda nan: router_pb2.Routing(parameters=struct(a=nan))),
-        ("routing.parameters.a[1].b", lambda nan: router_pb2.Routing(parameters=struct(a=[0.0, {"b": nan}]))),
+        (
+            'routing.parameters.a[1]["b"]',
+            lambda nan: router_pb2.Routing(parameters=struct(a=[0.0, {"b": nan}])),
+        ),
         (
             "routing.missing.parameters.a",
             lambda nan: router_pb2.Routing(missing=report_pb2.Method(name="m", parameters=struct(a=nan))),
@@ -386,4 +389,4 @@ def struct(**values: object) -> struct_pb2.Struct:
 
 
 def test_the_tensor_of_a_vector_has_few_axes() -> None:
-    assert fault(vector_pb2.Tensor(shape=[1] * 9)).field == "shape"
+    assert str(fault(vector_pb2.Tensor(shape=[1] * 9)).field) == "shape"

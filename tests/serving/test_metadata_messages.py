@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
 from tieback.serving.conversions.contents import read_item
 from tieback.v1 import content_pb2
 
@@ -48,6 +49,6 @@ def test_a_value_that_is_none_is_refused_naming_item_and_key(
     fill(item.metadata["x"])
 
     with pytest.raises(InvalidInput, match=message) as caught:
-        read_item(item, "items[3]")
+        read_item(item, at("items", 3))
 
-    assert caught.value.field == field
+    assert str(caught.value.field) == field

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.field_path import at
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import (
     CachePolicy,
@@ -88,7 +89,7 @@ class CountingEncoder:
 
     def _result(self, place: int, text: str) -> Encoding | TiebackError:
         if text == "bad":
-            return InvalidInput("that text is bad", field=f"contents[{place}].text")
+            return InvalidInput("that text is bad", field=at("contents", place, "text"))
         vector = Vector(SPACE, np.array([len(text), 1.0], np.float32))
         source = EncodingSource.MEMORY if text == "known" else EncodingSource.COMPUTED
         return Encoding(SPACE, Modality.TEXT, vector, token_count=len(text), source=source)

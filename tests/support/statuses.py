@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
+from tieback.core.field_path import FieldPath
 
 KINDS = (
     error_details_pb2.ErrorInfo,
@@ -26,6 +27,8 @@ class Failure:
             for kind in KINDS:
                 if packed.Is(kind.DESCRIPTOR):
                     self._details[kind] = kind.FromString(packed.value)
+        # Every failure that a test looks at says its place in the contract's form.
+        assert str(FieldPath.parse(self.field)) == self.field
 
     @classmethod
     def of(cls, error: grpc.RpcError) -> Failure:

@@ -15,8 +15,9 @@ from tieback_client.cli.roots import Scope
 from tieback_client.cli.walking import Found
 from tieback_client.documents import Item
 from tieback_client.errors import TiebackError
-from tieback_client.results import Truncated, WriteResult
-from tieback_client.writing import sections
+from tieback_client.reports import Truncated
+from tieback_client.writes import WriteResult
+from tieback_client.writing_items import sections
 
 
 @dataclass(slots=True)

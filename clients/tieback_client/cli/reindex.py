@@ -9,7 +9,7 @@ from rich.text import Text
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
-from tieback_client.results import ReindexProgress
+from tieback_client.writes import ReindexProgress
 
 TOLD = 10
 

@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any, NamedTuple
 
+from tieback.core.field_path import at
+
 from tieback_client.errors import InvalidArgument
 from tieback_client.files.document import Fact, Scalar
 from tieback_client.files.packages import load
@@ -87,28 +89,39 @@ def _flat(values: dict[Any, Any], prefix: str, depth: int) -> Iterator[tuple[str
                 raise _refused(key, f"it is nested deeper than {DEEPEST} levels")
             yield from _flat(value, f"{key}.", depth + 1)
         elif isinstance(value, list):
-            listed = [_scalar(f"{key}[{at}]", one) for at, one in enumerate(value) if one is not None]
+            listed = [_scalar(key, one, place) for place, one in enumerate(value) if one is not None]
             if listed:
                 yield key, listed
         else:
             yield key, _scalar(key, value)
 
 
-def _scalar(key: str, value: Any) -> Scalar:
+def _scalar(key: str, value: Any, *place: int) -> Scalar:
     if isinstance(value, dict | list):
         kind = "a mapping" if isinstance(value, dict) else "a list"
-        raise _refused(key, f"{kind} in a list cannot be stored; strings, numbers, booleans and dates can")
+        raise _refused(
+            key, f"{kind} in a list cannot be stored; strings, numbers, booleans and dates can", *place
+        )
     if not isinstance(value, str | bool | int | float | date):
-        raise _refused(key, "a value of this type cannot be stored; strings, numbers, booleans and dates can")
+        raise _refused(
+            key, "a value of this type cannot be stored; strings, numbers, booleans and dates can", *place
+        )
     if isinstance(value, float) and not math.isfinite(value):
-        raise _refused(key, f"{value} cannot be stored: a number is finite")
+        raise _refused(key, f"{value} cannot be stored: a number is finite", *place)
     if isinstance(value, int) and abs(value) > EXACT:
-        raise _refused(key, "a number beyond 2^53 loses digits where it is stored: write it in quotes")
+        raise _refused(
+            key, "a number beyond 2^53 loses digits where it is stored: write it in quotes", *place
+        )
     return value
 
 
-def _refused(key: str, why: str) -> InvalidArgument:
-    return InvalidArgument.at(f"metadata.{key}", f"{key} of its front matter: {why}")
+def _refused(key: str, why: str, *place: int) -> InvalidArgument:
+    """Of the value of a key, or of the element at this place of its list."""
+    field = at("metadata").key(key)
+    for one in place:
+        field = field[one]
+    told = "".join((key, *(f"[{one}]" for one in place)))
+    return InvalidArgument.at(field, f"{told} of its front matter: {why}")
 
 
 @functools.cache

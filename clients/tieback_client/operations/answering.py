@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Iterable, Sequence
 from typing import TypeAlias
 
+from tieback.core.field_path import FieldPath, at
 from tieback.v1 import answer_pb2, generator_pb2
 
-from tieback_client import reading, writing
+from tieback_client import reading, reading_events, writing, writing_items
 from tieback_client.content import ContentLike
 from tieback_client.documents import Item
 from tieback_client.events import (
@@ -21,8 +22,9 @@ from tieback_client.events import (
 )
 from tieback_client.exchange import Exchange, write_result
 from tieback_client.reports import CallInfo
-from tieback_client.results import Acknowledgement, ReindexProgress, RetrievalResult
+from tieback_client.results import RetrievalResult
 from tieback_client.rpc import RPCS, Call, Operation, StreamCall
+from tieback_client.writes import Acknowledgement, ReindexProgress
 from tieback_client.writing import LongTexts
 
 REINDEX_SECONDS = 30 * 24 * 3600.0
@@ -58,7 +60,7 @@ def ingest(
     def request(packed: Sequence[object], _number: int) -> answer_pb2.IngestItemsRequest:
         return answer_pb2.IngestItemsRequest(
             collection=collection,
-            items=packed,  # type: ignore[arg-type]  # packed by writing.item
+            items=packed,  # type: ignore[arg-type]  # packed by writing_items.item
             long_texts=writing.long_texts(long_texts),
             space=writing.text(space, "space"),
         )
@@ -73,7 +75,7 @@ def ingest(
     return Exchange(
         rpc=RPCS["IngestItems"],
         items=items,
-        pack=writing.item,
+        pack=writing_items.item,
         request=request,
         result=result,
         batch=batch,
@@ -208,7 +210,7 @@ def answer(
         decoding=writing.decoding(decoding),
         grounding=writing.grounding(grounding),
     )
-    return StreamCall(RPCS["Answer"], request, reading.answer_event, timeout)
+    return StreamCall(RPCS["Answer"], request, reading_events.answer_event, timeout)
 
 
 def generate(
@@ -228,11 +230,11 @@ def generate(
     request = generator_pb2.GenerateRequest(
         model=model,
         prompt=writing.text(prompt, "prompt"),
-        evidence=[writing.evidence(one, f"evidence[{i}]", i + 1) for i, one in enumerate(evidence)],
+        evidence=[writing.evidence(one, at("evidence", i), i + 1) for i, one in enumerate(evidence)],
         decoding=writing.decoding(decoding),
         grounding=writing.grounding(grounding),
     )
-    return StreamCall(RPCS["Generate"], request, reading.generation_event, timeout)
+    return StreamCall(RPCS["Generate"], request, reading_events.generation_event, timeout)
 
 
 def _retrieval(
@@ -255,21 +257,21 @@ def _retrieval(
     parts = query if isinstance(query, list) else [query]
     return answer_pb2.RetrieveRequest(
         collection=collection,
-        query=[_query_part(one, f"query[{i}].content") for i, one in enumerate(parts)],
+        query=[_query_part(one, at("query", i, "content")) for i, one in enumerate(parts)],
         limit=limit,
         filter=writing.text(filter, "filter"),
         routing=writing.routing(weights, missing),
         candidates=candidates,
-        reranker=writing.method(reranker, "reranker"),
+        reranker=writing.method(reranker, at("reranker")),
         hybrid=hybrid,
         balance_modalities=balance,
         explain=explain,
-        fusion=writing.method(fusion, "fusion"),
+        fusion=writing.method(fusion, at("fusion")),
         min_relevance=min_relevance,
         collapse_pieces=collapse,
     )
 
 
-def _query_part(value: ContentLike | tuple[ContentLike, float], field: str) -> answer_pb2.QueryPart:
+def _query_part(value: ContentLike | tuple[ContentLike, float], field: FieldPath) -> answer_pb2.QueryPart:
     content, weight = value if isinstance(value, tuple) else (value, None)
     return answer_pb2.QueryPart(content=writing.content(content, field), weight=weight)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tieback.core.field_path import FieldPath, at
 from tieback.v1 import content_pb2, encoder_pb2, reranker_pb2, router_pb2, vector_pb2
 
 from tieback_client import reading, writing
@@ -150,7 +151,7 @@ def fuse(
     `Fused.parts`.
     """
     request = router_pb2.FuseRequest(
-        inputs=[_fuse_input(one, f"inputs[{i}]") for i, one in enumerate(inputs)],
+        inputs=[_fuse_input(one, at("inputs", i)) for i, one in enumerate(inputs)],
         role=router_pb2.ROLE_DOCUMENT if role == "document" else router_pb2.ROLE_QUERY,
         routing=writing.routing(weights, missing),
         parts_apart=parts_apart,
@@ -182,10 +183,10 @@ def rerank(
     merges the order that the candidates came in with the new one, `explain` returns what matched what.
     """
     request = reranker_pb2.RerankRequest(
-        query=_source(query, "query"),
+        query=_source(query, at("query")),
         candidates=[_candidate(one, i) for i, one in enumerate(candidates)],
-        method=writing.method(method, "method"),
-        fusion=writing.method(fusion, "fusion"),
+        method=writing.method(method, at("method")),
+        fusion=writing.method(fusion, at("fusion")),
         space=space,
         limit=limit,
         explain=explain,
@@ -245,7 +246,7 @@ def _chunks(contents: Sequence[ContentLike], batch: int) -> Iterator[list[conten
     chunk: list[content_pb2.Content] = []
     size = 0
     for number, one in enumerate(contents):
-        message = writing.content(one, f"contents[{number}]")
+        message = writing.content(one, at("contents", number))
         added = message.ByteSize()
         if chunk and (len(chunk) >= batch or size + added > BATCH_BYTES):
             yield chunk
@@ -256,24 +257,24 @@ def _chunks(contents: Sequence[ContentLike], batch: int) -> Iterator[list[conten
 
 
 def _fuse_input(
-    parts: Encoding | FusePart | Sequence[Encoding | FusePart], field: str
+    parts: Encoding | FusePart | Sequence[Encoding | FusePart], field: FieldPath
 ) -> router_pb2.FuseInput:
     listed = [parts] if isinstance(parts, Encoding | FusePart) else parts
     messages = []
     for number, one in enumerate(listed):
         part = FusePart(one) if isinstance(one, Encoding) else one
-        encoding = writing.encoding(part.encoding, f"{field}.parts[{number}].encoding")
+        encoding = writing.encoding(part.encoding, field["parts"][number]["encoding"])
         messages.append(router_pb2.FusePart(encoding=encoding, weight=part.weight, content=part.content))
     return router_pb2.FuseInput(parts=messages)
 
 
 def _candidate(value: str | TokenVectors | Candidate, number: int) -> reranker_pb2.RerankCandidate:
     one = value if isinstance(value, Candidate) else Candidate(value)
-    source = _source(one.source, f"candidates[{number}].source")
+    source = _source(one.source, at("candidates", number, "source"))
     return reranker_pb2.RerankCandidate(id=one.id or str(number), source=source, score=one.score)
 
 
-def _source(value: str | TokenVectors, field: str) -> reranker_pb2.TokenSource:
+def _source(value: str | TokenVectors, field: FieldPath) -> reranker_pb2.TokenSource:
     if isinstance(value, str):
-        return reranker_pb2.TokenSource(text=writing.text(value, f"{field}.text"))
-    return reranker_pb2.TokenSource(tokens=writing.token_vectors(value, f"{field}.tokens"))
+        return reranker_pb2.TokenSource(text=writing.text(value, field["text"]))
+    return reranker_pb2.TokenSource(tokens=writing.token_vectors(value, field["tokens"]))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Sequence
 
+from tieback.core.field_path import at
 from tieback.v1 import index_pb2
 
-from tieback_client import reading, writing
+from tieback_client import reading, reading_server, writing, writing_items
 from tieback_client.catalog import Space, VectorKind
 from tieback_client.documents import Collection, Item, Source
 from tieback_client.errors import InvalidArgument
@@ -14,10 +15,11 @@ from tieback_client.events import MethodLike, Weights
 from tieback_client.exchange import Exchange, write_result
 from tieback_client.paging import Page, Pages
 from tieback_client.reports import CallInfo
-from tieback_client.results import Acknowledgement, Fused, SearchResult
+from tieback_client.results import Fused, SearchResult
 from tieback_client.rpc import RPCS, Call, Operation
 from tieback_client.tenants import Usage
 from tieback_client.vectors import SpaceRef, Vector
+from tieback_client.writes import Acknowledgement
 
 
 def create_collection(
@@ -82,7 +84,7 @@ def delete_collection(name: str, *, timeout: float | None = None) -> Operation[N
 def usage(*, timeout: float | None = None) -> Operation[Usage]:
     """Who calls: the token's tenant and role, what others share with it, what it stores and may store."""
     reply = yield Call(RPCS["GetUsage"], index_pb2.GetUsageRequest(), timeout)
-    return reading.usage(reply.message.usage, reply.info)
+    return reading_server.usage(reply.message.usage, reply.info)
 
 
 def record_source(
@@ -147,7 +149,7 @@ def upsert(
     return Exchange(
         rpc=RPCS["UpsertItems"],
         items=items,
-        pack=writing.indexed_item,
+        pack=writing_items.indexed_item,
         request=request,
         result=result,
         batch=batch,
@@ -222,11 +224,11 @@ def search(
     own = vector.vector if isinstance(vector, Fused) else vector
     request = index_pb2.SearchRequest(
         collection=collection,
-        vector=None if own is None else writing.vector(own, "vector"),
+        vector=None if own is None else writing.vector(own, at("vector")),
         text=writing.text(text, "text"),
         limit=limit,
         filter=writing.text(filter, "filter"),
-        fusion=writing.method(fusion, "fusion"),
+        fusion=writing.method(fusion, at("fusion")),
         balance_modalities=balance,
         collapse_pieces=collapse,
         ignored=writing.ignored(vector.ignored) if isinstance(vector, Fused) else [],

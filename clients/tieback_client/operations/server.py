@@ -5,7 +5,7 @@ from __future__ import annotations
 from google.protobuf import wrappers_pb2
 from tieback.v1 import catalog_pb2
 
-from tieback_client import reading
+from tieback_client import reading_server
 from tieback_client.catalog import Health, Method, Model, ServerInfo, Space
 from tieback_client.endpoints import Endpoints
 from tieback_client.endpoints import endpoints as listed
@@ -15,7 +15,7 @@ from tieback_client.rpc import HEALTH_CHECK, RPCS, Call, Operation
 def spaces(*, timeout: float | None = None) -> Operation[list[Space]]:
     """The spaces that vectors can live in; the joint space comes last."""
     reply = yield Call(RPCS["ListSpaces"], catalog_pb2.ListSpacesRequest(), timeout)
-    return [reading.space(one) for one in reply.message.spaces]
+    return [reading_server.space(one) for one in reply.message.spaces]
 
 
 def space(name: str = "", *, timeout: float | None = None) -> Operation[Space]:
@@ -24,25 +24,25 @@ def space(name: str = "", *, timeout: float | None = None) -> Operation[Space]:
     `NotFound`, with the choices, where there is none of that name, or no default.
     """
     reply = yield Call(RPCS["GetSpace"], catalog_pb2.GetSpaceRequest(name=name), timeout)
-    return reading.space(reply.message.space)
+    return reading_server.space(reply.message.space)
 
 
 def models(*, timeout: float | None = None) -> Operation[list[Model]]:
     """The models that write."""
     reply = yield Call(RPCS["ListModels"], catalog_pb2.ListModelsRequest(), timeout)
-    return [reading.model(one) for one in reply.message.models]
+    return [reading_server.model(one) for one in reply.message.models]
 
 
 def methods(family: str = "", *, timeout: float | None = None) -> Operation[list[Method]]:
     """The methods that requests can name, with their parameters; of one family, or of all."""
     reply = yield Call(RPCS["ListMethods"], catalog_pb2.ListMethodsRequest(family=family), timeout)
-    return [reading.method(one) for one in reply.message.methods]
+    return [reading_server.method(one) for one in reply.message.methods]
 
 
 def server_info(*, timeout: float | None = None) -> Operation[ServerInfo]:
     """The server's version, its limits, and the state of its services."""
     reply = yield Call(RPCS["GetServerInfo"], catalog_pb2.GetServerInfoRequest(), timeout)
-    return reading.server_info(reply.message, reply.info)
+    return reading_server.server_info(reply.message, reply.info)
 
 
 def endpoints(service: str, *, timeout: float | None = None) -> Operation[Endpoints]:
@@ -62,4 +62,4 @@ def health(service: str = "", *, timeout: float | None = None) -> Operation[Heal
     """
     reply = yield Call(HEALTH_CHECK, wrappers_pb2.StringValue(value=service), timeout)
     number = reply.message.value
-    return reading.HEALTH[number] if number < len(reading.HEALTH) else Health.UNKNOWN
+    return reading_server.HEALTH[number] if number < len(reading_server.HEALTH) else Health.UNKNOWN

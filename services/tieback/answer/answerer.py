@@ -25,6 +25,7 @@ from tieback.answer.splitting import Splitting
 from tieback.answer.stopwatch import Stopwatch, hop, share
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Unsupported
+from tieback.core.field_path import at
 from tieback.core.types.content import Item
 from tieback.core.types.generation import Decoding, Finish, GenerationEvent, Grounding
 from tieback.core.types.ingestion import IngestReply, LongTexts
@@ -172,7 +173,10 @@ class Answerer:
             raise InvalidInput("evidence_limit is 0 or more", field="evidence_limit")
         answers = bool(question and self._generator)
         until = share(deadline, RETRIEVAL_SHARE) if answers else deadline
-        found = await self._retriever.retrieve(retrieval, watch, until, ANSWER_PLAN)
+        try:
+            found = await self._retriever.retrieve(retrieval, watch, until, ANSWER_PLAN)
+        except InvalidInput as error:
+            raise error.within(at("retrieval")) from None
         yield found
         if not question or self._generator is None:
             return
@@ -189,12 +193,21 @@ class Answerer:
             try:
                 async for event in events:
                     yield _from_arrival(event, began, watch) if isinstance(event, Finish) else event
+            except InvalidInput as error:
+                raise _of_answer(error) from None
             finally:
                 if isinstance(events, AsyncGenerator):  # a caller that leaves frees the generator at once
                     await events.aclose()
 
     async def close(self) -> None:
         """Nothing is held; the services are closed by whoever made them."""
+
+
+def _of_answer(error: InvalidInput) -> InvalidInput:
+    """The generator's error, told of what the caller gave: a query and a number of passages."""
+    if error.field.below(at("evidence")) is not None:
+        return error.about(at("evidence_limit"))
+    return error.moved(at("prompt"), at("retrieval", "query"))
 
 
 def _from_arrival(finish: Finish, began: float, watch: Stopwatch) -> Finish:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tieback.answer.stopwatch import Stopwatch, seconds_of
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
+from tieback.core.field_path import ROOT, at
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import EncodePlan, Encoding, Truncation
 from tieback.core.types.fusion import Role
@@ -56,9 +56,6 @@ class Joined:
         blocks = self.blocks or {name: (name,) for name in self.spaces.get(Modality.TEXT, ())}
         heard = {name for name, reached in blocks.items() if any(weights.get(block) for block in reached)}
         return frozenset(blocks) - heard if heard else frozenset()  # else bad weights; the router complains
-
-
-OWN_PLACE = re.compile(r"^contents\[\d+\]\.?")
 
 
 @dataclass(slots=True)
@@ -132,13 +129,13 @@ class SpaceEncoders:
         with watch.stage(f"encode:{space}"):
             for batch in batches:
                 reply = await self._encoder.encode(space, batch, plan, deadline=deadline)
-                answers.extend(reply.results)
+                answers.extend(_without_place(one, place) for place, one in enumerate(reply.results))
         # Only now, all at once: a space that is given up half-way has said nothing.
         for place, answer in zip(places, answers, strict=True):
             if isinstance(answer, Encoding):
                 encoded.encodings[place].append(answer)
             else:
-                encoded.refused[place][self.joined.space(space)] = _without_place(answer)
+                encoded.refused[place][self.joined.space(space)] = answer
 
     def _batches(self, contents: Sequence[Content]) -> Iterator[list[Content]]:
         """Parts that keep the encoder's limits of items and, by half to leave room, of bytes."""
@@ -194,11 +191,9 @@ async def _gather(
             encoded.failed[name] = error
 
 
-def _without_place(error: TiebackError) -> TiebackError:
+def _without_place(answer: Encoding | TiebackError, place: int) -> Encoding | TiebackError:
     """The encoder numbered the contents of its own batch; here they are numbered otherwise."""
-    if isinstance(error, InvalidInput):
-        error.field = OWN_PLACE.sub("", error.field)
-    return error
+    return answer.moved(at("contents", place), ROOT) if isinstance(answer, InvalidInput) else answer
 
 
 def _size(content: Content) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from tieback.answer.splitting import Split, Splitting
 from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, TiebackError
+from tieback.core.field_path import ROOT, FieldPath, at
 from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types.collection import IndexedItem, IndexedSection, UpsertReply
 from tieback.core.types.content import Content, Item, Modality, Section
@@ -55,10 +55,9 @@ class Draft:
         return cut_off(part.encoding for part in self.encodings)
 
     def blame(self, error: TiebackError) -> TiebackError:
-        """The error, its field led back to this section's content in the request."""
+        """The error, told of this section's content in the request."""
         if isinstance(error, InvalidInput):
-            path = f"items[{self.item}].sections[{self.place}].content"
-            error.field = f"{path}.{error.field}" if error.field else path
+            return error.within(at("items", self.item, "sections", self.place, "content"))
         return error
 
 
@@ -253,9 +252,9 @@ class Ingestion:
                     if isinstance(result, Fused):
                         draft.vector, draft.labels, draft.parts = result.vector, result.labels, result.parts
                     else:
-                        if isinstance(result, InvalidInput):
-                            result.field = ""  # the router speaks of encodings, which the caller never saw
-                        errors.setdefault(draft.item, draft.blame(result))
+                        # The router speaks of encodings, which the caller never saw.
+                        error = result.about(ROOT) if isinstance(result, InvalidInput) else result
+                        errors.setdefault(draft.item, draft.blame(error))
 
     async def _write(self, collection: str, items: Sequence[IndexedItem]) -> UpsertReply:
         try:
@@ -313,14 +312,14 @@ def _drafts(split: Split, errors: dict[int, TiebackError]) -> Iterator[Draft]:
     for number, item in enumerate(split.items):
         if not item.sections:
             errors[number] = InvalidInput(
-                "an item needs at least one section", field=f"items[{number}].sections"
+                "an item needs at least one section", field=at("items", number, "sections")
             )
         for place, section in zip(split.places[number], item.sections, strict=True):
             if section.content is None:
                 errors.setdefault(
                     number,
                     InvalidInput(
-                        "a section needs a content", field=f"items[{number}].sections[{place}].content"
+                        "a section needs a content", field=at("items", number, "sections", place, "content")
                     ),
                 )
     for number, item in enumerate(split.items):
@@ -332,9 +331,13 @@ def _drafts(split: Split, errors: dict[int, TiebackError]) -> Iterator[Draft]:
 
 def _at(number: int, places: Sequence[int], error: TiebackError) -> TiebackError:
     """The index numbered the items and sections that it was given, and has the items wrapped."""
-    if isinstance(error, InvalidInput):
-        field = re.sub(r"^items\[\d+\](\.item)?", f"items[{number}]", error.field)
-        error.field = re.sub(r"(?<=sections\[)\d+", lambda found: str(places[int(found[0])]), field)
+    if not isinstance(error, InvalidInput):
+        return error
+    match error.field.steps:
+        case ("items", int(), "item", *rest) | ("items", int(), *rest):
+            if rest[:1] == ["sections"] and len(rest) > 1 and isinstance(rest[1], int):
+                rest[1] = places[rest[1]]
+            return error.about(FieldPath(("items", number, *rest)))
     return error
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import math
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -37,6 +36,7 @@ from tieback.core.errors import (
     Unavailable,
     Unsupported,
 )
+from tieback.core.field_path import at
 from tieback.core.types.encoding import Truncated, Truncation
 from tieback.core.types.fusion import Fused, FusePart, Role, RoutingExplanation
 from tieback.core.types.limits import Limits
@@ -171,7 +171,8 @@ class Retriever:
                     [parts], role=Role.QUERY, routing=routing, deadline=hop(deadline)
                 )
             except InvalidInput as error:
-                asked = retrieval.routing.missing is not None and error.field.startswith("routing.missing")
+                missing = error.field.below(at("routing", "missing")) is not None
+                asked = missing and retrieval.routing.missing is not None
                 if routing is not retrieval.routing and not asked:  # the caller never saw it
                     raise InvalidInput(
                         f"the routing that the collection was made with does not fit: {error.message}; "
@@ -318,7 +319,7 @@ def _checked_plan(retrieval: Retrieval, limits: Limits, defaults: RetrievalPlan)
     for place, part in enumerate(retrieval.query):
         if not math.isfinite(part.weight):
             raise InvalidInput(
-                f"a weight is a finite number, not {part.weight}", field=f"query[{place}].weight"
+                f"a weight is a finite number, not {part.weight}", field=at("query", place, "weight")
             )
     if not any(part.weight > 0 for part in retrieval.query):
         raise InvalidInput(
@@ -353,7 +354,7 @@ def _judge(encoded: Encoded) -> dict[str, str]:
         if refused and not encoded.encodings[place] and not encoded.failed:
             error = next(iter(refused.values()))
             if isinstance(error, InvalidInput):
-                error.within(f"query[{place}].content")
+                raise error.within(at("query", place, "content"))
             raise error
         for space, error in refused.items():
             lost.setdefault(space, reason_of(error))
@@ -362,10 +363,12 @@ def _judge(encoded: Encoded) -> dict[str, str]:
 
 def _blame_query(error: TiebackError, parts: Sequence[FusePart]) -> TiebackError:
     """The router numbered encodings, which the caller never saw."""
-    if isinstance(error, InvalidInput):
-        found = re.match(r"inputs\[0\]\.parts\[(\d+)\]", error.field)
-        error.field = f"query[{parts[int(found[1])].content}].content" if found else "query"
-    return error
+    if not isinstance(error, InvalidInput):
+        return error
+    match error.field.steps:
+        case ("inputs", 0, "parts", int(place), *_):
+            return error.about(at("query", parts[place].content, "content"))
+    return error.about(at("query"))
 
 
 def _look_of(hit: Hit) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from tieback.answer.encoding import DENSE, LABELS, Joined, Spaces
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError
+from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.core.types.fusion import Fused, FusePart, FuseReply, Role, Routing, RoutingExplanation
 from tieback.core.types.report import Timing
@@ -68,7 +69,7 @@ class SingleSpace:
         return Fused(Vector(self.ref, np.asarray(total, np.float32), normalized=False), explanation, labels)
 
     def _checked(self, part: FusePart, place: int) -> Vector:
-        vector, field = part.encoding.dense, f"inputs[0].parts[{place}]"
+        vector, field = part.encoding.dense, at("inputs", 0, "parts", place)
         if vector is None:
             raise InvalidInput(f"there is no dense vector of {self.ref.name!r}", field=field)
         if vector.space != self.ref:

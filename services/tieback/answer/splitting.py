@@ -17,6 +17,7 @@ from typing import TypeVar
 from tieback.answer.headings import headed, heading_of, titles_of
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.field_path import at
 from tieback.core.spans import check_span
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.encoding import SplitReply, TextPiece
@@ -212,7 +213,7 @@ class Splitting:
             try:
                 self._put(split, number, item, texts)
             except InvalidInput as error:
-                split.errors[number] = error.within(f"items[{number}]")
+                split.errors[number] = error.within(at("items", number))
         return split
 
     def _batches(self, pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
@@ -241,12 +242,12 @@ class Splitting:
             if any(piece.has_too_many for piece in pieces):
                 raise InvalidInput(
                     "the text becomes more pieces than a space names at once; send it as several sections",
-                    field=f"sections[{place}].content",
+                    field=at("sections", place, "content"),
                 )
             if not pieces or pieces[0].is_whole:
                 made = [section]
             else:
-                check_span(section, field=f"sections[{place}].span")
+                check_span(section, field=at("sections", place, "span"))
                 made = list(_sections(section, pieces, taken))
                 split.split[number] += 1
             sections += made

@@ -1,6 +1,7 @@
 """Batching by measured cost: `Batcher` runs waiting items in batches on one thread of its own."""
 
-from tieback.batching.batcher import Batched, Batcher, BatchReport
+from tieback.batching.batcher import Batcher, BatchReport
+from tieback.batching.request import Batched
 from tieback.batching.weighed import Weighed
 
 __all__ = ["BatchReport", "Batched", "Batcher", "Weighed"]

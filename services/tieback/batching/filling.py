@@ -17,7 +17,7 @@ from tieback.batching.cost_surface import CostSurface
 TOLERANCE = 0.98
 """Of batches whose efficiency is this near to the best one, the smallest is taken: it is done sooner."""
 
-CURIOUS = 0.8
+EXPLORED = 0.8
 """Now and then the largest of those this near to the best is taken, to see whether its cost is still true."""
 
 
@@ -29,13 +29,13 @@ def best_run(
     budget: int,
     overhead: float = 0.0,
     slack: Sequence[float] | None = None,
-    curious: bool = False,
+    explores: bool = False,
 ) -> tuple[int, int]:
     """The run `[low, high)` of items sorted by length that contains `head` and is computed most efficiently.
 
     A run costs its longest item times their number, which is at most `budget` unless it is the head alone,
     and `overhead` seconds for being a batch. `slack` are the seconds that each item can wait for its result:
-    a run that takes longer is not chosen, unless it is the head alone. `curious` asks for a large batch that
+    a run that takes longer is not chosen, unless it is the head alone. `explores` asks for a large batch that
     may be a little less efficient than thought, or more.
     """
     most = surface.max_items
@@ -60,8 +60,8 @@ def best_run(
     best = float(efficiency.max())
     if not best:
         return head, head + 1
-    if curious:
-        size = np.where(efficiency >= CURIOUS * best, -items, 0)
+    if explores:
+        size = np.where(efficiency >= EXPLORED * best, -items, 0)
     else:
         size = np.where(efficiency >= TOLERANCE * best, items, most + 1)
     high, low = np.unravel_index(int(size.argmin()), size.shape)

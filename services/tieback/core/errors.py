@@ -24,8 +24,12 @@ or an address. `tieback.serving.failures` turns each class into a gRPC status, i
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from typing import Self
+
+from tieback.core.field_path import ROOT, FieldPath, at
 
 _LONGEST_NAME = 120  # characters of it in a message
 
@@ -46,21 +50,29 @@ class TiebackError(Exception):
 
 
 class InvalidInput(TiebackError):  # noqa: N818 - errors are named for what they are, not for being errors
-    """The request is wrong. `field` is the path in the request, for instance ``contents[3].image``."""
+    """The request is wrong, at the path `field` of it: ``at("contents", 3, "image")``, or a field's name."""
 
     reason = "INVALID_INPUT"
 
-    def __init__(self, message: str, *, field: str = "", reason: str | None = None) -> None:
+    def __init__(self, message: str, *, field: FieldPath | str = ROOT, reason: str | None = None) -> None:
         super().__init__(message)
-        self.field = field
+        self.field = at(field) if isinstance(field, str) else field
         if reason is not None:
             self.reason = reason
 
-    def within(self, prefix: str) -> InvalidInput:
-        """The same error, its field's path extended on the left: ``within("contents[3]")``."""
-        separator = "." if self.field and not self.field.startswith("[") else ""
-        self.field = f"{prefix}{separator}{self.field}"
-        return self
+    def within(self, prefix: FieldPath) -> Self:
+        """The same error, told of the request that handed on what is at `prefix` of it."""
+        return self.about(self.field.under(prefix))
+
+    def moved(self, old: FieldPath, new: FieldPath) -> Self:
+        """The same error, told of `new` where it is of something at or below `old`."""
+        return self.about(self.field.moved(old, new))
+
+    def about(self, field: FieldPath) -> Self:
+        """The same error, told of another field. A copy: who asked for the same has this one too."""
+        told = copy.copy(self)
+        told.field = field
+        return told
 
 
 class SpaceMismatch(InvalidInput):

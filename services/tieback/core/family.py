@@ -21,6 +21,7 @@ from typing import Any, Generic, TypeVar, cast
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from tieback.core.errors import InvalidInput, NotFound
+from tieback.core.field_path import ROOT, FieldPath, at
 
 P = TypeVar("P", bound=Callable[..., Any])
 
@@ -84,7 +85,9 @@ class Family(Generic[P]):
             importlib.import_module(f"{self.package}.{name}")
         return self._methods[name]
 
-    def configure(self, name: str, parameters: Mapping[str, Any] | None = None, *, field: str = "") -> P:
+    def configure(
+        self, name: str, parameters: Mapping[str, Any] | None = None, *, field: FieldPath | str = ROOT
+    ) -> P:
         """The method with its parameters bound, after checking them.
 
         InvalidInput names the parameter, under `field`, that is unknown or of the wrong type or range.
@@ -94,15 +97,15 @@ class Family(Generic[P]):
             checked = _parameters(method)(**(parameters or {}))
         except ValidationError as error:
             first = error.errors()[0]
-            path = ".".join(str(part) for part in first["loc"])
-            message = f"{self.name} method {name!r}: parameter {path!r}: {first['msg'].lower()}"
+            parameter = _place(first["loc"])
+            message = f"{self.name} method {name!r}: parameter '{parameter}': {first['msg'].lower()}"
             if first["type"] == "extra_forbidden":
                 known = ", ".join(_parameters(method).model_fields) or "none"
                 message = (
-                    f"{self.name} method {name!r} has no parameter {path!r}; its parameters are: {known}"
+                    f"{self.name} method {name!r} has no parameter '{parameter}'; its parameters are: {known}"
                 )
-            prefix = f"{field}." if field else ""
-            raise InvalidInput(message, field=f"{prefix}parameters.{path}") from None
+            asked = at(field) if isinstance(field, str) else field
+            raise InvalidInput(message, field=parameter.under(asked["parameters"])) from None
         return cast(
             P, functools.partial(method, **{key: getattr(checked, key) for key in type(checked).model_fields})
         )
@@ -121,6 +124,15 @@ class Family(Generic[P]):
         return MethodDescription(
             self.name, name, text.split("\n\n")[0].replace("\n", " "), _parameters(method).model_json_schema()
         )
+
+
+def _place(of_error: Sequence[str | int]) -> FieldPath:
+    """Where in the parameters pydantic found an error: within one, names are keys of a mapping."""
+    name, *inside = of_error
+    path = at(name)
+    for step in inside:
+        path = path.key(step) if isinstance(step, str) else path[step]
+    return path
 
 
 def _positional(function: Callable[..., Any]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import FieldPath
 from tieback.core.types.arrays import Array, Span
 from tieback.core.types.content import Section
 
@@ -33,7 +34,7 @@ class ByteOffsets:
         return [(int(begin), int(end)) for begin, end in found]
 
 
-def check_span(section: Section, *, field: str) -> None:
+def check_span(section: Section, *, field: FieldPath) -> None:
     """InvalidInput where a section's span cannot be that of its text."""
     if section.span is None:
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tieback.core.errors import InvalidInput, SpaceMismatch
+from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.encoder.output import restore
@@ -18,28 +19,28 @@ def accept(vector: Vector, space: SpaceRef, widths: tuple[int, ...], width: int)
     is asked for, or where it holds NaN, an infinity or nothing but zeros.
     """
     if vector.space != space:
-        raise SpaceMismatch(_difference(vector.space, space), field="vector.space")
+        raise SpaceMismatch(_difference(vector.space, space), field=at("vector", "space"))
     if vector.values.ndim != 1:
         raise InvalidInput(
-            f"a vector has one axis, not the shape {list(vector.values.shape)}", field="vector.values"
+            f"a vector has one axis, not the shape {list(vector.values.shape)}", field=at("vector", "values")
         )
     if vector.width not in widths:
         raise InvalidInput(
             f"the vector has {vector.width} dimensions; the space {space.name!r} has {_listed(widths)}",
-            field="vector.values",
+            field=at("vector", "values"),
         )
     if vector.width < width:
         raise InvalidInput(
             f"the vector has {vector.width} dimensions and {width} are asked for; "
             f"ask for an output width of {vector.width} or less",
-            field="vector.values",
+            field=at("vector", "values"),
         )
     values = restore(vector.values, vector.dtype, vector.scale)
     norm = float(np.linalg.norm(values.astype(np.float64)))
     if not np.isfinite(norm):
-        raise InvalidInput("the vector holds NaN or an infinity", field="vector.values")
+        raise InvalidInput("the vector holds NaN or an infinity", field=at("vector", "values"))
     if norm == 0.0:
-        raise InvalidInput("the vector is all zeros and has no direction", field="vector.values")
+        raise InvalidInput("the vector is all zeros and has no direction", field=at("vector", "values"))
     return values / np.float32(norm)
 
 

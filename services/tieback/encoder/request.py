@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
 from tieback.core.types.content import Content, Modality, TokenIds
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
@@ -43,24 +44,25 @@ def resolve(plan: EncodePlan, card: EncoderCard, widths: Sequence[int]) -> Encod
         offered = ", ".join(sorted(card.kinds))
         asked = ", ".join(sorted(missing)) or "nothing"
         raise InvalidInput(
-            f"the space {card.name!r} has no {asked} to give; it offers: {offered}", field="output.kinds"
+            f"the space {card.name!r} has no {asked} to give; it offers: {offered}",
+            field=at("output", "kinds"),
         )
     width = plan.width or card.width
     if width not in widths:
         offered = ", ".join(str(width) for width in widths)
         raise InvalidInput(
             f"the space {card.name!r} is not offered at width {width}; it is at: {offered}",
-            field="output.width",
+            field=at("output", "width"),
         )
     if plan.layer is not None and plan.layer not in card.layers:
         offered = ", ".join(str(layer) for layer in card.layers) or "its last, where none is named"
         raise InvalidInput(
             f"the space {card.name!r} is not offered at layer {plan.layer}; it is at: {offered}",
-            field="output.layer",
+            field=at("output", "layer"),
         )
     if plan.dtype is DType.BINARY and width % 8 and VectorKind.DENSE in plan.kinds:
         raise InvalidInput(
-            f"BINARY packs eight dimensions to a byte and the width is {width}", field="output.dtype"
+            f"BINARY packs eight dimensions to a byte and the width is {width}", field=at("output", "dtype")
         )
     if plan.layer is not None and plan.layer == card.layers[-1]:
         return dataclasses.replace(plan, layer=None)

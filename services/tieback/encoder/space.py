@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ from tieback.allowance import Allowance
 from tieback.batching import BatchReport
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, Overloaded, TiebackError, Unavailable
+from tieback.core.field_path import at
 from tieback.core.tenant import TENANT
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import (
@@ -189,10 +189,10 @@ class Space:
                 return Encoding(space, content.modality or self.card.modality, dense)
             check_content(content, plan, self.card, self._limits)
         except InvalidInput as error:
-            return error.within(f"contents[{place}]")
+            return error.within(at("contents", place))
         return None
 
 
 def _at(place: int, error: TiebackError) -> TiebackError:
-    """A content's error as one of the request's: a copy, for others who asked the same have it too."""
-    return copy.copy(error).within(f"contents[{place}]") if isinstance(error, InvalidInput) else error
+    """A content's error as one of the request's."""
+    return error.within(at("contents", place)) if isinstance(error, InvalidInput) else error

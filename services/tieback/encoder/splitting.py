@@ -18,6 +18,7 @@ from typing import Any
 from tieback.admission import Admission, Ticket
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
+from tieback.core.field_path import at
 from tieback.core.pieces import longest_stretch, pieces, stretches
 from tieback.core.spans import ByteOffsets
 from tieback.core.types.content import Content, Modality
@@ -84,7 +85,7 @@ class Splitting:
             jobs += [self._short(texts, group, work, deadline) for group in _groups(texts)]
             for group, found in await _all(jobs):
                 for place, one in zip(group, found, strict=True):
-                    results[place] = one.within(f"texts[{place}]") if isinstance(one, InvalidInput) else one
+                    results[place] = one.within(at("texts", place)) if isinstance(one, InvalidInput) else one
         elapsed = time.monotonic() - begun
         return SplitReply(results, model.window or 0, Timing(prepare=elapsed, total=elapsed))
 

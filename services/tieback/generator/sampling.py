@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.core.types.generation import Decoding
 from tieback.core.types.limits import Limits
@@ -60,12 +61,12 @@ def check(decoding: Decoding, limits: Limits = DEFAULT_LIMITS) -> None:
     for field, (holds, range_) in bounds.items():
         if not holds:
             value = getattr(decoding, field)
-            raise InvalidInput(f"{field} is {value}; it must be {range_}", field=f"decoding.{field}")
+            raise InvalidInput(f"{field} is {value}; it must be {range_}", field=at("decoding", field))
     if limits.stop_texts and len(decoding.stop) > limits.stop_texts:
         raise InvalidInput(
             f"there are {len(decoding.stop)} stop texts and at most {limits.stop_texts} are looked for; name "
             "fewer",
-            field="decoding.stop",
+            field=at("decoding", "stop"),
         )
     for number, text in enumerate(decoding.stop):
         # A character has a byte at least, so a text of megabytes is not encoded to be refused.
@@ -75,12 +76,12 @@ def check(decoding: Decoding, limits: Limits = DEFAULT_LIMITS) -> None:
             raise InvalidInput(
                 f"a stop text has more than {limits.stop_bytes} bytes; a shorter part of it ends the "
                 "answer at the same place",
-                field=f"decoding.stop[{number}]",
+                field=at("decoding", "stop", number),
             )
         if not text:
             raise InvalidInput(
                 "a stop text is empty, so nothing would be written; leave it out",
-                field=f"decoding.stop[{number}]",
+                field=at("decoding", "stop", number),
             )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from tieback.catalog.card import GeneratorCard
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, NotFound, StartupError
+from tieback.core.field_path import FieldPath, at
 from tieback.core.types.generation import (
     Abstention,
     AbstentionReason,
@@ -126,19 +127,20 @@ class Generator:
             raise NotFound("model", name, self._models)
         if not prompt.strip():
             raise InvalidInput("the prompt is empty; ask something", field="prompt")
-        _check_size(prompt, self._limits, "prompt")
+        _check_size(prompt, self._limits, at("prompt"))
         _check_prompt(prompt, self._models[name])
         _check_evidence(evidence, self._limits)
         sampling.check(decoding, self._limits)
         strategy = decodings.configure(
-            decoding.strategy.name, decoding.strategy.parameters, field="decoding.strategy"
+            decoding.strategy.name, decoding.strategy.parameters, field=at("decoding", "strategy")
         )
         choice = grounding.checker or DEFAULT_CHECKER
-        checker = checkers.configure(choice.name, choice.parameters, field="grounding.checker")
+        checker = checkers.configure(choice.name, choice.parameters, field=at("grounding", "checker"))
         threshold = grounding.abstain_below
         if threshold is not None and not 0 <= threshold <= 1:
             raise InvalidInput(
-                f"abstain_below is {threshold}; it must be between 0 and 1", field="grounding.abstain_below"
+                f"abstain_below is {threshold}; it must be between 0 and 1",
+                field=at("grounding", "abstain_below"),
             )
         return _Request(
             prompt, evidence, self._models[name], decoding, grounding, strategy, choice.name, checker
@@ -283,7 +285,7 @@ class _Answer:
         if wanted >= model.context_tokens:
             raise InvalidInput(
                 f"max_tokens is {wanted} and prompt and answer together have {model.context_tokens} tokens",
-                field="decoding.max_tokens",
+                field=at("decoding", "max_tokens"),
             )
         for sentences in range(EXCERPT_SENTENCES, 0, -1):
             excerpt = evidence.excerpt(sentences) if evidence is not None else []
@@ -334,13 +336,13 @@ def _check_evidence(evidence: Sequence[Evidence], limits: Limits) -> None:
         if source.id in seen:
             raise InvalidInput(
                 f"two passages have the id {source.id!r}; citations name passages by it",
-                field=f"evidence[{number}].id",
+                field=at("evidence", number, "id"),
             )
         seen.add(source.id)
-        _check_size(source.text, limits, f"evidence[{number}].text")
+        _check_size(source.text, limits, at("evidence", number, "text"))
 
 
-def _check_size(text: str, limits: Limits, field: str) -> None:
+def _check_size(text: str, limits: Limits, field: FieldPath) -> None:
     try:
         size = len(text.encode())
     except UnicodeEncodeError:

@@ -2,10 +2,14 @@
 
 Where to look:
 
-    service.py      the methods of `IndexPort`: checks a request, hands it to a thread, reports the time
+    service.py      the methods of `IndexPort`: finds the collection, hands the work on, reports the time
+    lifecycle.py    collections are made and removed
+    item_writer.py  items are checked, admitted and written
+    query.py        what a search asks for, checked
     collection.py   what belongs to one collection: sound, or damaged
     opening.py      opens a collection, or finds what can still be read of a damaged one
     ownership.py    the collections of all tenants, and which of them the one that calls may use
+    served.py       the spaces that are served, and which collections are stale by that
     quotas.py       how much a tenant stores, against how much it may
     validation.py   items of a request → records fit to be written, or the reason why not
     texts.py        how long texts and ids may be, and what they may hold
@@ -16,6 +20,7 @@ Where to look:
     versions.py     the versions of a table on disk, and the note of which was acknowledged
     generations.py  vectors of another space, made beside a collection until they take its place
     originals.py    what pictures, sounds and clouds were encoded from
+    references.py   which of them the collections refer to
     durability.py   what Lance wrote → forced to the disk, or removed again
     records.py      records ⇄ Arrow rows
     memory.py       one collection in memory, rebuilt from the table at start
@@ -35,6 +40,7 @@ Where to look:
     balance.py      scores of several modalities made comparable
     page.py         a page of a listing, bounded by bytes
     page_token.py   where a listing goes on
+    size.py         how much an index holds
     inspection.py   which collections of a store are damaged, for `tieback doctor`
 """
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from tieback.core.errors import InvalidInput, NotFound, TiebackError, Unavailable
+from tieback.core.field_path import at
 from tieback.core.tenant import CollectionKey
 from tieback.core.types.content import Section
 from tieback.core.types.limits import Limits
@@ -31,7 +32,7 @@ from tieback.index.pieces import pieces_of
 from tieback.index.records import Record
 from tieback.index.store import Description, Store
 from tieback.index.table import Table
-from tieback.index.validation import check_vectors
+from tieback.index.validation import check_batch, check_space, check_vectors, check_width
 from tieback.index.writer import Writer
 
 _PAGE_ITEMS = 64
@@ -70,6 +71,8 @@ class Generations:
 
     async def begin(self, old: OpenCollection, space: SpaceRef, width: int) -> ReindexState:
         """Makes a generation in that space, or goes on with it; one in another space is dropped."""
+        check_space(space, field=at("space"))
+        check_width(width)
         key = old.description.key
         made = self.made.get(key)
         if made is not None and (made.description.space, made.description.width) != (space, width):
@@ -87,6 +90,7 @@ class Generations:
 
     async def write(self, old: OpenCollection, items: Sequence[ReindexedItem]) -> list[TiebackError | None]:
         """Writes items into the generation, durably, but for those that changed meanwhile."""
+        check_batch(len(items), self._limits, field=at("items"))
         made = self._made(old)
         records, versions, errors = await self._in(
             lambda: _records(old.memory, made.description, items, self._limits)
@@ -251,7 +255,7 @@ def _records(
                 )
             vectors, parts = check_vectors(one.sections, new.space, new.width, limits)
         except InvalidInput as error:
-            errors[place] = error.within(f"items[{place}]")
+            errors[place] = error.within(at("items", place))
             continue
         texts = [
             known.text if known.text and section.content is None else text

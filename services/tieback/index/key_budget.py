@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.field_path import at
 from tieback.index.facts import Facts
 from tieback.index.records import Record
 
@@ -62,5 +63,5 @@ def _too_many(more: int, most: int, place: int) -> InvalidInput:
     return InvalidInput(
         f"the item has {more} keys that are new to the collection, and it may have {most} different ones in "
         "all: use the keys that are there, or remove items whose keys nothing else has",
-        field=f"items[{place}].item.metadata",
+        field=at("items", place, "item", "metadata"),
     )

@@ -14,10 +14,12 @@ from typing import Any
 
 from tieback.core.dates import in_utc
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import FieldPath, at
 from tieback.core.types.limits import Limits
 from tieback.core.types.metadata import Metadata, MetadataValue, Scalar
 from tieback.index.texts import check_text
 
+_FIELD = at("item", "metadata")
 _STORED = "metadata values are strings, finite numbers, booleans, dates, and lists of those"
 LARGEST_WHOLE = 2**53
 """Beyond it, numbers are not exact."""
@@ -30,26 +32,22 @@ def check_metadata(metadata: Metadata, limits: Limits) -> dict[str, MetadataValu
     """
     if limits.entries and len(metadata) > limits.entries:
         raise InvalidInput(
-            f"{len(metadata)} keys of metadata; at most {limits.entries} are taken", field="item.metadata"
+            f"{len(metadata)} keys of metadata; at most {limits.entries} are taken",
+            field=_FIELD,
         )
     checked: dict[str, MetadataValue] = {}
     for key, value in metadata.items():
         if not key:
-            raise InvalidInput("a metadata key is empty", field="item.metadata")
-        check_text(key, limits.metadata_key_bytes, field="item.metadata")
-        checked[key] = _check(value, limits, at("item.metadata", key))
+            raise InvalidInput("a metadata key is empty", field=_FIELD)
+        check_text(key, limits.metadata_key_bytes, field=_FIELD)
+        checked[key] = _check(value, limits, _FIELD.key(key))
     size = len(to_json(checked).encode())
     if limits.metadata_bytes and size > limits.metadata_bytes:
         raise InvalidInput(
             f"the metadata takes {size} bytes as JSON; at most {limits.metadata_bytes} are taken",
-            field="item.metadata",
+            field=_FIELD,
         )
     return checked
-
-
-def at(path: str, key: str) -> str:
-    """The path of a key: ``metadata["year"]``."""
-    return f"{path}[{json.dumps(key, ensure_ascii=False)}]"
 
 
 def scalars(value: MetadataValue) -> Iterable[Scalar]:
@@ -67,15 +65,15 @@ def from_json(text: str) -> dict[str, MetadataValue]:
     return {key: _from_json(value) for key, value in json.loads(text).items()}
 
 
-def _check(value: MetadataValue, limits: Limits, field: str) -> MetadataValue:
+def _check(value: MetadataValue, limits: Limits, field: FieldPath) -> MetadataValue:
     if not isinstance(value, tuple | list):
         return _check_scalar(value, limits, field)
     if limits.entries and len(value) > limits.entries:
         raise InvalidInput(f"a list of {len(value)} values; at most {limits.entries} are taken", field=field)
-    return tuple(_check_scalar(one, limits, f"{field}[{place}]") for place, one in enumerate(value))
+    return tuple(_check_scalar(one, limits, field[place]) for place, one in enumerate(value))
 
 
-def _check_scalar(value: object, limits: Limits, field: str) -> Scalar:
+def _check_scalar(value: object, limits: Limits, field: FieldPath) -> Scalar:
     if isinstance(value, str):
         check_text(value, limits.metadata_bytes, field=field)
         return value

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import FieldPath, at
 from tieback.core.types.arrays import Span
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.limits import Limits
@@ -49,8 +50,8 @@ def pieces_of(entry: Entry, pieces: Sequence[ReindexedPiece], limits: Limits) ->
             texts.append(words)
             continue
         if piece.section not in data:
-            data = {piece.section: _data(old, field=f"pieces[{place}].section")}
-        text = _cut(data[piece.section], piece.span, field=f"pieces[{place}].span")
+            data = {piece.section: _data(old, field=at("pieces", place, "section"))}
+        text = _cut(data[piece.section], piece.span, field=at("pieces", place, "span"))
         first = 0 if old.span is None else old.span[0]
         span = first + piece.span[0], first + piece.span[1]
         goes_on = old.continues or (place > 0 and order[place - 1] == piece.section)
@@ -65,14 +66,14 @@ def pieces_of(entry: Entry, pieces: Sequence[ReindexedPiece], limits: Limits) ->
     )
 
 
-def _data(section: Section, *, field: str) -> bytes:
+def _data(section: Section, *, field: FieldPath) -> bytes:
     text = None if section.content is None else section.content.data
     if not isinstance(text, str):
         raise InvalidInput("only a text has pieces", field=field)
     return text.encode()
 
 
-def _cut(data: bytes, span: Span, *, field: str) -> str:
+def _cut(data: bytes, span: Span, *, field: FieldPath) -> str:
     """The bytes `span` of a text."""
     begin, end = span
     try:

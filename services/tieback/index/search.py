@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tieback.core.types.arrays import Array
-from tieback.core.types.fusion import IgnoredDimensions
 from tieback.core.types.search import Hit
 from tieback.index.balance import SAMPLE, as_of_reference
 from tieback.index.collapsing import collapsed
 from tieback.index.comparison import Comparison, Found
-from tieback.index.filters import Check, Filter
+from tieback.index.filters import Check
 from tieback.index.memory import Memory
+from tieback.index.query import Query
 
 # A hybrid search merges rankings this much deeper than what is asked for, so that a section that is fairly
 # good in both can win.
@@ -27,24 +27,6 @@ _ROWS_A_HIT = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """A checked request: `vector` is float32 `[width]`; `fuse` merges scores `[2, candidates]`.
-
-    What is `ignored` of the vector is within its width.
-    """
-
-    vector: Array | None
-    text: str
-    limit: int
-    filter: Filter | None
-    fuse: Callable[[Array], Array]
-    balance: bool
-    collapse: bool
-    check: Check
-    ignored: Sequence[IgnoredDimensions]
-
-
-@dataclass(frozen=True, slots=True)
 class Ranking:
     """Positions of sections and their scores, best first; `similarities` where a vector was given."""
 
@@ -53,22 +35,23 @@ class Ranking:
     similarities: Array | None
 
 
-def search(memory: Memory, query: Query) -> list[Hit]:
+def search(memory: Memory, query: Query, check: Check) -> list[Hit]:
     """The nearest sections, best first; equal scores are ordered by item id and ordinal."""
-    scans = memory.scan(query.filter, query.check)
+    scans = memory.scan(query.filter, check)
     with memory.lock.reading():
-        allowed = memory.allowed(query.filter, scans, query.check)
+        allowed = memory.allowed(query.filter, scans, check)
         if not allowed.any():
             return []
-        return _Search(memory, query, allowed).hits()
+        return _Search(memory, query, allowed, check).hits()
 
 
 class _Search:
     """One search; `allowed` is the mask of sections that may be found."""
 
-    def __init__(self, memory: Memory, query: Query, allowed: Array) -> None:
+    def __init__(self, memory: Memory, query: Query, allowed: Array, check: Check) -> None:
         self._memory = memory
         self._query = query
+        self._check = check
         self._allowed = allowed
         self._shares = np.zeros(len(allowed), np.float32)  # of the words' best score, by position
         self._matched = np.zeros(len(allowed), np.float32)  # of the words, by position
@@ -76,7 +59,7 @@ class _Search:
         self._compared: Comparison | None = None
         self._balance: _Balance | None = None
         if query.text:
-            positions, shares, matched, self._words = memory.words.shares(query.text, query.check)
+            positions, shares, matched, self._words = memory.words.shares(query.text, check)
             self._shares[positions] = shares
             self._matched[positions] = matched
             self._shares[~allowed] = 0
@@ -104,7 +87,7 @@ class _Search:
         """The best `rows`, and all that are equal to the last; fewer where there are no more."""
         if self._compared is None:
             return self._ordered(*self._by_words(rows), None, rows)
-        self._query.check("the search for the vector")
+        self._check("the search for the vector")
         if not self._query.text:
             positions, similarities = self._compared.nearest(rows, self._allowed)
             return self._ordered(positions, self._balanced(positions, similarities), similarities, rows)

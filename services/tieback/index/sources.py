@@ -14,6 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StorageFull, Unavailable
+from tieback.core.field_path import FieldPath, at
 from tieback.core.types.collection import Source
 from tieback.index.durability import write_durably
 
@@ -54,7 +55,7 @@ class Sources:
             raise InvalidInput(
                 f"the collection has {len(self._known)} sources, and at most {MOST_SOURCES} are kept: delete "
                 "some, or give folders that moved the names that they had",
-                field="source.name",
+                field=at("source", "name"),
             )
         if known is not None and (known.host, known.location) != (source.host, source.location) and not moved:
             raise AlreadyExists(
@@ -86,7 +87,7 @@ class Sources:
 
 def check_source(source: Source) -> None:
     """InvalidInput, with the field, where a source's name, host or location cannot be kept."""
-    check_source_name(source.name, field="source.name")
+    check_source_name(source.name, field=at("source", "name"))
     for value, limit, field in (
         (source.host, HOST_BYTES, "source.host"),
         (source.location, LOCATION_BYTES, "source.location"),
@@ -94,7 +95,7 @@ def check_source(source: Source) -> None:
         _check_text(value, limit, field)
 
 
-def check_source_name(name: str, *, field: str) -> None:
+def check_source_name(name: str, *, field: FieldPath) -> None:
     """InvalidInput where it is empty, too long, or holds "/" or a control character."""
     if not name or "/" in name:
         raise InvalidInput(
@@ -103,7 +104,7 @@ def check_source_name(name: str, *, field: str) -> None:
     _check_text(name, NAME_BYTES, field)
 
 
-def _check_text(value: str, limit: int, field: str) -> None:
+def _check_text(value: str, limit: int, field: FieldPath) -> None:
     if len(value.encode(errors="surrogatepass")) > limit:
         raise InvalidInput(f"more than {limit} bytes; at most {limit} are taken", field=field)
     if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in value):

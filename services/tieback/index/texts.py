@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import FieldPath
 
 ID_BYTES = 512
 
 
-def check_text(text: str, limit: int, *, field: str, takes_nul: bool = False) -> None:
+def check_text(text: str, limit: int, *, field: FieldPath, takes_nul: bool = False) -> None:
     """InvalidInput where the text is not Unicode, holds NUL, or has more than `limit` bytes (0: no limit)."""
     try:
         size = len(text.encode())
@@ -22,7 +23,7 @@ def check_text(text: str, limit: int, *, field: str, takes_nul: bool = False) ->
         raise InvalidInput(f"the text has a NUL at character {nul}; remove it", field=field)
 
 
-def check_id(identifier: str, *, field: str) -> None:
+def check_id(identifier: str, *, field: FieldPath) -> None:
     """InvalidInput where an id is empty, longer than 512 bytes, not Unicode, or holds NUL."""
     if not identifier:
         raise InvalidInput("the id is empty; give 1 to 512 bytes", field=field)

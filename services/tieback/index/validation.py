@@ -9,6 +9,7 @@ import numpy as np
 
 from tieback.core.boxes import OUTSIDE, inside
 from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError, cut
+from tieback.core.field_path import FieldPath, at
 from tieback.core.spans import check_span
 from tieback.core.types.arrays import Array
 from tieback.core.types.collection import IndexedItem, IndexedSection
@@ -32,6 +33,9 @@ MOST_IGNORED = 256
 LONGEST_VECTOR = 1e9
 """Of a vector that is stored or searched with: products stay far from the largest float32, 3.4e38."""
 
+WIDEST = 65_536
+"""Dimensions of a collection's vectors."""
+
 LARGEST_HALF = float(np.finfo(np.float16).max)
 
 
@@ -47,11 +51,11 @@ def check_items(
         try:
             results.append(_check_item(indexed, space, width, limits, keeps))
         except InvalidInput as error:
-            results.append(error.within(f"items[{position}]"))
+            results.append(error.within(at("items", position)))
     return results
 
 
-def check_vector(vector: Vector, space: SpaceRef, width: int, *, field: str) -> Array:
+def check_vector(vector: Vector, space: SpaceRef, width: int, *, field: FieldPath) -> Array:
     """The vector in float32 `[width]`, contiguous.
 
     SpaceMismatch where it is of another space; InvalidInput where width or values are wrong, where it is so
@@ -62,33 +66,33 @@ def check_vector(vector: Vector, space: SpaceRef, width: int, *, field: str) -> 
         raise SpaceMismatch(
             f"the vector is of space {_exactly(vector.space)} and the collection of {_exactly(space)}; "
             "encode the input in the collection's space, or use a collection of the vector's",
-            field=f"{field}.space",
+            field=field["space"],
         )
     if vector.dtype is DType.BINARY:
         raise InvalidInput(
             "a binary vector cannot be indexed or searched with; send float32, float16 or int8",
-            field=f"{field}.dtype",
+            field=field["dtype"],
         )
     values = np.asarray(vector.values)
     if values.ndim != 1 or values.shape[0] != width:
         shape = "×".join(map(str, values.shape)) or "a single number"
         raise InvalidInput(
-            f"the vector's width is {shape}; the collection's is {width}", field=f"{field}.values"
+            f"the vector's width is {shape}; the collection's is {width}", field=field["values"]
         )
     if vector.dtype is DType.INT8 and not (math.isfinite(vector.scale) and vector.scale > 0):
-        raise InvalidInput("an int8 vector needs a scale above 0", field=f"{field}.scale")
+        raise InvalidInput("an int8 vector needs a scale above 0", field=field["scale"])
     with np.errstate(over="ignore", invalid="ignore"):  # what does not fit becomes infinite and is refused
         floats = np.array(values, np.float32)
         if vector.dtype is DType.INT8:
             floats *= np.float32(vector.scale)
     if not np.isfinite(floats).all():
-        raise InvalidInput("the vector holds NaN or infinite values", field=f"{field}.values")
+        raise InvalidInput("the vector holds NaN or infinite values", field=field["values"])
     length = float(np.linalg.norm(floats.astype(np.float64)))
     if length > LONGEST_VECTOR:
         raise InvalidInput(
             f"the vector's length is {length:.3g}; at most {LONGEST_VECTOR:g} is taken: scale it, for "
             "instance to length 1",
-            field=f"{field}.values",
+            field=field["values"],
         )
     return floats
 
@@ -103,17 +107,17 @@ def check_ignored(ignored: Sequence[IgnoredDimensions], width: int) -> None:
         if not 0 <= one.begin < one.end:
             raise InvalidInput(
                 f"the dimensions {one.begin} to {one.end} are none: the end is the first after them",
-                field=f"ignored[{place}].end",
+                field=at("ignored", place, "end"),
             )
         if one.end > width:
             raise InvalidInput(
                 f"the dimensions end at {one.end}, and the vector's width is {width}",
-                field=f"ignored[{place}].end",
+                field=at("ignored", place, "end"),
             )
 
 
 def check_parts(
-    parts: RegionVectors, modality: Modality, space: SpaceRef, width: int, *, field: str
+    parts: RegionVectors, modality: Modality, space: SpaceRef, width: int, *, field: FieldPath
 ) -> Parts | None:
     """The parts of a section as they are kept; None where there are none.
 
@@ -132,35 +136,35 @@ def check_parts(
         raise SpaceMismatch(
             f"the parts are of space {_exactly(parts.space)} and the collection of {_exactly(space)}; "
             "encode the input in the collection's space, or use a collection of the parts'",
-            field=f"{field}.space",
+            field=field["space"],
         )
     if values.ndim != 2 or values.shape[1] != width:
         raise InvalidInput(
             f"the parts have the shape {list(values.shape)}; the collection's width is {width}",
-            field=f"{field}.values",
+            field=field["values"],
         )
     if len(values) > MOST_PARTS:
         raise InvalidInput(
-            f"the section has {len(values)} parts; at most {MOST_PARTS} are kept", field=f"{field}.values"
+            f"the section has {len(values)} parts; at most {MOST_PARTS} are kept", field=field["values"]
         )
     if not (np.abs(values) <= LARGEST_HALF).all():  # false for NaN too
         raise InvalidInput(
             f"a part holds NaN, or a value beyond ±{LARGEST_HALF:.0f}, which half precision does not hold",
-            field=f"{field}.values",
+            field=field["values"],
         )
     if boxes.shape != (len(values), 4):
-        raise InvalidInput(f"there are {len(boxes)} boxes for {len(values)} parts", field=f"{field}.boxes")
+        raise InvalidInput(f"there are {len(boxes)} boxes for {len(values)} parts", field=field["boxes"])
     for place in np.flatnonzero(~inside(boxes)).tolist():
-        raise InvalidInput(OUTSIDE, field=f"{field}.boxes[{place}]")
+        raise InvalidInput(OUTSIDE, field=field["boxes"][place])
     return Parts(values.astype(np.float16), boxes)
 
 
 def _check_item(indexed: IndexedItem, space: SpaceRef, width: int, limits: Limits, keeps: bool) -> Record:
     item, sections = indexed.item, indexed.sections
-    check_id(item.id, field="item.id")
-    check_text(item.title, TITLE_BYTES, field="item.title")
+    check_id(item.id, field=at("item", "id"))
+    check_text(item.title, TITLE_BYTES, field=at("item", "title"))
     if not item.sections:
-        raise InvalidInput("the item has no sections; give at least one", field="item.sections")
+        raise InvalidInput("the item has no sections; give at least one", field=at("item", "sections"))
     if len(sections) != len(item.sections):
         raise InvalidInput(
             f"{len(item.sections)} sections and {len(sections)} vectors for them; give one each",
@@ -195,12 +199,12 @@ def check_vectors(
     vectors = np.empty((len(sections), width), np.float32)
     parts: dict[int, Parts] = {}
     for position, known in enumerate(sections):
-        vectors[position] = check_vector(known.vector, space, width, field=f"sections[{position}].vector")
+        vectors[position] = check_vector(known.vector, space, width, field=at("sections", position, "vector"))
         if known.parts is not None:
-            field = f"sections[{position}].parts"
+            field = at("sections", position, "parts")
             checked = check_parts(known.parts, known.modality, space, width, field=field)
             parts |= {} if checked is None else {position: checked}
-        check_text(known.text, limits.text_bytes, field=f"sections[{position}].text")
+        check_text(known.text, limits.text_bytes, field=at("sections", position, "text"))
     return vectors, parts
 
 
@@ -209,27 +213,27 @@ def check_sections(sections: Sequence[Section], limits: Limits) -> list[Section]
     kept: list[Section] = []
     seen: dict[str, int] = {}
     for position, section in enumerate(sections):
-        field = f"item.sections[{position}]"
+        field = at("item", "sections", position)
         name = section.id or str(position + 1)
-        check_id(name, field=f"{field}.id")
+        check_id(name, field=field["id"])
         if name in seen:
             raise InvalidInput(
                 f"the id {name!r} is that of section {seen[name]} too; it must be unique in its item",
-                field=f"{field}.id",
+                field=field["id"],
             )
         seen[name] = position
-        check_text(section.title, TITLE_BYTES, field=f"{field}.title")
-        check_text(section.uri, URI_BYTES, field=f"{field}.uri")
+        check_text(section.title, TITLE_BYTES, field=field["title"])
+        check_text(section.uri, URI_BYTES, field=field["uri"])
         content = section.content
         if content is not None and isinstance(content.data, str):
-            check_text(content.data, limits.text_bytes, field=f"{field}.content.text")
+            check_text(content.data, limits.text_bytes, field=field["content"]["text"])
             content = Content(Modality.TEXT, content.data)
         else:
             content = None
-        check_span(section, field=f"{field}.span")
+        check_span(section, field=field["span"])
         if section.continues and not position:
             raise InvalidInput(
-                "the first section of an item has none before it to continue", field=f"{field}.continues"
+                "the first section of an item has none before it to continue", field=field["continues"]
             )
         kept.append(Section(name, content, section.title, section.uri, section.span, section.continues))
     return kept
@@ -243,9 +247,23 @@ def _exactly(space: SpaceRef) -> str:
     return f"{cut(str(space))} (fingerprint {cut(space.fingerprint) or 'not given'})"
 
 
-def check_space(space: SpaceRef, *, field: str) -> None:
+def check_space(space: SpaceRef, *, field: FieldPath) -> None:
     """InvalidInput where a collection cannot be of this space: its name is missing, or a part is too long."""
     if not space.name:
-        raise InvalidInput("the space has no name", field=f"{field}.name")
+        raise InvalidInput("the space has no name", field=field["name"])
     for part in ("name", "revision", "fingerprint"):
-        check_text(getattr(space, part), ID_BYTES, field=f"{field}.{part}")
+        check_text(getattr(space, part), ID_BYTES, field=field[part])
+
+
+def check_width(width: int) -> None:
+    """InvalidInput where a collection cannot have vectors of this width."""
+    if not 1 <= width <= WIDEST:
+        raise InvalidInput(f"the width is {width}; it must be between 1 and {WIDEST}", field="width")
+
+
+def check_batch(size: int, limits: Limits, *, field: FieldPath) -> None:
+    """InvalidInput where nothing is given, or more than one request may hold."""
+    if not size:
+        raise InvalidInput("the batch is empty", field=field)
+    if limits.batch_items and size > limits.batch_items:
+        raise InvalidInput(f"{size} in one batch; at most {limits.batch_items} are taken", field=field)

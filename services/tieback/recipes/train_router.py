@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import FieldPath, at
 from tieback.core.types.arrays import Array
 from tieback.methods.routing._network import LAYERS
 
@@ -245,7 +246,7 @@ def _check(
         )
     shapes: set[tuple[int, int]] = set()
     for number, one in enumerate(pairs):
-        _check_pairs(one, f"pairs[{number}]")
+        _check_pairs(one, at("pairs", number))
         shapes.add((one.inputs.shape[1], len(one.queries)))
     if labelled is not None:
         if len(labelled.inputs) != len(labelled.targets) or len(labelled.inputs) < 2:
@@ -254,9 +255,9 @@ def _check(
                 "with a target each",
                 field="labelled",
             )
-        _check_finite(labelled.inputs, "labelled.inputs")
+        _check_finite(labelled.inputs, at("labelled", "inputs"))
         if not ((labelled.targets >= 0) & (labelled.targets <= 1)).all():  # false for NaN too
-            raise InvalidInput("a target is 0 to 1 for each block", field="labelled.targets")
+            raise InvalidInput("a target is 0 to 1 for each block", field=at("labelled", "targets"))
         shapes.add((labelled.inputs.shape[1], labelled.targets.shape[1]))
     if len(shapes) > 1:
         told = " and ".join(f"inputs {width} wide with {blocks} blocks" for width, blocks in sorted(shapes))
@@ -267,7 +268,7 @@ def _check(
     return width, blocks
 
 
-def _check_pairs(pairs: Pairs, field: str) -> None:
+def _check_pairs(pairs: Pairs, field: FieldPath) -> None:
     count = len(pairs.inputs)
     sides = (*pairs.queries, *pairs.documents, *(() if pairs.groups is None else (pairs.groups,)))
     if count < 2 or any(len(one) != count for one in sides):
@@ -288,7 +289,7 @@ def _check_pairs(pairs: Pairs, field: str) -> None:
         raise InvalidInput(f"no block of query {int(np.flatnonzero(~spoken)[0])} speaks", field=field)
 
 
-def _check_finite(array: Array, field: str) -> None:
+def _check_finite(array: Array, field: FieldPath) -> None:
     if not np.isfinite(array).all():
         row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
         raise InvalidInput(f"row {row} holds NaN or infinity", field=field)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.core.types.limits import Limits
 from tieback.core.types.rerank import AlignedPair, Alignment
@@ -84,7 +85,7 @@ class Comparison:
                     f"comparing {rows} tokens with {len(candidate.values)} in {self.passes} passes takes "
                     f"{steps} steps, and this server takes {most} at most for one candidate; "
                     "send shorter texts, or ask for fewer iterations",
-                    field=f"candidates[{place}]",
+                    field=at("candidates", place),
                     reason="REQUEST_TOO_LARGE",
                 )
 

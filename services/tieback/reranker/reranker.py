@@ -17,6 +17,7 @@ from tieback.admission import Admission, Ticket
 from tieback.batching import Batched, Batcher
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
+from tieback.core.field_path import FieldPath, at
 from tieback.core.types.arrays import Array
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
@@ -155,21 +156,22 @@ class Reranker:
         most = self._limits.batch_items
         if most and len(candidates) > most:
             raise InvalidInput(f"{len(candidates)} candidates; the limit is {most}", field="candidates")
-        self._check_length(query, "query")
+        self._check_length(query, at("query"))
         for place, candidate in enumerate(candidates):
             if not math.isfinite(candidate.score):
                 raise InvalidInput(
-                    f"a score is a finite number, not {candidate.score}", field=f"candidates[{place}].score"
+                    f"a score is a finite number, not {candidate.score}",
+                    field=at("candidates", place, "score"),
                 )
-            self._check_length(candidate.source, f"candidates[{place}].source")
+            self._check_length(candidate.source, at("candidates", place, "source"))
 
-    def _check_length(self, source: str | TokenVectors, path: str) -> None:
+    def _check_length(self, source: str | TokenVectors, path: FieldPath) -> None:
         most = self._limits.rerank_tokens
         if isinstance(source, TokenVectors) and most and len(source.values) > most:
             raise InvalidInput(
                 f"there are {len(source.values)} token vectors, and this server compares {most} at most; "
                 "send the first of them, or a pooled part of them",
-                field=f"{path}.values",
+                field=path["values"],
                 reason="TOO_MANY_TOKENS",
             )
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError
+from tieback.core.field_path import FieldPath, at
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import EncodePlan, Encoding, Truncation
 from tieback.core.types.limits import Limits
@@ -34,7 +35,7 @@ class Looked:
 
 async def look(
     encoder: EncoderPort,
-    sources: Sequence[tuple[str, str | TokenVectors]],
+    sources: Sequence[tuple[FieldPath, str | TokenVectors]],
     *,
     space: str,
     limits: Limits,
@@ -58,9 +59,9 @@ async def look(
         try:
             reply = await encoder.encode(space, contents, TOKENS, deadline=deadline)
         except InvalidInput as error:
-            if error.field.startswith("output"):  # our own asking for tokens; the caller named the space
-                error.field = "space"
-            raise
+            if error.field.below(at("output")) is None:
+                raise
+            raise error.about(at("space")) from None  # we ask for tokens; the caller named the space
         made += [
             _made(path, result, limits.rerank_tokens)
             for (path, _), result in zip(batch, reply.results, strict=True)
@@ -75,7 +76,7 @@ async def look(
 
 
 def _all_checked(
-    sources: Sequence[tuple[str, str | TokenVectors]], made: Sequence[TokenVectors]
+    sources: Sequence[tuple[FieldPath, str | TokenVectors]], made: Sequence[TokenVectors]
 ) -> list[TokenVectors]:
     """The sources in order, those that were made in the place of their texts."""
     remaining = iter(made)
@@ -86,9 +87,9 @@ def _all_checked(
     return tokens
 
 
-def _made(path: str, result: Encoding | TiebackError, most: int) -> TokenVectors:
+def _made(path: FieldPath, result: Encoding | TiebackError, most: int) -> TokenVectors:
     if isinstance(result, InvalidInput):
-        result.field = path
+        raise result.about(path)
     if isinstance(result, TiebackError):
         raise result
     if result.tokens is None:
@@ -101,24 +102,24 @@ def _made(path: str, result: Encoding | TiebackError, most: int) -> TokenVectors
     return tokens
 
 
-def _checked(path: str, tokens: TokenVectors) -> TokenVectors:
+def _checked(path: FieldPath, tokens: TokenVectors) -> TokenVectors:
     values = np.asarray(tokens.values, dtype=np.float32)
     if values.ndim != 2 or not values.size:
         raise InvalidInput(
-            f"token vectors have shape [tokens, width], not {list(values.shape)}", field=f"{path}.values"
+            f"token vectors have shape [tokens, width], not {list(values.shape)}", field=path["values"]
         )
     if len(tokens.spans) != len(values):
         raise InvalidInput(
             f"{len(values)} token vectors come with {len(tokens.spans)} spans; give one each",
-            field=f"{path}.spans",
+            field=path["spans"],
         )
     norms = np.linalg.norm(values, axis=1, keepdims=True)
     if not np.isfinite(norms).all() or not norms.all():
-        raise InvalidInput("a token vector holds NaN or infinity, or is all zeros", field=f"{path}.values")
+        raise InvalidInput("a token vector holds NaN or infinity, or is all zeros", field=path["values"])
     return TokenVectors(tokens.space, values / norms, tokens.spans)
 
 
-def _one_space(paths: Sequence[str], sources: Sequence[TokenVectors]) -> None:
+def _one_space(paths: Sequence[FieldPath], sources: Sequence[TokenVectors]) -> None:
     first = sources[0]
     for path, tokens in zip(paths, sources, strict=True):
         if tokens.space != first.space:
@@ -131,7 +132,7 @@ def _one_space(paths: Sequence[str], sources: Sequence[TokenVectors]) -> None:
             raise InvalidInput(
                 f"the token vectors have width {tokens.values.shape[1]} and those of {paths[0]} have "
                 f"width {first.values.shape[1]}",
-                field=f"{path}.values",
+                field=path["values"],
             )
 
 

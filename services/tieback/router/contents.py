@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tieback.core.errors import InvalidInput, SpaceMismatch
+from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.encoding import Label
@@ -100,7 +101,7 @@ def contents_of(joint: JointSpace, parts: Sequence[FusePart], role: Role, most: 
                 raise _no_path(joint.entrances, part)
             spoken = Spoken(part.content, entrance, entrance.read(part.encoding))
         except InvalidInput as error:
-            raise error.within(f"parts[{position}]") from None
+            raise error.within(at("parts", position)) from None
         if part.content in found.weights:
             found.add(spoken)
             modality = joint.modality_of(part.encoding.space.name, part.encoding.modality)
@@ -113,7 +114,7 @@ def contents_of(joint: JointSpace, parts: Sequence[FusePart], role: Role, most: 
 def _weights(parts: Sequence[FusePart], role: Role) -> dict[int, float]:
     weights: dict[int, float] = {}
     for position, part in enumerate(parts):
-        field = f"parts[{position}].weight"
+        field = at("parts", position, "weight")
         if not math.isfinite(part.weight):
             raise InvalidInput(f"a weight is a finite number, not {part.weight}", field=field)
         if part.weight < 0 and role is Role.DOCUMENT:
@@ -146,5 +147,5 @@ def _no_path(joined: Iterable[str], part: FusePart) -> SpaceMismatch:
     return SpaceMismatch(
         f"no path leads from the space {part.encoding.space.name!r} into the joint space; "
         f"paths lead from: {', '.join(joined)}",
-        field="encoding.space",
+        field=at("encoding", "space"),
     )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tieback.core.errors import InvalidInput, SpaceMismatch
+from tieback.core.field_path import FieldPath, at
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.encoding import Encoding, Label
@@ -65,35 +66,37 @@ class DenseReading:
 
     def __call__(self, encoding: Encoding) -> Array:
         """InvalidInput and SpaceMismatch name the field of the encoding."""
-        expect(encoding.space, self.space, "encoding.space")
+        expect(encoding.space, self.space, at("encoding", "space"))
         if self.encodes and encoding.modality not in self.encodes:
             raise InvalidInput(
                 f"of {self.space.name}, the joint space was bound with the encoder of "
                 f"{' and '.join(self.encodes)}, and this encoding is of {encoding.modality}; "
                 "bind again with the other: tieback bind",
-                field="encoding.modality",
+                field=at("encoding", "modality"),
             )
         if encoding.dense is None:
             raise InvalidInput(
-                f"{self.space.name} enters the joint space by its DENSE vector", field="encoding.dense"
+                f"{self.space.name} enters the joint space by its DENSE vector", field=at("encoding", "dense")
             )
-        expect(encoding.dense.space, self.space, "encoding.dense.space")
+        expect(encoding.dense.space, self.space, at("encoding", "dense", "space"))
         whole = _values(encoding.dense, self.width)
         if (centre := self.centres.get(encoding.modality)) is not None:
             return unit(whole - centre)[None]
         return self._with_parts(whole, encoding.regions) if self.views and encoding.regions else whole[None]
 
     def _with_parts(self, whole: Array, regions: RegionVectors) -> Array:
-        expect(regions.space, self.space, "encoding.regions.space")
+        expect(regions.space, self.space, at("encoding", "regions", "space"))
         rows = np.asarray(regions.values, np.float32)
         if rows.ndim != 2 or rows.shape[1] != self.width:
             raise InvalidInput(
                 f"the regions have shape {list(rows.shape)}; "
                 f"those of {self.space.name} have width {self.width}",
-                field="encoding.regions.values",
+                field=at("encoding", "regions", "values"),
             )
         if not np.isfinite(rows).all() or not rows.any(axis=1).all():
-            raise InvalidInput("a region is all zeros, NaN or infinity", field="encoding.regions.values")
+            raise InvalidInput(
+                "a region is all zeros, NaN or infinity", field=at("encoding", "regions", "values")
+            )
         parts = rows[(np.asarray(regions.boxes) != WHOLE).any(axis=1)]
         return np.stack([whole, *map(unit, parts)])
 
@@ -107,12 +110,13 @@ class SparseReading:
 
     def __call__(self, encoding: Encoding) -> tuple[Array, Array]:
         """InvalidInput and SpaceMismatch name the field of the encoding."""
-        expect(encoding.space, self.space, "encoding.space")
+        expect(encoding.space, self.space, at("encoding", "space"))
         if encoding.sparse is None:
             raise InvalidInput(
-                f"{self.space.name} enters the joint space by its SPARSE vector", field="encoding.sparse"
+                f"{self.space.name} enters the joint space by its SPARSE vector",
+                field=at("encoding", "sparse"),
             )
-        expect(encoding.sparse.space, self.space, "encoding.sparse.space")
+        expect(encoding.sparse.space, self.space, at("encoding", "sparse", "space"))
         return _terms(encoding.sparse, self.vocabulary)
 
 
@@ -125,7 +129,7 @@ class LabelReading:
 
     def __call__(self, encoding: Encoding) -> tuple[Array, Array]:
         """InvalidInput and SpaceMismatch name the field of the encoding."""
-        expect(encoding.space, self.space, "encoding.space")
+        expect(encoding.space, self.space, at("encoding", "space"))
         return _classes(encoding.labels, self.space.name, self.classes)
 
 
@@ -148,7 +152,7 @@ def unit(vector: Array) -> Array:
     return np.asarray(vector / norm if norm > 0 else vector, np.float32)
 
 
-def expect(given: SpaceRef, expected: SpaceRef, field: str) -> None:
+def expect(given: SpaceRef, expected: SpaceRef, field: FieldPath) -> None:
     """SpaceMismatch where the two differ in name, revision or fingerprint."""
     if given != expected:
         raise SpaceMismatch(
@@ -161,62 +165,64 @@ def expect(given: SpaceRef, expected: SpaceRef, field: str) -> None:
 def _values(vector: Vector, width: int) -> Array:
     if vector.dtype is DType.BINARY:
         raise InvalidInput(
-            "binary vectors do not enter the joint space; ask for float32", field="encoding.dense"
+            "binary vectors do not enter the joint space; ask for float32", field=at("encoding", "dense")
         )
     if vector.width != width:
         raise InvalidInput(
             f"the vector has width {vector.width}; the joint space takes the full width of "
             f"{vector.space.name}, {width}",
-            field="encoding.dense.values",
+            field=at("encoding", "dense", "values"),
         )
     values = np.asarray(vector.values, dtype=np.float32)  # the step of int8 vanishes when normalised
     if not 0 < float(values @ values) < math.inf:  # which is rare, so what is wrong is looked for only here
         if not np.isfinite(values).all():
-            raise InvalidInput("the vector holds NaN or infinity", field="encoding.dense.values")
+            raise InvalidInput("the vector holds NaN or infinity", field=at("encoding", "dense", "values"))
         if not values.any():
-            raise InvalidInput("the vector is all zeros and points nowhere", field="encoding.dense.values")
+            raise InvalidInput(
+                "the vector is all zeros and points nowhere", field=at("encoding", "dense", "values")
+            )
     return unit(values)
 
 
 def _terms(sparse: SparseVector, vocabulary: int) -> tuple[Array, Array]:
     indices, weights = np.asarray(sparse.indices), np.asarray(sparse.weights, np.float32)
-    field = "encoding.sparse"
+    field = at("encoding", "sparse")
     if indices.ndim != 1 or indices.shape != weights.shape:
         raise InvalidInput(
             f"terms and weights go together, one each, not {list(indices.shape)} and {list(weights.shape)}",
-            field=f"{field}.weights",
+            field=field["weights"],
         )
     if not len(indices):
-        raise InvalidInput("no term has a weight, and so it says nothing", field=f"{field}.indices")
+        raise InvalidInput("no term has a weight, and so it says nothing", field=field["indices"])
     outside = (indices < 0) | (indices >= vocabulary)
     if outside.any():
         raise InvalidInput(
             f"{sparse.space.name} has terms 0 to {vocabulary - 1}, not {indices[outside][0]}",
-            field=f"{field}.indices",
+            field=field["indices"],
         )
     if (np.diff(indices) <= 0).any():
-        raise InvalidInput("terms are in ascending order, each once", field=f"{field}.indices")
+        raise InvalidInput("terms are in ascending order, each once", field=field["indices"])
     wrong = ~(np.isfinite(weights) & (weights > 0))
     if wrong.any():
         raise InvalidInput(
-            f"a weight is a finite number above 0, not {weights[wrong][0]}", field=f"{field}.weights"
+            f"a weight is a finite number above 0, not {weights[wrong][0]}", field=field["weights"]
         )
     return weights, indices
 
 
 def _classes(labels: Sequence[Label], source: str, count: int) -> tuple[Array, Array]:
     if not labels:
-        raise InvalidInput(f"{source} enters the joint space by its LABELS", field="encoding.labels")
+        raise InvalidInput(f"{source} enters the joint space by its LABELS", field=at("encoding", "labels"))
     for position, label in enumerate(labels):
-        field = f"encoding.labels[{position}]"
+        field = at("encoding", "labels", position)
         if not 0 <= label.index < count:
             raise InvalidInput(
-                f"{source} has classes 0 to {count - 1}, not {label.index}", field=f"{field}.index"
+                f"{source} has classes 0 to {count - 1}, not {label.index}", field=field["index"]
             )
         if not 0 <= label.probability <= 1:  # false for NaN too
             raise InvalidInput(
-                f"a probability is 0 to 1, not {label.probability}", field=f"{field}.probability"
+                f"a probability is 0 to 1, not {label.probability}", field=field["probability"]
             )
     if not any(label.probability for label in labels):
-        raise InvalidInput("all probabilities are 0", field="encoding.labels")
+        raise InvalidInput("all probabilities are 0", field=at("encoding", "labels"))
     return np.array([label.probability for label in labels]), np.array([label.index for label in labels])

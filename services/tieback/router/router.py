@@ -12,6 +12,7 @@ import numpy as np
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import Fused, FusePart, FuseReply, Role, Routing, RoutingExplanation
@@ -140,9 +141,10 @@ class Router:
             results = await self._together.fuse(inputs, role, choice, way)
         else:
             results = await asyncio.to_thread(self._fuse_all, inputs, role, choice, way, parts_apart)
-        for number, result in enumerate(results):
-            if isinstance(result, InvalidInput):
-                result.within(f"inputs[{number}]")
+        results = [
+            result.within(at("inputs", number)) if isinstance(result, InvalidInput) else result
+            for number, result in enumerate(results)
+        ]
         seconds = time.perf_counter() - begin
         return FuseReply(results, Timing(compute=seconds, total=seconds))
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tieback.core.errors import InvalidInput, NotFound, StartupError
+from tieback.core.field_path import at
 from tieback.core.types.fusion import Role
 from tieback.core.types.method_choice import MethodChoice
 from tieback.methods.missing import StandIn, State, missing
@@ -21,7 +22,7 @@ from tieback.router.contents import Contents
 from tieback.router.joint_space import JointSpace
 
 SKIP = "skip"
-FIELD = "routing.missing"
+FIELD = at("routing", "missing")
 
 Losses = Mapping[str, Mapping[str, float]]
 NO_STATE: State = {}
@@ -58,7 +59,7 @@ class StandingIn:
         """
         if asked is None or not asked.name:
             if asked is not None and asked.parameters:
-                raise InvalidInput("parameters belong to a method: name it", field=f"{FIELD}.parameters")
+                raise InvalidInput("parameters belong to a method: name it", field=FIELD["parameters"])
             return self._skip if role is Role.DOCUMENT else self._usual
         method = missing.configure(asked.name, asked.parameters, field=FIELD)
         way = self._ways.get(asked.name)
@@ -69,7 +70,7 @@ class StandingIn:
                 f"this joint space has nothing fitted for {asked.name!r}; "
                 f"it can: {', '.join({SKIP: None} | dict.fromkeys(self._ways))}; "
                 f"for more, {REMEDY}",
-                field=f"{FIELD}.name",
+                field=FIELD["name"],
             )
         if not asked.parameters:
             return way

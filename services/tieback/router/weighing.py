@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import Routing
@@ -125,7 +126,7 @@ def choose(names: Sequence[str], routing: Routing, routers: Routers | None) -> C
     routers = routers or None
     if routing.policy == DEFAULT and not routing.weights:
         if routing.parameters:
-            raise InvalidInput("parameters belong to a policy: name it", field="routing.parameters")
+            raise InvalidInput("parameters belong to a policy: name it", field=at("routing", "parameters"))
         uniform = routings.configure(UNIFORM)
         if routers is None:
             return Choice(names, UNIFORM, uniform)
@@ -147,9 +148,7 @@ def choose(names: Sequence[str], routing: Routing, routers: Routers | None) -> C
         return Choice(names, name, policy, routers, learned, strict=True)
     except InvalidInput as error:
         # In the request, weights are a field beside the policy's name.
-        if error.field.startswith("parameters.weights"):
-            error.field = error.field.removeprefix("parameters.")
-        raise error.within("routing") from None
+        raise error.moved(at("parameters", "weights"), at("weights")).within(at("routing")) from None
 
 
 def _listens(policy: RoutingPolicy, names: Sequence[str]) -> bool:

@@ -307,14 +307,17 @@ def build_index(
     `is_readable` says of a space that is not served whether collections in it are found by contents.
     """
     from tieback.index import Index
+    from tieback.index.served import ServedSpaces
 
     index = Index.open(
         settings.store.expanduser(),
         limits=settings.limits,
         originals_bytes=settings.originals_bytes,
-        served=served_spaces(settings, plan),
-        is_readable=is_readable,
-        sparse=[card.name for card in plan.encoders if VectorKind.DENSE not in card.kinds],
+        served=ServedSpaces(
+            served_spaces(settings, plan),
+            is_readable=is_readable,
+            sparse=[card.name for card in plan.encoders if VectorKind.DENSE not in card.kinds],
+        ),
     )
     for name, why in index.stale.items():
         log.warning("the collection %s is stale: %s", name, why)

@@ -58,7 +58,7 @@ class Call:
         self._running = call_context.current()
         self._route.in_flight.inc()
         if self._traced:
-            self._span = self._route.telemetry.span(
+            self._span = self._route.telemetry.tracing.span(
                 self._route.method, self.context.invocation_metadata() or (), self._running.request_id
             )
         if self._span is not None:
@@ -136,7 +136,7 @@ class Call:
         took = time.perf_counter() - self._begin
         route = self._route
         if self._span is not None:
-            route.telemetry.say_outcome(self._code)
+            route.telemetry.tracing.say_outcome(self._code)
             self._span.__exit__(None, None, None)
         route.in_flight.dec()
         route.held.give(self._held)

@@ -16,6 +16,7 @@ from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 from tieback.core import errors
+from tieback.core.field_path import FieldPath
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -80,7 +81,7 @@ def from_status(status: status_pb2.Status) -> errors.TiebackError:
         bad = _unpack(status, error_details_pb2.BadRequest)
         field = bad.field_violations[0].field if bad is not None and bad.field_violations else ""
         kind = errors.SpaceMismatch if reason == errors.SpaceMismatch.reason else errors.InvalidInput
-        error = kind(status.message, field=field)
+        error = kind(status.message, field=_path(field))
     elif code is grpc.StatusCode.NOT_FOUND:
         resource = _unpack(status, error_details_pb2.ResourceInfo)
         error = errors.NotFound(
@@ -158,6 +159,14 @@ def trailing(status: status_pb2.Status) -> tuple[tuple[str, bytes], ...]:
     return ((DETAILS_KEY, status.SerializeToString()),)
 
 
+def _path(text: str) -> FieldPath:
+    """A path as another server wrote it; one in a form that is not known here stays as it is."""
+    try:
+        return FieldPath.parse(text)
+    except ValueError:
+        return FieldPath((text,))
+
+
 def _clipped(text: str, most: int = MESSAGE_BYTES) -> str:
     """The text, or its beginning. An error may quote what the caller sent, and travels as metadata."""
     data = text.encode("utf-8", "replace")
@@ -171,7 +180,8 @@ def _details(error: errors.TiebackError) -> list[Message]:
     details: list[Message] = [info]
     if isinstance(error, errors.InvalidInput) and error.field:
         violation = error_details_pb2.BadRequest.FieldViolation(
-            field=_clipped(error.field, NAME_BYTES), description=_clipped(error.message)
+            field=_clipped(str(error.field.beginning(NAME_BYTES)), NAME_BYTES),
+            description=_clipped(error.message),
         )
         details.append(error_details_pb2.BadRequest(field_violations=[violation]))
     if isinstance(error, errors.NotFound | errors.AlreadyExists):

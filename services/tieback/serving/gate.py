@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
 from tieback.core.types.limits import Limits
 from tieback.serving.wire import malformed
 
@@ -229,7 +230,7 @@ class Gate:
             except InvalidInput as error:
                 if error.reason == "MALFORMED_MESSAGE" or (not error.field and error.reason == "TOO_MANY"):
                     raise
-                raise error.within(known.name if known.bit else f"{known.name}[{number - 1}]") from None
+                raise error.within(at(known.name) if known.bit else at(known.name, number - 1)) from None
         return left
 
 

@@ -22,7 +22,8 @@ from tieback.serving.inner import channel_maker, inner_settings
 from tieback.serving.mesh import Mesh
 from tieback.serving.metrics_page import MetricsPage
 from tieback.serving.passage import Passage
-from tieback.serving.remote import RemoteEncoder, RemoteGenerator, RemoteIndex, RemoteReranker, RemoteRouter
+from tieback.serving.remote import RemoteEncoder, RemoteGenerator, RemoteReranker, RemoteRouter
+from tieback.serving.remote_index import RemoteIndex
 from tieback.serving.replica import join_address
 from tieback.serving.scrape import MetricsListener, Scraper
 from tieback.serving.server import GrpcServer
@@ -124,7 +125,7 @@ class GatewayProcess:
         if self._mesh is not None:
             await self._mesh.close()
         await self._listener.stop()
-        await asyncio.to_thread(self._telemetry.close)
+        await asyncio.to_thread(self._telemetry.tracing.close)
 
     async def _states(self) -> Sequence[ServiceState]:
         found = []

@@ -29,7 +29,7 @@ from tieback.serving.servicers.index import IndexServicer
 from tieback.serving.servicers.reranker import RerankerServicer
 from tieback.serving.servicers.router import RouterServicer
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry, index_size
+from tieback.serving.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +124,7 @@ class LocalServer:
             telemetry.watch_load("index", "", lambda: index.load)
             if reranker is not None:
                 telemetry.watch_load("reranker", "", lambda: reranker.load)
-            telemetry.watch_index(lambda: index_size(index))
+            telemetry.watch_index(lambda: index.size)
             if settings.metrics_port is not None:
                 self._page = MetricsPage(settings.host, settings.metrics_port, telemetry.page)
                 self.metrics_port = self._page.port
@@ -146,7 +146,7 @@ class LocalServer:
             await asyncio.to_thread(self._page.close)
         for close in reversed(self._closers):
             await close()
-        await asyncio.to_thread(self.telemetry.close)
+        await asyncio.to_thread(self.telemetry.tracing.close)
 
 
 async def run(settings: Settings, ready: Callable[[LocalServer], None]) -> None:

@@ -52,7 +52,7 @@ class ObservedEncoder:
         deadline: Deadline = NO_DEADLINE,
     ) -> EncodeReply:
         """As the encoder does."""
-        with self._telemetry.step(f"encode {space}"):
+        with self._telemetry.tracing.step(f"encode {space}"):
             reply = await self._encoder.encode(space, contents, plan, cache=cache, deadline=deadline)
         self._telemetry.observe_timing("encoder", space, reply.timing)
         self._telemetry.tenants.computed("encoder", reply.cost.tokens)
@@ -68,7 +68,7 @@ class ObservedEncoder:
         deadline: Deadline = NO_DEADLINE,
     ) -> SplitReply:
         """As the encoder does."""
-        with self._telemetry.step(f"split {space}"):
+        with self._telemetry.tracing.step(f"split {space}"):
             return await self._encoder.split(
                 space, texts, max_tokens=max_tokens, overlap=overlap, deadline=deadline
             )
@@ -91,7 +91,7 @@ class ObservedRouter:
         deadline: Deadline = NO_DEADLINE,
     ) -> FuseReply:
         """As the router does."""
-        with self._telemetry.step("fuse"):
+        with self._telemetry.tracing.step("fuse"):
             reply = await self._router.fuse(
                 inputs, role=role, routing=routing, parts_apart=parts_apart, deadline=deadline
             )
@@ -126,7 +126,7 @@ class ObservedIndex:
 
     async def upsert(self, collection: str, items: Sequence[IndexedItem]) -> UpsertReply:
         """As the index does."""
-        with self._telemetry.step("upsert"):
+        with self._telemetry.tracing.step("upsert"):
             reply = await self._index.upsert(collection, items)
         self._telemetry.observe_timing("index", "upsert", reply.timing)
         return reply
@@ -146,7 +146,7 @@ class ObservedIndex:
         deadline: Deadline = NO_DEADLINE,
     ) -> SearchReply:
         """As the index does."""
-        with self._telemetry.step("search"):
+        with self._telemetry.tracing.step("search"):
             reply = await self._index.search(
                 collection,
                 vector=vector,
@@ -183,7 +183,7 @@ class ObservedReranker:
         deadline: Deadline = NO_DEADLINE,
     ) -> RerankReply:
         """As the reranker does."""
-        with self._telemetry.step(f"rerank {method.name}"):
+        with self._telemetry.tracing.step(f"rerank {method.name}"):
             reply = await self._reranker.rerank(
                 query,
                 candidates,
@@ -220,7 +220,7 @@ class ObservedGenerator:
             prompt, evidence, model=model, decoding=decoding, grounding=grounding, deadline=deadline
         )
         # The span does not become the current one: a stream is resumed in contexts that are not its own.
-        with self._telemetry.step("generate", current=False):
+        with self._telemetry.tracing.step("generate", current=False):
             async with aclosing(events) as stream:  # type: ignore[type-var]  # the ports' iterators are generators
                 async for event in stream:
                     self._telemetry.observe_generation(event, decoding.strategy.name)

@@ -27,7 +27,7 @@ from tieback.serving.scrape import MetricsListener
 from tieback.serving.screening import Screen
 from tieback.serving.server import GrpcServer
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry, index_size
+from tieback.serving.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 _VECTOR_BYTES = 8 * 1024 * 1024
@@ -89,7 +89,7 @@ async def _index(_: str, around: Surroundings) -> Built:
     from tieback.serving.servicers.index import IndexServicer
 
     index = await asyncio.to_thread(assembly.build_index, around.settings, around.plan)
-    around.telemetry.watch_index(lambda: index_size(index))
+    around.telemetry.watch_index(lambda: index.size)
     around.telemetry.watch_load("index", "", lambda: index.load)
     return Built(IndexServicer(ObservedIndex(index, around.telemetry)), index.close)
 
@@ -184,7 +184,7 @@ class ServiceProcess:
         if self._mesh is not None:
             await self._mesh.close()
         await self._listener.stop()
-        await asyncio.to_thread(self.telemetry.close)
+        await asyncio.to_thread(self.telemetry.tracing.close)
 
 
 def join_address(host: str, port: int) -> str:

@@ -1,4 +1,4 @@
-"""Prometheus metrics and OpenTelemetry traces of one process.
+"""Prometheus metrics of one process, and its traces (`tracing.py`).
 
 Services report in their replies what they did; `tieback.serving.observed` hands the replies to `Telemetry`.
 A process has one registry; on Ray Serve the gateway's page joins those of all replicas.
@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import grpc
-from opentelemetry import propagate, trace
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -24,8 +21,6 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 import tieback
 from tieback.batching import BatchReport
@@ -34,17 +29,16 @@ from tieback.core.types.generation import Abstention, Finish, GenerationEvent, V
 from tieback.core.types.load import Load
 from tieback.core.types.report import Timing
 from tieback.serving.long_text_metrics import LongTextMetrics
+from tieback.serving.scraped import Caches, IndexGauges, Loads
 from tieback.serving.settings import Settings
 from tieback.serving.tenant_metrics import TenantMetrics
+from tieback.serving.tracing import Tracing
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import TracerProvider
-
     from tieback.encoder import CacheState
-    from tieback.index import Index
+    from tieback.index.size import IndexSize
     from tieback.serving.credentials import Tokens
 
-_NO_SPAN: AbstractContextManager[None] = nullcontext()
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 LAGS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 TOKENS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
@@ -54,27 +48,14 @@ SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 # When a series began is shown nowhere, and would be a further series for each.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types for it
 
-# The others are the caller's, and no error of the server's span.
-_SERVER_FAULTS = frozenset(
-    {
-        grpc.StatusCode.UNKNOWN,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.UNIMPLEMENTED,
-        grpc.StatusCode.INTERNAL,
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DATA_LOSS,
-    }
-)
-
 
 class Telemetry:
-    """The metrics and the tracer of this process."""
+    """The metrics and the traces of this process."""
 
     def __init__(self, settings: Settings, *, process: str = "tieback") -> None:
         self.registry = registry = CollectorRegistry()
-        self._loads: list[tuple[str, str, Callable[[], Load]]] = []
-        self._caches: list[tuple[str, Callable[[str], CacheState]]] = []
-        self._index: Callable[[], IndexSize] | None = None
+        self.tracing = Tracing(settings, process)
+        self._loads, self._caches, self._index = Loads(registry), Caches(registry), IndexGauges(registry)
         # Looked up once: a lookup costs as much as an observation.
         self._labelled: dict[tuple[Histogram, str, str], Histogram] = {}
 
@@ -166,11 +147,6 @@ class Telemetry:
         self._tokens_current.set(1)
         Info("tieback", "The software.", registry=registry).info({"version": tieback.__version__})
         ProcessCollector(registry=registry)
-        registry.register(_Loads(self._loads))
-        registry.register(_Caches(self._caches))
-        registry.register(_Index(lambda: self._index))
-        self._provider = _provider(settings, process)
-        self._tracer = self._provider.get_tracer("tieback", tieback.__version__) if self._provider else None
 
     def page(self) -> bytes:
         """The metrics in Prometheus's text format, without the heads of families that have no series yet."""
@@ -178,21 +154,21 @@ class Telemetry:
 
     def watch_load(self, service: str, space: str, load: Callable[[], Load]) -> None:
         """Reports a service's load at every scrape."""
-        self._loads.append((service, space, load))
+        self._loads.watch(service, space, load)
 
     def watch_preparation(self, loads: Callable[[], Mapping[str, Load]], decoded: Callable[[], int]) -> None:
         """Reports at every scrape how busy tokenising and decoding are, and the bytes that are held."""
         for lane in loads():
-            self._loads.append(("preparation", lane, lambda lane=lane: loads()[lane]))  # type: ignore[misc]  # mypy has no type for the default
+            self._loads.watch("preparation", lane, lambda lane=lane: loads()[lane])  # type: ignore[misc]  # mypy has no type for the default
         self._decoded.set_function(decoded)
 
     def watch_cache(self, space: str, state: Callable[[str], CacheState]) -> None:
         """Reports what an encoder's cache of a space does at every scrape."""
-        self._caches.append((space, state))
+        self._caches.watch(space, state)
 
     def watch_index(self, size: Callable[[], IndexSize]) -> None:
         """Reports the index's size at every scrape."""
-        self._index = size
+        self._index.watch(size)
 
     def watch_tokens(self, tokens: Tokens) -> None:
         """Reports at every scrape whether the tokens file is the one in force."""
@@ -259,158 +235,6 @@ class Telemetry:
         """Counts calls that were refused."""
         self._rejections.labels(service, reason).inc(calls)
 
-    def span(
-        self, name: str, metadata: Iterable[tuple[str, str | bytes]], request_id: str
-    ) -> AbstractContextManager[object] | None:
-        """A server span that continues the caller's trace; None where no endpoint is set."""
-        if self._tracer is None:
-            return None
-        carrier = {key: value for key, value in metadata if isinstance(value, str)}
-        return self._tracer.start_as_current_span(
-            name,
-            context=propagate.extract(carrier),
-            kind=trace.SpanKind.SERVER,
-            attributes={"rpc.system": "grpc", "tieback.request_id": request_id},
-            record_exception=False,
-        )
-
-    def say_outcome(self, code: grpc.StatusCode) -> None:
-        """Says on the running server span what came of the call, as OpenTelemetry's conventions have it."""
-        span = trace.get_current_span()
-        span.set_attribute("rpc.grpc.status_code", code.value[0])
-        if code in _SERVER_FAULTS:
-            span.set_status(trace.StatusCode.ERROR, code.name)
-
-    def step(self, name: str, *, current: bool = True) -> AbstractContextManager[object]:
-        """A span of work within a call; nothing where no endpoint is set.
-
-        `current` makes what runs inside a child of it.
-        """
-        if self._tracer is None:
-            return _NO_SPAN
-        if current:
-            return self._tracer.start_as_current_span(name, record_exception=False)
-        return self._tracer.start_span(name, record_exception=False)
-
-    def close(self) -> None:
-        """Sends the spans that are not sent yet."""
-        if self._provider is not None:
-            self._provider.shutdown()
-
-
-class _Loads(Collector):
-    """Reads the services' loads when scraped, so that nothing is counted twice."""
-
-    def __init__(self, loads: list[tuple[str, str, Callable[[], Load]]]) -> None:
-        self._loads = loads
-
-    def collect(self) -> Iterable[Metric]:
-        labels = ("service", "space")
-        gauges = {
-            name: GaugeMetricFamily(f"tieback_{name}", text, labels=labels)
-            for name, text in (
-                ("queued_tokens", "Tokens waiting for a worker."),
-                ("active_items", "Items being computed."),
-                ("tokens_per_second", "Measured rate of the worker."),
-            )
-        }
-        dropped = CounterMetricFamily(
-            "tieback_dropped", "Items dropped before they were computed.", labels=(*labels, "reason")
-        )
-        for service, space, load in self._loads:
-            now = load()
-            for name, family in gauges.items():
-                family.add_metric((service, space), getattr(now, name))
-            dropped.add_metric((service, space, "cancelled"), now.dropped_cancelled)
-            dropped.add_metric((service, space, "deadline"), now.dropped_deadline)
-        yield from gauges.values()
-        yield dropped
-
-
-class _Caches(Collector):
-    """Reads the caches of the encoders when scraped."""
-
-    def __init__(self, caches: list[tuple[str, Callable[[str], CacheState]]]) -> None:
-        self._caches = caches
-
-    def collect(self) -> Iterable[Metric]:
-        hits = CounterMetricFamily("tieback_cache_hits", "Items found in a cache.", labels=("space", "tier"))
-        misses = CounterMetricFamily(
-            "tieback_cache_misses", "Items found in none and computed.", labels=("space",)
-        )
-        shared = CounterMetricFamily(
-            "tieback_cache_shared", "Items that waited for an identical one in flight.", labels=("space",)
-        )
-        evictions = CounterMetricFamily(
-            "tieback_cache_evictions", "Items that left memory for others.", labels=("space",)
-        )
-        size = GaugeMetricFamily("tieback_cache_bytes", "Bytes that they take.", labels=("space", "tier"))
-        disk_is_on = GaugeMetricFamily(
-            "tieback_cache_disk_on", "Whether the disk is used; 0 once it failed.", labels=("space",)
-        )
-        dropped = CounterMetricFamily(
-            "tieback_cache_disk_dropped", "Items not written because too many waited.", labels=("space",)
-        )
-        for space, state in self._caches:
-            now = state(space)
-            hits.add_metric((space, "memory"), now.memory_hits)
-            misses.add_metric((space,), now.misses)
-            shared.add_metric((space,), now.shared)
-            evictions.add_metric((space,), now.evictions)
-            size.add_metric((space, "memory"), now.bytes)
-            if now.disk is not None:
-                hits.add_metric((space, "disk"), now.disk_hits)
-                size.add_metric((space, "disk"), now.disk.bytes)
-                disk_is_on.add_metric((space,), now.disk.is_on)
-                dropped.add_metric((space,), now.disk.dropped)
-        yield from (hits, misses, shared, evictions, size, disk_is_on, dropped)
-
-
-class IndexSize(NamedTuple):
-    """What an index holds: sections, vectors of these and of their parts, damaged and stale collections, and
-    bytes of originals.
-    """
-
-    sections: int
-    vectors: int
-    damaged: int
-    stale: int
-    originals: int
-
-
-def index_size(index: Index) -> IndexSize:
-    """What it holds now."""
-    return IndexSize(index.sections, index.vectors, index.damaged, len(index.stale), index.original_bytes)
-
-
-class _Index(Collector):
-    def __init__(self, size: Callable[[], Callable[[], IndexSize] | None]) -> None:
-        self._size = size
-
-    def collect(self) -> Iterable[Metric]:
-        size = self._size()
-        if size is not None:
-            now = size()
-            yield GaugeMetricFamily("tieback_index_sections", "Sections in the index.", value=now.sections)
-            yield GaugeMetricFamily(
-                "tieback_index_vectors", "Vectors in the index, those of parts included.", value=now.vectors
-            )
-            yield GaugeMetricFamily(
-                "tieback_index_damaged_collections",
-                "Collections whose files are damaged.",
-                value=now.damaged,
-            )
-            yield GaugeMetricFamily(
-                "tieback_index_stale_collections",
-                "Collections in another revision of their space than the one that is served.",
-                value=now.stale,
-            )
-            yield GaugeMetricFamily(
-                "tieback_index_original_bytes",
-                "Bytes of pictures, sounds and clouds that are kept to be encoded again.",
-                value=now.originals,
-            )
-
 
 def _with_series(page: bytes) -> bytes:
     """A page without the comment lines of families that hold nothing."""
@@ -425,20 +249,3 @@ def _with_series(page: bytes) -> bytes:
             kept += [*head, line]
             head = []
     return b"".join(kept)
-
-
-def _provider(settings: Settings, process: str) -> TracerProvider | None:
-    if not settings.otlp_endpoint:
-        return None
-    # Imported here: most servers trace nothing, and the exporter costs memory.
-    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
-
-    provider = TracerProvider(resource=Resource.create({"service.name": process}))
-    exporter = OTLPSpanExporter(
-        endpoint=settings.otlp_endpoint, insecure=not settings.otlp_endpoint.startswith("https")
-    )
-    provider.add_span_processor(BatchSpanProcessor(exporter))
-    return provider

@@ -15,6 +15,7 @@ import numpy as np
 
 from tieback.core.errors import InvalidInput
 from tieback.core.family import Family
+from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 
 State = Mapping[str, Array]
@@ -52,7 +53,7 @@ def fit(name: str, blocks: Sequence[Array], parameters: Mapping[str, Any] | None
         raise InvalidInput(
             f"fitting {name} has no parameter {unknown[0]!r}; "
             f"its parameters are: {', '.join(sorted(known)) or 'none'}",
-            field=f"parameters.{unknown[0]}",
+            field=at("parameters")[unknown[0]],
         )
     return cast("State", module.fit(aligned, **(parameters or {})))
 
@@ -74,7 +75,7 @@ def speaking(blocks: Sequence[Array], spoke: Array) -> tuple[list[Array], Array]
         rows = np.zeros(block.shape, np.float32)
         rows[heard[:, place]] = block[heard[:, place]]
         if not np.isfinite(rows).all():
-            raise InvalidInput("a block that spoke holds NaN or infinity", field=f"blocks[{place}]")
+            raise InvalidInput("a block that spoke holds NaN or infinity", field=at("blocks", place))
         clean.append(rows)
     return clean, heard
 

@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.methods.missing import State, fitted, missing, speaking
 from tieback.methods.projection import unit_rows
@@ -62,7 +63,7 @@ def fit(blocks: Sequence[Array], *, entries: int = 2048) -> State:
     """
     if entries < 1:
         raise InvalidInput(
-            f"a pool of {entries} entries holds nothing; give it 1 or more", field="parameters.entries"
+            f"a pool of {entries} entries holds nothing; give it 1 or more", field=at("parameters", "entries")
         )
     count = len(blocks[0])
     taken = np.linspace(0, count - 1, min(entries, count)).round().astype(np.int64)

@@ -16,6 +16,7 @@ import numpy as np
 
 from tieback.core.errors import InvalidInput
 from tieback.core.family import Family
+from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 
 State = Mapping[str, Array]
@@ -64,7 +65,7 @@ def fit(
         raise InvalidInput(
             f"{name} has no parameter {unknown[0]!r}; "
             f"its parameters are: {', '.join(sorted(known)) or 'none'}",
-            field=f"parameters.{unknown[0]}",
+            field=at("parameters")[unknown[0]],
         )
     return cast("State", module.fit(source, target, seed=seed, progress=progress, **(parameters or {})))
 

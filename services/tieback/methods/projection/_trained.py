@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.methods.projection import Progress, State, affine, unit_rows
 
@@ -54,9 +55,9 @@ def train(
 
     for name, value, least in (("hidden", hidden, 1), ("steps", steps, 0)):
         if value < least:
-            raise InvalidInput(f"{name} is {value}; it must be {least} or more", field=f"parameters.{name}")
+            raise InvalidInput(f"{name} is {value}; it must be {least} or more", field=at("parameters", name))
     if not 0.0 < rate < np.inf:
-        raise InvalidInput(f"rate is {rate}; it must be more than 0", field="parameters.rate")
+        raise InvalidInput(f"rate is {rate}; it must be more than 0", field=at("parameters", "rate"))
     draws = torch.Generator().manual_seed(seed)
     start = affine.fit(source, target)
     width = source.shape[1]
@@ -110,11 +111,13 @@ def check_temperature(temperature: float) -> None:
     """InvalidInput where it is not more than 0."""
     if not 0.0 < temperature < np.inf:
         raise InvalidInput(
-            f"temperature is {temperature}; it must be more than 0", field="parameters.temperature"
+            f"temperature is {temperature}; it must be more than 0", field=at("parameters", "temperature")
         )
 
 
 def check_strength(strength: float) -> None:
     """InvalidInput where it is negative."""
     if not 0.0 <= strength < np.inf:
-        raise InvalidInput(f"strength is {strength}; it must be 0 or more", field="parameters.strength")
+        raise InvalidInput(
+            f"strength is {strength}; it must be 0 or more", field=at("parameters", "strength")
+        )

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.methods.projection import Progress, State, projections, unit_rows
 
@@ -32,7 +33,7 @@ def fit(
 ) -> State:
     """W `[d1, d2]` and c `[d2]`. InvalidInput where `ridge` is negative, or 0 and the anchors too few."""
     if not 0.0 <= ridge < np.inf:
-        raise InvalidInput(f"ridge is {ridge}; it must be 0 or more", field="parameters.ridge")
+        raise InvalidInput(f"ridge is {ridge}; it must be 0 or more", field=at("parameters", "ridge"))
     needed = source.shape[1] + 1
     if ridge == 0.0 and len(source) < needed:
         raise InvalidInput(

@@ -21,6 +21,7 @@ from typing import Literal
 import numpy as np
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.methods.projection import Progress, State, projections, unit_rows
 
@@ -56,9 +57,11 @@ def fit(
     0 with too few anchors for that, or there are no dimensions.
     """
     if dimensions < 1:
-        raise InvalidInput(f"dimensions is {dimensions}; it must be 1 or more", field="parameters.dimensions")
+        raise InvalidInput(
+            f"dimensions is {dimensions}; it must be 1 or more", field=at("parameters", "dimensions")
+        )
     if not 0.0 <= ridge < np.inf:
-        raise InvalidInput(f"ridge is {ridge}; it must be 0 or more", field="parameters.ridge")
+        raise InvalidInput(f"ridge is {ridge}; it must be 0 or more", field=at("parameters", "ridge"))
     needed = source.shape[1] + target.shape[1] + 1
     if ridge == 0.0 and len(source) < needed:
         raise InvalidInput(

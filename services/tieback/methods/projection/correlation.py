@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.methods.projection import Progress, State, projections
 from tieback.methods.projection._trained import (
@@ -82,7 +83,9 @@ def fit(
     import torch
 
     if dimensions < 1:
-        raise InvalidInput(f"dimensions is {dimensions}; it must be 1 or more", field="parameters.dimensions")
+        raise InvalidInput(
+            f"dimensions is {dimensions}; it must be 1 or more", field=at("parameters", "dimensions")
+        )
     check_strength(strength)
     check_temperature(temperature)
     kept = min(dimensions, target.shape[1], len(target) // ROWS_PER_DIMENSION)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.methods.projection import Progress, State, projections, unit_rows
 from tieback.methods.projection._trained import (
@@ -75,9 +76,11 @@ def fit(
 
     check_temperature(temperature)
     if not 0.0 <= sharpness < np.inf:
-        raise InvalidInput(f"sharpness is {sharpness}; it must be 0 or more", field="parameters.sharpness")
+        raise InvalidInput(
+            f"sharpness is {sharpness}; it must be 0 or more", field=at("parameters", "sharpness")
+        )
     if drawn < 1:
-        raise InvalidInput(f"drawn is {drawn}; it must be 1 or more", field="parameters.drawn")
+        raise InvalidInput(f"drawn is {drawn}; it must be 1 or more", field=at("parameters", "drawn"))
     checked = _check_views(views, target)
     texts, draw = torch.from_numpy(target), np.random.default_rng(seed)
 
@@ -111,11 +114,11 @@ def _check_views(views: Array | None, target: Array) -> Array | None:
         raise InvalidInput(
             f"views are [anchors, views of each, width], here [{len(target)}, any, {target.shape[1]}], "
             f"not {list(found.shape)}",
-            field="parameters.views",
+            field=at("parameters", "views"),
         )
     if not np.isfinite(found).all():
         row = int(np.flatnonzero(~np.isfinite(found).all(axis=(1, 2)))[0])
-        raise InvalidInput(f"the views of anchor {row} hold NaN or infinity", field="parameters.views")
+        raise InvalidInput(f"the views of anchor {row} hold NaN or infinity", field=at("parameters", "views"))
     return found if found.shape[1] else None
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.methods.projection import Progress, State, projections, unit_rows
 
@@ -101,12 +102,12 @@ def _check(
 ) -> None:
     for name, number in (("members", members), ("hidden", hidden), ("epochs", epochs)):
         if number is not None and number < 1:
-            raise InvalidInput(f"{name} is 1 or more, not {number}", field=f"parameters.{name}")
+            raise InvalidInput(f"{name} is 1 or more, not {number}", field=at("parameters", name))
     for name, size in (("temperature", temperature), ("learning_rate", learning_rate)):
         if not 0 < size < math.inf:
-            raise InvalidInput(f"{name} is more than 0, not {size}", field=f"parameters.{name}")
+            raise InvalidInput(f"{name} is more than 0, not {size}", field=at("parameters", name))
     if not 0 <= noise < math.inf:
-        raise InvalidInput(f"noise is 0 or more, not {noise}", field="parameters.noise")
+        raise InvalidInput(f"noise is 0 or more, not {noise}", field=at("parameters", "noise"))
 
 
 def _start(members: int, d1: int, hidden: int, d2: int, draw: Generator) -> dict[str, Tensor]:

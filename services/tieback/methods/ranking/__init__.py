@@ -9,6 +9,7 @@ from pydantic import Field
 
 from tieback.core.errors import InvalidInput
 from tieback.core.family import Family
+from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 
 
@@ -33,6 +34,6 @@ def weights_of(scores: Array, weights: tuple[float, ...]) -> Array:
     if weights and len(weights) != len(scores):
         raise InvalidInput(
             f"{len(weights)} weights were given for {len(scores)} rankings; give one each, or none",
-            field="parameters.weights",
+            field=at("parameters", "weights"),
         )
     return np.array(weights or [1.0] * len(scores))[:, None]

@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.methods.ranking import Weight, rankings, weights_of
 
@@ -32,7 +33,7 @@ def weighted_sum(
     if exponents and len(exponents) != len(scores):
         raise InvalidInput(
             f"{len(exponents)} exponents were given for {len(scores)} rankings; give one each, or none",
-            field="parameters.exponents",
+            field=at("parameters", "exponents"),
         )
     powers = np.array(exponents or [1.0] * len(scores))[:, None]
     known = np.nan_to_num(scores, nan=0.0)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.methods.routing import routings
 
@@ -30,19 +31,19 @@ def domain(
     if domain not in domains:
         raise InvalidInput(
             f"there is no domain {domain!r}; the domains are: {', '.join(sorted(domains)) or 'none'}",
-            field="parameters.domain",
+            field=at("parameters", "domain"),
         )
     chosen = domains[domain]
     if unknown := sorted(set(chosen) - set(spaces)):
         raise InvalidInput(
             f"the domain {domain!r} names {unknown[0]!r}, which is no component of the joint space; "
             f"its components are: {', '.join(spaces)}",
-            field=f"parameters.domains.{domain}",
+            field=at("parameters", "domains").key(domain),
         )
     if not chosen:
         raise InvalidInput(
             f"the domain {domain!r} has no spaces; give it at least one of {', '.join(spaces)}",
-            field=f"parameters.domains.{domain}",
+            field=at("parameters", "domains").key(domain),
         )
     heard = np.isin(spaces, chosen) & np.asarray(present, dtype=bool).reshape(-1, len(spaces))
     return np.asarray(heard / np.maximum(heard.sum(axis=1, keepdims=True), 1))

@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.methods.routing import routings
 
@@ -33,13 +34,13 @@ def explicit(
     if unknown:
         raise InvalidInput(
             f"{unknown[0]!r} is no component of the joint space; its components are: {', '.join(spaces)}",
-            field=f"parameters.weights.{unknown[0]}",
+            field=at("parameters", "weights").key(unknown[0]),
         )
     asked = np.array([weights.get(space, 0.0) for space in spaces], dtype=np.float64)
     if not asked.any():
         raise InvalidInput(
             f"all weights are 0; give at least one of {', '.join(spaces)} a positive weight",
-            field="parameters.weights",
+            field=at("parameters", "weights"),
         )
     heard = (asked / asked.max()) * np.asarray(present, dtype=np.float64).reshape(-1, len(spaces))
     total = heard.sum(axis=1, keepdims=True)

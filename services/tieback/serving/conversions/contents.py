@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.field_path import FieldPath, at
 from tieback.core.types.content import Content, Item, Modality, Section, TokenIds
 from tieback.core.types.encoding import (
     CachePolicy,
@@ -52,7 +53,7 @@ _MODALITY_NUMBERS = {value: number for number, value in _MODALITIES.items()}
 _BY_FIELD = {"text": Modality.TEXT, "image": Modality.IMAGE, "audio": Modality.AUDIO}
 
 
-def read_modality(number: int, field: str) -> Modality:
+def read_modality(number: int, field: FieldPath) -> Modality:
     """A modality; unspecified is refused where one is needed."""
     if number not in _MODALITIES:
         raise InvalidInput(
@@ -66,7 +67,7 @@ def write_modality(modality: Modality) -> content_pb2.Modality:
     return _MODALITY_NUMBERS[modality]
 
 
-def read_content(message: content_pb2.Content, field: str, *, tokenised: bool = True) -> Content:
+def read_content(message: content_pb2.Content, field: FieldPath, *, tokenised: bool = True) -> Content:
     """One piece of input; token numbers are for one space, and refused where not `tokenised`."""
     kind = message.WhichOneof("kind")
     if kind is None:
@@ -74,13 +75,13 @@ def read_content(message: content_pb2.Content, field: str, *, tokenised: bool = 
             "the content is empty: set text, image, audio, points, vector or token_ids", field=field
         )
     if kind == "points":
-        path = f"{field}.points.coordinates"
+        path = field["points"]["coordinates"]
         points = read_tensor(message.points.coordinates, path, rank=2)
         if points.shape[1] != 3 or points.dtype != np.float32:
             raise InvalidInput("coordinates are FLOAT32 of shape [points, 3]", field=path)
         return Content(Modality.POINTS, points)
     if kind == "vector":
-        return Content(None, read_vector(message.vector, f"{field}.vector"))
+        return Content(None, read_vector(message.vector, field["vector"]))
     if kind == "token_ids":
         if not tokenised:
             raise InvalidInput(
@@ -88,7 +89,7 @@ def read_content(message: content_pb2.Content, field: str, *, tokenised: bool = 
             )
         ids = np.array(message.token_ids.ids, np.int64)
         if not ids.size:
-            raise InvalidInput("there are no token numbers", field=f"{field}.token_ids.ids")
+            raise InvalidInput("there are no token numbers", field=field["token_ids"]["ids"])
         return Content(Modality.TEXT, TokenIds(ids))
     return Content(_BY_FIELD[kind], getattr(message, kind))
 
@@ -107,7 +108,7 @@ def write_content(content: Content) -> content_pb2.Content:
     return content_pb2.Content(**arguments)
 
 
-def read_item(message: content_pb2.Item, field: str, *, contents: bool = True) -> Item:
+def read_item(message: content_pb2.Item, field: FieldPath, *, contents: bool = True) -> Item:
     """A document. With `contents` False, sections may be without content (as an index returns them)."""
     sections = []
     for index, section in enumerate(message.sections):
@@ -115,12 +116,12 @@ def read_item(message: content_pb2.Item, field: str, *, contents: bool = True) -
         content = (
             None
             if empty
-            else read_content(section.content, f"{field}.sections[{index}].content", tokenised=False)
+            else read_content(section.content, field["sections"][index]["content"], tokenised=False)
         )
         span = (section.span.begin_byte, section.span.end_byte) if section.HasField("span") else None
         name = section.id or str(index + 1)
         sections.append(Section(name, content, section.title, section.uri, span, section.continues))
-    metadata = read_metadata(message.metadata, f"{field}.metadata")
+    metadata = read_metadata(message.metadata, field["metadata"])
     return Item(message.id, sections, message.title, metadata)
 
 
@@ -164,7 +165,7 @@ _TRUNCATIONS = {
 }
 
 
-def read_truncation(number: int, field: str) -> Truncation:
+def read_truncation(number: int, field: FieldPath) -> Truncation:
     """What to do with inputs that are too long."""
     if number not in _TRUNCATIONS:
         raise InvalidInput(f"{number} is no truncation that this server knows", field=field)
@@ -183,7 +184,7 @@ _CACHE_POLICIES = {
 }
 
 
-def read_cache(number: int, field: str) -> CachePolicy:
+def read_cache(number: int, field: FieldPath) -> CachePolicy:
     """Whether cached vectors may answer."""
     if number not in _CACHE_POLICIES:
         raise InvalidInput(f"{number} is no cache policy that this server knows", field=field)
@@ -214,22 +215,22 @@ def write_source(source: EncodingSource) -> encoder_pb2.EncodingSource:
     return _SOURCE_NUMBERS[source]
 
 
-def read_encoding(message: encoder_pb2.Encoding, field: str) -> Encoding:
+def read_encoding(message: encoder_pb2.Encoding, field: FieldPath) -> Encoding:
     """What a model said of one input."""
     space = read_space(message.space)
     if not space.name:
-        raise InvalidInput("an encoding names its space", field=f"{field}.space.name")
+        raise InvalidInput("an encoding names its space", field=field["space"]["name"])
     return Encoding(
         space=space,
-        modality=read_modality(message.modality, f"{field}.modality"),
-        dense=read_vector(message.dense, f"{field}.dense") if message.HasField("dense") else None,
-        tokens=read_token_vectors(message.tokens, f"{field}.tokens") if message.HasField("tokens") else None,
+        modality=read_modality(message.modality, field["modality"]),
+        dense=read_vector(message.dense, field["dense"]) if message.HasField("dense") else None,
+        tokens=read_token_vectors(message.tokens, field["tokens"]) if message.HasField("tokens") else None,
         labels=read_labels(message.labels) if message.labels else (),
         token_count=message.token_count,
         truncated_tokens=message.truncated_tokens,
         source=read_source(message.source),
-        sparse=read_sparse(message.sparse, f"{field}.sparse") if message.HasField("sparse") else None,
-        regions=read_regions(message.regions, f"{field}.regions") if message.HasField("regions") else None,
+        sparse=read_sparse(message.sparse, field["sparse"]) if message.HasField("sparse") else None,
+        regions=read_regions(message.regions, field["regions"]) if message.HasField("regions") else None,
     )
 
 
@@ -266,7 +267,7 @@ def read_encode_reply(message: encoder_pb2.EncodeResponse) -> EncodeReply:
         [
             failures.from_status(result.error)
             if result.WhichOneof("outcome") == "error"
-            else read_encoding(result.encoding, f"results[{index}].encoding")
+            else read_encoding(result.encoding, at("results", index, "encoding"))
             for index, result in enumerate(message.results)
         ],
         read_timing(message.timing),
@@ -334,7 +335,7 @@ _LONG_TEXTS = {
 _LONG_TEXTS_NUMBERS = {value: number for number, value in _LONG_TEXTS.items()}
 
 
-def read_long_texts(number: int, field: str) -> LongTexts:
+def read_long_texts(number: int, field: FieldPath) -> LongTexts:
     """What to do with texts that are longer than a space reads."""
     if number not in _LONG_TEXTS:
         raise InvalidInput(f"{number} is no way with long texts that this server knows", field=field)

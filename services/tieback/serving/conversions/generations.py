@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import FieldPath, at
 from tieback.core.types.content import Modality
 from tieback.core.types.generation import (
     Abstention,
@@ -54,11 +55,11 @@ _FINISHES = {
 _FINISH_NUMBERS = {value: number for number, value in _FINISHES.items()}
 
 
-def read_evidence(message: evidence_pb2.Evidence, field: str) -> Evidence:
+def read_evidence(message: evidence_pb2.Evidence, field: FieldPath) -> Evidence:
     """A passage; it has an id and a text."""
     if not message.id:
-        raise InvalidInput("a passage has an id", field=f"{field}.id")
-    modality = read_modality(message.modality, f"{field}.modality") if message.modality else Modality.TEXT
+        raise InvalidInput("a passage has an id", field=field["id"])
+    modality = read_modality(message.modality, field["modality"]) if message.modality else Modality.TEXT
     return Evidence(
         id=message.id,
         text=message.text,
@@ -67,8 +68,8 @@ def read_evidence(message: evidence_pb2.Evidence, field: str) -> Evidence:
         section_id=message.section_id,
         uri=message.uri,
         modality=modality,
-        score=finite(message.score, f"{field}.score"),
-        region=read_box(message.region, f"{field}.region") if message.HasField("region") else None,
+        score=finite(message.score, field["score"]),
+        region=read_box(message.region, field["region"]) if message.HasField("region") else None,
     )
 
 
@@ -87,16 +88,16 @@ def write_evidence(evidence: Evidence) -> evidence_pb2.Evidence:
     )
 
 
-def read_decoding(message: generator_pb2.Decoding, field: str = "decoding") -> Decoding:
+def read_decoding(message: generator_pb2.Decoding, field: FieldPath) -> Decoding:
     """How to choose tokens; the generator checks the ranges."""
     return Decoding(
         max_tokens=message.max_tokens,
-        temperature=finite(message.temperature, f"{field}.temperature"),
-        top_p=finite(message.top_p, f"{field}.top_p"),
+        temperature=finite(message.temperature, field["temperature"]),
+        top_p=finite(message.top_p, field["top_p"]),
         top_k=message.top_k,
         seed=message.seed if message.HasField("seed") else None,
         stop=list(message.stop),
-        strategy=read_method(message.strategy, f"{field}.strategy")
+        strategy=read_method(message.strategy, field["strategy"])
         if message.HasField("strategy")
         else MethodChoice("plain"),
     )
@@ -115,11 +116,11 @@ def write_decoding(decoding: Decoding) -> generator_pb2.Decoding:
     )
 
 
-def read_grounding(message: generator_pb2.Grounding, field: str = "grounding") -> Grounding:
+def read_grounding(message: generator_pb2.Grounding, field: FieldPath) -> Grounding:
     """How to check the answer."""
     return Grounding(
-        checker=read_method(message.checker, f"{field}.checker") if message.HasField("checker") else None,
-        abstain_below=finite(message.abstain_below, f"{field}.abstain_below")
+        checker=read_method(message.checker, field["checker"]) if message.HasField("checker") else None,
+        abstain_below=finite(message.abstain_below, field["abstain_below"])
         if message.HasField("abstain_below")
         else None,
         disabled=message.disabled,
@@ -154,7 +155,9 @@ def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
                 place.section_id,
                 (place.text_span.begin_byte, place.text_span.end_byte) if has_span else None,
                 citation.support,
-                read_box(place.region, "citation.locator.region") if place.HasField("region") else None,
+                read_box(place.region, at("citation", "locator", "region"))
+                if place.HasField("region")
+                else None,
             )
         case "verdict":
             verdict = message.verdict

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
@@ -10,16 +9,15 @@ from google.protobuf import timestamp_pb2
 
 from tieback.core import dates
 from tieback.core.errors import InvalidInput, cut
+from tieback.core.field_path import FieldPath
 from tieback.core.types.metadata import Metadata, MetadataValue, Scalar
 from tieback.serving.conversions.reports import finite
 from tieback.v1 import metadata_pb2
 
 
-def read_metadata(message: Mapping[str, metadata_pb2.MetadataValue], field: str) -> Metadata:
+def read_metadata(message: Mapping[str, metadata_pb2.MetadataValue], field: FieldPath) -> Metadata:
     """The values by key. InvalidInput names the key of one that is none: ``item.metadata["year"]``."""
-    return {
-        key: _read(value, f"{field}[{json.dumps(key, ensure_ascii=False)}]") for key, value in message.items()
-    }
+    return {key: _read(value, field.key(key)) for key, value in message.items()}
 
 
 def write_metadata(metadata: Metadata) -> dict[str, metadata_pb2.MetadataValue]:
@@ -27,14 +25,14 @@ def write_metadata(metadata: Metadata) -> dict[str, metadata_pb2.MetadataValue]:
     return {key: _write(value) for key, value in metadata.items()}
 
 
-def _read(message: metadata_pb2.MetadataValue, field: str) -> MetadataValue:
+def _read(message: metadata_pb2.MetadataValue, field: FieldPath) -> MetadataValue:
     if message.WhichOneof("kind") != "list_value":
         return _read_scalar(message, field)
     values = message.list_value.values
-    return tuple(_read_scalar(value, f"{field}[{place}]") for place, value in enumerate(values))
+    return tuple(_read_scalar(value, field[place]) for place, value in enumerate(values))
 
 
-def _read_scalar(message: metadata_pb2.MetadataValue, field: str) -> Scalar:
+def _read_scalar(message: metadata_pb2.MetadataValue, field: FieldPath) -> Scalar:
     match message.WhichOneof("kind"):
         case "string_value":
             return message.string_value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tieback.core.field_path import FieldPath
 from tieback.core.types.collection import IndexedSection
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexedPiece, ReindexState
 from tieback.serving.conversions.contents import read_item, write_item
@@ -20,9 +21,9 @@ def write_state(state: ReindexState) -> index_pb2.ReindexState:
     return index_pb2.ReindexState(space=write_space(state.space), total=state.total, done=state.done)
 
 
-def read_pending(message: index_pb2.PendingItem, field: str) -> PendingItem:
+def read_pending(message: index_pb2.PendingItem, field: FieldPath) -> PendingItem:
     """An item to encode again; sections whose original is not kept have no content."""
-    return PendingItem(message.version, read_item(message.item, f"{field}.item", contents=False))
+    return PendingItem(message.version, read_item(message.item, field["item"], contents=False))
 
 
 def write_pending(pending: PendingItem) -> index_pb2.PendingItem:
@@ -30,10 +31,10 @@ def write_pending(pending: PendingItem) -> index_pb2.PendingItem:
     return index_pb2.PendingItem(version=pending.version, item=write_item(pending.item))
 
 
-def read_reindexed(message: index_pb2.ReindexedItem, field: str) -> ReindexedItem:
+def read_reindexed(message: index_pb2.ReindexedItem, field: FieldPath) -> ReindexedItem:
     """New vectors of an item."""
     sections: list[IndexedSection] = [
-        read_indexed_section(section, f"{field}.sections[{index}]")
+        read_indexed_section(section, field["sections"][index])
         for index, section in enumerate(message.sections)
     ]
     pieces = [

@@ -9,6 +9,7 @@ from typing import Any
 from google.protobuf import struct_pb2
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import ROOT, FieldPath
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Cost, Stage, Timing
 from tieback.v1 import report_pb2
@@ -81,15 +82,15 @@ def fill_cost(message: report_pb2.Cost, cost: Cost) -> None:
     message.shared_items = cost.shared_items
 
 
-def read_method(message: report_pb2.Method, field: str = "") -> MethodChoice:
+def read_method(message: report_pb2.Method, field: FieldPath = ROOT) -> MethodChoice:
     """A method by name with its parameters; whole numbers become int, which a Struct cannot say."""
     parameters = parameters_of(message.parameters, f"{field}.parameters".lstrip("."))
     return MethodChoice(message.name, {name: _whole(value) for name, value in parameters.items()})
 
 
-def parameters_of(message: struct_pb2.Struct, field: str) -> dict[str, Any]:
+def parameters_of(message: struct_pb2.Struct, field: FieldPath) -> dict[str, Any]:
     """Parameters by name, nested as they are. InvalidInput where a number is not finite."""
-    return {name: _read_value(value, f"{field}.{name}") for name, value in message.fields.items()}
+    return {name: _read_value(value, field[name]) for name, value in message.fields.items()}
 
 
 def struct_of(parameters: Mapping[str, Any]) -> struct_pb2.Struct:
@@ -99,7 +100,7 @@ def struct_of(parameters: Mapping[str, Any]) -> struct_pb2.Struct:
     return struct
 
 
-def _read_value(message: struct_pb2.Value, field: str) -> Any:
+def _read_value(message: struct_pb2.Value, field: FieldPath) -> Any:
     match message.WhichOneof("kind"):
         case "number_value":
             return finite(message.number_value, field)
@@ -108,15 +109,15 @@ def _read_value(message: struct_pb2.Value, field: str) -> Any:
         case "bool_value":
             return message.bool_value
         case "struct_value":
-            return parameters_of(message.struct_value, field)
+            values = message.struct_value.fields
+            return {name: _read_value(value, field.key(name)) for name, value in values.items()}
         case "list_value":
-            values = message.list_value.values
-            return [_read_value(value, f"{field}[{place}]") for place, value in enumerate(values)]
+            return [_read_value(value, field[place]) for place, value in enumerate(message.list_value.values)]
         case _:
             return None
 
 
-def finite(number: float, field: str) -> float:
+def finite(number: float, field: FieldPath) -> float:
     """A number that is one."""
     if not math.isfinite(number):
         raise InvalidInput(f"{number} is no finite number", field=field, reason="NOT_FINITE")

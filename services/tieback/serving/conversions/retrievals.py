@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from tieback.core.field_path import ROOT, FieldPath, at
 from tieback.core.types.encoding import Truncated
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
 from tieback.serving.conversions.contents import read_content, read_labels, write_content, write_labels
@@ -25,30 +26,29 @@ from tieback.serving.conversions.searches import read_alignment, read_hit, write
 from tieback.v1 import answer_pb2
 
 
-def read_retrieval(message: answer_pb2.RetrieveRequest, field: str = "") -> Retrieval:
+def read_retrieval(message: answer_pb2.RetrieveRequest, field: FieldPath = ROOT) -> Retrieval:
     """What to find, and how."""
-    prefix = f"{field}." if field else ""
     return Retrieval(
         collection=message.collection,
         query=[
             QueryPart(
-                read_content(part.content, f"{prefix}query[{index}].content", tokenised=False),
+                read_content(part.content, field["query"][index]["content"], tokenised=False),
                 read_weight(
-                    part.weight if part.HasField("weight") else None, f"{prefix}query[{index}].weight"
+                    part.weight if part.HasField("weight") else None, field["query"][index]["weight"]
                 ),
             )
             for index, part in enumerate(message.query)
         ],
         limit=message.limit,
         filter=message.filter,
-        routing=read_routing(message.routing, f"{prefix}routing"),
+        routing=read_routing(message.routing, field["routing"]),
         candidates=message.candidates,
-        reranker=read_method(message.reranker, f"{prefix}reranker") if message.HasField("reranker") else None,
+        reranker=read_method(message.reranker, field["reranker"]) if message.HasField("reranker") else None,
         hybrid=message.hybrid if message.HasField("hybrid") else None,
         balance_modalities=message.balance_modalities if message.HasField("balance_modalities") else None,
         explain=message.explain,
-        fusion=read_method(message.fusion, f"{prefix}fusion") if message.HasField("fusion") else None,
-        min_relevance=finite(message.min_relevance, f"{prefix}min_relevance"),
+        fusion=read_method(message.fusion, field["fusion"]) if message.HasField("fusion") else None,
+        min_relevance=finite(message.min_relevance, field["min_relevance"]),
         collapse_pieces=message.collapse_pieces if message.HasField("collapse_pieces") else None,
     )
 
@@ -80,8 +80,8 @@ def read_plan(message: answer_pb2.RetrievalPlan) -> RetrievalPlan:
     return RetrievalPlan(
         hybrid=message.hybrid,
         balance_modalities=message.balance_modalities,
-        fusion=read_method(message.fusion, "fusion") if message.HasField("fusion") else None,
-        reranker=read_method(message.reranker, "reranker"),
+        fusion=read_method(message.fusion, at("fusion")) if message.HasField("fusion") else None,
+        reranker=read_method(message.reranker, at("reranker")),
         candidates=message.candidates,
         relevance_floor=message.relevance_floor,
         collapse_pieces=message.collapse_pieces,

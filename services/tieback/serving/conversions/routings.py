@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.field_path import FieldPath, at
 from tieback.core.types.fusion import (
     Fused,
     FusePart,
@@ -42,7 +43,7 @@ _ROLES = {
 }
 
 
-def read_role(number: int, field: str) -> Role:
+def read_role(number: int, field: FieldPath) -> Role:
     """Which side of a comparison a vector is for."""
     if number not in _ROLES:
         raise InvalidInput(f"{number} is no role that this server knows", field=field)
@@ -54,12 +55,12 @@ def write_role(role: Role) -> router_pb2.Role:
     return router_pb2.ROLE_DOCUMENT if role is Role.DOCUMENT else router_pb2.ROLE_QUERY
 
 
-def read_routing(message: router_pb2.Routing, field: str = "routing") -> Routing:
+def read_routing(message: router_pb2.Routing, field: FieldPath) -> Routing:
     """How to weight the spaces; weights alone mean the explicit policy."""
     policy = message.policy or ("explicit" if message.weights else "")
-    parameters = parameters_of(message.parameters, f"{field}.parameters")
-    missing = read_method(message.missing, f"{field}.missing") if message.HasField("missing") else None
-    weights = {name: finite(one, f"{field}.weights[{name}]") for name, one in message.weights.items()}
+    parameters = parameters_of(message.parameters, field["parameters"])
+    missing = read_method(message.missing, field["missing"]) if message.HasField("missing") else None
+    weights = {name: finite(one, field["weights"].key(name)) for name, one in message.weights.items()}
     return Routing(policy, weights, parameters, missing)
 
 
@@ -73,19 +74,19 @@ def write_routing(routing: Routing) -> router_pb2.Routing:
     )
 
 
-def read_weight(weight: float | None, field: str) -> float:
+def read_weight(weight: float | None, field: FieldPath) -> float:
     """A content's weight beside the others; unset is 1."""
     if weight is None:
         return 1.0
     return finite(weight, field)
 
 
-def read_fuse_input(message: router_pb2.FuseInput, field: str) -> list[FusePart]:
+def read_fuse_input(message: router_pb2.FuseInput, field: FieldPath) -> list[FusePart]:
     """All encodings of one input."""
     return [
         FusePart(
-            read_encoding(part.encoding, f"{field}.parts[{index}].encoding"),
-            read_weight(part.weight if part.HasField("weight") else None, f"{field}.parts[{index}].weight"),
+            read_encoding(part.encoding, field["parts"][index]["encoding"]),
+            read_weight(part.weight if part.HasField("weight") else None, field["parts"][index]["weight"]),
             part.content,
         )
         for index, part in enumerate(message.parts)
@@ -143,11 +144,11 @@ def write_explanation(routing: RoutingExplanation) -> router_pb2.RoutingExplanat
 
 
 def read_ignored(
-    messages: Iterable[router_pb2.IgnoredDimensions], field: str = "ignored"
+    messages: Iterable[router_pb2.IgnoredDimensions], field: FieldPath
 ) -> list[IgnoredDimensions]:
     """What does not count of a query's vector for sections of a modality."""
     return [
-        IgnoredDimensions(read_modality(one.modality, f"{field}[{place}].modality"), one.begin, one.end)
+        IgnoredDimensions(read_modality(one.modality, field[place]["modality"]), one.begin, one.end)
         for place, one in enumerate(messages)
     ]
 
@@ -167,13 +168,13 @@ def read_fuse_reply(message: router_pb2.FuseResponse) -> FuseReply:
             failures.from_status(result.error)
             if result.WhichOneof("outcome") == "error"
             else Fused(
-                read_vector(result.fused.vector, f"results[{index}].fused.vector"),
+                read_vector(result.fused.vector, at("results", index, "fused", "vector")),
                 read_explanation(result.fused.routing),
                 read_labels(result.fused.labels),
-                read_regions(result.fused.parts, f"results[{index}].fused.parts")
+                read_regions(result.fused.parts, at("results", index, "fused", "parts"))
                 if result.fused.HasField("parts")
                 else None,
-                read_ignored(result.fused.ignored, f"results[{index}].fused.ignored"),
+                read_ignored(result.fused.ignored, at("results", index, "fused", "ignored")),
             )
             for index, result in enumerate(message.results)
         ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from google.protobuf import timestamp_pb2
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import FieldPath, at
 from tieback.core.types.arrays import Span
 from tieback.core.types.collection import Collection, IndexedItem, IndexedSection, Source
 from tieback.core.types.fusion import Routing
@@ -55,8 +56,8 @@ def read_collection(message: index_pb2.Collection) -> Collection:
         message.width,
         message.item_count,
         message.section_count,
-        _seconds(message.create_time, "create_time"),
-        read_routing(message.routing),
+        _seconds(message.create_time, at("create_time")),
+        read_routing(message.routing, at("routing")),
         message.vector_count,
         [read_collection_source(source) for source in message.sources],
         message.damage,
@@ -66,11 +67,11 @@ def read_collection(message: index_pb2.Collection) -> Collection:
 
 def read_collection_source(message: index_pb2.Source) -> Source:
     """A source as it stands."""
-    indexed = _seconds(message.index_time, "source.index_time")
+    indexed = _seconds(message.index_time, at("source", "index_time"))
     return Source(message.name, message.host, message.location, indexed, message.item_count)
 
 
-def _seconds(message: timestamp_pb2.Timestamp, field: str) -> float:
+def _seconds(message: timestamp_pb2.Timestamp, field: FieldPath) -> float:
     try:
         return message.ToNanoseconds() / 1e9
     except ValueError as error:
@@ -109,24 +110,24 @@ def write_collection(collection: Collection) -> index_pb2.Collection:
     )
 
 
-def read_indexed_item(message: index_pb2.IndexedItem, field: str) -> IndexedItem:
+def read_indexed_item(message: index_pb2.IndexedItem, field: FieldPath) -> IndexedItem:
     """An item with its vectors; its contents may be left out where the sections' texts say it all."""
     return IndexedItem(
-        read_item(message.item, f"{field}.item", contents=False),
+        read_item(message.item, field["item"], contents=False),
         [
-            read_indexed_section(section, f"{field}.sections[{index}]")
+            read_indexed_section(section, field["sections"][index])
             for index, section in enumerate(message.sections)
         ],
     )
 
 
-def read_indexed_section(message: index_pb2.IndexedSection, field: str) -> IndexedSection:
+def read_indexed_section(message: index_pb2.IndexedSection, field: FieldPath) -> IndexedSection:
     """What search knows of a section."""
     return IndexedSection(
-        read_vector(message.vector, f"{field}.vector"),
+        read_vector(message.vector, field["vector"]),
         message.text,
-        read_modality(message.modality, f"{field}.modality"),
-        read_regions(message.parts, f"{field}.parts") if message.HasField("parts") else None,
+        read_modality(message.modality, field["modality"]),
+        read_regions(message.parts, field["parts"]) if message.HasField("parts") else None,
     )
 
 
@@ -155,15 +156,15 @@ def read_hit(message: index_pb2.Hit) -> Hit:
         item_title=message.item_title,
         section_id=message.section_id,
         section_title=message.section_title,
-        modality=read_modality(message.modality, "hits.modality"),
+        modality=read_modality(message.modality, at("hits", "modality")),
         text=message.text,
         uri=message.uri,
-        metadata=read_metadata(message.metadata, "hits.metadata"),
+        metadata=read_metadata(message.metadata, at("hits", "metadata")),
         score=message.score,
         vector_score=message.vector_score if message.HasField("vector_score") else None,
         text_score=message.text_score if message.HasField("text_score") else None,
         words_matched=message.words_matched if message.HasField("words_matched") else None,
-        part=read_box(message.part, "hits.part") if message.HasField("part") else None,
+        part=read_box(message.part, at("hits", "part")) if message.HasField("part") else None,
         span=_read_span(message),
         pieces=[FoundPiece(one.section_id, one.text, one.score, _read_span(one)) for one in message.pieces],
     )
@@ -214,12 +215,12 @@ def write_search_reply(reply: SearchReply) -> index_pb2.SearchResponse:
     )
 
 
-def read_token_source(message: reranker_pb2.TokenSource, field: str) -> str | TokenVectors:
+def read_token_source(message: reranker_pb2.TokenSource, field: FieldPath) -> str | TokenVectors:
     """A text, or token vectors."""
     kind = message.WhichOneof("source")
     if kind is None:
         raise InvalidInput("set text or tokens", field=field)
-    return message.text if kind == "text" else read_token_vectors(message.tokens, f"{field}.tokens")
+    return message.text if kind == "text" else read_token_vectors(message.tokens, field["tokens"])
 
 
 def write_token_source(source: str | TokenVectors) -> reranker_pb2.TokenSource:
@@ -229,12 +230,12 @@ def write_token_source(source: str | TokenVectors) -> reranker_pb2.TokenSource:
     return reranker_pb2.TokenSource(tokens=write_token_vectors(source))
 
 
-def read_candidate(message: reranker_pb2.RerankCandidate, field: str) -> RerankCandidate:
+def read_candidate(message: reranker_pb2.RerankCandidate, field: FieldPath) -> RerankCandidate:
     """A candidate for reranking."""
     return RerankCandidate(
         message.id,
-        read_token_source(message.source, f"{field}.source"),
-        finite(message.score, f"{field}.score"),
+        read_token_source(message.source, field["source"]),
+        finite(message.score, field["score"]),
     )
 
 
@@ -257,7 +258,7 @@ def read_alignment(message: reranker_pb2.Alignment) -> Alignment:
             )
             for pair in message.pairs
         ],
-        read_tensor(message.plan, "alignment.plan", rank=2) if message.HasField("plan") else None,
+        read_tensor(message.plan, at("alignment", "plan"), rank=2) if message.HasField("plan") else None,
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from tieback.core.boxes import OUTSIDE, inside
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import FieldPath
 from tieback.core.types.arrays import Array, Box
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.vectors import (
@@ -56,32 +57,32 @@ _DENSE = frozenset({VectorKind.DENSE})
 LARGEST_INDEX = 2**31 - 1
 
 
-def read_dtype(number: int, field: str) -> DType:
+def read_dtype(number: int, field: FieldPath) -> DType:
     """An element type; a number from a newer contract is refused."""
     if number not in _DTYPES:
         raise InvalidInput(f"{number} is no element type that this server knows", field=field)
     return _DTYPES[number]  # type: ignore[index]  # protobuf enums are ints
 
 
-def read_tensor(message: vector_pb2.Tensor, field: str, *, rank: int) -> Array:
+def read_tensor(message: vector_pb2.Tensor, field: FieldPath, *, rank: int) -> Array:
     """The array, without a copy. BINARY stays packed: its last axis is then bytes."""
-    return _read_array(message, read_dtype(message.dtype, f"{field}.dtype"), field, rank)
+    return _read_array(message, read_dtype(message.dtype, field["dtype"]), field, rank)
 
 
-def _read_array(message: vector_pb2.Tensor, dtype: DType, field: str, rank: int) -> Array:
+def _read_array(message: vector_pb2.Tensor, dtype: DType, field: FieldPath, rank: int) -> Array:
     shape = tuple(message.shape)
     if len(shape) != rank:
-        raise InvalidInput(f"the tensor has {len(shape)} axes and should have {rank}", field=f"{field}.shape")
+        raise InvalidInput(f"the tensor has {len(shape)} axes and should have {rank}", field=field["shape"])
     if dtype is DType.BINARY:
         if shape[-1] % 8:
-            raise InvalidInput("the last axis of a BINARY tensor is a multiple of 8", field=f"{field}.shape")
+            raise InvalidInput("the last axis of a BINARY tensor is a multiple of 8", field=field["shape"])
         shape = (*shape[:-1], shape[-1] // 8)
     data, elements = message.data, _ELEMENTS[dtype]
     wanted = math.prod(shape) * elements.itemsize
     if len(data) != wanted:
         raise InvalidInput(
             f"the tensor's data is {len(data)} bytes; its shape and element type need {wanted}",
-            field=f"{field}.data",
+            field=field["data"],
         )
     values = np.frombuffer(data, elements)
     return values if rank == 1 else values.reshape(shape)
@@ -123,21 +124,21 @@ def fill_space(message: vector_pb2.SpaceRef, space: SpaceRef) -> None:
     message.fingerprint = space.fingerprint
 
 
-def read_vector(message: vector_pb2.Vector, field: str) -> Vector:
+def read_vector(message: vector_pb2.Vector, field: FieldPath) -> Vector:
     """A vector; it must name its space."""
     space, tensor = read_space(message.space), message.values
     if not space.name:
-        raise InvalidInput("a vector names its space", field=f"{field}.space.name")
-    dtype = read_dtype(tensor.dtype, f"{field}.values.dtype")
-    values = _read_array(tensor, dtype, f"{field}.values", 1)
+        raise InvalidInput("a vector names its space", field=field["space"]["name"])
+    dtype = read_dtype(tensor.dtype, field["values"]["dtype"])
+    values = _read_array(tensor, dtype, field["values"], 1)
     if values.size == 0:
-        raise InvalidInput("the vector is empty", field=f"{field}.values")
+        raise InvalidInput("the vector is empty", field=field["values"])
     if dtype in (DType.FLOAT32, DType.FLOAT16) and not np.isfinite(values).all():
         raise InvalidInput(
-            "the vector holds NaN or infinite values", field=f"{field}.values", reason="NOT_FINITE"
+            "the vector holds NaN or infinite values", field=field["values"], reason="NOT_FINITE"
         )
     if dtype is DType.INT8 and not (math.isfinite(message.scale) and message.scale > 0):
-        raise InvalidInput("an INT8 vector has a scale above 0", field=f"{field}.scale")
+        raise InvalidInput("an INT8 vector has a scale above 0", field=field["scale"])
     return Vector(space, values, dtype, message.normalized, message.scale)
 
 
@@ -167,14 +168,14 @@ def write_span(span: tuple[int, int]) -> vector_pb2.TextSpan:
     return vector_pb2.TextSpan(begin_byte=span[0], end_byte=span[1])
 
 
-def read_token_vectors(message: vector_pb2.TokenVectors, field: str) -> TokenVectors:
+def read_token_vectors(message: vector_pb2.TokenVectors, field: FieldPath) -> TokenVectors:
     """Token vectors with as many spans as rows."""
     if not message.space.name:
-        raise InvalidInput("token vectors name their space", field=f"{field}.space.name")
-    values = _read_floats(message.values, f"{field}.values", "the token vectors", rank=2)
+        raise InvalidInput("token vectors name their space", field=field["space"]["name"])
+    values = _read_floats(message.values, field["values"], "the token vectors", rank=2)
     if len(message.spans) != len(values):
         raise InvalidInput(
-            f"there are {len(message.spans)} spans for {len(values)} rows", field=f"{field}.spans"
+            f"there are {len(message.spans)} spans for {len(values)} rows", field=field["spans"]
         )
     return TokenVectors(read_space(message.space), values, read_spans(message.spans))
 
@@ -188,26 +189,26 @@ def write_token_vectors(tokens: TokenVectors) -> vector_pb2.TokenVectors:
     )
 
 
-def read_sparse(message: vector_pb2.SparseVector, field: str) -> SparseVector:
+def read_sparse(message: vector_pb2.SparseVector, field: FieldPath) -> SparseVector:
     """A sparse vector: as many weights as terms, all above 0, the terms ascending."""
     if not message.space.name:
-        raise InvalidInput("a sparse vector names its space", field=f"{field}.space.name")
-    weights = _read_floats(message.weights, f"{field}.weights", "the weights", rank=1)
+        raise InvalidInput("a sparse vector names its space", field=field["space"]["name"])
+    weights = _read_floats(message.weights, field["weights"], "the weights", rank=1)
     indices = np.array(message.indices, np.int64)
     if len(indices) != len(weights):
         raise InvalidInput(
-            f"there are {len(indices)} terms and {len(weights)} weights", field=f"{field}.weights"
+            f"there are {len(indices)} terms and {len(weights)} weights", field=field["weights"]
         )
     if message.terms and len(message.terms) != len(indices):
         raise InvalidInput(
-            f"there are {len(indices)} terms and {len(message.terms)} names", field=f"{field}.terms"
+            f"there are {len(indices)} terms and {len(message.terms)} names", field=field["terms"]
         )
     if (np.diff(indices) <= 0).any():
-        raise InvalidInput("the numbers of terms ascend, each once", field=f"{field}.indices")
+        raise InvalidInput("the numbers of terms ascend, each once", field=field["indices"])
     if len(indices) and indices[-1] > LARGEST_INDEX:
-        raise InvalidInput(f"no vocabulary has a term {indices[-1]}", field=f"{field}.indices")
+        raise InvalidInput(f"no vocabulary has a term {indices[-1]}", field=field["indices"])
     if (weights <= 0).any():
-        raise InvalidInput("a weight is above 0; leave the others out", field=f"{field}.weights")
+        raise InvalidInput("a weight is above 0; leave the others out", field=field["weights"])
     return SparseVector(read_space(message.space), indices.astype(np.int32), weights, list(message.terms))
 
 
@@ -226,19 +227,19 @@ def fill_sparse(message: vector_pb2.SparseVector, sparse: SparseVector) -> None:
     message.terms.extend(sparse.terms)
 
 
-def read_regions(message: vector_pb2.RegionVectors, field: str) -> RegionVectors:
+def read_regions(message: vector_pb2.RegionVectors, field: FieldPath) -> RegionVectors:
     """Region vectors with as many boxes as rows, each of which lies in the picture."""
     if not message.space.name:
-        raise InvalidInput("region vectors name their space", field=f"{field}.space.name")
-    values = _read_floats(message.values, f"{field}.values", "the region vectors", rank=2)
+        raise InvalidInput("region vectors name their space", field=field["space"]["name"])
+    values = _read_floats(message.values, field["values"], "the region vectors", rank=2)
     if len(message.boxes) != len(values):
         raise InvalidInput(
-            f"there are {len(message.boxes)} boxes for {len(values)} rows", field=f"{field}.boxes"
+            f"there are {len(message.boxes)} boxes for {len(values)} rows", field=field["boxes"]
         )
     boxes = np.array([(box.x, box.y, box.width, box.height) for box in message.boxes], np.float32)
     boxes = boxes.reshape(-1, 4)
     for place in np.flatnonzero(~inside(boxes)).tolist():
-        raise InvalidInput(OUTSIDE, field=f"{field}.boxes[{place}]")
+        raise InvalidInput(OUTSIDE, field=field["boxes"][place])
     return RegionVectors(read_space(message.space), values, boxes)
 
 
@@ -257,7 +258,7 @@ def fill_regions(message: vector_pb2.RegionVectors, regions: RegionVectors) -> N
         message.boxes.add(x=x, y=y, width=width, height=height)
 
 
-def read_box(message: vector_pb2.Box, field: str) -> Box:
+def read_box(message: vector_pb2.Box, field: FieldPath) -> Box:
     """A place in a picture."""
     box = (message.x, message.y, message.width, message.height)
     if not inside(np.array([box])).all():
@@ -271,17 +272,17 @@ def write_box(box: Box) -> vector_pb2.Box:
     return vector_pb2.Box(x=x, y=y, width=width, height=height)
 
 
-def _read_floats(message: vector_pb2.Tensor, field: str, what: str, *, rank: int) -> Array:
+def _read_floats(message: vector_pb2.Tensor, field: FieldPath, what: str, *, rank: int) -> Array:
     """A tensor of finite numbers as float32."""
-    if read_dtype(message.dtype, f"{field}.dtype") not in (DType.FLOAT32, DType.FLOAT16):
-        raise InvalidInput(f"{what} are FLOAT32 or FLOAT16", field=f"{field}.dtype")
+    if read_dtype(message.dtype, field["dtype"]) not in (DType.FLOAT32, DType.FLOAT16):
+        raise InvalidInput(f"{what} are FLOAT32 or FLOAT16", field=field["dtype"])
     values = read_tensor(message, field, rank=rank).astype(np.float32, copy=False)
     if not np.isfinite(values).all():
         raise InvalidInput(f"{what} hold NaN or infinite values", field=field, reason="NOT_FINITE")
     return values
 
 
-def read_output(message: vector_pb2.OutputSpec, field: str) -> EncodePlan:
+def read_output(message: vector_pb2.OutputSpec, field: FieldPath) -> EncodePlan:
     """What is asked of an encoder, but for the truncation, which a request says beside it.
 
     Nothing said means a full-width float32 DENSE vector.
@@ -290,12 +291,12 @@ def read_output(message: vector_pb2.OutputSpec, field: str) -> EncodePlan:
     for index, number in enumerate(message.kinds):
         if number not in _KINDS:
             raise InvalidInput(
-                f"{number} is no kind of vector that this server knows", field=f"{field}.kinds[{index}]"
+                f"{number} is no kind of vector that this server knows", field=field["kinds"][index]
             )
         kinds.add(_KINDS[number])
     return EncodePlan(
         width=message.width or None,
-        dtype=read_dtype(message.dtype, f"{field}.dtype"),
+        dtype=read_dtype(message.dtype, field["dtype"]),
         kinds=frozenset(kinds) if kinds else _DENSE,
         batch_invariant=message.batch_invariant,
         terms=message.terms,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 from collections.abc import AsyncIterator, Coroutine
@@ -13,6 +14,7 @@ from google.rpc import status_pb2
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Role
 from tieback.core.types.ingestion import IngestResult
@@ -31,6 +33,7 @@ from tieback.serving.conversions.retrievals import (
 from tieback.serving.conversions.vectors import write_space
 from tieback.serving.reading import converted
 from tieback.serving.servicers.overlapping import Before, overlapped
+from tieback.serving.servicers.placing import placed
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.serving.telemetry import Telemetry
 from tieback.v1 import answer_pb2, answer_pb2_grpc
@@ -81,15 +84,16 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
                 collection,
                 good,
                 space=space,
-                long_texts=read_long_texts(request.long_texts, "long_texts"),
+                long_texts=read_long_texts(request.long_texts, at("long_texts")),
                 before_writing=before,
                 deadline=deadline,
             )
             timing = reply.timing
             self._telemetry.observe_timing("answer", "ingest", timing)
             self._telemetry.long_texts.ingested(reply.results)
-            for place, result in zip(places, reply.results, strict=True):
-                results[place] = _write_result(result)
+            for own, (place, result) in enumerate(zip(places, reply.results, strict=True)):
+                error = placed(result.error, "items", own, place)
+                results[place] = _write_result(dataclasses.replace(result, error=error))
         return answer_pb2.IngestItemsResponse(
             sequence=sequence, results=results, timing=None if timing is None else write_timing(timing)
         )
@@ -125,11 +129,11 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
         """Finds what bears on a question and streams an answer."""
         deadline = deadline_of(context)
         events = self._answerer.answer(
-            await converted(lambda: read_retrieval(request.retrieval, "retrieval")),
+            await converted(lambda: read_retrieval(request.retrieval, at("retrieval"))),
             model=request.model,
             evidence_limit=request.evidence_limit,
-            decoding=read_decoding(request.decoding),
-            grounding=read_grounding(request.grounding),
+            decoding=read_decoding(request.decoding, at("decoding")),
+            grounding=read_grounding(request.grounding, at("grounding")),
             deadline=deadline,
         )
         async with aclosing(events) as stream:  # type: ignore[type-var]  # the ports' iterators are generators
@@ -154,7 +158,7 @@ def _read_items(
     results: list[answer_pb2.IngestResult] = [answer_pb2.IngestResult() for _ in request.items]
     for place, message in enumerate(request.items):
         try:
-            good.append(read_item(message, f"items[{place}]"))
+            good.append(read_item(message, at("items", place)))
             places.append(place)
         except InvalidInput as error:
             results[place] = _write_result(IngestResult(message.id, error))

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, Overloaded, TiebackError, Unavailable
+from tieback.core.field_path import at
 from tieback.serving import failures
 from tieback.v1 import encoder_pb2
 
@@ -116,7 +117,7 @@ class BatchStream:
         if batch.request.space != self._space:
             raise InvalidInput(
                 f"this stream is for the space {self._space!r}; open another for {batch.request.space!r}",
-                field="request.space",
+                field=at("request", "space"),
             )
 
     async def _work(self, batch: encoder_pb2.EncodeStreamRequest, items: int) -> None:
@@ -137,7 +138,7 @@ class BatchStream:
         except Unavailable as error:
             self.drain(error)
         except InvalidInput as error:
-            answer = _failed(batch.id, error.within("request"))
+            answer = _failed(batch.id, error.within(at("request")))
         except Exception as error:
             if not isinstance(error, TiebackError):
                 log.exception("a batch of a stream failed inside")

@@ -10,9 +10,10 @@ from typing import Any
 import grpc
 
 from tieback.core.deadline import Deadline
-from tieback.core.errors import InvalidInput
+from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.field_path import at
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import EncodeReply
+from tieback.core.types.encoding import EncodeReply, Encoding
 from tieback.ports import EncoderPort
 from tieback.serving.conversions.contents import (
     fill_encode_reply,
@@ -24,6 +25,7 @@ from tieback.serving.conversions.contents import (
 from tieback.serving.conversions.vectors import read_output
 from tieback.serving.reading import converted
 from tieback.serving.servicers.batch_stream import BatchStream
+from tieback.serving.servicers.placing import placed
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.v1 import encoder_pb2, encoder_pb2_grpc
 
@@ -91,10 +93,10 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
     ) -> None:
         contents, unreadable = await converted(lambda: _read_contents(request))
         plan = dataclasses.replace(
-            read_output(request.output, "output"),
-            truncation=read_truncation(request.truncation, "truncation"),
+            read_output(request.output, at("output")),
+            truncation=read_truncation(request.truncation, at("truncation")),
         )
-        cache = read_cache(request.cache, "cache")
+        cache = read_cache(request.cache, at("cache"))
         if unreadable and not contents:
             raise next(iter(unreadable.values()))
         reply = await self._encoder.encode(request.space, contents, plan, cache=cache, deadline=deadline)
@@ -114,22 +116,20 @@ def _read_contents(request: encoder_pb2.EncodeRequest) -> tuple[list[Content], d
     unreadable: dict[int, InvalidInput] = {}
     for index, message in enumerate(request.contents):
         try:
-            contents.append(read_content(message, f"contents[{index}]"))
+            contents.append(read_content(message, at("contents", index)))
         except InvalidInput as error:
             unreadable[index] = error
     return contents, unreadable
 
 
 def _with_unreadable(reply: EncodeReply, unreadable: dict[int, InvalidInput]) -> EncodeReply:
-    """Puts the unreadable contents' errors where they belong, and the others' field paths right."""
-    results = iter(reply.results)
-    merged = []
+    """Puts the unreadable contents' errors where they belong, and tells the others of their own places."""
+    results = enumerate(reply.results)
+    merged: list[Encoding | TiebackError] = []
     for index in range(len(reply.results) + len(unreadable)):
         if index in unreadable:
             merged.append(unreadable[index])
             continue
-        result = next(results)
-        if isinstance(result, InvalidInput):
-            result.field = f"contents[{index}]" + result.field.partition("]")[2]
-        merged.append(result)  # type: ignore[arg-type]  # a list of both
+        place, result = next(results)
+        merged.append(placed(result, "contents", place, index))
     return EncodeReply(merged, reply.timing, reply.cost)

@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 
+from tieback.core.field_path import at
 from tieback.ports import GeneratorPort
 from tieback.serving.conversions.generations import (
     read_decoding,
@@ -35,13 +36,13 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
             request.prompt,
             await converted(
                 lambda: [
-                    read_evidence(message, f"evidence[{index}]")
+                    read_evidence(message, at("evidence", index))
                     for index, message in enumerate(request.evidence)
                 ]
             ),
             model=request.model,
-            decoding=read_decoding(request.decoding),
-            grounding=read_grounding(request.grounding),
+            decoding=read_decoding(request.decoding, at("decoding")),
+            grounding=read_grounding(request.grounding, at("grounding")),
             deadline=deadline,
         )
         async with aclosing(events) as stream:  # type: ignore[type-var]  # the ports' iterators are generators

@@ -9,6 +9,7 @@ import grpc
 from google.rpc import status_pb2
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
 from tieback.core.types.collection import IndexedItem
 from tieback.ports import IndexPort
 from tieback.serving import failures
@@ -26,6 +27,7 @@ from tieback.serving.conversions.searches import (
 from tieback.serving.conversions.tenants import write_usage
 from tieback.serving.conversions.vectors import read_space, read_vector
 from tieback.serving.reading import converted
+from tieback.serving.servicers.placing import placed
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.v1 import index_pb2, index_pb2_grpc
 
@@ -44,7 +46,10 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
     ) -> index_pb2.CreateCollectionResponse:
         """Makes an empty collection."""
         collection = await self._index.create_collection(
-            request.name, read_space(request.space), request.width, read_routing(request.routing)
+            request.name,
+            read_space(request.space),
+            request.width,
+            read_routing(request.routing, at("routing")),
         )
         return index_pb2.CreateCollectionResponse(collection=write_collection(collection))
 
@@ -113,9 +118,9 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
         if not good and request.items:
             return index_pb2.UpsertItemsResponse(sequence=sequence, results=statuses)
         reply = await self._index.upsert(collection, good)
-        for place, result in zip(places, reply.results, strict=True):
+        for own, (place, result) in enumerate(zip(places, reply.results, strict=True)):
             if result is not None:
-                statuses[place] = failures.to_status(result)
+                statuses[place] = failures.to_status(placed(result, "items", own, place))
         return index_pb2.UpsertItemsResponse(
             sequence=sequence, results=statuses, timing=write_timing(reply.timing)
         )
@@ -139,7 +144,7 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
     ) -> index_pb2.WriteReindexedItemsResponse:
         """Writes such vectors."""
         items = await converted(
-            lambda: [read_reindexed(one, f"items[{place}]") for place, one in enumerate(request.items)]
+            lambda: [read_reindexed(one, at("items", place)) for place, one in enumerate(request.items)]
         )
         errors = await self._index.write_reindexed(request.collection, items)
         return index_pb2.WriteReindexedItemsResponse(
@@ -186,14 +191,14 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
         deadline = deadline_of(context)
         reply = await self._index.search(
             request.collection,
-            vector=read_vector(request.vector, "vector") if request.HasField("vector") else None,
+            vector=read_vector(request.vector, at("vector")) if request.HasField("vector") else None,
             text=request.text,
             limit=request.limit,
             filter=request.filter,
-            fusion=read_method(request.fusion, "fusion") if request.HasField("fusion") else None,
+            fusion=read_method(request.fusion, at("fusion")) if request.HasField("fusion") else None,
             balance_modalities=request.balance_modalities,
             collapse_pieces=request.collapse_pieces,
-            ignored=read_ignored(request.ignored),
+            ignored=read_ignored(request.ignored, at("ignored")),
             deadline=deadline,
         )
         return write_search_reply(reply)
@@ -208,7 +213,7 @@ def _read_items(
     statuses = [_DURABLE] * len(request.items)
     for place, message in enumerate(request.items):
         try:
-            good.append(read_indexed_item(message, f"items[{place}]"))
+            good.append(read_indexed_item(message, at("items", place)))
             places.append(place)
         except InvalidInput as error:
             statuses[place] = failures.to_status(error)

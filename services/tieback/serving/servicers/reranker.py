@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 
+from tieback.core.field_path import at
 from tieback.ports import DEFAULT_RERANKING, RerankerPort
 from tieback.serving.conversions.reports import read_method
 from tieback.serving.conversions.searches import read_candidate, read_token_source, write_rerank_reply
@@ -26,15 +27,17 @@ class RerankerServicer(reranker_pb2_grpc.RerankerServiceServicer):
         """Scores candidates against a query."""
         deadline = deadline_of(context)
         reply = await self._reranker.rerank(
-            read_token_source(request.query, "query"),
+            read_token_source(request.query, at("query")),
             await converted(
                 lambda: [
-                    read_candidate(message, f"candidates[{index}]")
+                    read_candidate(message, at("candidates", index))
                     for index, message in enumerate(request.candidates)
                 ]
             ),
-            method=read_method(request.method, "method") if request.HasField("method") else DEFAULT_RERANKING,
-            fusion=read_method(request.fusion, "fusion") if request.HasField("fusion") else None,
+            method=read_method(request.method, at("method"))
+            if request.HasField("method")
+            else DEFAULT_RERANKING,
+            fusion=read_method(request.fusion, at("fusion")) if request.HasField("fusion") else None,
             space=request.space,
             limit=request.limit,
             explain=request.explain,

@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 
+from tieback.core.field_path import at
 from tieback.ports import RouterPort
 from tieback.serving.conversions.routings import read_fuse_input, read_role, read_routing, write_fuse_reply
 from tieback.serving.reading import converted
@@ -27,12 +28,12 @@ class RouterServicer(router_pb2_grpc.RouterServiceServicer):
         reply = await self._router.fuse(
             await converted(
                 lambda: [
-                    read_fuse_input(message, f"inputs[{index}]")
+                    read_fuse_input(message, at("inputs", index))
                     for index, message in enumerate(request.inputs)
                 ]
             ),
-            role=read_role(request.role, "role"),
-            routing=read_routing(request.routing),
+            role=read_role(request.role, at("role")),
+            routing=read_routing(request.routing, at("routing")),
             parts_apart=request.parts_apart,
             deadline=deadline,
         )

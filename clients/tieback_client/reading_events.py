@@ -1,0 +1,73 @@
+"""From messages of the contract to the events of an answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tieback_client import events
+from tieback_client.reading import MICROSECONDS, box, retrieval, span, timing, value_of
+from tieback_client.reports import CallInfo
+
+# In the order of the contract's enums, whose zero is "not said".
+_VERDICTS = (events.VerdictLabel.NOT_CHECKED, *events.VerdictLabel)
+_ABSTENTIONS = (events.AbstentionReason.NO_EVIDENCE, *events.AbstentionReason)
+_FINISHES = (events.FinishReason.END, *events.FinishReason)
+
+
+def answer_event(message: Any, info: CallInfo) -> events.AnswerEvent | None:
+    """An event of an answer; None for a kind that this version does not know."""
+    match message.WhichOneof("event"):
+        case "retrieval":
+            return events.RetrievalEvent(retrieval(message.retrieval, info))
+        case "generation":
+            return generation_event(message.generation, info)
+        case _:
+            return None
+
+
+def generation_event(message: Any, _info: CallInfo) -> events.GenerationEvent | None:
+    """An event of the generator; None for a kind that this version does not know."""
+    kind = message.WhichOneof("event")
+    one: Any = getattr(message, kind) if kind else None
+    match kind:
+        case "text":
+            return events.TextDelta(one.text)
+        case "claim":
+            return events.Claim(one.id, span(one.span), one.text)
+        case "citation":
+            return _citation(one)
+        case "verdict":
+            label = value_of(_VERDICTS, one.label, events.VerdictLabel.NOT_CHECKED)
+            return events.Verdict(one.claim_id, label, one.score, one.checker)
+        case "abstention":
+            reason = value_of(_ABSTENTIONS, one.reason, events.AbstentionReason.NO_EVIDENCE)
+            return events.Abstention(reason, one.score, one.threshold, one.message)
+        case "finish":
+            return _finish(one)
+        case _:
+            return None
+
+
+def _finish(one: Any) -> events.Finish:
+    return events.Finish(
+        reason=value_of(_FINISHES, one.reason, events.FinishReason.END),
+        model=one.model,
+        prompt_tokens=one.prompt_tokens,
+        completion_tokens=one.completion_tokens,
+        changed_tokens=one.changed_tokens,
+        timing=timing(one.timing),
+        first_token=one.first_token_us / MICROSECONDS,
+    )
+
+
+def _citation(one: Any) -> events.Citation:
+    place = one.locator
+    return events.Citation(
+        claim_id=one.claim_id,
+        evidence_id=one.evidence_id,
+        item_id=place.item_id,
+        section_id=place.section_id,
+        span=span(place.text_span) if place.HasField("text_span") else None,
+        support=one.support,
+        region=box(place.region) if place.HasField("region") else None,
+    )

@@ -1,0 +1,90 @@
+"""From messages of the contract to what a server says of itself, and of a tenant."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tieback_client import catalog, tenants
+from tieback_client.reading import modality, plan, space_ref, value_of
+from tieback_client.reports import CallInfo
+
+# In the order of the contract's enums, whose zero is "not said".
+_KINDS = (None, *catalog.VectorKind)
+_ROLES = (None, *tenants.Access)
+HEALTH = tuple(catalog.Health)
+
+
+def space(message: Any) -> catalog.Space:
+    """A space of the catalog."""
+    return catalog.Space(
+        ref=space_ref(message.ref),
+        modalities=[one for number in message.modalities if (one := modality(number))],
+        width=message.width,
+        widths=list(message.widths),
+        kinds=[one for number in message.kinds if (one := value_of(_KINDS, number, None))],
+        max_tokens=message.max_tokens,
+        description=message.description,
+        license=message.license,
+        upstream=message.upstream,
+        binding=message.binding,
+        ready=message.ready,
+        precision=message.precision,
+        drift=[catalog.Drift(one.measure, one.value, one.float32_value) for one in message.drift],
+        blocks={one.space: one.width for one in message.blocks},
+        paths=list(message.paths),
+        binding_revision=message.binding_revision,
+        called=message.name,
+    )
+
+
+def model(message: Any) -> catalog.Model:
+    """A model that writes."""
+    return catalog.Model(
+        name=message.name,
+        revision=message.revision,
+        context_tokens=message.context_tokens,
+        description=message.description,
+        license=message.license,
+        upstream=message.upstream,
+        ready=message.ready,
+    )
+
+
+def method(message: Any) -> catalog.Method:
+    """A method with the schema of its parameters."""
+    schema = json.loads(message.parameters_schema) if message.parameters_schema else {}
+    return catalog.Method(message.family, message.name, message.summary, schema)
+
+
+def server_info(message: Any, info: CallInfo) -> catalog.ServerInfo:
+    """A server's description of itself."""
+    limits = catalog.Limits(**{one.name: getattr(message.limits, one.name) for one in _limit_fields(message)})
+    services = [catalog.ServiceState(one.name, one.ready, one.replicas) for one in message.services]
+    return catalog.ServerInfo(message.version, limits, services, plan(message.retrieval), info)
+
+
+def usage(message: Any, info: CallInfo) -> tenants.Usage:
+    """A tenant, what it may and what it stores."""
+    said = message.quota
+    quota = tenants.Quota(
+        **{name: getattr(said, name) for name in tenants.Quota.__slots__ if said.HasField(name)}
+    )
+    shared = {
+        one.name: role for one in message.shared if (role := value_of(_ROLES, one.role, None)) is not None
+    }
+    return tenants.Usage(
+        message.tenant,
+        value_of(_ROLES, message.role, None),
+        message.item_count,
+        message.byte_count,
+        message.collection_count,
+        quota,
+        shared,
+        info,
+    )
+
+
+def _limit_fields(message: Any) -> list[Any]:
+    known = catalog.Limits.__dataclass_fields__
+    return [one for one in message.limits.DESCRIPTOR.fields if one.name in known]

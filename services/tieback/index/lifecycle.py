@@ -1,0 +1,160 @@
+"""Collections are made and removed, one at a time; the store and what is open agree at every moment."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TypeVar
+
+from tieback.core.errors import AlreadyExists, InvalidInput, StorageFull, Unavailable
+from tieback.core.field_path import at
+from tieback.core.tenant import NAME, PRINCIPAL, Access, CollectionKey
+from tieback.core.types.collection import Collection
+from tieback.core.types.fusion import JOINT_SPACE, Routing
+from tieback.core.types.vectors import SpaceRef
+from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
+from tieback.index.generations import Generations
+from tieback.index.ownership import OwnedCollections
+from tieback.index.quotas import check
+from tieback.index.references import ReferredOriginals
+from tieback.index.store import Description, Store
+from tieback.index.validation import check_space, check_width
+from tieback.methods.missing import missing
+from tieback.methods.routing import routings
+from tieback.ports import DEFAULT_ROUTING
+
+T = TypeVar("T")
+
+
+class Lifecycle:
+    """Makes and removes the collections of all tenants, at most `most` of them; 0 is no limit.
+
+    Whoever changes what a collection is holds `changing`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        owned: OwnedCollections,
+        generations: Generations,
+        originals: ReferredOriginals,
+        executor: Executor,
+        most: int,
+    ) -> None:
+        self.changing = asyncio.Lock()
+        self._store, self._owned = store, owned
+        self._generations, self._originals = generations, originals
+        self._executor, self._most = executor, most
+
+    async def create(self, name: str, space: SpaceRef, width: int, routing: Routing) -> Collection:
+        """Makes a collection, or returns the equal one. Once begun it is finished."""
+        _check(name, space, width, routing)
+        PRINCIPAL.get().require(Access.ADMIN, work="making a collection")
+        return await asyncio.shield(self._create(name, space, width, routing))
+
+    async def delete(self, name: str) -> None:
+        """Removes a collection and all it holds; as `create`, once begun."""
+        await asyncio.shield(self._delete(name))
+
+    async def _create(self, name: str, space: SpaceRef, width: int, routing: Routing) -> Collection:
+        principal = PRINCIPAL.get()
+        key = CollectionKey(principal.tenant, name)
+        async with self.changing:
+            if key in self._owned.damaged:
+                raise self._owned.damaged[key].refusal()
+            there = self._owned.sound.get(key)
+            if there is None:
+                self._check_room()
+                number, most = self._owned.stored(key.owner).collections, principal.quota.collections
+                check(principal, key.owner, "collections", number, 1, most)
+                description = Description(key, space, width, time.time(), routing)
+                there = await self._in(lambda: self._make(description))
+                self._owned.add(there)
+            known = there.description
+            if (known.space, known.width) != (space, width):
+                raise AlreadyExists(
+                    "collection",
+                    name,
+                    f"the collection {name!r} is there, for space {known.space} (fingerprint "
+                    f"{known.space.fingerprint}), width {known.width}, and not {space} (fingerprint "
+                    f"{space.fingerprint}), width {width}; take another name, or delete it first",
+                )
+            if routing not in (DEFAULT_ROUTING, known.routing):
+                raise AlreadyExists(
+                    "collection",
+                    name,
+                    f"the collection {name!r} is there, and queries of it are weighted otherwise; leave the "
+                    "routing out, take another name, or delete it first",
+                )
+            return there.describe()
+
+    async def _delete(self, name: str) -> None:
+        async with self.changing:
+            known = self._owned.known(name, Access.ADMIN)
+            key = known.description.key
+            await self._generations.discard(key)
+            content = known.content if isinstance(known, DamagedCollection) else known
+            try:
+                if isinstance(known, DamagedCollection):
+                    left = await self._in(lambda: self._take_out(key, known.content))
+                else:
+                    async with known.writer.held():
+                        left = await self._in(lambda: self._take_out(key, known))
+                        await known.writer.abandon()
+            except OSError as error:
+                raise Unavailable(
+                    f"the collection {name!r} could not be removed, and is there as before; try again"
+                ) from error
+        if content is not None:
+            await self._originals.release(key.owner, content.memory.originals)
+        await self._in(lambda: shutil.rmtree(left, ignore_errors=True))
+
+    def _check_room(self) -> None:
+        """StorageFull where there are as many collections as the server keeps."""
+        number = self._owned.count
+        if self._most and number >= self._most:
+            raise StorageFull(
+                f"this server keeps {number} collections, and at most {self._most} are allowed: delete one, "
+                "or put what belongs together into one collection and tell it apart by metadata"
+            )
+
+    def _make(self, description: Description) -> OpenCollection:
+        table = self._store.create(description)
+        return OpenCollection.load(description, table, self._executor, self._store.sources(description.key))
+
+    def _take_out(self, key: CollectionKey, content: ReadCollection | None) -> Path:
+        """In a thread: where the collection's files are left. Searches under way finish first."""
+        with content.memory.lock.writing() if content is not None else nullcontext():
+            left = self._store.take_out(key)
+            self._owned.remove(key)  # at once: the next search must not look for the files
+            return left
+
+    async def _in(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+
+def _check(name: str, space: SpaceRef, width: int, routing: Routing) -> None:
+    """InvalidInput or NotFound where there cannot be such a collection."""
+    if not NAME.fullmatch(name):
+        raise InvalidInput(
+            f"{name[:80]!r} is no collection name: take 1 to 63 lower-case letters, digits and hyphens, "
+            "a letter first",
+            field="name",
+        )
+    check_space(space, field=at("space"))
+    check_width(width)
+    if routing != DEFAULT_ROUTING and space.name != JOINT_SPACE:
+        raise InvalidInput(
+            f"a collection in the space {space.name!r} alone has nothing to weight; leave the routing "
+            "out, or make it in the joint space",
+            field="routing",
+        )
+    if routing.policy:
+        routings.get(routing.policy)
+    if routing.missing is not None:
+        missing.get(routing.missing.name)

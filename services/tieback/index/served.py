@@ -1,0 +1,52 @@
+"""The spaces that this server encodes in, against those that collections are in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from tieback.core.errors import InvalidInput
+from tieback.core.types.vectors import SpaceRef
+from tieback.index.store import Description
+
+
+class ServedSpaces:
+    """The `served` spaces. Collections in other revisions of them are stale.
+
+    Those are found by contents where their space `is_readable`, else by words. No collection is made in the
+    spaces named in `sparse`.
+    """
+
+    def __init__(
+        self,
+        served: Iterable[SpaceRef] = (),
+        *,
+        is_readable: Callable[[SpaceRef], bool] = lambda _: False,
+        sparse: Iterable[str] = (),
+    ) -> None:
+        self._served = {space.name: space for space in served}
+        self._is_readable = is_readable
+        self._sparse = frozenset(sparse)
+
+    def check(self, space: SpaceRef) -> None:
+        """InvalidInput where no collection can be in this space."""
+        if space.name in self._sparse:
+            raise InvalidInput(
+                f"the space {space.name!r} is sparse: its vectors are weights of terms, and a collection "
+                "holds dense vectors; take the joint space or a dense one",
+                field="space",
+            )
+
+    def why_stale(self, known: Description) -> str:
+        """Why a collection cannot be found by contents, and the way out; empty where it can."""
+        served = self._served.get(known.space.name)
+        if served is None or served == known.space:
+            return ""
+        if served.revision != known.space.revision:
+            change = f"revision {served.revision} of it is served"
+        else:
+            change = f"it is used otherwise now (fingerprint {served.fingerprint})"
+        return (
+            f"its vectors are of {known.space} (fingerprint {known.space.fingerprint}), and {change}: run "
+            f"tieback reindex {known.name}. Until then it is read only, and searched by "
+            + ("its own revision" if self._is_readable(known.space) else "words alone")
+        )

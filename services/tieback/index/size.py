@@ -1,0 +1,20 @@
+"""How much an index holds."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class IndexSize(NamedTuple):
+    """What is in all collections of all tenants, and how it is."""
+
+    sections: int
+    """Sections that can be read."""
+    vectors: int
+    """Vectors of these, and of their parts."""
+    damaged: int
+    """Collections whose files are damaged."""
+    stale: int
+    """Collections in another revision of their space than the one that is served."""
+    originals: int
+    """Bytes on disk of what sections were encoded from."""

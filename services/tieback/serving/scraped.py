@@ -1,0 +1,132 @@
+"""Metrics that are read when a page of them is asked for, so that nothing is counted twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from tieback.core.types.load import Load
+
+if TYPE_CHECKING:
+    from tieback.encoder import CacheState
+    from tieback.index.size import IndexSize
+
+
+class Loads(Collector):
+    """What waits and runs in each service."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._loads: list[tuple[str, str, Callable[[], Load]]] = []
+        registry.register(self)
+
+    def watch(self, service: str, space: str, load: Callable[[], Load]) -> None:
+        """Reads this service's load from now on."""
+        self._loads.append((service, space, load))
+
+    def collect(self) -> Iterable[Metric]:
+        """See `Collector`."""
+        labels = ("service", "space")
+        gauges = {
+            name: GaugeMetricFamily(f"tieback_{name}", text, labels=labels)
+            for name, text in (
+                ("queued_tokens", "Tokens waiting for a worker."),
+                ("active_items", "Items being computed."),
+                ("tokens_per_second", "Measured rate of the worker."),
+            )
+        }
+        dropped = CounterMetricFamily(
+            "tieback_dropped", "Items dropped before they were computed.", labels=(*labels, "reason")
+        )
+        for service, space, load in self._loads:
+            now = load()
+            for name, family in gauges.items():
+                family.add_metric((service, space), getattr(now, name))
+            dropped.add_metric((service, space, "cancelled"), now.dropped_cancelled)
+            dropped.add_metric((service, space, "deadline"), now.dropped_deadline)
+        yield from gauges.values()
+        yield dropped
+
+
+class Caches(Collector):
+    """What the encoders' caches hold, and how often that was found."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._caches: list[tuple[str, Callable[[str], CacheState]]] = []
+        registry.register(self)
+
+    def watch(self, space: str, state: Callable[[str], CacheState]) -> None:
+        """Reads the cache of this space from now on."""
+        self._caches.append((space, state))
+
+    def collect(self) -> Iterable[Metric]:
+        """See `Collector`."""
+        hits = CounterMetricFamily("tieback_cache_hits", "Items found in a cache.", labels=("space", "tier"))
+        misses = CounterMetricFamily(
+            "tieback_cache_misses", "Items found in none and computed.", labels=("space",)
+        )
+        shared = CounterMetricFamily(
+            "tieback_cache_shared", "Items that waited for an identical one in flight.", labels=("space",)
+        )
+        evictions = CounterMetricFamily(
+            "tieback_cache_evictions", "Items that left memory for others.", labels=("space",)
+        )
+        size = GaugeMetricFamily("tieback_cache_bytes", "Bytes that they take.", labels=("space", "tier"))
+        disk_is_on = GaugeMetricFamily(
+            "tieback_cache_disk_on", "Whether the disk is used; 0 once it failed.", labels=("space",)
+        )
+        dropped = CounterMetricFamily(
+            "tieback_cache_disk_dropped", "Items not written because too many waited.", labels=("space",)
+        )
+        for space, state in self._caches:
+            now = state(space)
+            hits.add_metric((space, "memory"), now.memory_hits)
+            misses.add_metric((space,), now.misses)
+            shared.add_metric((space,), now.shared)
+            evictions.add_metric((space,), now.evictions)
+            size.add_metric((space, "memory"), now.bytes)
+            if now.disk is not None:
+                hits.add_metric((space, "disk"), now.disk_hits)
+                size.add_metric((space, "disk"), now.disk.bytes)
+                disk_is_on.add_metric((space,), now.disk.is_on)
+                dropped.add_metric((space,), now.disk.dropped)
+        yield from (hits, misses, shared, evictions, size, disk_is_on, dropped)
+
+
+class IndexGauges(Collector):
+    """How much the index holds, in a process that has one."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._size: Callable[[], IndexSize] | None = None
+        registry.register(self)
+
+    def watch(self, size: Callable[[], IndexSize]) -> None:
+        """Reads this index from now on."""
+        self._size = size
+
+    def collect(self) -> Iterable[Metric]:
+        """See `Collector`."""
+        if self._size is not None:
+            now = self._size()
+            yield GaugeMetricFamily("tieback_index_sections", "Sections in the index.", value=now.sections)
+            yield GaugeMetricFamily(
+                "tieback_index_vectors", "Vectors in the index, those of parts included.", value=now.vectors
+            )
+            yield GaugeMetricFamily(
+                "tieback_index_damaged_collections",
+                "Collections whose files are damaged.",
+                value=now.damaged,
+            )
+            yield GaugeMetricFamily(
+                "tieback_index_stale_collections",
+                "Collections in another revision of their space than the one that is served.",
+                value=now.stale,
+            )
+            yield GaugeMetricFamily(
+                "tieback_index_original_bytes",
+                "Bytes of pictures, sounds and clouds that are kept to be encoded again.",
+                value=now.originals,
+            )

@@ -1,0 +1,93 @@
+"""OpenTelemetry traces of one process; nothing where no endpoint is set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
+
+import grpc
+from opentelemetry import propagate, trace
+
+import tieback
+from tieback.serving.settings import Settings
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
+_NO_SPAN: AbstractContextManager[None] = nullcontext()
+
+# The others are the caller's, and no error of the server's span.
+_SERVER_FAULTS = frozenset(
+    {
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DATA_LOSS,
+    }
+)
+
+
+class Tracing:
+    """The tracer of this process."""
+
+    def __init__(self, settings: Settings, process: str) -> None:
+        self._provider = _provider(settings, process)
+        self._tracer = self._provider.get_tracer("tieback", tieback.__version__) if self._provider else None
+
+    def span(
+        self, name: str, metadata: Iterable[tuple[str, str | bytes]], request_id: str
+    ) -> AbstractContextManager[object] | None:
+        """A server span that continues the caller's trace; None where no endpoint is set."""
+        if self._tracer is None:
+            return None
+        carrier = {key: value for key, value in metadata if isinstance(value, str)}
+        return self._tracer.start_as_current_span(
+            name,
+            context=propagate.extract(carrier),
+            kind=trace.SpanKind.SERVER,
+            attributes={"rpc.system": "grpc", "tieback.request_id": request_id},
+            record_exception=False,
+        )
+
+    def say_outcome(self, code: grpc.StatusCode) -> None:
+        """Says on the running server span what came of the call, as OpenTelemetry's conventions have it."""
+        span = trace.get_current_span()
+        span.set_attribute("rpc.grpc.status_code", code.value[0])
+        if code in _SERVER_FAULTS:
+            span.set_status(trace.StatusCode.ERROR, code.name)
+
+    def step(self, name: str, *, current: bool = True) -> AbstractContextManager[object]:
+        """A span of work within a call; nothing where no endpoint is set.
+
+        `current` makes what runs inside a child of it.
+        """
+        if self._tracer is None:
+            return _NO_SPAN
+        if current:
+            return self._tracer.start_as_current_span(name, record_exception=False)
+        return self._tracer.start_span(name, record_exception=False)
+
+    def close(self) -> None:
+        """Sends the spans that are not sent yet."""
+        if self._provider is not None:
+            self._provider.shutdown()
+
+
+def _provider(settings: Settings, process: str) -> TracerProvider | None:
+    if not settings.otlp_endpoint:
+        return None
+    # Imported here: most servers trace nothing, and the exporter costs memory.
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    provider = TracerProvider(resource=Resource.create({"service.name": process}))
+    exporter = OTLPSpanExporter(
+        endpoint=settings.otlp_endpoint, insecure=not settings.otlp_endpoint.startswith("https")
+    )
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    return provider

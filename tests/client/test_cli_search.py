@@ -1,0 +1,111 @@
+"""Search and answers on the command line, as a person, a pipe and a program see them."""
+
+from __future__ import annotations
+
+import pytest
+from support.command_line import Run, documents
+from tieback_client import Box
+from tieback_client.cli.search import place_of
+
+
+def test_a_search_shows_hits_and_a_line_where_something_is_wrong(run: Run) -> None:
+    result = run("search", "the", "moon")
+
+    assert result.exit_code == 0
+    for part in (
+        "Tides",
+        "§ 2 Why the sea moves",
+        "The moon pulls the sea",
+        "1 more piece of this text found",
+        "relevance 0.90   ",
+        "relevance 0.05, probably unrelated",
+        "1 of 2 hits is probably unrelated to the query",
+        "third (late) did not answer; about 4.2 points of recall are lost",
+        "Beach  photo, upper right",
+    ):
+        assert part in result.output
+    for unasked in (
+        "→",
+        "score",
+        "vector",
+        "seashore 80%",
+        "Weights of the spaces",
+        "Where the time went",
+        " ms",
+    ):
+        assert unasked not in result.output
+    assert "\x1b" not in result.output
+
+
+def test_an_explained_search_names_what_the_score_is_made_of_and_the_weights(run: Run) -> None:
+    result = run("search", "the", "moon", "--explain")
+
+    for part in (
+        "relevance 0.90   score 0.750 (vector 0.750, reranked 0.750, place 3 before",
+        "seashore 80%",
+        "75%",
+        "Weights of the spaces (uniform, image+text, 0123456789ab)",
+        "Not routed: no router knows image",
+        "Filled from the other spaces: third (substitute)",
+    ):
+        assert part in result.output
+    assert "Where the time went" not in result.output
+
+
+def test_a_timed_search_says_where_the_time_went(run: Run) -> None:
+    result = run("search", "the", "moon", "--timing")
+
+    assert "encode:tiny 1.5 ms" in result.output
+    assert "Weights of the spaces" not in result.output
+
+
+def test_a_search_is_one_json_document_where_asked_for(run: Run) -> None:
+    found = documents(run("search", "moon", "--json"))
+
+    assert len(found) == 1
+    assert found[0]["hits"][0]["hit"]["item_id"] == "tides.md"
+    assert [one["text"] for one in found[0]["hits"][0]["hit"]["pieces"]] == ["The sun helps."]
+    assert found[0]["hits"][1]["hit"]["part"] == {"x": 0.5, "y": 0.0, "width": 0.5, "height": 0.5}
+    assert found[0]["routing"]["weights"] == {"tiny": 0.75, "other": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("box", "words"),
+    [
+        ((0, 0, 0.5, 0.5), "upper left"),
+        ((0.25, 0, 0.5, 0.5), "upper middle"),
+        ((0.5, 0.25, 0.5, 0.5), "right"),
+        ((0.25, 0.25, 0.5, 0.5), "centre"),
+        ((0, 0.5, 1, 0.5), "lower middle"),
+        ((0, 0, 1, 1), "centre"),
+    ],
+)
+def test_a_part_of_a_picture_is_said_in_words(box: tuple[float, ...], words: str) -> None:
+    assert place_of(Box(*box)) == words
+
+
+def test_an_answer_has_footnotes_with_verdicts_and_a_list_of_sources(run: Run) -> None:
+    result = run("ask", "What", "moves", "the", "sea?")
+
+    assert "The moon moves it. ✓[1]" in result.output
+    assert "Sources" in result.output
+    assert "[1] Tides" in result.output
+    assert "The moon pulls the sea towards it," in result.output
+    assert "support 0.90" in result.output
+    assert "5 tokens by writer" in result.output
+
+
+def test_an_abstention_is_shown_plainly(run: Run) -> None:
+    result = run("ask", "unanswerable")
+
+    assert (
+        "No answer. Nothing that was found bears on the question  (measured 0.10, needed 0.30)"
+        in result.output
+    )
+    assert "Nearest passages" in result.output
+
+
+def test_an_answer_is_one_json_object_per_event(run: Run) -> None:
+    events = [one["event"] for one in documents(run("ask", "Why?", "--json"))]
+
+    assert events == ["retrieval", "text", "text", "claim", "citation", "verdict", "finish"]

@@ -1,0 +1,201 @@
+"""What a message may not say is refused, by the path of its field."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from support.contract_samples import FUNCTIONS, ITEM, REGIONS, VECTOR
+from tieback.core import errors
+from tieback.core.field_path import at
+from tieback.core.types.collection import IndexedItem, IndexedSection
+from tieback.core.types.content import Modality
+from tieback.core.types.encoding import (
+    CachePolicy,
+)
+from tieback.core.types.vectors import (
+    RegionVectors,
+    SpaceRef,
+    Vector,
+)
+from tieback.v1 import answer_pb2, content_pb2, vector_pb2
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("v.space.name", vector_pb2.Vector()),
+        ("v.values.shape", vector_pb2.Vector(space=vector_pb2.SpaceRef(name="a"))),
+        (
+            "v.values.data",
+            vector_pb2.Vector(
+                space=vector_pb2.SpaceRef(name="a"), values=vector_pb2.Tensor(shape=[4_000_000_000], data=b"")
+            ),
+        ),
+        (
+            "v.values.shape",
+            vector_pb2.Vector(
+                space=vector_pb2.SpaceRef(name="a"),
+                values=vector_pb2.Tensor(dtype=vector_pb2.DATA_TYPE_BINARY, shape=[7], data=b"a"),
+            ),
+        ),
+        (
+            "v.values.dtype",
+            vector_pb2.Vector(
+                space=vector_pb2.SpaceRef(name="a"),
+                values=vector_pb2.Tensor(dtype=99, shape=[1], data=b"a"),  # type: ignore[arg-type]  # on purpose
+            ),
+        ),
+        (
+            "v.scale",
+            vector_pb2.Vector(
+                space=vector_pb2.SpaceRef(name="a"),
+                values=vector_pb2.Tensor(dtype=vector_pb2.DATA_TYPE_INT8, shape=[1], data=b"a"),
+            ),
+        ),
+    ],
+)
+def test_a_malformed_vector_is_refused_by_its_field(field: str, message: vector_pb2.Vector) -> None:
+    with pytest.raises(errors.InvalidInput) as caught:
+        FUNCTIONS["read_vector"](message, at("v"))
+
+    assert str(caught.value.field) == field
+
+
+def floats(*values: float, shape: list[int] | None = None) -> vector_pb2.Tensor:
+    data = np.array(values, "<f4").tobytes()
+    return vector_pb2.Tensor(dtype=vector_pb2.DATA_TYPE_FLOAT32, shape=shape or [len(values)], data=data)
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("s.space.name", {"space": None}),
+        ("s.weights", {"weights": floats(1)}),
+        ("s.weights", {"weights": floats(1, float("nan"))}),
+        ("s.weights", {"weights": floats(1, float("inf"))}),
+        ("s.weights", {"weights": floats(1, 0)}),
+        ("s.weights", {"weights": floats(1, -1)}),
+        ("s.weights.shape", {"weights": floats(1, 1, shape=[1, 2])}),
+        ("s.weights.dtype", {"weights": vector_pb2.Tensor(dtype=3, shape=[2], data=b"ab")}),  # type: ignore[arg-type]
+        ("s.weights.data", {"weights": vector_pb2.Tensor(shape=[2_000_000_000], data=b"")}),
+        ("s.indices", {"indices": [7, 3]}),
+        ("s.indices", {"indices": [3, 3]}),
+        ("s.indices", {"indices": [3, 2**32 - 1]}),
+        ("s.terms", {"terms": ["a"]}),
+    ],
+)
+def test_a_malformed_sparse_vector_is_refused_by_its_field(field: str, changes: dict[str, Any]) -> None:
+    good = {"space": vector_pb2.SpaceRef(name="a"), "indices": [3, 7], "weights": floats(1, 2)}
+    assert FUNCTIONS["read_sparse"](vector_pb2.SparseVector(**good), at("s")).weights.tolist() == [1, 2]
+
+    with pytest.raises(errors.InvalidInput) as caught:
+        FUNCTIONS["read_sparse"](vector_pb2.SparseVector(**(good | changes)), at("s"))
+
+    assert str(caught.value.field) == field
+
+
+WHOLE = vector_pb2.Box(width=1, height=1)
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("r.space.name", {"space": None}),
+        ("r.values.shape", {"values": floats(1, 0)}),
+        ("r.values", {"values": floats(1, float("nan"), shape=[1, 2])}),
+        ("r.boxes", {"boxes": []}),
+        ("r.boxes", {"boxes": [WHOLE, WHOLE]}),
+        ("r.boxes[0]", {"boxes": [vector_pb2.Box()]}),
+        ("r.boxes[0]", {"boxes": [vector_pb2.Box(x=-0.1, width=0.5, height=1)]}),
+        ("r.boxes[0]", {"boxes": [vector_pb2.Box(y=0.5, width=1, height=0.6)]}),
+        ("r.boxes[0]", {"boxes": [vector_pb2.Box(width=-1, height=1)]}),
+        ("r.boxes[0]", {"boxes": [vector_pb2.Box(x=float("nan"), width=1, height=1)]}),
+        ("r.boxes[0]", {"boxes": [vector_pb2.Box(width=float("inf"), height=1)]}),
+    ],
+)
+def test_malformed_regions_are_refused_by_their_field(field: str, changes: dict[str, Any]) -> None:
+    good = {"space": vector_pb2.SpaceRef(name="a"), "values": floats(0, 1, shape=[1, 2]), "boxes": [WHOLE]}
+    assert FUNCTIONS["read_regions"](vector_pb2.RegionVectors(**good), at("r")).boxes.tolist() == [
+        [0, 0, 1, 1]
+    ]
+
+    with pytest.raises(errors.InvalidInput) as caught:
+        FUNCTIONS["read_regions"](vector_pb2.RegionVectors(**(good | changes)), at("r"))
+
+    assert str(caught.value.field) == field
+
+
+def test_a_box_that_rounding_pushed_over_the_edge_passes() -> None:
+    third = np.float32(1 / 3)
+    boxes = [vector_pb2.Box(x=third * 2, width=third + np.float32(1e-7), height=1)]
+    message = vector_pb2.RegionVectors(
+        space=vector_pb2.SpaceRef(name="a"), values=floats(0, 1, shape=[1, 2]), boxes=boxes
+    )
+
+    assert len(FUNCTIONS["read_regions"](message, at("r")).boxes) == 1
+
+
+def test_an_empty_content_is_refused_with_what_it_may_be() -> None:
+    with pytest.raises(errors.InvalidInput, match="text, image, audio, points, vector or token_ids"):
+        FUNCTIONS["read_content"](content_pb2.Content(), at("contents", 0))
+
+
+def test_token_numbers_that_are_none_are_refused_by_their_field() -> None:
+    with pytest.raises(errors.InvalidInput) as caught:
+        FUNCTIONS["read_content"](content_pb2.Content(token_ids=content_pb2.TokenIds()), at("contents", 0))
+
+    assert str(caught.value.field) == "contents[0].token_ids.ids"
+
+
+def test_token_numbers_are_refused_where_more_than_one_space_would_read_them() -> None:
+    content = content_pb2.Content(token_ids=content_pb2.TokenIds(ids=[101, 102]))
+    item = content_pb2.Item(id="a", sections=[content_pb2.Section(content=content)])
+    query = answer_pb2.RetrieveRequest(query=[answer_pb2.QueryPart(content=content)])
+
+    with pytest.raises(errors.InvalidInput, match="send the text") as ingested:
+        FUNCTIONS["read_item"](item, at("items", 0))
+    with pytest.raises(errors.InvalidInput, match="send the text") as asked:
+        FUNCTIONS["read_retrieval"](query)
+
+    assert str(ingested.value.field) == "items[0].sections[0].content"
+    assert str(asked.value.field) == "query[0].content"
+
+
+def test_a_cache_policy_of_a_newer_contract_is_refused_by_its_field() -> None:
+    assert FUNCTIONS["read_cache"](0, at("cache")) is CachePolicy.USE
+    with pytest.raises(errors.InvalidInput) as caught:
+        FUNCTIONS["read_cache"](99, at("cache"))
+
+    assert str(caught.value.field) == "cache"
+
+
+@pytest.mark.parametrize(
+    ("field", "vector", "parts"),
+    [
+        ("vector.space.name", None, REGIONS),
+        ("parts.values", VECTOR, dataclasses.replace(REGIONS, values=np.full((2, 3), np.nan, np.float32))),
+        ("parts.boxes", VECTOR, dataclasses.replace(REGIONS, boxes=REGIONS.boxes[:1])),
+        (
+            "parts.boxes[1]",
+            VECTOR,
+            dataclasses.replace(REGIONS, boxes=np.array([(0, 0, 1, 1), (0.5, 0, 0.6, 1)])),
+        ),
+        ("parts.space.name", VECTOR, dataclasses.replace(REGIONS, space=SpaceRef("", "", ""))),
+    ],
+)
+def test_parts_that_are_malformed_or_have_no_whole_are_refused_by_their_field(
+    field: str, vector: Vector | None, parts: RegionVectors
+) -> None:
+    message = FUNCTIONS["write_indexed_item"](
+        IndexedItem(ITEM, [IndexedSection(vector or VECTOR, "a cup", Modality.IMAGE, parts)])
+    )
+    if vector is None:
+        message.sections[0].ClearField("vector")
+
+    with pytest.raises(errors.InvalidInput) as caught:
+        FUNCTIONS["read_indexed_item"](message, at("items", 0))
+
+    assert str(caught.value.field) == f"items[0].sections[0].{field}"

@@ -1,0 +1,47 @@
+"""Entries of the cache of encodings, and what is on its disk."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import numpy as np
+from tieback.encoder.computed import Computed, arrays_of
+from tieback.encoder.disk_cache import DiskCache
+from tieback.encoder.entry_format import ARRAYS
+
+SPACE = "bag-of-words"
+MEBIBYTE = 1 << 20
+
+
+def entry(number: int, width: int = 384, tokens: int = 0) -> Computed:
+    values = np.random.default_rng(number).standard_normal((tokens + 1, width)).astype(np.float32)
+    rows = values[1:] if tokens else None
+    return Computed(values[0], rows, tuple((n, n + 1) for n in range(tokens)), (), 3, 0, False)
+
+
+def key(number: int) -> bytes:
+    return number.to_bytes(32, "big")
+
+
+def same(one: Computed, other: Computed) -> bool:
+    arrays = zip(arrays_of(one), arrays_of(other), strict=True)
+    return others_of(one) == others_of(other) and all(
+        (a is None and b is None) or (np.array_equal(a, b) and a.dtype == b.dtype)  # type: ignore[arg-type,union-attr]
+        for a, b in arrays
+    )
+
+
+def others_of(computed: Computed) -> list[object]:
+    fields = zip(computed._fields, computed, strict=True)
+    return [value for name, value in fields if name not in ARRAYS]
+
+
+async def written(disk: DiskCache, number: int) -> None:
+    """Waits until an entry is on disk."""
+    while not await disk.get([key(number)]):  # noqa: ASYNC110 - another thread's or process's work
+        await asyncio.sleep(0.005)
+
+
+def bytes_in(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())

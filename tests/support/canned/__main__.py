@@ -1,0 +1,8 @@
+"""The canned server as a program: it serves at a port until it is killed."""
+
+import sys
+
+from support.canned.serving import serve
+
+running, _, _ = serve(int(sys.argv[1]))
+running.wait_for_termination()

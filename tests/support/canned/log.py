@@ -1,0 +1,40 @@
+"""What the canned server saw."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from tieback.v1 import (
+    answer_pb2,
+    encoder_pb2,
+    index_pb2,
+    router_pb2,
+)
+
+
+class Log:
+    """What the server saw."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.metadata: list[dict[str, Any]] = []
+        self.cancelled = threading.Event()
+        self.batches: list[list[str]] = []
+        self.requests: list[encoder_pb2.EncodeRequest] = []
+        self.fused: list[router_pb2.FuseRequest] = []
+        self.retrievals: list[answer_pb2.RetrieveRequest] = []
+        self.searches: list[index_pb2.SearchRequest] = []
+        self.upserted: list[index_pb2.IndexedItem] = []
+        self.endpoints: list[str] = []
+        self._seen: set[str] = set()
+
+    def first_time(self, what: str) -> bool:
+        """Whether it was never asked of this before."""
+        seen = what in self._seen
+        self._seen.add(what)
+        return not seen
+
+    def note(self, name: str, context: Any) -> None:
+        self.calls.append(name)
+        self.metadata.append(dict(context.invocation_metadata()))

@@ -1,0 +1,50 @@
+"""The canned server itself."""
+
+from __future__ import annotations
+
+from concurrent import futures
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from tieback.v1 import (
+    answer_pb2_grpc,
+    catalog_pb2_grpc,
+    encoder_pb2_grpc,
+    generator_pb2_grpc,
+    index_pb2_grpc,
+    reranker_pb2_grpc,
+    router_pb2_grpc,
+)
+
+from support.canned.describing import Catalog, Generator
+from support.canned.encoding import Encoder, Reranker, Router
+from support.canned.library import Answers, Index
+from support.canned.log import Log
+from support.canned.poison import Poison
+
+MESSAGE_BYTES = 6 * 1024 * 1024
+
+
+def serve(port: int = 0, *, gone_after: int = 0, poison: str = "") -> tuple[grpc.Server, int, Log]:
+    """Starts the whole; returns the server, its port and what it saw."""
+    log = Log()
+    server = grpc.server(
+        futures.ThreadPoolExecutor(16),
+        interceptors=[Poison(poison)] if poison else [],
+        options=[("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.so_reuseport", 0)],
+    )
+    index = Index(log)
+    encoder_pb2_grpc.add_EncoderServiceServicer_to_server(Encoder(log, gone_after), server)
+    router_pb2_grpc.add_RouterServiceServicer_to_server(Router(log), server)
+    reranker_pb2_grpc.add_RerankerServiceServicer_to_server(Reranker(), server)
+    index_pb2_grpc.add_IndexServiceServicer_to_server(index, server)
+    answer_pb2_grpc.add_AnswerServiceServicer_to_server(Answers(log, index, gone_after), server)
+    generator_pb2_grpc.add_GeneratorServiceServicer_to_server(Generator(log), server)
+    catalog_pb2_grpc.add_CatalogServiceServicer_to_server(Catalog(log), server)
+    probe = health.HealthServicer()
+    probe.set("", health_pb2.HealthCheckResponse.SERVING)
+    probe.set("tieback.v1.GeneratorService", health_pb2.HealthCheckResponse.NOT_SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(probe, server)
+    bound = server.add_insecure_port(f"localhost:{port}")
+    server.start()
+    return server, bound, log

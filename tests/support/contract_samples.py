@@ -1,0 +1,279 @@
+"""A sample of every value that the contract carries, and what converts them."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import pkgutil
+from datetime import UTC, date, datetime
+from typing import Any
+
+import numpy as np
+from tieback.core import errors
+from tieback.core.field_path import at
+from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share, Usage
+from tieback.core.types.collection import Collection, IndexedItem, IndexedSection, Source
+from tieback.core.types.content import Content, Item, Modality, Section, TokenIds
+from tieback.core.types.encoding import (
+    CachePolicy,
+    EncodePlan,
+    EncodeReply,
+    Encoding,
+    EncodingSource,
+    Label,
+    SplitReply,
+    TextPiece,
+    Truncated,
+    Truncation,
+)
+from tieback.core.types.fusion import (
+    Fused,
+    FusePart,
+    FuseReply,
+    IgnoredDimensions,
+    Role,
+    Routing,
+    RoutingExplanation,
+)
+from tieback.core.types.generation import (
+    Abstention,
+    AbstentionReason,
+    Citation,
+    Claim,
+    Decoding,
+    Evidence,
+    Finish,
+    FinishReason,
+    Grounding,
+    TextDelta,
+    Verdict,
+    VerdictLabel,
+)
+from tieback.core.types.ingestion import LongTexts
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexedPiece, ReindexState
+from tieback.core.types.report import Cost, Stage, Timing
+from tieback.core.types.rerank import AlignedPair, Alignment, RerankCandidate, RerankReply, RerankResult
+from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
+from tieback.core.types.search import FoundPiece, Hit, SearchReply
+from tieback.core.types.vectors import (
+    DType,
+    RegionVectors,
+    SpaceRef,
+    SparseVector,
+    TokenVectors,
+    Vector,
+    VectorKind,
+)
+from tieback.serving import conversions
+
+SPACE = SpaceRef("minilm", "abc123", "def456")
+VECTOR = Vector(SPACE, np.array([0.25, -0.5, 1.0], np.float32), normalized=False)
+TOKENS = TokenVectors(SPACE, np.eye(2, 3, dtype=np.float32), [(0, 2), (3, 7)])
+LABELS = [Label("espresso", 967, 0.5)]
+SPARSE = SparseVector(SPACE, np.array([3, 40_000], np.int32), np.array([0.5, 2], np.float32), ["a", "b"])
+REGIONS = RegionVectors(
+    SPACE, np.eye(2, 3, dtype=np.float32), np.array([[0, 0, 1, 1], [0.25, 0.5, 0.75, 0.5]], np.float32)
+)
+TIMING = Timing(0.001, 0.002, 0.003, 0.006, [Stage("search", 0.001, 0.002)])
+COST = Cost(8, 100, 20, 3, 2)
+PLAN = RetrievalPlan(
+    True, False, MethodChoice("reciprocal_rank"), MethodChoice("late_interaction"), 40, 0.25, True
+)
+ROUTING = RoutingExplanation(
+    "explicit",
+    {"a": 0.25, "b": 0.75},
+    0.56,
+    ["c"],
+    True,
+    ["x -> a (class names)"],
+    {"c": "late"},
+    2.5,
+    "0123456789ab",
+    "image+text",
+    "no router knows image",
+    {"c": "substitute"},
+)
+ENCODING = Encoding(SPACE, Modality.TEXT, VECTOR, TOKENS, LABELS, 12, 3, EncodingSource.DISK)
+TEXT = Content(Modality.TEXT, "Grüße, 世界")
+ITEM = Item(
+    "one",
+    [Section("s", TEXT, "Title", "file:a", (7, 22)), Section("t", TEXT, continues=True)],
+    "Book",
+    {"year": 1990.0, "new": True, "by": "me"},
+)
+HIT = Hit("one", "Book", "s", "Title", Modality.IMAGE, "a cup", "file:a", {"year": 1.0}, 0.5, 0.25, None)
+SHOWN = dataclasses.replace(
+    HIT,
+    part=(0.25, 0.5, 0.75, 0.5),
+    span=(0, 5),
+    pieces=[FoundPiece("s-2", "and a saucer", 0.25, (5, 17)), FoundPiece("s-3", "", 0.0)],
+)
+ALIGNMENT = Alignment([AlignedPair((0, 2), (3, 5), 0.5, 0.25)], np.full((2, 2), 0.25, np.float32))
+SOURCE = Source("docs", "laptop", "/home/me/docs", 1_700_000_000.5, 3)
+SAMPLES: dict[str, list[Any]] = {
+    "indexed_section": [IndexedSection(VECTOR, "words", Modality.IMAGE, REGIONS)],
+    "pending": [PendingItem(7, ITEM)],
+    "reindexed": [
+        ReindexedItem("one", 7, [IndexedSection(VECTOR, "", Modality.TEXT)]),
+        ReindexedItem(
+            "one",
+            7,
+            [IndexedSection(VECTOR, "", Modality.TEXT)] * 2,
+            [ReindexedPiece(0, "s", (0, 5)), ReindexedPiece(1, "t")],
+        ),
+    ],
+    "state": [ReindexState(SPACE, 10, 3)],
+    "alignment": [ALIGNMENT, Alignment([])],
+    "box": [(0.25, 0.5, 0.75, 0.5)],
+    "cache": list(CachePolicy),
+    "candidate": [RerankCandidate("1", "text", 0.5), RerankCandidate("2", TOKENS)],
+    "collection": [
+        Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0),
+        Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0, Routing("top_k", {}, {"k": 3.0}), 200),
+        Collection(
+            "books", SPACE, 384, 10, 20, 1_700_000_000.0, Routing(missing=MethodChoice("pool", {"k": 3}))
+        ),
+        Collection("books", SPACE, 384, 0, 0, 1_700_000_000.0, damage="its files are gone", sources=[SOURCE]),
+        Collection("books", SPACE, 384, 0, 0, 1_700_000_000.0, stale="another revision is served"),
+    ],
+    "collection_source": [SOURCE],
+    "content": [
+        TEXT,
+        Content(Modality.IMAGE, b"\x89PNG"),
+        Content(Modality.AUDIO, b"RIFF"),
+        Content(Modality.POINTS, np.ones((4, 3), np.float32)),
+        Content(None, VECTOR),
+        Content(Modality.TEXT, TokenIds(np.array([101, 2**32 - 1, 102], np.int64))),
+    ],
+    "cost": [COST],
+    "decoding": [
+        Decoding(),
+        Decoding(9, 0.5, 0.25, 40, 0, ["END"], MethodChoice("context_aware", {"alpha": 0.5})),
+    ],
+    "encode_reply": [
+        EncodeReply([ENCODING, errors.InvalidInput("bad", field=at("contents", 1))], TIMING, COST)
+    ],
+    "encoding": [
+        ENCODING,
+        Encoding(SPACE, Modality.AUDIO),
+        Encoding(SPACE, Modality.IMAGE, sparse=SPARSE, regions=REGIONS),
+    ],
+    "event": [
+        TextDelta("hé"),
+        Claim(1, (0, 4), "text"),
+        Citation(1, "2", "one", "s", (3, 9), 0.5),
+        Citation(1, "2", "one", "s", None, 0.5),
+        Citation(1, "2", "one", "s", (3, 9), 0.5, (0.25, 0.5, 0.75, 0.5)),
+        *[Verdict(1, label, 0.5, "lexical") for label in VerdictLabel],
+        *[Abstention(reason, 0.25, 0.5, "no") for reason in AbstentionReason],
+        *[Finish(reason, "m", 10, 5, 1, TIMING, 0.25) for reason in FinishReason],
+    ],
+    "evidence": [
+        Evidence("1", "text", "Title", "one", "s", "file:a", Modality.AUDIO, 0.5),
+        Evidence("1", "text", "Title", "one", "s", "file:a", Modality.IMAGE, 0.5, (0.25, 0.5, 0.75, 0.5)),
+    ],
+    "explanation": [ROUTING],
+    "fuse_input": [[FusePart(ENCODING, 0.5, 2)]],
+    "fuse_reply": [
+        FuseReply([Fused(VECTOR, ROUTING, LABELS), errors.SpaceMismatch("no")], TIMING),
+        FuseReply([Fused(VECTOR, ROUTING, LABELS, REGIONS)], TIMING),
+        FuseReply([Fused(VECTOR, ROUTING, ignored=[IgnoredDimensions(Modality.TEXT, 4, 9)])], TIMING),
+    ],
+    "grounding": [Grounding(), Grounding(MethodChoice("lexical_embedding"), 0.0, True)],
+    "hit": [HIT, SHOWN],
+    "ignored": [[], [IgnoredDimensions(one, 0, 2**31) for one in Modality]],
+    "indexed_item": [
+        IndexedItem(ITEM, [IndexedSection(VECTOR, "words", Modality.TEXT)]),
+        IndexedItem(ITEM, [IndexedSection(VECTOR, "words", Modality.IMAGE, REGIONS)]),
+    ],
+    "item": [ITEM],
+    "labels": [LABELS],
+    "metadata": [
+        {"a": 1.0, "b": True, "c": "d", "day": date(2024, 3, 1), "tags": ("a", 1.0, True, date(1, 1, 1))},
+        {"at": datetime(2024, 3, 1, 10, 30, 0, 123456, tzinfo=UTC), "none": ()},
+    ],
+    "long_texts": list(LongTexts),
+    "method": [MethodChoice("power", {"exponent": 3, "strict": True, "name": "x", "part": 0.5})],
+    "modality": list(Modality),
+    "output": [
+        EncodePlan(),
+        EncodePlan(batch_invariant=True, layer=3),
+        EncodePlan(kinds=frozenset({VectorKind.SPARSE, VectorKind.REGIONS}), terms=True),
+        *[EncodePlan(128, dtype, frozenset({VectorKind.DENSE, VectorKind.TOKENS})) for dtype in DType],
+    ],
+    "plan": [PLAN, RetrievalPlan(False, False, None, MethodChoice("none"), 0, 0.0, False)],
+    "regions": [REGIONS],
+    "rerank_reply": [RerankReply([RerankResult("1", 0.5, 0.25, 3, ALIGNMENT)], TIMING, COST)],
+    "retrieval": [
+        Retrieval(
+            "books",
+            [QueryPart(TEXT, -0.5)],
+            5,
+            "a = 1",
+            Routing("explicit", {"a": 1.0}),
+            40,
+            MethodChoice("optimal_transport"),
+            True,
+            False,
+            True,
+            MethodChoice("reciprocal_rank"),
+            0.25,
+        ),
+        Retrieval("books", [QueryPart(TEXT)]),
+    ],
+    "retrieve_reply": [
+        RetrieveReply(
+            [RetrievedHit(SHOWN, 0.5, 3, 0.25, ALIGNMENT, 0.125, True), RetrievedHit(HIT, 0.5, 0)],
+            ROUTING,
+            LABELS,
+            TIMING,
+            PLAN,
+        )
+    ],
+    "role": list(Role),
+    "routing": [
+        Routing(),
+        Routing("explicit", {"a": 0.5}),
+        Routing("top_k", {}, {"k": 3.0}),
+        Routing(missing=MethodChoice("skip")),
+    ],
+    "search_reply": [SearchReply([HIT], TIMING)],
+    "source": list(EncodingSource),
+    "sparse": [SPARSE, SparseVector(SPACE, np.zeros(0, np.int32), np.zeros(0, np.float32), [])],
+    "space": [SPACE],
+    "timing": [TIMING],
+    "split_reply": [
+        SplitReply([[TextPiece((0, 9), 3), TextPiece((5, 12), 4)], errors.InvalidInput("bad")], 126, TIMING)
+    ],
+    "token_source": ["text", TOKENS],
+    "token_vectors": [TOKENS],
+    "truncated": [[Truncated("minilm", 2, 300, 128)]],
+    "truncation": list(Truncation),
+    "usage": [
+        Usage(Principal(), 1, 2, 3),
+        Usage(Principal("acme", Access.READ, Quota(1, 2, 3, 4.5)), 0, 0, 0),
+        Usage(
+            Principal("acme", shared={CollectionKey("globex", "docs"): Share(Access.WRITE, Quota())}), 0, 0, 0
+        ),
+    ],
+    "vector": [
+        VECTOR,
+        Vector(SPACE, np.array([1, -2], np.float16), DType.FLOAT16),
+        Vector(SPACE, np.array([1, -2], np.int8), DType.INT8, True, 0.5),
+        Vector(SPACE, np.array([255, 1], np.uint8), DType.BINARY),
+    ],
+}
+
+
+def functions() -> dict[str, Any]:
+    found = {}
+    for module in pkgutil.iter_modules(conversions.__path__):
+        loaded = importlib.import_module(f"{conversions.__name__}.{module.name}")
+        found.update(
+            {name: value for name, value in vars(loaded).items() if name.startswith(("read_", "write_"))}
+        )
+    return found
+
+
+FUNCTIONS = functions()

@@ -1,0 +1,68 @@
+"""Photos of shades in a bound space, and the texts that look for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from tieback.core.types.arrays import Array
+from tieback.core.types.encoding import Encoding
+from tieback.core.types.fusion import Fused, FusePart, Role, Routing
+from tieback.core.types.vectors import SparseVector, Vector
+from tieback.models.bound_space import BoundSpace
+from tieback.models.loading import load_encoder
+from tieback.router import Router
+
+from support.own_encoder import encodings
+from support.shade_worlds import CLIP, PHOTOS
+from support.shades import (
+    NAMES,
+    World,
+)
+
+
+class Library:
+    """The photos of shades in a bound space, and texts that look for them, through the router that serves."""
+
+    def __init__(self, world: World, bound: BoundSpace) -> None:
+        self.models = {card.name: load_encoder(card, world.store) for card in world.cards}
+        self.router = Router.bound(bound, modalities={card.name: card.modality for card in world.cards})
+        self.photos = tuple((world.data / f"{number:02}.png").read_bytes() for number in range(PHOTOS))
+
+    def say(self, encoder: str, contents: Sequence[Any]) -> list[Encoding]:
+        card = self.models[encoder].card
+        return [
+            Encoding(
+                card.space,
+                card.modality,
+                dense=None if one.dense is None else Vector(card.space, one.dense),
+                sparse=None if one.sparse is None else SparseVector(card.space, *one.sparse),
+            )
+            for one in encodings(self.models[encoder], tuple(contents))
+        ]
+
+    async def fuse(
+        self, contents: Sequence[Any], encoders: Sequence[str], role: Role, routing: Routing
+    ) -> list[Fused]:
+        said = [self.say(encoder, contents) for encoder in encoders]
+        inputs = [[FusePart(one) for one in together] for together in zip(*said, strict=True)]
+        reply = await self.router.fuse(inputs, role=role, routing=routing)
+        assert all(isinstance(one, Fused) for one in reply.results), reply.results
+        return [one for one in reply.results if isinstance(one, Fused)]
+
+    async def ranks(
+        self, *encoders: str, seen_by: Sequence[str] = ("eyes", "clip-image"), routing: Routing | None = None
+    ) -> Array:
+        """The place of the right photo for the caption of every photo."""
+        routing = routing or Routing("explicit", {CLIP: 1.0})
+        texts = [f"a photo of {name}" for name in NAMES[:PHOTOS]]
+        asked = await self.fuse(texts, encoders, Role.QUERY, routing)
+        stored = await self.fuse(self.photos, seen_by, Role.DOCUMENT, Routing())
+        scores = (
+            np.stack([one.vector.values for one in asked]) @ np.stack([one.vector.values for one in stored]).T
+        )
+        return np.asarray(1 + (scores > scores.diagonal()[:, None]).sum(axis=1))
+
+
+CHANCE = float((1 / np.arange(1, PHOTOS + 1)).mean())
