@@ -221,3 +221,16 @@ def test_a_text_that_fails_is_told_and_the_others_are_printed(run: Run) -> None:
     assert result.exit_code == 1
     assert result.stdout.startswith("a\t1")
     assert "900 tokens" in result.stderr
+
+
+def test_the_name_of_a_file_among_texts_is_encoded_as_words_and_says_so(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photo.png").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+
+    result = run("encode", "photo.png", "absent.png", "a" * 5000 + ".png", "--space", "tiny")
+
+    assert result.exit_code == 0
+    assert result.stderr.count("--file") == 1
+    assert "for what the file holds: --file photo.png" in result.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from collections import Counter, deque
@@ -20,6 +21,7 @@ from tieback_client.cli import lines
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
+from tieback_client.content import modality_of_path
 from tieback_client.encodings import Encodings
 from tieback_client.errors import TiebackError
 from tieback_client.results import Encoding, EncodingSource
@@ -202,6 +204,9 @@ def encode(
             inputs += [line if line.strip() else "" for line in sys.stdin.read().splitlines()]
         else:
             inputs.append(one)
+            # os.path takes a text of any length and content.
+            if modality_of_path(Path(one)) is not None and os.path.isfile(one):  # noqa: PTH113
+                output.note(f"{one} is encoded as these words; for what the file holds: --file {one}")
     inputs += files
     if not inputs:
         raise click.UsageError(

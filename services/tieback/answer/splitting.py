@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import functools
+import itertools
+import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -35,6 +37,9 @@ ANY_WORD = "text"
 
 ROUNDS = 3
 """How often all spaces are asked at most: what one cuts, those before it have not seen."""
+
+LINE = re.compile(r"#L(\d{1,9})$")
+"""The end of a URI that names a line of a file."""
 
 
 @dataclass(slots=True)
@@ -305,12 +310,13 @@ def _sections(section: Section, pieces: Sequence[Piece], taken: set[str]) -> Ite
     first = 0 if section.span is None else section.span[0]
     base = section.id.encode()[:LONGEST_ID].decode(errors="ignore")
     name, count = section.id, 1
-    for number, piece in enumerate(pieces):
+    for number, (piece, uri) in enumerate(zip(pieces, _uris(section, pieces), strict=True)):
         begin = first + piece.begin
         yield dataclasses.replace(
             section,
             id=name,
             content=Content(Modality.TEXT, piece.text),
+            uri=uri,
             span=(begin, begin + len(piece.text.encode())),
             continues=section.continues or number > 0,
         )
@@ -318,3 +324,17 @@ def _sections(section: Section, pieces: Sequence[Piece], taken: set[str]) -> Ite
             count += 1
             name = f"{base}-{count}"
         taken.add(name)
+
+
+def _uris(section: Section, pieces: Sequence[Piece]) -> Iterator[str]:
+    """The URI of each piece. One that ends in a line, as in "app.log#L12", gets the piece's own line."""
+    found = LINE.search(section.uri)
+    if found is None or section.content is None or not isinstance(section.content.data, str):
+        yield from itertools.repeat(section.uri, len(pieces))
+        return
+    data = section.content.data.encode()
+    line, counted = int(found[1]), 0
+    for piece in pieces:
+        line += data.count(b"\n", counted, piece.begin)
+        counted = max(counted, piece.begin)
+        yield f"{section.uri[: found.start()]}#L{line}"
