@@ -17,9 +17,10 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, Overloaded, Unavailable
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.fusion import Routing
+from tieback.core.types.locators import LocatorKind
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import QueryPart, Retrieval
-from tieback.core.types.vectors import VectorKind
+from tieback.core.types.vectors import Vector, VectorKind
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.methods.missing import fit as fit_stand_in
@@ -105,7 +106,7 @@ class Library:
         return self
 
     async def ask(self, *query: QueryPart, deadline: Deadline | None = None, **how: Any) -> Any:
-        retrieval = Retrieval(how.pop("collection", "library"), query, reranker=NONE, **how)
+        retrieval = Retrieval(how.pop("collection", "library"), query, **{"reranker": NONE} | how)
         return await self.answerer.retrieve(retrieval, deadline=deadline or Deadline.after(30))
 
     async def close(self) -> None:
@@ -220,12 +221,12 @@ async def test_parts_of_pictures_are_asked_for_when_they_are_stored_and_not_when
     tmp_path: Path,
 ) -> None:
     # These eyes see no parts, and say so where they are asked for them.
-    library = Library(tmp_path / "weights", stored={"colours": frozenset({VectorKind.REGIONS})})
+    library = Library(tmp_path / "weights", stored={"colours": frozenset({VectorKind.MULTI_VECTOR})})
     page = Item("page", [Section("1", Content(Modality.TEXT, "the moon shines"))])
     picture = Item("sea", [Section("1", Content(Modality.IMAGE, colours.png(10, 10, 250)))])
 
     await library.answerer.ingest("library", [page])
-    with pytest.raises(InvalidInput, match="no regions to give"):
+    with pytest.raises(InvalidInput, match="no multi_vector to give"):
         await library.answerer.ingest("library", [picture])
     found = await library.ask(photo(10, 10, 250))
 
@@ -240,7 +241,7 @@ async def filled(tmp_path: Path) -> AsyncIterator[Library]:
     await made.close()
 
 
-IN_PARTS = {"colours": frozenset({VectorKind.REGIONS})}
+IN_PARTS = {"colours": frozenset({VectorKind.MULTI_VECTOR})}
 RED, GREEN, BLUE = (250, 10, 10), (10, 250, 10), (10, 10, 250)
 
 
@@ -280,6 +281,49 @@ async def test_evidence_of_a_photo_says_where_in_it_what_was_looked_for_is(album
     where = {passage.item_id: passage.region for passage in passages}
     assert where["flag"] == (0.5, 0.0, 0.5, 1.0)
     assert where["page"] is None
+
+
+async def test_a_photo_alone_is_reranked_by_its_parts_and_told_which_are_alike(album: Library) -> None:
+    query = QueryPart(Content(Modality.IMAGE, colours.halves(RED, GREEN)))
+
+    reply = await album.ask(query, reranker=MethodChoice("late_interaction"), explain=True)
+
+    first, *others = reply.hits
+    assert first.hit.item_id == "flag"
+    assert first.rerank_score == pytest.approx(1, abs=1e-3)
+    assert all(one.rerank_score is None for one in others if one.hit.modality is Modality.TEXT)
+    assert all(one.rerank_score < 0.95 for one in others if one.rerank_score is not None)
+    assert first.alignment is not None
+    assert {(pair.query.place, pair.candidate.place) for pair in first.alignment.pairs} == {
+        (place, place) for place in ((0, 0, 1, 1), (0, 0, 0.5, 1), (0.5, 0, 0.5, 1))
+    }
+    assert all(one.hit.multi_vector is None for one in reply.hits)  # nobody asked for them
+
+
+async def test_a_photo_that_is_stored_as_one_vector_is_reranked_by_its_words(filled: Library) -> None:
+    reply = await filled.ask(photo(*RED), reranker=MethodChoice("late_interaction"), explain=True)
+
+    (rose,) = [one for one in reply.hits if one.hit.item_id == "rose"]
+    assert rose.alignment is not None
+    assert {pair.candidate.kind for pair in rose.alignment.pairs} == {LocatorKind.BYTE_SPAN}
+
+
+async def test_a_search_gives_the_vectors_of_pictures_where_they_are_asked_for(album: Library) -> None:
+    space = album.router.space
+    asked = Vector(space.ref, np.ones(space.width, np.float32), normalized=False)
+
+    with_vectors, without = [
+        (await album.index.search("library", vector=asked, multi_vectors=several)).hits
+        for several in (True, False)
+    ]
+
+    (flag,) = [hit for hit in with_vectors if hit.item_id == "flag"]
+    assert flag.multi_vector is not None
+    assert flag.multi_vector.space == space.ref
+    assert flag.multi_vector.values.shape == (3, space.width)
+    assert flag.multi_vector.locators.places.tolist() == [[0, 0, 1, 1], [0, 0, 0.5, 1], [0.5, 0, 0.5, 1]]
+    assert [hit.multi_vector is None for hit in with_vectors if hit.item_id == "page"] == [True]
+    assert all(hit.multi_vector is None for hit in without)
 
 
 async def test_parts_together_are_one_vector_as_before(tmp_path: Path) -> None:
