@@ -23,6 +23,7 @@ from tieback_client.results import (
     Hit,
     IgnoredDimensions,
     Label,
+    Reduction,
     Reranked,
     RetrievalPlan,
     RetrievalResult,
@@ -117,6 +118,11 @@ def encoding(message: Any) -> Encoding:
         truncated_tokens=message.truncated_tokens,
         source=value_of(_SOURCES, message.source, EncodingSource.COMPUTED),
         sparse=sparse(message.sparse) if message.HasField("sparse") else None,
+        reduction=(
+            Reduction(message.reduction.method, message.reduction.ratio)
+            if message.HasField("reduction")
+            else None
+        ),
     )
 
 

@@ -36,6 +36,10 @@ def space(message: Any) -> catalog.Space:
         binding_revision=message.binding_revision,
         called=message.name,
         layers=list(message.layers),
+        reductions=[
+            catalog.MeasuredReduction(one.method, one.ratio, one.speed, one.lost, one.served)
+            for one in message.reductions
+        ],
     )
 
 

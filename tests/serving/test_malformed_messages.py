@@ -16,11 +16,7 @@ from tieback.core.types.encoding import (
     CachePolicy,
 )
 from tieback.core.types.locators import LocatorKind, Locators
-from tieback.core.types.vectors import (
-    MultiVector,
-    SpaceRef,
-    Vector,
-)
+from tieback.core.types.vectors import MultiVector, SpaceRef, Vector
 from tieback.v1 import answer_pb2, content_pb2, reranker_pb2, vector_pb2
 
 

@@ -18,10 +18,8 @@ MEBIBYTE = 1 << 20
 def entry(number: int, width: int = 384, tokens: int = 0) -> Computed:
     values = np.random.default_rng(number).standard_normal((tokens + 1, width)).astype(np.float32)
     rows = values[1:] if tokens else None
-    spans = [(n, n + 1) for n in range(tokens)]
-    return Computed(
-        values[0], rows, Locators.of(LocatorKind.BYTE_SPAN, spans) if tokens else None, (), 3, 0, False
-    )
+    spans = Locators.of(LocatorKind.BYTE_SPAN, [(n, n + 1) for n in range(tokens)]) if tokens else None
+    return Computed(values[0], rows, spans, (), 3, 0, False)
 
 
 def key(number: int) -> bytes:

@@ -21,6 +21,7 @@ from tieback.core.types.encoding import (
     Encoding,
     EncodingSource,
     Label,
+    Reduction,
     SplitReply,
     TextPiece,
     Truncated,
@@ -211,10 +212,13 @@ SAMPLES: dict[str, list[Any]] = {
     "output": [
         EncodePlan(),
         EncodePlan(batch_invariant=True, layer=3),
+        EncodePlan(reduction=Reduction("pitome", 0.75)),
+        EncodePlan(reduction=Reduction("pitome")),
         EncodePlan(kinds=frozenset({VectorKind.SPARSE, VectorKind.MULTI_VECTOR}), terms=True),
         *[EncodePlan(128, dtype, frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR})) for dtype in DType],
     ],
     "plan": [PLAN, RetrievalPlan(False, False, None, MethodChoice("none"), 0, 0.0, False)],
+    "reduction": [Reduction("pitome", 0.75), Reduction("pitome")],
     "rerank_reply": [RerankReply([RerankResult("1", 0.5, 0.25, 3, ALIGNMENT)], TIMING, COST)],
     "rerank_source": [TEXT, Content(Modality.IMAGE, b"\x89PNG"), TOKENS, REGIONS, WINDOWS],
     "retrieval": [

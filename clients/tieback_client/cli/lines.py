@@ -148,6 +148,8 @@ def record(outcome: Encoding | TiebackError) -> dict[str, Any]:
             "weights": outcome.sparse.weights,
             "terms": outcome.sparse.terms,
         }
+    if outcome.reduction is not None:
+        known["reduction"] = outcome.reduction
     if outcome.truncated_tokens:
         known["truncated"] = outcome.truncated_tokens
     return known | {"tokens": outcome.token_count, "source": outcome.source}

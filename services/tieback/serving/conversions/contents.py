@@ -31,10 +31,12 @@ from tieback.serving.conversions.vectors import (
     fill_sparse,
     fill_vector,
     read_multi_vector,
+    read_reduction,
     read_space,
     read_sparse,
     read_tensor,
     read_vector,
+    write_reduction,
     write_span,
     write_tensor,
     write_vector,
@@ -230,6 +232,9 @@ def read_encoding(message: encoder_pb2.Encoding, field: FieldPath) -> Encoding:
         truncated_tokens=message.truncated_tokens,
         source=read_source(message.source),
         sparse=read_sparse(message.sparse, field["sparse"]) if message.HasField("sparse") else None,
+        reduction=(
+            read_reduction(message.reduction, field["reduction"]) if message.HasField("reduction") else None
+        ),
     )
 
 
@@ -256,6 +261,8 @@ def fill_encoding(message: encoder_pb2.Encoding, encoding: Encoding) -> None:
     message.source = write_source(encoding.source)
     if encoding.sparse is not None:
         fill_sparse(message.sparse, encoding.sparse)
+    if encoding.reduction is not None:
+        message.reduction.CopyFrom(write_reduction(encoding.reduction))
 
 
 def read_encode_reply(message: encoder_pb2.EncodeResponse) -> EncodeReply:
