@@ -31,9 +31,8 @@ from numpy.typing import NDArray
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import Prepared
 from tieback.models.loading import load_encoder
 from tieback.models.store import ServedModel, Store
@@ -45,7 +44,6 @@ from benchmarks.report import Report
 
 Floats = NDArray[np.floating[Any]]
 
-DENSE = frozenset({VectorKind.DENSE})
 SERVED = "int8"
 FLOAT32 = "float32"
 IN_CARDS = ("2012-OnWN", "2013-headlines")
@@ -256,13 +254,13 @@ def _encode(
 ) -> list[Floats]:
     """The vectors, in order."""
     prepared = [
-        model.prepare(Content(Modality.TEXT, text), truncation=Truncation.END, limits=Limits())
+        model.prepare(Content(Modality.TEXT, text), EncodePlan(truncation=Truncation.END), Limits())
         for text in texts
     ]
     order = sorted(range(len(texts)), key=lambda place: prepared[place].tokens)
     vectors: dict[int, Floats] = {}
     for places in _batches(order, prepared, batching):
-        found = model.run([prepared[place] for place in places], DENSE)
+        found = model.run([prepared[place] for place in places], EncodePlan())
         vectors |= {
             place: one.dense for place, one in zip(places, found, strict=True) if one.dense is not None
         }
@@ -310,7 +308,7 @@ def _speeds(models: Mapping[str, TransformerTextModel]) -> dict[str, dict[str, F
                 calls = []
                 for _ in range(max(2, 200 // (items * tokens))):
                     begun = time.perf_counter()
-                    model.run(batch, DENSE)
+                    model.run(batch, EncodePlan())
                     calls.append(1e3 * (time.perf_counter() - begun))
                 times[name][f"{items} x {tokens}"].append(float(np.median(calls)))
     return {name: {shape: np.array(one) for shape, one in shapes.items()} for name, shapes in times.items()}

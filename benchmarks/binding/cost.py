@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.fusion import FusePart
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import VectorKind
 from tieback.models.bound_space import BoundSpace
 from tieback.models.encoder_model import EncoderModel, Prepared
 
@@ -25,7 +24,6 @@ ALONE, TOGETHER = 1, 32
 ROUNDS, CALLS = 15, 20
 MILLISECONDS, SHARE = 0.5, 0.05
 ROUTER, PROCESSOR, ENCODERS = "router", "router, on the processor", "encoders"
-DENSE = frozenset({VectorKind.DENSE})
 
 
 def measure(bound: BoundSpace, data: Data, encoders: Encoders, report: Report) -> None:
@@ -78,7 +76,7 @@ class _Kind:
     def __init__(self, joint: Joint, models: Mapping[str, EncoderModel], contents: Sequence[Content]) -> None:
         self._joint, self._models = joint, models
         self._prepared: dict[str, list[Prepared]] = {
-            name: [model.prepare(one, truncation=Truncation.END, limits=Limits()) for one in contents]
+            name: [model.prepare(one, EncodePlan(truncation=Truncation.END), Limits()) for one in contents]
             for name, model in models.items()
         }
         vectors = {name: self._encode(name, len(contents)) for name in models}
@@ -112,5 +110,5 @@ class _Kind:
         return float(np.median(calls)), float(np.median(processor))
 
     def _encode(self, name: str, batch: int) -> Array:
-        found = self._models[name].run(self._prepared[name][:batch], DENSE)
+        found = self._models[name].run(self._prepared[name][:batch], EncodePlan())
         return np.stack([one.dense for one in found if one.dense is not None])

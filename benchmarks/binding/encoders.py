@@ -13,7 +13,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import StartupError
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import SpaceRef, VectorKind
 from tieback.methods.binding import bindings
@@ -135,10 +135,10 @@ class Encoders:
     def _run(self, name: str, pictures: Sequence[bytes]) -> list[RawEncoding]:
         model = self.model(name)
         prepared = [
-            model.prepare(Content(Modality.IMAGE, data), truncation=Truncation.END, limits=Limits())
+            model.prepare(Content(Modality.IMAGE, data), EncodePlan(truncation=Truncation.END), Limits())
             for data in pictures
         ]
-        return model.run(prepared, PHOTO_KINDS & model.card.kinds)
+        return model.run(prepared, EncodePlan(kinds=PHOTO_KINDS & model.card.kinds))
 
 
 def parts_of(photo: bytes) -> list[bytes]:

@@ -23,9 +23,8 @@ from tieback.catalog.options import PointCloud
 from tieback.core.errors import TiebackError
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import VectorKind
 from tieback.models.audio_decoding import samples_of, weight_of
 from tieback.models.image_decoding import central_square, decoded_bytes
 from tieback.models.point_cloud import PointCloudModel
@@ -84,12 +83,12 @@ class Decoders:
 
     def _cloud(self, source: random.Random) -> str:
         content = Content(Modality.POINTS, points(source))
-        kinds = frozenset({VectorKind.DENSE})
+        plan = EncodePlan()
 
         def read() -> None:
-            self._clouds.weigh(content, kinds, LIMITS)
-            prepared = self._clouds.prepare(content, truncation=Truncation.REFUSE, limits=LIMITS)
-            (raw,) = self._clouds.run([prepared], kinds)
+            self._clouds.weigh(content, plan, LIMITS)
+            prepared = self._clouds.prepare(content, plan, LIMITS)
+            (raw,) = self._clouds.run([prepared], plan)
             assert raw.dense is not None
             assert np.isfinite(raw.dense).all()
 

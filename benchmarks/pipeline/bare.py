@@ -19,10 +19,9 @@ import faiss
 import numpy as np
 from tieback.answer.headings import headed, titles
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.fusion import Role
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import VectorKind
 from tieback.index.reading import TableReader
 from tieback.index.words import Words, analysed
 from tieback.models.encoder_model import EncoderModel, Prepared
@@ -42,20 +41,16 @@ class BareSpace:
     """An encoder and what the pipeline asks of it."""
 
     model: EncoderModel
-    kinds: frozenset[VectorKind]
+    plan: EncodePlan
 
     def prepare(self, contents: Sequence[Content]) -> list[Prepared]:
         """Tokenises or decodes; what is too long is cut off."""
-        prepare = getattr(self.model, "prepare_regions", None) if VectorKind.REGIONS in self.kinds else None
-        return [
-            (prepare or self.model.prepare)(one, truncation=Truncation.END, limits=Limits())
-            for one in contents
-        ]
+        return [self.model.prepare(one, self.plan, Limits()) for one in contents]
 
     def run(self, ready: Sequence[Prepared], policy: Policy) -> None:
         """Runs them in the batches that the policy makes."""
         for places in policy.batches([one.tokens for one in ready]):
-            self.model.run([ready[place] for place in places], self.kinds)
+            self.model.run([ready[place] for place in places], self.plan)
 
     def best(self, ready: Sequence[Prepared]) -> Policy:
         """The policy that is fastest for these, the better of two tries each."""
@@ -71,7 +66,7 @@ class BareEncoders:
         joined, store = plan.joined, open_store(settings)
         names = joined.spaces.get(modality, ())
         self.spaces = [
-            BareSpace(load_encoder(card, store), joined.output(card.name, modality, role).kinds)
+            BareSpace(load_encoder(card, store), joined.plan(card.name, modality, role, Truncation.END))
             for card in plan.encoders
             if card.name in names
         ]

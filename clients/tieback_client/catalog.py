@@ -78,6 +78,8 @@ class Space:
     """Of the joint space: the binding that it was made from; empty where class names made it."""
     called: str = ""
     """What requests call it by, where a server says; several may share one ``ref``."""
+    layers: Sequence[int] = ()
+    """The layers that can be asked for, the last among them; empty where only that is."""
 
     @property
     def name(self) -> str:

@@ -235,6 +235,7 @@ def output(
     *,
     batch_invariant: bool = False,
     terms: bool = False,
+    layer: int | None = None,
     field: FieldPath = OUTPUT,
 ) -> vector_pb2.OutputSpec:
     """The shape of the output."""
@@ -251,12 +252,15 @@ def output(
         raise InvalidArgument.at(field["kinds"], message)
     if width is not None and width < 1:
         raise InvalidArgument.at(field["width"], f"a width is at least 1, not {width}")
+    if layer is not None and layer < 1:
+        raise InvalidArgument.at(field["layer"], f"layers are counted from 1, and {layer} is none")
     return vector_pb2.OutputSpec(
         width=width or 0,
         dtype=DTYPES[kind],
         kinds=[KINDS[one] for one in kinds],
         batch_invariant=batch_invariant,
         terms=terms,
+        layer=layer or 0,
     )
 
 

@@ -15,7 +15,7 @@ from tieback.core.errors import TiebackError
 from tieback.core.tenant import Usage
 from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
 from tieback.core.types.content import Content, Item
-from tieback.core.types.encoding import CachePolicy, EncodeReply, OutputSpec, SplitReply, Truncation
+from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.fusion import FusePart, FuseReply, IgnoredDimensions, Role, Routing
 from tieback.core.types.generation import Decoding, Evidence, GenerationEvent, Grounding
 from tieback.core.types.ingestion import IngestReply, LongTexts
@@ -26,7 +26,7 @@ from tieback.core.types.retrieval import Retrieval, RetrieveReply
 from tieback.core.types.search import SearchReply
 from tieback.core.types.vectors import SpaceRef, TokenVectors, Vector
 
-DEFAULT_OUTPUT = OutputSpec()
+DEFAULT_PLAN = EncodePlan()
 DEFAULT_ROUTING = Routing()
 DEFAULT_DECODING = Decoding()
 DEFAULT_GROUNDING = Grounding()
@@ -60,9 +60,8 @@ class EncoderPort(Protocol):
         self,
         space: str,
         contents: Sequence[Content],
-        output: OutputSpec = DEFAULT_OUTPUT,
+        plan: EncodePlan = DEFAULT_PLAN,
         *,
-        truncation: Truncation = Truncation.REFUSE,
         cache: CachePolicy = CachePolicy.USE,
         deadline: Deadline = NO_DEADLINE,
     ) -> EncodeReply:

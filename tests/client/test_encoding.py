@@ -260,6 +260,16 @@ def test_what_cannot_be_sent_is_refused_with_its_field_before_anything_is_sent(
     assert served.log.calls == []
 
 
+def test_a_layer_is_asked_for_by_its_number(client: Client, served: Any) -> None:
+    client.encode("a", space="tiny", layer=3)
+    client.encode_stream(["a"], space="tiny", layer=2).collect()
+
+    assert [one.output.layer for one in served.log.requests] == [3, 2]
+    with pytest.raises(InvalidArgument, match="counted from 1") as caught:
+        client.encode("a", space="tiny", layer=0)
+    assert caught.value.field == "output.layer"
+
+
 def test_an_unknown_kind_or_type_names_the_choices(client: Client) -> None:
     with pytest.raises(InvalidArgument, match="the choices are: dense, tokens, labels, sparse, regions"):
         client.encode("a", space="tiny", kinds=["spares"])

@@ -16,7 +16,7 @@ from support.asking import encodings, error, texts, vector
 from support.bag_of_words import POISON, WIDTH, BagOfWords, card
 from tieback.core.errors import Overloaded
 from tieback.core.types.content import Content, Modality, TokenIds
-from tieback.core.types.encoding import CachePolicy, Encoding, EncodingSource, Label, OutputSpec, Truncation
+from tieback.core.types.encoding import CachePolicy, EncodePlan, Encoding, EncodingSource, Label, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import DType, VectorKind
 from tieback.encoder import CacheOptions, Encoder
@@ -24,8 +24,9 @@ from tieback.encoder.cache import MemoryCache, bytes_of
 from tieback.encoder.computed import Computed
 
 SPACE = "bag-of-words"
-TOKENS = OutputSpec(kinds=frozenset({VectorKind.TOKENS}))
-INVARIANT = OutputSpec(batch_invariant=True)
+TOKENS = EncodePlan(kinds=frozenset({VectorKind.TOKENS}))
+INVARIANT = EncodePlan(batch_invariant=True)
+CUT = EncodePlan(truncation=Truncation.END)
 MEMORY, COMPUTED = EncodingSource.MEMORY, EncodingSource.COMPUTED
 
 
@@ -99,13 +100,13 @@ async def test_a_request_that_is_known_is_answered_though_the_queue_is_full(
 async def test_every_width_and_type_of_one_entry_is_bit_for_bit_what_is_computed(
     encoder: Encoder, model: BagOfWords, width: int, dtype: DType
 ) -> None:
-    output = OutputSpec(width, dtype)
+    plan = EncodePlan(width, dtype)
     given = texts("tea and milk", "bread", "a long text about boats")
-    direct = encodings(await encoder.encode(SPACE, given, output, cache=CachePolicy.BYPASS))
+    direct = encodings(await encoder.encode(SPACE, given, plan, cache=CachePolicy.BYPASS))
     await encoder.encode(SPACE, given)
     computed = len(model.batches)
 
-    cached = encodings(await encoder.encode(SPACE, given, output))
+    cached = encodings(await encoder.encode(SPACE, given, plan))
 
     assert sources(cached) == [MEMORY] * 3
     assert len(model.batches) == computed
@@ -116,10 +117,10 @@ async def test_every_width_and_type_of_one_entry_is_bit_for_bit_what_is_computed
 
 
 async def test_all_kinds_come_back_as_they_were(encoder: Encoder) -> None:
-    output = OutputSpec(width=16, kinds=frozenset(VectorKind))
+    plan = EncodePlan(width=16, kinds=frozenset(VectorKind))
 
-    (first,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), output))
-    (again,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), output))
+    (first,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), plan))
+    (again,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), plan))
 
     assert again.source is MEMORY
     assert first.tokens is not None
@@ -141,7 +142,7 @@ async def test_other_kinds_and_another_truncation_are_computed_anew(encoder: Enc
     await encoder.encode(SPACE, texts("tea"))
 
     tokens = encodings(await encoder.encode(SPACE, texts("tea"), TOKENS))
-    cut = encodings(await encoder.encode(SPACE, texts("tea"), truncation=Truncation.END))
+    cut = encodings(await encoder.encode(SPACE, texts("tea"), CUT))
 
     assert sources(tokens + cut) == [COMPUTED, COMPUTED]
 
@@ -149,7 +150,7 @@ async def test_other_kinds_and_another_truncation_are_computed_anew(encoder: Enc
 async def test_a_text_that_was_cut_does_not_answer_one_that_may_not_be(encoder: Encoder) -> None:
     long = "word " * 300
     for _ in range(2):
-        (cut,) = encodings(await encoder.encode(SPACE, texts(long), truncation=Truncation.END))
+        (cut,) = encodings(await encoder.encode(SPACE, texts(long), CUT))
         refused = await encoder.encode(SPACE, texts(long))
 
         assert (cut.token_count, cut.truncated_tokens) == (256, 44)
@@ -204,9 +205,9 @@ async def test_nothing_is_kept_where_no_bytes_are_given(tmp_path: Path) -> None:
 
 
 async def test_a_caller_cannot_change_what_others_get(encoder: Encoder) -> None:
-    output = OutputSpec(kinds=frozenset(VectorKind))
+    plan = EncodePlan(kinds=frozenset(VectorKind))
     for _ in range(2):  # computed, then cached
-        (found,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), output))
+        (found,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), plan))
         assert found.tokens is not None
         assert found.sparse is not None
         assert found.regions is not None
@@ -223,7 +224,7 @@ async def test_a_caller_cannot_change_what_others_get(encoder: Encoder) -> None:
         assert isinstance(found.tokens.spans, list)
         found.tokens.spans.clear()
 
-    (after,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), output))
+    (after,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), plan))
     assert after.tokens is not None
     assert len(after.tokens.spans) == 3
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tieback.core.types.content import Content, Modality, TokenIds
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import SpaceRef, Vector, VectorKind
 from tieback.encoder.content_key import ContentKeys, size
 
 SPACE = SpaceRef("words", "r1", "f1")
-DENSE = frozenset({VectorKind.DENSE})
+WHOLE = EncodePlan()
 
 
 def key(
@@ -23,11 +23,10 @@ def key(
     *,
     space: SpaceRef = SPACE,
     limits: Limits | None = None,
-    truncation: Truncation = Truncation.REFUSE,
-    kinds: frozenset[VectorKind] = DENSE,
+    plan: EncodePlan = WHOLE,
 ) -> bytes:
     content = Content(Modality.TEXT, data)  # type: ignore[arg-type]
-    (found,) = ContentKeys(space, limits or Limits()).of([content], truncation, kinds)
+    (found,) = ContentKeys(space, limits or Limits()).of([content], plan)
     return found
 
 
@@ -41,16 +40,23 @@ def test_another_space_revision_or_fingerprint_has_other_keys(field: str) -> Non
     assert key("tea") != key("tea", space=dataclasses.replace(SPACE, **{field: "else"}))
 
 
-def test_truncation_kinds_and_limits_are_in_the_key() -> None:
+def test_kinds_and_limits_are_in_the_key() -> None:
     keys = [
         key("tea"),
-        key("tea", truncation=Truncation.END),
-        key("tea", kinds=frozenset({VectorKind.TOKENS})),
-        key("tea", kinds=frozenset(VectorKind)),
+        key("tea", plan=EncodePlan(kinds=frozenset({VectorKind.TOKENS}))),
+        key("tea", plan=EncodePlan(kinds=frozenset(VectorKind))),
         key("tea", limits=Limits(text_bytes=2)),
     ]
 
     assert len(set(keys)) == len(keys)
+
+
+def test_the_key_does_not_depend_on_the_order_of_a_set_nor_on_the_process() -> None:
+    asked = EncodePlan(kinds=frozenset(VectorKind), truncation=Truncation.END)
+
+    assert str(asked) == (
+        '{"kinds": ["dense", "labels", "regions", "sparse", "tokens"], "truncation": "end"}'
+    )
 
 
 def test_a_text_has_another_key_than_the_bytes_or_the_numbers_that_look_like_it() -> None:

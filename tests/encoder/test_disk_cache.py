@@ -22,13 +22,13 @@ from support.asking import encodings, texts, vector
 from support.bag_of_words import BagOfWords, card, dense
 from support.cache_entries import MEBIBYTE, SPACE, bytes_in, entry, key
 from tieback.core.errors import StartupError
-from tieback.core.types.encoding import Encoding, EncodingSource, OutputSpec
+from tieback.core.types.encoding import EncodePlan, Encoding, EncodingSource
 from tieback.core.types.vectors import VectorKind
 from tieback.encoder import CacheOptions, Encoder
 from tieback.encoder.disk_cache import DiskCache
 
 COMPUTED, MEMORY, DISK = EncodingSource.COMPUTED, EncodingSource.MEMORY, EncodingSource.DISK
-ALL = OutputSpec(kinds=frozenset(VectorKind))
+ALL = EncodePlan(kinds=frozenset(VectorKind))
 
 
 def encoder(weights: Path, disk: Path, *, disk_bytes: int = 16 * MEBIBYTE, **changes: object) -> Encoder:
@@ -36,12 +36,12 @@ def encoder(weights: Path, disk: Path, *, disk_bytes: int = 16 * MEBIBYTE, **cha
 
 
 async def asked_once(
-    weights: Path, disk: Path, *given: str, output: OutputSpec | None = None, **changes: object
+    weights: Path, disk: Path, *given: str, plan: EncodePlan | None = None, **changes: object
 ) -> list[Encoding]:
     """What a replica says that starts, is asked once and stops."""
     made = encoder(weights, disk, **changes)
     try:
-        return encodings(await made.encode(SPACE, texts(*given), output or OutputSpec()))
+        return encodings(await made.encode(SPACE, texts(*given), plan or EncodePlan()))
     finally:
         await made.close()
 
@@ -52,7 +52,7 @@ def sources(found: Sequence[Encoding]) -> list[EncodingSource]:
 
 async def test_a_replica_that_starts_again_starts_warm(tmp_path: Path) -> None:
     disk = tmp_path / "cache"
-    first = await asked_once(tmp_path / "w", disk, "tea and milk", output=ALL)
+    first = await asked_once(tmp_path / "w", disk, "tea and milk", plan=ALL)
 
     made = encoder(tmp_path / "w", disk)
     again = await made.encode(SPACE, texts("tea and milk", "bread"), ALL)
@@ -101,13 +101,13 @@ def test_what_memory_and_disk_hold_is_bit_for_bit_what_is_computed(
     terms: bool,
 ) -> None:
     folder = tmp_path_factory.mktemp("cache")
-    given, output = " ".join(words), OutputSpec(width, kinds=frozenset(kinds), terms=terms)
+    given, plan = " ".join(words), EncodePlan(width, kinds=frozenset(kinds), terms=terms)
 
     async def ask() -> list[Encoding]:
-        found = await asked_once(folder, folder / "disk", given, output=output)
+        found = await asked_once(folder, folder / "disk", given, plan=plan)
         made = encoder(folder, folder / "disk")
         for _ in range(2):
-            found += encodings(await made.encode(SPACE, texts(given), output))
+            found += encodings(await made.encode(SPACE, texts(given), plan))
         await made.close()
         return found
 
@@ -133,10 +133,10 @@ async def test_another_revision_or_fingerprint_finds_nothing(tmp_path: Path) -> 
 
 
 async def test_only_what_ran_alone_answers_who_asks_for_that(tmp_path: Path) -> None:
-    alone = OutputSpec(batch_invariant=True)
+    alone = EncodePlan(batch_invariant=True)
     found = []
-    for output in (OutputSpec(), alone, alone, OutputSpec()):
-        found += await asked_once(tmp_path, tmp_path / "cache", "tea", output=output)
+    for plan in (EncodePlan(), alone, alone, EncodePlan()):
+        found += await asked_once(tmp_path, tmp_path / "cache", "tea", plan=plan)
 
     assert sources(found) == [COMPUTED, COMPUTED, DISK, DISK]
 
@@ -147,7 +147,7 @@ async def test_a_file_that_cannot_be_read_is_begun_anew_with_a_line_in_the_log(
 ) -> None:
     disk, weights = tmp_path / "cache", tmp_path / "w"
     given = [f"text {number}" for number in range(50)]
-    await asked_once(weights, disk, *given, output=ALL)
+    await asked_once(weights, disk, *given, plan=ALL)
     file = disk / f"{SPACE}.sqlite3"
     whole = file.read_bytes()
     if what == "no database":
@@ -162,8 +162,8 @@ async def test_a_file_that_cannot_be_read_is_begun_anew_with_a_line_in_the_log(
             other.execute("CREATE TABLE entries (id, whatever)")
         other.close()
 
-    after = await asked_once(weights, disk, *given, output=ALL)
-    again = await asked_once(weights, disk, *given, output=ALL)
+    after = await asked_once(weights, disk, *given, plan=ALL)
+    again = await asked_once(weights, disk, *given, plan=ALL)
 
     assert sources(after) == [COMPUTED] * 50
     assert sources(again) == [DISK] * 50

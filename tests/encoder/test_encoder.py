@@ -20,7 +20,7 @@ from tieback.core.errors import (
     Unavailable,
 )
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Encoding, Truncation
+from tieback.core.types.encoding import EncodePlan, Encoding, Truncation
 from tieback.core.types.fusion import JOINT_SPACE
 from tieback.encoder import Encoder
 
@@ -102,7 +102,7 @@ async def test_a_text_that_is_too_long_is_cut_only_if_asked_and_it_is_reported(e
     long = " ".join(f"word{number}" for number in range(300))
 
     refused = await encoder.encode(SPACE, texts(long))
-    cut = await encoder.encode(SPACE, texts(long), truncation=Truncation.END)
+    cut = await encoder.encode(SPACE, texts(long), EncodePlan(truncation=Truncation.END))
 
     assert isinstance(error(refused, 0), InvalidInput)
     assert (encodings(cut)[0].token_count, encodings(cut)[0].truncated_tokens) == (256, 44)

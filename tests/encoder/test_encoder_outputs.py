@@ -14,7 +14,7 @@ from tieback.core.errors import (
     SpaceMismatch,
 )
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import Encoding, OutputSpec
+from tieback.core.types.encoding import EncodePlan, Encoding
 from tieback.core.types.vectors import DType, SpaceRef, Vector, VectorKind
 from tieback.encoder import Encoder
 
@@ -22,7 +22,7 @@ SPACE = "bag-of-words"
 
 
 async def test_a_matryoshka_width_is_cut_and_normalised_again(encoder: Encoder) -> None:
-    reply = await encoder.encode(SPACE, texts("tea and milk"), OutputSpec(width=8))
+    reply = await encoder.encode(SPACE, texts("tea and milk"), EncodePlan(width=8))
 
     full = dense("tea and milk")[:8]
     np.testing.assert_allclose(
@@ -32,7 +32,7 @@ async def test_a_matryoshka_width_is_cut_and_normalised_again(encoder: Encoder) 
 
 async def test_a_width_that_is_not_offered_is_refused_and_those_that_are_are_named(encoder: Encoder) -> None:
     with pytest.raises(InvalidInput, match="8, 16, 32") as refused:
-        await encoder.encode(SPACE, texts("a"), OutputSpec(width=10))
+        await encoder.encode(SPACE, texts("a"), EncodePlan(width=10))
 
     assert str(refused.value.field) == "output.width"
 
@@ -41,7 +41,7 @@ async def test_a_kind_that_is_not_offered_is_refused_and_those_that_are_are_name
     encoder = Encoder([BagOfWords(card(tmp_path, kinds={VectorKind.DENSE}))])
 
     with pytest.raises(InvalidInput, match="no tokens to give; it offers: dense") as refused:
-        await encoder.encode(SPACE, texts("a"), OutputSpec(kinds=frozenset({VectorKind.TOKENS})))
+        await encoder.encode(SPACE, texts("a"), EncodePlan(kinds=frozenset({VectorKind.TOKENS})))
 
     assert str(refused.value.field) == "output.kinds"
     await encoder.close()
@@ -49,7 +49,7 @@ async def test_a_kind_that_is_not_offered_is_refused_and_those_that_are_are_name
 
 async def test_all_kinds_come_from_one_pass(encoder: Encoder, model: BagOfWords) -> None:
     reply = await encoder.encode(
-        SPACE, texts("tea and milk"), OutputSpec(width=16, kinds=frozenset(VectorKind))
+        SPACE, texts("tea and milk"), EncodePlan(width=16, kinds=frozenset(VectorKind))
     )
 
     (found,) = encodings(reply)
@@ -67,7 +67,7 @@ async def test_sparse_and_region_vectors_come_in_the_form_that_is_asked_for(enco
 
     numbered, named = [
         encodings(
-            await encoder.encode(SPACE, texts("tea and more tea"), OutputSpec(16, kinds=kinds, terms=terms))
+            await encoder.encode(SPACE, texts("tea and more tea"), EncodePlan(16, kinds=kinds, terms=terms))
         )[0]
         for terms in (False, True)
     ]
@@ -91,7 +91,7 @@ async def test_a_space_without_dense_vectors_says_what_it_offers_and_can_be_meas
     with pytest.raises(InvalidInput, match="no dense to give; it offers: sparse") as refused:
         await encoder.encode(SPACE, texts("a"))
     reply = await encoder.encode(
-        SPACE, texts("a"), OutputSpec(kinds=frozenset({VectorKind.SPARSE}), dtype=DType.BINARY)
+        SPACE, texts("a"), EncodePlan(kinds=frozenset({VectorKind.SPARSE}), dtype=DType.BINARY)
     )
 
     assert str(refused.value.field) == "output.kinds"
@@ -100,7 +100,7 @@ async def test_a_space_without_dense_vectors_says_what_it_offers_and_can_be_meas
 
 
 async def test_tokens_without_a_dense_vector_can_be_asked_for(encoder: Encoder) -> None:
-    reply = await encoder.encode(SPACE, texts("tea"), OutputSpec(kinds=frozenset({VectorKind.TOKENS})))
+    reply = await encoder.encode(SPACE, texts("tea"), EncodePlan(kinds=frozenset({VectorKind.TOKENS})))
 
     assert encodings(reply)[0].dense is None
     assert encodings(reply)[0].tokens is not None
@@ -110,7 +110,7 @@ async def test_tokens_without_a_dense_vector_can_be_asked_for(encoder: Encoder) 
 @pytest.mark.parametrize("width", [None, 16])
 async def test_smaller_element_types_stay_near_the_vector(encoder: Encoder, width: int | None) -> None:
     async def ask(dtype: DType) -> Vector:
-        reply = await encoder.encode(SPACE, texts("tea and milk"), OutputSpec(width=width, dtype=dtype))
+        reply = await encoder.encode(SPACE, texts("tea and milk"), EncodePlan(width=width, dtype=dtype))
         return vector(encodings(reply)[0])
 
     exact, half, small, signs = [await ask(dtype) for dtype in DType]
@@ -128,11 +128,11 @@ async def test_smaller_element_types_stay_near_the_vector(encoder: Encoder, widt
 
 @pytest.mark.parametrize("dtype", list(DType))
 async def test_a_precomputed_vector_passes_through(encoder: Encoder, model: BagOfWords, dtype: DType) -> None:
-    (given,) = encodings(await encoder.encode(SPACE, texts("tea"), OutputSpec(dtype=dtype)))
+    (given,) = encodings(await encoder.encode(SPACE, texts("tea"), EncodePlan(dtype=dtype)))
     computed = len(model.batches)
 
     reply = await encoder.encode(
-        SPACE, [Content(None, vector(given)), *texts("milk")], OutputSpec(dtype=dtype)
+        SPACE, [Content(None, vector(given)), *texts("milk")], EncodePlan(dtype=dtype)
     )
 
     passed = vector(encodings(reply)[0])
@@ -194,7 +194,7 @@ async def test_a_narrow_vector_passes_where_its_width_is_asked_for(
     narrow /= np.linalg.norm(narrow)
 
     reply = await encoder.encode(
-        SPACE, [Content(None, Vector(model.card.space, narrow))], OutputSpec(width=16)
+        SPACE, [Content(None, Vector(model.card.space, narrow))], EncodePlan(width=16)
     )
 
     np.testing.assert_allclose(vector(encodings(reply)[0]).values, narrow, atol=1e-6)
@@ -204,7 +204,7 @@ async def test_a_vector_cannot_give_tokens(encoder: Encoder, model: BagOfWords) 
     reply = await encoder.encode(
         SPACE,
         [Content(None, Vector(model.card.space, dense("tea")))],
-        OutputSpec(kinds=frozenset({VectorKind.DENSE, VectorKind.TOKENS})),
+        EncodePlan(kinds=frozenset({VectorKind.DENSE, VectorKind.TOKENS})),
     )
 
     assert "DENSE and nothing else" in error(reply, 0).message
@@ -214,7 +214,7 @@ async def test_binary_needs_a_width_of_whole_bytes(tmp_path: Path) -> None:
     encoder = Encoder([BagOfWords(card(tmp_path, widths=(12, WIDTH)))])
 
     with pytest.raises(InvalidInput, match="width is 12") as refused:
-        await encoder.encode(SPACE, texts("a"), OutputSpec(width=12, dtype=DType.BINARY))
+        await encoder.encode(SPACE, texts("a"), EncodePlan(width=12, dtype=DType.BINARY))
 
     assert str(refused.value.field) == "output.dtype"
     await encoder.close()
@@ -224,6 +224,6 @@ async def test_binary_needs_a_width_of_whole_bytes(tmp_path: Path) -> None:
 async def test_a_batch_of_bad_inputs_alone_is_an_error_for_each_in_every_element_type(
     encoder: Encoder, dtype: DType
 ) -> None:
-    reply = await encoder.encode(SPACE, texts("x" * 50_001, "y" * 50_001), OutputSpec(dtype=dtype))
+    reply = await encoder.encode(SPACE, texts("x" * 50_001, "y" * 50_001), EncodePlan(dtype=dtype))
 
     assert [type(result) for result in reply.results] == [InvalidInput, InvalidInput]

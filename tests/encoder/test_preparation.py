@@ -15,7 +15,7 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Overloaded
 from tieback.core.tenant import TENANT
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import EncodeReply, Encoding, Truncation
+from tieback.core.types.encoding import EncodePlan, EncodeReply, Encoding
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.encoder import Encoder
@@ -39,13 +39,13 @@ class Pictures(BagOfWords):
         self.now = self.most = 0
         self.lock = threading.Lock()
 
-    def weigh(self, content: Content, kinds: frozenset[VectorKind], limits: Limits) -> Weight:
+    def weigh(self, content: Content, plan: EncodePlan, limits: Limits) -> Weight:
         assert isinstance(content.data, bytes)
         if not content.data[:1].isdigit():
             raise InvalidInput("this is no picture", field="image")
         return Weight(1, int(content.data[:1]) * MEGABYTE)
 
-    def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
+    def prepare(self, content: Content, plan: EncodePlan, limits: Limits) -> Prepared:
         assert isinstance(content.data, bytes)
         size = int(content.data[:1]) * MEGABYTE
         with self.lock:

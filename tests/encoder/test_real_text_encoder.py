@@ -11,7 +11,7 @@ from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import EncodeReply, Encoding, OutputSpec
+from tieback.core.types.encoding import EncodePlan, EncodeReply, Encoding
 from tieback.core.types.vectors import VectorKind
 from tieback.encoder import Encoder
 from tieback.models.loading import load_encoder
@@ -67,7 +67,7 @@ async def test_what_means_the_same_is_near(encoder: Encoder) -> None:
 async def test_tokens_come_with_the_bytes_they_stand_for(encoder: Encoder) -> None:
     text = "Drei Bäume"
 
-    reply = await encoder.encode(SPACE, texts(text), OutputSpec(kinds=frozenset({VectorKind.TOKENS})))
+    reply = await encoder.encode(SPACE, texts(text), EncodePlan(kinds=frozenset({VectorKind.TOKENS})))
 
     (found,) = reply.results
     assert isinstance(found, Encoding)

@@ -14,12 +14,12 @@ from support.asking import encodings, error, texts, vector
 from support.bag_of_words import POISON, BagOfWords, card, dense
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, Overloaded, Unavailable
-from tieback.core.types.encoding import EncodeReply, EncodingSource, OutputSpec
+from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodingSource
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 
 SPACE = "bag-of-words"
-INVARIANT = OutputSpec(batch_invariant=True)
+INVARIANT = EncodePlan(batch_invariant=True)
 COMPUTED, IN_FLIGHT = EncodingSource.COMPUTED, EncodingSource.IN_FLIGHT
 
 
@@ -36,11 +36,11 @@ async def encoder(model: BagOfWords) -> AsyncIterator[Encoder]:
 
 
 def ask(
-    encoder: Encoder, *given: str, output: OutputSpec | None = None, seconds: float | None = None
+    encoder: Encoder, *given: str, plan: EncodePlan | None = None, seconds: float | None = None
 ) -> asyncio.Task[EncodeReply]:
     """A request of its own, which has begun when this returns control."""
     return asyncio.create_task(
-        encoder.encode(SPACE, texts(*given), output or OutputSpec(), deadline=Deadline.after(seconds))
+        encoder.encode(SPACE, texts(*given), plan or EncodePlan(), deadline=Deadline.after(seconds))
     )
 
 
@@ -237,10 +237,10 @@ async def test_who_asks_to_be_computed_alone_waits_for_no_batch_but_others_wait_
     with model.paused():
         ordinary = ask(encoder, "tea")
         await running(model)
-        alone = ask(encoder, "tea", output=INVARIANT)
+        alone = ask(encoder, "tea", plan=INVARIANT)
         await settled()
         other = ask(encoder, "tea")
-        same = ask(encoder, "tea", output=INVARIANT)
+        same = ask(encoder, "tea", plan=INVARIANT)
         await settled()
     replies = [await ordinary, await alone, await other, await same]
 
@@ -289,10 +289,8 @@ def test_whoever_stays_gets_what_belongs_to_its_texts(
             await running(model)
             tasks = []
             for given, fate, invariant in requests:
-                output = INVARIANT if invariant else OutputSpec()
-                tasks.append(
-                    ask(encoder, *given, output=output, seconds=0.002 if fate == "is late" else None)
-                )
+                plan = INVARIANT if invariant else EncodePlan()
+                tasks.append(ask(encoder, *given, plan=plan, seconds=0.002 if fate == "is late" else None))
                 await settled()
             for task, (_, fate, _) in zip(tasks, requests, strict=True):
                 if fate == "goes away":

@@ -76,9 +76,9 @@ async def test_a_tenant_does_not_join_what_another_has_in_flight(encoder: Encode
 
 async def test_a_tenant_gets_no_faster_answer_for_what_another_sent(tmp_path: Path) -> None:
     class Slow(BagOfWords):
-        def run(self, items, kinds):  # type: ignore[no-untyped-def]
+        def run(self, items, plan):  # type: ignore[no-untyped-def]
             time.sleep(0.1)
-            return super().run(items, kinds)
+            return super().run(items, plan)
 
     encoder = Encoder([Slow(card(tmp_path))])
     await ask(encoder, "a", "tea")

@@ -9,10 +9,9 @@ import pytest
 from tieback.catalog.catalog import Catalog
 from tieback.core.sentences import sentences
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.generation import VerdictLabel
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import VectorKind
 from tieback.generator.relevance import THRESHOLD, window_relevance
 from tieback.methods.grounding import Finding, Passage, checkers, words_of
 from tieback.models.loading import load_encoder
@@ -35,8 +34,8 @@ def embed() -> Embed:
     model = load_encoder(cards["all-minilm-l6-v2"], Store())
 
     def one(text: str) -> np.ndarray:
-        prepared = model.prepare(Content(Modality.TEXT, text), truncation=Truncation.REFUSE, limits=Limits())
-        dense = model.run([prepared], frozenset({VectorKind.DENSE}))[0].dense
+        prepared = model.prepare(Content(Modality.TEXT, text), EncodePlan(), Limits())
+        dense = model.run([prepared], EncodePlan())[0].dense
         assert dense is not None
         return dense
 

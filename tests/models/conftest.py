@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tieback.catalog.catalog import Catalog
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.models.loading import load_encoder
@@ -52,8 +52,8 @@ def encode(encoder: Callable[[str], EncoderModel]) -> Encode:
     ) -> RawEncoding:
         model = encoder(name)
         content = Content(model.card.modality, data)
-        prepared = model.prepare(content, truncation=truncation, limits=Limits())
-        return model.run([prepared], model.card.kinds)[0]
+        prepared = model.prepare(content, EncodePlan(truncation=truncation), Limits())
+        return model.run([prepared], EncodePlan(kinds=model.card.kinds))[0]
 
     return encode_one
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tieback.catalog.catalog import Catalog
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.models.chat_template import Message
 from tieback.models.encoder_model import EncoderModel
@@ -117,8 +117,8 @@ def test_an_encoder_reads_a_sentence_after_a_separators_name_as_one_text(
     model = encoder("all-minilm-l6-v2")
 
     def vector(text: str) -> np.ndarray:
-        prepared = model.prepare(Content(Modality.TEXT, text), truncation=Truncation.END, limits=Limits())
-        dense = model.run([prepared], model.card.kinds)[0].dense
+        plan = EncodePlan(kinds=model.card.kinds, truncation=Truncation.END)
+        dense = model.run([model.prepare(Content(Modality.TEXT, text), plan, Limits())], plan)[0].dense
         assert dense is not None
         return dense
 

@@ -11,7 +11,7 @@ import pytest
 from support.own_encoder import Silent, card_for, write_folder
 from tieback.catalog.card import EncoderCard
 from tieback.core.types.arrays import Array
-from tieback.core.types.vectors import VectorKind
+from tieback.core.types.encoding import EncodePlan
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import load_encoder
 from tieback.models.session import Hardware
@@ -19,7 +19,6 @@ from tieback.models.store import Store
 from tieback.models.transformer_text import in_steps, padded
 from tieback.recipes.pull import pull
 
-DENSE = frozenset({VectorKind.DENSE})
 BATCHES = ([5], [9, 2, 16], [5], [3] * 5, [9, 2, 16])  # tokens of the texts of each
 
 on_gpu = pytest.mark.skipif(
@@ -85,7 +84,7 @@ def own(tmp_path: Path) -> tuple[EncoderCard, Store]:
 
 
 def vectors(model: EncoderModel, lengths: Sequence[int]) -> Array:
-    found = model.run([model.sample(tokens) for tokens in lengths], DENSE)
+    found = model.run([model.sample(tokens) for tokens in lengths], EncodePlan())
     return np.stack([one.dense for one in found if one.dense is not None])
 
 
@@ -105,5 +104,6 @@ def test_token_vectors_come_off_a_gpu_as_off_a_processor(own: tuple[EncoderCard,
     processor, gpu = load_encoder(*own), load_encoder(*own, Hardware("cuda", cuda_graphs=True))
     batch = [processor.sample(tokens) for tokens in (5, 9, 2)]
 
-    for one, other in zip(*(m.run(batch, m.card.kinds) for m in (processor, gpu)), strict=True):
+    plan = EncodePlan(kinds=processor.card.kinds)
+    for one, other in zip(*(model.run(batch, plan) for model in (processor, gpu)), strict=True):
         np.testing.assert_allclose(one.tokens, other.tokens, atol=1e-4)

@@ -18,6 +18,7 @@ from support.own_folders import IMAGE_SIDE, preprocessor, save_dual_encoder, tow
 from support.sections import item, section
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import Vector
 from tieback.encoder.precomputed import accept
@@ -187,14 +188,11 @@ def test_a_preprocessor_that_cannot_be_followed_is_refused_with_its_key(
 
 def test_a_damaged_picture_is_refused_with_its_field(folder: Path, tmp_path: Path) -> None:
     from tieback.core.errors import InvalidInput
-    from tieback.core.types.encoding import Truncation
 
     model = served(tower_card(folder, "image"), tmp_path)
 
     with pytest.raises(InvalidInput, match="damaged or cut off") as caught:
-        model.prepare(
-            Content(Modality.IMAGE, picture(40, 23)[:200]), truncation=Truncation.REFUSE, limits=Limits()
-        )
+        model.prepare(Content(Modality.IMAGE, picture(40, 23)[:200]), EncodePlan(), Limits())
     assert str(caught.value.field) == "image"
 
 

@@ -11,7 +11,7 @@ import pytest
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Modality, TokenIds
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import EncoderModel, RawEncoding
@@ -29,12 +29,12 @@ Sample = Callable[[Modality], list[str | bytes | np.ndarray]]
 pytestmark = pytest.mark.filterwarnings("error")
 
 
-def both(model: EncoderModel, sample: Sample, kinds: frozenset[VectorKind]) -> list[RawEncoding]:
+def both(model: EncoderModel, sample: Sample, plan: EncodePlan) -> list[RawEncoding]:
     prepared = [
-        model.prepare(Content(model.card.modality, data), truncation=Truncation.REFUSE, limits=Limits())
+        model.prepare(Content(model.card.modality, data), EncodePlan(), Limits())
         for data in sample(model.card.modality)
     ]
-    return model.run(prepared, kinds)
+    return model.run(prepared, plan)
 
 
 def held(encoding: RawEncoding) -> set[VectorKind]:
@@ -66,7 +66,7 @@ def test_every_encoder_gives_the_kinds_and_the_width_that_its_card_says(
     model = encoder(name)
     model.warm_up()
 
-    for encoding in both(model, sample, model.card.kinds):
+    for encoding in both(model, sample, EncodePlan(kinds=model.card.kinds)):
         assert held(encoding) == model.card.kinds
         if encoding.dense is not None:
             assert encoding.dense.shape == (model.card.width,)
@@ -91,7 +91,7 @@ def test_every_encoder_says_the_same_of_an_input_alone_and_in_a_batch(
     encoder: Encoder, encode: Encode, sample: Sample, name: str
 ) -> None:
     model = encoder(name)
-    together = both(model, sample, model.card.kinds)
+    together = both(model, sample, EncodePlan(kinds=model.card.kinds))
 
     for data, encoding in zip(sample(model.card.modality), together, strict=True):
         alone = encode(name, data)
@@ -106,20 +106,19 @@ def test_every_encoder_can_be_measured_at_its_sizes(encoder: Encoder, name: str)
     for tokens in (model.sizes[0], model.sizes[-1]):
         sample = model.sample(tokens)
         assert sample.tokens == tokens
-        assert len(model.run([sample, sample], model.card.kinds)) == 2
+        assert len(model.run([sample, sample], EncodePlan(kinds=model.card.kinds))) == 2
 
 
 @pytest.mark.parametrize("name", [card.name for card in TEXTS])
 def test_every_text_encoder_takes_tokens_for_their_text(encoder: Encoder, name: str) -> None:
     model = encoder(name)
-    text = model.prepare(
-        Content(Modality.TEXT, "wind over the harbour"), truncation=Truncation.REFUSE, limits=Limits()
-    )
+    text = model.prepare(Content(Modality.TEXT, "wind over the harbour"), EncodePlan(), Limits())
     tokens = Content(Modality.TEXT, TokenIds(text.payload.ids))
 
-    brought = model.prepare(tokens, truncation=Truncation.REFUSE, limits=Limits())
+    brought = model.prepare(tokens, EncodePlan(), Limits())
 
-    (one,), (other,) = (model.run([prepared], model.card.kinds) for prepared in (text, brought))
+    plan = EncodePlan(kinds=model.card.kinds)
+    (one,), (other,) = (model.run([prepared], plan) for prepared in (text, brought))
     np.testing.assert_array_equal(whole(model, one), whole(model, other))
 
 
@@ -130,7 +129,7 @@ def test_every_encoder_gives_no_kind_that_was_not_asked_for(
     model = encoder(name)
 
     for kind in model.card.kinds:
-        for encoding in both(model, sample, frozenset({kind})):
+        for encoding in both(model, sample, EncodePlan(kinds=frozenset({kind}))):
             assert held(encoding) == {kind}
 
 
@@ -141,7 +140,7 @@ def test_every_encoder_refuses_a_content_of_another_modality(encoder: Encoder, n
     content = Content(other, "text" if other is Modality.TEXT else b"image")
 
     with pytest.raises(InvalidInput, match="ask a space of that modality") as caught:
-        model.prepare(content, truncation=Truncation.REFUSE, limits=Limits())
+        model.prepare(content, EncodePlan(), Limits())
 
     assert str(caught.value.field) == other
 
@@ -191,13 +190,13 @@ def test_a_text_beyond_the_model_is_refused_unless_its_end_may_be_cut_off(encode
     content = Content(Modality.TEXT, "word " * 300)
 
     with pytest.raises(InvalidInput, match="300 tokens and the model reads 254") as caught:
-        model.prepare(content, truncation=Truncation.REFUSE, limits=Limits())
-    cut = model.prepare(content, truncation=Truncation.END, limits=Limits())
+        model.prepare(content, EncodePlan(), Limits())
+    cut = model.prepare(content, EncodePlan(truncation=Truncation.END), Limits())
 
     assert str(caught.value.field) == "text"
     assert (cut.tokens, cut.truncated) == (256, 46)
-    kept = model.prepare(Content(Modality.TEXT, "word " * 254), truncation=Truncation.REFUSE, limits=Limits())
-    first, second = model.run([cut, kept], frozenset({VectorKind.DENSE}))
+    kept = model.prepare(Content(Modality.TEXT, "word " * 254), EncodePlan(), Limits())
+    first, second = model.run([cut, kept], EncodePlan())
     np.testing.assert_array_equal(first.dense, second.dense)
 
 

@@ -12,7 +12,7 @@ from tieback.catalog.catalog import HERE, read_card
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Encoding, Truncation
+from tieback.core.types.encoding import EncodePlan, Encoding
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.models.loading import load_encoder
@@ -33,8 +33,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 def encoded(model: Model, points: Array, limits: Limits | None = None) -> Array:
     content = Content(Modality.POINTS, points.astype(np.float32))
-    prepared = model.prepare(content, truncation=Truncation.REFUSE, limits=limits or Limits())
-    (encoding,) = model.run([prepared], model.card.kinds)
+    prepared = model.prepare(content, EncodePlan(), limits or Limits())
+    (encoding,) = model.run([prepared], EncodePlan(kinds=model.card.kinds))
     assert encoding.dense is not None
     return encoding.dense
 
@@ -195,7 +195,7 @@ async def test_the_nearest_cloud_is_mostly_one_of_the_same_shape(model: Model) -
 def test_a_cloud_costs_the_points_that_are_used(model: Model) -> None:
     content = Content(Modality.POINTS, np.random.default_rng(0).normal(size=(3000, 3)).astype(np.float32))
 
-    prepared = model.prepare(content, truncation=Truncation.REFUSE, limits=Limits())
+    prepared = model.prepare(content, EncodePlan(), Limits())
 
     assert prepared.tokens == 1024
 

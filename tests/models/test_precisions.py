@@ -16,9 +16,8 @@ from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import load_encoder
 from tieback.models.manifest import describe_files
@@ -39,10 +38,10 @@ SENTENCES = [
 
 def dense(model: EncoderModel, texts: list[str]) -> Array:
     prepared = [
-        model.prepare(Content(Modality.TEXT, text), truncation=Truncation.END, limits=Limits())
+        model.prepare(Content(Modality.TEXT, text), EncodePlan(truncation=Truncation.END), Limits())
         for text in texts
     ]
-    found = model.run(prepared, frozenset({VectorKind.DENSE}))
+    found = model.run(prepared, EncodePlan())
     return np.stack([one.dense for one in found if one.dense is not None])
 
 

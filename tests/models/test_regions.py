@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Encoding, OutputSpec, Truncation
+from tieback.core.types.encoding import EncodePlan, Encoding
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.encoder import Encoder
@@ -18,8 +18,8 @@ from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.models.image_classifier import REGIONS, ImageClassifierModel
 
 Loaded = Callable[[str], EncoderModel]
-DENSE = frozenset({VectorKind.DENSE})
 WITH_REGIONS = frozenset({VectorKind.DENSE, VectorKind.REGIONS})
+PARTS = EncodePlan(kinds=WITH_REGIONS)
 NAME = "efficientnet-lite0"
 
 
@@ -38,14 +38,14 @@ def written(image: Image.Image) -> bytes:
 
 def regions_of(model: ImageClassifierModel, data: bytes) -> RawEncoding:
     content = Content(Modality.IMAGE, data)
-    prepared = model.prepare_regions(content, truncation=Truncation.REFUSE, limits=Limits())
-    return model.run([prepared], WITH_REGIONS)[0]
+    prepared = model.prepare(content, PARTS, Limits())
+    return model.run([prepared], PARTS)[0]
 
 
 def view_of(model: ImageClassifierModel, data: bytes) -> np.ndarray:
     content = Content(Modality.IMAGE, data)
-    prepared = model.prepare(content, truncation=Truncation.REFUSE, limits=Limits())
-    dense = model.run([prepared], DENSE)[0].dense
+    prepared = model.prepare(content, EncodePlan(), Limits())
+    dense = model.run([prepared], EncodePlan())[0].dense
     assert dense is not None
     return dense
 
@@ -64,9 +64,7 @@ async def test_a_picture_is_answered_with_its_regions_and_where_they_are(
 ) -> None:
     encoder = Encoder([model])
 
-    reply = await encoder.encode(
-        NAME, [Content(Modality.IMAGE, photo("coffee.png"))], OutputSpec(kinds=WITH_REGIONS)
-    )
+    reply = await encoder.encode(NAME, [Content(Modality.IMAGE, photo("coffee.png"))], PARTS)
     await encoder.close()
 
     (encoding,) = reply.results
@@ -86,7 +84,7 @@ async def test_regions_cost_ten_times_as_much_and_nothing_where_they_are_not_ask
     contents = [Content(Modality.IMAGE, photo("rocket.jpg"))]
 
     plain = await encoder.encode(NAME, contents)
-    with_regions = await encoder.encode(NAME, contents, OutputSpec(kinds=WITH_REGIONS))
+    with_regions = await encoder.encode(NAME, contents, PARTS)
     await encoder.close()
 
     assert plain.cost.tokens == 49
@@ -137,12 +135,11 @@ def test_the_whole_picture_looks_the_same_with_and_without_regions(
 def test_pictures_with_and_without_regions_share_a_batch(
     model: ImageClassifierModel, photo: Callable[[str], bytes]
 ) -> None:
-    options = {"truncation": Truncation.REFUSE, "limits": Limits()}
     coffee, rocket = (Content(Modality.IMAGE, photo(name)) for name in ("coffee.png", "rocket.jpg"))
-    kinds = WITH_REGIONS | {VectorKind.LABELS}
+    plan = EncodePlan(kinds=WITH_REGIONS | {VectorKind.LABELS})
 
     several, one = model.run(
-        [model.prepare_regions(coffee, **options), model.prepare(rocket, **options)], kinds
+        [model.prepare(coffee, plan, Limits()), model.prepare(rocket, EncodePlan(), Limits())], plan
     )
 
     assert several.regions is not None
@@ -156,7 +153,7 @@ def test_a_limit_holds_for_regions_too(model: ImageClassifierModel) -> None:
     content = Content(Modality.IMAGE, written(Image.new("RGB", (300, 300))))
 
     with pytest.raises(InvalidInput, match="300 × 300 pixels"):
-        model.prepare_regions(content, truncation=Truncation.REFUSE, limits=Limits(image_pixels=80_000))
+        model.prepare(content, PARTS, Limits(image_pixels=80_000))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 1), (1, 700), (3000, 2)])

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from support.own_encoder import TEXTS, WORDS, card_for, encodings, served, tiny_bert, write_tokenizer
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import EncoderModel, NamesTerms, RawEncoding
@@ -23,7 +23,7 @@ from tokenizers import Tokenizer
 from transformers import AutoModelForMaskedLM, DistilBertConfig, PretrainedConfig
 
 SPLADE = "splade-tiny"
-SPARSE = frozenset({VectorKind.SPARSE})
+SPARSE = EncodePlan(kinds=frozenset({VectorKind.SPARSE}))
 
 DISTILBERT = DistilBertConfig(
     vocab_size=len(WORDS),
@@ -125,7 +125,7 @@ def test_weights_without_their_head_are_refused_by_the_names_that_are_missing(tm
 
 def encode(model: EncoderModel, *texts: str) -> list[RawEncoding]:
     prepared = [
-        model.prepare(Content(Modality.TEXT, text), truncation=Truncation.END, limits=Limits())
+        model.prepare(Content(Modality.TEXT, text), EncodePlan(truncation=Truncation.END), Limits())
         for text in texts
     ]
     return model.run(prepared, SPARSE)

@@ -16,7 +16,7 @@ from tieback.catalog.options import AudioEncoder
 from tieback.core.errors import StartupError
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Encoding, Truncation
+from tieback.core.types.encoding import EncodePlan, Encoding
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.models.audio_encoder import AudioEncoderModel
@@ -244,15 +244,15 @@ def model(encoder: Callable[[str], EncoderModel]) -> AudioEncoderModel:
 
 def encoded(model: AudioEncoderModel, samples: Array) -> Array:
     content = Content(Modality.AUDIO, written(samples))
-    prepared = model.prepare(content, truncation=Truncation.REFUSE, limits=Limits())
-    dense = model.run([prepared], model.card.kinds)[0].dense
+    prepared = model.prepare(content, EncodePlan(), Limits())
+    dense = model.run([prepared], EncodePlan(kinds=model.card.kinds))[0].dense
     assert dense is not None
     return dense
 
 
 def cost(model: AudioEncoderModel, seconds: float) -> int:
     silence = Content(Modality.AUDIO, written(np.zeros(int(seconds * RATE), np.float32)))
-    return model.prepare(silence, truncation=Truncation.REFUSE, limits=Limits()).tokens
+    return model.prepare(silence, EncodePlan(), Limits()).tokens
 
 
 @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ def test_a_long_sound_is_the_mean_of_all_its_states(
     limits = Limits()
     content = Content(Modality.AUDIO, written(samples))
 
-    prepared = model.prepare(content, truncation=Truncation.REFUSE, limits=limits)
+    prepared = model.prepare(content, EncodePlan(), limits)
 
     assert [window.sound for window in prepared.payload] == [1500, 700]
     assert [window.states for window in prepared.payload] == [1500, 850]

@@ -167,6 +167,15 @@ def test_a_width_that_was_not_trained_is_refused_with_those_that_were(local_chan
     assert list(cut.results[0].encoding.dense.values.shape) == [128]
 
 
+def test_a_layer_that_a_space_does_not_offer_is_refused(local_channel: grpc.Channel) -> None:
+    failure = fails(
+        lambda: encode(local_channel, TEXT_SPACE, text("a"), output=vector_pb2.OutputSpec(layer=3))
+    )
+
+    assert (failure.code, failure.field) == (INVALID, "output.layer")
+    assert "its last, where none is named" in failure.message
+
+
 def test_a_vector_of_another_space_is_a_mismatch_in_a_search(
     local_channel: grpc.Channel, collection: str
 ) -> None:

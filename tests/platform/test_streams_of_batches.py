@@ -16,10 +16,10 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Overloaded, Unavailable
 from tieback.core.field_path import at
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import CachePolicy, EncodeReply, Encoding, OutputSpec, Truncation
+from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, Encoding, Truncation
 from tieback.core.types.report import Cost, Timing
 from tieback.core.types.vectors import SpaceRef, Vector
-from tieback.ports import DEFAULT_OUTPUT
+from tieback.ports import DEFAULT_PLAN
 from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.encoder import EncoderServicer
 from tieback.serving.settings import Settings
@@ -50,7 +50,7 @@ class Lengths:
         self,
         space: str,
         contents: Sequence[Content],
-        output: OutputSpec = DEFAULT_OUTPUT,
+        output: EncodePlan = DEFAULT_PLAN,
         *,
         truncation: Truncation = Truncation.REFUSE,
         cache: CachePolicy = CachePolicy.USE,

@@ -11,7 +11,7 @@ from support.small_binding import EYES, WORDS, photo, routed, said, text
 from tieback.answer.encoding import Joined
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Modality
-from tieback.core.types.encoding import Encoding
+from tieback.core.types.encoding import Encoding, Truncation
 from tieback.core.types.fusion import Fused, FusePart, Role
 from tieback.core.types.vectors import RegionVectors, VectorKind
 from tieback.router import Component, Router
@@ -102,8 +102,8 @@ def test_parts_are_asked_of_what_is_stored_and_not_of_queries() -> None:
     dense, regions = frozenset({VectorKind.DENSE}), frozenset({VectorKind.REGIONS})
     joined = Joined({Modality.IMAGE: ("eyes",)}, {"eyes": dense}, {"eyes": ("eyes",)}, {"eyes": regions})
 
-    assert joined.output("eyes", Modality.IMAGE, Role.DOCUMENT).kinds == dense | regions
-    assert joined.output("eyes", Modality.IMAGE, Role.QUERY).kinds == dense
+    assert joined.plan("eyes", Modality.IMAGE, Role.DOCUMENT, Truncation.END).kinds == dense | regions
+    assert joined.plan("eyes", Modality.IMAGE, Role.QUERY, Truncation.END).kinds == dense
 
 
 async def apart(router: Router, parts: list[FusePart], role: Role = Role.DOCUMENT) -> Any:

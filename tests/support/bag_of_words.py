@@ -15,7 +15,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality, TokenIds
-from tieback.core.types.encoding import Label, Truncation
+from tieback.core.types.encoding import EncodePlan, Label, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import Prepared, RawEncoding
@@ -76,7 +76,7 @@ class BagOfWords:
     def starts(self, text: str) -> Array:
         return np.array([word.start() for word in re.finditer(r"\S+", text)], np.int64)
 
-    def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
+    def prepare(self, content: Content, plan: EncodePlan, limits: Limits) -> Prepared:
         text = content.data
         if isinstance(text, TokenIds):  # every number is a word
             text = " ".join(map(str, text.ids))
@@ -87,11 +87,11 @@ class BagOfWords:
             raise InvalidInput("the text holds NUL", field="text")
         words = text.split()
         longest = self.card.max_tokens or len(words)
-        if len(words) > longest and truncation is Truncation.REFUSE:
+        if len(words) > longest and plan.truncation is Truncation.REFUSE:
             raise InvalidInput(f"the text has {len(words)} tokens; at most {longest} are read", field="text")
         return Prepared(min(len(words), longest), words[:longest], max(len(words) - longest, 0))
 
-    def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
+    def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:
         self.batches.append([" ".join(prepared.payload) for prepared in batch])
         self.running.set()
         self._free.wait()
@@ -101,10 +101,10 @@ class BagOfWords:
             time.sleep(self.seconds * padded)
         if any(POISON in prepared.payload for prepared in batch):
             raise RuntimeError("the kernel fell over")
-        return [_encode(prepared.payload, kinds) for prepared in batch]
+        return [_encode(prepared.payload, plan.kinds) for prepared in batch]
 
     def warm_up(self) -> None:
-        self.run([Prepared(1, ["warm"])], self.card.kinds)
+        self.run([Prepared(1, ["warm"])], EncodePlan(kinds=self.card.kinds))
 
     @contextmanager
     def paused(self) -> Iterator[None]:

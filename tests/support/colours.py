@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Label, Truncation
+from tieback.core.types.encoding import EncodePlan, Label
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import Prepared, RawEncoding
@@ -58,26 +58,28 @@ class Colours:
     def sample(self, tokens: int) -> Prepared:
         return Prepared(tokens, np.ones(3, np.float32))
 
-    def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
+    def prepare(self, content: Content, plan: EncodePlan, limits: Limits) -> Prepared:
         return Prepared(1, _mean(_pixels(content)))
 
-    def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
-        return [_encode(prepared.payload, kinds) for prepared in batch]
+    def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:
+        return [_encode(prepared.payload, plan.kinds) for prepared in batch]
 
     def warm_up(self) -> None:
-        self.run([self.sample(1)], self.card.kinds)
+        self.run([self.sample(1)], EncodePlan(kinds=self.card.kinds))
 
 
 class Halves(Colours):
     """Sees the left and the right half of a picture too."""
 
-    def prepare_regions(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
+    def prepare(self, content: Content, plan: EncodePlan, limits: Limits) -> Prepared:
+        if VectorKind.REGIONS not in plan.kinds:
+            return super().prepare(content, plan, limits)
         pixels = _pixels(content)
         middle = pixels.shape[1] // 2
         return Prepared(3, np.stack([_mean(one) for one in (pixels, pixels[:, :middle], pixels[:, middle:])]))
 
-    def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
-        return [self._seen(np.atleast_2d(prepared.payload), kinds) for prepared in batch]
+    def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:
+        return [self._seen(np.atleast_2d(prepared.payload), plan.kinds) for prepared in batch]
 
     def _seen(self, views: np.ndarray, kinds: frozenset[VectorKind]) -> RawEncoding:
         whole = _encode(views[0], kinds)

@@ -16,11 +16,11 @@ from tieback.core.types.collection import Collection, IndexedItem, IndexedSectio
 from tieback.core.types.content import Content, Item, Modality, Section, TokenIds
 from tieback.core.types.encoding import (
     CachePolicy,
+    EncodePlan,
     EncodeReply,
     Encoding,
     EncodingSource,
     Label,
-    OutputSpec,
     SplitReply,
     TextPiece,
     Truncated,
@@ -197,10 +197,10 @@ SAMPLES: dict[str, list[Any]] = {
     "method": [MethodChoice("power", {"exponent": 3, "strict": True, "name": "x", "part": 0.5})],
     "modality": list(Modality),
     "output": [
-        OutputSpec(),
-        OutputSpec(batch_invariant=True),
-        OutputSpec(kinds=frozenset({VectorKind.SPARSE, VectorKind.REGIONS}), terms=True),
-        *[OutputSpec(128, dtype, frozenset({VectorKind.DENSE, VectorKind.TOKENS})) for dtype in DType],
+        EncodePlan(),
+        EncodePlan(batch_invariant=True, layer=3),
+        EncodePlan(kinds=frozenset({VectorKind.SPARSE, VectorKind.REGIONS}), terms=True),
+        *[EncodePlan(128, dtype, frozenset({VectorKind.DENSE, VectorKind.TOKENS})) for dtype in DType],
     ],
     "plan": [PLAN, RetrievalPlan(False, False, None, MethodChoice("none"), 0, 0.0, False)],
     "regions": [REGIONS],

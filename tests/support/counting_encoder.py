@@ -14,18 +14,17 @@ from tieback.core.field_path import at
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import (
     CachePolicy,
+    EncodePlan,
     EncodeReply,
     Encoding,
     EncodingSource,
-    OutputSpec,
     SplitReply,
     TextPiece,
-    Truncation,
 )
 from tieback.core.types.load import Load
 from tieback.core.types.report import Cost, Timing
 from tieback.core.types.vectors import SpaceRef, Vector
-from tieback.ports import DEFAULT_OUTPUT
+from tieback.ports import DEFAULT_PLAN
 from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.encoder import EncoderServicer
 from tieback.serving.settings import Settings
@@ -54,9 +53,8 @@ class CountingEncoder:
         self,
         space: str,
         contents: Sequence[Content],
-        output: OutputSpec = DEFAULT_OUTPUT,
+        plan: EncodePlan = DEFAULT_PLAN,
         *,
-        truncation: Truncation = Truncation.REFUSE,
         cache: CachePolicy = CachePolicy.USE,
         deadline: Deadline = NO_DEADLINE,
     ) -> EncodeReply:

@@ -12,7 +12,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
 from tieback.catalog.source import Source
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
 from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.models.loading import load_encoder
@@ -101,8 +101,5 @@ def served(card: EncoderCard, tmp_path: Path) -> EncoderModel:
 
 
 def encodings(model: EncoderModel, data: tuple[str | bytes, ...]) -> list[RawEncoding]:
-    prepared = [
-        model.prepare(Content(model.card.modality, one), truncation=Truncation.REFUSE, limits=Limits())
-        for one in data
-    ]
-    return model.run(prepared, model.card.kinds)
+    prepared = [model.prepare(Content(model.card.modality, one), EncodePlan(), Limits()) for one in data]
+    return model.run(prepared, EncodePlan(kinds=model.card.kinds))

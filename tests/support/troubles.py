@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import CachePolicy, EncodeReply, OutputSpec, SplitReply, Truncation
-from tieback.ports import DEFAULT_OUTPUT, TOO_MANY_PIECES, EncoderPort
+from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
+from tieback.ports import DEFAULT_PLAN, TOO_MANY_PIECES, EncoderPort
 
 
 class Troubles:
@@ -28,9 +28,8 @@ class Troubles:
         self,
         space: str,
         contents: Sequence[Content],
-        output: OutputSpec = DEFAULT_OUTPUT,
+        plan: EncodePlan = DEFAULT_PLAN,
         *,
-        truncation: Truncation = Truncation.REFUSE,
         cache: CachePolicy = CachePolicy.USE,
         deadline: Deadline = NO_DEADLINE,
     ) -> EncodeReply:
@@ -39,9 +38,7 @@ class Troubles:
             raise self.down[space]
         try:
             await asyncio.sleep(self.slow.get(space, 0))
-            return await self._encoder.encode(
-                space, contents, output, truncation=truncation, cache=cache, deadline=deadline
-            )
+            return await self._encoder.encode(space, contents, plan, cache=cache, deadline=deadline)
         except asyncio.CancelledError:
             self.cancelled.append(space)
             raise

@@ -107,6 +107,12 @@ standard error, and makes the exit code 1.
     "--width", type=click.IntRange(1), metavar="N", help="Keep so many dimensions, where the space allows."
 )
 @click.option(
+    "--layer",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Pool the states of that layer, where the space allows.",
+)
+@click.option(
     "--dtype",
     type=click.Choice([one.value for one in DType]),
     default="float32",
@@ -148,6 +154,7 @@ def encode(
     files: tuple[Path, ...],
     source: Path | None,
     width: int | None,
+    layer: int | None,
     dtype: str,
     kinds: tuple[str, ...] | None,
     labels: bool,
@@ -167,6 +174,7 @@ def encode(
     options: dict[str, Any] = {
         "space": space,
         "width": width,
+        "layer": layer,
         "dtype": dtype,
         "kinds": [*kinds, "labels"] if labels and "labels" not in kinds else list(kinds),
         "truncate": truncate,

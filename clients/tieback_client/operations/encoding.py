@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from tieback.core.field_path import FieldPath, at
-from tieback.v1 import content_pb2, encoder_pb2, reranker_pb2, router_pb2
+from tieback.v1 import content_pb2, encoder_pb2, reranker_pb2, router_pb2, vector_pb2
 
 from tieback_client import reading, writing
 from tieback_client.content import ContentLike
@@ -58,6 +58,7 @@ def encode(
     cache: CachePolicy = "use",
     batch_invariant: bool = False,
     terms: bool = False,
+    layer: int | None = None,
     batch: int = 256,
     timeout: float | None = None,
 ) -> Operation[Encodings]:
@@ -69,12 +70,14 @@ def encode(
     them, all from one pass, and with `terms` sparse vectors name their terms. What is longer than the model
     reads fails, unless `truncate` cuts it and the encoding says how much. With `cache` "bypass" everything is
     computed anew and nothing is kept; `batch_invariant` makes each vector the same, bit for bit, whatever
-    else is computed at the time, which is slower. Many contents go in several calls of at most `batch`; for
-    very many, `encode_stream` is faster.
+    else is computed at the time, which is slower. `layer` takes the vectors of an earlier layer, where the
+    space offers it (`Space.layers`): they are in a space of their own. Many contents go in several calls of
+    at most `batch`; for very many, `encode_stream` is faster.
 
     An input that fails does not fail the others: see `Encodings.errors`.
     """
-    request = _batches_of(space, width, dtype, kinds, truncate, cache, batch_invariant, terms)
+    output = writing.output(width, dtype, kinds, batch_invariant=batch_invariant, terms=terms, layer=layer)
+    request = _batches_of(space, output, truncate, cache)
     replies: list[Reply] = []
     for chunk in _chunks(_listed(contents), batch):
         reply = yield Call(RPCS["Encode"], request(chunk), timeout)
@@ -93,6 +96,7 @@ def encode_stream(
     cache: CachePolicy = "use",
     batch_invariant: bool = False,
     terms: bool = False,
+    layer: int | None = None,
     batch: int = 32,
     in_flight: int = 8,
     timeout: float | None = None,
@@ -108,7 +112,8 @@ def encode_stream(
     """
     if isinstance(contents, str | bytes | Path):
         raise InvalidArgument.at("contents", "pass several, as a list or another iterable; encode takes one")
-    encode_request = _batches_of(space, width, dtype, kinds, truncate, cache, batch_invariant, terms)
+    output = writing.output(width, dtype, kinds, batch_invariant=batch_invariant, terms=terms, layer=layer)
+    encode_request = _batches_of(space, output, truncate, cache)
 
     def request(packed: Sequence[content_pb2.Content], number: int) -> encoder_pb2.EncodeStreamRequest:
         return encoder_pb2.EncodeStreamRequest(id=number, request=encode_request(packed))
@@ -197,17 +202,9 @@ def rerank(
 
 
 def _batches_of(
-    space: str,
-    width: int | None,
-    dtype: DType | str,
-    kinds: Sequence[str],
-    truncate: bool,
-    cache: CachePolicy,
-    batch_invariant: bool,
-    terms: bool,
+    space: str, output: vector_pb2.OutputSpec, truncate: bool, cache: CachePolicy
 ) -> Callable[[Sequence[content_pb2.Content]], encoder_pb2.EncodeRequest]:
     """What makes requests of contents, everything else being equal."""
-    output = writing.output(width, dtype, kinds, batch_invariant=batch_invariant, terms=terms)
     truncation, policy = writing.truncation(truncate), writing.cache(cache)
 
     def request(contents: Sequence[content_pb2.Content]) -> encoder_pb2.EncodeRequest:

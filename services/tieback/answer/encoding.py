@@ -11,7 +11,7 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
 from tieback.core.field_path import ROOT, at
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Encoding, OutputSpec, Truncation
+from tieback.core.types.encoding import EncodePlan, Encoding, Truncation
 from tieback.core.types.fusion import Role
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import Vector, VectorKind
@@ -45,12 +45,11 @@ class Joined:
         """The name of the space that the encoder's vectors carry."""
         return self.shared.get(encoder, encoder)
 
-    def output(self, space: str, modality: Modality, role: Role) -> OutputSpec:
+    def plan(self, space: str, modality: Modality, role: Role, truncation: Truncation) -> EncodePlan:
         """What to ask of a space."""
         kinds = self.kinds.get(space) or (DENSE if modality is Modality.TEXT else LABELS)
-        return OutputSpec(
-            kinds=kinds | self.stored.get(space, frozenset()) if role is Role.DOCUMENT else kinds
-        )
+        stored = self.stored.get(space, frozenset()) if role is Role.DOCUMENT else frozenset()
+        return EncodePlan(kinds=kinds | stored, truncation=truncation)
 
     def unheard(self, weights: Mapping[str, float]) -> frozenset[str]:
         """Spaces that reach only blocks of weight 0, so that nobody waits for them."""
@@ -106,8 +105,8 @@ class SpaceEncoders:
             for space in spaces:
                 if space not in skipped:
                     batches = list(self._batches([contents[place] for place in places]))
-                    output = self.joined.output(space, modality, role)
-                    ask = self._ask(space, batches, output, places, encoded, watch, truncation, deadline)
+                    plan = self.joined.plan(space, modality, role, truncation)
+                    ask = self._ask(space, batches, plan, places, encoded, watch, deadline)
                     tasks[asyncio.create_task(ask)] = self.joined.space(space)
         await _gather(tasks, encoded, deadline, patience)
         return encoded
@@ -120,19 +119,16 @@ class SpaceEncoders:
         self,
         space: str,
         batches: Sequence[Sequence[Content]],
-        output: OutputSpec,
+        plan: EncodePlan,
         places: Sequence[int],
         encoded: Encoded,
         watch: Stopwatch,
-        truncation: Truncation,
         deadline: Deadline,
     ) -> None:
         answers: list[Encoding | TiebackError] = []
         with watch.stage(f"encode:{space}"):
             for batch in batches:
-                reply = await self._encoder.encode(
-                    space, batch, output, truncation=truncation, deadline=deadline
-                )
+                reply = await self._encoder.encode(space, batch, plan, deadline=deadline)
                 answers.extend(_without_place(one, place) for place, one in enumerate(reply.results))
         # Only now, all at once: a space that is given up half-way has said nothing.
         for place, answer in zip(places, answers, strict=True):

@@ -83,7 +83,8 @@ class Batcher(Generic[W, R]):
     order. `pads` says whether a batch costs its longest item times their number, or the sum of its items.
     `budget` bounds the tokens of a batch, padding included, and `max_items` its items; an item over the
     budget runs alone. `on_batch` hears of each batch on the worker's thread. Unless it
-    `learns`, costs are not measured, and an item is dropped only once its deadline has passed.
+    `learns`, costs are not measured, and an item is dropped only once its deadline has passed. Batches of
+    groups that are not `usual` cost other than those that were measured, and teach nothing.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Batcher(Generic[W, R]):
         max_items: int = MAX_ITEMS,
         admission: Admission | None = None,
         learns: bool = True,
+        usual: Callable[[Hashable], bool] = lambda _: True,
         on_batch: Callable[[BatchReport], None] | None = None,
     ) -> None:
         self.name = name
@@ -103,7 +105,7 @@ class Batcher(Generic[W, R]):
         self.surface = CostSurface(max_items)
         self._run = run
         self._pads, self._budget = pads, budget
-        self._learns = learns
+        self._learns, self._usual = learns, usual
         self._on_batch = on_batch
         self._selection: Selection[W, R] = Selection(self.surface, pads=pads, budget=budget)
         self._batches = 0
@@ -280,7 +282,7 @@ class Batcher(Generic[W, R]):
         for turn in batch:
             self._queue.charge(turn.request.tenant, seconds * turn.cost / total)
         self.admission.measure(tokens, seconds)
-        if self._learns and not failed:
+        if self._learns and not failed and self._usual(batch[0].request.group):
             self.surface.observe(len(batch), self._selection.length(costs), cost)
         self._report(BatchReport(len(batch), tokens, padding, seconds, expected))
         return ended

@@ -11,6 +11,7 @@ trained is refused when the card is read, never when a request arrives.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -129,7 +130,9 @@ class EncoderCard(Card):
     vectors ("terms"), where it has none of these by pairs of texts and inputs that a binding is made with
     ("pairs"), or not at all. `precision` is the one that is served: float32, or one of `precisions`, which
     are made beside it. A model whose weights were published in another names that alone. What is `optional`
-    is bound and served where TIEBACK_SPACES names it, and left out of what is by default.
+    is bound and served where TIEBACK_SPACES names it, and left out of what is by default. `layers` are those
+    whose vectors may be asked for, the last one of the model among them; empty means that only the last is
+    offered. Each layer's vectors are in a space of their own.
 
     `shares` names a space that several cards lead into, whose vectors compare as they are: the towers of a
     dual encoder, or one encoder with the prompts of its two sides. A client asks each card by its own name,
@@ -152,6 +155,7 @@ class EncoderCard(Card):
     precisions: dict[Precision, LowerPrecision] = Field(default_factory=dict)
     shares: Annotated[str, Field(pattern=NAME)] | None = None
     optional: bool = False
+    layers: tuple[Annotated[int, Field(gt=0)], ...] = ()
 
     @field_validator("kinds")
     @classmethod
@@ -182,6 +186,10 @@ class EncoderCard(Card):
             raise ValueError("joint: pairs needs an encoder with the kind 'dense'")
         if self.precisions and self.runtime != "transformer_text":
             raise ValueError("precisions are made of transformer_text encoders")
+        if self.layers and self.runtime != "transformer_text":
+            raise ValueError("layers are offered by transformer_text encoders")
+        if list(self.layers) != sorted(set(self.layers)):
+            raise ValueError("layers ascend, each once")
         self._check_sharing()
         if self.precision not in self.offered_precisions or "float32" in self.precisions:
             raise ValueError("precision is float32 or one of precisions, which are lower ones")
@@ -194,6 +202,14 @@ class EncoderCard(Card):
         common = self.fingerprint if self.shares is None else self._common_fingerprint
         fingerprint = short_hash(common, self.precision) if lower else common
         return SpaceRef(self.shares or self.name, self.revision, fingerprint)
+
+    def space_at(self, layer: int | None) -> SpaceRef:
+        """The space of a layer's vectors; None, and the last, for the card's own."""
+        if layer is None or layer == self.layers[-1]:
+            return self.space
+        return dataclasses.replace(
+            self.space, fingerprint=short_hash(self.space.fingerprint, f"layer {layer}")
+        )
 
     @property
     def unbound_joint(self) -> str | None:
@@ -221,10 +237,11 @@ class EncoderCard(Card):
 
     @property
     def export(self) -> str:
-        """As of any card; what lower precisions cost is no part of it."""
+        """As of any card, and of the precisions and layers that are made; not of what they cost."""
         if isinstance(self.options, DualEncoder):  # the towers' cards differ in nothing else
             return short_hash(self.fingerprint, self.modality)
-        return short_hash(self.fingerprint, *sorted(self.precisions)) if self.precisions else self.fingerprint
+        made = [*sorted(self.precisions), *(f"layer {layer}" for layer in self.layers)]
+        return short_hash(self.fingerprint, *made) if made else self.fingerprint
 
     @property
     def offered_widths(self) -> tuple[int, ...]:

@@ -1,8 +1,8 @@
 """Names contents by what is in them: equal keys, equal results.
 
 A key is the SHA-256 of all that the model's result depends on. The space's revision names the weights and its
-fingerprint how they are used; the limits belong to it because they decide what is refused. The width and the
-element type do not: they are made from the result. The tenant belongs to it where tenants are kept apart.
+fingerprint how they are used; the limits belong to it because they decide what is refused. Of the plan, all
+belongs to it that `EncodePlan.result` keeps. The tenant belongs to it where tenants are kept apart.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, TokenIds
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import SpaceRef, VectorKind
+from tieback.core.types.vectors import SpaceRef
 
 
 class ContentKeys:
@@ -27,20 +27,14 @@ class ContentKeys:
         decides = (limits.text_bytes, limits.image_pixels, limits.audio_seconds, limits.points)
         names = (space.name, space.revision, space.fingerprint, *decides)
         self._space = json.dumps(names)
-        self._begun: dict[tuple[Truncation, frozenset[VectorKind]], hashlib._Hash] = {}
+        self._begun: dict[EncodePlan, hashlib._Hash] = {}
 
-    def of(
-        self,
-        contents: Sequence[Content],
-        truncation: Truncation,
-        kinds: frozenset[VectorKind],
-        tenant: str = "",
-    ) -> list[bytes]:
+    def of(self, contents: Sequence[Content], plan: EncodePlan, tenant: str = "") -> list[bytes]:
         """The key of each content for that tenant, 32 bytes. None of them is a precomputed vector."""
-        begun = self._begun.get((truncation, kinds))
+        result = plan.result
+        begun = self._begun.get(result)
         if begun is None:
-            said = f"{self._space} {truncation} {' '.join(sorted(kinds))}\0"
-            begun = self._begun[truncation, kinds] = hashlib.sha256(said.encode())
+            begun = self._begun[result] = hashlib.sha256(f"{self._space} {result}\0".encode())
         if tenant:
             begun = begun.copy()
             begun.update(f"tenant {tenant}\0".encode())

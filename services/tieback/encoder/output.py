@@ -15,12 +15,12 @@ from tieback.core.types.vectors import DType
 LARGEST_INT8 = 127
 
 
-def cut(vectors: Array, width: int) -> Array:
-    """The leading `width` dimensions of `[n, full width]` float32, each row of unit norm again.
+def cut(vectors: Array, width: int | None) -> Array:
+    """The leading `width` dimensions of `[n, full width]` float32, each row of unit norm again; None for all.
 
     A row that is zero there stays zero.
     """
-    if width == vectors.shape[-1]:
+    if width is None or width == vectors.shape[-1]:
         return vectors
     kept = vectors[..., :width]
     norms = np.linalg.norm(kept, axis=-1, keepdims=True)

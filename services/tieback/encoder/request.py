@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
 from tieback.core.types.content import Content, Modality, TokenIds
-from tieback.core.types.encoding import OutputSpec
+from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import DType, VectorKind
 from tieback.models.content import read_points
@@ -21,10 +22,8 @@ NAMES: Mapping[Modality, str] = {
 }
 
 
-def check_request(
-    contents: Sequence[Content], output: OutputSpec, card: EncoderCard, widths: Sequence[int], limits: Limits
-) -> int:
-    """The width to give, of the offered `widths`. InvalidInput for what concerns the request as a whole."""
+def check_size(contents: Sequence[Content], limits: Limits) -> None:
+    """Raises InvalidInput for an empty or too large batch."""
     if not contents:
         raise InvalidInput("the batch is empty; send one content at least", field="contents")
     if limits.batch_items and len(contents) > limits.batch_items:
@@ -33,29 +32,44 @@ def check_request(
             "at most; send it in parts",
             field="contents",
         )
-    missing = output.kinds - card.kinds
-    if missing or not output.kinds:
+
+
+def resolve(plan: EncodePlan, card: EncoderCard, widths: Sequence[int]) -> EncodePlan:
+    """The plan as it is computed: the last layer, asked for by its number, is None.
+
+    InvalidInput, with the choices, for what the card does not offer; `widths` are those that it does.
+    """
+    missing = plan.kinds - card.kinds
+    if missing or not plan.kinds:
         offered = ", ".join(sorted(card.kinds))
         asked = ", ".join(sorted(missing)) or "nothing"
         raise InvalidInput(
             f"the space {card.name!r} has no {asked} to give; it offers: {offered}",
             field=at("output", "kinds"),
         )
-    width = card.width if output.width is None else output.width
+    width = plan.width or card.width
     if width not in widths:
         offered = ", ".join(str(width) for width in widths)
         raise InvalidInput(
             f"the space {card.name!r} is not offered at width {width}; it is at: {offered}",
             field=at("output", "width"),
         )
-    if output.dtype is DType.BINARY and width % 8 and VectorKind.DENSE in output.kinds:
+    if plan.layer is not None and plan.layer not in card.layers:
+        offered = ", ".join(str(layer) for layer in card.layers) or "its last, where none is named"
+        raise InvalidInput(
+            f"the space {card.name!r} is not offered at layer {plan.layer}; it is at: {offered}",
+            field=at("output", "layer"),
+        )
+    if plan.dtype is DType.BINARY and width % 8 and VectorKind.DENSE in plan.kinds:
         raise InvalidInput(
             f"BINARY packs eight dimensions to a byte and the width is {width}", field=at("output", "dtype")
         )
-    return width
+    if plan.layer is not None and plan.layer == card.layers[-1]:
+        return dataclasses.replace(plan, layer=None)
+    return plan
 
 
-def check_content(content: Content, output: OutputSpec, card: EncoderCard, limits: Limits) -> None:
+def check_content(content: Content, plan: EncodePlan, card: EncoderCard, limits: Limits) -> None:
     """Raises InvalidInput where a content is of a modality that the space does not take, or lacks a text."""
     if content.modality is Modality.POINTS:
         read_points(content, limits)  # a limit holds whatever space was asked
@@ -64,7 +78,7 @@ def check_content(content: Content, output: OutputSpec, card: EncoderCard, limit
             f"the space {card.name!r} takes {NAMES[card.modality]}, not {NAMES[content.modality]}",
             field=content.modality.value,
         )
-    if VectorKind.TOKENS in output.kinds and isinstance(content.data, TokenIds):
+    if VectorKind.TOKENS in plan.kinds and isinstance(content.data, TokenIds):
         raise InvalidInput(
             "token vectors come with their places in the text, and there is none; send the text instead",
             field="token_ids",

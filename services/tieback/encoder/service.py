@@ -17,7 +17,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import Overloaded, StartupError
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import CachePolicy, EncodeReply, OutputSpec, SplitReply, Truncation
+from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.unknown_space import unknown_space
@@ -25,7 +25,7 @@ from tieback.encoder.preparation import Preparation
 from tieback.encoder.recall import CacheOptions, CacheState
 from tieback.encoder.space import Space
 from tieback.models.encoder_model import EncoderModel
-from tieback.ports import DEFAULT_OUTPUT
+from tieback.ports import DEFAULT_PLAN
 
 BATCH_TOKENS = 512
 """Tokens of a batch on a processor: some thirty short texts, or one or two long ones."""
@@ -82,9 +82,8 @@ class Encoder:
         self,
         space: str,
         contents: Sequence[Content],
-        output: OutputSpec = DEFAULT_OUTPUT,
+        plan: EncodePlan = DEFAULT_PLAN,
         *,
-        truncation: Truncation = Truncation.REFUSE,
         cache: CachePolicy = CachePolicy.USE,
         deadline: Deadline = NO_DEADLINE,
     ) -> EncodeReply:
@@ -93,7 +92,7 @@ class Encoder:
         NotFound, with the choices, for an unknown space. InvalidInput for an empty or too large batch, a
         width or kind that is not offered. Overloaded where too much waits. DeadlineExceeded.
         """
-        return await self._space(space).encode(contents, output, truncation, cache, deadline)
+        return await self._space(space).encode(contents, plan, cache, deadline)
 
     async def split(
         self,

@@ -9,7 +9,7 @@ import numpy as np
 
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
-from tieback.core.types.encoding import Encoding, EncodingSource, OutputSpec
+from tieback.core.types.encoding import EncodePlan, Encoding, EncodingSource
 from tieback.core.types.vectors import (
     DType,
     RegionVectors,
@@ -27,22 +27,22 @@ def shape(
     computed: Sequence[tuple[Computed, EncodingSource]],
     space: SpaceRef,
     modality: Modality,
-    output: OutputSpec,
-    width: int,
+    plan: EncodePlan,
     vocabulary: Sequence[str] = (),
 ) -> list[Encoding]:
     """The encodings, in order. Their arrays may be those of a cache, and are then read-only.
 
-    `vocabulary` names the terms of sparse vectors, where the output asks for that.
+    `vocabulary` names the terms of sparse vectors, where the plan asks for that.
     """
+    width = plan.width
     dense: Sequence[Vector | None] = [None] * len(computed)
-    if VectorKind.DENSE in output.kinds:
-        dense = vectors([cast("Array", one.dense) for one, _ in computed], space, output.dtype, width)
-    with_tokens = VectorKind.TOKENS in output.kinds
-    with_labels = VectorKind.LABELS in output.kinds
-    with_sparse = VectorKind.SPARSE in output.kinds
-    with_regions = VectorKind.REGIONS in output.kinds
-    named = vocabulary if output.terms else ()
+    if VectorKind.DENSE in plan.kinds:
+        dense = vectors([cast("Array", one.dense) for one, _ in computed], space, plan.dtype, width)
+    with_tokens = VectorKind.TOKENS in plan.kinds
+    with_labels = VectorKind.LABELS in plan.kinds
+    with_sparse = VectorKind.SPARSE in plan.kinds
+    with_regions = VectorKind.REGIONS in plan.kinds
+    named = vocabulary if plan.terms else ()
     return [
         Encoding(
             space,
@@ -60,9 +60,9 @@ def shape(
     ]
 
 
-def vectors(rows: Sequence[Array], space: SpaceRef, dtype: DType, width: int) -> list[Vector]:
+def vectors(rows: Sequence[Array], space: SpaceRef, dtype: DType, width: int | None) -> list[Vector]:
     """Vectors of that width and type, of rows in float32 that are as wide or wider, all at once."""
-    if not rows or (dtype is DType.FLOAT32 and all(len(row) == width for row in rows)):
+    if not rows or (dtype is DType.FLOAT32 and all(width in (None, len(row)) for row in rows)):
         return [Vector(space, row) for row in rows]
     values, scales = quantise(cut(np.stack(rows), width), dtype)
     return [
@@ -71,7 +71,7 @@ def vectors(rows: Sequence[Array], space: SpaceRef, dtype: DType, width: int) ->
     ]
 
 
-def _tokens(computed: Computed, space: SpaceRef, width: int) -> TokenVectors | None:
+def _tokens(computed: Computed, space: SpaceRef, width: int | None) -> TokenVectors | None:
     if computed.tokens is None:
         return None
     return TokenVectors(space, cut(computed.tokens, width), list(computed.spans))
@@ -84,7 +84,7 @@ def _sparse(computed: Computed, space: SpaceRef, vocabulary: Sequence[str]) -> S
     return SparseVector(space, computed.indices, computed.weights, terms)
 
 
-def _regions(computed: Computed, space: SpaceRef, width: int) -> RegionVectors | None:
+def _regions(computed: Computed, space: SpaceRef, width: int | None) -> RegionVectors | None:
     if computed.regions is None or computed.boxes is None:
         return None
     return RegionVectors(space, cut(computed.regions, width), computed.boxes)

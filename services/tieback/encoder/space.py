@@ -17,23 +17,22 @@ from tieback.core.tenant import TENANT
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import (
     CachePolicy,
+    EncodePlan,
     EncodeReply,
     Encoding,
     EncodingSource,
-    OutputSpec,
     SplitReply,
-    Truncation,
 )
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.report import Cost, Timing
-from tieback.core.types.vectors import Vector, VectorKind
+from tieback.core.types.vectors import SpaceRef, Vector, VectorKind
 from tieback.encoder.computed import Computed
 from tieback.encoder.content_key import ContentKeys, size
 from tieback.encoder.precomputed import accept
 from tieback.encoder.preparation import Preparation
 from tieback.encoder.recall import OFTEN, CacheOptions, CacheState, Outcome, Recall
-from tieback.encoder.request import check_content, check_request
+from tieback.encoder.request import check_content, check_size, resolve
 from tieback.encoder.shaping import shape, vectors
 from tieback.encoder.splitting import Splitting
 from tieback.encoder.worker import Worker
@@ -58,7 +57,8 @@ class Space:
         on_batch: Callable[[BatchReport], None] | None = None,
     ) -> None:
         self.card = model.card
-        self._ref = model.card.space
+        card = model.card
+        self._refs = {layer: card.space_at(layer) for layer in (None, *card.layers)}
         self._widths = model.card.offered_widths
         self._limits = limits
         self._closing = False
@@ -72,7 +72,7 @@ class Space:
         )
         self._splitting = Splitting(model, limits, preparation)
         # Cards may share a space and differ in what they put before a text: the cache tells them apart.
-        own = dataclasses.replace(self._ref, fingerprint=f"{self._ref.fingerprint} {model.card.fingerprint}")
+        own = dataclasses.replace(card.space, fingerprint=f"{card.space.fingerprint} {card.fingerprint}")
         self._keys = ContentKeys(own, limits)
         self._vocabulary = model.terms if isinstance(model, NamesTerms) else ()
         self._recall = Recall(cache, model.card.name, near=batch_tokens)
@@ -103,8 +103,7 @@ class Space:
     async def encode(
         self,
         contents: Sequence[Content],
-        output: OutputSpec,
-        truncation: Truncation,
+        plan: EncodePlan,
         cache: CachePolicy,
         deadline: Deadline,
     ) -> EncodeReply:
@@ -112,20 +111,16 @@ class Space:
         arrived = time.monotonic()
         if self._closing:
             raise Unavailable("the server is shutting down")
-        width = check_request(contents, output, self.card, self._widths, self._limits)
-        results = [self._at_once(place, content, output, width) for place, content in enumerate(contents)]
+        check_size(contents, self._limits)
+        plan = resolve(plan, self.card, self._widths)
+        space = self._refs[plan.layer]
+        results = [self._at_once(place, content, plan, space) for place, content in enumerate(contents)]
         places = [place for place, result in enumerate(results) if result is None]
         asked = [contents[place] for place in places]
         timing, cost = Timing(), Cost()
 
         async def compute(chosen: Sequence[int]) -> list[Outcome]:
-            worked = await self._worker.compute(
-                [asked[index] for index in chosen],
-                truncation,
-                output.kinds,
-                invariant=output.batch_invariant,
-                deadline=deadline,
-            )
+            worked = await self._worker.compute([asked[index] for index in chosen], plan, deadline=deadline)
             timing.prepare += worked.prepare
             timing.queue += worked.queue
             timing.compute += worked.compute
@@ -139,15 +134,15 @@ class Space:
         else:
             tenant = "" if self._tenants_share else TENANT.get()
             if size(asked) <= INLINE_BYTES:
-                keys = self._keys.of(asked, truncation, output.kinds, tenant)
+                keys = self._keys.of(asked, plan, tenant)
             else:
-                keys = await asyncio.to_thread(self._keys.of, asked, truncation, output.kinds, tenant)
+                keys = await asyncio.to_thread(self._keys.of, asked, plan, tenant)
             timing.prepare = time.monotonic() - arrived
             recalled, waited = await self._recall.obtain(
                 keys,
                 self._worker.estimate(asked),
                 compute,
-                invariant=output.batch_invariant,
+                invariant=plan.batch_invariant,
                 deadline=deadline,
                 tenant=tenant,
             )
@@ -156,7 +151,7 @@ class Space:
             cost.cached_items += source is EncodingSource.MEMORY or source is EncodingSource.DISK
             cost.shared_items += source is EncodingSource.IN_FLIGHT
         computed = [(one, source) for one, source in recalled if isinstance(one, Computed)]
-        encodings = iter(shape(computed, self._ref, self.card.modality, output, width, self._vocabulary))
+        encodings = iter(shape(computed, space, self.card.modality, plan, self._vocabulary))
         for place, (one, _) in zip(places, recalled, strict=True):
             results[place] = next(encodings) if isinstance(one, Computed) else _at(place, one)
         timing.total = time.monotonic() - arrived
@@ -181,17 +176,18 @@ class Space:
         await self._recall.close()
 
     def _at_once(
-        self, place: int, content: Content, output: OutputSpec, width: int
+        self, place: int, content: Content, plan: EncodePlan, space: SpaceRef
     ) -> Encoding | TiebackError | None:
         """The answer that needs no model, of a precomputed vector or a wrong content; None elsewhere."""
         try:
             if isinstance(content.data, Vector):
-                if output.kinds != {VectorKind.DENSE}:
+                if plan.kinds != {VectorKind.DENSE}:
                     raise InvalidInput("a precomputed vector gives DENSE and nothing else", field="vector")
-                values = accept(content.data, self._ref, self._widths, width)
-                (dense,) = vectors([values], self._ref, output.dtype, width)
-                return Encoding(self._ref, content.modality or self.card.modality, dense)
-            check_content(content, output, self.card, self._limits)
+                width = plan.width or self.card.width
+                values = accept(content.data, space, self._widths, width)
+                (dense,) = vectors([values], space, plan.dtype, width)
+                return Encoding(space, content.modality or self.card.modality, dense)
+            check_content(content, plan, self.card, self._limits)
         except InvalidInput as error:
             return error.within(at("contents", place))
         return None

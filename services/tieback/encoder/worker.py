@@ -21,21 +21,14 @@ from tieback.batching import Batched, Batcher, BatchReport
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, TiebackError
 from tieback.core.types.content import Content, Modality, TokenIds
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.encoder.computed import Computed
 from tieback.encoder.portions import BYTES_PER_TOKEN, Portion, is_quick, portions_of
 from tieback.encoder.preparation import Preparation
 from tieback.models.content import read_text
-from tieback.models.encoder_model import (
-    EncoderModel,
-    Prepared,
-    PreparesRegions,
-    RawEncoding,
-    WeighsContents,
-    Weight,
-)
+from tieback.models.encoder_model import EncoderModel, Prepared, RawEncoding, WeighsContents, Weight
 
 logger = logging.getLogger(__name__)
 
@@ -66,9 +59,7 @@ class _Asked:
     """A request to the model."""
 
     contents: Sequence[Content]
-    truncation: Truncation
-    kinds: frozenset[VectorKind]
-    invariant: bool
+    plan: EncodePlan
     deadline: Deadline
 
 
@@ -108,25 +99,18 @@ class Worker:
             pads=model.pads,
             budget=batch_tokens,
             admission=self.admission,
+            usual=lambda plan: cast("EncodePlan", plan).is_whole,
             on_batch=on_batch,
         )
 
-    async def compute(
-        self,
-        contents: Sequence[Content],
-        truncation: Truncation,
-        kinds: frozenset[VectorKind],
-        *,
-        invariant: bool,
-        deadline: Deadline,
-    ) -> Worked:
-        """What the model says of each content; each is computed alone where that is to be `invariant`.
+    async def compute(self, contents: Sequence[Content], plan: EncodePlan, *, deadline: Deadline) -> Worked:
+        """What the model says of each content; each is computed alone where the plan is batch-invariant.
 
         An error in the place of a content has the field within that content. Overloaded, RateExceeded,
         DeadlineExceeded, InvalidInput where all of it is too much, Unavailable.
         """
         begun = time.monotonic()
-        asked = _Asked(contents, truncation, kinds, invariant, deadline)
+        asked = _Asked(contents, plan, deadline)
         if is_quick(contents):
             estimate = self.estimate(contents)
             with self._admitted(estimate, asked) as ticket:
@@ -197,13 +181,13 @@ class Worker:
         tokens = sum(item.tokens for item in items)
         ticket.resize(tokens, len(items))
         preparing = time.monotonic() - begun
+        alone = asked.plan.batch_invariant
         batched = await self._batcher.submit(
-            items, group=asked.kinds, deadline=asked.deadline, ticket=ticket, alone=asked.invariant
+            items, group=asked.plan.batch, deadline=asked.deadline, ticket=ticket, alone=alone
         )
         results = iter(batched.results)
         outcomes = [
-            _outcome(one, next(results), asked.invariant) if isinstance(one, Prepared) else one
-            for one in prepared
+            _outcome(one, next(results), alone) if isinstance(one, Prepared) else one for one in prepared
         ]
         return _Part(places, outcomes, preparing, tokens, batched)
 
@@ -236,7 +220,7 @@ class Worker:
             refused: dict[int, TiebackError] = dict(too_long)
             for place in places:
                 try:
-                    weights[place] = model.weigh(asked.contents[place], asked.kinds, self._limits)
+                    weights[place] = model.weigh(asked.contents[place], asked.plan, self._limits)
                 except TiebackError as error:
                     refused[place] = error
             return weights, refused
@@ -265,14 +249,15 @@ class Worker:
         """Runs the model on what is typical, and measures what batches of it cost."""
         await asyncio.to_thread(self._model.warm_up)
         kinds = USUAL & self._model.card.kinds or self._model.card.kinds
-        await self._batcher.calibrate([self._model.sample(size) for size in self._model.sizes], kinds)
+        samples = [self._model.sample(size) for size in self._model.sizes]
+        await self._batcher.calibrate(samples, EncodePlan(kinds=kinds).batch)
 
     async def close(self) -> None:
         """Stops after the batch that runs; what waits fails with Unavailable."""
         await self._batcher.close()
 
-    def _run(self, batch: Sequence[Prepared], kinds: Hashable) -> list[RawEncoding]:
-        return self._model.run(batch, cast("frozenset[VectorKind]", kinds))
+    def _run(self, batch: Sequence[Prepared], plan: Hashable) -> list[RawEncoding]:
+        return self._model.run(batch, cast("EncodePlan", plan))
 
     def _check_time(self, deadline: Deadline, items: int) -> None:
         """Raises DeadlineExceeded where no time is left, and counts what is dropped."""
@@ -291,11 +276,8 @@ class Worker:
         return None
 
     def _prepare_one(self, content: Content, asked: _Asked) -> Outcome:
-        prepare = self._model.prepare
-        if VectorKind.REGIONS in asked.kinds and isinstance(self._model, PreparesRegions):
-            prepare = self._model.prepare_regions
         try:
-            prepared = prepare(content, truncation=asked.truncation, limits=self._limits)
+            prepared = self._model.prepare(content, asked.plan, self._limits)
         except TiebackError as error:
             return error
         except Exception:

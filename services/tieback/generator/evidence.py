@@ -13,11 +13,13 @@ from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.sentences import sentences
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.generation import Evidence
 from tieback.generator.relevance import window_relevance
 from tieback.methods.grounding import Passage, words_of
 from tieback.ports import EVIDENCE_CHARACTERS, EVIDENCE_SENTENCES, EncoderPort
+
+CUT = EncodePlan(truncation=Truncation.END)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +85,7 @@ class EvidenceReader:
     async def vectors(self, texts: Sequence[str], deadline: Deadline) -> Array:
         """Unit vectors `[texts, width]`; a text without a word gets zeros."""
         contents = [Content(Modality.TEXT, text) for text in texts]
-        reply = await self._encoder.encode(
-            self._space, contents, truncation=Truncation.END, deadline=deadline
-        )
+        reply = await self._encoder.encode(self._space, contents, CUT, deadline=deadline)
         rows: list[Array | None] = []
         for result in reply.results:
             if isinstance(result, InvalidInput):

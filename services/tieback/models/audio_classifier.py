@@ -10,7 +10,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import AudioClassifier
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import Label, Truncation
+from tieback.core.types.encoding import EncodePlan, Label
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.models.audio_decoding import samples_of, weight_of
@@ -48,20 +48,20 @@ class AudioClassifierModel:
         """Silence of that many patches."""
         return Prepared(tokens, np.zeros((tokens, 1, self._options.patch, self._options.bands), np.uint8))
 
-    def weigh(self, content: Content, kinds: frozenset[VectorKind], limits: Limits) -> Weight:  # noqa: ARG002 - all kinds come from the same patches
+    def weigh(self, content: Content, plan: EncodePlan, limits: Limits) -> Weight:  # noqa: ARG002 - all kinds come from the same patches
         """By the sound's header."""
         options = self._options
         seconds, size = weight_of(content, limits, rate=options.sample_rate)
         return Weight(1 + int(seconds * options.sample_rate) // (options.hop * options.patch_hop), size)
 
-    def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:  # noqa: ARG002 - sounds of any length are read whole
+    def prepare(self, content: Content, plan: EncodePlan, limits: Limits) -> Prepared:  # noqa: ARG002 - sounds of any length are read whole
         """Decodes a sound into patches, which wait in the network's own code of a byte a value."""
         options = self._options
         patches = self._front_end(samples_of(content, limits, rate=options.sample_rate))
         coded = np.clip(np.round(patches / options.quantum) + options.zero, 0, 255).astype(np.uint8)
         return Prepared(len(coded), coded[:, None], size=coded.nbytes)
 
-    def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
+    def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:
         """Encodes the patches of all sounds together, and averages each sound's own."""
         patches = np.concatenate([prepared.payload for prepared in batch])
         found = [
@@ -72,16 +72,16 @@ class AudioClassifierModel:
         ends = np.cumsum([len(prepared.payload) for prepared in batch])[:-1]
         return [
             RawEncoding(
-                unit_rows(embedding.mean(axis=0)) if VectorKind.DENSE in kinds else None,
+                unit_rows(embedding.mean(axis=0)) if VectorKind.DENSE in plan.kinds else None,
                 None,
-                labels=self._labels(score.mean(axis=0)) if VectorKind.LABELS in kinds else (),
+                labels=self._labels(score.mean(axis=0)) if VectorKind.LABELS in plan.kinds else (),
             )
             for embedding, score in zip(np.split(embeddings, ends), np.split(scores, ends), strict=True)
         ]
 
     def warm_up(self) -> None:
         """Encodes a patch of silence."""
-        self.run([self.sample(1)], self.card.kinds)
+        self.run([self.sample(1)], EncodePlan(kinds=self.card.kinds))
 
     def _labels(self, scores: Array) -> list[Label]:
         """Sounds can be of several classes at once, so scores do not sum to 1; those of the labels do."""

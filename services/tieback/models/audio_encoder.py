@@ -25,7 +25,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import AudioEncoder
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.models.audio_decoding import samples_of, weight_of
@@ -84,12 +84,12 @@ class AudioEncoderModel:
         frames = [np.zeros((self._options.bands, FRAMES_PER_STATE * count), np.float32) for count in counts]
         return Prepared(tokens, [Window(one, one.shape[1] // FRAMES_PER_STATE) for one in frames if one.size])
 
-    def weigh(self, content: Content, kinds: frozenset[VectorKind], limits: Limits) -> Weight:  # noqa: ARG002 - there is one kind
+    def weigh(self, content: Content, plan: EncodePlan, limits: Limits) -> Weight:  # noqa: ARG002 - there is one kind
         """By the sound's header; the last window's silence included."""
         seconds, size = weight_of(content, limits, rate=self._options.sample_rate)
         return Weight(int(seconds + 1 + self._options.silence) * self._per_second, size)
 
-    def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:  # noqa: ARG002 - sounds of any length are read whole
+    def prepare(self, content: Content, plan: EncodePlan, limits: Limits) -> Prepared:  # noqa: ARG002 - sounds of any length are read whole
         """Decodes a sound into windows of frames; it costs their states, silence included."""
         samples = samples_of(content, limits, rate=self._options.sample_rate)
         length = self._longest * self._per_state
@@ -97,7 +97,7 @@ class AudioEncoderModel:
         size = sum(window.frames.nbytes for window in windows)
         return Prepared(sum(window.states for window in windows), windows, size=size)
 
-    def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
+    def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:
         """Encodes the windows of all sounds, those of one length together."""
         windows: list[Window] = [window for prepared in batch for window in prepared.payload]
         alike: dict[int, list[int]] = defaultdict(list)
@@ -113,14 +113,14 @@ class AudioEncoderModel:
         for prepared in batch:
             end = begin + len(prepared.payload)
             weights = np.array([window.sound for window in windows[begin:end]], np.float32)
-            dense = unit_rows(weights @ means[begin:end]) if VectorKind.DENSE in kinds else None
+            dense = unit_rows(weights @ means[begin:end]) if VectorKind.DENSE in plan.kinds else None
             encodings.append(RawEncoding(dense, None))
             begin = end
         return encodings
 
     def warm_up(self) -> None:
         """Encodes a second of silence."""
-        self.run([self.sample(self.sizes[0])], self.card.kinds)
+        self.run([self.sample(self.sizes[0])], EncodePlan(kinds=self.card.kinds))
 
     def _means(self, windows: Sequence[Window], states: int) -> Array:
         sound = np.array([window.sound for window in windows])

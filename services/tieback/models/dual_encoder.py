@@ -13,9 +13,8 @@ import numpy as np
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import EncoderModel, Prepared, RawEncoding, Weight
 from tieback.models.image_decoding import SHARPNESS, decoded_bytes, made_of_picture
 from tieback.models.picture_fitting import PictureFitting
@@ -57,16 +56,16 @@ class ImageTowerModel:
         """A black picture."""
         return Prepared(tokens, np.zeros((self._fitting.height, self._fitting.width, 3), np.uint8))
 
-    def weigh(self, content: Content, kinds: frozenset[VectorKind], limits: Limits) -> Weight:  # noqa: ARG002 - there is one kind
+    def weigh(self, content: Content, plan: EncodePlan, limits: Limits) -> Weight:  # noqa: ARG002 - there is one kind
         """By the picture's header."""
         return Weight(self._cells, decoded_bytes(content, limits, finest=self._finest))
 
-    def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:  # noqa: ARG002 - a picture has no end to cut off
+    def prepare(self, content: Content, plan: EncodePlan, limits: Limits) -> Prepared:  # noqa: ARG002 - a picture has no end to cut off
         """Decodes a picture and makes it fit; its pixels wait as uint8, a quarter of what runs."""
         pixels = made_of_picture(content, limits, self._fitting.pixels, finest=self._finest)
         return Prepared(self._cells, pixels, size=pixels.nbytes)
 
-    def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:  # noqa: ARG002 - there is one kind
+    def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:  # noqa: ARG002 - there is one kind
         """Encodes a batch."""
         pixels = self._fitting.scaled(np.stack([prepared.payload for prepared in batch]))
         (dense,) = self._session.run([DENSE], {PIXELS: pixels})
@@ -74,4 +73,4 @@ class ImageTowerModel:
 
     def warm_up(self) -> None:
         """Encodes a black picture."""
-        self.run([self.sample(self._cells)], self.card.kinds)
+        self.run([self.sample(self._cells)], EncodePlan(kinds=self.card.kinds))

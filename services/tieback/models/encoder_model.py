@@ -9,9 +9,8 @@ from typing import Any, Protocol, runtime_checkable
 from tieback.catalog.card import EncoderCard
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import Label, Truncation
+from tieback.core.types.encoding import EncodePlan, Label
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import VectorKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +77,12 @@ class EncoderModel(Protocol):
         """An input of that many tokens, to measure what inputs of its size cost."""
         ...
 
-    def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
+    def prepare(self, content: Content, plan: EncodePlan, limits: Limits) -> Prepared:
         """Reads one content. InvalidInput, its field named by the modality, where it cannot be read."""
         ...
 
-    def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
-        """One encoding per member, in order, with the kinds asked for."""
+    def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:
+        """One encoding per member, in order, at full width in float32, of what the plan has computed."""
         ...
 
     def warm_up(self) -> None:
@@ -92,19 +91,10 @@ class EncoderModel(Protocol):
 
 
 @runtime_checkable
-class PreparesRegions(Protocol):
-    """What an encoder of the kind REGIONS may be too: one for which regions take more preparing."""
-
-    def prepare_regions(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
-        """As `EncoderModel.prepare`, where REGIONS are asked for."""
-        ...
-
-
-@runtime_checkable
 class WeighsContents(Protocol):
     """What an encoder of pictures, sounds or clouds is too: decoding may take far more than what is sent."""
 
-    def weigh(self, content: Content, kinds: frozenset[VectorKind], limits: Limits) -> Weight:
+    def weigh(self, content: Content, plan: EncodePlan, limits: Limits) -> Weight:
         """Reads the header of one content. InvalidInput, as of `EncoderModel.prepare`, for what it shows."""
         ...
 

@@ -16,7 +16,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import ImageClassifier
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import Prepared, RawEncoding, Weight
@@ -54,26 +54,27 @@ class ImageClassifierModel:
         """A black picture, without regions."""
         return Prepared(tokens, np.zeros((1, self._options.crop, self._options.crop, 3), np.uint8))
 
-    def weigh(self, content: Content, kinds: frozenset[VectorKind], limits: Limits) -> Weight:
+    def weigh(self, content: Content, plan: EncodePlan, limits: Limits) -> Weight:
         """By the picture's header."""
-        windows = REGIONS if VectorKind.REGIONS in kinds else (WHOLE,)
+        windows = _windows(plan)
         view = self._options.crop / self._options.size
         finest = finest_of(windows, field_of_view=view, side=self._options.crop)
         return Weight(self._cells * len(windows), decoded_bytes(content, limits, finest=finest))
 
-    def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:  # noqa: ARG002 - a picture has no end to cut off
-        """Decodes a picture and makes it small; its pixels wait as uint8, a quarter of what runs."""
-        return self._views(content, limits, (WHOLE,))
+    def prepare(self, content: Content, plan: EncodePlan, limits: Limits) -> Prepared:
+        """Decodes a picture and makes it small; its pixels wait as uint8, a quarter of what runs.
 
-    def prepare_regions(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:  # noqa: ARG002 - as in prepare
-        """As `prepare`, for the kind REGIONS: ten views of the picture, which cost ten times as much.
-
-        A large JPEG is decoded finer for them, so its view of the whole is not to the bit that of `prepare`
-        (cosine 0.9994 and more).
+        For the kind REGIONS there are ten views of the picture, which cost ten times as much. A large JPEG is
+        decoded finer for them, so its view of the whole is not to the bit what it is without (cosine 0.9994
+        and more).
         """
-        return self._views(content, limits, REGIONS)
+        options, windows = self._options, _windows(plan)
+        pixels = central_squares(
+            content, limits, windows, field_of_view=options.crop / options.size, side=options.crop
+        )
+        return Prepared(self._cells * len(windows), pixels, size=pixels.nbytes)
 
-    def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
+    def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:
         """Encodes a batch, all views of all pictures together; the first view of each is the whole picture.
 
         A picture that was prepared without regions gives itself as the only one.
@@ -84,25 +85,22 @@ class ImageClassifierModel:
         ends = np.cumsum([len(prepared.payload) for prepared in batch])[:-1]
         views = np.split(unit_rows(features), ends)
         firsts = probabilities[[0, *ends]]
-        return [self._encoding(rows, first, kinds) for rows, first in zip(views, firsts, strict=True)]
+        return [self._encoding(rows, first, plan) for rows, first in zip(views, firsts, strict=True)]
 
     def warm_up(self) -> None:
         """Encodes a black picture."""
-        self.run([self.sample(self._cells)], self.card.kinds)
+        self.run([self.sample(self._cells)], EncodePlan(kinds=self.card.kinds))
 
-    def _views(self, content: Content, limits: Limits, windows: Sequence[Box]) -> Prepared:
-        options = self._options
-        pixels = central_squares(
-            content, limits, windows, field_of_view=options.crop / options.size, side=options.crop
-        )
-        return Prepared(self._cells * len(windows), pixels, size=pixels.nbytes)
-
-    def _encoding(self, views: Array, probability: Array, kinds: frozenset[VectorKind]) -> RawEncoding:
-        labels, regions = VectorKind.LABELS in kinds, VectorKind.REGIONS in kinds
+    def _encoding(self, views: Array, probability: Array, plan: EncodePlan) -> RawEncoding:
+        labels, regions = VectorKind.LABELS in plan.kinds, VectorKind.REGIONS in plan.kinds
         return RawEncoding(
-            views[0] if VectorKind.DENSE in kinds else None,
+            views[0] if VectorKind.DENSE in plan.kinds else None,
             None,
             labels=likeliest(probability, self._names, self._options.top) if labels else (),
             regions=views if regions else None,
             boxes=np.array(REGIONS[: len(views)], np.float32) if regions else None,
         )
+
+
+def _windows(plan: EncodePlan) -> Sequence[Box]:
+    return REGIONS if VectorKind.REGIONS in plan.kinds else (WHOLE,)

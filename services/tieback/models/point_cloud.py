@@ -21,7 +21,7 @@ from tieback.catalog.options import PointCloud
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.models.content import read_points
@@ -68,12 +68,12 @@ class PointCloudModel:
             tokens, np.rint(np.stack([circle * np.cos(turn), circle * np.sin(turn), height], axis=1) * GRID)
         )
 
-    def weigh(self, content: Content, kinds: frozenset[VectorKind], limits: Limits) -> Weight:  # noqa: ARG002 - there is one kind
+    def weigh(self, content: Content, plan: EncodePlan, limits: Limits) -> Weight:  # noqa: ARG002 - there is one kind
         """By the number of points."""
         points = len(read_points(content, limits))
         return Weight(min(points, self._options.points), BYTES_PER_POINT * points)
 
-    def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:  # noqa: ARG002 - a cloud has no end to cut off
+    def prepare(self, content: Content, plan: EncodePlan, limits: Limits) -> Prepared:  # noqa: ARG002 - a cloud has no end to cut off
         """Puts a cloud on the grid and samples it down, in the order of sampling; it costs its points."""
         points = read_points(content, limits)
         if points.ndim != 2 or points.shape[1] != AXES:
@@ -88,9 +88,9 @@ class PointCloudModel:
         cloud = cloud[farthest_points(cloud, self._options.points)]
         return Prepared(len(cloud), cloud, size=cloud.nbytes)
 
-    def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
+    def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:
         """Encodes the clouds."""
-        dense = VectorKind.DENSE in kinds
+        dense = VectorKind.DENSE in plan.kinds
         return [RawEncoding(self._encode(one.payload) if dense else None, None) for one in batch]
 
     def warm_up(self) -> None:

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from tieback.core.types.arrays import Array
+from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback.models.reference import IDS, MASK
@@ -28,9 +29,9 @@ TOKENS_AT_ONCE = 1024
 class SparseTextModel(TransformerTextModel):
     """Runs a graph from `IDS` and `MASK` `[batch, tokens]` to `WEIGHTS` `[batch, vocabulary]`."""
 
-    def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
+    def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:
         """Weighs the terms of a batch, padded to its longest text."""
-        if VectorKind.SPARSE not in kinds:
+        if VectorKind.SPARSE not in plan.kinds:
             return [RawEncoding(None, None) for _ in batch]
         texts: list[TokenizedText] = [prepared.payload for prepared in batch]
         return [

@@ -12,7 +12,7 @@ from tieback.catalog.options import StaticText
 from tieback.core.errors import StartupError
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import Prepared, RawEncoding
@@ -67,23 +67,23 @@ class StaticTextModel:
         """The characters at which the tokens of a text begin `[tokens]`."""
         return self._tokenizer.starts(text)
 
-    def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
+    def prepare(self, content: Content, plan: EncodePlan, limits: Limits) -> Prepared:
         """Tokenises a text."""
-        text, cut = self._tokenizer.read(content, limits, truncation)
+        text, cut = self._tokenizer.read(content, limits, plan.truncation)
         return Prepared(len(text.ids), text, cut)
 
-    def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
+    def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:
         """Encodes the texts one by one: there is nothing to share."""
-        return [self._encode(prepared.payload, kinds) for prepared in batch]
+        return [self._encode(prepared.payload, plan) for prepared in batch]
 
     def warm_up(self) -> None:
         """Nothing is made on first use."""
 
-    def _encode(self, text: TokenizedText, kinds: frozenset[VectorKind]) -> RawEncoding:
+    def _encode(self, text: TokenizedText, plan: EncodePlan) -> RawEncoding:
         rows = self._table[text.ids].astype(np.float32)
-        tokens = VectorKind.TOKENS in kinds
+        tokens = VectorKind.TOKENS in plan.kinds
         return RawEncoding(
-            unit_rows(rows.mean(axis=0)) if VectorKind.DENSE in kinds else None,
+            unit_rows(rows.mean(axis=0)) if VectorKind.DENSE in plan.kinds else None,
             unit_rows(rows) if tokens else None,
             text.spans if tokens else (),
         )

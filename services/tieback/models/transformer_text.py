@@ -12,7 +12,7 @@ from tieback.catalog.precision import Precision
 from tieback.core.errors import StartupError
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, TokenIds
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.models.content import read_text
@@ -37,6 +37,7 @@ UNBOUNDED_TOKENS = 512  # of the longest, where the card names no limit
 class TransformerTextModel:
     """Runs the graph of the card's precision: `IDS` and `MASK` `[batch, tokens]` to `DENSE` and `TOKENS`.
 
+    The graph has these of each layer that the card offers, and is run no further than the one that is asked.
     StartupError where a lower precision is further from float32 on this machine than its card allows.
     """
 
@@ -77,28 +78,29 @@ class TransformerTextModel:
         """The characters at which the tokens of a text begin `[tokens]`."""
         return self._tokenizer.starts(text)
 
-    def prepare(self, content: Content, *, truncation: Truncation, limits: Limits) -> Prepared:
+    def prepare(self, content: Content, plan: EncodePlan, limits: Limits) -> Prepared:
         """Tokenises a text, behind the card's prompt where the caller did not tokenise it."""
         if self._prompt and not isinstance(content.data, TokenIds):
-            text, cut = self._tokenizer(self._prompt + read_text(content, limits), truncation)
+            text, cut = self._tokenizer(self._prompt + read_text(content, limits), plan.truncation)
         else:
-            text, cut = self._tokenizer.read(content, limits, truncation)
+            text, cut = self._tokenizer.read(content, limits, plan.truncation)
         return Prepared(len(text.ids), text, cut)
 
-    def run(self, batch: Sequence[Prepared], kinds: frozenset[VectorKind]) -> list[RawEncoding]:
+    def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:
         """Encodes a batch, padded to its longest text."""
         texts: list[TokenizedText] = [prepared.payload for prepared in batch]
         ids, mask = padded([text.ids for text in texts])
         if self._in_steps:
             ids, mask = in_steps(ids, mask, self.sizes)
         inputs = {IDS: ids, MASK: mask}
-        if VectorKind.TOKENS not in kinds:
-            (dense,) = self._session.run([DENSE], inputs)
+        vectors, tokens = at_layer(DENSE, plan.layer), at_layer(TOKENS, plan.layer)
+        if VectorKind.TOKENS not in plan.kinds:
+            (dense,) = self._session.run([vectors], inputs)
             return [RawEncoding(row, None) for row in dense[: len(texts)]]
-        dense, states = self._session.run([DENSE, TOKENS], inputs)
+        dense, states = self._session.run([vectors, tokens], inputs)
         return [
             RawEncoding(
-                row if VectorKind.DENSE in kinds else None,
+                row if VectorKind.DENSE in plan.kinds else None,
                 *self._tokens(text, state),
             )
             for text, row, state in zip(texts, dense, states, strict=False)  # steps add rows behind
@@ -128,10 +130,13 @@ class TransformerTextModel:
 
     def warm_up(self) -> None:
         """Encodes a word."""
-        prepared = self.prepare(
-            Content(self.card.modality, "warm"), truncation=Truncation.END, limits=Limits()
-        )
-        self.run([prepared], self.card.kinds)
+        plan = EncodePlan(kinds=self.card.kinds, truncation=Truncation.END)
+        self.run([self.prepare(Content(self.card.modality, "warm"), plan, Limits())], plan)
+
+
+def at_layer(output: str, layer: int | None) -> str:
+    """The name of a graph's output at a layer; None for the last."""
+    return output if layer is None else f"{output}.{layer}"
 
 
 def padded(rows: Sequence[Array]) -> tuple[Array, Array]:

@@ -10,9 +10,8 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import AudioClassifier, ImageClassifier
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import VectorKind
 from tieback.models.binding import ClassNameBinding, load_bindings
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.labels import read_class_names
@@ -56,14 +55,14 @@ def bind_class_names(
 def encode_names(encoder: EncoderModel, names: Sequence[str]) -> Array:
     """The names' vectors, `[names, width]`, of length 1. Short names go first, so that little is padded."""
     prepared = [
-        encoder.prepare(Content(Modality.TEXT, name), truncation=Truncation.END, limits=Limits())
+        encoder.prepare(Content(Modality.TEXT, name), EncodePlan(truncation=Truncation.END), Limits())
         for name in names
     ]
     order = np.argsort([one.tokens for one in prepared], kind="stable")
     vectors = np.empty((len(names), encoder.card.width), np.float32)
     for begin in range(0, len(order), BATCH):
         rows = order[begin : begin + BATCH]
-        found = encoder.run([prepared[row] for row in rows], frozenset({VectorKind.DENSE}))
+        found = encoder.run([prepared[row] for row in rows], EncodePlan())
         vectors[rows] = np.stack([encoding.dense for encoding in found if encoding.dense is not None])
     return vectors
 

@@ -7,7 +7,7 @@ file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +24,17 @@ from tieback.methods.pooling import Pooling, poolings
 from tieback.models.manifest import link_or_copy
 from tieback.models.reference import DENSE, IDS, MASK
 from tieback.models.session import Session
-from tieback.models.transformer_text import GRAPH, TOKENIZER, TOKENS
+from tieback.models.transformer_text import GRAPH, TOKENIZER, TOKENS, at_layer
 from tieback.recipes.architectures import BACKBONES, positions
 from tieback.recipes.extend_text_graph import extend_graph
+from tieback.recipes.layered_backbone import LayeredBackbone
 from tieback.recipes.lower_precisions import add_lower_precisions
 from tieback.recipes.sentence_modules import Dense, SentenceModules, Step, read_modules
 from tieback.recipes.torch_backbone import load_model, load_tensors, read_config
 from tieback.recipes.torch_export import check, export_module
 
 SAMPLE_TOKENS = 19  # an odd length, so that nothing lines up by luck
-DYNAMIC = {
-    name: {0: "batch", 1: "tokens"} for name in (IDS, MASK, TOKENS)
-} | {DENSE: {0: "batch"}}  # fmt: skip
+BY_TEXT, BY_TOKEN = {0: "batch"}, {0: "batch", 1: "tokens"}
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda vectors: vectors,
     "tanh": torch.tanh,
@@ -92,37 +91,58 @@ def _export_module(
     config = read_config(weights, options.config, BACKBONES)
     vocabulary = vocabulary_of(own_file(weights, options.tokenizer))
     _check_fit(card, config, vocabulary)
-    backbone = load_model(weights, options.weights, config, options.config)
+    backbone = LayeredBackbone(load_model(weights, options.weights, config, options.config))
+    _check_layers(card, backbone.layers)
     steps = modules.steps if modules is not None else ()
-    model = PooledTransformer(backbone, pooling, [_layer(weights, step) for step in steps])
+    head = Head(pooling, [_layer(weights, step) for step in steps])
+    model = PooledTransformer(backbone, head, card.layers[:-1])
     sample = _sample(card, vocabulary)
     report("exporting from torch")
+    ends = [*card.layers[:-1], None]
+    vectors, states = [at_layer(DENSE, end) for end in ends], [at_layer(TOKENS, end) for end in ends]
     export_module(
         model,
         example(2, sample[:5]),
         path,
         inputs=[IDS, MASK],
-        outputs=[DENSE, TOKENS],
-        dynamic=DYNAMIC,
+        outputs=[*vectors, *states],
+        dynamic=dict.fromkeys([IDS, MASK, *states], BY_TOKEN) | dict.fromkeys(vectors, BY_TEXT),
     )
     report("checking parity")
     ids, mask = example(3, sample)
-    return check(model, path, {IDS: ids, MASK: mask}, [DENSE, TOKENS])
+    return check(model, path, {IDS: ids, MASK: mask}, [*vectors, *states])
 
 
 class PooledTransformer(torch.nn.Module):
-    """Token numbers and mask to normalised vectors and token states."""
+    """Token numbers and mask to normalised vectors and token states, of the layers `exits` and of the last.
 
-    def __init__(self, backbone: torch.nn.Module, pooling: Pooling, steps: list[torch.nn.Module]) -> None:
+    The head is at each of them, so that a graph that is run to a layer's vector computes nothing behind it.
+    """
+
+    def __init__(self, backbone: LayeredBackbone, head: Head, exits: Sequence[int]) -> None:
         super().__init__()
-        self.backbone, self.pooling = backbone, pooling
+        self.backbone, self.head = backbone, head
+        self.exits = tuple(exits)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
+        """`[batch, tokens]` twice to `[batch, width]` of each exit, and to the states of each."""
+        states = self.backbone(input_ids, attention_mask)
+        sizes = attention_mask.to(states[-1].dtype)
+        ends = [states[: layer + 1] for layer in self.exits] + [states]
+        return (*(self.head(end, sizes) for end in ends), *(end[-1] for end in ends))
+
+
+class Head(torch.nn.Module):
+    """States of layers to normalised vectors: a pooling, and the steps behind it."""
+
+    def __init__(self, pooling: Pooling, steps: Sequence[torch.nn.Module]) -> None:
+        super().__init__()
+        self.pooling = pooling
         self.steps = torch.nn.Sequential(*steps)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """`[batch, tokens]` twice to `[batch, width]` and `[batch, tokens, width of the backbone]`."""
-        states = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        pooled = self.pooling(states, attention_mask.to(states.dtype))
-        return normalize(self.steps(pooled), dim=-1), states
+    def forward(self, states: Sequence[Tensor], sizes: Tensor) -> Tensor:
+        """As a pooling, of length 1."""
+        return normalize(self.steps(self.pooling(states, sizes)), dim=-1)
 
 
 class DenseLayer(torch.nn.Module):
@@ -185,6 +205,15 @@ def _layer(weights: Path, step: Step) -> torch.nn.Module:
     if step.bias:
         shapes["linear.bias"] = (step.outputs,)
     return DenseLayer(step, load_tensors(own_file(weights, f"{step.folder}/model.safetensors"), shapes))
+
+
+def _check_layers(card: EncoderCard, layers: int) -> None:
+    """The last layer that the card offers is the model's last."""
+    if card.layers and card.layers[-1] != layers:
+        raise StartupError(
+            f"the card {card.name} offers the layers {list(card.layers)}, and the model has {layers}; "
+            f"the last of them is {layers}"
+        )
 
 
 def _check_fit(card: EncoderCard, config: Any, vocabulary: int) -> None:

@@ -47,7 +47,7 @@ class PoolingHead(torch.nn.Module):
 
     def forward(self, states: Tensor, attention_mask: Tensor) -> Tensor:
         """`[batch, tokens, width]` and `[batch, tokens]` to `[batch, width]`."""
-        return normalize(self.pooling(states.float(), attention_mask.float()), dim=-1)
+        return normalize(self.pooling([states.float()], attention_mask.float()), dim=-1)
 
 
 class NormalizingHead(torch.nn.Module):
@@ -71,6 +71,11 @@ def extend_graph(
     A card that names no pooling has the graph's own vectors, and where it has none the pooling of `modules`.
     """
     options = card.options_for(TransformerText)
+    if card.layers:
+        raise StartupError(
+            f"the card {card.name} offers layers, and {options.weights} does not say which of its tensors "
+            "they are; take the safetensors file as the card's weights, or leave out layers"
+        )
     source = own_file(weights, options.weights)
     model = load_graph(source)
     tensors, pooling = _choose(card, model, modules)

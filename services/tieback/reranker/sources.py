@@ -12,7 +12,7 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError
 from tieback.core.field_path import FieldPath, at
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Encoding, OutputSpec, Truncation
+from tieback.core.types.encoding import EncodePlan, Encoding, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.report import Cost, Timing
 from tieback.core.types.vectors import TokenVectors, VectorKind
@@ -21,7 +21,7 @@ from tieback.ports import EncoderPort
 INLINE_VALUES = 1 << 16
 """So many numbers of token vectors are checked on the event loop: a change of threads would take longer."""
 
-TOKENS = OutputSpec(kinds=frozenset({VectorKind.TOKENS}))
+TOKENS = EncodePlan(kinds=frozenset({VectorKind.TOKENS}), truncation=Truncation.END)
 
 
 @dataclass(slots=True)
@@ -57,9 +57,7 @@ async def look(
         batch = texts[begin : begin + most]
         contents = [Content(Modality.TEXT, text) for _, text in batch]
         try:
-            reply = await encoder.encode(
-                space, contents, TOKENS, truncation=Truncation.END, deadline=deadline
-            )
+            reply = await encoder.encode(space, contents, TOKENS, deadline=deadline)
         except InvalidInput as error:
             if error.field.below(at("output")) is None:
                 raise

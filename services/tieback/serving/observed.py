@@ -13,7 +13,7 @@ from contextlib import aclosing
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.collection import IndexedItem, UpsertReply
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import CachePolicy, EncodeReply, OutputSpec, SplitReply, Truncation
+from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.fusion import Fused, FusePart, FuseReply, IgnoredDimensions, Role, Routing
 from tieback.core.types.generation import Decoding, Evidence, GenerationEvent, Grounding
 from tieback.core.types.method_choice import MethodChoice
@@ -23,7 +23,7 @@ from tieback.core.types.vectors import TokenVectors, Vector
 from tieback.ports import (
     DEFAULT_DECODING,
     DEFAULT_GROUNDING,
-    DEFAULT_OUTPUT,
+    DEFAULT_PLAN,
     DEFAULT_RERANKING,
     DEFAULT_ROUTING,
     EncoderPort,
@@ -46,17 +46,14 @@ class ObservedEncoder:
         self,
         space: str,
         contents: Sequence[Content],
-        output: OutputSpec = DEFAULT_OUTPUT,
+        plan: EncodePlan = DEFAULT_PLAN,
         *,
-        truncation: Truncation = Truncation.REFUSE,
         cache: CachePolicy = CachePolicy.USE,
         deadline: Deadline = NO_DEADLINE,
     ) -> EncodeReply:
         """As the encoder does."""
         with self._telemetry.tracing.step(f"encode {space}"):
-            reply = await self._encoder.encode(
-                space, contents, output, truncation=truncation, cache=cache, deadline=deadline
-            )
+            reply = await self._encoder.encode(space, contents, plan, cache=cache, deadline=deadline)
         self._telemetry.observe_timing("encoder", space, reply.timing)
         self._telemetry.tenants.computed("encoder", reply.cost.tokens)
         return reply

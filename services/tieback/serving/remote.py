@@ -11,7 +11,7 @@ from contextlib import aclosing
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import CachePolicy, EncodeReply, OutputSpec, SplitReply, Truncation
+from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
 from tieback.core.types.generation import Decoding, Evidence, GenerationEvent, Grounding
 from tieback.core.types.method_choice import MethodChoice
@@ -21,7 +21,7 @@ from tieback.core.unknown_space import unknown_space
 from tieback.ports import (
     DEFAULT_DECODING,
     DEFAULT_GROUNDING,
-    DEFAULT_OUTPUT,
+    DEFAULT_PLAN,
     DEFAULT_RERANKING,
     DEFAULT_ROUTING,
 )
@@ -68,9 +68,8 @@ class RemoteEncoder:
         self,
         space: str,
         contents: Sequence[Content],
-        output: OutputSpec = DEFAULT_OUTPUT,
+        plan: EncodePlan = DEFAULT_PLAN,
         *,
-        truncation: Truncation = Truncation.REFUSE,
         cache: CachePolicy = CachePolicy.USE,
         deadline: Deadline = NO_DEADLINE,
     ) -> EncodeReply:
@@ -80,8 +79,8 @@ class RemoteEncoder:
         request = encoder_pb2.EncodeRequest(
             space=space,
             contents=[write_content(content) for content in contents],
-            output=write_output(output),
-            truncation=write_truncation(truncation),
+            output=write_output(plan),
+            truncation=write_truncation(plan.truncation),
             cache=write_cache(cache),
         )
         path = "/tieback.v1.EncoderService/Encode"

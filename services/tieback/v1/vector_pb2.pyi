@@ -120,15 +120,17 @@ class TextSpan(_message.Message):
     def __init__(self, begin_byte: _Optional[int] = ..., end_byte: _Optional[int] = ...) -> None: ...
 
 class OutputSpec(_message.Message):
-    __slots__ = ("width", "dtype", "kinds", "batch_invariant", "terms")
+    __slots__ = ("width", "dtype", "kinds", "batch_invariant", "terms", "layer")
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     DTYPE_FIELD_NUMBER: _ClassVar[int]
     KINDS_FIELD_NUMBER: _ClassVar[int]
     BATCH_INVARIANT_FIELD_NUMBER: _ClassVar[int]
     TERMS_FIELD_NUMBER: _ClassVar[int]
+    LAYER_FIELD_NUMBER: _ClassVar[int]
     width: int
     dtype: DataType
     kinds: _containers.RepeatedScalarFieldContainer[VectorKind]
     batch_invariant: bool
     terms: bool
-    def __init__(self, width: _Optional[int] = ..., dtype: _Optional[_Union[DataType, str]] = ..., kinds: _Optional[_Iterable[_Union[VectorKind, str]]] = ..., batch_invariant: _Optional[bool] = ..., terms: _Optional[bool] = ...) -> None: ...
+    layer: int
+    def __init__(self, width: _Optional[int] = ..., dtype: _Optional[_Union[DataType, str]] = ..., kinds: _Optional[_Iterable[_Union[VectorKind, str]]] = ..., batch_invariant: _Optional[bool] = ..., terms: _Optional[bool] = ..., layer: _Optional[int] = ...) -> None: ...

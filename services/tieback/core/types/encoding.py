@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
-from dataclasses import dataclass
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from tieback.core.errors import TiebackError
 from tieback.core.types.arrays import Span
@@ -53,19 +56,76 @@ class Label:
     probability: float
 
 
-@dataclass(frozen=True, slots=True)
-class OutputSpec:
-    """The shape of the output: width None for the full one.
+class Concern(enum.Enum):
+    """What a field of an `EncodePlan` is about, beside what the model computes."""
 
-    `batch_invariant` asks for vectors that are the same, bit for bit, whatever else is computed at the time.
-    `terms` asks for the names of a sparse vector's terms beside their numbers.
+    PREPARATION = "preparation"
+    EXACTNESS = "exactness"
+    SHAPE = "shape"
+
+
+def _about(concern: Concern) -> Mapping[str, Concern]:
+    return {"concern": concern}
+
+
+@dataclass(frozen=True, slots=True)
+class EncodePlan:
+    """What is asked of an encoder, all of it: cache keys, batches and runs of a model follow from this value.
+
+    A field without a concern is about what the model computes, so it is in the cache key, it tells batches
+    apart, and the model gets it. That of the preparation is in the key alone: a text that was cut may share a
+    batch with one that was not. What concerns the shape is made of a result, and one result serves all
+    shapes. An exact result serves also who does not ask for one.
+
+    `width` is None for the full one, `terms` asks for the names of a sparse vector's terms beside their
+    numbers. `batch_invariant` asks for vectors that are the same, bit for bit, whatever else is computed at
+    the time. `layer` is the one whose states are pooled, from 1, and None for the last.
     """
 
-    width: int | None = None
-    dtype: DType = DType.FLOAT32
+    width: int | None = field(default=None, metadata=_about(Concern.SHAPE))
+    dtype: DType = field(default=DType.FLOAT32, metadata=_about(Concern.SHAPE))
     kinds: frozenset[VectorKind] = frozenset({VectorKind.DENSE})
-    batch_invariant: bool = False
-    terms: bool = False
+    batch_invariant: bool = field(default=False, metadata=_about(Concern.EXACTNESS))
+    terms: bool = field(default=False, metadata=_about(Concern.SHAPE))
+    truncation: Truncation = field(default=Truncation.REFUSE, metadata=_about(Concern.PREPARATION))
+    layer: int | None = None
+
+    @property
+    def result(self) -> EncodePlan:
+        """The plan of what is computed and kept: equal for all that one result can answer."""
+        return _without(self, Concern.SHAPE, Concern.EXACTNESS)
+
+    @property
+    def batch(self) -> EncodePlan:
+        """The plan of a run: equal for all contents that may be computed together."""
+        return _without(self, Concern.SHAPE, Concern.EXACTNESS, Concern.PREPARATION)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the model runs, as when the costs of batches were measured."""
+        return self.layer is None
+
+    def __str__(self) -> str:
+        """What differs from the default, the same text in every process."""
+        return json.dumps(
+            {
+                one.name: _described(value)
+                for one in fields(self)
+                if (value := getattr(self, one.name)) != one.default
+            }
+        )
+
+
+@functools.lru_cache(maxsize=1024)
+def _without(plan: EncodePlan, *concerns: Concern) -> EncodePlan:
+    changes: dict[str, Any] = {
+        one.name: one.default for one in fields(plan) if one.metadata.get("concern") in concerns
+    }
+    return replace(plan, **changes)
+
+
+def _described(value: object) -> object:
+    return sorted(map(str, value)) if isinstance(value, frozenset) else str(value)
 
 
 @dataclass(frozen=True, slots=True)

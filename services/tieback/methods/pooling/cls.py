@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from tieback.methods.pooling import poolings
 
 
 @poolings.method
-def cls(tokens: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG001 - the first token is always there
+def cls(states: Sequence[Tensor], sizes: Tensor) -> Tensor:  # noqa: ARG001 - the first token is always there
     """Texts are padded on the right, so the first place is never padding."""
-    return tokens[:, 0]
+    return states[-1][:, 0]

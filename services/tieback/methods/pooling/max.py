@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -9,7 +11,8 @@ from tieback.methods.pooling import poolings
 
 
 @poolings.method
-def max(tokens: Tensor, mask: Tensor) -> Tensor:
+def max(states: Sequence[Tensor], sizes: Tensor) -> Tensor:
     """Padding has the smallest value there is, so it is never the largest."""
+    tokens = states[-1]
     least = torch.finfo(tokens.dtype).min
-    return tokens.masked_fill(mask[..., None] == 0, least).amax(dim=1)
+    return tokens.masked_fill(sizes[..., None] == 0, least).amax(dim=1)

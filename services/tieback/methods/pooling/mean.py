@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from tieback.methods.pooling import poolings
 
 
 @poolings.method
-def mean(tokens: Tensor, mask: Tensor) -> Tensor:
-    """Every text has a token, so the sum of its mask is at least 1."""
-    weights = mask[..., None]
-    return (tokens * weights).sum(dim=1) / weights.sum(dim=1)
+def mean(states: Sequence[Tensor], sizes: Tensor) -> Tensor:
+    """A merged token counts as often as it stands for one. Every text has a token, so no sum is 0."""
+    weights = sizes[..., None]
+    return (states[-1] * weights).sum(dim=1) / weights.sum(dim=1)

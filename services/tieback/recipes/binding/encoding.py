@@ -12,7 +12,7 @@ from tieback_client.clouds import read_cloud
 from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import EncoderModel, Prepared
@@ -51,7 +51,7 @@ def encode(
         np.zeros((len(waiting), LABELS), np.float32),
         {},
     )
-    kinds = model.card.kinds & {VectorKind.DENSE, VectorKind.LABELS}
+    plan = EncodePlan(kinds=model.card.kinds & {VectorKind.DENSE, VectorKind.LABELS})
     for begin, rows in _batches(model, waiting):
         batch: list[tuple[int, Prepared]] = []
         for place in rows:
@@ -59,7 +59,7 @@ def encode(
                 batch.append((place, _prepare(model, waiting[place])))
             except InvalidInput as error:
                 found.faults[place] = error.message
-        encodings = model.run([prepared for _, prepared in batch], kinds) if batch else []
+        encodings = model.run([prepared for _, prepared in batch], plan) if batch else []
         for (place, _), encoding in zip(batch, encodings, strict=True):
             found.dense[place] = encoding.dense
             for rank, label in enumerate(encoding.labels[:LABELS]):
@@ -91,7 +91,7 @@ def _prepare(model: EncoderModel, content: Content | Path) -> Prepared:
         points = model.card.modality is Modality.POINTS
         data = read_points(content) if points else content.read_bytes()
         content = Content(model.card.modality, data)
-    return model.prepare(content, truncation=Truncation.END, limits=Limits())
+    return model.prepare(content, EncodePlan(truncation=Truncation.END), Limits())
 
 
 def _batches(model: EncoderModel, contents: Sequence[Content | Path]) -> Iterable[tuple[int, Sequence[int]]]:

@@ -15,7 +15,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import StartupError
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.methods.binding import bindings
@@ -51,14 +51,14 @@ class Terms:
 def encode_terms(model: EncoderModel, texts: Sequence[str]) -> dict[str, Array]:
     """`counts` `[texts]` of the terms that each text has, and all their `indices` and `weights` in a row."""
     prepared = [
-        model.prepare(Content(Modality.TEXT, text), truncation=Truncation.END, limits=Limits())
+        model.prepare(Content(Modality.TEXT, text), EncodePlan(truncation=Truncation.END), Limits())
         for text in texts
     ]
     order = np.argsort([one.tokens for one in prepared], kind="stable")
     found: list[tuple[Array, Array]] = [(np.zeros(0, np.int32), np.zeros(0, np.float32))] * len(texts)
     for begin in range(0, len(order), AT_ONCE):
         rows = order[begin : begin + AT_ONCE]
-        said = model.run([prepared[row] for row in rows], frozenset({VectorKind.SPARSE}))
+        said = model.run([prepared[row] for row in rows], EncodePlan(kinds=frozenset({VectorKind.SPARSE})))
         for row, one in zip(rows, said, strict=True):
             if one.sparse is not None:
                 found[row] = one.sparse

@@ -19,7 +19,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, StartupError, TiebackError
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Truncation
+from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.methods.binding import bindings
@@ -172,13 +172,13 @@ class _Photos:
             try:
                 content = Content(Modality.IMAGE, path.read_bytes())
                 prepared = [
-                    one.prepare(content, truncation=Truncation.END, limits=Limits()) for one in encoders
+                    one.prepare(content, EncodePlan(truncation=Truncation.END), Limits()) for one in encoders
                 ]
             except (OSError, TiebackError):
                 continue  # the folder is the user's, and may hold what is no photo
             self.files.append(path)
             for encoder, one in zip(encoders, prepared, strict=True):
-                found = encoder.run([one], kinds & encoder.card.kinds)[0]
+                found = encoder.run([one], EncodePlan(kinds=kinds & encoder.card.kinds))[0]
                 dense[encoder.card.space.name].append(np.asarray(found.dense, np.float32))
                 self.labels[encoder.card.space.name].append(
                     (

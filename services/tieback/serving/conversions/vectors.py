@@ -16,7 +16,7 @@ from tieback.core.boxes import OUTSIDE, inside
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import FieldPath
 from tieback.core.types.arrays import Array, Box
-from tieback.core.types.encoding import OutputSpec
+from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.vectors import (
     DType,
     RegionVectors,
@@ -282,8 +282,11 @@ def _read_floats(message: vector_pb2.Tensor, field: FieldPath, what: str, *, ran
     return values
 
 
-def read_output(message: vector_pb2.OutputSpec, field: FieldPath) -> OutputSpec:
-    """What to compute; nothing said means a full-width float32 DENSE vector."""
+def read_output(message: vector_pb2.OutputSpec, field: FieldPath) -> EncodePlan:
+    """What is asked of an encoder, but for the truncation, which a request says beside it.
+
+    Nothing said means a full-width float32 DENSE vector.
+    """
     kinds = set()
     for index, number in enumerate(message.kinds):
         if number not in _KINDS:
@@ -291,23 +294,25 @@ def read_output(message: vector_pb2.OutputSpec, field: FieldPath) -> OutputSpec:
                 f"{number} is no kind of vector that this server knows", field=field["kinds"][index]
             )
         kinds.add(_KINDS[number])
-    return OutputSpec(
+    return EncodePlan(
         width=message.width or None,
         dtype=read_dtype(message.dtype, field["dtype"]),
         kinds=frozenset(kinds) if kinds else _DENSE,
         batch_invariant=message.batch_invariant,
         terms=message.terms,
+        layer=message.layer or None,
     )
 
 
-def write_output(output: OutputSpec) -> vector_pb2.OutputSpec:
-    """The message of an output specification."""
+def write_output(plan: EncodePlan) -> vector_pb2.OutputSpec:
+    """The message of a plan, but for its truncation."""
     return vector_pb2.OutputSpec(
-        width=output.width or 0,
-        dtype=_DTYPE_NUMBERS[output.dtype],
-        kinds=[_KIND_NUMBERS[kind] for kind in sorted(output.kinds)],
-        batch_invariant=output.batch_invariant,
-        terms=output.terms,
+        width=plan.width or 0,
+        dtype=_DTYPE_NUMBERS[plan.dtype],
+        kinds=[_KIND_NUMBERS[kind] for kind in sorted(plan.kinds)],
+        batch_invariant=plan.batch_invariant,
+        terms=plan.terms,
+        layer=plan.layer or 0,
     )
 
 

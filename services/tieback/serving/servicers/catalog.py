@@ -241,6 +241,7 @@ def _write_card(card: EncoderCard, binding: str, ready: bool) -> catalog_pb2.Spa
             catalog_pb2.Drift(measure=one.measure, value=one.value, float32_value=one.float32)
             for one in card.drift
         ],
+        layers=card.layers,
     )
 
 

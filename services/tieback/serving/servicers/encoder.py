@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
@@ -91,14 +92,14 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
         self, request: encoder_pb2.EncodeRequest, response: encoder_pb2.EncodeResponse, deadline: Deadline
     ) -> None:
         contents, unreadable = await converted(lambda: _read_contents(request))
-        output = read_output(request.output, at("output"))
-        truncation = read_truncation(request.truncation, at("truncation"))
+        plan = dataclasses.replace(
+            read_output(request.output, at("output")),
+            truncation=read_truncation(request.truncation, at("truncation")),
+        )
         cache = read_cache(request.cache, at("cache"))
         if unreadable and not contents:
             raise next(iter(unreadable.values()))
-        reply = await self._encoder.encode(
-            request.space, contents, output, truncation=truncation, cache=cache, deadline=deadline
-        )
+        reply = await self._encoder.encode(request.space, contents, plan, cache=cache, deadline=deadline)
         if unreadable:
             reply = _with_unreadable(reply, unreadable)
         fill_encode_reply(response, reply)

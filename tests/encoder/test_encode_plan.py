@@ -1,0 +1,119 @@
+"""What is asked of an encoder is one value: cache keys, batches and runs follow from its fields."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.asking import encodings, texts
+from support.bag_of_words import BagOfWords, card
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import (
+    CachePolicy,
+    Concern,
+    EncodePlan,
+    EncodingSource,
+    Truncation,
+)
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import DType, SpaceRef, VectorKind
+from tieback.encoder import Encoder
+from tieback.encoder.content_key import ContentKeys
+from tieback.models.encoder_model import Prepared, RawEncoding
+
+SPACE = "bag-of-words"
+FIELDS = {one.name: one for one in dataclasses.fields(EncodePlan)}
+OTHER: dict[str, Any] = {
+    "width": 8,
+    "dtype": DType.INT8,
+    "kinds": frozenset({VectorKind.TOKENS}),
+    "batch_invariant": True,
+    "terms": True,
+    "truncation": Truncation.END,
+    "layer": 1,
+}
+"""Another value of each field."""
+
+CHANGED = {name: dataclasses.replace(EncodePlan(), **{name: value}) for name, value in OTHER.items()}
+
+
+def concern(name: str) -> Concern | None:
+    return FIELDS[name].metadata.get("concern")
+
+
+def of(*concerns: Concern | None) -> list[str]:
+    return [name for name in FIELDS if concern(name) in concerns]
+
+
+class Listening(BagOfWords):
+    """Keeps the plans that its runs get."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(card(folder, runtime="transformer_text", options=None, layers=(1, 2)))
+        self.plans: list[EncodePlan] = []
+
+    def run(self, batch: list[Prepared], plan: EncodePlan) -> list[RawEncoding]:  # type: ignore[override]
+        self.plans.append(plan)
+        return super().run(batch, plan)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Listening:
+    return Listening(tmp_path)
+
+
+@pytest.fixture
+async def encoder(model: Listening) -> AsyncIterator[Encoder]:
+    made = Encoder([model])
+    yield made
+    await made.close()
+
+
+def key(plan: EncodePlan) -> bytes:
+    keys = ContentKeys(SpaceRef("words", "r1", "f1"), Limits())
+    return keys.of([Content(Modality.TEXT, "tea")], plan)[0]
+
+
+def test_every_field_is_tried() -> None:
+    assert OTHER.keys() == FIELDS.keys()
+
+
+@pytest.mark.parametrize("name", of(None, Concern.PREPARATION))
+def test_a_field_that_moves_the_result_changes_the_key(name: str) -> None:
+    assert key(CHANGED[name]) != key(EncodePlan())
+
+
+@pytest.mark.parametrize("name", of(Concern.SHAPE, Concern.EXACTNESS))
+def test_a_field_that_a_result_is_shaped_by_shares_its_key(name: str) -> None:
+    assert key(CHANGED[name]) == key(EncodePlan())
+    assert CHANGED[name].batch == EncodePlan()
+
+
+@pytest.mark.parametrize("name", of(None))
+async def test_a_field_about_the_computation_reaches_the_model_in_a_batch_of_its_own(
+    encoder: Encoder, model: Listening, name: str
+) -> None:
+    await encoder.encode(SPACE, texts("tea"), cache=CachePolicy.BYPASS)
+    await encoder.encode(SPACE, texts("tea"), CHANGED[name], cache=CachePolicy.BYPASS)
+
+    assert model.plans == [EncodePlan(), CHANGED[name]]
+    assert CHANGED[name].batch != EncodePlan().batch
+
+
+@pytest.mark.parametrize("name", list(FIELDS))
+async def test_a_plan_is_answered_from_the_cache_where_one_result_can_answer_both(
+    encoder: Encoder, name: str
+) -> None:
+    await encoder.encode(SPACE, texts("tea"), EncodePlan(batch_invariant=True))
+
+    (found,) = encodings(await encoder.encode(SPACE, texts("tea"), CHANGED[name]))
+
+    shared = concern(name) in (Concern.SHAPE, Concern.EXACTNESS)
+    assert (found.source is EncodingSource.MEMORY) is shared
+
+
+def test_texts_that_may_be_cut_share_a_batch_with_those_that_may_not() -> None:
+    assert EncodePlan(truncation=Truncation.END).batch == EncodePlan().batch
