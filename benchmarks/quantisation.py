@@ -14,7 +14,6 @@ The numbers of the served graph are those that the cards repeat; they are held a
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import sys
@@ -27,60 +26,36 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import EncodePlan, Truncation
-from tieback.core.types.limits import Limits
-from tieback.models.encoder_model import Prepared
+from tieback.core.types.encoding import EncodePlan
 from tieback.models.loading import load_encoder
 from tieback.models.store import ServedModel, Store
 from tieback.models.transformer_text import GRAPH, GRAPHS, TransformerTextModel
 
 from benchmarks.corpus import VARIABLE
+from benchmarks.judged_texts import (
+    AS_UNDER_LOAD,
+    BATCHINGS,
+    Batching,
+    Corpus,
+    Floats,
+    encode,
+    gained,
+    interval,
+    read,
+    spearman,
+)
 from benchmarks.other_quantisers import WAYS, Maker
 from benchmarks.report import Report
-
-Floats = NDArray[np.floating[Any]]
 
 SERVED = "int8"
 FLOAT32 = "float32"
 IN_CARDS = ("2012-OnWN", "2013-headlines")
 STS_LOSS, NDCG_LOSS, INVARIANCE, TIMES, CARD_DIFFERENCE = 0.005, 0.01, 1e-5, 2.0, 0.002
-BEST = 10
 DRIFTING = 256  # texts whose drift between batches is measured
 SHAPES = ((1, 12), (8, 12), (32, 12), (1, 48), (1, 176), (8, 176))
 ROUNDS = 15
-DRAWS = 2000
-
-
-@dataclass(frozen=True)
-class Batching:
-    """At most so many texts of like lengths, and so many tokens with the padding."""
-
-    items: int
-    tokens: int = 2**31 - 1
-
-
-AS_UNDER_LOAD = Batching(64, 512)
-BATCHINGS = (Batching(1), Batching(4), AS_UNDER_LOAD)
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """Pairs with scores by set; texts; queries with the gains of texts by their place."""
-
-    pairs: Mapping[str, Sequence[tuple[str, str, float]]]
-    documents: Sequence[str]
-    queries: Sequence[tuple[str, Mapping[int, float]]]
-
-    @property
-    def sentences(self) -> list[str]:
-        """The sentences of all pairs, each once."""
-        return list(
-            dict.fromkeys(text for rows in self.pairs.values() for a, b, _ in rows for text in (a, b))
-        )
 
 
 @dataclass(frozen=True)
@@ -128,7 +103,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Report:
     if options.data is None:
         raise SystemExit(f"quantisation: name a folder of judged texts: --data DIR, or {VARIABLE}")
-    texts, report = _read(options.data), Report()
+    texts, report = read(options.data), Report()
     offering = [card for card in Catalog.load().encoders() if SERVED in card.precisions]
     for card in offering:
         if not options.spaces or card.name in options.spaces:
@@ -168,7 +143,7 @@ def _claim(
     for name, value in exact.sts.items():
         lost = value - served.sts[name]
         report.claim(f"{card.name}: STS Spearman lost, {name}", lost, "", f"<= {STS_LOSS:g}")
-    low, high = _interval(exact.gained, served.gained)
+    low, high = interval(exact.gained, served.gained)
     report.claim(
         f"{card.name}: nDCG@10 lost", 1 - served.ndcg / exact.ndcg, "of it", f"<= {NDCG_LOSS:g}",
         low=low, high=high, note="the interval is drawn over queries",
@@ -208,92 +183,29 @@ def _quality(
     """`reference` holds the vectors of float32 by text, and is filled by the first that comes."""
     searched = list(dict.fromkeys([*texts.documents, *(text for text, _ in texts.queries)]))
     every = list(dict.fromkeys([*texts.sentences, *searched]))
-    found = dict(zip(every, _encode(model, every), strict=True))
+    found = dict(zip(every, encode(model, every), strict=True))
     if not reference:
         reference.update(found)
     cosines = [float(found[text] @ reference[text]) for text in every]
     sts = {
-        name: _spearman([float(found[a] @ found[b]) for a, b, _ in rows], [score for *_, score in rows])
+        name: spearman([float(found[a] @ found[b]) for a, b, _ in rows], [score for *_, score in rows])
         for name, rows in texts.pairs.items()
     }
-    gained = [
-        _gained(texts, dict(zip(searched, _encode(model, searched, batching), strict=True)))
+    by_batching = [
+        gained(texts, dict(zip(searched, encode(model, searched, batching), strict=True)))
         for batching in batchings
     ]
     drifting = every[:: max(1, len(every) // DRIFTING)]
-    alone = np.stack(_encode(model, drifting, Batching(1)))
+    alone = np.stack(encode(model, drifting, Batching(1)))
     together = np.stack([found[text] for text in drifting])
     return Quality(
         sts,
-        np.mean(gained, axis=0),
+        np.mean(by_batching, axis=0),
         min(cosines),
         float(np.mean(cosines)),
         float(np.abs(alone - together).max()),
         float((alone * together).sum(axis=1).min()),
     )
-
-
-def _gained(texts: Corpus, vectors: Mapping[str, Floats]) -> Floats:
-    """nDCG of every query that has something to find."""
-    matrix = np.stack([vectors[text] for text in texts.documents])
-    return np.array(
-        [_ndcg(matrix @ vectors[text], gains) for text, gains in texts.queries if any(gains.values())]
-    )
-
-
-def _interval(exact: Floats, served: Floats) -> tuple[float, float]:
-    """The 95 % interval of the share of nDCG that is lost."""
-    chosen = np.random.default_rng(0).integers(0, len(exact), (DRAWS, len(exact)))
-    lost = 1 - served[chosen].mean(axis=1) / exact[chosen].mean(axis=1)
-    low, high = np.percentile(lost, [2.5, 97.5])
-    return float(low), float(high)
-
-
-def _encode(
-    model: TransformerTextModel, texts: Sequence[str], batching: Batching = AS_UNDER_LOAD
-) -> list[Floats]:
-    """The vectors, in order."""
-    prepared = [
-        model.prepare(Content(Modality.TEXT, text), EncodePlan(truncation=Truncation.END), Limits())
-        for text in texts
-    ]
-    order = sorted(range(len(texts)), key=lambda place: prepared[place].tokens)
-    vectors: dict[int, Floats] = {}
-    for places in _batches(order, prepared, batching):
-        found = model.run([prepared[place] for place in places], EncodePlan())
-        vectors |= {
-            place: one.dense for place, one in zip(places, found, strict=True) if one.dense is not None
-        }
-    return [vectors[place] for place in range(len(texts))]
-
-
-def _batches(order: Sequence[int], prepared: Sequence[Prepared], batching: Batching) -> Iterator[list[int]]:
-    batch: list[int] = []
-    for place in order:  # lengths only grow, so that the last decides what a batch is padded to
-        padded = (len(batch) + 1) * prepared[place].tokens
-        if batch and (len(batch) == batching.items or padded > batching.tokens):
-            yield batch
-            batch = []
-        batch.append(place)
-    if batch:
-        yield batch
-
-
-def _spearman(one: Sequence[float], other: Sequence[float]) -> float:
-    return float(np.corrcoef(_ranks(one), _ranks(other))[0, 1])
-
-
-def _ranks(values: Sequence[float]) -> Floats:
-    """Equal values share the mean of their ranks."""
-    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[places]
-
-
-def _ndcg(scores: Floats, gains: Mapping[int, float]) -> float:
-    discounts = 1 / np.log2(np.arange(2, BEST + 2))
-    found = [gains.get(int(place), 0.0) for place in np.argsort(-scores, kind="stable")[:BEST]]
-    best = sorted(gains.values(), reverse=True)[:BEST]
-    return float(found @ discounts[: len(found)] / (best @ discounts[: len(best)]))
 
 
 def _speeds(models: Mapping[str, TransformerTextModel]) -> dict[str, dict[str, Floats]]:
@@ -350,30 +262,3 @@ def _made(
             make(served.path(GRAPH), own / GRAPH)
             models[name] = TransformerTextModel(card.at(FLOAT32), replace(served, folder=own))
         yield models
-
-
-def _read(folder: Path) -> Corpus:
-    try:
-        pairs = {
-            path.stem: [(row["a"], row["b"], float(row["score"])) for row in _rows(path)]
-            for path in sorted((folder / "sts").glob("*.jsonl"))
-        }
-        documents = list(_rows(folder / "cranfield" / "documents.jsonl"))
-        places = {row["id"]: place for place, row in enumerate(documents)}
-        queries = [
-            (
-                row["text"],
-                {places[one]: 2.0**grade - 1 for one, grade in row["judgements"].items() if one in places},
-            )
-            for row in _rows(folder / "cranfield" / "queries.jsonl")
-        ]
-        return Corpus(pairs, [row["text"] or row["title"] or "." for row in documents], queries)
-    except (OSError, KeyError, ValueError) as error:
-        raise SystemExit(f"quantisation: {folder} is not laid out as --help says: {error!r}") from None
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open() as file:
-        for line in file:
-            if line.strip():
-                yield json.loads(line)

@@ -41,6 +41,22 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredReduction:
+    """A method that merges tokens inside of a model, at one ratio, as it was measured."""
+
+    method: str
+    """Its name, of the family "token_reduction"."""
+    ratio: float
+    """The share of its tokens that each layer keeps."""
+    speed: float
+    """How many times as fast texts are encoded, at the length that gains least."""
+    lost: float
+    """What that costs, by the measure that loses most, in its own unit: 0.01 is a point."""
+    served: bool
+    """Whether requests may ask for it, and for larger ratios."""
+
+
+@dataclass(frozen=True, slots=True)
 class Space:
     """A space that vectors live in."""
 
@@ -80,6 +96,8 @@ class Space:
     """What requests call it by, where a server says; several may share one ``ref``."""
     layers: Sequence[int] = ()
     """The layers that can be asked for, the last among them; empty where only that is."""
+    reductions: Sequence[MeasuredReduction] = ()
+    """Methods that merge tokens inside of the model."""
 
     @property
     def name(self) -> str:

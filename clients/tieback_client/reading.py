@@ -23,6 +23,7 @@ from tieback_client.results import (
     Hit,
     IgnoredDimensions,
     Label,
+    Reduction,
     Reranked,
     RetrievalPlan,
     RetrievalResult,
@@ -120,6 +121,11 @@ def encoding(message: Any) -> Encoding:
         source=value_of(_SOURCES, message.source, EncodingSource.COMPUTED),
         sparse=sparse(message.sparse) if message.HasField("sparse") else None,
         regions=regions(message.regions) if message.HasField("regions") else None,
+        reduction=(
+            Reduction(message.reduction.method, message.reduction.ratio)
+            if message.HasField("reduction")
+            else None
+        ),
     )
 
 

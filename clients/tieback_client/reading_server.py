@@ -35,6 +35,11 @@ def space(message: Any) -> catalog.Space:
         paths=list(message.paths),
         binding_revision=message.binding_revision,
         called=message.name,
+        layers=list(message.layers),
+        reductions=[
+            catalog.MeasuredReduction(one.method, one.ratio, one.speed, one.lost, one.served)
+            for one in message.reductions
+        ],
     )
 
 

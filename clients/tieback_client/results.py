@@ -39,6 +39,16 @@ class EncodingSource(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Reduction:
+    """Tokens were merged inside of the model."""
+
+    method: str
+    """The method, of the family "token_reduction"."""
+    ratio: float
+    """The share of its tokens that each layer kept."""
+
+
+@dataclass(frozen=True, slots=True)
 class Encoding:
     """What a model says of one input."""
 
@@ -62,6 +72,8 @@ class Encoding:
     """What the input is about, term by term, where ``"sparse"`` was asked for."""
     regions: RegionVectors | None = None
     """One vector per region of a picture, where ``"regions"`` was asked for."""
+    reduction: Reduction | None = None
+    """How tokens were merged, since that was asked for or too much waited; None where all were computed."""
 
 
 @dataclass(frozen=True, slots=True)

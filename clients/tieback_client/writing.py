@@ -236,6 +236,7 @@ def output(
     batch_invariant: bool = False,
     terms: bool = False,
     layer: int | None = None,
+    token_reduction: MethodLike | None = None,
     field: FieldPath = OUTPUT,
 ) -> vector_pb2.OutputSpec:
     """The shape of the output."""
@@ -261,7 +262,21 @@ def output(
         batch_invariant=batch_invariant,
         terms=terms,
         layer=layer or 0,
+        reduction=reduction(token_reduction, field["reduction"]),
     )
+
+
+def reduction(value: MethodLike | None, field: FieldPath) -> vector_pb2.Reduction | None:
+    """How tokens are merged: a method by name, or by name and its ratio."""
+    if value is None:
+        return None
+    name, parameters = (value, {}) if isinstance(value, str) else value
+    ratio = parameters.get("ratio", 0.0)
+    unknown = [key for key in parameters if key != "ratio"]
+    if unknown or not isinstance(ratio, int | float):
+        message = f"a token reduction is a name, or a name and a ratio: ({name!r}, {{'ratio': 0.8}})"
+        raise InvalidArgument.at(field, message)
+    return vector_pb2.Reduction(method=name, ratio=ratio)
 
 
 def method(value: MethodLike | None, field: FieldPath) -> report_pb2.Method | None:

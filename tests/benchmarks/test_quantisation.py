@@ -9,36 +9,36 @@ import pytest
 from tieback.models.encoder_model import Prepared
 
 from benchmarks.__main__ import main
-from benchmarks.quantisation import AS_UNDER_LOAD, Batching, _batches, _interval, _ndcg, _spearman
+from benchmarks.judged_texts import AS_UNDER_LOAD, Batching, batches, interval, ndcg, spearman
 
 
 def test_spearmans_correlation_is_that_of_ranks_and_equal_values_share_theirs() -> None:
-    assert _spearman([1, 2, 3, 4], [10, 100, 1000, 10000]) == pytest.approx(1)
-    assert _spearman([1, 2, 3], [3, 2, 1]) == pytest.approx(-1)
-    assert _spearman([1, 2, 2, 3], [1, 2, 3, 4]) == pytest.approx(0.9486833)
+    assert spearman([1, 2, 3, 4], [10, 100, 1000, 10000]) == pytest.approx(1)
+    assert spearman([1, 2, 3], [3, 2, 1]) == pytest.approx(-1)
+    assert spearman([1, 2, 2, 3], [1, 2, 3, 4]) == pytest.approx(0.9486833)
 
 
 def test_ndcg_is_1_for_the_best_order_and_discounts_by_rank() -> None:
     gains = {0: 3.0, 2: 1.0}
 
-    assert _ndcg(np.array([0.9, 0.1, 0.5]), gains) == pytest.approx(1)
-    assert _ndcg(np.array([0.1, 0.9, 0.5]), gains) == pytest.approx(
+    assert ndcg(np.array([0.9, 0.1, 0.5]), gains) == pytest.approx(1)
+    assert ndcg(np.array([0.1, 0.9, 0.5]), gains) == pytest.approx(
         (1 / np.log2(3) + 3 / 2) / (3 + 1 / np.log2(3))
     )
-    assert _ndcg(np.arange(20.0), {0: 1.0}) == 0, "only ten count"
+    assert ndcg(np.arange(20.0), {0: 1.0}) == 0, "only ten count"
 
 
 def test_batches_hold_the_padding_they_are_allowed() -> None:
     prepared = [Prepared(tokens, None) for tokens in (10, 10, 200, 300, 400)]
 
-    assert list(_batches(range(5), prepared, AS_UNDER_LOAD)) == [[0, 1], [2], [3], [4]]
-    assert list(_batches(range(5), prepared, Batching(2))) == [[0, 1], [2, 3], [4]]
+    assert list(batches(range(5), prepared, AS_UNDER_LOAD)) == [[0, 1], [2], [3], [4]]
+    assert list(batches(range(5), prepared, Batching(2))) == [[0, 1], [2, 3], [4]]
 
 
 def test_the_interval_of_what_is_lost_holds_what_is_lost() -> None:
     exact = np.random.default_rng(0).random(200)
 
-    low, high = _interval(exact, 0.9 * exact)
+    low, high = interval(exact, 0.9 * exact)
 
     assert low == pytest.approx(0.1)
     assert high == pytest.approx(0.1)

@@ -200,6 +200,21 @@ def test_in_a_terminal_a_file_of_lines_has_a_bar_that_goes_away(
     assert "2 × 8 float32 to" in shown
 
 
+def test_a_token_reduction_and_a_layer_are_asked_for_and_told(run: Run, served: Any) -> None:
+    words = ("encode", "a", "--space", "tiny")
+
+    record = documents(run(*words, "--reduction", "pitome", "--ratio", "0.8", "--json"))[0]
+    run(*words, "--layer", "2")
+    refused = run(*words, "--ratio", "0.8")
+
+    assert record["reductions"] == [{"method": "pitome", "ratio": 0.8}]
+    assert [one.output.layer for one in served.log.requests] == [0, 2]
+    assert refused.exit_code == 2
+    assert "name its method" in refused.stderr
+    shown = in_a_terminal(served.address, *words, "--reduction", "pitome")
+    assert "pitome at 0.9" in shown
+
+
 def test_a_text_that_fails_is_told_and_the_others_are_printed(run: Run) -> None:
     result = run("encode", "a", "bad", "--space", "tiny")
 

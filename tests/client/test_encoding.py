@@ -22,6 +22,7 @@ from tieback_client import (
     InvalidArgument,
     Modality,
     Points,
+    Reduction,
     SpaceRef,
     SparseVector,
     TokenVectors,
@@ -268,6 +269,19 @@ def test_a_layer_is_asked_for_by_its_number(client: Client, served: Any) -> None
     with pytest.raises(InvalidArgument, match="counted from 1") as caught:
         client.encode("a", space="tiny", layer=0)
     assert caught.value.field == "output.layer"
+
+
+def test_a_token_reduction_is_asked_for_by_name_or_with_its_ratio(client: Client, served: Any) -> None:
+    named = client.encode("a", space="tiny", reduction="pitome")[0]
+    client.encode("a", space="tiny", reduction=("pitome", {"ratio": 0.75}))
+
+    sent = [(one.output.reduction.method, one.output.reduction.ratio) for one in served.log.requests]
+    assert sent == [("pitome", 0), ("pitome", 0.75)]
+    assert named.reduction == Reduction("pitome", 0.9)
+    assert client.encode("a", space="tiny")[0].reduction is None
+    with pytest.raises(InvalidArgument, match="a name and a ratio") as caught:
+        client.encode("a", space="tiny", reduction=("pitome", {"share": 0.75}))
+    assert caught.value.field == "output.reduction"
 
 
 def test_an_unknown_kind_or_type_names_the_choices(client: Client) -> None:

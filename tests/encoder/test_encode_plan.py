@@ -16,6 +16,7 @@ from tieback.core.types.encoding import (
     Concern,
     EncodePlan,
     EncodingSource,
+    Reduction,
     Truncation,
 )
 from tieback.core.types.limits import Limits
@@ -34,6 +35,7 @@ OTHER: dict[str, Any] = {
     "terms": True,
     "truncation": Truncation.END,
     "layer": 1,
+    "reduction": Reduction("pitome", 0.8),
 }
 """Another value of each field."""
 
@@ -52,7 +54,9 @@ class Listening(BagOfWords):
     """Keeps the plans that its runs get."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(card(folder, runtime="transformer_text", options=None, layers=(1, 2)))
+        measured = [{"ratio": 0.7, "speed": {128: 2}, "lost": {"STS": 0}}]
+        offered = {"layers": (1, 2), "reductions": {"pitome": {"measured": measured}}}
+        super().__init__(card(folder, runtime="transformer_text", options=None, **offered))
         self.plans: list[EncodePlan] = []
 
     def run(self, batch: list[Prepared], plan: EncodePlan) -> list[RawEncoding]:  # type: ignore[override]

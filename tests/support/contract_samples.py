@@ -21,6 +21,7 @@ from tieback.core.types.encoding import (
     Encoding,
     EncodingSource,
     Label,
+    Reduction,
     SplitReply,
     TextPiece,
     Truncated,
@@ -199,10 +200,13 @@ SAMPLES: dict[str, list[Any]] = {
     "output": [
         EncodePlan(),
         EncodePlan(batch_invariant=True, layer=3),
+        EncodePlan(reduction=Reduction("pitome", 0.75)),
+        EncodePlan(reduction=Reduction("pitome")),
         EncodePlan(kinds=frozenset({VectorKind.SPARSE, VectorKind.REGIONS}), terms=True),
         *[EncodePlan(128, dtype, frozenset({VectorKind.DENSE, VectorKind.TOKENS})) for dtype in DType],
     ],
     "plan": [PLAN, RetrievalPlan(False, False, None, MethodChoice("none"), 0, 0.0, False)],
+    "reduction": [Reduction("pitome", 0.75), Reduction("pitome")],
     "regions": [REGIONS],
     "rerank_reply": [RerankReply([RerankResult("1", 0.5, 0.25, 3, ALIGNMENT)], TIMING, COST)],
     "retrieval": [

@@ -113,6 +113,12 @@ standard error, and makes the exit code 1.
     help="Pool the states of that layer, where the space allows.",
 )
 @click.option(
+    "--reduction", metavar="METHOD", help="Merge tokens inside of the model, where the space serves it."
+)
+@click.option(
+    "--ratio", type=click.FloatRange(0, 1), metavar="R", help="The share of tokens that a --reduction keeps."
+)
+@click.option(
     "--dtype",
     type=click.Choice([one.value for one in DType]),
     default="float32",
@@ -155,6 +161,8 @@ def encode(
     source: Path | None,
     width: int | None,
     layer: int | None,
+    reduction: str | None,
+    ratio: float | None,
     dtype: str,
     kinds: tuple[str, ...] | None,
     labels: bool,
@@ -171,10 +179,13 @@ def encode(
     kinds = kinds or (("labels",) if labels and not as_array else ("dense",))
     if as_array and "dense" not in kinds:
         raise click.UsageError("A NumPy file holds dense vectors: add dense to --kinds, or use --json.")
+    if ratio is not None and reduction is None:
+        raise click.UsageError("--ratio is of a --reduction: name its method too.")
     options: dict[str, Any] = {
         "space": space,
         "width": width,
         "layer": layer,
+        "reduction": reduction if ratio is None else (reduction, {"ratio": ratio}),
         "dtype": dtype,
         "kinds": [*kinds, "labels"] if labels and "labels" not in kinds else list(kinds),
         "truncate": truncate,
@@ -233,6 +244,8 @@ class _TerminalWriter:
         text = Text.assemble((_short(line.text), "bold"), (f"   {outcome.token_count} tokens", "dim"))
         if outcome.source in SOURCES:
             text.append(f", {SOURCES[outcome.source]}", style="dim")
+        if outcome.reduction is not None:
+            text.append(f", {outcome.reduction.method} at {outcome.reduction.ratio:g}", style="dim")
         if outcome.truncated_tokens:
             text.append(f"   {outcome.truncated_tokens} cut off", style="yellow")
         if outcome.vector is not None:
@@ -366,6 +379,7 @@ def _record(result: Encodings) -> dict[str, Any]:
         "labels": [one.labels if isinstance(one, Encoding) else None for one in result.outcomes],
         "tokens": [one.token_count if isinstance(one, Encoding) else None for one in result.outcomes],
         "sources": [one.source if isinstance(one, Encoding) else None for one in result.outcomes],
+        "reductions": [one.reduction if isinstance(one, Encoding) else None for one in result.outcomes],
         "truncated": [one.truncated_tokens if isinstance(one, Encoding) else None for one in result.outcomes],
         "errors": result.errors,
         "timing": result.timing,

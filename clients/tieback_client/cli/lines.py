@@ -150,6 +150,8 @@ def record(outcome: Encoding | TiebackError) -> dict[str, Any]:
         }
     if outcome.regions is not None:
         known["regions"] = {"values": outcome.regions.values, "boxes": outcome.regions.boxes}
+    if outcome.reduction is not None:
+        known["reduction"] = outcome.reduction
     if outcome.truncated_tokens:
         known["truncated"] = outcome.truncated_tokens
     return known | {"tokens": outcome.token_count, "source": outcome.source}

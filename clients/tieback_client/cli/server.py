@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.text import Text
 
-from tieback_client.catalog import Health, Space
+from tieback_client.catalog import Health, MeasuredReduction, Space
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
@@ -111,6 +111,7 @@ def _describe(space: Space, output: Output) -> None:
         "encodes": space.modalities,
         "width": f"{space.width}" + (f" (or {', '.join(map(str, space.widths))})" if space.widths else ""),
         "layers": ", ".join(map(str, space.layers)),
+        "token reduction": "; ".join(map(_reduction, space.reductions)),
         "returns": space.kinds,
         "reads": f"{space.max_tokens} tokens" if space.max_tokens else "any length",
         "joint space": space.binding or "no",
@@ -125,6 +126,12 @@ def _describe(space: Space, output: Output) -> None:
         "from": space.upstream,
     }
     output.table(["", ""], [[key, value] for key, value in facts.items() if value])
+
+
+def _reduction(one: MeasuredReduction) -> str:
+    served = "served" if one.served else "not served"
+    gain = f"{one.speed:.2f} times as fast for {100 * one.lost:.1f} points"
+    return f"{one.method} at {one.ratio:g}, {served}: {gain}"
 
 
 def _parameters(schema: Mapping[str, Any]) -> str:

@@ -59,6 +59,7 @@ def encode(
     batch_invariant: bool = False,
     terms: bool = False,
     layer: int | None = None,
+    reduction: MethodLike | None = None,
     batch: int = 256,
     timeout: float | None = None,
 ) -> Operation[Encodings]:
@@ -71,12 +72,22 @@ def encode(
     reads fails, unless `truncate` cuts it and the encoding says how much. With `cache` "bypass" everything is
     computed anew and nothing is kept; `batch_invariant` makes each vector the same, bit for bit, whatever
     else is computed at the time, which is slower. `layer` takes the vectors of an earlier layer, where the
-    space offers it (`Space.layers`): they are in a space of their own. Many contents go in several calls of
-    at most `batch`; for very many, `encode_stream` is faster.
+    space offers it (`Space.layers`): they are in a space of their own. `reduction` merges tokens inside of
+    the model, by a method's name or ``("pitome", {"ratio": 0.8})``, where the space serves it
+    (`Space.reductions`): faster, and a little worse. Many contents go in several calls of at most `batch`;
+    for very many, `encode_stream` is faster.
 
     An input that fails does not fail the others: see `Encodings.errors`.
     """
-    output = writing.output(width, dtype, kinds, batch_invariant=batch_invariant, terms=terms, layer=layer)
+    output = writing.output(
+        width,
+        dtype,
+        kinds,
+        batch_invariant=batch_invariant,
+        terms=terms,
+        layer=layer,
+        token_reduction=reduction,
+    )
     request = _batches_of(space, output, truncate, cache)
     replies: list[Reply] = []
     for chunk in _chunks(_listed(contents), batch):
@@ -97,6 +108,7 @@ def encode_stream(
     batch_invariant: bool = False,
     terms: bool = False,
     layer: int | None = None,
+    reduction: MethodLike | None = None,
     batch: int = 32,
     in_flight: int = 8,
     timeout: float | None = None,
@@ -112,7 +124,15 @@ def encode_stream(
     """
     if isinstance(contents, str | bytes | Path):
         raise InvalidArgument.at("contents", "pass several, as a list or another iterable; encode takes one")
-    output = writing.output(width, dtype, kinds, batch_invariant=batch_invariant, terms=terms, layer=layer)
+    output = writing.output(
+        width,
+        dtype,
+        kinds,
+        batch_invariant=batch_invariant,
+        terms=terms,
+        layer=layer,
+        token_reduction=reduction,
+    )
     encode_request = _batches_of(space, output, truncate, cache)
 
     def request(packed: Sequence[content_pb2.Content], number: int) -> encoder_pb2.EncodeStreamRequest:

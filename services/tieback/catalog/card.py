@@ -21,11 +21,13 @@ from pydantic import Field, field_validator, model_validator
 from tieback.catalog.options import DualEncoder, EncoderOptions, GeneratorOptions, Weightless
 from tieback.catalog.own_directory import directory_revision, own_files
 from tieback.catalog.precision import Drift, LowerPrecision, Precision
+from tieback.catalog.reduction import TokenReduction
 from tieback.catalog.source import FilePath, Source, Sourced, Strict, short_hash
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import JOINT_SPACE
 from tieback.core.types.vectors import SpaceRef, VectorKind
+from tieback.methods.token_reduction import token_reductions
 
 __all__ = ["Card", "EncoderCard", "GeneratorCard", "MediaCard", "Method", "Source"]
 
@@ -132,7 +134,9 @@ class EncoderCard(Card):
     are made beside it. A model whose weights were published in another names that alone. What is `optional`
     is bound and served where TIEBACK_SPACES names it, and left out of what is by default. `layers` are those
     whose vectors may be asked for, the last one of the model among them; empty means that only the last is
-    offered. Each layer's vectors are in a space of their own.
+    offered. Each layer's vectors are in a space of their own. `reductions` are methods that merge tokens
+    inside of the model, by name, as they were measured: a request may ask for those that gain enough, and
+    the vectors stay in the card's space.
 
     `shares` names a space that several cards lead into, whose vectors compare as they are: the towers of a
     dual encoder, or one encoder with the prompts of its two sides. A client asks each card by its own name,
@@ -156,6 +160,7 @@ class EncoderCard(Card):
     shares: Annotated[str, Field(pattern=NAME)] | None = None
     optional: bool = False
     layers: tuple[Annotated[int, Field(gt=0)], ...] = ()
+    reductions: dict[str, TokenReduction] = Field(default_factory=dict)
 
     @field_validator("kinds")
     @classmethod
@@ -190,6 +195,12 @@ class EncoderCard(Card):
             raise ValueError("layers are offered by transformer_text encoders")
         if list(self.layers) != sorted(set(self.layers)):
             raise ValueError("layers ascend, each once")
+        if self.reductions and self.runtime != "transformer_text":
+            raise ValueError("reductions are of transformer_text encoders")
+        if unknown := sorted(set(self.reductions) - set(token_reductions.names())):
+            raise ValueError(
+                f"no token reduction is named {unknown[0]!r}; they are: {', '.join(token_reductions.names())}"
+            )
         self._check_sharing()
         if self.precision not in self.offered_precisions or "float32" in self.precisions:
             raise ValueError("precision is float32 or one of precisions, which are lower ones")
@@ -230,6 +241,12 @@ class EncoderCard(Card):
         return self.model_copy(update={"precision": precision})
 
     @property
+    def served_reductions(self) -> dict[str, float]:
+        """The methods of token reduction that requests may ask for, with the smallest ratio of each."""
+        smallest = {name: method.smallest_served for name, method in self.reductions.items()}
+        return {name: ratio for name, ratio in smallest.items() if ratio is not None}
+
+    @property
     def drift(self) -> tuple[Drift, ...]:
         """What the precision costs, as measured."""
         lower = self.precisions.get(self.precision)
@@ -237,10 +254,15 @@ class EncoderCard(Card):
 
     @property
     def export(self) -> str:
-        """As of any card, and of the precisions and layers that are made; not of what they cost."""
+        """As of any card, and of the precisions, layers and reductions that are made."""
         if isinstance(self.options, DualEncoder):  # the towers' cards differ in nothing else
             return short_hash(self.fingerprint, self.modality)
-        made = [*sorted(self.precisions), *(f"layer {layer}" for layer in self.layers)]
+        reduced = {name: self.reductions[name].parameters for name in sorted(self.served_reductions)}
+        made = [
+            *sorted(self.precisions),
+            *(f"layer {layer}" for layer in self.layers),
+            *(f"{name} {json.dumps(parameters, sort_keys=True)}" for name, parameters in reduced.items()),
+        ]
         return short_hash(self.fingerprint, *made) if made else self.fingerprint
 
     @property

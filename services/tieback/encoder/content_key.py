@@ -19,6 +19,9 @@ from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import SpaceRef
 
+MOST_BEGUN = 256
+"""Plans whose part of the key is kept: a ratio is a number that callers choose."""
+
 
 class ContentKeys:
     """The keys of one space's contents."""
@@ -34,6 +37,8 @@ class ContentKeys:
         result = plan.result
         begun = self._begun.get(result)
         if begun is None:
+            if len(self._begun) == MOST_BEGUN:
+                self._begun.clear()
             begun = self._begun[result] = hashlib.sha256(f"{self._space} {result}\0".encode())
         if tenant:
             begun = begun.copy()

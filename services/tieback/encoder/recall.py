@@ -123,6 +123,10 @@ class Recall:
             pending = again
         return [found[place] for place in range(len(keys))], waited
 
+    def holds(self, key: bytes, *, tenant: str = "") -> bool:
+        """Whether a key's result is in memory now."""
+        return self._memory.get(key, invariant=False, tenant=tenant) is not None
+
     async def close(self) -> None:
         """Writes what is to be kept."""
         if self._disk is not None:

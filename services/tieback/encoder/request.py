@@ -6,10 +6,11 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from tieback.catalog.card import EncoderCard
+from tieback.catalog.reduction import LEAST_SPEED, MOST_LOST
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
 from tieback.core.types.content import Content, Modality, TokenIds
-from tieback.core.types.encoding import EncodePlan
+from tieback.core.types.encoding import EncodePlan, Reduction
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import DType, VectorKind
 from tieback.models.content import read_points
@@ -35,7 +36,7 @@ def check_size(contents: Sequence[Content], limits: Limits) -> None:
 
 
 def resolve(plan: EncodePlan, card: EncoderCard, widths: Sequence[int]) -> EncodePlan:
-    """The plan as it is computed: the last layer, asked for by its number, is None.
+    """The plan as it is computed: the last layer, asked for by its number, is None, and a ratio has a number.
 
     InvalidInput, with the choices, for what the card does not offer; `widths` are those that it does.
     """
@@ -65,8 +66,44 @@ def resolve(plan: EncodePlan, card: EncoderCard, widths: Sequence[int]) -> Encod
             f"BINARY packs eight dimensions to a byte and the width is {width}", field=at("output", "dtype")
         )
     if plan.layer is not None and plan.layer == card.layers[-1]:
-        return dataclasses.replace(plan, layer=None)
+        plan = dataclasses.replace(plan, layer=None)
+    if plan.reduction is not None:
+        plan = dataclasses.replace(plan, reduction=_resolved(plan.reduction, plan, card))
     return plan
+
+
+def _resolved(reduction: Reduction, plan: EncodePlan, card: EncoderCard) -> Reduction | None:
+    """The reduction with its ratio; None where all tokens are kept. InvalidInput as in `resolve`."""
+    smallest = card.served_reductions.get(reduction.method)
+    if smallest is None:
+        raise InvalidInput(_refusal(reduction.method, card), field=at("output", "reduction", "method"))
+    ratio = smallest if reduction.ratio is None else reduction.ratio
+    if not smallest <= ratio <= 1:
+        raise InvalidInput(
+            f"the space {card.name!r} is offered with {reduction.method} at a ratio of {smallest:g} to 1, "
+            f"not {ratio:g}",
+            field=at("output", "reduction", "ratio"),
+        )
+    if plan.kinds != {VectorKind.DENSE} or plan.layer is not None:
+        raise InvalidInput(
+            "where tokens are merged, the space gives DENSE of its last layer and nothing else",
+            field=at("output", "reduction"),
+        )
+    return None if ratio == 1 else Reduction(reduction.method, ratio)
+
+
+def _refusal(method: str, card: EncoderCard) -> str:
+    """Why a method is not served: it is not known, not measured, or did not gain enough."""
+    offered = ", ".join(card.served_reductions) or "none"
+    known = card.reductions.get(method)
+    if known is None or not known.measured:
+        return f"the space {card.name!r} has no token reduction {method!r}; it has: {offered}"
+    best = max(known.measured, key=lambda one: (one.most_lost <= MOST_LOST, one.least_speed))
+    return (
+        f"{method} is not served for the space {card.name!r}: at a ratio of {best.ratio:g} it was measured "
+        f"{best.least_speed:.2f} times as fast for {100 * best.most_lost:.1f} points, and {LEAST_SPEED:g} "
+        f"times for at most {100 * MOST_LOST:g} are asked for; token reductions that are: {offered}"
+    )
 
 
 def check_content(content: Content, plan: EncodePlan, card: EncoderCard, limits: Limits) -> None:

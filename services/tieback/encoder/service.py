@@ -36,7 +36,8 @@ DEFAULT_CACHE = CacheOptions()
 class Encoder:
     """Encodes contents into the spaces of the models it is given.
 
-    `batch_tokens` bounds the tokens of a batch, padding included; `cache` says what each space keeps.
+    `batch_tokens` bounds the tokens of a batch, padding included; `cache` says what each space keeps, and
+    `reduction_wait` from how many seconds of waiting on texts are computed on fewer tokens (0 for never).
     `on_batch` hears of each batch, with the name of its space, on that space's worker thread. StartupError
     where two models have one name, and where the cache's folder cannot be made.
     """
@@ -48,6 +49,7 @@ class Encoder:
         limits: Limits | None = None,
         batch_tokens: int = BATCH_TOKENS,
         cache: CacheOptions = DEFAULT_CACHE,
+        reduction_wait: float = 0.0,
         on_batch: Callable[[str, BatchReport], None] | None = None,
     ) -> None:
         names = [model.card.name for model in models]
@@ -65,6 +67,7 @@ class Encoder:
                 preparation=self._preparation,
                 cache=kept,
                 allowance=allowance,
+                reduction_wait=reduction_wait,
                 on_batch=functools.partial(on_batch, name) if on_batch is not None else None,
             )
 

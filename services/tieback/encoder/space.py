@@ -21,6 +21,7 @@ from tieback.core.types.encoding import (
     EncodeReply,
     Encoding,
     EncodingSource,
+    Reduction,
     SplitReply,
 )
 from tieback.core.types.limits import Limits
@@ -35,7 +36,7 @@ from tieback.encoder.recall import OFTEN, CacheOptions, CacheState, Outcome, Rec
 from tieback.encoder.request import check_content, check_size, resolve
 from tieback.encoder.shaping import shape, vectors
 from tieback.encoder.splitting import Splitting
-from tieback.encoder.worker import Worker
+from tieback.encoder.worker import USUAL, Worker
 from tieback.models.encoder_model import EncoderModel, NamesTerms
 
 INLINE_BYTES = 128 << 10
@@ -43,7 +44,11 @@ INLINE_BYTES = 128 << 10
 
 
 class Space:
-    """Encodes contents into one space."""
+    """Encodes contents into one space.
+
+    Where more than `reduction_wait` seconds of work wait, what is asked without more is computed on fewer
+    tokens, if the card serves a token reduction, and the encoding says so; 0 for never.
+    """
 
     def __init__(
         self,
@@ -54,6 +59,7 @@ class Space:
         preparation: Preparation[Any],
         cache: CacheOptions,
         allowance: Allowance,
+        reduction_wait: float = 0.0,
         on_batch: Callable[[BatchReport], None] | None = None,
     ) -> None:
         self.card = model.card
@@ -77,6 +83,9 @@ class Space:
         self._vocabulary = model.terms if isinstance(model, NamesTerms) else ()
         self._recall = Recall(cache, model.card.name, near=batch_tokens)
         self._tenants_share = cache.shared
+        self._reduction_wait = reduction_wait
+        served = [Reduction(name, ratio) for name, ratio in card.served_reductions.items()]
+        self._shedding = served[0] if served and reduction_wait else None
 
     @property
     def load(self) -> Load:
@@ -118,9 +127,11 @@ class Space:
         places = [place for place, result in enumerate(results) if result is None]
         asked = [contents[place] for place in places]
         timing, cost = Timing(), Cost()
+        computing = self._lighter(plan)
 
         async def compute(chosen: Sequence[int]) -> list[Outcome]:
-            worked = await self._worker.compute([asked[index] for index in chosen], plan, deadline=deadline)
+            chosen_contents = [asked[index] for index in chosen]
+            worked = await self._worker.compute(chosen_contents, computing, deadline=deadline)
             timing.prepare += worked.prepare
             timing.queue += worked.queue
             timing.compute += worked.compute
@@ -130,13 +141,18 @@ class Space:
             return worked.outcomes
 
         if cache is CachePolicy.BYPASS:
+            reductions = [computing.reduction] * len(asked)
             recalled = [(one, EncodingSource.COMPUTED) for one in await compute(range(len(asked)))]
         else:
             tenant = "" if self._tenants_share else TENANT.get()
-            if size(asked) <= INLINE_BYTES:
-                keys = self._keys.of(asked, plan, tenant)
-            else:
-                keys = await asyncio.to_thread(self._keys.of, asked, plan, tenant)
+            keys = await self._keyed(asked, computing, tenant)
+            reductions = [computing.reduction] * len(asked)
+            if computing is not plan:
+                whole = await self._keyed(asked, plan, tenant)
+                # What is known of all tokens answers; up to `obtain` nothing else runs, so it still is.
+                for index, key in enumerate(whole):
+                    if self._recall.holds(key, tenant=tenant):
+                        keys[index], reductions[index] = key, plan.reduction
             timing.prepare = time.monotonic() - arrived
             recalled, waited = await self._recall.obtain(
                 keys,
@@ -150,7 +166,11 @@ class Space:
         for _, source in recalled:
             cost.cached_items += source is EncodingSource.MEMORY or source is EncodingSource.DISK
             cost.shared_items += source is EncodingSource.IN_FLIGHT
-        computed = [(one, source) for one, source in recalled if isinstance(one, Computed)]
+        computed = [
+            (one, source, reduction)
+            for (one, source), reduction in zip(recalled, reductions, strict=True)
+            if isinstance(one, Computed)
+        ]
         encodings = iter(shape(computed, space, self.card.modality, plan, self._vocabulary))
         for place, (one, _) in zip(places, recalled, strict=True):
             results[place] = next(encodings) if isinstance(one, Computed) else _at(place, one)
@@ -174,6 +194,22 @@ class Space:
         self._closing = True
         await self._worker.close()
         await self._recall.close()
+
+    async def _keyed(self, contents: Sequence[Content], plan: EncodePlan, tenant: str) -> list[bytes]:
+        """The keys of contents; many bytes are hashed on a thread."""
+        if size(contents) <= INLINE_BYTES:
+            return self._keys.of(contents, plan, tenant)
+        return await asyncio.to_thread(self._keys.of, contents, plan, tenant)
+
+    def _lighter(self, plan: EncodePlan) -> EncodePlan:
+        """The plan, or one on fewer tokens where too much waits and the request leaves that open."""
+        if self._shedding is None or not plan.is_whole or plan.batch_invariant or plan.kinds != USUAL:
+            return plan
+        load = self._worker.admission.load
+        waited = load.queued_tokens / load.tokens_per_second if load.tokens_per_second else 0.0
+        if waited <= self._reduction_wait:
+            return plan
+        return dataclasses.replace(plan, reduction=self._shedding)
 
     def _at_once(
         self, place: int, content: Content, plan: EncodePlan, space: SpaceRef

@@ -12,7 +12,7 @@ from tieback.catalog.precision import Precision
 from tieback.core.errors import StartupError
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, TokenIds
-from tieback.core.types.encoding import EncodePlan, Truncation
+from tieback.core.types.encoding import EncodePlan, Reduction, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.models.content import read_text
@@ -29,7 +29,7 @@ GRAPHS: Mapping[Precision, str] = {
     "float16": "model.float16.onnx",
     "int8": "model.int8.onnx",
 }
-TOKENS = "token_states"
+TOKENS, RATIO = "token_states", "ratio"
 SHORTEST = 8  # tokens of the shortest text whose cost is measured
 UNBOUNDED_TOKENS = 512  # of the longest, where the card names no limit
 
@@ -38,6 +38,7 @@ class TransformerTextModel:
     """Runs the graph of the card's precision: `IDS` and `MASK` `[batch, tokens]` to `DENSE` and `TOKENS`.
 
     The graph has these of each layer that the card offers, and is run no further than the one that is asked.
+    A token reduction has a graph of its own, which takes the `RATIO` too and gives `DENSE`.
     StartupError where a lower precision is further from float32 on this machine than its card allows.
     """
 
@@ -55,6 +56,11 @@ class TransformerTextModel:
         self._session = Session(
             served.path(GRAPHS[card.precision]), hardware, recurring_shapes=self._in_steps
         )
+        # How many tokens stay is known when they are compared, so no shape of these comes again for sure.
+        self._reduced = {
+            name: Session(served.path(graph_file(card.precision, name)), hardware)
+            for name in card.served_reductions
+        }
         if card.precision in card.precisions:
             _hold(card, Reference.load(served.path(REFERENCE)).cosines(self._session))
 
@@ -93,6 +99,10 @@ class TransformerTextModel:
         if self._in_steps:
             ids, mask = in_steps(ids, mask, self.sizes)
         inputs = {IDS: ids, MASK: mask}
+        if plan.reduction is not None:
+            ratio = np.array(plan.reduction.ratio, np.float32)
+            (dense,) = self._reduced[plan.reduction.method].run([DENSE], inputs | {RATIO: ratio})
+            return [RawEncoding(row, None) for row in dense[: len(texts)]]
         vectors, tokens = at_layer(DENSE, plan.layer), at_layer(TOKENS, plan.layer)
         if VectorKind.TOKENS not in plan.kinds:
             (dense,) = self._session.run([vectors], inputs)
@@ -131,7 +141,16 @@ class TransformerTextModel:
     def warm_up(self) -> None:
         """Encodes a word."""
         plan = EncodePlan(kinds=self.card.kinds, truncation=Truncation.END)
-        self.run([self.prepare(Content(self.card.modality, "warm"), plan, Limits())], plan)
+        prepared = self.prepare(Content(self.card.modality, "warm"), plan, Limits())
+        self.run([prepared], plan)
+        for method, ratio in self.card.served_reductions.items():
+            self.run([prepared], EncodePlan(reduction=Reduction(method, ratio)))
+
+
+def graph_file(precision: Precision, reduction: str = "") -> str:
+    """The file of the graph in a precision, and with a token reduction, where one is named."""
+    file = GRAPHS[precision]
+    return file.replace("model.", f"model.{reduction}.", 1) if reduction else file
 
 
 def at_layer(output: str, layer: int | None) -> str:

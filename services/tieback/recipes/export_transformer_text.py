@@ -29,6 +29,7 @@ from tieback.recipes.architectures import BACKBONES, positions
 from tieback.recipes.extend_text_graph import extend_graph
 from tieback.recipes.layered_backbone import LayeredBackbone
 from tieback.recipes.lower_precisions import add_lower_precisions
+from tieback.recipes.reduced_text_graph import add_reductions
 from tieback.recipes.sentence_modules import Dense, SentenceModules, Step, read_modules
 from tieback.recipes.torch_backbone import load_model, load_tensors, read_config
 from tieback.recipes.torch_export import check, export_module
@@ -110,7 +111,10 @@ def _export_module(
     )
     report("checking parity")
     ids, mask = example(3, sample)
-    return check(model, path, {IDS: ids, MASK: mask}, [*vectors, *states])
+    metrics = check(model, path, {IDS: ids, MASK: mask}, [*vectors, *states])
+    examples = example(2, sample[:5]), (ids, mask)
+    reduced = add_reductions(card, backbone.model, head, examples, path.parent)
+    return metrics | ({"reductions": reduced} if reduced else {})
 
 
 class PooledTransformer(torch.nn.Module):

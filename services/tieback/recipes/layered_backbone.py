@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -11,12 +13,12 @@ class LayeredBackbone(torch.nn.Module):
 
     def __init__(self, model: torch.nn.Module) -> None:
         super().__init__()
-        self.model = model
+        self.model: Any = model
 
     @property
     def layers(self) -> int:
         """How many there are."""
-        return int(self.model.config.num_hidden_layers)  # type: ignore[union-attr,arg-type]  # torch types every attribute as a module
+        return int(self.model.config.num_hidden_layers)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
         """`[batch, tokens]` twice to layers + 1 states `[batch, tokens, width]`, the embeddings first."""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.precision import Precision
 from tieback.core.types.arrays import Array
@@ -13,7 +15,7 @@ from tieback.core.types.encoding import Truncation
 from tieback.models.reference import IDS, MASK, Reference
 from tieback.models.session import Session
 from tieback.models.tokenization import TextTokenizer
-from tieback.models.transformer_text import GRAPH, GRAPHS, REFERENCE, TOKENIZER, padded
+from tieback.models.transformer_text import GRAPH, GRAPHS, RATIO, REFERENCE, TOKENIZER, graph_file, padded
 from tieback.recipes.halve import halve
 from tieback.recipes.quantise import quantise
 from tieback.recipes.sample_text import SAMPLE
@@ -38,6 +40,11 @@ def add_lower_precisions(card: EncoderCard, out: Path, report: Callable[[str], N
         report(f"making {precision}")
         graph = out / GRAPHS[precision]
         MAKERS[precision](out / GRAPH, graph, {IDS: ids, MASK: mask})
+        for reduction in card.served_reductions:
+            whole = {IDS: ids, MASK: mask, RATIO: np.array(1, np.float32)}
+            MAKERS[precision](
+                out / graph_file("float32", reduction), out / graph_file(precision, reduction), whole
+            )
         smallest[precision] = float(reference.cosines(Session(graph)).min())
         if not smallest[precision] >= lower.smallest_cosine:
             report(

@@ -260,6 +260,7 @@ def build_encoder(
         limits=settings.limits,
         batch_tokens=settings.batch_budget,
         cache=CacheOptions(settings.cache_bytes, disk, settings.cache_disk_bytes, settings.cache_shared),
+        reduction_wait=settings.reduction_wait,
         on_batch=on_batch,
     )
 
@@ -402,5 +403,6 @@ def request_families() -> list[Family[Any]]:
     from tieback.methods.ranking import rankings
     from tieback.methods.reranking import rerankings
     from tieback.methods.routing import routings
+    from tieback.methods.token_reduction import token_reductions
 
-    return [decodings, checkers, missing, rankings, rerankings, routings]
+    return [decodings, checkers, missing, rankings, rerankings, routings, token_reductions]

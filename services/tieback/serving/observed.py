@@ -56,6 +56,7 @@ class ObservedEncoder:
             reply = await self._encoder.encode(space, contents, plan, cache=cache, deadline=deadline)
         self._telemetry.observe_timing("encoder", space, reply.timing)
         self._telemetry.tenants.computed("encoder", reply.cost.tokens)
+        self._telemetry.observe_reductions(space, reply)
         return reply
 
     async def split(

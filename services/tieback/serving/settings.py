@@ -192,6 +192,13 @@ class Settings(BaseSettings):
         ge=0,
         description="Token budget of one batch, padding included; 0 for 512 on a processor, 16,384 on a GPU.",
     )
+    reduction_wait: float = Field(
+        0.0,
+        ge=0,
+        description="Seconds of waiting for a worker from which on texts are encoded on fewer tokens, by the "
+        "token reduction that the space's card serves, and the encoding says so; documents that are indexed "
+        "meanwhile too. 0 for never.",
+    )
     cache_bytes: int = Field(
         64 << 20, ge=0, description="Bytes of encodings that each space keeps in memory; 0 for none."
     )

@@ -24,6 +24,7 @@ from prometheus_client import (
 
 import tieback
 from tieback.batching import BatchReport
+from tieback.core.types.encoding import EncodeReply, Encoding
 from tieback.core.types.fusion import RoutingExplanation
 from tieback.core.types.generation import Abstention, Finish, GenerationEvent, Verdict
 from tieback.core.types.load import Load
@@ -100,6 +101,9 @@ class Telemetry:
         )
         self._tokens = counter("tieback_tokens", "Useful tokens computed.", "service", "space")
         self._padding = counter("tieback_padding_tokens", "Padding computed beside them.", "space")
+        self._reduced = counter(
+            "tieback_reduced_items", "Items that were encoded on fewer tokens.", "space", "method"
+        )
         self._rejections = counter("tieback_rejections", "Calls refused.", "service", "reason")
         self._weight = summary("tieback_router_weight", "Weight of a space in a query.", "space", "modality")
         self._stand_ins = counter(
@@ -200,6 +204,12 @@ class Telemetry:
         self._batch_tokens.labels(space).observe(batch.tokens + batch.padding_tokens)
         self._batch_items.labels(space).observe(batch.items)
         self._batch_surprise.labels(space).observe(batch.seconds / batch.expected)
+
+    def observe_reductions(self, space: str, reply: EncodeReply) -> None:
+        """Counts what was encoded on fewer tokens, asked for or because too much waited."""
+        for one in reply.results:
+            if isinstance(one, Encoding) and one.reduction is not None:
+                self._reduced.labels(space, one.reduction.method).inc()
 
     def observe_routing(self, routing: RoutingExplanation) -> None:
         """Counts the weights of one query, and what stood in for lost spaces."""

@@ -32,7 +32,7 @@ class GetSpaceResponse(_message.Message):
     def __init__(self, space: _Optional[_Union[Space, _Mapping]] = ...) -> None: ...
 
 class Space(_message.Message):
-    __slots__ = ("ref", "modalities", "width", "widths", "kinds", "max_tokens", "description", "license", "upstream", "binding", "ready", "precision", "drift", "blocks", "paths", "binding_revision", "name", "layers")
+    __slots__ = ("ref", "modalities", "width", "widths", "kinds", "max_tokens", "description", "license", "upstream", "binding", "ready", "precision", "drift", "blocks", "paths", "binding_revision", "name", "layers", "reductions")
     REF_FIELD_NUMBER: _ClassVar[int]
     MODALITIES_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
@@ -51,6 +51,7 @@ class Space(_message.Message):
     BINDING_REVISION_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     LAYERS_FIELD_NUMBER: _ClassVar[int]
+    REDUCTIONS_FIELD_NUMBER: _ClassVar[int]
     ref: _vector_pb2.SpaceRef
     modalities: _containers.RepeatedScalarFieldContainer[_content_pb2.Modality]
     width: int
@@ -69,7 +70,22 @@ class Space(_message.Message):
     binding_revision: str
     name: str
     layers: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, ref: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., modalities: _Optional[_Iterable[_Union[_content_pb2.Modality, str]]] = ..., width: _Optional[int] = ..., widths: _Optional[_Iterable[int]] = ..., kinds: _Optional[_Iterable[_Union[_vector_pb2.VectorKind, str]]] = ..., max_tokens: _Optional[int] = ..., description: _Optional[str] = ..., license: _Optional[str] = ..., upstream: _Optional[str] = ..., binding: _Optional[str] = ..., ready: _Optional[bool] = ..., precision: _Optional[str] = ..., drift: _Optional[_Iterable[_Union[Drift, _Mapping]]] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ..., paths: _Optional[_Iterable[str]] = ..., binding_revision: _Optional[str] = ..., name: _Optional[str] = ..., layers: _Optional[_Iterable[int]] = ...) -> None: ...
+    reductions: _containers.RepeatedCompositeFieldContainer[MeasuredReduction]
+    def __init__(self, ref: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., modalities: _Optional[_Iterable[_Union[_content_pb2.Modality, str]]] = ..., width: _Optional[int] = ..., widths: _Optional[_Iterable[int]] = ..., kinds: _Optional[_Iterable[_Union[_vector_pb2.VectorKind, str]]] = ..., max_tokens: _Optional[int] = ..., description: _Optional[str] = ..., license: _Optional[str] = ..., upstream: _Optional[str] = ..., binding: _Optional[str] = ..., ready: _Optional[bool] = ..., precision: _Optional[str] = ..., drift: _Optional[_Iterable[_Union[Drift, _Mapping]]] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ..., paths: _Optional[_Iterable[str]] = ..., binding_revision: _Optional[str] = ..., name: _Optional[str] = ..., layers: _Optional[_Iterable[int]] = ..., reductions: _Optional[_Iterable[_Union[MeasuredReduction, _Mapping]]] = ...) -> None: ...
+
+class MeasuredReduction(_message.Message):
+    __slots__ = ("method", "ratio", "speed", "lost", "served")
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    RATIO_FIELD_NUMBER: _ClassVar[int]
+    SPEED_FIELD_NUMBER: _ClassVar[int]
+    LOST_FIELD_NUMBER: _ClassVar[int]
+    SERVED_FIELD_NUMBER: _ClassVar[int]
+    method: str
+    ratio: float
+    speed: float
+    lost: float
+    served: bool
+    def __init__(self, method: _Optional[str] = ..., ratio: _Optional[float] = ..., speed: _Optional[float] = ..., lost: _Optional[float] = ..., served: _Optional[bool] = ...) -> None: ...
 
 class Block(_message.Message):
     __slots__ = ("space", "width")

@@ -119,18 +119,28 @@ class TextSpan(_message.Message):
     end_byte: int
     def __init__(self, begin_byte: _Optional[int] = ..., end_byte: _Optional[int] = ...) -> None: ...
 
+class Reduction(_message.Message):
+    __slots__ = ("method", "ratio")
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    RATIO_FIELD_NUMBER: _ClassVar[int]
+    method: str
+    ratio: float
+    def __init__(self, method: _Optional[str] = ..., ratio: _Optional[float] = ...) -> None: ...
+
 class OutputSpec(_message.Message):
-    __slots__ = ("width", "dtype", "kinds", "batch_invariant", "terms", "layer")
+    __slots__ = ("width", "dtype", "kinds", "batch_invariant", "terms", "layer", "reduction")
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     DTYPE_FIELD_NUMBER: _ClassVar[int]
     KINDS_FIELD_NUMBER: _ClassVar[int]
     BATCH_INVARIANT_FIELD_NUMBER: _ClassVar[int]
     TERMS_FIELD_NUMBER: _ClassVar[int]
     LAYER_FIELD_NUMBER: _ClassVar[int]
+    REDUCTION_FIELD_NUMBER: _ClassVar[int]
     width: int
     dtype: DataType
     kinds: _containers.RepeatedScalarFieldContainer[VectorKind]
     batch_invariant: bool
     terms: bool
     layer: int
-    def __init__(self, width: _Optional[int] = ..., dtype: _Optional[_Union[DataType, str]] = ..., kinds: _Optional[_Iterable[_Union[VectorKind, str]]] = ..., batch_invariant: _Optional[bool] = ..., terms: _Optional[bool] = ..., layer: _Optional[int] = ...) -> None: ...
+    reduction: Reduction
+    def __init__(self, width: _Optional[int] = ..., dtype: _Optional[_Union[DataType, str]] = ..., kinds: _Optional[_Iterable[_Union[VectorKind, str]]] = ..., batch_invariant: _Optional[bool] = ..., terms: _Optional[bool] = ..., layer: _Optional[int] = ..., reduction: _Optional[_Union[Reduction, _Mapping]] = ...) -> None: ...

@@ -92,6 +92,10 @@ def space() -> catalog_pb2.Space:
         blocks=[catalog_pb2.Block(space="tiny", width=4), catalog_pb2.Block(space="eyes", width=3)],
         paths=["eyes -> tiny (affine)"],
         binding_revision="0123456789ab",
+        layers=[2, 4],
+        reductions=[
+            catalog_pb2.MeasuredReduction(method="pitome", ratio=0.9, speed=1.4, lost=0.004, served=True)
+        ],
     )
 
 

@@ -118,11 +118,16 @@ class Encoder(encoder_pb2_grpc.EncoderServiceServicer):
         dense = None
         if not output.kinds or vector_pb2.VECTOR_KIND_DENSE in output.kinds:
             dense = vector_pb2.Vector(space=SPACE, values=data, normalized=True, scale=scale)
+        reduction = None
+        if output.HasField("reduction"):
+            ratio = output.reduction.ratio or 0.9
+            reduction = vector_pb2.Reduction(method=output.reduction.method, ratio=ratio)
         return encoder_pb2.EncodeResult(
             encoding=encoder_pb2.Encoding(
                 space=SPACE,
                 modality=content_pb2.MODALITY_TEXT,
                 dense=dense,
+                reduction=reduction,
                 tokens=tokens,
                 labels=labels,
                 sparse=sparse_of(content.text, output),

@@ -56,6 +56,17 @@ class Label:
     probability: float
 
 
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """Tokens are merged inside the model, by a method of the family `token_reduction`.
+
+    `ratio` is the share of its tokens that each layer keeps; None in a request for the smallest served.
+    """
+
+    method: str
+    ratio: float | None = None
+
+
 class Concern(enum.Enum):
     """What a field of an `EncodePlan` is about, beside what the model computes."""
 
@@ -79,7 +90,8 @@ class EncodePlan:
 
     `width` is None for the full one, `terms` asks for the names of a sparse vector's terms beside their
     numbers. `batch_invariant` asks for vectors that are the same, bit for bit, whatever else is computed at
-    the time. `layer` is the one whose states are pooled, from 1, and None for the last.
+    the time. `layer` is the one whose states are pooled, from 1, and None for the last. `reduction` is None
+    where all tokens are computed.
     """
 
     width: int | None = field(default=None, metadata=_about(Concern.SHAPE))
@@ -89,6 +101,7 @@ class EncodePlan:
     terms: bool = field(default=False, metadata=_about(Concern.SHAPE))
     truncation: Truncation = field(default=Truncation.REFUSE, metadata=_about(Concern.PREPARATION))
     layer: int | None = None
+    reduction: Reduction | None = None
 
     @property
     def result(self) -> EncodePlan:
@@ -103,7 +116,7 @@ class EncodePlan:
     @property
     def is_whole(self) -> bool:
         """Whether all of the model runs, as when the costs of batches were measured."""
-        return self.layer is None
+        return self.layer is None and self.reduction is None
 
     def __str__(self) -> str:
         """What differs from the default, the same text in every process."""
@@ -130,7 +143,7 @@ def _described(value: object) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """What a model says of one input."""
+    """What a model says of one input; `reduction` says how it merged the input's tokens, if it did."""
 
     space: SpaceRef
     modality: Modality
@@ -142,6 +155,7 @@ class Encoding:
     source: EncodingSource = EncodingSource.COMPUTED
     sparse: SparseVector | None = None
     regions: RegionVectors | None = None
+    reduction: Reduction | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,12 +30,14 @@ from tieback.serving.conversions.vectors import (
     fill_space,
     fill_sparse,
     fill_vector,
+    read_reduction,
     read_regions,
     read_space,
     read_sparse,
     read_tensor,
     read_token_vectors,
     read_vector,
+    write_reduction,
     write_span,
     write_tensor,
     write_token_vectors,
@@ -231,6 +233,9 @@ def read_encoding(message: encoder_pb2.Encoding, field: FieldPath) -> Encoding:
         source=read_source(message.source),
         sparse=read_sparse(message.sparse, field["sparse"]) if message.HasField("sparse") else None,
         regions=read_regions(message.regions, field["regions"]) if message.HasField("regions") else None,
+        reduction=(
+            read_reduction(message.reduction, field["reduction"]) if message.HasField("reduction") else None
+        ),
     )
 
 
@@ -259,6 +264,8 @@ def fill_encoding(message: encoder_pb2.Encoding, encoding: Encoding) -> None:
         fill_sparse(message.sparse, encoding.sparse)
     if encoding.regions is not None:
         fill_regions(message.regions, encoding.regions)
+    if encoding.reduction is not None:
+        message.reduction.CopyFrom(write_reduction(encoding.reduction))
 
 
 def read_encode_reply(message: encoder_pb2.EncodeResponse) -> EncodeReply:

@@ -16,7 +16,7 @@ from tieback.core.boxes import OUTSIDE, inside
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import FieldPath
 from tieback.core.types.arrays import Array, Box
-from tieback.core.types.encoding import EncodePlan
+from tieback.core.types.encoding import EncodePlan, Reduction
 from tieback.core.types.vectors import (
     DType,
     RegionVectors,
@@ -301,7 +301,26 @@ def read_output(message: vector_pb2.OutputSpec, field: FieldPath) -> EncodePlan:
         batch_invariant=message.batch_invariant,
         terms=message.terms,
         layer=message.layer or None,
+        reduction=(
+            read_reduction(message.reduction, field["reduction"]) if message.HasField("reduction") else None
+        ),
     )
+
+
+def read_reduction(message: vector_pb2.Reduction, field: FieldPath) -> Reduction:
+    """How tokens are merged: by a method that is named, at a ratio that is a share."""
+    if not message.method:
+        raise InvalidInput(
+            "name the method; Space.reductions has those that were measured", field=field["method"]
+        )
+    if not 0 <= message.ratio <= 1:
+        raise InvalidInput(f"a ratio is a share, 0 to 1, not {message.ratio:g}", field=field["ratio"])
+    return Reduction(message.method, message.ratio or None)
+
+
+def write_reduction(reduction: Reduction) -> vector_pb2.Reduction:
+    """The message of how tokens are merged."""
+    return vector_pb2.Reduction(method=reduction.method, ratio=reduction.ratio or 0.0)
 
 
 def write_output(plan: EncodePlan) -> vector_pb2.OutputSpec:
@@ -313,6 +332,7 @@ def write_output(plan: EncodePlan) -> vector_pb2.OutputSpec:
         batch_invariant=plan.batch_invariant,
         terms=plan.terms,
         layer=plan.layer or 0,
+        reduction=None if plan.reduction is None else write_reduction(plan.reduction),
     )
 
 

@@ -242,6 +242,17 @@ def _write_card(card: EncoderCard, binding: str, ready: bool) -> catalog_pb2.Spa
             for one in card.drift
         ],
         layers=card.layers,
+        reductions=[
+            catalog_pb2.MeasuredReduction(
+                method=name,
+                ratio=one.ratio,
+                speed=one.least_speed,
+                lost=one.most_lost,
+                served=one.is_served,
+            )
+            for name, method in card.reductions.items()
+            for one in method.measured
+        ],
     )
 
 

@@ -1,0 +1,151 @@
+"""Texts that people judged, and what is measured on them: how vectors rank pairs, and what searches find.
+
+A folder holds `sts/*.jsonl` (lines with "a", "b", "score") and `cranfield/{documents,queries}.jsonl`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import EncodePlan, Truncation
+from tieback.core.types.limits import Limits
+from tieback.models.encoder_model import Prepared
+from tieback.models.transformer_text import TransformerTextModel
+
+Floats = NDArray[np.floating[Any]]
+
+BEST = 10
+DRAWS = 2000
+WHOLE = EncodePlan()
+
+
+@dataclass(frozen=True)
+class Batching:
+    """At most so many texts of like lengths, and so many tokens with the padding."""
+
+    items: int
+    tokens: int = 2**31 - 1
+
+
+AS_UNDER_LOAD = Batching(64, 512)
+BATCHINGS = (Batching(1), Batching(4), AS_UNDER_LOAD)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Pairs with scores by set; texts; queries with the gains of texts by their place."""
+
+    pairs: Mapping[str, Sequence[tuple[str, str, float]]]
+    documents: Sequence[str]
+    queries: Sequence[tuple[str, Mapping[int, float]]]
+
+    @property
+    def sentences(self) -> list[str]:
+        """The sentences of all pairs, each once."""
+        return list(
+            dict.fromkeys(text for rows in self.pairs.values() for a, b, _ in rows for text in (a, b))
+        )
+
+
+def gained(texts: Corpus, vectors: Mapping[str, Floats]) -> Floats:
+    """nDCG of every query that has something to find."""
+    matrix = np.stack([vectors[text] for text in texts.documents])
+    return np.array(
+        [ndcg(matrix @ vectors[text], gains) for text, gains in texts.queries if any(gains.values())]
+    )
+
+
+def interval(exact: Floats, served: Floats) -> tuple[float, float]:
+    """The 95 % interval of the share of nDCG that is lost."""
+    chosen = np.random.default_rng(0).integers(0, len(exact), (DRAWS, len(exact)))
+    lost = 1 - served[chosen].mean(axis=1) / exact[chosen].mean(axis=1)
+    low, high = np.percentile(lost, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def encode(
+    model: TransformerTextModel,
+    texts: Sequence[str],
+    batching: Batching = AS_UNDER_LOAD,
+    plan: EncodePlan = WHOLE,
+) -> list[Floats]:
+    """The vectors, in order."""
+    prepared = [
+        model.prepare(Content(Modality.TEXT, text), EncodePlan(truncation=Truncation.END), Limits())
+        for text in texts
+    ]
+    order = sorted(range(len(texts)), key=lambda place: prepared[place].tokens)
+    vectors: dict[int, Floats] = {}
+    for places in batches(order, prepared, batching):
+        found = model.run([prepared[place] for place in places], plan)
+        vectors |= {
+            place: one.dense for place, one in zip(places, found, strict=True) if one.dense is not None
+        }
+    return [vectors[place] for place in range(len(texts))]
+
+
+def batches(order: Sequence[int], prepared: Sequence[Prepared], batching: Batching) -> Iterator[list[int]]:
+    """The places in that order, batch by batch."""
+    batch: list[int] = []
+    for place in order:  # lengths only grow, so that the last decides what a batch is padded to
+        padded = (len(batch) + 1) * prepared[place].tokens
+        if batch and (len(batch) == batching.items or padded > batching.tokens):
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch
+
+
+def spearman(one: Sequence[float], other: Sequence[float]) -> float:
+    """Spearman's correlation."""
+    return float(np.corrcoef(_ranks(one), _ranks(other))[0, 1])
+
+
+def _ranks(values: Sequence[float]) -> Floats:
+    """Equal values share the mean of their ranks."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[places]
+
+
+def ndcg(scores: Floats, gains: Mapping[int, float]) -> float:
+    """nDCG@10 of one query."""
+    discounts = 1 / np.log2(np.arange(2, BEST + 2))
+    found = [gains.get(int(place), 0.0) for place in np.argsort(-scores, kind="stable")[:BEST]]
+    best = sorted(gains.values(), reverse=True)[:BEST]
+    return float(found @ discounts[: len(found)] / (best @ discounts[: len(best)]))
+
+
+def read(folder: Path) -> Corpus:
+    """The texts of a folder. Ends the program where it is laid out otherwise."""
+    try:
+        pairs = {
+            path.stem: [(row["a"], row["b"], float(row["score"])) for row in _rows(path)]
+            for path in sorted((folder / "sts").glob("*.jsonl"))
+        }
+        documents = list(_rows(folder / "cranfield" / "documents.jsonl"))
+        places = {row["id"]: place for place, row in enumerate(documents)}
+        queries = [
+            (
+                row["text"],
+                {places[one]: 2.0**grade - 1 for one, grade in row["judgements"].items() if one in places},
+            )
+            for row in _rows(folder / "cranfield" / "queries.jsonl")
+        ]
+        return Corpus(pairs, [row["text"] or row["title"] or "." for row in documents], queries)
+    except (OSError, KeyError, ValueError) as error:
+        raise SystemExit(f"{folder} is not laid out as --help says: {error!r}") from None
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open() as file:
+        for line in file:
+            if line.strip():
+                yield json.loads(line)

@@ -1,0 +1,186 @@
+"""What merging tokens inside a text encoder, or stopping at an earlier layer, saves and what it loses.
+
+The encoder is exported anew with a graph of each method and with all its layers, in the precision that its
+card serves. Speed is of one thread, in alternating rounds with the whole model, for batches of texts of 128
+and of 256 tokens. What is lost is Spearman's correlation with human judgements of sentence pairs, which are
+short, and nDCG@10 of a search in abstracts. DIR holds `sts/*.jsonl` (lines with "a", "b", "score") and
+`cranfield/{documents,queries}.jsonl`.
+
+A card repeats these numbers, and serves a ratio that is fast enough for what it loses: the rule is in
+`catalog/reduction.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tieback.catalog.card import EncoderCard
+from tieback.catalog.catalog import Catalog
+from tieback.catalog.options import TransformerText
+from tieback.catalog.reduction import LEAST_SPEED, MOST_LOST, MeasuredRatio, TokenReduction
+from tieback.core.types.encoding import EncodePlan, Reduction
+from tieback.methods.token_reduction import token_reductions
+from tieback.models.encoder_model import Prepared
+from tieback.models.manifest import Manifest, describe_files
+from tieback.models.store import ServedModel, Store
+from tieback.models.transformer_text import TransformerTextModel
+
+from benchmarks.corpus import VARIABLE
+from benchmarks.judged_texts import AS_UNDER_LOAD, WHOLE, Corpus, Floats, encode, gained, read, spearman
+from benchmarks.report import Report
+
+SPACE = "all-minilm-l6-v2"
+RATIOS = (0.95, 0.9, 0.85, 0.8, 0.7)
+LENGTHS = (128, 256)
+ROUNDS = 15
+NDCG = "Cranfield nDCG@10"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a plan gives: how many times as fast as the whole model, round by round, and each measure."""
+
+    speed: Mapping[int, Floats]
+    measures: Mapping[str, float]
+
+    def lost(self, whole: Found) -> dict[str, float]:
+        """What each measure lost."""
+        return {name: whole.measures[name] - value for name, value in self.measures.items()}
+
+    def row(self, whole: Found) -> dict[str, float]:
+        """For the table."""
+        speeds = {f"{tokens} tokens, times": float(np.median(one)) for tokens, one in self.speed.items()}
+        lost = {f"lost, {name}": value for name, value in self.lost(whole).items()}
+        return speeds | dict(self.measures) | lost
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=os.environ.get(VARIABLE),
+        metavar="DIR",
+        help=f"judged texts; by default of {VARIABLE}",
+    )
+    parser.add_argument("--space", default=SPACE, metavar="SPACE", help=f"the encoder; by default {SPACE}")
+    parser.add_argument(
+        "--ratios", nargs="+", type=float, default=RATIOS, metavar="R", help="shares of tokens that are kept"
+    )
+
+
+def run(options: argparse.Namespace) -> Report:
+    if options.data is None:
+        raise SystemExit(f"reduction: name a folder of judged texts: --data DIR, or {VARIABLE}")
+    texts, report, store = read(options.data), Report(), Store()
+    cards = {card.name: card for card in Catalog.load().encoders() if card.runtime == "transformer_text"}
+    if options.space not in cards:
+        raise SystemExit(f"reduction: {options.space} is no text encoder; they are: {', '.join(cards)}")
+    card = cards[options.space]
+    with _exported(card, store) as model:
+        whole = Found({}, _measures(model, texts, WHOLE))
+        exits = {layer: _found(model, texts, EncodePlan(layer=layer)) for layer in model.card.layers[:-1]}
+        reduced = {
+            (method, ratio): _found(model, texts, EncodePlan(reduction=Reduction(method, ratio)))
+            for method in token_reductions.names()
+            for ratio in options.ratios
+        }
+    named = f"{card.name} in {card.precision}"
+    report.table(
+        f"{named}: tokens merged",
+        [{"method": method, "ratio": ratio} | found.row(whole) for (method, ratio), found in reduced.items()],
+    )
+    report.table(
+        f"{named}: an earlier layer", [{"layer": layer} | found.row(whole) for layer, found in exits.items()]
+    )
+    report.table(f"{named}: the whole model", [dict(whole.measures)])
+    _claim(card, reduced, whole, report)
+    return report
+
+
+def _claim(
+    card: EncoderCard, reduced: Mapping[tuple[str, float], Found], whole: Found, report: Report
+) -> None:
+    for method in token_reductions.names():
+        mild = {
+            ratio: found
+            for (name, ratio), found in reduced.items()
+            if name == method and max(found.lost(whole).values()) <= MOST_LOST
+        }
+        name = f"{card.name}: {method}, times as fast for at most {100 * MOST_LOST:g} point"
+        if not mild:
+            report.claim(name, None, "x", f">= {LEAST_SPEED:g}", note="every ratio that was tried loses more")
+            continue
+        fastest = {ratio: min(map(np.median, found.speed.values())) for ratio, found in mild.items()}
+        ratio = max(fastest, key=lambda one: fastest[one])
+        rounds = min(mild[ratio].speed.values(), key=np.median)
+        low, high = np.percentile(rounds, [10, 90])
+        report.claim(
+            name, float(fastest[ratio]), "x", f">= {LEAST_SPEED:g}", low=float(low), high=float(high),
+            note=f"at a ratio of {ratio:g}; the interval is of rounds, from a tenth to nine tenths",
+        )  # fmt: skip
+
+
+def _found(model: TransformerTextModel, texts: Corpus, plan: EncodePlan) -> Found:
+    print(f"{model.card.name}: {plan}", file=sys.stderr, flush=True)
+    return Found({tokens: _speeds(model, tokens, plan) for tokens in LENGTHS}, _measures(model, texts, plan))
+
+
+def _measures(model: TransformerTextModel, texts: Corpus, plan: EncodePlan) -> dict[str, float]:
+    searched = list(dict.fromkeys([*texts.documents, *(text for text, _ in texts.queries)]))
+    every = list(dict.fromkeys([*texts.sentences, *searched]))
+    vectors = dict(zip(every, encode(model, every, plan=plan), strict=True))
+    sts = {
+        f"STS Spearman, {name}": spearman(
+            [float(vectors[a] @ vectors[b]) for a, b, _ in rows], [score for *_, score in rows]
+        )
+        for name, rows in texts.pairs.items()
+    }
+    return sts | {NDCG: float(gained(texts, vectors).mean())}
+
+
+def _speeds(model: TransformerTextModel, tokens: int, plan: EncodePlan) -> Floats:
+    """The whole model's time over that of the plan, in each round."""
+    batch = [model.sample(tokens)] * (AS_UNDER_LOAD.tokens // tokens)
+    return np.array([_seconds(model, batch, WHOLE) / _seconds(model, batch, plan) for _ in range(ROUNDS)])
+
+
+def _seconds(model: TransformerTextModel, batch: Sequence[Prepared], plan: EncodePlan) -> float:
+    """The better of two runs."""
+    times = []
+    for _ in range(2):
+        begun = time.perf_counter()
+        model.run(batch, plan)
+        times.append(time.perf_counter() - begun)
+    return min(times)
+
+
+@contextmanager
+def _exported(card: EncoderCard, store: Store) -> Iterator[TransformerTextModel]:
+    """The model with all its layers and a graph of each method, whether or not its card serves them."""
+    from tieback.recipes.export_transformer_text import export
+
+    weights = store.weights(card)
+    config = json.loads((weights / card.options_for(TransformerText).config).read_text())
+    tried = MeasuredRatio(ratio=0.5, speed={LENGTHS[0]: LEAST_SPEED}, lost={"": 0.0})
+    changes = {
+        "layers": tuple(range(1, config["num_hidden_layers"] + 1)),
+        "reductions": {
+            name: card.reductions.get(name, TokenReduction()).model_copy(update={"measured": (tried,)})
+            for name in token_reductions.names()
+        },
+    }
+    made = card.model_copy(update=changes)
+    with tempfile.TemporaryDirectory() as folder:
+        export(made, weights, Path(folder), lambda said: print(said, file=sys.stderr, flush=True))
+        manifest = Manifest(card.name, card.revision, made.export, {}, describe_files(Path(folder)))
+        yield TransformerTextModel(made, ServedModel(Path(folder), manifest))

@@ -1,0 +1,207 @@
+"""A text encoder that merges tokens inside: what a card serves and refuses, and what a full queue does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.asking import encodings, texts
+from support.bag_of_words import BagOfWords
+from support.bag_of_words import card as words_card
+from support.own_encoder import TEXTS, card_for, served
+from support.own_folders import save_text_model
+from tieback.catalog.card import EncoderCard
+from tieback.core.errors import InvalidInput, StartupError
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodingSource, Reduction
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import VectorKind
+from tieback.encoder import Encoder
+from tieback.models.encoder_model import EncoderModel
+from tieback.recipes.architectures import REDUCIBLE
+
+GOOD = {"ratio": 0.7, "speed": {128: 1.5, 256: 1.6}, "lost": {"STS": 0.004, "nDCG@10": 0.008}}
+SLOW = GOOD | {"speed": {128: 1.2, 256: 1.6}}
+DEAR = GOOD | {"lost": {"STS": 0.004, "nDCG@10": 0.02}}
+LONG = "owl flies at night wren flies owl at night owl"
+REDUCED = EncodePlan(reduction=Reduction("pitome", 0.7))
+SPACE = "bag-of-words"
+
+
+def own(tmp_path: Path, *measured: dict[str, Any], architecture: str = "bert", **changes: Any) -> EncoderCard:
+    save_text_model(tmp_path / "own", architecture)
+    reductions = {"pitome": {"measured": list(measured)}}
+    return card_for(tmp_path / "own", max_tokens=20, reductions=reductions, **changes)
+
+
+def dense(model: EncoderModel, *given: str, plan: EncodePlan) -> np.ndarray[Any, Any]:
+    prepared = [model.prepare(Content(Modality.TEXT, text), plan, Limits()) for text in given]
+    return np.stack([one.dense for one in model.run(prepared, plan) if one.dense is not None])
+
+
+@pytest.mark.parametrize("architecture", REDUCIBLE)
+def test_at_a_ratio_of_one_the_reduced_graph_is_the_model(tmp_path: Path, architecture: str) -> None:
+    model = served(own(tmp_path, GOOD, architecture=architecture), tmp_path)
+
+    whole = dense(model, LONG, *TEXTS, plan=EncodePlan())
+    nearly = dense(model, LONG, *TEXTS, plan=EncodePlan(reduction=Reduction("pitome", 1.0)))
+
+    np.testing.assert_allclose(nearly, whole, atol=1e-4)
+
+
+def test_a_text_is_reduced_alike_alone_and_padded_among_longer_ones(tmp_path: Path) -> None:
+    model = served(own(tmp_path, GOOD), tmp_path)
+
+    together = dense(model, TEXTS[1], LONG, TEXTS[0], plan=REDUCED)
+    alone = np.concatenate([dense(model, text, plan=REDUCED) for text in (TEXTS[1], LONG, TEXTS[0])])
+
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    assert not np.allclose(together[1], dense(model, LONG, plan=EncodePlan())[0], atol=1e-3)
+
+
+def test_a_reduced_encoder_is_served_in_int8_too(tmp_path: Path) -> None:
+    lower = {"precisions": {"int8": {"smallest_cosine": 0.5}}, "precision": "int8"}
+    card = own(tmp_path, GOOD, **lower)
+
+    exact = dense(served(card.at("float32"), tmp_path), LONG, plan=REDUCED)
+    found = dense(served(card, tmp_path), LONG, plan=REDUCED)
+
+    assert (exact * found).sum() > 0.9
+
+
+def test_what_is_not_served_has_no_graph_and_leaves_the_export_as_it_is(tmp_path: Path) -> None:
+    refused = own(tmp_path, SLOW, DEAR)
+    plain = card_for(tmp_path / "own", max_tokens=20)
+
+    assert refused.served_reductions == {}
+    assert (refused.export, refused.space) == (plain.export, plain.space)
+    served(refused, tmp_path)
+    assert not list((tmp_path / "store").rglob("*pitome*"))
+
+
+def test_an_architecture_whose_layers_are_not_known_is_refused_at_export(tmp_path: Path) -> None:
+    card = own(tmp_path, GOOD, architecture="mpnet")
+
+    with pytest.raises(StartupError, match="not done inside of mpnet; the architectures are: bert"):
+        served(card, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("reductions", "message"),
+    [
+        ({"tome": {}}, "no token reduction is named 'tome'"),
+        ({"pitome": {"measured": [GOOD | {"ratio": 0.4}]}}, "greater than or equal to 0.5"),
+        ({"pitome": {"measured": [GOOD | {"speed": {}}]}}, "at least 1"),
+    ],
+)
+def test_a_card_that_measures_nothing_sensible_is_refused(
+    tmp_path: Path, reductions: dict[str, Any], message: str
+) -> None:
+    save_text_model(tmp_path / "own")
+
+    with pytest.raises(StartupError, match=message):
+        card_for(tmp_path / "own", reductions=reductions)
+
+
+def words(folder: Path, *measured: dict[str, Any]) -> EncoderCard:
+    return words_card(
+        folder, runtime="transformer_text", options=None, layers=(1, 2),
+        reductions={"pitome": {"measured": list(measured)}},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> BagOfWords:
+    return BagOfWords(words(tmp_path, GOOD, DEAR | {"ratio": 0.6}), seconds=1e-3)
+
+
+@pytest.fixture
+async def encoder(model: BagOfWords) -> AsyncIterator[Encoder]:
+    made = Encoder([model], limits=Limits(queued_tokens=10_000), batch_tokens=100, reduction_wait=0.5)
+    yield made
+    await made.close()
+
+
+@pytest.mark.parametrize(
+    ("plan", "field", "message"),
+    [
+        (EncodePlan(reduction=Reduction("tome")), "output.reduction.method", "it has: pitome"),
+        (EncodePlan(reduction=Reduction("pitome", 0.6)), "output.reduction.ratio", "0.7 to 1"),
+        (EncodePlan(reduction=Reduction("pitome", 1.5)), "output.reduction.ratio", "0.7 to 1"),
+        (
+            EncodePlan(kinds=frozenset({VectorKind.TOKENS}), reduction=Reduction("pitome")),
+            "output.reduction", "DENSE of its last layer",
+        ),
+        (EncodePlan(layer=1, reduction=Reduction("pitome")), "output.reduction", "DENSE of its last layer"),
+    ],
+)  # fmt: skip
+async def test_a_reduction_that_is_not_served_is_refused_with_what_is(
+    encoder: Encoder, plan: EncodePlan, field: str, message: str
+) -> None:
+    with pytest.raises(InvalidInput, match=message) as refused:
+        await encoder.encode(SPACE, texts("tea"), plan)
+
+    assert str(refused.value.field) == field
+
+
+async def test_a_method_that_gains_too_little_is_refused_with_its_numbers(tmp_path: Path) -> None:
+    encoder = Encoder([BagOfWords(words(tmp_path, SLOW, DEAR))])
+
+    with pytest.raises(
+        InvalidInput, match=r"1\.20 times as fast for 0\.8 points, and 1\.3 times for at most 1"
+    ):
+        await encoder.encode(SPACE, texts("tea"), REDUCED)
+    await encoder.close()
+
+
+async def test_the_reply_says_the_reduction_and_the_smallest_served_ratio_is_the_default(
+    encoder: Encoder,
+) -> None:
+    (found,) = encodings(await encoder.encode(SPACE, texts("tea"), EncodePlan(reduction=Reduction("pitome"))))
+    (whole,) = encodings(
+        await encoder.encode(SPACE, texts("tea"), EncodePlan(reduction=Reduction("pitome", 1)))
+    )
+
+    assert found.reduction == Reduction("pitome", 0.7)
+    assert whole.reduction is None
+    assert found.space == whole.space
+
+
+async def test_a_long_queue_is_worked_on_by_fewer_tokens_and_the_reply_says_so(
+    encoder: Encoder, model: BagOfWords
+) -> None:
+    await encoder.encode(SPACE, texts("known"))
+    with model.paused():
+        running = asyncio.create_task(encoder.encode(SPACE, texts("running")))
+        await asyncio.to_thread(model.running.wait)
+        waiting = [asyncio.create_task(encoder.encode(SPACE, texts(f"{n} " * 200))) for n in range(3)]
+        while encoder.load(SPACE).queued_tokens < 600:  # noqa: ASYNC110 - a load is a number, no event
+            await asyncio.sleep(0.001)
+        shed = asyncio.create_task(encoder.encode(SPACE, texts("known", "new")))
+        exact = asyncio.create_task(encoder.encode(SPACE, texts("new"), EncodePlan(batch_invariant=True)))
+        await asyncio.sleep(0.01)
+    known, new = encodings(await shed)
+    (invariant,) = encodings(await exact)
+    await asyncio.gather(running, *waiting)
+    (after,) = encodings(await encoder.encode(SPACE, texts("new")))
+
+    assert (known.reduction, known.source) == (None, EncodingSource.MEMORY)
+    assert (new.reduction, new.source) == (Reduction("pitome", 0.7), EncodingSource.COMPUTED)
+    assert invariant.reduction is None
+    assert after.reduction is None  # the queue is empty, and what was reduced answers nobody else
+
+
+async def test_nothing_is_reduced_unasked_where_the_setting_is_off(tmp_path: Path) -> None:
+    model = BagOfWords(words(tmp_path, GOOD), seconds=1e-4)
+    encoder = Encoder([model], batch_tokens=100)
+
+    replies = await asyncio.gather(
+        *(encoder.encode(SPACE, texts(f"{n} " * 100), cache=CachePolicy.BYPASS) for n in range(5))
+    )
+
+    assert all(one.reduction is None for reply in replies for one in encodings(reply))
+    await encoder.close()
