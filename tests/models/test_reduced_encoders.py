@@ -178,7 +178,7 @@ async def test_a_long_queue_is_worked_on_by_fewer_tokens_and_the_reply_says_so(
     with model.paused():
         running = asyncio.create_task(encoder.encode(SPACE, texts("running")))
         await asyncio.to_thread(model.running.wait)
-        waiting = [asyncio.create_task(encoder.encode(SPACE, texts("w " * 200))) for _ in range(3)]
+        waiting = [asyncio.create_task(encoder.encode(SPACE, texts(f"{n} " * 200))) for n in range(3)]
         while encoder.load(SPACE).queued_tokens < 600:  # noqa: ASYNC110 - a load is a number, no event
             await asyncio.sleep(0.001)
         shed = asyncio.create_task(encoder.encode(SPACE, texts("known", "new")))

@@ -1,0 +1,130 @@
+"""Method 36: merging tokens by their energy keeps the spectrum of their graph (PiToMe, arXiv:2405.16148).
+
+Clouds of 128 tokens are made of clusters of look-alikes, of different sizes and spreads, and of isolated
+tokens among them, in any order. A graph joins all tokens by their cosines. Merging makes it coarse; spread
+out over the tokens again, its normalised Laplacian has other eigenvalues, and the distance is the sum of
+their differences. PiToMe stands against ToMe's matching of every other token to those between
+(arXiv:2210.09461), which does not look at whether a token has look-alikes, and against merging at random.
+The paper's claim is a bound for clusters; at ratios where clusters are used up, it says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from tieback.core.types.arrays import Array
+from tieback.methods.token_reduction import token_reductions
+
+from benchmarks.claims import claim
+from benchmarks.report import Report
+
+METHOD = "36 (arXiv:2405.16148)"
+TOKENS, WIDTH, CLUSTERS = 128, 32, 6
+ISOLATED = 0.25  # of the tokens
+CLOUDS = 40
+RATIOS = (0.9, 0.8, 0.7, 0.6, 0.55)
+CLAIMED = (0.9, 0.8)
+WINS = 0.8
+
+Plan = Callable[[Array, float], Array]
+
+
+def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> None:
+    """Claims of the mean distance, and of how often it is the smaller one."""
+    found: dict[float, list[Mapping[str, Array]]] = {ratio: [] for ratio in RATIOS}
+    for seed in seeds:
+        say(f"seed {seed}")
+        clouds = [cloud(CLOUDS * seed + number) for number in range(CLOUDS)]
+        for ratio, rows in found.items():
+            rows.append(distances(clouds, ratio))
+    report.table(
+        f"{METHOD}: spectral distance of the merged tokens, mean over clouds",
+        [
+            {
+                "ratio": ratio,
+                **{name: float(np.mean([row[name] for row in rows])) for name in rows[0]},
+                "nearer than ToMe": float(np.mean([_wins(row) for row in rows])),
+            }
+            for ratio, rows in found.items()
+        ],
+    )
+    for ratio in CLAIMED:
+        rows = found[ratio]
+        share = [float(row["PiToMe"].mean() / row["ToMe"].mean()) for row in rows]
+        claim(report, f"{METHOD}: distance over ToMe's, {ratio:g} of the tokens kept", share, "x", "< 1")
+        wins = [_wins(row) for row in rows]
+        name = f"{METHOD}: clouds in which it is nearer than ToMe, {ratio:g} of the tokens kept"
+        claim(report, name, wins, "of them", f">= {WINS:g}")
+
+
+def cloud(seed: int, tokens: int = TOKENS) -> Array:
+    """Clusters of look-alikes and isolated tokens, in any order: `[tokens, WIDTH]`."""
+    source = np.random.default_rng(seed)
+    isolated = int(ISOLATED * tokens)
+    sizes = source.multinomial(tokens - isolated, source.dirichlet(np.ones(CLUSTERS)))
+    clusters = [
+        source.standard_normal(WIDTH) + source.uniform(0.1, 0.4) * source.standard_normal((size, WIDTH))
+        for size in sizes
+    ]
+    rows = np.concatenate([*clusters, source.standard_normal((isolated, WIDTH))])
+    return source.permutation(rows).astype(np.float32)
+
+
+def distances(clouds: Sequence[Array], ratio: float) -> dict[str, Array]:
+    """The spectral distance of each cloud, by the plan."""
+    plans: dict[str, Plan] = {"PiToMe": by_energy, "ToMe": by_similarity, "random": at_random}
+    return {
+        name: np.array([spectral_distance(keys, plan(keys, ratio)) for keys in clouds])
+        for name, plan in plans.items()
+    }
+
+
+def by_energy(keys: Array, ratio: float) -> Array:
+    """PiToMe in the first layer."""
+    return token_reductions.get("pitome")(keys, np.ones(len(keys), np.float32), ratio, 0.0)
+
+
+def by_similarity(keys: Array, ratio: float) -> Array:
+    """ToMe: of every other token, those most similar to one of the tokens between go into it."""
+    unit = keys / np.linalg.norm(keys, axis=-1, keepdims=True)
+    goes, takes = np.arange(1, len(keys), 2), np.arange(2, len(keys), 2)
+    similarity = unit[goes] @ unit[takes].T
+    chosen = np.argsort(-similarity.max(axis=1))[: _count(keys, ratio)]
+    targets = np.arange(len(keys))
+    targets[goes[chosen]] = takes[similarity[chosen].argmax(axis=1)]
+    return targets
+
+
+def at_random(keys: Array, ratio: float) -> Array:
+    """Any tokens go into any others."""
+    source = np.random.default_rng(len(keys))
+    order, count = 1 + source.permutation(len(keys) - 1), _count(keys, ratio)
+    targets = np.arange(len(keys))
+    targets[order[:count]] = source.choice(order[count:], count)
+    return targets
+
+
+def spectral_distance(keys: Array, targets: Array) -> float:
+    """How far the eigenvalues of the tokens' graph move when it is made coarse and spread out again."""
+    unit = keys / np.linalg.norm(keys, axis=-1, keepdims=True)
+    weights = (1 + unit @ unit.T) / 2
+    places = np.flatnonzero(targets == np.arange(len(targets)))
+    members = (targets[None] == places[:, None]).astype(float)
+    shares = members / members.sum(axis=1, keepdims=True)
+    coarse = shares @ weights @ shares.T
+    return float(np.abs(_spectrum(weights) - _spectrum(members.T @ coarse @ members)).sum())
+
+
+def _spectrum(weights: Array) -> Array:
+    """The eigenvalues of the normalised Laplacian, ascending."""
+    degrees = weights.sum(axis=1)
+    return np.linalg.eigvalsh(np.eye(len(weights)) - weights / np.sqrt(np.outer(degrees, degrees)))
+
+
+def _wins(row: Mapping[str, Array]) -> float:
+    return float((row["PiToMe"] < row["ToMe"]).mean())
+
+
+def _count(keys: Array, ratio: float) -> int:
+    return int((len(keys) - 1) * (1 - ratio))
