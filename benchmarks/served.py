@@ -171,7 +171,7 @@ def served(
         yield server.ready(timeout)
 
 
-def _wait(process: subprocess.Popen[bytes], address: str, begun: float, timeout: float, log) -> None:  # type: ignore[no-untyped-def]
+def _wait(process: subprocess.Popen[bytes], address: str, begun: float, timeout: float, log: IO[str]) -> None:
     with Client(address, retry=None, channel_options=QUICK_RECONNECTS) as client:
         while True:
             with contextlib.suppress(TiebackError):

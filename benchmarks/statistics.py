@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +58,9 @@ def median_difference(rounds: Sequence[Sequence[float]], reference: Sequence[Seq
     return _bootstrap([rounds, reference], lambda medians: medians[0] - medians[1])
 
 
-def _bootstrap(sides: Sequence[Sequence[Sequence[float]]], measure) -> Interval:  # type: ignore[no-untyped-def]
+def _bootstrap(
+    sides: Sequence[Sequence[Sequence[float]]], measure: Callable[[Sequence[Any]], Any]
+) -> Interval:
     tables: list[NDArray[np.float64]] = [
         np.array(side, dtype=np.float64) for side in sides
     ]  # [rounds, calls]

@@ -6,6 +6,7 @@ import gzip
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,7 +78,7 @@ SMALL = {
 
 @pytest.mark.parametrize("topic", SMALL, ids=lambda topic: topic.__name__.rpartition(".")[2])
 def test_a_topic_on_made_data_measures_every_claim_also_when_small(
-    topic, monkeypatch: pytest.MonkeyPatch
+    topic: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in SMALL[topic].items():
         monkeypatch.setattr(topic, name, value)
@@ -214,7 +215,9 @@ def test_a_claim_is_the_mean_over_seeds_between_the_smallest_and_the_largest() -
     assert [(c.value, c.low, c.high, c.met) for c in report.claims] == [(2.0, 1.0, 3.0, True)]
 
 
-def test_a_topic_that_fails_is_not_measured_with_the_reason_and_the_others_still_run(capsys) -> None:
+def test_a_topic_that_fails_is_not_measured_with_the_reason_and_the_others_still_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     report = Report()
 
     claims.measure(report, {"bad": fails, "good": holds}, range(2))

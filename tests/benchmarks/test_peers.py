@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
 import numpy as np
@@ -211,7 +212,7 @@ async def _open_inference_server(sizes: list[int]) -> AsyncIterator[str]:
     """A server whose vector of a text is its length and 0.5; it has no room for the text "full"."""
     protocol = messages()
 
-    async def infer(request, context):
+    async def infer(request: Any, context: Any) -> Any:
         [data], texts, begin = request.raw_input_contents, [], 0
         while begin < len(data):
             [size] = struct.unpack_from("<I", data, begin)

@@ -2,6 +2,7 @@
 
 import io
 import wave
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from tieback_client import Audio, Image, InvalidArgument, Item, Points, Section
 from tieback_client.long_texts import LONGEST
 
 
-def test_a_short_text_is_one_section_with_its_place_in_itself():
+def test_a_short_text_is_one_section_with_its_place_in_itself() -> None:
     made = Item.from_text("tides", "Grüße", title="Tides", uri="file:a", metadata={"year": 1990})
 
     assert made == Item(
@@ -32,7 +33,7 @@ def test_a_short_text_is_one_section_with_its_place_in_itself():
     ],
     ids=["sentences", "no spaces", "carriage returns", "words", "no spaces, three bytes"],
 )
-def test_a_text_of_any_length_is_sections_that_hold_all_of_it(text):
+def test_a_text_of_any_length_is_sections_that_hold_all_of_it(text: str) -> None:
     parts = Item.from_text("a", text).sections
 
     assert "".join(one.content for one in parts) == text
@@ -41,7 +42,7 @@ def test_a_text_of_any_length_is_sections_that_hold_all_of_it(text):
     assert [one.id for one in parts] == [str(number + 1) for number in range(len(parts))]
 
 
-def test_long_texts_end_their_sections_at_paragraphs_else_at_sentences():
+def test_long_texts_end_their_sections_at_paragraphs_else_at_sentences() -> None:
     paragraphs = Item.from_text("a", "One. Two.\n\n" * 20_000).sections
     sentences = Item.from_text("a", "One. Two. " * 20_000).sections
 
@@ -49,11 +50,11 @@ def test_long_texts_end_their_sections_at_paragraphs_else_at_sentences():
     assert all(one.content.endswith(". ") for one in sentences)
 
 
-def test_a_text_of_nothing_is_left_for_the_server_to_refuse():
+def test_a_text_of_nothing_is_left_for_the_server_to_refuse() -> None:
     assert [one.content for one in Item.from_text("a", "").sections] == [""]
 
 
-def test_a_markdown_file_is_sections_under_headings_with_spans_of_the_file(tmp_path):
+def test_a_markdown_file_is_sections_under_headings_with_spans_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "tides.md"
     path.write_bytes("---\nyear: 1990\n---\n# Tides\n\nÜber Nacht.\n\n## Moon\n\nIt pulls.\n".encode())
 
@@ -67,7 +68,7 @@ def test_a_markdown_file_is_sections_under_headings_with_spans_of_the_file(tmp_p
         assert one.uri.startswith("tides.md#L")
 
 
-def test_what_is_said_of_a_file_goes_before_what_it_says(tmp_path):
+def test_what_is_said_of_a_file_goes_before_what_it_says(tmp_path: Path) -> None:
     path = tmp_path / "a.md"
     path.write_text("# Heading\n\nText.\n")
 
@@ -77,7 +78,7 @@ def test_what_is_said_of_a_file_goes_before_what_it_says(tmp_path):
     assert made.sections[0].uri == "https://example.org/a#L3"
 
 
-def test_photos_sounds_and_clouds_are_one_section_each(tmp_path):
+def test_photos_sounds_and_clouds_are_one_section_each(tmp_path: Path) -> None:
     Picture.new("RGB", (4, 4)).save(tmp_path / "red_cup.png")
     sound = io.BytesIO()
     with wave.open(sound, "wb") as file:
@@ -108,7 +109,9 @@ def test_photos_sounds_and_clouds_are_one_section_each(tmp_path):
         ("song.wav", b"ID3\3", "song.wav: it is no sound that is read"),
     ],
 )
-def test_a_file_that_gives_no_item_is_refused_with_the_reason(tmp_path, name, data, words):
+def test_a_file_that_gives_no_item_is_refused_with_the_reason(
+    tmp_path: Path, name: str, data: bytes | None, words: str
+) -> None:
     if data is not None:
         (tmp_path / name).write_bytes(data)
 
@@ -116,7 +119,7 @@ def test_a_file_that_gives_no_item_is_refused_with_the_reason(tmp_path, name, da
         Item.from_file(tmp_path / name)
 
 
-def test_a_large_file_is_several_items_that_hold_all_of_it(tmp_path):
+def test_a_large_file_is_several_items_that_hold_all_of_it(tmp_path: Path) -> None:
     path = tmp_path / "big.log"
     text = "".join(f"line {number} of a log\n" for number in range(200_000))
     path.write_text(text)
@@ -135,7 +138,7 @@ def test_a_large_file_is_several_items_that_hold_all_of_it(tmp_path):
         Item.from_file(path)
 
 
-def test_all_of_a_small_file_is_the_item_that_it_is(tmp_path):
+def test_all_of_a_small_file_is_the_item_that_it_is(tmp_path: Path) -> None:
     path = tmp_path / "a.md"
     path.write_text("# Tides\n\nWords.\n")
 

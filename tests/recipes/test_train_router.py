@@ -71,7 +71,9 @@ def right_space(router: dict[str, Array]) -> float:
     return float((weights_of(router).argmax(axis=1) == DOMAINS[ASKED]).mean())
 
 
-def test_routed_weights_find_more_than_uniform_ones_and_these_more_than_any_space_alone(router) -> None:
+def test_routed_weights_find_more_than_uniform_ones_and_these_more_than_any_space_alone(
+    router: dict[str, Array],
+) -> None:
     routed = hits(weights_of(router)).mean()
 
     uniform = hits(np.full((HELD_OUT, 3), 1 / 3)).mean()
@@ -80,14 +82,16 @@ def test_routed_weights_find_more_than_uniform_ones_and_these_more_than_any_spac
     assert uniform > alone + 0.05
 
 
-def test_weights_sum_to_one_and_favour_the_space_that_knows(router) -> None:
+def test_weights_sum_to_one_and_favour_the_space_that_knows(router: dict[str, Array]) -> None:
     weights = weights_of(router)
 
     assert weights.sum(axis=1) == pytest.approx(np.ones(HELD_OUT))
     assert right_space(router) > 0.9
 
 
-def test_a_lost_space_has_no_weight_and_texts_of_other_domains_are_still_found(router) -> None:
+def test_a_lost_space_has_no_weight_and_texts_of_other_domains_are_still_found(
+    router: dict[str, Array],
+) -> None:
     whole = hits(weights_of(router))
 
     for lost in range(3):
@@ -98,7 +102,7 @@ def test_a_lost_space_has_no_weight_and_texts_of_other_domains_are_still_found(r
         assert hits(weights)[others].mean() > whole[others].mean() - 0.03
 
 
-def test_without_the_decoupling_objective_fewer_texts_go_to_the_right_space(router) -> None:
+def test_without_the_decoupling_objective_fewer_texts_go_to_the_right_space(router: dict[str, Array]) -> None:
     assert right_space(train(decoupling=0.0)) < right_space(router)
 
 
@@ -174,7 +178,9 @@ def pairs_with(**changes: Any) -> Pairs:
         ([pairs_with()], None, {"parts": [2, 3]}, "do not sum to the inputs' width 6", "parts"),
     ],
 )
-def test_what_does_not_go_together_is_refused(pairs, labelled, parameters, message, field) -> None:
+def test_what_does_not_go_together_is_refused(
+    pairs: list[Pairs], labelled: Labelled | None, parameters: dict[str, Any], message: str, field: str
+) -> None:
     with pytest.raises(InvalidInput, match=message) as refusal:
         train_router(pairs, labelled, **parameters)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import grpc
 import pytest
@@ -371,7 +371,9 @@ async def test_requests_that_are_in_work_are_bounded_in_bytes() -> None:
     ],
 )
 @pytest.mark.parametrize("nan", [float("nan"), float("inf"), float("-inf")])
-async def test_a_number_that_is_none_is_an_invalid_argument(path: str, make, nan: float) -> None:
+async def test_a_number_that_is_none_is_an_invalid_argument(
+    path: str, make: Callable[[float], router_pb2.Routing], nan: float
+) -> None:
     async with small_server() as server, channel(server) as made:
         request = fuse_request()
         request.routing.CopyFrom(make(nan))

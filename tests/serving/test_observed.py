@@ -40,7 +40,9 @@ class Counted:
         self.since = {key: self.now(*key) - before for key, before in self._before.items()}
 
 
-def test_the_steps_of_a_retrieval_are_counted_where_they_are_done(client: Client, local_platform: Any):
+def test_the_steps_of_a_retrieval_are_counted_where_they_are_done(
+    client: Client, local_platform: Any
+) -> None:
     with Counted(local_platform) as counted:
         client.retrieve("observed", "a tall light", reranker="late_interaction")
 
@@ -49,14 +51,14 @@ def test_the_steps_of_a_retrieval_are_counted_where_they_are_done(client: Client
     assert min(encoded.values()) == 1  # and once more by the reranker, in its own space
 
 
-def test_a_call_for_one_service_is_counted_once(client: Client, local_platform: Any):
+def test_a_call_for_one_service_is_counted_once(client: Client, local_platform: Any) -> None:
     with Counted(local_platform) as counted:
         client.encode(["the sea", "the shore"], space="wordllama-256")
 
     assert {key: count for key, count in counted.since.items() if count} == {("encoder", "wordllama-256"): 1}
 
 
-def test_an_answer_counts_its_verdicts_and_tokens(client: Client, local_platform: Any):
+def test_an_answer_counts_its_verdicts_and_tokens(client: Client, local_platform: Any) -> None:
     def verdicts() -> float:
         labels = ("supported", "unsupported", "contradicted", "not_checked")
         return sum(local_platform.value("tieback_verdicts_total", label=label) for label in labels)
@@ -74,7 +76,7 @@ def test_an_answer_counts_its_verdicts_and_tokens(client: Client, local_platform
     assert tokens() - before[1] == answer.finish.completion_tokens
 
 
-def test_only_queries_count_as_routed(client: Client, local_platform: Any):
+def test_only_queries_count_as_routed(client: Client, local_platform: Any) -> None:
     def routed() -> float:
         return local_platform.value("tieback_router_weight_count", space="wordllama-256", modality="text")
 

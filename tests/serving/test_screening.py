@@ -108,7 +108,7 @@ def request(*texts: str, **fields: Any) -> bytes:
     return encoder_pb2.EncodeRequest(space=SPACE, contents=contents, **fields).SerializeToString()
 
 
-async def test_a_call_that_names_its_space_is_refused_without_its_request_being_read(tmp_path: Path):
+async def test_a_call_that_names_its_space_is_refused_without_its_request_being_read(tmp_path: Path) -> None:
     async with full(tmp_path) as server:
         call = server.channel.stream_unary(METHOD)(timeout=5, metadata=NAMED)  # and sends nothing
 
@@ -118,14 +118,14 @@ async def test_a_call_that_names_its_space_is_refused_without_its_request_being_
         assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
-async def test_a_call_that_names_no_space_is_refused_without_its_request_being_parsed(tmp_path: Path):
+async def test_a_call_that_names_no_space_is_refused_without_its_request_being_parsed(tmp_path: Path) -> None:
     async with full(tmp_path) as server:
         malformed = encoder_pb2.EncodeRequest(space=SPACE).SerializeToString() + b"\xff"
 
         assert await server.refused(malformed) == "OVERLOADED"
 
 
-async def test_a_call_refused_unread_is_told_all_that_any_refused_call_is_and_counted(tmp_path: Path):
+async def test_a_call_refused_unread_is_told_all_that_any_refused_call_is_and_counted(tmp_path: Path) -> None:
     async with full(tmp_path) as server:
         before = server.encoder.load(SPACE).rejected
         with pytest.raises(grpc.aio.AioRpcError, match="try again in") as caught:
@@ -145,7 +145,7 @@ async def test_a_call_refused_unread_is_told_all_that_any_refused_call_is_and_co
         assert server.value("tieback_rejections_total", service="EncoderService", reason="OVERLOADED") == 2
 
 
-async def test_as_soon_as_there_is_room_a_call_that_was_to_be_screened_is_answered(tmp_path: Path):
+async def test_as_soon_as_there_is_room_a_call_that_was_to_be_screened_is_answered(tmp_path: Path) -> None:
     async with full(tmp_path) as server:
         server.waiting.pop().cancel()
         await asyncio.sleep(0.01)
@@ -160,14 +160,14 @@ async def test_as_soon_as_there_is_room_a_call_that_was_to_be_screened_is_answer
         assert values == pytest.approx(dense("a b").tolist(), abs=1e-6)
 
 
-async def test_a_wrong_name_gets_no_call_past_its_own_space(tmp_path: Path):
+async def test_a_wrong_name_gets_no_call_past_its_own_space(tmp_path: Path) -> None:
     async with full(tmp_path) as server:
         assert await server.refused(request("a"), ((SPACE_KEY, "another"),)) == "OVERLOADED"
         assert await server.refused(b"\xff\xff", ((SPACE_KEY, "another"),)) == "MALFORMED_MESSAGE"
 
 
 @pytest.mark.parametrize(("space", "named"), [(SPACE, SPACE), ("not in äscii\n", None)])
-async def test_the_client_names_the_space(space: str, named: str | None):
+async def test_the_client_names_the_space(space: str, named: str | None) -> None:
     seen = []
 
     class Listening(grpc.GenericRpcHandler):
@@ -186,7 +186,7 @@ async def test_the_client_names_the_space(space: str, named: str | None):
     assert seen == [named]
 
 
-async def test_a_tenant_with_less_than_its_share_is_never_refused_unread(tmp_path: Path):
+async def test_a_tenant_with_less_than_its_share_is_never_refused_unread(tmp_path: Path) -> None:
     async with full(tmp_path) as server:
 
         def ask() -> Overloaded | None:
@@ -197,7 +197,9 @@ async def test_a_tenant_with_less_than_its_share_is_never_refused_unread(tmp_pat
         assert contextvars.copy_context().run(ask) is None
 
 
-async def test_where_much_is_cached_a_call_is_looked_at_for_its_answer_may_cost_nothing(tmp_path: Path):
+async def test_where_much_is_cached_a_call_is_looked_at_for_its_answer_may_cost_nothing(
+    tmp_path: Path,
+) -> None:
     async with full(tmp_path) as server:
         assert server.encoder.is_pressed(SPACE)
         assert await server.refused(request("a"), NAMED) == "OVERLOADED"
@@ -211,7 +213,7 @@ async def test_where_much_is_cached_a_call_is_looked_at_for_its_answer_may_cost_
         assert not server.encoder.is_pressed(SPACE)
 
 
-def test_the_space_is_read_at_the_begin_of_a_request_and_nowhere_else():
+def test_the_space_is_read_at_the_begin_of_a_request_and_nowhere_else() -> None:
     empty = b"\x12\x00"  # a content that says nothing
 
     assert at_begin(request("a")) == SPACE

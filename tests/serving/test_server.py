@@ -98,7 +98,7 @@ async def test_a_taken_port_stops_the_start_and_says_how_to_go_on() -> None:
             await other.grpc.__class__(other.settings, other.telemetry).start("127.0.0.1", server.port)
 
 
-async def test_a_burst_of_calls_is_answered_to_the_last_one():
+async def test_a_burst_of_calls_is_answered_to_the_last_one() -> None:
     async with small_server() as server, channel(server) as made:
         stub = router_pb2_grpc.RouterServiceStub(made)
         outcomes = await asyncio.gather(

@@ -1,6 +1,12 @@
 """Items with vectors made by hand, for tests of the index."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from tieback.core.types.arrays import Array
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.locators import LocatorKind, Locators
@@ -10,33 +16,33 @@ SPACE = SpaceRef("pico", "r1", "f1")
 WIDTH = 4
 
 
-def vector(*values, space=SPACE, **about):
+def vector(*values: float, space: SpaceRef = SPACE, **about: Any) -> Vector:
     return Vector(space, np.array(values, np.float32), **about)
 
 
-def axis(number, width=WIDTH):
+def axis(number: int, width: int = WIDTH) -> Array:
     return np.eye(width, dtype=np.float32)[number % width]
 
 
-def parts(*rows, space=SPACE):
+def parts(*rows: Sequence[float], space: SpaceRef = SPACE) -> MultiVector:
     """Vectors of parts; the boxes are strips of equal height, the first on top."""
     boxes = [(0.0, n / len(rows), 1.0, 1 / len(rows)) for n in range(len(rows))]
     return MultiVector(space, np.array(rows, np.float32), Locators.of(LocatorKind.BOX, boxes))
 
 
 def section(
-    values,
-    text="",
+    values: Vector | Sequence[float] | Array,
+    text: str = "",
     *,
-    modality=Modality.TEXT,
-    name="",
-    title="",
-    uri="",
-    content=None,
-    apart=None,
-    span=None,
-    continues=False,
-):
+    modality: Modality = Modality.TEXT,
+    name: str = "",
+    title: str = "",
+    uri: str = "",
+    content: str | None = None,
+    apart: MultiVector | Sequence[Sequence[float]] | None = None,
+    span: tuple[int, int] | None = None,
+    continues: bool = False,
+) -> tuple[Section, IndexedSection]:
     """A section and what search knows of it; its content is `text` or `content`; a picture has none.
 
     `apart` are vectors of its parts, in rows or as `parts` makes them.
@@ -50,7 +56,9 @@ def section(
     )
 
 
-def item(name, *sections, title="", **metadata):
+def item(
+    name: str, *sections: tuple[Section, IndexedSection], title: str = "", **metadata: Any
+) -> IndexedItem:
     """An item of such sections; without any, one along the first axis whose text is the item's id."""
     sections = sections or (section(axis(0), name),)
     return IndexedItem(
