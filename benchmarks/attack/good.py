@@ -86,9 +86,11 @@ def rerank(channel: grpc.Channel, metadata: Metadata) -> Good:
     """Rerank of two candidates by late interaction."""
     reranker = reranker_pb2_grpc.RerankerServiceStub(channel)
     request = reranker_pb2.RerankRequest(
-        query=reranker_pb2.TokenSource(text="which river is the longest"),
+        query=reranker_pb2.RerankSource(content=content_pb2.Content(text="which river is the longest")),
         candidates=[
-            reranker_pb2.RerankCandidate(id=str(place), source=reranker_pb2.TokenSource(text=text))
+            reranker_pb2.RerankCandidate(
+                id=str(place), source=reranker_pb2.RerankSource(content=content_pb2.Content(text=text))
+            )
             for place, text in enumerate(("the Nile is a long river", "a cat sleeps"))
         ],
     )

@@ -13,21 +13,21 @@ from benchmarks.attack.attack import Attack, Outcome, Scene, at_once
 RERANK = "RerankerService/Rerank"
 
 
-def tokens(count: int, width: int, seed: int = 0) -> reranker_pb2.TokenSource:
+def source(count: int, width: int, seed: int = 0) -> reranker_pb2.RerankSource:
     """Token vectors of no text."""
     values = np.random.default_rng(seed).normal(size=(count, width)).astype(np.float32)
-    spans = [vector_pb2.TextSpan(end_byte=1)] * count
-    return reranker_pb2.TokenSource(
-        tokens=vector_pb2.TokenVectors(space=good.PLACE, values=good.tensor(values), spans=spans)
+    spans = vector_pb2.ByteSpans(begin_bytes=[0] * count, end_bytes=[1] * count)
+    return reranker_pb2.RerankSource(
+        multi_vector=vector_pb2.MultiVector(space=good.PLACE, values=good.tensor(values), byte_spans=spans)
     )
 
 
 def request(candidates: int, query: int, size: int, width: int, method: report_pb2.Method | None) -> bytes:
     """A request of such sizes."""
     return reranker_pb2.RerankRequest(
-        query=tokens(query, width),
+        query=source(query, width),
         candidates=[
-            reranker_pb2.RerankCandidate(id=str(place), source=tokens(size, width, place))
+            reranker_pb2.RerankCandidate(id=str(place), source=source(size, width, place))
             for place in range(candidates)
         ],
         method=method,

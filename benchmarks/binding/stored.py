@@ -78,6 +78,6 @@ def _joined(encoders: Encoders) -> Joined:
     return Joined(
         {Modality.IMAGE: tuple(names)},
         {name: frozenset(PHOTO_KINDS & offered) for name, offered in kinds.items()},
-        stored={name: frozenset({VectorKind.REGIONS} & offered) for name, offered in kinds.items()},
+        stored={name: frozenset({VectorKind.MULTI_VECTOR} & offered) for name, offered in kinds.items()},
         apart=True,
     )

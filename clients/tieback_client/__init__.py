@@ -90,7 +90,17 @@ from tieback_client.results import (
     TextPiece,
 )
 from tieback_client.streams import EncodingStream, EventStream, Writes
-from tieback_client.vectors import Box, DType, RegionVectors, SpaceRef, SparseVector, TokenVectors, Vector
+from tieback_client.vectors import (
+    Box,
+    DType,
+    Locator,
+    LocatorKind,
+    Locators,
+    MultiVector,
+    SpaceRef,
+    SparseVector,
+    Vector,
+)
 from tieback_client.writes import Acknowledgement, ReindexProgress, WriteReport, WriteResult
 
 __version__ = client_version()
@@ -151,9 +161,13 @@ __all__ = [
     "Item",
     "Label",
     "Limits",
+    "Locator",
+    "LocatorKind",
+    "Locators",
     "Method",
     "Modality",
     "Model",
+    "MultiVector",
     "NotFound",
     "NothingWritten",
     "Options",
@@ -164,7 +178,6 @@ __all__ = [
     "QuotaExceeded",
     "RateExceeded",
     "Reduction",
-    "RegionVectors",
     "ReindexProgress",
     "RerankResult",
     "Reranked",
@@ -192,7 +205,6 @@ __all__ = [
     "TiebackError",
     "Timing",
     "TokenIds",
-    "TokenVectors",
     "Truncated",
     "Unauthenticated",
     "Unavailable",

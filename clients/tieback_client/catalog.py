@@ -18,14 +18,12 @@ class VectorKind(enum.StrEnum):
 
     DENSE = "dense"
     """One pooled vector."""
-    TOKENS = "tokens"
-    """One vector per token."""
+    MULTI_VECTOR = "multi_vector"
+    """One vector per token of a text, region of a picture or window of a sound."""
     LABELS = "labels"
     """The classes that the model recognises."""
     SPARSE = "sparse"
     """A weight for each term of a vocabulary that the input is about."""
-    REGIONS = "regions"
-    """One vector per region of a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +162,7 @@ class Limits:
     query_parts: int = 0
     """Contents of one query."""
     rerank_tokens: int = 0
-    """Token vectors of a query or a candidate that is reranked; longer texts are cut."""
+    """Rows of the multi-vector of a query or a candidate that is reranked; longer contents are cut."""
     rerank_steps: int = 0
     """Work waiting in the reranker: query tokens × candidate tokens × passes of the method."""
     decoded_bytes: int = 0

@@ -9,7 +9,7 @@ from os import PathLike
 from typing import TypeAlias
 
 from tieback_client.content import ContentLike, Modality
-from tieback_client.vectors import RegionVectors, SpaceRef, Vector
+from tieback_client.vectors import MultiVector, SpaceRef, Vector
 
 MetadataValue: TypeAlias = str | float | bool | date | Sequence[str | float | bool | date]
 """A text, a number, a boolean, a `date`, a `datetime`, or a list of those."""
@@ -35,7 +35,7 @@ class Section:
     """For `upsert`: words to find it by where it is no text; a text is found by its own."""
     modality: Modality | None = None
     """For `upsert`: its modality, where the content does not say it."""
-    parts: RegionVectors | None = None
+    parts: MultiVector | None = None
     """For `upsert`, of a picture: vectors of its parts, at most 64, beside `vector`, which is the whole's."""
     span: tuple[int, int] | None = None
     """Of a text: which bytes of the original, as UTF-8, it is, exactly; None where that is not known, or

@@ -35,10 +35,12 @@ from tieback_client.vectors import (
     Array,
     Box,
     DType,
-    RegionVectors,
+    Locator,
+    LocatorKind,
+    Locators,
+    MultiVector,
     SpaceRef,
     SparseVector,
-    TokenVectors,
     Vector,
 )
 from tieback_client.writes import ReindexProgress
@@ -106,21 +108,16 @@ def error(status: Any, info: CallInfo) -> TiebackError:
 
 def encoding(message: Any) -> Encoding:
     """What a model says of one input."""
-    tokens = None
-    if message.HasField("tokens"):
-        spans = [(span.begin_byte, span.end_byte) for span in message.tokens.spans]
-        tokens = TokenVectors(array(message.tokens.values), space_ref(message.tokens.space), spans)
     return Encoding(
         space=space_ref(message.space),
         modality=modality(message.modality),
         vector=vector(message.dense) if message.HasField("dense") else None,
-        tokens=tokens,
+        multi_vector=multi_vector(message.multi_vector) if message.HasField("multi_vector") else None,
         labels=labels(message.labels),
         token_count=message.token_count,
         truncated_tokens=message.truncated_tokens,
         source=value_of(_SOURCES, message.source, EncodingSource.COMPUTED),
         sparse=sparse(message.sparse) if message.HasField("sparse") else None,
-        regions=regions(message.regions) if message.HasField("regions") else None,
         reduction=(
             Reduction(message.reduction.method, message.reduction.ratio)
             if message.HasField("reduction")
@@ -139,14 +136,20 @@ def sparse(message: Any) -> SparseVector:
     )
 
 
-def regions(message: Any) -> RegionVectors:
-    """Region vectors with their boxes."""
-    boxes = [(box.x, box.y, box.width, box.height) for box in message.boxes]
-    return RegionVectors(
-        values=array(message.values),
-        boxes=np.array(boxes, np.float32).reshape(-1, 4),
-        space=space_ref(message.space),
-    )
+def multi_vector(message: Any) -> MultiVector:
+    """A multi-vector with its locators."""
+    name = message.WhichOneof("locators") or "byte_spans"
+    lists = getattr(message, name)
+    columns = [list(getattr(lists, one.name)) for one in lists.DESCRIPTOR.fields]
+    locators: Locators = getattr(Locators, name)(np.array(columns).T)
+    return MultiVector(array(message.values), space_ref(message.space), locators)
+
+
+def locator(message: Any) -> Locator:
+    """A part of a content."""
+    name = message.WhichOneof("place") or LocatorKind.BYTE_SPAN
+    place = getattr(message, name)
+    return Locator(LocatorKind(name), tuple(getattr(place, one.name) for one in place.DESCRIPTOR.fields))
 
 
 def labels(messages: Iterable[Any]) -> list[Label]:
@@ -160,7 +163,7 @@ def fused(message: Any) -> Fused:
         vector=vector(message.vector),
         routing=routing(message.routing),
         labels=labels(message.labels),
-        parts=regions(message.parts) if message.HasField("parts") else None,
+        parts=multi_vector(message.parts) if message.HasField("parts") else None,
         ignored=[
             IgnoredDimensions(known, one.begin, one.end)
             for one in message.ignored
@@ -235,6 +238,7 @@ def hit(message: Any) -> Hit:
         part=box(message.part) if message.HasField("part") else None,
         span=_place(message),
         pieces=[FoundPiece(one.section_id, one.text, one.score, _place(one)) for one in message.pieces],
+        multi_vector=multi_vector(message.multi_vector) if message.HasField("multi_vector") else None,
     )
 
 
@@ -357,7 +361,7 @@ def _alignment(holder: Any) -> Alignment | None:
         return None
     message = holder.alignment
     pairs = [
-        AlignedPair(span(one.query_span), span(one.candidate_span), one.similarity, one.weight)
+        AlignedPair(locator(one.query), locator(one.candidate), one.similarity, one.weight)
         for one in message.pairs
     ]
     return Alignment(pairs, array(message.plan) if message.HasField("plan") else None)

@@ -61,7 +61,7 @@ def _finish(one: Any) -> events.Finish:
 
 
 def _citation(one: Any) -> events.Citation:
-    place = one.locator
+    place = one.place
     return events.Citation(
         claim_id=one.claim_id,
         evidence_id=one.evidence_id,

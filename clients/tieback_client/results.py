@@ -10,7 +10,7 @@ from tieback_client.content import Modality
 from tieback_client.documents import Metadata
 from tieback_client.errors import TiebackError
 from tieback_client.reports import CallInfo, Cost, Timing, Truncated
-from tieback_client.vectors import Array, Box, RegionVectors, SpaceRef, SparseVector, TokenVectors, Vector
+from tieback_client.vectors import Array, Box, Locator, MultiVector, SpaceRef, SparseVector, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ class Encoding:
     """The modality of the input."""
     vector: Vector | None = None
     """One pooled vector, where ``"dense"`` was asked for."""
-    tokens: TokenVectors | None = None
-    """One vector per token, where ``"tokens"`` was asked for."""
+    multi_vector: MultiVector | None = None
+    """One vector per token, region or window, where ``"multi_vector"`` was asked for."""
     labels: Sequence[Label] = ()
     """The most probable classes, where ``"labels"`` was asked for."""
     token_count: int = 0
@@ -70,8 +70,6 @@ class Encoding:
     """How it came about."""
     sparse: SparseVector | None = None
     """What the input is about, term by term, where ``"sparse"`` was asked for."""
-    regions: RegionVectors | None = None
-    """One vector per region of a picture, where ``"regions"`` was asked for."""
     reduction: Reduction | None = None
     """How tokens were merged, since that was asked for or too much waited; None where all were computed."""
 
@@ -128,7 +126,7 @@ class Fused:
     """Which spaces spoke, and how loudly."""
     labels: Sequence[Label] = ()
     """The classes through which pictures and sounds entered."""
-    parts: RegionVectors | None = None
+    parts: MultiVector | None = None
     """The joint vectors of a picture's parts, where ``parts_apart=True`` asked for them."""
     ignored: Sequence[IgnoredDimensions] = ()
     """What does not count of a query's vector for sections of a modality; `search` takes the whole result."""
@@ -204,6 +202,8 @@ class Hit:
     """Which bytes of the original, as UTF-8, the text is; None where it is not known."""
     pieces: Sequence[FoundPiece] = ()
     """Further pieces of the same short text that were found before the last hit, best first."""
+    multi_vector: MultiVector | None = None
+    """The vectors of a picture that is known by its parts, the whole's first; see ``search``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,12 +220,12 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class AlignedPair:
-    """Two matching pieces of text."""
+    """Two matching parts of the query and the candidate."""
 
-    query_span: tuple[int, int]
-    """Bytes of the query."""
-    candidate_span: tuple[int, int]
-    """Bytes of the candidate."""
+    query: Locator
+    """The part of the query."""
+    candidate: Locator
+    """The part of the candidate."""
     similarity: float
     """Their cosine similarity."""
     weight: float
@@ -239,7 +239,7 @@ class Alignment:
     pairs: Sequence[AlignedPair]
     """The strongest pairs, best first."""
     plan: Array | None = None
-    """For optimal transport: the whole plan, `[query tokens, candidate tokens]`, summing to 1."""
+    """For optimal transport: the whole plan, `[query rows, candidate rows]`, summing to 1."""
 
 
 @dataclass(frozen=True, slots=True)

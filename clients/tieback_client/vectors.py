@@ -66,16 +66,72 @@ class Vector:
         return decode(self.values, self.dtype, self.scale)
 
 
+class LocatorKind(enum.StrEnum):
+    """What the numbers of a locator mean."""
+
+    BYTE_SPAN = "byte_span"
+    """The first byte of a text's UTF-8, and the first after it."""
+    BOX = "box"
+    """x, y, width and height in 0..1 of a picture's, from its upper left corner."""
+    TIME_RANGE = "time_range"
+    """Begin and end in seconds from a sound's beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Locator:
+    """A part of a content."""
+
+    kind: LocatorKind
+    """What the numbers mean."""
+    place: tuple[float, ...]
+    """The numbers; those of a BYTE_SPAN are whole, so that ``text.encode()[slice(*place)]`` is the part."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class TokenVectors:
-    """One normalised vector per token of a text."""
+class Locators:
+    """What part of a content each row of a multi-vector is of."""
+
+    kind: LocatorKind
+    """What the numbers of a row mean."""
+    places: Array
+    """The numbers: `[rows, 2]` int64 for BYTE_SPAN, `[rows, 4]` for BOX, `[rows, 2]` for TIME_RANGE."""
+
+    @classmethod
+    def byte_spans(cls, places: Sequence[tuple[int, int]] | Array) -> Locators:
+        """Bytes of a text."""
+        return cls(LocatorKind.BYTE_SPAN, np.asarray(places, np.int64).reshape(-1, 2))
+
+    @classmethod
+    def boxes(cls, places: Sequence[tuple[float, float, float, float]] | Array) -> Locators:
+        """Regions of a picture."""
+        return cls(LocatorKind.BOX, np.asarray(places, np.float32).reshape(-1, 4))
+
+    @classmethod
+    def time_ranges(cls, places: Sequence[tuple[float, float]] | Array) -> Locators:
+        """Windows of a sound."""
+        return cls(LocatorKind.TIME_RANGE, np.asarray(places, np.float32).reshape(-1, 2))
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, row: int) -> Locator:
+        """The locator of one row."""
+        return Locator(self.kind, tuple(self.places[row].tolist()))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MultiVector:
+    """Several vectors of one content: of a text's tokens, a picture's regions or a sound's windows."""
 
     values: Array
-    """`[tokens, width]`, float32 or float16."""
+    """`[rows, width]`, float32 or float16, of length 1 where a model made them."""
     space: SpaceRef
     """The space they live in."""
-    spans: Sequence[tuple[int, int]] = ()
-    """The bytes of the text's UTF-8 that each row stands for."""
+    locators: Locators
+    """What part of the content each row is of."""
+
+    def __len__(self) -> int:
+        return len(self.values)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,18 +153,6 @@ class SparseVector:
             raise ValueError(f"a vector of {self.space} does not compare with one of {other.space}")
         _, ours, theirs = np.intersect1d(self.indices, other.indices, assume_unique=True, return_indices=True)
         return float(self.weights[ours] @ other.weights[theirs])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RegionVectors:
-    """One normalised vector per region of a picture."""
-
-    values: Array
-    """`[regions, width]`, float32 or float16."""
-    boxes: Array
-    """Where each is, `[regions, 4]`: x, y, width and height in 0..1 of the picture's, from its upper left."""
-    space: SpaceRef
-    """The space they live in."""
 
 
 @dataclass(frozen=True, slots=True)

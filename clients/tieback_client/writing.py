@@ -39,10 +39,10 @@ from tieback_client.vectors import (
     Array,
     Box,
     DType,
-    RegionVectors,
+    LocatorKind,
+    MultiVector,
     SpaceRef,
     SparseVector,
-    TokenVectors,
     Vector,
 )
 
@@ -68,10 +68,15 @@ LONG_TEXTS = {
 }
 KINDS = {
     "dense": vector_pb2.VECTOR_KIND_DENSE,
-    "tokens": vector_pb2.VECTOR_KIND_TOKENS,
+    "multi_vector": vector_pb2.VECTOR_KIND_MULTI_VECTOR,
     "labels": vector_pb2.VECTOR_KIND_LABELS,
     "sparse": vector_pb2.VECTOR_KIND_SPARSE,
-    "regions": vector_pb2.VECTOR_KIND_REGIONS,
+}
+
+LISTS = {
+    LocatorKind.BYTE_SPAN: "byte_spans",
+    LocatorKind.BOX: "boxes",
+    LocatorKind.TIME_RANGE: "time_ranges",
 }
 
 
@@ -119,13 +124,24 @@ def space_ref(ref: SpaceRef) -> vector_pb2.SpaceRef:
     return vector_pb2.SpaceRef(name=ref.name, revision=ref.revision, fingerprint=ref.fingerprint)
 
 
-def token_vectors(value: TokenVectors, field: FieldPath) -> vector_pb2.TokenVectors:
-    """Token vectors with their spans."""
+def multi_vector(value: MultiVector, field: FieldPath) -> vector_pb2.MultiVector:
+    """A multi-vector with its locators."""
     dtype = DType.FLOAT16 if value.values.dtype == np.float16 else DType.FLOAT32
-    spans = [vector_pb2.TextSpan(begin_byte=begin, end_byte=end) for begin, end in value.spans]
-    return vector_pb2.TokenVectors(
-        space=space_ref(value.space), values=tensor(value.values, dtype, field["values"]), spans=spans
+    message = vector_pb2.MultiVector(
+        space=space_ref(value.space), values=tensor(value.values, dtype, field["values"])
     )
+    name = LISTS[value.locators.kind]
+    lists = getattr(message, name)
+    lists.SetInParent()
+    places = np.asarray(value.locators.places)
+    if places.ndim != 2 or places.shape[1] != len(lists.DESCRIPTOR.fields) or not (places >= 0).all():
+        raise InvalidArgument.at(
+            field[name],
+            f"a {value.locators.kind} is {len(lists.DESCRIPTOR.fields)} numbers of 0 or more for each row",
+        )
+    for one, column in zip(lists.DESCRIPTOR.fields, places.T.tolist(), strict=True):
+        getattr(lists, one.name).extend(column)
+    return message
 
 
 def content(value: ContentLike, field: FieldPath) -> content_pb2.Content:
@@ -161,12 +177,13 @@ def encoding(value: Encoding, field: FieldPath) -> encoder_pb2.Encoding:
         space=space_ref(value.space),
         modality=MODALITIES[value.modality] if value.modality else content_pb2.MODALITY_UNSPECIFIED,
         dense=vector(value.vector, field["dense"]) if value.vector is not None else None,
-        tokens=token_vectors(value.tokens, field["tokens"]) if value.tokens is not None else None,
+        multi_vector=multi_vector(value.multi_vector, field["multi_vector"])
+        if value.multi_vector is not None
+        else None,
         labels=[label(one) for one in value.labels],
         token_count=value.token_count,
         truncated_tokens=value.truncated_tokens,
         sparse=sparse(value.sparse, field["sparse"]) if value.sparse is not None else None,
-        regions=regions(value.regions, field["regions"]) if value.regions is not None else None,
     )
 
 
@@ -191,15 +208,6 @@ def sparse(value: SparseVector, field: FieldPath) -> vector_pb2.SparseVector:
 def box(value: Box) -> vector_pb2.Box:
     """A place in a picture."""
     return vector_pb2.Box(x=value.x, y=value.y, width=value.width, height=value.height)
-
-
-def regions(value: RegionVectors, field: FieldPath) -> vector_pb2.RegionVectors:
-    """Region vectors with their boxes."""
-    return vector_pb2.RegionVectors(
-        space=space_ref(value.space),
-        values=tensor(value.values, DType.FLOAT32, field["values"]),
-        boxes=[box(Box(*one)) for one in value.boxes.tolist()],
-    )
 
 
 def label(value: Label) -> content_pb2.Label:

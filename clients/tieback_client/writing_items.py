@@ -12,7 +12,7 @@ from tieback_client.documents import Item, Section
 from tieback_client.errors import InvalidArgument
 from tieback_client.facts import metadata
 from tieback_client.texts import text
-from tieback_client.writing import MODALITIES, content, regions, vector
+from tieback_client.writing import MODALITIES, content, multi_vector, vector
 
 
 def item(value: Item, field: FieldPath) -> content_pb2.Item:
@@ -47,7 +47,7 @@ def indexed_item(value: Item, field: FieldPath) -> index_pb2.IndexedItem:
                 vector=vector(one.vector, place["vector"]),
                 text=text(one.search_text, place["search_text"]),
                 modality=MODALITIES[modality],
-                parts=regions(one.parts, place["parts"]) if one.parts is not None else None,
+                parts=multi_vector(one.parts, place["parts"]) if one.parts is not None else None,
             )
         )
     return index_pb2.IndexedItem(item=_item(value, parts, field), sections=known)

@@ -21,10 +21,10 @@ from tieback.core.types.generation import Decoding, Evidence, GenerationEvent, G
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexProgress, ReindexState
-from tieback.core.types.rerank import RerankCandidate, RerankReply
+from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
 from tieback.core.types.search import SearchReply
-from tieback.core.types.vectors import SpaceRef, TokenVectors, Vector
+from tieback.core.types.vectors import SpaceRef, Vector
 
 DEFAULT_PLAN = EncodePlan()
 DEFAULT_ROUTING = Routing()
@@ -205,9 +205,10 @@ class IndexPort(Protocol):
         balance_modalities: bool = False,
         collapse_pieces: bool = False,
         ignored: Sequence[IgnoredDimensions] = (),
+        multi_vectors: bool = False,
         deadline: Deadline = NO_DEADLINE,
     ) -> SearchReply:
-        """The nearest sections, best first."""
+        """The nearest sections, best first; with `multi_vectors`, the vectors of those that have several."""
         ...
 
 
@@ -216,7 +217,7 @@ class RerankerPort(Protocol):
 
     async def rerank(
         self,
-        query: str | TokenVectors,
+        query: RerankSource,
         candidates: Sequence[RerankCandidate],
         *,
         method: MethodChoice = DEFAULT_RERANKING,

@@ -2,123 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from support import colours
-from support.bag_of_words import WIDTH, BagOfWords, card, dense
-from support.troubles import Troubles
-from tieback.answer import Answerer, Joined
-from tieback.answer.evidence import evidence_of
+from support.bound_library import LOSSES, Library, photo, words
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, Overloaded, Unavailable
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.fusion import Routing
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.retrieval import QueryPart, Retrieval
-from tieback.core.types.vectors import VectorKind
-from tieback.encoder import Encoder
 from tieback.index import Index
-from tieback.methods.missing import fit as fit_stand_in
-from tieback.methods.projection import fit
-from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundSpace, BoundStandIn
-from tieback.reranker import Reranker
-from tieback.router import Router
-
-NONE = MethodChoice("none")
-WORDS = [f"word{number}" for number in range(50)]
-LOSSES = {"text": {"words-a": 4.0, "words-b": 6.0}, "image": {"colours": 80.0}}
-
-
-NOTHING: Mapping[str, frozenset[VectorKind]] = {}
-
-
-class Library:
-    """Three photos and a page, behind an encoder that can be troubled."""
-
-    def __init__(
-        self,
-        folder: Path,
-        routers: tuple[BoundRouter, ...] = (),
-        stored: Mapping[str, frozenset[VectorKind]] = NOTHING,
-        stand_ins: Sequence[str] = (),
-        apart: bool = False,
-        halves: bool = False,
-    ) -> None:
-        folder.mkdir()
-        (folder / "seed").write_text("0")
-        texts = [card(folder, name) for name in ("words-a", "words-b")]
-        eyes = colours.card(folder, halves=halves)
-        names = np.stack([dense(name) for name in colours.NAMES])
-        paths = [BoundPath(one.space, WIDTH, one.name) for one in texts]
-        paths.append(BoundPath(eyes.space, 3, "colours"))
-        for one in texts:
-            for source, target, left, right in ((one, eyes, names, np.eye(3)), (eyes, one, np.eye(3), names)):
-                state = fit("anchor_attention", left, right, {"centred": False})
-                width = int(left.shape[1])
-                paths.append(
-                    BoundPath(source.space, width, target.name, "anchor_attention", {"sharpness": 40}, state)
-                )
-        blocks = [Block(one.space, Modality.TEXT, WIDTH) for one in texts]
-        blocks.append(Block(eyes.space, Modality.IMAGE, 3))
-        said = np.stack([dense(word) for word in WORDS])
-        aligned = [said, said, np.zeros((len(WORDS), 3), np.float32)]
-        ways = [BoundStandIn(name, {}, fit_stand_in(name, aligned), LOSSES) for name in stand_ins]
-        self.bound = BoundSpace(tuple(blocks), tuple(paths), routers, LOSSES, stand_ins=tuple(ways))
-        seeing = colours.Halves(eyes) if halves else colours.Colours(eyes)
-        self.real = Encoder([*(BagOfWords(one) for one in texts), seeing])
-        self.encoder = Troubles(self.real)
-        self.index = Index.open(folder / "index")
-        self.router = Router.bound(self.bound)
-        kinds = frozenset({VectorKind.DENSE, VectorKind.LABELS})
-        text = frozenset({VectorKind.DENSE})
-        every = ("words-a", "words-b", "colours")
-        self.answerer = Answerer(
-            spaces=Joined(
-                {Modality.TEXT: ("words-a", "words-b"), Modality.IMAGE: ("colours",)},
-                {"words-a": text, "words-b": text, "colours": kinds},
-                {"words-a": ("words-a", "colours"), "words-b": ("words-b", "colours"), "colours": every},
-                stored,
-                apart,
-            ),
-            encoder=self.encoder,
-            joint=self.router.space,
-            router=self.router,
-            index=self.index,
-            reranker=Reranker(self.encoder, space="words-b"),
-            losses=LOSSES,
-            encode_share=0.25,
-        )
-
-    async def fill(self) -> Library:
-        pictures = {"rose": (250, 10, 10), "meadow": (10, 250, 10), "sea": (10, 10, 250)}
-        items = [
-            Item(name, [Section("1", Content(Modality.IMAGE, colours.png(*colour)))])
-            for name, colour in pictures.items()
-        ]
-        items.append(Item("page", [Section("1", Content(Modality.TEXT, "the moon shines"))]))
-        reply = await self.answerer.ingest("library", items)
-        assert [result.error for result in reply.results] == [None] * 4
-        return self
-
-    async def ask(self, *query: QueryPart, deadline: Deadline | None = None, **how: Any) -> Any:
-        retrieval = Retrieval(how.pop("collection", "library"), query, reranker=NONE, **how)
-        return await self.answerer.retrieve(retrieval, deadline=deadline or Deadline.after(30))
-
-    async def close(self) -> None:
-        await self.index.close()
-        await self.real.close()
-
-
-def words(text: str, weight: float = 1.0) -> QueryPart:
-    return QueryPart(Content(Modality.TEXT, text), weight)
-
-
-def photo(*colour: int, weight: float = 1.0) -> QueryPart:
-    return QueryPart(Content(Modality.IMAGE, colours.png(*colour)), weight)
 
 
 @pytest.fixture
@@ -216,81 +111,11 @@ async def test_a_collection_that_is_not_there_is_not_found(library: Library) -> 
         await library.ask(words("green"), collection="nowhere")
 
 
-async def test_parts_of_pictures_are_asked_for_when_they_are_stored_and_not_when_they_ask(
-    tmp_path: Path,
-) -> None:
-    # These eyes see no parts, and say so where they are asked for them.
-    library = Library(tmp_path / "weights", stored={"colours": frozenset({VectorKind.REGIONS})})
-    page = Item("page", [Section("1", Content(Modality.TEXT, "the moon shines"))])
-    picture = Item("sea", [Section("1", Content(Modality.IMAGE, colours.png(10, 10, 250)))])
-
-    await library.answerer.ingest("library", [page])
-    with pytest.raises(InvalidInput, match="no regions to give"):
-        await library.answerer.ingest("library", [picture])
-    found = await library.ask(photo(10, 10, 250))
-
-    assert found.hits
-    await library.close()
-
-
 @pytest.fixture
 async def filled(tmp_path: Path) -> AsyncIterator[Library]:
     made = await Library(tmp_path / "weights", stand_ins=("substitute", "skip")).fill()
     yield made
     await made.close()
-
-
-IN_PARTS = {"colours": frozenset({VectorKind.REGIONS})}
-RED, GREEN, BLUE = (250, 10, 10), (10, 250, 10), (10, 10, 250)
-
-
-@pytest.fixture
-async def album(tmp_path: Path) -> AsyncIterator[Library]:
-    """What `library` holds, by parts, and a photo that is red on the left and green on the right."""
-    made = await Library(tmp_path / "weights", stored=IN_PARTS, apart=True, halves=True).fill()
-    flag = Item("flag", [Section("1", Content(Modality.IMAGE, colours.halves(RED, GREEN)), title="a flag")])
-    (result,) = (await made.answerer.ingest("library", [flag])).results
-    assert result.error is None
-    yield made
-    await made.close()
-
-
-async def test_a_photo_is_found_by_what_is_only_in_a_part_of_it_and_the_hit_says_where(
-    album: Library,
-) -> None:
-    for colour, name, half in (("red", "rose", 0.0), ("green", "meadow", 0.5)):
-        hits = [one.hit for one in (await album.ask(words(colour))).hits]
-
-        assert [hit.item_id for hit in hits[:2]] == [name, "flag"]
-        assert hits[1].part == (half, 0.0, 0.5, 1.0)
-
-
-async def test_a_text_has_no_part_to_show_and_scores_as_its_whole(album: Library) -> None:
-    reply = await album.ask(words("the moon shines"))
-
-    best = reply.hits[0].hit
-    assert (best.item_id, best.part) == ("page", None)
-    collection = await album.index.get_collection("library")
-    assert (collection.section_count, collection.vector_count) == (5, 5 + 4 * 2)
-
-
-async def test_evidence_of_a_photo_says_where_in_it_what_was_looked_for_is(album: Library) -> None:
-    passages = evidence_of((await album.ask(words("green"))).hits, 5)
-
-    where = {passage.item_id: passage.region for passage in passages}
-    assert where["flag"] == (0.5, 0.0, 0.5, 1.0)
-    assert where["page"] is None
-
-
-async def test_parts_together_are_one_vector_as_before(tmp_path: Path) -> None:
-    library = await Library(tmp_path / "weights", stored=IN_PARTS, halves=True).fill()
-
-    collection = await library.index.get_collection("library")
-    hits = (await library.ask(words("green"))).hits
-
-    assert collection.vector_count == collection.section_count == 4
-    assert all(one.hit.part is None for one in hits)
-    await library.close()
 
 
 async def test_a_space_that_is_down_is_stood_in_for_and_said_to_be_missing(filled: Library) -> None:

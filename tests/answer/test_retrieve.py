@@ -100,7 +100,7 @@ async def test_reranking_shows_both_scores_and_both_places(library):
     assert first.hit.item_id == "coffee"
     assert first.rerank_score == max(hit.rerank_score for hit in reply.hits)
     assert sorted(hit.search_rank for hit in reply.hits) == list(range(len(reply.hits)))
-    assert {first.hit.text[slice(*pair.candidate_span)] for pair in first.alignment.pairs} == {
+    assert {first.hit.text[slice(*pair.candidate.place)] for pair in first.alignment.pairs} == {
         "coffee",
         "dark",
     }

@@ -68,7 +68,7 @@ def test_a_misspelt_key_within_a_part_is_named_with_the_part(tmp_path: Path, pla
         ({"sources": None}, "either sources or a directory"),
         ({"widths": [64, 512]}, "the largest of them is the width"),
         ({"widths": [0, 256]}, "positive"),
-        ({"kinds": ["tokens"]}, "every encoder has the kind 'dense' or 'sparse'"),
+        ({"kinds": ["multi_vector"]}, "every encoder has the kind 'dense' or 'sparse'"),
         ({"kinds": ["sparse"]}, "component needs an encoder with the kind 'dense'"),
         ({"joint": "class_names"}, "needs an encoder with the kind 'labels'"),
         ({"modality": "image"}, "for text encoders"),

@@ -141,25 +141,26 @@ def test_the_terms_of_a_text_are_printed_by_their_names_the_heaviest_first(run: 
 
 def test_a_terminal_shows_the_heaviest_terms_and_how_many_more_there_are(served: Any) -> None:
     shown = in_a_terminal(
-        served.address, "encode", "abcdefghijklm", "--space", "tiny", "--kinds", "sparse,regions"
+        served.address, "encode", "abcdefghijklm", "--space", "tiny", "--kinds", "sparse,multi_vector"
     )
 
     assert re.search(r"13\.00\s+m", shown)
     assert "4.00  d" in shown
     assert "3.00  c" not in shown
     assert "and 3 terms more, tiny@r1" in shown
-    assert "2 regions of 8" in shown
+    assert "2 token vectors of 8" in shown
 
 
-def test_sparse_and_region_vectors_are_whole_as_json(run: Run) -> None:
-    words = ("--space", "tiny", "--kinds", "sparse,regions", "--json")
+def test_sparse_and_multi_vectors_are_whole_as_json(run: Run) -> None:
+    words = ("--space", "tiny", "--kinds", "sparse,multi_vector", "--json")
 
     (one,) = documents(run("encode", "cab", *words))
     (line,) = documents(run("encode", "--lines", "-", *words, input="cab\n"))
 
     assert one["sparse"][0]["terms"] == line["sparse"]["terms"] == ["a", "b", "c"]
     assert line["sparse"]["weights"] == [2, 3, 1]
-    assert line["regions"]["boxes"] == [[0, 0, 1, 1], [0.5, 0, 0.5, 1]]
+    assert line["multi_vector"] == one["multi_vectors"][0]
+    assert line["multi_vector"]["locators"] == {"kind": "byte_span", "places": [[0, 2], [2, 4]]}
     assert "vector" not in line
 
 
@@ -168,7 +169,7 @@ def test_sparse_and_region_vectors_are_whole_as_json(run: Run) -> None:
     [
         (
             ("--kinds", "sparse,spares"),
-            "'spares' is no kind; the kinds are dense, tokens, labels, sparse, regions",
+            "'spares' is no kind; the kinds are dense, multi_vector, labels, sparse",
         ),
         (("--kinds", "sparse", "-o", "v.npy"), "A NumPy file holds dense vectors"),
     ],

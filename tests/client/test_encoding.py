@@ -20,12 +20,15 @@ from tieback_client import (
     IgnoredDimensions,
     Image,
     InvalidArgument,
+    Locator,
+    LocatorKind,
+    Locators,
     Modality,
+    MultiVector,
     Points,
     Reduction,
     SpaceRef,
     SparseVector,
-    TokenVectors,
     Vector,
 )
 from tieback_client.content import content_of
@@ -96,13 +99,14 @@ def test_many_texts_go_in_several_calls_and_come_back_as_one(client: Client, ser
 
 
 def test_tokens_and_labels_come_with_the_dense_vector_where_asked_for(client: Client) -> None:
-    one = client.encode("a", space="tiny", kinds=["dense", "tokens", "labels"], width=4)[0]
+    one = client.encode("a", space="tiny", kinds=["dense", "multi_vector", "labels"], width=4)[0]
 
     assert one.vector is not None
     assert one.vector.width == 4
-    assert one.tokens is not None
-    assert one.tokens.values.shape == (2, 8)
-    assert one.tokens.spans == [(0, 2), (2, 4)]
+    assert one.multi_vector is not None
+    assert one.multi_vector.values.shape == (2, 8)
+    assert one.multi_vector.locators.kind is LocatorKind.BYTE_SPAN
+    assert one.multi_vector.locators.places.tolist() == [[0, 2], [2, 4]]
     assert [(label.name, label.index) for label in one.labels] == [("cat", 3)]
 
 
@@ -139,16 +143,27 @@ def test_all_sparse_vectors_are_one_matrix_in_which_failed_inputs_are_empty_rows
     assert begins.tolist() == [0, 3, 3, 4]
 
 
-def test_regions_come_with_their_places_in_the_picture(client: Client) -> None:
-    regions = client.encode("a", space="tiny", kinds=["regions"])[0].regions
+@pytest.mark.parametrize(
+    ("content", "kind", "places"),
+    [
+        ("text", LocatorKind.BYTE_SPAN, [[0, 2], [2, 4]]),
+        (Image(b"x"), LocatorKind.BOX, [[0, 0, 1, 1], [0.5, 0, 0.5, 1]]),
+        (Audio(b"x"), LocatorKind.TIME_RANGE, [[0, 1], [0.5, 1.5]]),
+    ],
+)
+def test_every_row_of_a_multi_vector_comes_with_what_it_is_of(
+    client: Client, content: Any, kind: LocatorKind, places: list[list[float]]
+) -> None:
+    found = client.encode(content, space="tiny", kinds=["multi_vector"])[0].multi_vector
 
-    assert regions is not None
-    assert (regions.values.shape, regions.space) == ((2, 8), SPACE)
-    assert regions.boxes.tolist() == [[0, 0, 1, 1], [0.5, 0, 0.5, 1]]
+    assert found is not None
+    assert (found.values.shape, found.space, len(found)) == ((2, 8), SPACE, 2)
+    assert (found.locators.kind, found.locators.places.tolist()) == (kind, places)
+    assert found.locators[1] == Locator(kind, tuple(places[1]))
 
 
 def test_all_that_an_encoding_holds_is_sent_to_be_fused(client: Client, served: Any) -> None:
-    encoding = client.encode("cab", space="tiny", kinds=["dense", "sparse", "regions"], terms=True)[0]
+    encoding = client.encode("cab", space="tiny", kinds=["dense", "sparse", "multi_vector"], terms=True)[0]
 
     client.fuse([encoding])
 
@@ -157,8 +172,8 @@ def test_all_that_an_encoding_holds_is_sent_to_be_fused(client: Client, served: 
     assert list(sent.encoding.sparse.indices) == [97, 98, 99]
     assert list(sent.encoding.sparse.terms) == ["a", "b", "c"]
     np.testing.assert_array_equal(np.frombuffer(sent.encoding.sparse.weights.data, "<f4"), [2, 3, 1])
-    assert [(one.x, one.width) for one in sent.encoding.regions.boxes] == [(0, 1), (0.5, 0.5)]
-    assert list(sent.encoding.regions.values.shape) == [2, 8]
+    assert list(sent.encoding.multi_vector.byte_spans.end_bytes) == [2, 4]
+    assert list(sent.encoding.multi_vector.values.shape) == [2, 8]
 
 
 async def test_the_asynchronous_client_returns_the_same(aclient: AsyncClient, client: Client) -> None:
@@ -210,9 +225,42 @@ def test_candidates_are_reranked_with_their_alignment(client: Client) -> None:
 
     assert [one.id for one in result.results] == ["best", "0"]
     assert result.results[0].alignment is not None
-    assert result.results[0].alignment.pairs[0].candidate_span == (1, 4)
-    tokens = TokenVectors(np.eye(2, 8, dtype=np.float32), SPACE, [(0, 1), (2, 3)])
-    assert client.rerank(tokens, [tokens]).results[0].first_rank == 0
+    assert result.results[0].alignment.pairs[0].candidate == Locator(LocatorKind.BYTE_SPAN, (1, 4))
+
+
+@pytest.mark.parametrize(
+    "locators",
+    [
+        Locators.byte_spans([(0, 1), (2, 3)]),
+        Locators.boxes([(0, 0, 1, 1), (0.5, 0, 0.5, 1)]),
+        Locators.time_ranges([(0, 1), (0.5, 1.5)]),
+    ],
+)
+def test_multi_vectors_of_every_kind_are_reranked(client: Client, locators: Locators) -> None:
+    vectors = MultiVector(np.eye(2, 8, dtype=np.float16), SPACE, locators)
+
+    assert client.rerank(vectors, [vectors, Candidate(vectors)]).results[1].first_rank == 1
+
+
+def test_contents_of_every_modality_are_reranked(client: Client) -> None:
+    found = client.rerank(Image(b"photo"), [Image(b"another"), Audio(b"sound"), "words"])
+
+    assert len(found.results) == 3
+
+
+@pytest.mark.parametrize(
+    "locators",
+    [
+        Locators(LocatorKind.BOX, np.zeros((2, 2), np.float32)),
+        Locators(LocatorKind.BYTE_SPAN, np.array([[-1, 3], [3, 4]])),
+        Locators(LocatorKind.TIME_RANGE, np.array([[0.0, np.nan], [3, 4]])),
+    ],
+)
+def test_locators_that_cannot_be_sent_are_refused_by_their_field(client: Client, locators: Locators) -> None:
+    with pytest.raises(InvalidArgument, match="numbers of 0 or more for each row") as caught:
+        client.rerank(MultiVector(np.eye(2, dtype=np.float32), SPACE, locators), ["a"])
+
+    assert caught.value.field.startswith("query.multi_vector.")
 
 
 def test_a_path_is_told_by_its_suffix(tmp_path: Path) -> None:
@@ -285,7 +333,7 @@ def test_a_token_reduction_is_asked_for_by_name_or_with_its_ratio(client: Client
 
 
 def test_an_unknown_kind_or_type_names_the_choices(client: Client) -> None:
-    with pytest.raises(InvalidArgument, match="the choices are: dense, tokens, labels, sparse, regions"):
+    with pytest.raises(InvalidArgument, match="the choices are: dense, multi_vector, labels, sparse"):
         client.encode("a", space="tiny", kinds=["spares"])
     with pytest.raises(InvalidArgument, match="the choices are: float32, float16, int8, binary"):
         client.encode("a", space="tiny", dtype="float64")
@@ -319,14 +367,15 @@ def test_encodings_can_be_iterated(client: Client) -> None:
 
 
 def test_a_picture_is_fused_part_by_part_where_it_is_to_be_stored(client: Client, served: Any) -> None:
-    encoding = client.encode("cab", space="tiny", kinds=["dense", "regions"])[0]
+    encoding = client.encode(Image(b"x"), space="tiny", kinds=["dense", "multi_vector"])[0]
 
     apart = client.fuse([encoding], role="document", parts_apart=True)[0].parts
     together = client.fuse([encoding], role="document")[0].parts
 
     assert [one.parts_apart for one in served.log.fused[-2:]] == [True, False]
     assert apart is not None
-    assert (apart.values.shape, apart.boxes.tolist()) == ((2, 8), [[0, 0, 1, 1], [0.5, 0, 0.5, 1]])
+    assert apart.values.shape == (2, 8)
+    assert apart.locators.places.tolist() == [[0, 0, 1, 1], [0.5, 0, 0.5, 1]]
     assert together is None
 
 

@@ -25,7 +25,8 @@ from tieback_client import (
     Image,
     InvalidArgument,
     Item,
-    RegionVectors,
+    Locators,
+    MultiVector,
     RetrievalEvent,
     Section,
     SpaceRef,
@@ -37,9 +38,7 @@ from tieback_client import (
 
 SPACE = SpaceRef("tiny", "r1", "f1")
 
-PARTS = RegionVectors(
-    np.ones((2, 8), np.float32), np.array([(0, 0, 0.5, 1), (0.5, 0, 0.5, 1)], np.float32), SPACE
-)
+PARTS = MultiVector(np.ones((2, 8), np.float32), SPACE, Locators.boxes([(0, 0, 0.5, 1), (0.5, 0, 0.5, 1)]))
 
 
 def test_an_answer_streams_typed_events_and_skips_those_of_a_newer_contract(client: Client) -> None:
@@ -219,10 +218,9 @@ def test_a_picture_is_upserted_with_the_vectors_of_its_parts(client: Client, ser
     (sent,) = served.log.upserted
     (known,) = sent.sections
     assert (known.parts.space.name, list(known.parts.values.shape)) == (SPACE.name, [2, 8])
-    assert [(one.x, one.y, one.width, one.height) for one in known.parts.boxes] == [
-        (0, 0, 0.5, 1),
-        (0.5, 0, 0.5, 1),
-    ]
+    boxes = known.parts.boxes
+    assert (list(boxes.xs), list(boxes.ys)) == ([0, 0.5], [0, 0])
+    assert (list(boxes.widths), list(boxes.heights)) == ([0.5, 0.5], [1, 1])
 
 
 def test_ingesting_vectors_and_upserting_without_are_refused_with_the_way_out(client: Client) -> None:

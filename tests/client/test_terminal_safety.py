@@ -26,7 +26,7 @@ COMMANDS = [
     ["search", "moon", "--explain", "-c", "notes"],
     ["ask", "why", "--explain", "-c", "notes"],
     ["ask", "unanswerable", "-c", "notes"],
-    ["encode", "cab", "--space", "tiny", "--kinds", "dense,tokens,labels,sparse,regions"],
+    ["encode", "cab", "--space", "tiny", "--kinds", "dense,multi_vector,labels,sparse"],
     ["encode", "a", "bad", "--space", "tiny"],
     ["encode", "a", "--space", "nope"],
     ["encode", f"a{HOSTILE}".replace("\x1b", "\x9b"), "--space", "tiny"],

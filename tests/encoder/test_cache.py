@@ -18,13 +18,14 @@ from tieback.core.errors import Overloaded
 from tieback.core.types.content import Content, Modality, TokenIds
 from tieback.core.types.encoding import CachePolicy, EncodePlan, Encoding, EncodingSource, Label, Truncation
 from tieback.core.types.limits import Limits
+from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.vectors import DType, VectorKind
 from tieback.encoder import CacheOptions, Encoder
 from tieback.encoder.cache import MemoryCache, bytes_of
 from tieback.encoder.computed import Computed
 
 SPACE = "bag-of-words"
-TOKENS = EncodePlan(kinds=frozenset({VectorKind.TOKENS}))
+TOKENS = EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR}))
 INVARIANT = EncodePlan(batch_invariant=True)
 CUT = EncodePlan(truncation=Truncation.END)
 MEMORY, COMPUTED = EncodingSource.MEMORY, EncodingSource.COMPUTED
@@ -48,15 +49,16 @@ def sources(found: list[Encoding]) -> list[EncodingSource]:
 
 def entry(width: int = 8, tokens: int = 0, *, labels: int = 0, invariant: bool = False) -> Computed:
     rows = np.ones((tokens, width), np.float32) if tokens else None
-    spans = tuple((place, place + 300) for place in range(1000, 1000 + tokens))
+    begins = np.arange(1000, 1000 + tokens)
+    spans = Locators(LocatorKind.BYTE_SPAN, np.stack((begins, begins + 300), axis=1)) if tokens else None
     names = tuple(Label(f"a name of a class {place}", 1000 + place, place / 7) for place in range(labels))
     return Computed(np.ones(width, np.float32), rows, spans, names, tokens, 0, invariant)
 
 
 def pictured(regions: int) -> Computed:
     """A result with region vectors."""
-    rows, boxes = np.ones((regions, 8), np.float32), np.ones((regions, 4), np.float32)
-    return entry()._replace(regions=rows, boxes=boxes)
+    boxes = Locators.of(LocatorKind.BOX, np.ones((regions, 4), np.float32))
+    return entry()._replace(rows=np.ones((regions, 8), np.float32), locators=boxes)
 
 
 async def test_what_was_computed_answers_again(encoder: Encoder, model: BagOfWords) -> None:
@@ -123,19 +125,20 @@ async def test_all_kinds_come_back_as_they_were(encoder: Encoder) -> None:
     (again,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), plan))
 
     assert again.source is MEMORY
-    assert first.tokens is not None
-    assert again.tokens is not None
-    np.testing.assert_array_equal(again.tokens.values, first.tokens.values, strict=True)
-    assert (again.tokens.spans, again.labels) == (first.tokens.spans, first.labels)
+    assert first.multi_vector is not None
+    assert again.multi_vector is not None
+    assert again.multi_vector.values.shape == (3, 16)
+    np.testing.assert_array_equal(again.multi_vector.values, first.multi_vector.values, strict=True)
+    ours, theirs = again.multi_vector.locators, first.multi_vector.locators
+    assert (ours.kind, ours.places.tolist(), again.labels) == (
+        theirs.kind,
+        theirs.places.tolist(),
+        first.labels,
+    )
     assert first.sparse is not None
     assert again.sparse is not None
     assert again.sparse.indices.tolist() == first.sparse.indices.tolist() != []
     assert again.sparse.weights.tolist() == first.sparse.weights.tolist()
-    assert first.regions is not None
-    assert again.regions is not None
-    assert again.regions.values.shape == (2, 16)
-    np.testing.assert_array_equal(again.regions.values, first.regions.values, strict=True)
-    np.testing.assert_array_equal(again.regions.boxes, first.regions.boxes, strict=True)
 
 
 async def test_other_kinds_and_another_truncation_are_computed_anew(encoder: Encoder) -> None:
@@ -208,25 +211,17 @@ async def test_a_caller_cannot_change_what_others_get(encoder: Encoder) -> None:
     plan = EncodePlan(kinds=frozenset(VectorKind))
     for _ in range(2):  # computed, then cached
         (found,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), plan))
-        assert found.tokens is not None
+        assert found.multi_vector is not None
         assert found.sparse is not None
-        assert found.regions is not None
         for array in (
             vector(found).values,
-            found.tokens.values,
+            found.multi_vector.values,
+            found.multi_vector.locators.places,
             found.sparse.indices,
             found.sparse.weights,
-            found.regions.values,
-            found.regions.boxes,
         ):
             with pytest.raises(ValueError, match="read-only"):
                 array[...] = 0
-        assert isinstance(found.tokens.spans, list)
-        found.tokens.spans.clear()
-
-    (after,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), plan))
-    assert after.tokens is not None
-    assert len(after.tokens.spans) == 3
 
 
 async def test_a_precomputed_vector_is_never_cached(encoder: Encoder) -> None:

@@ -43,7 +43,7 @@ def test_another_space_revision_or_fingerprint_has_other_keys(field: str) -> Non
 def test_kinds_and_limits_are_in_the_key() -> None:
     keys = [
         key("tea"),
-        key("tea", plan=EncodePlan(kinds=frozenset({VectorKind.TOKENS}))),
+        key("tea", plan=EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR}))),
         key("tea", plan=EncodePlan(kinds=frozenset(VectorKind))),
         key("tea", limits=Limits(text_bytes=2)),
     ]
@@ -54,9 +54,7 @@ def test_kinds_and_limits_are_in_the_key() -> None:
 def test_the_key_does_not_depend_on_the_order_of_a_set_nor_on_the_process() -> None:
     asked = EncodePlan(kinds=frozenset(VectorKind), truncation=Truncation.END)
 
-    assert str(asked) == (
-        '{"kinds": ["dense", "labels", "regions", "sparse", "tokens"], "truncation": "end"}'
-    )
+    assert str(asked) == ('{"kinds": ["dense", "labels", "multi_vector", "sparse"], "truncation": "end"}')
 
 
 def test_a_text_has_another_key_than_the_bytes_or_the_numbers_that_look_like_it() -> None:

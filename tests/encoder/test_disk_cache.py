@@ -69,11 +69,13 @@ async def test_a_replica_that_starts_again_starts_warm(tmp_path: Path) -> None:
     assert state.disk.is_on
     assert state.disk.bytes > 0
     old, new = first[0], encodings(again)[0]
-    assert old.tokens is not None
-    assert new.tokens is not None
+    assert old.multi_vector is not None
+    assert new.multi_vector is not None
     np.testing.assert_array_equal(vector(new).values, vector(old).values, strict=True)
-    np.testing.assert_array_equal(new.tokens.values, old.tokens.values, strict=True)
-    assert (new.tokens.spans, new.labels, new.token_count) == (old.tokens.spans, old.labels, 3)
+    np.testing.assert_array_equal(new.multi_vector.values, old.multi_vector.values, strict=True)
+    ours, theirs = new.multi_vector.locators, old.multi_vector.locators
+    np.testing.assert_array_equal(ours.places, theirs.places, strict=True)
+    assert (ours.kind, new.labels, new.token_count) == (theirs.kind, old.labels, 3)
     assert not vector(new).values.flags.writeable
 
 

@@ -30,7 +30,7 @@ FIELDS = {one.name: one for one in dataclasses.fields(EncodePlan)}
 OTHER: dict[str, Any] = {
     "width": 8,
     "dtype": DType.INT8,
-    "kinds": frozenset({VectorKind.TOKENS}),
+    "kinds": frozenset({VectorKind.MULTI_VECTOR}),
     "batch_invariant": True,
     "terms": True,
     "truncation": Truncation.END,

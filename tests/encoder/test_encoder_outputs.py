@@ -15,6 +15,7 @@ from tieback.core.errors import (
 )
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Encoding
+from tieback.core.types.locators import LocatorKind
 from tieback.core.types.vectors import DType, SpaceRef, Vector, VectorKind
 from tieback.encoder import Encoder
 
@@ -40,8 +41,8 @@ async def test_a_width_that_is_not_offered_is_refused_and_those_that_are_are_nam
 async def test_a_kind_that_is_not_offered_is_refused_and_those_that_are_are_named(tmp_path: Path) -> None:
     encoder = Encoder([BagOfWords(card(tmp_path, kinds={VectorKind.DENSE}))])
 
-    with pytest.raises(InvalidInput, match="no tokens to give; it offers: dense") as refused:
-        await encoder.encode(SPACE, texts("a"), EncodePlan(kinds=frozenset({VectorKind.TOKENS})))
+    with pytest.raises(InvalidInput, match="no multi_vector to give; it offers: dense") as refused:
+        await encoder.encode(SPACE, texts("a"), EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR})))
 
     assert str(refused.value.field) == "output.kinds"
     await encoder.close()
@@ -53,17 +54,18 @@ async def test_all_kinds_come_from_one_pass(encoder: Encoder, model: BagOfWords)
     )
 
     (found,) = encodings(reply)
-    assert found.tokens is not None
-    assert found.tokens.values.shape == (3, 16)
-    np.testing.assert_allclose(np.linalg.norm(found.tokens.values, axis=1), 1.0, atol=1e-6)
-    assert found.tokens.spans == [(0, 3), (4, 7), (8, 12)]
+    assert found.multi_vector is not None
+    assert found.multi_vector.values.shape == (3, 16)
+    np.testing.assert_allclose(np.linalg.norm(found.multi_vector.values, axis=1), 1.0, atol=1e-6)
+    assert found.multi_vector.locators.kind is LocatorKind.BYTE_SPAN
+    assert found.multi_vector.locators.places.tolist() == [[0, 3], [4, 7], [8, 12]]
     assert [label.name for label in found.labels] == ["text"]
     assert vector(found).width == 16
     assert len(model.batches) == 1
 
 
-async def test_sparse_and_region_vectors_come_in_the_form_that_is_asked_for(encoder: Encoder) -> None:
-    kinds = frozenset({VectorKind.SPARSE, VectorKind.REGIONS})
+async def test_sparse_vectors_come_in_the_form_that_is_asked_for(encoder: Encoder) -> None:
+    kinds = frozenset({VectorKind.SPARSE})
 
     numbered, named = [
         encodings(
@@ -79,9 +81,6 @@ async def test_sparse_and_region_vectors_come_in_the_form_that_is_asked_for(enco
     assert sorted(numbered.sparse.weights.tolist()) == [1, 1, 2]
     assert numbered.sparse.terms == ()
     assert named.sparse.terms == [f"term {number}" for number in numbered.sparse.indices]
-    assert numbered.regions is not None
-    np.testing.assert_allclose(np.linalg.norm(numbered.regions.values, axis=1), 1.0, atol=1e-6)
-    assert (numbered.regions.values.shape, numbered.regions.boxes.shape) == ((2, 16), (2, 4))
 
 
 async def test_a_space_without_dense_vectors_says_what_it_offers_and_can_be_measured(tmp_path: Path) -> None:
@@ -100,10 +99,10 @@ async def test_a_space_without_dense_vectors_says_what_it_offers_and_can_be_meas
 
 
 async def test_tokens_without_a_dense_vector_can_be_asked_for(encoder: Encoder) -> None:
-    reply = await encoder.encode(SPACE, texts("tea"), EncodePlan(kinds=frozenset({VectorKind.TOKENS})))
+    reply = await encoder.encode(SPACE, texts("tea"), EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR})))
 
     assert encodings(reply)[0].dense is None
-    assert encodings(reply)[0].tokens is not None
+    assert encodings(reply)[0].multi_vector is not None
     assert encodings(reply)[0].labels == ()
 
 
@@ -204,7 +203,7 @@ async def test_a_vector_cannot_give_tokens(encoder: Encoder, model: BagOfWords) 
     reply = await encoder.encode(
         SPACE,
         [Content(None, Vector(model.card.space, dense("tea")))],
-        EncodePlan(kinds=frozenset({VectorKind.DENSE, VectorKind.TOKENS})),
+        EncodePlan(kinds=frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR})),
     )
 
     assert "DENSE and nothing else" in error(reply, 0).message

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.cache_entries import MEBIBYTE, SPACE, bytes_in, entry, key, same, written
 from tieback.core.types.encoding import Label
+from tieback.core.types.locators import LocatorKind, Locators
 from tieback.encoder.computed import Computed
 from tieback.encoder.disk_cache import DiskCache
 from tieback.encoder.entry_database import Busy, EntryDatabase, remove
@@ -187,7 +188,7 @@ def test_a_write_waits_for_another_replica_and_then_says_so(tmp_path: Path) -> N
     st.lists(st.tuples(st.text(max_size=5), st.integers(0, 1000), st.floats(0, 1)), max_size=3),
     st.booleans(),
     st.none() | st.integers(0, 5),
-    st.none() | st.integers(0, 5),
+    st.sampled_from(LocatorKind),
 )
 def test_what_is_unpacked_is_what_was_packed(
     width: int,
@@ -196,21 +197,21 @@ def test_what_is_unpacked_is_what_was_packed(
     labels: list[tuple[str, int, float]],
     invariant: bool,
     terms: int | None,
-    regions: int | None,
+    kind: LocatorKind,
 ) -> None:
     values = np.random.default_rng(width).standard_normal((tokens + 1, width)).astype(np.float32)
     given = Computed(
         values[0] if is_dense else None,
         values[1:] if tokens else None,
-        tuple((n, n + 2) for n in range(tokens)),
+        Locators.of(kind, [(n, n + 2, 1, 1)[: 4 if kind is LocatorKind.BOX else 2] for n in range(tokens)])
+        if tokens
+        else None,
         tuple(Label(*label) for label in labels),
         tokens,
         7,
         invariant,
         None if terms is None else np.arange(terms, dtype=np.int32) * 1000,
         None if terms is None else np.linspace(0.5, 2, terms, dtype=np.float32),
-        None if regions is None else np.ones((regions, width), np.float32),
-        None if regions is None else np.full((regions, 4), 0.25, np.float32),
     )
 
     assert same(unpack(b"key", pack(b"key", given)), given)

@@ -67,14 +67,14 @@ async def test_what_means_the_same_is_near(encoder: Encoder) -> None:
 async def test_tokens_come_with_the_bytes_they_stand_for(encoder: Encoder) -> None:
     text = "Drei Bäume"
 
-    reply = await encoder.encode(SPACE, texts(text), EncodePlan(kinds=frozenset({VectorKind.TOKENS})))
+    reply = await encoder.encode(SPACE, texts(text), EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR})))
 
     (found,) = reply.results
     assert isinstance(found, Encoding)
-    assert found.tokens is not None
-    assert len(found.tokens.values) == len(found.tokens.spans)
-    assert found.tokens.spans[0][0] == 0
-    assert found.tokens.spans[-1][1] == len(text.encode())
+    assert found.multi_vector is not None
+    spans = found.multi_vector.locators.places
+    assert len(found.multi_vector) == len(spans)
+    assert (spans[0, 0], spans[-1, 1]) == (0, len(text.encode()))
 
 
 async def test_a_text_past_the_limit_says_how_long_it_may_be(encoder: Encoder) -> None:

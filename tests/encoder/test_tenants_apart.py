@@ -15,6 +15,7 @@ from support.bag_of_words import BagOfWords, card
 from tieback.core.tenant import Principal
 from tieback.core.types.encoding import EncodeReply, EncodingSource
 from tieback.core.types.limits import Limits
+from tieback.core.types.locators import LocatorKind, Locators
 from tieback.encoder import CacheOptions, Encoder
 from tieback.encoder.cache import MemoryCache, bytes_of
 from tieback.encoder.computed import Computed
@@ -102,7 +103,8 @@ async def test_tenants_share_what_is_cached_where_that_is_wanted(model: BagOfWor
 
 def entry(tokens: int = 0) -> Computed:
     rows = np.ones((tokens, 8), np.float32) if tokens else None
-    return Computed(np.ones(8, np.float32), rows, ((0, 1),) * tokens, (), tokens, 0, False)
+    spans = Locators.of(LocatorKind.BYTE_SPAN, [(0, 1)] * tokens) if tokens else None
+    return Computed(np.ones(8, np.float32), rows, spans, (), tokens, 0, False)
 
 
 def kept(cache: MemoryCache, tenant: str, keys: range) -> int:

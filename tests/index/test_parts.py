@@ -13,6 +13,7 @@ from support.sections import SPACE, axis, item, parts, section, vector
 from tieback.core.errors import InvalidInput, SpaceMismatch
 from tieback.core.types.content import Item, Modality, Section
 from tieback.core.types.limits import Limits
+from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.vectors import SpaceRef
 from tieback.index import Index, records, table
 from tieback.index.memory import Memory
@@ -25,6 +26,10 @@ WIDTH = 16
 
 def photo(whole, *rows, text="", **about):
     return section(whole, text, modality=Modality.IMAGE, apart=rows, **about)
+
+
+def boxes(*places):
+    return Locators.of(LocatorKind.BOX, places)
 
 
 def names(reply):
@@ -141,10 +146,10 @@ async def test_a_store_of_before_there_were_parts_opens_keeps_what_it_holds_and_
         ({"values": np.array([[np.nan, 0, 0, 0]] * 2, np.float32)}, "values"),
         ({"values": np.array([[1e5, 0, 0, 0]] * 2, np.float32)}, "values"),
         ({"values": np.ones((MOST_PARTS + 1, 4), np.float32)}, "values"),
-        ({"boxes": np.array([(0, 0, 1, 1)], np.float32)}, "boxes"),
-        ({"boxes": np.array([(0, 0, 1, 1), (0.5, 0, 0.6, 1)], np.float32)}, "boxes[1]"),
-        ({"boxes": np.array([(-0.1, 0, 1, 1), (0, 0, 1, 1)], np.float32)}, "boxes[0]"),
-        ({"boxes": np.array([(0, 0, 1, 1), (0, np.nan, 1, 1)], np.float32)}, "boxes[1]"),
+        ({"locators": boxes((0, 0, 1, 1))}, "boxes"),
+        ({"locators": boxes((0, 0, 1, 1), (0.5, 0, 0.6, 1))}, "boxes[1]"),
+        ({"locators": boxes((-0.1, 0, 1, 1), (0, 0, 1, 1))}, "boxes[0]"),
+        ({"locators": boxes((0, 0, 1, 1), (0, np.nan, 1, 1))}, "boxes[1]"),
     ],
 )
 async def test_parts_that_do_not_fit_are_refused_by_their_field(index, changes, field):
@@ -167,6 +172,15 @@ async def test_only_pictures_have_parts(index):
 
     assert isinstance(reply.results[0], InvalidInput)
     assert str(reply.results[0].field) == "items[0].sections[0].parts"
+
+
+async def test_windows_of_a_sound_are_no_parts_of_a_picture(index):
+    windows = dataclasses.replace(parts((1, 0, 0, 0)), locators=Locators.of(LocatorKind.TIME_RANGE, [(0, 1)]))
+
+    reply = await index.upsert("docs", [item("a", photo(axis(0)), section(axis(0), apart=windows))])
+
+    assert isinstance(reply.results[0], InvalidInput)
+    assert str(reply.results[0].field) == "items[0].sections[1].parts"
 
 
 def clustered(count, seed=0):

@@ -62,7 +62,7 @@ def test_the_text_tower_serves_what_transformers_computes(tmp_path: Path, archit
             ids += [1] * (12 - len(ids))
         expected = unit(model.get_text_features(input_ids=torch.tensor([ids])).pooler_output)[0]
         np.testing.assert_allclose(encoding.dense, expected, atol=1e-4)
-        assert encoding.tokens is None
+        assert encoding.rows is None
 
 
 @pytest.mark.parametrize("architecture", WIDTHS)
@@ -104,7 +104,7 @@ def test_towers_that_differ_in_what_they_share_are_in_two_spaces(
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"kinds": ["dense", "tokens"]}, "'dense' alone"),
+        ({"kinds": ["dense", "multi_vector"]}, "'dense' alone"),
         ({"shares": "joint"}, "not the 'joint' one"),
         ({"joint": "class_names"}, "'labels'"),
         ({"joint": "terms"}, "'sparse'"),

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput
+from tieback.core.multi_vectors import check_rows
 from tieback.core.types.content import Content, Modality, TokenIds
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import VectorKind
+from tieback.core.types.locators import LocatorKind
+from tieback.core.types.vectors import MultiVector, VectorKind
 from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.models.store import Store
 
@@ -21,6 +23,11 @@ NAMES = [card.name for card in Catalog.load().encoders()]
 SERVED = [
     f"{card.name}={precision}" for card in Catalog.load().encoders() for precision in card.offered_precisions
 ]
+LOCATED_BY = {
+    Modality.TEXT: LocatorKind.BYTE_SPAN,
+    Modality.IMAGE: LocatorKind.BOX,
+    Modality.AUDIO: LocatorKind.TIME_RANGE,
+}
 TEXTS = [card for card in Catalog.load().encoders() if card.modality is Modality.TEXT]
 Encoder = Callable[[str], EncoderModel]
 Encode = Callable[..., RawEncoding]
@@ -41,10 +48,9 @@ def held(encoding: RawEncoding) -> set[VectorKind]:
     """The kinds that are there."""
     there = {
         VectorKind.DENSE: encoding.dense is not None,
-        VectorKind.TOKENS: encoding.tokens is not None,
+        VectorKind.MULTI_VECTOR: encoding.rows is not None and encoding.locators is not None,
         VectorKind.LABELS: bool(encoding.labels),
         VectorKind.SPARSE: encoding.sparse is not None,
-        VectorKind.REGIONS: encoding.regions is not None,
     }
     return {kind for kind, is_there in there.items() if is_there}
 
@@ -78,12 +84,11 @@ def test_every_encoder_gives_the_kinds_and_the_width_that_its_card_says(
             assert (np.diff(indices) > 0).all()
             assert indices[-1] < model.card.width
             assert (weights > 0).all()
-        if encoding.regions is not None and encoding.boxes is not None:
-            assert encoding.regions.shape == (len(encoding.boxes), model.card.width)
-            np.testing.assert_allclose(np.linalg.norm(encoding.regions, axis=1), 1, atol=1e-5)
-            assert (encoding.boxes >= 0).all()
-            assert (encoding.boxes[:, 2:] > 0).all()
-            assert (encoding.boxes[:, :2] + encoding.boxes[:, 2:] <= 1 + 1e-6).all()
+        if encoding.rows is not None and encoding.locators is not None:
+            assert encoding.rows.shape == (len(encoding.locators), model.card.width)
+            assert encoding.locators.kind is LOCATED_BY[model.card.modality]
+            check_rows(MultiVector(model.card.space, encoding.rows, encoding.locators), field="")
+            np.testing.assert_allclose(np.linalg.norm(encoding.rows, axis=1), 1, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -163,26 +168,28 @@ def test_texts_of_one_meaning_are_nearer_than_texts_of_two(encode: Encode, name:
     assert guitar @ instrument > guitar @ market + 0.3
 
 
-@pytest.mark.parametrize("name", [card.name for card in TEXTS if VectorKind.TOKENS in card.kinds])
+@pytest.mark.parametrize("name", [card.name for card in TEXTS if VectorKind.MULTI_VECTOR in card.kinds])
 def test_token_vectors_have_length_one_and_spans_in_bytes_of_the_text(encode: Encode, name: str) -> None:
     text = "Grüße an die 東京 naïve 🦉 owl"
 
     encoding = encode(name, text)
 
-    assert encoding.tokens is not None
-    assert len(encoding.tokens) == len(encoding.spans)
-    np.testing.assert_allclose(np.linalg.norm(encoding.tokens, axis=1), 1, atol=1e-5)
-    pieces = [text.encode()[begin:end].decode() for begin, end in encoding.spans]
+    assert encoding.rows is not None
+    assert encoding.locators is not None
+    spans = encoding.locators.places
+    assert len(encoding.rows) == len(spans)
+    np.testing.assert_allclose(np.linalg.norm(encoding.rows, axis=1), 1, atol=1e-5)
+    pieces = [text.encode()[begin:end].decode() for begin, end in spans]
     assert {"東", "京"} <= {piece.strip() for piece in pieces}
-    assert encoding.spans[-1][1] == len(text.encode())
-    begins = [begin for begin, _ in encoding.spans]
-    assert begins == sorted(begins)
+    assert spans[-1, 1] == len(text.encode())
+    assert (np.diff(spans[:, 0]) >= 0).all()
 
 
 def test_a_text_of_minilm_is_one_token_vector_a_word_without_special_ones(encode: Encode) -> None:
     encoding = encode("all-minilm-l6-v2", "the cat sat")
 
-    assert list(encoding.spans) == [(0, 3), (4, 7), (8, 11)]
+    assert encoding.locators is not None
+    assert encoding.locators.places.tolist() == [[0, 3], [4, 7], [8, 11]]
 
 
 def test_a_text_beyond_the_model_is_refused_unless_its_end_may_be_cut_off(encoder: Encoder) -> None:

@@ -24,7 +24,7 @@ from tieback.models.encoder_model import EncoderModel
 from tieback.models.transformer_text import padded
 from tieback.recipes.architectures import BACKBONES
 
-BOTH = frozenset({VectorKind.DENSE, VectorKind.TOKENS})
+BOTH = frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR})
 LAYERS = [1, 2]
 
 
@@ -61,7 +61,7 @@ def test_each_layer_of_every_architecture_is_what_transformers_computes(
         states = expected(own, model, layer or 2)
         for encoding, rows in zip(encoded(model, EncodePlan(kinds=BOTH, layer=layer)), states, strict=True):
             np.testing.assert_allclose(encoding.dense, unit(rows.mean(axis=0)), atol=1e-4)
-            np.testing.assert_allclose(encoding.tokens, unit(rows[1:-1]), atol=1e-4)
+            np.testing.assert_allclose(encoding.rows, unit(rows[1:-1]), atol=1e-4)
 
 
 def test_the_head_of_a_sentence_model_is_behind_each_layer(tmp_path: Path) -> None:

@@ -85,8 +85,8 @@ def test_a_prompt_stands_before_texts_and_not_in_their_spans(tmp_path: Path) -> 
     prompted = ("night owl " + TEXTS[0],)
     (expected,) = own_vectors(tmp_path / "own", model, POOLS["mean"], prompted)
     np.testing.assert_allclose(found.dense, expected, atol=1e-4)
-    assert [TEXTS[0][begin:end] for begin, end in found.spans] == TEXTS[0].split()
-    assert len(found.tokens) == 4
+    assert [TEXTS[0][begin:end] for begin, end in found.locators.places] == TEXTS[0].split()
+    assert len(found.rows) == 4
 
 
 def test_a_prompt_that_leaves_no_room_for_a_text_is_refused(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_an_onnx_graph_in_a_sentence_transformers_folder_is_pooled_as_its_files_
             {},
             r"no output .*\[batch, tokens, width\].*sentence_embedding \[batch, 16\]",
         ),
-        (("sentence_embedding",), {"pooling": None}, "remove 'tokens' from the card's kinds"),
+        (("sentence_embedding",), {"pooling": None}, "remove 'multi_vector' from the card's kinds"),
         (("sentence_embedding",), {"pooling": None, "kinds": ["dense"], "width": 4}, "write width: 16"),
     ],
 )

@@ -133,7 +133,7 @@ async def encoder(model: BagOfWords) -> AsyncIterator[Encoder]:
         (EncodePlan(reduction=Reduction("pitome", 0.6)), "output.reduction.ratio", "0.7 to 1"),
         (EncodePlan(reduction=Reduction("pitome", 1.5)), "output.reduction.ratio", "0.7 to 1"),
         (
-            EncodePlan(kinds=frozenset({VectorKind.TOKENS}), reduction=Reduction("pitome")),
+            EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR}), reduction=Reduction("pitome")),
             "output.reduction", "DENSE of its last layer",
         ),
         (EncodePlan(layer=1, reduction=Reduction("pitome")), "output.reduction", "DENSE of its last layer"),

@@ -18,7 +18,7 @@ from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.models.image_classifier import REGIONS, ImageClassifierModel
 
 Loaded = Callable[[str], EncoderModel]
-WITH_REGIONS = frozenset({VectorKind.DENSE, VectorKind.REGIONS})
+WITH_REGIONS = frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR})
 PARTS = EncodePlan(kinds=WITH_REGIONS)
 NAME = "efficientnet-lite0"
 
@@ -69,12 +69,12 @@ async def test_a_picture_is_answered_with_its_regions_and_where_they_are(
 
     (encoding,) = reply.results
     assert isinstance(encoding, Encoding)
-    assert encoding.regions is not None
+    assert encoding.multi_vector is not None
     assert encoding.dense is not None
-    assert encoding.regions.values.shape == (10, 1280)
-    np.testing.assert_allclose(np.linalg.norm(encoding.regions.values, axis=1), 1, atol=1e-5)
-    np.testing.assert_array_equal(encoding.regions.values[0], encoding.dense.values)
-    np.testing.assert_array_equal(encoding.regions.boxes, np.array(REGIONS, np.float32))
+    assert encoding.multi_vector.values.shape == (10, 1280)
+    np.testing.assert_allclose(np.linalg.norm(encoding.multi_vector.values, axis=1), 1, atol=1e-5)
+    np.testing.assert_array_equal(encoding.multi_vector.values[0], encoding.dense.values)
+    np.testing.assert_array_equal(encoding.multi_vector.locators.places, np.array(REGIONS, np.float32))
 
 
 async def test_regions_cost_ten_times_as_much_and_nothing_where_they_are_not_asked_for(
@@ -91,7 +91,7 @@ async def test_regions_cost_ten_times_as_much_and_nothing_where_they_are_not_ask
     assert with_regions.cost.tokens == 490
     (encoding,) = plain.results
     assert isinstance(encoding, Encoding)
-    assert encoding.regions is None
+    assert encoding.multi_vector is None
 
 
 def test_a_region_is_encoded_as_a_picture_of_its_own_would_be(
@@ -99,7 +99,7 @@ def test_a_region_is_encoded_as_a_picture_of_its_own_would_be(
 ) -> None:
     with Image.open(io.BytesIO(photo("coffee.png"))) as image:
         picture = image.convert("RGB").resize((640, 480))
-    found = regions_of(model, written(picture)).regions
+    found = regions_of(model, written(picture)).rows
     assert found is not None
 
     for row, (x, y, width, height) in zip(found, REGIONS, strict=True):
@@ -117,7 +117,7 @@ def test_the_upper_left_of_a_picture_is_its_second_region(
     collage.paste(cat, (0, 0))
     alone = view_of(model, written(cat))
 
-    found = regions_of(model, written(collage)).regions
+    found = regions_of(model, written(collage)).rows
 
     assert found is not None
     assert int((found @ alone).argmax()) == 1
@@ -142,9 +142,9 @@ def test_pictures_with_and_without_regions_share_a_batch(
         [model.prepare(coffee, plan, Limits()), model.prepare(rocket, EncodePlan(), Limits())], plan
     )
 
-    assert several.regions is not None
-    assert one.regions is not None
-    assert (len(several.regions), len(one.regions)) == (10, 1)
+    assert several.rows is not None
+    assert one.rows is not None
+    assert (len(several.rows), len(one.rows)) == (10, 1)
     assert one.labels[0].name == "missile"
     assert several.labels[0].name == "espresso"
 
@@ -160,7 +160,7 @@ def test_a_limit_holds_for_regions_too(model: ImageClassifierModel) -> None:
 def test_a_picture_too_small_for_windows_has_regions_all_the_same(
     model: ImageClassifierModel, size: tuple[int, int]
 ) -> None:
-    found = regions_of(model, written(Image.new("RGB", size, "red"))).regions
+    found = regions_of(model, written(Image.new("RGB", size, "red"))).rows
 
     assert found is not None
     assert np.isfinite(found).all()

@@ -103,7 +103,7 @@ def test_a_text_that_one_model_cuts_off_stays_whole_for_another(vocabulary: Path
     assert (len(read.ids), cut) == (6, len(whole) - 6)
     assert len(short.starts(text)) == len(whole) - 2
     assert long(text, Truncation.END)[0].ids.tolist() == whole.tolist()
-    assert short(text, Truncation.END)[0].spans == read.spans
+    assert short(text, Truncation.END)[0].spans.tolist() == read.spans.tolist()
 
 
 def test_no_tenant_finds_what_another_has_sent(tokenizer: TextTokenizer) -> None:
@@ -148,7 +148,7 @@ def test_token_numbers_of_the_caller_are_read_as_the_text_they_are_of(
 
     np.testing.assert_array_equal(found.ids, expected.ids)
     assert cut_too == cut
-    assert list(found.spans) == []
+    assert found.spans.tolist() == [[0, 0]] * len(found.ids)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_a_long_text_is_tokenised_in_pieces_and_none_of_it_is_lost(vocabulary: P
 
     assert len(kept.ids) == 100
     assert kept.ids[1:-1].tolist() == whole.ids[:98].tolist()
-    assert kept.spans == whole.spans[:98]
+    assert kept.spans.tolist() == whole.spans[:98].tolist()
     assert cut == len(whole.ids) - 98
 
 

@@ -59,10 +59,14 @@ def test_an_unknown_model_is_not_found_with_the_choices(local_channel: grpc.Chan
     assert "smollm2-135m-instruct" in failure.message
 
 
+def to_rerank(text: str) -> reranker_pb2.RerankSource:
+    return reranker_pb2.RerankSource(content=content_pb2.Content(text=text))
+
+
 def test_an_unknown_method_is_not_found_with_the_choices(local_channel: grpc.Channel) -> None:
     request = reranker_pb2.RerankRequest(
-        query=reranker_pb2.TokenSource(text="a"),
-        candidates=[reranker_pb2.RerankCandidate(id="1", source=reranker_pb2.TokenSource(text="b"))],
+        query=to_rerank("a"),
+        candidates=[reranker_pb2.RerankCandidate(id="1", source=to_rerank("b"))],
         method=report_pb2.Method(name="magic"),
     )
     failure = fails(lambda: reranker_pb2_grpc.RerankerServiceStub(local_channel).Rerank(request))
@@ -75,8 +79,8 @@ def test_an_unknown_parameter_of_a_method_is_named(local_channel: grpc.Channel) 
     method = report_pb2.Method(name="optimal_transport")
     method.parameters.update({"bet": 0.5})
     request = reranker_pb2.RerankRequest(
-        query=reranker_pb2.TokenSource(text="a"),
-        candidates=[reranker_pb2.RerankCandidate(id="1", source=reranker_pb2.TokenSource(text="b"))],
+        query=to_rerank("a"),
+        candidates=[reranker_pb2.RerankCandidate(id="1", source=to_rerank("b"))],
         method=method,
     )
     failure = fails(lambda: reranker_pb2_grpc.RerankerServiceStub(local_channel).Rerank(request))

@@ -151,11 +151,11 @@ def generate(channel: grpc.Channel) -> None:
 
 
 def rerank(channel: grpc.Channel) -> None:
-    candidates = [
-        reranker_pb2.RerankCandidate(id=str(n), source=reranker_pb2.TokenSource(text=text))
-        for n, text in enumerate(TEXTS)
-    ]
-    request = reranker_pb2.RerankRequest(query=reranker_pb2.TokenSource(text=QUESTION), candidates=candidates)
+    query, *sources = (
+        reranker_pb2.RerankSource(content=content_pb2.Content(text=text)) for text in (QUESTION, *TEXTS)
+    )
+    candidates = [reranker_pb2.RerankCandidate(id=str(n), source=source) for n, source in enumerate(sources)]
+    request = reranker_pb2.RerankRequest(query=query, candidates=candidates)
     asked(lambda: reranker_pb2_grpc.RerankerServiceStub(channel).Rerank(request, timeout=120))
 
 

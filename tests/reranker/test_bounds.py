@@ -11,9 +11,10 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Overloaded
 from tieback.core.tenant import TENANT
 from tieback.core.types.limits import Limits
+from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate
-from tieback.core.types.vectors import SpaceRef, TokenVectors
+from tieback.core.types.vectors import MultiVector, SpaceRef
 from tieback.methods.reranking import rerankings
 from tieback.reranker import Reranker
 from tieback.reranker.comparison import CHUNK_PAIRS, PADDING, Comparison
@@ -25,7 +26,7 @@ MEGABYTE = 1 << 20
 
 def tokens(count, seed=0):
     values = np.random.default_rng(seed).normal(size=(count, WIDTH)).astype(np.float32)
-    return TokenVectors(SPACE, values, [(n, n + 1) for n in range(count)])
+    return MultiVector(SPACE, values, Locators.of(LocatorKind.BYTE_SPAN, [(n, n + 1) for n in range(count)]))
 
 
 def candidates(*counts):
@@ -77,9 +78,12 @@ def test_chunks_hold_every_candidate_once_and_little_padding(seed):
 
 @pytest.mark.parametrize(
     ("counts", "field"),
-    [((30_000, 1, 1), "query.values"), ((2, 1, 30_000), "candidates[1].source.values")],
+    [
+        ((30_000, 1, 1), "query.multi_vector.values"),
+        ((2, 1, 30_000), "candidates[1].source.multi_vector.values"),
+    ],
 )
-async def test_more_token_vectors_than_the_limit_are_refused_by_their_place(make, counts, field):
+async def test_more_rows_than_the_limit_are_refused_by_their_place(make, counts, field):
     with pytest.raises(InvalidInput, match="compares 1024 at most") as refused:
         await make().rerank(tokens(counts[0]), candidates(*counts[1:]))
 

@@ -5,10 +5,12 @@ import pytest
 from support.bag_of_words import BagOfWords, card, dense
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, SpaceMismatch
+from tieback.core.types.content import Content, Modality
 from tieback.core.types.limits import Limits
+from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate
-from tieback.core.types.vectors import SpaceRef, TokenVectors, VectorKind
+from tieback.core.types.vectors import MultiVector, SpaceRef, VectorKind
 from tieback.encoder import Encoder
 from tieback.reranker import Reranker
 
@@ -35,24 +37,37 @@ async def reranker(encoder):
     await reranker.close()
 
 
+def text(words):
+    return Content(Modality.TEXT, words)
+
+
 def candidates(*texts, scores=None):
     scores = scores or [0.0] * len(texts)
     return [
-        RerankCandidate(f"c{n}", text, score)
-        for n, (text, score) in enumerate(zip(texts, scores, strict=True))
+        RerankCandidate(f"c{n}", text(words), score)
+        for n, (words, score) in enumerate(zip(texts, scores, strict=True))
     ]
 
 
 def tokens(*words, space=SPACE):
     values = np.stack([dense(word) for word in words])
-    return TokenVectors(space, values, [(n, n + 1) for n in range(len(words))])
+    return MultiVector(space, values, spans(*[(n, n + 1) for n in range(len(words))]))
+
+
+def spans(*places):
+    return Locators.of(LocatorKind.BYTE_SPAN, places)
+
+
+def rows(values, *places):
+    """A multi-vector of these values, whatever they are."""
+    return MultiVector(SPACE, np.array(values, np.float32), spans(*places))
 
 
 @pytest.mark.parametrize("method", ["late_interaction", "optimal_transport"])
 async def test_the_candidate_that_answers_the_query_comes_first(reranker, method):
     texts = candidates("rockets fly to the moon", "a cup of hot coffee", "coffee beans")
 
-    reply = await reranker.rerank("cup of coffee", texts, method=MethodChoice(method))
+    reply = await reranker.rerank(text("cup of coffee"), texts, method=MethodChoice(method))
 
     assert reply.results[0].id == "c1"
     assert reply.results[0].first_rank == 1
@@ -63,26 +78,29 @@ async def test_the_candidate_that_answers_the_query_comes_first(reranker, method
 
 
 async def test_equal_candidates_keep_the_order_of_the_first_ranking(reranker):
-    reply = await reranker.rerank("coffee", candidates("tea", "coffee", "coffee", "coffee"))
+    reply = await reranker.rerank(text("coffee"), candidates("tea", "coffee", "coffee", "coffee"))
 
     assert [result.id for result in reply.results] == ["c1", "c2", "c3", "c0"]
 
 
 async def test_the_alignment_points_at_the_bytes_of_the_matching_words(reranker):
-    query, text = "hot coffee", "a cup of coffee"
+    query, given = "hot coffee", "a cup of coffee"
 
-    reply = await reranker.rerank(query, candidates(text), explain=True)
+    reply = await reranker.rerank(text(query), candidates(given), explain=True)
 
     pair = reply.results[0].alignment.pairs[0]
-    assert query[slice(*pair.query_span)] == "coffee"
-    assert text[slice(*pair.candidate_span)] == "coffee"
+    assert {pair.query.kind, pair.candidate.kind} == {LocatorKind.BYTE_SPAN}
+    assert query[slice(*pair.query.place)] == "coffee"
+    assert given[slice(*pair.candidate.place)] == "coffee"
     assert pair.similarity == pytest.approx(1, abs=1e-5)
     assert pair.weight == pytest.approx(0.5)
     assert reply.results[0].alignment.plan is None
 
 
 async def test_optimal_transport_shows_its_whole_plan(reranker):
-    reply = await reranker.rerank("hot coffee", candidates("a cup of coffee", "tea"), method=OT, explain=True)
+    reply = await reranker.rerank(
+        text("hot coffee"), candidates("a cup of coffee", "tea"), method=OT, explain=True
+    )
 
     for result, length in zip(sorted(reply.results, key=lambda r: r.id), (4, 1), strict=True):
         assert result.alignment.plan.shape == (2, length)
@@ -90,7 +108,7 @@ async def test_optimal_transport_shows_its_whole_plan(reranker):
 
 
 async def test_no_alignment_is_made_where_none_was_asked_for(reranker):
-    reply = await reranker.rerank("coffee", candidates("coffee"))
+    reply = await reranker.rerank(text("coffee"), candidates("coffee"))
 
     assert reply.results[0].alignment is None
 
@@ -98,9 +116,9 @@ async def test_no_alignment_is_made_where_none_was_asked_for(reranker):
 async def test_a_fusion_merges_the_first_ranking_with_the_new_one(reranker):
     texts = candidates("coffee and much else besides", "coffee", "tea", scores=[9.0, 1.0, 0.0])
 
-    alone = await reranker.rerank("coffee", texts, method=OT)
+    alone = await reranker.rerank(text("coffee"), texts, method=OT)
     merged = await reranker.rerank(
-        "coffee", texts, method=OT, fusion=MethodChoice("standard_scores", {"weights": [3, 1]})
+        text("coffee"), texts, method=OT, fusion=MethodChoice("standard_scores", {"weights": [3, 1]})
     )
 
     assert alone.results[0].id == "c1"
@@ -109,7 +127,7 @@ async def test_a_fusion_merges_the_first_ranking_with_the_new_one(reranker):
 
 
 async def test_a_limit_cuts_the_end_off(reranker):
-    reply = await reranker.rerank("coffee", candidates("tea", "coffee", "cup"), limit=1)
+    reply = await reranker.rerank(text("coffee"), candidates("tea", "coffee", "cup"), limit=1)
 
     assert [result.id for result in reply.results] == ["c1"]
 
@@ -118,16 +136,17 @@ async def test_many_candidates_of_all_lengths_score_as_they_do_alone(reranker):
     texts = candidates(*(" ".join(["tea"] * (n % 13 + 1) + ["coffee"]) for n in range(80)))
 
     together = {
-        result.id: result.score for result in (await reranker.rerank("coffee", texts, method=OT)).results
+        result.id: result.score
+        for result in (await reranker.rerank(text("coffee"), texts, method=OT)).results
     }
 
-    for text in texts[::9]:
-        alone = await reranker.rerank("coffee", [text], method=OT)
-        assert together[text.id] == pytest.approx(alone.results[0].score, abs=1e-6)
+    for one in texts[::9]:
+        alone = await reranker.rerank(text("coffee"), [one], method=OT)
+        assert together[one.id] == pytest.approx(alone.results[0].score, abs=1e-6)
 
 
 async def test_a_text_too_long_for_the_space_is_cut_since_this_is_only_a_look(reranker):
-    reply = await reranker.rerank("coffee", candidates("coffee " * 1000))
+    reply = await reranker.rerank(text("coffee"), candidates("coffee " * 1000))
 
     assert reply.results[0].score == pytest.approx(1, abs=1e-5)
 
@@ -142,10 +161,16 @@ async def test_token_vectors_that_were_computed_before_need_no_encoder(encoder):
     assert [result.id for result in reply.results] == ["b", "a"]
 
 
-async def test_text_meets_token_vectors_in_the_space_of_the_query(encoder, reranker):
-    space = encoder.cards[0].space
+@pytest.mark.parametrize("swapped", [False, True])
+async def test_text_meets_token_vectors_in_their_space(encoder, swapped):
+    reranker = Reranker(encoder, space="no-tokens")
+    vectors = tokens("coffee", space=encoder.cards[0].space)
+    of_vectors = [RerankCandidate("c0", tokens("tea", space=vectors.space)), RerankCandidate("c1", vectors)]
 
-    reply = await reranker.rerank(tokens("coffee", space=space), candidates("tea", "coffee"))
+    if swapped:
+        reply = await reranker.rerank(text("coffee"), of_vectors)
+    else:
+        reply = await reranker.rerank(vectors, candidates("tea", "coffee"))
 
     assert reply.results[0].id == "c1"
 
@@ -159,43 +184,45 @@ async def test_token_vectors_of_two_spaces_are_a_mismatch_that_names_both(rerank
             [RerankCandidate("a", tokens("tea")), RerankCandidate("b", tokens("tea", space=other))],
         )
 
-    assert str(refusal.value.field) == "candidates[1].source"
+    assert str(refusal.value.field) == "candidates[1].source.multi_vector"
 
 
 @pytest.mark.parametrize(
     ("bad", "field"),
     [
-        ("", "candidates[1].source"),
-        (" \n", "candidates[1].source"),
-        ("nul \0", "candidates[1].source"),
-        (TokenVectors(SPACE, np.zeros((0, 3), np.float32), []), "candidates[1].source.values"),
-        (TokenVectors(SPACE, np.ones(3, np.float32), [(0, 1)] * 3), "candidates[1].source.values"),
-        (TokenVectors(SPACE, np.ones((2, 3), np.float32), [(0, 1)]), "candidates[1].source.spans"),
-        (TokenVectors(SPACE, np.full((1, 3), np.nan, np.float32), [(0, 1)]), "candidates[1].source.values"),
-        (TokenVectors(SPACE, np.zeros((1, 3), np.float32), [(0, 1)]), "candidates[1].source.values"),
+        (text(""), "content.text"),
+        (text(" \n"), "content.text"),
+        (text("nul \0"), "content.text"),
+        (Content(Modality.IMAGE, b"no picture"), "content.image"),
+        (rows(np.zeros((0, 3))), "multi_vector.values"),
+        (rows(np.ones(3), (0, 1), (1, 2), (2, 3)), "multi_vector.values"),
+        (rows(np.ones((2, 3)), (0, 1)), "multi_vector.byte_spans"),
+        (rows(np.ones((2, 3)), (0, 1), (3, 2)), "multi_vector.byte_spans[1]"),
+        (rows(np.full((1, 3), np.nan), (0, 1)), "multi_vector.values"),
+        (rows(np.zeros((1, 3)), (0, 1)), "multi_vector.values"),
     ],
 )
 async def test_a_bad_candidate_is_refused_by_its_place(reranker, bad, field):
     with pytest.raises(InvalidInput) as refusal:
-        await reranker.rerank("coffee", [*candidates("tea"), RerankCandidate("bad", bad)])
+        await reranker.rerank(text("coffee"), [*candidates("tea"), RerankCandidate("bad", bad)])
 
-    assert str(refusal.value.field) == field
+    assert str(refusal.value.field) == f"candidates[1].source.{field}"
 
 
 async def test_token_vectors_of_another_width_are_refused_by_their_place(reranker):
-    narrow = TokenVectors(SPACE, np.ones((1, 3), np.float32), [(0, 1)])
+    narrow = rows(np.ones((1, 3)), (0, 1))
 
     with pytest.raises(InvalidInput, match="width 3") as refusal:
         await reranker.rerank(tokens("coffee"), [RerankCandidate("a", narrow)])
 
-    assert str(refusal.value.field) == "candidates[0].source.values"
+    assert str(refusal.value.field) == "candidates[0].source.multi_vector.values"
 
 
 async def test_an_empty_query_is_refused(reranker):
     with pytest.raises(InvalidInput) as refusal:
-        await reranker.rerank(" ", candidates("tea"))
+        await reranker.rerank(text(" "), candidates("tea"))
 
-    assert str(refusal.value.field) == "query"
+    assert str(refusal.value.field) == "query.content.text"
 
 
 async def test_no_candidates_too_many_and_a_score_that_is_no_number_are_refused(encoder):
@@ -207,14 +234,14 @@ async def test_no_candidates_too_many_and_a_score_that_is_no_number_are_refused(
         (candidates("a", "b", scores=[0, math.nan]), "candidates[1].score"),
     ]:
         with pytest.raises(InvalidInput) as refusal:
-            await reranker.rerank("tea", bad)
+            await reranker.rerank(text("tea"), bad)
         assert str(refusal.value.field) == field
 
 
 async def test_as_many_candidates_as_the_limit_allows_are_encoded_in_parts(encoder):
     reranker = Reranker(encoder, space="bag-of-words", limits=Limits(batch_items=2))
 
-    reply = await reranker.rerank("tea", candidates("coffee", "tea"))
+    reply = await reranker.rerank(text("tea"), candidates("coffee", "tea"))
 
     assert reply.results[0].id == "c1"
 
@@ -229,7 +256,7 @@ async def test_as_many_candidates_as_the_limit_allows_are_encoded_in_parts(encod
 )
 async def test_a_bad_parameter_or_a_space_without_token_vectors_is_refused(reranker, how, field):
     with pytest.raises(InvalidInput) as refusal:
-        await reranker.rerank("tea", candidates("tea"), **how)
+        await reranker.rerank(text("tea"), candidates("tea"), **how)
 
     assert str(refusal.value.field) == field
 
@@ -239,16 +266,16 @@ async def test_a_bad_parameter_or_a_space_without_token_vectors_is_refused(reran
 )
 async def test_an_unknown_method_or_space_is_not_found(reranker, how):
     with pytest.raises(NotFound):
-        await reranker.rerank("tea", candidates("tea"), **how)
+        await reranker.rerank(text("tea"), candidates("tea"), **how)
 
 
 async def test_nothing_is_compared_after_the_deadline(reranker):
     with pytest.raises(DeadlineExceeded):
-        await reranker.rerank("tea", candidates("tea"), deadline=Deadline.after(-1))
+        await reranker.rerank(text("tea"), candidates("tea"), deadline=Deadline.after(-1))
 
 
 async def test_the_reply_says_where_the_time_went_and_what_it_cost(reranker):
-    reply = await reranker.rerank("tea", candidates("coffee", "hot tea"))
+    reply = await reranker.rerank(text("tea"), candidates("coffee", "hot tea"))
 
     assert [stage.name for stage in reply.timing.stages] == ["encode:bag-of-words", "compare"]
     assert reply.timing.total >= sum(stage.duration for stage in reply.timing.stages) * 0.99

@@ -13,7 +13,8 @@ from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Modality
 from tieback.core.types.encoding import Encoding, Truncation
 from tieback.core.types.fusion import Fused, FusePart, Role
-from tieback.core.types.vectors import RegionVectors, VectorKind
+from tieback.core.types.locators import LocatorKind, Locators
+from tieback.core.types.vectors import MultiVector, VectorKind
 from tieback.router import Component, Router
 from tieback.serving.settings import load_settings
 
@@ -29,7 +30,8 @@ def router() -> Router:
 def with_parts(*rows: tuple[tuple[float, ...], tuple[float, ...]], space: Any = EYES) -> Encoding:
     """A photo of a cat, with these vectors of these boxes."""
     values, boxes = (np.array(one, np.float32) for one in zip(*rows, strict=True))
-    return dataclasses.replace(said("eyes", *CAT), regions=RegionVectors(space, values, boxes))
+    regions = MultiVector(space, values, Locators.of(LocatorKind.BOX, boxes))
+    return dataclasses.replace(said("eyes", *CAT), multi_vector=regions)
 
 
 async def result(router: Router, parts: list[FusePart], role: Role = Role.DOCUMENT) -> Any:
@@ -87,7 +89,7 @@ async def test_parts_that_are_no_vectors_of_the_space_are_refused(
     found = await result(router, [FusePart(encoding)])
 
     assert isinstance(found, InvalidInput)
-    assert str(found.field) == f"inputs[0].parts[0].encoding.regions.{field}"
+    assert str(found.field) == f"inputs[0].parts[0].encoding.multi_vector.{field}"
 
 
 async def test_a_joint_space_of_class_names_leaves_parts_out() -> None:
@@ -99,7 +101,7 @@ async def test_a_joint_space_of_class_names_leaves_parts_out() -> None:
 
 
 def test_parts_are_asked_of_what_is_stored_and_not_of_queries() -> None:
-    dense, regions = frozenset({VectorKind.DENSE}), frozenset({VectorKind.REGIONS})
+    dense, regions = frozenset({VectorKind.DENSE}), frozenset({VectorKind.MULTI_VECTOR})
     joined = Joined({Modality.IMAGE: ("eyes",)}, {"eyes": dense}, {"eyes": ("eyes",)}, {"eyes": regions})
 
     assert joined.plan("eyes", Modality.IMAGE, Role.DOCUMENT, Truncation.END).kinds == dense | regions
@@ -120,7 +122,7 @@ async def test_parts_apart_are_what_each_would_be_alone_and_the_whole_is_as_with
     cat, cup = await result(router, photo(*CAT)), await result(router, photo(*CUP))
     assert found.vector.values == pytest.approx(cat.vector.values)
     assert found.parts.space == router.space.ref
-    assert found.parts.boxes.tolist() == [list(LEFT), list(RIGHT)]
+    assert found.parts.locators.places.tolist() == [list(LEFT), list(RIGHT)]
     assert found.parts.values[0] == pytest.approx(found.vector.values)
     assert found.parts.values[1] == pytest.approx(cup.vector.values)
 
@@ -162,8 +164,9 @@ async def test_contents_that_belong_together_have_no_parts_with_one_place(router
 
 
 async def test_spaces_that_saw_other_parts_of_one_picture_are_refused(router: Router) -> None:
-    elsewhere = RegionVectors(WORDS, np.eye(1, 4, dtype=np.float32), np.array([RIGHT], np.float32))
-    other = FusePart(dataclasses.replace(said("words", *CAT[:3]), regions=elsewhere))
+    right = Locators.of(LocatorKind.BOX, [RIGHT])
+    elsewhere = MultiVector(WORDS, np.eye(1, 4, dtype=np.float32), right)
+    other = FusePart(dataclasses.replace(said("words", *CAT[:3]), multi_vector=elsewhere))
     here = FusePart(with_parts((CAT, WHOLE), (CUP, LEFT)))
 
     found = await apart(router, [here, other])
@@ -183,6 +186,18 @@ async def test_where_nothing_is_said_of_a_part_the_whole_stands_in(router: Route
     assert found.parts.values[0][heard] == pytest.approx(found.vector.values[heard])
     assert np.linalg.norm(found.vector.values[heard]) == pytest.approx(1)
     assert found.parts.values[0][shown] == pytest.approx(np.array(CUP))
+
+
+async def test_windows_of_a_sound_and_tokens_of_a_text_are_no_regions(router: Router) -> None:
+    for kind, places in ((LocatorKind.BYTE_SPAN, [(0, 3)]), (LocatorKind.TIME_RANGE, [(0, 1)])):
+        rows = MultiVector(EYES, np.array([CUP], np.float32), Locators.of(kind, places))
+        encoding = dataclasses.replace(said("eyes", *CAT), multi_vector=rows)
+
+        found = await apart(router, [FusePart(encoding)])
+
+        assert found.parts is None
+        plain = await result(router, photo(*CAT))
+        assert found.vector.values == pytest.approx(plain.vector.values)
 
 
 async def test_a_query_is_not_taken_apart(router: Router) -> None:

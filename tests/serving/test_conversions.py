@@ -23,7 +23,7 @@ from tieback.core.types.vectors import (
 from tieback.v1 import vector_pb2
 
 # Half pairs: only requests or only parts of others have these.
-ALONE = {"dtype", "tensor", "span", "spans", "kinds", "weight"}
+ALONE = {"dtype", "tensor", "span", "kinds", "weight"}
 
 
 NAMES = {name.partition("_")[2] for name in FUNCTIONS} - ALONE

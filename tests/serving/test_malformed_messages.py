@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.contract_samples import FUNCTIONS, ITEM, REGIONS, VECTOR
+from support.contract_samples import FUNCTIONS, ITEM, REGIONS, SPACE, VECTOR
 from tieback.core import errors
 from tieback.core.field_path import at
 from tieback.core.types.collection import IndexedItem, IndexedSection
@@ -15,12 +15,9 @@ from tieback.core.types.content import Modality
 from tieback.core.types.encoding import (
     CachePolicy,
 )
-from tieback.core.types.vectors import (
-    RegionVectors,
-    SpaceRef,
-    Vector,
-)
-from tieback.v1 import answer_pb2, content_pb2, vector_pb2
+from tieback.core.types.locators import LocatorKind, Locators
+from tieback.core.types.vectors import MultiVector, SpaceRef, Vector
+from tieback.v1 import answer_pb2, content_pb2, reranker_pb2, vector_pb2
 
 
 @pytest.mark.parametrize(
@@ -97,45 +94,91 @@ def test_a_malformed_sparse_vector_is_refused_by_its_field(field: str, changes: 
     assert str(caught.value.field) == field
 
 
-WHOLE = vector_pb2.Box(width=1, height=1)
+SPANS: dict[str, Any] = {"byte_spans": vector_pb2.ByteSpans(begin_bytes=[4], end_bytes=[4])}
+BOXES: dict[str, Any] = {"boxes": vector_pb2.Boxes(xs=[0], ys=[0], widths=[1], heights=[1])}
+TIMES: dict[str, Any] = {"time_ranges": vector_pb2.TimeRanges(begin_seconds=[0], end_seconds=[0.5])}
+
+
+def box(x: float = 0, y: float = 0, width: float = 1, height: float = 1) -> dict[str, Any]:
+    return {"boxes": vector_pb2.Boxes(xs=[x], ys=[y], widths=[width], heights=[height])}
+
+
+def span(begin: int, end: int) -> dict[str, Any]:
+    return {"byte_spans": vector_pb2.ByteSpans(begin_bytes=[begin], end_bytes=[end])}
+
+
+def time(begin: float, end: float) -> dict[str, Any]:
+    return {"time_ranges": vector_pb2.TimeRanges(begin_seconds=[begin], end_seconds=[end])}
 
 
 @pytest.mark.parametrize(
     ("field", "changes"),
     [
-        ("r.space.name", {"space": None}),
-        ("r.values.shape", {"values": floats(1, 0)}),
-        ("r.values", {"values": floats(1, float("nan"), shape=[1, 2])}),
-        ("r.boxes", {"boxes": []}),
-        ("r.boxes", {"boxes": [WHOLE, WHOLE]}),
-        ("r.boxes[0]", {"boxes": [vector_pb2.Box()]}),
-        ("r.boxes[0]", {"boxes": [vector_pb2.Box(x=-0.1, width=0.5, height=1)]}),
-        ("r.boxes[0]", {"boxes": [vector_pb2.Box(y=0.5, width=1, height=0.6)]}),
-        ("r.boxes[0]", {"boxes": [vector_pb2.Box(width=-1, height=1)]}),
-        ("r.boxes[0]", {"boxes": [vector_pb2.Box(x=float("nan"), width=1, height=1)]}),
-        ("r.boxes[0]", {"boxes": [vector_pb2.Box(width=float("inf"), height=1)]}),
+        ("m.space.name", SPANS | {"space": None}),
+        ("m.values.shape", SPANS | {"values": floats(1, 0)}),
+        ("m.values.dtype", SPANS | {"values": vector_pb2.Tensor(dtype=3, shape=[1, 2], data=b"ab")}),  # type: ignore[arg-type]
+        ("m.values", SPANS | {"values": floats(1, float("nan"), shape=[1, 2])}),
+        ("m.values", BOXES | {"values": floats(1, float("inf"), shape=[1, 2])}),
+        ("m.locators", {}),
+        ("m.byte_spans", SPANS | {"values": floats(1, 0, shape=[2, 1])}),
+        ("m.byte_spans", {"byte_spans": vector_pb2.ByteSpans()}),
+        ("m.byte_spans", {"byte_spans": vector_pb2.ByteSpans(begin_bytes=[4], end_bytes=[4, 5])}),
+        ("m.byte_spans[0]", span(5, 4)),
+        ("m.boxes", BOXES | {"values": floats(1, 0, shape=[2, 1])}),
+        ("m.boxes", {"boxes": vector_pb2.Boxes(xs=[0], ys=[0], widths=[1])}),
+        ("m.boxes[0]", box(width=0, height=0)),
+        ("m.boxes[0]", box(x=-0.1, width=0.5)),
+        ("m.boxes[0]", box(y=0.5, height=0.6)),
+        ("m.boxes[0]", box(width=-1)),
+        ("m.boxes[0]", box(x=float("nan"))),
+        ("m.boxes[0]", box(width=float("inf"))),
+        ("m.time_ranges", {"time_ranges": vector_pb2.TimeRanges(end_seconds=[1])}),
+        ("m.time_ranges[0]", time(-0.5, 1)),
+        ("m.time_ranges[0]", time(1, 1)),
+        ("m.time_ranges[0]", time(float("nan"), 1)),
+        ("m.time_ranges[0]", time(0, float("inf"))),
     ],
 )
-def test_malformed_regions_are_refused_by_their_field(field: str, changes: dict[str, Any]) -> None:
-    good = {"space": vector_pb2.SpaceRef(name="a"), "values": floats(0, 1, shape=[1, 2]), "boxes": [WHOLE]}
-    assert FUNCTIONS["read_regions"](vector_pb2.RegionVectors(**good), at("r")).boxes.tolist() == [
-        [0, 0, 1, 1]
-    ]
+def test_a_malformed_multi_vector_is_refused_by_its_field(field: str, changes: dict[str, Any]) -> None:
+    good: dict[str, Any] = {"space": vector_pb2.SpaceRef(name="a"), "values": floats(0, 1, shape=[1, 2])}
+    for locators in (SPANS, BOXES, TIMES):
+        assert len(FUNCTIONS["read_multi_vector"](vector_pb2.MultiVector(**(good | locators)), at("m"))) == 1
 
     with pytest.raises(errors.InvalidInput) as caught:
-        FUNCTIONS["read_regions"](vector_pb2.RegionVectors(**(good | changes)), at("r"))
+        FUNCTIONS["read_multi_vector"](vector_pb2.MultiVector(**(good | changes)), at("m"))
 
     assert str(caught.value.field) == field
 
 
 def test_a_box_that_rounding_pushed_over_the_edge_passes() -> None:
-    third = np.float32(1 / 3)
-    boxes = [vector_pb2.Box(x=third * 2, width=third + np.float32(1e-7), height=1)]
-    message = vector_pb2.RegionVectors(
-        space=vector_pb2.SpaceRef(name="a"), values=floats(0, 1, shape=[1, 2]), boxes=boxes
+    third = float(np.float32(1 / 3))
+    message = vector_pb2.MultiVector(
+        space=vector_pb2.SpaceRef(name="a"),
+        values=floats(0, 1, shape=[1, 2]),
+        **box(x=third * 2, width=third + 1e-7),
     )
 
-    assert len(FUNCTIONS["read_regions"](message, at("r")).boxes) == 1
+    assert len(FUNCTIONS["read_multi_vector"](message, at("m"))) == 1
+
+
+def test_locators_take_a_few_bytes_a_row_and_no_message_of_their_own() -> None:
+    begins = np.arange(128) * 5
+    tokens = MultiVector(
+        SPACE,
+        np.zeros((128, 1), np.float32),
+        Locators.of(LocatorKind.BYTE_SPAN, np.stack((begins, begins + 4), axis=1)),
+    )
+
+    message = FUNCTIONS["write_multi_vector"](tokens)
+
+    assert message.byte_spans.ByteSize() < 4 * 128  # a message for each row took 6 to 8 bytes
+
+
+def test_a_source_to_rerank_that_is_neither_a_content_nor_vectors_is_refused() -> None:
+    with pytest.raises(errors.InvalidInput, match="set content or multi_vector") as caught:
+        FUNCTIONS["read_rerank_source"](reranker_pb2.RerankSource(), at("query"))
+
+    assert str(caught.value.field) == "query"
 
 
 def test_an_empty_content_is_refused_with_what_it_may_be() -> None:
@@ -177,17 +220,19 @@ def test_a_cache_policy_of_a_newer_contract_is_refused_by_its_field() -> None:
     [
         ("vector.space.name", None, REGIONS),
         ("parts.values", VECTOR, dataclasses.replace(REGIONS, values=np.full((2, 3), np.nan, np.float32))),
-        ("parts.boxes", VECTOR, dataclasses.replace(REGIONS, boxes=REGIONS.boxes[:1])),
+        ("parts.boxes", VECTOR, dataclasses.replace(REGIONS, locators=REGIONS.locators.take(slice(1)))),
         (
             "parts.boxes[1]",
             VECTOR,
-            dataclasses.replace(REGIONS, boxes=np.array([(0, 0, 1, 1), (0.5, 0, 0.6, 1)])),
+            dataclasses.replace(
+                REGIONS, locators=Locators.of(LocatorKind.BOX, [(0, 0, 1, 1), (0.5, 0, 0.6, 1)])
+            ),
         ),
         ("parts.space.name", VECTOR, dataclasses.replace(REGIONS, space=SpaceRef("", "", ""))),
     ],
 )
 def test_parts_that_are_malformed_or_have_no_whole_are_refused_by_their_field(
-    field: str, vector: Vector | None, parts: RegionVectors
+    field: str, vector: Vector | None, parts: MultiVector
 ) -> None:
     message = FUNCTIONS["write_indexed_item"](
         IndexedItem(ITEM, [IndexedSection(vector or VECTOR, "a cup", Modality.IMAGE, parts)])

@@ -17,6 +17,7 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality, TokenIds
 from tieback.core.types.encoding import EncodePlan, Label, Truncation
 from tieback.core.types.limits import Limits
+from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import Prepared, RawEncoding
 
@@ -128,23 +129,20 @@ def dense(text: str) -> Array:
 
 
 def _encode(words: list[str], kinds: frozenset[VectorKind]) -> RawEncoding:
-    tokens, spans, begin = None, [], 0
-    if VectorKind.TOKENS in kinds:
+    rows, locators = None, None
+    if VectorKind.MULTI_VECTOR in kinds:
         rows = np.array([direction(word) for word in words], np.float32).reshape(-1, WIDTH)
-        tokens = rows / np.linalg.norm(rows, axis=-1, keepdims=True)
-        for word in words:
-            spans.append((begin, begin + len(word)))
-            begin += len(word) + 1
+        rows /= np.linalg.norm(rows, axis=-1, keepdims=True)
+        ends = np.cumsum([len(word) + 1 for word in words], dtype=np.int64) - 1
+        begins = ends - [len(word) for word in words]
+        locators = Locators.of(LocatorKind.BYTE_SPAN, np.stack((begins, ends), axis=1))
     labels = [Label("text", 0, 1.0)] if VectorKind.LABELS in kinds else []
-    with_regions = VectorKind.REGIONS in kinds
     return RawEncoding(
         dense(" ".join(words)) if VectorKind.DENSE in kinds else None,
-        tokens,
-        spans,
+        rows,
+        locators,
         labels,
         sparse(words) if VectorKind.SPARSE in kinds else None,
-        np.stack([dense(" ".join(half)) for half in halves(words)]) if with_regions else None,
-        np.array([(0, 0, 0.5, 1), (0.5, 0, 0.5, 1)], np.float32) if with_regions else None,
     )
 
 
@@ -153,9 +151,3 @@ def sparse(words: Sequence[str]) -> tuple[Array, Array]:
     terms = [zlib.crc32(word.encode()) % TERMS for word in words]
     indices, counts = np.unique(np.array(terms, np.int32), return_counts=True)
     return indices, counts.astype(np.float32)
-
-
-def halves(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """A text's two regions; a short one's are the same."""
-    middle = len(words) // 2
-    return (words[:middle], words[middle:]) if middle else (words, words)

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import numpy as np
+from tieback.core.types.locators import LocatorKind, Locators
 from tieback.encoder.computed import Computed, arrays_of
 from tieback.encoder.disk_cache import DiskCache
 from tieback.encoder.entry_format import ARRAYS
@@ -17,7 +18,8 @@ MEBIBYTE = 1 << 20
 def entry(number: int, width: int = 384, tokens: int = 0) -> Computed:
     values = np.random.default_rng(number).standard_normal((tokens + 1, width)).astype(np.float32)
     rows = values[1:] if tokens else None
-    return Computed(values[0], rows, tuple((n, n + 1) for n in range(tokens)), (), 3, 0, False)
+    spans = Locators.of(LocatorKind.BYTE_SPAN, [(n, n + 1) for n in range(tokens)]) if tokens else None
+    return Computed(values[0], rows, spans, (), 3, 0, False)
 
 
 def key(number: int) -> bytes:
@@ -34,7 +36,9 @@ def same(one: Computed, other: Computed) -> bool:
 
 def others_of(computed: Computed) -> list[object]:
     fields = zip(computed._fields, computed, strict=True)
-    return [value for name, value in fields if name not in ARRAYS]
+    return [
+        value.kind if isinstance(value, Locators) else value for name, value in fields if name not in ARRAYS
+    ]
 
 
 async def written(disk: DiskCache, number: int) -> None:

@@ -14,6 +14,7 @@ from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import EncodePlan, Label
 from tieback.core.types.limits import Limits
+from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import Prepared, RawEncoding
 
@@ -23,7 +24,7 @@ NAMES = ("red", "green", "blue")
 
 
 def card(directory: Path, name: str = "colours", *, halves: bool = False) -> EncoderCard:
-    kinds = {VectorKind.DENSE, VectorKind.LABELS, *([VectorKind.REGIONS] if halves else [])}
+    kinds = {VectorKind.DENSE, VectorKind.LABELS, *([VectorKind.MULTI_VECTOR] if halves else [])}
     return text_card(
         directory, name, modality=Modality.IMAGE, width=3, widths=(), kinds=kinds, max_tokens=None
     )
@@ -72,7 +73,7 @@ class Halves(Colours):
     """Sees the left and the right half of a picture too."""
 
     def prepare(self, content: Content, plan: EncodePlan, limits: Limits) -> Prepared:
-        if VectorKind.REGIONS not in plan.kinds:
+        if VectorKind.MULTI_VECTOR not in plan.kinds:
             return super().prepare(content, plan, limits)
         pixels = _pixels(content)
         middle = pixels.shape[1] // 2
@@ -83,11 +84,11 @@ class Halves(Colours):
 
     def _seen(self, views: np.ndarray, kinds: frozenset[VectorKind]) -> RawEncoding:
         whole = _encode(views[0], kinds)
-        if VectorKind.REGIONS not in kinds:
+        if VectorKind.MULTI_VECTOR not in kinds:
             return whole
         rows = np.stack([one / np.linalg.norm(one) for one in views]).astype(np.float32)
         boxes = [(0, 0, 1, 1), (0, 0, 0.5, 1), (0.5, 0, 0.5, 1)][: len(views)]
-        return dataclasses.replace(whole, regions=rows, boxes=np.array(boxes, np.float32))
+        return dataclasses.replace(whole, rows=rows, locators=Locators.of(LocatorKind.BOX, boxes))
 
 
 def _pixels(content: Content) -> np.ndarray:

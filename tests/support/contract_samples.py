@@ -51,31 +51,32 @@ from tieback.core.types.generation import (
     VerdictLabel,
 )
 from tieback.core.types.ingestion import LongTexts
+from tieback.core.types.locators import Locator, LocatorKind, Locators
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexedPiece, ReindexState
 from tieback.core.types.report import Cost, Stage, Timing
 from tieback.core.types.rerank import AlignedPair, Alignment, RerankCandidate, RerankReply, RerankResult
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
 from tieback.core.types.search import FoundPiece, Hit, SearchReply
-from tieback.core.types.vectors import (
-    DType,
-    RegionVectors,
-    SpaceRef,
-    SparseVector,
-    TokenVectors,
-    Vector,
-    VectorKind,
-)
+from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
 from tieback.serving import conversions
 
 SPACE = SpaceRef("minilm", "abc123", "def456")
 VECTOR = Vector(SPACE, np.array([0.25, -0.5, 1.0], np.float32), normalized=False)
-TOKENS = TokenVectors(SPACE, np.eye(2, 3, dtype=np.float32), [(0, 2), (3, 7)])
+TOKENS = MultiVector(
+    SPACE, np.eye(2, 3, dtype=np.float32), Locators.of(LocatorKind.BYTE_SPAN, [(0, 2), (3, 2**32 - 1)])
+)
 LABELS = [Label("espresso", 967, 0.5)]
 SPARSE = SparseVector(SPACE, np.array([3, 40_000], np.int32), np.array([0.5, 2], np.float32), ["a", "b"])
-REGIONS = RegionVectors(
-    SPACE, np.eye(2, 3, dtype=np.float32), np.array([[0, 0, 1, 1], [0.25, 0.5, 0.75, 0.5]], np.float32)
+REGIONS = MultiVector(
+    SPACE,
+    np.eye(2, 3, dtype=np.float32),
+    Locators.of(LocatorKind.BOX, [(0, 0, 1, 1), (0.25, 0.5, 0.75, 0.5)]),
 )
+WINDOWS = MultiVector(
+    SPACE, np.eye(2, 3, dtype=np.float32), Locators.of(LocatorKind.TIME_RANGE, [(0, 0.96), (0.48, 1.44)])
+)
+NO_ROWS = MultiVector(SPACE, np.zeros((0, 3), np.float32), Locators.of(LocatorKind.BYTE_SPAN, []))
 TIMING = Timing(0.001, 0.002, 0.003, 0.006, [Stage("search", 0.001, 0.002)])
 COST = Cost(8, 100, 20, 3, 2)
 PLAN = RetrievalPlan(
@@ -109,8 +110,17 @@ SHOWN = dataclasses.replace(
     part=(0.25, 0.5, 0.75, 0.5),
     span=(0, 5),
     pieces=[FoundPiece("s-2", "and a saucer", 0.25, (5, 17)), FoundPiece("s-3", "", 0.0)],
+    multi_vector=REGIONS,
 )
-ALIGNMENT = Alignment([AlignedPair((0, 2), (3, 5), 0.5, 0.25)], np.full((2, 2), 0.25, np.float32))
+LOCATORS = [
+    Locator(LocatorKind.BYTE_SPAN, (0, 2)),
+    Locator(LocatorKind.BOX, (0.25, 0.5, 0.75, 0.5)),
+    Locator(LocatorKind.TIME_RANGE, (0.0, 0.5)),
+]
+ALIGNMENT = Alignment(
+    [AlignedPair(LOCATORS[0], LOCATORS[1], 0.5, 0.25), AlignedPair(LOCATORS[2], LOCATORS[0], 0.5, 0.25)],
+    np.full((2, 2), 0.25, np.float32),
+)
 SOURCE = Source("docs", "laptop", "/home/me/docs", 1_700_000_000.5, 3)
 SAMPLES: dict[str, list[Any]] = {
     "indexed_section": [IndexedSection(VECTOR, "words", Modality.IMAGE, REGIONS)],
@@ -128,7 +138,7 @@ SAMPLES: dict[str, list[Any]] = {
     "alignment": [ALIGNMENT, Alignment([])],
     "box": [(0.25, 0.5, 0.75, 0.5)],
     "cache": list(CachePolicy),
-    "candidate": [RerankCandidate("1", "text", 0.5), RerankCandidate("2", TOKENS)],
+    "candidate": [RerankCandidate("1", TEXT, 0.5), RerankCandidate("2", TOKENS)],
     "collection": [
         Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0),
         Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0, Routing("top_k", {}, {"k": 3.0}), 200),
@@ -158,7 +168,7 @@ SAMPLES: dict[str, list[Any]] = {
     "encoding": [
         ENCODING,
         Encoding(SPACE, Modality.AUDIO),
-        Encoding(SPACE, Modality.IMAGE, sparse=SPARSE, regions=REGIONS),
+        Encoding(SPACE, Modality.IMAGE, sparse=SPARSE, multi_vector=REGIONS),
     ],
     "event": [
         TextDelta("hé"),
@@ -194,21 +204,23 @@ SAMPLES: dict[str, list[Any]] = {
         {"a": 1.0, "b": True, "c": "d", "day": date(2024, 3, 1), "tags": ("a", 1.0, True, date(1, 1, 1))},
         {"at": datetime(2024, 3, 1, 10, 30, 0, 123456, tzinfo=UTC), "none": ()},
     ],
+    "locator": LOCATORS,
     "long_texts": list(LongTexts),
     "method": [MethodChoice("power", {"exponent": 3, "strict": True, "name": "x", "part": 0.5})],
     "modality": list(Modality),
+    "multi_vector": [TOKENS, REGIONS, WINDOWS, NO_ROWS],
     "output": [
         EncodePlan(),
         EncodePlan(batch_invariant=True, layer=3),
         EncodePlan(reduction=Reduction("pitome", 0.75)),
         EncodePlan(reduction=Reduction("pitome")),
-        EncodePlan(kinds=frozenset({VectorKind.SPARSE, VectorKind.REGIONS}), terms=True),
-        *[EncodePlan(128, dtype, frozenset({VectorKind.DENSE, VectorKind.TOKENS})) for dtype in DType],
+        EncodePlan(kinds=frozenset({VectorKind.SPARSE, VectorKind.MULTI_VECTOR}), terms=True),
+        *[EncodePlan(128, dtype, frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR})) for dtype in DType],
     ],
     "plan": [PLAN, RetrievalPlan(False, False, None, MethodChoice("none"), 0, 0.0, False)],
     "reduction": [Reduction("pitome", 0.75), Reduction("pitome")],
-    "regions": [REGIONS],
     "rerank_reply": [RerankReply([RerankResult("1", 0.5, 0.25, 3, ALIGNMENT)], TIMING, COST)],
+    "rerank_source": [TEXT, Content(Modality.IMAGE, b"\x89PNG"), TOKENS, REGIONS, WINDOWS],
     "retrieval": [
         Retrieval(
             "books",
@@ -250,8 +262,6 @@ SAMPLES: dict[str, list[Any]] = {
     "split_reply": [
         SplitReply([[TextPiece((0, 9), 3), TextPiece((5, 12), 4)], errors.InvalidInput("bad")], 126, TIMING)
     ],
-    "token_source": ["text", TOKENS],
-    "token_vectors": [TOKENS],
     "truncated": [[Truncated("minilm", 2, 300, 128)]],
     "truncation": list(Truncation),
     "usage": [

@@ -83,7 +83,7 @@ def card_for(folder: Path, **changes: Any) -> EncoderCard:
         "directory": "own",
         "modality": "text",
         "width": WIDTH,
-        "kinds": ["dense", "tokens"],
+        "kinds": ["dense", "multi_vector"],
         "max_tokens": 16,
         "pooling": {"name": "mean"},
     }

@@ -3,7 +3,8 @@
 import numpy as np
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Modality, Section
-from tieback.core.types.vectors import RegionVectors, SpaceRef, Vector
+from tieback.core.types.locators import LocatorKind, Locators
+from tieback.core.types.vectors import MultiVector, SpaceRef, Vector
 
 SPACE = SpaceRef("pico", "r1", "f1")
 WIDTH = 4
@@ -20,7 +21,7 @@ def axis(number, width=WIDTH):
 def parts(*rows, space=SPACE):
     """Vectors of parts; the boxes are strips of equal height, the first on top."""
     boxes = [(0.0, n / len(rows), 1.0, 1 / len(rows)) for n in range(len(rows))]
-    return RegionVectors(space, np.array(rows, np.float32), np.array(boxes, np.float32))
+    return MultiVector(space, np.array(rows, np.float32), Locators.of(LocatorKind.BOX, boxes))
 
 
 def section(
@@ -40,7 +41,7 @@ def section(
 
     `apart` are vectors of its parts, in rows or as `parts` makes them.
     """
-    if apart is not None and not isinstance(apart, RegionVectors):
+    if apart is not None and not isinstance(apart, MultiVector):
         apart = parts(*apart) if len(apart) else None
     own = content or (text if modality is Modality.TEXT else None)
     return (

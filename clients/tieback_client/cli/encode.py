@@ -25,7 +25,7 @@ from tieback_client.content import modality_of_path
 from tieback_client.encodings import Encodings
 from tieback_client.errors import TiebackError
 from tieback_client.results import Encoding, EncodingSource
-from tieback_client.vectors import DType, SparseVector
+from tieback_client.vectors import DType, LocatorKind, SparseVector
 
 SHOWN = 6
 TERMS = 10  # of a sparse vector, the heaviest
@@ -34,6 +34,11 @@ SOURCES = {
     EncodingSource.MEMORY: "from memory",
     EncodingSource.DISK: "from disk",
     EncodingSource.IN_FLIGHT: "shared with an identical input",
+}
+ROWS = {
+    LocatorKind.BYTE_SPAN: "token vectors",
+    LocatorKind.BOX: "region vectors",
+    LocatorKind.TIME_RANGE: "window vectors",
 }
 
 
@@ -128,7 +133,7 @@ standard error, and makes the exit code 1.
     "--kinds",
     type=Kinds(),
     metavar="KIND,KIND",
-    help="What to compute, as the space offers it: dense, tokens, labels, sparse, regions. [dense]",
+    help="What to compute, as the space offers it: dense, multi_vector, labels, sparse. [dense]",
 )
 @click.option(
     "--labels",
@@ -255,14 +260,11 @@ class _TerminalWriter:
             text.append(f"   {len(values)} × {outcome.vector.dtype}, {outcome.space}", style="dim")
         for label in outcome.labels[:5]:
             text.append(f"\n  {label.probability:>4.0%}  {label.name}")
-        if outcome.tokens is not None:
-            rows, width = outcome.tokens.values.shape
-            text.append(f"\n  {rows} token vectors of {width}, {outcome.tokens.space}", style="dim")
+        if (multi := outcome.multi_vector) is not None:
+            rows, width = multi.values.shape
+            text.append(f"\n  {rows} {ROWS[multi.locators.kind]} of {width}, {multi.space}", style="dim")
         if outcome.sparse is not None:
             _add_terms(text, outcome.sparse)
-        if outcome.regions is not None:
-            rows, width = outcome.regions.values.shape
-            text.append(f"\n  {rows} regions of {width}, {outcome.regions.space}", style="dim")
         self._output.show(text)
 
 
@@ -375,7 +377,7 @@ def _record(result: Encodings) -> dict[str, Any]:
             for one in result.outcomes
         ],
         "sparse": [one.sparse if isinstance(one, Encoding) else None for one in result.outcomes],
-        "regions": [one.regions if isinstance(one, Encoding) else None for one in result.outcomes],
+        "multi_vectors": [one.multi_vector if isinstance(one, Encoding) else None for one in result.outcomes],
         "labels": [one.labels if isinstance(one, Encoding) else None for one in result.outcomes],
         "tokens": [one.token_count if isinstance(one, Encoding) else None for one in result.outcomes],
         "sources": [one.source if isinstance(one, Encoding) else None for one in result.outcomes],

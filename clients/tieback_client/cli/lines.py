@@ -138,8 +138,8 @@ def record(outcome: Encoding | TiebackError) -> dict[str, Any]:
     known: dict[str, Any] = {}
     if outcome.vector is not None:
         known["vector"] = outcome.vector.decoded()
-    if outcome.tokens is not None:
-        known["token_vectors"] = {"values": outcome.tokens.values, "spans": outcome.tokens.spans}
+    if outcome.multi_vector is not None:
+        known["multi_vector"] = outcome.multi_vector
     if outcome.labels:
         known["labels"] = outcome.labels
     if outcome.sparse is not None:
@@ -148,8 +148,6 @@ def record(outcome: Encoding | TiebackError) -> dict[str, Any]:
             "weights": outcome.sparse.weights,
             "terms": outcome.sparse.terms,
         }
-    if outcome.regions is not None:
-        known["regions"] = {"values": outcome.regions.values, "boxes": outcome.regions.boxes}
     if outcome.reduction is not None:
         known["reduction"] = outcome.reduction
     if outcome.truncated_tokens:

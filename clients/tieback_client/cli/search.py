@@ -26,7 +26,7 @@ from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
 from tieback_client.reports import Timing
 from tieback_client.results import Hit, RetrievalResult, RetrievedHit, RoutingExplanation
-from tieback_client.vectors import Box
+from tieback_client.vectors import Box, Locator, LocatorKind
 
 MARKS = {"text": "text", "image": "photo", "audio": "sound", "points": "points"}
 SNIPPET = 220
@@ -53,7 +53,7 @@ docs/filters.md has all that a filter can say.
     "--explain",
     is_flag=True,
     help="Show what each score is made of, the weights of the spaces and, where --rerank names a method, "
-    "which words matched which.",
+    "which words or regions matched which.",
 )
 @click.option("--timing", is_flag=True, help="Show where the time went.")
 @connected
@@ -279,12 +279,23 @@ def _alignment(found: RetrievedHit, query: str) -> Text:
     asked, given = query.encode(), found.hit.text.encode()
     pairs: dict[str, float] = {}
     for pair in found.alignment.pairs if found.alignment else []:
-        ours = asked[slice(*pair.query_span)].decode(errors="replace").strip()
-        theirs = given[slice(*pair.candidate_span)].decode(errors="replace").strip()
+        ours, theirs = _named(asked, pair.query), _named(given, pair.candidate)
         if any(letter.isalnum() for letter in theirs):
             pairs.setdefault(f"{ours} ~ {theirs}" if ours else theirs, pair.similarity)
     strongest = list(pairs.items())[:PAIRS]
     return Text(", ".join(f"{words} {similarity:.2f}" for words, similarity in strongest), style="green")
+
+
+def _named(text: bytes, part: Locator) -> str:
+    """A part of a text by its words, of a picture by where it is, of a sound by its time."""
+    match part.kind:
+        case LocatorKind.BYTE_SPAN:
+            begin, end = map(int, part.place)
+            return text[begin:end].decode(errors="replace").strip()
+        case LocatorKind.BOX:
+            return place_of(Box(*part.place))
+        case LocatorKind.TIME_RANGE:
+            return "{:.1f} to {:.1f} s".format(*part.place)
 
 
 def indented(text: Text, *, width: int) -> Text:

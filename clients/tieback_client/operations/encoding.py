@@ -19,7 +19,7 @@ from tieback_client.exchange import BATCH_BYTES, Exchange
 from tieback_client.reports import CallInfo
 from tieback_client.results import Encoding, FusedBatch, RerankResult
 from tieback_client.rpc import RPCS, Call, Operation, Reply
-from tieback_client.vectors import DType, TokenVectors
+from tieback_client.vectors import DType, MultiVector
 from tieback_client.writing import CachePolicy
 
 
@@ -37,10 +37,10 @@ class FusePart:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A candidate for reranking. A plain `str` does as well."""
+    """A candidate for reranking. A plain content or multi-vector does as well."""
 
-    source: str | TokenVectors
-    """What to look at: a text, or its token vectors."""
+    source: ContentLike | MultiVector
+    """What is compared with the query: a content of any modality, or its vectors."""
     id: str = ""
     """Names it in the result; empty for its place, from 0."""
     score: float = 0.0
@@ -67,8 +67,9 @@ def encode(
 
     `contents` is one content or several: `str` is text, a `pathlib.Path` is told by its suffix, and `Image`,
     `Audio`, `TokenIds` and pictures of PIL do as well. `width` keeps the leading dimensions where the space
-    was trained for it; `kinds` are of "dense", "tokens", "labels", "sparse" and "regions", as the space has
-    them, all from one pass, and with `terms` sparse vectors name their terms. What is longer than the model
+    was trained for it; `kinds` are of "dense", "multi_vector" (one vector per token, region or window),
+    "labels" and "sparse", as the space has them, all from one pass, and with `terms` sparse vectors name
+    their terms. What is longer than the model
     reads fails, unless `truncate` cuts it and the encoding says how much. With `cache` "bypass" everything is
     computed anew and nothing is kept; `batch_invariant` makes each vector the same, bit for bit, whatever
     else is computed at the time, which is slower. `layer` takes the vectors of an earlier layer, where the
@@ -187,8 +188,8 @@ def fuse(
 
 
 def rerank(
-    query: str | TokenVectors,
-    candidates: Sequence[str | TokenVectors | Candidate],
+    query: ContentLike | MultiVector,
+    candidates: Sequence[ContentLike | MultiVector | Candidate],
     *,
     method: MethodLike | None = None,
     fusion: MethodLike | None = None,
@@ -197,10 +198,12 @@ def rerank(
     explain: bool = False,
     timeout: float | None = None,
 ) -> Operation[RerankResult]:
-    """Orders candidates by a closer look, token by token.
+    """Orders candidates by a closer look: token by token, region by region, window by window.
 
-    `method` is of the family "reranking" (late interaction by default), `fusion` of the family "ranking"
-    merges the order that the candidates came in with the new one, `explain` returns what matched what.
+    Query and candidates are contents of any modality, or their multi-vectors, all of one space: `space`, or
+    that of the first vectors, or the server's text space. `method` is of the family "reranking" (late
+    interaction by default), `fusion` of the family "ranking" merges the order that the candidates came in
+    with the new one, `explain` returns what matched what.
     """
     request = reranker_pb2.RerankRequest(
         query=_source(query, at("query")),
@@ -288,13 +291,13 @@ def _fuse_input(
     return router_pb2.FuseInput(parts=messages)
 
 
-def _candidate(value: str | TokenVectors | Candidate, number: int) -> reranker_pb2.RerankCandidate:
+def _candidate(value: ContentLike | MultiVector | Candidate, number: int) -> reranker_pb2.RerankCandidate:
     one = value if isinstance(value, Candidate) else Candidate(value)
     source = _source(one.source, at("candidates", number, "source"))
     return reranker_pb2.RerankCandidate(id=one.id or str(number), source=source, score=one.score)
 
 
-def _source(value: str | TokenVectors, field: FieldPath) -> reranker_pb2.TokenSource:
-    if isinstance(value, str):
-        return reranker_pb2.TokenSource(text=writing.text(value, field["text"]))
-    return reranker_pb2.TokenSource(tokens=writing.token_vectors(value, field["tokens"]))
+def _source(value: ContentLike | MultiVector, field: FieldPath) -> reranker_pb2.RerankSource:
+    if isinstance(value, MultiVector):
+        return reranker_pb2.RerankSource(multi_vector=writing.multi_vector(value, field["multi_vector"]))
+    return reranker_pb2.RerankSource(content=writing.content(value, field["content"]))

@@ -209,6 +209,7 @@ def search(
     fusion: MethodLike | None = None,
     balance: bool = False,
     collapse: bool = False,
+    multi_vectors: bool = False,
     timeout: float | None = None,
 ) -> Operation[SearchResult]:
     """The sections nearest to a vector of the collection's space, to words (full text, BM25), or to both.
@@ -218,8 +219,9 @@ def search(
     language. `InvalidArgument` where no item has a field of it. `fusion` is a method of the family "ranking"
     that merges both kinds of hits; `balance` ranks each modality among its own kind first; `collapse` makes
     the pieces of a text one hit where they are 8 at most, with the others in its `pieces`. A joint vector is
-    best given as `fuse` returned it, with what is `ignored` of it for some sections, as `retrieve` has it. To
-    search with a picture or a sentence, use `retrieve`.
+    best given as `fuse` returned it, with what is `ignored` of it for some sections, as `retrieve` has it.
+    With `multi_vectors`, pictures that are known by their parts come with the vectors, which `rerank` takes.
+    To search with a picture or a sentence, use `retrieve`.
     """
     own = vector.vector if isinstance(vector, Fused) else vector
     request = index_pb2.SearchRequest(
@@ -232,6 +234,7 @@ def search(
         balance_modalities=balance,
         collapse_pieces=collapse,
         ignored=writing.ignored(vector.ignored) if isinstance(vector, Fused) else [],
+        multi_vectors=multi_vectors,
     )
     reply = yield Call(RPCS["Search"], request, timeout)
     hits = [reading.hit(one) for one in reply.message.hits]

@@ -23,7 +23,7 @@ from tieback.core.types.fusion import Fused, FusePart, Role
 from tieback.core.types.ingestion import IngestReply, IngestResult, LongTexts
 from tieback.core.types.limits import Limits
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexedPiece
-from tieback.core.types.vectors import RegionVectors, Vector
+from tieback.core.types.vectors import MultiVector, Vector
 from tieback.ports import IndexPort
 
 WORTH_SAYING = 0.05
@@ -47,7 +47,7 @@ class Draft:
     encodings: Sequence[FusePart] = ()
     vector: Vector | None = None
     labels: Sequence[Label] = ()
-    parts: RegionVectors | None = None
+    parts: MultiVector | None = None
 
     @property
     def cut_off(self) -> Sequence[Truncated]:

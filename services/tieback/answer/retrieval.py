@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
-
-import numpy as np
+from collections.abc import Sequence
 
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.cut_off import cut_off
-from tieback.answer.degradation import LATE, reason_of, with_silent_contents, without
+from tieback.answer.degradation import reason_of, with_silent_contents, without
 from tieback.answer.encoding import Encoded
 from tieback.answer.ingestion import describe
+from tieback.answer.picture_query import is_picture_by_parts
 from tieback.answer.plan import (
     DEFAULT_LIMIT,
     DEFAULT_PLAN,
@@ -23,27 +21,23 @@ from tieback.answer.plan import (
     plan_of,
 )
 from tieback.answer.relevance import relevance_of
+from tieback.answer.reranking import ranked, rerank
 from tieback.answer.stopwatch import Stopwatch, hop, seconds_of, share
 from tieback.core.deadline import Deadline
 from tieback.core.errors import (
-    DeadlineExceeded,
     InvalidInput,
     NotFound,
-    Overloaded,
     SpaceMismatch,
     StaleCollection,
     TiebackError,
-    Unavailable,
     Unsupported,
 )
 from tieback.core.field_path import at
 from tieback.core.types.encoding import Truncated, Truncation
 from tieback.core.types.fusion import Fused, FusePart, Role, RoutingExplanation
 from tieback.core.types.limits import Limits
-from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.rerank import RerankCandidate, RerankResult
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
-from tieback.core.types.search import Hit, SearchReply
+from tieback.core.types.search import SearchReply
 from tieback.core.types.vectors import Vector
 from tieback.methods.ranking import rankings
 from tieback.methods.reranking import rerankings
@@ -54,12 +48,6 @@ FULL_TEXT, STALE = "full_text", "stale"
 ENCODE_SHARE = 0.5
 """Of the time that is left, so much may go by until the spaces that have not answered are given up, unless a
 setting says otherwise."""
-
-RERANKING = MethodChoice("standard_scores", {"absent": "average"})
-"""How the closer look joins the search: both count alike; what has no words to look at is not punished."""
-
-TRANSIENT = (Unavailable, Overloaded, DeadlineExceeded)
-"""What a part's trouble looks like, as opposed to the caller's mistake."""
 
 
 class Retriever:
@@ -89,7 +77,7 @@ class Retriever:
         """Spaces and a reranker that are down or late are left out where the rest can answer."""
         plan = _checked_plan(retrieval, self._limits, defaults)
         if self._reranker is None and plan.reranker.name != NO_RERANKING.name:
-            raise Unsupported("no space of this server has token vectors to rerank by")
+            raise Unsupported("no text space of this server has multi-vectors to rerank by")
         try:
             return await self._retrieve(retrieval, plan, watch, deadline)
         except SpaceMismatch:
@@ -112,10 +100,19 @@ class Retriever:
         searched = words if retrieval.hybrid else own
         if not searched and plan.hybrid:
             plan = dataclasses.replace(plan, hybrid=False, fusion=None)
-        found = await self._search(retrieval, plan, fused, searched, watch, deadline)
-        reranked, lost = await self._rerank(retrieval, plan.reranker, words, found.hits, watch, deadline)
+        by_parts = None
+        if plan.reranker.name != NO_RERANKING.name and not own:
+            space, _ = await self._spaces.to_read(retrieval.collection, hop(deadline))
+            by_parts = space if is_picture_by_parts(retrieval.query, space) else None
+        found = await self._search(
+            retrieval, plan, fused, searched, watch, deadline, multi_vectors=by_parts is not None
+        )
+        reranked, lost = await rerank(
+            self._reranker, retrieval, plan.reranker, words, by_parts, found.hits, watch, deadline
+        )
         routing = without(fused.routing, {"reranker": lost} if lost else {})
-        hits = _ranked(found.hits, reranked, retrieval.limit or DEFAULT_LIMIT)
+        shown = [dataclasses.replace(hit, multi_vector=None) for hit in found.hits]  # the caller did not ask
+        hits = ranked(shown, reranked, retrieval.limit or DEFAULT_LIMIT)
         hits = _relevant(hits, fused.vector.space.name, plan.relevance_floor, retrieval.min_relevance)
         return RetrieveReply(hits, routing, fused.labels, watch.timing(), plan, unread)
 
@@ -133,7 +130,7 @@ class Retriever:
             raise stale
         plan = dataclasses.replace(plan, balance_modalities=False, fusion=None, reranker=NO_RERANKING)
         found = await self._search(retrieval, plan, None, words, watch, deadline)
-        hits = _ranked(found.hits, {}, retrieval.limit or DEFAULT_LIMIT)
+        hits = ranked(found.hits, {}, retrieval.limit or DEFAULT_LIMIT)
         reasons = {stale.space: STALE}
         routing = RoutingExplanation(FULL_TEXT, {}, 0.0, [stale.space], degraded=True, reasons=reasons)
         return RetrieveReply(hits, routing, (), watch.timing(), plan)
@@ -195,6 +192,8 @@ class Retriever:
         words: str,
         watch: Stopwatch,
         deadline: Deadline,
+        *,
+        multi_vectors: bool = False,
     ) -> SearchReply:
         with watch.stage("search"):
             return await self._index.search(
@@ -207,62 +206,9 @@ class Retriever:
                 balance_modalities=plan.balance_modalities,
                 collapse_pieces=plan.collapse_pieces,
                 ignored=() if fused is None else fused.ignored,
+                multi_vectors=multi_vectors,
                 deadline=hop(deadline),
             )
-
-    async def _rerank(
-        self,
-        retrieval: Retrieval,
-        method: MethodChoice,
-        words: str,
-        hits: Sequence[Hit],
-        watch: Stopwatch,
-        deadline: Deadline,
-    ) -> tuple[Mapping[int, RerankResult], str]:
-        """What the reranker says of hits, by their place, and why it was lost; empty where it was not."""
-        if self._reranker is None or method.name == NO_RERANKING.name or not words:
-            return {}, ""
-        candidates = [
-            RerankCandidate(str(p), text, hit.score) for p, hit in enumerate(hits) if (text := _look_of(hit))
-        ]
-        if not candidates:
-            return {}, ""
-        try:
-            # The time is kept here too: a reranker that overruns must not cost the whole answer.
-            async with asyncio.timeout(seconds_of(hop(deadline))):
-                with watch.stage("rerank"):
-                    reply = await self._reranker.rerank(
-                        words,
-                        candidates,
-                        method=method,
-                        explain=retrieval.explain,
-                        deadline=hop(hop(deadline)),
-                    )
-        except TRANSIENT as error:
-            return {}, reason_of(error)  # the search's order is worth more than no answer
-        except TimeoutError:
-            return {}, LATE
-        return {int(result.id): result for result in reply.results}, ""
-
-
-def _ranked(hits: Sequence[Hit], reranked: Mapping[int, RerankResult], limit: int) -> list[RetrievedHit]:
-    """The first hits in their final order: the search's, unless some were reranked."""
-    if not reranked:
-        return [RetrievedHit(hit, hit.score, place) for place, hit in enumerate(hits[:limit])]
-    scores = [reranked[p].rerank_score if p in reranked else math.nan for p in range(len(hits))]
-    both = np.array([[hit.score for hit in hits], scores])
-    merged = rankings.configure(RERANKING.name, RERANKING.parameters)(both).tolist()
-    order = sorted(range(len(hits)), key=lambda p: (-merged[p], p))[:limit]
-    return [
-        RetrievedHit(
-            hit=dataclasses.replace(hits[p], score=merged[p]),
-            search_score=hits[p].score,
-            search_rank=p,
-            rerank_score=reranked[p].rerank_score if p in reranked else None,
-            alignment=reranked[p].alignment if p in reranked else None,
-        )
-        for p in order
-    ]
 
 
 def _marked(routing: RoutingExplanation, space: CollectionSpace) -> RoutingExplanation:
@@ -369,8 +315,3 @@ def _blame_query(error: TiebackError, parts: Sequence[FusePart]) -> TiebackError
         case ("inputs", 0, "parts", int(place), *_):
             return error.about(at("query", parts[place].content, "content"))
     return error.about(at("query"))
-
-
-def _look_of(hit: Hit) -> str:
-    """What the reranker reads of a hit."""
-    return hit.text.strip()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tieback.core.types.arrays import Array
+from tieback.core.types.arrays import Array, Box
+
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
+"""The whole picture."""
 
 ROUNDING = 1e-5
 """How far a box may reach over the edge: its parts were rounded one by one."""

@@ -1,7 +1,7 @@
 """Results in memory, bounded by bytes: the least recently used ones leave.
 
-A text's token vectors take a hundred times the bytes of its one vector, a picture's regions ten times, and
-all save about the same time. On one list, a few rerankings would push out every vector. So there are two, and
+A text's multi-vector takes a hundred times the bytes of its one vector, a picture's ten times, and all save
+about the same time. On one list, a few rerankings would push out every vector. So there are two, and
 where both are wanted neither has more than half of the bytes; what one does not need, the other may use.
 
 Tenants are treated alike: room is made by the one that holds the most. So none with less than an equal share
@@ -18,8 +18,8 @@ from tieback.encoder.computed import Computed, arrays_of
 ENTRY_BYTES = 640
 """What an entry takes beside its data: key, objects and their places in the dictionaries."""
 
-SPAN_BYTES = 128
-"""A span: a tuple of two numbers."""
+ROWS_BYTES = 256
+"""A multi-vector beside its numbers: two arrays, and what holds the locators."""
 
 LABEL_BYTES = 256
 """A label with its name."""
@@ -70,7 +70,7 @@ class MemoryCache:
         """Keeps a result, which must not change any more, unless it is too large or as good a one is kept."""
         size = bytes_of(computed)
         shelves = self._by_tenant.get(tenant) or _Shelves()
-        is_bulky = computed.tokens is not None or computed.regions is not None
+        is_bulky = computed.rows is not None
         shelf = shelves.bulky if is_bulky else shelves.light
         earlier = shelf.entries.get(key)
         if size > self.limit_bytes or (earlier is not None and (earlier.invariant or not computed.invariant)):
@@ -111,5 +111,5 @@ class MemoryCache:
 
 def bytes_of(computed: Computed) -> int:
     """What an entry takes in memory."""
-    size = ENTRY_BYTES + SPAN_BYTES * len(computed.spans) + LABEL_BYTES * len(computed.labels)
+    size = ENTRY_BYTES + LABEL_BYTES * len(computed.labels) + (ROWS_BYTES if computed.rows is not None else 0)
     return size + sum(array.nbytes for array in arrays_of(computed) if array is not None)

@@ -9,6 +9,7 @@ import numpy as np
 
 from tieback.core.types.arrays import Array
 from tieback.core.types.encoding import Label
+from tieback.core.types.locators import Locators
 from tieback.models.encoder_model import Prepared, RawEncoding
 
 
@@ -17,21 +18,19 @@ class Computed(NamedTuple):
 
     The arrays are read-only, since many may hold them. The model read `token_count` tokens after
     `truncated_tokens` were cut off. `invariant` says that it ran on this content alone, so that nothing else
-    can have touched the result. `indices` (int32) and `weights` are of the sparse vector, `boxes` of the
-    `regions`.
+    can have touched the result. `rows` and `locators` are of the multi-vector, `indices` (int32) and
+    `weights` of the sparse one.
     """
 
     dense: Array | None
-    tokens: Array | None
-    spans: Sequence[tuple[int, int]]
+    rows: Array | None
+    locators: Locators | None
     labels: Sequence[Label]
     token_count: int
     truncated_tokens: int
     invariant: bool
     indices: Array | None = None
     weights: Array | None = None
-    regions: Array | None = None
-    boxes: Array | None = None
 
     @classmethod
     def of(cls, prepared: Prepared, raw: RawEncoding, invariant: bool) -> Computed:
@@ -39,23 +38,28 @@ class Computed(NamedTuple):
         indices, weights = (None, None) if raw.sparse is None else raw.sparse
         return cls(
             _own(raw.dense),
-            _own(raw.tokens),
-            tuple(raw.spans),
+            _own(raw.rows),
+            None if raw.locators is None else _kept(raw.locators),
             tuple(raw.labels),
             prepared.tokens,
             prepared.truncated,
             invariant,
             _own(indices, np.int32),
             _own(weights),
-            _own(raw.regions),
-            _own(raw.boxes),
         )
 
 
 def arrays_of(computed: Computed) -> tuple[Array | None, ...]:
     """All that is in arrays."""
     one = computed
-    return one.dense, one.tokens, one.indices, one.weights, one.regions, one.boxes
+    places = None if one.locators is None else one.locators.places
+    return one.dense, one.rows, places, one.indices, one.weights
+
+
+def _kept(locators: Locators) -> Locators:
+    places = locators.places.copy()
+    places.flags.writeable = False
+    return Locators(locators.kind, places)
 
 
 def _own(array: Array | None, dtype: type[np.generic] = np.float32) -> Array | None:

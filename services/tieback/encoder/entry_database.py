@@ -19,7 +19,7 @@ from tieback.encoder.computed import Computed
 from tieback.encoder.entry_format import Damaged, pack, unpack
 
 APPLICATION = int.from_bytes(b"tbec", "big")
-FORMAT = 2
+FORMAT = 3
 """What the file says of itself: whose it is, and how its entries look."""
 
 PAGE_BYTES = 4096

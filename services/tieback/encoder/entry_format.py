@@ -3,7 +3,7 @@
     checksum   16 bytes   the first of SHA-256(key, all that follows)
     length      4 bytes   little-endian, of the header
     header                JSON, spaces after it until the arrays begin at a multiple of 16
-    arrays                little-endian: those of ARRAYS that are there, then spans int64
+    arrays                little-endian: those of ARRAYS that are there, then the numbers of the locators
 
 The key is in the checksum, so that a result can never stand under another's name.
 """
@@ -17,19 +17,19 @@ from dataclasses import astuple
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from tieback.core.types.arrays import Array
 from tieback.core.types.encoding import Label
+from tieback.core.types.locators import LocatorKind, Locators
 from tieback.encoder.computed import Computed
 
 CHECKSUM_BYTES, LENGTH_BYTES, ALIGNMENT = 16, 4, 16
 ARRAYS = {
     "dense": "<f4",
-    "tokens": "<f4",
+    "rows": "<f4",
     "indices": "<i4",
     "weights": "<f4",
-    "regions": "<f4",
-    "boxes": "<f4",
 }
 """Fields of a result with the types of their elements."""
 
@@ -45,13 +45,14 @@ def pack(key: bytes, computed: Computed) -> bytes:
         for name, dtype in ARRAYS.items()
         if (array := getattr(computed, name)) is not None
     }
+    locators = computed.locators
     header = json.dumps(
         {
             "token_count": computed.token_count,
             "truncated_tokens": computed.truncated_tokens,
             "invariant": computed.invariant,
             "shapes": {name: array.shape for name, array in arrays.items()},
-            "spans": len(computed.spans),
+            "locators": None if locators is None else [locators.kind, locators.places.shape],
             "labels": [astuple(label) for label in computed.labels],
         },
         separators=(",", ":"),
@@ -62,7 +63,7 @@ def pack(key: bytes, computed: Computed) -> bytes:
             len(header).to_bytes(LENGTH_BYTES, "little"),
             header,
             *(array.tobytes() for array in arrays.values()),
-            np.array(computed.spans, "<i8").tobytes(),
+            b"" if locators is None else locators.places.astype(_little(locators.kind)).tobytes(),
         ]
     )
     return _checksum(key, rest) + rest
@@ -79,11 +80,14 @@ def unpack(key: bytes, body: bytes) -> Computed:
     arrays = _Arrays(body, begin + length)
     shapes = header["shapes"]
     found = {name: arrays.take(dtype, shapes[name]) for name, dtype in ARRAYS.items() if name in shapes}
-    spans = arrays.take("<i8", [header["spans"], 2])
-    nothing = {"dense": None, "tokens": None}
+    locators = None
+    if header["locators"] is not None:
+        kind, shape = LocatorKind(header["locators"][0]), header["locators"][1]
+        locators = Locators(kind, arrays.take(_little(kind), shape))
+    nothing = {"dense": None, "rows": None}
     return Computed(
         **nothing | found,
-        spans=tuple((begin, end) for begin, end in spans.tolist()),
+        locators=locators,
         labels=tuple(Label(*label) for label in header["labels"]),
         token_count=header["token_count"],
         truncated_tokens=header["truncated_tokens"],
@@ -97,10 +101,14 @@ class _Arrays:
     def __init__(self, body: bytes, offset: int) -> None:
         self._body, self._offset = body, offset
 
-    def take(self, dtype: str, shape: Sequence[int]) -> Array:
+    def take(self, dtype: DTypeLike, shape: Sequence[int]) -> Array:
         array = np.frombuffer(self._body, dtype, int(np.prod(shape)), self._offset).reshape(shape)
         self._offset += array.nbytes
         return array
+
+
+def _little(kind: LocatorKind) -> np.dtype[Any]:
+    return Locators.dtype(kind).newbyteorder("<")
 
 
 def _checksum(key: bytes, rest: bytes | memoryview) -> bytes:

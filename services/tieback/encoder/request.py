@@ -115,7 +115,7 @@ def check_content(content: Content, plan: EncodePlan, card: EncoderCard, limits:
             f"the space {card.name!r} takes {NAMES[card.modality]}, not {NAMES[content.modality]}",
             field=content.modality.value,
         )
-    if VectorKind.TOKENS in plan.kinds and isinstance(content.data, TokenIds):
+    if VectorKind.MULTI_VECTOR in plan.kinds and isinstance(content.data, TokenIds):
         raise InvalidInput(
             "token vectors come with their places in the text, and there is none; send the text instead",
             field="token_ids",

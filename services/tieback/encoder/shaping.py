@@ -10,15 +10,7 @@ import numpy as np
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.encoding import EncodePlan, Encoding, EncodingSource, Reduction
-from tieback.core.types.vectors import (
-    DType,
-    RegionVectors,
-    SpaceRef,
-    SparseVector,
-    TokenVectors,
-    Vector,
-    VectorKind,
-)
+from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
 from tieback.encoder.computed import Computed
 from tieback.encoder.output import cut, quantise
 
@@ -38,23 +30,21 @@ def shape(
     dense: Sequence[Vector | None] = [None] * len(computed)
     if VectorKind.DENSE in plan.kinds:
         dense = vectors([cast("Array", one.dense) for one, _, _ in computed], space, plan.dtype, width)
-    with_tokens = VectorKind.TOKENS in plan.kinds
+    with_rows = VectorKind.MULTI_VECTOR in plan.kinds
     with_labels = VectorKind.LABELS in plan.kinds
     with_sparse = VectorKind.SPARSE in plan.kinds
-    with_regions = VectorKind.REGIONS in plan.kinds
     named = vocabulary if plan.terms else ()
     return [
         Encoding(
             space,
             modality,
             vector,
-            _tokens(one, space, width) if with_tokens else None,
+            _multi_vector(one, space, width) if with_rows else None,
             one.labels if with_labels else (),
             one.token_count,
             one.truncated_tokens,
             source,
             _sparse(one, space, named) if with_sparse else None,
-            _regions(one, space, width) if with_regions else None,
             reduction,
         )
         for (one, source, reduction), vector in zip(computed, dense, strict=True)
@@ -72,10 +62,10 @@ def vectors(rows: Sequence[Array], space: SpaceRef, dtype: DType, width: int | N
     ]
 
 
-def _tokens(computed: Computed, space: SpaceRef, width: int | None) -> TokenVectors | None:
-    if computed.tokens is None:
+def _multi_vector(computed: Computed, space: SpaceRef, width: int | None) -> MultiVector | None:
+    if computed.rows is None or computed.locators is None:
         return None
-    return TokenVectors(space, cut(computed.tokens, width), list(computed.spans))
+    return MultiVector(space, cut(computed.rows, width), computed.locators)
 
 
 def _sparse(computed: Computed, space: SpaceRef, vocabulary: Sequence[str]) -> SparseVector | None:
@@ -83,9 +73,3 @@ def _sparse(computed: Computed, space: SpaceRef, vocabulary: Sequence[str]) -> S
         return None
     terms = [vocabulary[index] for index in computed.indices.tolist()] if vocabulary else ()
     return SparseVector(space, computed.indices, computed.weights, terms)
-
-
-def _regions(computed: Computed, space: SpaceRef, width: int | None) -> RegionVectors | None:
-    if computed.regions is None or computed.boxes is None:
-        return None
-    return RegionVectors(space, cut(computed.regions, width), computed.boxes)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from tieback.core.boxes import WHOLE
 from tieback.core.types.arrays import Array, Box
 from tieback.index.growing import GrowingVectors
 from tieback.index.readwrite import ReadWriteLock
@@ -93,6 +94,14 @@ class PartVectors:
         best = places[1 + int(np.argmax(self._vectors.take(places[1:]) @ query))]
         x, y, width, height = self._boxes[best].tolist()
         return x, y, width, height
+
+    def all_of(self, position: int) -> tuple[Array, Array] | None:
+        """The vectors of a section with parts, in float32, and their boxes, the whole's first; else None."""
+        places = self._places.get(position)
+        if places is None:
+            return None
+        boxes = np.concatenate(([WHOLE], self._boxes[places[1:]]), dtype=np.float32)
+        return self._vectors.take(places), boxes
 
     def wants_training(self) -> bool:
         """Whether the parts have outgrown exact search, or the lists they were sorted into."""

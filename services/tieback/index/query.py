@@ -10,7 +10,7 @@ from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.core.types.fusion import IgnoredDimensions
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.vectors import Vector
+from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.index.filters import Filter, parse
 from tieback.index.store import Description
 from tieback.index.texts import check_text
@@ -36,6 +36,8 @@ class Query:
     balance: bool
     collapse: bool
     ignored: Sequence[IgnoredDimensions]
+    multi_vectors: SpaceRef | None = None
+    """Of the collection, where the vectors of hits that have several are wanted."""
 
 
 def checked(
@@ -49,6 +51,7 @@ def checked(
     balance_modalities: bool,
     collapse_pieces: bool,
     ignored: Sequence[IgnoredDimensions],
+    multi_vectors: bool,
 ) -> Query:
     """The query, or InvalidInput, SpaceMismatch or NotFound with the field that is wrong."""
     if vector is None:
@@ -78,4 +81,5 @@ def checked(
         balance=balance_modalities,
         collapse=collapse_pieces,
         ignored=ignored,
+        multi_vectors=known.space if multi_vectors else None,
     )

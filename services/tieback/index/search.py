@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tieback.core.types.arrays import Array
+from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.search import Hit
+from tieback.core.types.vectors import MultiVector
 from tieback.index.balance import SAMPLE, as_of_reference
 from tieback.index.collapsing import collapsed
 from tieback.index.comparison import Comparison, Found
@@ -20,6 +23,9 @@ from tieback.index.query import Query
 # good in both can win.
 _DEEPER = 4
 _DEEPEST_AT_LEAST = 100
+
+# Bytes of the multi-vectors of one reply.
+_MULTI_VECTOR_BYTES = 8 << 20
 
 # Of a ranking that is collapsed so many rows are read for each hit, at first: of ten sections of abstracts
 # seven are of different texts.
@@ -80,7 +86,8 @@ class _Search:
             hits = collapsed(texts, limit)
             # A hit is MOST_PIECES rows at most, so this ends soon.
             if len(hits) == limit or len(positions) < rows:
-                return [self._hit(ranking, row, others) for row, *others in hits]
+                found = [self._hit(ranking, row, others) for row, *others in hits]
+                return self._with_vectors(found, [positions[row] for row, *_ in hits])
             rows *= 2
 
     def _ranking(self, rows: int) -> Ranking:
@@ -124,6 +131,19 @@ class _Search:
         keys = [self._memory.order_key(position) for position in positions.tolist()]
         order = sorted(range(len(keys)), key=lambda place: (-scores[place], keys[place]))
         return Ranking(positions[order], scores[order], None if similarities is None else similarities[order])
+
+    def _with_vectors(self, hits: Sequence[Hit], positions: Sequence[int]) -> list[Hit]:
+        """The hits, with the vectors of those that have several where they are wanted and there is room."""
+        space, room = self._query.multi_vectors, _MULTI_VECTOR_BYTES
+        found: list[Hit] = []
+        for hit, position in zip(hits, positions, strict=True):
+            several = None if space is None else self._memory.parts.all_of(position)
+            if space is not None and several is not None and (room := room - several[0].nbytes) >= 0:
+                values, boxes = several
+                multi = MultiVector(space, values, Locators(LocatorKind.BOX, boxes))
+                hit = dataclasses.replace(hit, multi_vector=multi)
+            found.append(hit)
+        return found
 
     def _hit(self, ranking: Ranking, row: int, others: Sequence[int]) -> Hit:
         """The hit of a row; `others` are rows of further pieces of its text."""

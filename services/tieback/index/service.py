@@ -311,6 +311,7 @@ class Index:
         balance_modalities: bool = False,
         collapse_pieces: bool = False,
         ignored: Sequence[IgnoredDimensions] = (),
+        multi_vectors: bool = False,
         deadline: Deadline = NO_DEADLINE,
     ) -> SearchReply:
         """See `IndexPort`.
@@ -330,6 +331,7 @@ class Index:
             balance_modalities=balance_modalities,
             collapse_pieces=collapse_pieces,
             ignored=ignored,
+            multi_vectors=multi_vectors,
         )
         queued = time.perf_counter()
         started = queued

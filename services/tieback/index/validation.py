@@ -7,16 +7,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tieback.core.boxes import OUTSIDE, inside
 from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError, cut
 from tieback.core.field_path import FieldPath, at
+from tieback.core.multi_vectors import check_rows
 from tieback.core.spans import check_span
 from tieback.core.types.arrays import Array
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.fusion import IgnoredDimensions
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import DType, RegionVectors, SpaceRef, Vector
+from tieback.core.types.locators import LocatorKind
+from tieback.core.types.vectors import DType, MultiVector, SpaceRef, Vector
 from tieback.index.metadata import check_metadata
 from tieback.index.originals import original_of
 from tieback.index.records import Parts, Record
@@ -117,7 +118,7 @@ def check_ignored(ignored: Sequence[IgnoredDimensions], width: int) -> None:
 
 
 def check_parts(
-    parts: RegionVectors, modality: Modality, space: SpaceRef, width: int, *, field: FieldPath
+    parts: MultiVector, modality: Modality, space: SpaceRef, width: int, *, field: FieldPath
 ) -> Parts | None:
     """The parts of a section as they are kept; None where there are none.
 
@@ -125,12 +126,14 @@ def check_parts(
     another width, of values that half precision does not hold, or where a box is missing or reaches out of
     the picture.
     """
-    values, boxes = np.asarray(parts.values), np.asarray(parts.boxes, np.float32)
+    values = np.asarray(parts.values)
     if not len(values):
         return None
-    if modality is not Modality.IMAGE:
+    if modality is not Modality.IMAGE or parts.locators.kind is not LocatorKind.BOX:
         raise InvalidInput(
-            f"only a picture has parts, with boxes in it; this section is {modality}", field=field
+            f"only a picture has parts, with boxes in it; this section is {modality}, and each part has a "
+            f"{parts.locators.kind}",
+            field=field,
         )
     if parts.space != space:
         raise SpaceMismatch(
@@ -152,11 +155,8 @@ def check_parts(
             f"a part holds NaN, or a value beyond ±{LARGEST_HALF:.0f}, which half precision does not hold",
             field=field["values"],
         )
-    if boxes.shape != (len(values), 4):
-        raise InvalidInput(f"there are {len(boxes)} boxes for {len(values)} parts", field=field["boxes"])
-    for place in np.flatnonzero(~inside(boxes)).tolist():
-        raise InvalidInput(OUTSIDE, field=field["boxes"][place])
-    return Parts(values.astype(np.float16), boxes)
+    check_rows(parts, field=field)
+    return Parts(values.astype(np.float16), parts.locators.places)
 
 
 def _check_item(indexed: IndexedItem, space: SpaceRef, width: int, limits: Limits, keeps: bool) -> Record:

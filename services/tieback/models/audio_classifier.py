@@ -1,8 +1,12 @@
-"""Audio encoders: an embedding and classes from the log-mel patches of a sound."""
+"""Audio encoders: an embedding and classes from the log-mel patches of a sound.
+
+Each patch is a window of the sound with a vector of its own: these are the rows of the multi-vector.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +16,7 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Label
 from tieback.core.types.limits import Limits
+from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.vectors import VectorKind
 from tieback.models.audio_decoding import samples_of, weight_of
 from tieback.models.encoder_model import Prepared, RawEncoding, Weight
@@ -25,6 +30,13 @@ GRAPH = "model.onnx"
 PATCHES, EMBEDDINGS, SCORES = "patches", "embeddings", "scores"
 PATCHES_AT_ONCE = 32  # bounds the memory of a long sound, whose patches are independent
 SIZES = (1, 8, PATCHES_AT_ONCE)
+
+
+class Patches(NamedTuple):
+    """The patches of a sound, uint8 `[n, 1, patch, bands]`, and how long it is."""
+
+    codes: Array
+    seconds: float
 
 
 class AudioClassifierModel:
@@ -46,7 +58,8 @@ class AudioClassifierModel:
 
     def sample(self, tokens: int) -> Prepared:
         """Silence of that many patches."""
-        return Prepared(tokens, np.zeros((tokens, 1, self._options.patch, self._options.bands), np.uint8))
+        codes = np.zeros((tokens, 1, self._options.patch, self._options.bands), np.uint8)
+        return Prepared(tokens, Patches(codes, float(self._ends(tokens)[-1])))
 
     def weigh(self, content: Content, plan: EncodePlan, limits: Limits) -> Weight:  # noqa: ARG002 - all kinds come from the same patches
         """By the sound's header."""
@@ -57,31 +70,52 @@ class AudioClassifierModel:
     def prepare(self, content: Content, plan: EncodePlan, limits: Limits) -> Prepared:  # noqa: ARG002 - sounds of any length are read whole
         """Decodes a sound into patches, which wait in the network's own code of a byte a value."""
         options = self._options
-        patches = self._front_end(samples_of(content, limits, rate=options.sample_rate))
+        samples = samples_of(content, limits, rate=options.sample_rate)
+        patches = self._front_end(samples)
         coded = np.clip(np.round(patches / options.quantum) + options.zero, 0, 255).astype(np.uint8)
-        return Prepared(len(coded), coded[:, None], size=coded.nbytes)
+        payload = Patches(coded[:, None], len(samples) / options.sample_rate)
+        return Prepared(len(coded), payload, size=coded.nbytes)
 
     def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:
         """Encodes the patches of all sounds together, and averages each sound's own."""
-        patches = np.concatenate([prepared.payload for prepared in batch])
+        sounds: list[Patches] = [prepared.payload for prepared in batch]
+        patches = np.concatenate([sound.codes for sound in sounds])
         found = [
             self._session.run([EMBEDDINGS, SCORES], {PATCHES: patches[begin : begin + PATCHES_AT_ONCE]})
             for begin in range(0, len(patches), PATCHES_AT_ONCE)
         ]
         embeddings, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        ends = np.cumsum([len(prepared.payload) for prepared in batch])[:-1]
+        ends = np.cumsum([len(sound.codes) for sound in sounds])[:-1]
+        windows = VectorKind.MULTI_VECTOR in plan.kinds
         return [
             RawEncoding(
                 unit_rows(embedding.mean(axis=0)) if VectorKind.DENSE in plan.kinds else None,
-                None,
+                unit_rows(embedding) if windows else None,
+                self._times(sound) if windows else None,
                 labels=self._labels(score.mean(axis=0)) if VectorKind.LABELS in plan.kinds else (),
             )
-            for embedding, score in zip(np.split(embeddings, ends), np.split(scores, ends), strict=True)
+            for sound, embedding, score in zip(
+                sounds, np.split(embeddings, ends), np.split(scores, ends), strict=True
+            )
         ]
 
     def warm_up(self) -> None:
         """Encodes a patch of silence."""
         self.run([self.sample(1)], EncodePlan(kinds=self.card.kinds))
+
+    def _times(self, sound: Patches) -> Locators:
+        """When the patches are; that of a sound shorter than a patch ends with the sound."""
+        ends = self._ends(len(sound.codes))
+        begins = ends - ends[0]
+        return Locators.of(
+            LocatorKind.TIME_RANGE, np.stack((begins, np.minimum(ends, sound.seconds)), axis=1)
+        )
+
+    def _ends(self, patches: int) -> Array:
+        """When so many patches end, in seconds `[patches]`."""
+        options = self._options
+        first = options.window + (options.patch - 1) * options.hop
+        return (first + options.patch_hop * options.hop * np.arange(patches)) / options.sample_rate
 
     def _labels(self, scores: Array) -> list[Label]:
         """Sounds can be of several classes at once, so scores do not sum to 1; those of the labels do."""

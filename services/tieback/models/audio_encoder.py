@@ -10,7 +10,7 @@ cosine of the vector to that of the full window, and in brackets after the mean 
     12 s       0.996 (0.99)   0.998 (1.00)     0.999 (1.00)
 
 In all of them the nearest full-window vector was that of the same sound. `silence: 30` in the card gives the
-full windows.
+full windows. The rows of the multi-vector are the windows' own means.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
+from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.vectors import VectorKind
 from tieback.models.audio_decoding import samples_of, weight_of
 from tieback.models.encoder_model import Prepared, RawEncoding, Weight
@@ -114,13 +115,22 @@ class AudioEncoderModel:
             end = begin + len(prepared.payload)
             weights = np.array([window.sound for window in windows[begin:end]], np.float32)
             dense = unit_rows(weights @ means[begin:end]) if VectorKind.DENSE in plan.kinds else None
-            encodings.append(RawEncoding(dense, None))
+            if VectorKind.MULTI_VECTOR in plan.kinds:
+                encodings.append(RawEncoding(dense, unit_rows(means[begin:end]), self._times(weights)))
+            else:
+                encodings.append(RawEncoding(dense))
             begin = end
         return encodings
 
     def warm_up(self) -> None:
         """Encodes a second of silence."""
         self.run([self.sample(self.sizes[0])], EncodePlan(kinds=self.card.kinds))
+
+    def _times(self, states: Array) -> Locators:
+        """When windows are that have so many states of sound `[windows]`, to a state's 20 ms."""
+        begins = np.arange(len(states)) * self._options.seconds
+        ends = begins + states / self._per_second
+        return Locators.of(LocatorKind.TIME_RANGE, np.stack((begins, ends), axis=1))
 
     def _means(self, windows: Sequence[Window], states: int) -> Array:
         sound = np.array([window.sound for window in windows])

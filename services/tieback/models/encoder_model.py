@@ -11,6 +11,7 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Label
 from tieback.core.types.limits import Limits
+from tieback.core.types.locators import Locators
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +44,16 @@ class Weight:
 class RawEncoding:
     """What a model says of one input, in float32.
 
-    `dense` `[width]` and the rows of `tokens` `[tokens, width]` have length 1; `spans` are the tokens' byte
-    ranges in the text's UTF-8; `labels` are the likeliest classes, best first. `sparse` are the numbers of
-    terms, int32 and ascending, with their weights, above 0. The rows of `regions` `[regions, width]` have
-    length 1 too, and `boxes` `[regions, 4]` say where they are: x, y, width, height in 0..1 of the picture's.
+    `dense` `[width]` and the `rows` `[rows, width]` of the multi-vector have length 1; `locators` say what
+    part of the input each row is of: a token's bytes, a region, a window. `labels` are the likeliest classes,
+    best first. `sparse` are the numbers of terms, int32 and ascending, with their weights, above 0.
     """
 
     dense: Array | None
-    tokens: Array | None
-    spans: Sequence[tuple[int, int]] = ()
+    rows: Array | None = None
+    locators: Locators | None = None
     labels: Sequence[Label] = ()
     sparse: tuple[Array, Array] | None = None
-    regions: Array | None = None
-    boxes: Array | None = None
 
 
 class EncoderModel(Protocol):

@@ -14,13 +14,15 @@ import numpy as np
 
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import ImageClassifier
-from tieback.core.types.arrays import Array
+from tieback.core.boxes import WHOLE
+from tieback.core.types.arrays import Array, Box
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
+from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import Prepared, RawEncoding, Weight
-from tieback.models.image_decoding import WHOLE, Box, central_squares, decoded_bytes, finest_of
+from tieback.models.image_decoding import central_squares, decoded_bytes, finest_of
 from tieback.models.labels import likeliest, read_class_names
 from tieback.models.normalization import unit_rows
 from tieback.models.session import PROCESSOR, Hardware, Session
@@ -64,7 +66,7 @@ class ImageClassifierModel:
     def prepare(self, content: Content, plan: EncodePlan, limits: Limits) -> Prepared:
         """Decodes a picture and makes it small; its pixels wait as uint8, a quarter of what runs.
 
-        For the kind REGIONS there are ten views of the picture, which cost ten times as much. A large JPEG is
+        For a MULTI_VECTOR there are ten views of the picture, which cost ten times as much. A large JPEG is
         decoded finer for them, so its view of the whole is not to the bit what it is without (cosine 0.9994
         and more).
         """
@@ -92,15 +94,14 @@ class ImageClassifierModel:
         self.run([self.sample(self._cells)], EncodePlan(kinds=self.card.kinds))
 
     def _encoding(self, views: Array, probability: Array, plan: EncodePlan) -> RawEncoding:
-        labels, regions = VectorKind.LABELS in plan.kinds, VectorKind.REGIONS in plan.kinds
+        labels, regions = VectorKind.LABELS in plan.kinds, VectorKind.MULTI_VECTOR in plan.kinds
         return RawEncoding(
             views[0] if VectorKind.DENSE in plan.kinds else None,
-            None,
+            views if regions else None,
+            Locators.of(LocatorKind.BOX, REGIONS[: len(views)]) if regions else None,
             labels=likeliest(probability, self._names, self._options.top) if labels else (),
-            regions=views if regions else None,
-            boxes=np.array(REGIONS[: len(views)], np.float32) if regions else None,
         )
 
 
 def _windows(plan: EncodePlan) -> Sequence[Box]:
-    return REGIONS if VectorKind.REGIONS in plan.kinds else (WHOLE,)
+    return REGIONS if VectorKind.MULTI_VECTOR in plan.kinds else (WHOLE,)

@@ -17,8 +17,9 @@ from contextlib import contextmanager
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
+from tieback.core.boxes import WHOLE
 from tieback.core.errors import InvalidInput
-from tieback.core.types.arrays import Array
+from tieback.core.types.arrays import Array, Box
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.limits import Limits
 from tieback.models.content import looks_like, read_bytes
@@ -34,11 +35,6 @@ COEFFICIENT_BYTES = 6
 
 BAND_PIXELS = 1 << 20
 TEXT_BYTES = 4 << 20
-
-Box = tuple[float, float, float, float]
-"""A window of a picture: x, y, width and height as shares of the picture's, from its upper left corner."""
-
-WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 # Pillow's own limit warns, which is an error or nothing depending on the process; ours is checked below.
 Image.MAX_IMAGE_PIXELS = None

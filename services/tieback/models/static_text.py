@@ -14,6 +14,7 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
+from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback.models.normalization import unit_rows
@@ -81,9 +82,7 @@ class StaticTextModel:
 
     def _encode(self, text: TokenizedText, plan: EncodePlan) -> RawEncoding:
         rows = self._table[text.ids].astype(np.float32)
-        tokens = VectorKind.TOKENS in plan.kinds
-        return RawEncoding(
-            unit_rows(rows.mean(axis=0)) if VectorKind.DENSE in plan.kinds else None,
-            unit_rows(rows) if tokens else None,
-            text.spans if tokens else (),
-        )
+        dense = unit_rows(rows.mean(axis=0)) if VectorKind.DENSE in plan.kinds else None
+        if VectorKind.MULTI_VECTOR not in plan.kinds:
+            return RawEncoding(dense)
+        return RawEncoding(dense, unit_rows(rows), Locators(LocatorKind.BYTE_SPAN, text.spans))

@@ -9,7 +9,6 @@ import functools
 import hashlib
 import itertools
 import weakref
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,8 +42,8 @@ class Places(NamedTuple):
 class TokenizedText:
     """Token numbers `ids` `[n]`, int64. What only token vectors need is worked out when it is asked for.
 
-    Where the caller brought the tokens there is no text and no `encoding` of it: all count as words, and none
-    has a span.
+    Where the caller brought the tokens there is no text and no `encoding` of it: all count as words, with
+    empty spans.
     """
 
     __slots__ = ("_encoding", "_text", "ids")
@@ -62,10 +61,10 @@ class TokenizedText:
         return ~np.array(self._encoding.special_tokens_mask, bool)
 
     @property
-    def spans(self) -> Sequence[tuple[int, int]]:
-        """The words' byte ranges in the text."""
+    def spans(self) -> Array:
+        """The words' byte ranges in the text `[n, 2]`, int64."""
         if self._encoding is None:
-            return ()
+            return np.zeros((len(self.ids), 2), np.int64)
         offsets = np.array(self._encoding.offsets, np.int64).reshape(-1, 2)
         return ByteOffsets(self._text).spans(offsets[self.words])
 

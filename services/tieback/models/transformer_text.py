@@ -14,6 +14,7 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, TokenIds
 from tieback.core.types.encoding import EncodePlan, Reduction, Truncation
 from tieback.core.types.limits import Limits
+from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.vectors import VectorKind
 from tieback.models.content import read_text
 from tieback.models.encoder_model import Prepared, RawEncoding
@@ -104,14 +105,14 @@ class TransformerTextModel:
             (dense,) = self._reduced[plan.reduction.method].run([DENSE], inputs | {RATIO: ratio})
             return [RawEncoding(row, None) for row in dense[: len(texts)]]
         vectors, tokens = at_layer(DENSE, plan.layer), at_layer(TOKENS, plan.layer)
-        if VectorKind.TOKENS not in plan.kinds:
+        if VectorKind.MULTI_VECTOR not in plan.kinds:
             (dense,) = self._session.run([vectors], inputs)
-            return [RawEncoding(row, None) for row in dense[: len(texts)]]
+            return [RawEncoding(row) for row in dense[: len(texts)]]
         dense, states = self._session.run([vectors, tokens], inputs)
         return [
             RawEncoding(
                 row if VectorKind.DENSE in plan.kinds else None,
-                *self._tokens(text, state),
+                *self._rows(text, state),
             )
             for text, row, state in zip(texts, dense, states, strict=False)  # steps add rows behind
         ]
@@ -129,14 +130,13 @@ class TransformerTextModel:
                 f"{self.card.max_tokens} in all; take a shorter one"
             )
 
-    def _tokens(self, text: TokenizedText, state: Array) -> tuple[Array, Sequence[tuple[int, int]]]:
+    def _rows(self, text: TokenizedText, state: Array) -> tuple[Array, Locators]:
         """The words' vectors `[words, width]`, and their byte ranges in the text that the caller sent."""
         vectors, spans = unit_rows(state[: len(text.ids)][text.words]), text.spans
-        begin = len(self._prompt.encode())
-        if not begin:
-            return vectors, spans
-        own = [place for place, span in enumerate(spans) if span[1] > begin]
-        return vectors[own], [(max(0, spans[place][0] - begin), spans[place][1] - begin) for place in own]
+        if begin := len(self._prompt.encode()):
+            own = spans[:, 1] > begin
+            vectors, spans = vectors[own], np.maximum(spans[own] - begin, 0)
+        return vectors, Locators(LocatorKind.BYTE_SPAN, spans)
 
     def warm_up(self) -> None:
         """Encodes a word."""

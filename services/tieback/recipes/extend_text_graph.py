@@ -79,10 +79,11 @@ def extend_graph(
     source = own_file(weights, options.weights)
     model = load_graph(source)
     tensors, pooling = _choose(card, model, modules)
-    if tensors.states is None and VectorKind.TOKENS in card.kinds:
+    if tensors.states is None and VectorKind.MULTI_VECTOR in card.kinds:
         raise StartupError(
-            f"{options.weights} is read at {tensors.vectors!r}, which has no token states; remove 'tokens' "
-            "from the card's kinds, or name the tensor of the states (options: tokens_tensor) and a pooling"
+            f"{options.weights} is read at {tensors.vectors!r}, which has no token states; remove "
+            "'multi_vector' from the card's kinds, or name the tensor of the states (options: tokens_tensor) "
+            "and a pooling"
         )
     feed = {IDS: ids.numpy(), MASK: mask.numpy(), TYPES: torch.zeros_like(ids).numpy()}
     raw = read_tensor(source, tensors, feed)

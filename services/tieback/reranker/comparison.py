@@ -16,11 +16,11 @@ from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.core.types.limits import Limits
 from tieback.core.types.rerank import AlignedPair, Alignment
-from tieback.core.types.vectors import TokenVectors
+from tieback.core.types.vectors import MultiVector
 from tieback.methods.reranking import Alignments, Checkpoint, Reranking
 
 CHUNK_STEPS, CHUNK_PAIRS = 1 << 25, 1 << 18
-"""A chunk's steps and pairs of tokens at most, where it has more than one candidate: some 60 ms and 8 MB."""
+"""A chunk's steps and pairs of rows at most, where it has more than one candidate: some 60 ms and 8 MB."""
 
 PAIRS_OF_A_PASS = 4096
 """A pass over an array costs as much as over so many pairs more, however small the array is."""
@@ -58,16 +58,16 @@ class Comparison:
 
     compare: Reranking
     passes: int
-    query: TokenVectors
-    candidates: Sequence[TokenVectors]
+    query: MultiVector
+    candidates: Sequence[MultiVector]
     checkpoint: Checkpoint
     plan_bytes: int
     _planned: int = 0
 
     def chunks(self, places: Sequence[int], *, explain: bool) -> list[Chunk]:
         """The candidates at these places in chunks."""
-        lengths = [len(candidate.values) for candidate in self.candidates]
-        rows = len(self.query.values)
+        lengths = [len(candidate) for candidate in self.candidates]
+        rows = len(self.query)
         found: list[Chunk] = []
         for chosen in self._alike(sorted(places, key=lengths.__getitem__), lengths):
             pairs = rows * len(chosen) * lengths[chosen[-1]]
@@ -77,14 +77,14 @@ class Comparison:
     def check(self, limits: Limits) -> None:
         """Raises InvalidInput, naming the candidate, where one alone is too much work."""
         most = limits.rerank_steps // LARGEST_PART
-        rows = len(self.query.values)
+        rows = len(self.query)
         for place, candidate in enumerate(self.candidates):
-            steps = rows * len(candidate.values) * self.passes
+            steps = rows * len(candidate) * self.passes
             if most and steps > most:
                 raise InvalidInput(
-                    f"comparing {rows} tokens with {len(candidate.values)} in {self.passes} passes takes "
+                    f"comparing {rows} rows with {len(candidate)} in {self.passes} passes takes "
                     f"{steps} steps, and this server takes {most} at most for one candidate; "
-                    "send shorter texts, or ask for fewer iterations",
+                    "send less of each, or ask for fewer iterations",
                     field=at("candidates", place),
                     reason="REQUEST_TOO_LARGE",
                 )
@@ -102,7 +102,7 @@ class Comparison:
 
     def _alike(self, places: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
         """The places, which ascend by length, in groups that may be one chunk."""
-        rows, group, total = len(self.query.values), list[int](), 0
+        rows, group, total = len(self.query), list[int](), 0
         for place in places:
             padded = (len(group) + 1) * lengths[place]
             pairs = rows * padded
@@ -129,7 +129,7 @@ def compared(chunk: Chunk) -> tuple[Array, list[Alignment]]:
     chunk.comparison.checkpoint()
     query = chunk.comparison.query
     candidates = [chunk.comparison.candidates[place] for place in chunk.places]
-    lengths = np.array([len(candidate.values) for candidate in candidates])
+    lengths = np.array([len(candidate) for candidate in candidates])
     mask = np.arange(lengths.max()) < lengths[:, None]
     tokens = np.zeros((*mask.shape, query.values.shape[1]), np.float32)
     for row, candidate in enumerate(candidates):
@@ -138,18 +138,18 @@ def compared(chunk: Chunk) -> tuple[Array, list[Alignment]]:
     if not chunk.explain:
         return found.scores, []
     if found.plans is not None:
-        chunk.comparison.count_plans(len(query.values) * int(lengths.sum()))
+        chunk.comparison.count_plans(len(query) * int(lengths.sum()))
     return found.scores, [
         _alignment(found, row, query, candidate) for row, candidate in enumerate(candidates)
     ]
 
 
-def _alignment(found: Alignments, row: int, query: TokenVectors, candidate: TokenVectors) -> Alignment:
-    """The pairs that carry the score, those without a place in the text (special tokens) left out."""
-    length = len(candidate.values)
+def _alignment(found: Alignments, row: int, query: MultiVector, candidate: MultiVector) -> Alignment:
+    """The pairs that carry the score, those of rows that stand for nothing (special tokens) left out."""
+    length = len(candidate)
     weights, similarities = found.weights[row, :, :length], found.similarities[row, :, :length]
-    placed = [np.array([begin < end for begin, end in one.spans]) for one in (query, candidate)]
-    carried = weights * np.maximum(similarities, 0.0) * placed[0][:, None] * placed[1]
+    extended = query.locators.extended[:, None] * candidate.locators.extended
+    carried = weights * np.maximum(similarities, 0.0) * extended
     count = min(PAIRS_SHOWN, carried.size)
     largest = np.sort(np.argpartition(carried, carried.size - count, axis=None)[carried.size - count :])
     pairs: list[AlignedPair] = []
@@ -157,6 +157,7 @@ def _alignment(found: Alignments, row: int, query: TokenVectors, candidate: Toke
         i, j = divmod(int(flat), length)
         if carried[i, j] > 0:
             similarity, weight = float(similarities[i, j]), float(weights[i, j])
-            pairs.append(AlignedPair(query.spans[i], candidate.spans[j], similarity, weight))
+            pair = query.locators.at(i), candidate.locators.at(j)
+            pairs.append(AlignedPair(*pair, similarity, weight))
     plan = None if found.plans is None else found.plans[row, :, :length].astype(PLAN)
     return Alignment(pairs, plan)

@@ -1,7 +1,7 @@
 """Orders candidates by a closer look.
 
 Comparing is done on one thread of its own, chunk by chunk, in fair turns between tenants, and admitted by
-what it costs: query tokens × candidate tokens × the passes that the method makes over them.
+what it costs: rows of the query × rows of the candidates × the passes that the method makes over them.
 """
 
 from __future__ import annotations
@@ -17,22 +17,21 @@ from tieback.admission import Admission, Ticket
 from tieback.batching import Batched, Batcher
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
-from tieback.core.field_path import FieldPath, at
+from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Stage
-from tieback.core.types.rerank import Alignment, RerankCandidate, RerankReply, RerankResult
-from tieback.core.types.vectors import TokenVectors
+from tieback.core.types.rerank import Alignment, RerankCandidate, RerankReply, RerankResult, RerankSource
 from tieback.methods.ranking import rankings
 from tieback.methods.reranking import rerankings
 from tieback.ports import DEFAULT_RERANKING, EncoderPort
 from tieback.reranker.comparison import Chunk, Comparison, compared, steps_of
-from tieback.reranker.sources import look
+from tieback.reranker.sources import Source, resolve, space_of
 
-TYPICAL_WIDTH, TYPICAL_LONGEST, BYTES_PER_TOKEN = 384, 256, 4
-"""For the estimate that admission takes before texts are encoded: most spaces read no more of a text."""
+TYPICAL_WIDTH = 384
+"""For the estimate that admission takes before contents are encoded."""
 
 USUAL_RATE = 400_000_000
 """Steps a second, before any were measured."""
@@ -41,7 +40,7 @@ Compared = tuple[Array, list[Alignment]]
 
 
 class Reranker:
-    """A `RerankerPort` that takes token vectors from an encoder's space; `space` is the default one."""
+    """A `RerankerPort` that takes multi-vectors from an encoder's space; `space` is the default one."""
 
     def __init__(
         self, encoder: EncoderPort, *, space: str = "all-minilm-l6-v2", limits: Limits | None = None
@@ -68,7 +67,7 @@ class Reranker:
 
     async def rerank(
         self,
-        query: str | TokenVectors,
+        query: RerankSource,
         candidates: Sequence[RerankCandidate],
         *,
         method: MethodChoice = DEFAULT_RERANKING,
@@ -80,26 +79,28 @@ class Reranker:
     ) -> RerankReply:
         """The candidates, best first; equal ones in the order of the first ranking.
 
-        InvalidInput names the candidate that is empty or too large, the parameter that is unknown;
-        SpaceMismatch where token vectors came of two spaces. Overloaded where too much waits.
+        Query and candidates may be of any modality, of one space: `space`, or that of the first vectors that
+        are given, or the default one. InvalidInput names the candidate that is empty or too large, the
+        parameter that is unknown; SpaceMismatch where vectors are of two spaces. Overloaded where too much
+        waits.
         """
         arrival = time.perf_counter()
         compare = rerankings.configure(method.name, method.parameters, field="method")
         passes = rerankings.beside(compare, "passes")
         merge = rankings.configure(fusion.name, fusion.parameters, field="fusion") if fusion else None
-        self._check(query, candidates)
-        if isinstance(query, TokenVectors):
-            space = space or query.space.name
+        sources = self._sources(query, candidates)
         deadline.check("reranking")
-        sources = [("query", query)]
-        sources += [(f"candidates[{place}].source", one.source) for place, one in enumerate(candidates)]
-        estimate = self._estimate(query, candidates, passes(TYPICAL_WIDTH))
+        estimate = self._estimate(sources, passes(TYPICAL_WIDTH))
         with self._admission.admit(estimate, items=len(candidates), deadline=deadline) as ticket:
-            looked = await look(
-                self._encoder, sources, space=space or self._space, limits=self._limits, deadline=deadline
+            resolved = await resolve(
+                self._encoder,
+                sources,
+                space=space or space_of(sources) or self._space,
+                limits=self._limits,
+                deadline=deadline,
             )
             encoded = time.perf_counter()
-            asked, *offered = looked.tokens
+            asked, *offered = resolved.vectors
             abandoned = threading.Event()
             comparison = Comparison(
                 compare,
@@ -136,7 +137,7 @@ class Reranker:
             for place in order
         ]
         end = time.perf_counter()
-        timing = looked.timing
+        timing = resolved.timing
         timing.stages = [
             Stage(f"encode:{asked.space.name}", 0.0, encoded - arrival),
             Stage("compare", encoded - arrival, end - encoded),
@@ -144,41 +145,33 @@ class Reranker:
         timing.queue += batched.queue
         timing.compute += end - encoded - batched.queue
         timing.total = end - arrival
-        return RerankReply(results, timing, looked.cost)
+        return RerankReply(results, timing, resolved.cost)
 
     async def close(self) -> None:
         """Stops after the chunk that is compared now; what waits fails with Unavailable."""
         await self._worker.close()
 
-    def _check(self, query: str | TokenVectors, candidates: Sequence[RerankCandidate]) -> None:
+    def _sources(self, query: RerankSource, candidates: Sequence[RerankCandidate]) -> list[Source]:
+        """The query, then the candidates. InvalidInput for what is wrong with one before any is encoded."""
         if not candidates:
             raise InvalidInput("there is nothing to rerank: give at least one candidate", field="candidates")
         most = self._limits.batch_items
         if most and len(candidates) > most:
             raise InvalidInput(f"{len(candidates)} candidates; the limit is {most}", field="candidates")
-        self._check_length(query, at("query"))
+        sources = [Source.of(at("query"), query, self._limits)]
         for place, candidate in enumerate(candidates):
             if not math.isfinite(candidate.score):
                 raise InvalidInput(
                     f"a score is a finite number, not {candidate.score}",
                     field=at("candidates", place, "score"),
                 )
-            self._check_length(candidate.source, at("candidates", place, "source"))
+            sources.append(Source.of(at("candidates", place, "source"), candidate.source, self._limits))
+        return sources
 
-    def _check_length(self, source: str | TokenVectors, path: FieldPath) -> None:
-        most = self._limits.rerank_tokens
-        if isinstance(source, TokenVectors) and most and len(source.values) > most:
-            raise InvalidInput(
-                f"there are {len(source.values)} token vectors, and this server compares {most} at most; "
-                "send the first of them, or a pooled part of them",
-                field=path["values"],
-                reason="TOO_MANY_TOKENS",
-            )
-
-    def _estimate(self, query: str | TokenVectors, candidates: Sequence[RerankCandidate], passes: int) -> int:
-        """Steps before texts are encoded, never more than may wait: the count decides."""
-        tokens = sum(_tokens(candidate.source) for candidate in candidates)
-        steps = steps_of(_tokens(query) * tokens, passes)
+    def _estimate(self, sources: Sequence[Source], passes: int) -> int:
+        """Steps before contents are encoded, never more than may wait: the count decides."""
+        query, *candidates = (source.rows for source in sources)
+        steps = steps_of(query * sum(candidates), passes)
         limit = self._limits.rerank_steps
         return min(steps, limit) if limit else steps
 
@@ -190,9 +183,9 @@ class Reranker:
         steps, limit = sum(chunk.tokens for chunk in chunks), self._limits.rerank_steps
         if limit and steps > limit:
             raise InvalidInput(
-                f"comparing these candidates takes {steps} steps (query tokens × candidate tokens × passes "
-                f"of the method), and this server takes {limit} at most; send fewer or shorter candidates, "
-                "or ask for fewer iterations",
+                f"comparing these candidates takes {steps} steps (rows of the query × rows of the candidates "
+                f"× passes of the method), and this server takes {limit} at most; send fewer or shorter "
+                "candidates, or ask for fewer iterations",
                 field="candidates",
                 reason="REQUEST_TOO_LARGE",
             )
@@ -238,9 +231,3 @@ def _check_wanted(abandoned: threading.Event, deadline: Deadline) -> None:
     if abandoned.is_set():
         raise DeadlineExceeded("nobody waits for this comparison any more")
     deadline.check("all candidates were compared")
-
-
-def _tokens(source: str | TokenVectors) -> int:
-    if isinstance(source, TokenVectors):
-        return len(source.values)
-    return min(len(source) // BYTES_PER_TOKEN + 1, TYPICAL_LONGEST)

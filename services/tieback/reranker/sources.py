@@ -1,9 +1,9 @@
-"""Token vectors of a query and its candidates, whether they came along or have yet to be made."""
+"""The multi-vectors of a query and its candidates, whether they came along or have yet to be made."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,135 +11,163 @@ import numpy as np
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError
 from tieback.core.field_path import FieldPath, at
-from tieback.core.types.content import Content, Modality
+from tieback.core.multi_vectors import check_rows
+from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Encoding, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.report import Cost, Timing
-from tieback.core.types.vectors import TokenVectors, VectorKind
+from tieback.core.types.rerank import RerankSource
+from tieback.core.types.vectors import MultiVector, VectorKind
 from tieback.ports import EncoderPort
 
 INLINE_VALUES = 1 << 16
-"""So many numbers of token vectors are checked on the event loop: a change of threads would take longer."""
+"""So many numbers of given vectors are checked on the event loop: a change of threads would take longer."""
 
-TOKENS = EncodePlan(kinds=frozenset({VectorKind.TOKENS}), truncation=Truncation.END)
+TYPICAL_LONGEST, BYTES_PER_TOKEN, TYPICAL_ROWS = 256, 4, 32
+"""For the estimate that admission takes before contents are encoded: most spaces read no more of a text, and
+what is no text has fewer rows."""
+
+MULTI_VECTOR = EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR}), truncation=Truncation.END)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is compared: a `content` to encode or the `given` vectors of one. `path` is its field's.
+
+    `rows` is how many rows its multi-vector has, or about how many it will have.
+    """
+
+    path: FieldPath
+    content: Content | None
+    given: MultiVector | None
+    rows: int
+
+    @classmethod
+    def of(cls, path: FieldPath, source: RerankSource, limits: Limits) -> Source:
+        """InvalidInput where there is nothing to compare, or too much."""
+        if isinstance(source, Content):
+            return cls(path["content"], source, None, _about(source, path["content"]))
+        most, rows = limits.rerank_tokens, len(source)
+        if most and rows > most:
+            raise InvalidInput(
+                f"there are {rows} vectors, and this server compares {most} at most; send the first of them, "
+                "or a pooled part of them",
+                field=path["multi_vector"]["values"],
+                reason="TOO_MANY_ROWS",
+            )
+        return cls(path["multi_vector"], None, source, rows)
+
+
+def _about(content: Content, path: FieldPath) -> int:
+    if not isinstance(content.data, str):
+        return TYPICAL_ROWS
+    if not content.data.strip():
+        raise InvalidInput("the text is empty", field=path["text"])
+    return min(len(content.data) // BYTES_PER_TOKEN + 1, TYPICAL_LONGEST)
+
+
+def space_of(sources: Iterable[Source]) -> str:
+    """The name of the space of the first vectors that are given; empty where there are none."""
+    return next((one.given.space.name for one in sources if one.given is not None), "")
 
 
 @dataclass(slots=True)
-class Looked:
-    """One set of token vectors per source, in order, and what making them took."""
+class Resolved:
+    """One multi-vector per source, in order, and what making them took."""
 
-    tokens: list[TokenVectors]
+    vectors: list[MultiVector]
     timing: Timing = field(default_factory=Timing)
     cost: Cost = field(default_factory=Cost)
 
 
-async def look(
-    encoder: EncoderPort,
-    sources: Sequence[tuple[FieldPath, str | TokenVectors]],
-    *,
-    space: str,
-    limits: Limits,
-    deadline: Deadline,
-) -> Looked:
-    """Token vectors of all sources, which are (path in the request, text or token vectors).
+async def resolve(
+    encoder: EncoderPort, sources: Sequence[Source], *, space: str, limits: Limits, deadline: Deadline
+) -> Resolved:
+    """The multi-vectors of all sources, every row of length 1.
 
-    Texts too long for the space, or for the limit of tokens, are cut, since this is only a look. InvalidInput
-    names the path of what is empty or malformed; SpaceMismatch where two sources are of different spaces.
+    Contents with more rows than the space reads, or than the limit, are cut, since this is only a closer
+    look. InvalidInput names the field of what is malformed; SpaceMismatch where two sources are of different
+    spaces.
     """
-    for path, source in sources:
-        if isinstance(source, str) and not source.strip():
-            raise InvalidInput("the text is empty", field=path)
-    texts = [(path, source) for path, source in sources if isinstance(source, str)]
-    looked = Looked([])
-    made: list[TokenVectors] = []
-    most = limits.batch_items or len(texts)
-    for begin in range(0, len(texts), most or 1):
-        batch = texts[begin : begin + most]
-        contents = [Content(Modality.TEXT, text) for _, text in batch]
-        try:
-            reply = await encoder.encode(space, contents, TOKENS, deadline=deadline)
-        except InvalidInput as error:
-            if error.field.below(at("output")) is None:
-                raise
-            raise error.about(at("space")) from None  # we ask for tokens; the caller named the space
-        made += [
-            _made(path, result, limits.rerank_tokens)
-            for (path, _), result in zip(batch, reply.results, strict=True)
-        ]
-        _add(looked, reply.timing, reply.cost)
-    given = sum(source.values.size for _, source in sources if isinstance(source, TokenVectors))
-    if given <= INLINE_VALUES:
-        looked.tokens = _all_checked(sources, made)
+    given = [(one.path, one.given) for one in sources if one.given is not None]
+    if sum(one.values.size for _, one in given) <= INLINE_VALUES:
+        found = _all_checked(given)
     else:
-        looked.tokens = await asyncio.to_thread(_all_checked, sources, made)
-    return looked
+        found = await asyncio.to_thread(_all_checked, given)
+    resolved = Resolved([])
+    contents = [(one.path, one.content) for one in sources if one.content is not None]
+    most = limits.batch_items or len(contents)
+    for begin in range(0, len(contents), most or 1):
+        batch = contents[begin : begin + most]
+        try:
+            reply = await encoder.encode(
+                space, [content for _, content in batch], MULTI_VECTOR, deadline=deadline
+            )
+        except InvalidInput as error:
+            if error.field.below(at("output")) is not None:  # our own asking; the caller named the space
+                raise error.about(at("space")) from None
+            raise
+        for place, ((path, _), result) in enumerate(zip(batch, reply.results, strict=True)):
+            if isinstance(result, InvalidInput):
+                raise result.moved(at("contents", place), path)
+            found[path] = _made(path, result, limits.rerank_tokens)
+        _add(resolved, reply.timing, reply.cost)
+    paths = [one.path for one in sources]
+    resolved.vectors = [found[path] for path in paths]
+    _one_space(paths, resolved.vectors)
+    return resolved
 
 
-def _all_checked(
-    sources: Sequence[tuple[FieldPath, str | TokenVectors]], made: Sequence[TokenVectors]
-) -> list[TokenVectors]:
-    """The sources in order, those that were made in the place of their texts."""
-    remaining = iter(made)
-    tokens = [
-        next(remaining) if isinstance(source, str) else _checked(path, source) for path, source in sources
-    ]
-    _one_space([path for path, _ in sources], tokens)
-    return tokens
+def _all_checked(given: Sequence[tuple[FieldPath, MultiVector]]) -> dict[FieldPath, MultiVector]:
+    return {path: _checked(path, one) for path, one in given}
 
 
-def _made(path: FieldPath, result: Encoding | TiebackError, most: int) -> TokenVectors:
-    if isinstance(result, InvalidInput):
-        raise result.about(path)
+def _made(path: FieldPath, result: Encoding | TiebackError, most: int) -> MultiVector:
     if isinstance(result, TiebackError):
         raise result
-    if result.tokens is None:
-        raise InvalidInput(f"the space {result.space.name} gives no token vectors", field="space")
-    if not len(result.tokens.values):
-        raise InvalidInput("the text holds no token that the space knows", field=path)
-    tokens = result.tokens
-    if most and len(tokens.values) > most:
-        return TokenVectors(tokens.space, tokens.values[:most], tokens.spans[:most])
-    return tokens
+    multi = result.multi_vector
+    if multi is None:
+        raise InvalidInput(f"the space {result.space.name} gives no multi-vectors", field="space")
+    if not len(multi):
+        raise InvalidInput("the content holds nothing that the space knows", field=path)
+    return multi.take(slice(most)) if most and len(multi) > most else multi
 
 
-def _checked(path: FieldPath, tokens: TokenVectors) -> TokenVectors:
-    values = np.asarray(tokens.values, dtype=np.float32)
-    if values.ndim != 2 or not values.size:
+def _checked(path: FieldPath, multi: MultiVector) -> MultiVector:
+    check_rows(multi, field=path)
+    values = np.asarray(multi.values, dtype=np.float32)
+    if not values.size:
         raise InvalidInput(
-            f"token vectors have shape [tokens, width], not {list(values.shape)}", field=path["values"]
-        )
-    if len(tokens.spans) != len(values):
-        raise InvalidInput(
-            f"{len(values)} token vectors come with {len(tokens.spans)} spans; give one each",
-            field=path["spans"],
+            f"a multi-vector has one row and one dimension at least, not the shape {list(values.shape)}",
+            field=path["values"],
         )
     norms = np.linalg.norm(values, axis=1, keepdims=True)
     if not np.isfinite(norms).all() or not norms.all():
-        raise InvalidInput("a token vector holds NaN or infinity, or is all zeros", field=path["values"])
-    return TokenVectors(tokens.space, values / norms, tokens.spans)
+        raise InvalidInput("a row holds NaN or infinity, or is all zeros", field=path["values"])
+    return MultiVector(multi.space, values / norms, multi.locators)
 
 
-def _one_space(paths: Sequence[FieldPath], sources: Sequence[TokenVectors]) -> None:
-    first = sources[0]
-    for path, tokens in zip(paths, sources, strict=True):
-        if tokens.space != first.space:
+def _one_space(paths: Sequence[FieldPath], vectors: Sequence[MultiVector]) -> None:
+    first = vectors[0]
+    for path, one in zip(paths, vectors, strict=True):
+        if one.space != first.space:
             raise SpaceMismatch(
-                f"the token vectors are of {tokens.space} and those of {paths[0]} are of {first.space}; "
-                "both must be of one space, revision and fingerprint",
+                f"the vectors are of {one.space} and those of {paths[0]} are of {first.space}; both must be "
+                "of one space, revision and fingerprint",
                 field=path,
             )
-        if tokens.values.shape[1] != first.values.shape[1]:
+        if one.values.shape[1] != first.values.shape[1]:
             raise InvalidInput(
-                f"the token vectors have width {tokens.values.shape[1]} and those of {paths[0]} have "
-                f"width {first.values.shape[1]}",
+                f"the vectors have width {one.values.shape[1]} and those of {paths[0]} have width "
+                f"{first.values.shape[1]}",
                 field=path["values"],
             )
 
 
-def _add(looked: Looked, timing: Timing, cost: Cost) -> None:
-    looked.timing.queue += timing.queue
-    looked.timing.prepare += timing.prepare
-    looked.timing.compute += timing.compute
-    looked.cost.batch_size = max(looked.cost.batch_size, cost.batch_size)
-    looked.cost.tokens += cost.tokens
-    looked.cost.padding_tokens += cost.padding_tokens
+def _add(resolved: Resolved, timing: Timing, cost: Cost) -> None:
+    resolved.timing.queue += timing.queue
+    resolved.timing.prepare += timing.prepare
+    resolved.timing.compute += timing.compute
+    resolved.cost.batch_size = max(resolved.cost.batch_size, cost.batch_size)
+    resolved.cost.tokens += cost.tokens
+    resolved.cost.padding_tokens += cost.padding_tokens

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tieback.core.boxes import WHOLE
 from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
 from tieback.core.types.fusion import FusePart
-from tieback.core.types.vectors import RegionVectors
+from tieback.core.types.locators import LocatorKind, Locators
+from tieback.core.types.vectors import MultiVector
 from tieback.router.contents import Contents, Said
 from tieback.router.joint_space import JointSpace
-from tieback.router.paths import WHOLE
+from tieback.router.paths import regions_of
 
 
-def take_apart(joint: JointSpace, contents: Contents, given: Sequence[FusePart]) -> RegionVectors | None:
+def take_apart(joint: JointSpace, contents: Contents, given: Sequence[FusePart]) -> MultiVector | None:
     """The vectors of a picture's parts, after `lead`; what stays in `contents` is the whole alone.
 
     None of inputs without regions, and of those of several contents, whose parts have no one place.
@@ -30,21 +32,21 @@ def take_apart(joint: JointSpace, contents: Contents, given: Sequence[FusePart])
     if any(not np.array_equal(other, boxes[0]) for other in boxes):
         raise InvalidInput("the spaces do not agree on where the picture's parts are", field="parts")
     (one,) = said.values()
-    return RegionVectors(joint.ref, _vectors(joint, one), boxes[0])
+    return MultiVector(joint.ref, _vectors(joint, one), Locators.of(LocatorKind.BOX, boxes[0]))
 
 
 def _boxes(contents: Contents, given: Sequence[FusePart]) -> list[Array]:
     """Where the parts are, in the order in which each space's were read: all but the whole."""
-    regions = [
-        np.asarray(part.encoding.regions.boxes, np.float32)
+    found = [
+        regions.locators.places
         for part in given
         for spoken in contents.by_content.get(part.content, ())
         if spoken.entrance.source == part.encoding.space
         and spoken.entrance.dense
         and len(spoken.reading) > 1
-        and part.encoding.regions is not None
+        and (regions := regions_of(part.encoding)) is not None
     ]
-    return [boxes[(boxes != WHOLE).any(axis=1)] for boxes in regions]
+    return [boxes[(boxes != WHOLE).any(axis=1)] for boxes in found]
 
 
 def _vectors(joint: JointSpace, said: Said) -> Array:

@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from tieback.core.boxes import WHOLE
 from tieback.core.errors import InvalidInput, SpaceMismatch
 from tieback.core.field_path import FieldPath, at
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.encoding import Encoding, Label
-from tieback.core.types.vectors import DType, RegionVectors, SpaceRef, SparseVector, Vector
-
-WHOLE = (0.0, 0.0, 1.0, 1.0)
-"""The box of a region that is the whole picture."""
+from tieback.core.types.locators import LocatorKind
+from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +52,7 @@ class Entrance:
 class DenseReading:
     """Reads the DENSE vector of a space, at full width, as a unit row `[1, width]` in float32.
 
-    With `views`, an encoding that has REGIONS too gives `[views, width]`: the whole, and then its parts. Of a
+    With `views`, that of a picture with regions gives `[views, width]`: the whole, and then its parts. Of a
     space that several encoders share, `encodes` are the modalities that enter, and `centres` what is taken
     off the vectors of each.
     """
@@ -82,22 +81,23 @@ class DenseReading:
         whole = _values(encoding.dense, self.width)
         if (centre := self.centres.get(encoding.modality)) is not None:
             return unit(whole - centre)[None]
-        return self._with_parts(whole, encoding.regions) if self.views and encoding.regions else whole[None]
+        regions = regions_of(encoding)
+        return self._with_parts(whole, regions) if self.views and regions else whole[None]
 
-    def _with_parts(self, whole: Array, regions: RegionVectors) -> Array:
-        expect(regions.space, self.space, at("encoding", "regions", "space"))
+    def _with_parts(self, whole: Array, regions: MultiVector) -> Array:
+        expect(regions.space, self.space, at("encoding", "multi_vector", "space"))
         rows = np.asarray(regions.values, np.float32)
         if rows.ndim != 2 or rows.shape[1] != self.width:
             raise InvalidInput(
                 f"the regions have shape {list(rows.shape)}; "
                 f"those of {self.space.name} have width {self.width}",
-                field=at("encoding", "regions", "values"),
+                field=at("encoding", "multi_vector", "values"),
             )
         if not np.isfinite(rows).all() or not rows.any(axis=1).all():
             raise InvalidInput(
-                "a region is all zeros, NaN or infinity", field=at("encoding", "regions", "values")
+                "a region is all zeros, NaN or infinity", field=at("encoding", "multi_vector", "values")
             )
-        parts = rows[(np.asarray(regions.boxes) != WHOLE).any(axis=1)]
+        parts = rows[(regions.locators.places != WHOLE).any(axis=1)]
         return np.stack([whole, *map(unit, parts)])
 
 
@@ -131,6 +131,12 @@ class LabelReading:
         """InvalidInput and SpaceMismatch name the field of the encoding."""
         expect(encoding.space, self.space, at("encoding", "space"))
         return _classes(encoding.labels, self.space.name, self.classes)
+
+
+def regions_of(encoding: Encoding) -> MultiVector | None:
+    """The regions of a picture; None of an encoding without, also where it has tokens or windows."""
+    found = encoding.multi_vector
+    return found if found is not None and found.locators.kind is LocatorKind.BOX else None
 
 
 def unchanged(rows: Array) -> Array:

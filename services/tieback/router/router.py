@@ -18,7 +18,7 @@ from tieback.core.types.content import Modality
 from tieback.core.types.fusion import Fused, FusePart, FuseReply, Role, Routing, RoutingExplanation
 from tieback.core.types.limits import Limits
 from tieback.core.types.report import Timing
-from tieback.core.types.vectors import RegionVectors, Vector
+from tieback.core.types.vectors import MultiVector, Vector
 from tieback.models.binding import ClassNameBinding
 from tieback.models.bound_space import BoundSpace
 from tieback.ports import DEFAULT_ROUTING
@@ -175,7 +175,7 @@ class Router:
     ) -> list[Fused | TiebackError]:
         results: dict[int, Fused | TiebackError] = {}
         read: dict[int, Contents] = {}
-        apart: dict[int, RegionVectors | None] = {}
+        apart: dict[int, MultiVector | None] = {}
         for number, parts in enumerate(inputs):
             try:
                 read[number] = contents_of(self.space, parts, role, self._limits.query_parts)

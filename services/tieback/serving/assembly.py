@@ -107,7 +107,7 @@ class Plan:
     def has_token_vectors(self) -> bool:
         """Whether the pipeline can rerank."""
         return self.reads_text and any(
-            card.name == self.text_space and VectorKind.TOKENS in card.kinds for card in self.encoders
+            card.name == self.text_space and VectorKind.MULTI_VECTOR in card.kinds for card in self.encoders
         )
 
     @property
@@ -134,7 +134,7 @@ class Plan:
         components = self.components or texts
         if not components:
             raise StartupError("no text space is served, to rerank and check by: name one in TIEBACK_SPACES")
-        with_tokens = [card for card in components if "tokens" in card.kinds]
+        with_tokens = [card for card in components if VectorKind.MULTI_VECTOR in card.kinds]
         return max(with_tokens or components, key=lambda card: (card.width, card.max_tokens or 0)).name
 
     @property
@@ -170,7 +170,7 @@ def bound_joined(bound: BoundSpace, encoders: Mapping[str, EncoderCard], regions
     own = {(card.space.name, card.modality) for card in members.values()}
     sparse = {path.source.name for path in bound.paths if path.reads == SPARSE}
     dense = {VectorKind.DENSE, VectorKind.LABELS}  # classes are words to find a photo by
-    parts = set() if regions is Regions.OFF else {VectorKind.REGIONS}
+    parts = frozenset({VectorKind.MULTI_VECTOR} if regions is not Regions.OFF else ())
     return Joined(
         _by_modality(members),
         {
@@ -186,7 +186,7 @@ def bound_joined(bound: BoundSpace, encoders: Mapping[str, EncoderCard], regions
             ]
             for name, card in members.items()
         },
-        {name: frozenset(parts & card.kinds) for name, card in members.items()},
+        {name: parts & card.kinds for name, card in members.items() if card.modality is Modality.IMAGE},
         apart=regions is Regions.EACH,
         shared={name: card.space.name for name, card in members.items() if name != card.space.name},
     )
@@ -332,7 +332,7 @@ def build_index(
 
 
 def build_reranker(settings: Settings, plan: Plan, encoder: EncoderPort) -> Reranker:
-    """The reranker, taking token vectors from an encoder."""
+    """The reranker, taking multi-vectors from an encoder."""
     from tieback.reranker import Reranker
 
     return Reranker(encoder, space=plan.text_space, limits=settings.limits)

@@ -17,9 +17,9 @@ from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, Sp
 from tieback.core.types.fusion import Fused, FusePart, FuseReply, IgnoredDimensions, Role, Routing
 from tieback.core.types.generation import Decoding, Evidence, GenerationEvent, Grounding
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.rerank import RerankCandidate, RerankReply
+from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
 from tieback.core.types.search import SearchReply
-from tieback.core.types.vectors import TokenVectors, Vector
+from tieback.core.types.vectors import Vector
 from tieback.ports import (
     DEFAULT_DECODING,
     DEFAULT_GROUNDING,
@@ -144,6 +144,7 @@ class ObservedIndex:
         balance_modalities: bool = False,
         collapse_pieces: bool = False,
         ignored: Sequence[IgnoredDimensions] = (),
+        multi_vectors: bool = False,
         deadline: Deadline = NO_DEADLINE,
     ) -> SearchReply:
         """As the index does."""
@@ -158,6 +159,7 @@ class ObservedIndex:
                 balance_modalities=balance_modalities,
                 collapse_pieces=collapse_pieces,
                 ignored=ignored,
+                multi_vectors=multi_vectors,
                 deadline=deadline,
             )
         self._telemetry.observe_timing("index", "search", reply.timing)
@@ -173,7 +175,7 @@ class ObservedReranker:
 
     async def rerank(
         self,
-        query: str | TokenVectors,
+        query: RerankSource,
         candidates: Sequence[RerankCandidate],
         *,
         method: MethodChoice = DEFAULT_RERANKING,

@@ -15,8 +15,7 @@ from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, Sp
 from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
 from tieback.core.types.generation import Decoding, Evidence, GenerationEvent, Grounding
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.rerank import RerankCandidate, RerankReply
-from tieback.core.types.vectors import TokenVectors
+from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
 from tieback.core.unknown_space import unknown_space
 from tieback.ports import (
     DEFAULT_DECODING,
@@ -49,7 +48,7 @@ from tieback.serving.conversions.routings import (
 from tieback.serving.conversions.searches import (
     read_rerank_reply,
     write_candidate,
-    write_token_source,
+    write_rerank_source,
 )
 from tieback.serving.conversions.vectors import write_output
 from tieback.serving.mesh import Mesh
@@ -147,7 +146,7 @@ class RemoteReranker:
 
     async def rerank(
         self,
-        query: str | TokenVectors,
+        query: RerankSource,
         candidates: Sequence[RerankCandidate],
         *,
         method: MethodChoice = DEFAULT_RERANKING,
@@ -159,7 +158,7 @@ class RemoteReranker:
     ) -> RerankReply:
         """The candidates, best first."""
         request = reranker_pb2.RerankRequest(
-            query=write_token_source(query),
+            query=write_rerank_source(query),
             candidates=[write_candidate(candidate) for candidate in candidates],
             method=write_method(method),
             fusion=None if fusion is None else write_method(fusion),

@@ -203,6 +203,7 @@ class RemoteIndex:
         balance_modalities: bool = False,
         collapse_pieces: bool = False,
         ignored: Sequence[IgnoredDimensions] = (),
+        multi_vectors: bool = False,
         deadline: Deadline = NO_DEADLINE,
     ) -> SearchReply:
         """The nearest sections, best first."""
@@ -216,6 +217,7 @@ class RemoteIndex:
             balance_modalities=balance_modalities,
             collapse_pieces=collapse_pieces,
             ignored=write_ignored(ignored),
+            multi_vectors=multi_vectors,
         )
         return read_search_reply(await self._call("Search", request, index_pb2.SearchResponse, deadline))
 

@@ -134,13 +134,13 @@ class Settings(BaseSettings):
     rerank_tokens: int = Field(
         _LIMITS.rerank_tokens,
         gt=0,
-        description="Token vectors of a query or a candidate that is reranked; longer texts are cut.",
+        description="Rows of the multi-vector of a query or candidate to rerank; longer contents are cut.",
     )
     rerank_steps: int = Field(
         _LIMITS.rerank_steps,
         gt=0,
-        description="Work waiting in the reranker before it refuses more: query tokens × candidate tokens × "
-        "passes of the method. One candidate may be a sixteenth of it.",
+        description="Work waiting in the reranker before it refuses more: rows of the query × rows of the "
+        "candidates × passes of the method. One candidate may be a sixteenth of it.",
     )
     decoded_bytes: int = Field(
         _LIMITS.decoded_bytes,

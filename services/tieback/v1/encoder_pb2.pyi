@@ -137,27 +137,25 @@ class TextPiece(_message.Message):
     def __init__(self, span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., token_count: _Optional[int] = ...) -> None: ...
 
 class Encoding(_message.Message):
-    __slots__ = ("space", "modality", "dense", "tokens", "labels", "token_count", "truncated_tokens", "source", "sparse", "regions", "reduction")
+    __slots__ = ("space", "modality", "dense", "multi_vector", "labels", "token_count", "truncated_tokens", "source", "sparse", "reduction")
     SPACE_FIELD_NUMBER: _ClassVar[int]
     MODALITY_FIELD_NUMBER: _ClassVar[int]
     DENSE_FIELD_NUMBER: _ClassVar[int]
-    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    MULTI_VECTOR_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     TOKEN_COUNT_FIELD_NUMBER: _ClassVar[int]
     TRUNCATED_TOKENS_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     SPARSE_FIELD_NUMBER: _ClassVar[int]
-    REGIONS_FIELD_NUMBER: _ClassVar[int]
     REDUCTION_FIELD_NUMBER: _ClassVar[int]
     space: _vector_pb2.SpaceRef
     modality: _content_pb2.Modality
     dense: _vector_pb2.Vector
-    tokens: _vector_pb2.TokenVectors
+    multi_vector: _vector_pb2.MultiVector
     labels: _containers.RepeatedCompositeFieldContainer[_content_pb2.Label]
     token_count: int
     truncated_tokens: int
     source: EncodingSource
     sparse: _vector_pb2.SparseVector
-    regions: _vector_pb2.RegionVectors
     reduction: _vector_pb2.Reduction
-    def __init__(self, space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., dense: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., tokens: _Optional[_Union[_vector_pb2.TokenVectors, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., token_count: _Optional[int] = ..., truncated_tokens: _Optional[int] = ..., source: _Optional[_Union[EncodingSource, str]] = ..., sparse: _Optional[_Union[_vector_pb2.SparseVector, _Mapping]] = ..., regions: _Optional[_Union[_vector_pb2.RegionVectors, _Mapping]] = ..., reduction: _Optional[_Union[_vector_pb2.Reduction, _Mapping]] = ...) -> None: ...
+    def __init__(self, space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., dense: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., multi_vector: _Optional[_Union[_vector_pb2.MultiVector, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., token_count: _Optional[int] = ..., truncated_tokens: _Optional[int] = ..., source: _Optional[_Union[EncodingSource, str]] = ..., sparse: _Optional[_Union[_vector_pb2.SparseVector, _Mapping]] = ..., reduction: _Optional[_Union[_vector_pb2.Reduction, _Mapping]] = ...) -> None: ...

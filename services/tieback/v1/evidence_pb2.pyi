@@ -65,18 +65,18 @@ class Claim(_message.Message):
     def __init__(self, id: _Optional[int] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., text: _Optional[str] = ...) -> None: ...
 
 class Citation(_message.Message):
-    __slots__ = ("claim_id", "evidence_id", "locator", "support")
+    __slots__ = ("claim_id", "evidence_id", "place", "support")
     CLAIM_ID_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_ID_FIELD_NUMBER: _ClassVar[int]
-    LOCATOR_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
     SUPPORT_FIELD_NUMBER: _ClassVar[int]
     claim_id: int
     evidence_id: str
-    locator: Locator
+    place: CitedPlace
     support: float
-    def __init__(self, claim_id: _Optional[int] = ..., evidence_id: _Optional[str] = ..., locator: _Optional[_Union[Locator, _Mapping]] = ..., support: _Optional[float] = ...) -> None: ...
+    def __init__(self, claim_id: _Optional[int] = ..., evidence_id: _Optional[str] = ..., place: _Optional[_Union[CitedPlace, _Mapping]] = ..., support: _Optional[float] = ...) -> None: ...
 
-class Locator(_message.Message):
+class CitedPlace(_message.Message):
     __slots__ = ("item_id", "section_id", "text_span", "region")
     ITEM_ID_FIELD_NUMBER: _ClassVar[int]
     SECTION_ID_FIELD_NUMBER: _ClassVar[int]

@@ -1,3 +1,4 @@
+from tieback.v1 import content_pb2 as _content_pb2
 from tieback.v1 import report_pb2 as _report_pb2
 from tieback.v1 import vector_pb2 as _vector_pb2
 from google.protobuf.internal import containers as _containers
@@ -8,13 +9,13 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
-class TokenSource(_message.Message):
-    __slots__ = ("text", "tokens")
-    TEXT_FIELD_NUMBER: _ClassVar[int]
-    TOKENS_FIELD_NUMBER: _ClassVar[int]
-    text: str
-    tokens: _vector_pb2.TokenVectors
-    def __init__(self, text: _Optional[str] = ..., tokens: _Optional[_Union[_vector_pb2.TokenVectors, _Mapping]] = ...) -> None: ...
+class RerankSource(_message.Message):
+    __slots__ = ("content", "multi_vector")
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    MULTI_VECTOR_FIELD_NUMBER: _ClassVar[int]
+    content: _content_pb2.Content
+    multi_vector: _vector_pb2.MultiVector
+    def __init__(self, content: _Optional[_Union[_content_pb2.Content, _Mapping]] = ..., multi_vector: _Optional[_Union[_vector_pb2.MultiVector, _Mapping]] = ...) -> None: ...
 
 class RerankCandidate(_message.Message):
     __slots__ = ("id", "source", "score")
@@ -22,9 +23,9 @@ class RerankCandidate(_message.Message):
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
     id: str
-    source: TokenSource
+    source: RerankSource
     score: float
-    def __init__(self, id: _Optional[str] = ..., source: _Optional[_Union[TokenSource, _Mapping]] = ..., score: _Optional[float] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., source: _Optional[_Union[RerankSource, _Mapping]] = ..., score: _Optional[float] = ...) -> None: ...
 
 class RerankRequest(_message.Message):
     __slots__ = ("query", "candidates", "method", "fusion", "space", "limit", "explain")
@@ -35,14 +36,14 @@ class RerankRequest(_message.Message):
     SPACE_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
-    query: TokenSource
+    query: RerankSource
     candidates: _containers.RepeatedCompositeFieldContainer[RerankCandidate]
     method: _report_pb2.Method
     fusion: _report_pb2.Method
     space: str
     limit: int
     explain: bool
-    def __init__(self, query: _Optional[_Union[TokenSource, _Mapping]] = ..., candidates: _Optional[_Iterable[_Union[RerankCandidate, _Mapping]]] = ..., method: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., space: _Optional[str] = ..., limit: _Optional[int] = ..., explain: _Optional[bool] = ...) -> None: ...
+    def __init__(self, query: _Optional[_Union[RerankSource, _Mapping]] = ..., candidates: _Optional[_Iterable[_Union[RerankCandidate, _Mapping]]] = ..., method: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., space: _Optional[str] = ..., limit: _Optional[int] = ..., explain: _Optional[bool] = ...) -> None: ...
 
 class RerankResponse(_message.Message):
     __slots__ = ("results", "timing", "cost")
@@ -77,13 +78,13 @@ class Alignment(_message.Message):
     def __init__(self, pairs: _Optional[_Iterable[_Union[AlignedPair, _Mapping]]] = ..., plan: _Optional[_Union[_vector_pb2.Tensor, _Mapping]] = ...) -> None: ...
 
 class AlignedPair(_message.Message):
-    __slots__ = ("query_span", "candidate_span", "similarity", "weight")
-    QUERY_SPAN_FIELD_NUMBER: _ClassVar[int]
-    CANDIDATE_SPAN_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("query", "candidate", "similarity", "weight")
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATE_FIELD_NUMBER: _ClassVar[int]
     SIMILARITY_FIELD_NUMBER: _ClassVar[int]
     WEIGHT_FIELD_NUMBER: _ClassVar[int]
-    query_span: _vector_pb2.TextSpan
-    candidate_span: _vector_pb2.TextSpan
+    query: _vector_pb2.Locator
+    candidate: _vector_pb2.Locator
     similarity: float
     weight: float
-    def __init__(self, query_span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., candidate_span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., similarity: _Optional[float] = ..., weight: _Optional[float] = ...) -> None: ...
+    def __init__(self, query: _Optional[_Union[_vector_pb2.Locator, _Mapping]] = ..., candidate: _Optional[_Union[_vector_pb2.Locator, _Mapping]] = ..., similarity: _Optional[float] = ..., weight: _Optional[float] = ...) -> None: ...

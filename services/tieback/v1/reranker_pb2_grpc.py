@@ -47,7 +47,7 @@ class RerankerServiceServicer(object):
     """
 
     def Rerank(self, request, context):
-        """Scores candidates against a query token by token.
+        """Scores candidates against a query, row by row of their multi-vectors: token by token, region by region.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -95,9 +95,9 @@ class Fused(_message.Message):
     vector: _vector_pb2.Vector
     routing: RoutingExplanation
     labels: _containers.RepeatedCompositeFieldContainer[_content_pb2.Label]
-    parts: _vector_pb2.RegionVectors
+    parts: _vector_pb2.MultiVector
     ignored: _containers.RepeatedCompositeFieldContainer[IgnoredDimensions]
-    def __init__(self, vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., routing: _Optional[_Union[RoutingExplanation, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., parts: _Optional[_Union[_vector_pb2.RegionVectors, _Mapping]] = ..., ignored: _Optional[_Iterable[_Union[IgnoredDimensions, _Mapping]]] = ...) -> None: ...
+    def __init__(self, vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., routing: _Optional[_Union[RoutingExplanation, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., parts: _Optional[_Union[_vector_pb2.MultiVector, _Mapping]] = ..., ignored: _Optional[_Iterable[_Union[IgnoredDimensions, _Mapping]]] = ...) -> None: ...
 
 class IgnoredDimensions(_message.Message):
     __slots__ = ("modality", "begin", "end")

@@ -19,10 +19,9 @@ class VectorKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     VECTOR_KIND_UNSPECIFIED: _ClassVar[VectorKind]
     VECTOR_KIND_DENSE: _ClassVar[VectorKind]
-    VECTOR_KIND_TOKENS: _ClassVar[VectorKind]
+    VECTOR_KIND_MULTI_VECTOR: _ClassVar[VectorKind]
     VECTOR_KIND_LABELS: _ClassVar[VectorKind]
     VECTOR_KIND_SPARSE: _ClassVar[VectorKind]
-    VECTOR_KIND_REGIONS: _ClassVar[VectorKind]
 DATA_TYPE_UNSPECIFIED: DataType
 DATA_TYPE_FLOAT32: DataType
 DATA_TYPE_FLOAT16: DataType
@@ -30,10 +29,9 @@ DATA_TYPE_INT8: DataType
 DATA_TYPE_BINARY: DataType
 VECTOR_KIND_UNSPECIFIED: VectorKind
 VECTOR_KIND_DENSE: VectorKind
-VECTOR_KIND_TOKENS: VectorKind
+VECTOR_KIND_MULTI_VECTOR: VectorKind
 VECTOR_KIND_LABELS: VectorKind
 VECTOR_KIND_SPARSE: VectorKind
-VECTOR_KIND_REGIONS: VectorKind
 
 class Tensor(_message.Message):
     __slots__ = ("dtype", "shape", "data")
@@ -67,15 +65,57 @@ class Vector(_message.Message):
     scale: float
     def __init__(self, space: _Optional[_Union[SpaceRef, _Mapping]] = ..., values: _Optional[_Union[Tensor, _Mapping]] = ..., normalized: _Optional[bool] = ..., scale: _Optional[float] = ...) -> None: ...
 
-class TokenVectors(_message.Message):
-    __slots__ = ("space", "values", "spans")
+class MultiVector(_message.Message):
+    __slots__ = ("space", "values", "byte_spans", "boxes", "time_ranges")
     SPACE_FIELD_NUMBER: _ClassVar[int]
     VALUES_FIELD_NUMBER: _ClassVar[int]
-    SPANS_FIELD_NUMBER: _ClassVar[int]
+    BYTE_SPANS_FIELD_NUMBER: _ClassVar[int]
+    BOXES_FIELD_NUMBER: _ClassVar[int]
+    TIME_RANGES_FIELD_NUMBER: _ClassVar[int]
     space: SpaceRef
     values: Tensor
-    spans: _containers.RepeatedCompositeFieldContainer[TextSpan]
-    def __init__(self, space: _Optional[_Union[SpaceRef, _Mapping]] = ..., values: _Optional[_Union[Tensor, _Mapping]] = ..., spans: _Optional[_Iterable[_Union[TextSpan, _Mapping]]] = ...) -> None: ...
+    byte_spans: ByteSpans
+    boxes: Boxes
+    time_ranges: TimeRanges
+    def __init__(self, space: _Optional[_Union[SpaceRef, _Mapping]] = ..., values: _Optional[_Union[Tensor, _Mapping]] = ..., byte_spans: _Optional[_Union[ByteSpans, _Mapping]] = ..., boxes: _Optional[_Union[Boxes, _Mapping]] = ..., time_ranges: _Optional[_Union[TimeRanges, _Mapping]] = ...) -> None: ...
+
+class ByteSpans(_message.Message):
+    __slots__ = ("begin_bytes", "end_bytes")
+    BEGIN_BYTES_FIELD_NUMBER: _ClassVar[int]
+    END_BYTES_FIELD_NUMBER: _ClassVar[int]
+    begin_bytes: _containers.RepeatedScalarFieldContainer[int]
+    end_bytes: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, begin_bytes: _Optional[_Iterable[int]] = ..., end_bytes: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class Boxes(_message.Message):
+    __slots__ = ("xs", "ys", "widths", "heights")
+    XS_FIELD_NUMBER: _ClassVar[int]
+    YS_FIELD_NUMBER: _ClassVar[int]
+    WIDTHS_FIELD_NUMBER: _ClassVar[int]
+    HEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    xs: _containers.RepeatedScalarFieldContainer[float]
+    ys: _containers.RepeatedScalarFieldContainer[float]
+    widths: _containers.RepeatedScalarFieldContainer[float]
+    heights: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, xs: _Optional[_Iterable[float]] = ..., ys: _Optional[_Iterable[float]] = ..., widths: _Optional[_Iterable[float]] = ..., heights: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class TimeRanges(_message.Message):
+    __slots__ = ("begin_seconds", "end_seconds")
+    BEGIN_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    END_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    begin_seconds: _containers.RepeatedScalarFieldContainer[float]
+    end_seconds: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, begin_seconds: _Optional[_Iterable[float]] = ..., end_seconds: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class Locator(_message.Message):
+    __slots__ = ("byte_span", "box", "time_range")
+    BYTE_SPAN_FIELD_NUMBER: _ClassVar[int]
+    BOX_FIELD_NUMBER: _ClassVar[int]
+    TIME_RANGE_FIELD_NUMBER: _ClassVar[int]
+    byte_span: TextSpan
+    box: Box
+    time_range: TimeRange
+    def __init__(self, byte_span: _Optional[_Union[TextSpan, _Mapping]] = ..., box: _Optional[_Union[Box, _Mapping]] = ..., time_range: _Optional[_Union[TimeRange, _Mapping]] = ...) -> None: ...
 
 class SparseVector(_message.Message):
     __slots__ = ("space", "indices", "weights", "terms")
@@ -88,16 +128,6 @@ class SparseVector(_message.Message):
     weights: Tensor
     terms: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, space: _Optional[_Union[SpaceRef, _Mapping]] = ..., indices: _Optional[_Iterable[int]] = ..., weights: _Optional[_Union[Tensor, _Mapping]] = ..., terms: _Optional[_Iterable[str]] = ...) -> None: ...
-
-class RegionVectors(_message.Message):
-    __slots__ = ("space", "values", "boxes")
-    SPACE_FIELD_NUMBER: _ClassVar[int]
-    VALUES_FIELD_NUMBER: _ClassVar[int]
-    BOXES_FIELD_NUMBER: _ClassVar[int]
-    space: SpaceRef
-    values: Tensor
-    boxes: _containers.RepeatedCompositeFieldContainer[Box]
-    def __init__(self, space: _Optional[_Union[SpaceRef, _Mapping]] = ..., values: _Optional[_Union[Tensor, _Mapping]] = ..., boxes: _Optional[_Iterable[_Union[Box, _Mapping]]] = ...) -> None: ...
 
 class Box(_message.Message):
     __slots__ = ("x", "y", "width", "height")
@@ -118,6 +148,14 @@ class TextSpan(_message.Message):
     begin_byte: int
     end_byte: int
     def __init__(self, begin_byte: _Optional[int] = ..., end_byte: _Optional[int] = ...) -> None: ...
+
+class TimeRange(_message.Message):
+    __slots__ = ("begin_seconds", "end_seconds")
+    BEGIN_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    END_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    begin_seconds: float
+    end_seconds: float
+    def __init__(self, begin_seconds: _Optional[float] = ..., end_seconds: _Optional[float] = ...) -> None: ...
 
 class Reduction(_message.Message):
     __slots__ = ("method", "ratio")

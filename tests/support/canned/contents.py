@@ -66,13 +66,26 @@ def sparse_of(text: str, output: vector_pb2.OutputSpec) -> vector_pb2.SparseVect
     )
 
 
-def regions(output: vector_pb2.OutputSpec) -> vector_pb2.RegionVectors | None:
-    """The whole and its right half."""
-    if vector_pb2.VECTOR_KIND_REGIONS not in output.kinds:
+BOXES = vector_pb2.Boxes(xs=[0, 0.5], ys=[0, 0], widths=[1, 0.5], heights=[1, 1])
+TIMES = vector_pb2.TimeRanges(begin_seconds=[0, 0.5], end_seconds=[1, 1.5])
+
+
+def multi_vector(
+    content: content_pb2.Content, output: vector_pb2.OutputSpec
+) -> vector_pb2.MultiVector | None:
+    """Two bytes each of a text, the whole and the right half of a picture, or two windows of a sound."""
+    if vector_pb2.VECTOR_KIND_MULTI_VECTOR not in output.kinds:
         return None
     values, _ = tensor(np.eye(2, WIDTH, dtype=np.float32), vector_pb2.DATA_TYPE_FLOAT32)
-    boxes = [vector_pb2.Box(width=1, height=1), vector_pb2.Box(x=0.5, width=0.5, height=1)]
-    return vector_pb2.RegionVectors(space=SPACE, values=values, boxes=boxes)
+    found = vector_pb2.MultiVector(space=SPACE, values=values)
+    match content.WhichOneof("kind"):
+        case "image":
+            found.boxes.CopyFrom(BOXES)
+        case "audio":
+            found.time_ranges.CopyFrom(TIMES)
+        case _:
+            found.byte_spans.CopyFrom(vector_pb2.ByteSpans(begin_bytes=[0, 2], end_bytes=[2, 4]))
+    return found
 
 
 def space() -> catalog_pb2.Space:
@@ -81,7 +94,7 @@ def space() -> catalog_pb2.Space:
         modalities=[content_pb2.MODALITY_TEXT, content_pb2.MODALITY_IMAGE, content_pb2.MODALITY_AUDIO],
         width=WIDTH,
         widths=[4, 8],
-        kinds=[vector_pb2.VECTOR_KIND_DENSE, vector_pb2.VECTOR_KIND_TOKENS],
+        kinds=[vector_pb2.VECTOR_KIND_DENSE, vector_pb2.VECTOR_KIND_MULTI_VECTOR],
         max_tokens=256,
         description="A tiny space.",
         license="Apache-2.0",

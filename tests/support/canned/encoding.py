@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import grpc
-import numpy as np
 from google.rpc import error_details_pb2
 from tieback.v1 import (
     content_pb2,
@@ -21,7 +20,7 @@ from tieback.v1 import (
     vector_pb2,
 )
 
-from support.canned.contents import SPACE, TIMING, WIDTH, regions, sparse_of, tensor, values_of
+from support.canned.contents import SPACE, TIMING, WIDTH, multi_vector, sparse_of, tensor, values_of
 from support.canned.failing import abort, bad_field, info, retry_after, status
 from support.canned.log import Log
 
@@ -104,14 +103,6 @@ class Encoder(encoder_pb2_grpc.EncoderServiceServicer):
             )
         values = values_of(content.text)[: output.width or WIDTH]
         data, scale = tensor(values, output.dtype)
-        tokens = None
-        if vector_pb2.VECTOR_KIND_TOKENS in output.kinds:
-            rows, _ = tensor(np.eye(2, WIDTH, dtype=np.float32), vector_pb2.DATA_TYPE_FLOAT32)
-            spans = [
-                vector_pb2.TextSpan(begin_byte=0, end_byte=2),
-                vector_pb2.TextSpan(begin_byte=2, end_byte=4),
-            ]
-            tokens = vector_pb2.TokenVectors(space=SPACE, values=rows, spans=spans)
         labels = []
         if vector_pb2.VECTOR_KIND_LABELS in output.kinds:
             labels = [content_pb2.Label(name="cat", index=3, probability=0.9)]
@@ -128,10 +119,9 @@ class Encoder(encoder_pb2_grpc.EncoderServiceServicer):
                 modality=content_pb2.MODALITY_TEXT,
                 dense=dense,
                 reduction=reduction,
-                tokens=tokens,
+                multi_vector=multi_vector(content, output),
                 labels=labels,
                 sparse=sparse_of(content.text, output),
-                regions=regions(output),
                 token_count=3,
                 source=encoder_pb2.ENCODING_SOURCE_MEMORY,
             )
@@ -154,7 +144,7 @@ class Router(router_pb2_grpc.RouterServiceServicer):
             encoding = one.parts[0].encoding
             fused = router_pb2.Fused(vector=encoding.dense, routing=explanation)
             if request.parts_apart:
-                fused.parts.CopyFrom(encoding.regions)
+                fused.parts.CopyFrom(encoding.multi_vector)
             if request.role != router_pb2.ROLE_DOCUMENT:
                 fused.ignored.add(modality=content_pb2.MODALITY_TEXT, begin=2, end=4)
             results.append(router_pb2.FuseResult(fused=fused))
@@ -164,16 +154,16 @@ class Router(router_pb2_grpc.RouterServiceServicer):
 class Reranker(reranker_pb2_grpc.RerankerServiceServicer):
     def Rerank(self, request: reranker_pb2.RerankRequest, context: Any) -> reranker_pb2.RerankResponse:
         pair = reranker_pb2.AlignedPair(
-            query_span=vector_pb2.TextSpan(begin_byte=0, end_byte=3),
-            candidate_span=vector_pb2.TextSpan(begin_byte=1, end_byte=4),
+            query=vector_pb2.Locator(byte_span=vector_pb2.TextSpan(begin_byte=0, end_byte=3)),
+            candidate=vector_pb2.Locator(byte_span=vector_pb2.TextSpan(begin_byte=1, end_byte=4)),
             similarity=0.5,
             weight=1.0,
         )
         results = [
             reranker_pb2.RerankResult(
                 id=one.id,
-                score=float(len(one.source.text)),
-                rerank_score=float(len(one.source.text)),
+                score=float(len(one.source.content.text)),
+                rerank_score=float(len(one.source.content.text)),
                 first_rank=i,
                 alignment=reranker_pb2.Alignment(pairs=[pair]) if request.explain else None,
             )

@@ -9,7 +9,7 @@ from tieback.core.errors import TiebackError
 from tieback.core.types.content import Item, Modality
 from tieback.core.types.fusion import Routing
 from tieback.core.types.report import Timing
-from tieback.core.types.vectors import RegionVectors, SpaceRef, Vector
+from tieback.core.types.vectors import MultiVector, SpaceRef, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class IndexedSection:
     vector: Vector
     text: str
     modality: Modality
-    parts: RegionVectors | None = None
+    parts: MultiVector | None = None
 
 
 @dataclass(frozen=True, slots=True)

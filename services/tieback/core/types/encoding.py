@@ -13,15 +13,7 @@ from tieback.core.errors import TiebackError
 from tieback.core.types.arrays import Span
 from tieback.core.types.content import Modality
 from tieback.core.types.report import Cost, Timing
-from tieback.core.types.vectors import (
-    DType,
-    RegionVectors,
-    SpaceRef,
-    SparseVector,
-    TokenVectors,
-    Vector,
-    VectorKind,
-)
+from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
 
 
 class Truncation(enum.StrEnum):
@@ -148,13 +140,12 @@ class Encoding:
     space: SpaceRef
     modality: Modality
     dense: Vector | None = None
-    tokens: TokenVectors | None = None
+    multi_vector: MultiVector | None = None
     labels: Sequence[Label] = ()
     token_count: int = 0
     truncated_tokens: int = 0
     source: EncodingSource = EncodingSource.COMPUTED
     sparse: SparseVector | None = None
-    regions: RegionVectors | None = None
     reduction: Reduction | None = None
 
 

@@ -12,7 +12,7 @@ from tieback.core.types.content import Modality
 from tieback.core.types.encoding import Encoding, Label
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
-from tieback.core.types.vectors import RegionVectors, Vector
+from tieback.core.types.vectors import MultiVector, Vector
 
 JOINT_SPACE = "joint"
 """The name of the space that the router binds all others into."""
@@ -100,7 +100,7 @@ class Fused:
     vector: Vector
     routing: RoutingExplanation
     labels: Sequence[Label] = ()
-    parts: RegionVectors | None = None
+    parts: MultiVector | None = None
     ignored: Sequence[IgnoredDimensions] = ()
 
 

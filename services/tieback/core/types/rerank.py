@@ -6,16 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content
+from tieback.core.types.locators import Locator
 from tieback.core.types.report import Cost, Timing
-from tieback.core.types.vectors import TokenVectors
+from tieback.core.types.vectors import MultiVector
+
+RerankSource = Content | MultiVector
+"""A content that the reranker encodes, or vectors that were computed before."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlignedPair:
-    """Two matching pieces of text, as byte ranges, with their cosine and their share of the score."""
+    """Two matching parts of the query and the candidate, with their cosine and their share of the score."""
 
-    query_span: tuple[int, int]
-    candidate_span: tuple[int, int]
+    query: Locator
+    candidate: Locator
     similarity: float
     weight: float
 
@@ -30,10 +35,10 @@ class Alignment:
 
 @dataclass(frozen=True, slots=True)
 class RerankCandidate:
-    """A text or its token vectors, with its score in the first ranking."""
+    """What is compared with the query, with its score in the first ranking."""
 
     id: str
-    source: str | TokenVectors
+    source: RerankSource
     score: float = 0.0
 
 

@@ -9,6 +9,7 @@ from tieback.core.types.arrays import Box, Span
 from tieback.core.types.content import Modality
 from tieback.core.types.metadata import Metadata
 from tieback.core.types.report import Timing
+from tieback.core.types.vectors import MultiVector
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class Hit:
     """A section that was found. `part` is where in a picture the part is that is nearest to the query.
 
     `words_matched` is the share of the query's content words that it has, by rarity. `span` is the section's.
-    `pieces` are those of its text that collapsing left out as hits, best first.
+    `pieces` are those of its text that collapsing left out as hits, best first. `multi_vector` has the
+    vectors of a picture with parts, the whole's first, where they were asked for.
     """
 
     item_id: str
@@ -44,6 +46,7 @@ class Hit:
     part: Box | None = None
     span: Span | None = None
     pieces: Sequence[FoundPiece] = ()
+    multi_vector: MultiVector | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tieback.core.types.arrays import Array
+from tieback.core.types.locators import Locators
 
 
 class DType(enum.StrEnum):
@@ -22,10 +23,9 @@ class VectorKind(enum.StrEnum):
     """What an encoding can hold."""
 
     DENSE = "dense"
-    TOKENS = "tokens"
+    MULTI_VECTOR = "multi_vector"
     LABELS = "labels"
     SPARSE = "sparse"
-    REGIONS = "regions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,23 @@ class Vector:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenVectors:
-    """One normalised vector per token: `values` `[tokens, width]`, `spans` byte ranges of the text."""
+class MultiVector:
+    """Several vectors of one content, `values` `[rows, width]`, each of the part that its locator names.
+
+    The rows are of a text's tokens, a picture's regions or a sound's windows. They have length 1 where a
+    model made them; the length of a vector of the joint space says how many blocks it has.
+    """
 
     space: SpaceRef
     values: Array
-    spans: Sequence[tuple[int, int]]
+    locators: Locators
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, rows: slice | Array | Sequence[int]) -> MultiVector:
+        """These rows alone."""
+        return MultiVector(self.space, self.values[rows], self.locators.take(rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +91,3 @@ class SparseVector:
     indices: Array
     weights: Array
     terms: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RegionVectors:
-    """One vector per region of a picture: `values` `[regions, width]`, normalised where a model made them.
-
-    `boxes` `[regions, 4]` are x, y, width and height in 0..1 of the picture's, from its upper left corner.
-    """
-
-    space: SpaceRef
-    values: Array
-    boxes: Array

@@ -1,7 +1,8 @@
-"""Reranking: a closer look at candidates, token by token, with the alignment as the explanation.
+"""Reranking: a closer look at candidates, row by row of multi-vectors, with the alignment as the explanation.
 
-A method's file also says what the method costs: `passes(width)` is how many times it goes over every pair of
-a query token and a candidate token, at the price of one multiplication and addition in float64 each. By that
+A row is a token of a text, a region of a picture or a window of a sound; both sides are of one space. A
+method's file also says what the method costs: `passes(width)` is how many times it goes over every pair of
+a query row and a candidate row, at the price of one multiplication and addition in float64 each. By that
 a request is admitted before it is computed.
 """
 
@@ -20,8 +21,8 @@ Checkpoint = Callable[[], None]
 class Alignments(NamedTuple):
     """What a method found, for each candidate.
 
-    `scores` `[candidates]`, higher is better; `similarities` and `weights` `[candidates, query tokens,
-    candidate tokens]`: the cosine of each pair, and how much the pair counts in the score (a candidate's
+    `scores` `[candidates]`, higher is better; `similarities` and `weights` `[candidates, query rows,
+    candidate rows]`: the cosine of each pair, and how much the pair counts in the score (a candidate's
     weights sum to 1). `plans` are the weights again where they are a transport plan, else None.
     """
 
@@ -32,12 +33,12 @@ class Alignments(NamedTuple):
 
 
 class Reranking(Protocol):
-    """A way to compare a query with candidates token by token."""
+    """A way to compare a query with candidates row by row."""
 
-    def __call__(self, query: Array, tokens: Array, mask: Array, checkpoint: Checkpoint) -> Alignments:
-        """Compares `query` `[m, width]` with `tokens` `[candidates, n, width]`, all rows normalised.
+    def __call__(self, query: Array, rows: Array, mask: Array, checkpoint: Checkpoint) -> Alignments:
+        """Compares `query` `[m, width]` with `rows` `[candidates, n, width]`, all rows normalised.
 
-        `mask` `[candidates, n]` (bool) is False at padding; every candidate has at least one token. A method
+        `mask` `[candidates, n]` (bool) is False at padding; every candidate has at least one row. A method
         that iterates calls `checkpoint` in each iteration.
         """
         ...
@@ -57,8 +58,8 @@ def passes_of_cosines(width: int) -> int:
     return PASSES_OF_COSINES + -(-width // WIDTH_OF_A_PASS)
 
 
-def cosines(query: Array, tokens: Array) -> Array:
+def cosines(query: Array, rows: Array) -> Array:
     """`[candidates, m, n]` from normalised rows, float64."""
-    flat = tokens.reshape(-1, tokens.shape[-1]) @ query.T  # one large product beats one per candidate
-    similarities = flat.reshape(*tokens.shape[:2], len(query)).transpose(0, 2, 1)
+    flat = rows.reshape(-1, rows.shape[-1]) @ query.T  # one large product beats one per candidate
+    similarities = flat.reshape(*rows.shape[:2], len(query)).transpose(0, 2, 1)
     return similarities.astype(float)

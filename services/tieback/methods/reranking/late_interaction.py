@@ -1,8 +1,9 @@
 """Late interaction, MaxSim (ColBERT; Khattab and Zaharia, 2020, arXiv:2004.12832).
 
-Each token of the query finds its most similar token in the candidate. The score is the mean of these maxima:
-the paper's sum divided by the number of the query's tokens, which changes no order and makes scores of
-different queries comparable. Long candidates have more chances, so they score a little higher.
+Each row of the query (a token, a region, a window) finds its most similar row of the candidate. The score is
+the mean of these maxima: the paper's sum divided by the number of the query's rows, which changes no order
+and makes scores of different queries comparable. Long candidates have more chances, so they score a little
+higher.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ def passes(width: int) -> int:
 
 
 @rerankings.method
-def late_interaction(query: Array, tokens: Array, mask: Array, checkpoint: Checkpoint) -> Alignments:  # noqa: ARG001 - there is nothing to iterate
-    """Each query token gives its whole share, 1 / m, to the best candidate token."""
-    similarities = cosines(query, tokens)
+def late_interaction(query: Array, rows: Array, mask: Array, checkpoint: Checkpoint) -> Alignments:  # noqa: ARG001 - there is nothing to iterate
+    """Each row of the query gives its whole share, 1 / m, to the best row of the candidate."""
+    similarities = cosines(query, rows)
     visible = np.where(mask[:, None, :], similarities, -np.inf)
     best = visible.argmax(axis=2)
     weights = np.zeros_like(similarities)

@@ -1,8 +1,8 @@
 """Alignment by optimal transport, as in UNITER (Chen et al., 2020, arXiv:1909.11740).
 
-Query tokens and candidate tokens each hold a mass of 1, spread evenly, and moving mass between two tokens
+The query's rows and a candidate's rows each hold a mass of 1, spread evenly, and moving mass between two rows
 costs 1 − cosine. The inexact proximal point method (IPOT; Xie et al., 2018, arXiv:1802.04307) finds the plan.
-Unlike MaxSim, every token of the candidate must be accounted for: what does not bear on the query costs.
+Unlike MaxSim, every row of the candidate must be accounted for: what does not bear on the query costs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def passes(width: int, *, beta: float, iterations: int) -> int:  # noqa: ARG001 
 @rerankings.method
 def optimal_transport(
     query: Array,
-    tokens: Array,
+    rows: Array,
     mask: Array,
     checkpoint: Checkpoint,
     *,
@@ -32,7 +32,7 @@ def optimal_transport(
     iterations: Annotated[int, Field(ge=1, le=2000)] = 50,
 ) -> Alignments:
     """The score is 1 − the transport's cost, that is, the mean cosine under the plan."""
-    similarities = cosines(query, tokens)
+    similarities = cosines(query, rows)
     plans = transport(1.0 - similarities, mask, beta=beta, iterations=iterations, checkpoint=checkpoint)
     return Alignments((plans * similarities).sum(axis=(1, 2)), similarities, plans, plans)
 

@@ -26,21 +26,19 @@ from tieback.serving import failures
 from tieback.serving.conversions.metadata import read_metadata, write_metadata
 from tieback.serving.conversions.reports import fill_cost, fill_timing, read_cost, read_timing
 from tieback.serving.conversions.vectors import (
-    fill_regions,
+    fill_multi_vector,
     fill_space,
     fill_sparse,
     fill_vector,
+    read_multi_vector,
     read_reduction,
-    read_regions,
     read_space,
     read_sparse,
     read_tensor,
-    read_token_vectors,
     read_vector,
     write_reduction,
     write_span,
     write_tensor,
-    write_token_vectors,
     write_vector,
 )
 from tieback.v1 import answer_pb2, content_pb2, encoder_pb2
@@ -226,13 +224,14 @@ def read_encoding(message: encoder_pb2.Encoding, field: FieldPath) -> Encoding:
         space=space,
         modality=read_modality(message.modality, field["modality"]),
         dense=read_vector(message.dense, field["dense"]) if message.HasField("dense") else None,
-        tokens=read_token_vectors(message.tokens, field["tokens"]) if message.HasField("tokens") else None,
+        multi_vector=read_multi_vector(message.multi_vector, field["multi_vector"])
+        if message.HasField("multi_vector")
+        else None,
         labels=read_labels(message.labels) if message.labels else (),
         token_count=message.token_count,
         truncated_tokens=message.truncated_tokens,
         source=read_source(message.source),
         sparse=read_sparse(message.sparse, field["sparse"]) if message.HasField("sparse") else None,
-        regions=read_regions(message.regions, field["regions"]) if message.HasField("regions") else None,
         reduction=(
             read_reduction(message.reduction, field["reduction"]) if message.HasField("reduction") else None
         ),
@@ -252,8 +251,8 @@ def fill_encoding(message: encoder_pb2.Encoding, encoding: Encoding) -> None:
     message.modality = write_modality(encoding.modality)
     if encoding.dense is not None:
         fill_vector(message.dense, encoding.dense)
-    if encoding.tokens is not None:
-        message.tokens.CopyFrom(write_token_vectors(encoding.tokens))
+    if encoding.multi_vector is not None:
+        fill_multi_vector(message.multi_vector, encoding.multi_vector)
     if encoding.labels:
         message.labels.extend(write_labels(encoding.labels))
     message.token_count = encoding.token_count
@@ -262,8 +261,6 @@ def fill_encoding(message: encoder_pb2.Encoding, encoding: Encoding) -> None:
     message.source = write_source(encoding.source)
     if encoding.sparse is not None:
         fill_sparse(message.sparse, encoding.sparse)
-    if encoding.regions is not None:
-        fill_regions(message.regions, encoding.regions)
     if encoding.reduction is not None:
         message.reduction.CopyFrom(write_reduction(encoding.reduction))
 

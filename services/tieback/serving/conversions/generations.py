@@ -146,7 +146,7 @@ def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
             return Claim(message.claim.id, (span.begin_byte, span.end_byte), message.claim.text)
         case "citation":
             citation = message.citation
-            place = citation.locator
+            place = citation.place
             has_span = place.HasField("text_span")
             return Citation(
                 citation.claim_id,
@@ -155,7 +155,7 @@ def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
                 place.section_id,
                 (place.text_span.begin_byte, place.text_span.end_byte) if has_span else None,
                 citation.support,
-                read_box(place.region, at("citation", "locator", "region"))
+                read_box(place.region, at("citation", "place", "region"))
                 if place.HasField("region")
                 else None,
             )
@@ -188,14 +188,14 @@ def write_event(event: GenerationEvent) -> generator_pb2.GenerateResponse:
             claim = evidence_pb2.Claim(id=event.id, span=write_span(event.span), text=event.text)
             return generator_pb2.GenerateResponse(claim=claim)
         case Citation():
-            locator = evidence_pb2.Locator(
+            place = evidence_pb2.CitedPlace(
                 item_id=event.item_id,
                 section_id=event.section_id,
                 text_span=None if event.span is None else write_span(event.span),
                 region=None if event.region is None else write_box(event.region),
             )
             citation = evidence_pb2.Citation(
-                claim_id=event.claim_id, evidence_id=event.evidence_id, locator=locator, support=event.support
+                claim_id=event.claim_id, evidence_id=event.evidence_id, place=place, support=event.support
             )
             return generator_pb2.GenerateResponse(citation=citation)
         case Verdict():

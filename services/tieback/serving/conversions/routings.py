@@ -33,7 +33,12 @@ from tieback.serving.conversions.reports import (
     write_method,
     write_timing,
 )
-from tieback.serving.conversions.vectors import read_regions, read_vector, write_regions, write_vector
+from tieback.serving.conversions.vectors import (
+    read_multi_vector,
+    read_vector,
+    write_multi_vector,
+    write_vector,
+)
 from tieback.v1 import router_pb2
 
 _ROLES = {
@@ -171,7 +176,7 @@ def read_fuse_reply(message: router_pb2.FuseResponse) -> FuseReply:
                 read_vector(result.fused.vector, at("results", index, "fused", "vector")),
                 read_explanation(result.fused.routing),
                 read_labels(result.fused.labels),
-                read_regions(result.fused.parts, at("results", index, "fused", "parts"))
+                read_multi_vector(result.fused.parts, at("results", index, "fused", "parts"))
                 if result.fused.HasField("parts")
                 else None,
                 read_ignored(result.fused.ignored, at("results", index, "fused", "ignored")),
@@ -193,7 +198,7 @@ def write_fuse_reply(reply: FuseReply) -> router_pb2.FuseResponse:
                     vector=write_vector(result.vector),
                     routing=write_explanation(result.routing),
                     labels=write_labels(result.labels),
-                    parts=None if result.parts is None else write_regions(result.parts),
+                    parts=None if result.parts is None else write_multi_vector(result.parts),
                     ignored=write_ignored(result.ignored),
                 )
             )

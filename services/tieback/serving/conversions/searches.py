@@ -9,12 +9,21 @@ from tieback.core.field_path import FieldPath, at
 from tieback.core.types.arrays import Span
 from tieback.core.types.collection import Collection, IndexedItem, IndexedSection, Source
 from tieback.core.types.fusion import Routing
-from tieback.core.types.rerank import AlignedPair, Alignment, RerankCandidate, RerankReply, RerankResult
+from tieback.core.types.rerank import (
+    AlignedPair,
+    Alignment,
+    RerankCandidate,
+    RerankReply,
+    RerankResult,
+    RerankSource,
+)
 from tieback.core.types.search import FoundPiece, Hit, SearchReply
-from tieback.core.types.vectors import TokenVectors
+from tieback.core.types.vectors import MultiVector
 from tieback.serving.conversions.contents import (
+    read_content,
     read_item,
     read_modality,
+    write_content,
     write_item,
     write_modality,
 )
@@ -32,17 +41,17 @@ from tieback.serving.conversions.routings import (
 )
 from tieback.serving.conversions.vectors import (
     read_box,
-    read_regions,
+    read_locator,
+    read_multi_vector,
     read_space,
     read_tensor,
-    read_token_vectors,
     read_vector,
     write_box,
-    write_regions,
+    write_locator,
+    write_multi_vector,
     write_space,
     write_span,
     write_tensor,
-    write_token_vectors,
     write_vector,
 )
 from tieback.v1 import index_pb2, reranker_pb2
@@ -127,7 +136,7 @@ def read_indexed_section(message: index_pb2.IndexedSection, field: FieldPath) ->
         read_vector(message.vector, field["vector"]),
         message.text,
         read_modality(message.modality, field["modality"]),
-        read_regions(message.parts, field["parts"]) if message.HasField("parts") else None,
+        read_multi_vector(message.parts, field["parts"]) if message.HasField("parts") else None,
     )
 
 
@@ -145,7 +154,7 @@ def write_indexed_section(section: IndexedSection) -> index_pb2.IndexedSection:
         vector=write_vector(section.vector),
         text=section.text,
         modality=write_modality(section.modality),
-        parts=None if section.parts is None else write_regions(section.parts),
+        parts=None if section.parts is None else write_multi_vector(section.parts),
     )
 
 
@@ -167,6 +176,9 @@ def read_hit(message: index_pb2.Hit) -> Hit:
         part=read_box(message.part, at("hits", "part")) if message.HasField("part") else None,
         span=_read_span(message),
         pieces=[FoundPiece(one.section_id, one.text, one.score, _read_span(one)) for one in message.pieces],
+        multi_vector=read_multi_vector(message.multi_vector, at("hits", "multi_vector"))
+        if message.HasField("multi_vector")
+        else None,
     )
 
 
@@ -196,6 +208,7 @@ def write_hit(hit: Hit) -> index_pb2.Hit:
             )
             for one in hit.pieces
         ],
+        multi_vector=None if hit.multi_vector is None else write_multi_vector(hit.multi_vector),
     )
 
 
@@ -215,26 +228,28 @@ def write_search_reply(reply: SearchReply) -> index_pb2.SearchResponse:
     )
 
 
-def read_token_source(message: reranker_pb2.TokenSource, field: FieldPath) -> str | TokenVectors:
-    """A text, or token vectors."""
+def read_rerank_source(message: reranker_pb2.RerankSource, field: FieldPath) -> RerankSource:
+    """A content, or the vectors of one."""
     kind = message.WhichOneof("source")
     if kind is None:
-        raise InvalidInput("set text or tokens", field=field)
-    return message.text if kind == "text" else read_token_vectors(message.tokens, field["tokens"])
+        raise InvalidInput("set content or multi_vector", field=field)
+    if kind == "content":
+        return read_content(message.content, field["content"])
+    return read_multi_vector(message.multi_vector, field["multi_vector"])
 
 
-def write_token_source(source: str | TokenVectors) -> reranker_pb2.TokenSource:
-    """The message of a text or of token vectors."""
-    if isinstance(source, str):
-        return reranker_pb2.TokenSource(text=source)
-    return reranker_pb2.TokenSource(tokens=write_token_vectors(source))
+def write_rerank_source(source: RerankSource) -> reranker_pb2.RerankSource:
+    """The message of a content or of its vectors."""
+    if isinstance(source, MultiVector):
+        return reranker_pb2.RerankSource(multi_vector=write_multi_vector(source))
+    return reranker_pb2.RerankSource(content=write_content(source))
 
 
 def read_candidate(message: reranker_pb2.RerankCandidate, field: FieldPath) -> RerankCandidate:
     """A candidate for reranking."""
     return RerankCandidate(
         message.id,
-        read_token_source(message.source, field["source"]),
+        read_rerank_source(message.source, field["source"]),
         finite(message.score, field["score"]),
     )
 
@@ -242,7 +257,7 @@ def read_candidate(message: reranker_pb2.RerankCandidate, field: FieldPath) -> R
 def write_candidate(candidate: RerankCandidate) -> reranker_pb2.RerankCandidate:
     """The message of a candidate."""
     return reranker_pb2.RerankCandidate(
-        id=candidate.id, source=write_token_source(candidate.source), score=candidate.score
+        id=candidate.id, source=write_rerank_source(candidate.source), score=candidate.score
     )
 
 
@@ -251,12 +266,12 @@ def read_alignment(message: reranker_pb2.Alignment) -> Alignment:
     return Alignment(
         [
             AlignedPair(
-                (pair.query_span.begin_byte, pair.query_span.end_byte),
-                (pair.candidate_span.begin_byte, pair.candidate_span.end_byte),
+                read_locator(pair.query, at("alignment", "pairs", place, "query")),
+                read_locator(pair.candidate, at("alignment", "pairs", place, "candidate")),
                 pair.similarity,
                 pair.weight,
             )
-            for pair in message.pairs
+            for place, pair in enumerate(message.pairs)
         ],
         read_tensor(message.plan, at("alignment", "plan"), rank=2) if message.HasField("plan") else None,
     )
@@ -267,8 +282,8 @@ def write_alignment(alignment: Alignment) -> reranker_pb2.Alignment:
     return reranker_pb2.Alignment(
         pairs=[
             reranker_pb2.AlignedPair(
-                query_span=write_span(pair.query_span),
-                candidate_span=write_span(pair.candidate_span),
+                query=write_locator(pair.query),
+                candidate=write_locator(pair.candidate),
                 similarity=pair.similarity,
                 weight=pair.weight,
             )

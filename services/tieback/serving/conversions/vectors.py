@@ -15,17 +15,11 @@ import numpy as np
 from tieback.core.boxes import OUTSIDE, inside
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import FieldPath
+from tieback.core.multi_vectors import LISTS, check_rows
 from tieback.core.types.arrays import Array, Box
 from tieback.core.types.encoding import EncodePlan, Reduction
-from tieback.core.types.vectors import (
-    DType,
-    RegionVectors,
-    SpaceRef,
-    SparseVector,
-    TokenVectors,
-    Vector,
-    VectorKind,
-)
+from tieback.core.types.locators import Locator, LocatorKind, Locators
+from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
 from tieback.v1 import vector_pb2
 
 _DTYPES = {
@@ -46,13 +40,13 @@ _ELEMENTS: dict[DType, np.dtype[Any]] = {
 _KINDS = {
     vector_pb2.VECTOR_KIND_UNSPECIFIED: VectorKind.DENSE,
     vector_pb2.VECTOR_KIND_DENSE: VectorKind.DENSE,
-    vector_pb2.VECTOR_KIND_TOKENS: VectorKind.TOKENS,
+    vector_pb2.VECTOR_KIND_MULTI_VECTOR: VectorKind.MULTI_VECTOR,
     vector_pb2.VECTOR_KIND_LABELS: VectorKind.LABELS,
     vector_pb2.VECTOR_KIND_SPARSE: VectorKind.SPARSE,
-    vector_pb2.VECTOR_KIND_REGIONS: VectorKind.REGIONS,
 }
 _KIND_NUMBERS = {value: number for number, value in _KINDS.items()}
 _DENSE = frozenset({VectorKind.DENSE})
+_LOCATOR_KINDS = {name: kind for kind, name in LISTS.items()}
 
 LARGEST_INDEX = 2**31 - 1
 
@@ -158,35 +152,74 @@ def fill_vector(message: vector_pb2.Vector, vector: Vector) -> None:
         message.scale = vector.scale
 
 
-def read_spans(messages: Iterable[vector_pb2.TextSpan]) -> list[tuple[int, int]]:
-    """Byte ranges."""
-    return [(span.begin_byte, span.end_byte) for span in messages]
-
-
 def write_span(span: tuple[int, int]) -> vector_pb2.TextSpan:
     """The message of a byte range."""
     return vector_pb2.TextSpan(begin_byte=span[0], end_byte=span[1])
 
 
-def read_token_vectors(message: vector_pb2.TokenVectors, field: FieldPath) -> TokenVectors:
-    """Token vectors with as many spans as rows."""
+def read_multi_vector(message: vector_pb2.MultiVector, field: FieldPath) -> MultiVector:
+    """A multi-vector with a locator for each row, which lies in its content."""
     if not message.space.name:
-        raise InvalidInput("token vectors name their space", field=field["space"]["name"])
-    values = _read_floats(message.values, field["values"], "the token vectors", rank=2)
-    if len(message.spans) != len(values):
+        raise InvalidInput("a multi-vector names its space", field=field["space"]["name"])
+    values = _read_floats(message.values, field["values"], "the vectors", rank=2)
+    multi = MultiVector(read_space(message.space), values, _read_locators(message, field))
+    check_rows(multi, field=field)
+    return multi
+
+
+def _read_locators(message: vector_pb2.MultiVector, field: FieldPath) -> Locators:
+    name = message.WhichOneof("locators")
+    if name is None:
         raise InvalidInput(
-            f"there are {len(message.spans)} spans for {len(values)} rows", field=field["spans"]
+            f"each row has a locator: set {', '.join(LISTS.values())}, whichever fits the content",
+            field=field["locators"],
         )
-    return TokenVectors(read_space(message.space), values, read_spans(message.spans))
+    lists = getattr(message, name)
+    columns = [getattr(lists, one.name) for one in lists.DESCRIPTOR.fields]
+    counts = [len(column) for column in columns]
+    if min(counts) != max(counts):
+        given = ", ".join(f"{one.name} {n}" for one, n in zip(lists.DESCRIPTOR.fields, counts, strict=True))
+        raise InvalidInput(f"the lists differ in length: {given}", field=field[name])
+    kind = _LOCATOR_KINDS[name]
+    dtype = Locators.dtype(kind)
+    places = np.stack([np.fromiter(column, dtype, counts[0]) for column in columns], axis=1)
+    return Locators(kind, places)
 
 
-def write_token_vectors(tokens: TokenVectors) -> vector_pb2.TokenVectors:
-    """The message of token vectors."""
-    return vector_pb2.TokenVectors(
-        space=write_space(tokens.space),
-        values=write_tensor(tokens.values),
-        spans=[write_span(span) for span in tokens.spans],
-    )
+def write_multi_vector(multi: MultiVector) -> vector_pb2.MultiVector:
+    """The message of a multi-vector."""
+    message = vector_pb2.MultiVector()
+    fill_multi_vector(message, multi)
+    return message
+
+
+def fill_multi_vector(message: vector_pb2.MultiVector, multi: MultiVector) -> None:
+    """Writes a multi-vector into an empty message."""
+    fill_space(message.space, multi.space)
+    fill_tensor(message.values, multi.values, DType.FLOAT32)
+    lists = getattr(message, LISTS[multi.locators.kind])
+    lists.SetInParent()  # a kind without rows is one all the same
+    for one, column in zip(lists.DESCRIPTOR.fields, multi.locators.places.T.tolist(), strict=True):
+        getattr(lists, one.name).extend(column)
+
+
+def read_locator(message: vector_pb2.Locator, field: FieldPath) -> Locator:
+    """A part of a content."""
+    name = message.WhichOneof("place")
+    if name is None:
+        raise InvalidInput(f"a locator is one of: {', '.join(LocatorKind)}", field=field)
+    place = getattr(message, name)
+    return Locator(LocatorKind(name), tuple(getattr(place, one.name) for one in place.DESCRIPTOR.fields))
+
+
+def write_locator(locator: Locator) -> vector_pb2.Locator:
+    """The message of a part of a content."""
+    message = vector_pb2.Locator()
+    place = getattr(message, locator.kind)
+    place.SetInParent()
+    for one, number in zip(place.DESCRIPTOR.fields, locator.place, strict=True):
+        setattr(place, one.name, number)
+    return message
 
 
 def read_sparse(message: vector_pb2.SparseVector, field: FieldPath) -> SparseVector:
@@ -225,37 +258,6 @@ def fill_sparse(message: vector_pb2.SparseVector, sparse: SparseVector) -> None:
     message.indices.extend(sparse.indices.tolist())
     fill_tensor(message.weights, sparse.weights, DType.FLOAT32)
     message.terms.extend(sparse.terms)
-
-
-def read_regions(message: vector_pb2.RegionVectors, field: FieldPath) -> RegionVectors:
-    """Region vectors with as many boxes as rows, each of which lies in the picture."""
-    if not message.space.name:
-        raise InvalidInput("region vectors name their space", field=field["space"]["name"])
-    values = _read_floats(message.values, field["values"], "the region vectors", rank=2)
-    if len(message.boxes) != len(values):
-        raise InvalidInput(
-            f"there are {len(message.boxes)} boxes for {len(values)} rows", field=field["boxes"]
-        )
-    boxes = np.array([(box.x, box.y, box.width, box.height) for box in message.boxes], np.float32)
-    boxes = boxes.reshape(-1, 4)
-    for place in np.flatnonzero(~inside(boxes)).tolist():
-        raise InvalidInput(OUTSIDE, field=field["boxes"][place])
-    return RegionVectors(read_space(message.space), values, boxes)
-
-
-def write_regions(regions: RegionVectors) -> vector_pb2.RegionVectors:
-    """The message of region vectors."""
-    message = vector_pb2.RegionVectors()
-    fill_regions(message, regions)
-    return message
-
-
-def fill_regions(message: vector_pb2.RegionVectors, regions: RegionVectors) -> None:
-    """Writes region vectors into an empty message."""
-    fill_space(message.space, regions.space)
-    fill_tensor(message.values, regions.values, DType.FLOAT32)
-    for x, y, width, height in regions.boxes.tolist():
-        message.boxes.add(x=x, y=y, width=width, height=height)
 
 
 def read_box(message: vector_pb2.Box, field: FieldPath) -> Box:

@@ -199,6 +199,7 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
             balance_modalities=request.balance_modalities,
             collapse_pieces=request.collapse_pieces,
             ignored=read_ignored(request.ignored, at("ignored")),
+            multi_vectors=request.multi_vectors,
             deadline=deadline,
         )
         return write_search_reply(reply)

@@ -9,7 +9,7 @@ import grpc
 from tieback.core.field_path import at
 from tieback.ports import DEFAULT_RERANKING, RerankerPort
 from tieback.serving.conversions.reports import read_method
-from tieback.serving.conversions.searches import read_candidate, read_token_source, write_rerank_reply
+from tieback.serving.conversions.searches import read_candidate, read_rerank_source, write_rerank_reply
 from tieback.serving.reading import converted
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.v1 import reranker_pb2, reranker_pb2_grpc
@@ -27,7 +27,7 @@ class RerankerServicer(reranker_pb2_grpc.RerankerServiceServicer):
         """Scores candidates against a query."""
         deadline = deadline_of(context)
         reply = await self._reranker.rerank(
-            read_token_source(request.query, at("query")),
+            read_rerank_source(request.query, at("query")),
             await converted(
                 lambda: [
                     read_candidate(message, at("candidates", index))

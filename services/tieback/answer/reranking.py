@@ -1,0 +1,113 @@
+"""A closer look at what a search found, and how it joins the search's order."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tieback.answer.collection_spaces import CollectionSpace
+from tieback.answer.degradation import LATE, reason_of
+from tieback.answer.picture_query import whole_and_parts
+from tieback.answer.plan import NO_RERANKING
+from tieback.answer.stopwatch import Stopwatch, hop, seconds_of
+from tieback.core.deadline import Deadline
+from tieback.core.errors import DeadlineExceeded, Overloaded, Unavailable
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.rerank import RerankCandidate, RerankResult, RerankSource
+from tieback.core.types.retrieval import Retrieval, RetrievedHit
+from tieback.core.types.search import Hit
+from tieback.methods.ranking import rankings
+from tieback.ports import RerankerPort
+
+RERANKING = MethodChoice("standard_scores", {"absent": "average"})
+"""How reranking joins the search: both count alike; what has nothing to be compared by is not punished."""
+
+TRANSIENT = (Unavailable, Overloaded, DeadlineExceeded)
+"""What a part's trouble looks like, as opposed to the caller's mistake."""
+
+
+async def rerank(
+    reranker: RerankerPort | None,
+    retrieval: Retrieval,
+    method: MethodChoice,
+    words: str,
+    by_parts: CollectionSpace | None,
+    hits: Sequence[Hit],
+    watch: Stopwatch,
+    deadline: Deadline,
+) -> tuple[Mapping[int, RerankResult], str]:
+    """What the reranker says of hits, by their place, and why it was lost; empty where it was not.
+
+    A picture alone is compared with pictures `by_parts`, in the space that they are stored in; everything
+    else by its words.
+    """
+    if reranker is None or method.name == NO_RERANKING.name:
+        return {}, ""
+    query: RerankSource = Content(Modality.TEXT, words)
+    candidates = _texts(hits) if words else []
+    try:
+        # The time is kept here too: a reranker that overruns must not cost the whole answer.
+        async with asyncio.timeout(seconds_of(hop(deadline))):
+            pictures = _pictures(hits)
+            if by_parts is not None and pictures:
+                seen = await whole_and_parts(retrieval.query, by_parts, watch, hop(deadline))
+                if seen is not None:
+                    query, candidates = seen, pictures
+            if not candidates:
+                return {}, ""
+            with watch.stage("rerank"):
+                reply = await reranker.rerank(
+                    query,
+                    candidates,
+                    method=method,
+                    explain=retrieval.explain,
+                    deadline=hop(hop(deadline)),
+                )
+    except TRANSIENT as error:
+        return {}, reason_of(error)  # the search's order is worth more than no answer
+    except TimeoutError:
+        return {}, LATE
+    return {int(result.id): result for result in reply.results}, ""
+
+
+def _texts(hits: Sequence[Hit]) -> list[RerankCandidate]:
+    """The hits that have words, by their places."""
+    return [
+        RerankCandidate(str(place), Content(Modality.TEXT, text), hit.score)
+        for place, hit in enumerate(hits)
+        if (text := hit.text.strip())
+    ]
+
+
+def _pictures(hits: Sequence[Hit]) -> list[RerankCandidate]:
+    """The hits that came with their multi-vectors, by their places."""
+    return [
+        RerankCandidate(str(place), hit.multi_vector, hit.score)
+        for place, hit in enumerate(hits)
+        if hit.multi_vector is not None
+    ]
+
+
+def ranked(hits: Sequence[Hit], reranked: Mapping[int, RerankResult], limit: int) -> list[RetrievedHit]:
+    """The first hits in their final order: the search's, unless some were reranked."""
+    if not reranked:
+        return [RetrievedHit(hit, hit.score, place) for place, hit in enumerate(hits[:limit])]
+    scores = [reranked[p].rerank_score if p in reranked else math.nan for p in range(len(hits))]
+    both = np.array([[hit.score for hit in hits], scores])
+    merged = rankings.configure(RERANKING.name, RERANKING.parameters)(both).tolist()
+    order = sorted(range(len(hits)), key=lambda p: (-merged[p], p))[:limit]
+    return [
+        RetrievedHit(
+            hit=dataclasses.replace(hits[p], score=merged[p]),
+            search_score=hits[p].score,
+            search_rank=p,
+            rerank_score=reranked[p].rerank_score if p in reranked else None,
+            alignment=reranked[p].alignment if p in reranked else None,
+        )
+        for p in order
+    ]

@@ -1,0 +1,118 @@
+"""A pipeline over a small bound joint space: three photos and a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tieback.answer import Answerer, Joined
+from tieback.core.deadline import Deadline
+from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.retrieval import QueryPart, Retrieval
+from tieback.core.types.vectors import VectorKind
+from tieback.encoder import Encoder
+from tieback.index import Index
+from tieback.methods.missing import fit as fit_stand_in
+from tieback.methods.projection import fit
+from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundSpace, BoundStandIn
+from tieback.reranker import Reranker
+from tieback.router import Router
+
+from support import colours
+from support.bag_of_words import WIDTH, BagOfWords, card, dense
+from support.troubles import Troubles
+
+NONE = MethodChoice("none")
+WORDS = [f"word{number}" for number in range(50)]
+LOSSES = {"text": {"words-a": 4.0, "words-b": 6.0}, "image": {"colours": 80.0}}
+
+
+NOTHING: Mapping[str, frozenset[VectorKind]] = {}
+
+
+class Library:
+    """Three photos and a page, behind an encoder that can be troubled."""
+
+    def __init__(
+        self,
+        folder: Path,
+        routers: tuple[BoundRouter, ...] = (),
+        stored: Mapping[str, frozenset[VectorKind]] = NOTHING,
+        stand_ins: Sequence[str] = (),
+        apart: bool = False,
+        halves: bool = False,
+    ) -> None:
+        folder.mkdir()
+        (folder / "seed").write_text("0")
+        texts = [card(folder, name) for name in ("words-a", "words-b")]
+        eyes = colours.card(folder, halves=halves)
+        names = np.stack([dense(name) for name in colours.NAMES])
+        paths = [BoundPath(one.space, WIDTH, one.name) for one in texts]
+        paths.append(BoundPath(eyes.space, 3, "colours"))
+        for one in texts:
+            for source, target, left, right in ((one, eyes, names, np.eye(3)), (eyes, one, np.eye(3), names)):
+                state = fit("anchor_attention", left, right, {"centred": False})
+                width = int(left.shape[1])
+                paths.append(
+                    BoundPath(source.space, width, target.name, "anchor_attention", {"sharpness": 40}, state)
+                )
+        blocks = [Block(one.space, Modality.TEXT, WIDTH) for one in texts]
+        blocks.append(Block(eyes.space, Modality.IMAGE, 3))
+        said = np.stack([dense(word) for word in WORDS])
+        aligned = [said, said, np.zeros((len(WORDS), 3), np.float32)]
+        ways = [BoundStandIn(name, {}, fit_stand_in(name, aligned), LOSSES) for name in stand_ins]
+        self.bound = BoundSpace(tuple(blocks), tuple(paths), routers, LOSSES, stand_ins=tuple(ways))
+        seeing = colours.Halves(eyes) if halves else colours.Colours(eyes)
+        self.real = Encoder([*(BagOfWords(one) for one in texts), seeing])
+        self.encoder = Troubles(self.real)
+        self.index = Index.open(folder / "index")
+        self.router = Router.bound(self.bound)
+        kinds = frozenset({VectorKind.DENSE, VectorKind.LABELS})
+        text = frozenset({VectorKind.DENSE})
+        every = ("words-a", "words-b", "colours")
+        self.answerer = Answerer(
+            spaces=Joined(
+                {Modality.TEXT: ("words-a", "words-b"), Modality.IMAGE: ("colours",)},
+                {"words-a": text, "words-b": text, "colours": kinds},
+                {"words-a": ("words-a", "colours"), "words-b": ("words-b", "colours"), "colours": every},
+                stored,
+                apart,
+            ),
+            encoder=self.encoder,
+            joint=self.router.space,
+            router=self.router,
+            index=self.index,
+            reranker=Reranker(self.encoder, space="words-b"),
+            losses=LOSSES,
+            encode_share=0.25,
+        )
+
+    async def fill(self) -> Library:
+        pictures = {"rose": (250, 10, 10), "meadow": (10, 250, 10), "sea": (10, 10, 250)}
+        items = [
+            Item(name, [Section("1", Content(Modality.IMAGE, colours.png(*colour)))])
+            for name, colour in pictures.items()
+        ]
+        items.append(Item("page", [Section("1", Content(Modality.TEXT, "the moon shines"))]))
+        reply = await self.answerer.ingest("library", items)
+        assert [result.error for result in reply.results] == [None] * 4
+        return self
+
+    async def ask(self, *query: QueryPart, deadline: Deadline | None = None, **how: Any) -> Any:
+        retrieval = Retrieval(how.pop("collection", "library"), query, **{"reranker": NONE} | how)
+        return await self.answerer.retrieve(retrieval, deadline=deadline or Deadline.after(30))
+
+    async def close(self) -> None:
+        await self.index.close()
+        await self.real.close()
+
+
+def words(text: str, weight: float = 1.0) -> QueryPart:
+    return QueryPart(Content(Modality.TEXT, text), weight)
+
+
+def photo(*colour: int, weight: float = 1.0) -> QueryPart:
+    return QueryPart(Content(Modality.IMAGE, colours.png(*colour)), weight)
