@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.colour_library import LOSSES, RED, Library, photo, words
+from support.bound_library import LOSSES, Library, photo, words
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, Overloaded, Unavailable
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.fusion import Routing
-from tieback.core.types.locators import LocatorKind
 from tieback.core.types.method_choice import MethodChoice
 from tieback.index import Index
 
@@ -117,14 +116,6 @@ async def filled(tmp_path: Path) -> AsyncIterator[Library]:
     made = await Library(tmp_path / "weights", stand_ins=("substitute", "skip")).fill()
     yield made
     await made.close()
-
-
-async def test_a_photo_that_is_stored_as_one_vector_is_reranked_by_its_words(filled: Library) -> None:
-    reply = await filled.ask(photo(*RED), reranker=MethodChoice("late_interaction"), explain=True)
-
-    (rose,) = [one for one in reply.hits if one.hit.item_id == "rose"]
-    assert rose.alignment is not None
-    assert {pair.candidate.kind for pair in rose.alignment.pairs} == {LocatorKind.BYTE_SPAN}
 
 
 async def test_a_space_that_is_down_is_stood_in_for_and_said_to_be_missing(filled: Library) -> None:

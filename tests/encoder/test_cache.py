@@ -50,7 +50,7 @@ def sources(found: list[Encoding]) -> list[EncodingSource]:
 def entry(width: int = 8, tokens: int = 0, *, labels: int = 0, invariant: bool = False) -> Computed:
     rows = np.ones((tokens, width), np.float32) if tokens else None
     begins = np.arange(1000, 1000 + tokens)
-    spans = Locators.of(LocatorKind.BYTE_SPAN, np.stack((begins, begins + 300), axis=1)) if tokens else None
+    spans = Locators(LocatorKind.BYTE_SPAN, np.stack((begins, begins + 300), axis=1)) if tokens else None
     names = tuple(Label(f"a name of a class {place}", 1000 + place, place / 7) for place in range(labels))
     return Computed(np.ones(width, np.float32), rows, spans, names, tokens, 0, invariant)
 

@@ -18,6 +18,9 @@ from tieback.encoder.computed import Computed, arrays_of
 ENTRY_BYTES = 640
 """What an entry takes beside its data: key, objects and their places in the dictionaries."""
 
+ROWS_BYTES = 256
+"""A multi-vector beside its numbers: two arrays, and what holds the locators."""
+
 LABEL_BYTES = 256
 """A label with its name."""
 
@@ -108,5 +111,5 @@ class MemoryCache:
 
 def bytes_of(computed: Computed) -> int:
     """What an entry takes in memory."""
-    size = ENTRY_BYTES + LABEL_BYTES * len(computed.labels)
+    size = ENTRY_BYTES + LABEL_BYTES * len(computed.labels) + (ROWS_BYTES if computed.rows is not None else 0)
     return size + sum(array.nbytes for array in arrays_of(computed) if array is not None)

@@ -57,7 +57,7 @@ def arrays_of(computed: Computed) -> tuple[Array | None, ...]:
 
 
 def _kept(locators: Locators) -> Locators:
-    places = Locators.of(locators.kind, locators.places.copy()).places
+    places = locators.places.copy()
     places.flags.writeable = False
     return Locators(locators.kind, places)
 

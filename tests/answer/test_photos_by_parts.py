@@ -1,4 +1,4 @@
-"""The pipeline over photos that are stored by their parts: a hit says where, parts are compared."""
+"""The pipeline over pictures that are stored by their parts: found, shown and reranked by them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import colours
-from support.colour_library import GREEN, RED, Library, photo, words
+from support.bound_library import Library, photo, words
 from tieback.answer.evidence import evidence_of
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.locators import LocatorKind
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import QueryPart
 from tieback.core.types.vectors import Vector, VectorKind
 
 IN_PARTS = {"colours": frozenset({VectorKind.MULTI_VECTOR})}
+RED, GREEN, BLUE = (250, 10, 10), (10, 250, 10), (10, 10, 250)
 
 
 @pytest.fixture
@@ -28,6 +30,23 @@ async def album(tmp_path: Path) -> AsyncIterator[Library]:
     assert result.error is None
     yield made
     await made.close()
+
+
+async def test_parts_of_pictures_are_asked_for_when_they_are_stored_and_not_when_they_ask(
+    tmp_path: Path,
+) -> None:
+    # These eyes see no parts, and say so where they are asked for them.
+    library = Library(tmp_path / "weights", stored={"colours": frozenset({VectorKind.MULTI_VECTOR})})
+    page = Item("page", [Section("1", Content(Modality.TEXT, "the moon shines"))])
+    picture = Item("sea", [Section("1", Content(Modality.IMAGE, colours.png(10, 10, 250)))])
+
+    await library.answerer.ingest("library", [page])
+    with pytest.raises(InvalidInput, match="no multi_vector to give"):
+        await library.answerer.ingest("library", [picture])
+    found = await library.ask(photo(10, 10, 250))
+
+    assert found.hits
+    await library.close()
 
 
 async def test_a_photo_is_found_by_what_is_only_in_a_part_of_it_and_the_hit_says_where(
@@ -74,21 +93,15 @@ async def test_a_photo_alone_is_reranked_by_its_parts_and_told_which_are_alike(a
     assert all(one.hit.multi_vector is None for one in reply.hits)  # nobody asked for them
 
 
-async def test_parts_of_pictures_are_asked_for_when_they_are_stored_and_not_when_they_ask(
-    tmp_path: Path,
-) -> None:
-    # These eyes see no parts, and say so where they are asked for them.
-    library = Library(tmp_path / "weights", stored={"colours": frozenset({VectorKind.MULTI_VECTOR})})
-    page = Item("page", [Section("1", Content(Modality.TEXT, "the moon shines"))])
-    picture = Item("sea", [Section("1", Content(Modality.IMAGE, colours.png(10, 10, 250)))])
+async def test_a_photo_that_is_stored_as_one_vector_is_reranked_by_its_words(tmp_path: Path) -> None:
+    library = await Library(tmp_path / "weights").fill()
 
-    await library.answerer.ingest("library", [page])
-    with pytest.raises(InvalidInput, match="no multi_vector to give"):
-        await library.answerer.ingest("library", [picture])
-    found = await library.ask(photo(10, 10, 250))
-
-    assert found.hits
+    reply = await library.ask(photo(*RED), reranker=MethodChoice("late_interaction"), explain=True)
     await library.close()
+
+    (rose,) = [one for one in reply.hits if one.hit.item_id == "rose"]
+    assert rose.alignment is not None
+    assert {pair.candidate.kind for pair in rose.alignment.pairs} == {LocatorKind.BYTE_SPAN}
 
 
 async def test_a_search_gives_the_vectors_of_pictures_where_they_are_asked_for(album: Library) -> None:

@@ -1,4 +1,4 @@
-"""A library of photos of one colour and a page, behind encoders that can be troubled."""
+"""A pipeline over a small bound joint space: three photos and a page."""
 
 from __future__ import annotations
 
@@ -116,6 +116,3 @@ def words(text: str, weight: float = 1.0) -> QueryPart:
 
 def photo(*colour: int, weight: float = 1.0) -> QueryPart:
     return QueryPart(Content(Modality.IMAGE, colours.png(*colour)), weight)
-
-
-RED, GREEN, BLUE = (250, 10, 10), (10, 250, 10), (10, 10, 250)
