@@ -193,7 +193,7 @@ async def _gather(
 
 def _without_place(answer: Encoding | TiebackError, place: int) -> Encoding | TiebackError:
     """The encoder numbered the contents of its own batch; here they are numbered otherwise."""
-    return answer.moved(at("contents", place), ROOT) if isinstance(answer, InvalidInput) else answer
+    return answer.moved(at("contents", place), ROOT) if isinstance(answer, TiebackError) else answer
 
 
 def _size(content: Content) -> int:

@@ -56,9 +56,7 @@ class Draft:
 
     def blame(self, error: TiebackError) -> TiebackError:
         """The error, told of this section's content in the request."""
-        if isinstance(error, InvalidInput):
-            return error.within(at("items", self.item, "sections", self.place, "content"))
-        return error
+        return error.within(at("items", self.item, "sections", self.place, "content"))
 
 
 class Ingestion:
@@ -253,8 +251,7 @@ class Ingestion:
                         draft.vector, draft.labels, draft.parts = result.vector, result.labels, result.parts
                     else:
                         # The router speaks of encodings, which the caller never saw.
-                        error = result.about(ROOT) if isinstance(result, InvalidInput) else result
-                        errors.setdefault(draft.item, draft.blame(error))
+                        errors.setdefault(draft.item, draft.blame(result.about(ROOT)))
 
     async def _write(self, collection: str, items: Sequence[IndexedItem]) -> UpsertReply:
         try:
@@ -331,8 +328,6 @@ def _drafts(split: Split, errors: dict[int, TiebackError]) -> Iterator[Draft]:
 
 def _at(number: int, places: Sequence[int], error: TiebackError) -> TiebackError:
     """The index numbered the items and sections that it was given, and has the items wrapped."""
-    if not isinstance(error, InvalidInput):
-        return error
     match error.field.steps:
         case ("items", int(), "item", *rest) | ("items", int(), *rest):
             if rest[:1] == ["sections"] and len(rest) > 1 and isinstance(rest[1], int):

@@ -299,9 +299,7 @@ def _judge(encoded: Encoded) -> dict[str, str]:
     for place, refused in enumerate(encoded.refused):
         if refused and not encoded.encodings[place] and not encoded.failed:
             error = next(iter(refused.values()))
-            if isinstance(error, InvalidInput):
-                raise error.within(at("query", place, "content"))
-            raise error
+            raise error.within(at("query", place, "content"))
         for space, error in refused.items():
             lost.setdefault(space, reason_of(error))
     return lost
@@ -309,8 +307,6 @@ def _judge(encoded: Encoded) -> dict[str, str]:
 
 def _blame_query(error: TiebackError, parts: Sequence[FusePart]) -> TiebackError:
     """The router numbered encodings, which the caller never saw."""
-    if not isinstance(error, InvalidInput):
-        return error
     match error.field.steps:
         case ("inputs", 0, "parts", int(place), *_):
             return error.about(at("query", parts[place].content, "content"))

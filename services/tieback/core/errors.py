@@ -43,10 +43,24 @@ class TiebackError(Exception):
     reason = "INTERNAL"
     hint = ""
     """What a caller of the bare contract does about it; a client says the same by its own options instead."""
+    field = ROOT
+    """Where in the request it is. Only what is wrong with the request has a place there."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+
+    def within(self, prefix: FieldPath) -> Self:
+        """The same error, told of the request that handed on what is at `prefix` of it."""
+        return self.about(self.field.under(prefix))
+
+    def moved(self, old: FieldPath, new: FieldPath) -> Self:
+        """The same error, told of `new` where it is of something at or below `old`."""
+        return self.about(self.field.moved(old, new))
+
+    def about(self, field: FieldPath) -> Self:  # noqa: ARG002 - for those that have a place
+        """The same error, told of another field; itself where it has no place in a request."""
+        return self
 
 
 class InvalidInput(TiebackError):  # noqa: N818 - errors are named for what they are, not for being errors
@@ -59,14 +73,6 @@ class InvalidInput(TiebackError):  # noqa: N818 - errors are named for what they
         self.field = at(field) if isinstance(field, str) else field
         if reason is not None:
             self.reason = reason
-
-    def within(self, prefix: FieldPath) -> Self:
-        """The same error, told of the request that handed on what is at `prefix` of it."""
-        return self.about(self.field.under(prefix))
-
-    def moved(self, old: FieldPath, new: FieldPath) -> Self:
-        """The same error, told of `new` where it is of something at or below `old`."""
-        return self.about(self.field.moved(old, new))
 
     def about(self, field: FieldPath) -> Self:
         """The same error, told of another field. A copy: who asked for the same has this one too."""

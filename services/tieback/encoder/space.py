@@ -153,7 +153,9 @@ class Space:
         computed = [(one, source) for one, source in recalled if isinstance(one, Computed)]
         encodings = iter(shape(computed, space, self.card.modality, plan, self._vocabulary))
         for place, (one, _) in zip(places, recalled, strict=True):
-            results[place] = next(encodings) if isinstance(one, Computed) else _at(place, one)
+            results[place] = (
+                next(encodings) if isinstance(one, Computed) else one.within(at("contents", place))
+            )
         timing.total = time.monotonic() - arrived
         return EncodeReply(cast("list[Encoding | TiebackError]", results), timing, cost)
 
@@ -191,8 +193,3 @@ class Space:
         except InvalidInput as error:
             return error.within(at("contents", place))
         return None
-
-
-def _at(place: int, error: TiebackError) -> TiebackError:
-    """A content's error as one of the request's."""
-    return error.within(at("contents", place)) if isinstance(error, InvalidInput) else error

@@ -85,7 +85,7 @@ class Splitting:
             jobs += [self._short(texts, group, work, deadline) for group in _groups(texts)]
             for group, found in await _all(jobs):
                 for place, one in zip(group, found, strict=True):
-                    results[place] = one.within(at("texts", place)) if isinstance(one, InvalidInput) else one
+                    results[place] = one.within(at("texts", place)) if isinstance(one, TiebackError) else one
         elapsed = time.monotonic() - begun
         return SplitReply(results, model.window or 0, Timing(prepare=elapsed, total=elapsed))
 

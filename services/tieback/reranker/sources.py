@@ -108,7 +108,7 @@ async def resolve(
                 raise error.about(at("space")) from None
             raise
         for place, ((path, _), result) in enumerate(zip(batch, reply.results, strict=True)):
-            if isinstance(result, InvalidInput):
+            if isinstance(result, TiebackError):
                 raise result.moved(at("contents", place), path)
             found[path] = _made(path, result, limits.rerank_tokens)
         _add(resolved, reply.timing, reply.cost)
@@ -122,9 +122,7 @@ def _all_checked(given: Sequence[tuple[FieldPath, MultiVector]]) -> dict[FieldPa
     return {path: _checked(path, one) for path, one in given}
 
 
-def _made(path: FieldPath, result: Encoding | TiebackError, most: int) -> MultiVector:
-    if isinstance(result, TiebackError):
-        raise result
+def _made(path: FieldPath, result: Encoding, most: int) -> MultiVector:
     multi = result.multi_vector
     if multi is None:
         raise InvalidInput(f"the space {result.space.name} gives no multi-vectors", field="space")

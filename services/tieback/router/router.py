@@ -142,7 +142,7 @@ class Router:
         else:
             results = await asyncio.to_thread(self._fuse_all, inputs, role, choice, way, parts_apart)
         results = [
-            result.within(at("inputs", number)) if isinstance(result, InvalidInput) else result
+            result.within(at("inputs", number)) if isinstance(result, TiebackError) else result
             for number, result in enumerate(results)
         ]
         seconds = time.perf_counter() - begin

@@ -33,7 +33,6 @@ from tieback.serving.conversions.retrievals import (
 from tieback.serving.conversions.vectors import write_space
 from tieback.serving.reading import converted
 from tieback.serving.servicers.overlapping import Before, overlapped
-from tieback.serving.servicers.placing import placed
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.serving.telemetry import Telemetry
 from tieback.v1 import answer_pb2, answer_pb2_grpc
@@ -92,8 +91,10 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
             self._telemetry.observe_timing("answer", "ingest", timing)
             self._telemetry.long_texts.ingested(reply.results)
             for own, (place, result) in enumerate(zip(places, reply.results, strict=True)):
-                error = placed(result.error, "items", own, place)
-                results[place] = _write_result(dataclasses.replace(result, error=error))
+                if result.error is not None:
+                    error = result.error.moved(at("items", own), at("items", place))
+                    result = dataclasses.replace(result, error=error)
+                results[place] = _write_result(result)
         return answer_pb2.IngestItemsResponse(
             sequence=sequence, results=results, timing=None if timing is None else write_timing(timing)
         )

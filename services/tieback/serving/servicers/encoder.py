@@ -25,7 +25,6 @@ from tieback.serving.conversions.contents import (
 from tieback.serving.conversions.vectors import read_output
 from tieback.serving.reading import converted
 from tieback.serving.servicers.batch_stream import BatchStream
-from tieback.serving.servicers.placing import placed
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.v1 import encoder_pb2, encoder_pb2_grpc
 
@@ -131,5 +130,7 @@ def _with_unreadable(reply: EncodeReply, unreadable: dict[int, InvalidInput]) ->
             merged.append(unreadable[index])
             continue
         place, result = next(results)
-        merged.append(placed(result, "contents", place, index))
+        if isinstance(result, TiebackError):
+            result = result.moved(at("contents", place), at("contents", index))
+        merged.append(result)
     return EncodeReply(merged, reply.timing, reply.cost)

@@ -27,7 +27,6 @@ from tieback.serving.conversions.searches import (
 from tieback.serving.conversions.tenants import write_usage
 from tieback.serving.conversions.vectors import read_space, read_vector
 from tieback.serving.reading import converted
-from tieback.serving.servicers.placing import placed
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.v1 import index_pb2, index_pb2_grpc
 
@@ -120,7 +119,7 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
         reply = await self._index.upsert(collection, good)
         for own, (place, result) in enumerate(zip(places, reply.results, strict=True)):
             if result is not None:
-                statuses[place] = failures.to_status(placed(result, "items", own, place))
+                statuses[place] = failures.to_status(result.moved(at("items", own), at("items", place)))
         return index_pb2.UpsertItemsResponse(
             sequence=sequence, results=statuses, timing=write_timing(reply.timing)
         )
