@@ -267,15 +267,22 @@ class AnswerPort(Protocol):
         """
         ...
 
+    async def check_reindex(self, collection: str, *, space: str = "") -> None:
+        """Raises what `reindex` would at once: what is not there, or that the role is not enough."""
+        ...
+
     def reindex(
         self,
         collection: str,
         *,
         space: str = "",
         drop_missing: bool = False,
-        deadline: Deadline = NO_DEADLINE,
+        ending: ReindexProgress | None = None,
     ) -> AsyncIterator[ReindexProgress]:
-        """Encodes a collection's items again, and tells how far it is; the last says how it ended."""
+        """Encodes a collection's items again, and tells how far it is; the last says how it ended.
+
+        One that was cut short is gone on with; `ending` is what it last told as finishing.
+        """
         ...
 
     async def retrieve(self, retrieval: Retrieval, *, deadline: Deadline = NO_DEADLINE) -> RetrieveReply:

@@ -9,7 +9,7 @@ import pytest
 from support.local_platform import Running, served_locally
 from support.tenants import write_tokens
 from tieback.serving.settings import Settings
-from tieback.v1 import answer_pb2, index_pb2
+from tieback.v1 import answer_pb2, index_pb2, operation_pb2
 from tieback_client import (
     Access,
     Client,
@@ -41,14 +41,14 @@ CASES: dict[str, Asked] = {
     "DeleteItems": lambda client, name: client.delete(name, "tides"),
     "GetItem": lambda client, name: client.get(name, "tides"),
     "ListItems": lambda client, name: list(client.items(name)),
-    "ReindexCollection": lambda client, name: client.reindex(name, space="wordllama-256").collect(),
+    "StartReindex": lambda client, name: client.reindex(name, space="wordllama-256"),
     "Search": lambda client, name: client.search(name, text="moon"),
     "Retrieve": lambda client, name: client.retrieve(name, "the moon"),
     "Answer": lambda client, name: client.answer(name, "What makes tides?", decoding=BRIEF).collect(),
 }
 # Of these, one makes what is not there and the others name no collection.
 OTHERS = {"IngestItems", "CreateCollection", "ListCollections", "GetUsage"}
-# What ReindexCollection asks of the index; tests/index/test_reindex.py tries the permissions of each.
+# What a reindex asks of the index; tests/index/test_reindex.py tries the permissions of each.
 OF_THE_PIPELINE = {"BeginReindex", "ListPendingItems", "WriteReindexedItems", "FinishReindex"}
 
 
@@ -110,6 +110,7 @@ def test_every_rpc_that_names_a_collection_is_tried() -> None:
     services = (
         index_pb2.DESCRIPTOR.services_by_name["IndexService"],
         answer_pb2.DESCRIPTOR.services_by_name["AnswerService"],
+        operation_pb2.DESCRIPTOR.services_by_name["OperationService"],
     )
 
     assert {method.name for one in services for method in one.methods} == (

@@ -134,7 +134,7 @@ SAMPLES: dict[str, list[Any]] = {
             [ReindexedPiece(0, "s", (0, 5)), ReindexedPiece(1, "t")],
         ),
     ],
-    "state": [ReindexState(SPACE, 10, 3)],
+    "state": [ReindexState(SPACE, 10, 3, 2, 5)],
     "alignment": [ALIGNMENT, Alignment([])],
     "box": [(0.25, 0.5, 0.75, 0.5)],
     "cache": list(CachePolicy),

@@ -132,16 +132,20 @@ class Answerer:
             deadline=deadline,
         )
 
+    async def check_reindex(self, collection: str, *, space: str = "") -> None:
+        """See `AnswerPort`."""
+        await self._reindexing.check(collection, space=space)
+
     def reindex(
         self,
         collection: str,
         *,
         space: str = "",
         drop_missing: bool = False,
-        deadline: Deadline = NO_DEADLINE,
+        ending: ReindexProgress | None = None,
     ) -> AsyncIterator[ReindexProgress]:
         """See `AnswerPort`. The collection is read and written meanwhile; only its tenant's admin may ask."""
-        return self._reindexing.reindex(collection, space=space, drop_missing=drop_missing, deadline=deadline)
+        return self._reindexing.reindex(collection, space=space, drop_missing=drop_missing, ending=ending)
 
     async def retrieve(self, retrieval: Retrieval, *, deadline: Deadline = NO_DEADLINE) -> RetrieveReply:
         """Finds what bears on a query of any modality.

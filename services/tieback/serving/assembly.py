@@ -29,12 +29,14 @@ log = logging.getLogger(__name__)
 if TYPE_CHECKING:
     from tieback.answer import Joined, RetiredSpaces, SingleSpace
     from tieback.batching import BatchReport
+    from tieback.core.types.operation import Operation
     from tieback.encoder import Encoder
     from tieback.generator import Generator
     from tieback.index import Index
     from tieback.models.bound_space import BoundSpace
     from tieback.models.encoder_model import EncoderModel
     from tieback.models.store import Store
+    from tieback.operations.service import Operations
     from tieback.reranker import Reranker
     from tieback.router import JointSpace, Router
     from tieback.serving.telemetry import Telemetry
@@ -390,6 +392,32 @@ def build_answerer(
         keeps_originals=settings.originals_bytes > 0,
         retired=retired,
     )
+
+
+def build_operations(
+    settings: Settings, answerer: AnswerPort, telemetry: Telemetry, act: Callable[[Operation], None]
+) -> Operations:
+    """The operations of the index's store, whose process holds their journal too.
+
+    `act` has the running task work for an operation's owner.
+    """
+    from tieback.operations.kinds import Services
+    from tieback.operations.service import Bounds, Operations
+
+    operations = Operations.open(
+        settings.store.expanduser() / "operations",
+        Services(answerer),
+        bounds=Bounds(
+            running=settings.operations_running,
+            active=settings.operations_active,
+            kept=settings.operations_kept,
+            kept_seconds=settings.operations_days * 24 * 3600.0,
+        ),
+        act=act,
+        on_end=telemetry.operations.ended,
+    )
+    telemetry.operations.watch(lambda: operations.counts)
+    return operations
 
 
 def request_families() -> list[Family[Any]]:

@@ -59,14 +59,18 @@ class BeginReindexResponse(_message.Message):
     def __init__(self, state: _Optional[_Union[ReindexState, _Mapping]] = ...) -> None: ...
 
 class ReindexState(_message.Message):
-    __slots__ = ("space", "total", "done")
+    __slots__ = ("space", "total", "done", "split_sections", "added_sections")
     SPACE_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
+    SPLIT_SECTIONS_FIELD_NUMBER: _ClassVar[int]
+    ADDED_SECTIONS_FIELD_NUMBER: _ClassVar[int]
     space: _vector_pb2.SpaceRef
     total: int
     done: int
-    def __init__(self, space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., total: _Optional[int] = ..., done: _Optional[int] = ...) -> None: ...
+    split_sections: int
+    added_sections: int
+    def __init__(self, space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., total: _Optional[int] = ..., done: _Optional[int] = ..., split_sections: _Optional[int] = ..., added_sections: _Optional[int] = ...) -> None: ...
 
 class ListPendingItemsRequest(_message.Message):
     __slots__ = ("collection", "after")

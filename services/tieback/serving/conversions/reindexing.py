@@ -13,12 +13,24 @@ from tieback.v1 import index_pb2
 
 def read_state(message: index_pb2.ReindexState) -> ReindexState:
     """How far a reindexing is."""
-    return ReindexState(read_space(message.space), message.total, message.done)
+    return ReindexState(
+        read_space(message.space),
+        message.total,
+        message.done,
+        message.split_sections,
+        message.added_sections,
+    )
 
 
 def write_state(state: ReindexState) -> index_pb2.ReindexState:
     """The message of how far a reindexing is."""
-    return index_pb2.ReindexState(space=write_space(state.space), total=state.total, done=state.done)
+    return index_pb2.ReindexState(
+        space=write_space(state.space),
+        total=state.total,
+        done=state.done,
+        split_sections=state.split_sections,
+        added_sections=state.added_sections,
+    )
 
 
 def read_pending(message: index_pb2.PendingItem, field: FieldPath) -> PendingItem:
