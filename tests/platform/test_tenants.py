@@ -48,8 +48,6 @@ CASES: dict[str, Asked] = {
 }
 # Of these, one makes what is not there and the others name no collection.
 OTHERS = {"IngestItems", "CreateCollection", "ListCollections", "GetUsage"}
-# What a reindex asks of the index; tests/index/test_reindex.py tries the permissions of each.
-OF_THE_PIPELINE = {"BeginReindex", "ListPendingItems", "WriteReindexedItems", "FinishReindex"}
 
 
 def with_vector(client: Client) -> Item:
@@ -113,9 +111,7 @@ def test_every_rpc_that_names_a_collection_is_tried() -> None:
         operation_pb2.DESCRIPTOR.services_by_name["OperationService"],
     )
 
-    assert {method.name for one in services for method in one.methods} == (
-        CASES.keys() | OTHERS | OF_THE_PIPELINE
-    )
+    assert {method.name for one in services for method in one.methods} == (CASES.keys() | OTHERS)
 
 
 @pytest.mark.parametrize("rpc", CASES)

@@ -17,24 +17,29 @@ from tieback.core.deadline import NO_DEADLINE
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexProgress, ReindexState
-from tieback.ports import IndexPort
+from tieback.ports import StorePort
 
 
 class Reindexing:
-    """Encodes collections again."""
+    """A `ReindexPort`."""
 
-    def __init__(self, spaces: CollectionSpaces, ingestion: Ingestion, index: IndexPort) -> None:
+    def __init__(self, spaces: CollectionSpaces, ingestion: Ingestion, index: StorePort) -> None:
         self._spaces, self._ingestion, self._index = spaces, ingestion, index
 
-    async def check(self, collection: str, *, space: str) -> None:
-        """Raises what `reindex` would at once: NotFound, or PermissionDenied."""
+    async def check(self, collection: str, *, space: str = "") -> None:
+        """See `ReindexPort`."""
         found = await self._index.get_collection(collection)
         principal = PRINCIPAL.get()
         principal.require(Access.ADMIN, principal.find(collection), work="encoding a collection again")
         self._spaces.to_reindex(found, space)
 
     async def reindex(
-        self, collection: str, *, space: str, drop_missing: bool, ending: ReindexProgress | None = None
+        self,
+        collection: str,
+        *,
+        space: str = "",
+        drop_missing: bool = False,
+        ending: ReindexProgress | None = None,
     ) -> AsyncGenerator[ReindexProgress, None]:
         """How far it is after each page, and how it ended: finished, or what cannot be encoded again.
 

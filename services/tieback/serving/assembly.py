@@ -18,7 +18,7 @@ from tieback.core.family import Family
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import JOINT_SPACE, Role
 from tieback.core.types.vectors import SpaceRef, VectorKind
-from tieback.ports import AnswerPort, EncoderPort, GeneratorPort, IndexPort, RerankerPort, RouterPort
+from tieback.ports import EncoderPort, GeneratorPort, IndexPort, ReindexPort, RerankerPort, RouterPort
 from tieback.serving import context, targets
 from tieback.serving.bound import rollout_of, served_binding
 from tieback.serving.precisions import at_chosen_precisions
@@ -27,7 +27,7 @@ from tieback.serving.settings import Regions, Settings
 log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
-    from tieback.answer import Joined, RetiredSpaces, SingleSpace
+    from tieback.answer import Answerer, Joined, RetiredSpaces, SingleSpace
     from tieback.batching import BatchReport
     from tieback.core.types.operation import Operation
     from tieback.encoder import Encoder
@@ -369,7 +369,7 @@ def build_answerer(
     reranker: RerankerPort | None,
     generator: GeneratorPort | None,
     retired: RetiredSpaces | None = None,
-) -> AnswerPort:
+) -> Answerer:
     """The pipeline over the other services, wherever they run; `joint` where spaces are joined.
 
     `retired` loads spaces that are no longer served.
@@ -395,7 +395,7 @@ def build_answerer(
 
 
 def build_operations(
-    settings: Settings, answerer: AnswerPort, telemetry: Telemetry, act: Callable[[Operation], None]
+    settings: Settings, reindexing: ReindexPort, telemetry: Telemetry, act: Callable[[Operation], None]
 ) -> Operations:
     """The operations of the index's store, whose process holds their journal too.
 
@@ -406,7 +406,7 @@ def build_operations(
 
     operations = Operations.open(
         settings.store.expanduser() / "operations",
-        Services(answerer),
+        Services(reindexing),
         bounds=Bounds(
             running=settings.operations_running,
             active=settings.operations_active,

@@ -91,7 +91,11 @@ class LocalServer:
                 retired=retired,
             )
             operations = await asyncio.to_thread(
-                assembly.build_operations, settings, answerer, telemetry, acting(server.tokens)
+                assembly.build_operations,
+                settings,
+                answerer.reindexing(index),
+                telemetry,
+                acting(server.tokens),
             )
             self._closers.append(operations.close)
             await encoder.warm_up()

@@ -112,7 +112,7 @@ async def _index(_: str, around: Surroundings) -> Built:
             generator=None,
         )
         operations = await asyncio.to_thread(
-            assembly.build_operations, settings, answerer, telemetry, around.act
+            assembly.build_operations, settings, answerer.reindexing(index), telemetry, around.act
         )
     except BaseException:
         await index.close()

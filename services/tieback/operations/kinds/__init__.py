@@ -20,14 +20,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.field_path import at
 from tieback.core.types.operation import Json, Progress
-from tieback.ports import AnswerPort
+from tieback.ports import ReindexPort
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """What kinds work with."""
 
-    answer: AnswerPort
+    reindex: ReindexPort
 
 
 class Kind(BaseModel, ABC):

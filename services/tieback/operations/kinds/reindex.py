@@ -30,11 +30,11 @@ class Reindex(Kind):
 
     async def check(self, services: Services) -> None:
         """NotFound for the collection or the space, PermissionDenied without the role."""
-        await services.answer.check_reindex(self.collection, space=self.space)
+        await services.reindex.check(self.collection, space=self.space)
 
     async def run(self, services: Services, checkpoint: Json) -> AsyncGenerator[Progress, None]:
         """How far it is after each page. The checkpoint is how it ends, written before the vectors change."""
-        steps = services.answer.reindex(
+        steps = services.reindex.reindex(
             self.collection,
             space=self.space,
             drop_missing=self.drop_missing,
