@@ -31,7 +31,7 @@ def read_error(record: Mapping[str, Any]) -> TiebackError:
     if "field" in attributes:
         attributes["field"] = FieldPath.parse(attributes["field"])
     # The constructors take what the message is made of; the message is made already.
-    error = kind.__new__(kind)
+    error: TiebackError = kind.__new__(kind)
     error.args = (message,)
     vars(error).update(attributes)
     return error
