@@ -77,6 +77,7 @@ def metrics_table() -> str:
     telemetry.watch_load("", "", Load)
     telemetry.watch_cache("", lambda _: CacheState(0, 0, 0, 0, 0, 0, 0, DiskState(True, 0, 0)))
     telemetry.watch_index(lambda: IndexSize(0, 0, 0, 0, 0))
+    telemetry.operations.watch(lambda: {("reindex", "running"): 1})
     asyncio.run(_add_mesh(telemetry))
     page = join({("", ""): generate_latest(telemetry.registry).decode()}).decode()
     labels = {

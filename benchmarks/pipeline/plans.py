@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tieback_client import Client, operations
+from tieback_client import Client, procedures
 
 DEFAULT, FULL_TEXT = "default", "full text"
 RERANKED = 50
@@ -33,7 +33,7 @@ def plans_for(client: Client, modalities: int) -> list[Plan]:
     methods = client.methods()
     fusions = [one.name for one in methods if one.family in ("rank_fusion", "ranking")]
     rerankers = [one.name for one in methods if one.family == "reranking" and one.name != "none"]
-    known = inspect.signature(operations.retrieve).parameters
+    known = inspect.signature(procedures.retrieve).parameters
     plans = [Plan(DEFAULT), Plan(FULL_TEXT, words=True)]
     for balanced in (False, True)[: min(modalities, 2)]:
         plans += _unranked(fusions if "fusion" in known else [], balanced)

@@ -10,6 +10,7 @@ Errors are those of `tieback_client.errors`; all are `TiebackError`.
 """
 
 from tieback_client.async_client import AsyncClient
+from tieback_client.async_operation import AsyncOperation
 from tieback_client.async_streams import AsyncEncodingStream, AsyncEventStream, AsyncWrites
 from tieback_client.catalog import (
     Drift,
@@ -65,8 +66,10 @@ from tieback_client.events import (
     Verdict,
     VerdictLabel,
 )
-from tieback_client.operations.encoding import Candidate, FusePart
+from tieback_client.operation import Operation
+from tieback_client.operations import OperationState, OperationStatus
 from tieback_client.options import Hedging, Options, Retry, client_version
+from tieback_client.procedures.encoding import Candidate, FusePart
 from tieback_client.reports import CallInfo, Cost, Stage, Timing, Truncated
 from tieback_client.results import (
     AlignedPair,
@@ -101,7 +104,7 @@ from tieback_client.vectors import (
     SparseVector,
     Vector,
 )
-from tieback_client.writes import Acknowledgement, ReindexProgress, WriteReport, WriteResult
+from tieback_client.writes import Acknowledgement, ReindexResult, WriteReport, WriteResult
 
 __version__ = client_version()
 from tieback_client.tenants import Access, Quota, Usage
@@ -119,6 +122,7 @@ __all__ = [
     "AsyncClient",
     "AsyncEncodingStream",
     "AsyncEventStream",
+    "AsyncOperation",
     "AsyncWrites",
     "Audio",
     "Box",
@@ -170,6 +174,9 @@ __all__ = [
     "MultiVector",
     "NotFound",
     "NothingWritten",
+    "Operation",
+    "OperationState",
+    "OperationStatus",
     "Options",
     "Overloaded",
     "PermissionDenied",
@@ -178,7 +185,7 @@ __all__ = [
     "QuotaExceeded",
     "RateExceeded",
     "Reduction",
-    "ReindexProgress",
+    "ReindexResult",
     "RerankResult",
     "Reranked",
     "ResourceExhausted",

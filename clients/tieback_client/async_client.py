@@ -10,13 +10,9 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 import grpc
 from google.protobuf.message import Message
 
-from tieback_client import operations
-from tieback_client.async_streams import (
-    AsyncEncodingStream,
-    AsyncEventStream,
-    AsyncReindexStream,
-    AsyncWrites,
-)
+from tieback_client import procedures
+from tieback_client.async_operation import AsyncOperation
+from tieback_client.async_streams import AsyncEncodingStream, AsyncEventStream, AsyncWrites
 from tieback_client.attempts import ALWAYS_TAKEN, Attempts, Session
 from tieback_client.channels import AsyncioChannels
 from tieback_client.encodings import Encodings
@@ -24,12 +20,13 @@ from tieback_client.errors import InternalError, TiebackError, Unavailable
 from tieback_client.events import AnswerEvent
 from tieback_client.exchange import BROKEN, Exchange, Window
 from tieback_client.lines import Line
+from tieback_client.operations import OperationStatus
 from tieback_client.options import Options, default_token, server_address
 from tieback_client.paging import Pages
 from tieback_client.reports import CallInfo
-from tieback_client.rpc import Call, Operation, Reply, Rpc, StreamCall
+from tieback_client.rpc import Call, Procedure, Reply, Rpc, StreamCall
 from tieback_client.surface import dressed
-from tieback_client.writes import Acknowledgement, ReindexProgress
+from tieback_client.writes import Acknowledgement
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,55 +37,55 @@ END: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # the stubs do not list i
 
 
 def _unary(
-    operation: Callable[P, Operation[T]],
+    procedure: Callable[P, Procedure[T]],
 ) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]:
     async def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._run(operation(*args, **kwargs))
+        return await self._run(procedure(*args, **kwargs))
 
-    return dressed(method, operation, "{}")
+    return dressed(method, procedure, "{}")
 
 
-def _pages(operation: Callable[P, Pages[T]]) -> Callable[Concatenate[AsyncClient, P], AsyncIterator[T]]:
+def _pages(procedure: Callable[P, Pages[T]]) -> Callable[Concatenate[AsyncClient, P], AsyncIterator[T]]:
     def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
-        return self._all(operation(*args, **kwargs))
+        return self._all(procedure(*args, **kwargs))
 
-    return dressed(method, operation, "AsyncIterator[{}]")
+    return dressed(method, procedure, "AsyncIterator[{}]")
 
 
 def _stream(
-    operation: Callable[P, StreamCall[E]],
+    procedure: Callable[P, StreamCall[E]],
 ) -> Callable[Concatenate[AsyncClient, P], AsyncEventStream[E]]:
     def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncEventStream[E]:
-        return AsyncEventStream(self, operation(*args, **kwargs))
+        return AsyncEventStream(self, procedure(*args, **kwargs))
 
-    return dressed(method, operation, "AsyncEventStream[{}]")
+    return dressed(method, procedure, "AsyncEventStream[{}]")
 
 
-def _reindexing(
-    operation: Callable[P, StreamCall[ReindexProgress]],
-) -> Callable[Concatenate[AsyncClient, P], AsyncReindexStream]:
-    def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncReindexStream:
-        return AsyncReindexStream(self, operation(*args, **kwargs))
+def _operated(
+    procedure: Callable[P, Procedure[OperationStatus]],
+) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, AsyncOperation]]:
+    async def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncOperation:
+        return AsyncOperation(self, await self._run(procedure(*args, **kwargs)))
 
-    return dressed(method, operation, "AsyncReindexStream")
+    return dressed(method, procedure, "AsyncOperation")
 
 
 def _writes(
-    operation: Callable[P, Exchange[Acknowledgement]],
+    procedure: Callable[P, Exchange[Acknowledgement]],
 ) -> Callable[Concatenate[AsyncClient, P], AsyncWrites]:
     def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncWrites:
-        return AsyncWrites(self, operation(*args, **kwargs))
+        return AsyncWrites(self, procedure(*args, **kwargs))
 
-    return dressed(method, operation, "AsyncWrites")
+    return dressed(method, procedure, "AsyncWrites")
 
 
 def _encodings(
-    operation: Callable[P, Exchange[Encodings]],
+    procedure: Callable[P, Exchange[Encodings]],
 ) -> Callable[Concatenate[AsyncClient, P], AsyncEncodingStream]:
     def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncEncodingStream:
-        return AsyncEncodingStream(self, operation(*args, **kwargs))
+        return AsyncEncodingStream(self, procedure(*args, **kwargs))
 
-    return dressed(method, operation, "AsyncEncodingStream")
+    return dressed(method, procedure, "AsyncEncodingStream")
 
 
 class AsyncClient:
@@ -103,35 +100,40 @@ class AsyncClient:
         self._session = Session(server_address(server), Options(**options))
         self._opened: AsyncioChannels | None = None
 
-    encode = _unary(operations.encode)
-    encode_stream = _encodings(operations.encode_stream)
-    fuse = _unary(operations.fuse)
-    rerank = _unary(operations.rerank)
-    split = _unary(operations.split)
-    create_collection = _unary(operations.create_collection)
-    get_collection = _unary(operations.get_collection)
-    collections = _pages(operations.collections)
-    delete_collection = _unary(operations.delete_collection)
-    record_source = _unary(operations.record_source)
-    delete_source = _unary(operations.delete_source)
-    usage = _unary(operations.usage)
-    upsert = _writes(operations.upsert)
-    delete = _unary(operations.delete)
-    get = _unary(operations.get)
-    items = _pages(operations.items)
-    search = _unary(operations.search)
-    ingest = _writes(operations.ingest)
-    reindex = _reindexing(operations.reindex)
-    retrieve = _unary(operations.retrieve)
-    answer = _stream(operations.answer)
-    generate = _stream(operations.generate)
-    spaces = _unary(operations.spaces)
-    space = _unary(operations.space)
-    models = _unary(operations.models)
-    methods = _unary(operations.methods)
-    server_info = _unary(operations.server_info)
-    endpoints = _unary(operations.endpoints)
-    health = _unary(operations.health)
+    encode = _unary(procedures.encode)
+    encode_stream = _encodings(procedures.encode_stream)
+    fuse = _unary(procedures.fuse)
+    rerank = _unary(procedures.rerank)
+    split = _unary(procedures.split)
+    create_collection = _unary(procedures.create_collection)
+    get_collection = _unary(procedures.get_collection)
+    collections = _pages(procedures.collections)
+    delete_collection = _unary(procedures.delete_collection)
+    record_source = _unary(procedures.record_source)
+    delete_source = _unary(procedures.delete_source)
+    usage = _unary(procedures.usage)
+    upsert = _writes(procedures.upsert)
+    delete = _unary(procedures.delete)
+    get = _unary(procedures.get)
+    items = _pages(procedures.items)
+    search = _unary(procedures.search)
+    ingest = _writes(procedures.ingest)
+    reindex = _operated(procedures.reindex)
+    operation = _operated(procedures.operation)
+    operations = _pages(procedures.operations)
+    wait_operation = _unary(procedures.wait_operation)
+    cancel_operation = _unary(procedures.cancel_operation)
+    delete_operation = _unary(procedures.delete_operation)
+    retrieve = _unary(procedures.retrieve)
+    answer = _stream(procedures.answer)
+    generate = _stream(procedures.generate)
+    spaces = _unary(procedures.spaces)
+    space = _unary(procedures.space)
+    models = _unary(procedures.models)
+    methods = _unary(procedures.methods)
+    server_info = _unary(procedures.server_info)
+    endpoints = _unary(procedures.endpoints)
+    health = _unary(procedures.health)
 
     @property
     def server(self) -> str:
@@ -168,16 +170,16 @@ class AsyncClient:
             self._opened = AsyncioChannels(self._session)
         return self._opened
 
-    async def _run(self, operation: Operation[T]) -> T:
+    async def _run(self, procedure: Procedure[T]) -> T:
         try:
-            call = next(operation)
+            call = next(procedure)
             while True:
                 try:
                     reply = await self._perform(call)
                 except TiebackError as error:
-                    call = operation.throw(error)
+                    call = procedure.throw(error)
                 else:
-                    call = operation.send(reply)
+                    call = procedure.send(reply)
         except StopIteration as stop:
             return cast(T, stop.value)
 
@@ -241,9 +243,7 @@ class AsyncClient:
             for one in running:
                 one.cancel()
 
-    async def _stream(
-        self, call: StreamCall[T], stream: AsyncEventStream[Any] | AsyncReindexStream
-    ) -> AsyncGenerator[T, None]:
+    async def _stream(self, call: StreamCall[T], stream: AsyncEventStream[Any]) -> AsyncGenerator[T, None]:
         size = await self._checked(call.request, call.rpc)
         attempts = Attempts(self._session, call.rpc, self._timeout(call.timeout))
         begun = False

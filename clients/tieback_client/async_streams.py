@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from tieback_client.encodings import Encodings
-from tieback_client.errors import TiebackError, Unavailable
+from tieback_client.errors import TiebackError
 from tieback_client.events import Answer, AnswerEvent
 from tieback_client.exchange import Exchange, Tally, Window
 from tieback_client.reports import CallInfo
 from tieback_client.results import Encoding
 from tieback_client.rpc import StreamCall
-from tieback_client.writes import Acknowledgement, ReindexProgress, WriteReport
+from tieback_client.writes import Acknowledgement, WriteReport
 
 if TYPE_CHECKING:
     from tieback_client.async_client import AsyncClient
@@ -54,42 +54,6 @@ class AsyncEventStream(Generic[E]):
         event = await anext(self._events)
         self.answer.add(event)
         return event
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        await self.close()
-
-
-class AsyncReindexStream:
-    """How far a reindex is, as it goes on. Iterate or `collect()` it; leaving early stops it where it is."""
-
-    def __init__(self, client: AsyncClient, call: StreamCall[ReindexProgress]) -> None:
-        self.call = CallInfo()
-        """How the call went, once it is over."""
-        self._call: Any = None
-        self._events = client._stream(call, self)
-
-    async def collect(self) -> ReindexProgress:
-        """Reads to the end and returns the last."""
-        read = [one async for one in self]
-        if not read:
-            raise Unavailable("the server said nothing; try again")
-        return read[-1]
-
-    async def close(self) -> None:
-        """Ends reading; the server stops. The next reindex goes on."""
-        await self._events.aclose()
-
-    def _ended(self, info: CallInfo) -> None:
-        self.call = info
-
-    def __aiter__(self) -> AsyncIterator[ReindexProgress]:
-        return self
-
-    async def __anext__(self) -> ReindexProgress:
-        return await anext(self._events)
 
     async def __aenter__(self) -> Self:
         return self

@@ -25,7 +25,7 @@ from tieback_client.errors import (
 )
 from tieback_client.options import Options
 from tieback_client.reports import CallInfo
-from tieback_client.rpc import RPCS, Call, Operation, Rpc
+from tieback_client.rpc import RPCS, Call, Procedure, Rpc
 from tieback_client.status import REQUEST_ID_KEY, from_rpc_error, readable
 
 # Every gRPC server takes a message of 4 MiB unless it was told otherwise; only larger ones need a question.
@@ -61,7 +61,7 @@ class Session:
         hedging = self.options.hedging
         return hedging is not None and rpc.reads_only and self.hedges < max(1, hedging.budget * self.calls)
 
-    def checked(self, size: int, rpc: Rpc) -> Operation[None]:
+    def checked(self, size: int, rpc: Rpc) -> Procedure[None]:
         """Raises `InvalidArgument` where a message of so many bytes is over the server's limit.
 
         Only for those over `ALWAYS_TAKEN`: the limit is asked of the server.

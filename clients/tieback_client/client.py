@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 import grpc
 from google.protobuf.message import Message
 
-from tieback_client import operations
+from tieback_client import procedures
 from tieback_client.attempts import ALWAYS_TAKEN, Attempts, Session
 from tieback_client.channels import BlockingChannels
 from tieback_client.encodings import Encodings
@@ -19,13 +19,15 @@ from tieback_client.errors import InternalError, TiebackError
 from tieback_client.events import AnswerEvent
 from tieback_client.exchange import BROKEN, Exchange, Window
 from tieback_client.lines import Line
+from tieback_client.operation import Operation
+from tieback_client.operations import OperationStatus
 from tieback_client.options import Options, default_token, server_address
 from tieback_client.paging import Pages
 from tieback_client.reports import CallInfo
-from tieback_client.rpc import Call, Operation, Reply, Rpc, StreamCall
-from tieback_client.streams import EncodingStream, EventStream, ReindexStream, Writes
+from tieback_client.rpc import Call, Procedure, Reply, Rpc, StreamCall
+from tieback_client.streams import EncodingStream, EventStream, Writes
 from tieback_client.surface import dressed
-from tieback_client.writes import Acknowledgement, ReindexProgress
+from tieback_client.writes import Acknowledgement
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,50 +35,50 @@ T = TypeVar("T")
 E = TypeVar("E", bound=AnswerEvent)
 
 
-def _unary(operation: Callable[P, Operation[T]]) -> Callable[Concatenate[Client, P], T]:
+def _unary(procedure: Callable[P, Procedure[T]]) -> Callable[Concatenate[Client, P], T]:
     def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._run(operation(*args, **kwargs))
+        return self._run(procedure(*args, **kwargs))
 
-    return dressed(method, operation, "{}")
+    return dressed(method, procedure, "{}")
 
 
-def _pages(operation: Callable[P, Pages[T]]) -> Callable[Concatenate[Client, P], Iterator[T]]:
+def _pages(procedure: Callable[P, Pages[T]]) -> Callable[Concatenate[Client, P], Iterator[T]]:
     def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
-        return self._all(operation(*args, **kwargs))
+        return self._all(procedure(*args, **kwargs))
 
-    return dressed(method, operation, "Iterator[{}]")
+    return dressed(method, procedure, "Iterator[{}]")
 
 
-def _stream(operation: Callable[P, StreamCall[E]]) -> Callable[Concatenate[Client, P], EventStream[E]]:
+def _stream(procedure: Callable[P, StreamCall[E]]) -> Callable[Concatenate[Client, P], EventStream[E]]:
     def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> EventStream[E]:
-        return EventStream(self, operation(*args, **kwargs))
+        return EventStream(self, procedure(*args, **kwargs))
 
-    return dressed(method, operation, "EventStream[{}]")
-
-
-def _reindexing(
-    operation: Callable[P, StreamCall[ReindexProgress]],
-) -> Callable[Concatenate[Client, P], ReindexStream]:
-    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> ReindexStream:
-        return ReindexStream(self, operation(*args, **kwargs))
-
-    return dressed(method, operation, "ReindexStream")
+    return dressed(method, procedure, "EventStream[{}]")
 
 
-def _writes(operation: Callable[P, Exchange[Acknowledgement]]) -> Callable[Concatenate[Client, P], Writes]:
+def _operated(
+    procedure: Callable[P, Procedure[OperationStatus]],
+) -> Callable[Concatenate[Client, P], Operation]:
+    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Operation:
+        return Operation(self, self._run(procedure(*args, **kwargs)))
+
+    return dressed(method, procedure, "Operation")
+
+
+def _writes(procedure: Callable[P, Exchange[Acknowledgement]]) -> Callable[Concatenate[Client, P], Writes]:
     def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Writes:
-        return Writes(self, operation(*args, **kwargs))
+        return Writes(self, procedure(*args, **kwargs))
 
-    return dressed(method, operation, "Writes")
+    return dressed(method, procedure, "Writes")
 
 
 def _encodings(
-    operation: Callable[P, Exchange[Encodings]],
+    procedure: Callable[P, Exchange[Encodings]],
 ) -> Callable[Concatenate[Client, P], EncodingStream]:
     def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> EncodingStream:
-        return EncodingStream(self, operation(*args, **kwargs))
+        return EncodingStream(self, procedure(*args, **kwargs))
 
-    return dressed(method, operation, "EncodingStream")
+    return dressed(method, procedure, "EncodingStream")
 
 
 class Client:
@@ -93,35 +95,40 @@ class Client:
         self._session = Session(server_address(server), Options(**options))
         self._channels = BlockingChannels(self._session)
 
-    encode = _unary(operations.encode)
-    encode_stream = _encodings(operations.encode_stream)
-    fuse = _unary(operations.fuse)
-    rerank = _unary(operations.rerank)
-    split = _unary(operations.split)
-    create_collection = _unary(operations.create_collection)
-    get_collection = _unary(operations.get_collection)
-    collections = _pages(operations.collections)
-    delete_collection = _unary(operations.delete_collection)
-    record_source = _unary(operations.record_source)
-    delete_source = _unary(operations.delete_source)
-    usage = _unary(operations.usage)
-    upsert = _writes(operations.upsert)
-    delete = _unary(operations.delete)
-    get = _unary(operations.get)
-    items = _pages(operations.items)
-    search = _unary(operations.search)
-    ingest = _writes(operations.ingest)
-    reindex = _reindexing(operations.reindex)
-    retrieve = _unary(operations.retrieve)
-    answer = _stream(operations.answer)
-    generate = _stream(operations.generate)
-    spaces = _unary(operations.spaces)
-    space = _unary(operations.space)
-    models = _unary(operations.models)
-    methods = _unary(operations.methods)
-    server_info = _unary(operations.server_info)
-    endpoints = _unary(operations.endpoints)
-    health = _unary(operations.health)
+    encode = _unary(procedures.encode)
+    encode_stream = _encodings(procedures.encode_stream)
+    fuse = _unary(procedures.fuse)
+    rerank = _unary(procedures.rerank)
+    split = _unary(procedures.split)
+    create_collection = _unary(procedures.create_collection)
+    get_collection = _unary(procedures.get_collection)
+    collections = _pages(procedures.collections)
+    delete_collection = _unary(procedures.delete_collection)
+    record_source = _unary(procedures.record_source)
+    delete_source = _unary(procedures.delete_source)
+    usage = _unary(procedures.usage)
+    upsert = _writes(procedures.upsert)
+    delete = _unary(procedures.delete)
+    get = _unary(procedures.get)
+    items = _pages(procedures.items)
+    search = _unary(procedures.search)
+    ingest = _writes(procedures.ingest)
+    reindex = _operated(procedures.reindex)
+    operation = _operated(procedures.operation)
+    operations = _pages(procedures.operations)
+    wait_operation = _unary(procedures.wait_operation)
+    cancel_operation = _unary(procedures.cancel_operation)
+    delete_operation = _unary(procedures.delete_operation)
+    retrieve = _unary(procedures.retrieve)
+    answer = _stream(procedures.answer)
+    generate = _stream(procedures.generate)
+    spaces = _unary(procedures.spaces)
+    space = _unary(procedures.space)
+    models = _unary(procedures.models)
+    methods = _unary(procedures.methods)
+    server_info = _unary(procedures.server_info)
+    endpoints = _unary(procedures.endpoints)
+    health = _unary(procedures.health)
 
     @property
     def server(self) -> str:
@@ -150,16 +157,16 @@ class Client:
     ) -> None:
         self.close()
 
-    def _run(self, operation: Operation[T]) -> T:
+    def _run(self, procedure: Procedure[T]) -> T:
         try:
-            call = next(operation)
+            call = next(procedure)
             while True:
                 try:
                     reply = self._perform(call)
                 except TiebackError as error:
-                    call = operation.throw(error)
+                    call = procedure.throw(error)
                 else:
-                    call = operation.send(reply)
+                    call = procedure.send(reply)
         except StopIteration as stop:
             return cast(T, stop.value)
 
@@ -224,9 +231,7 @@ class Client:
                 one.cancel()
         return first.result(), first
 
-    def _stream(
-        self, call: StreamCall[T], stream: EventStream[Any] | ReindexStream
-    ) -> Generator[T, None, None]:
+    def _stream(self, call: StreamCall[T], stream: EventStream[Any]) -> Generator[T, None, None]:
         size = self._checked(call.request, call.rpc)
         attempts = Attempts(self._session, call.rpc, self._timeout(call.timeout))
         begun = False

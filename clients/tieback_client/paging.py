@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from tieback_client.rpc import Operation
+from tieback_client.rpc import Procedure
 
 T = TypeVar("T")
 
@@ -25,5 +25,5 @@ class Page(Generic[T]):
 class Pages(Generic[T]):
     """A list to be read page by page."""
 
-    fetch: Callable[[str], Operation[Page[T]]]
-    """The operation that reads the page of a token."""
+    fetch: Callable[[str], Procedure[Page[T]]]
+    """The procedure that reads the page of a token."""

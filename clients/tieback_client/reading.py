@@ -43,7 +43,6 @@ from tieback_client.vectors import (
     SparseVector,
     Vector,
 )
-from tieback_client.writes import ReindexProgress
 
 MICROSECONDS = 1_000_000
 # In the order of the contract's enums, whose zero is "not said".
@@ -301,20 +300,6 @@ def collection(message: Any) -> Collection:
         sources=[source(one) for one in message.sources],
         damage=message.damage,
         stale=message.stale,
-    )
-
-
-def reindex_progress(message: Any, _info: CallInfo) -> ReindexProgress:
-    """How far a reindex is."""
-    return ReindexProgress(
-        space=space_ref(message.space),
-        total=message.total,
-        done=message.done,
-        finished=message.finished,
-        failures={one.id: from_status(one.status) for one in message.failures},
-        failure_count=message.failure_count,
-        split_sections=message.split_sections,
-        added_sections=message.added_sections,
     )
 
 

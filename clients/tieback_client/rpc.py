@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
+from google.longrunning import operations_proto_pb2
 from google.protobuf import wrappers_pb2
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
@@ -17,6 +18,7 @@ from tieback.v1 import (
     encoder_pb2,
     generator_pb2,
     index_pb2,
+    operation_pb2,
     reranker_pb2,
     router_pb2,
 )
@@ -90,16 +92,20 @@ class Reply(NamedTuple):
     info: CallInfo
 
 
-Operation: TypeAlias = Generator[Call, Reply, T]
-"""An operation without its transport: yields calls, is sent replies, returns a result.
+Procedure: TypeAlias = Generator[Call, Reply, T]
+"""A procedure without its transport: yields calls, is sent replies, returns a result.
 
-The sync and the async client drive the same operations.
+The sync and the async client drive the same procedures.
 """
 
 
 def rpc_of(method: MethodDescriptor) -> Rpc:
     """The RPC that a method's descriptor declares."""
     level = method.GetOptions().idempotency_level
+    if method.containing_service.full_name == "google.longrunning.Operations":
+        # Its contract says of none that it may be sent twice; all may.
+        reads = method.name in ("GetOperation", "ListOperations", "WaitOperation")
+        level = MethodOptions.NO_SIDE_EFFECTS if reads else MethodOptions.IDEMPOTENT
     streams = method.client_streaming, method.server_streaming
     return Rpc(
         name=method.name,
@@ -119,6 +125,8 @@ def _contract() -> dict[str, Rpc]:
         encoder_pb2,
         generator_pb2,
         index_pb2,
+        operation_pb2,
+        operations_proto_pb2,
         reranker_pb2,
         router_pb2,
     )

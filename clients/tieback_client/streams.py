@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from tieback_client.encodings import Encodings
-from tieback_client.errors import TiebackError, Unavailable
+from tieback_client.errors import TiebackError
 from tieback_client.events import Answer, AnswerEvent
 from tieback_client.exchange import Exchange, Tally, Window
 from tieback_client.reports import CallInfo
 from tieback_client.results import Encoding
 from tieback_client.rpc import StreamCall
-from tieback_client.writes import Acknowledgement, ReindexProgress, WriteReport
+from tieback_client.writes import Acknowledgement, WriteReport
 
 if TYPE_CHECKING:
     from tieback_client.client import Client
@@ -55,42 +55,6 @@ class EventStream(Generic[E]):
         event = next(self._events)
         self.answer.add(event)
         return event
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-
-class ReindexStream:
-    """How far a reindex is, as it goes on. Iterate or `collect()` it; leaving early stops it where it is."""
-
-    def __init__(self, client: Client, call: StreamCall[ReindexProgress]) -> None:
-        self.call = CallInfo()
-        """How the call went, once it is over."""
-        self._call: Any = None
-        self._events = client._stream(call, self)
-
-    def collect(self) -> ReindexProgress:
-        """Reads to the end and returns the last."""
-        read = list(self)
-        if not read:
-            raise Unavailable("the server said nothing; try again")
-        return read[-1]
-
-    def close(self) -> None:
-        """Ends reading; the server stops. The next reindex goes on."""
-        self._events.close()
-
-    def _ended(self, info: CallInfo) -> None:
-        self.call = info
-
-    def __iter__(self) -> Iterator[ReindexProgress]:
-        return self
-
-    def __next__(self) -> ReindexProgress:
-        return next(self._events)
 
     def __enter__(self) -> Self:
         return self

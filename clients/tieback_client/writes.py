@@ -29,8 +29,8 @@ class WriteResult:
 
 
 @dataclass(frozen=True, slots=True)
-class ReindexProgress:
-    """How far the reindexing of a collection is; the last says how it ended."""
+class ReindexResult:
+    """How the reindexing of a collection ended."""
 
     space: SpaceRef
     """The space of the new vectors."""
@@ -39,13 +39,15 @@ class ReindexProgress:
     done: int
     """Items of these that have new vectors."""
     finished: bool = False
-    """Whether the collection has its new vectors now."""
+    """Whether the collection is in the new space now."""
+    needed: bool = True
+    """Whether there was anything to do."""
     failures: Mapping[str, TiebackError] = field(default_factory=dict)
-    """In the last: why items cannot be encoded again, by their id; up to 1000 of them."""
+    """Why items cannot be encoded again, by their id; up to 1000 of them."""
     failure_count: int = 0
     """How many there are."""
     split_sections: int = 0
-    """Texts that this call split, since the new space reads less of one than is stored in it."""
+    """Texts that were split, since the new space reads less of one than was stored in it."""
     added_sections: int = 0
     """How many sections there are of them beside."""
 

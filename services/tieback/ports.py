@@ -148,27 +148,6 @@ class IndexPort(Protocol):
         """Removes a source and its items; returns how many there were. Durable when it returns."""
         ...
 
-    async def begin_reindex(self, collection: str, space: SpaceRef, width: int) -> ReindexState:
-        """Begins to make vectors of another space for a collection, or goes on; asks for the role admin."""
-        ...
-
-    async def list_pending(self, collection: str, after: str = "") -> list[PendingItem]:
-        """The next items, by id, that lack such vectors, with their contents; empty at the end."""
-        ...
-
-    async def write_reindexed(
-        self, collection: str, items: Sequence[ReindexedItem]
-    ) -> list[TiebackError | None]:
-        """Writes such vectors, durably; those of items that changed meanwhile are not taken."""
-        ...
-
-    async def finish_reindex(self, collection: str, dropped: Sequence[str] = ()) -> ReindexState:
-        """Replaces the collection's vectors durably and at once; `dropped` items are left out of it.
-
-        Where others lack vectors nothing changes, and `done` is less than `total`.
-        """
-        ...
-
     async def upsert(self, collection: str, items: Sequence[IndexedItem]) -> UpsertReply:
         """Writes items in one durable step, replacing those of the same id; returns when they are durable."""
         ...
@@ -209,6 +188,34 @@ class IndexPort(Protocol):
         deadline: Deadline = NO_DEADLINE,
     ) -> SearchReply:
         """The nearest sections, best first; with `multi_vectors`, the vectors of those that have several."""
+        ...
+
+
+class StorePort(IndexPort, Protocol):
+    """The index where its store is: it gives out originals, and takes new vectors for old ones.
+
+    For the tenant that a collection belongs to, with the role admin.
+    """
+
+    async def begin_reindex(self, collection: str, space: SpaceRef, width: int) -> ReindexState:
+        """Begins to make vectors of another space for a collection, or goes on."""
+        ...
+
+    async def list_pending(self, collection: str, after: str = "") -> list[PendingItem]:
+        """The next items, by id, that lack such vectors, with their contents; empty at the end."""
+        ...
+
+    async def write_reindexed(
+        self, collection: str, items: Sequence[ReindexedItem]
+    ) -> list[TiebackError | None]:
+        """Writes such vectors, durably; those of items that changed meanwhile are not taken."""
+        ...
+
+    async def finish_reindex(self, collection: str, dropped: Sequence[str] = ()) -> ReindexState:
+        """Replaces the collection's vectors durably and at once; `dropped` items are left out of it.
+
+        Where others lack vectors nothing changes, and `done` is less than `total`.
+        """
         ...
 
 
@@ -267,17 +274,6 @@ class AnswerPort(Protocol):
         """
         ...
 
-    def reindex(
-        self,
-        collection: str,
-        *,
-        space: str = "",
-        drop_missing: bool = False,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> AsyncIterator[ReindexProgress]:
-        """Encodes a collection's items again, and tells how far it is; the last says how it ended."""
-        ...
-
     async def retrieve(self, retrieval: Retrieval, *, deadline: Deadline = NO_DEADLINE) -> RetrieveReply:
         """Finds what bears on a query of any modality."""
         ...
@@ -293,4 +289,27 @@ class AnswerPort(Protocol):
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncIterator[RetrieveReply | GenerationEvent]:
         """What was found, then the generator's events; evidence ids are "1", "2", … in hit order."""
+        ...
+
+
+class ReindexPort(Protocol):
+    """Encodes collections again, in the process that has the index's store."""
+
+    async def check(self, collection: str, *, space: str = "") -> None:
+        """Raises what `reindex` would at once: what is not there, or that the role is not enough."""
+        ...
+
+    def reindex(
+        self,
+        collection: str,
+        *,
+        space: str = "",
+        drop_missing: bool = False,
+        ending: ReindexProgress | None = None,
+    ) -> AsyncIterator[ReindexProgress]:
+        """Encodes a collection's items again, and tells how far it is; the last says how it ended.
+
+        The collection is read and written meanwhile. A run that was cut short is gone on with; `ending` is
+        what it last told as finishing.
+        """
         ...

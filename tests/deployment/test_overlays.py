@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 from ray.serve.schema import ServeDeploySchema
 from support.deployment import Overlay
+from tieback.serving import targets
 from tieback.serving.assembly import Plan
-from tieback.serving.contract import SERVICES
 from tieback.serving.serve_config import serve_config
 from tieback.serving.settings import Settings
 
@@ -153,7 +153,7 @@ def test_nothing_of_ours_runs_on_the_head(overlay: Overlay):
 
 
 def test_the_platform_pod_holds_a_rollout_beside_what_it_replaces(overlay: Overlay):
-    deployments = len(Plan(Settings()).encoders) + len(SERVICES) - 1  # the encoders are one service
+    deployments = len(Plan(Settings()).encoders) + len({targets.GATEWAY, *targets.OF_SERVICE.values()})
     cores = float(overlay.groups["platform"]["rayStartParams"]["num-cpus"])
 
     assert 2 * deployments * float(overlay.settings["TIEBACK_REPLICA_CPUS"]) <= cores

@@ -72,7 +72,7 @@ def test_after_a_change_of_model_a_collection_answers_by_words_until_it_is_encod
             client.retrieve("birds", "wren", hybrid=False)
         told = run(running, "collections")
         examined = list(checks.server(running.address, token=None, ca=None))
-        last = client.reindex("birds").collect()
+        last = client.reindex("birds").result()
         again = run(running, "reindex", "birds")
         after = client.retrieve("birds", "wren")
         client.ingest("birds", [Item("c", "owl")]).collect()
@@ -107,7 +107,7 @@ def test_a_collection_is_searched_by_its_own_revision_until_it_is_encoded_again(
         spaces = [space.name for space in client.spaces()]
         with pytest.raises(TiebackError, match="tieback reindex birds") as refusal:
             client.ingest("birds", [Item("c", "owl")]).collect()
-        client.reindex("birds").collect()
+        client.reindex("birds").result()
         after = client.retrieve("birds", "wren", hybrid=False)
         client.ingest("birds", [Item("c", "owl")]).collect()
 
@@ -185,7 +185,7 @@ def test_a_joint_collection_is_searched_by_its_own_binding(tmp_path: Path, chang
     with served_locally(rebound) as running, Client(running.address, timeout=60) as client:
         own = client.retrieve("words", "cat3", hybrid=False)
         stale = client.get_collection("words").stale
-        last = client.reindex("words").collect()
+        last = client.reindex("words").result()
         after = client.retrieve("words", "cat3", hybrid=False)
 
     assert last.finished, last
@@ -237,7 +237,7 @@ def test_a_model_in_another_precision_reads_what_it_wrote_before(tmp_path: Path)
 
     with served_locally(exact) as running, Client(running.address, timeout=60) as client:
         own = client.retrieve("birds", "a bird in the dark", hybrid=False)
-        client.reindex("birds").collect()
+        client.reindex("birds").result()
         after = client.retrieve("birds", "a bird in the dark", hybrid=False)
 
     assert own.routing.reasons == {"all-minilm-l6-v2": "stale"}
@@ -303,15 +303,13 @@ def test_items_without_originals_are_listed_and_dropped_only_where_that_is_said(
 def test_a_collection_moves_to_another_served_space_while_it_is_written(place: Place) -> None:
     with place.served("words,words-b") as (_, client):
         client.ingest("birds", [Item(str(n), "owl night") for n in range(150)], batch=50).collect()
-        with client.reindex("birds", space="words-b") as progress:
-            first = next(progress)
-            client.ingest("birds", [Item("new", "wren day")]).collect()
-            client.delete("birds", ["0"])
-            rest = list(progress)
+        operation = client.reindex("birds", space="words-b")
+        client.ingest("birds", [Item("new", "wren day")]).collect()
+        client.delete("birds", ["0"])
+        end = operation.result()
         collection = client.get_collection("birds")
 
-    assert (first.done, first.total) == (0, 150)
-    assert rest[-1].finished
+    assert end.finished
     assert (collection.space.name, collection.item_count) == ("words-b", 150)
 
 
@@ -343,7 +341,7 @@ def test_texts_are_split_again_for_a_space_that_reads_less_of_them_and_nothing_i
         pieces = {one.id: one for one in after["long"].sections}
         fits = [len(client.split(one.content, space="words-small")) for one in pieces.values()]
         hits = client.retrieve("birds", "stréet", limit=100, hybrid=True).hits
-        again = client.reindex("birds", space="words-small").collect()
+        again = client.reindex("birds", space="words-small").result()
 
     told = json.loads(shown.stdout)
     assert told["finished"], shown.output
@@ -379,10 +377,10 @@ def test_two_tenants_encode_their_own_and_never_each_others(place: Place) -> Non
 
     with place.served("words,words-b,eyes") as (running, client), other(running, "globex-admin") as theirs:
         with other(running, "acme-write") as writer, pytest.raises(TiebackError, match="admin"):
-            writer.reindex("album").collect()
+            writer.reindex("album")
         with pytest.raises(TiebackError, match="no collection"):
-            theirs.reindex("acme/album").collect()
-        assert client.reindex("album").collect().finished
+            theirs.reindex("acme/album")
+        assert client.reindex("album").result().finished
         assert theirs.get_collection("album").stale
         theirs.delete_collection("album")
         assert not client.get_collection("album").stale

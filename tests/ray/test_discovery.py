@@ -33,6 +33,13 @@ def test_a_handle_is_made_before_its_deployment_runs():
     assert "_check_exists" in inspect.signature(serve.get_deployment_handle).parameters
 
 
+def test_the_control_store_keeps_a_value_that_is_there():
+    from ray.experimental import internal_kv
+
+    assert {"overwrite", "namespace"} <= inspect.signature(internal_kv._internal_kv_put).parameters.keys()
+    assert "namespace" in inspect.signature(internal_kv._internal_kv_get).parameters
+
+
 def test_options_of_a_handle_start_its_router():
     from ray.serve.handle import DeploymentHandle
 

@@ -53,7 +53,6 @@ from tieback.core.types.generation import (
 from tieback.core.types.ingestion import LongTexts
 from tieback.core.types.locators import Locator, LocatorKind, Locators
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexedPiece, ReindexState
 from tieback.core.types.report import Cost, Stage, Timing
 from tieback.core.types.rerank import AlignedPair, Alignment, RerankCandidate, RerankReply, RerankResult
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
@@ -124,17 +123,6 @@ ALIGNMENT = Alignment(
 SOURCE = Source("docs", "laptop", "/home/me/docs", 1_700_000_000.5, 3)
 SAMPLES: dict[str, list[Any]] = {
     "indexed_section": [IndexedSection(VECTOR, "words", Modality.IMAGE, REGIONS)],
-    "pending": [PendingItem(7, ITEM)],
-    "reindexed": [
-        ReindexedItem("one", 7, [IndexedSection(VECTOR, "", Modality.TEXT)]),
-        ReindexedItem(
-            "one",
-            7,
-            [IndexedSection(VECTOR, "", Modality.TEXT)] * 2,
-            [ReindexedPiece(0, "s", (0, 5)), ReindexedPiece(1, "t")],
-        ),
-    ],
-    "state": [ReindexState(SPACE, 10, 3)],
     "alignment": [ALIGNMENT, Alignment([])],
     "box": [(0.25, 0.5, 0.75, 0.5)],
     "cache": list(CachePolicy),

@@ -8,22 +8,13 @@ import click
 from rich.text import Text
 
 from tieback_client.cli.connection import Command, connected
+from tieback_client.cli.list_by_default import ListByDefault
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
 from tieback_client.documents import Collection, Item, Section
 
 
-class _ListByDefault(click.Group):
-    """A group that lists where no command is named, with the options of that."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Puts "list" where a command is missing."""
-        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
-            args = ["list", *args]
-        return super().parse_args(ctx, args)
-
-
-@click.group(cls=_ListByDefault)
+@click.group(cls=ListByDefault)
 def collections() -> None:
     """List, show and delete collections.
 

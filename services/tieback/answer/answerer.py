@@ -30,7 +30,6 @@ from tieback.core.types.content import Item
 from tieback.core.types.generation import Decoding, Finish, GenerationEvent, Grounding
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.limits import Limits
-from tieback.core.types.reindexing import ReindexProgress
 from tieback.core.types.report import Timing
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
 from tieback.core.types.vectors import SpaceRef
@@ -42,6 +41,7 @@ from tieback.ports import (
     IndexPort,
     RerankerPort,
     RouterPort,
+    StorePort,
 )
 
 RETRIEVAL_SHARE = 0.5
@@ -98,11 +98,10 @@ class Answerer:
                 return CollectionSpace.joint(own, encoder, limits, is_retired=True)
             return None if own is None else CollectionSpace.single(own, encoder, limits, is_retired=True)
 
-        known = CollectionSpaces(index, served, to_read)
+        self._known = known = CollectionSpaces(index, served, to_read)
         self._ingestion = Ingestion(
             known, Splitting(encoder, limits), index, limits, keeps_originals=keeps_originals
         )
-        self._reindexing = Reindexing(known, self._ingestion, index)
         self._retriever = Retriever(known, index, reranker, encode_share, limits)
         self._generator = generator
         self._evidence_limit = evidence_limit
@@ -132,16 +131,9 @@ class Answerer:
             deadline=deadline,
         )
 
-    def reindex(
-        self,
-        collection: str,
-        *,
-        space: str = "",
-        drop_missing: bool = False,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> AsyncIterator[ReindexProgress]:
-        """See `AnswerPort`. The collection is read and written meanwhile; only its tenant's admin may ask."""
-        return self._reindexing.reindex(collection, space=space, drop_missing=drop_missing, deadline=deadline)
+    def reindexing(self, index: StorePort) -> Reindexing:
+        """What encodes collections again, where this process has their store."""
+        return Reindexing(self._known, self._ingestion, index)
 
     async def retrieve(self, retrieval: Retrieval, *, deadline: Deadline = NO_DEADLINE) -> RetrieveReply:
         """Finds what bears on a query of any modality.

@@ -7,103 +7,96 @@ pending, so that it may be cut short at any point and gone on with.
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import replace
 
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.ingestion import Ingestion
-from tieback.core.deadline import Deadline
+from tieback.core.deadline import NO_DEADLINE
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexProgress
-from tieback.ports import IndexPort
-
-
-@dataclass(slots=True)
-class Added:
-    """How many texts were split, and how many sections that added."""
-
-    split: int = 0
-    sections: int = 0
-
-    def count(self, item: ReindexedItem) -> None:
-        """Adds what was split of an item."""
-        self.split += item.split
-        self.sections += item.added
-
-    def progress(
-        self,
-        into: CollectionSpace,
-        total: int,
-        done: int,
-        failures: Mapping[str, TiebackError] | None = None,
-        *,
-        finished: bool = False,
-    ) -> ReindexProgress:
-        """How far it is, with these counts."""
-        told = failures or {}
-        return ReindexProgress(into.ref, total, done, told, finished, self.split, self.sections)
+from tieback.core.tenant import PRINCIPAL, Access
+from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexProgress, ReindexState
+from tieback.ports import StorePort
 
 
 class Reindexing:
-    """Encodes collections again."""
+    """A `ReindexPort`."""
 
-    def __init__(self, spaces: CollectionSpaces, ingestion: Ingestion, index: IndexPort) -> None:
+    def __init__(self, spaces: CollectionSpaces, ingestion: Ingestion, index: StorePort) -> None:
         self._spaces, self._ingestion, self._index = spaces, ingestion, index
 
+    async def check(self, collection: str, *, space: str = "") -> None:
+        """See `ReindexPort`."""
+        found = await self._index.get_collection(collection)
+        principal = PRINCIPAL.get()
+        principal.require(Access.ADMIN, principal.find(collection), work="encoding a collection again")
+        self._spaces.to_reindex(found, space)
+
     async def reindex(
-        self, collection: str, *, space: str, drop_missing: bool, deadline: Deadline
-    ) -> AsyncIterator[ReindexProgress]:
+        self,
+        collection: str,
+        *,
+        space: str = "",
+        drop_missing: bool = False,
+        ending: ReindexProgress | None = None,
+    ) -> AsyncGenerator[ReindexProgress, None]:
         """How far it is after each page, and how it ended: finished, or what cannot be encoded again.
 
         Texts that are longer than a new space reads are split for it; the other sections stay as they are.
+        `ending` is what a run that was cut short last told as finishing: where the vectors have changed
+        already, that is how it ended.
         """
         found = await self._index.get_collection(collection)
         into = self._spaces.to_reindex(found, space)
         if found.space == into.ref:
-            yield ReindexProgress(into.ref, found.item_count, found.item_count, finished=True)
+            if ending is None or ending.space != into.ref:
+                count = found.item_count
+                ending = ReindexProgress(into.ref, count, count, needed=False)
+            yield replace(ending, finished=True, finishing=False, ended=True)
             return
         state = await self._index.begin_reindex(collection, into.ref, into.width)
         failures: dict[str, tuple[int, TiebackError]] = {}
-        added = Added()
         while True:
-            yield added.progress(into, state.total, state.done)
+            yield _progress(state)
             done, after = state.done, ""
             seen: dict[str, tuple[int, TiebackError]] = {}
             while page := await self._index.list_pending(collection, after):
-                deadline.check("encoding the next items")
                 after = page[-1].item.id
                 for one in page:
                     if one.item.id in failures and failures[one.item.id][0] == one.version:
                         seen[one.item.id] = failures[one.item.id]
                 fresh = [one for one in page if one.item.id not in seen]
                 if fresh:
-                    errors = await self._encode(collection, into, fresh, added, deadline)
+                    errors = await self._encode(collection, into, fresh)
                     seen |= {
                         one.item.id: (one.version, error)
                         for one, error in zip(fresh, errors, strict=True)
                         if error is not None
                     }
                     done += sum(error is None for error in errors)
-                    yield added.progress(into, state.total, done)
+                    yield replace(_progress(state), done=done)
             failures = seen
-            state = await self._index.finish_reindex(collection, list(failures) if drop_missing else [])
             told = {name: error for name, (_, error) in failures.items()}
-            if state.done == state.total:
+            # Nothing is known of how it went once the vectors have changed, so it is told before.
+            state = await self._index.begin_reindex(collection, into.ref, into.width)
+            end = replace(_progress(state), failures=told, failure_count=len(told))
+            dropped = list(told) if drop_missing else []
+            if state.total - state.done <= len(dropped):
+                kept = state.total - len(dropped)
+                yield replace(end, total=kept, done=kept, finished=True, finishing=True)
+            finished = await self._index.finish_reindex(collection, dropped)
+            if finished.done == finished.total:
                 self._spaces.forget(collection)
-                yield added.progress(into, state.total, state.done, told, finished=True)
+                yield replace(end, total=finished.total, done=finished.done, finished=True, ended=True)
                 return
+            state = finished
             if not drop_missing and state.total - state.done <= len(failures):
-                yield added.progress(into, state.total, state.done, told)
+                yield replace(end, total=state.total, done=state.done, ended=True)
                 return
 
     async def _encode(
-        self,
-        collection: str,
-        into: CollectionSpace,
-        page: Sequence[PendingItem],
-        added: Added,
-        deadline: Deadline,
+        self, collection: str, into: CollectionSpace, page: Sequence[PendingItem]
     ) -> list[TiebackError | None]:
         """Encodes a page and writes its vectors; an error for each item that cannot be encoded."""
         errors: list[TiebackError | None] = [_lacking(one) for one in page]
@@ -112,7 +105,7 @@ class Reindexing:
             return errors
         places = iter(whole)
         async with aclosing(
-            self._ingestion.encode_again(into, [page[place] for place in whole], deadline)
+            self._ingestion.encode_again(into, [page[place] for place in whole], NO_DEADLINE)
         ) as groups:
             async for results in groups:
                 made: list[tuple[int, ReindexedItem]] = []
@@ -124,11 +117,19 @@ class Reindexing:
                 if not made:
                     continue
                 refusals = await self._index.write_reindexed(collection, [item for _, item in made])
-                for (place, item), error in zip(made, refusals, strict=True):
+                for (place, _), error in zip(made, refusals, strict=True):
                     errors[place] = error
-                    if error is None:
-                        added.count(item)
         return errors
+
+
+def _progress(state: ReindexState) -> ReindexProgress:
+    return ReindexProgress(
+        state.space,
+        state.total,
+        state.done,
+        split_sections=state.split_sections,
+        added_sections=state.added_sections,
+    )
 
 
 def _lacking(pending: PendingItem) -> TiebackError | None:

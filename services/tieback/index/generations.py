@@ -216,9 +216,31 @@ def _lacking(old: Memory, new: Memory, after: str = "") -> Iterator[Entry]:
 
 
 def _state(old: Memory, made: OpenCollection) -> ReindexState:
-    with old.lock.reading():
+    with old.lock.reading(), made.memory.lock.reading():
         total = old.item_count
-        return ReindexState(made.description.space, total, total - sum(1 for _ in _lacking(old, made.memory)))
+        done = total - sum(1 for _ in _lacking(old, made.memory))
+        split, added = _split_sections(old, made.memory)
+    return ReindexState(made.description.space, total, done, split, added)
+
+
+def _split_sections(old: Memory, new: Memory) -> tuple[int, int]:
+    """How many sections became several, and how many more there are for that; under both locks.
+
+    The first piece of a section has its id, and the others have ids that the item did not have.
+    """
+    split = added = 0
+    for item_id in new.ids_after(""):
+        before, entry = old.entry(item_id), new.entry(item_id)
+        if before is None or entry is None or len(entry.item.sections) == len(before.item.sections):
+            continue
+        known = {section.id for section in before.item.sections}
+        was_known = False
+        for section in entry.item.sections:
+            is_known = section.id in known
+            split += was_known and not is_known
+            added += not is_known
+            was_known = is_known
+    return split, added
 
 
 def _compared(old: Memory, new: Memory, dropped: frozenset[str]) -> tuple[list[str], list[str]]:

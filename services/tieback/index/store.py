@@ -10,6 +10,7 @@ store/
   sources/       [TENANT/]NAME.json, the folders that a collection's items come from
   generations/   [TENANT/]NAME.lance, tables that are to take a collection's place (`generations.py`)
   originals/     what sections were encoded from (`originals.py`)
+  operations/    the journal of what runs for minutes (`tieback.operations`)
   making/        tables on their way to collections/, put there by one rename when they are complete
   leaving/       tables on their way out, taken there by one rename before they are removed
   views/         links to single versions of tables that are being looked at (`versions.py`)

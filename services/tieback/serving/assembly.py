@@ -18,7 +18,7 @@ from tieback.core.family import Family
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import JOINT_SPACE, Role
 from tieback.core.types.vectors import SpaceRef, VectorKind
-from tieback.ports import AnswerPort, EncoderPort, GeneratorPort, IndexPort, RerankerPort, RouterPort
+from tieback.ports import EncoderPort, GeneratorPort, IndexPort, ReindexPort, RerankerPort, RouterPort
 from tieback.serving import context, targets
 from tieback.serving.bound import rollout_of, served_binding
 from tieback.serving.precisions import at_chosen_precisions
@@ -27,14 +27,16 @@ from tieback.serving.settings import Regions, Settings
 log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
-    from tieback.answer import Joined, RetiredSpaces, SingleSpace
+    from tieback.answer import Answerer, Joined, RetiredSpaces, SingleSpace
     from tieback.batching import BatchReport
+    from tieback.core.types.operation import Operation
     from tieback.encoder import Encoder
     from tieback.generator import Generator
     from tieback.index import Index
     from tieback.models.bound_space import BoundSpace
     from tieback.models.encoder_model import EncoderModel
     from tieback.models.store import Store
+    from tieback.operations.service import Operations
     from tieback.reranker import Reranker
     from tieback.router import JointSpace, Router
     from tieback.serving.telemetry import Telemetry
@@ -367,7 +369,7 @@ def build_answerer(
     reranker: RerankerPort | None,
     generator: GeneratorPort | None,
     retired: RetiredSpaces | None = None,
-) -> AnswerPort:
+) -> Answerer:
     """The pipeline over the other services, wherever they run; `joint` where spaces are joined.
 
     `retired` loads spaces that are no longer served.
@@ -390,6 +392,32 @@ def build_answerer(
         keeps_originals=settings.originals_bytes > 0,
         retired=retired,
     )
+
+
+def build_operations(
+    settings: Settings, reindexing: ReindexPort, telemetry: Telemetry, act: Callable[[Operation], None]
+) -> Operations:
+    """The operations of the index's store, whose process holds their journal too.
+
+    `act` has the running task work for an operation's owner.
+    """
+    from tieback.operations.kinds import Services
+    from tieback.operations.service import Bounds, Operations
+
+    operations = Operations.open(
+        settings.store.expanduser() / "operations",
+        Services(reindexing),
+        bounds=Bounds(
+            running=settings.operations_running,
+            active=settings.operations_active,
+            kept=settings.operations_kept,
+            kept_seconds=settings.operations_days * 24 * 3600.0,
+        ),
+        act=act,
+        on_end=telemetry.operations.ended,
+    )
+    telemetry.operations.watch(lambda: operations.counts)
+    return operations
 
 
 def request_families() -> list[Family[Any]]:

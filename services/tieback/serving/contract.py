@@ -6,10 +6,14 @@ import importlib
 import pkgutil
 from dataclasses import dataclass
 
+from google.longrunning import operations_proto_pb2
 from google.protobuf.descriptor import Descriptor, FileDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 
 from tieback import v1
+
+LONG_RUNNING = "google.longrunning.Operations"
+"""The service that follows operations. Its contract says of no method that it may be repeated; all may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,8 @@ def _files() -> list[FileDescriptor]:
     names = sorted(
         module.name for module in pkgutil.iter_modules(v1.__path__) if module.name.endswith("_pb2")
     )
-    return [importlib.import_module(f"{v1.__name__}.{name}").DESCRIPTOR for name in names]
+    own = [importlib.import_module(f"{v1.__name__}.{name}").DESCRIPTOR for name in names]
+    return [*own, operations_proto_pb2.DESCRIPTOR]
 
 
 def _methods() -> dict[str, Method]:
@@ -43,7 +48,8 @@ def _methods() -> dict[str, Method]:
                     service=service.full_name,
                     request_streaming=method.client_streaming,
                     response_streaming=method.server_streaming,
-                    idempotent=level != MethodOptions.IDEMPOTENCY_UNKNOWN,
+                    idempotent=level != MethodOptions.IDEMPOTENCY_UNKNOWN
+                    or service.full_name == LONG_RUNNING,
                     request=method.input_type,
                 )
     return found

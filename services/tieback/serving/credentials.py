@@ -18,6 +18,7 @@ import grpc
 from tieback.core.errors import StartupError, Unauthenticated
 from tieback.core.tenant import Principal
 from tieback.serving import tenants_file
+from tieback.serving.inner_tokens import SCHEME, InnerTokens
 from tieback.serving.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -29,11 +30,12 @@ REPEAT_SECONDS = 60.0
 class Tokens:
     """The bearer tokens of a file, as it was when `refresh` last could use it.
 
-    StartupError where it cannot be used, or lets nobody in, to begin with.
+    StartupError where it cannot be used, or lets nobody in, to begin with. `inner` are tokens of the
+    platform's other processes, which are let in as the tenants that they name.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, inner: InnerTokens | None = None) -> None:
+        self._path, self._inner = path, inner
         self._stamp: tuple[int, int, int] | None = None
         self.version = 0
         """Grows whenever other tokens came into force, so that whoever was let in is checked again."""
@@ -41,6 +43,7 @@ class Tokens:
         self._told = 0.0
         self._key = secrets.token_bytes(32)
         self._principals: dict[bytes, Principal] = {}
+        self._tenants: dict[str, Principal] = {}
         try:
             self._reread()
         except (OSError, ValueError) as error:
@@ -63,12 +66,22 @@ class Tokens:
         if not authorization:
             raise Unauthenticated("this server asks for a bearer token, and the call has no authorization")
         scheme, _, token = authorization.partition(" ")
+        if scheme == SCHEME and self._inner is not None:
+            tenant = self._inner.tenant_of(token)
+            known = None if tenant is None else self._tenants.get(tenant)
+            if known is None:
+                raise Unauthenticated("the token is not one of this server's")
+            return known
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthenticated("the call's authorization is not of the form 'Bearer TOKEN'")
         found = self._principals.get(self._place(hashlib.sha256(token.strip().encode()).digest()))
         if found is None:
             raise Unauthenticated("the token is not one of this server's")
         return found
+
+    def tenant(self, name: str) -> Principal | None:
+        """A tenant with all that it may; None where the file does not name it."""
+        return self._tenants.get(name)
 
     async def watch(self) -> None:
         """Refreshes once a second, until it is cancelled."""
@@ -95,9 +108,11 @@ class Tokens:
         stamp = (state.st_mtime_ns, state.st_size, state.st_ino)
         if stamp == self._stamp and not self._fault:
             return
-        read = dict(tenants_file.parse(self._path.read_text(encoding="utf-8")).principals())
+        file = tenants_file.parse(self._path.read_text(encoding="utf-8"))
+        read = dict(file.principals())
         changed = self._stamp is not None
         self._principals = {self._place(digest): principal for digest, principal in read.items()}
+        self._tenants = file.owners()
         self._stamp, self._fault = stamp, ""
         self.version += 1
         level = logging.WARNING if changed and not read else logging.INFO

@@ -87,7 +87,7 @@ def _process(settings: Settings, target: str) -> ServiceProcess | GatewayProcess
         return GatewayProcess(settings)
     from tieback.serving.replica import ServiceProcess
 
-    return ServiceProcess(settings, target)
+    return ServiceProcess(settings, target, discovery.shared_key())
 
 
 def build(settings: Settings, *, inner_host: str = "") -> Application:
@@ -123,12 +123,11 @@ def build(settings: Settings, *, inner_host: str = "") -> Application:
 
     names = [targets.encoder(card.name) for card in plan.encoders]
     encoders = {name: encoder(name) for name in names}
-    services = {
-        **encoders,
-        targets.INDEX: bound(targets.INDEX, {}, resources=pinned),  # one process owns the store
-    }
+    services = dict(encoders)
     if targets.ROUTER in plan.services:
         services[targets.ROUTER] = bound(targets.ROUTER, {})
+    # One process owns the store, and runs operations, which encode.
+    services[targets.INDEX] = bound(targets.INDEX, dict(services), resources=pinned)
     if targets.RERANKER in plan.services:
         services[targets.RERANKER] = bound(targets.RERANKER, encoders)
     if targets.GENERATOR in plan.services:

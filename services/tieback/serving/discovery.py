@@ -7,22 +7,26 @@ Ray moves:
   its `update_replicas` is called with the running replicas whenever they change;
 - `replica.replica_metadata` is what the replica returned from `record_replica_metadata`;
 - a handle makes its router when `options` is called on it, with no request being sent;
-- the router's module is pickled by value, so what it writes to must live in a module imported by name.
+- the router's module is pickled by value, so what it writes to must live in a module imported by name;
+- the cluster's control store keeps small values, and does not replace one where it is told so.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
 import ray
 from ray import serve
+from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put
 from ray.serve.config import RequestRouterConfig
 from ray.serve.handle import DeploymentHandle
 from ray.serve.request_router import PendingRequest, RequestRouter, RunningReplica
 
 # Routing statistics are not used; the longest period keeps Serve from asking replicas for them.
 _NEVER = 86_400.0
+_KEY, _NAMESPACE = b"inner-tokens", b"tieback"
 
 
 class DirectoryRouter(RequestRouter):
@@ -73,3 +77,9 @@ def own_host() -> str:
     node = ray.get_runtime_context().get_node_id()
     nodes = ray.nodes()  # type: ignore[no-untyped-call]  # Ray's
     return next(str(one["NodeManagerAddress"]) for one in nodes if one["NodeID"] == node)
+
+
+def shared_key() -> bytes:
+    """A key that the processes of this cluster share, made by the first that asks; lost with the cluster."""
+    _internal_kv_put(_KEY, secrets.token_bytes(32), overwrite=False, namespace=_NAMESPACE)
+    return bytes(_internal_kv_get(_KEY, namespace=_NAMESPACE))

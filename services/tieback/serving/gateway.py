@@ -60,7 +60,8 @@ class GatewayProcess:
             if target not in plan.services:
                 del needs[service]
         # The pipeline asks every service; without a writer it still retrieves.
-        needs["tieback.v1.AnswerService"] = tuple(target for needed in needs.values() for target in needed)
+        every = dict.fromkeys(target for needed in needs.values() for target in needed)
+        needs["tieback.v1.AnswerService"] = tuple(every)
         needs["tieback.v1.CatalogService"] = ()
         self._targets = needs["tieback.v1.AnswerService"]
         self._needs = {service: needs[service] for service in SERVICES if service in needs}

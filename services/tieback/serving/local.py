@@ -19,6 +19,7 @@ from tieback.serving.observed import (
     ObservedReranker,
     ObservedRouter,
 )
+from tieback.serving.operation_owner import acting
 from tieback.serving.retired import RetiredCards, RetiredSpaces
 from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.answer import AnswerServicer
@@ -26,6 +27,8 @@ from tieback.serving.servicers.catalog import CatalogServicer, JointSpace, Servi
 from tieback.serving.servicers.encoder import EncoderServicer
 from tieback.serving.servicers.generator import GeneratorServicer
 from tieback.serving.servicers.index import IndexServicer
+from tieback.serving.servicers.long_running import LongRunningServicer
+from tieback.serving.servicers.operation import OperationServicer
 from tieback.serving.servicers.reranker import RerankerServicer
 from tieback.serving.servicers.router import RouterServicer
 from tieback.serving.settings import Settings
@@ -87,6 +90,14 @@ class LocalServer:
                 generator=writing,
                 retired=retired,
             )
+            operations = await asyncio.to_thread(
+                assembly.build_operations,
+                settings,
+                answerer.reindexing(index),
+                telemetry,
+                acting(server.tokens),
+            )
+            self._closers.append(operations.close)
             await encoder.warm_up()
 
             names = [f"encoder:{card.name}" for card in plan.encoders]
@@ -113,6 +124,8 @@ class LocalServer:
             if writing is not None:
                 server.add(GeneratorServicer(writing))
             server.add(AnswerServicer(answerer, telemetry))
+            server.add(OperationServicer(operations))
+            server.add(LongRunningServicer(operations))
             server.add(catalog)
 
             telemetry.watch_preparation(lambda: encoder.preparing, lambda: encoder.decoded_bytes)
@@ -130,6 +143,7 @@ class LocalServer:
                 self.metrics_port = self._page.port
             self.port = await server.start(settings.host, settings.port)
             await server.set_all_ready(True)
+            await operations.begin()
         except BaseException:
             await self._close()
             raise

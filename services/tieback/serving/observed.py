@@ -118,10 +118,6 @@ class ObservedIndex:
         self.record_source = index.record_source
         self.delete_source = index.delete_source
         self.delete_items = index.delete_items
-        self.begin_reindex = index.begin_reindex
-        self.list_pending = index.list_pending
-        self.write_reindexed = index.write_reindexed
-        self.finish_reindex = index.finish_reindex
         self.get_item = index.get_item
         self.list_items = index.list_items
 

@@ -15,14 +15,12 @@ from tieback.core.types.collection import Collection, IndexedItem, Source, Upser
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import IgnoredDimensions, Routing
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.report import Timing
 from tieback.core.types.search import SearchReply
 from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.ports import DEFAULT_ROUTING
 from tieback.serving import failures, targets
 from tieback.serving.conversions.contents import read_item
-from tieback.serving.conversions.reindexing import read_pending, read_state, write_reindexed
 from tieback.serving.conversions.reports import read_timing, write_method
 from tieback.serving.conversions.routings import write_ignored, write_routing
 from tieback.serving.conversions.searches import (
@@ -111,32 +109,6 @@ class RemoteIndex:
         """Who the running task works for, and what that tenant stores."""
         response = await self._call("GetUsage", index_pb2.GetUsageRequest(), index_pb2.GetUsageResponse)
         return read_usage(response.usage)
-
-    async def begin_reindex(self, collection: str, space: SpaceRef, width: int) -> ReindexState:
-        """Begins to make vectors of another space for a collection, or goes on."""
-        request = index_pb2.BeginReindexRequest(collection=collection, space=write_space(space), width=width)
-        return read_state((await self._call("BeginReindex", request, index_pb2.BeginReindexResponse)).state)
-
-    async def list_pending(self, collection: str, after: str = "") -> list[PendingItem]:
-        """The next items, by id, that lack such vectors, with their contents."""
-        request = index_pb2.ListPendingItemsRequest(collection=collection, after=after)
-        response = await self._call("ListPendingItems", request, index_pb2.ListPendingItemsResponse)
-        return [read_pending(one, at("items", place)) for place, one in enumerate(response.items)]
-
-    async def write_reindexed(
-        self, collection: str, items: Sequence[ReindexedItem]
-    ) -> list[TiebackError | None]:
-        """Writes such vectors, durably."""
-        request = index_pb2.WriteReindexedItemsRequest(
-            collection=collection, items=[write_reindexed(one) for one in items]
-        )
-        response = await self._call("WriteReindexedItems", request, index_pb2.WriteReindexedItemsResponse)
-        return [failures.from_status(one) if one.code else None for one in response.results]
-
-    async def finish_reindex(self, collection: str, dropped: Sequence[str] = ()) -> ReindexState:
-        """Replaces the collection's vectors where no item lacks some."""
-        request = index_pb2.FinishReindexRequest(collection=collection, dropped=dropped)
-        return read_state((await self._call("FinishReindex", request, index_pb2.FinishReindexResponse)).state)
 
     async def upsert(self, collection: str, items: Sequence[IndexedItem]) -> UpsertReply:
         """Writes items durably, those that fit one message in one step."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from tieback.batching import BatchReport
 from tieback.core.types.load import Load
+from tieback.core.types.operation import Operation
 from tieback.serving import assembly, heap, logs, targets
 from tieback.serving.autoscaling import Meter
 from tieback.serving.credentials import server_credentials
 from tieback.serving.directory import DIRECTORY
 from tieback.serving.inner import channel_maker, inner_settings
+from tieback.serving.inner_tokens import InnerTokens
 from tieback.serving.mesh import Mesh
 from tieback.serving.observed import (
     ObservedEncoder,
@@ -22,7 +24,8 @@ from tieback.serving.observed import (
     ObservedReranker,
     ObservedRouter,
 )
-from tieback.serving.remote import RemoteEncoder
+from tieback.serving.operation_owner import acting
+from tieback.serving.remote import RemoteEncoder, RemoteRouter
 from tieback.serving.scrape import MetricsListener
 from tieback.serving.screening import Screen
 from tieback.serving.server import GrpcServer
@@ -35,12 +38,13 @@ _VECTOR_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a service is built from."""
+    """What a service is built from. `act` has the running task work for an operation's owner."""
 
     settings: Settings
     plan: assembly.Plan
     telemetry: Telemetry
     mesh: Mesh
+    act: Callable[[Operation], None]
 
     def encoder(self) -> RemoteEncoder:
         """The encoders, which run in processes of their own."""
@@ -49,13 +53,14 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A service behind its servicer."""
+    """A service behind its servicers. `begin` is awaited once it can be asked."""
 
-    servicer: object
+    servicers: Sequence[object]
     close: Callable[[], Awaitable[None]] | None = None
     load: Callable[[], Load] | None = None
     meter: Meter | None = None
     screen: Screen | None = None
+    begin: Callable[[], Awaitable[None]] | None = None
 
 
 async def _encoder(target: str, around: Surroundings) -> Built:
@@ -75,23 +80,52 @@ async def _encoder(target: str, around: Surroundings) -> Built:
     around.telemetry.watch_cache(space, encoder.cache_state)
     around.telemetry.watch_preparation(lambda: encoder.preparing, lambda: encoder.decoded_bytes)
     servicer = EncoderServicer(ObservedEncoder(encoder, around.telemetry))
-    return Built(servicer, encoder.close, lambda: encoder.load(space), meter, encoder)
+    return Built([servicer], encoder.close, lambda: encoder.load(space), meter, encoder)
 
 
 async def _router(_: str, around: Surroundings) -> Built:
     from tieback.serving.servicers.router import RouterServicer
 
     router = await asyncio.to_thread(assembly.build_router, around.settings, around.plan, around.telemetry)
-    return Built(RouterServicer(ObservedRouter(router, around.telemetry)))
+    return Built([RouterServicer(ObservedRouter(router, around.telemetry))])
 
 
 async def _index(_: str, around: Surroundings) -> Built:
+    """The index, and the operations, whose journal is in its store: they ask encoders and the router too."""
     from tieback.serving.servicers.index import IndexServicer
+    from tieback.serving.servicers.long_running import LongRunningServicer
+    from tieback.serving.servicers.operation import OperationServicer
 
-    index = await asyncio.to_thread(assembly.build_index, around.settings, around.plan)
-    around.telemetry.watch_index(lambda: index.size)
-    around.telemetry.watch_load("index", "", lambda: index.load)
-    return Built(IndexServicer(ObservedIndex(index, around.telemetry)), index.close)
+    settings, plan, telemetry = around.settings, around.plan, around.telemetry
+    index = await asyncio.to_thread(assembly.build_index, settings, plan)
+    finding = ObservedIndex(index, telemetry)
+    try:
+        joint = (await asyncio.to_thread(assembly.build_router, settings, plan)).space if plan.joins else None
+        answerer = assembly.build_answerer(
+            settings,
+            plan,
+            encoder=around.encoder(),
+            joint=joint,
+            router=RemoteRouter(around.mesh) if joint is not None else None,
+            index=finding,
+            reranker=None,
+            generator=None,
+        )
+        operations = await asyncio.to_thread(
+            assembly.build_operations, settings, answerer.reindexing(index), telemetry, around.act
+        )
+    except BaseException:
+        await index.close()
+        raise
+
+    async def close() -> None:
+        await operations.close()
+        await index.close()
+
+    telemetry.watch_index(lambda: index.size)
+    telemetry.watch_load("index", "", lambda: index.load)
+    servicers = [IndexServicer(finding), OperationServicer(operations), LongRunningServicer(operations)]
+    return Built(servicers, close, begin=operations.begin)
 
 
 async def _reranker(_: str, around: Surroundings) -> Built:
@@ -100,7 +134,7 @@ async def _reranker(_: str, around: Surroundings) -> Built:
     reranker = assembly.build_reranker(around.settings, around.plan, around.encoder())
     around.telemetry.watch_load("reranker", "", lambda: reranker.load)
     servicer = RerankerServicer(ObservedReranker(reranker, around.telemetry))
-    return Built(servicer, reranker.close, lambda: reranker.load)
+    return Built([servicer], reranker.close, lambda: reranker.load)
 
 
 async def _generator(_: str, around: Surroundings) -> Built:
@@ -112,7 +146,7 @@ async def _generator(_: str, around: Surroundings) -> Built:
     name = around.plan.generator.name if around.plan.generator is not None else ""
     around.telemetry.watch_load("generator", name, lambda: generator.load)
     servicer = GeneratorServicer(ObservedGenerator(generator, around.telemetry))
-    return Built(servicer, generator.close, lambda: generator.load)
+    return Built([servicer], generator.close, lambda: generator.load)
 
 
 _BUILDERS: dict[str, Callable[[str, Surroundings], Awaitable[Built]]] = {
@@ -124,9 +158,9 @@ _BUILDERS: dict[str, Callable[[str, Surroundings], Awaitable[Built]]] = {
 
 
 class ServiceProcess:
-    """What runs in a replica's process. `addresses` is what others need to know of it."""
+    """What runs in a replica's process. `key` is what the platform's processes share; see `InnerTokens`."""
 
-    def __init__(self, settings: Settings, target: str) -> None:
+    def __init__(self, settings: Settings, target: str, key: bytes) -> None:
         logs.start(settings)
         self._public = settings
         self.settings = inner_settings(settings)
@@ -139,7 +173,9 @@ class ServiceProcess:
         self._make_channel = channel_maker(settings)
         # Encoders may have a public door too, and are sent no more than the gateway was.
         behind = target in (targets.ROUTER, targets.INDEX)
-        self._server = GrpcServer(self.settings, self.telemetry, behind=behind)
+        inner = InnerTokens(key)
+        self._server = GrpcServer(self.settings, self.telemetry, behind=behind, inner=inner)
+        self._act = acting(self._server.tokens, inner)
         self._listener = MetricsListener(self.telemetry, server_credentials(self.settings))
         self._mesh: Mesh | None = None
         self._service: Built | None = None
@@ -151,9 +187,11 @@ class ServiceProcess:
         gateway does: with the same certificate, tokens and limits.
         """
         self._mesh = Mesh(DIRECTORY, make_channel=self._make_channel, registry=self.telemetry.registry)
-        around = Surroundings(self.settings, assembly.Plan(self.settings), self.telemetry, self._mesh)
+        plan = assembly.Plan(self.settings)
+        around = Surroundings(self.settings, plan, self.telemetry, self._mesh, self._act)
         self._service = await _BUILDERS.get(self.target, _encoder)(self.target, around)
-        self._server.add(self._service.servicer)
+        for servicer in self._service.servicers:
+            self._server.add(servicer)
         if self._service.load is not None:
             self._server.report(self._service.load)
         if self._service.screen is not None:
@@ -168,6 +206,8 @@ class ServiceProcess:
             "metrics_address": join_address(host, await self._listener.start(host)),
         }
         await self._server.set_all_ready(True)
+        if self._service.begin is not None:
+            await self._service.begin()
         logs.event(log, "serving", deployment=self.target, address=addresses["address"])
         return addresses
 

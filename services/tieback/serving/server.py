@@ -19,6 +19,7 @@ from tieback.serving.credentials import Tokens, server_credentials
 from tieback.serving.edge import Edge
 from tieback.serving.health_edge import REQUEST_BYTES, WATCHES
 from tieback.serving.inflation import OPTIONS as LEAVE_COMPRESSED
+from tieback.serving.inner_tokens import InnerTokens
 from tieback.serving.loop_lag import LoopLag
 from tieback.serving.screening import Screen
 from tieback.serving.settings import Settings
@@ -43,11 +44,17 @@ class GrpcServer:
     """One listening server. Add servicers, start, say what is ready, drain.
 
     One that is `behind` the gateway takes messages of any size: the vectors of what the gateway let in may be
-    larger than what they were made of.
+    larger than what they were made of. `inner` tokens let in other processes of the platform.
     """
 
     def __init__(
-        self, settings: Settings, telemetry: Telemetry, *, shared_port: bool = False, behind: bool = False
+        self,
+        settings: Settings,
+        telemetry: Telemetry,
+        *,
+        shared_port: bool = False,
+        behind: bool = False,
+        inner: InnerTokens | None = None,
     ) -> None:
         self._settings = settings
         self._telemetry = telemetry
@@ -56,9 +63,9 @@ class GrpcServer:
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # the module has it, unlisted
         self._probe: grpc.aio.Server | None = None
         self._lag = LoopLag(telemetry.loop_lag.observe)
-        self._tokens = Tokens(settings.tokens) if settings.tokens is not None else None
+        self.tokens = Tokens(settings.tokens, inner) if settings.tokens is not None else None
         self._watching: asyncio.Task[None] | None = None
-        self._edge = Edge(telemetry, settings, self._tokens, behind=behind)
+        self._edge = Edge(telemetry, settings, self.tokens, behind=behind)
         # Before its handlers run, a server's own edge sees every call.
         self.server = grpc.aio.server(
             interceptors=[self._edge], options=_options(settings, shared_port=shared_port, behind=behind)
@@ -119,9 +126,9 @@ class GrpcServer:
             await self.set_ready(name, False)
         await self.server.start()
         self._lag.start()
-        if self._tokens is not None:
-            self._telemetry.watch_tokens(self._tokens)
-            self._watching = asyncio.create_task(self._tokens.watch(), name="tokens file")
+        if self.tokens is not None:
+            self._telemetry.watch_tokens(self.tokens)
+            self._watching = asyncio.create_task(self.tokens.watch(), name="tokens file")
         if self._settings.health_port is not None:
             await self._start_probe(host, self._settings.health_port)
         return bound

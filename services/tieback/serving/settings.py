@@ -222,6 +222,18 @@ class Settings(BaseSettings):
     stall_seconds: float = Field(
         30.0, gt=0, description="Seconds after which a stream ends whose caller reads nothing of it."
     )
+    operations_running: int = Field(
+        2, gt=0, description="Operations (`tieback operations`) that run at once; the others wait."
+    )
+    operations_active: int = Field(
+        100, gt=0, description="Operations of one tenant that wait or run; more are refused."
+    )
+    operations_kept: int = Field(
+        100, ge=0, description="Operations of one tenant that are kept when they have ended."
+    )
+    operations_days: float = Field(
+        30.0, ge=0, description="Days for which an operation that has ended is kept."
+    )
     evidence: int = Field(4, gt=0, description="Passages that an answer rests on, unless the request says.")
 
     provider: Literal["cpu", "cuda"] = Field("cpu", description="ONNX Runtime's execution provider.")

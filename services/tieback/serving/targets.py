@@ -14,6 +14,9 @@ OF_SERVICE = {
     "tieback.v1.IndexService": INDEX,
     "tieback.v1.RerankerService": RERANKER,
     "tieback.v1.GeneratorService": GENERATOR,
+    # The journal of operations is in the index's store.
+    "tieback.v1.OperationService": INDEX,
+    "google.longrunning.Operations": INDEX,
 }
 ENCODER_SERVICE = "tieback.v1.EncoderService"
 

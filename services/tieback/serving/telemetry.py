@@ -30,6 +30,7 @@ from tieback.core.types.generation import Abstention, Finish, GenerationEvent, V
 from tieback.core.types.load import Load
 from tieback.core.types.report import Timing
 from tieback.serving.long_text_metrics import LongTextMetrics
+from tieback.serving.operation_metrics import OperationMetrics
 from tieback.serving.scraped import Caches, IndexGauges, Loads
 from tieback.serving.settings import Settings
 from tieback.serving.tenant_metrics import TenantMetrics
@@ -143,6 +144,7 @@ class Telemetry:
         )
         self.tenants = TenantMetrics(registry, settings.metric_tenants)
         self.long_texts = LongTextMetrics(registry)
+        self.operations = OperationMetrics(registry)
         self._tokens_current = Gauge(
             "tieback_tokens_file_current",
             "1 while the tokens file is the one in force; 0 where it cannot be used and an older one is.",

@@ -18,6 +18,7 @@ shared by its owner's entry; acme calls it globex/handbook.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
@@ -84,6 +85,16 @@ class TenantsFile(_Part):
 
     def principals(self) -> Iterator[tuple[bytes, Principal]]:
         """Each token's digest with what the token allows."""
+        owners = self.owners()
+        for name, tenant in self.tenants.items():
+            for token in tenant.tokens:
+                yield (
+                    bytes.fromhex(token.sha256),
+                    replace(owners[name], access=Access[token.role.upper()]),
+                )
+
+    def owners(self) -> dict[str, Principal]:
+        """Each tenant with all that it may, whatever its tokens are for."""
         quotas = {name: Quota(**tenant.quota.model_dump()) for name, tenant in self.tenants.items()}
         shared: dict[str, dict[CollectionKey, Share]] = {name: {} for name in self.tenants}
         for owner, tenant in self.tenants.items():
@@ -91,10 +102,7 @@ class TenantsFile(_Part):
                 for other, role in grants.items():
                     share = Share(Access[role.upper()], quotas[owner])
                     shared[other][CollectionKey(owner, collection)] = share
-        for name, tenant in self.tenants.items():
-            for token in tenant.tokens:
-                access = Access[token.role.upper()]
-                yield bytes.fromhex(token.sha256), Principal(name, access, quotas[name], shared[name])
+        return {name: Principal(name, Access.ADMIN, quotas[name], shared[name]) for name in self.tenants}
 
 
 def parse(text: str) -> TenantsFile:

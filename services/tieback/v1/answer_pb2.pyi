@@ -5,7 +5,6 @@ from tieback.v1 import index_pb2 as _index_pb2
 from tieback.v1 import report_pb2 as _report_pb2
 from tieback.v1 import reranker_pb2 as _reranker_pb2
 from tieback.v1 import router_pb2 as _router_pb2
-from tieback.v1 import vector_pb2 as _vector_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -75,44 +74,6 @@ class Truncated(_message.Message):
     tokens: int
     window: int
     def __init__(self, space: _Optional[str] = ..., sections: _Optional[int] = ..., tokens: _Optional[int] = ..., window: _Optional[int] = ...) -> None: ...
-
-class ReindexCollectionRequest(_message.Message):
-    __slots__ = ("collection", "space", "drop_missing")
-    COLLECTION_FIELD_NUMBER: _ClassVar[int]
-    SPACE_FIELD_NUMBER: _ClassVar[int]
-    DROP_MISSING_FIELD_NUMBER: _ClassVar[int]
-    collection: str
-    space: str
-    drop_missing: bool
-    def __init__(self, collection: _Optional[str] = ..., space: _Optional[str] = ..., drop_missing: _Optional[bool] = ...) -> None: ...
-
-class ReindexCollectionResponse(_message.Message):
-    __slots__ = ("total", "done", "failures", "failure_count", "finished", "space", "split_sections", "added_sections")
-    TOTAL_FIELD_NUMBER: _ClassVar[int]
-    DONE_FIELD_NUMBER: _ClassVar[int]
-    FAILURES_FIELD_NUMBER: _ClassVar[int]
-    FAILURE_COUNT_FIELD_NUMBER: _ClassVar[int]
-    FINISHED_FIELD_NUMBER: _ClassVar[int]
-    SPACE_FIELD_NUMBER: _ClassVar[int]
-    SPLIT_SECTIONS_FIELD_NUMBER: _ClassVar[int]
-    ADDED_SECTIONS_FIELD_NUMBER: _ClassVar[int]
-    total: int
-    done: int
-    failures: _containers.RepeatedCompositeFieldContainer[ReindexFailure]
-    failure_count: int
-    finished: bool
-    space: _vector_pb2.SpaceRef
-    split_sections: int
-    added_sections: int
-    def __init__(self, total: _Optional[int] = ..., done: _Optional[int] = ..., failures: _Optional[_Iterable[_Union[ReindexFailure, _Mapping]]] = ..., failure_count: _Optional[int] = ..., finished: _Optional[bool] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., split_sections: _Optional[int] = ..., added_sections: _Optional[int] = ...) -> None: ...
-
-class ReindexFailure(_message.Message):
-    __slots__ = ("id", "status")
-    ID_FIELD_NUMBER: _ClassVar[int]
-    STATUS_FIELD_NUMBER: _ClassVar[int]
-    id: str
-    status: _status_pb2.Status
-    def __init__(self, id: _Optional[str] = ..., status: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class RetrieveRequest(_message.Message):
     __slots__ = ("collection", "query", "limit", "filter", "routing", "candidates", "reranker", "hybrid", "balance_modalities", "explain", "fusion", "min_relevance", "collapse_pieces")

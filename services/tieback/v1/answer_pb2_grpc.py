@@ -40,11 +40,6 @@ class AnswerServiceStub(object):
                 request_serializer=tieback_dot_v1_dot_answer__pb2.IngestItemsRequest.SerializeToString,
                 response_deserializer=tieback_dot_v1_dot_answer__pb2.IngestItemsResponse.FromString,
                 _registered_method=True)
-        self.ReindexCollection = channel.unary_stream(
-                '/tieback.v1.AnswerService/ReindexCollection',
-                request_serializer=tieback_dot_v1_dot_answer__pb2.ReindexCollectionRequest.SerializeToString,
-                response_deserializer=tieback_dot_v1_dot_answer__pb2.ReindexCollectionResponse.FromString,
-                _registered_method=True)
         self.Retrieve = channel.unary_unary(
                 '/tieback.v1.AnswerService/Retrieve',
                 request_serializer=tieback_dot_v1_dot_answer__pb2.RetrieveRequest.SerializeToString,
@@ -64,15 +59,6 @@ class AnswerServiceServicer(object):
     def IngestItems(self, request_iterator, context):
         """Encodes items and writes them to a collection, which is made where it is missing. Each request is
         acknowledged by one response, in order, after its items are durable.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ReindexCollection(self, request, context):
-        """Encodes a collection's items again, from their texts and the originals that were kept, into another space or
-        another revision of its own. It is read and written meanwhile as before, and changes at once at the end. A
-        call that was cut short, by whatever, is gone on with by the next.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -99,11 +85,6 @@ def add_AnswerServiceServicer_to_server(servicer, server):
                     servicer.IngestItems,
                     request_deserializer=tieback_dot_v1_dot_answer__pb2.IngestItemsRequest.FromString,
                     response_serializer=tieback_dot_v1_dot_answer__pb2.IngestItemsResponse.SerializeToString,
-            ),
-            'ReindexCollection': grpc.unary_stream_rpc_method_handler(
-                    servicer.ReindexCollection,
-                    request_deserializer=tieback_dot_v1_dot_answer__pb2.ReindexCollectionRequest.FromString,
-                    response_serializer=tieback_dot_v1_dot_answer__pb2.ReindexCollectionResponse.SerializeToString,
             ),
             'Retrieve': grpc.unary_unary_rpc_method_handler(
                     servicer.Retrieve,
@@ -144,33 +125,6 @@ class AnswerService(object):
             '/tieback.v1.AnswerService/IngestItems',
             tieback_dot_v1_dot_answer__pb2.IngestItemsRequest.SerializeToString,
             tieback_dot_v1_dot_answer__pb2.IngestItemsResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ReindexCollection(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_stream(
-            request,
-            target,
-            '/tieback.v1.AnswerService/ReindexCollection',
-            tieback_dot_v1_dot_answer__pb2.ReindexCollectionRequest.SerializeToString,
-            tieback_dot_v1_dot_answer__pb2.ReindexCollectionResponse.FromString,
             options,
             channel_credentials,
             insecure,

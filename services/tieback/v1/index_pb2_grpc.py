@@ -85,26 +85,6 @@ class IndexServiceStub(object):
                 request_serializer=tieback_dot_v1_dot_index__pb2.DeleteSourceRequest.SerializeToString,
                 response_deserializer=tieback_dot_v1_dot_index__pb2.DeleteSourceResponse.FromString,
                 _registered_method=True)
-        self.BeginReindex = channel.unary_unary(
-                '/tieback.v1.IndexService/BeginReindex',
-                request_serializer=tieback_dot_v1_dot_index__pb2.BeginReindexRequest.SerializeToString,
-                response_deserializer=tieback_dot_v1_dot_index__pb2.BeginReindexResponse.FromString,
-                _registered_method=True)
-        self.ListPendingItems = channel.unary_unary(
-                '/tieback.v1.IndexService/ListPendingItems',
-                request_serializer=tieback_dot_v1_dot_index__pb2.ListPendingItemsRequest.SerializeToString,
-                response_deserializer=tieback_dot_v1_dot_index__pb2.ListPendingItemsResponse.FromString,
-                _registered_method=True)
-        self.WriteReindexedItems = channel.unary_unary(
-                '/tieback.v1.IndexService/WriteReindexedItems',
-                request_serializer=tieback_dot_v1_dot_index__pb2.WriteReindexedItemsRequest.SerializeToString,
-                response_deserializer=tieback_dot_v1_dot_index__pb2.WriteReindexedItemsResponse.FromString,
-                _registered_method=True)
-        self.FinishReindex = channel.unary_unary(
-                '/tieback.v1.IndexService/FinishReindex',
-                request_serializer=tieback_dot_v1_dot_index__pb2.FinishReindexRequest.SerializeToString,
-                response_deserializer=tieback_dot_v1_dot_index__pb2.FinishReindexResponse.FromString,
-                _registered_method=True)
         self.Search = channel.unary_unary(
                 '/tieback.v1.IndexService/Search',
                 request_serializer=tieback_dot_v1_dot_index__pb2.SearchRequest.SerializeToString,
@@ -193,35 +173,6 @@ class IndexServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def BeginReindex(self, request, context):
-        """Begins to make vectors of another space for a collection's items, or goes on where that was begun. The
-        collection is read and written meanwhile as before.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ListPendingItems(self, request, context):
-        """The next items that lack such vectors, with their contents.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def WriteReindexedItems(self, request, context):
-        """Writes such vectors; durable when it returns.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def FinishReindex(self, request, context):
-        """Replaces the collection's vectors, at once and durably, where no item lacks some. Else nothing changes.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
     def Search(self, request, context):
         """Finds the sections nearest to a vector, to words, or to both.
         """
@@ -288,26 +239,6 @@ def add_IndexServiceServicer_to_server(servicer, server):
                     servicer.DeleteSource,
                     request_deserializer=tieback_dot_v1_dot_index__pb2.DeleteSourceRequest.FromString,
                     response_serializer=tieback_dot_v1_dot_index__pb2.DeleteSourceResponse.SerializeToString,
-            ),
-            'BeginReindex': grpc.unary_unary_rpc_method_handler(
-                    servicer.BeginReindex,
-                    request_deserializer=tieback_dot_v1_dot_index__pb2.BeginReindexRequest.FromString,
-                    response_serializer=tieback_dot_v1_dot_index__pb2.BeginReindexResponse.SerializeToString,
-            ),
-            'ListPendingItems': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListPendingItems,
-                    request_deserializer=tieback_dot_v1_dot_index__pb2.ListPendingItemsRequest.FromString,
-                    response_serializer=tieback_dot_v1_dot_index__pb2.ListPendingItemsResponse.SerializeToString,
-            ),
-            'WriteReindexedItems': grpc.unary_unary_rpc_method_handler(
-                    servicer.WriteReindexedItems,
-                    request_deserializer=tieback_dot_v1_dot_index__pb2.WriteReindexedItemsRequest.FromString,
-                    response_serializer=tieback_dot_v1_dot_index__pb2.WriteReindexedItemsResponse.SerializeToString,
-            ),
-            'FinishReindex': grpc.unary_unary_rpc_method_handler(
-                    servicer.FinishReindex,
-                    request_deserializer=tieback_dot_v1_dot_index__pb2.FinishReindexRequest.FromString,
-                    response_serializer=tieback_dot_v1_dot_index__pb2.FinishReindexResponse.SerializeToString,
             ),
             'Search': grpc.unary_unary_rpc_method_handler(
                     servicer.Search,
@@ -591,114 +522,6 @@ class IndexService(object):
             '/tieback.v1.IndexService/DeleteSource',
             tieback_dot_v1_dot_index__pb2.DeleteSourceRequest.SerializeToString,
             tieback_dot_v1_dot_index__pb2.DeleteSourceResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def BeginReindex(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/tieback.v1.IndexService/BeginReindex',
-            tieback_dot_v1_dot_index__pb2.BeginReindexRequest.SerializeToString,
-            tieback_dot_v1_dot_index__pb2.BeginReindexResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ListPendingItems(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/tieback.v1.IndexService/ListPendingItems',
-            tieback_dot_v1_dot_index__pb2.ListPendingItemsRequest.SerializeToString,
-            tieback_dot_v1_dot_index__pb2.ListPendingItemsResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def WriteReindexedItems(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/tieback.v1.IndexService/WriteReindexedItems',
-            tieback_dot_v1_dot_index__pb2.WriteReindexedItemsRequest.SerializeToString,
-            tieback_dot_v1_dot_index__pb2.WriteReindexedItemsResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def FinishReindex(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/tieback.v1.IndexService/FinishReindex',
-            tieback_dot_v1_dot_index__pb2.FinishReindexRequest.SerializeToString,
-            tieback_dot_v1_dot_index__pb2.FinishReindexResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 class Poison(grpc.ServerInterceptor):
     """Puts a text at the end of every string that the server answers, where that does not break it."""
 
-    KEPT = frozenset({"next_page_token", "parameters_schema", "evidence_id"})
+    KEPT = frozenset({"next_page_token", "parameters_schema", "evidence_id", "type_url"})
 
     def __init__(self, text: str) -> None:
         self.text = text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent import futures
 
 import grpc
+from google.longrunning import operations_pb2_grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tieback.v1 import (
     answer_pb2_grpc,
@@ -12,6 +13,7 @@ from tieback.v1 import (
     encoder_pb2_grpc,
     generator_pb2_grpc,
     index_pb2_grpc,
+    operation_pb2_grpc,
     reranker_pb2_grpc,
     router_pb2_grpc,
 )
@@ -20,6 +22,7 @@ from support.canned.describing import Catalog, Generator
 from support.canned.encoding import Encoder, Reranker, Router
 from support.canned.library import Answers, Index
 from support.canned.log import Log
+from support.canned.operations import Operations
 from support.canned.poison import Poison
 
 MESSAGE_BYTES = 6 * 1024 * 1024
@@ -41,6 +44,9 @@ def serve(port: int = 0, *, gone_after: int = 0, poison: str = "") -> tuple[grpc
     answer_pb2_grpc.add_AnswerServiceServicer_to_server(Answers(log, index, gone_after), server)
     generator_pb2_grpc.add_GeneratorServiceServicer_to_server(Generator(log), server)
     catalog_pb2_grpc.add_CatalogServiceServicer_to_server(Catalog(log), server)
+    operations = Operations(log)
+    operation_pb2_grpc.add_OperationServiceServicer_to_server(operations, server)
+    operations_pb2_grpc.add_OperationsServicer_to_server(operations, server)
     probe = health.HealthServicer()
     probe.set("", health_pb2.HealthCheckResponse.SERVING)
     probe.set("tieback.v1.GeneratorService", health_pb2.HealthCheckResponse.NOT_SERVING)

@@ -44,34 +44,39 @@ class ReindexedItem:
     sections: Sequence[IndexedSection]
     pieces: Sequence[ReindexedPiece] = ()
 
-    @property
-    def split(self) -> int:
-        """How many of its sections were split."""
-        return len({piece.section for piece in self.pieces if piece.span is not None})
-
-    @property
-    def added(self) -> int:
-        """How many more sections it has for that."""
-        return len(self.pieces) - len({piece.section for piece in self.pieces})
-
 
 @dataclass(frozen=True, slots=True)
 class ReindexState:
-    """How far the reindexing of a collection is: items that have vectors of `space`, of `total`."""
+    """How far the reindexing of a collection is: items that have vectors of `space`, of `total`.
+
+    Of sections of these, it tells how many were split, and how many more there are for that.
+    """
 
     space: SpaceRef
     total: int
     done: int
+    split_sections: int = 0
+    added_sections: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ReindexProgress:
-    """What a reindex has done so far; the last says whether it `finished`, and what it could not encode."""
+    """What a reindex has done so far.
+
+    The one that is `finishing` is what it ends with if nothing changes before the new vectors take their
+    place. The last has `ended`: `finished` or not, and with the items that could not be encoded, of which
+    `failures` may leave some out.
+    """
 
     space: SpaceRef
     total: int
     done: int
     failures: Mapping[str, TiebackError] = field(default_factory=dict)
+    failure_count: int = 0
     finished: bool = False
+    needed: bool = True
+    """Whether there was anything to do."""
     split_sections: int = 0
     added_sections: int = 0
+    finishing: bool = False
+    ended: bool = False

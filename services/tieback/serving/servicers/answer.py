@@ -18,7 +18,6 @@ from tieback.core.field_path import at
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Role
 from tieback.core.types.ingestion import IngestResult
-from tieback.core.types.reindexing import ReindexProgress
 from tieback.core.types.retrieval import RetrieveReply
 from tieback.ports import AnswerPort
 from tieback.serving import failures
@@ -30,14 +29,12 @@ from tieback.serving.conversions.retrievals import (
     write_retrieve_reply,
     write_truncated,
 )
-from tieback.serving.conversions.vectors import write_space
 from tieback.serving.reading import converted
 from tieback.serving.servicers.overlapping import Before, overlapped
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.serving.telemetry import Telemetry
 from tieback.v1 import answer_pb2, answer_pb2_grpc
 
-_FAILURES_TOLD = 1000
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -98,20 +95,6 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
         return answer_pb2.IngestItemsResponse(
             sequence=sequence, results=results, timing=None if timing is None else write_timing(timing)
         )
-
-    async def ReindexCollection(
-        self, request: answer_pb2.ReindexCollectionRequest, context: Context
-    ) -> AsyncIterator[answer_pb2.ReindexCollectionResponse]:
-        """Encodes a collection's items again."""
-        progress = self._answerer.reindex(
-            request.collection,
-            space=request.space,
-            drop_missing=request.drop_missing,
-            deadline=deadline_of(context),
-        )
-        async with aclosing(progress) as stream:  # type: ignore[type-var]  # the ports' iterators are generators
-            async for one in stream:
-                yield _write_progress(one)
 
     async def Retrieve(
         self, request: answer_pb2.RetrieveRequest, context: Context
@@ -175,21 +158,4 @@ def _write_result(result: IngestResult) -> answer_pb2.IngestResult:
         truncated=write_truncated(result.truncated),
         split_sections=result.split_sections,
         added_sections=result.added_sections,
-    )
-
-
-def _write_progress(progress: ReindexProgress) -> answer_pb2.ReindexCollectionResponse:
-    """The message of how far a reindex is, with the first of what it could not encode."""
-    told = list(progress.failures.items())[:_FAILURES_TOLD]
-    return answer_pb2.ReindexCollectionResponse(
-        total=progress.total,
-        done=progress.done,
-        failures=[
-            answer_pb2.ReindexFailure(id=name, status=failures.to_status(error)) for name, error in told
-        ],
-        failure_count=len(progress.failures),
-        finished=progress.finished,
-        space=write_space(progress.space),
-        split_sections=progress.split_sections,
-        added_sections=progress.added_sections,
     )

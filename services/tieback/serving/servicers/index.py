@@ -14,7 +14,6 @@ from tieback.core.types.collection import IndexedItem
 from tieback.ports import IndexPort
 from tieback.serving import failures
 from tieback.serving.conversions.contents import write_item
-from tieback.serving.conversions.reindexing import read_reindexed, write_pending, write_state
 from tieback.serving.conversions.reports import read_method, write_timing
 from tieback.serving.conversions.routings import read_ignored, read_routing
 from tieback.serving.conversions.searches import (
@@ -123,39 +122,6 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
         return index_pb2.UpsertItemsResponse(
             sequence=sequence, results=statuses, timing=write_timing(reply.timing)
         )
-
-    async def BeginReindex(
-        self, request: index_pb2.BeginReindexRequest, context: Context
-    ) -> index_pb2.BeginReindexResponse:
-        """Begins to make vectors of another space."""
-        state = await self._index.begin_reindex(request.collection, read_space(request.space), request.width)
-        return index_pb2.BeginReindexResponse(state=write_state(state))
-
-    async def ListPendingItems(
-        self, request: index_pb2.ListPendingItemsRequest, context: Context
-    ) -> index_pb2.ListPendingItemsResponse:
-        """Lists items that lack such vectors."""
-        found = await self._index.list_pending(request.collection, request.after)
-        return index_pb2.ListPendingItemsResponse(items=[write_pending(one) for one in found])
-
-    async def WriteReindexedItems(
-        self, request: index_pb2.WriteReindexedItemsRequest, context: Context
-    ) -> index_pb2.WriteReindexedItemsResponse:
-        """Writes such vectors."""
-        items = await converted(
-            lambda: [read_reindexed(one, at("items", place)) for place, one in enumerate(request.items)]
-        )
-        errors = await self._index.write_reindexed(request.collection, items)
-        return index_pb2.WriteReindexedItemsResponse(
-            results=[_DURABLE if error is None else failures.to_status(error) for error in errors]
-        )
-
-    async def FinishReindex(
-        self, request: index_pb2.FinishReindexRequest, context: Context
-    ) -> index_pb2.FinishReindexResponse:
-        """Has the new vectors take the place of the old."""
-        state = await self._index.finish_reindex(request.collection, list(request.dropped))
-        return index_pb2.FinishReindexResponse(state=write_state(state))
 
     async def DeleteItems(
         self, request: index_pb2.DeleteItemsRequest, context: Context

@@ -9,16 +9,16 @@ from tieback_client import reading_server
 from tieback_client.catalog import Health, Method, Model, ServerInfo, Space
 from tieback_client.endpoints import Endpoints
 from tieback_client.endpoints import endpoints as listed
-from tieback_client.rpc import HEALTH_CHECK, RPCS, Call, Operation
+from tieback_client.rpc import HEALTH_CHECK, RPCS, Call, Procedure
 
 
-def spaces(*, timeout: float | None = None) -> Operation[list[Space]]:
+def spaces(*, timeout: float | None = None) -> Procedure[list[Space]]:
     """The spaces that vectors can live in; the joint space comes last."""
     reply = yield Call(RPCS["ListSpaces"], catalog_pb2.ListSpacesRequest(), timeout)
     return [reading_server.space(one) for one in reply.message.spaces]
 
 
-def space(name: str = "", *, timeout: float | None = None) -> Operation[Space]:
+def space(name: str = "", *, timeout: float | None = None) -> Procedure[Space]:
     """One space; without a name, the one that collections are made in by default.
 
     `NotFound`, with the choices, where there is none of that name, or no default.
@@ -27,25 +27,25 @@ def space(name: str = "", *, timeout: float | None = None) -> Operation[Space]:
     return reading_server.space(reply.message.space)
 
 
-def models(*, timeout: float | None = None) -> Operation[list[Model]]:
+def models(*, timeout: float | None = None) -> Procedure[list[Model]]:
     """The models that write."""
     reply = yield Call(RPCS["ListModels"], catalog_pb2.ListModelsRequest(), timeout)
     return [reading_server.model(one) for one in reply.message.models]
 
 
-def methods(family: str = "", *, timeout: float | None = None) -> Operation[list[Method]]:
+def methods(family: str = "", *, timeout: float | None = None) -> Procedure[list[Method]]:
     """The methods that requests can name, with their parameters; of one family, or of all."""
     reply = yield Call(RPCS["ListMethods"], catalog_pb2.ListMethodsRequest(family=family), timeout)
     return [reading_server.method(one) for one in reply.message.methods]
 
 
-def server_info(*, timeout: float | None = None) -> Operation[ServerInfo]:
+def server_info(*, timeout: float | None = None) -> Procedure[ServerInfo]:
     """The server's version, its limits, and the state of its services."""
     reply = yield Call(RPCS["GetServerInfo"], catalog_pb2.GetServerInfoRequest(), timeout)
     return reading_server.server_info(reply.message, reply.info)
 
 
-def endpoints(service: str, *, timeout: float | None = None) -> Operation[Endpoints]:
+def endpoints(service: str, *, timeout: float | None = None) -> Procedure[Endpoints]:
     """The replicas of a service that can be asked without this server in between.
 
     `service` is named as in `server_info().services`, for instance ``"encoder:all-minilm-l6-v2"``. A client
@@ -55,7 +55,7 @@ def endpoints(service: str, *, timeout: float | None = None) -> Operation[Endpoi
     return listed(reply.message)
 
 
-def health(service: str = "", *, timeout: float | None = None) -> Operation[Health]:
+def health(service: str = "", *, timeout: float | None = None) -> Procedure[Health]:
     """What `grpc.health.v1` says of a service, for instance ``"tieback.v1.IndexService"``.
 
     Without a name, of the server as a whole. `NotFound` where the server has no such service.

@@ -16,7 +16,7 @@ from tieback_client.exchange import Exchange, write_result
 from tieback_client.paging import Page, Pages
 from tieback_client.reports import CallInfo
 from tieback_client.results import Fused, SearchResult
-from tieback_client.rpc import RPCS, Call, Operation
+from tieback_client.rpc import RPCS, Call, Procedure
 from tieback_client.tenants import Usage
 from tieback_client.vectors import SpaceRef, Vector
 from tieback_client.writes import Acknowledgement
@@ -30,7 +30,7 @@ def create_collection(
     weights: Weights | None = None,
     missing: MethodLike | None = None,
     timeout: float | None = None,
-) -> Operation[Collection]:
+) -> Procedure[Collection]:
     """Makes an empty collection, or returns the equal one that is there.
 
     `space` is a name, or what `space(name)` returned: the joint space, or a dense one; by default the joint
@@ -39,7 +39,7 @@ def create_collection(
     `missing`, a method of the family "missing". `AlreadyExists` where the name is taken by a collection of
     another space, width, or other weights.
     """
-    from tieback_client.operations.server import space as describe
+    from tieback_client.procedures.server import space as describe
 
     if isinstance(space, str):
         space = yield from describe(space, timeout=timeout)
@@ -58,7 +58,7 @@ def create_collection(
     return reading.collection(reply.message.collection)
 
 
-def get_collection(name: str, *, timeout: float | None = None) -> Operation[Collection]:
+def get_collection(name: str, *, timeout: float | None = None) -> Procedure[Collection]:
     """A collection as it stands. `NotFound`, with the choices, where there is none of that name."""
     reply = yield Call(RPCS["GetCollection"], index_pb2.GetCollectionRequest(name=name), timeout)
     return reading.collection(reply.message.collection)
@@ -67,7 +67,7 @@ def get_collection(name: str, *, timeout: float | None = None) -> Operation[Coll
 def collections(*, page_size: int = 0, timeout: float | None = None) -> Pages[Collection]:
     """All collections by name, page after page as they are read."""
 
-    def fetch(token: str) -> Operation[Page[Collection]]:
+    def fetch(token: str) -> Procedure[Page[Collection]]:
         request = index_pb2.ListCollectionsRequest(page_size=page_size, page_token=token)
         reply = yield Call(RPCS["ListCollections"], request, timeout)
         found = [reading.collection(one) for one in reply.message.collections]
@@ -76,12 +76,12 @@ def collections(*, page_size: int = 0, timeout: float | None = None) -> Pages[Co
     return Pages(fetch)
 
 
-def delete_collection(name: str, *, timeout: float | None = None) -> Operation[None]:
+def delete_collection(name: str, *, timeout: float | None = None) -> Procedure[None]:
     """Removes a collection and all it holds."""
     yield Call(RPCS["DeleteCollection"], index_pb2.DeleteCollectionRequest(name=name), timeout)
 
 
-def usage(*, timeout: float | None = None) -> Operation[Usage]:
+def usage(*, timeout: float | None = None) -> Procedure[Usage]:
     """Who calls: the token's tenant and role, what others share with it, what it stores and may store."""
     reply = yield Call(RPCS["GetUsage"], index_pb2.GetUsageRequest(), timeout)
     return reading_server.usage(reply.message.usage, reply.info)
@@ -95,7 +95,7 @@ def record_source(
     location: str,
     moved: bool = False,
     timeout: float | None = None,
-) -> Operation[Source]:
+) -> Procedure[Source]:
     """Notes a folder that items of a collection come from, and that it is indexed now.
 
     `location` is the folder's absolute path on the machine `host`. `AlreadyExists` where the name is that of
@@ -114,7 +114,7 @@ def record_source(
     return reading.source(reply.message.source)
 
 
-def delete_source(collection: str, name: str, *, timeout: float | None = None) -> Operation[int]:
+def delete_source(collection: str, name: str, *, timeout: float | None = None) -> Procedure[int]:
     """Removes a source and its items, durably; returns how many items there were."""
     request = index_pb2.DeleteSourceRequest(collection=collection, name=writing.text(name, "name"))
     reply = yield Call(RPCS["DeleteSource"], request, timeout)
@@ -158,7 +158,7 @@ def upsert(
     )
 
 
-def delete(collection: str, ids: str | Sequence[str], *, timeout: float | None = None) -> Operation[int]:
+def delete(collection: str, ids: str | Sequence[str], *, timeout: float | None = None) -> Procedure[int]:
     """Removes items by id, durably; returns how many were there."""
     listed = [ids] if isinstance(ids, str) else ids
     request = index_pb2.DeleteItemsRequest(collection=collection, ids=listed)
@@ -166,7 +166,7 @@ def delete(collection: str, ids: str | Sequence[str], *, timeout: float | None =
     return int(reply.message.deleted_count)
 
 
-def get(collection: str, id: str, *, timeout: float | None = None) -> Operation[Item]:
+def get(collection: str, id: str, *, timeout: float | None = None) -> Procedure[Item]:
     """An item as it was written, without bytes of pictures and sounds. `NotFound` where there is none."""
     reply = yield Call(RPCS["GetItem"], index_pb2.GetItemRequest(collection=collection, id=id), timeout)
     return reading.item(reply.message.item)
@@ -185,7 +185,7 @@ def items(
     Without `sections` they have ids, titles and metadata alone, which is much less to send.
     """
 
-    def fetch(token: str) -> Operation[Page[Item]]:
+    def fetch(token: str) -> Procedure[Page[Item]]:
         request = index_pb2.ListItemsRequest(
             collection=collection,
             filter=filter,
@@ -211,7 +211,7 @@ def search(
     collapse: bool = False,
     multi_vectors: bool = False,
     timeout: float | None = None,
-) -> Operation[SearchResult]:
+) -> Procedure[SearchResult]:
     """The sections nearest to a vector of the collection's space, to words (full text, BM25), or to both.
 
     `filter` compares item_id, section_id, modality and metadata keys, joined by AND, OR, NOT and

@@ -23,12 +23,9 @@ from tieback_client.events import (
 from tieback_client.exchange import Exchange, write_result
 from tieback_client.reports import CallInfo
 from tieback_client.results import RetrievalResult
-from tieback_client.rpc import RPCS, Call, Operation, StreamCall
-from tieback_client.writes import Acknowledgement, ReindexProgress
+from tieback_client.rpc import RPCS, Call, Procedure, StreamCall
+from tieback_client.writes import Acknowledgement
 from tieback_client.writing import LongTexts
-
-REINDEX_SECONDS = 30 * 24 * 3600.0
-"""Of a reindex without a timeout: a month."""
 
 QueryLike: TypeAlias = ContentLike | Sequence[ContentLike | tuple[ContentLike, float]]
 """One content, or several that belong together, each alone or with how much it counts."""
@@ -84,28 +81,6 @@ def ingest(
     )
 
 
-def reindex(
-    collection: str,
-    *,
-    space: str = "",
-    drop_missing: bool = False,
-    timeout: float | None = None,
-) -> StreamCall[ReindexProgress]:
-    """Encodes a collection's items again, from their texts and the originals that the server kept.
-
-    It is then in `space`: by default the served revision of its own, else the server's default. Returns an
-    iterator of `ReindexProgress`; `collect()` reads it to its end and returns the last. Meanwhile the
-    collection is read and written as before; at the end it changes at once. If the call ends early, for any
-    reason, the next goes on. Where items cannot be encoded again, nothing changes and the last one lists
-    them, unless `drop_missing` drops them. Without a `timeout` it takes as long as it takes.
-    """
-    request = answer_pb2.ReindexCollectionRequest(
-        collection=collection, space=writing.text(space, "space"), drop_missing=drop_missing
-    )
-    seconds = REINDEX_SECONDS if timeout is None else timeout
-    return StreamCall(RPCS["ReindexCollection"], request, reading.reindex_progress, seconds)
-
-
 def retrieve(
     collection: str,
     query: QueryLike,
@@ -123,7 +98,7 @@ def retrieve(
     min_relevance: float = 0.0,
     explain: bool = False,
     timeout: float | None = None,
-) -> Operation[RetrievalResult]:
+) -> Procedure[RetrievalResult]:
     """Finds what bears on a query of any modality: encode, fuse, search, rerank.
 
     `query` is words, a picture, a sound, or a list of such that belong together, each alone or with a weight:

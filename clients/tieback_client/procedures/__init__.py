@@ -1,13 +1,13 @@
-"""Every operation of the clients, without a transport.
+"""Every procedure of the clients, without a transport.
 
 A function here has the signature and the docstring that users see. It is a generator that yields the calls to
-make, is sent the replies, and returns the result (`rpc.Operation`); or it returns a description of a stream,
+make, is sent the replies, and returns the result (`rpc.Procedure`); or it returns a description of a stream,
 of pages or of an exchange. `client` and `async_client` turn each into a method.
 """
 
-from tieback_client.operations.answering import answer, generate, ingest, reindex, retrieve
-from tieback_client.operations.encoding import encode, encode_stream, fuse, rerank
-from tieback_client.operations.index import (
+from tieback_client.procedures.answering import answer, generate, ingest, retrieve
+from tieback_client.procedures.encoding import encode, encode_stream, fuse, rerank
+from tieback_client.procedures.index import (
     collections,
     create_collection,
     delete,
@@ -21,7 +21,15 @@ from tieback_client.operations.index import (
     upsert,
     usage,
 )
-from tieback_client.operations.server import (
+from tieback_client.procedures.operations import (
+    cancel_operation,
+    delete_operation,
+    operation,
+    operations,
+    reindex,
+    wait_operation,
+)
+from tieback_client.procedures.server import (
     endpoints,
     health,
     methods,
@@ -30,14 +38,16 @@ from tieback_client.operations.server import (
     space,
     spaces,
 )
-from tieback_client.operations.splitting import split
+from tieback_client.procedures.splitting import split
 
 __all__ = [
     "answer",
+    "cancel_operation",
     "collections",
     "create_collection",
     "delete",
     "delete_collection",
+    "delete_operation",
     "delete_source",
     "encode",
     "encode_stream",
@@ -51,6 +61,8 @@ __all__ = [
     "items",
     "methods",
     "models",
+    "operation",
+    "operations",
     "record_source",
     "reindex",
     "rerank",
@@ -62,4 +74,5 @@ __all__ = [
     "split",
     "upsert",
     "usage",
+    "wait_operation",
 ]

@@ -6,7 +6,7 @@ from tieback.v1 import encoder_pb2
 
 from tieback_client import writing
 from tieback_client.results import TextPiece
-from tieback_client.rpc import RPCS, Call, Operation
+from tieback_client.rpc import RPCS, Call, Procedure
 from tieback_client.status import from_status
 
 
@@ -17,7 +17,7 @@ def split(
     max_tokens: int = 0,
     overlap: float | None = None,
     timeout: float | None = None,
-) -> Operation[list[TextPiece]]:
+) -> Procedure[list[TextPiece]]:
     """Cuts a text so that a text space reads every piece to its end; `ingest` does it by itself.
 
     Pieces end at the ends of sentences where they can, and have at most `max_tokens`, 0 for as many as the

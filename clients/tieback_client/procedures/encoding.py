@@ -18,7 +18,7 @@ from tieback_client.events import MethodLike, Weights
 from tieback_client.exchange import BATCH_BYTES, Exchange
 from tieback_client.reports import CallInfo
 from tieback_client.results import Encoding, FusedBatch, RerankResult
-from tieback_client.rpc import RPCS, Call, Operation, Reply
+from tieback_client.rpc import RPCS, Call, Procedure, Reply
 from tieback_client.vectors import DType, MultiVector
 from tieback_client.writing import CachePolicy
 
@@ -62,7 +62,7 @@ def encode(
     reduction: MethodLike | None = None,
     batch: int = 256,
     timeout: float | None = None,
-) -> Operation[Encodings]:
+) -> Procedure[Encodings]:
     """Turns contents into vectors of one space.
 
     `contents` is one content or several: `str` is text, a `pathlib.Path` is told by its suffix, and `Image`,
@@ -161,7 +161,7 @@ def fuse(
     missing: MethodLike | None = None,
     parts_apart: bool = False,
     timeout: float | None = None,
-) -> Operation[FusedBatch]:
+) -> Procedure[FusedBatch]:
     """Fuses encodings of one input each into one vector of the joint space.
 
     An input is what several spaces say of one content, or `FusePart`s where several contents belong together
@@ -197,7 +197,7 @@ def rerank(
     limit: int = 0,
     explain: bool = False,
     timeout: float | None = None,
-) -> Operation[RerankResult]:
+) -> Procedure[RerankResult]:
     """Orders candidates by a closer look: token by token, region by region, window by window.
 
     Query and candidates are contents of any modality, or their multi-vectors, all of one space: `space`, or

@@ -1,0 +1,242 @@
+"""Kills a whole server with SIGKILL at random points of an operation, which must end as if undisturbed.
+
+A collection of texts is encoded again into another space; some are longer than that space reads and are
+split. The server is killed at a random moment of the operation, or of the start that goes on with it, and
+started again, until the operation has ended. Then its result, the collection's items and the scores of
+queries must be those of an operation that nothing disturbed. After each kill the journal is read as the next
+start reads it, and while a server runs, a second one on its journal must be refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tieback.core.errors import StartupError
+from tieback.operations.journal import Journal
+from tieback_client import Client, Item, OperationStatus, TiebackError
+
+from benchmarks.progress import Progress
+from benchmarks.report import Report
+from benchmarks.served import StartError, Starting, started
+
+OLD, NEW = "wordllama-256", "all-minilm-l6-v2"
+SETTINGS = {
+    "TIEBACK_GENERATOR_ENABLED": "false",
+    "TIEBACK_BINDING": "none",
+    # Whatever is encoded together, a text's vector is the same up to rounding.
+    "TIEBACK_PRECISION": "float32",
+}
+COLLECTION = "texts"
+SHORT, LONG = 240, 6
+SENTENCES = 36
+"""Of a long text: about three times what the new space reads."""
+QUERIES = ("the moon and the sea", "bread from flour", "a bridge of stone")
+TOLERANCE = 1e-4
+"""Of scores: a text's vector depends a little on what it is padded to."""
+SUBJECTS = ("moon", "sea", "bread", "stone", "wren", "rain", "tide", "flour", "bridge", "night")
+MOST_KILLS = 4
+"""Of one operation; then it is let run to its end."""
+
+
+def texts(short: int, long: int) -> list[Item]:
+    """The items: sentences, and some texts of hundreds of words."""
+    chance = random.Random(3)
+
+    def sentence() -> str:
+        one, other, third = chance.sample(SUBJECTS, 3)
+        return f"The {one} was older than the {other}, and the {third} weighed {chance.random():.6f}."
+
+    items = [Item(f"short-{n:04}", sentence()) for n in range(short)]
+    return items + [Item(f"long-{n:04}", " ".join(sentence() for _ in range(SENTENCES))) for n in range(long)]
+
+
+class Outcome:
+    """What an operation left behind."""
+
+    def __init__(self, client: Client, status: OperationStatus) -> None:
+        self.status = status
+        self.items = {one.id: one for one in client.items(COLLECTION, page_size=100)}
+        self.space = client.get_collection(COLLECTION).space
+        self.scores = [
+            {hit.hit.section_id + hit.hit.item_id: hit.search_score for hit in found.hits}
+            for found in (client.retrieve(COLLECTION, query, limit=20, hybrid=False) for query in QUERIES)
+        ]
+
+    def differences(self, other: Outcome) -> list[str]:
+        """In what another outcome is not this one."""
+        found = []
+        if other.status.state != self.status.state or other.status.error is not None:
+            found.append(f"it ended as {other.status.state} ({other.status.error})")
+        if other.status.result != self.status.result:
+            found.append(f"its result is {other.status.result} and not {self.status.result}")
+        if other.space != self.space:
+            found.append(f"the collection is in {other.space}")
+        if other.items != self.items:
+            found.append(f"{len(self.items)} items became {len(other.items)}, or their texts others")
+        for mine, theirs in zip(self.scores, other.scores, strict=True):
+            if mine.keys() != theirs.keys():
+                found.append(f"a query finds others: {sorted(mine.keys() ^ theirs.keys())[:4]}")
+            elif max(abs(mine[key] - theirs[key]) for key in mine) > TOLERANCE:
+                found.append("a query has other scores")
+        return found
+
+
+class Trial:
+    """One store, one operation, and a server that is killed while it runs."""
+
+    def __init__(self, base: Path, folder: Path, chance: random.Random) -> None:
+        self.folder, self._chance = folder, chance
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(base, folder)
+        self.points: Counter[tuple[str, str]] = Counter()
+        self.faults: list[str] = []
+        self.outcome: Outcome | None = None
+
+    def run(self, kills: int, seconds: float) -> None:
+        """Starts the operation, kills the server up to so many times within so many seconds, and looks."""
+        name = ""
+        for left in range(kills, -1, -1):
+            with started(self.folder, local=True, spaces=(OLD, NEW), settings=SETTINGS) as starting:
+                if left and name and self._chance.random() < 0.3:
+                    time.sleep(self._chance.uniform(0.0, 3.0))  # somewhere in the start
+                    self._kill(starting, "starting")
+                    continue
+                try:
+                    served = starting.ready()
+                except StartError as error:
+                    self.faults.append(f"it did not start: {error}")
+                    return
+                with Client(served.address, retry=None, timeout=60) as client:
+                    name = name or client.reindex(COLLECTION, space=NEW).id
+                    if left:
+                        self._refuses_another()
+                        time.sleep(self._chance.uniform(0.0, seconds))
+                        self._kill(starting, "running")
+                    else:
+                        status = client.operation(name).wait(timeout=120)
+                        self.outcome = Outcome(client, status)
+
+    def _kill(self, starting: Starting, when: str) -> None:
+        starting.kill()
+        self.points[when, self._found()] += 1
+
+    def _found(self) -> str:
+        """At what point a kill left the operation, by its journal, which is read as a start reads it."""
+        folder = self.folder / "operations"
+        whole = (folder / "journal").read_bytes()
+        journal = Journal(folder)
+        journal.close()
+        if journal.damage:
+            self.faults.append(journal.damage)
+        state: dict[str, Any] = dict(next(iter(journal.states.values()), {}))
+        if not whole.endswith(b"\n"):
+            return "a line half written"
+        if state.get("ended"):
+            return "ended"
+        if state.get("checkpoint"):
+            return "about to change the vectors"
+        return "encoding" if state.get("done") else "begun"
+
+    def _refuses_another(self) -> None:
+        try:
+            Journal(self.folder / "operations").close()
+        except StartupError:
+            return
+        self.faults.append("a second process opened the journal")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--kills", type=int, default=50, help="how many (50)")
+    parser.add_argument("--seed", type=int, default=0, help="which random points (0)")
+
+
+def run(options: argparse.Namespace) -> Report:
+    with tempfile.TemporaryDirectory() as folder:
+        return killed(Path(folder), options.kills, options.seed, Progress({"kills": options.kills * 8.0}))
+
+
+def killed(
+    folder: Path,
+    kills: int,
+    seed: int,
+    progress: Progress | None = None,
+    *,
+    items: tuple[int, int] = (SHORT, LONG),
+) -> Report:
+    """Kills servers so many times in operations on so many short and long texts."""
+    chance = random.Random(seed)
+    base = folder / "base"
+    _fill(base, texts(*items))
+    undisturbed = Trial(base, folder / "undisturbed", chance)
+    begun = time.monotonic()
+    undisturbed.run(0, 0.0)
+    if undisturbed.outcome is None:
+        raise RuntimeError(f"the operation did not run: {undisturbed.faults}")
+    seconds = _took(undisturbed.outcome.status)
+    points: Counter[tuple[str, str]] = Counter()
+    faults: list[str] = []
+    ended = done = 0
+    if progress is not None:
+        progress.begin("kills")
+    while done < kills:
+        trial = Trial(base, folder / "store", chance)
+        try:
+            trial.run(min(chance.randint(1, MOST_KILLS), kills - done), 1.1 * seconds)
+        except TiebackError as error:
+            trial.faults.append(f"a call failed: {error}")
+        points += trial.points
+        done += max(1, trial.points.total())
+        if trial.outcome is not None:
+            ended += 1
+            trial.faults += undisturbed.outcome.differences(trial.outcome)
+        faults += trial.faults
+        if progress is not None:
+            progress.say(f"{done} of {kills}")
+    return _report(points, faults, ended, undisturbed.outcome, time.monotonic() - begun)
+
+
+def _fill(base: Path, items: list[Item]) -> None:
+    with (
+        started(base, local=True, spaces=(OLD, NEW), settings=SETTINGS) as starting,
+        Client(starting.ready().address, timeout=60) as client,
+    ):
+        client.ingest(COLLECTION, items, space=OLD, batch=100).collect()
+
+
+def _took(status: OperationStatus) -> float:
+    if status.begun is None or status.ended is None:
+        raise RuntimeError("the operation has not ended")
+    return (status.ended - status.begun).total_seconds()
+
+
+def _report(
+    points: Counter[tuple[str, str]], faults: list[str], ended: int, undisturbed: Outcome, seconds: float
+) -> Report:
+    report = Report()
+    report.table("kills", [{"while": w, "found": f, "kills": n} for (w, f), n in sorted(points.items())])
+    result = undisturbed.status.result
+    report.table(
+        "operation",
+        [
+            {
+                "items": len(undisturbed.items),
+                "split": 0 if result is None else result.split_sections,
+                "undisturbed s": _took(undisturbed.status),
+                "all s": seconds,
+            }
+        ],
+    )
+    note = "; ".join(faults[:3])
+    report.claim("kills", float(points.total()), "", "> 0")
+    report.claim("operations that ended", float(ended), "", "> 0")
+    report.claim(
+        "ends that are not as if undisturbed, and other faults", float(len(faults)), "", "<= 0", note=note
+    )
+    return report

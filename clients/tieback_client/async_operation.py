@@ -1,0 +1,68 @@
+"""An operation in the hands of `AsyncClient`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from tieback_client import procedures
+from tieback_client.operation import WAIT, result_of, too_late
+from tieback_client.operations import OperationStatus
+from tieback_client.writes import ReindexResult
+
+if TYPE_CHECKING:
+    from tieback_client.async_client import AsyncClient
+
+
+class AsyncOperation:
+    """Work that the server does, whether or not this program goes on. `status` is what it last said of it."""
+
+    def __init__(self, client: AsyncClient, status: OperationStatus) -> None:
+        self._client = client
+        self.status = status
+
+    @property
+    def id(self) -> str:
+        """What it is called: `client.operation(id)` finds it again."""
+        return self.status.id
+
+    async def progress(self) -> OperationStatus:
+        """Asks how far it is."""
+        return self._heard(await self._client._run(procedures.operation(self.id)))
+
+    async def follow(self, every: float = 0.5) -> AsyncIterator[OperationStatus]:
+        """How far it is, about every so many seconds, and how it ended."""
+        while not (await self.progress()).is_over:
+            yield self.status
+            await self._wait(every)
+        yield self.status
+
+    async def wait(self, timeout: float | None = None) -> OperationStatus:
+        """Returns when it has ended, well or not. `DeadlineExceeded` after `timeout` seconds; it goes on."""
+        until = None if timeout is None else time.monotonic() + timeout
+        while not self.status.is_over:
+            left = WAIT if until is None else until - time.monotonic()
+            if left <= 0:
+                raise too_late(self.id, timeout)
+            await self._wait(min(left, WAIT))
+        return self.status
+
+    async def result(self, timeout: float | None = None) -> ReindexResult:
+        """What came of it, once it has ended. Raises its error where it failed or was cancelled."""
+        return result_of(await self.wait(timeout))
+
+    async def cancel(self) -> None:
+        """Asks it to end; it has when `wait` returns, unless it had succeeded by then."""
+        await self._client.cancel_operation(self.id)
+
+    async def delete(self) -> None:
+        """Has the server forget it. It must have ended."""
+        await self._client.delete_operation(self.id)
+
+    async def _wait(self, seconds: float) -> None:
+        self._heard(await self._client.wait_operation(self.id, seconds=seconds))
+
+    def _heard(self, status: OperationStatus) -> OperationStatus:
+        self.status = status
+        return status

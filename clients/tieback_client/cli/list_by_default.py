@@ -1,0 +1,15 @@
+"""A group of commands that lists where none is named."""
+
+from __future__ import annotations
+
+import click
+
+
+class ListByDefault(click.Group):
+    """Takes the options of its command "list", and what else stands there, where no command is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Puts "list" where a command is missing."""
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)

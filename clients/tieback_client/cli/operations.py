@@ -1,0 +1,129 @@
+"""`tieback operations`: list, look into, wait for, cancel and delete what the server does for minutes."""
+
+from __future__ import annotations
+
+import click
+from rich.text import Text
+
+from tieback_client.cli.connection import Command, connected
+from tieback_client.cli.following import duration, follow
+from tieback_client.cli.list_by_default import ListByDefault
+from tieback_client.cli.output import Output
+from tieback_client.client import Client
+from tieback_client.operations import OperationState, OperationStatus
+
+_CANCEL_SECONDS = 10.0
+_STYLES = {
+    OperationState.RUNNING: "cyan",
+    OperationState.SUCCEEDED: "green",
+    OperationState.FAILED: "bold red",
+    OperationState.CANCELLED: "yellow",
+}
+
+
+@click.group(cls=ListByDefault)
+def operations() -> None:
+    """List, follow and cancel operations.
+
+    An operation is work that the server does for minutes or hours, for instance a reindex. Without a command,
+    lists them.
+    """
+
+
+@operations.command("list", cls=Command)
+@connected
+def list_(client: Client, output: Output) -> None:
+    """List the operations, the newest first."""
+    found = list(client.operations())
+    if output.json:
+        output.document(found)
+        return
+    if not found and output.terminal:
+        output.show("There is no operation; `tieback reindex NAME` starts one.")
+        return
+    output.table(
+        ["operation", "kind", "of", "started", "done", "state"],
+        [[one.id, one.kind, one.subject, _second(one), _done(one), _state(one)] for one in found],
+        right=(4,),
+    )
+
+
+@operations.command("show", cls=Command)
+@click.argument("id")
+@connected
+def show(client: Client, output: Output, id: str) -> None:
+    """Show an operation as it stands."""
+    _show(output, client.operation(id).status)
+
+
+@operations.command("wait", cls=Command)
+@click.argument("id")
+@connected
+def wait(client: Client, output: Output, id: str) -> None:
+    """Follow an operation until it has ended.
+
+    Exits with 1 where it did not succeed. Ctrl-C leaves it running.
+    """
+    status = follow(output, client.operation(id))
+    _show(output, status)
+    if status.state is not OperationState.SUCCEEDED:
+        raise click.exceptions.Exit(1)
+
+
+@operations.command("cancel", cls=Command)
+@click.argument("id")
+@connected
+def cancel(client: Client, output: Output, id: str) -> None:
+    """Cancel an operation.
+
+    A collection that is encoded again stays as it was; what was encoded is kept for the next time.
+    """
+    client.cancel_operation(id)
+    _show(output, client.wait_operation(id, seconds=_CANCEL_SECONDS))
+
+
+@operations.command("delete", cls=Command)
+@click.argument("id")
+@connected
+def delete(client: Client, output: Output, id: str) -> None:
+    """Forget an operation that has ended."""
+    client.delete_operation(id)
+    if output.json:
+        output.document({"deleted": id})
+    else:
+        output.note(f"deleted {id}")
+
+
+def _show(output: Output, status: OperationStatus) -> None:
+    if output.json:
+        output.document(status)
+        return
+    facts = {
+        "operation": status.id,
+        "kind": status.kind,
+        "of": status.subject,
+        "state": _state(status),
+        "done": _done(status),
+        "left": "" if status.remaining is None else f"about {duration(status.remaining)}",
+        "waiting": status.trouble,
+        "started": _second(status),
+        "ended": f"{status.ended:%Y-%m-%d %H:%M:%S}" if status.ended else "",
+        "error": "" if status.error is None else status.error.message,
+    }
+    if status.result is not None and not status.result.finished:
+        facts["left out"] = f"{status.result.failure_count} items cannot be encoded again; nothing changed"
+    output.table(["", ""], [[key, value] for key, value in facts.items() if value != ""])
+
+
+def _state(status: OperationStatus) -> Text:
+    if status.cancelling:
+        return Text("cancelling", style="yellow")
+    return Text(status.state.value, style=_STYLES.get(status.state, ""))
+
+
+def _done(status: OperationStatus) -> str:
+    return f"{status.done}/{status.total}" if status.total else ""
+
+
+def _second(status: OperationStatus) -> str:
+    return f"{status.created:%Y-%m-%d %H:%M:%S}" if status.created else ""

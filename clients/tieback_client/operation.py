@@ -1,0 +1,85 @@
+"""An operation in the hands of `Client`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from tieback_client import procedures
+from tieback_client.errors import DeadlineExceeded, InternalError
+from tieback_client.operations import OperationStatus
+from tieback_client.writes import ReindexResult
+
+if TYPE_CHECKING:
+    from tieback_client.client import Client
+
+WAIT = 30.0
+"""Seconds for which one call waits; longer waits are several calls."""
+
+
+class Operation:
+    """Work that the server does, whether or not this program goes on. `status` is what it last said of it."""
+
+    def __init__(self, client: Client, status: OperationStatus) -> None:
+        self._client = client
+        self.status = status
+
+    @property
+    def id(self) -> str:
+        """What it is called: `client.operation(id)` finds it again."""
+        return self.status.id
+
+    def progress(self) -> OperationStatus:
+        """Asks how far it is."""
+        return self._heard(self._client._run(procedures.operation(self.id)))
+
+    def follow(self, every: float = 0.5) -> Iterator[OperationStatus]:
+        """How far it is, about every so many seconds, and how it ended."""
+        while not self.progress().is_over:
+            yield self.status
+            self._wait(every)
+        yield self.status
+
+    def wait(self, timeout: float | None = None) -> OperationStatus:
+        """Returns when it has ended, well or not. `DeadlineExceeded` after `timeout` seconds; it goes on."""
+        until = None if timeout is None else time.monotonic() + timeout
+        while not self.status.is_over:
+            left = WAIT if until is None else until - time.monotonic()
+            if left <= 0:
+                raise too_late(self.id, timeout)
+            self._wait(min(left, WAIT))
+        return self.status
+
+    def result(self, timeout: float | None = None) -> ReindexResult:
+        """What came of it, once it has ended. Raises its error where it failed or was cancelled."""
+        return result_of(self.wait(timeout))
+
+    def cancel(self) -> None:
+        """Asks it to end; it has when `wait` returns, unless it had succeeded by then."""
+        self._client.cancel_operation(self.id)
+
+    def delete(self) -> None:
+        """Has the server forget it. It must have ended."""
+        self._client.delete_operation(self.id)
+
+    def _wait(self, seconds: float) -> None:
+        self._heard(self._client.wait_operation(self.id, seconds=seconds))
+
+    def _heard(self, status: OperationStatus) -> OperationStatus:
+        self.status = status
+        return status
+
+
+def too_late(name: str, timeout: float | None) -> DeadlineExceeded:
+    """The error of a wait that was too short."""
+    return DeadlineExceeded(f"the operation {name} has not ended within {timeout:g} s; it goes on")
+
+
+def result_of(status: OperationStatus) -> ReindexResult:
+    """The result of an operation that has ended, or its error."""
+    if status.error is not None:
+        raise status.error
+    if status.result is None:
+        raise InternalError(f"the operation {status.id} ended with a result that this version does not know")
+    return status.result

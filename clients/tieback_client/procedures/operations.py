@@ -1,0 +1,75 @@
+"""Operations: work that runs for minutes or hours. What starts one stands here too."""
+
+from __future__ import annotations
+
+from google.longrunning import operations_proto_pb2
+from google.protobuf import duration_pb2
+from tieback.v1 import operation_pb2
+
+from tieback_client import writing
+from tieback_client.operations import OperationStatus, name_of, read_status
+from tieback_client.paging import Page, Pages
+from tieback_client.rpc import RPCS, Call, Procedure
+
+_ANSWER_SECONDS = 30.0
+"""Of a call that waits: for the answer, beyond the wait."""
+
+
+def reindex(
+    collection: str, *, space: str = "", drop_missing: bool = False, timeout: float | None = None
+) -> Procedure[OperationStatus]:
+    """Starts to encode a collection's items again, from their texts and the originals that the server kept.
+
+    It is then in `space`: by default the served revision of its own, else the server's default. Meanwhile the
+    collection is read and written as before; at the end it changes at once. Where items cannot be encoded
+    again, nothing changes and the result lists them, unless `drop_missing` drops them. The operation goes on
+    when this program ends, and when the server is started again. Where an equal one is under way, that is
+    returned; `AlreadyExists` where another one is.
+    """
+    request = operation_pb2.StartReindexRequest(
+        collection=collection, space=writing.text(space, "space"), drop_missing=drop_missing
+    )
+    reply = yield Call(RPCS["StartReindex"], request, timeout)
+    return read_status(reply.message)
+
+
+def operation(id: str, *, timeout: float | None = None) -> Procedure[OperationStatus]:
+    """An operation of this tenant. `NotFound` where there is none of that id, or none any more."""
+    request = operations_proto_pb2.GetOperationRequest(name=name_of(id))
+    reply = yield Call(RPCS["GetOperation"], request, timeout)
+    return read_status(reply.message)
+
+
+def operations(*, page_size: int = 0, timeout: float | None = None) -> Pages[OperationStatus]:
+    """All operations of this tenant that are kept, the newest first, page after page as they are read."""
+
+    def fetch(token: str) -> Procedure[Page[OperationStatus]]:
+        request = operations_proto_pb2.ListOperationsRequest(
+            name="operations", page_size=page_size, page_token=token
+        )
+        reply = yield Call(RPCS["ListOperations"], request, timeout)
+        found = [read_status(one) for one in reply.message.operations]
+        return Page(found, reply.message.next_page_token)
+
+    return Pages(fetch)
+
+
+def wait_operation(id: str, *, seconds: float = 30.0) -> Procedure[OperationStatus]:
+    """An operation once it has ended, or as it stands after so many seconds, or earlier."""
+    wait = duration_pb2.Duration()
+    wait.FromNanoseconds(int(max(0.0, seconds) * 1e9))
+    request = operations_proto_pb2.WaitOperationRequest(name=name_of(id), timeout=wait)
+    reply = yield Call(RPCS["WaitOperation"], request, seconds + _ANSWER_SECONDS)
+    return read_status(reply.message)
+
+
+def cancel_operation(id: str, *, timeout: float | None = None) -> Procedure[None]:
+    """Asks an operation to end. One that has ended stays as it is."""
+    request = operations_proto_pb2.CancelOperationRequest(name=name_of(id))
+    yield Call(RPCS["CancelOperation"], request, timeout)
+
+
+def delete_operation(id: str, *, timeout: float | None = None) -> Procedure[None]:
+    """Has the server forget an operation that has ended. `InvalidArgument` where it has not."""
+    request = operations_proto_pb2.DeleteOperationRequest(name=name_of(id))
+    yield Call(RPCS["DeleteOperation"], request, timeout)

@@ -1,0 +1,74 @@
+"""Kinds of operations: a file is a kind, and nothing else is touched to add one.
+
+A kind is a frozen model whose fields are its request, with their defaults. Its run is an asynchronous
+generator of progress that ends where its work is done, can be ended at any point, and goes on by itself when
+it is begun again: what it needs for that is on the disk, in what it changes or in its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tieback.core.errors import InvalidInput, NotFound
+from tieback.core.field_path import at
+from tieback.core.types.operation import Json, Progress
+from tieback.ports import ReindexPort
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What kinds work with."""
+
+    reindex: ReindexPort
+
+
+class Kind(BaseModel, ABC):
+    """A request for an operation, checked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @property
+    @abstractmethod
+    def subject(self) -> str:
+        """What it works on: one operation of the kind does at a time."""
+
+    @abstractmethod
+    async def check(self, services: Services) -> None:
+        """Raises what a run would at once, for whoever starts it: what is not there, or not allowed."""
+
+    @abstractmethod
+    def run(self, services: Services, checkpoint: Json) -> AsyncGenerator[Progress, None]:
+        """Does the work, or goes on with it; `checkpoint` is the last one, empty where there was none."""
+
+
+def names() -> list[str]:
+    """The kinds' names, sorted, without importing them."""
+    return sorted(one.name for one in pkgutil.iter_modules(__path__))
+
+
+def read(kind: str, request: Mapping[str, Any]) -> Kind:
+    """A request of a kind. NotFound with the kinds, or InvalidInput with the field."""
+    if kind not in names():
+        raise NotFound("kind of operation", kind, names())
+    module = importlib.import_module(f"{__name__}.{kind}")
+    made = next(
+        one
+        for one in vars(module).values()
+        if inspect.isclass(one) and issubclass(one, Kind) and one.__module__ == module.__name__
+    )
+    try:
+        return made(**request)
+    except ValidationError as error:
+        first = error.errors()[0]
+        known = ", ".join(made.model_fields)
+        raise InvalidInput(
+            f"an operation {kind!r}: {first['msg'].lower()}; its fields are: {known}", field=at(*first["loc"])
+        ) from None

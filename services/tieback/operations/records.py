@@ -1,0 +1,32 @@
+"""Operations as JSON, in the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from tieback.core.error_record import read_error, write_error
+from tieback.core.types.operation import Operation, OperationState
+
+_LIVE = {"remaining", "trouble"}  # of this process alone: a start finds them out again
+
+
+def write_operation(operation: Operation) -> dict[str, Any]:
+    """What is to be kept of an operation."""
+    kept = {one.name: getattr(operation, one.name) for one in fields(Operation) if one.name not in _LIVE}
+    kept["state"] = operation.state.value
+    kept["error"] = None if operation.error is None else write_error(operation.error)
+    return kept
+
+
+def read_operation(record: Mapping[str, Any]) -> Operation:
+    """As `write_operation` wrote it. KeyError, TypeError or ValueError where the record is malformed."""
+    error = record["error"]
+    return Operation(
+        **{
+            **record,
+            "state": OperationState(record["state"]),
+            "error": None if error is None else read_error(error),
+        }
+    )

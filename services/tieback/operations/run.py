@@ -1,0 +1,132 @@
+"""One run of an operation, from its turn to its end: tried again where a service is away, or cut short."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from tieback.core.errors import DeadlineExceeded, Overloaded, TiebackError, Unavailable
+from tieback.core.types.operation import Json, Operation, OperationState, Progress
+from tieback.operations import kinds
+from tieback.operations.forecast import Forecast
+from tieback.operations.kinds import Services
+
+PATIENCE = 600.0
+"""Seconds without any progress after which an operation fails."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
+NOTED_SECONDS = 1.0
+"""How often progress is written to the disk: what a list shows after a restart may be so old."""
+_AGAIN = (Overloaded, Unavailable, DeadlineExceeded)
+_OPAQUE = "an internal error; the server's log has it under the operation's id"
+
+_log = logging.getLogger(__name__)
+
+
+class Note(Protocol):
+    """Takes a state of an operation in."""
+
+    async def __call__(self, operation: Operation, *, durably: bool) -> None:
+        """`durably` it is on the disk when this returns, or an error says that it is not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What became of a run."""
+
+    state: OperationState
+    result: Json | None = None
+    error: TiebackError | None = None
+
+
+class Run:
+    """Carries an operation out, once.
+
+    It is cancelled by `is_cancelled` and, unless it `is_committing`, by cancelling the task that it runs in.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        act: Callable[[Operation], None],
+        note: Note,
+        *,
+        is_cancelled: bool = False,
+    ) -> None:
+        self.is_cancelled, self.is_committing = is_cancelled, False
+        self._services, self._act, self._note = services, act, note
+        self._is_interrupted = False
+        self._forecast = Forecast()
+        self._noted = -NOTED_SECONDS
+
+    def interrupt(self) -> None:
+        """Says that the server stops: cancelling the task does not cancel the operation."""
+        self._is_interrupted = True
+
+    async def to_its_end(self, operation: Operation) -> Ended:
+        """Runs it. CancelledError where the server stops."""
+        pause, moved = FIRST_PAUSE, time.monotonic()
+        try:
+            while True:
+                try:
+                    self._act(operation)
+                    request = kinds.read(operation.kind, operation.request)
+                    async with aclosing(request.run(self._services, operation.checkpoint)) as steps:
+                        async for step in steps:
+                            if step.done != operation.done:
+                                pause, moved = FIRST_PAUSE, time.monotonic()
+                            operation = await self._step(operation, step)
+                            if step.result is not None:
+                                return Ended(OperationState.SUCCEEDED, step.result)
+                            if self.is_cancelled and not step.committing:
+                                return Ended(OperationState.CANCELLED)
+                    return Ended(OperationState.SUCCEEDED, {})
+                except _AGAIN as error:
+                    self.is_committing = False
+                    if self.is_cancelled:
+                        return Ended(OperationState.CANCELLED)
+                    if time.monotonic() - moved > PATIENCE:
+                        return Ended(OperationState.FAILED, error=error)
+                    operation = replace(operation, trouble=error.message, remaining=None)
+                    await self._note(operation, durably=False)
+                    wanted = getattr(error, "retry_after", 0.0)
+                    await asyncio.sleep(max(pause, min(wanted, LONGEST_PAUSE)))
+                    pause = min(2 * pause, LONGEST_PAUSE)
+        except asyncio.CancelledError:
+            if self._is_interrupted:
+                raise
+            return Ended(OperationState.CANCELLED)
+        except TiebackError as error:
+            return Ended(OperationState.FAILED, error=error)
+        except Exception:  # noqa: BLE001 - a fault of ours, which must not end the others
+            _log.exception("the operation %s failed inside", operation.id)
+            return Ended(OperationState.FAILED, error=TiebackError(_OPAQUE))
+
+    async def _step(self, operation: Operation, step: Progress) -> Operation:
+        operation = replace(
+            operation,
+            done=step.done,
+            total=step.total,
+            remaining=self._forecast.remaining(step.done, step.total),
+            trouble="",
+            cancelling=self.is_cancelled,
+            checkpoint=operation.checkpoint if step.checkpoint is None else step.checkpoint,
+        )
+        now = time.monotonic()
+        if step.checkpoint is not None:
+            await self._note(operation, durably=True)
+        elif now - self._noted >= NOTED_SECONDS:
+            self._noted = now
+            try:
+                await self._note(operation, durably=True)
+            except TiebackError as error:  # what is not noted is done again
+                _log.warning("the progress of %s is not on the disk: %s", operation.id, error)
+        else:
+            await self._note(operation, durably=False)
+        self.is_committing = step.committing
+        return operation

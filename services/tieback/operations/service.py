@@ -1,0 +1,345 @@
+"""The operations of a server: started, listed, waited for, cancelled, deleted, resumed after a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, Overloaded, TiebackError
+from tieback.core.tenant import PRINCIPAL, Access
+from tieback.core.types.operation import Json, Operation, OperationState
+from tieback.index.page_token import PageTokens
+from tieback.operations import kinds
+from tieback.operations.journal import Journal
+from tieback.operations.kinds import Services
+from tieback.operations.records import read_operation, write_operation
+from tieback.operations.run import Run
+from tieback.operations.turns import Turns
+
+LONGEST_WAIT = 60.0
+"""Seconds that one call waits for an operation at most; the caller asks again."""
+_SPARE = 0.2
+"""Seconds of a call's deadline that are left to answer it."""
+_PAGE, _LARGEST_PAGE = 50, 500
+_RETRY = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many operations there may be: running at once on the server; waiting and running of one tenant;
+    ended of one tenant, and for how many seconds these are kept.
+    """
+
+    running: int = 2
+    active: int = 100
+    kept: int = 100
+    kept_seconds: float = 30 * 24 * 3600.0
+
+
+DEFAULT_BOUNDS = Bounds()
+
+
+def _nothing(_: Operation) -> None:
+    """What is done for an operation where nobody asks for more."""
+
+
+class Operations:
+    """The operations of all tenants; each sees its own. Open it with `open`, begin to run them with `begin`.
+
+    `act` has the running task work for an operation's owner; it raises where that is not a tenant any more.
+    `on_end` hears of each that has ended.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        services: Services,
+        *,
+        bounds: Bounds = DEFAULT_BOUNDS,
+        act: Callable[[Operation], None] = _nothing,
+        on_end: Callable[[Operation], None] = _nothing,
+    ) -> None:
+        self._journal, self._services, self._bounds = journal, services, bounds
+        self._act, self._on_end = act, on_end
+        self._known: dict[str, Operation] = {}
+        self._changed: dict[str, asyncio.Event] = {}  # set when an operation is over
+        self._runs: dict[str, tuple[Run, asyncio.Task[None]]] = {}
+        self._turns = Turns()
+        self._tokens = PageTokens(secrets.token_bytes(32))
+        self._starting = asyncio.Lock()
+        self._writer = ThreadPoolExecutor(1, "operations")
+        self._is_running = self._is_draining = self._is_closed = False
+
+    @classmethod
+    def open(cls, folder: Path, services: Services, **more: Any) -> Operations:
+        """Reads the journal in that folder. StartupError where another server has it; see `Journal`."""
+        journal = Journal(folder)
+        operations = cls(journal, services, **more)
+        if journal.damage:
+            _log.warning("%s", journal.damage)
+        for name, state in journal.states.items():
+            try:
+                operation = read_operation(state)
+            except (ValueError, KeyError, TypeError):
+                _log.warning("the journal of operations holds one that cannot be read: %s", name)
+                continue
+            operations._known[name] = operation
+        return operations
+
+    @property
+    def counts(self) -> Counter[tuple[str, str]]:
+        """How many operations there are, by kind and state."""
+        return Counter((one.kind, one.state.value) for one in list(self._known.values()))
+
+    async def begin(self) -> None:
+        """Goes on with what was running, and runs what waits. Before it, nothing runs."""
+        await self._forget(self._outdated(self._known.values()))
+        for one in list(self._known.values()):
+            if one.cancelling and not one.checkpoint:
+                await self._end(replace(one, state=OperationState.CANCELLED))
+            elif one.state is OperationState.RUNNING:
+                # Nobody runs it now. It is older than those that come later, so it is among the first.
+                self._known[one.id] = replace(one, state=OperationState.WAITING)
+        self._is_running = True
+        self._run_next()
+
+    async def close(self) -> None:
+        """Ends the runs, to go on with them at the next start, and lets another server open the journal."""
+        if self._is_closed:
+            return
+        self._is_running, self._is_closed = False, True
+        self.drain()
+        for run, task in self._runs.values():
+            run.interrupt()
+            task.cancel()
+        await asyncio.gather(*(task for _, task in self._runs.values()), return_exceptions=True)
+        await asyncio.to_thread(self._writer.shutdown)
+        self._journal.close()
+
+    def drain(self) -> None:
+        """Answers those who wait, now and from here on."""
+        self._is_draining = True
+        for event in self._changed.values():
+            event.set()
+
+    async def start(self, kind: str, request: Mapping[str, Any]) -> Operation:
+        """Starts an operation of the running task's tenant, durably; an equal one that is active is returned.
+
+        InvalidInput, or what the kind says where it could not run. AlreadyExists where another of the kind
+        works on the same. Overloaded where the tenant has too many.
+        """
+        made = kinds.read(kind, request)
+        await made.check(self._services)
+        # Once begun it is finished, though the caller may give up: the journal and what is known must agree.
+        return await asyncio.shield(self._start(kind, made))
+
+    async def _start(self, kind: str, made: kinds.Kind) -> Operation:
+        owner = PRINCIPAL.get().tenant
+        async with self._starting:
+            active = [one for one in self._known.values() if one.owner == owner and not one.state.is_over]
+            for one in active:
+                if (one.kind, one.subject) == (kind, made.subject):
+                    if one.request == made.model_dump(mode="json") and not one.cancelling:
+                        return one
+                    raise AlreadyExists(
+                        "operation",
+                        one.id,
+                        f"the operation {one.id} of the kind {kind!r} works on {made.subject!r}"
+                        f"{' and is being cancelled' if one.cancelling else ''}; wait until it has ended, or "
+                        "cancel it",
+                    )
+            if len(active) >= self._bounds.active:
+                raise Overloaded(
+                    f"{len(active)} operations of this tenant wait or run, and at most {self._bounds.active} "
+                    f"may (TIEBACK_OPERATIONS_ACTIVE); try again in {_RETRY:g} s, or cancel some",
+                    retry_after=_RETRY,
+                )
+            operation = Operation(
+                id=f"{kind}-{secrets.token_hex(6)}",
+                kind=kind,
+                owner=owner,
+                subject=made.subject,
+                request=made.model_dump(mode="json"),
+                created=time.time(),
+            )
+            await self._append({operation.id: write_operation(operation)})
+            self._known[operation.id] = operation
+        self._run_next()
+        return self._known[operation.id]
+
+    async def get(self, name: str) -> Operation:
+        """An operation of the running task's tenant. NotFound where it has none of that id."""
+        return self._own(name)
+
+    async def page(self, *, page_size: int = 0, page_token: str = "") -> tuple[list[Operation], str]:
+        """A page of the operations, the newest first, and the token of the next one; empty on the last."""
+        if not 0 <= page_size <= _LARGEST_PAGE:
+            raise InvalidInput(
+                f"page_size is 0 to {_LARGEST_PAGE}, and 0 is {_PAGE}; this is {page_size}", field="page_size"
+            )
+        owner = PRINCIPAL.get().tenant
+        before = self._tokens.read(page_token, "operations", owner) if page_token else ""
+        places = {_place(one): one for one in self._known.values() if one.owner == owner}
+        following = sorted((place for place in places if not before or place < before), reverse=True)
+        shown = following[: page_size or _PAGE]
+        more = len(following) > len(shown)
+        token = self._tokens.issue(shown[-1], "operations", owner) if more else ""
+        return [places[place] for place in shown], token
+
+    async def wait(self, name: str, seconds: float, deadline: Deadline = NO_DEADLINE) -> Operation:
+        """The operation once it is over, or as it stands after so many seconds, or some before the deadline.
+
+        No longer than `LONGEST_WAIT`.
+        """
+        operation = self._own(name)
+        most = min(seconds, LONGEST_WAIT, deadline.remaining() - _SPARE)
+        if operation.state.is_over or self._is_draining or most <= 0:
+            return operation
+        event = self._changed.setdefault(name, asyncio.Event())
+        try:
+            async with asyncio.timeout(most):
+                await event.wait()
+        except TimeoutError:
+            pass
+        return self._own(name)
+
+    async def cancel(self, name: str) -> Operation:
+        """Asks an operation to end. One that is over stays as it is, and so does one that cannot go back."""
+        self._own(name, "cancelling an operation")
+        return await asyncio.shield(self._cancel(name))
+
+    async def _cancel(self, name: str) -> Operation:
+        operation = self._known[name]
+        if operation.state.is_over or operation.cancelling:
+            return operation
+        if name not in self._runs:
+            await self._end(replace(operation, state=OperationState.CANCELLED))
+            return self._known.get(name, operation)
+        run, task = self._runs[name]
+        run.is_cancelled = True  # whatever is noted from here on says so
+        try:
+            await self._note(replace(operation, cancelling=True))
+        except TiebackError:
+            run.is_cancelled = False
+            raise
+        now = self._known.get(name, operation)
+        if not (now.state.is_over or run.is_committing):
+            task.cancel()
+        return now
+
+    async def delete(self, name: str) -> None:
+        """Forgets an operation that is over. InvalidInput for one that is not: cancel it first."""
+        operation = self._own(name, "deleting an operation")
+        if not operation.state.is_over:
+            raise InvalidInput(
+                f"the operation {name} has not ended; cancel it first, and delete it when it has ended",
+                field="name",
+            )
+        await asyncio.shield(self._forget([operation]))
+
+    def _own(self, name: str, work: str = "") -> Operation:
+        """An operation of the running task's tenant; for `work` with the role admin."""
+        principal = PRINCIPAL.get()
+        if work:
+            principal.require(Access.ADMIN, work=work)
+        found = self._known.get(name)
+        if found is None or found.owner != principal.tenant:
+            raise NotFound(
+                "operation", name, hint="it was deleted, or is not kept any more; list them to see"
+            )
+        return found
+
+    def _run_next(self) -> None:
+        """Begins to run what waits, as many as may."""
+        while self._is_running and len(self._runs) < self._bounds.running:
+            chosen = self._turns.next(self._known.values())
+            if chosen is None:
+                return
+            self._known[chosen.id] = running = replace(
+                chosen, state=OperationState.RUNNING, begun=chosen.begun or time.time()
+            )
+            run = Run(self._services, self._act, self._note, is_cancelled=running.cancelling)
+            # Nothing of the task that had it started holds for the run: no caller, no trace.
+            task = asyncio.create_task(self._carry_out(run, running), name=chosen.id, context=Context())
+            self._runs[chosen.id] = run, task
+
+    async def _carry_out(self, run: Run, operation: Operation) -> None:
+        try:
+            ended = await run.to_its_end(operation)
+            known = self._known[operation.id]
+            await self._end(replace(known, state=ended.state, result=ended.result, error=ended.error))
+        except asyncio.CancelledError:  # the server stops
+            return
+        finally:
+            self._runs.pop(operation.id, None)
+        self._run_next()
+
+    async def _end(self, operation: Operation) -> None:
+        """Notes an end. Where the disk does not take it, it holds until a restart, which runs it again."""
+        operation = replace(
+            operation, ended=time.time(), cancelling=False, remaining=None, trouble="", checkpoint={}
+        )
+        try:
+            await self._note(operation)
+        except TiebackError as error:
+            _log.error("the end of the operation %s is not on the disk: %s", operation.id, error)
+        event = self._changed.pop(operation.id, None)
+        if event is not None:
+            event.set()
+        self._on_end(operation)
+        own = [one for one in self._known.values() if one.owner == operation.owner]
+        await self._forget(self._outdated(own))
+
+    def _outdated(self, operations: Iterable[Operation]) -> list[Operation]:
+        """Those that are over for too long, or of which their tenant has too many."""
+        oldest = time.time() - self._bounds.kept_seconds
+        seen: Counter[str] = Counter()
+        found = []
+        for one in sorted(operations, key=lambda one: one.ended or 0.0, reverse=True):
+            if not one.state.is_over:
+                continue
+            seen[one.owner] += 1
+            if seen[one.owner] > self._bounds.kept or (one.ended or 0.0) < oldest:
+                found.append(one)
+        return found
+
+    async def _forget(self, operations: Iterable[Operation]) -> None:
+        gone: dict[str, None] = {one.id: None for one in operations}
+        if not gone:
+            return
+        try:
+            await self._append(gone)
+        except TiebackError as error:
+            _log.warning("operations that are over cannot be deleted: %s", error)
+            return
+        for name in gone:
+            self._known.pop(name, None)
+
+    async def _note(self, operation: Operation, *, durably: bool = True) -> None:
+        """Takes a state in; `durably` it is on the disk when this returns, or an error says that it is not.
+
+        States reach the disk in the order in which they are taken in.
+        """
+        self._known[operation.id] = operation
+        if durably:
+            await self._append({operation.id: write_operation(operation)})
+
+    async def _append(self, entries: Mapping[str, Json | None]) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._writer, self._journal.append, entries)
+
+
+def _place(operation: Operation) -> str:
+    """Where an operation stands in a list, as a text that sorts."""
+    return f"{operation.created:020.6f} {operation.id}"

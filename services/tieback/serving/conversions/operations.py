@@ -1,0 +1,111 @@
+"""Operations as google.longrunning shows them: each kind's request and result, and the metadata of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import grpc
+from google.longrunning import operations_proto_pb2
+from google.protobuf import any_pb2, duration_pb2, timestamp_pb2
+from google.protobuf.message import Message
+from google.rpc import status_pb2
+
+from tieback.core.errors import InvalidInput
+from tieback.core.types.operation import Json, Operation, OperationState
+from tieback.operations.kinds.reindex import read_end
+from tieback.serving import failures
+from tieback.serving.conversions.vectors import write_space
+from tieback.v1 import operation_pb2
+
+PREFIX = "operations/"
+_CANCELLED = status_pb2.Status(code=grpc.StatusCode.CANCELLED.value[0], message="the operation was cancelled")
+_STATES = {
+    OperationState.WAITING: operation_pb2.OPERATION_STATE_WAITING,
+    OperationState.RUNNING: operation_pb2.OPERATION_STATE_RUNNING,
+    OperationState.SUCCEEDED: operation_pb2.OPERATION_STATE_SUCCEEDED,
+    OperationState.FAILED: operation_pb2.OPERATION_STATE_FAILED,
+    OperationState.CANCELLED: operation_pb2.OPERATION_STATE_CANCELLED,
+}
+
+
+def read_reindex(message: operation_pb2.StartReindexRequest) -> dict[str, Any]:
+    """A request for a reindex."""
+    return {"collection": message.collection, "space": message.space, "drop_missing": message.drop_missing}
+
+
+def read_name(name: str) -> str:
+    """The id in an operation's name. InvalidInput where it is none."""
+    if not name.startswith(PREFIX) or name == PREFIX:
+        raise InvalidInput(f"the name of an operation is {PREFIX}ID; this is {name[:80]!r}", field="name")
+    return name.removeprefix(PREFIX)
+
+
+def write_operation(operation: Operation) -> operations_proto_pb2.Operation:
+    """An operation as it stands."""
+    message = operations_proto_pb2.Operation(
+        name=PREFIX + operation.id, metadata=_packed(_metadata(operation)), done=operation.state.is_over
+    )
+    if operation.state is OperationState.CANCELLED:
+        message.error.CopyFrom(_CANCELLED)
+    elif operation.error is not None:
+        message.error.CopyFrom(failures.to_status(operation.error))
+    elif operation.result is not None:
+        message.response.CopyFrom(_packed(_RESULTS[operation.kind](operation.result)))
+    return message
+
+
+def _reindex_result(result: Json) -> operation_pb2.ReindexResult:
+    end = read_end(result)
+    return operation_pb2.ReindexResult(
+        total=end.total,
+        done=end.done,
+        failures=[
+            operation_pb2.ReindexFailure(id=name, status=failures.to_status(error))
+            for name, error in end.failures.items()
+        ],
+        failure_count=end.failure_count,
+        finished=end.finished,
+        space=write_space(end.space),
+        split_sections=end.split_sections,
+        added_sections=end.added_sections,
+        needed=end.needed,
+    )
+
+
+# By kind, the message of its result. A kind is a file of `tieback.operations.kinds` and a line here.
+_RESULTS: Mapping[str, Callable[[Json], Message]] = {"reindex": _reindex_result}
+
+
+def _metadata(operation: Operation) -> operation_pb2.OperationMetadata:
+    return operation_pb2.OperationMetadata(
+        kind=operation.kind,
+        subject=operation.subject,
+        state=_STATES[operation.state],
+        done=operation.done,
+        total=operation.total,
+        remaining=None if operation.remaining is None else _duration(operation.remaining),
+        cancelling=operation.cancelling,
+        trouble=operation.trouble,
+        create_time=_time(operation.created),
+        run_time=None if operation.begun is None else _time(operation.begun),
+        end_time=None if operation.ended is None else _time(operation.ended),
+    )
+
+
+def _packed(message: Message) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(message)
+    return packed
+
+
+def _time(seconds: float) -> timestamp_pb2.Timestamp:
+    made = timestamp_pb2.Timestamp()
+    made.FromNanoseconds(int(seconds * 1e9))
+    return made
+
+
+def _duration(seconds: float) -> duration_pb2.Duration:
+    made = duration_pb2.Duration()
+    made.FromNanoseconds(int(seconds * 1e9))
+    return made

@@ -1,0 +1,29 @@
+"""tieback.v1.OperationService: starts what runs for minutes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from google.longrunning import operations_proto_pb2
+
+from tieback.serving.conversions.operations import read_reindex, write_operation
+from tieback.v1 import operation_pb2, operation_pb2_grpc
+
+if TYPE_CHECKING:
+    from tieback.operations.service import Operations
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class OperationServicer(operation_pb2_grpc.OperationServiceServicer):
+    """A method for each kind of operation."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+
+    async def StartReindex(
+        self, request: operation_pb2.StartReindexRequest, context: Context
+    ) -> operations_proto_pb2.Operation:
+        """Begins to encode a collection's items again."""
+        return write_operation(await self._operations.start("reindex", read_reindex(request)))

@@ -1,0 +1,51 @@
+"""Operations on Ray Serve: run where the store is, for a tenant whose token is not there, and killed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.running_platform import Platform, wait_for
+from support.tenants import write_tokens
+from tieback_client import Client, Item, NotFound, OperationState
+
+pytestmark = pytest.mark.ray
+COUNT = 1500
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    folder: Path = tmp_path_factory.mktemp("operations")
+    tokens = write_tokens(
+        folder / "tokens", {"acme": {"acme-admin": "admin"}, "globex": {"globex-admin": "admin"}}
+    )
+    spaces = ("--spaces", "all-minilm-l6-v2,wordllama-256", "--binding", "none", "--no-generator-enabled")
+    running = Platform(folder, "--tokens", str(tokens), *spaces)
+    try:
+        yield running.ready()
+    finally:
+        running.kill()
+
+
+def test_an_operation_is_run_for_its_tenant_and_outlives_the_process_that_runs_it(guarded: Platform) -> None:
+    with (
+        Client(guarded.address, token="acme-admin", timeout=60) as client,
+        Client(guarded.address, token="globex-admin", timeout=60) as globex,
+    ):
+        items = (Item(f"{n:05}", f"Sentence number {n} is about the sea.") for n in range(COUNT))
+        client.ingest("notes", items, space="wordllama-256", batch=100).collect()
+        operation = client.reindex("notes", space="all-minilm-l6-v2")
+        before = wait_for(lambda: operation.progress().done and operation.status, 60)
+        wait_for(lambda: guarded.replica("index")).kill()
+        with pytest.raises(NotFound):
+            globex.operation(operation.id)
+        end = operation.wait(timeout=120)
+        result = operation.result()
+
+        assert before.state is OperationState.RUNNING
+        assert end.state is OperationState.SUCCEEDED
+        assert (result.finished, result.total, result.done) == (True, COUNT, COUNT)
+        assert client.get_collection("notes").space.name == "all-minilm-l6-v2"
+        assert list(globex.operations()) == []
+    assert guarded.value("tieback_operation_seconds_count", kind="reindex", state="succeeded") == 1

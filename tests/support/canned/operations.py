@@ -1,0 +1,104 @@
+"""The services of the canned server that start and follow operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+from google.longrunning import operations_pb2_grpc, operations_proto_pb2
+from google.protobuf import duration_pb2, empty_pb2
+from tieback.v1 import operation_pb2, operation_pb2_grpc
+
+from support.canned.contents import SPACE
+from support.canned.failing import abort, info, status
+from support.canned.log import Log
+
+
+class Operations(operations_pb2_grpc.OperationsServicer, operation_pb2_grpc.OperationServiceServicer):
+    """Each operation is further whenever it is asked for, and done at the third time.
+
+    One of the collection "new" is in a state and has a result that no version of today knows; one of
+    "unlucky" fails.
+    """
+
+    STEPS = 3
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.asked: dict[str, int] = {}
+        self.cancelled: set[str] = set()
+
+    def StartReindex(self, request: Any, context: Any) -> Any:
+        self.log.note("StartReindex", context)
+        name = f"operations/{request.collection}-{len(self.asked)}"
+        self.asked[name] = 0
+        return self._told(name)
+
+    def GetOperation(self, request: Any, context: Any) -> Any:
+        self.log.note("GetOperation", context)
+        return self._asked(request.name, context)
+
+    def WaitOperation(self, request: Any, context: Any) -> Any:
+        self.log.note("WaitOperation", context)
+        return self._asked(request.name, context)
+
+    def ListOperations(self, request: Any, context: Any) -> Any:
+        names = sorted(self.asked)
+        begin = int(request.page_token or 0)
+        return operations_proto_pb2.ListOperationsResponse(
+            operations=[self._told(name) for name in names[begin : begin + 2]],
+            next_page_token=str(begin + 2) if begin + 2 < len(names) else "",
+        )
+
+    def CancelOperation(self, request: Any, context: Any) -> Any:
+        self._asked(request.name, context)
+        self.cancelled.add(request.name)
+        return empty_pb2.Empty()
+
+    def DeleteOperation(self, request: Any, context: Any) -> Any:
+        self._asked(request.name, context)
+        del self.asked[request.name]
+        return empty_pb2.Empty()
+
+    def _asked(self, name: str, context: Any) -> Any:
+        if name not in self.asked:
+            abort(context, grpc.StatusCode.NOT_FOUND, "no operation is named so", info("OPERATION_NOT_FOUND"))
+        self.asked[name] = min(self.STEPS, self.asked[name] + 1)
+        return self._told(name)
+
+    def _told(self, name: str) -> Any:
+        subject = name.removeprefix("operations/").rpartition("-")[0]
+        done = self.asked[name]
+        known = operation_pb2.OperationMetadata(
+            kind="reindex",
+            subject=subject,
+            state=operation_pb2.OPERATION_STATE_RUNNING,
+            done=done,
+            total=self.STEPS,
+            remaining=duration_pb2.Duration(seconds=self.STEPS - done, nanos=500_000_000),
+            trouble="a service is away" if done == 1 else "",
+        )
+        known.create_time.FromSeconds(1_700_000_000)
+        told = operations_proto_pb2.Operation(name=name)
+        if name in self.cancelled:
+            told.done, known.state = True, operation_pb2.OPERATION_STATE_CANCELLED
+            told.error.CopyFrom(status(grpc.StatusCode.CANCELLED, "the operation was cancelled"))
+        elif done == self.STEPS:
+            told.done, known.state = True, operation_pb2.OPERATION_STATE_SUCCEEDED
+            if subject == "unlucky":
+                known.state = operation_pb2.OPERATION_STATE_FAILED
+                told.error.CopyFrom(status(grpc.StatusCode.RESOURCE_EXHAUSTED, "full", info("STORAGE_FULL")))
+            elif subject == "new":
+                known.state = 77
+                told.response.Pack(operation_pb2.OperationMetadata())
+            else:
+                failure = operation_pb2.ReindexFailure(
+                    id="red", status=status(grpc.StatusCode.INVALID_ARGUMENT, "the original is not kept")
+                )
+                told.response.Pack(
+                    operation_pb2.ReindexResult(
+                        total=3, done=2, failures=[failure], failure_count=1, space=SPACE, needed=True
+                    )
+                )
+        told.metadata.Pack(known)
+        return told
