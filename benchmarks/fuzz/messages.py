@@ -1,8 +1,8 @@
 """Every request of the contract, valid and spoilt: read as the server's door does, then by every conversion.
 
 What the gate lets pass must keep every bound once it is parsed, and no conversion of what a request holds may
-raise anything but an error for the caller. Answers of other servers are read by conversions too; they are not
-made up here.
+raise anything but an error for the caller, told of a place that the message has. Answers of other servers are
+read by conversions too; they are not made up here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from tieback.core.errors import TiebackError
-from tieback.core.field_path import at
+from tieback.core.field_path import FieldPath, at
 from tieback.core.types.limits import Limits
 from tieback.serving import conversions
 from tieback.serving.contract import METHODS
@@ -30,8 +30,10 @@ from tieback.serving.reading import Reader
 from tieback.serving.wire import fields, read_text
 
 from benchmarks.fuzz import wire
+from benchmarks.fuzz.places import leads
 
 LIMITS = Limits()
+FIELD = at("field")
 
 
 class Messages:
@@ -57,6 +59,7 @@ class Messages:
         try:
             request, _ = self._readers[kind.full_name].read_now(data)
         except TiebackError as error:
+            placed(kind, error.field)
             return f"refused: {error.reason}"
         for part in parts(request):
             held(part)
@@ -86,6 +89,12 @@ def parts(message: Message) -> Iterator[Message]:
             inner = value if one.is_repeated else [value]
         for each in inner:
             yield from parts(each)
+
+
+def placed(kind: Descriptor, path: FieldPath | None) -> None:
+    """Raises where an error is told of a place that the messages of a kind do not have."""
+    if path is None or not leads(kind, path):
+        raise AssertionError(f"{kind.full_name} has no place {path}")
 
 
 def held(message: Message) -> None:
@@ -121,10 +130,15 @@ def _called(function: Callable[..., object]) -> Callable[[Any, random.Random], o
     names = inspect.signature(function).parameters
 
     def call(message: Any, source: random.Random) -> object:
-        more: dict[str, object] = {"field": at("field")} if "field" in names else {}
+        more: dict[str, object] = {"field": FIELD} if "field" in names else {}
         if "rank" in names:
             more["rank"] = source.choice((1, 2))
-        return function(message, **more)
+        try:
+            return function(message, **more)
+        except TiebackError as error:
+            if "field" in names:
+                placed(message.DESCRIPTOR, error.field.below(FIELD))
+            raise
 
     return call
 

@@ -10,11 +10,12 @@ import time
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tieback.v1 import content_pb2, encoder_pb2
+from tieback.core.field_path import ROOT, at
+from tieback.v1 import answer_pb2, content_pb2, encoder_pb2
 
 from benchmarks import fuzz
 from benchmarks.fuzz.decoders import silence
-from benchmarks.fuzz.messages import held, readers
+from benchmarks.fuzz.messages import held, placed, readers
 from benchmarks.fuzz.target import targets
 
 
@@ -50,6 +51,29 @@ def test_the_fuzzer_sees_what_holds_too_much() -> None:
     held(encoder_pb2.EncodeRequest(contents=[content_pb2.Content()] * 1024))
     with pytest.raises(AssertionError, match="1025"):
         held(encoder_pb2.EncodeRequest(contents=[content_pb2.Content()] * 1025))
+
+
+def test_the_fuzzer_sees_what_is_told_of_a_place_that_no_message_has() -> None:
+    request = answer_pb2.AnswerRequest.DESCRIPTOR
+
+    for path in (
+        ROOT,
+        at("retrieval", "query", 3, "content", "text"),
+        at("retrieval", "routing", "weights").key("minilm"),
+        at("retrieval", "routing", "parameters", "domains", "any"),
+        at("retrieval", "query"),
+    ):
+        placed(request, path)
+    for path in (
+        None,
+        at("query"),
+        at("retrieval", "query", "content"),
+        at("retrieval", "query", 3, "contents"),
+        at("retrieval", "filter", "text"),
+        at("retrieval", "routing", "weights", "minilm"),
+    ):
+        with pytest.raises(AssertionError, match="AnswerRequest has no place"):
+            placed(request, path)
 
 
 def test_a_finding_is_counted_and_shown_with_its_number() -> None:
