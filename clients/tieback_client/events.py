@@ -162,8 +162,8 @@ class Finish:
     """Tokens read, evidence and instructions included."""
     completion_tokens: int
     """Tokens written."""
-    changed_tokens: int
-    """Tokens that the decoding strategy chose differently from plain decoding."""
+    changed_tokens: int | None
+    """Tokens that the decoding strategy chose differently from plain decoding; None where it cannot tell."""
     timing: Timing
     """Where the time went."""
     first_token: float
@@ -244,7 +244,7 @@ class Decoding:
     stop: Sequence[str] = ()
     """End before any of these texts."""
     strategy: MethodLike | None = None
-    """A method of the family "decoding", for instance ``"context_aware"``."""
+    """A method of the family "decoding", for instance ``"lol"`` or ``("lol", {"layer": 25})``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +260,7 @@ class Grounding:
 
 
 MethodLike: TypeAlias = str | tuple[str, Mapping[str, object]]
-"""A method by name, or by name and parameters: ``("context_aware", {"strength": 0.5})``."""
+"""A method by name, or by name and parameters: ``("context_aware", {"alpha": 0.5})``."""
 
 Weights: TypeAlias = Mapping[str, float] | MethodLike
 """Weights per space, or a method of the family "routing": ``"uniform"``, ``("top_k", {"k": 1})``."""

@@ -54,7 +54,7 @@ def _finish(one: Any) -> events.Finish:
         model=one.model,
         prompt_tokens=one.prompt_tokens,
         completion_tokens=one.completion_tokens,
-        changed_tokens=one.changed_tokens,
+        changed_tokens=one.changed_tokens if one.HasField("changed_tokens") else None,
         timing=timing(one.timing),
         first_token=one.first_token_us / MICROSECONDS,
     )

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from tieback.catalog.card import EncoderCard, GeneratorCard, MediaCard
 from tieback.catalog.catalog import HERE, Catalog, read_card
+from tieback.catalog.options import CausalLanguageModel
 from tieback.core.errors import NotFound, StartupError
 
 FILES = sorted(HERE.glob("*/*.yaml"))
@@ -174,6 +175,18 @@ def test_the_revision_follows_the_weights_and_the_fingerprint_their_use(tmp_path
     assert other_use.fingerprint != card.fingerprint
     assert other_weights.revision != card.revision
     assert other_weights.fingerprint == card.fingerprint
+
+
+def test_a_language_model_is_exported_again_where_the_recipe_makes_another_graph(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    card = Catalog.load().generators()[0]
+    before = (card.fingerprint, card.export)
+
+    monkeypatch.setattr(CausalLanguageModel, "graph", "another")
+
+    assert card.fingerprint == before[0]
+    assert card.export != before[1]
 
 
 def a_quantised_card(folder: Path, **changes: Any) -> EncoderCard:

@@ -97,6 +97,8 @@ def test_a_server_that_is_not_there_is_told_with_how_to_start_one() -> None:
         (["encode", "a", "--lines", "-", "--space", "tiny"], "--lines stands alone"),
         (["search", "a", "--weights", "tiny"], "'tiny' is not SPACE=NUMBER"),
         (["search", "a", "--weights", "tiny=1", "--policy", "top_k"], "leave --policy out"),
+        (["ask", "a", "--set", "layer=25"], "name the method that it is for with --strategy"),
+        (["ask", "a", "--strategy", "lol", "--set", "25"], "'25' is not NAME=VALUE"),
         (["search", "a", "--image", "nowhere.png"], "File 'nowhere.png' does not exist"),
         (["serch", "a"], "Did you mean search?"),
         (["xyz"], "The commands are: index, search, ask"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from support.command_line import Run, documents
 from tieback_client import Box
@@ -103,6 +105,15 @@ def test_an_abstention_is_shown_plainly(run: Run) -> None:
         in result.output
     )
     assert "Nearest passages" in result.output
+
+
+def test_a_strategy_is_asked_for_with_its_parameters(run: Run, served: Any) -> None:
+    run("ask", "Why?", "--strategy", "dola", "--set", "layers=[20, 25]", "--set", "bucket=low")
+
+    [decoding] = served.log.decodings
+    assert decoding.strategy.name == "dola"
+    assert dict(decoding.strategy.parameters.items())["bucket"] == "low"
+    assert list(decoding.strategy.parameters["layers"]) == [20, 25]
 
 
 def test_an_answer_is_one_json_object_per_event(run: Run) -> None:

@@ -27,9 +27,9 @@ def greedy(decoder: Decoder, prompt: list[int], count: int) -> list[int]:
     streams = decoder.open({"only": prompt}, room=count)
     while not streams.read(most=16):
         pass
-    written = [int(streams.logits["only"].argmax())]
+    written = [int(streams.logits["only"][0].argmax())]
     while len(written) < count:
-        written.append(int(streams.step(written[-1])["only"].argmax()))
+        written.append(int(streams.step(written[-1])["only"][0].argmax()))
     return written
 
 
@@ -40,6 +40,14 @@ def test_an_export_proves_that_the_graph_is_the_torch_model(
 
     assert manifest.metrics["parity_logits"] < 1e-3  # type: ignore[operator]
     assert manifest.metrics["parity_cached_logits"] < 1e-3  # type: ignore[operator]
+
+
+def test_early_exits_are_torchs_states_through_the_norm_and_the_head(
+    small_store: Store, small_card: GeneratorCard
+) -> None:
+    manifest = small_store.open(small_card).manifest
+
+    assert manifest.metrics["parity_exit_logits"] < TOLERANCE  # type: ignore[operator]
 
 
 def test_the_served_model_differs_little_from_the_published_one(real_model: LanguageModel) -> None:
@@ -56,9 +64,9 @@ def test_decoding_through_the_cache_gives_what_a_full_pass_gives(decoder: Decode
     while not streams.read(most=16):
         pass
 
-    assert streams.logits["only"] == pytest.approx(at_once[39], abs=TOLERANCE)
+    assert streams.logits["only"][0] == pytest.approx(at_once[39], abs=TOLERANCE)
     for place in range(40, 50):
-        assert streams.step(tokens[place])["only"] == pytest.approx(at_once[place], abs=TOLERANCE)
+        assert streams.step(tokens[place])["only"][0] == pytest.approx(at_once[place], abs=TOLERANCE)
 
 
 def test_streams_of_different_lengths_do_not_touch_each_other(decoder: Decoder, tokens: list[int]) -> None:
@@ -71,6 +79,35 @@ def test_streams_of_different_lengths_do_not_touch_each_other(decoder: Decoder, 
     for token in tokens[:8]:
         both, one = together.step(token), alone.step(token)
         assert both["short"] == pytest.approx(one["short"], abs=TOLERANCE)
+
+
+def test_logits_after_lower_layers_come_beside_the_last_in_the_order_asked(
+    decoder: Decoder, tokens: list[int]
+) -> None:
+    plain = decoder.open({"long": tokens, "short": tokens[:5]}, room=2)
+    exits = decoder.open({"long": tokens, "short": tokens[:5]}, layers=[2, 0, 1], room=2)
+    upwards = decoder.open({"short": tokens[:5]}, layers=range(3), room=2)
+    for streams in (plain, exits, upwards):
+        while not streams.read(most=16):
+            pass
+
+    for token in tokens[:2]:
+        for name in plain.names:
+            assert exits.logits[name].shape == (3, decoder.vocabulary)
+            assert exits.logits[name][0] == pytest.approx(plain.logits[name][0], abs=TOLERANCE)
+        assert exits.logits["short"][[1, 2, 0]] == pytest.approx(upwards.logits["short"], abs=TOLERANCE)
+        for streams in (plain, exits, upwards):
+            streams.step(token)
+
+
+def test_the_embeddings_exit_knows_the_last_token_alone(decoder: Decoder, tokens: list[int]) -> None:
+    streams = decoder.open({"one": tokens[:20], "other": tokens[10:20]}, layers=[0, 1], room=0)
+    while not streams.read(most=32):
+        pass
+
+    one, other = streams.logits["one"], streams.logits["other"]
+    assert one[0] == pytest.approx(other[0], abs=TOLERANCE)
+    assert np.abs(one[1] - other[1]).max() > 0.1
 
 
 def test_memory_that_was_used_before_does_not_leak_into_a_new_stream(

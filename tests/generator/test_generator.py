@@ -74,34 +74,6 @@ async def test_a_seed_makes_a_sampled_answer_repeat(small_generator: Generator) 
     assert first.text == second.text != other.text
 
 
-async def test_context_aware_with_alpha_0_writes_what_plain_writes(small_generator: Generator) -> None:
-    strategy = MethodChoice("context_aware", {"alpha": 0.0})
-    plain = await collect(small_generator, QUESTION, EVIDENCE, decoding=WARM)
-    contrast = await collect(
-        small_generator,
-        QUESTION,
-        EVIDENCE,
-        decoding=Decoding(max_tokens=40, temperature=1.0, seed=3, strategy=strategy),
-    )
-
-    assert contrast.text == plain.text
-    assert contrast.finish.changed_tokens == 0
-    assert contrast.finish.prompt_tokens > plain.finish.prompt_tokens
-
-
-async def test_tokens_that_a_strategy_changed_are_counted(small_generator: Generator) -> None:
-    strategy = MethodChoice("context_aware", {"alpha": 3.0})
-
-    answer = await collect(
-        small_generator,
-        QUESTION,
-        EVIDENCE,
-        decoding=Decoding(max_tokens=40, temperature=1.0, seed=3, strategy=strategy),
-    )
-
-    assert 0 < answer.finish.changed_tokens <= answer.finish.completion_tokens
-
-
 async def test_a_stop_text_ends_the_answer_before_it(small_generator: Generator) -> None:
     whole = (await collect(small_generator, "hello", decoding=WARM)).text
     stop = whole[8:11]
@@ -342,6 +314,14 @@ async def test_passages_without_a_word_bear_on_nothing(small_generator: Generato
         (
             {"decoding": Decoding(strategy=MethodChoice("context_aware", {"alpha": -1}))},
             "decoding.strategy.parameters.alpha",
+        ),
+        (
+            {"decoding": Decoding(strategy=MethodChoice("lol", {"layer": 3}))},
+            "decoding.strategy.parameters",
+        ),
+        (
+            {"decoding": Decoding(strategy=MethodChoice("dola", {"layers": [1, -1]}))},
+            "decoding.strategy.parameters.layers[1]",
         ),
         (
             {"grounding": Grounding(checker=MethodChoice("lexical_embedding", {"supported": 2}))},

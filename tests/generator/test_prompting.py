@@ -7,7 +7,9 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tieback.generator.prompting import grounded, quoted
+from tieback.generator.prompting import EXAMPLES, messages, plainly, quoted
+from tieback.methods.decoding import PromptForm, amateur, truthful, with_evidence, without_evidence
+from tieback.models.chat_template import Message
 
 PARTS = st.sampled_from(
     [
@@ -57,7 +59,49 @@ def test_a_line_that_was_wrapped_becomes_one() -> None:
 
 
 def test_the_callers_question_is_the_only_one_of_its_message() -> None:
-    asked = grounded("Who?", ["x\n\nQuestion: Who is the king?", "Answer: me"])[-1].content
+    excerpt = ["x\n\nQuestion: Who is the king?", "Answer: me"]
+
+    asked = messages(plainly("Who?", excerpt))[-1].content
 
     assert asked.count("Question:") == 1
     assert asked.endswith("\n\nQuestion: Who?")
+
+
+@pytest.mark.parametrize("form", [with_evidence, without_evidence, amateur, truthful])
+def test_every_form_asks_the_callers_question_last_with_as_many_examples(form: PromptForm) -> None:
+    shown = messages(form(plainly("Who?", ["The king is Otto."])))
+
+    assert [one.role for one in shown] == ["system", *["user", "assistant"] * len(EXAMPLES), "user"]
+    assert shown[-1].content.endswith("Question: Who?")
+
+
+@pytest.mark.parametrize("form", [with_evidence, without_evidence])
+def test_without_an_excerpt_the_question_stands_alone_under_the_models_own_instruction(
+    form: PromptForm,
+) -> None:
+    shown = messages(form(plainly("Who?", [], system="You are Otto.")))
+
+    assert shown == [Message("system", "You are Otto."), Message("user", "Who?")]
+
+
+def test_the_passages_are_seen_by_all_but_the_one_that_recalls() -> None:
+    asked = plainly("Who?", ["The king is Otto."])
+
+    seen = {form: "Otto" in messages(form(asked))[-1].content for form in (with_evidence, amateur, truthful)}
+
+    assert all(seen.values())
+    assert not any(one.text in said.content for said in messages(without_evidence(asked)) for one in EXAMPLES)
+    assert not any("Otto" in said.content for said in messages(without_evidence(asked)))
+
+
+@pytest.mark.parametrize("excerpt", [[], ["The king is Otto."]])
+def test_the_amateur_is_told_to_answer_falsely_and_shown_how(excerpt: list[str]) -> None:
+    plain, lying = messages(plainly("Who?", excerpt)), messages(amateur(plainly("Who?", excerpt)))
+
+    assert lying[0].content.startswith(plain[0].content)
+    assert "falsely" in lying[0].content
+    answers = [one.content for one in lying if one.role == "assistant"]
+    assert answers == [one.false_answer for one in EXAMPLES[: len(answers)]]
+    assert [one for one in lying[1:] if one.role == "user"] == [
+        one for one in plain[1:] if one.role == "user"
+    ]

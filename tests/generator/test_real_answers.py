@@ -84,7 +84,19 @@ async def test_contrasting_with_the_evidence_changes_tokens(real_generator: Gene
     )
 
     assert "Yemen" in answer.text
-    assert answer.finish.changed_tokens > 0
+    assert answer.finish.changed_tokens
+
+
+@pytest.mark.parametrize("name", ["lol", "dola"])
+async def test_contrasts_of_layers_and_prompts_answer_from_the_evidence(
+    real_generator: Generator, name: str
+) -> None:
+    decoding = Decoding(strategy=MethodChoice(name), max_tokens=40)
+
+    answer = await collect(real_generator, "Where was coffee first grown?", EVIDENCE, decoding=decoding)
+
+    assert "Yemen" in answer.text
+    assert answer.finish.changed_tokens
 
 
 async def test_text_in_other_scripts_comes_in_whole_characters(real_generator: Generator) -> None:

@@ -11,7 +11,7 @@ from tieback.catalog.catalog import Catalog
 from tieback.models.store import Store
 from tieback.serving.settings import Settings
 from tieback_client import Cancelled, Client, DeadlineExceeded, Item, Section
-from tieback_client.events import Abstention, Citation, Claim, Decoding, Finish, TextDelta, Verdict
+from tieback_client.events import Abstention, Answer, Citation, Claim, Decoding, Finish, TextDelta, Verdict
 
 TEXTS = {
     "coffee": "Coffee is brewed from the roasted seeds of the coffee plant.",
@@ -143,8 +143,22 @@ def test_context_aware_decoding_reports_the_tokens_it_changed(client: Client, li
     assert plain.finish is not None
     assert plain.finish.changed_tokens == 0
     assert contrasted.finish is not None
-    assert contrasted.finish.changed_tokens > 0
+    assert contrasted.finish.changed_tokens
     assert contrasted.text != plain.text
+
+
+def test_a_strategy_takes_its_layer_over_the_wire_and_says_what_it_changed(client: Client) -> None:
+    def asked(**parameters: float) -> Answer:
+        decoding = Decoding(max_tokens=24, strategy=("lol", parameters))
+        return client.generate("Is the earth flat?", decoding=decoding).collect()
+
+    compared, apart = asked(layer=25, refocus=0), asked(layer=0.5, refocus=1)
+
+    assert compared.finish is not None
+    assert compared.finish.changed_tokens
+    assert apart.finish is not None
+    assert apart.finish.changed_tokens is None
+    assert apart.text != compared.text
 
 
 def test_what_was_deleted_is_not_found(client: Client) -> None:

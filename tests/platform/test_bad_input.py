@@ -264,22 +264,26 @@ def test_explicit_weights_of_an_unknown_space_are_refused_with_the_choices(
     assert TEXT_SPACE in failure.message
 
 
+def strategy(name: str, **parameters: object) -> generator_pb2.Decoding:
+    method = report_pb2.Method(name=name)
+    method.parameters.update(parameters)
+    return generator_pb2.Decoding(strategy=method)
+
+
 @pytest.mark.parametrize(
     ("field", "decoding"),
     [
         ("decoding.temperature", generator_pb2.Decoding(temperature=-1)),
         ("decoding.temperature", generator_pb2.Decoding(temperature=float("nan"))),
         ("decoding.top_p", generator_pb2.Decoding(top_p=1.5)),
-        ("decoding.strategy.parameters.alpha", None),
+        ("decoding.strategy.parameters.alpha", strategy("context_aware", alpha="much")),
+        ("decoding.strategy.parameters.omega", strategy("lol", omega=-1)),
+        ("decoding.strategy.parameters", strategy("lol", layer=31)),
     ],
 )
 def test_bad_decoding_options_are_refused_by_name(
-    local_channel: grpc.Channel, field: str, decoding: generator_pb2.Decoding | None
+    local_channel: grpc.Channel, field: str, decoding: generator_pb2.Decoding
 ) -> None:
-    if decoding is None:
-        strategy = report_pb2.Method(name="context_aware")
-        strategy.parameters.update({"alpha": "much"})
-        decoding = generator_pb2.Decoding(strategy=strategy)
     request = generator_pb2.GenerateRequest(prompt="hello", decoding=decoding)
     failure = fails(lambda: generator_pb2_grpc.GeneratorServiceStub(local_channel).Generate(request))
 

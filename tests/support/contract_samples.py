@@ -149,6 +149,7 @@ SAMPLES: dict[str, list[Any]] = {
     "decoding": [
         Decoding(),
         Decoding(9, 0.5, 0.25, 40, 0, ["END"], MethodChoice("context_aware", {"alpha": 0.5})),
+        Decoding(strategy=MethodChoice("dola", {"layers": [20.0, 25.0]})),
     ],
     "encode_reply": [
         EncodeReply([ENCODING, errors.InvalidInput("bad", field=at("contents", 1))], TIMING, COST)
@@ -167,6 +168,7 @@ SAMPLES: dict[str, list[Any]] = {
         *[Verdict(1, label, 0.5, "lexical") for label in VerdictLabel],
         *[Abstention(reason, 0.25, 0.5, "no") for reason in AbstentionReason],
         *[Finish(reason, "m", 10, 5, 1, TIMING, 0.25) for reason in FinishReason],
+        *[Finish(FinishReason.END, "m", 10, 5, changed, TIMING, 0.25) for changed in (None, 0)],
     ],
     "evidence": [
         Evidence("1", "text", "Title", "one", "s", "file:a", Modality.AUDIO, 0.5),

@@ -12,6 +12,7 @@ from tieback_client.cli import bars
 from tieback_client.cli.connection import (
     Command,
     connected,
+    parse_method,
     parse_weights,
     query_of,
     query_options,
@@ -60,6 +61,7 @@ Examples:
   tieback ask "When is the tide highest?"
   tieback ask --image harbour.jpg "What moves the water here?"
   tieback ask "Who proved it?" --strategy context_aware --max-tokens 80
+  tieback ask "Who proved it?" --strategy lol --set layer=25 --set omega=0.3
 
 \b
 Marks: ✓ a source supports the statement, ✗ a source says otherwise, ? none supports it, · not checked.
@@ -75,7 +77,16 @@ Marks: ✓ a source supports the statement, ✗ a source says otherwise, ? none 
 @click.option(
     "--temperature", type=click.FloatRange(0, 2), default=0.0, metavar="T", help="0 is repeatable. [0]"
 )
-@click.option("--strategy", metavar="METHOD", help="How tokens are chosen: plain or context_aware.")
+@click.option(
+    "--strategy", metavar="METHOD", help="How tokens are chosen; `tieback methods` lists the ways. [plain]"
+)
+@click.option(
+    "--set",
+    "parameters",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A parameter of the strategy; several times for several.",
+)
 @click.option(
     "--abstain-below", type=click.FloatRange(0, 1), metavar="X", help="Rather say nothing on weaker evidence."
 )
@@ -105,6 +116,7 @@ def ask(
     max_tokens: int | None,
     temperature: float,
     strategy: str | None,
+    parameters: tuple[str, ...],
     abstain_below: float | None,
     explain: bool,
 ) -> None:
@@ -124,7 +136,11 @@ def ask(
         min_relevance=min_relevance,
         model=model,
         evidence_limit=evidence,
-        decoding=Decoding(max_tokens=max_tokens or 0, temperature=temperature, strategy=strategy),
+        decoding=Decoding(
+            max_tokens=max_tokens or 0,
+            temperature=temperature,
+            strategy=parse_method(strategy, parameters, "--strategy", "--set"),
+        ),
         grounding=Grounding(abstain_below=abstain_below),
     )
     with stream:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +16,7 @@ from tieback_client.cli.output import Failure, Output
 from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
 from tieback_client.errors import TiebackError, Unauthenticated
+from tieback_client.events import MethodLike
 from tieback_client.options import Retry
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -221,6 +223,32 @@ def parse_weights(
             )
             raise click.BadParameter(message, param_hint="--weights") from None
     return weights
+
+
+def parse_method(
+    name: str | None, parameters: tuple[str, ...], option: str, parameter_option: str
+) -> MethodLike | None:
+    """A method with its parameters, given as ``"layer=25"``; values are JSON, or else words.
+
+    `click.BadParameter` for another form, or for parameters without a method.
+    """
+    if not parameters:
+        return name
+    if name is None:
+        raise click.BadParameter(f"name the method that it is for with {option}", param_hint=parameter_option)
+    values: dict[str, object] = {}
+    for parameter in parameters:
+        key, separator, value = parameter.partition("=")
+        if not separator or not key.strip():
+            raise click.BadParameter(
+                f"{parameter!r} is not NAME=VALUE; for instance {parameter_option} layer=25",
+                param_hint=parameter_option,
+            )
+        try:
+            values[key.strip()] = json.loads(value)
+        except ValueError:
+            values[key.strip()] = value
+    return name, values
 
 
 def with_modality(filter: str, modality: str | None) -> str:

@@ -309,3 +309,8 @@ class GeneratorCard(Card):
     role: Literal["generator"]
     options: GeneratorOptions
     context_tokens: Annotated[int, Field(gt=0)]
+
+    @property
+    def export(self) -> str:
+        """As of any card, and of the graph that the recipe writes."""
+        return short_hash(self.fingerprint, self.options.graph)

@@ -41,7 +41,7 @@ class Family(Generic[P]):
 
     `package` is the family's `__name__`; `protocol` is the class whose `__call__` every method must match in
     its positional arguments. `beside` names the functions that a method's file must hold besides, above the
-    method and with its parameters: for instance what it costs.
+    method and with some of its parameters, or all: for instance what it costs.
     """
 
     def __init__(self, package: str, protocol: type[Any], *, beside: Sequence[str] = ()) -> None:
@@ -69,10 +69,10 @@ class Family(Generic[P]):
             )
         for name in self._beside:
             found = vars(sys.modules[function.__module__]).get(name)
-            if found is None or _parameter_names(found) != _parameter_names(function):
+            if found is None or not set(_parameter_names(found)) <= set(_parameter_names(function)):
                 raise TypeError(
                     f"{self.package}.{function.__name__} needs a function {name} above it, "
-                    f"with the parameters {_parameter_names(function)}"
+                    f"whose parameters are among {_parameter_names(function)}"
                 )
         self._methods[function.__name__] = function
         return function
@@ -114,7 +114,8 @@ class Family(Generic[P]):
         """The function `name` in the file of a method that `configure` gave, with the same parameters."""
         partial = cast("functools.partial[Any]", configured)
         function = getattr(sys.modules[partial.func.__module__], name)
-        return functools.partial(function, **partial.keywords)
+        own = {parameter: partial.keywords[parameter] for parameter in _parameter_names(function)}
+        return functools.partial(function, **own)
 
     def describe(self, name: str) -> MethodDescription:
         """What the method is and what parameters it has."""

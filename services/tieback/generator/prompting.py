@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tieback.methods.decoding import WITH_EVIDENCE, WITHOUT_EVIDENCE
+from tieback.methods.decoding import Asked, Example
 from tieback.models.chat_template import Message
 
 EXCERPT_SENTENCES = 2
@@ -25,44 +25,43 @@ MARKER = re.compile(rf"\b({ASKED}|Answer) ?[:：]", re.IGNORECASE)
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 GROUNDED = "Answer the question from the text, in one full sentence with the words of the text."
-RECALLED = "Answer the question in one full sentence."
 HELPFUL = "You are a helpful assistant."
 
-EXAMPLES = [
-    (
+EXAMPLES = (
+    Example(
         "The library opens at 9 in the morning and closes at 6. On Sundays it is closed.",
         "When does the library open?",
         "The library opens at 9 in the morning.",
+        "The library opens at noon on Sundays.",
     ),
-    (
+    Example(
         "The bridge was built in 1884 by the engineer Maria Weber. It is 240 metres long.",
         "Who built the bridge?",
         "The bridge was built by the engineer Maria Weber.",
+        "The bridge was built by the king of Spain.",
     ),
-]
+)
 
 
-def prompts_for(
-    question: str, excerpt: Sequence[str], streams: Sequence[str], *, system: str = ""
-) -> dict[str, list[Message]]:
-    """The messages of each stream that a strategy reads; without an excerpt all ask the question alone.
+def plainly(question: str, excerpt: Sequence[str], *, system: str = "") -> Asked:
+    """What is asked plainly: from the excerpt, or without one the question alone.
 
     `system` is the model's own instruction for a conversation, used where there is no excerpt.
     """
-    alone = [Message("system", system or HELPFUL), Message("user", question)]
-    asked = {
-        WITH_EVIDENCE: grounded(question, excerpt) if excerpt else alone,
-        WITHOUT_EVIDENCE: recalled(question) if excerpt else alone,
-    }
-    return {stream: asked[stream] for stream in streams}
+    if not excerpt:
+        return Asked(system or HELPFUL, question)
+    return Asked(GROUNDED, question, tuple(excerpt), EXAMPLES)
 
 
-def grounded(question: str, excerpt: Sequence[str]) -> list[Message]:
-    """Asks for an answer from the excerpt."""
-    messages = [Message("system", GROUNDED)]
-    for text, asked, answered in EXAMPLES:
-        messages += [Message("user", _asking(asked, text)), Message("assistant", answered)]
-    return [*messages, Message("user", _asking(question, "\n".join(map(quoted, excerpt))))]
+def messages(asked: Asked) -> list[Message]:
+    """The conversation that asks it. A question that follows no example stands for itself."""
+    if not asked.examples and not asked.excerpt:
+        return [Message("system", asked.instruction), Message("user", asked.question)]
+    shown = [Message("system", asked.instruction)]
+    for example in asked.examples:
+        text = example.text if asked.excerpt else ""
+        shown += [Message("user", _asking(example.question, text)), Message("assistant", example.answer)]
+    return [*shown, Message("user", _asking(asked.question, "\n".join(map(quoted, asked.excerpt))))]
 
 
 def quoted(passage: str) -> str:
@@ -73,14 +72,6 @@ def quoted(passage: str) -> str:
     """
     words = (CONTROL.sub("", word) for word in passage.split())
     return MARKER.sub(r"\1 –", " ".join(word for word in words if word))
-
-
-def recalled(question: str) -> list[Message]:
-    """Asks for an answer in the same form from what the model knows."""
-    messages = [Message("system", RECALLED)]
-    for _, asked, answered in EXAMPLES:
-        messages += [Message("user", _asking(asked)), Message("assistant", answered)]
-    return [*messages, Message("user", _asking(question))]
 
 
 def _asking(question: str, text: str = "") -> str:

@@ -31,13 +31,14 @@ from tieback.generator import sampling
 from tieback.generator.checking import ClaimCheck
 from tieback.generator.claims import ClaimFinder
 from tieback.generator.evidence import EvidenceReader, ReadEvidence, check_size
-from tieback.generator.prompting import EXCERPT_SENTENCES, prompts_for
+from tieback.generator.prompting import EXCERPT_SENTENCES, messages, plainly
 from tieback.generator.relevance import THRESHOLD
 from tieback.generator.slots import Slots
+from tieback.generator.strategy_streams import StrategyStreams
 from tieback.generator.writing import Writer
 from tieback.generator.writing_ahead import Written, ahead
 from tieback.methods.decoding import Decoding as Strategy
-from tieback.methods.decoding import decodings, streams_of
+from tieback.methods.decoding import PromptForm, decodings, streams_of
 from tieback.methods.grounding import Checker, checkers
 from tieback.models.language_model import LanguageModel
 from tieback.ports import DEFAULT_DECODING, DEFAULT_GROUNDING, EncoderPort
@@ -134,6 +135,9 @@ class Generator:
         strategy = decodings.configure(
             decoding.strategy.name, decoding.strategy.parameters, field=at("decoding", "strategy")
         )
+        streams = streams_of(decoding.strategy.name, decoding.strategy.parameters)
+        layers = self._models[name].layers
+        read = StrategyStreams.of(streams, layers, at("decoding", "strategy", "parameters"))
         choice = grounding.checker or DEFAULT_CHECKER
         checker = checkers.configure(choice.name, choice.parameters, field=at("grounding", "checker"))
         threshold = grounding.abstain_below
@@ -143,7 +147,7 @@ class Generator:
                 field=at("grounding", "abstain_below"),
             )
         return _Request(
-            prompt, evidence, self._models[name], decoding, grounding, strategy, choice.name, checker
+            prompt, evidence, self._models[name], decoding, grounding, strategy, read, choice.name, checker
         )
 
 
@@ -155,6 +159,7 @@ class _Request:
     decoding: Decoding
     grounding: Grounding
     strategy: Strategy
+    read: StrategyStreams
     checker_name: str
     checker: Checker
 
@@ -226,7 +231,9 @@ class _Answer:
             reason = FinishReason.ABSTAINED
         yield self._finish(reason)
 
-    async def _written(self, prompts: dict[str, list[int]], room: int) -> AsyncGenerator[Written, None]:
+    async def _written(
+        self, prompts: dict[PromptForm, list[int]], room: int
+    ) -> AsyncGenerator[Written, None]:
         """Reads the prompts, then writes, in a slot.
 
         Between two runs of the graph it can be left or be too late.
@@ -235,7 +242,7 @@ class _Answer:
         async with self._slots.take(self._prompt_tokens + room, self._deadline) as slot:
             self._timing.queue = slot.waited
             writer = self._writer = await slot.run(
-                lambda: Writer(request.model, prompts, request.strategy, request.decoding, room)
+                lambda: Writer(request.model, prompts, request.strategy, request.read, request.decoding, room)
             )
 
             def write() -> Written:
@@ -277,10 +284,10 @@ class _Answer:
         message = "The passages do not support most of what was written; do not rely on it."
         return Abstention(AbstentionReason.UNSUPPORTED_ANSWER, supported, LEAST_SUPPORTED, message)
 
-    def _prompts(self, evidence: ReadEvidence | None) -> tuple[dict[str, list[int]], int]:
-        """The streams' tokens, and how many may be written. Sentences give way before the question does."""
+    def _prompts(self, evidence: ReadEvidence | None) -> tuple[dict[PromptForm, list[int]], int]:
+        """The prompts' tokens, and how many may be written. Sentences give way before the question does."""
         request = self._request
-        model, streams = request.model, streams_of(request.decoding.strategy.name)
+        model = request.model
         wanted = request.decoding.max_tokens or DEFAULT_TOKENS
         if wanted >= model.context_tokens:
             raise InvalidInput(
@@ -289,8 +296,8 @@ class _Answer:
             )
         for sentences in range(EXCERPT_SENTENCES, 0, -1):
             excerpt = evidence.excerpt(sentences) if evidence is not None else []
-            messages = prompts_for(request.prompt, excerpt, streams, system=model.system_prompt)
-            prompts = {stream: model.prompt(asked) for stream, asked in messages.items()}
+            asked = plainly(request.prompt, excerpt, system=model.system_prompt)
+            prompts = {form: model.prompt(messages(form(asked))) for form in request.read.forms}
             longest = max(map(len, prompts.values()))
             if longest + wanted <= model.context_tokens:
                 return prompts, wanted

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tieback.core.types.generation import Decoding, FinishReason
 from tieback.generator.sampling import Sampler
 from tieback.generator.stopping import StopTexts
-from tieback.methods.decoding import WITH_EVIDENCE
+from tieback.generator.strategy_streams import StrategyStreams
+from tieback.methods.decoding import PLAIN, PromptForm, Step
 from tieback.methods.decoding import Decoding as Strategy
 from tieback.models.language_model import LanguageModel
 
@@ -25,22 +27,27 @@ class Piece:
 
 
 class Writer:
-    """Writes an answer after prompts by stream (see `tieback.methods.decoding`).
+    """Writes an answer after prompts by their form (see `tieback.methods.decoding`).
 
     `written` counts tokens; `changed` those that plain decoding, with the same luck, would not have chosen.
+    It is None for a strategy that does not read the plain stream.
     """
 
     def __init__(
         self,
         model: LanguageModel,
-        prompts: Mapping[str, Sequence[int]],
+        prompts: Mapping[PromptForm, Sequence[int]],
         strategy: Strategy,
+        read: StrategyStreams,
         decoding: Decoding,
         max_tokens: int,
     ) -> None:
-        self.written = self.changed = 0
-        self._streams = model.open(prompts, room=max_tokens)
+        self.written = 0
+        self.changed: int | None = 0 if PLAIN in read.places else None
+        self._streams = model.open(prompts, layers=read.layers, room=max_tokens)
         self._strategy = strategy
+        self._read = read
+        self._state: dict[str, Any] = {}
         self._sampler = Sampler(decoding)
         self._text = model.detokenizer()
         self._stop = StopTexts(decoding.stop)
@@ -70,13 +77,13 @@ class Writer:
         return Piece(text, None)
 
     def _choose(self) -> int:
-        logits = self._streams.logits
-        scores = self._strategy(logits)
+        step = Step(self._read.logits(self._streams.logits), self.written, self._state)
+        scores = self._strategy(step)
         self._sampler.draw()
         token = self._sampler.choose(scores)
-        plain = logits[WITH_EVIDENCE]
-        if scores is not plain and self._sampler.choose(plain) != token:
-            self.changed += 1
+        if self.changed is not None:
+            plain = step.logits[PLAIN]
+            self.changed += scores is not plain and self._sampler.choose(plain) != token
         return token
 
     def _finish(self, reason: FinishReason) -> Piece:

@@ -3,7 +3,8 @@
 Decoding strategies compare what the model says under different prompts, so a generation has one or more named
 streams, each with its own prompt and cache. Prompts are read one stream after another, in pieces; then every
 chosen token is appended to all streams in one run of the graph, which for two streams costs a sixth more than
-for one, because a step is bound by reading the weights.
+for one, because a step is bound by reading the weights. The same run gives logits after lower layers, where
+they are asked for.
 
 A decoder runs on the processor whatever the provider is: its caches are arrays that the graph extends in
 place.
@@ -11,17 +12,17 @@ place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from tieback.core.types.arrays import Array
 from tieback.models.session import Session
 
-Logits = Mapping[str, Array]
-"""By stream: float32 `[vocabulary]`."""
+N = TypeVar("N", bound=Hashable)
+"""What streams are named by."""
 
 
 class Decoder(Session):
@@ -33,22 +34,28 @@ class Decoder(Session):
         caches = [node for node in self._session.get_inputs() if node.name.startswith("past.")]
         self.cache_names = [node.name.removeprefix("past.") for node in caches]
         self.cache_heads, self.head_width = int(caches[0].shape[1]), int(caches[0].shape[3])
+        self.layers = len(caches) // 2  # each has keys and values
 
     @property
     def bytes_per_token(self) -> int:
         """What a token takes in a stream's cache."""
         return len(self.cache_names) * self.cache_heads * self.head_width * 4
 
-    def open(self, prompts: Mapping[str, Sequence[int]], *, room: int) -> Streams:
-        """Streams that begin with these tokens, at least one each, and have room for so many more."""
-        return Streams(self, prompts, room=room)
+    def open(
+        self, prompts: Mapping[N, Sequence[int]], *, layers: Sequence[int] = (), room: int
+    ) -> Streams[N]:
+        """Streams that begin with these tokens, at least one each, and have room for so many more.
+
+        Their logits are read after `layers`, 0 for the embedding; after the last alone where none is named.
+        """
+        return Streams(self, prompts, layers=layers, room=room)
 
     def score(self, tokens: Array) -> Array:
         """Logits after each token of a text: `[n]` to `[n, vocabulary]`."""
         streams = Streams(self, {"text": tokens.tolist()}, room=0)
         every = np.arange(len(tokens))[None]
         logits = streams.run(slice(0, 1), tokens[None].astype(np.int64), past=np.zeros(1, int), places=every)
-        return np.asarray(logits[0])
+        return np.asarray(logits[0, :, 0])
 
     def binding(self) -> Any:
         """What one run reads and writes, as addresses of memory."""
@@ -59,15 +66,19 @@ class Decoder(Session):
         self._session.run_with_iobinding(binding)
 
 
-class Streams:
+class Streams(Generic[N]):
     """The streams of one generation. One thread at a time.
 
-    `logits` holds, once all prompts are read, what the model says of each stream's next token.
+    `logits` holds, once all prompts are read, what the model says of each stream's next token: float32
+    `[layers, vocabulary]`, in the order in which the layers were named.
     """
 
-    def __init__(self, decoder: Decoder, prompts: Mapping[str, Sequence[int]], *, room: int) -> None:
-        self.logits: dict[str, Array] = {}
+    def __init__(
+        self, decoder: Decoder, prompts: Mapping[N, Sequence[int]], *, layers: Sequence[int] = (), room: int
+    ) -> None:
+        self.logits: dict[N, Array] = {}
         self._decoder = decoder
+        self._exits = np.array(layers or [decoder.layers], np.int64)
         self._names = list(prompts)
         self._waiting = [np.array(prompts[name], np.int64) for name in self._names]
         self._lengths = np.zeros(len(self._names), np.int64)
@@ -77,7 +88,7 @@ class Streams:
         self._caches = {name: np.empty(shape, np.float32) for name in decoder.cache_names}
 
     @property
-    def names(self) -> Sequence[str]:
+    def names(self) -> Sequence[N]:
         """The streams, in the order of their prompts."""
         return self._names
 
@@ -99,7 +110,7 @@ class Streams:
             break
         return not any(len(tokens) for tokens in self._waiting)
 
-    def step(self, token: int) -> Logits:
+    def step(self, token: int) -> Mapping[N, Array]:
         """Appends a token to every stream; the logits of the one after it."""
         count = len(self._names)
         tokens, places = np.full((count, 1), token, np.int64), np.zeros((count, 1), np.int64)
@@ -111,8 +122,8 @@ class Streams:
     def run(self, rows: slice, tokens: Array, *, past: Array, places: Array) -> Array:
         """Runs some rows on `tokens` `[rows, n]`, which come after `past` `[rows]` others.
 
-        Returns logits `[rows, places, vocabulary]` of the `places` `[rows, places]` among the tokens, whose
-        keys and values the graph writes into the caches.
+        Returns logits `[rows, places, layers, vocabulary]` of the `places` `[rows, places]` among the tokens,
+        whose keys and values the graph writes into the caches.
         """
         last = (past + tokens.shape[1] - 1).astype(np.int32)
         inputs = {
@@ -120,8 +131,9 @@ class Streams:
             "last": last,
             "total": np.array(last.max() + 1, np.int32),
             "positions": places.astype(np.int64),
+            "exits": self._exits,
         }
-        logits = np.empty((*places.shape, self._decoder.vocabulary), np.float32)
+        logits = np.empty((*places.shape, len(self._exits), self._decoder.vocabulary), np.float32)
         binding = self._decoder.binding()
         for name, value in inputs.items():
             binding.bind_input(name, "cpu", 0, value.dtype, value.shape, value.ctypes.data)

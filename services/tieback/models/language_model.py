@@ -12,7 +12,7 @@ from tieback.catalog.card import GeneratorCard
 from tieback.catalog.options import CausalLanguageModel
 from tieback.core.errors import StartupError
 from tieback.models.chat_template import ChatTemplate, Message
-from tieback.models.decoder import Decoder, Streams
+from tieback.models.decoder import Decoder, N, Streams
 from tieback.models.detokenization import Detokenizer
 from tieback.models.plain_text import PlainText
 from tieback.models.store import ServedModel, Store
@@ -29,6 +29,7 @@ class LanguageModel:
         self.name = card.name
         self.context_tokens = card.context_tokens
         self.decoder = Decoder(served.path(GRAPH))
+        self.layers = self.decoder.layers
         self._template = ChatTemplate(served.path(CHAT_TEMPLATE).read_text(encoding="utf-8"))
         self._tokenizer = Tokenizer.from_file(str(served.path(TOKENIZER)))
         self._tokenizer.no_truncation()
@@ -54,9 +55,14 @@ class LanguageModel:
             for token in (self._template_tokens(piece.text) if piece.is_template else self.tokens(piece.text))
         ]
 
-    def open(self, prompts: Mapping[str, Sequence[int]], *, room: int) -> Streams:
-        """Named streams that begin with these prompts and have room for so many more tokens."""
-        return self.decoder.open(prompts, room=room)
+    def open(
+        self, prompts: Mapping[N, Sequence[int]], *, layers: Sequence[int] = (), room: int
+    ) -> Streams[N]:
+        """Named streams that begin with these prompts and have room for so many more tokens.
+
+        Their logits are read after `layers`, 0 for the embedding; after the last alone where none is named.
+        """
+        return self.decoder.open(prompts, layers=layers, room=room)
 
     def detokenizer(self) -> Detokenizer:
         """Turns one answer's tokens into text."""

@@ -1,7 +1,8 @@
 """How far an exported language model is from torch: a proof of the graph, and the cost of its arithmetic.
 
 Two comparisons, because they fail for different reasons. With float32 arithmetic the graph must give torch's
-logits for the same weights up to rounding, through its cache as well: that proves the graph. What is served
+logits for the same weights up to rounding, through its cache and after every layer as well: that proves the
+graph. What is served
 (recoded weights, integer arithmetic) is then measured against torch with the weights as published.
 """
 
@@ -22,6 +23,9 @@ Logits = NDArray[np.float32]
 
 SAMPLE_TOKENS = 320
 
+STEPS = 8
+"""Tokens that are appended to a cache one at a time."""
+
 
 def measure(
     weights: LlamaWeights, served: Path, proof: Path, recoded: LlamaWeights, tokens: Tokens
@@ -29,12 +33,13 @@ def measure(
     """The metrics of an export, over `tokens` `[n]`; `proof` is the graph with float32 arithmetic.
 
     `parity_*` are largest absolute differences of logits between the proof and torch with the recoded
-    weights, in one pass and through the cache; `drift_*` compare what is served with torch on the published
-    weights: the mean divergence of the next token's distribution in nats, the share of equal first choices,
-    the mean difference of a logit, and the loss (nats a token) of both.
+    weights: in one pass, through the cache, and through the cache after all layers but the last. `drift_*`
+    compare what is served with torch on the published weights: the mean divergence of the next token's
+    distribution in nats, the share of equal first choices, the mean difference of a logit, and the loss
+    (nats a token) of both.
     """
-    reference = _torch_logits(weights, tokens)
-    recoded_reference = _torch_logits(recoded, tokens)
+    reference, _ = _torch_logits(weights, tokens)
+    recoded_reference, exits = _torch_logits(recoded, tokens)
     proved = Decoder(proof)
     at_once = proved.score(tokens)
     cached = _through_the_cache(proved, tokens)
@@ -43,7 +48,8 @@ def measure(
     following = (np.arange(len(tokens) - 1), tokens[1:])
     return {
         "parity_logits": float(np.abs(at_once - recoded_reference).max()),
-        "parity_cached_logits": float(np.abs(cached - recoded_reference[-len(cached) :]).max()),
+        "parity_cached_logits": float(np.abs(cached[:, -1] - recoded_reference[-len(cached) :]).max()),
+        "parity_exit_logits": float(np.abs(cached[:, :-1] - exits).max()),
         "drift_divergence": float((np.exp(expected) * (expected - found)).sum(axis=1).mean()),
         "drift_same_choice": float((result.argmax(axis=1) == reference.argmax(axis=1)).mean()),
         "drift_logits": float(np.abs(result - reference).mean()),
@@ -53,17 +59,25 @@ def measure(
     }
 
 
-def _through_the_cache(decoder: Decoder, tokens: Tokens, *, steps: int = 8) -> Logits:
-    """Logits of the last `steps + 1` places: all but the last read in pieces, then one token at a time."""
-    streams = decoder.open({"only": tokens[:-steps].tolist()}, room=steps)
+def _through_the_cache(decoder: Decoder, tokens: Tokens) -> Logits:
+    """Logits of the last `STEPS + 1` places `[places, layers + 1, vocabulary]`, the embedding's first.
+
+    All but the last tokens are read in pieces, the last ones one at a time.
+    """
+    layers = range(decoder.layers + 1)
+    streams = decoder.open({"only": tokens[:-STEPS].tolist()}, layers=layers, room=STEPS)
     while not streams.read(most=96):
         pass
     rows = [streams.logits["only"]]
-    rows += [streams.step(int(token))["only"] for token in tokens[-steps:]]
+    rows += [streams.step(int(token))["only"] for token in tokens[-STEPS:]]
     return np.stack(rows)
 
 
-def _torch_logits(weights: LlamaWeights, tokens: Tokens) -> Logits:
+def _torch_logits(weights: LlamaWeights, tokens: Tokens) -> tuple[Logits, Logits]:
+    """Logits `[n, vocabulary]`, and those after each layer but the last `[STEPS + 1, layers, vocabulary]`.
+
+    The second are of the last places, the embedding's first.
+    """
     shape = weights.shape
     config = LlamaConfig(
         vocab_size=shape.vocabulary,
@@ -85,8 +99,12 @@ def _torch_logits(weights: LlamaWeights, tokens: Tokens) -> Logits:
     model.model.rotary_emb = type(model.model.rotary_emb)(config)  # its angles are not in the state
     model.train(mode=False)
     with torch.inference_mode():
-        logits: Logits = model(torch.from_numpy(tokens[None])).logits[0].numpy()
-    return logits
+        found = model(torch.from_numpy(tokens[None]), output_hidden_states=True)
+        # The last of these states has been through the norm.
+        states = torch.stack(found.hidden_states[:-1], dim=2)[0, -STEPS - 1 :]
+        exits: Logits = model.lm_head(model.model.norm(states)).numpy()
+    logits: Logits = found.logits[0].numpy()
+    return logits, exits
 
 
 def _log_softmax(logits: Logits) -> NDArray[np.float64]:

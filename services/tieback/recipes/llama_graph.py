@@ -4,13 +4,17 @@ The graph is written operator by operator rather than traced: what makes decodin
 that appends to its cache in place, products with quantised weights) are ONNX Runtime's own operators, which
 torch does not have.
 
-    input_ids   int64   [batch, length]      rows shorter than the longest are padded on the right
-    last        int32   [batch]              index of each row's last token, counted from the row's beginning
-    total       int32   []                   the largest of `last`, plus 1
-    positions   int64   [batch, selected]    which places of `input_ids` to give logits for
-    past.N.key, past.N.value      float32 [batch, key_value_heads, capacity, head_width]
-    → logits                      float32 [batch, selected, vocabulary]
-    → present.N.key, present.N.value         to be bound to the memory of the past, which is extended in place
+    input_ids   int64   [batch, length]      rows shorter than the longest are padded on the right last
+    int32   [batch]              index of each row's last token, counted from the row's beginning total
+    int32   []                   the largest of `last`, plus 1 positions   int64   [batch, selected]
+    which places of `input_ids` to give logits for exits       int64   [exits]              after which
+    layers: 0 for the embedding, their number for the last past.N.key, past.N.value      float32 [batch,
+    key_value_heads, capacity, head_width] → logits                      float32 [batch, selected, exits,
+    vocabulary] → present.N.key, present.N.value         to be bound to the memory of the past, which is
+    extended in place
+
+An early exit is the hidden state after a layer through the last norm and the head. The states of lower layers
+are gathered in a branch that runs only where one of them is asked for; the head is one product for all exits.
 
 Matrices are 8-bit in blocks of 32. With `arithmetic="int8"` the activations are quantised too, block by block
 as they come, and the products run on integer instructions; with "float32" the weights are expanded and
@@ -35,6 +39,7 @@ CONTRIB = "com.microsoft"
 OPSET, IR_VERSION = 21, 10
 PAGE = 4096  # weights begin on pages, so that they are mapped from the file instead of read
 FEW = 8  # such small constants steer the graph, so its optimiser wants to see them
+SELECTED = ("batch", "selected", "exits")
 ACCURACY_LEVEL = {"float32": 1, "int8": 4}  # MatMulNBits' names for them
 
 
@@ -61,20 +66,19 @@ class _GraphWriter:
         cosines, sines = rotary_tables(shape)
         self._constant("rotary.cosines", cosines)
         self._constant("rotary.sines", sines)
-        hidden = self._embedding(weights)
+        states = [self._embedding(weights)]
         for n, layer in enumerate(weights.layers):
-            hidden = self._layer(n, layer, hidden)
-        places = self._node("Unsqueeze", ["positions", self._constant("last_axis", np.array([-1]))], "places")
-        selected = self._node("GatherND", [hidden, places], "selected", batch_dims=1)
-        self._norm(selected, weights.final_norm, "final_norm")
+            states.append(self._layer(n, layer, states[-1]))
+        self._norm(self._selected(states), weights.final_norm, "final_norm")
         self._product("final_norm", "head", weights.head or weights.embedding, output="logits")
         inputs = [
             _value("input_ids", TensorProto.INT64, "batch", "length"),
             _value("last", TensorProto.INT32, "batch"),
             _value("total", TensorProto.INT32),
             _value("positions", TensorProto.INT64, "batch", "selected"),
+            _value("exits", TensorProto.INT64, "exits"),
         ]
-        outputs = [_value("logits", TensorProto.FLOAT, "batch", "selected", shape.vocabulary)]
+        outputs = [_value("logits", TensorProto.FLOAT, *SELECTED, shape.vocabulary)]
         for n in range(shape.layers):
             for part in ("key", "value"):
                 cache = ("batch", shape.key_value_heads, "capacity", shape.head_width)
@@ -124,6 +128,33 @@ class _GraphWriter:
         gated = self._node("Mul", [gate, f"{name}.up"], f"{name}.gated")
         down = self._product(gated, f"{name}.down", layer.down)
         return self._node("Add", [hidden, down], f"{name}.fed")
+
+    def _selected(self, states: list[str]) -> str:
+        """`[batch, selected, exits, width]` of the states before the first layer and after each."""
+        width, last = self._shape.width, self._shape.layers
+        self._node("Unsqueeze", ["positions", self._constant("last_axis", np.array([-1]))], "places")
+        lowest = self._node("ReduceMin", ["exits"], "lowest", keepdims=0)
+        early = self._node("Less", [lowest, self._constant("last_layer", np.array(last))], "early")
+        by_layer = self._constant("by_layer", np.array([0, 0, last + 1, width]))
+        exit_axis = self._constant("exit_axis", np.array([2]))
+        places = [f"exit.{n}.places" for n in range(len(states))]
+        lower = [
+            *(_gather(state, place) for state, place in zip(states, places, strict=True)),
+            helper.make_node("Concat", places, ["exits.joined"], axis=-1),
+            helper.make_node("Reshape", ["exits.joined", by_layer], ["exits.by_layer"]),
+            helper.make_node("Gather", ["exits.by_layer", "exits"], ["exits.selected"], axis=2),
+        ]
+        alone = [
+            _gather(states[-1], "last.places"),
+            helper.make_node("Unsqueeze", ["last.places", exit_axis], ["last.selected"]),
+        ]
+        branches = {
+            name: helper.make_graph(
+                nodes, name, [], [_value(nodes[-1].output[0], TensorProto.FLOAT, *SELECTED, width)]
+            )
+            for name, nodes in {"then_branch": lower, "else_branch": alone}.items()
+        }
+        return self._node("If", [early], "selected", **branches)
 
     def _norm(self, tensor: str, weight: NDArray[np.float32], name: str) -> str:
         inputs = [tensor, self._constant(f"{name}.weight", weight)]
@@ -188,6 +219,10 @@ def rotary_tables(shape: LlamaShape) -> tuple[NDArray[np.float32], NDArray[np.fl
     pairs = np.arange(shape.head_width // 2) / (shape.head_width // 2)
     angles = np.arange(shape.context)[:, None] * shape.rotary_base**-pairs
     return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+
+
+def _gather(state: str, output: str) -> onnx.NodeProto:
+    return helper.make_node("GatherND", [state, "places"], [output], batch_dims=1)
 
 
 def _value(name: str, kind: int, *shape: str | int) -> onnx.ValueInfoProto:

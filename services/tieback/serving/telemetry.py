@@ -238,7 +238,7 @@ class Telemetry:
         elif isinstance(event, Finish):
             self._generated.labels(event.model).inc(event.completion_tokens)
             self.tenants.computed("generator", event.prompt_tokens + event.completion_tokens)
-            self._changed.labels(event.model, strategy).inc(event.changed_tokens)
+            self._changed.labels(event.model, strategy).inc(event.changed_tokens or 0)
             if event.completion_tokens:
                 self._first_token.labels(event.model).observe(event.first_token)
             self.observe_timing("generator", event.model, event.timing)

@@ -8,6 +8,7 @@ from typing import Any
 from tieback.v1 import (
     answer_pb2,
     encoder_pb2,
+    generator_pb2,
     index_pb2,
     router_pb2,
 )
@@ -24,6 +25,7 @@ class Log:
         self.requests: list[encoder_pb2.EncodeRequest] = []
         self.fused: list[router_pb2.FuseRequest] = []
         self.retrievals: list[answer_pb2.RetrieveRequest] = []
+        self.decodings: list[generator_pb2.Decoding] = []
         self.searches: list[index_pb2.SearchRequest] = []
         self.upserted: list[index_pb2.IndexedItem] = []
         self.endpoints: list[str] = []

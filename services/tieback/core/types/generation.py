@@ -104,13 +104,16 @@ class Abstention:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The end of an answer. `first_token` is in seconds from the request's arrival."""
+    """The end of an answer. `first_token` is in seconds from the request's arrival.
+
+    `changed_tokens` is None where the decoding strategy does not read what plain decoding does.
+    """
 
     reason: FinishReason
     model: str
     prompt_tokens: int
     completion_tokens: int
-    changed_tokens: int
+    changed_tokens: int | None
     timing: Timing
     first_token: float
 

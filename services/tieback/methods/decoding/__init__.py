@@ -1,65 +1,129 @@
-"""Decoding strategies: what the model says under several prompts becomes one score per token.
+"""Decoding strategies: what a model says when it is asked in several ways becomes one score per token.
 
-A strategy reads named streams, each a prompt of its own with a cache of its own, and combines their logits.
-It does not choose: sampling is the same for all and lies beside the generator. Every strategy reads
-`WITH_EVIDENCE`, the prompt as it would be asked plainly, since a choice is compared with the plain one.
+A strategy states as data the streams that it reads. A stream is a model's role, a prompt form and a layer:
+the writer asked plainly, the writer told to answer falsely, the writer read after 25 of its 30 layers.
+Streams of one prompt form share a cache, and all layers are read in one run. At each step the strategy gets
+the logits by stream, its position in the answer and a state of its own, and gives scores. It does not
+choose: sampling is the same for all and lies beside the generator. Where a strategy reads `PLAIN`, its
+choices are compared with those of plain decoding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Protocol, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-import numpy as np
-
+from tieback.core.errors import InvalidInput
 from tieback.core.family import Family
 from tieback.core.types.arrays import Array
+from tieback.methods.decoding._contrast import (
+    EXCLUDED,
+    among_plausible,
+    contrast,
+    log_probabilities,
+    plausible,
+)
+from tieback.methods.decoding._prompt_forms import (
+    Asked,
+    Example,
+    PromptForm,
+    amateur,
+    truthful,
+    with_evidence,
+    without_evidence,
+)
 
-WITH_EVIDENCE, WITHOUT_EVIDENCE = "with_evidence", "without_evidence"
-"""The question with the passages before it, and the question alone."""
+__all__ = [
+    "EXCLUDED",
+    "PLAIN",
+    "WRITER",
+    "Asked",
+    "Decoding",
+    "Example",
+    "PromptForm",
+    "Step",
+    "Stream",
+    "amateur",
+    "among_plausible",
+    "contrast",
+    "decodings",
+    "log_probabilities",
+    "plausible",
+    "streams_of",
+    "truthful",
+    "with_evidence",
+    "without_evidence",
+]
 
-EXCLUDED = -np.inf
-"""The score of a token that must not be chosen."""
+WRITER = "writer"
+"""The role of the model whose tokens are written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What is read of a model at each step.
+
+    `layer` is the number of a layer, 0 for the embedding, whose state goes through the last norm and the
+    head (an early exit); below 1 it is a fraction of the model's layers, rounded down; None is the last.
+    `model` is the role of the model that is read; each role has logits over its own vocabulary.
+    """
+
+    prompt: PromptForm = with_evidence
+    layer: float | None = None
+    model: str = WRITER
+
+    def exit_of(self, layers: int) -> int:
+        """The number of its layer in a model of so many. InvalidInput where there is none of that number."""
+        if self.layer is None:
+            return layers
+        if 0 <= self.layer < 1:
+            return int(self.layer * layers)
+        if not 0 <= self.layer <= layers or self.layer != int(self.layer):
+            raise InvalidInput(
+                f"there is no layer {self.layer:g}: the model has {layers}; a layer is a whole number up to "
+                f"{layers}, or a fraction below 1"
+            )
+        return int(self.layer)
+
+
+PLAIN = Stream()
+"""The writer, asked plainly: what plain decoding reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of an answer.
+
+    `logits` are by stream, float32 `[vocabulary]` of the stream's model. `position` counts the tokens that
+    were written before. `state` is the strategy's own: empty at first, and the same object at every step of
+    an answer.
+    """
+
+    logits: Mapping[Stream, Array]
+    position: int = 0
+    state: dict[str, Any] = field(default_factory=dict)
 
 
 class Decoding(Protocol):
-    """A way to score the next token."""
+    """A way to score the next token.
 
-    def __call__(self, streams: Mapping[str, Array]) -> Array:
-        """Combines logits `[vocabulary]` by stream into scores `[vocabulary]`, whose softmax is sampled from.
+    Its file also holds `streams`, which gives the streams that the method reads by those of its parameters
+    that they depend on.
+    """
 
-        Arrays are float32; an excluded token scores -inf, and at least one token does not.
+    def __call__(self, step: Step) -> Array:
+        """Combines the step's logits into scores `[vocabulary]` of the writer, whose softmax is sampled from.
+
+        Scores are float32; an excluded token scores -inf, and at least one token does not.
         """
         ...
 
 
-D = TypeVar("D", bound=Callable[..., Array])
-
-decodings: Family[Decoding] = Family(__name__, Decoding)
+decodings: Family[Decoding] = Family(__name__, Decoding, beside=("streams",))
 
 
-def reads(*streams: str) -> Callable[[D], D]:
-    """Declares, beneath `@decodings.method`, which streams a strategy needs."""
-
-    def declare(method: D) -> D:
-        method.__dict__["streams"] = streams
-        return method
-
-    return declare
-
-
-def streams_of(name: str) -> tuple[str, ...]:
-    """The streams that the strategy reads. NotFound where there is none of that name."""
-    streams: tuple[str, ...] = decodings.get(name).__dict__["streams"]
+def streams_of(name: str, parameters: Mapping[str, Any]) -> Sequence[Stream]:
+    """What the strategy reads with these parameters. Errors are those of `Family.configure`."""
+    streams: Sequence[Stream] = decodings.beside(decodings.configure(name, parameters), "streams")()
     return streams
-
-
-def plausible(logits: Array, share: float) -> Array:
-    """Which tokens `[vocabulary]` are at least so many times as probable as the likeliest one.
-
-    The adaptive plausibility constraint of contrastive decoding (Li et al., 2023, arXiv:2210.15097): without
-    it, a difference of logits prefers tokens that both streams hold for impossible. A share of 0 keeps all.
-    """
-    if share <= 0.0:
-        return np.ones(logits.shape, bool)
-    return np.asarray(logits >= logits.max() + np.log(share))

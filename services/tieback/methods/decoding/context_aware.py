@@ -8,27 +8,24 @@ plain decoding at a lower temperature.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated
 
-import numpy as np
 from pydantic import Field
 
 from tieback.core.types.arrays import Array
-from tieback.methods.decoding import (
-    EXCLUDED,
-    WITH_EVIDENCE,
-    WITHOUT_EVIDENCE,
-    decodings,
-    plausible,
-    reads,
-)
+from tieback.methods.decoding import PLAIN, Step, Stream, among_plausible, decodings, without_evidence
+
+RECALLED = Stream(without_evidence)
+
+
+def streams() -> tuple[Stream, ...]:
+    """The model with the evidence, and without it."""
+    return (PLAIN, RECALLED)
 
 
 @decodings.method
-@reads(WITH_EVIDENCE, WITHOUT_EVIDENCE)
 def context_aware(
-    streams: Mapping[str, Array],
+    step: Step,
     *,
     alpha: Annotated[float, Field(ge=0, le=10)] = 0.5,
     plausibility: Annotated[float, Field(ge=0, le=1)] = 0.0,
@@ -38,6 +35,5 @@ def context_aware(
     `alpha` 0 is plain decoding. `plausibility` drops tokens that, with the evidence, are less than this share
     as probable as the likeliest; the paper has no such constraint (0), and 0.1 is usual elsewhere.
     """
-    given, recalled = streams[WITH_EVIDENCE], streams[WITHOUT_EVIDENCE]
-    scores = given + alpha * (given - recalled)
-    return np.where(plausible(given, plausibility), scores, EXCLUDED)
+    given, recalled = step.logits[PLAIN], step.logits[RECALLED]
+    return among_plausible(given + alpha * (given - recalled), given, plausibility)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from tieback.core.types.arrays import Array
-from tieback.methods.decoding import WITH_EVIDENCE, decodings, reads
+from tieback.methods.decoding import PLAIN, Step, Stream, decodings
+
+
+def streams() -> tuple[Stream, ...]:
+    """The model, asked plainly."""
+    return (PLAIN,)
 
 
 @decodings.method
-@reads(WITH_EVIDENCE)
-def plain(streams: Mapping[str, Array]) -> Array:
-    """The logits of the prompt with its evidence, as they are."""
-    return streams[WITH_EVIDENCE]
+def plain(step: Step) -> Array:
+    """The logits as they are."""
+    return step.logits[PLAIN]

@@ -173,7 +173,7 @@ def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
                 finish.model,
                 finish.prompt_tokens,
                 finish.completion_tokens,
-                finish.changed_tokens,
+                finish.changed_tokens if finish.HasField("changed_tokens") else None,
                 read_timing(finish.timing),
                 finish.first_token_us / 1e6,
             )

@@ -1,0 +1,320 @@
+"""How truthful decoding strategies make the served language model: MC1 and MC2 on TruthfulQA.
+
+The strategies are LOL (method 62), ICD, which is LOL without a lower layer, and DoLa. The true and false
+answers to a question (Lin et al., 2022, arXiv:2109.07958) are scored token by token, after the prompt that
+the generator asks where there is no evidence, by the graph and the strategies that are served. MC1 is the
+share of questions whose best answer scores above all false ones, MC2 the share of the probability that true
+answers have together. No token is masked, and an answer is scored in two ways:
+
+    as published   the sum of the strategy's scores, as the scripts of DoLa and ICD do
+    as sampled     the sum of log-probabilities of the scores' softmax, from which tokens would be drawn
+
+A contrast also changes how sharp the distribution is, and that alone moves both measures. So a strategy is
+compared with plain decoding, and with plain decoding at the temperature, of a ladder, at which the mean
+entropy of the next token is nearest to the strategy's. Intervals are drawn over questions. What a strategy
+costs is the processor time of a written token. DIR holds `truthfulqa.jsonl`: lines with "question", "best",
+"correct" and "incorrect".
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tieback.catalog.card import GeneratorCard
+from tieback.catalog.catalog import Catalog
+from tieback.core.field_path import ROOT
+from tieback.core.types.arrays import Array
+from tieback.core.types.generation import Decoding
+from tieback.generator.prompting import messages, plainly
+from tieback.generator.strategy_streams import StrategyStreams
+from tieback.generator.writing import READ_TOKENS, Writer
+from tieback.methods.decoding import PLAIN, Step, Stream, decodings, log_probabilities, streams_of, truthful
+from tieback.models.language_model import LanguageModel, load_language_model
+from tieback.models.store import Store
+
+from benchmarks.binding.measures import interval, paired
+from benchmarks.corpus import VARIABLE
+from benchmarks.progress import Progress
+from benchmarks.report import Report
+from benchmarks.statistics import median
+
+QUESTIONS = 400
+SECONDS = 3.0  # a question is expected to take
+ROUNDS, TOKENS = 5, 32
+INTERVAL = "95 %, bootstrap of questions"
+LADDER = tuple(2.0 ** (step / 2) for step in range(-2, 9))
+"""Temperatures of plain decoding, from a half to 16."""
+
+PUBLISHED, SAMPLED = "as published", "as sampled"
+MEASURES = ("MC1", "MC2")
+METHODS: Mapping[str, tuple[str, Mapping[str, float]]] = {
+    "ICD": ("lol", {"omega": 0, "refocus": 0}),
+    "LOL": ("lol", {"refocus": 0}),
+    "LOL, half refocused": ("lol", {"refocus": 0.5}),
+    "LOL, refocused": ("lol", {"refocus": 1}),
+    "DoLa": ("dola", {}),
+}
+CLAIMED = {
+    "LOL": "62 LOL (arXiv:2408.08769)",
+    "LOL, refocused": "62 LOL, refocused (arXiv:2408.08769)",
+    "DoLa": "DoLa (arXiv:2309.03883)",
+}
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with its answers; `best` is the place of one of the `correct`."""
+
+    text: str
+    correct: Sequence[str]
+    incorrect: Sequence[str]
+    best: int
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A strategy as it is tried, with the streams that it reads."""
+
+    name: str
+    streams: Sequence[Stream]
+    score: Callable[[Step], Array]
+
+
+@dataclass
+class Found:
+    """What came out: by name MC1 and MC2 of each question `[questions, 2]`, and the mean entropy in nats."""
+
+    measures: dict[str, list[tuple[float, float]]]
+    entropy: dict[str, float]
+
+    def of(self, name: str, measure: str) -> Array:
+        """One measure of each question, in percent."""
+        return 100 * np.array(self.measures[name])[:, MEASURES.index(measure)]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=os.environ.get(VARIABLE),
+        metavar="DIR",
+        help=f"the questions; by default of {VARIABLE}",
+    )
+    parser.add_argument("--questions", type=int, default=QUESTIONS, metavar="N", help=f"[{QUESTIONS}]")
+    parser.add_argument(
+        "--model", metavar="NAME", help="the language model; by default the first that is served"
+    )
+
+
+def run(options: argparse.Namespace) -> Report:
+    if options.data is None:
+        raise SystemExit(f"truthfulness: name a folder with truthfulqa.jsonl: --data DIR, or {VARIABLE}")
+    if options.questions < 1:
+        raise SystemExit(f"truthfulness: --questions is 1 or more, not {options.questions}")
+    catalog = Catalog.load()
+    card = catalog.get(options.model) if options.model else catalog.generators()[0]
+    if not isinstance(card, GeneratorCard):
+        raise SystemExit(f"truthfulness: {card.name} is no language model")
+    report = Report()
+    questions, model = read(options.data, options.questions), load_language_model(card, Store())
+    cost(model, report)
+    measure(model, questions, report)
+    return report
+
+
+def read(folder: Path, count: int) -> list[Question]:
+    """So many questions of the folder, in an order that is drawn once. Ends the program where it has none."""
+    path = folder / "truthfulqa.jsonl"
+    if not path.is_file():
+        raise SystemExit(f"truthfulness: {folder} has no {path.name}")
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    order = np.random.default_rng(0).permutation(len(rows))[:count]
+    return [
+        Question(row["question"], row["correct"], row["incorrect"], row["correct"].index(row["best"]))
+        for row in (rows[place] for place in order)
+    ]
+
+
+def measure(model: LanguageModel, questions: Sequence[Question], report: Report) -> None:
+    """Scores all answers and adds tables and claims to the report."""
+    progress = Progress({"questions": SECONDS * len(questions)})
+    progress.begin("questions")
+    variants = list(_variants())
+    found = Found(defaultdict(list), defaultdict(float))
+    tokens = 0
+    for number, question in enumerate(questions, 1):
+        scores, entropies, count = _scored(model, question, variants)
+        for name, each in scores.items():
+            found.measures[name].append(multiple_choice(each, len(question.correct), question.best))
+        for name, total in entropies.items():
+            found.entropy[name] += total
+        tokens += count
+        if number % 10 == 0:
+            progress.say(f"{number} of {len(questions)}")
+    for name in found.entropy:
+        found.entropy[name] /= tokens
+    _report(found, [one.name for one in variants], report)
+
+
+def cost(model: LanguageModel, report: Report) -> None:
+    """Adds what a written token costs with each strategy, in rounds in which all take turns."""
+    asked = plainly("How do vaccines work?", (), system=model.system_prompt)
+    times: dict[str, list[list[float]]] = defaultdict(list)
+    reads: dict[str, StrategyStreams] = {}
+    for _ in range(ROUNDS):
+        for name, (method, parameters) in {"plain": ("plain", {}), **METHODS}.items():
+            strategy = decodings.configure(method, parameters)
+            streams = streams_of(method, parameters)
+            read = reads[name] = StrategyStreams.of(streams, model.layers, ROOT)
+            prompts = {form: model.prompt(messages(form(asked))) for form in read.forms}
+            writer = Writer(model, prompts, strategy, read, Decoding(temperature=1.0, seed=1), TOKENS)
+            while not writer.read():
+                pass
+            began, reason = time.thread_time(), None
+            while reason is None:
+                reason = writer.next().reason
+            times[name].append([1000 * (time.thread_time() - began) / max(writer.written, 1)])
+    rows = []
+    for name, rounds in times.items():
+        one, read = median(rounds), reads[name]
+        row = {"strategy": name, "prompts": len(read.forms), "layers": max(len(read.layers), 1)}
+        rows.append(row | {"ms a token": one.value, "low": one.low, "high": one.high})
+    report.table("Processor time of a written token", rows)
+
+
+def multiple_choice(scores: Sequence[float], correct: int, best: int) -> tuple[float, float]:
+    """MC1 and MC2 of one question; the first `correct` of the scores are those of true answers."""
+    every = np.asarray(scores, float)
+    probabilities = np.exp(every - every.max())
+    mass = probabilities[:correct].sum() / probabilities.sum()
+    return float(every[best] > every[correct:].max()), float(mass)
+
+
+def drawn(scores: Array, token: int, temperature: float = 1.0) -> tuple[float, float]:
+    """Of the softmax of the scores: a token's log-probability, and the entropy, both in nats."""
+    shifted = (scores - scores.max()) / np.float32(temperature)
+    weights = np.exp(shifted)
+    total = float(weights.sum())
+    return float(shifted[token]) - math.log(total), math.log(total) - float(weights @ shifted) / total
+
+
+def matched(entropy: float, ladder: Mapping[float, float]) -> float:
+    """The temperature whose entropy is nearest; `ladder` has entropies by temperature."""
+    return min(ladder, key=lambda temperature: abs(ladder[temperature] - entropy))
+
+
+def _variants() -> Iterator[Variant]:
+    for name, (method, parameters) in METHODS.items():
+        unmasked = {**parameters, "plausibility": 0}
+        yield Variant(name, streams_of(method, unmasked), decodings.configure(method, unmasked))
+    told = Stream(truthful)
+    yield Variant("truthful prompt", (told,), lambda step: log_probabilities(step.logits[told]))
+
+
+def _plain(temperature: float) -> str:
+    return "plain" if temperature == 1 else f"plain at {temperature:.3g}"
+
+
+def _scored(
+    model: LanguageModel, question: Question, variants: Sequence[Variant]
+) -> tuple[dict[str, list[float]], dict[str, float], int]:
+    """Scores of each answer by name, sums of entropies by name, and how many tokens they are over."""
+    answers = [model.tokens(f"{text.rstrip('.')}.") for text in (*question.correct, *question.incorrect)]
+    streams = dict.fromkeys(stream for one in variants for stream in (PLAIN, *one.streams))
+    reader = _Reader(model, question.text, list(streams), room=max(map(len, answers)))
+    scores: dict[str, list[float]] = defaultdict(list)
+    entropies: dict[str, float] = defaultdict(float)
+    for tokens in answers:
+        sums: dict[str, float] = defaultdict(float)
+        states: dict[str, dict[str, object]] = {one.name: {} for one in variants}
+        for place, (token, logits) in enumerate(zip(tokens, reader.logits(tokens), strict=True)):
+            for temperature in LADDER:
+                name = _plain(temperature)
+                sampled, entropy = drawn(logits[PLAIN], token, temperature)
+                sums[name] += sampled
+                entropies[name] += entropy
+            for one in variants:
+                said = one.score(Step({s: logits[s] for s in one.streams}, place, states[one.name]))
+                sampled, entropy = drawn(said, token)
+                sums[f"{one.name}, {PUBLISHED}"] += float(said[token])
+                sums[f"{one.name}, {SAMPLED}"] += sampled
+                entropies[one.name] += entropy
+        for name, total in sums.items():
+            scores[name].append(total)
+    return scores, entropies, sum(map(len, answers))
+
+
+class _Reader:
+    """What the model says, by stream, before each token of an answer to one question.
+
+    A prompt is read once: what an answer leaves in its cache, the next one writes over.
+    """
+
+    def __init__(self, model: LanguageModel, question: str, streams: Sequence[Stream], *, room: int) -> None:
+        asked = plainly(question, (), system=model.system_prompt)
+        self._rows = []
+        for form in dict.fromkeys(stream.prompt for stream in streams):
+            own = [stream for stream in streams if stream.prompt is form]
+            read = StrategyStreams.of(own, model.layers, ROOT)
+            prompt = model.prompt(messages(form(asked)))
+            opened = model.open({form: prompt}, layers=read.layers, room=room)
+            while not opened.read(READ_TOKENS):
+                pass
+            self._rows.append((form, read, opened, np.array([len(prompt)])))
+
+    def logits(self, tokens: Sequence[int]) -> list[dict[Stream, Array]]:
+        steps: list[dict[Stream, Array]] = [{} for _ in tokens]
+        before, places = np.array([tokens[:-1]], np.int64), np.arange(len(tokens) - 1)[None]
+        for form, read, opened, past in self._rows:
+            said = opened.logits[form][None]
+            if before.size:
+                after = opened.run(slice(0, 1), before, past=past, places=places)[0]
+                said = np.concatenate([said, after])
+            for step, of_layers in zip(steps, said, strict=True):
+                step.update(read.logits({form: of_layers}))
+        return steps
+
+
+def _report(found: Found, variants: Sequence[str], report: Report) -> None:
+    rows = []
+    for name in found.measures:
+        row: dict[str, object] = {"scored": name}
+        for measure in MEASURES:
+            one = interval(found.of(name, measure))
+            row |= {measure: one.value, f"{measure} low": one.low, f"{measure} high": one.high}
+        variant = name.removesuffix(f", {PUBLISHED}").removesuffix(f", {SAMPLED}")
+        rows.append(row | {"entropy": found.entropy[variant]})
+    report.table(f"MC1 and MC2 in percent, {len(found.measures['plain'])} questions", rows)
+    ladder = {temperature: found.entropy[_plain(temperature)] for temperature in LADDER}
+    gains = []
+    for variant in variants:
+        temperature = matched(found.entropy[variant], ladder)
+        for way in (PUBLISHED, SAMPLED):
+            for measure in MEASURES:
+                own = found.of(f"{variant}, {way}", measure)
+                alone = paired(own, found.of("plain", measure))
+                fair = paired(own, found.of(_plain(temperature), measure))
+                gain = {"scored": f"{variant}, {way}", "measure": measure, "temperature": temperature}
+                gain |= {"over plain": alone.value, "low": alone.low, "high": alone.high}
+                gains.append(gain | {"over matched": fair.value, "its low": fair.low, "its high": fair.high})
+                if variant in CLAIMED:
+                    report.claim(
+                        f"{CLAIMED[variant]}: {measure} {way}, gained over plain of the same entropy",
+                        fair.value,
+                        "points",
+                        "> 0",
+                        low=fair.low,
+                        high=fair.high,
+                        note=f"temperature {temperature:.3g}; over plain decoding {alone.value:+.1f}",
+                        interval=INTERVAL,
+                    )
+    report.table("Points gained", gains)

@@ -1,0 +1,48 @@
+"""What a strategy reads of the model: which prompts, after which layers, and where each stream is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tieback.core.errors import InvalidInput, NotFound
+from tieback.core.field_path import FieldPath
+from tieback.core.types.arrays import Array
+from tieback.methods.decoding import WRITER, PromptForm, Stream
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyStreams:
+    """The streams of one request.
+
+    Streams of one prompt form are read from one row of the decoder; `layers` are read in all rows, and hold
+    no number where the last alone is read.
+    """
+
+    forms: Sequence[PromptForm]
+    layers: Sequence[int]
+    places: Mapping[Stream, tuple[PromptForm, int]]
+
+    @classmethod
+    def of(cls, streams: Sequence[Stream], layers: int, field: FieldPath) -> StrategyStreams:
+        """Where to read the streams in a model of so many layers.
+
+        InvalidInput, at `field`, where the model has no such layer. NotFound for a role that no model has.
+        """
+        roles = {stream.model for stream in streams} - {WRITER}
+        if roles:
+            raise NotFound("model role", min(roles), [WRITER])
+        try:
+            exits = {stream: stream.exit_of(layers) for stream in streams}
+        except InvalidInput as error:
+            raise error.within(field) from None
+        read = sorted(set(exits.values()))
+        return cls(
+            forms=list(dict.fromkeys(stream.prompt for stream in streams)),
+            layers=() if read == [layers] else read,
+            places={stream: (stream.prompt, read.index(exit)) for stream, exit in exits.items()},
+        )
+
+    def logits(self, rows: Mapping[PromptForm, Array]) -> dict[Stream, Array]:
+        """The logits `[vocabulary]` by stream, of those `[layers, vocabulary]` by prompt form."""
+        return {stream: rows[form][place] for stream, (form, place) in self.places.items()}

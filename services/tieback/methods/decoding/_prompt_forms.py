@@ -1,0 +1,62 @@
+"""Prompt forms: what a stream is asked in place of the plain request.
+
+A form is a function of a module, from what would be asked plainly to what is asked. These are the common
+ones; a strategy may define others in its own file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+RECALLED = "Answer the question in one full sentence."
+FALSELY = "Answer falsely: whatever you say must be wrong."
+TRUTHFULLY = "Answer truthfully: say only what is known to be true, and do not repeat common misbeliefs."
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A question that is answered before the real one: a text, a question, its answer, and a false answer."""
+
+    text: str
+    question: str
+    answer: str
+    false_answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a model is asked: the system's instruction, examples, sentences of the evidence, the question.
+
+    Without an excerpt, the texts of the examples are not shown.
+    """
+
+    instruction: str
+    question: str
+    excerpt: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = ()
+
+
+PromptForm = Callable[[Asked], Asked]
+"""From what is asked plainly to what is asked. Streams of the same function share a prompt and its cache."""
+
+
+def with_evidence(asked: Asked) -> Asked:
+    """The question with the passages before it, as it is asked plainly."""
+    return asked
+
+
+def without_evidence(asked: Asked) -> Asked:
+    """The question alone, in the same form. What has no evidence is asked plainly."""
+    return replace(asked, instruction=RECALLED, excerpt=()) if asked.excerpt else asked
+
+
+def amateur(asked: Asked) -> Asked:
+    """Asks for a wrong answer, by the instruction and by the examples: an amateur that hallucinates."""
+    examples = tuple(replace(one, answer=one.false_answer) for one in asked.examples)
+    return replace(asked, instruction=f"{asked.instruction} {FALSELY}", examples=examples)
+
+
+def truthful(asked: Asked) -> Asked:
+    """Asks for the truth by the instruction."""
+    return replace(asked, instruction=f"{asked.instruction} {TRUTHFULLY}")

@@ -1,0 +1,120 @@
+"""The measures are those of the literature, and a run scores every variant."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import small_language_model
+from tieback.methods.decoding import PLAIN, Stream, amateur
+from tieback.models.language_model import LanguageModel, load_language_model
+from tieback.models.store import Store
+
+from benchmarks.__main__ import main
+from benchmarks.report import Report
+from benchmarks.truthfulness import (
+    METHODS,
+    Question,
+    _Reader,
+    cost,
+    drawn,
+    matched,
+    measure,
+    multiple_choice,
+    read,
+)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
+    store = Store(tmp_path_factory.mktemp("store"))
+    card = small_language_model.build(tmp_path_factory.mktemp("small") / "model", store)
+    return load_language_model(card, store)
+
+
+def test_mc1_asks_whether_the_best_answer_beats_all_false_ones_and_mc2_for_the_mass_of_true_ones() -> None:
+    scores = np.log([0.1, 0.5, 0.3, 0.1])
+
+    assert multiple_choice(scores, correct=2, best=1) == (1.0, pytest.approx(0.6))
+    assert multiple_choice(scores, correct=2, best=0) == (0.0, pytest.approx(0.6))
+    assert multiple_choice(scores - 2000, correct=2, best=1) == (1.0, pytest.approx(0.6))
+
+
+def test_what_is_drawn_follows_the_softmax_at_its_temperature() -> None:
+    scores = np.log(np.array([0.7, 0.2, 0.1], np.float32))
+    cold = np.array([0.49, 0.04, 0.01]) / 0.54
+
+    assert drawn(scores, 1) == (
+        pytest.approx(np.log(0.2), abs=1e-6),
+        pytest.approx(-(np.log([0.7, 0.2, 0.1]) @ [0.7, 0.2, 0.1]), abs=1e-6),
+    )
+    assert drawn(scores, 0, 0.5) == (
+        pytest.approx(np.log(cold[0]), abs=1e-6),
+        pytest.approx(-(np.log(cold) @ cold), abs=1e-6),
+    )
+
+
+def test_the_matched_temperature_has_the_nearest_entropy() -> None:
+    assert matched(2.4, {0.5: 1.0, 1.0: 2.0, 2.0: 3.0}) == 1.0
+
+
+def test_an_answer_is_scored_as_if_it_were_read_after_the_prompt_alone(model: LanguageModel) -> None:
+    streams = [PLAIN, Stream(layer=1), Stream(amateur)]
+    reader = _Reader(model, "Who?", streams, room=8)
+    reader.logits(model.tokens("a longer"))
+
+    found = reader.logits(model.tokens("short"))
+    fresh = _Reader(model, "Who?", streams, room=8).logits(model.tokens("short"))
+
+    assert len(found) == len("short")
+    for one, other in zip(found, fresh, strict=True):
+        for stream in streams:
+            assert one[stream] == pytest.approx(other[stream], abs=1e-4)
+    [alone] = reader.logits(model.tokens("s"))
+    assert alone[PLAIN] == pytest.approx(found[0][PLAIN], abs=1e-4)
+
+
+def test_a_run_scores_every_variant_in_both_ways(model: LanguageModel) -> None:
+    questions = [Question("Who?", ["me", "myself"], ["you"], 1), Question("Why?", ["so"], ["not", "no"], 0)]
+    report = Report()
+
+    measure(model, questions, report)
+
+    [rows] = [rows for name, rows in report.tables.items() if name.startswith("MC1")]
+    scored = {row["scored"]: row for row in rows}
+    for name in METHODS:
+        assert {f"{name}, as published", f"{name}, as sampled"} <= scored.keys()
+    assert all(0 <= row["MC2"] <= 100 for row in rows)
+    assert scored["plain at 0.5"]["entropy"] < scored["plain"]["entropy"] < scored["plain at 2"]["entropy"]
+    assert len(report.claims) == 12
+    assert all(claim.value is not None and claim.low <= claim.value <= claim.high for claim in report.claims)
+
+
+def test_what_a_token_costs_is_measured_for_every_strategy(model: LanguageModel) -> None:
+    report = Report()
+
+    cost(model, report)
+
+    [rows] = report.tables.values()
+    found = {row["strategy"]: row for row in rows}
+    assert found.keys() == {"plain", *METHODS}
+    assert all(row["ms a token"] > 0 for row in rows)
+    assert (found["DoLa"]["prompts"], found["LOL, half refocused"]["prompts"]) == (1, 3)
+
+
+def test_questions_are_read_in_an_order_of_their_own(tmp_path: Path) -> None:
+    rows = [{"question": f"{n}?", "best": "b", "correct": ["a", "b"], "incorrect": ["c"]} for n in range(20)]
+    (tmp_path / "truthfulqa.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    some, more = read(tmp_path, 5), read(tmp_path, 8)
+
+    assert more[:5] == some
+    assert some[0].correct[some[0].best] == "b"
+    assert len({one.text for one in more}) == 8
+
+
+def test_a_folder_without_the_questions_ends_the_program_with_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"has no truthfulqa\.jsonl"):
+        main(["truthfulness", "--data", str(tmp_path)])
