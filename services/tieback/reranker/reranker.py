@@ -25,8 +25,8 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Stage
 from tieback.core.types.rerank import Alignment, RerankCandidate, RerankReply, RerankResult
 from tieback.core.types.vectors import TokenVectors
-from tieback.methods.ranking import rankings
-from tieback.methods.reranking import rerankings
+from tieback.methods.rank_fusion import rank_fusions
+from tieback.methods.reranking import PASSES, rerankings
 from tieback.ports import DEFAULT_RERANKING, EncoderPort
 from tieback.reranker.comparison import Chunk, Comparison, compared, steps_of
 from tieback.reranker.sources import look
@@ -72,7 +72,7 @@ class Reranker:
         candidates: Sequence[RerankCandidate],
         *,
         method: MethodChoice = DEFAULT_RERANKING,
-        fusion: MethodChoice | None = None,
+        rank_fusion: MethodChoice | None = None,
         space: str = "",
         limit: int = 0,
         explain: bool = False,
@@ -85,8 +85,12 @@ class Reranker:
         """
         arrival = time.perf_counter()
         compare = rerankings.configure(method.name, method.parameters, field="method")
-        passes = rerankings.beside(compare, "passes")
-        merge = rankings.configure(fusion.name, fusion.parameters, field="fusion") if fusion else None
+        passes = rerankings.form(PASSES, method.name, method.parameters)
+        merge = (
+            rank_fusions.configure(rank_fusion.name, rank_fusion.parameters, field="rank_fusion")
+            if rank_fusion
+            else None
+        )
         self._check(query, candidates)
         if isinstance(query, TokenVectors):
             space = space or query.space.name

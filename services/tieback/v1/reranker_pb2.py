@@ -22,33 +22,38 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from tieback.v1 import annotations_pb2 as tieback_dot_v1_dot_annotations__pb2
 from tieback.v1 import report_pb2 as tieback_dot_v1_dot_report__pb2
 from tieback.v1 import vector_pb2 as tieback_dot_v1_dot_vector__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tieback/v1/reranker.proto\x12\ntieback.v1\x1a\x17tieback/v1/report.proto\x1a\x17tieback/v1/vector.proto\"S\n\x0bTokenSource\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12*\n\x06tokens\x18\x02 \x01(\x0b\x32\x18.tieback.v1.TokenVectorsH\x00\x42\x08\n\x06source\"U\n\x0fRerankCandidate\x12\n\n\x02id\x18\x01 \x01(\t\x12\'\n\x06source\x18\x02 \x01(\x0b\x32\x17.tieback.v1.TokenSource\x12\r\n\x05score\x18\x03 \x01(\x01\"\xdf\x01\n\rRerankRequest\x12&\n\x05query\x18\x01 \x01(\x0b\x32\x17.tieback.v1.TokenSource\x12/\n\ncandidates\x18\x02 \x03(\x0b\x32\x1b.tieback.v1.RerankCandidate\x12\"\n\x06method\x18\x03 \x01(\x0b\x32\x12.tieback.v1.Method\x12\"\n\x06\x66usion\x18\x04 \x01(\x0b\x32\x12.tieback.v1.Method\x12\r\n\x05space\x18\x05 \x01(\t\x12\r\n\x05limit\x18\x06 \x01(\r\x12\x0f\n\x07\x65xplain\x18\x07 \x01(\x08\"\x7f\n\x0eRerankResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.tieback.v1.RerankResult\x12\"\n\x06timing\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Timing\x12\x1e\n\x04\x63ost\x18\x03 \x01(\x0b\x32\x10.tieback.v1.Cost\"}\n\x0cRerankResult\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x14\n\x0crerank_score\x18\x03 \x01(\x01\x12\x12\n\nfirst_rank\x18\x04 \x01(\r\x12(\n\talignment\x18\x05 \x01(\x0b\x32\x15.tieback.v1.Alignment\"U\n\tAlignment\x12&\n\x05pairs\x18\x01 \x03(\x0b\x32\x17.tieback.v1.AlignedPair\x12 \n\x04plan\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Tensor\"\x89\x01\n\x0b\x41lignedPair\x12(\n\nquery_span\x18\x01 \x01(\x0b\x32\x14.tieback.v1.TextSpan\x12,\n\x0e\x63\x61ndidate_span\x18\x02 \x01(\x0b\x32\x14.tieback.v1.TextSpan\x12\x12\n\nsimilarity\x18\x03 \x01(\x01\x12\x0e\n\x06weight\x18\x04 \x01(\x01\x32W\n\x0fRerankerService\x12\x44\n\x06Rerank\x12\x19.tieback.v1.RerankRequest\x1a\x1a.tieback.v1.RerankResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tieback/v1/reranker.proto\x12\ntieback.v1\x1a\x1ctieback/v1/annotations.proto\x1a\x17tieback/v1/report.proto\x1a\x17tieback/v1/vector.proto\"S\n\x0bTokenSource\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12*\n\x06tokens\x18\x02 \x01(\x0b\x32\x18.tieback.v1.TokenVectorsH\x00\x42\x08\n\x06source\"U\n\x0fRerankCandidate\x12\n\n\x02id\x18\x01 \x01(\t\x12\'\n\x06source\x18\x02 \x01(\x0b\x32\x17.tieback.v1.TokenSource\x12\r\n\x05score\x18\x03 \x01(\x01\"\x84\x02\n\rRerankRequest\x12&\n\x05query\x18\x01 \x01(\x0b\x32\x17.tieback.v1.TokenSource\x12/\n\ncandidates\x18\x02 \x03(\x0b\x32\x1b.tieback.v1.RerankCandidate\x12\x31\n\x06method\x18\x03 \x01(\x0b\x32\x12.tieback.v1.MethodB\r\xca\xc1\x18\treranking\x12\x38\n\x0brank_fusion\x18\x04 \x01(\x0b\x32\x12.tieback.v1.MethodB\x0f\xca\xc1\x18\x0brank_fusion\x12\r\n\x05space\x18\x05 \x01(\t\x12\r\n\x05limit\x18\x06 \x01(\r\x12\x0f\n\x07\x65xplain\x18\x07 \x01(\x08\"\x7f\n\x0eRerankResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.tieback.v1.RerankResult\x12\"\n\x06timing\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Timing\x12\x1e\n\x04\x63ost\x18\x03 \x01(\x0b\x32\x10.tieback.v1.Cost\"}\n\x0cRerankResult\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x14\n\x0crerank_score\x18\x03 \x01(\x01\x12\x12\n\nfirst_rank\x18\x04 \x01(\r\x12(\n\talignment\x18\x05 \x01(\x0b\x32\x15.tieback.v1.Alignment\"U\n\tAlignment\x12&\n\x05pairs\x18\x01 \x03(\x0b\x32\x17.tieback.v1.AlignedPair\x12 \n\x04plan\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Tensor\"\x89\x01\n\x0b\x41lignedPair\x12(\n\nquery_span\x18\x01 \x01(\x0b\x32\x14.tieback.v1.TextSpan\x12,\n\x0e\x63\x61ndidate_span\x18\x02 \x01(\x0b\x32\x14.tieback.v1.TextSpan\x12\x12\n\nsimilarity\x18\x03 \x01(\x01\x12\x0e\n\x06weight\x18\x04 \x01(\x01\x32W\n\x0fRerankerService\x12\x44\n\x06Rerank\x12\x19.tieback.v1.RerankRequest\x1a\x1a.tieback.v1.RerankResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tieback.v1.reranker_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_RERANKREQUEST'].fields_by_name['method']._loaded_options = None
+  _globals['_RERANKREQUEST'].fields_by_name['method']._serialized_options = b'\312\301\030\treranking'
+  _globals['_RERANKREQUEST'].fields_by_name['rank_fusion']._loaded_options = None
+  _globals['_RERANKREQUEST'].fields_by_name['rank_fusion']._serialized_options = b'\312\301\030\013rank_fusion'
   _globals['_RERANKERSERVICE'].methods_by_name['Rerank']._loaded_options = None
   _globals['_RERANKERSERVICE'].methods_by_name['Rerank']._serialized_options = b'\220\002\001'
-  _globals['_TOKENSOURCE']._serialized_start=91
-  _globals['_TOKENSOURCE']._serialized_end=174
-  _globals['_RERANKCANDIDATE']._serialized_start=176
-  _globals['_RERANKCANDIDATE']._serialized_end=261
-  _globals['_RERANKREQUEST']._serialized_start=264
-  _globals['_RERANKREQUEST']._serialized_end=487
-  _globals['_RERANKRESPONSE']._serialized_start=489
-  _globals['_RERANKRESPONSE']._serialized_end=616
-  _globals['_RERANKRESULT']._serialized_start=618
-  _globals['_RERANKRESULT']._serialized_end=743
-  _globals['_ALIGNMENT']._serialized_start=745
-  _globals['_ALIGNMENT']._serialized_end=830
-  _globals['_ALIGNEDPAIR']._serialized_start=833
-  _globals['_ALIGNEDPAIR']._serialized_end=970
-  _globals['_RERANKERSERVICE']._serialized_start=972
-  _globals['_RERANKERSERVICE']._serialized_end=1059
+  _globals['_TOKENSOURCE']._serialized_start=121
+  _globals['_TOKENSOURCE']._serialized_end=204
+  _globals['_RERANKCANDIDATE']._serialized_start=206
+  _globals['_RERANKCANDIDATE']._serialized_end=291
+  _globals['_RERANKREQUEST']._serialized_start=294
+  _globals['_RERANKREQUEST']._serialized_end=554
+  _globals['_RERANKRESPONSE']._serialized_start=556
+  _globals['_RERANKRESPONSE']._serialized_end=683
+  _globals['_RERANKRESULT']._serialized_start=685
+  _globals['_RERANKRESULT']._serialized_end=810
+  _globals['_ALIGNMENT']._serialized_start=812
+  _globals['_ALIGNMENT']._serialized_end=897
+  _globals['_ALIGNEDPAIR']._serialized_start=900
+  _globals['_ALIGNEDPAIR']._serialized_end=1037
+  _globals['_RERANKERSERVICE']._serialized_start=1039
+  _globals['_RERANKERSERVICE']._serialized_end=1126
 # @@protoc_insertion_point(module_scope)
