@@ -7,23 +7,15 @@ Run by scripts/docs; with ``--check`` it says what is not current instead of wri
 from __future__ import annotations
 
 import asyncio
-import importlib
-import inspect
-import json
-import pkgutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from methods_page import default, methods_page
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
-from tieback import methods
-from tieback.core.family import Family
 from tieback.core.types.load import Load
 from tieback.encoder.disk_cache import DiskState
 from tieback.encoder.recall import CacheState
-from tieback.serving.assembly import request_families
 from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh
 from tieback.serving.scrape import join
@@ -31,43 +23,13 @@ from tieback.serving.settings import Settings
 from tieback.serving.telemetry import IndexSize, Telemetry
 
 DOCS = Path(__file__).parent
-HEAD = "<!-- Written by scripts/docs from the code. Do not edit. -->"
-
-
-def methods_page() -> str:
-    """Every family with its protocol's sentence, every method with its source and parameters."""
-    named = {family.name for family in request_families()}
-    families = sorted(_families(), key=lambda found: found[1].name not in named)
-    lines = [
-        HEAD,
-        "",
-        "# Methods",
-        "",
-        "A family is a folder of `services/tieback/methods/`, a method a file in it. Requests name methods "
-        f"of the families {', '.join(sorted(named))}, in fields that say of which family; `tieback methods` "
-        "and `CatalogService.ListMethods` show these on a running server. Methods of the other families are "
-        "chosen by cards and recipes. Adding a method adds a file there and touches nothing else: see "
-        "[architecture.md](architecture.md#where-things-are).",
-        "",
-        "| family | named by | methods | what it does |",
-        "|---|---|---|---|",
-    ]
-    for package, family in families:
-        links = ", ".join(f"[{name}](#{family.name}-{name})" for name in family.names())
-        by = "requests" if family.name in named else "cards, recipes"
-        lines.append(f"| {family.name} | {by} | {links} | {_first(inspect.getdoc(package))} |")
-    for package, family in families:
-        lines += ["", f"## {family.name}", "", inspect.getdoc(package) or ""]
-        for name in family.names():
-            lines += ["", *_method(family, name)]
-    return "\n".join(lines) + "\n"
 
 
 def settings_table() -> str:
     """Every setting with its default."""
     lines = ["| variable | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
-        lines.append(f"| `TIEBACK_{name.upper()}` | {_default(field.default)} | {field.description} |")
+        lines.append(f"| `TIEBACK_{name.upper()}` | {default(field.default)} | {field.description} |")
     return "\n".join(lines)
 
 
@@ -101,54 +63,6 @@ def metrics_table() -> str:
 
 async def _add_mesh(telemetry: Telemetry) -> None:
     await Mesh(Directory(), registry=telemetry.registry).close()
-
-
-def _families() -> Iterator[tuple[Any, Family[Any]]]:
-    for module in sorted(pkgutil.iter_modules(methods.__path__), key=lambda found: found.name):
-        package = importlib.import_module(f"{methods.__name__}.{module.name}")
-        yield from ((package, value) for value in vars(package).values() if isinstance(value, Family))
-
-
-def _method(family: Family[Any], name: str) -> list[str]:
-    described = family.describe(name)
-    module = sys.modules[family.get(name).__module__]
-    lines = [f'### <a id="{family.name}-{name}"></a>{name}', "", inspect.getdoc(module) or ""]
-    parameters = described.schema.get("properties", {})
-    if parameters:
-        lines += ["", "| parameter | default | takes |", "|---|---|---|"]
-        lines += [
-            f"| `{key}` | {_default(schema.get('default'))} | {_takes(schema)} |"
-            for key, schema in parameters.items()
-        ]
-    return lines
-
-
-def _takes(schema: dict[str, Any]) -> str:
-    """A JSON schema in words, as far as methods use them."""
-    if "enum" in schema:
-        return " or ".join(f"`{value}`" for value in schema["enum"])
-    if "anyOf" in schema:
-        return " or ".join(_takes(choice) for choice in schema["anyOf"])
-    kind = schema.get("type", "anything")
-    if kind == "array":
-        return f"a list of {_takes(schema['items'])}" if "items" in schema else "a list"
-    if kind == "object":
-        return "a mapping from names to numbers"
-    bounds = (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
-    said = [f"{sign} {schema[bound]:g}" for bound, sign in bounds if bound in schema]
-    return " ".join([kind, ", ".join(said)]).strip()
-
-
-def _default(value: object) -> str:
-    if value is None or value == "" or value == ():
-        return "–"
-    if isinstance(value, Path | str):
-        return f"`{value}`"
-    return f"`{json.dumps(value, default=str)}`"
-
-
-def _first(text: str | None) -> str:
-    return (text or "").split("\n\n")[0].replace("\n", " ")
 
 
 def pages() -> dict[Path, str]:

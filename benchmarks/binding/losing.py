@@ -22,7 +22,7 @@ from benchmarks.report import Report
 
 SLACK = 2.0  # points
 SKIP = MethodChoice("skip")
-SKIPPED = Routing(missing=SKIP)
+SKIPPED = Routing(imputation=SKIP)
 SOUND_SECONDS, SOUND_SEED = 3, 0
 
 
@@ -35,7 +35,7 @@ def measure(bound: BoundSpace, data: Data, encoders: Encoders, report: Report) -
     relevant = {Modality.TEXT: data.shows, Modality.IMAGE: data.shows.T}
     rows: list[dict[str, object]] = []
     beyond: list[tuple[float, str, float, float]] = []
-    standing_in: list[tuple[Floats, Floats]] = []
+    imputing: list[tuple[Floats, Floats]] = []
     for modality, asked in ((Modality.TEXT, texts), (Modality.IMAGE, photos)):
         whole = _found(joint, asked, stored[modality], relevant[modality])
         for lost in asked if len(asked) > 1 else ():
@@ -44,7 +44,7 @@ def measure(bound: BoundSpace, data: Data, encoders: Encoders, report: Report) -
             skipped = _found(joint, left, stored[modality], relevant[modality], SKIPPED)
             drop = paired(100 * whole[0], 100 * less[0])
             if modality is Modality.TEXT:
-                standing_in.append((less[0], skipped[0]))
+                imputing.append((less[0], skipped[0]))
             predicted = max(0.0, float(bound.losses.get(modality, {}).get(lost, 0.0)))
             rows.append(
                 {
@@ -66,13 +66,13 @@ def measure(bound: BoundSpace, data: Data, encoders: Encoders, report: Report) -
             "COCO R@10 lost with any one space, beyond what the artifact predicts", worst, "points",
             f"<= {SLACK:g}", note=f"most: {who}, whose loss is in [{low:.2f}, {high:.2f}]",
         )  # fmt: skip
-    if standing_in and bound.stand_ins and bound.stand_ins[0].method != SKIP.name:
-        filled, skips = (100 * np.mean(found, axis=0) for found in zip(*standing_in, strict=True))
+    if imputing and bound.imputations and bound.imputations[0].method != SKIP.name:
+        filled, skips = (100 * np.mean(found, axis=0) for found in zip(*imputing, strict=True))
         gain = paired(filled, skips)
         report.claim(
-            "COCO R@10 gained by standing in for a lost space, over skipping it, mean over the spaces",
+            "COCO R@10 gained by imputing a lost space, over skipping it, mean over the spaces",
             gain.value, "points", ">= 0", low=gain.low, high=gain.high,
-            note=f"by {bound.stand_ins[0].method}",
+            note=f"by {bound.imputations[0].method}",
         )  # fmt: skip
     _subsets(joint, encoders, texts, photos, report)
 

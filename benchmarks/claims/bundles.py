@@ -7,7 +7,7 @@ bundle's; both are trained so that a part of a bundle finds the whole, and with 
 a bundle's items. Half of a new bundle's items are given, and the others are sought among all items.
 
 With all of it, items are also held against themselves with parts dropped, and a missing modality is what the
-others say of it, by the method `substitute` that is served, fitted on the items that have all three. Without,
+others say of it, by the method `ridge` that is served, fitted on the items that have all three. Without,
 it is zeros. The two in between are in the table. How noisy the looks are and how few bundles are learned from
 was set, on a seed that is not among those reported, until without it some 60 % of what is sought was found.
 What the contrasts count was first 0.1 each, with looks alone dropped, and both together gained 1.0 points;
@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from tieback.core.types.arrays import Array
-from tieback.methods.missing import fit, missing
+from tieback.methods.imputation import fit, imputations
 from tieback.methods.projection import unit_rows
 from torch import Tensor, nn
 from torch.nn import functional
@@ -134,8 +134,8 @@ def made(seed: int) -> World:
 def _substituted(world: World) -> tuple[list[Array], Array]:
     """The looks with what the others say in place of missing ones, and which are there now."""
     complete = world.there.all(axis=1)
-    state = fit("substitute", [look[complete] for look in world.looks])
-    looks, filled = missing.configure("substitute")(world.looks, world.there, state)
+    state = fit("ridge", [look[complete] for look in world.looks])
+    looks, filled = imputations.configure("ridge")(world.looks, world.there, state)
     return looks, world.there | filled
 
 

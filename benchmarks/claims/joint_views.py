@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from tieback.methods.projection import State, joint_views, unit_rows
+from tieback.core.state import State
+from tieback.methods.projection import joint_views, unit_rows
 from tieback.methods.projection._trained import contrastive, project, same_targets, train
 
 from benchmarks.claims import claim

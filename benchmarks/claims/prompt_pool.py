@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from tieback.core.types.arrays import Array
-from tieback.methods.missing import fit, missing
+from tieback.methods.imputation import fit, imputations
 from tieback.methods.projection import unit_rows
 from torch import Tensor, nn
 from torch.nn import functional
@@ -174,6 +174,8 @@ def _served(learnt: Things, asked: Things) -> Things:
     given = blocks(asked)
     spoke = np.zeros((len(asked.kinds), len(given)), bool)
     spoke[:, 0] = True
-    filled, _ = missing.configure("pool")(given, spoke, fit("pool", blocks(learnt)))
+    filled, _ = imputations.configure("nearest_neighbours")(
+        given, spoke, fit("nearest_neighbours", blocks(learnt))
+    )
     pictures = torch.from_numpy(np.stack(filled[1:], axis=1))
     return asked._replace(tokens=torch.stack([asked.tokens[:, TEXT], pictures], dim=1))

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from tieback.methods.missing import missing
+from tieback.methods.imputation import imputations
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -157,7 +157,7 @@ def made(draw: np.random.Generator, count: int, *, turned: bool = False) -> Thin
     spoke[:, : VIEWS - 1] = draw.random((count, VIEWS - 1)) >= often[:, None]
     for place, view in enumerate(views):
         view[~spoke[:, place]] = np.nan
-    heard, _ = missing.configure("skip")([np.asarray(view, np.float32) for view in views], spoke, {})
+    heard, _ = imputations.configure("skip")([np.asarray(view, np.float32) for view in views], spoke, {})
     return Things(
         [torch.from_numpy(view) for view in heard], torch.from_numpy(spoke), torch.from_numpy(labels)
     )

@@ -31,12 +31,12 @@ class Plan:
 def plans_for(client: Client, modalities: int) -> list[Plan]:
     """Those that the server offers, the default first; also balanced where there are several modalities."""
     methods = client.methods()
-    fusions = [one.name for one in methods if one.family in ("rank_fusion", "ranking")]
+    fusions = [one.name for one in methods if one.family == "rank_fusion"]
     rerankers = [one.name for one in methods if one.family == "reranking" and one.name != "none"]
     known = inspect.signature(procedures.retrieve).parameters
     plans = [Plan(DEFAULT), Plan(FULL_TEXT, words=True)]
     for balanced in (False, True)[: min(modalities, 2)]:
-        plans += _unranked(fusions if "fusion" in known else [], balanced)
+        plans += _unranked(fusions if "rank_fusion" in known else [], balanced)
     for method in rerankers:
         for name, hybrid in (("dense", False), ("hybrid", True)):
             arguments = {"hybrid": hybrid, "reranker": method, "candidates": RERANKED}
@@ -49,4 +49,4 @@ def _unranked(fusions: list[str], balanced: bool) -> Iterator[Plan]:
     common: dict[str, Any] = {"balance": balanced, "reranker": "none"}
     yield Plan(f"dense{suffix}", common | {"hybrid": False})
     for method in fusions:
-        yield Plan(f"hybrid {method}{suffix}", common | {"hybrid": True, "fusion": method})
+        yield Plan(f"hybrid {method}{suffix}", common | {"hybrid": True, "rank_fusion": method})

@@ -161,8 +161,8 @@ class Collection:
     """How queries that do not say are weighted: a method of the family "routing"; empty for the default."""
     weights: Mapping[str, float] = field(default_factory=dict)
     """The weights per space of that, where there are some."""
-    missing: str = ""
-    """What their queries do about lost spaces: a method of the family "missing"; empty for the default."""
+    imputation: str = ""
+    """What their queries do about lost spaces: a method of the family "imputation"; empty for the default."""
     vector_count: int = 0
     """Vectors that it holds: one for each section, and one for each part of a section."""
     sources: Sequence[Source] = ()

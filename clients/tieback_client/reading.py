@@ -190,7 +190,7 @@ def routing(message: Any) -> RoutingExplanation:
         binding=message.binding,
         modality=message.modality,
         fallback=message.fallback,
-        stand_ins=dict(message.stand_ins),
+        imputed=dict(message.imputed),
     )
 
 
@@ -264,7 +264,7 @@ def plan(message: Any) -> RetrievalPlan:
     return RetrievalPlan(
         hybrid=message.hybrid,
         balance=message.balance_modalities,
-        fusion=message.fusion.name,
+        rank_fusion=message.rank_fusion.name,
         reranker=message.reranker.name,
         candidates=message.candidates,
         relevance_floor=message.relevance_floor,
@@ -295,7 +295,7 @@ def collection(message: Any) -> Collection:
         created=made,
         policy=message.routing.policy,
         weights=dict(message.routing.weights),
-        missing=message.routing.missing.name,
+        imputation=message.routing.imputation.name,
         vector_count=message.vector_count,
         sources=[source(one) for one in message.sources],
         damage=message.damage,

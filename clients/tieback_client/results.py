@@ -100,8 +100,8 @@ class RoutingExplanation:
     """What the input is made of, for instance ``"image+text"``."""
     fallback: str = ""
     """Why a learned router did not weight, where the binding has some."""
-    stand_ins: Mapping[str, str] = field(default_factory=dict)
-    """By block, the method that made its vector in place of a lost space, which is missing all the same."""
+    imputed: Mapping[str, str] = field(default_factory=dict)
+    """By block of a lost space, the method that imputed it; the space is missing all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +270,7 @@ class RetrievalPlan:
     """Whether a full-text search for the query's words is merged in."""
     balance: bool
     """Whether every modality is searched apart."""
-    fusion: str
+    rank_fusion: str
     """The method that merges vector hits and word hits; empty where the search is not hybrid."""
     reranker: str
     """The reranking method, or "none"."""

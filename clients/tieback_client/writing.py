@@ -309,18 +309,18 @@ def struct(values: Mapping[str, Any], field: FieldPath) -> Struct | None:
         raise InvalidArgument.at(field, message) from None
 
 
-def routing(weights: Weights | None, missing: MethodLike | None = None) -> router_pb2.Routing | None:
-    """Weights per space, or a policy, and what stands in for lost spaces; the server's default for None."""
-    if weights is None and missing is None:
+def routing(weights: Weights | None, imputation: MethodLike | None = None) -> router_pb2.Routing | None:
+    """Weights per space, or a policy, and how lost spaces are imputed; the server's default for None."""
+    if weights is None and imputation is None:
         return None
-    lost = method(missing, at("missing"))
+    imputed = method(imputation, at("imputation"))
     if isinstance(weights, Mapping):
-        return router_pb2.Routing(policy="explicit", weights=weights, missing=lost)
+        return router_pb2.Routing(policy="explicit", weights=weights, imputation=imputed)
     chosen = method(weights, at("weights")) or report_pb2.Method()
     return router_pb2.Routing(
         policy=chosen.name,
         parameters=chosen.parameters if chosen.HasField("parameters") else None,
-        missing=lost,
+        imputation=imputed,
     )
 
 

@@ -32,7 +32,7 @@ DEFAULT_DECODING = Decoding()
 DEFAULT_GROUNDING = Grounding()
 DEFAULT_RERANKING = MethodChoice("late_interaction")
 
-DEFAULT_FUSION = MethodChoice("weighted_sum", {"weights": [1.0, 0.7], "exponents": [1.0, 1.25]})
+DEFAULT_RANK_FUSION = MethodChoice("weighted_sum", {"weights": [1.0, 0.7], "exponents": [1.0, 1.25]})
 """How similarities and words are merged. Both scores mean the same for every query: a share of the best
 similarity, and the words' score over the length of the query's weights. By ranks or by standard scores, words
 that match a little would count as much as words that match all."""
@@ -180,7 +180,7 @@ class IndexPort(Protocol):
         text: str = "",
         limit: int = 0,
         filter: str = "",
-        fusion: MethodChoice | None = None,
+        rank_fusion: MethodChoice | None = None,
         balance_modalities: bool = False,
         collapse_pieces: bool = False,
         ignored: Sequence[IgnoredDimensions] = (),
@@ -228,7 +228,7 @@ class RerankerPort(Protocol):
         candidates: Sequence[RerankCandidate],
         *,
         method: MethodChoice = DEFAULT_RERANKING,
-        fusion: MethodChoice | None = None,
+        rank_fusion: MethodChoice | None = None,
         space: str = "",
         limit: int = 0,
         explain: bool = False,

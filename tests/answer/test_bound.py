@@ -113,70 +113,70 @@ async def test_a_collection_that_is_not_there_is_not_found(library: Library) -> 
 
 @pytest.fixture
 async def filled(tmp_path: Path) -> AsyncIterator[Library]:
-    made = await Library(tmp_path / "weights", stand_ins=("substitute", "skip")).fill()
+    made = await Library(tmp_path / "weights", imputations=("ridge", "skip")).fill()
     yield made
     await made.close()
 
 
-async def test_a_space_that_is_down_is_stood_in_for_and_said_to_be_missing(filled: Library) -> None:
+async def test_a_space_that_is_down_is_imputed_and_said_to_be_missing(filled: Library) -> None:
     whole = await filled.ask(words("green"))
     filled.encoder.down["words-a"] = Unavailable("gone")
 
     reply = await filled.ask(words("green"))
-    skipped = await filled.ask(words("green"), routing=Routing(missing=MethodChoice("skip")))
+    skipped = await filled.ask(words("green"), routing=Routing(imputation=MethodChoice("skip")))
 
     assert [hit.hit.item_id for hit in reply.hits] == [hit.hit.item_id for hit in whole.hits]
-    assert reply.routing.stand_ins == {"words-a": "substitute"}
+    assert reply.routing.imputed == {"words-a": "ridge"}
     assert reply.routing.reasons == skipped.routing.reasons == {"words-a": "down"}
     assert reply.routing.degraded
     assert reply.routing.weights == pytest.approx(whole.routing.weights)
     assert "words-a" not in skipped.routing.weights
 
 
-async def test_nothing_is_stored_while_a_space_is_down_though_another_could_stand_in(filled: Library) -> None:
+async def test_nothing_is_stored_while_a_space_is_down_though_it_could_be_imputed(filled: Library) -> None:
     filled.encoder.down["words-a"] = Unavailable("gone")
 
     with pytest.raises(Unavailable):
         await filled.answerer.ingest("library", [Item("late", [Section("1", Content(Modality.TEXT, "red"))])])
 
 
-async def test_a_collection_says_what_stands_in_for_queries_that_do_not(filled: Library) -> None:
+async def test_a_collection_says_how_to_impute_for_queries_that_do_not(filled: Library) -> None:
     space = filled.router.space
-    routing = Routing("explicit", {"words-a": 1.0, "words-b": 1.0}, missing=MethodChoice("skip"))
+    routing = Routing("explicit", {"words-a": 1.0, "words-b": 1.0}, imputation=MethodChoice("skip"))
     await filled.index.create_collection("strict", space.ref, space.width, routing)
     filled.encoder.down["words-a"] = Unavailable("gone")
 
     by_default = await filled.ask(words("green"), collection="strict")
-    filling = Routing(missing=MethodChoice("substitute"))
+    filling = Routing(imputation=MethodChoice("ridge"))
     overruled = await filled.ask(words("green"), collection="strict", routing=filling)
 
     assert by_default.routing.weights == pytest.approx({"words-b": 1, "colours": 0})
-    assert not by_default.routing.stand_ins
-    assert overruled.routing.stand_ins == {"words-a": "substitute"}
+    assert not by_default.routing.imputed
+    assert overruled.routing.imputed == {"words-a": "ridge"}
     assert overruled.routing.weights == pytest.approx({"words-a": 0.5, "words-b": 0.5, "colours": 0}), (
         "what the query did not say is still the collection's"
     )
 
 
 async def test_a_way_that_was_not_fitted_blames_whoever_asked_for_it(filled: Library) -> None:
-    space, pool = filled.router.space, MethodChoice("pool")
-    await filled.index.create_collection("odd", space.ref, space.width, Routing(missing=pool))
+    space, pool = filled.router.space, MethodChoice("nearest_neighbours")
+    await filled.index.create_collection("odd", space.ref, space.width, Routing(imputation=pool))
 
-    with pytest.raises(InvalidInput, match="it can: skip, substitute") as of_query:
-        await filled.ask(words("green"), routing=Routing(missing=pool))
+    with pytest.raises(InvalidInput, match="it can: skip, ridge") as of_query:
+        await filled.ask(words("green"), routing=Routing(imputation=pool))
     with pytest.raises(InvalidInput, match="routing that the collection was made with") as of_collection:
         await filled.ask(words("green"), collection="odd")
     with pytest.raises(NotFound, match="pray"):
         await filled.index.create_collection(
-            "prayers", space.ref, space.width, Routing(missing=MethodChoice("pray"))
+            "prayers", space.ref, space.width, Routing(imputation=MethodChoice("pray"))
         )
 
-    assert str(of_query.value.field) == "routing.missing.name"
+    assert str(of_query.value.field) == "routing.imputation.name"
     assert str(of_collection.value.field) == "collection"
 
 
 async def test_a_collections_way_survives_a_restart_of_the_index(filled: Library, tmp_path: Path) -> None:
-    space, routing = filled.router.space, Routing(missing=MethodChoice("substitute"))
+    space, routing = filled.router.space, Routing(imputation=MethodChoice("ridge"))
     await filled.index.create_collection("kept", space.ref, space.width, routing)
 
     await filled.index.close()

@@ -10,7 +10,7 @@ from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.fusion import Routing
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import QueryPart, Retrieval
-from tieback.ports import DEFAULT_FUSION
+from tieback.ports import DEFAULT_RANK_FUSION
 
 
 def words(text, weight=1.0):
@@ -120,7 +120,7 @@ async def test_a_query_that_says_nothing_is_answered_by_the_default_plan_and_the
     reply = await library.answerer.retrieve(Retrieval("library", [words("moon")]))
 
     assert (reply.plan.hybrid, reply.plan.balance_modalities) == (True, False)
-    assert (reply.plan.fusion, reply.plan.candidates) == (DEFAULT_FUSION, DEFAULT_LIMIT)
+    assert (reply.plan.rank_fusion, reply.plan.candidates) == (DEFAULT_RANK_FUSION, DEFAULT_LIMIT)
 
 
 async def test_a_photo_alone_is_compared_with_each_modality_and_its_class_is_not_looked_for_as_a_word(
@@ -143,12 +143,12 @@ async def test_the_default_query_is_not_reranked(library):
 
 
 async def test_what_a_query_says_goes_before_the_default_plan(library):
-    query = ask(words("moon"), hybrid=True, fusion=MethodChoice("reciprocal_rank"), candidates=30)
+    query = ask(words("moon"), hybrid=True, rank_fusion=MethodChoice("reciprocal_rank"), candidates=30)
 
     reply = await library.answerer.retrieve(query)
 
     assert (reply.plan.hybrid, reply.plan.balance_modalities) == (True, False)
-    assert (reply.plan.fusion, reply.plan.candidates) == (MethodChoice("reciprocal_rank"), 30)
+    assert (reply.plan.rank_fusion, reply.plan.candidates) == (MethodChoice("reciprocal_rank"), 30)
     assert reply.plan.reranker.name == "late_interaction"
 
 

@@ -140,7 +140,7 @@ async def test_weights_of_a_single_space_are_refused(served: Served) -> None:
     for routing in (
         Routing(weights={"words-a": 1.0}),
         Routing("uniform"),
-        Routing(missing=MethodChoice("skip")),
+        Routing(imputation=MethodChoice("skip")),
     ):
         with pytest.raises(InvalidInput, match="nothing to weight") as refusal:
             await served.found(text("tea"), routing=routing)

@@ -48,7 +48,7 @@ def test_an_explained_search_names_what_the_score_is_made_of_and_the_weights(run
         "75%",
         "Weights of the spaces (uniform, image+text, 0123456789ab)",
         "Not routed: no router knows image",
-        "Filled from the other spaces: third (substitute)",
+        "Filled from the other spaces: third (ridge)",
     ):
         assert part in result.output
     assert "Where the time went" not in result.output

@@ -206,18 +206,18 @@ def test_a_policy_weights_by_its_name_and_parameters(client: Client, served: Any
 def test_what_stands_in_goes_with_any_weights(client: Client, served: Any) -> None:
     encodings = client.encode(["a"], space="tiny")
 
-    client.fuse(encodings, missing="skip")
-    client.fuse(encodings, weights={"tiny": 1}, missing=("pool", {"k": 3}))
+    client.fuse(encodings, imputation="skip")
+    client.fuse(encodings, weights={"tiny": 1}, imputation=("nearest_neighbours", {"k": 3}))
     client.fuse(encodings)
 
     alone, weighted, unsaid = (request.routing for request in served.log.fused[-3:])
-    assert (alone.policy, alone.missing.name) == ("", "skip")
-    assert (weighted.policy, weighted.missing.name, weighted.missing.parameters["k"]) == (
+    assert (alone.policy, alone.imputation.name) == ("", "skip")
+    assert (weighted.policy, weighted.imputation.name, weighted.imputation.parameters["k"]) == (
         "explicit",
-        "pool",
+        "nearest_neighbours",
         3,
     )
-    assert not unsaid.HasField("missing")
+    assert not unsaid.HasField("imputation")
 
 
 def test_candidates_are_reranked_with_their_alignment(client: Client) -> None:

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from tieback_client import Client
 from tieback_client.cli import app
 
-CHOSEN_BY_THE_SERVER = ("hybrid", "balance_modalities", "reranker", "fusion", "collapse_pieces")
+CHOSEN_BY_THE_SERVER = ("hybrid", "balance_modalities", "reranker", "rank_fusion", "collapse_pieces")
 
 
 def test_a_query_of_the_sdk_leaves_its_plan_to_the_server(client: Client, served: Any) -> None:

@@ -18,7 +18,7 @@ import yaml
 from support.deployment import ROOT, Query, queries
 from support.installed import need
 from support.prometheus import Prometheus
-from support.small_binding import binding, routed, stand_in, text, text_router
+from support.small_binding import binding, imputation, routed, text, text_router
 from support.tenants import write_tokens
 from tieback.catalog.catalog import Catalog
 from tieback.models.store import Store
@@ -91,7 +91,7 @@ class Platform:
         watch = RoutingWatch(self._server.telemetry, routed().revision, usual)
         router = Router.bound(routed(), rollout=Rollout(shadow=shadow), on_routed=watch)
         self._run(router.fuse([text(1.0, 0.5)] * DRIFT_WINDOW))
-        standing_in = Router.bound(binding(stand_ins=(stand_in("substitute"),)))
+        standing_in = Router.bound(binding(imputations=(imputation("ridge"),)))
         (lost,) = self._run(standing_in.fuse([text(1.0, 0.5)[:1]])).results
         told = dataclasses.replace(lost.routing, weights={})  # those are not the platform's own spaces
         self._server.telemetry.observe_routing(told)

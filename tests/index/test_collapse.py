@@ -20,7 +20,7 @@ from tieback.index.memory import Memory
 from tieback.index.query import Query
 from tieback.index.records import Put, Record
 from tieback.index.search import search
-from tieback.methods.ranking import rankings
+from tieback.methods.rank_fusion import rank_fusions
 
 ALONG = vector(1, 0, 0, 0)
 
@@ -145,7 +145,7 @@ async def test_words_alone_and_words_beside_a_vector_have_one_hit_a_text(index):
     )
 
     words = found(await index.search("docs", text="lamp", collapse_pieces=True))
-    both = await collapsed(index, text="lamp", fusion=MethodChoice("weighted_sum"))
+    both = await collapsed(index, text="lamp", rank_fusion=MethodChoice("weighted_sum"))
     assert words == ["a.1", "c.1"]
     assert both == ["a.2", "c.1", "b.1"]
 
@@ -263,7 +263,7 @@ def test_collapsing_equals_its_definition_over_the_whole_ranking(data, texts, li
     def ask(limit, collapse):
         given = None if kind == "words" else np.array([1, 0, 0, 0], np.float32)
         asked = "" if kind == "vector" else "lamp"
-        fuse = rankings.configure("weighted_sum", {})
+        fuse = rank_fusions.configure("weighted_sum", {})
         query = Query(given, asked, limit, tree, fuse, False, collapse, ())
         return [(hit.item_id, hit.section_id) for hit in search(memory, query, lambda doing: None)]
 

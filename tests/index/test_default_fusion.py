@@ -28,7 +28,7 @@ async def asked(index, text, **how):
         "docs",
         vector=vector(1, 0, 0, 0),
         text=text,
-        fusion=DEFAULT_PLAN.fusion,
+        rank_fusion=DEFAULT_PLAN.rank_fusion,
         **how,
     )
     return [hit.item_id for hit in reply.hits]
@@ -103,7 +103,10 @@ async def test_the_order_does_not_depend_on_how_similar_an_encoder_finds_everyth
             hit.item_id
             for hit in (
                 await index.search(
-                    "docs", vector=vector(scale, 0, 0, 0), text="tea moon", fusion=DEFAULT_PLAN.fusion
+                    "docs",
+                    vector=vector(scale, 0, 0, 0),
+                    text="tea moon",
+                    rank_fusion=DEFAULT_PLAN.rank_fusion,
                 )
             ).hits
         ]

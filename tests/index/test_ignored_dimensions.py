@@ -72,7 +72,7 @@ async def test_a_search_finds_what_comparing_each_section_with_its_own_vector_fi
     try:
         await index.create_collection("docs", SPACE, WIDTH)
         await index.upsert("docs", [item(f"i{n}", stored(one)) for n, one in enumerate(known)])
-        how = {"filter": filter_, "balance_modalities": balance, "limit": 100, "fusion": SUM}
+        how = {"filter": filter_, "balance_modalities": balance, "limit": 100, "rank_fusion": SUM}
 
         with_ignored = await index.search("docs", vector=vector(*query), text=words, ignored=ignored, **how)
         by_words = await index.search("docs", text="apple", limit=100)

@@ -16,7 +16,7 @@ from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import SpaceRef
 from tieback.index import Index
 from tieback.index.records import Put, Record
-from tieback.methods.missing import missing
+from tieback.methods.imputation import imputations
 from tieback.methods.routing import routings
 
 
@@ -153,7 +153,7 @@ async def test_names_are_bounded_and_cut_where_they_are_told(index):
             await call
         assert len(caught.value.message) < 1000
         assert len(getattr(caught.value, "name", "")) < 1000
-    for family in (routings, missing):
+    for family in (routings, imputations):
         with pytest.raises(NotFound) as caught:
             family.get(endless)
         assert len(caught.value.message) < 2000

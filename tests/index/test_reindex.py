@@ -77,7 +77,7 @@ async def test_the_old_vectors_are_searched_until_the_new_ones_take_their_place_
 async def test_ids_texts_titles_metadata_spans_sources_and_routing_stay(store):
     index = Index.open(store)
     joint, new = SpaceRef("joint", "r1", "f1"), SpaceRef("joint", "r2", "f2")
-    routing = Routing("uniform", missing=MethodChoice("skip"))
+    routing = Routing("uniform", imputation=MethodChoice("skip"))
     await index.create_collection("docs", joint, WIDTH, routing)
     await index.record_source("docs", Source("src", "host", "/somewhere"))
     first = section(vector(*axis(0), space=joint), "tides", name="§1", title="Tides", uri="u", span=(3, 8))

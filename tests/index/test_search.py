@@ -76,7 +76,7 @@ async def test_a_picture_is_found_by_the_words_it_was_indexed_under(library):
 
 async def test_vector_and_words_are_fused_and_both_scores_are_given(library):
     by_rank = MethodChoice("reciprocal_rank")
-    reply = await library.search("docs", vector=vector(1, 0, 0, 0), text="cup waves", fusion=by_rank)
+    reply = await library.search("docs", vector=vector(1, 0, 0, 0), text="cup waves", rank_fusion=by_rank)
 
     assert names(reply)[0] == "cup.1"  # second by vector, found by words
     by_name = {hit.item_id + hit.section_id: hit for hit in reply.hits}
@@ -88,7 +88,7 @@ async def test_vector_and_words_are_fused_and_both_scores_are_given(library):
 async def test_search_merges_as_retrieve_does_where_nothing_is_said(library):
     asked = {"vector": vector(1, 0, 0, 0), "text": "cup waves"}
     unsaid = await library.search("docs", **asked)
-    said = await library.search("docs", **asked, fusion=DEFAULT_PLAN.fusion)
+    said = await library.search("docs", **asked, rank_fusion=DEFAULT_PLAN.rank_fusion)
 
     assert [(hit.item_id, hit.score) for hit in unsaid.hits] == [
         (hit.item_id, hit.score) for hit in said.hits
@@ -97,8 +97,8 @@ async def test_search_merges_as_retrieve_does_where_nothing_is_said(library):
 
 async def test_the_fusion_method_and_its_parameters_are_the_callers_choice(library):
     async def best(*weights):
-        fusion = MethodChoice("reciprocal_rank", {"k": 1, "weights": weights})
-        reply = await library.search("docs", vector=vector(1, 0, 0, 0), text="waves", fusion=fusion)
+        how = MethodChoice("reciprocal_rank", {"k": 1, "weights": weights})
+        reply = await library.search("docs", vector=vector(1, 0, 0, 0), text="waves", rank_fusion=how)
         return names(reply)[0]
 
     assert await best(1.0, 0.1) == "tea.1"
@@ -107,12 +107,12 @@ async def test_the_fusion_method_and_its_parameters_are_the_callers_choice(libra
 
 async def test_a_wrong_fusion_method_or_parameter_is_refused(library):
     with pytest.raises(NotFound) as unknown:
-        await library.search("docs", text="x", fusion=MethodChoice("magic"))
+        await library.search("docs", text="x", rank_fusion=MethodChoice("magic"))
     with pytest.raises(InvalidInput) as wrong:
-        await library.search("docs", text="x", fusion=MethodChoice("reciprocal_rank", {"k": -1}))
+        await library.search("docs", text="x", rank_fusion=MethodChoice("reciprocal_rank", {"k": -1}))
 
     assert "reciprocal_rank" in unknown.value.choices
-    assert str(wrong.value.field) == "fusion.parameters.k"
+    assert str(wrong.value.field) == "rank_fusion.parameters.k"
 
 
 async def test_a_filter_holds_for_vectors_and_for_words(library):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.methods.projection import fit, projections, unit_rows
+from tieback.core.state import check_state
+from tieback.methods.projection import GRAPH, fit, projections, unit_rows
 
 ANCHORS = 300
 
@@ -32,6 +34,33 @@ def test_a_fitted_projection_finds_partners_that_it_has_not_seen(name: str, pair
     right = np.sum(projected * target[250:], axis=1).mean()
     wrong = (projected @ target[250:].T).mean()
     assert right > wrong + 0.2
+
+
+@pytest.mark.parametrize("name", projections.names())
+def test_the_graph_form_says_what_the_method_says(name: str, pairs) -> None:
+    source, target = pairs
+    state = fit(name, source[:250], target[:250], seed=1)
+
+    expected = projections.configure(name)(source[250:], state)
+    tensors = {key: torch.from_numpy(array) for key, array in state.items()}
+    found = projections.form(GRAPH, name)(torch.from_numpy(source[250:]), tensors)
+
+    assert found.numpy() == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", projections.names())
+def test_a_state_that_lacks_an_array_or_has_another_shape_is_refused(name: str, pairs) -> None:
+    state = dict(fit(name, *pairs, seed=1))
+    schema, first = projections.state(name), next(iter(state))
+
+    with pytest.raises(InvalidInput, match="should be") as refusal:
+        check_state({**state, first: state[first][:-1]}, schema, source=20, target=24)
+    with pytest.raises(InvalidInput, match=f"lacks the array '{first}'"):
+        check_state({key: array for key, array in state.items() if key != first}, schema)
+    with pytest.raises(InvalidInput, match="has an array 'more'"):
+        check_state({**state, "more": state[first]}, schema)
+
+    assert str(refusal.value.field) == "state"
 
 
 @pytest.mark.parametrize("name", projections.names())

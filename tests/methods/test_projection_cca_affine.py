@@ -90,7 +90,10 @@ def test_no_more_dimensions_are_kept_than_the_anchors_allow() -> None:
 
 @pytest.mark.parametrize(
     ("parameters", "message"),
-    [({"dimensions": 0}, "dimensions is 0; it must be 1 or more"), ({"ridge": -1.0}, "ridge is -1.0")],
+    [
+        ({"dimensions": 0}, "'dimensions': input should be"),
+        ({"ridge": -1.0}, "'ridge': input should be"),
+    ],
 )
 def test_parameters_out_of_range_are_refused(parameters: dict[str, float], message: str) -> None:
     with pytest.raises(InvalidInput, match=message):

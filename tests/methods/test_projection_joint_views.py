@@ -58,12 +58,12 @@ def test_a_projector_of_one_seed_is_the_same_every_time_and_the_draw_decides_it(
     points, texts, views, _ = (side[:50] for side in made())
 
     def map_of(**parameters: object) -> np.ndarray:
-        state = fit("joint_views", points, texts, {"views": views, "steps": 3, **parameters})
+        state = fit("joint_views", points, texts, {"steps": 3, **parameters}, views=views)
         return np.asarray(state["map"])
 
     assert np.array_equal(map_of(drawn=1), map_of(drawn=1))
     assert not np.allclose(map_of(drawn=1), map_of(drawn=2))
-    with pytest.raises(InvalidInput, match="drawn is 0; it must be 1 or more"):
+    with pytest.raises(InvalidInput, match="'drawn': input should be greater than or equal to 1"):
         map_of(drawn=0)
 
 
@@ -81,13 +81,13 @@ def made() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 def test_views_teach_what_the_texts_do_not_say() -> None:
     points, texts, views, things = made()
 
-    def nearness(parameters: dict[str, object]) -> float:
-        state = fit("joint_views", points[:200], texts[:200], {"steps": 60, **parameters})
+    def nearness(views: np.ndarray | None) -> float:
+        state = fit("joint_views", points[:200], texts[:200], {"steps": 60}, views=views)
         return float(
             np.sum(projections.get("joint_views")(points[200:], state) * things[200:], axis=1).mean()
         )
 
-    assert nearness({"views": views[:200]}) > nearness({}) + 0.1
+    assert nearness(views[:200]) > nearness(None) + 0.1
 
 
 def test_things_with_one_text_are_no_wrong_answers_to_each_other() -> None:
@@ -112,6 +112,6 @@ def test_views_that_do_not_go_with_the_anchors_are_refused(spoil, message: str) 
     points, texts, views, _ = (side[:50] for side in made())
 
     with pytest.raises(InvalidInput, match=message) as refusal:
-        fit("joint_views", points, texts, {"views": spoil(views)})
+        fit("joint_views", points, texts, views=spoil(views))
 
-    assert str(refusal.value.field) == "parameters.views"
+    assert str(refusal.value.field) == "views"

@@ -68,5 +68,5 @@ def test_training_with_the_distance_ends_nearer_to_the_targets_cloud() -> None:
 def test_a_strength_below_zero_is_refused() -> None:
     one, other = (side[:100] for side in clouds())
 
-    with pytest.raises(InvalidInput, match="strength is -1; it must be 0 or more"):
+    with pytest.raises(InvalidInput, match="'strength': input should be greater"):
         fit("wasserstein", one, other, {"strength": -1})

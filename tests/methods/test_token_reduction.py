@@ -7,7 +7,7 @@ import pytest
 import torch
 from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
-from tieback.methods.token_reduction import TokenReduction, merge, merge_batch, token_reductions
+from tieback.methods.token_reduction import GRAPH, merge, merge_batch, token_reductions
 
 from benchmarks.claims.token_merging import (
     CLOUDS,
@@ -74,7 +74,7 @@ def test_the_graph_merges_what_the_method_merges_whatever_the_text_is_padded_to(
     method = token_reductions.configure(name)
     texts = [cloud(seed, tokens) for seed, tokens in enumerate((40, 23, 5, 2))]
 
-    values, sizes = _in_batch(method, texts, ratio)
+    values, sizes = _in_batch(name, texts, ratio)
 
     for text, rows, counts in zip(texts, values, sizes, strict=True):
         ones = np.ones(len(text), np.float32)
@@ -85,13 +85,13 @@ def test_the_graph_merges_what_the_method_merges_whatever_the_text_is_padded_to(
         assert there[: there.sum()].all()  # padding is behind
 
 
-def _in_batch(method: TokenReduction, texts: list[Array], ratio: float) -> tuple[Array, Array]:
+def _in_batch(name: str, texts: list[Array], ratio: float) -> tuple[Array, Array]:
     longest = max(map(len, texts))
     keys, sizes = torch.full((len(texts), longest, WIDTH), 9.0), torch.zeros(len(texts), longest)
     for row, text in enumerate(texts):
         keys[row, : len(text)] = torch.from_numpy(text)
         sizes[row, : len(text)] = 1
-    graph = token_reductions.beside(method, "graph")
+    graph = token_reductions.form(GRAPH, name)
     values, merged = merge_batch(keys, sizes, graph(keys, sizes, torch.tensor(ratio), 0.5))
     return values.numpy(), merged.numpy()
 

@@ -16,10 +16,10 @@ from tieback.models.bound_space import (
     SPARSE,
     STATE,
     Block,
+    BoundImputation,
     BoundPath,
     BoundRouter,
     BoundSpace,
-    BoundStandIn,
     _revision,
 )
 from tieback.models.packed_arrays import LARGE, rounded
@@ -67,23 +67,23 @@ def test_a_binding_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert found.losses == {"text": {"words": 55.0}}
 
 
-def test_what_stands_in_for_lost_spaces_is_kept_at_half_precision(tmp_path: Path) -> None:
+def test_imputations_are_kept_at_half_precision(tmp_path: Path) -> None:
     state = {"map.0.1": np.eye(4, dtype=np.float16)}
-    ways = (BoundStandIn("substitute", {}, state, {"text": {"words": 1.0}}), BoundStandIn("skip"))
+    ways = (BoundImputation("ridge", {}, state, {"text": {"words": 1.0}}), BoundImputation("skip"))
 
-    found = BoundSpace.load(replace(small(), stand_ins=ways).save(tmp_path))
+    found = BoundSpace.load(replace(small(), imputations=ways).save(tmp_path))
 
-    assert [one.method for one in found.stand_ins] == ["substitute", "skip"]
-    assert found.stand_ins[0].state["map.0.1"].dtype == np.float16
-    assert found.stand_ins[0].losses == {"text": {"words": 1.0}}
+    assert [one.method for one in found.imputations] == ["ridge", "skip"]
+    assert found.imputations[0].state["map.0.1"].dtype == np.float16
+    assert found.imputations[0].losses == {"text": {"words": 1.0}}
     assert found.revision != small().revision
 
 
-def test_a_binding_from_before_anything_stood_in_keeps_its_revision(tmp_path: Path) -> None:
+def test_a_binding_without_imputations_says_nothing_of_them(tmp_path: Path) -> None:
     folder = small().save(tmp_path)
 
-    assert "stand_ins" not in json.loads((folder / HEADER).read_bytes())
-    assert BoundSpace.load(folder).stand_ins == ()
+    assert "imputations" not in json.loads((folder / HEADER).read_bytes())
+    assert BoundSpace.load(folder).imputations == ()
     assert BoundSpace.load(folder).revision == folder.name
 
 
@@ -136,7 +136,7 @@ def with_members_of_every_kind() -> BoundSpace:
     )
 
 
-def test_shared_spaces_terms_and_stand_ins_are_read_as_they_were_written(tmp_path: Path) -> None:
+def test_shared_spaces_terms_and_imputations_are_read_as_they_were_written(tmp_path: Path) -> None:
     made = with_members_of_every_kind()
 
     found = BoundSpace.load(made.save(tmp_path))

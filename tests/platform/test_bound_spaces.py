@@ -1,4 +1,4 @@
-"""A bound joint space over the wire: the caller names the domain, and what stands in for a lost space."""
+"""A bound joint space over the wire: the caller names the domain, and how a lost space is imputed."""
 
 from __future__ import annotations
 
@@ -85,27 +85,27 @@ def test_an_unknown_domain_or_space_is_refused_with_the_choices(
     assert [one.field for one in refusal.value.violations] == [field]
 
 
-def test_a_lost_space_is_stood_in_for_and_counted(client: Client, platform: Running) -> None:
+def test_a_lost_space_is_imputed_and_counted(client: Client, platform: Running) -> None:
     whole = client.fuse([said(client, "boat1 cat2", LAND, SEA, SKY)])[0]
-    before = platform.value("tieback_stand_ins_total", block=SEA, method="substitute")
+    before = platform.value("tieback_imputed_blocks_total", block=SEA, method="ridge")
     lost = said(client, "boat1 cat2", LAND, SKY)
 
-    filled, skipped = (client.fuse([lost], missing=method)[0] for method in (None, "skip"))
+    filled, skipped = (client.fuse([lost], imputation=method)[0] for method in (None, "skip"))
 
-    assert filled.routing.stand_ins == {SEA: "substitute"}
+    assert filled.routing.imputed == {SEA: "ridge"}
     assert filled.routing.missing == skipped.routing.missing == [SEA]
     assert filled.routing.degraded
     assert (filled.routing.expected_recall_loss, skipped.routing.expected_recall_loss) == (2.0, 9.0)
     assert whole.vector.values @ filled.vector.values > 0.99 * whole.vector.values @ whole.vector.values
-    assert not skipped.routing.stand_ins
-    assert platform.value("tieback_stand_ins_total", block=SEA, method="substitute") == before + 1
+    assert not skipped.routing.imputed
+    assert platform.value("tieback_imputed_blocks_total", block=SEA, method="ridge") == before + 1
 
 
 def test_what_is_stored_is_filled_only_where_it_is_asked_for(client: Client) -> None:
     lost = said(client, "boat1", LAND, SKY)
 
     stored, asked_for = (
-        client.fuse([lost], role="document", missing=method)[0] for method in (None, "substitute")
+        client.fuse([lost], role="document", imputation=method)[0] for method in (None, "ridge")
     )
 
     assert not np.split(stored.vector.values, 3)[1].any()
@@ -115,12 +115,12 @@ def test_what_is_stored_is_filled_only_where_it_is_asked_for(client: Client) -> 
 def test_a_method_that_is_unknown_or_not_fitted_is_refused_with_the_choices(
     client: Client, library: str
 ) -> None:
-    with pytest.raises(NotFound, match="pool, skip, substitute"):
-        client.retrieve(library, "boat1", missing="pray")
-    with pytest.raises(InvalidArgument, match="it can: skip, substitute") as refusal:
-        client.retrieve(library, "boat1", missing=("pool", {"k": 3}))
+    with pytest.raises(NotFound, match="nearest_neighbours, ridge, skip"):
+        client.retrieve(library, "boat1", imputation="pray")
+    with pytest.raises(InvalidArgument, match="it can: skip, ridge") as refusal:
+        client.retrieve(library, "boat1", imputation=("nearest_neighbours", {"k": 3}))
     with pytest.raises(InvalidArgument) as out_of_range:
-        client.retrieve(library, "boat1", missing=("pool", {"k": 0}))
+        client.retrieve(library, "boat1", imputation=("nearest_neighbours", {"k": 0}))
 
-    assert [one.field for one in refusal.value.violations] == ["routing.missing.name"]
-    assert [one.field for one in out_of_range.value.violations] == ["routing.missing.parameters.k"]
+    assert [one.field for one in refusal.value.violations] == ["routing.imputation.name"]
+    assert [one.field for one in out_of_range.value.violations] == ["routing.imputation.parameters.k"]

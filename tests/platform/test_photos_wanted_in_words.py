@@ -52,7 +52,11 @@ def test_a_photo_wanted_in_words_is_found_before_texts_that_have_some_of_them(
 ) -> None:
     retrieved = client.retrieve(library, PAGODA)
     bare = client.search(
-        library, vector=fused(client, PAGODA).vector, text=PAGODA, fusion=retrieved.plan.fusion, collapse=True
+        library,
+        vector=fused(client, PAGODA).vector,
+        text=PAGODA,
+        rank_fusion=retrieved.plan.rank_fusion,
+        collapse=True,
     )
 
     assert retrieved.hits[0].hit.item_id == "photo-china"

@@ -24,7 +24,7 @@ from support.shades import (
 from tieback.core.errors import NotFound, StartupError
 from tieback.core.types.content import Modality
 from tieback.core.types.vectors import SpaceRef
-from tieback.methods.missing import missing
+from tieback.methods.imputation import imputations
 from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import BoundSpace
 from tieback.models.default_binding import DefaultBinding
@@ -96,27 +96,27 @@ def test_the_report_says_what_every_part_is_worth(outcome: Outcome) -> None:
     assert outcome.bound.losses["image"]["eyes"] == 100  # without the only one that sees, they say nothing
 
 
-def test_what_stands_in_is_fitted_chosen_and_kept_at_half_precision(outcome: Outcome) -> None:
-    bound, told = BoundSpace.load(outcome.folder), outcome.bound.metrics["missing"]
+def test_imputations_are_fitted_chosen_and_kept_at_half_precision(outcome: Outcome) -> None:
+    bound, told = BoundSpace.load(outcome.folder), outcome.bound.metrics["imputation"]
 
-    assert sorted(one.method for one in bound.stand_ins) == missing.names()
-    assert bound.stand_ins[0].method == told["chosen"]
+    assert sorted(one.method for one in bound.imputations) == imputations.names()
+    assert bound.imputations[0].method == told["chosen"]
     assert told["rows"][0].keys() >= {"method", "lost", "mean"}
     assert min(told["rows"], key=lambda row: row["mean"])["mean"] == next(
         row["mean"] for row in told["rows"] if row["method"] == told["chosen"]
     )
     assert {set(row["lost"]) == {"words", "speech"} for row in told["rows"]} == {True}
-    arrays = [array for one in bound.stand_ins for array in one.state.values()]
+    arrays = [array for one in bound.imputations for array in one.state.values()]
     assert {array.dtype for array in arrays} == {np.dtype(np.float16)}
     assert told["bytes"] == sum(array.nbytes for array in arrays)
-    assert bound.losses == bound.stand_ins[0].losses
+    assert bound.losses == bound.imputations[0].losses
     assert bound.losses["text"]["eyes"] == 0, "texts reach that block by other paths"
 
 
-def test_with_one_text_space_nothing_can_stand_in(world: World, tmp_path: Path) -> None:
+def test_with_one_text_space_nothing_can_be_imputed(world: World, tmp_path: Path) -> None:
     bound = world.elsewhere(tmp_path / "store").bind(spaces=("words", "eyes")).bound
 
-    assert bound.stand_ins == ()
+    assert bound.imputations == ()
     assert bound.losses["text"]["words"] > 50
 
 

@@ -308,21 +308,21 @@ def _words(written: str) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
 
-def test_the_page_says_what_could_stand_in_for_a_lost_space_and_what_was_chosen() -> None:
+def test_the_page_says_how_a_lost_space_could_be_imputed_and_what_was_chosen() -> None:
     tried = {
         "chosen": "skip",
         "measure": "points of R@10 lost",
         "queries": 40,
         "rows": [
             {"method": "skip", "lost": {"words": -0.001}, "mean": -0.001},
-            {"method": "pool", "lost": {"words": 2.5}, "mean": 2.5},
+            {"method": "nearest_neighbours", "lost": {"words": 2.5}, "mean": 2.5},
         ],
     }
 
-    told = sections.missing(tried)
+    told = sections.imputation(tried)
 
     assert "Points of R@10 lost (40 queries)" in told
     assert "skip (chosen)" in told
     assert ">0.00<" in told, "no minus before a zero"
     assert ">2.50<" in told
-    assert sections.missing({}) == ""
+    assert sections.imputation({}) == ""

@@ -7,18 +7,20 @@ import logging
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+import torch
 from tieback.core.errors import StartupError
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.encoding import Encoding
 from tieback.core.types.fusion import Fused, FusePart, Role
 from tieback.core.types.vectors import SpaceRef, Vector
-from tieback.methods.projection import fit, projections, unit_rows
+from tieback.methods.projection import FIT, GRAPH, affine, fit, projections, unit_rows
 from tieback.models.bound_graph import PathGraph, RouterGraph
-from tieback.models.bound_space import NATIVE, Block, BoundPath, BoundRouter, BoundSpace
-from tieback.recipes import export_router
-from tieback.recipes.export_router import METHODS, Drawn, export_graphs
+from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundSpace
+from tieback.recipes import export_router, integer_products
+from tieback.recipes.export_router import export_graphs
 from tieback.router import Router
 from tieback.router.graphs import agreement
 
@@ -26,8 +28,8 @@ LONG, SHORT, EYES, EARS = (SpaceRef(name, "r", "f") for name in ("long", "short"
 WIDTHS = {LONG: 12, SHORT: 8, EYES: 10, EARS: 6}
 MODALITIES = {LONG: Modality.TEXT, SHORT: Modality.TEXT, EYES: Modality.IMAGE, EARS: Modality.AUDIO}
 TEXTS = {Modality.TEXT: ["long", "short"]}
-QUICK = {"projector_ensemble": {"members": 2, "hidden": 16, "epochs": 1}}
-STEPPED = {name: {"steps": 1} for name in ("correlation", "joint_views", "wasserstein")}
+SMALL = {"members": 2, "hidden": 16, "epochs": 1, "steps": 1}
+"""What a fit that trains is told, of those parameters that it has."""
 
 
 def network(width: int, blocks: int) -> dict[str, Array]:
@@ -45,12 +47,11 @@ def binding(method: str = "affine") -> BoundSpace:
     draw = np.random.default_rng(3)
     anchors = {space: unit_rows(draw.normal(size=(60, width))) for space, width in WIDTHS.items()}
     native = [BoundPath(space, WIDTHS[space], space.name) for space in WIDTHS]
+    known = projections.schema(method, FIT).get("properties", {})
+    small = {name: value for name, value in SMALL.items() if name in known}
     led = [
-        BoundPath(
-            space, WIDTHS[space], "eyes", method, {}, fit(method, anchors[space], anchors[EYES], parameters)
-        )
+        BoundPath(space, WIDTHS[space], "eyes", method, {}, fit(method, anchors[space], anchors[EYES], small))
         for space in (LONG, SHORT)
-        for parameters in [{**QUICK, **STEPPED}.get(method)]
     ]
     return BoundSpace(
         tuple(Block(space, MODALITIES[space], width) for space, width in WIDTHS.items()),
@@ -62,12 +63,12 @@ def binding(method: str = "affine") -> BoundSpace:
 @pytest.fixture(params=[1, 1 << 30], ids=["in 8 bits", "in float32"])
 def kept(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """From which size on matrices are in 8 bits; everything is worth a graph here."""
-    monkeypatch.setattr(export_router, "LARGE", request.param)
+    monkeypatch.setattr(integer_products, "LARGE", request.param)
     monkeypatch.setattr(export_router, "_is_large", lambda _path: True)
     return int(request.param)
 
 
-@pytest.mark.parametrize("method", sorted({*METHODS} - {NATIVE}))
+@pytest.mark.parametrize("method", projections.names())
 def test_the_graph_says_what_the_methods_say(method: str, kept: int) -> None:
     bound = binding(method)
 
@@ -75,6 +76,20 @@ def test_the_graph_says_what_the_methods_say(method: str, kept: int) -> None:
 
     least = 0.999 if kept == 1 else 1 - 1e-6
     assert agreement(bound, PathGraph(graphs["paths.text"])) >= least
+
+
+@pytest.mark.parametrize("method", projections.names())
+def test_an_exported_form_says_what_it_says_in_torch(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export_router, "_is_large", lambda _path: True)
+    bound = binding(method)
+    led = next(path for path in bound.paths if path.method == method and path.source == LONG)
+    rows = unit_rows(np.random.default_rng(1).normal(size=(5, 12)))
+
+    tensors = {key: torch.from_numpy(array) for key, array in led.state.items()}
+    expected = projections.form(GRAPH, method)(torch.from_numpy(rows), tensors).numpy()
+    found = PathGraph(export_graphs(bound, TEXTS)["paths.text"])({"long": rows}, 5)[:, 20:30]
+
+    assert found == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.parametrize("method", ["anchor_attention", "projector_ensemble"])
@@ -112,6 +127,7 @@ def test_a_block_that_nothing_leads_into_is_silent(kept: int) -> None:
 
 def test_a_router_is_a_graph_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export_router, "LARGE", 1)
+    monkeypatch.setattr(integer_products, "LARGE", 1)
     bound = binding()
     from tieback.methods.routing._network import scores
 
@@ -125,28 +141,32 @@ def test_small_matrices_are_left_to_the_methods() -> None:
     assert export_graphs(binding(), TEXTS) == {}
 
 
-def test_a_path_that_is_not_drawn_leaves_its_modality_to_the_methods(
-    kept: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delitem(METHODS, "affine")  # type: ignore[arg-type]  # a dict, as it is made
-
-    assert "paths.text" not in export_graphs(binding(), TEXTS)
-
-
 def test_a_graph_that_differs_from_its_methods_is_not_kept(
     kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def wrong(path: BoundPath) -> Drawn:
-        return Drawn(-path.state["map"], lambda nodes, _rows, moved: nodes.unit(moved))
-
-    monkeypatch.setitem(METHODS, "affine", wrong)  # type: ignore[arg-type]  # a dict, as it is made
+    monkeypatch.setattr(affine, "graph", lambda vectors, state: -vectors @ state["map"])
 
     with pytest.raises(StartupError, match="differs from their methods"):
         export_graphs(binding(), TEXTS)
 
 
-def test_every_method_that_is_drawn_is_a_projection() -> None:
-    assert {*METHODS} - {NATIVE} <= {*projections.names()}
+def test_matrices_that_multiply_one_input_are_one_product_and_equal_ones_are_in_it_once(kept: int) -> None:
+    bound = binding()
+    narrower = [
+        dataclasses.replace(
+            path, block="ears", state={key: array[..., :6] for key, array in path.state.items()}
+        )
+        for path in bound.paths
+        if path.method == "affine"
+    ]
+    more = dataclasses.replace(bound, paths=(*bound.paths, *narrower, *narrower))
+
+    graph = onnx.load_from_string(export_graphs(more, TEXTS)["paths.text"]).graph
+
+    products = [node for node in graph.node if node.op_type.startswith("MatMul")]
+    shapes = {tuple(one.dims) for one in graph.initializer if len(one.dims) == 2}
+    assert len(products) == 2, "one for each space"
+    assert {(12, 16), (8, 16)} <= shapes, "ten columns and six, and the six once"
 
 
 async def fused(bound: BoundSpace, role: Role) -> Fused:

@@ -71,7 +71,7 @@ def test_every_kind_of_member_has_its_block_its_paths_and_its_router(outcome: Ou
         Modality.IMAGE: (),
         Modality.POINTS: (),
     }
-    assert bound.stand_ins
+    assert bound.imputations
 
 
 def test_what_the_user_calls_a_thing_is_found_by_every_kind_of_member(outcome: Outcome) -> None:

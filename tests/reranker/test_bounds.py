@@ -15,7 +15,7 @@ from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate
 from tieback.core.types.vectors import MultiVector, SpaceRef
-from tieback.methods.reranking import rerankings
+from tieback.methods.reranking import PASSES, rerankings
 from tieback.reranker import Reranker
 from tieback.reranker.comparison import CHUNK_PAIRS, PADDING, Comparison
 
@@ -196,16 +196,13 @@ async def test_plans_that_would_not_fit_into_a_message_are_refused(make):
 
 @pytest.mark.parametrize("name", rerankings.names())
 def test_every_method_says_what_it_costs(name):
-    passes = rerankings.beside(rerankings.configure(name), "passes")
+    passes = rerankings.form(PASSES, name)
 
     assert passes(384) > 0
     assert passes(3840) > passes(384)
 
 
 def test_more_iterations_cost_more():
-    few, many = (
-        rerankings.beside(rerankings.configure("optimal_transport", {"iterations": n}), "passes")(64)
-        for n in (10, 500)
-    )
+    few, many = (rerankings.form(PASSES, "optimal_transport", {"iterations": n})(64) for n in (10, 500))
 
     assert many - few == 490

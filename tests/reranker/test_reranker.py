@@ -118,7 +118,7 @@ async def test_a_fusion_merges_the_first_ranking_with_the_new_one(reranker):
 
     alone = await reranker.rerank(text("coffee"), texts, method=OT)
     merged = await reranker.rerank(
-        text("coffee"), texts, method=OT, fusion=MethodChoice("standard_scores", {"weights": [3, 1]})
+        text("coffee"), texts, method=OT, rank_fusion=MethodChoice("standard_scores", {"weights": [3, 1]})
     )
 
     assert alone.results[0].id == "c1"
@@ -250,7 +250,7 @@ async def test_as_many_candidates_as_the_limit_allows_are_encoded_in_parts(encod
     ("how", "field"),
     [
         ({"method": MethodChoice("late_interaction", {"beta": 1})}, "method.parameters.beta"),
-        ({"fusion": MethodChoice("reciprocal_rank", {"k": -1})}, "fusion.parameters.k"),
+        ({"rank_fusion": MethodChoice("reciprocal_rank", {"k": -1})}, "rank_fusion.parameters.k"),
         ({"space": "no-tokens"}, "space"),
     ],
 )
@@ -262,7 +262,7 @@ async def test_a_bad_parameter_or_a_space_without_token_vectors_is_refused(reran
 
 
 @pytest.mark.parametrize(
-    "how", [{"method": MethodChoice("x")}, {"fusion": MethodChoice("x")}, {"space": "x"}]
+    "how", [{"method": MethodChoice("x")}, {"rank_fusion": MethodChoice("x")}, {"space": "x"}]
 )
 async def test_an_unknown_method_or_space_is_not_found(reranker, how):
     with pytest.raises(NotFound):

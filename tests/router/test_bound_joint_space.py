@@ -270,8 +270,8 @@ def test_other_routers_or_losses_leave_the_space_and_another_path_makes_another(
     [
         (BoundPath(EYES, 5, "words", "telepathy"), "telepathy"),
         (BoundPath(EYES, 5, "words", "affine", {"strength": 2}), "no parameter 'strength'"),
-        (BoundPath(EYES, 5, "words", "affine"), "state of the path eyes -> words"),
-        (dataclasses.replace(path("eyes", "names"), block="words"), "width 3 for a block of 4"),
+        (BoundPath(EYES, 5, "words", "affine"), "the state lacks the array 'map'"),
+        (dataclasses.replace(path("eyes", "names"), block="words"), "should be [source 5, target 4]"),
         (BoundPath(EYES, 5, "nose", "affine"), "leads to no block"),
         (dataclasses.replace(path("eyes", "words"), source=SpaceRef("eyes", "r9", "f3")), "do not agree"),
     ],

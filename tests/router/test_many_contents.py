@@ -2,7 +2,7 @@
 
 import pytest
 from support.growth import growth
-from support.small_binding import binding, routed, stand_in, text
+from support.small_binding import binding, imputation, routed, text
 from tieback.core.errors import InvalidInput
 from tieback.core.types.limits import Limits
 from tieback.router import Router
@@ -11,7 +11,9 @@ LINEAR = 2.8
 """Twice the contents take twice the time, and some more where a machine is busy; a square would be four."""
 
 
-@pytest.mark.parametrize("served", [binding, routed, lambda: binding(stand_ins=[stand_in("pool")])])
+@pytest.mark.parametrize(
+    "served", [binding, routed, lambda: binding(imputations=[imputation("nearest_neighbours")])]
+)
 async def test_the_work_grows_with_the_number_of_contents(served):
     router = Router.bound(served(), limits=Limits(query_parts=0))
 

@@ -192,9 +192,9 @@ def test_parameters_are_bounded_in_number_and_in_depth() -> None:
     long.update({"list": [1.0] * 257})
 
     def at(parameters: struct_pb2.Struct) -> InvalidInput:
-        return fault(index_pb2.SearchRequest(fusion=report_pb2.Method(parameters=parameters)))
+        return fault(index_pb2.SearchRequest(rank_fusion=report_pb2.Method(parameters=parameters)))
 
-    assert str(at(many).field) == "fusion.parameters.fields"
+    assert str(at(many).field) == "rank_fusion.parameters.fields"
     assert at(deep).reason == "TOO_DEEP"
     assert str(at(long).field).endswith("list_value.values")
 
@@ -365,8 +365,8 @@ async def test_requests_that_are_in_work_are_bounded_in_bytes() -> None:
             lambda nan: router_pb2.Routing(parameters=struct(a=[0.0, {"b": nan}])),
         ),
         (
-            "routing.missing.parameters.a",
-            lambda nan: router_pb2.Routing(missing=report_pb2.Method(name="m", parameters=struct(a=nan))),
+            "routing.imputation.parameters.a",
+            lambda nan: router_pb2.Routing(imputation=report_pb2.Method(name="m", parameters=struct(a=nan))),
         ),
     ],
 )

@@ -15,9 +15,9 @@ from tieback.core.types.retrieval import QueryPart, Retrieval
 from tieback.core.types.vectors import VectorKind
 from tieback.encoder import Encoder
 from tieback.index import Index
-from tieback.methods.missing import fit as fit_stand_in
+from tieback.methods.imputation import fit as fit_imputation
 from tieback.methods.projection import fit
-from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundSpace, BoundStandIn
+from tieback.models.bound_space import Block, BoundImputation, BoundPath, BoundRouter, BoundSpace
 from tieback.reranker import Reranker
 from tieback.router import Router
 
@@ -41,7 +41,7 @@ class Library:
         folder: Path,
         routers: tuple[BoundRouter, ...] = (),
         stored: Mapping[str, frozenset[VectorKind]] = NOTHING,
-        stand_ins: Sequence[str] = (),
+        imputations: Sequence[str] = (),
         apart: bool = False,
         halves: bool = False,
     ) -> None:
@@ -63,8 +63,8 @@ class Library:
         blocks.append(Block(eyes.space, Modality.IMAGE, 3))
         said = np.stack([dense(word) for word in WORDS])
         aligned = [said, said, np.zeros((len(WORDS), 3), np.float32)]
-        ways = [BoundStandIn(name, {}, fit_stand_in(name, aligned), LOSSES) for name in stand_ins]
-        self.bound = BoundSpace(tuple(blocks), tuple(paths), routers, LOSSES, stand_ins=tuple(ways))
+        ways = [BoundImputation(name, {}, fit_imputation(name, aligned), LOSSES) for name in imputations]
+        self.bound = BoundSpace(tuple(blocks), tuple(paths), routers, LOSSES, imputations=tuple(ways))
         seeing = colours.Halves(eyes) if halves else colours.Colours(eyes)
         self.real = Encoder([*(BagOfWords(one) for one in texts), seeing])
         self.encoder = Troubles(self.real)

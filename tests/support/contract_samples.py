@@ -93,7 +93,7 @@ ROUTING = RoutingExplanation(
     "0123456789ab",
     "image+text",
     "no router knows image",
-    {"c": "substitute"},
+    {"c": "ridge"},
 )
 ENCODING = Encoding(SPACE, Modality.TEXT, VECTOR, TOKENS, LABELS, 12, 3, EncodingSource.DISK)
 TEXT = Content(Modality.TEXT, "Grüße, 世界")
@@ -131,7 +131,13 @@ SAMPLES: dict[str, list[Any]] = {
         Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0),
         Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0, Routing("top_k", {}, {"k": 3.0}), 200),
         Collection(
-            "books", SPACE, 384, 10, 20, 1_700_000_000.0, Routing(missing=MethodChoice("pool", {"k": 3}))
+            "books",
+            SPACE,
+            384,
+            10,
+            20,
+            1_700_000_000.0,
+            Routing(imputation=MethodChoice("nearest_neighbours", {"k": 3})),
         ),
         Collection("books", SPACE, 384, 0, 0, 1_700_000_000.0, damage="its files are gone", sources=[SOURCE]),
         Collection("books", SPACE, 384, 0, 0, 1_700_000_000.0, stale="another revision is served"),
@@ -242,7 +248,7 @@ SAMPLES: dict[str, list[Any]] = {
         Routing(),
         Routing("explicit", {"a": 0.5}),
         Routing("top_k", {}, {"k": 3.0}),
-        Routing(missing=MethodChoice("skip")),
+        Routing(imputation=MethodChoice("skip")),
     ],
     "search_reply": [SearchReply([HIT], TIMING)],
     "source": list(EncodingSource),

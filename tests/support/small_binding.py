@@ -14,9 +14,9 @@ from tieback.core.types.content import Modality
 from tieback.core.types.encoding import Encoding, Label
 from tieback.core.types.fusion import FusePart
 from tieback.core.types.vectors import SpaceRef, Vector
-from tieback.methods.missing import fit
+from tieback.methods.imputation import fit
 from tieback.methods.projection import unit_rows
-from tieback.models.bound_space import NATIVE, Block, BoundPath, BoundRouter, BoundSpace, BoundStandIn
+from tieback.models.bound_space import NATIVE, Block, BoundImputation, BoundPath, BoundRouter, BoundSpace
 
 WORDS, NAMES = SpaceRef("words", "r1", "f1"), SpaceRef("names", "r2", "f2")
 EYES, EARS = SpaceRef("eyes", "r3", "f3"), SpaceRef("ears", "r4", "f4")
@@ -84,7 +84,7 @@ def routed() -> BoundSpace:
     return binding([text_router({0: "eyes", 2: "ears"})])
 
 
-def stand_in(method: str) -> BoundStandIn:
+def imputation(method: str) -> BoundImputation:
     """The method fitted on many things of which `words` and `names` know, at half precision.
 
     Its losses are its own, so that they can be told from those of other methods.
@@ -97,7 +97,7 @@ def stand_in(method: str) -> BoundStandIn:
         for name in NAMES_OF_BLOCKS
     }
     state = {name: array.astype(np.float16) for name, array in fit(method, list(rows.values())).items()}
-    return BoundStandIn(method, {}, state, {"text": {"words": 2.0, "names": float(len(method))}})
+    return BoundImputation(method, {}, state, {"text": {"words": 2.0, "names": float(len(method))}})
 
 
 def said(space: str, *values: float, labels: Sequence[Label] = ()) -> Encoding:

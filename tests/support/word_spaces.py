@@ -12,9 +12,9 @@ from safetensors.numpy import save_file
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
 from tieback.core.types.content import Modality
-from tieback.methods.missing import fit
+from tieback.methods.imputation import fit
 from tieback.methods.projection import unit_rows
-from tieback.models.bound_space import Block, BoundPath, BoundSpace, BoundStandIn
+from tieback.models.bound_space import Block, BoundImputation, BoundPath, BoundSpace
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.serving.settings import Settings
@@ -59,9 +59,9 @@ def word_spaces(folder: Path) -> WordSpaces:
         tuple(Block(card.space, Modality.TEXT, WIDTH) for card in cards),
         tuple(BoundPath(card.space, WIDTH, card.name) for card in cards),
         losses={"text": {SEA: 2.0}},
-        stand_ins=(
-            BoundStandIn("substitute", {}, fit("substitute", rows), {"text": {SEA: 2.0}}),
-            BoundStandIn("skip", losses={"text": {SEA: 9.0}}),
+        imputations=(
+            BoundImputation("ridge", {}, fit("ridge", rows), {"text": {SEA: 2.0}}),
+            BoundImputation("skip", losses={"text": {SEA: 9.0}}),
         ),
     )
     bound.save(store.bound)

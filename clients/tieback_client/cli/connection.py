@@ -167,9 +167,9 @@ def query_options(function: F) -> F:
             help="The routing method that weights the spaces, e.g. uniform or top_k.",
         ),
         click.option(
-            "--missing",
+            "--imputation",
             metavar="METHOD",
-            help="How the block of a missing space is filled: skip, substitute or pool. [as bound]",
+            help="How the block of a missing space is filled, e.g. by ridge. [as bound]",
         ),
         click.option(
             "--hybrid/--no-hybrid", default=None, help="Full-text search beside the vectors. [as served]"

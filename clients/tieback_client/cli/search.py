@@ -70,7 +70,7 @@ def search(
     modality: str | None,
     weights: str | None,
     policy: str | None,
-    missing: str | None,
+    imputation: str | None,
     hybrid: bool | None,
     balance: bool | None,
     collapse: bool | None,
@@ -90,7 +90,7 @@ def search(
         limit=limit,
         filter=with_modality(filter, modality),
         weights=parse_weights(weights, policy),
-        missing=missing,
+        imputation=imputation,
         reranker=rerank,
         hybrid=hybrid,
         balance=balance,
@@ -263,8 +263,8 @@ def behind(result: RetrievalResult) -> list[Any]:
         parts += [Text(f"Weights of the spaces ({how})", style="dim"), bars.weights(routing.weights)]
     if routing.fallback:
         parts += [Text(f"Not routed: {routing.fallback}", style="dim")]
-    if routing.stand_ins:
-        filled = ", ".join(f"{block} ({method})" for block, method in routing.stand_ins.items())
+    if routing.imputed:
+        filled = ", ".join(f"{block} ({method})" for block, method in routing.imputed.items())
         parts += [Text(f"Filled from the other spaces: {filled}", style="dim")]
     return parts
 

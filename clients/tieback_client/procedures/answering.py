@@ -88,12 +88,12 @@ def retrieve(
     limit: int = 10,
     filter: str = "",
     weights: Weights | None = None,
-    missing: MethodLike | None = None,
+    imputation: MethodLike | None = None,
     candidates: int = 0,
     reranker: MethodLike | None = None,
     hybrid: bool | None = None,
     balance: bool | None = None,
-    fusion: MethodLike | None = None,
+    rank_fusion: MethodLike | None = None,
     collapse: bool | None = None,
     min_relevance: float = 0.0,
     explain: bool = False,
@@ -104,15 +104,15 @@ def retrieve(
     `query` is words, a picture, a sound, or a list of such that belong together, each alone or with a weight:
     ``[photo, ("at night", 0.5), (other, -0.3)]``; a negative one takes away: the ranking leans
     away from it, and nothing is left out, as `filter` does. `weights` per space, or the name of a routing
-    policy, replace the server's routing; `missing` is a method of the family "missing" and says
+    policy, replace the server's routing; `imputation`, a method of the family of that name, says
     what is done about lost spaces. `filter` is that of `search`.
 
     The rest is the server's to choose where it is left out, and the result's `plan` says what it chose:
-    `hybrid` merges a full-text search for the query's words, `fusion`, a method of the family "ranking", says
-    how; `balance` keeps one modality from hiding the others; `collapse` makes the pieces of a short text one
-    hit, with the others in its `pieces`; `reranker` is a method of the family "reranking", or "none", and
-    `candidates` how many hits it is given. `min_relevance`, 0 to 1, leaves out what is less relevant; hits
-    outside the joint space have no relevance and stay. `explain` returns what matched what.
+    `hybrid` merges a full-text search for the query's words; `rank_fusion`, a method of the family of that
+    name, says how; `balance` keeps one modality from hiding the others; `collapse` makes the pieces of a
+    short text one hit, with the others in its `pieces`; `reranker` is a method of the family "reranking", or
+    "none", and `candidates` how many hits it is given. `min_relevance`, 0 to 1, leaves out what is less
+    relevant; hits outside the joint space have no relevance and stay. `explain` returns what matched what.
     """
     request = _retrieval(
         collection,
@@ -120,12 +120,12 @@ def retrieve(
         limit=limit,
         filter=filter,
         weights=weights,
-        missing=missing,
+        imputation=imputation,
         candidates=candidates,
         reranker=reranker,
         hybrid=hybrid,
         balance=balance,
-        fusion=fusion,
+        rank_fusion=rank_fusion,
         collapse=collapse,
         min_relevance=min_relevance,
         explain=explain,
@@ -141,12 +141,12 @@ def answer(
     limit: int = 10,
     filter: str = "",
     weights: Weights | None = None,
-    missing: MethodLike | None = None,
+    imputation: MethodLike | None = None,
     candidates: int = 0,
     reranker: MethodLike | None = None,
     hybrid: bool | None = None,
     balance: bool | None = None,
-    fusion: MethodLike | None = None,
+    rank_fusion: MethodLike | None = None,
     collapse: bool | None = None,
     min_relevance: float = 0.0,
     explain: bool = False,
@@ -170,12 +170,12 @@ def answer(
             limit=limit,
             filter=filter,
             weights=weights,
-            missing=missing,
+            imputation=imputation,
             candidates=candidates,
             reranker=reranker,
             hybrid=hybrid,
             balance=balance,
-            fusion=fusion,
+            rank_fusion=rank_fusion,
             collapse=collapse,
             min_relevance=min_relevance,
             explain=explain,
@@ -219,12 +219,12 @@ def _retrieval(
     limit: int,
     filter: str,
     weights: Weights | None,
-    missing: MethodLike | None,
+    imputation: MethodLike | None,
     candidates: int,
     reranker: MethodLike | None,
     hybrid: bool | None,
     balance: bool | None,
-    fusion: MethodLike | None,
+    rank_fusion: MethodLike | None,
     collapse: bool | None,
     min_relevance: float,
     explain: bool,
@@ -235,13 +235,13 @@ def _retrieval(
         query=[_query_part(one, at("query", i, "content")) for i, one in enumerate(parts)],
         limit=limit,
         filter=writing.text(filter, "filter"),
-        routing=writing.routing(weights, missing),
+        routing=writing.routing(weights, imputation),
         candidates=candidates,
         reranker=writing.method(reranker, at("reranker")),
         hybrid=hybrid,
         balance_modalities=balance,
         explain=explain,
-        fusion=writing.method(fusion, at("fusion")),
+        rank_fusion=writing.method(rank_fusion, at("rank_fusion")),
         min_relevance=min_relevance,
         collapse_pieces=collapse,
     )

@@ -158,7 +158,7 @@ def fuse(
     *,
     role: Literal["query", "document"] = "query",
     weights: Weights | None = None,
-    missing: MethodLike | None = None,
+    imputation: MethodLike | None = None,
     parts_apart: bool = False,
     timeout: float | None = None,
 ) -> Procedure[FusedBatch]:
@@ -166,15 +166,15 @@ def fuse(
 
     An input is what several spaces say of one content, or `FusePart`s where several contents belong together
     (a photo and words), each with a weight, in queries also a negative one. `weights` per space, or a routing
-    policy's name, replace the server's routing; they count for queries only. `missing` is a method of the
-    family "missing", for blocks whose space did not speak; documents are filled only where it is given. With
-    `parts_apart`, documents whose encodings have regions get a joint vector for each of them, in
+    policy's name, replace the server's routing; they count for queries only. `imputation`, a method of the
+    family of that name, fills blocks whose space encoded nothing; documents are filled only where it is
+    given. With `parts_apart`, documents whose encodings have regions get a joint vector for each of them, in
     `Fused.parts`.
     """
     request = router_pb2.FuseRequest(
         inputs=[_fuse_input(one, at("inputs", i)) for i, one in enumerate(inputs)],
         role=router_pb2.ROLE_DOCUMENT if role == "document" else router_pb2.ROLE_QUERY,
-        routing=writing.routing(weights, missing),
+        routing=writing.routing(weights, imputation),
         parts_apart=parts_apart,
     )
     reply = yield Call(RPCS["Fuse"], request, timeout)
@@ -192,7 +192,7 @@ def rerank(
     candidates: Sequence[ContentLike | MultiVector | Candidate],
     *,
     method: MethodLike | None = None,
-    fusion: MethodLike | None = None,
+    rank_fusion: MethodLike | None = None,
     space: str = "",
     limit: int = 0,
     explain: bool = False,
@@ -202,14 +202,14 @@ def rerank(
 
     Query and candidates are contents of any modality, or their multi-vectors, all of one space: `space`, or
     that of the first vectors, or the server's text space. `method` is of the family "reranking" (late
-    interaction by default), `fusion` of the family "ranking" merges the order that the candidates came in
-    with the new one, `explain` returns what matched what.
+    interaction by default); `rank_fusion`, a method of the family of that name, merges the order that the
+    candidates came in with the new one; `explain` returns what matched what.
     """
     request = reranker_pb2.RerankRequest(
         query=_source(query, at("query")),
         candidates=[_candidate(one, i) for i, one in enumerate(candidates)],
         method=writing.method(method, at("method")),
-        fusion=writing.method(fusion, at("fusion")),
+        rank_fusion=writing.method(rank_fusion, at("rank_fusion")),
         space=space,
         limit=limit,
         explain=explain,

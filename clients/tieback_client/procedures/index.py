@@ -28,7 +28,7 @@ def create_collection(
     *,
     width: int | None = None,
     weights: Weights | None = None,
-    missing: MethodLike | None = None,
+    imputation: MethodLike | None = None,
     timeout: float | None = None,
 ) -> Procedure[Collection]:
     """Makes an empty collection, or returns the equal one that is there.
@@ -36,8 +36,8 @@ def create_collection(
     `space` is a name, or what `space(name)` returned: the joint space, or a dense one; by default the joint
     one where it is served, else the only dense one. `width` is the space's own by default. `weights` per
     space of the joint one, or the name of a routing policy, are for queries that do not say theirs, and so is
-    `missing`, a method of the family "missing". `AlreadyExists` where the name is taken by a collection of
-    another space, width, or other weights.
+    `imputation`, a method of the family of that name. `AlreadyExists` where the name is taken by a collection
+    of another space, width, or other weights.
     """
     from tieback_client.procedures.server import space as describe
 
@@ -52,7 +52,7 @@ def create_collection(
     ref = space if isinstance(space, SpaceRef) else space.ref
     wide = width if width is not None or isinstance(space, SpaceRef) else space.width
     request = index_pb2.CreateCollectionRequest(
-        name=name, space=writing.space_ref(ref), width=wide, routing=writing.routing(weights, missing)
+        name=name, space=writing.space_ref(ref), width=wide, routing=writing.routing(weights, imputation)
     )
     reply = yield Call(RPCS["CreateCollection"], request, timeout)
     return reading.collection(reply.message.collection)
@@ -206,7 +206,7 @@ def search(
     text: str = "",
     limit: int = 10,
     filter: str = "",
-    fusion: MethodLike | None = None,
+    rank_fusion: MethodLike | None = None,
     balance: bool = False,
     collapse: bool = False,
     multi_vectors: bool = False,
@@ -216,8 +216,8 @@ def search(
 
     `filter` compares item_id, section_id, modality and metadata keys, joined by AND, OR, NOT and
     parentheses: ``'modality = "image" AND year >= 1990 AND NOT draft'``; docs/filters.md has the whole
-    language. `InvalidArgument` where no item has a field of it. `fusion` is a method of the family "ranking"
-    that merges both kinds of hits; `balance` ranks each modality among its own kind first; `collapse` makes
+    language. `InvalidArgument` where no item has a field of it. `rank_fusion`, a method of the family of that
+    name, merges both kinds of hits; `balance` ranks each modality among its own kind first; `collapse` makes
     the pieces of a text one hit where they are 8 at most, with the others in its `pieces`. A joint vector is
     best given as `fuse` returned it, with what is `ignored` of it for some sections, as `retrieve` has it.
     With `multi_vectors`, pictures that are known by their parts come with the vectors, which `rerank` takes.
@@ -230,7 +230,7 @@ def search(
         text=writing.text(text, "text"),
         limit=limit,
         filter=writing.text(filter, "filter"),
-        fusion=writing.method(fusion, at("fusion")),
+        rank_fusion=writing.method(rank_fusion, at("rank_fusion")),
         balance_modalities=balance,
         collapse_pieces=collapse,
         ignored=writing.ignored(vector.ignored) if isinstance(vector, Fused) else [],

@@ -112,9 +112,9 @@ class CollectionSpace:
                     field="routing",
                 )
             return asked
-        if dataclasses.replace(asked, missing=None) != DEFAULT_ROUTING:
+        if dataclasses.replace(asked, imputation=None) != DEFAULT_ROUTING:
             return asked
-        return known if asked.missing is None else dataclasses.replace(known, missing=asked.missing)
+        return known if asked.imputation is None else dataclasses.replace(known, imputation=asked.imputation)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import dataclasses
 from tieback.answer.relevance import RELEVANCE_FLOOR
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import Retrieval, RetrievalPlan
-from tieback.ports import DEFAULT_FUSION
+from tieback.ports import DEFAULT_RANK_FUSION
 
 NO_RERANKING = MethodChoice("none")
 """Keeps the search's order."""
@@ -25,7 +25,7 @@ CANDIDATES_PER_HIT = 4
 DEFAULT_PLAN = RetrievalPlan(
     hybrid=True,
     balance_modalities=True,
-    fusion=DEFAULT_FUSION,
+    rank_fusion=DEFAULT_RANK_FUSION,
     reranker=NO_RERANKING,
     candidates=0,
     relevance_floor=RELEVANCE_FLOOR,
@@ -52,7 +52,9 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
     return RetrievalPlan(
         hybrid=hybrid,
         balance_modalities=defaults.balance_modalities and not words if balance is None else balance,
-        fusion=(retrieval.fusion or defaults.fusion or DEFAULT_FUSION) if hybrid else None,
+        rank_fusion=(retrieval.rank_fusion or defaults.rank_fusion or DEFAULT_RANK_FUSION)
+        if hybrid
+        else None,
         reranker=reranker,
         candidates=max(candidates, limit),
         relevance_floor=defaults.relevance_floor,

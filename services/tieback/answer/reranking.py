@@ -21,7 +21,7 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate, RerankResult, RerankSource
 from tieback.core.types.retrieval import Retrieval, RetrievedHit
 from tieback.core.types.search import Hit
-from tieback.methods.ranking import rankings
+from tieback.methods.rank_fusion import rank_fusions
 from tieback.ports import RerankerPort
 
 RERANKING = MethodChoice("standard_scores", {"absent": "average"})
@@ -99,7 +99,7 @@ def ranked(hits: Sequence[Hit], reranked: Mapping[int, RerankResult], limit: int
         return [RetrievedHit(hit, hit.score, place) for place, hit in enumerate(hits[:limit])]
     scores = [reranked[p].rerank_score if p in reranked else math.nan for p in range(len(hits))]
     both = np.array([[hit.score for hit in hits], scores])
-    merged = rankings.configure(RERANKING.name, RERANKING.parameters)(both).tolist()
+    merged = rank_fusions.configure(RERANKING.name, RERANKING.parameters)(both).tolist()
     order = sorted(range(len(hits)), key=lambda p: (-merged[p], p))[:limit]
     return [
         RetrievedHit(

@@ -39,7 +39,7 @@ from tieback.core.types.limits import Limits
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
 from tieback.core.types.search import SearchReply
 from tieback.core.types.vectors import Vector
-from tieback.methods.ranking import rankings
+from tieback.methods.rank_fusion import rank_fusions
 from tieback.methods.reranking import rerankings
 from tieback.ports import SEARCH_TEXT_BYTES, IndexPort, RerankerPort
 
@@ -99,7 +99,7 @@ class Retriever:
         # in its vector already, and such a word finds whatever else it names.
         searched = words if retrieval.hybrid else own
         if not searched and plan.hybrid:
-            plan = dataclasses.replace(plan, hybrid=False, fusion=None)
+            plan = dataclasses.replace(plan, hybrid=False, rank_fusion=None)
         by_parts = None
         if plan.reranker.name != NO_RERANKING.name and not own:
             space, _ = await self._spaces.to_read(retrieval.collection, hop(deadline))
@@ -128,7 +128,7 @@ class Retriever:
         words = words_of(retrieval.query)
         if not words or not plan.hybrid:
             raise stale
-        plan = dataclasses.replace(plan, balance_modalities=False, fusion=None, reranker=NO_RERANKING)
+        plan = dataclasses.replace(plan, balance_modalities=False, rank_fusion=None, reranker=NO_RERANKING)
         found = await self._search(retrieval, plan, None, words, watch, deadline)
         hits = ranked(found.hits, {}, retrieval.limit or DEFAULT_LIMIT)
         reasons = {stale.space: STALE}
@@ -168,8 +168,8 @@ class Retriever:
                     [parts], role=Role.QUERY, routing=routing, deadline=hop(deadline)
                 )
             except InvalidInput as error:
-                missing = error.field.below(at("routing", "missing")) is not None
-                asked = missing and retrieval.routing.missing is not None
+                imputing = error.field.below(at("routing", "imputation")) is not None
+                asked = imputing and retrieval.routing.imputation is not None
                 if routing is not retrieval.routing and not asked:  # the caller never saw it
                     raise InvalidInput(
                         f"the routing that the collection was made with does not fit: {error.message}; "
@@ -202,7 +202,7 @@ class Retriever:
                 text=_beginning(words) if plan.hybrid else "",
                 limit=plan.candidates,
                 filter=retrieval.filter,
-                fusion=plan.fusion,
+                rank_fusion=plan.rank_fusion,
                 balance_modalities=plan.balance_modalities,
                 collapse_pieces=plan.collapse_pieces,
                 ignored=() if fused is None else fused.ignored,
@@ -279,8 +279,8 @@ def _checked_plan(retrieval: Retrieval, limits: Limits, defaults: RetrievalPlan)
     if not 0 <= retrieval.min_relevance <= 1:
         raise InvalidInput("min_relevance is 0 to 1", field="min_relevance")
     plan = plan_of(retrieval, defaults)
-    if plan.fusion is not None:
-        rankings.configure(plan.fusion.name, plan.fusion.parameters, field="fusion")
+    if plan.rank_fusion is not None:
+        rank_fusions.configure(plan.rank_fusion.name, plan.rank_fusion.parameters, field="rank_fusion")
     method = plan.reranker
     if method.name != NO_RERANKING.name:
         try:

@@ -2,8 +2,12 @@
 
 A family's `__init__.py` holds one Protocol, whose `__call__` names the data arguments, and one `Family`. A
 method is a function of its file's name, decorated with the family's `method`: positional arguments are the
-data, keyword-only arguments are the parameters, each with the paper's default. Adding a method adds a file
-and touches nothing else. Names come from file names, so listing methods imports none of them.
+data, keyword-only arguments are the parameters, each with the paper's default.
+
+The file may hold further forms of the method, as the family's `Form`s say: `fit` makes the method's state of
+data, `graph` is the method in torch, for exported graphs. What else is to be known of a method is read from
+its file as well: its parameters, the arrays of its state, the fewest data that it can be fitted on. Adding a
+method adds a file and touches nothing else. Names come from file names, so listing methods imports none.
 """
 
 from __future__ import annotations
@@ -16,14 +20,48 @@ import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.field_path import ROOT, FieldPath, at
+from tieback.core.state import Schema
 
 P = TypeVar("P", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., Any])
+
+FIT, GRAPH = "fit", "graph"
+"""Names of forms that mean the same in every family that takes them."""
+
+STATE = "STATE"
+"""Where the file of a method that is fitted says which arrays its state has: a `Schema`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form(Generic[F]):
+    """A function that a method's file holds beside the method, callable as the protocol `F` says.
+
+    The positional arguments of the protocol's `__call__` are data. Its keyword-only arguments are given by
+    whoever calls; a method that has no use for one leaves it out. All other keyword-only arguments of the
+    function are parameters: the method's own, or with `own_parameters` the form's. Each has a default.
+    """
+
+    name: str
+    protocol: type[Any]  # type[F] takes no Protocol: mypy #4717
+    required: bool = True
+    own_parameters: bool = False
+
+    @property
+    def data(self) -> list[str]:
+        """The data arguments."""
+        return _positional(self.protocol.__call__)[1:]
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The arguments that callers give by name."""
+        return frozenset(_keywords(self.protocol.__call__))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +78,18 @@ class Family(Generic[P]):
     """The methods of one folder, all callable as the protocol `P` says.
 
     `package` is the family's `__name__`; `protocol` is the class whose `__call__` every method must match in
-    its positional arguments. `beside` names the functions that a method's file must hold besides, above the
-    method and with some of its parameters, or all: for instance what it costs.
+    its positional arguments. `forms` are what a method's file may hold or has to hold besides. Methods of a
+    family that is `in_graph` are torch functions themselves: they are used within exported graphs alone.
     """
 
-    def __init__(self, package: str, protocol: type[Any], *, beside: Sequence[str] = ()) -> None:
-        # type[P] takes no Protocol: mypy #4717
+    def __init__(self, package: str, protocol: type[Any], *forms: Form[Any], in_graph: bool = False) -> None:
         self.package = package
-        self._beside = tuple(beside)
         self.name = package.rpartition(".")[2]
+        self.forms = forms
+        self._in_graph = in_graph
         self._data = _positional(protocol.__call__)[1:]
         self._methods: dict[str, P] = {}
+        self._checked: set[str] = set()
 
     def names(self) -> list[str]:
         """The methods' names, sorted, without importing them."""
@@ -58,31 +97,29 @@ class Family(Generic[P]):
         return sorted(module.name for module in pkgutil.iter_modules(path) if not module.name.startswith("_"))
 
     def method(self, function: P) -> P:
-        """Registers a method under its function's name.
-
-        TypeError where its data arguments differ, or its file lacks a function that the family asks for.
-        """
+        """Registers a method under its function's name. TypeError where its data arguments differ."""
         if _positional(function) != self._data:
             raise TypeError(
                 f"{self.package}.{function.__name__} takes {_positional(function)}; "
                 f"methods of this family take {self._data}"
             )
-        for name in self._beside:
-            found = vars(sys.modules[function.__module__]).get(name)
-            if found is None or not set(_parameter_names(found)) <= set(_parameter_names(function)):
-                raise TypeError(
-                    f"{self.package}.{function.__name__} needs a function {name} above it, "
-                    f"whose parameters are among {_parameter_names(function)}"
-                )
         self._methods[function.__name__] = function
         return function
 
     def get(self, name: str) -> P:
-        """The method of that name. NotFound, with the choices, where there is none."""
-        if name not in self._methods:
+        """The method of that name. NotFound, with the choices, where there is none.
+
+        TypeError where its file lacks what the family asks for, or holds it with other arguments.
+        """
+        if name not in self._checked:
             if name not in self.names():
                 raise NotFound(f"{self.name} method", name, self.names())
-            importlib.import_module(f"{self.package}.{name}")
+            module = importlib.import_module(f"{self.package}.{name}")
+            if name not in self._methods:
+                raise TypeError(f"{module.__name__} holds no function {name} that is a method of the family")
+            for form in self.forms:
+                self._check(form, module, name)
+            self._checked.add(name)
         return self._methods[name]
 
     def configure(
@@ -93,38 +130,105 @@ class Family(Generic[P]):
         InvalidInput names the parameter, under `field`, that is unknown or of the wrong type or range.
         """
         method = self.get(name)
+        bound = self._bound(name, _parameters(method, frozenset()), parameters, field)
+        return cast(P, functools.partial(method, **bound))
+
+    def form(
+        self,
+        form: Form[F],
+        name: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        field: FieldPath | str = ROOT,
+    ) -> F:
+        """That form of the method, with parameters bound as `configure` does.
+
+        NotFound, with the methods that have the form, where it has none.
+        """
+        method = self.get(name)
+        function = getattr(self._file(name), form.name, None)
+        if function is None:
+            having = [one for one in self.names() if self.has(form, one)]
+            raise NotFound(f"{self.name} method with a form {form.name!r}", name, having)
+        model = _parameters(function, form.given) if form.own_parameters else _parameters(method, frozenset())
+        taken = _keywords(function)
+        bound = self._bound(name, model, parameters, field)
+        bound = {key: value for key, value in bound.items() if key in taken}
+        unused = form.given.difference(taken)
+
+        def call(*data: Any, **given: Any) -> Any:
+            return function(*data, **bound, **{key: given[key] for key in given if key not in unused})
+
+        return cast(F, call)
+
+    def has(self, form: Form[Any], name: str) -> bool:
+        """Whether the method has that form."""
+        return hasattr(self._file(name), form.name)
+
+    def goes_into_graphs(self, name: str) -> bool:
+        """Whether an exported graph can hold the method."""
+        return self._in_graph or any(form.name == GRAPH and self.has(form, name) for form in self.forms)
+
+    @property
+    def learns(self) -> bool:
+        """Whether methods are fitted before they are used."""
+        return any(form.name == FIT for form in self.forms)
+
+    def state(self, name: str) -> Schema:
+        """The arrays of the state that the method's `fit` makes and the method reads."""
+        return cast("Schema", getattr(self._file(name), STATE))
+
+    def describe(self, name: str) -> MethodDescription:
+        """What the method is and what parameters it has."""
+        text = inspect.getdoc(self._file(name)) or ""
+        summary = text.split("\n\n")[0].replace("\n", " ")
+        return MethodDescription(self.name, name, summary, self.schema(name))
+
+    def schema(self, name: str, form: Form[Any] | None = None) -> Mapping[str, Any]:
+        """JSON schema of the method's parameters, or of a form's own."""
+        if form is None or not form.own_parameters:
+            return _parameters(self.get(name), frozenset()).model_json_schema()
+        return _parameters(getattr(self._file(name), form.name), form.given).model_json_schema()
+
+    def _file(self, name: str) -> ModuleType:
+        return sys.modules[self.get(name).__module__]
+
+    def _check(self, form: Form[Any], module: ModuleType, name: str) -> None:
+        """TypeError where the file lacks the form, or the form takes something else."""
+        function = getattr(module, form.name, None)
+        if function is None:
+            if form.required:
+                raise TypeError(f"{module.__name__} needs a function {form.name}{tuple(form.data)}")
+            return
+        if _positional(function) != form.data:
+            raise TypeError(f"{module.__name__}.{form.name} takes {_positional(function)}, not {form.data}")
+        strange = set(_keywords(function)) - form.given - set(_keywords(self._methods[name]))
+        if strange and not form.own_parameters:
+            raise TypeError(f"{module.__name__}.{form.name} has parameters that {name} lacks: {strange}")
+        if form.name == FIT and not hasattr(module, STATE):
+            raise TypeError(f"{module.__name__} needs {STATE}, the arrays that its fit gives")
+
+    def _bound(
+        self,
+        name: str,
+        model: type[BaseModel],
+        parameters: Mapping[str, Any] | None,
+        field: FieldPath | str,
+    ) -> dict[str, Any]:
         try:
-            checked = _parameters(method)(**(parameters or {}))
+            checked = model(**(parameters or {}))
         except ValidationError as error:
             first = error.errors()[0]
             parameter = _place(first["loc"])
             message = f"{self.name} method {name!r}: parameter '{parameter}': {first['msg'].lower()}"
             if first["type"] == "extra_forbidden":
-                known = ", ".join(_parameters(method).model_fields) or "none"
+                known = ", ".join(model.model_fields) or "none"
                 message = (
                     f"{self.name} method {name!r} has no parameter '{parameter}'; its parameters are: {known}"
                 )
             asked = at(field) if isinstance(field, str) else field
             raise InvalidInput(message, field=parameter.under(asked["parameters"])) from None
-        return cast(
-            P, functools.partial(method, **{key: getattr(checked, key) for key in type(checked).model_fields})
-        )
-
-    def beside(self, configured: P, name: str) -> Callable[..., Any]:
-        """The function `name` in the file of a method that `configure` gave, with the same parameters."""
-        partial = cast("functools.partial[Any]", configured)
-        function = getattr(sys.modules[partial.func.__module__], name)
-        own = {parameter: partial.keywords[parameter] for parameter in _parameter_names(function)}
-        return functools.partial(function, **own)
-
-    def describe(self, name: str) -> MethodDescription:
-        """What the method is and what parameters it has."""
-        method = self.get(name)
-        module = inspect.getmodule(method)
-        text = inspect.getdoc(module) or ""
-        return MethodDescription(
-            self.name, name, text.split("\n\n")[0].replace("\n", " "), _parameters(method).model_json_schema()
-        )
+        return {key: getattr(checked, key) for key in model.model_fields}
 
 
 def _place(of_error: Sequence[str | int]) -> FieldPath:
@@ -141,17 +245,18 @@ def _positional(function: Callable[..., Any]) -> list[str]:
     return [p.name for p in inspect.signature(function).parameters.values() if p.kind in kinds]
 
 
-def _parameter_names(function: Callable[..., Any]) -> list[str]:
+def _keywords(function: Callable[..., Any]) -> list[str]:
     parameters = inspect.signature(function).parameters.values()
-    return sorted(p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY)
+    return [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
 
 
 @functools.cache
-def _parameters(method: Callable[..., Any]) -> type[BaseModel]:
-    hints = typing.get_type_hints(method, include_extras=True)
+def _parameters(function: Callable[..., Any], given: frozenset[str]) -> type[BaseModel]:
+    hints = typing.get_type_hints(function, include_extras=True)
     fields: dict[str, Any] = {
         p.name: (hints[p.name], p.default)
-        for p in inspect.signature(method).parameters.values()
-        if p.kind is inspect.Parameter.KEYWORD_ONLY
+        for p in inspect.signature(function).parameters.values()
+        if p.kind is inspect.Parameter.KEYWORD_ONLY and p.name not in given
     }
-    return create_model(method.__name__, __config__=ConfigDict(extra="forbid", strict=False), **fields)
+    settings = ConfigDict(extra="forbid", allow_inf_nan=False)
+    return create_model(function.__name__, __config__=settings, **fields)

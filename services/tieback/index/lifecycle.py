@@ -24,7 +24,7 @@ from tieback.index.quotas import check
 from tieback.index.references import ReferredOriginals
 from tieback.index.store import Description, Store
 from tieback.index.validation import check_space, check_width
-from tieback.methods.missing import missing
+from tieback.methods.imputation import imputations
 from tieback.methods.routing import routings
 from tieback.ports import DEFAULT_ROUTING
 
@@ -156,5 +156,5 @@ def _check(name: str, space: SpaceRef, width: int, routing: Routing) -> None:
         )
     if routing.policy:
         routings.get(routing.policy)
-    if routing.missing is not None:
-        missing.get(routing.missing.name)
+    if routing.imputation is not None:
+        imputations.get(routing.imputation.name)

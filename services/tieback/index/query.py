@@ -15,8 +15,8 @@ from tieback.index.filters import Filter, parse
 from tieback.index.store import Description
 from tieback.index.texts import check_text
 from tieback.index.validation import check_ignored, check_vector
-from tieback.methods.ranking import rankings
-from tieback.ports import DEFAULT_FUSION, SEARCH_TEXT_BYTES
+from tieback.methods.rank_fusion import rank_fusions
+from tieback.ports import DEFAULT_RANK_FUSION, SEARCH_TEXT_BYTES
 
 HITS, MOST_HITS = 10, 1000
 
@@ -47,7 +47,7 @@ def checked(
     text: str,
     limit: int,
     filter: str,
-    fusion: MethodChoice | None,
+    rank_fusion: MethodChoice | None,
     balance_modalities: bool,
     collapse_pieces: bool,
     ignored: Sequence[IgnoredDimensions],
@@ -71,13 +71,13 @@ def checked(
     check_text(text, SEARCH_TEXT_BYTES, field=at("text"), takes_nul=True)
     exact = None if vector is None else check_vector(vector, known.space, known.width, field=at("vector"))
     check_ignored(ignored, known.width)
-    choice = fusion or DEFAULT_FUSION
+    choice = rank_fusion or DEFAULT_RANK_FUSION
     return Query(
         vector=exact,
         text=text.strip(),
         limit=limit or HITS,
         filter=parse(filter),
-        fuse=rankings.configure(choice.name, choice.parameters, field="fusion"),
+        fuse=rank_fusions.configure(choice.name, choice.parameters, field="rank_fusion"),
         balance=balance_modalities,
         collapse=collapse_pieces,
         ignored=ignored,

@@ -88,17 +88,17 @@ class Description:
         if self.routing != DEFAULT:
             routing = self.routing
             said["routing"] = [routing.policy, dict(routing.weights), dict(routing.parameters)]
-            if routing.missing is not None:
-                said["missing"] = [routing.missing.name, dict(routing.missing.parameters)]
+            if routing.imputation is not None:
+                said["imputation"] = [routing.imputation.name, dict(routing.imputation.parameters)]
         return json.dumps(said)
 
     @classmethod
     def from_json(cls, key: CollectionKey, text: str | bytes) -> Description:
         """As `to_json` wrote it."""
         known = json.loads(text)
-        missing = MethodChoice(*known["missing"]) if "missing" in known else None
+        imputation = MethodChoice(*known["imputation"]) if "imputation" in known else None
         policy, weights, parameters = known.get("routing", ("", {}, {}))
-        routing = Routing(policy, weights, parameters, missing)
+        routing = Routing(policy, weights, parameters, imputation)
         return cls(key, SpaceRef(*known["space"]), int(known["width"]), float(known["created"]), routing)
 
 

@@ -26,7 +26,7 @@ from tieback.core.types.vectors import SpaceRef
 from tieback.models.packed_arrays import Packed, pack
 
 HEADER, STATE = "bound.json", "state.safetensors"
-FORMAT = 1
+FORMAT = 2
 NATIVE = "native"
 """The method of a path whose vectors are the block's own, unchanged."""
 
@@ -92,11 +92,11 @@ class BoundRouter:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BoundStandIn:
+class BoundImputation:
     """What is done about the blocks of spaces that a query lost.
 
-    `method` is of the family missing, `state` its arrays, in which blocks are named by their places; they may
-    be of half precision. `losses` are those of `BoundSpace`, with this method in place.
+    `method` is of the family imputation, `state` its arrays, in which blocks are named by their places; they
+    may be of half precision. `losses` are those of `BoundSpace`, with this method in place.
     """
 
     method: str
@@ -111,7 +111,7 @@ class BoundSpace:
 
     `losses` are the points of recall that queries of a modality lost at binding without a space: by modality,
     then by space. `metrics` and `provenance` (data, seeds, seconds) are for reports; no server reads them.
-    Of the `stand_ins` the first is what is done where a request says nothing, and `losses` are its own;
+    Of the `imputations` the first is what is done where a request says nothing, and `losses` are its own;
     where there are none, silent blocks are left out.
     `centres` are, by space and modality, what is taken off a dense vector before anything reads it: two
     encoders of one space hold the same thing a constant apart (Liang et al., 2022, arXiv:2203.02053).
@@ -126,7 +126,7 @@ class BoundSpace:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     centres: Mapping[str, Mapping[Modality, Array]] = field(default_factory=dict)
     graphs: Mapping[str, bytes] = field(default_factory=dict)
-    stand_ins: tuple[BoundStandIn, ...] = ()
+    imputations: tuple[BoundImputation, ...] = ()
 
     @property
     def revision(self) -> str:
@@ -243,11 +243,11 @@ class BoundSpace:
             )
             for one in said["blocks"]
         ]
-        stand_ins = [
-            BoundStandIn(
-                one["method"], one["parameters"], _under(f"stand_ins.{number}", arrays), one["losses"]
+        imputations = [
+            BoundImputation(
+                one["method"], one["parameters"], _under(f"imputations.{number}", arrays), one["losses"]
             )
-            for number, one in enumerate(said.get("stand_ins", ()))
+            for number, one in enumerate(said.get("imputations", ()))
         ]
         centres = {
             space: {Modality(modality): arrays[f"centres.{space}.{modality}"] for modality in modalities}
@@ -261,7 +261,7 @@ class BoundSpace:
             said["metrics"],
             said["provenance"],
             centres,
-            stand_ins=tuple(stand_ins),
+            imputations=tuple(imputations),
         )
         bound._check_paths()
         return bound
@@ -310,14 +310,14 @@ class BoundSpace:
             "metrics": dict(self.metrics),
             "provenance": dict(self.provenance),
         }
-        if self.stand_ins:  # a binding from before there were any keeps its revision
-            header["stand_ins"] = [
+        if self.imputations:  # a binding from before there were any keeps its revision
+            header["imputations"] = [
                 {
                     "method": one.method,
                     "parameters": dict(one.parameters),
                     "losses": _plain(one.losses),
                 }
-                for one in self.stand_ins
+                for one in self.imputations
             ]
         if self.centres:
             header["centres"] = {space: sorted(known) for space, known in self.centres.items()}
@@ -330,7 +330,7 @@ class BoundSpace:
             for kind, states in (
                 ("paths", [path.state for path in self.paths]),
                 ("routers", [router.state for router in self.routers]),
-                ("stand_ins", [one.state for one in self.stand_ins]),
+                ("imputations", [one.state for one in self.imputations]),
             )
             for number, state in enumerate(states)
             for name, array in state.items()

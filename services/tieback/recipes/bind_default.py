@@ -17,7 +17,7 @@ from tieback.models.store import Store
 LIBRARY = Path("examples/library")
 """What a checkout of the project ships, taken where a command is run in one."""
 
-VERSION = 8
+VERSION = 9
 """Hashed into what a default binding was made from: change it whenever the recipe would make a better one."""
 
 TEXTS = 900

@@ -7,7 +7,7 @@ to its score.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from torch import Tensor
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import StartupError
-from tieback.methods.token_reduction import Assignment, merge_batch, token_reductions
+from tieback.core.field_path import at
+from tieback.methods.token_reduction import GRAPH, Graph, merge_batch, token_reductions
 from tieback.models.reference import DENSE, IDS, MASK
 from tieback.models.transformer_text import RATIO, graph_file
 from tieback.recipes.architectures import REDUCIBLE
@@ -25,13 +26,11 @@ from tieback.recipes.torch_export import check, export_module
 TRACED, CHECKED = 0.75, 0.6
 """Ratios that the graph is made and checked at: any other is an input of the same graph."""
 
-Plan = Callable[[Tensor, Tensor, Tensor, float], Assignment]
-
 
 class ReducedTransformer(torch.nn.Module):
     """Token numbers, mask and ratio to normalised vectors, by layers of which each has fewer tokens."""
 
-    def __init__(self, model: Any, plan: Plan, head: torch.nn.Module) -> None:
+    def __init__(self, model: Any, plan: Graph, head: torch.nn.Module) -> None:
         super().__init__()
         self.embeddings, self.layers = model.embeddings, model.encoder.layer
         self.plan, self.head = plan, head
@@ -92,10 +91,9 @@ def export_reduced(
     return check(_Single(module), path, {IDS: ids, MASK: mask, RATIO: torch.tensor(CHECKED)}, [DENSE])
 
 
-def plan_of(name: str, parameters: Mapping[str, Any]) -> Plan:
+def plan_of(name: str, parameters: Mapping[str, Any]) -> Graph:
     """The method's plan as a graph, with its parameters."""
-    method = token_reductions.configure(name, parameters, field=f"reductions.{name}")
-    return token_reductions.beside(method, "graph")
+    return token_reductions.form(GRAPH, name, parameters, field=at("reductions", name))
 
 
 class _Single(torch.nn.Module):

@@ -24,8 +24,8 @@ from tieback.core.types.load import Load
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Stage
 from tieback.core.types.rerank import Alignment, RerankCandidate, RerankReply, RerankResult, RerankSource
-from tieback.methods.ranking import rankings
-from tieback.methods.reranking import rerankings
+from tieback.methods.rank_fusion import rank_fusions
+from tieback.methods.reranking import PASSES, rerankings
 from tieback.ports import DEFAULT_RERANKING, EncoderPort
 from tieback.reranker.comparison import Chunk, Comparison, compared, steps_of
 from tieback.reranker.sources import Source, resolve, space_of
@@ -71,7 +71,7 @@ class Reranker:
         candidates: Sequence[RerankCandidate],
         *,
         method: MethodChoice = DEFAULT_RERANKING,
-        fusion: MethodChoice | None = None,
+        rank_fusion: MethodChoice | None = None,
         space: str = "",
         limit: int = 0,
         explain: bool = False,
@@ -86,8 +86,12 @@ class Reranker:
         """
         arrival = time.perf_counter()
         compare = rerankings.configure(method.name, method.parameters, field="method")
-        passes = rerankings.beside(compare, "passes")
-        merge = rankings.configure(fusion.name, fusion.parameters, field="fusion") if fusion else None
+        passes = rerankings.form(PASSES, method.name, method.parameters)
+        merge = (
+            rank_fusions.configure(rank_fusion.name, rank_fusion.parameters, field="rank_fusion")
+            if rank_fusion
+            else None
+        )
         sources = self._sources(query, candidates)
         deadline.check("reranking")
         estimate = self._estimate(sources, passes(TYPICAL_WIDTH))

@@ -10,10 +10,11 @@ import numpy as np
 
 from tieback.catalog.source import short_hash
 from tieback.core.errors import InvalidInput, NotFound, StartupError
+from tieback.core.state import check_state
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.vectors import SpaceRef
-from tieback.methods.projection import Projection, State, projections
+from tieback.methods.projection import projections
 from tieback.models.bound_space import DENSE, NATIVE, REMEDY, SPARSE, BoundPath, BoundSpace
 from tieback.router.graphs import path_graphs
 from tieback.router.joint_space import Component, JointSpace, Reach
@@ -55,23 +56,16 @@ def bound_space(bound: BoundSpace, modalities: Mapping[str, Modality] | None = N
 
 
 class Projecting:
-    """A projection with its parameters and its state, checked by one vector."""
+    """A projection with its parameters and its state, which is checked."""
 
     def __init__(self, path: BoundPath, width: int) -> None:
-        self._state: State = path.state
+        self._state = path.state
         try:
-            self._method: Projection = projections.configure(path.method, path.parameters)
-            found = self(np.eye(1, path.source_width, dtype=np.float32)).shape
+            self._method = projections.configure(path.method, path.parameters)
+            schema = projections.state(path.method)
+            check_state(path.state, schema, source=path.source_width, target=width)
         except (InvalidInput, NotFound) as error:
             raise StartupError(f"the path {_name(path)} cannot be made: {error.message}; {REMEDY}") from None
-        except (KeyError, ValueError, IndexError) as error:
-            raise StartupError(
-                f"the state of the path {_name(path)} is not right: {error}; {REMEDY}"
-            ) from error
-        if found != (1, width):
-            raise StartupError(
-                f"the path {_name(path)} makes vectors of width {found[-1]} for a block of {width}; {REMEDY}"
-            )
 
     def __call__(self, rows: Array) -> Array:
         """All rows at once."""

@@ -48,8 +48,8 @@ class Contents:
     """The contents that count, by number: their weights and modalities, and what was said of them.
 
     `by_content` has what is in `spoken` by its content. `said` is empty until the paths were taken
-    (`router/blocks.py`). `stand_ins` are, by number and block, the unit vectors among it that are in place of
-    what lost spaces would have said (`router/standing_in.py`).
+    (`router/blocks.py`). `imputed` are, by number and block, the unit vectors among it that are in place of
+    what lost spaces would have said (`router/imputing.py`).
     """
 
     weights: dict[int, float]
@@ -58,7 +58,7 @@ class Contents:
     labels: list[Label]
     by_content: dict[int, list[Spoken]] = field(default_factory=dict)
     said: dict[int, Said] = field(default_factory=dict)
-    stand_ins: dict[int, dict[str, Array]] = field(default_factory=dict)
+    imputed: dict[int, dict[str, Array]] = field(default_factory=dict)
 
     @property
     def modality(self) -> str:

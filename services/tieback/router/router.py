@@ -27,11 +27,11 @@ from tieback.router.blocks import Blocks, blocks_of, lead
 from tieback.router.bound import bound_space
 from tieback.router.class_names import class_name_space
 from tieback.router.contents import Contents, contents_of
+from tieback.router.imputing import Imputing, Way
 from tieback.router.joint_space import Component, JointSpace
 from tieback.router.learned import Routers
 from tieback.router.losses import expected_loss
 from tieback.router.rollout import NOBODY, Rollout, Routed, beside, difference, is_canary
-from tieback.router.standing_in import StandingIn, Way
 from tieback.router.together import Together
 from tieback.router.weighing import UNIFORM, Asked, Choice, Weighed, choose
 
@@ -80,7 +80,7 @@ class Router:
         router = cls.__new__(cls)
         router._serve(bound_space(served, modalities), limits)
         router._routers = Routers(served, router.space)
-        router._standing_in = StandingIn(router.space, served)
+        router._imputing = Imputing(router.space, served)
         router._rollout, router._caller, router._on_routed = rollout, caller, on_routed
         if rollout.canary is not None:
             router._canary = beside(rollout.canary, served, router.space)
@@ -94,7 +94,7 @@ class Router:
         self._routers: Routers | None = None
         self._canary: Routers | None = None
         self._shadow: Routers | None = None
-        self._standing_in = StandingIn(space)
+        self._imputing = Imputing(space)
         self._rollout, self._caller = NOBODY, _nameless
         self._on_routed: Callable[[Routed], None] | None = None
         self._together = Together(self._fuse_all, INLINE_INPUTS)
@@ -119,7 +119,7 @@ class Router:
 
         A document is stored at full length and heeds nothing of `routing` but what it explicitly says of
         lost spaces; with `parts_apart`, the regions of its picture get a vector each. InvalidInput or
-        NotFound where the policy or what stands in is unknown or badly given, and InvalidInput where a query
+        NotFound where the policy or the imputation is unknown or badly given, and InvalidInput where a query
         is to be taken apart.
         """
         begin = time.perf_counter()
@@ -136,7 +136,7 @@ class Router:
                 "a query is one vector: ask for parts of documents, by their role", field="parts_apart"
             )
         choice = self._choice(role, routing)
-        way = self._standing_in.choose(routing.missing, role)
+        way = self._imputing.choose(routing.imputation, role)
         if len(inputs) <= INLINE_INPUTS and not parts_apart:
             results = await self._together.fuse(inputs, role, choice, way)
         else:
@@ -182,7 +182,7 @@ class Router:
             except InvalidInput as error:
                 results[number] = error
         lead(self.space, list(read.values()))
-        self._standing_in.fill(way, list(read.values()))
+        self._imputing.fill(way, list(read.values()))
         blocks: dict[int, Blocks] = {}
         for number, contents in read.items():
             try:
@@ -234,7 +234,7 @@ class Router:
         missing = [name for name in names if wanted[name] > 0 and not spoke[name]]
         missing += [name for name in self._silent(asked.contents, wanted) if name not in missing]
         routers = choice.routers if weighed.routed else None
-        filled = {name for stand_ins in asked.contents.stand_ins.values() for name in stand_ins}
+        filled = {name for imputed in asked.contents.imputed.values() for name in imputed}
         explanation = RoutingExplanation(
             policy=weighed.policy,
             weights={name: weights[name] for name in names if spoke[name]},
@@ -247,7 +247,7 @@ class Router:
             binding=self.space.binding if routers is None else routers.revision,
             modality=asked.contents.modality,
             fallback=weighed.fallback,
-            stand_ins={name: way.name for name in names if name in filled and weights[name] > 0},
+            imputed={name: way.name for name in names if name in filled and weights[name] > 0},
         )
         # The norm says how many blocks there are and how they are weighted, so it must not be divided out.
         vector = Vector(self.space.ref, values, normalized=False)
@@ -285,7 +285,7 @@ class Router:
         for one, ours, theirs in zip(asked, weighed, shadow, strict=True):
             if not isinstance(ours, Weighed) or not ours.routed or ours.fallback:
                 continue
-            missing = bool((ours.wanted[~one.spoke] > 0).any() or one.contents.stand_ins)
+            missing = bool((ours.wanted[~one.spoke] > 0).any() or one.contents.imputed)
             self._on_routed(
                 Routed(
                     one.contents.modality,

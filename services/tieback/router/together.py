@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tieback.core.errors import TiebackError
 from tieback.core.types.fusion import Fused, FusePart, Role
-from tieback.router.standing_in import Way
+from tieback.router.imputing import Way
 from tieback.router.weighing import Choice
 
 Inputs = Sequence[Sequence[FusePart]]

@@ -162,7 +162,7 @@ def _listens(policy: RoutingPolicy, names: Sequence[str]) -> bool:
 def _vector_for(router: LearnedRouter, contents: Contents, content: int) -> Array | None:
     """The unit vectors that the router reads, side by side; None where it would read none.
 
-    For a space that did not speak there is what stands in for it, and else zeros: routers are trained with
+    For a space that did not speak there is its imputed block, and else zeros: routers are trained with
     spaces missing, and the losses of a binding are measured so.
     """
     readings = {
@@ -172,17 +172,17 @@ def _vector_for(router: LearnedRouter, contents: Contents, content: int) -> Arra
     }
     if router.widths and not any(space in readings for space in router.widths):
         return None
-    stand_ins = contents.stand_ins.get(content, {})
+    imputed = contents.imputed.get(content, {})
     parts = [
-        readings[space] if space in readings else _in_place(stand_ins.get(space), width)
+        readings[space] if space in readings else _in_place(imputed.get(space), width)
         for space, width in router.widths.items()
     ]
     return np.concatenate([np.zeros(0, np.float32), *parts])
 
 
-def _in_place(stand_in: Array | None, width: int) -> Array:
-    """What stands in for a space in its block, where that is as wide as the space itself; else zeros."""
-    return stand_in if stand_in is not None and len(stand_in) == width else np.zeros(width, np.float32)
+def _in_place(imputed: Array | None, width: int) -> Array:
+    """The imputed block of a space, where that is as wide as the space itself; else zeros."""
+    return imputed if imputed is not None and len(imputed) == width else np.zeros(width, np.float32)
 
 
 def _no_router(name: str, modality: Modality, routers: Routers) -> InvalidInput:

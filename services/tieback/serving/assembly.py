@@ -421,16 +421,12 @@ def build_operations(
 
 
 def request_families() -> list[Family[Any]]:
-    """The families whose methods a request can name: as the protos say, and first in docs/methods.md.
+    """The families whose methods a request can name: those of the contract's fields, by name.
 
     The others are chosen by cards and recipes.
     """
-    from tieback.methods.decoding import decodings
-    from tieback.methods.grounding import checkers
-    from tieback.methods.missing import missing
-    from tieback.methods.ranking import rankings
-    from tieback.methods.reranking import rerankings
-    from tieback.methods.routing import routings
-    from tieback.methods.token_reduction import token_reductions
+    from tieback.methods import families
+    from tieback.serving.contract import METHOD_FIELDS
 
-    return [decodings, checkers, missing, rankings, rerankings, routings, token_reductions]
+    known = families()
+    return [known[name] for name in sorted(METHOD_FIELDS)]

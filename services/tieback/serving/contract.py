@@ -1,16 +1,20 @@
-"""The contract as data, read from the descriptors: which methods there are and what may be repeated."""
+"""The contract as data, read from the descriptors: which RPCs there are, what may be repeated, and in which
+fields requests name methods of a family.
+"""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from google.longrunning import operations_proto_pb2
-from google.protobuf.descriptor import Descriptor, FileDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, FileDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 
 from tieback import v1
+from tieback.v1 import annotations_pb2
 
 LONG_RUNNING = "google.longrunning.Operations"
 """The service that follows operations. Its contract says of no method that it may be repeated; all may."""
@@ -55,5 +59,40 @@ def _methods() -> dict[str, Method]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class MethodField:
+    """A field in which requests of an RPC, "RouterService.Fuse", name a method; `path` as errors have it."""
+
+    rpc: str
+    path: str
+
+
+def _method_fields() -> dict[str, list[MethodField]]:
+    found: dict[str, list[MethodField]] = {}
+    for method in METHODS.values():
+        rpc = method.path.strip("/").rpartition(".")[2].replace("/", ".")
+        for family, path in _named_in(method.request, frozenset()):
+            found.setdefault(family, []).append(MethodField(rpc, path))
+    return found
+
+
+def _named_in(message: Descriptor, within: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Families with the paths of fields in a message; `within` are the messages that hold it."""
+    for field in message.fields:
+        if family := _family_of(field):
+            yield family, field.name
+        elif field.message_type is not None and field.message_type.full_name not in within:
+            for inner, path in _named_in(field.message_type, within | {message.full_name}):
+                yield inner, f"{field.name}.{path}"
+
+
+def _family_of(field: FieldDescriptor) -> str:
+    number = annotations_pb2.METHOD_FAMILY_FIELD_NUMBER
+    options = field.GetOptions().ListFields()
+    return next((str(value) for option, value in options if option.number == number), "")
+
+
 METHODS = _methods()
+METHOD_FIELDS = _method_fields()
+"""By family, where requests name its methods."""
 SERVICES = tuple(sorted({method.service for method in METHODS.values()}))

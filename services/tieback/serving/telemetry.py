@@ -107,8 +107,8 @@ class Telemetry:
         )
         self._rejections = counter("tieback_rejections", "Calls refused.", "service", "reason")
         self._weight = summary("tieback_router_weight", "Weight of a space in a query.", "space", "modality")
-        self._stand_ins = counter(
-            "tieback_stand_ins", "Blocks of queries that were filled for a lost space.", "block", "method"
+        self._imputed = counter(
+            "tieback_imputed", "Blocks of lost spaces that were imputed in queries.", "block", "method"
         )
         self._drift = Gauge(
             "tieback_routing_drift",
@@ -214,12 +214,12 @@ class Telemetry:
                 self._reduced.labels(space, one.reduction.method).inc()
 
     def observe_routing(self, routing: RoutingExplanation) -> None:
-        """Counts the weights of one query, and what stood in for lost spaces."""
+        """Counts the weights of one query, and its imputed blocks."""
         for space, weight in routing.weights.items():
             if math.isfinite(weight):
                 self._weight.labels(space, routing.modality).observe(weight)
-        for block, method in routing.stand_ins.items():
-            self._stand_ins.labels(block, method).inc()
+        for block, method in routing.imputed.items():
+            self._imputed.labels(block, method).inc()
 
     def observe_shadow(self, modality: str, difference: float) -> None:
         """Counts one query that a shadow's routers weighted too."""

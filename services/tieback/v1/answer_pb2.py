@@ -23,6 +23,7 @@ _sym_db = _symbol_database.Default()
 
 
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
+from tieback.v1 import annotations_pb2 as tieback_dot_v1_dot_annotations__pb2
 from tieback.v1 import content_pb2 as tieback_dot_v1_dot_content__pb2
 from tieback.v1 import generator_pb2 as tieback_dot_v1_dot_generator__pb2
 from tieback.v1 import index_pb2 as tieback_dot_v1_dot_index__pb2
@@ -31,43 +32,51 @@ from tieback.v1 import reranker_pb2 as tieback_dot_v1_dot_reranker__pb2
 from tieback.v1 import router_pb2 as tieback_dot_v1_dot_router__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tieback/v1/answer.proto\x12\ntieback.v1\x1a\x17google/rpc/status.proto\x1a\x18tieback/v1/content.proto\x1a\x1atieback/v1/generator.proto\x1a\x16tieback/v1/index.proto\x1a\x17tieback/v1/report.proto\x1a\x19tieback/v1/reranker.proto\x1a\x17tieback/v1/router.proto\"\x83\x01\n\x12IngestItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x1f\n\x05items\x18\x02 \x03(\x0b\x32\x10.tieback.v1.Item\x12)\n\nlong_texts\x18\x03 \x01(\x0e\x32\x15.tieback.v1.LongTexts\x12\r\n\x05space\x18\x04 \x01(\t\"v\n\x13IngestItemsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12)\n\x07results\x18\x02 \x03(\x0b\x32\x18.tieback.v1.IngestResult\x12\"\n\x06timing\x18\x03 \x01(\x0b\x32\x12.tieback.v1.Timing\"\xb4\x01\n\x0cIngestResult\x12\n\n\x02id\x18\x01 \x01(\t\x12\"\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\x12\x1a\n\x12truncated_sections\x18\x03 \x01(\r\x12(\n\ttruncated\x18\x04 \x03(\x0b\x32\x15.tieback.v1.Truncated\x12\x16\n\x0esplit_sections\x18\x05 \x01(\r\x12\x16\n\x0e\x61\x64\x64\x65\x64_sections\x18\x06 \x01(\r\"L\n\tTruncated\x12\r\n\x05space\x18\x01 \x01(\t\x12\x10\n\x08sections\x18\x02 \x01(\r\x12\x0e\n\x06tokens\x18\x03 \x01(\x04\x12\x0e\n\x06window\x18\x04 \x01(\r\"\xa0\x03\n\x0fRetrieveRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12$\n\x05query\x18\x02 \x03(\x0b\x32\x15.tieback.v1.QueryPart\x12\r\n\x05limit\x18\x03 \x01(\r\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12$\n\x07routing\x18\x05 \x01(\x0b\x32\x13.tieback.v1.Routing\x12\x12\n\ncandidates\x18\x06 \x01(\r\x12$\n\x08reranker\x18\x07 \x01(\x0b\x32\x12.tieback.v1.Method\x12\x13\n\x06hybrid\x18\x08 \x01(\x08H\x00\x88\x01\x01\x12\x1f\n\x12\x62\x61lance_modalities\x18\t \x01(\x08H\x01\x88\x01\x01\x12\x0f\n\x07\x65xplain\x18\n \x01(\x08\x12\"\n\x06\x66usion\x18\x0b \x01(\x0b\x32\x12.tieback.v1.Method\x12\x15\n\rmin_relevance\x18\x0c \x01(\x01\x12\x1c\n\x0f\x63ollapse_pieces\x18\r \x01(\x08H\x02\x88\x01\x01\x42\t\n\x07_hybridB\x15\n\x13_balance_modalitiesB\x12\n\x10_collapse_pieces\"\xcb\x01\n\rRetrievalPlan\x12\x0e\n\x06hybrid\x18\x01 \x01(\x08\x12\x1a\n\x12\x62\x61lance_modalities\x18\x02 \x01(\x08\x12\"\n\x06\x66usion\x18\x03 \x01(\x0b\x32\x12.tieback.v1.Method\x12$\n\x08reranker\x18\x04 \x01(\x0b\x32\x12.tieback.v1.Method\x12\x12\n\ncandidates\x18\x05 \x01(\r\x12\x17\n\x0frelevance_floor\x18\x06 \x01(\x01\x12\x17\n\x0f\x63ollapse_pieces\x18\x07 \x01(\x08\"Q\n\tQueryPart\x12$\n\x07\x63ontent\x18\x01 \x01(\x0b\x32\x13.tieback.v1.Content\x12\x13\n\x06weight\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\t\n\x07_weight\"\x85\x02\n\x10RetrieveResponse\x12&\n\x04hits\x18\x01 \x03(\x0b\x32\x18.tieback.v1.RetrievedHit\x12/\n\x07routing\x18\x02 \x01(\x0b\x32\x1e.tieback.v1.RoutingExplanation\x12!\n\x06labels\x18\x03 \x03(\x0b\x32\x11.tieback.v1.Label\x12\"\n\x06timing\x18\x04 \x01(\x0b\x32\x12.tieback.v1.Timing\x12\'\n\x04plan\x18\x05 \x01(\x0b\x32\x19.tieback.v1.RetrievalPlan\x12(\n\ttruncated\x18\x06 \x03(\x0b\x32\x15.tieback.v1.Truncated\"\xe8\x01\n\x0cRetrievedHit\x12\x1c\n\x03hit\x18\x01 \x01(\x0b\x32\x0f.tieback.v1.Hit\x12\x14\n\x0csearch_score\x18\x02 \x01(\x01\x12\x13\n\x0bsearch_rank\x18\x03 \x01(\r\x12\x19\n\x0crerank_score\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12(\n\talignment\x18\x05 \x01(\x0b\x32\x15.tieback.v1.Alignment\x12\x16\n\trelevance\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x13\n\x0b\x62\x65low_floor\x18\x07 \x01(\x08\x42\x0f\n\r_rerank_scoreB\x0c\n\n_relevance\"\xb8\x01\n\rAnswerRequest\x12.\n\tretrieval\x18\x01 \x01(\x0b\x32\x1b.tieback.v1.RetrieveRequest\x12\r\n\x05model\x18\x02 \x01(\t\x12\x16\n\x0e\x65vidence_limit\x18\x03 \x01(\r\x12&\n\x08\x64\x65\x63oding\x18\x04 \x01(\x0b\x32\x14.tieback.v1.Decoding\x12(\n\tgrounding\x18\x05 \x01(\x0b\x32\x15.tieback.v1.Grounding\"\x80\x01\n\x0e\x41nswerResponse\x12\x31\n\tretrieval\x18\x01 \x01(\x0b\x32\x1c.tieback.v1.RetrieveResponseH\x00\x12\x32\n\ngeneration\x18\x02 \x01(\x0b\x32\x1c.tieback.v1.GenerateResponseH\x00\x42\x07\n\x05\x65vent*m\n\tLongTexts\x12\x1a\n\x16LONG_TEXTS_UNSPECIFIED\x10\x00\x12\x14\n\x10LONG_TEXTS_SPLIT\x10\x01\x12\x17\n\x13LONG_TEXTS_TRUNCATE\x10\x02\x12\x15\n\x11LONG_TEXTS_REFUSE\x10\x03\x32\xfc\x01\n\rAnswerService\x12W\n\x0bIngestItems\x12\x1e.tieback.v1.IngestItemsRequest\x1a\x1f.tieback.v1.IngestItemsResponse\"\x03\x90\x02\x02(\x01\x30\x01\x12J\n\x08Retrieve\x12\x1b.tieback.v1.RetrieveRequest\x1a\x1c.tieback.v1.RetrieveResponse\"\x03\x90\x02\x01\x12\x46\n\x06\x41nswer\x12\x19.tieback.v1.AnswerRequest\x1a\x1a.tieback.v1.AnswerResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tieback/v1/answer.proto\x12\ntieback.v1\x1a\x17google/rpc/status.proto\x1a\x1ctieback/v1/annotations.proto\x1a\x18tieback/v1/content.proto\x1a\x1atieback/v1/generator.proto\x1a\x16tieback/v1/index.proto\x1a\x17tieback/v1/report.proto\x1a\x19tieback/v1/reranker.proto\x1a\x17tieback/v1/router.proto\"\x83\x01\n\x12IngestItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x1f\n\x05items\x18\x02 \x03(\x0b\x32\x10.tieback.v1.Item\x12)\n\nlong_texts\x18\x03 \x01(\x0e\x32\x15.tieback.v1.LongTexts\x12\r\n\x05space\x18\x04 \x01(\t\"v\n\x13IngestItemsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12)\n\x07results\x18\x02 \x03(\x0b\x32\x18.tieback.v1.IngestResult\x12\"\n\x06timing\x18\x03 \x01(\x0b\x32\x12.tieback.v1.Timing\"\xb4\x01\n\x0cIngestResult\x12\n\n\x02id\x18\x01 \x01(\t\x12\"\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\x12\x1a\n\x12truncated_sections\x18\x03 \x01(\r\x12(\n\ttruncated\x18\x04 \x03(\x0b\x32\x15.tieback.v1.Truncated\x12\x16\n\x0esplit_sections\x18\x05 \x01(\r\x12\x16\n\x0e\x61\x64\x64\x65\x64_sections\x18\x06 \x01(\r\"L\n\tTruncated\x12\r\n\x05space\x18\x01 \x01(\t\x12\x10\n\x08sections\x18\x02 \x01(\r\x12\x0e\n\x06tokens\x18\x03 \x01(\x04\x12\x0e\n\x06window\x18\x04 \x01(\r\"\xc5\x03\n\x0fRetrieveRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12$\n\x05query\x18\x02 \x03(\x0b\x32\x15.tieback.v1.QueryPart\x12\r\n\x05limit\x18\x03 \x01(\r\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12$\n\x07routing\x18\x05 \x01(\x0b\x32\x13.tieback.v1.Routing\x12\x12\n\ncandidates\x18\x06 \x01(\r\x12\x33\n\x08reranker\x18\x07 \x01(\x0b\x32\x12.tieback.v1.MethodB\r\xca\xc1\x18\treranking\x12\x13\n\x06hybrid\x18\x08 \x01(\x08H\x00\x88\x01\x01\x12\x1f\n\x12\x62\x61lance_modalities\x18\t \x01(\x08H\x01\x88\x01\x01\x12\x0f\n\x07\x65xplain\x18\n \x01(\x08\x12\x38\n\x0brank_fusion\x18\x0b \x01(\x0b\x32\x12.tieback.v1.MethodB\x0f\xca\xc1\x18\x0brank_fusion\x12\x15\n\rmin_relevance\x18\x0c \x01(\x01\x12\x1c\n\x0f\x63ollapse_pieces\x18\r \x01(\x08H\x02\x88\x01\x01\x42\t\n\x07_hybridB\x15\n\x13_balance_modalitiesB\x12\n\x10_collapse_pieces\"\xf0\x01\n\rRetrievalPlan\x12\x0e\n\x06hybrid\x18\x01 \x01(\x08\x12\x1a\n\x12\x62\x61lance_modalities\x18\x02 \x01(\x08\x12\x38\n\x0brank_fusion\x18\x03 \x01(\x0b\x32\x12.tieback.v1.MethodB\x0f\xca\xc1\x18\x0brank_fusion\x12\x33\n\x08reranker\x18\x04 \x01(\x0b\x32\x12.tieback.v1.MethodB\r\xca\xc1\x18\treranking\x12\x12\n\ncandidates\x18\x05 \x01(\r\x12\x17\n\x0frelevance_floor\x18\x06 \x01(\x01\x12\x17\n\x0f\x63ollapse_pieces\x18\x07 \x01(\x08\"Q\n\tQueryPart\x12$\n\x07\x63ontent\x18\x01 \x01(\x0b\x32\x13.tieback.v1.Content\x12\x13\n\x06weight\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\t\n\x07_weight\"\x85\x02\n\x10RetrieveResponse\x12&\n\x04hits\x18\x01 \x03(\x0b\x32\x18.tieback.v1.RetrievedHit\x12/\n\x07routing\x18\x02 \x01(\x0b\x32\x1e.tieback.v1.RoutingExplanation\x12!\n\x06labels\x18\x03 \x03(\x0b\x32\x11.tieback.v1.Label\x12\"\n\x06timing\x18\x04 \x01(\x0b\x32\x12.tieback.v1.Timing\x12\'\n\x04plan\x18\x05 \x01(\x0b\x32\x19.tieback.v1.RetrievalPlan\x12(\n\ttruncated\x18\x06 \x03(\x0b\x32\x15.tieback.v1.Truncated\"\xe8\x01\n\x0cRetrievedHit\x12\x1c\n\x03hit\x18\x01 \x01(\x0b\x32\x0f.tieback.v1.Hit\x12\x14\n\x0csearch_score\x18\x02 \x01(\x01\x12\x13\n\x0bsearch_rank\x18\x03 \x01(\r\x12\x19\n\x0crerank_score\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12(\n\talignment\x18\x05 \x01(\x0b\x32\x15.tieback.v1.Alignment\x12\x16\n\trelevance\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x13\n\x0b\x62\x65low_floor\x18\x07 \x01(\x08\x42\x0f\n\r_rerank_scoreB\x0c\n\n_relevance\"\xb8\x01\n\rAnswerRequest\x12.\n\tretrieval\x18\x01 \x01(\x0b\x32\x1b.tieback.v1.RetrieveRequest\x12\r\n\x05model\x18\x02 \x01(\t\x12\x16\n\x0e\x65vidence_limit\x18\x03 \x01(\r\x12&\n\x08\x64\x65\x63oding\x18\x04 \x01(\x0b\x32\x14.tieback.v1.Decoding\x12(\n\tgrounding\x18\x05 \x01(\x0b\x32\x15.tieback.v1.Grounding\"\x80\x01\n\x0e\x41nswerResponse\x12\x31\n\tretrieval\x18\x01 \x01(\x0b\x32\x1c.tieback.v1.RetrieveResponseH\x00\x12\x32\n\ngeneration\x18\x02 \x01(\x0b\x32\x1c.tieback.v1.GenerateResponseH\x00\x42\x07\n\x05\x65vent*m\n\tLongTexts\x12\x1a\n\x16LONG_TEXTS_UNSPECIFIED\x10\x00\x12\x14\n\x10LONG_TEXTS_SPLIT\x10\x01\x12\x17\n\x13LONG_TEXTS_TRUNCATE\x10\x02\x12\x15\n\x11LONG_TEXTS_REFUSE\x10\x03\x32\xfc\x01\n\rAnswerService\x12W\n\x0bIngestItems\x12\x1e.tieback.v1.IngestItemsRequest\x1a\x1f.tieback.v1.IngestItemsResponse\"\x03\x90\x02\x02(\x01\x30\x01\x12J\n\x08Retrieve\x12\x1b.tieback.v1.RetrieveRequest\x1a\x1c.tieback.v1.RetrieveResponse\"\x03\x90\x02\x01\x12\x46\n\x06\x41nswer\x12\x19.tieback.v1.AnswerRequest\x1a\x1a.tieback.v1.AnswerResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tieback.v1.answer_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_RETRIEVEREQUEST'].fields_by_name['reranker']._loaded_options = None
+  _globals['_RETRIEVEREQUEST'].fields_by_name['reranker']._serialized_options = b'\312\301\030\treranking'
+  _globals['_RETRIEVEREQUEST'].fields_by_name['rank_fusion']._loaded_options = None
+  _globals['_RETRIEVEREQUEST'].fields_by_name['rank_fusion']._serialized_options = b'\312\301\030\013rank_fusion'
+  _globals['_RETRIEVALPLAN'].fields_by_name['rank_fusion']._loaded_options = None
+  _globals['_RETRIEVALPLAN'].fields_by_name['rank_fusion']._serialized_options = b'\312\301\030\013rank_fusion'
+  _globals['_RETRIEVALPLAN'].fields_by_name['reranker']._loaded_options = None
+  _globals['_RETRIEVALPLAN'].fields_by_name['reranker']._serialized_options = b'\312\301\030\treranking'
   _globals['_ANSWERSERVICE'].methods_by_name['IngestItems']._loaded_options = None
   _globals['_ANSWERSERVICE'].methods_by_name['IngestItems']._serialized_options = b'\220\002\002'
   _globals['_ANSWERSERVICE'].methods_by_name['Retrieve']._loaded_options = None
   _globals['_ANSWERSERVICE'].methods_by_name['Retrieve']._serialized_options = b'\220\002\001'
   _globals['_ANSWERSERVICE'].methods_by_name['Answer']._loaded_options = None
   _globals['_ANSWERSERVICE'].methods_by_name['Answer']._serialized_options = b'\220\002\001'
-  _globals['_LONGTEXTS']._serialized_start=2259
-  _globals['_LONGTEXTS']._serialized_end=2368
-  _globals['_INGESTITEMSREQUEST']._serialized_start=220
-  _globals['_INGESTITEMSREQUEST']._serialized_end=351
-  _globals['_INGESTITEMSRESPONSE']._serialized_start=353
-  _globals['_INGESTITEMSRESPONSE']._serialized_end=471
-  _globals['_INGESTRESULT']._serialized_start=474
-  _globals['_INGESTRESULT']._serialized_end=654
-  _globals['_TRUNCATED']._serialized_start=656
-  _globals['_TRUNCATED']._serialized_end=732
-  _globals['_RETRIEVEREQUEST']._serialized_start=735
-  _globals['_RETRIEVEREQUEST']._serialized_end=1151
-  _globals['_RETRIEVALPLAN']._serialized_start=1154
-  _globals['_RETRIEVALPLAN']._serialized_end=1357
-  _globals['_QUERYPART']._serialized_start=1359
-  _globals['_QUERYPART']._serialized_end=1440
-  _globals['_RETRIEVERESPONSE']._serialized_start=1443
-  _globals['_RETRIEVERESPONSE']._serialized_end=1704
-  _globals['_RETRIEVEDHIT']._serialized_start=1707
-  _globals['_RETRIEVEDHIT']._serialized_end=1939
-  _globals['_ANSWERREQUEST']._serialized_start=1942
-  _globals['_ANSWERREQUEST']._serialized_end=2126
-  _globals['_ANSWERRESPONSE']._serialized_start=2129
-  _globals['_ANSWERRESPONSE']._serialized_end=2257
-  _globals['_ANSWERSERVICE']._serialized_start=2371
-  _globals['_ANSWERSERVICE']._serialized_end=2623
+  _globals['_LONGTEXTS']._serialized_start=2363
+  _globals['_LONGTEXTS']._serialized_end=2472
+  _globals['_INGESTITEMSREQUEST']._serialized_start=250
+  _globals['_INGESTITEMSREQUEST']._serialized_end=381
+  _globals['_INGESTITEMSRESPONSE']._serialized_start=383
+  _globals['_INGESTITEMSRESPONSE']._serialized_end=501
+  _globals['_INGESTRESULT']._serialized_start=504
+  _globals['_INGESTRESULT']._serialized_end=684
+  _globals['_TRUNCATED']._serialized_start=686
+  _globals['_TRUNCATED']._serialized_end=762
+  _globals['_RETRIEVEREQUEST']._serialized_start=765
+  _globals['_RETRIEVEREQUEST']._serialized_end=1218
+  _globals['_RETRIEVALPLAN']._serialized_start=1221
+  _globals['_RETRIEVALPLAN']._serialized_end=1461
+  _globals['_QUERYPART']._serialized_start=1463
+  _globals['_QUERYPART']._serialized_end=1544
+  _globals['_RETRIEVERESPONSE']._serialized_start=1547
+  _globals['_RETRIEVERESPONSE']._serialized_end=1808
+  _globals['_RETRIEVEDHIT']._serialized_start=1811
+  _globals['_RETRIEVEDHIT']._serialized_end=2043
+  _globals['_ANSWERREQUEST']._serialized_start=2046
+  _globals['_ANSWERREQUEST']._serialized_end=2230
+  _globals['_ANSWERRESPONSE']._serialized_start=2233
+  _globals['_ANSWERRESPONSE']._serialized_end=2361
+  _globals['_ANSWERSERVICE']._serialized_start=2475
+  _globals['_ANSWERSERVICE']._serialized_end=2727
 # @@protoc_insertion_point(module_scope)

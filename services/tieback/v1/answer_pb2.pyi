@@ -1,4 +1,5 @@
 from google.rpc import status_pb2 as _status_pb2
+from tieback.v1 import annotations_pb2 as _annotations_pb2
 from tieback.v1 import content_pb2 as _content_pb2
 from tieback.v1 import generator_pb2 as _generator_pb2
 from tieback.v1 import index_pb2 as _index_pb2
@@ -76,7 +77,7 @@ class Truncated(_message.Message):
     def __init__(self, space: _Optional[str] = ..., sections: _Optional[int] = ..., tokens: _Optional[int] = ..., window: _Optional[int] = ...) -> None: ...
 
 class RetrieveRequest(_message.Message):
-    __slots__ = ("collection", "query", "limit", "filter", "routing", "candidates", "reranker", "hybrid", "balance_modalities", "explain", "fusion", "min_relevance", "collapse_pieces")
+    __slots__ = ("collection", "query", "limit", "filter", "routing", "candidates", "reranker", "hybrid", "balance_modalities", "explain", "rank_fusion", "min_relevance", "collapse_pieces")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     QUERY_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
@@ -87,7 +88,7 @@ class RetrieveRequest(_message.Message):
     HYBRID_FIELD_NUMBER: _ClassVar[int]
     BALANCE_MODALITIES_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
-    FUSION_FIELD_NUMBER: _ClassVar[int]
+    RANK_FUSION_FIELD_NUMBER: _ClassVar[int]
     MIN_RELEVANCE_FIELD_NUMBER: _ClassVar[int]
     COLLAPSE_PIECES_FIELD_NUMBER: _ClassVar[int]
     collection: str
@@ -100,28 +101,28 @@ class RetrieveRequest(_message.Message):
     hybrid: bool
     balance_modalities: bool
     explain: bool
-    fusion: _report_pb2.Method
+    rank_fusion: _report_pb2.Method
     min_relevance: float
     collapse_pieces: bool
-    def __init__(self, collection: _Optional[str] = ..., query: _Optional[_Iterable[_Union[QueryPart, _Mapping]]] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., candidates: _Optional[int] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., explain: _Optional[bool] = ..., fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., min_relevance: _Optional[float] = ..., collapse_pieces: _Optional[bool] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., query: _Optional[_Iterable[_Union[QueryPart, _Mapping]]] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., candidates: _Optional[int] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., explain: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., min_relevance: _Optional[float] = ..., collapse_pieces: _Optional[bool] = ...) -> None: ...
 
 class RetrievalPlan(_message.Message):
-    __slots__ = ("hybrid", "balance_modalities", "fusion", "reranker", "candidates", "relevance_floor", "collapse_pieces")
+    __slots__ = ("hybrid", "balance_modalities", "rank_fusion", "reranker", "candidates", "relevance_floor", "collapse_pieces")
     HYBRID_FIELD_NUMBER: _ClassVar[int]
     BALANCE_MODALITIES_FIELD_NUMBER: _ClassVar[int]
-    FUSION_FIELD_NUMBER: _ClassVar[int]
+    RANK_FUSION_FIELD_NUMBER: _ClassVar[int]
     RERANKER_FIELD_NUMBER: _ClassVar[int]
     CANDIDATES_FIELD_NUMBER: _ClassVar[int]
     RELEVANCE_FLOOR_FIELD_NUMBER: _ClassVar[int]
     COLLAPSE_PIECES_FIELD_NUMBER: _ClassVar[int]
     hybrid: bool
     balance_modalities: bool
-    fusion: _report_pb2.Method
+    rank_fusion: _report_pb2.Method
     reranker: _report_pb2.Method
     candidates: int
     relevance_floor: float
     collapse_pieces: bool
-    def __init__(self, hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., candidates: _Optional[int] = ..., relevance_floor: _Optional[float] = ..., collapse_pieces: _Optional[bool] = ...) -> None: ...
+    def __init__(self, hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., candidates: _Optional[int] = ..., relevance_floor: _Optional[float] = ..., collapse_pieces: _Optional[bool] = ...) -> None: ...
 
 class QueryPart(_message.Message):
     __slots__ = ("content", "weight")

@@ -1,3 +1,4 @@
+from tieback.v1 import annotations_pb2 as _annotations_pb2
 from tieback.v1 import content_pb2 as _content_pb2
 from tieback.v1 import vector_pb2 as _vector_pb2
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper

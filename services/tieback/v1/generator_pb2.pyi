@@ -1,3 +1,4 @@
+from tieback.v1 import annotations_pb2 as _annotations_pb2
 from tieback.v1 import evidence_pb2 as _evidence_pb2
 from tieback.v1 import report_pb2 as _report_pb2
 from google.protobuf.internal import containers as _containers

@@ -24,6 +24,7 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
+from tieback.v1 import annotations_pb2 as tieback_dot_v1_dot_annotations__pb2
 from tieback.v1 import content_pb2 as tieback_dot_v1_dot_content__pb2
 from tieback.v1 import metadata_pb2 as tieback_dot_v1_dot_metadata__pb2
 from tieback.v1 import report_pb2 as tieback_dot_v1_dot_report__pb2
@@ -32,13 +33,15 @@ from tieback.v1 import tenant_pb2 as tieback_dot_v1_dot_tenant__pb2
 from tieback.v1 import vector_pb2 as tieback_dot_v1_dot_vector__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16tieback/v1/index.proto\x12\ntieback.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x18tieback/v1/content.proto\x1a\x19tieback/v1/metadata.proto\x1a\x17tieback/v1/report.proto\x1a\x17tieback/v1/router.proto\x1a\x17tieback/v1/tenant.proto\x1a\x17tieback/v1/vector.proto\"\xaa\x02\n\nCollection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x05space\x18\x02 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\r\n\x05width\x18\x03 \x01(\r\x12\x12\n\nitem_count\x18\x04 \x01(\x04\x12\x15\n\rsection_count\x18\x05 \x01(\x04\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x07routing\x18\x07 \x01(\x0b\x32\x13.tieback.v1.Routing\x12\x14\n\x0cvector_count\x18\x08 \x01(\x04\x12#\n\x07sources\x18\t \x03(\x0b\x32\x12.tieback.v1.Source\x12\x0e\n\x06\x64\x61mage\x18\n \x01(\t\x12\r\n\x05stale\x18\x0b \x01(\t\"z\n\x06Source\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x10\n\x08location\x18\x03 \x01(\t\x12\x12\n\nitem_count\x18\x04 \x01(\x04\x12.\n\nindex_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x81\x01\n\x17\x43reateCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x05space\x18\x02 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\r\n\x05width\x18\x03 \x01(\r\x12$\n\x07routing\x18\x04 \x01(\x0b\x32\x13.tieback.v1.Routing\"F\n\x18\x43reateCollectionResponse\x12*\n\ncollection\x18\x01 \x01(\x0b\x32\x16.tieback.v1.Collection\"$\n\x14GetCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"C\n\x15GetCollectionResponse\x12*\n\ncollection\x18\x01 \x01(\x0b\x32\x16.tieback.v1.Collection\"?\n\x16ListCollectionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"_\n\x17ListCollectionsResponse\x12+\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x16.tieback.v1.Collection\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x17\x44\x65leteCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x1a\n\x18\x44\x65leteCollectionResponse\"[\n\x0bIndexedItem\x12\x1e\n\x04item\x18\x01 \x01(\x0b\x32\x10.tieback.v1.Item\x12,\n\x08sections\x18\x02 \x03(\x0b\x32\x1a.tieback.v1.IndexedSection\"\x92\x01\n\x0eIndexedSection\x12\"\n\x06vector\x18\x01 \x01(\x0b\x32\x12.tieback.v1.Vector\x12\x0c\n\x04text\x18\x02 \x01(\t\x12&\n\x08modality\x18\x03 \x01(\x0e\x32\x14.tieback.v1.Modality\x12&\n\x05parts\x18\x04 \x01(\x0b\x32\x17.tieback.v1.MultiVector\"P\n\x12UpsertItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12&\n\x05items\x18\x02 \x03(\x0b\x32\x17.tieback.v1.IndexedItem\"p\n\x13UpsertItemsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12#\n\x07results\x18\x02 \x03(\x0b\x32\x12.google.rpc.Status\x12\"\n\x06timing\x18\x03 \x01(\x0b\x32\x12.tieback.v1.Timing\"5\n\x12\x44\x65leteItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0b\n\x03ids\x18\x02 \x03(\t\",\n\x13\x44\x65leteItemsResponse\x12\x15\n\rdeleted_count\x18\x01 \x01(\x04\"0\n\x0eGetItemRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\"1\n\x0fGetItemResponse\x12\x1e\n\x04item\x18\x01 \x01(\x0b\x32\x10.tieback.v1.Item\"w\n\x10ListItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x18\n\x10without_sections\x18\x05 \x01(\x08\"M\n\x11ListItemsResponse\x12\x1f\n\x05items\x18\x01 \x03(\x0b\x32\x10.tieback.v1.Item\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\\\n\x13RecordSourceRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\"\n\x06source\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Source\x12\r\n\x05moved\x18\x03 \x01(\x08\":\n\x14RecordSourceResponse\x12\"\n\x06source\x18\x01 \x01(\x0b\x32\x12.tieback.v1.Source\"7\n\x13\x44\x65leteSourceRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"-\n\x14\x44\x65leteSourceResponse\x12\x15\n\rdeleted_count\x18\x01 \x01(\x04\"\x94\x02\n\rSearchRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\"\n\x06vector\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Vector\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\r\x12\x0e\n\x06\x66ilter\x18\x05 \x01(\t\x12\"\n\x06\x66usion\x18\x06 \x01(\x0b\x32\x12.tieback.v1.Method\x12\x1a\n\x12\x62\x61lance_modalities\x18\x07 \x01(\x08\x12\x17\n\x0f\x63ollapse_pieces\x18\x08 \x01(\x08\x12.\n\x07ignored\x18\t \x03(\x0b\x32\x1d.tieback.v1.IgnoredDimensions\x12\x15\n\rmulti_vectors\x18\n \x01(\x08\"S\n\x0eSearchResponse\x12\x1d\n\x04hits\x18\x01 \x03(\x0b\x32\x0f.tieback.v1.Hit\x12\"\n\x06timing\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Timing\"\xc0\x04\n\x03Hit\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x12\n\nitem_title\x18\x02 \x01(\t\x12\x12\n\nsection_id\x18\x03 \x01(\t\x12\x15\n\rsection_title\x18\x04 \x01(\t\x12&\n\x08modality\x18\x05 \x01(\x0e\x32\x14.tieback.v1.Modality\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\x0b\n\x03uri\x18\x07 \x01(\t\x12/\n\x08metadata\x18\x08 \x03(\x0b\x32\x1d.tieback.v1.Hit.MetadataEntry\x12\r\n\x05score\x18\t \x01(\x01\x12\x19\n\x0cvector_score\x18\n \x01(\x01H\x00\x88\x01\x01\x12\x17\n\ntext_score\x18\x0b \x01(\x01H\x01\x88\x01\x01\x12\x1d\n\x04part\x18\x0c \x01(\x0b\x32\x0f.tieback.v1.Box\x12\"\n\x04span\x18\r \x01(\x0b\x32\x14.tieback.v1.TextSpan\x12\x1a\n\rwords_matched\x18\x0e \x01(\x01H\x02\x88\x01\x01\x12&\n\x06pieces\x18\x0f \x03(\x0b\x32\x16.tieback.v1.FoundPiece\x12-\n\x0cmulti_vector\x18\x10 \x01(\x0b\x32\x17.tieback.v1.MultiVector\x1aJ\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12(\n\x05value\x18\x02 \x01(\x0b\x32\x19.tieback.v1.MetadataValue:\x02\x38\x01\x42\x0f\n\r_vector_scoreB\r\n\x0b_text_scoreB\x10\n\x0e_words_matched\"a\n\nFoundPiece\x12\x12\n\nsection_id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\r\n\x05score\x18\x03 \x01(\x01\x12\"\n\x04span\x18\x04 \x01(\x0b\x32\x14.tieback.v1.TextSpan\"\x11\n\x0fGetUsageRequest\"4\n\x10GetUsageResponse\x12 \n\x05usage\x18\x01 \x01(\x0b\x32\x11.tieback.v1.Usage2\x9a\x08\n\x0cIndexService\x12\x62\n\x10\x43reateCollection\x12#.tieback.v1.CreateCollectionRequest\x1a$.tieback.v1.CreateCollectionResponse\"\x03\x90\x02\x02\x12Y\n\rGetCollection\x12 .tieback.v1.GetCollectionRequest\x1a!.tieback.v1.GetCollectionResponse\"\x03\x90\x02\x01\x12_\n\x0fListCollections\x12\".tieback.v1.ListCollectionsRequest\x1a#.tieback.v1.ListCollectionsResponse\"\x03\x90\x02\x01\x12\x62\n\x10\x44\x65leteCollection\x12#.tieback.v1.DeleteCollectionRequest\x1a$.tieback.v1.DeleteCollectionResponse\"\x03\x90\x02\x02\x12W\n\x0bUpsertItems\x12\x1e.tieback.v1.UpsertItemsRequest\x1a\x1f.tieback.v1.UpsertItemsResponse\"\x03\x90\x02\x02(\x01\x30\x01\x12S\n\x0b\x44\x65leteItems\x12\x1e.tieback.v1.DeleteItemsRequest\x1a\x1f.tieback.v1.DeleteItemsResponse\"\x03\x90\x02\x02\x12G\n\x07GetItem\x12\x1a.tieback.v1.GetItemRequest\x1a\x1b.tieback.v1.GetItemResponse\"\x03\x90\x02\x01\x12M\n\tListItems\x12\x1c.tieback.v1.ListItemsRequest\x1a\x1d.tieback.v1.ListItemsResponse\"\x03\x90\x02\x01\x12V\n\x0cRecordSource\x12\x1f.tieback.v1.RecordSourceRequest\x1a .tieback.v1.RecordSourceResponse\"\x03\x90\x02\x02\x12V\n\x0c\x44\x65leteSource\x12\x1f.tieback.v1.DeleteSourceRequest\x1a .tieback.v1.DeleteSourceResponse\"\x03\x90\x02\x02\x12\x44\n\x06Search\x12\x19.tieback.v1.SearchRequest\x1a\x1a.tieback.v1.SearchResponse\"\x03\x90\x02\x01\x12J\n\x08GetUsage\x12\x1b.tieback.v1.GetUsageRequest\x1a\x1c.tieback.v1.GetUsageResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16tieback/v1/index.proto\x12\ntieback.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1ctieback/v1/annotations.proto\x1a\x18tieback/v1/content.proto\x1a\x19tieback/v1/metadata.proto\x1a\x17tieback/v1/report.proto\x1a\x17tieback/v1/router.proto\x1a\x17tieback/v1/tenant.proto\x1a\x17tieback/v1/vector.proto\"\xaa\x02\n\nCollection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x05space\x18\x02 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\r\n\x05width\x18\x03 \x01(\r\x12\x12\n\nitem_count\x18\x04 \x01(\x04\x12\x15\n\rsection_count\x18\x05 \x01(\x04\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x07routing\x18\x07 \x01(\x0b\x32\x13.tieback.v1.Routing\x12\x14\n\x0cvector_count\x18\x08 \x01(\x04\x12#\n\x07sources\x18\t \x03(\x0b\x32\x12.tieback.v1.Source\x12\x0e\n\x06\x64\x61mage\x18\n \x01(\t\x12\r\n\x05stale\x18\x0b \x01(\t\"z\n\x06Source\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x10\n\x08location\x18\x03 \x01(\t\x12\x12\n\nitem_count\x18\x04 \x01(\x04\x12.\n\nindex_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x81\x01\n\x17\x43reateCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x05space\x18\x02 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\r\n\x05width\x18\x03 \x01(\r\x12$\n\x07routing\x18\x04 \x01(\x0b\x32\x13.tieback.v1.Routing\"F\n\x18\x43reateCollectionResponse\x12*\n\ncollection\x18\x01 \x01(\x0b\x32\x16.tieback.v1.Collection\"$\n\x14GetCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"C\n\x15GetCollectionResponse\x12*\n\ncollection\x18\x01 \x01(\x0b\x32\x16.tieback.v1.Collection\"?\n\x16ListCollectionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"_\n\x17ListCollectionsResponse\x12+\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x16.tieback.v1.Collection\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x17\x44\x65leteCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x1a\n\x18\x44\x65leteCollectionResponse\"[\n\x0bIndexedItem\x12\x1e\n\x04item\x18\x01 \x01(\x0b\x32\x10.tieback.v1.Item\x12,\n\x08sections\x18\x02 \x03(\x0b\x32\x1a.tieback.v1.IndexedSection\"\x92\x01\n\x0eIndexedSection\x12\"\n\x06vector\x18\x01 \x01(\x0b\x32\x12.tieback.v1.Vector\x12\x0c\n\x04text\x18\x02 \x01(\t\x12&\n\x08modality\x18\x03 \x01(\x0e\x32\x14.tieback.v1.Modality\x12&\n\x05parts\x18\x04 \x01(\x0b\x32\x17.tieback.v1.MultiVector\"P\n\x12UpsertItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12&\n\x05items\x18\x02 \x03(\x0b\x32\x17.tieback.v1.IndexedItem\"p\n\x13UpsertItemsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12#\n\x07results\x18\x02 \x03(\x0b\x32\x12.google.rpc.Status\x12\"\n\x06timing\x18\x03 \x01(\x0b\x32\x12.tieback.v1.Timing\"5\n\x12\x44\x65leteItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0b\n\x03ids\x18\x02 \x03(\t\",\n\x13\x44\x65leteItemsResponse\x12\x15\n\rdeleted_count\x18\x01 \x01(\x04\"0\n\x0eGetItemRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\"1\n\x0fGetItemResponse\x12\x1e\n\x04item\x18\x01 \x01(\x0b\x32\x10.tieback.v1.Item\"w\n\x10ListItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x18\n\x10without_sections\x18\x05 \x01(\x08\"M\n\x11ListItemsResponse\x12\x1f\n\x05items\x18\x01 \x03(\x0b\x32\x10.tieback.v1.Item\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\\\n\x13RecordSourceRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\"\n\x06source\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Source\x12\r\n\x05moved\x18\x03 \x01(\x08\":\n\x14RecordSourceResponse\x12\"\n\x06source\x18\x01 \x01(\x0b\x32\x12.tieback.v1.Source\"7\n\x13\x44\x65leteSourceRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"-\n\x14\x44\x65leteSourceResponse\x12\x15\n\rdeleted_count\x18\x01 \x01(\x04\"\xaa\x02\n\rSearchRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\"\n\x06vector\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Vector\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\r\x12\x0e\n\x06\x66ilter\x18\x05 \x01(\t\x12\x38\n\x0brank_fusion\x18\x06 \x01(\x0b\x32\x12.tieback.v1.MethodB\x0f\xca\xc1\x18\x0brank_fusion\x12\x1a\n\x12\x62\x61lance_modalities\x18\x07 \x01(\x08\x12\x17\n\x0f\x63ollapse_pieces\x18\x08 \x01(\x08\x12.\n\x07ignored\x18\t \x03(\x0b\x32\x1d.tieback.v1.IgnoredDimensions\x12\x15\n\rmulti_vectors\x18\n \x01(\x08\"S\n\x0eSearchResponse\x12\x1d\n\x04hits\x18\x01 \x03(\x0b\x32\x0f.tieback.v1.Hit\x12\"\n\x06timing\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Timing\"\xc0\x04\n\x03Hit\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x12\n\nitem_title\x18\x02 \x01(\t\x12\x12\n\nsection_id\x18\x03 \x01(\t\x12\x15\n\rsection_title\x18\x04 \x01(\t\x12&\n\x08modality\x18\x05 \x01(\x0e\x32\x14.tieback.v1.Modality\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\x0b\n\x03uri\x18\x07 \x01(\t\x12/\n\x08metadata\x18\x08 \x03(\x0b\x32\x1d.tieback.v1.Hit.MetadataEntry\x12\r\n\x05score\x18\t \x01(\x01\x12\x19\n\x0cvector_score\x18\n \x01(\x01H\x00\x88\x01\x01\x12\x17\n\ntext_score\x18\x0b \x01(\x01H\x01\x88\x01\x01\x12\x1d\n\x04part\x18\x0c \x01(\x0b\x32\x0f.tieback.v1.Box\x12\"\n\x04span\x18\r \x01(\x0b\x32\x14.tieback.v1.TextSpan\x12\x1a\n\rwords_matched\x18\x0e \x01(\x01H\x02\x88\x01\x01\x12&\n\x06pieces\x18\x0f \x03(\x0b\x32\x16.tieback.v1.FoundPiece\x12-\n\x0cmulti_vector\x18\x10 \x01(\x0b\x32\x17.tieback.v1.MultiVector\x1aJ\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12(\n\x05value\x18\x02 \x01(\x0b\x32\x19.tieback.v1.MetadataValue:\x02\x38\x01\x42\x0f\n\r_vector_scoreB\r\n\x0b_text_scoreB\x10\n\x0e_words_matched\"a\n\nFoundPiece\x12\x12\n\nsection_id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\r\n\x05score\x18\x03 \x01(\x01\x12\"\n\x04span\x18\x04 \x01(\x0b\x32\x14.tieback.v1.TextSpan\"\x11\n\x0fGetUsageRequest\"4\n\x10GetUsageResponse\x12 \n\x05usage\x18\x01 \x01(\x0b\x32\x11.tieback.v1.Usage2\x9a\x08\n\x0cIndexService\x12\x62\n\x10\x43reateCollection\x12#.tieback.v1.CreateCollectionRequest\x1a$.tieback.v1.CreateCollectionResponse\"\x03\x90\x02\x02\x12Y\n\rGetCollection\x12 .tieback.v1.GetCollectionRequest\x1a!.tieback.v1.GetCollectionResponse\"\x03\x90\x02\x01\x12_\n\x0fListCollections\x12\".tieback.v1.ListCollectionsRequest\x1a#.tieback.v1.ListCollectionsResponse\"\x03\x90\x02\x01\x12\x62\n\x10\x44\x65leteCollection\x12#.tieback.v1.DeleteCollectionRequest\x1a$.tieback.v1.DeleteCollectionResponse\"\x03\x90\x02\x02\x12W\n\x0bUpsertItems\x12\x1e.tieback.v1.UpsertItemsRequest\x1a\x1f.tieback.v1.UpsertItemsResponse\"\x03\x90\x02\x02(\x01\x30\x01\x12S\n\x0b\x44\x65leteItems\x12\x1e.tieback.v1.DeleteItemsRequest\x1a\x1f.tieback.v1.DeleteItemsResponse\"\x03\x90\x02\x02\x12G\n\x07GetItem\x12\x1a.tieback.v1.GetItemRequest\x1a\x1b.tieback.v1.GetItemResponse\"\x03\x90\x02\x01\x12M\n\tListItems\x12\x1c.tieback.v1.ListItemsRequest\x1a\x1d.tieback.v1.ListItemsResponse\"\x03\x90\x02\x01\x12V\n\x0cRecordSource\x12\x1f.tieback.v1.RecordSourceRequest\x1a .tieback.v1.RecordSourceResponse\"\x03\x90\x02\x02\x12V\n\x0c\x44\x65leteSource\x12\x1f.tieback.v1.DeleteSourceRequest\x1a .tieback.v1.DeleteSourceResponse\"\x03\x90\x02\x02\x12\x44\n\x06Search\x12\x19.tieback.v1.SearchRequest\x1a\x1a.tieback.v1.SearchResponse\"\x03\x90\x02\x01\x12J\n\x08GetUsage\x12\x1b.tieback.v1.GetUsageRequest\x1a\x1c.tieback.v1.GetUsageResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tieback.v1.index_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SEARCHREQUEST'].fields_by_name['rank_fusion']._loaded_options = None
+  _globals['_SEARCHREQUEST'].fields_by_name['rank_fusion']._serialized_options = b'\312\301\030\013rank_fusion'
   _globals['_HIT_METADATAENTRY']._loaded_options = None
   _globals['_HIT_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_INDEXSERVICE'].methods_by_name['CreateCollection']._loaded_options = None
@@ -65,68 +68,68 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INDEXSERVICE'].methods_by_name['Search']._serialized_options = b'\220\002\001'
   _globals['_INDEXSERVICE'].methods_by_name['GetUsage']._loaded_options = None
   _globals['_INDEXSERVICE'].methods_by_name['GetUsage']._serialized_options = b'\220\002\001'
-  _globals['_COLLECTION']._serialized_start=250
-  _globals['_COLLECTION']._serialized_end=548
-  _globals['_SOURCE']._serialized_start=550
-  _globals['_SOURCE']._serialized_end=672
-  _globals['_CREATECOLLECTIONREQUEST']._serialized_start=675
-  _globals['_CREATECOLLECTIONREQUEST']._serialized_end=804
-  _globals['_CREATECOLLECTIONRESPONSE']._serialized_start=806
-  _globals['_CREATECOLLECTIONRESPONSE']._serialized_end=876
-  _globals['_GETCOLLECTIONREQUEST']._serialized_start=878
-  _globals['_GETCOLLECTIONREQUEST']._serialized_end=914
-  _globals['_GETCOLLECTIONRESPONSE']._serialized_start=916
-  _globals['_GETCOLLECTIONRESPONSE']._serialized_end=983
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=985
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=1048
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=1050
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=1145
-  _globals['_DELETECOLLECTIONREQUEST']._serialized_start=1147
-  _globals['_DELETECOLLECTIONREQUEST']._serialized_end=1186
-  _globals['_DELETECOLLECTIONRESPONSE']._serialized_start=1188
-  _globals['_DELETECOLLECTIONRESPONSE']._serialized_end=1214
-  _globals['_INDEXEDITEM']._serialized_start=1216
-  _globals['_INDEXEDITEM']._serialized_end=1307
-  _globals['_INDEXEDSECTION']._serialized_start=1310
-  _globals['_INDEXEDSECTION']._serialized_end=1456
-  _globals['_UPSERTITEMSREQUEST']._serialized_start=1458
-  _globals['_UPSERTITEMSREQUEST']._serialized_end=1538
-  _globals['_UPSERTITEMSRESPONSE']._serialized_start=1540
-  _globals['_UPSERTITEMSRESPONSE']._serialized_end=1652
-  _globals['_DELETEITEMSREQUEST']._serialized_start=1654
-  _globals['_DELETEITEMSREQUEST']._serialized_end=1707
-  _globals['_DELETEITEMSRESPONSE']._serialized_start=1709
-  _globals['_DELETEITEMSRESPONSE']._serialized_end=1753
-  _globals['_GETITEMREQUEST']._serialized_start=1755
-  _globals['_GETITEMREQUEST']._serialized_end=1803
-  _globals['_GETITEMRESPONSE']._serialized_start=1805
-  _globals['_GETITEMRESPONSE']._serialized_end=1854
-  _globals['_LISTITEMSREQUEST']._serialized_start=1856
-  _globals['_LISTITEMSREQUEST']._serialized_end=1975
-  _globals['_LISTITEMSRESPONSE']._serialized_start=1977
-  _globals['_LISTITEMSRESPONSE']._serialized_end=2054
-  _globals['_RECORDSOURCEREQUEST']._serialized_start=2056
-  _globals['_RECORDSOURCEREQUEST']._serialized_end=2148
-  _globals['_RECORDSOURCERESPONSE']._serialized_start=2150
-  _globals['_RECORDSOURCERESPONSE']._serialized_end=2208
-  _globals['_DELETESOURCEREQUEST']._serialized_start=2210
-  _globals['_DELETESOURCEREQUEST']._serialized_end=2265
-  _globals['_DELETESOURCERESPONSE']._serialized_start=2267
-  _globals['_DELETESOURCERESPONSE']._serialized_end=2312
-  _globals['_SEARCHREQUEST']._serialized_start=2315
-  _globals['_SEARCHREQUEST']._serialized_end=2591
-  _globals['_SEARCHRESPONSE']._serialized_start=2593
-  _globals['_SEARCHRESPONSE']._serialized_end=2676
-  _globals['_HIT']._serialized_start=2679
-  _globals['_HIT']._serialized_end=3255
-  _globals['_HIT_METADATAENTRY']._serialized_start=3131
-  _globals['_HIT_METADATAENTRY']._serialized_end=3205
-  _globals['_FOUNDPIECE']._serialized_start=3257
-  _globals['_FOUNDPIECE']._serialized_end=3354
-  _globals['_GETUSAGEREQUEST']._serialized_start=3356
-  _globals['_GETUSAGEREQUEST']._serialized_end=3373
-  _globals['_GETUSAGERESPONSE']._serialized_start=3375
-  _globals['_GETUSAGERESPONSE']._serialized_end=3427
-  _globals['_INDEXSERVICE']._serialized_start=3430
-  _globals['_INDEXSERVICE']._serialized_end=4480
+  _globals['_COLLECTION']._serialized_start=280
+  _globals['_COLLECTION']._serialized_end=578
+  _globals['_SOURCE']._serialized_start=580
+  _globals['_SOURCE']._serialized_end=702
+  _globals['_CREATECOLLECTIONREQUEST']._serialized_start=705
+  _globals['_CREATECOLLECTIONREQUEST']._serialized_end=834
+  _globals['_CREATECOLLECTIONRESPONSE']._serialized_start=836
+  _globals['_CREATECOLLECTIONRESPONSE']._serialized_end=906
+  _globals['_GETCOLLECTIONREQUEST']._serialized_start=908
+  _globals['_GETCOLLECTIONREQUEST']._serialized_end=944
+  _globals['_GETCOLLECTIONRESPONSE']._serialized_start=946
+  _globals['_GETCOLLECTIONRESPONSE']._serialized_end=1013
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=1015
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=1078
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=1080
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=1175
+  _globals['_DELETECOLLECTIONREQUEST']._serialized_start=1177
+  _globals['_DELETECOLLECTIONREQUEST']._serialized_end=1216
+  _globals['_DELETECOLLECTIONRESPONSE']._serialized_start=1218
+  _globals['_DELETECOLLECTIONRESPONSE']._serialized_end=1244
+  _globals['_INDEXEDITEM']._serialized_start=1246
+  _globals['_INDEXEDITEM']._serialized_end=1337
+  _globals['_INDEXEDSECTION']._serialized_start=1340
+  _globals['_INDEXEDSECTION']._serialized_end=1486
+  _globals['_UPSERTITEMSREQUEST']._serialized_start=1488
+  _globals['_UPSERTITEMSREQUEST']._serialized_end=1568
+  _globals['_UPSERTITEMSRESPONSE']._serialized_start=1570
+  _globals['_UPSERTITEMSRESPONSE']._serialized_end=1682
+  _globals['_DELETEITEMSREQUEST']._serialized_start=1684
+  _globals['_DELETEITEMSREQUEST']._serialized_end=1737
+  _globals['_DELETEITEMSRESPONSE']._serialized_start=1739
+  _globals['_DELETEITEMSRESPONSE']._serialized_end=1783
+  _globals['_GETITEMREQUEST']._serialized_start=1785
+  _globals['_GETITEMREQUEST']._serialized_end=1833
+  _globals['_GETITEMRESPONSE']._serialized_start=1835
+  _globals['_GETITEMRESPONSE']._serialized_end=1884
+  _globals['_LISTITEMSREQUEST']._serialized_start=1886
+  _globals['_LISTITEMSREQUEST']._serialized_end=2005
+  _globals['_LISTITEMSRESPONSE']._serialized_start=2007
+  _globals['_LISTITEMSRESPONSE']._serialized_end=2084
+  _globals['_RECORDSOURCEREQUEST']._serialized_start=2086
+  _globals['_RECORDSOURCEREQUEST']._serialized_end=2178
+  _globals['_RECORDSOURCERESPONSE']._serialized_start=2180
+  _globals['_RECORDSOURCERESPONSE']._serialized_end=2238
+  _globals['_DELETESOURCEREQUEST']._serialized_start=2240
+  _globals['_DELETESOURCEREQUEST']._serialized_end=2295
+  _globals['_DELETESOURCERESPONSE']._serialized_start=2297
+  _globals['_DELETESOURCERESPONSE']._serialized_end=2342
+  _globals['_SEARCHREQUEST']._serialized_start=2345
+  _globals['_SEARCHREQUEST']._serialized_end=2643
+  _globals['_SEARCHRESPONSE']._serialized_start=2645
+  _globals['_SEARCHRESPONSE']._serialized_end=2728
+  _globals['_HIT']._serialized_start=2731
+  _globals['_HIT']._serialized_end=3307
+  _globals['_HIT_METADATAENTRY']._serialized_start=3183
+  _globals['_HIT_METADATAENTRY']._serialized_end=3257
+  _globals['_FOUNDPIECE']._serialized_start=3309
+  _globals['_FOUNDPIECE']._serialized_end=3406
+  _globals['_GETUSAGEREQUEST']._serialized_start=3408
+  _globals['_GETUSAGEREQUEST']._serialized_end=3425
+  _globals['_GETUSAGERESPONSE']._serialized_start=3427
+  _globals['_GETUSAGERESPONSE']._serialized_end=3479
+  _globals['_INDEXSERVICE']._serialized_start=3482
+  _globals['_INDEXSERVICE']._serialized_end=4532
 # @@protoc_insertion_point(module_scope)

@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.rpc import status_pb2 as _status_pb2
+from tieback.v1 import annotations_pb2 as _annotations_pb2
 from tieback.v1 import content_pb2 as _content_pb2
 from tieback.v1 import metadata_pb2 as _metadata_pb2
 from tieback.v1 import report_pb2 as _report_pb2
@@ -231,13 +232,13 @@ class DeleteSourceResponse(_message.Message):
     def __init__(self, deleted_count: _Optional[int] = ...) -> None: ...
 
 class SearchRequest(_message.Message):
-    __slots__ = ("collection", "vector", "text", "limit", "filter", "fusion", "balance_modalities", "collapse_pieces", "ignored", "multi_vectors")
+    __slots__ = ("collection", "vector", "text", "limit", "filter", "rank_fusion", "balance_modalities", "collapse_pieces", "ignored", "multi_vectors")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     VECTOR_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
-    FUSION_FIELD_NUMBER: _ClassVar[int]
+    RANK_FUSION_FIELD_NUMBER: _ClassVar[int]
     BALANCE_MODALITIES_FIELD_NUMBER: _ClassVar[int]
     COLLAPSE_PIECES_FIELD_NUMBER: _ClassVar[int]
     IGNORED_FIELD_NUMBER: _ClassVar[int]
@@ -247,12 +248,12 @@ class SearchRequest(_message.Message):
     text: str
     limit: int
     filter: str
-    fusion: _report_pb2.Method
+    rank_fusion: _report_pb2.Method
     balance_modalities: bool
     collapse_pieces: bool
     ignored: _containers.RepeatedCompositeFieldContainer[_router_pb2.IgnoredDimensions]
     multi_vectors: bool
-    def __init__(self, collection: _Optional[str] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., text: _Optional[str] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., balance_modalities: _Optional[bool] = ..., collapse_pieces: _Optional[bool] = ..., ignored: _Optional[_Iterable[_Union[_router_pb2.IgnoredDimensions, _Mapping]]] = ..., multi_vectors: _Optional[bool] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., text: _Optional[str] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., balance_modalities: _Optional[bool] = ..., collapse_pieces: _Optional[bool] = ..., ignored: _Optional[_Iterable[_Union[_router_pb2.IgnoredDimensions, _Mapping]]] = ..., multi_vectors: _Optional[bool] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
     __slots__ = ("hits", "timing")

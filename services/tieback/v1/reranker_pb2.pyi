@@ -1,3 +1,4 @@
+from tieback.v1 import annotations_pb2 as _annotations_pb2
 from tieback.v1 import content_pb2 as _content_pb2
 from tieback.v1 import report_pb2 as _report_pb2
 from tieback.v1 import vector_pb2 as _vector_pb2
@@ -28,22 +29,22 @@ class RerankCandidate(_message.Message):
     def __init__(self, id: _Optional[str] = ..., source: _Optional[_Union[RerankSource, _Mapping]] = ..., score: _Optional[float] = ...) -> None: ...
 
 class RerankRequest(_message.Message):
-    __slots__ = ("query", "candidates", "method", "fusion", "space", "limit", "explain")
+    __slots__ = ("query", "candidates", "method", "rank_fusion", "space", "limit", "explain")
     QUERY_FIELD_NUMBER: _ClassVar[int]
     CANDIDATES_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
-    FUSION_FIELD_NUMBER: _ClassVar[int]
+    RANK_FUSION_FIELD_NUMBER: _ClassVar[int]
     SPACE_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     query: RerankSource
     candidates: _containers.RepeatedCompositeFieldContainer[RerankCandidate]
     method: _report_pb2.Method
-    fusion: _report_pb2.Method
+    rank_fusion: _report_pb2.Method
     space: str
     limit: int
     explain: bool
-    def __init__(self, query: _Optional[_Union[RerankSource, _Mapping]] = ..., candidates: _Optional[_Iterable[_Union[RerankCandidate, _Mapping]]] = ..., method: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., space: _Optional[str] = ..., limit: _Optional[int] = ..., explain: _Optional[bool] = ...) -> None: ...
+    def __init__(self, query: _Optional[_Union[RerankSource, _Mapping]] = ..., candidates: _Optional[_Iterable[_Union[RerankCandidate, _Mapping]]] = ..., method: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., space: _Optional[str] = ..., limit: _Optional[int] = ..., explain: _Optional[bool] = ...) -> None: ...
 
 class RerankResponse(_message.Message):
     __slots__ = ("results", "timing", "cost")

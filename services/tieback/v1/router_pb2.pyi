@@ -1,5 +1,6 @@
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.rpc import status_pb2 as _status_pb2
+from tieback.v1 import annotations_pb2 as _annotations_pb2
 from tieback.v1 import content_pb2 as _content_pb2
 from tieback.v1 import encoder_pb2 as _encoder_pb2
 from tieback.v1 import report_pb2 as _report_pb2
@@ -23,7 +24,7 @@ ROLE_QUERY: Role
 ROLE_DOCUMENT: Role
 
 class Routing(_message.Message):
-    __slots__ = ("policy", "weights", "parameters", "missing")
+    __slots__ = ("policy", "weights", "parameters", "imputation")
     class WeightsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -34,12 +35,12 @@ class Routing(_message.Message):
     POLICY_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
-    MISSING_FIELD_NUMBER: _ClassVar[int]
+    IMPUTATION_FIELD_NUMBER: _ClassVar[int]
     policy: str
     weights: _containers.ScalarMap[str, float]
     parameters: _struct_pb2.Struct
-    missing: _report_pb2.Method
-    def __init__(self, policy: _Optional[str] = ..., weights: _Optional[_Mapping[str, float]] = ..., parameters: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., missing: _Optional[_Union[_report_pb2.Method, _Mapping]] = ...) -> None: ...
+    imputation: _report_pb2.Method
+    def __init__(self, policy: _Optional[str] = ..., weights: _Optional[_Mapping[str, float]] = ..., parameters: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., imputation: _Optional[_Union[_report_pb2.Method, _Mapping]] = ...) -> None: ...
 
 class FuseRequest(_message.Message):
     __slots__ = ("inputs", "role", "routing", "parts_apart")
@@ -110,7 +111,7 @@ class IgnoredDimensions(_message.Message):
     def __init__(self, modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., begin: _Optional[int] = ..., end: _Optional[int] = ...) -> None: ...
 
 class RoutingExplanation(_message.Message):
-    __slots__ = ("policy", "weights", "entropy", "missing", "degraded", "paths", "missing_reasons", "expected_recall_loss", "binding", "modality", "fallback", "stand_ins")
+    __slots__ = ("policy", "weights", "entropy", "missing", "degraded", "paths", "missing_reasons", "expected_recall_loss", "binding", "modality", "fallback", "imputed")
     class MissingReasonsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -118,7 +119,7 @@ class RoutingExplanation(_message.Message):
         key: str
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
-    class StandInsEntry(_message.Message):
+    class ImputedEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -136,7 +137,7 @@ class RoutingExplanation(_message.Message):
     BINDING_FIELD_NUMBER: _ClassVar[int]
     MODALITY_FIELD_NUMBER: _ClassVar[int]
     FALLBACK_FIELD_NUMBER: _ClassVar[int]
-    STAND_INS_FIELD_NUMBER: _ClassVar[int]
+    IMPUTED_FIELD_NUMBER: _ClassVar[int]
     policy: str
     weights: _containers.RepeatedCompositeFieldContainer[SpaceWeight]
     entropy: float
@@ -148,8 +149,8 @@ class RoutingExplanation(_message.Message):
     binding: str
     modality: str
     fallback: str
-    stand_ins: _containers.ScalarMap[str, str]
-    def __init__(self, policy: _Optional[str] = ..., weights: _Optional[_Iterable[_Union[SpaceWeight, _Mapping]]] = ..., entropy: _Optional[float] = ..., missing: _Optional[_Iterable[str]] = ..., degraded: _Optional[bool] = ..., paths: _Optional[_Iterable[str]] = ..., missing_reasons: _Optional[_Mapping[str, str]] = ..., expected_recall_loss: _Optional[float] = ..., binding: _Optional[str] = ..., modality: _Optional[str] = ..., fallback: _Optional[str] = ..., stand_ins: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    imputed: _containers.ScalarMap[str, str]
+    def __init__(self, policy: _Optional[str] = ..., weights: _Optional[_Iterable[_Union[SpaceWeight, _Mapping]]] = ..., entropy: _Optional[float] = ..., missing: _Optional[_Iterable[str]] = ..., degraded: _Optional[bool] = ..., paths: _Optional[_Iterable[str]] = ..., missing_reasons: _Optional[_Mapping[str, str]] = ..., expected_recall_loss: _Optional[float] = ..., binding: _Optional[str] = ..., modality: _Optional[str] = ..., fallback: _Optional[str] = ..., imputed: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class SpaceWeight(_message.Message):
     __slots__ = ("space", "weight")

@@ -22,45 +22,48 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from tieback.v1 import annotations_pb2 as tieback_dot_v1_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tieback/v1/vector.proto\x12\ntieback.v1\"J\n\x06Tensor\x12#\n\x05\x64type\x18\x01 \x01(\x0e\x32\x14.tieback.v1.DataType\x12\r\n\x05shape\x18\x02 \x03(\r\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"?\n\x08SpaceRef\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x03 \x01(\t\"t\n\x06Vector\x12#\n\x05space\x18\x01 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\"\n\x06values\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Tensor\x12\x12\n\nnormalized\x18\x03 \x01(\x08\x12\r\n\x05scale\x18\x04 \x01(\x02\"\xe2\x01\n\x0bMultiVector\x12#\n\x05space\x18\x01 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\"\n\x06values\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Tensor\x12+\n\nbyte_spans\x18\x03 \x01(\x0b\x32\x15.tieback.v1.ByteSpansH\x00\x12\"\n\x05\x62oxes\x18\x04 \x01(\x0b\x32\x11.tieback.v1.BoxesH\x00\x12-\n\x0btime_ranges\x18\x05 \x01(\x0b\x32\x16.tieback.v1.TimeRangesH\x00\x42\n\n\x08locators\"3\n\tByteSpans\x12\x13\n\x0b\x62\x65gin_bytes\x18\x01 \x03(\r\x12\x11\n\tend_bytes\x18\x02 \x03(\r\"@\n\x05\x42oxes\x12\n\n\x02xs\x18\x01 \x03(\x02\x12\n\n\x02ys\x18\x02 \x03(\x02\x12\x0e\n\x06widths\x18\x03 \x03(\x02\x12\x0f\n\x07heights\x18\x04 \x03(\x02\"8\n\nTimeRanges\x12\x15\n\rbegin_seconds\x18\x01 \x03(\x02\x12\x13\n\x0b\x65nd_seconds\x18\x02 \x03(\x02\"\x8a\x01\n\x07Locator\x12)\n\tbyte_span\x18\x01 \x01(\x0b\x32\x14.tieback.v1.TextSpanH\x00\x12\x1e\n\x03\x62ox\x18\x02 \x01(\x0b\x32\x0f.tieback.v1.BoxH\x00\x12+\n\ntime_range\x18\x03 \x01(\x0b\x32\x15.tieback.v1.TimeRangeH\x00\x42\x07\n\x05place\"x\n\x0cSparseVector\x12#\n\x05space\x18\x01 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\x0f\n\x07indices\x18\x02 \x03(\r\x12#\n\x07weights\x18\x03 \x01(\x0b\x32\x12.tieback.v1.Tensor\x12\r\n\x05terms\x18\x04 \x03(\t\":\n\x03\x42ox\x12\t\n\x01x\x18\x01 \x01(\x02\x12\t\n\x01y\x18\x02 \x01(\x02\x12\r\n\x05width\x18\x03 \x01(\x02\x12\x0e\n\x06height\x18\x04 \x01(\x02\"0\n\x08TextSpan\x12\x12\n\nbegin_byte\x18\x01 \x01(\r\x12\x10\n\x08\x65nd_byte\x18\x02 \x01(\r\"7\n\tTimeRange\x12\x15\n\rbegin_seconds\x18\x01 \x01(\x02\x12\x13\n\x0b\x65nd_seconds\x18\x02 \x01(\x02\"*\n\tReduction\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\r\n\x05ratio\x18\x02 \x01(\x01\"\xc8\x01\n\nOutputSpec\x12\r\n\x05width\x18\x01 \x01(\r\x12#\n\x05\x64type\x18\x02 \x01(\x0e\x32\x14.tieback.v1.DataType\x12%\n\x05kinds\x18\x03 \x03(\x0e\x32\x16.tieback.v1.VectorKind\x12\x17\n\x0f\x62\x61tch_invariant\x18\x04 \x01(\x08\x12\r\n\x05terms\x18\x05 \x01(\x08\x12\r\n\x05layer\x18\x06 \x01(\r\x12(\n\treduction\x18\x07 \x01(\x0b\x32\x15.tieback.v1.Reduction*}\n\x08\x44\x61taType\x12\x19\n\x15\x44\x41TA_TYPE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44\x41TA_TYPE_FLOAT32\x10\x01\x12\x15\n\x11\x44\x41TA_TYPE_FLOAT16\x10\x02\x12\x12\n\x0e\x44\x41TA_TYPE_INT8\x10\x03\x12\x14\n\x10\x44\x41TA_TYPE_BINARY\x10\x04*\x8e\x01\n\nVectorKind\x12\x1b\n\x17VECTOR_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11VECTOR_KIND_DENSE\x10\x01\x12\x1c\n\x18VECTOR_KIND_MULTI_VECTOR\x10\x02\x12\x16\n\x12VECTOR_KIND_LABELS\x10\x03\x12\x16\n\x12VECTOR_KIND_SPARSE\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tieback/v1/vector.proto\x12\ntieback.v1\x1a\x1ctieback/v1/annotations.proto\"J\n\x06Tensor\x12#\n\x05\x64type\x18\x01 \x01(\x0e\x32\x14.tieback.v1.DataType\x12\r\n\x05shape\x18\x02 \x03(\r\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"?\n\x08SpaceRef\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x03 \x01(\t\"t\n\x06Vector\x12#\n\x05space\x18\x01 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\"\n\x06values\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Tensor\x12\x12\n\nnormalized\x18\x03 \x01(\x08\x12\r\n\x05scale\x18\x04 \x01(\x02\"\xe2\x01\n\x0bMultiVector\x12#\n\x05space\x18\x01 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\"\n\x06values\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Tensor\x12+\n\nbyte_spans\x18\x03 \x01(\x0b\x32\x15.tieback.v1.ByteSpansH\x00\x12\"\n\x05\x62oxes\x18\x04 \x01(\x0b\x32\x11.tieback.v1.BoxesH\x00\x12-\n\x0btime_ranges\x18\x05 \x01(\x0b\x32\x16.tieback.v1.TimeRangesH\x00\x42\n\n\x08locators\"3\n\tByteSpans\x12\x13\n\x0b\x62\x65gin_bytes\x18\x01 \x03(\r\x12\x11\n\tend_bytes\x18\x02 \x03(\r\"@\n\x05\x42oxes\x12\n\n\x02xs\x18\x01 \x03(\x02\x12\n\n\x02ys\x18\x02 \x03(\x02\x12\x0e\n\x06widths\x18\x03 \x03(\x02\x12\x0f\n\x07heights\x18\x04 \x03(\x02\"8\n\nTimeRanges\x12\x15\n\rbegin_seconds\x18\x01 \x03(\x02\x12\x13\n\x0b\x65nd_seconds\x18\x02 \x03(\x02\"\x8a\x01\n\x07Locator\x12)\n\tbyte_span\x18\x01 \x01(\x0b\x32\x14.tieback.v1.TextSpanH\x00\x12\x1e\n\x03\x62ox\x18\x02 \x01(\x0b\x32\x0f.tieback.v1.BoxH\x00\x12+\n\ntime_range\x18\x03 \x01(\x0b\x32\x15.tieback.v1.TimeRangeH\x00\x42\x07\n\x05place\"x\n\x0cSparseVector\x12#\n\x05space\x18\x01 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\x0f\n\x07indices\x18\x02 \x03(\r\x12#\n\x07weights\x18\x03 \x01(\x0b\x32\x12.tieback.v1.Tensor\x12\r\n\x05terms\x18\x04 \x03(\t\":\n\x03\x42ox\x12\t\n\x01x\x18\x01 \x01(\x02\x12\t\n\x01y\x18\x02 \x01(\x02\x12\r\n\x05width\x18\x03 \x01(\x02\x12\x0e\n\x06height\x18\x04 \x01(\x02\"0\n\x08TextSpan\x12\x12\n\nbegin_byte\x18\x01 \x01(\r\x12\x10\n\x08\x65nd_byte\x18\x02 \x01(\r\"7\n\tTimeRange\x12\x15\n\rbegin_seconds\x18\x01 \x01(\x02\x12\x13\n\x0b\x65nd_seconds\x18\x02 \x01(\x02\"*\n\tReduction\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\r\n\x05ratio\x18\x02 \x01(\x01\"\xdd\x01\n\nOutputSpec\x12\r\n\x05width\x18\x01 \x01(\r\x12#\n\x05\x64type\x18\x02 \x01(\x0e\x32\x14.tieback.v1.DataType\x12%\n\x05kinds\x18\x03 \x03(\x0e\x32\x16.tieback.v1.VectorKind\x12\x17\n\x0f\x62\x61tch_invariant\x18\x04 \x01(\x08\x12\r\n\x05terms\x18\x05 \x01(\x08\x12\r\n\x05layer\x18\x06 \x01(\r\x12=\n\treduction\x18\x07 \x01(\x0b\x32\x15.tieback.v1.ReductionB\x13\xca\xc1\x18\x0ftoken_reduction*}\n\x08\x44\x61taType\x12\x19\n\x15\x44\x41TA_TYPE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44\x41TA_TYPE_FLOAT32\x10\x01\x12\x15\n\x11\x44\x41TA_TYPE_FLOAT16\x10\x02\x12\x12\n\x0e\x44\x41TA_TYPE_INT8\x10\x03\x12\x14\n\x10\x44\x41TA_TYPE_BINARY\x10\x04*\x8e\x01\n\nVectorKind\x12\x1b\n\x17VECTOR_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11VECTOR_KIND_DENSE\x10\x01\x12\x1c\n\x18VECTOR_KIND_MULTI_VECTOR\x10\x02\x12\x16\n\x12VECTOR_KIND_LABELS\x10\x03\x12\x16\n\x12VECTOR_KIND_SPARSE\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tieback.v1.vector_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DATATYPE']._serialized_start=1381
-  _globals['_DATATYPE']._serialized_end=1506
-  _globals['_VECTORKIND']._serialized_start=1509
-  _globals['_VECTORKIND']._serialized_end=1651
-  _globals['_TENSOR']._serialized_start=39
-  _globals['_TENSOR']._serialized_end=113
-  _globals['_SPACEREF']._serialized_start=115
-  _globals['_SPACEREF']._serialized_end=178
-  _globals['_VECTOR']._serialized_start=180
-  _globals['_VECTOR']._serialized_end=296
-  _globals['_MULTIVECTOR']._serialized_start=299
-  _globals['_MULTIVECTOR']._serialized_end=525
-  _globals['_BYTESPANS']._serialized_start=527
-  _globals['_BYTESPANS']._serialized_end=578
-  _globals['_BOXES']._serialized_start=580
-  _globals['_BOXES']._serialized_end=644
-  _globals['_TIMERANGES']._serialized_start=646
-  _globals['_TIMERANGES']._serialized_end=702
-  _globals['_LOCATOR']._serialized_start=705
-  _globals['_LOCATOR']._serialized_end=843
-  _globals['_SPARSEVECTOR']._serialized_start=845
-  _globals['_SPARSEVECTOR']._serialized_end=965
-  _globals['_BOX']._serialized_start=967
-  _globals['_BOX']._serialized_end=1025
-  _globals['_TEXTSPAN']._serialized_start=1027
-  _globals['_TEXTSPAN']._serialized_end=1075
-  _globals['_TIMERANGE']._serialized_start=1077
-  _globals['_TIMERANGE']._serialized_end=1132
-  _globals['_REDUCTION']._serialized_start=1134
-  _globals['_REDUCTION']._serialized_end=1176
-  _globals['_OUTPUTSPEC']._serialized_start=1179
-  _globals['_OUTPUTSPEC']._serialized_end=1379
+  _globals['_OUTPUTSPEC'].fields_by_name['reduction']._loaded_options = None
+  _globals['_OUTPUTSPEC'].fields_by_name['reduction']._serialized_options = b'\312\301\030\017token_reduction'
+  _globals['_DATATYPE']._serialized_start=1432
+  _globals['_DATATYPE']._serialized_end=1557
+  _globals['_VECTORKIND']._serialized_start=1560
+  _globals['_VECTORKIND']._serialized_end=1702
+  _globals['_TENSOR']._serialized_start=69
+  _globals['_TENSOR']._serialized_end=143
+  _globals['_SPACEREF']._serialized_start=145
+  _globals['_SPACEREF']._serialized_end=208
+  _globals['_VECTOR']._serialized_start=210
+  _globals['_VECTOR']._serialized_end=326
+  _globals['_MULTIVECTOR']._serialized_start=329
+  _globals['_MULTIVECTOR']._serialized_end=555
+  _globals['_BYTESPANS']._serialized_start=557
+  _globals['_BYTESPANS']._serialized_end=608
+  _globals['_BOXES']._serialized_start=610
+  _globals['_BOXES']._serialized_end=674
+  _globals['_TIMERANGES']._serialized_start=676
+  _globals['_TIMERANGES']._serialized_end=732
+  _globals['_LOCATOR']._serialized_start=735
+  _globals['_LOCATOR']._serialized_end=873
+  _globals['_SPARSEVECTOR']._serialized_start=875
+  _globals['_SPARSEVECTOR']._serialized_end=995
+  _globals['_BOX']._serialized_start=997
+  _globals['_BOX']._serialized_end=1055
+  _globals['_TEXTSPAN']._serialized_start=1057
+  _globals['_TEXTSPAN']._serialized_end=1105
+  _globals['_TIMERANGE']._serialized_start=1107
+  _globals['_TIMERANGE']._serialized_end=1162
+  _globals['_REDUCTION']._serialized_start=1164
+  _globals['_REDUCTION']._serialized_end=1206
+  _globals['_OUTPUTSPEC']._serialized_start=1209
+  _globals['_OUTPUTSPEC']._serialized_end=1430
 # @@protoc_insertion_point(module_scope)

@@ -146,7 +146,7 @@ def photo() -> index_pb2.Hit:
 PLAN = answer_pb2.RetrievalPlan(
     hybrid=True,
     balance_modalities=True,
-    fusion=report_pb2.Method(name="standard_scores"),
+    rank_fusion=report_pb2.Method(name="standard_scores"),
     reranker=report_pb2.Method(name="none"),
     candidates=10,
     relevance_floor=0.1,
@@ -179,7 +179,7 @@ def retrieval() -> answer_pb2.RetrieveResponse:
             modality="image+text",
             fallback="no router knows image: equal weights",
             paths=["eyes -> tiny (class names)"],
-            stand_ins={"third": "substitute"},
+            imputations={"third": "ridge"},
         ),
         labels=[content_pb2.Label(name="seashore", index=978, probability=0.8)],
         timing=TIMING,

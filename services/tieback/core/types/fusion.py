@@ -42,15 +42,15 @@ class Routing:
     """How the spaces are weighted.
 
     No policy means the default: by the weights where there are some, else by the learned router where the
-    joint space has one for what the query is made of, else evenly. `missing` is what is done about the blocks
-    of spaces that were lost, a method of the family missing; None is the binding's default for queries, and
+    joint space has one for what the query is made of, else evenly. `imputation`, a method of the family of
+    that name, is what is done about the blocks of lost spaces; None is the binding's default for queries, and
     nothing for documents.
     """
 
     policy: str = ""
     weights: Mapping[str, float] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    missing: MethodChoice | None = None
+    imputation: MethodChoice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ class RoutingExplanation:
 
     `reasons` say why what is missing is. `expected_recall_loss` is in points of recall at 10, as measured at
     binding. `binding` is the revision of the binding that weighted, `modality` what the input is made of
-    ("image+text"), and `fallback` why a learned router did not weight where there are some. `stand_ins` name
-    the blocks whose vector is not their space's own word, each with the method that made it.
+    ("image+text"), and `fallback` why a learned router did not weight where there are some. `imputed` name
+    the blocks of lost spaces that were imputed, each with the method that made its vector.
     """
 
     policy: str
@@ -74,7 +74,7 @@ class RoutingExplanation:
     binding: str = ""
     modality: str = ""
     fallback: str = ""
-    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    imputed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ class Retrieval:
     hybrid: bool | None = None
     balance_modalities: bool | None = None
     explain: bool = False
-    fusion: MethodChoice | None = None
+    rank_fusion: MethodChoice | None = None
     min_relevance: float = 0.0
     collapse_pieces: bool | None = None
 
@@ -48,15 +48,14 @@ class Retrieval:
 class RetrievalPlan:
     """How a query is answered, every default filled in.
 
-    `fusion` is None where the search is not hybrid, the name of `reranker` is "none" where the search's order
-    is kept, and hits whose relevance is below `relevance_floor` are marked. Of a server's defaults,
-    `candidates` is 0: it follows the limit. With `collapse_pieces`, the pieces of a short text
-    are one hit.
+    `rank_fusion` is None where the search is not hybrid, the name of `reranker` is "none" where the search's
+    order is kept, and hits whose relevance is below `relevance_floor` are marked. Of a server's defaults,
+    `candidates` is 0: it follows the limit. With `collapse_pieces`, the pieces of a short text are one hit.
     """
 
     hybrid: bool
     balance_modalities: bool
-    fusion: MethodChoice | None
+    rank_fusion: MethodChoice | None
     reranker: MethodChoice
     candidates: int
     relevance_floor: float

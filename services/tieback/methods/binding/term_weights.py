@@ -21,7 +21,7 @@ def term_weights(
     probabilities: Array,
     vectors: Array,
     *,
-    saturation: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0,
+    saturation: Annotated[float, Field(ge=0)] = 0.0,
     top: Annotated[int, Field(ge=1, le=1_000_000)] = 1000,
 ) -> Array:
     """normalise(Σ s(w_t) · v_t) over the `top` heaviest terms, with s(w) = (1 + k) w / (1 + k w).

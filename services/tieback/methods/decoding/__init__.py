@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tieback.core.errors import InvalidInput
-from tieback.core.family import Family
+from tieback.core.family import Family, Form
 from tieback.core.types.arrays import Array
 from tieback.methods.decoding._contrast import (
     EXCLUDED,
@@ -106,11 +106,7 @@ class Step:
 
 
 class Decoding(Protocol):
-    """A way to score the next token.
-
-    Its file also holds `streams`, which gives the streams that the method reads by those of its parameters
-    that they depend on.
-    """
+    """A way to score the next token."""
 
     def __call__(self, step: Step) -> Array:
         """Combines the step's logits into scores `[vocabulary]` of the writer, whose softmax is sampled from.
@@ -120,10 +116,19 @@ class Decoding(Protocol):
         ...
 
 
-decodings: Family[Decoding] = Family(__name__, Decoding, beside=("streams",))
+class Streams(Protocol):
+    """What a strategy reads, by those of its parameters that it depends on."""
+
+    def __call__(self) -> Sequence[Stream]:
+        """The streams, each once."""
+        ...
+
+
+STREAMS: Form[Streams] = Form("streams", Streams)
+
+decodings: Family[Decoding] = Family(__name__, Decoding, STREAMS)
 
 
 def streams_of(name: str, parameters: Mapping[str, Any]) -> Sequence[Stream]:
     """What the strategy reads with these parameters. Errors are those of `Family.configure`."""
-    streams: Sequence[Stream] = decodings.beside(decodings.configure(name, parameters), "streams")()
-    return streams
+    return decodings.form(STREAMS, name, parameters)()

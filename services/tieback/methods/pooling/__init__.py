@@ -24,4 +24,4 @@ class Pooling(Protocol):
         ...
 
 
-poolings: Family[Pooling] = Family(__name__, Pooling)
+poolings: Family[Pooling] = Family(__name__, Pooling, in_graph=True)

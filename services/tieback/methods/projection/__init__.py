@@ -2,26 +2,38 @@
 
 Anchors are pairs: row i of one array and row i of the other say the same thing in the two spaces. A method's
 file holds the method itself, which projects vectors by a fitted state and is all that serving needs (NumPy
-alone), `fit`, which makes that state, and `least_anchors`, how many pairs `fit` needs for two widths. The
-state is a mapping of names to arrays, kept as safetensors.
+alone); `fit`, which makes that state; `STATE`, its arrays; `least_anchors`, how many pairs `fit` needs for
+two widths; and `graph`, the method in torch.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import numpy as np
+from pydantic import Field
 
 from tieback.core.errors import InvalidInput
-from tieback.core.family import Family
-from tieback.core.field_path import at
+from tieback.core.family import Family, Form
+from tieback.core.state import State, check_state
 from tieback.core.types.arrays import Array
 
-State = Mapping[str, Array]
+if TYPE_CHECKING:  # serving fits nothing and exports nothing
+    from torch import Tensor
+
 Progress = Callable[[float, str], None]
 """Hears of the share that is done, 0 to 1, and what is being done."""
+
+Tensors = Mapping[str, "Tensor"]
+"""A state in torch."""
+
+EPSILON = 1e-12
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+"""Ranges of parameters."""
 
 
 class Projection(Protocol):
@@ -32,7 +44,44 @@ class Projection(Protocol):
         ...
 
 
-projections: Family[Projection] = Family(__name__, Projection)
+class Fit(Protocol):
+    """Makes a state of anchors."""
+
+    def __call__(
+        self, source: Array, target: Array, *, seed: int, progress: Progress, views: Array | None
+    ) -> State:
+        """The state for unit rows `source` `[n, source width]` and `target` `[n, target width]`.
+
+        `views` `[n, views of each, target width]`, where there are any, are further vectors of each pair in
+        the target's space; one that is missing is zeros.
+        """
+        ...
+
+
+class LeastAnchors(Protocol):
+    """The fewest anchors that a method can be fitted on."""
+
+    def __call__(self, source_width: int, target_width: int) -> int:
+        """For spaces of these widths."""
+        ...
+
+
+class Graph(Protocol):
+    """A projection as an exported graph holds it."""
+
+    def __call__(self, vectors: Tensor, state: Tensors) -> Tensor:
+        """As the method, in torch; rows of zeros may become anything.
+
+        Written with the first product on `vectors` themselves: several methods then share it in one graph.
+        """
+        ...
+
+
+FIT: Form[Fit] = Form("fit", Fit, own_parameters=True)
+LEAST_ANCHORS: Form[LeastAnchors] = Form("least_anchors", LeastAnchors)
+GRAPH: Form[Graph] = Form("graph", Graph)
+
+projections: Family[Projection] = Family(__name__, Projection, FIT, LEAST_ANCHORS, GRAPH)
 
 
 def fit(
@@ -43,31 +92,43 @@ def fit(
     *,
     seed: int = 0,
     progress: Progress = lambda _share, _doing: None,
+    views: Array | None = None,
 ) -> State:
     """The state of the method of that name, fitted on anchors `source` `[n, d1]` and `target` `[n, d2]`.
 
     NotFound for an unknown method. InvalidInput, with the field "anchors", where the arrays do not go
-    together, hold NaN or infinity, a zero or a repeated row, or are fewer than the method needs; and
-    "parameters" where one is unknown.
+    together, hold NaN or infinity, a zero or a repeated row, or are fewer than the method needs; with "views"
+    where those do not go with the anchors; and with a parameter that is unknown or out of its range.
     """
-    projections.get(name)
-    module = importlib.import_module(f"{__name__}.{name}")
+    fitted = projections.form(FIT, name, parameters)
     source, target = check_anchors(source, target)
-    needed = module.least_anchors(source.shape[1], target.shape[1])
+    widths = source.shape[1], target.shape[1]
+    needed = projections.form(LEAST_ANCHORS, name)(*widths)
     if len(source) < needed:
         raise InvalidInput(
-            f"{name} needs {needed} anchors between spaces of width {source.shape[1]} and {target.shape[1]}; "
+            f"{name} needs {needed} anchors between spaces of width {widths[0]} and {widths[1]}; "
             f"there are {len(source)}",
             field="anchors",
         )
-    known = {key for key in module.fit.__kwdefaults__ or {} if key not in ("seed", "progress")}
-    if unknown := sorted(set(parameters or {}) - known):
+    state = fitted(source, target, seed=seed, progress=progress, views=_check_views(views, target))
+    check_state(state, projections.state(name), source=widths[0], target=widths[1])
+    return state
+
+
+def _check_views(views: Array | None, target: Array) -> Array | None:
+    if views is None:
+        return None
+    found = np.asarray(views, np.float32)
+    if found.ndim != 3 or found.shape[0] != len(target) or found.shape[2] != target.shape[1]:
         raise InvalidInput(
-            f"{name} has no parameter {unknown[0]!r}; "
-            f"its parameters are: {', '.join(sorted(known)) or 'none'}",
-            field=at("parameters")[unknown[0]],
+            f"views are [anchors, views of each, width], here [{len(target)}, any, {target.shape[1]}], "
+            f"not {list(found.shape)}",
+            field="views",
         )
-    return cast("State", module.fit(source, target, seed=seed, progress=progress, **(parameters or {})))
+    if not np.isfinite(found).all():
+        row = int(np.flatnonzero(~np.isfinite(found).all(axis=(1, 2)))[0])
+        raise InvalidInput(f"the views of anchor {row} hold NaN or infinity", field="views")
+    return found if found.shape[1] else None
 
 
 def check_anchors(source: Array, target: Array) -> tuple[Array, Array]:
@@ -99,3 +160,8 @@ def unit_rows(rows: Array) -> Array:
     """Rows of length 1; a row of zeros stays one."""
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.where(norms > 0, norms, 1), np.float32)
+
+
+def unit_tensor(rows: Tensor) -> Tensor:
+    """`unit_rows` in torch, along the last axis."""
+    return rows / rows.norm(dim=-1, keepdim=True).clamp_min(EPSILON)

@@ -8,17 +8,27 @@ applies it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
-from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
+from tieback.core.state import State
 from tieback.core.types.arrays import Array
-from tieback.methods.projection import Progress, State, affine, unit_rows
+from tieback.methods.projection import Progress, Tensors, affine, unit_rows, unit_tensor
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+STATE = {
+    "map": ("source", "target"),
+    "offset": ("target",),
+    "first": ("source", "hidden"),
+    "bias": ("hidden",),
+    "second": ("hidden", "target"),
+}
+
+Steps = Annotated[int, Field(ge=0)]
 
 BATCH = 1024
 SAME = 1 - 1e-4
@@ -34,6 +44,12 @@ def project(vectors: Array, state: State) -> Array:
     return unit_rows(vectors @ state["map"] + state["offset"] + hidden @ state["second"])
 
 
+def project_tensor(vectors: Tensor, state: Tensors) -> Tensor:
+    """`project` in torch."""
+    hidden = (vectors @ state["first"] + state["bias"]).relu()
+    return unit_tensor(vectors @ state["map"] + state["offset"] + hidden @ state["second"])
+
+
 def train(
     source: Array,
     target: Array,
@@ -47,17 +63,11 @@ def train(
 ) -> State:
     """The projector after `steps` of AdamW on batches of up to BATCH anchors; one batch where all fit in.
 
-    `target` is what it starts towards. The loss and its tensors are the caller's. InvalidInput where a
-    number is out of range.
+    `target` is what it starts towards. The loss and its tensors are the caller's.
     """
     import torch
     from torch.nn.functional import normalize
 
-    for name, value, least in (("hidden", hidden, 1), ("steps", steps, 0)):
-        if value < least:
-            raise InvalidInput(f"{name} is {value}; it must be {least} or more", field=at("parameters", name))
-    if not 0.0 < rate < np.inf:
-        raise InvalidInput(f"rate is {rate}; it must be more than 0", field=at("parameters", "rate"))
     draws = torch.Generator().manual_seed(seed)
     start = affine.fit(source, target)
     width = source.shape[1]
@@ -105,19 +115,3 @@ def same_targets(target: Tensor) -> Tensor:
     import torch
 
     return (target @ target.T > SAME) & ~torch.eye(len(target), dtype=torch.bool)
-
-
-def check_temperature(temperature: float) -> None:
-    """InvalidInput where it is not more than 0."""
-    if not 0.0 < temperature < np.inf:
-        raise InvalidInput(
-            f"temperature is {temperature}; it must be more than 0", field=at("parameters", "temperature")
-        )
-
-
-def check_strength(strength: float) -> None:
-    """InvalidInput where it is negative."""
-    if not 0.0 <= strength < np.inf:
-        raise InvalidInput(
-            f"strength is {strength}; it must be 0 or more", field=at("parameters", "strength")
-        )

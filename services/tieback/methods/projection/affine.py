@@ -9,12 +9,19 @@ partners without a ridge and 95 % with one of 0.1.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
+from tieback.core.state import State
 from tieback.core.types.arrays import Array
-from tieback.methods.projection import Progress, State, projections, unit_rows
+from tieback.methods.projection import NotNegative, Tensors, projections, unit_rows, unit_tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+STATE = {"map": ("source", "target"), "offset": ("target",)}
 
 
 @projections.method
@@ -23,17 +30,13 @@ def affine(vectors: Array, state: State) -> Array:
     return unit_rows(vectors @ state["map"] + state["offset"])
 
 
-def fit(
-    source: Array,
-    target: Array,
-    *,
-    seed: int = 0,  # noqa: ARG001 - nothing is drawn
-    progress: Progress = lambda _share, _doing: None,
-    ridge: float = 0.1,
-) -> State:
-    """W `[d1, d2]` and c `[d2]`. InvalidInput where `ridge` is negative, or 0 and the anchors too few."""
-    if not 0.0 <= ridge < np.inf:
-        raise InvalidInput(f"ridge is {ridge}; it must be 0 or more", field=at("parameters", "ridge"))
+def graph(vectors: Tensor, state: Tensors) -> Tensor:
+    """The method in torch."""
+    return unit_tensor(vectors @ state["map"] + state["offset"])
+
+
+def fit(source: Array, target: Array, *, ridge: NotNegative = 0.1) -> State:
+    """W `[d1, d2]` and c `[d2]`. InvalidInput where `ridge` is 0 and the anchors are too few."""
     needed = source.shape[1] + 1
     if ridge == 0.0 and len(source) < needed:
         raise InvalidInput(
@@ -41,14 +44,12 @@ def fit(
             f"there are {len(source)}: give more, or a ridge",
             field="anchors",
         )
-    progress(0.0, "map")
     left, right = source.mean(axis=0, dtype=np.float64), target.mean(axis=0, dtype=np.float64)
     centred = source - left
     gram = centred.T @ centred
     shrunk = gram + ridge * np.trace(gram) / len(gram) * np.eye(len(gram))
     # lstsq rather than solve: anchors may leave a direction out, and then it is mapped to nothing.
     found = np.linalg.lstsq(shrunk, centred.T @ (target - right), rcond=None)[0]
-    progress(1.0, "map")
     return {"map": np.asarray(found, np.float32), "offset": np.asarray(right - left @ found, np.float32)}
 
 

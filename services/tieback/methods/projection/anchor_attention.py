@@ -8,35 +8,38 @@ softmax at a temperature of its own. It says nothing that no anchor says.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import Field
 
+from tieback.core.state import State
 from tieback.core.types.arrays import Array
-from tieback.methods.projection import Progress, State, projections, unit_rows
+from tieback.methods.projection import EPSILON, Positive, Tensors, projections, unit_rows, unit_tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+STATE = {"centre": ("source",), "source": ("anchors", "source"), "target": ("anchors", "target")}
 
 
 @projections.method
-def anchor_attention(
-    vectors: Array, state: State, *, sharpness: Annotated[float, Field(gt=0)] = 15.0
-) -> Array:
+def anchor_attention(vectors: Array, state: State, *, sharpness: Positive = 15.0) -> Array:
     """normalise(softmax(sharpness · V Aᵀ) B), with the anchors A of the source and B of the target."""
     near = sharpness * (unit_rows(vectors - state["centre"]) @ state["source"].T)
     weights = np.exp(near - near.max(axis=1, keepdims=True))
     return unit_rows(weights @ state["target"])
 
 
-def fit(
-    source: Array,
-    target: Array,
-    *,
-    seed: int = 0,  # noqa: ARG001 - nothing is drawn
-    progress: Progress = lambda _share, _doing: None,
-    centred: bool = True,
-) -> State:
+def graph(vectors: Tensor, state: Tensors, *, sharpness: float) -> Tensor:
+    """The method in torch; the centre is taken off after the product, and only then the length."""
+    anchors = state["source"].T
+    near = vectors @ anchors - state["centre"] @ anchors
+    lengths = (vectors - state["centre"]).norm(dim=1, keepdim=True).clamp_min(EPSILON)
+    return unit_tensor((near / (lengths / sharpness)).softmax(dim=1) @ state["target"])
+
+
+def fit(source: Array, target: Array, *, centred: bool = True) -> State:
     """The anchors, each side less its mean where `centred`."""
-    progress(1.0, "anchors")
     zero = np.zeros(source.shape[1], np.float32)
     centre = source.mean(axis=0) if centred else zero
     return {

@@ -16,14 +16,34 @@ image classifier's classes and their names it finds no more with 200 anchors eit
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
+from tieback.core.state import State
 from tieback.core.types.arrays import Array
-from tieback.methods.projection import Progress, State, projections, unit_rows
+from tieback.methods.projection import (
+    Count,
+    NotNegative,
+    Progress,
+    Tensors,
+    projections,
+    unit_rows,
+    unit_tensor,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+STATE = {
+    "centre": ("source",),
+    "into": ("source", "dimensions"),
+    "correlations": ("dimensions",),
+    "back": ("dimensions", "target"),
+    "target_centre": ("target",),
+    "target_into": ("target", "dimensions"),
+}
 
 
 @projections.method
@@ -31,6 +51,12 @@ def cca_affine(vectors: Array, state: State) -> Array:
     """normalise(((V − m) P) diag(ρ) B + n): variates, shrunk by their correlations ρ `[k]`, and back."""
     variates = (vectors - state["centre"]) @ state["into"]
     return unit_rows((variates * state["correlations"]) @ state["back"] + state["target_centre"])
+
+
+def graph(vectors: Tensor, state: Tensors) -> Tensor:
+    """The method in torch: within a graph, the way through the subspace is one matrix."""
+    whole = (state["into"] * state["correlations"]) @ state["back"]
+    return unit_tensor(vectors @ whole + (state["target_centre"] - state["centre"] @ whole))
 
 
 def in_subspace(vectors: Array, state: State, side: Literal["source", "target"]) -> Array:
@@ -45,23 +71,16 @@ def fit(
     source: Array,
     target: Array,
     *,
-    seed: int = 0,  # noqa: ARG001 - nothing is drawn
     progress: Progress = lambda _share, _doing: None,
-    dimensions: int = 50,
-    ridge: float = 1.0,
+    dimensions: Count = 50,
+    ridge: NotNegative = 1.0,
 ) -> State:
     """The subspace of `dimensions`, or of as many as the anchors and the widths allow.
 
     `ridge` is, as for `affine`, in units of a side's mean variance by dimension; without one, every
-    correlation is 1 as soon as the anchors are no more than the widths. InvalidInput where it is negative,
-    0 with too few anchors for that, or there are no dimensions.
+    correlation is 1 as soon as the anchors are no more than the widths. InvalidInput where it is 0 with too
+    few anchors for that.
     """
-    if dimensions < 1:
-        raise InvalidInput(
-            f"dimensions is {dimensions}; it must be 1 or more", field=at("parameters", "dimensions")
-        )
-    if not 0.0 <= ridge < np.inf:
-        raise InvalidInput(f"ridge is {ridge}; it must be 0 or more", field=at("parameters", "ridge"))
     needed = source.shape[1] + target.shape[1] + 1
     if ridge == 0.0 and len(source) < needed:
         raise InvalidInput(

@@ -15,21 +15,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
+from tieback.core.state import State
 from tieback.core.types.arrays import Array
-from tieback.methods.projection import Progress, State, projections
+from tieback.methods.projection import Count, NotNegative, Positive, Progress, Tensors, projections
 from tieback.methods.projection._trained import (
-    check_strength,
-    check_temperature,
+    STATE,
+    Steps,
     contrastive,
     project,
+    project_tensor,
     same_targets,
     train,
 )
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+__all__ = ["STATE"]  # read by the family
 
 ROWS_PER_DIMENSION = 4
 """With fewer, correlations are high by chance."""
@@ -39,6 +41,11 @@ ROWS_PER_DIMENSION = 4
 def correlation(vectors: Array, state: State) -> Array:
     """normalise(V W + c + max(V U + a, 0) S)."""
     return project(vectors, state)
+
+
+def graph(vectors: Tensor, state: Tensors) -> Tensor:
+    """The method in torch."""
+    return project_tensor(vectors, state)
 
 
 def canonical_correlations(one: Tensor, other: Tensor, *, ridge: float = 1e-3) -> Tensor:
@@ -69,25 +76,16 @@ def fit(
     *,
     seed: int = 0,
     progress: Progress = lambda _share, _doing: None,
-    dimensions: int = 20,
-    strength: float = 1.0,
-    temperature: float = 0.05,
-    hidden: int = 128,
-    steps: int = 150,
-    rate: float = 1e-3,
+    dimensions: Count = 20,
+    strength: NotNegative = 1.0,
+    temperature: Positive = 0.05,
+    hidden: Count = 128,
+    steps: Steps = 150,
+    rate: Positive = 1e-3,
 ) -> State:
-    """The trained projector; the correlations are of `dimensions`, or of a quarter as many as anchors.
-
-    InvalidInput where a parameter is out of its range.
-    """
+    """The trained projector; the correlations are of `dimensions`, or of a quarter as many as anchors."""
     import torch
 
-    if dimensions < 1:
-        raise InvalidInput(
-            f"dimensions is {dimensions}; it must be 1 or more", field=at("parameters", "dimensions")
-        )
-    check_strength(strength)
-    check_temperature(temperature)
     kept = min(dimensions, target.shape[1], len(target) // ROWS_PER_DIMENSION)
     axes = np.linalg.svd(target - target.mean(axis=0), full_matrices=False)[2][:kept].T
     basis, rows = torch.from_numpy(axes.copy()), torch.from_numpy(target)

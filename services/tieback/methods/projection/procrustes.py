@@ -9,10 +9,18 @@ spaces whose directions differ in weight are left to `affine`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from tieback.core.state import State
 from tieback.core.types.arrays import Array
-from tieback.methods.projection import Progress, State, projections, unit_rows
+from tieback.methods.projection import Tensors, projections, unit_rows, unit_tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+STATE = {"centre": ("source",), "rotation": ("source", "target"), "target_centre": ("target",)}
 
 
 @projections.method
@@ -21,21 +29,18 @@ def procrustes(vectors: Array, state: State) -> Array:
     return unit_rows((vectors - state["centre"]) @ state["rotation"] + state["target_centre"])
 
 
-def fit(
-    source: Array,
-    target: Array,
-    *,
-    seed: int = 0,  # noqa: ARG001 - nothing is drawn
-    progress: Progress = lambda _share, _doing: None,
-    centred: bool = True,
-) -> State:
+def graph(vectors: Tensor, state: Tensors) -> Tensor:
+    """The method in torch."""
+    offset = state["target_centre"] - state["centre"] @ state["rotation"]
+    return unit_tensor(vectors @ state["rotation"] + offset)
+
+
+def fit(source: Array, target: Array, *, centred: bool = True) -> State:
     """W `[d1, d2]`, and the means where `centred`; otherwise the turn is about the origin."""
-    progress(0.0, "rotation")
     left = source.mean(axis=0) if centred else np.zeros(source.shape[1], np.float32)
     right = target.mean(axis=0) if centred else np.zeros(target.shape[1], np.float32)
     cross = (source - left).astype(np.float64).T @ (target - right).astype(np.float64)
     turned, _, back = np.linalg.svd(cross, full_matrices=False)
-    progress(1.0, "rotation")
     return {
         "centre": left,
         "rotation": np.asarray(turned @ back, np.float32),

@@ -14,13 +14,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
+from tieback.core.state import State
 from tieback.core.types.arrays import Array
-from tieback.methods.projection import Progress, State, projections, unit_rows
+from tieback.methods.projection import (
+    Count,
+    NotNegative,
+    Positive,
+    Progress,
+    Tensors,
+    projections,
+    unit_rows,
+    unit_tensor,
+)
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
+
+STATE = {
+    "inner": ("source", "members · hidden"),
+    "inner_bias": ("members · hidden",),
+    "outer": ("members", "hidden", "target"),
+    "outer_bias": ("members", "target"),
+}
 
 BATCH = 256
 STEPS = 120
@@ -42,29 +57,35 @@ def projector_ensemble(vectors: Array, state: State) -> Array:
     return unit_rows((said / np.maximum(norms, EPSILON)).sum(axis=0))
 
 
+def graph(vectors: Tensor, state: Tensors) -> Tensor:
+    """The method in torch."""
+    members, hidden = (int(size) for size in state["outer"].shape[:2])
+    inside = (vectors @ state["inner"] + state["inner_bias"]).relu()
+    inside = inside.reshape(-1, members, hidden).transpose(0, 1)
+    return unit_tensor(unit_tensor(inside @ state["outer"] + state["outer_bias"][:, None]).sum(dim=0))
+
+
 def fit(
     source: Array,
     target: Array,
     *,
     seed: int = 0,
     progress: Progress = lambda _share, _doing: None,
-    members: int = 7,
-    hidden: int = 256,
-    epochs: int | None = None,
-    temperature: float = 0.05,
-    learning_rate: float = 4e-3,
-    noise: float = 0.3,
+    members: Count = 7,
+    hidden: Count = 256,
+    epochs: Count | None = None,
+    temperature: Positive = 0.05,
+    learning_rate: Positive = 4e-3,
+    noise: NotNegative = 0.3,
 ) -> State:
     """`inner` `[d1, members · hidden]`, `outer` `[members, hidden, d2]` and their biases.
 
     `noise` is the length, beside the unit vectors' 1, of what is added to a vector each time it is seen;
     every member has its own, and its own order of the anchors. Anchors that share a partner are never told
     apart.
-    InvalidInput, with the parameter as its field, where one is out of its range.
     """
     import torch
 
-    _check(members, hidden, epochs, temperature, learning_rate, noise)
     torch.set_num_threads(1)  # also makes sums come out the same on every machine of a kind
     batches = math.ceil(len(source) / BATCH)
     epochs = epochs or max(FEWEST_EPOCHS, math.ceil(STEPS / batches))
@@ -95,19 +116,6 @@ def fit(
 def least_anchors(source_width: int, target_width: int) -> int:  # noqa: ARG001 - it has no closed form
     """Thirty-two: fewer partners to tell apart teach nothing, and a BatchNorm of fewer is all noise."""
     return 32
-
-
-def _check(
-    members: int, hidden: int, epochs: int | None, temperature: float, learning_rate: float, noise: float
-) -> None:
-    for name, number in (("members", members), ("hidden", hidden), ("epochs", epochs)):
-        if number is not None and number < 1:
-            raise InvalidInput(f"{name} is 1 or more, not {number}", field=at("parameters", name))
-    for name, size in (("temperature", temperature), ("learning_rate", learning_rate)):
-        if not 0 < size < math.inf:
-            raise InvalidInput(f"{name} is more than 0, not {size}", field=at("parameters", name))
-    if not 0 <= noise < math.inf:
-        raise InvalidInput(f"noise is 0 or more, not {noise}", field=at("parameters", "noise"))
 
 
 def _start(members: int, d1: int, hidden: int, d2: int, draw: Generator) -> dict[str, Tensor]:

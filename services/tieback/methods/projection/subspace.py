@@ -7,10 +7,18 @@ reduction, it is that reduction again, which is how the block of a wide space is
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from tieback.core.state import State
 from tieback.core.types.arrays import Array
-from tieback.methods.projection import Progress, State, procrustes, projections, unit_rows
+from tieback.methods.projection import Tensors, procrustes, projections, unit_rows, unit_tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+STATE = {"centre": ("source",), "basis": ("source", "target")}
 
 
 @projections.method
@@ -19,15 +27,14 @@ def subspace(vectors: Array, state: State) -> Array:
     return unit_rows((vectors - state["centre"]) @ state["basis"])
 
 
-def fit(
-    source: Array,
-    target: Array,
-    *,
-    seed: int = 0,  # noqa: ARG001 - nothing is drawn
-    progress: Progress = lambda _share, _doing: None,
-) -> State:
+def graph(vectors: Tensor, state: Tensors) -> Tensor:
+    """The method in torch."""
+    return unit_tensor(vectors @ state["basis"] - state["centre"] @ state["basis"])
+
+
+def fit(source: Array, target: Array) -> State:
     """The mean of the source, and the orthonormal map that brings it nearest to the target."""
-    turned = procrustes.fit(source, target, progress=progress)
+    turned = procrustes.fit(source, target)
     return {"centre": turned["centre"], "basis": turned["rotation"]}
 
 

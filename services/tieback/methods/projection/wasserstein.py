@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tieback.core.state import State
 from tieback.core.types.arrays import Array
-from tieback.methods.projection import Progress, State, projections
+from tieback.methods.projection import Count, NotNegative, Positive, Progress, Tensors, projections
 from tieback.methods.projection._trained import (
-    check_strength,
-    check_temperature,
+    STATE,
+    Steps,
     contrastive,
     project,
+    project_tensor,
     same_targets,
     train,
 )
@@ -25,11 +27,18 @@ from tieback.methods.projection._trained import (
 if TYPE_CHECKING:
     from torch import Tensor
 
+__all__ = ["STATE"]  # read by the family
+
 
 @projections.method
 def wasserstein(vectors: Array, state: State) -> Array:
     """normalise(V W + c + max(V U + a, 0) S)."""
     return project(vectors, state)
+
+
+def graph(vectors: Tensor, state: Tensors) -> Tensor:
+    """The method in torch."""
+    return project_tensor(vectors, state)
 
 
 def squared_distance(one: Tensor, other: Tensor) -> Tensor:
@@ -56,17 +65,15 @@ def fit(
     *,
     seed: int = 0,
     progress: Progress = lambda _share, _doing: None,
-    strength: float = 10.0,
-    temperature: float = 0.05,
-    hidden: int = 128,
-    steps: int = 150,
-    rate: float = 1e-3,
+    strength: NotNegative = 10.0,
+    temperature: Positive = 0.05,
+    hidden: Count = 128,
+    steps: Steps = 150,
+    rate: Positive = 1e-3,
 ) -> State:
-    """The trained projector. InvalidInput where a parameter is out of its range."""
+    """The trained projector."""
     import torch
 
-    check_strength(strength)
-    check_temperature(temperature)
     rows = torch.from_numpy(target)
 
     def loss(projected: Tensor, places: Tensor) -> Tensor:

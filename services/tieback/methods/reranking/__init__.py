@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from tieback.core.family import Family
+from tieback.core.family import Family, Form
 from tieback.core.types.arrays import Array
 
 Checkpoint = Callable[[], None]
@@ -44,7 +44,17 @@ class Reranking(Protocol):
         ...
 
 
-rerankings: Family[Reranking] = Family(__name__, Reranking, beside=("passes",))
+class Passes(Protocol):
+    """What a method costs."""
+
+    def __call__(self, width: int) -> int:
+        """How many times it goes over every pair of tokens, for vectors of that width."""
+        ...
+
+
+PASSES: Form[Passes] = Form("passes", Passes)
+
+rerankings: Family[Reranking] = Family(__name__, Reranking, PASSES)
 
 WIDTH_OF_A_PASS = 64
 """Dimensions of a float32 product that take as long as one pass: measured with OpenBLAS on x86-64."""

@@ -16,7 +16,7 @@ from tieback.core.types.arrays import Array
 from tieback.methods.reranking import Alignments, Checkpoint, cosines, passes_of_cosines, rerankings
 
 
-def passes(width: int, *, beta: float, iterations: int) -> int:  # noqa: ARG001 - the step costs nothing
+def passes(width: int, *, iterations: int) -> int:
     """The cosines, and one pass for each iteration."""
     return passes_of_cosines(width) + iterations
 

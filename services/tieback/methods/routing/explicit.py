@@ -16,7 +16,7 @@ from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.methods.routing import routings
 
-Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0)]
 
 NOTHING: Mapping[str, float] = {}
 

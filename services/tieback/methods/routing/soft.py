@@ -14,7 +14,7 @@ from pydantic import Field
 from tieback.core.types.arrays import Array
 from tieback.methods.routing import routings
 
-Sharpness = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
+Sharpness = Annotated[float, Field(ge=0, le=1000)]
 
 
 @routings.method

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from tieback.core.family import Family
+from tieback.core.family import Family, Form
 from tieback.core.types.arrays import Array
 
 if TYPE_CHECKING:  # a serving process names and describes the methods, and imports no torch
@@ -32,9 +32,6 @@ class TokenReduction(Protocol):
         ...
 
 
-token_reductions: Family[TokenReduction] = Family(__name__, TokenReduction, beside=("graph",))
-
-
 class Assignment(NamedTuple):
     """The plan of a padded batch, in which texts have different numbers of tokens.
 
@@ -47,6 +44,22 @@ class Assignment(NamedTuple):
     merged: Tensor
     joins: Tensor
     remain: Tensor
+
+
+class Graph(Protocol):
+    """A plan as an exported graph holds it."""
+
+    def __call__(self, keys: Tensor, sizes: Tensor, ratio: Tensor, depth: float) -> Assignment:
+        """The plan of a batch: `keys` `[batch, tokens, width]`, `sizes` `[batch, tokens]`, 0 for padding.
+
+        `ratio` is a number, an input of the graph; `depth` is fixed for each layer.
+        """
+        ...
+
+
+GRAPH: Form[Graph] = Form("graph", Graph)
+
+token_reductions: Family[TokenReduction] = Family(__name__, TokenReduction, GRAPH)
 
 
 def merge(values: Array, sizes: Array, targets: Array) -> tuple[Array, Array]:

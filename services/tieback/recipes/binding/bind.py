@@ -20,6 +20,7 @@ from tieback.recipes.binding.anchors import Split, read_pairs, split, split_pair
 from tieback.recipes.binding.corpus import read_corpus
 from tieback.recipes.binding.entering import Dense
 from tieback.recipes.binding.fixed_weights import held_out_tasks
+from tieback.recipes.binding.imputation import ImputationFitter
 from tieback.recipes.binding.kinds import kinds, sentences, spoken, usual
 from tieback.recipes.binding.material import Gatherer, Material
 from tieback.recipes.binding.members import Classifier, Encoders, Members, members
@@ -43,7 +44,6 @@ from tieback.recipes.binding.project import (
     text_block,
 )
 from tieback.recipes.binding.route import Routing
-from tieback.recipes.binding.stand_ins import StandIns
 from tieback.recipes.binding.tasks import Joint, class_tasks, losing_tasks, user_tasks
 from tieback.recipes.binding.terms import Terms
 from tieback.recipes.binding.work_folder import WorkFolder
@@ -226,17 +226,17 @@ class _Binder:
             self._options.steps,
         )
         routers, ways = routing.train(self._work, self._say)
-        stand_ins = StandIns(
+        imputations = ImputationFitter(
             self._material, replace(plain, routers=routers), self._reduced, self._things, self._options.seed
         )
-        self._say("choosing what stands in for a lost space")
-        chosen = stand_ins.choose()
-        joint = replace(plain, routers=routers, stand_in=chosen.usual)
+        self._say("choosing how a lost space is imputed")
+        chosen = imputations.choose()
+        joint = replace(plain, routers=routers, imputation=chosen.usual)
         self._say("measuring on what was left out of every fit")
         tasks = class_tasks(self._material, self._reduced, reported)
         apart = {modality: rows for modality, (_, rows) in self._user_splits.items()}
         of_user = user_tasks(self._material, apart)
-        losses, kept = stand_ins.keep(chosen, reported, [*of_user, *duals.own_pairs(self._material)])
+        losses, kept = imputations.keep(chosen, reported, [*of_user, *duals.own_pairs(self._material)])
         kept = tuple(replace(one, losses=duals.losses_as_served(one.losses, self._members)) for one in kept)
         tasks += of_user
         told = measure.decoupling(joint, texts.held_out, self._quiet)
@@ -247,7 +247,7 @@ class _Binder:
             "weights": measure.mean_weights(joint, self._inputs(texts.held_out)),
             "neighbours": measure.neighbours(joint, self._material),
             "training": training,
-            "missing": chosen.told | {"bytes": sum(a.nbytes for one in kept for a in one.state.values())},
+            "imputation": chosen.told | {"bytes": sum(a.nbytes for one in kept for a in one.state.values())},
         }
         metrics["spaces"] = [
             {"space": one.space, "with": round(one.present, 4), "without": round(one.absent, 4)}
@@ -275,7 +275,7 @@ class _Binder:
             metrics,
             self._provenance(),
             self._centres,
-            stand_ins=kept,
+            imputations=kept,
         )
         self._say("drawing the graphs that are served")
         return replace(bound, graphs=export_graphs(bound, self._sources()))

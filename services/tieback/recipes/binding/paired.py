@@ -7,7 +7,6 @@ of each thing; whatever else the user has pairs for. Rows of one thing have one 
 from __future__ import annotations
 
 import hashlib
-import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
-from tieback.methods.projection import projections
+from tieback.methods.projection import LEAST_ANCHORS, projections
 from tieback.models.store import Store
 from tieback.recipes.binding.anchors import Pair, Split, captions, split_pairs
 from tieback.recipes.binding.encoding import encode, read_points
@@ -156,10 +155,10 @@ class Pairing:
         """The fewest pairs that leave enough to fit with when some are held out."""
         least = 2
         if self._method is not None:
-            module = importlib.import_module(f"{projections.package}.{self._method}")
+            fewest = projections.form(LEAST_ANCHORS, self._method)
             for text in members.texts:
                 ways = ((card.width, text.width), (text.width, card.width))
-                least = max(least, *(int(module.least_anchors(*way)) for way in ways))
+                least = max(least, *(fewest(*way) for way in ways))
         count = max(FEWEST, least)
         while len(split_pairs(count, self._seed).training) < least:
             count += 1

@@ -18,7 +18,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
-from tieback.methods.projection import fit, projections, unit_rows
+from tieback.methods.projection import LEAST_ANCHORS, fit, projections, unit_rows
 from tieback.methods.projection.subspace import principal
 from tieback.models.bound_space import NATIVE, Block, BoundPath
 from tieback.models.packed_arrays import rounded
@@ -196,9 +196,8 @@ class PathFitter:
     ) -> tuple[BoundPath, dict[str, Any]]:
         """One path, and what is told of its training. InvalidInput says how many anchors are too few."""
         source, target = _rows(anchors, name)
-        training = dict(TRAINING.get(name, {}))
-        if name == JOINTLY and anchors.views is not None:
-            training["views"] = anchors.views
+        training = TRAINING.get(name, {})
+        views = anchors.views if name == JOINTLY else None
         losses: list[float] = []
 
         def heard(_share: float, doing: str) -> None:
@@ -208,7 +207,7 @@ class PathFitter:
         def make() -> dict[str, Array]:
             self._say(f"fitting {anchors.path} by {name} on {len(source)} anchors")
             try:
-                state = fit(name, source, target, training, seed=self._seed, progress=heard)
+                state = fit(name, source, target, training, seed=self._seed, progress=heard, views=views)
             except InvalidInput as error:
                 raise InvalidInput(f"{anchors.path}: {error.message}", field=error.field) from None
             return {f"state.{key}": array for key, array in state.items()} | {
@@ -217,7 +216,7 @@ class PathFitter:
 
         key = {
             "method": name,
-            "training": training,
+            "training": training if views is None else {**training, "views": views},
             "seed": self._seed,
             "source": source,
             "target": target,
@@ -230,9 +229,7 @@ class PathFitter:
             "method": name,
             "parameters": dict(parameters),
             "anchors": len(source),
-            **(
-                {"views": anchors.views.shape[1]} if "views" in training and anchors.views is not None else {}
-            ),
+            **({} if views is None else {"views": views.shape[1]}),
             "loss": [round(float(loss), 4) for loss in arrays["loss"]],
         }
         return BoundPath(called(card), card.width, anchors.block, name, dict(parameters), state), told
@@ -274,9 +271,7 @@ def _value(paths: Sequence[BoundPath], source: Array, target: Array) -> float:
 
 def least(name: str) -> int:
     """How many anchors a method needs whatever the widths: those that are chosen from do not look at them."""
-    import importlib
-
-    return int(importlib.import_module(f"{projections.package}.{name}").least_anchors(1, 1))
+    return projections.form(LEAST_ANCHORS, name)(1, 1)
 
 
 def _kept(source: Array, target: Array) -> tuple[Array, Array]:

@@ -10,8 +10,8 @@ import numpy as np
 from tieback.catalog.card import EncoderCard
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
-from tieback.methods.missing import missing
-from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundStandIn
+from tieback.methods.imputation import imputations
+from tieback.models.bound_space import Block, BoundImputation, BoundPath, BoundRouter
 from tieback.recipes.binding.anchors import CAPTION
 from tieback.recipes.binding.entering import Dense, enter, score, similarities
 from tieback.recipes.binding.material import Material
@@ -40,7 +40,7 @@ class Joint:
     """Blocks, paths and routers in use, as a server has them.
 
     A space in `without` is as if it were down: queries are without its vectors, and what was stored has them.
-    `stand_in` is what is then put into the blocks that it leaves silent; without one they stay so.
+    `imputation` is what is then put into the blocks that it leaves silent; without one they stay so.
     """
 
     blocks: Sequence[Block]
@@ -48,7 +48,7 @@ class Joint:
     routers: Mapping[Modality, BoundRouter]
     widths: Mapping[str, int]
     without: frozenset[str] = frozenset()
-    stand_in: BoundStandIn | None = None
+    imputation: BoundImputation | None = None
 
     @property
     def names(self) -> list[str]:
@@ -56,13 +56,13 @@ class Joint:
         return [block.space.name for block in self.blocks]
 
     def enter(self, dense: Dense) -> dict[str, Array]:
-        """The blocks of what is stored, and of queries before anything stands in."""
+        """The blocks of what is stored, and of queries before anything is imputed."""
         return enter(self.paths, dense)
 
     def asked(self, dense: Dense) -> dict[str, Array]:
         """The blocks of queries; a row of zeros is an input that the space was lost for, too."""
         blocks = self.enter(self._heard(dense))
-        return blocks if self.stand_in is None else stand_in(self, self.stand_in, dense, blocks)
+        return blocks if self.imputation is None else impute(self, self.imputation, dense, blocks)
 
     def weights(self, modality: Modality, dense: Dense, *, routed: bool = True) -> dict[str, Array]:
         """The weights of queries, by block."""
@@ -74,11 +74,11 @@ class Joint:
         return weigh(router, self._read(dense, heard, blocks), self.widths, self.names, blocks)
 
     def _read(self, dense: Dense, heard: Dense, blocks: Mapping[str, Array]) -> Dense:
-        """What a router reads: what stands in for a lost space, too, where its block is as wide as it is."""
+        """What a router reads: the imputed block of a lost space, too, where it is as wide as the space."""
         found = dict(heard)
         for name in dense:
             rows = blocks.get(name)
-            if self.stand_in is not None and rows is not None and rows.shape[1] == self.widths[name]:
+            if self.imputation is not None and rows is not None and rows.shape[1] == self.widths[name]:
                 silent = np.zeros_like(rows) if name not in heard else heard[name]
                 found[name] = np.where(silent.any(axis=1, keepdims=True), silent, rows)
         return found
@@ -103,7 +103,7 @@ class Joint:
         return {name: rows for name, rows in dense.items() if name not in self.without}
 
 
-def stand_in(joint: Joint, how: BoundStandIn, dense: Dense, blocks: Mapping[str, Array]) -> dict[str, Array]:
+def impute(joint: Joint, how: BoundImputation, dense: Dense, blocks: Mapping[str, Array]) -> dict[str, Array]:
     """The blocks of queries `dense`, filled where a lost space leads into one that nothing else reached."""
     count = len(next(iter(dense.values())))
     lacking = np.zeros((count, len(joint.names)), bool)
@@ -119,7 +119,7 @@ def stand_in(joint: Joint, how: BoundStandIn, dense: Dense, blocks: Mapping[str,
     spoke = np.stack([one.any(axis=1) for one in rows], axis=1)
     if not (lacking & ~spoke).any():
         return dict(blocks)
-    filled, told = missing.configure(how.method, how.parameters)(rows, spoke, how.state)
+    filled, told = imputations.configure(how.method, how.parameters)(rows, spoke, how.state)
     wanted = spoke | (told & lacking)
     return {
         name: filled[place] * wanted[:, place, None]

@@ -70,7 +70,7 @@ def _content(bound: BoundSpace, questions: Sequence[Question], benchmark: Sequen
         sections.weights(metrics.get("weights") or {}, names),
         sections.decoupling(metrics.get("decoupling") or {}),
         sections.losses(bound.losses, [*names, *(name for name in bound.spaces if name not in names)]),
-        sections.missing(metrics.get("missing") or {}),
+        sections.imputation(metrics.get("imputation") or {}),
         sections.ranges(bound),
         sections.training(metrics.get("training", ())),
         sections.provenance(bound.provenance),

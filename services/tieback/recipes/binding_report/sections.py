@@ -230,8 +230,8 @@ def losses(found: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> st
     return section("What losing a space costs", said, f"<figure>{picture}</figure>")
 
 
-def missing(found: Mapping[str, Any]) -> str:
-    """What was tried in the place of a lost space, and what queries lost all the same."""
+def imputation(found: Mapping[str, Any]) -> str:
+    """The imputations of a lost space that were tried, and what queries lost all the same."""
     rows = list(found.get("rows") or ())
     if not rows:
         return ""
@@ -250,7 +250,7 @@ def missing(found: Mapping[str, Any]) -> str:
     )
     header = ("method", *(f"without {name}" for name in columns), "mean")
     return section(
-        "What could stand in for it", escape(said), _table(header, table, range(1, len(header)), stack=True)
+        "How it could be imputed", escape(said), _table(header, table, range(1, len(header)), stack=True)
     )
 
 

@@ -47,7 +47,9 @@ def read_retrieval(message: answer_pb2.RetrieveRequest, field: FieldPath = ROOT)
         hybrid=message.hybrid if message.HasField("hybrid") else None,
         balance_modalities=message.balance_modalities if message.HasField("balance_modalities") else None,
         explain=message.explain,
-        fusion=read_method(message.fusion, field["fusion"]) if message.HasField("fusion") else None,
+        rank_fusion=read_method(message.rank_fusion, field["rank_fusion"])
+        if message.HasField("rank_fusion")
+        else None,
         min_relevance=finite(message.min_relevance, field["min_relevance"]),
         collapse_pieces=message.collapse_pieces if message.HasField("collapse_pieces") else None,
     )
@@ -69,7 +71,7 @@ def write_retrieval(retrieval: Retrieval) -> answer_pb2.RetrieveRequest:
         hybrid=retrieval.hybrid,
         balance_modalities=retrieval.balance_modalities,
         explain=retrieval.explain,
-        fusion=None if retrieval.fusion is None else write_method(retrieval.fusion),
+        rank_fusion=None if retrieval.rank_fusion is None else write_method(retrieval.rank_fusion),
         min_relevance=retrieval.min_relevance,
         collapse_pieces=retrieval.collapse_pieces,
     )
@@ -80,7 +82,9 @@ def read_plan(message: answer_pb2.RetrievalPlan) -> RetrievalPlan:
     return RetrievalPlan(
         hybrid=message.hybrid,
         balance_modalities=message.balance_modalities,
-        fusion=read_method(message.fusion, at("fusion")) if message.HasField("fusion") else None,
+        rank_fusion=read_method(message.rank_fusion, at("rank_fusion"))
+        if message.HasField("rank_fusion")
+        else None,
         reranker=read_method(message.reranker, at("reranker")),
         candidates=message.candidates,
         relevance_floor=message.relevance_floor,
@@ -93,7 +97,7 @@ def write_plan(plan: RetrievalPlan) -> answer_pb2.RetrievalPlan:
     return answer_pb2.RetrievalPlan(
         hybrid=plan.hybrid,
         balance_modalities=plan.balance_modalities,
-        fusion=None if plan.fusion is None else write_method(plan.fusion),
+        rank_fusion=None if plan.rank_fusion is None else write_method(plan.rank_fusion),
         reranker=write_method(plan.reranker),
         candidates=plan.candidates,
         relevance_floor=plan.relevance_floor,

@@ -64,9 +64,11 @@ def read_routing(message: router_pb2.Routing, field: FieldPath) -> Routing:
     """How to weight the spaces; weights alone mean the explicit policy."""
     policy = message.policy or ("explicit" if message.weights else "")
     parameters = parameters_of(message.parameters, field["parameters"])
-    missing = read_method(message.missing, field["missing"]) if message.HasField("missing") else None
+    imputation = (
+        read_method(message.imputation, field["imputation"]) if message.HasField("imputation") else None
+    )
     weights = {name: finite(one, field["weights"].key(name)) for name, one in message.weights.items()}
-    return Routing(policy, weights, parameters, missing)
+    return Routing(policy, weights, parameters, imputation)
 
 
 def write_routing(routing: Routing) -> router_pb2.Routing:
@@ -75,7 +77,7 @@ def write_routing(routing: Routing) -> router_pb2.Routing:
         policy=routing.policy,
         weights=dict(routing.weights),
         parameters=struct_of(routing.parameters) if routing.parameters else None,
-        missing=write_method(routing.missing) if routing.missing is not None else None,
+        imputation=write_method(routing.imputation) if routing.imputation is not None else None,
     )
 
 
@@ -124,7 +126,7 @@ def read_explanation(message: router_pb2.RoutingExplanation) -> RoutingExplanati
         binding=message.binding,
         modality=message.modality,
         fallback=message.fallback,
-        stand_ins=dict(message.stand_ins),
+        imputed=dict(message.imputed),
     )
 
 
@@ -144,7 +146,7 @@ def write_explanation(routing: RoutingExplanation) -> router_pb2.RoutingExplanat
         binding=routing.binding,
         modality=routing.modality,
         fallback=routing.fallback,
-        stand_ins=dict(routing.stand_ins),
+        imputed=dict(routing.imputed),
     )
 
 

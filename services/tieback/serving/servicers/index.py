@@ -160,7 +160,9 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
             text=request.text,
             limit=request.limit,
             filter=request.filter,
-            fusion=read_method(request.fusion, at("fusion")) if request.HasField("fusion") else None,
+            rank_fusion=read_method(request.rank_fusion, at("rank_fusion"))
+            if request.HasField("rank_fusion")
+            else None,
             balance_modalities=request.balance_modalities,
             collapse_pieces=request.collapse_pieces,
             ignored=read_ignored(request.ignored, at("ignored")),

@@ -37,7 +37,9 @@ class RerankerServicer(reranker_pb2_grpc.RerankerServiceServicer):
             method=read_method(request.method, at("method"))
             if request.HasField("method")
             else DEFAULT_RERANKING,
-            fusion=read_method(request.fusion, at("fusion")) if request.HasField("fusion") else None,
+            rank_fusion=read_method(request.rank_fusion, at("rank_fusion"))
+            if request.HasField("rank_fusion")
+            else None,
             space=request.space,
             limit=request.limit,
             explain=request.explain,

@@ -17,12 +17,12 @@ from pydantic import Field
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
-from tieback.methods.ranking import Weight, rankings, weights_of
+from tieback.methods.rank_fusion import Weight, rank_fusions, weights_of
 
 Exponent = Annotated[float, Field(gt=0, le=8)]
 
 
-@rankings.method
+@rank_fusions.method
 def weighted_sum(
     scores: Array, *, weights: tuple[Weight, ...] = (), exponents: tuple[Exponent, ...] = ()
 ) -> Array:

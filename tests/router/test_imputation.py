@@ -1,4 +1,4 @@
-"""Spaces that were lost are stood in for, as the binding or the request has it, and the explanation tells."""
+"""The blocks of lost spaces are imputed, as the binding or the request has it, and the explanation tells."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.small_binding import LOSSES, NAMES_OF_BLOCKS, binding, photo, routed, said, stand_in, text
+from support.small_binding import LOSSES, NAMES_OF_BLOCKS, binding, imputation, photo, routed, said, text
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.types.fusion import Fused, FusePart, Role, Routing
 from tieback.core.types.method_choice import MethodChoice
-from tieback.methods.missing import missing
-from tieback.models.bound_space import BoundSpace, BoundStandIn
+from tieback.methods.imputation import imputations
+from tieback.models.bound_space import BoundImputation, BoundSpace
 from tieback.router import Component, Routed, Router
 
 CAT, CUP, CAR = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 WITHOUT_NAMES = [FusePart(said("words", *CAT))]
-EVERY = tuple(stand_in(name) for name in ("substitute", "pool", "skip"))
+EVERY = tuple(imputation(name) for name in ("ridge", "nearest_neighbours", "skip"))
 
 
-def bound(*stand_ins: BoundStandIn, made: Any = binding) -> BoundSpace:
-    return dataclasses.replace(made(), stand_ins=stand_ins)
+def bound(*imputations: BoundImputation, made: Any = binding) -> BoundSpace:
+    return dataclasses.replace(made(), imputations=imputations)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def router() -> Router:
 
 
 async def fuse(router: Router, parts: list[FusePart], missing: MethodChoice | None = None, **how: Any) -> Any:
-    how.setdefault("routing", Routing(missing=missing))
+    how.setdefault("routing", Routing(imputation=missing))
     return (await router.fuse([parts], **how)).results[0]
 
 
@@ -46,62 +46,62 @@ def block(router: Router, result: Fused, name: str) -> np.ndarray:
     return result.vector.values[router.space.block(name)]
 
 
-@pytest.mark.parametrize("method", ["substitute", "pool"])
-async def test_a_lost_text_space_is_stood_in_for_and_stays_missing(router: Router, method: str) -> None:
+@pytest.mark.parametrize("method", ["ridge", "nearest_neighbours"])
+async def test_a_lost_text_space_is_imputed_and_stays_missing(router: Router, method: str) -> None:
     whole = await fused(router, text(*CAT))
     result = await fused(router, WITHOUT_NAMES, method)
 
-    assert result.routing.stand_ins == {"names": method}
+    assert result.routing.imputed == {"names": method}
     assert result.routing.missing == ["names"]
     assert result.routing.reasons == {"names": "not given"}
     assert result.routing.degraded
     assert result.routing.weights == pytest.approx(whole.routing.weights)
     assert result.vector.values == pytest.approx(whole.vector.values, abs=0.02)
-    assert not whole.routing.stand_ins
+    assert not whole.routing.imputed
 
 
 async def test_a_request_that_says_nothing_gets_the_bindings_first_method(router: Router) -> None:
-    assert (await fused(router, WITHOUT_NAMES)).routing.stand_ins == {"names": "substitute"}
+    assert (await fused(router, WITHOUT_NAMES)).routing.imputed == {"names": "ridge"}
     pooled = Router.bound(bound(*EVERY[::-1][1:]))
-    assert (await fused(pooled, WITHOUT_NAMES)).routing.stand_ins == {"names": "pool"}
+    assert (await fused(pooled, WITHOUT_NAMES)).routing.imputed == {"names": "nearest_neighbours"}
 
 
-async def test_skip_is_what_a_binding_without_stand_ins_does(router: Router) -> None:
+async def test_skip_is_what_a_binding_without_imputations_does(router: Router) -> None:
     plain = await fused(Router.bound(binding()), WITHOUT_NAMES)
     skipped = await fused(router, WITHOUT_NAMES, "skip")
 
     assert (skipped.vector.values == plain.vector.values).all()
     assert skipped.routing.weights == plain.routing.weights
-    assert not skipped.routing.stand_ins
+    assert not skipped.routing.imputed
     assert skipped.routing.missing == ["names"]
 
 
 async def test_the_expected_loss_is_the_methods_own(router: Router) -> None:
     losses = {
         method: (await fused(router, WITHOUT_NAMES, method)).routing.expected_recall_loss
-        for method in missing.names()
+        for method in imputations.names()
     }
 
-    assert losses == {name: stand_in(name).losses["text"]["names"] for name in missing.names()}
+    assert losses == {name: imputation(name).losses["text"]["names"] for name in imputations.names()}
     plain = await fused(Router.bound(binding()), WITHOUT_NAMES)
     assert plain.routing.expected_recall_loss == LOSSES["text"]["names"]
 
 
 async def test_what_is_stored_is_filled_only_where_it_is_asked_for(router: Router) -> None:
     stored = await fused(router, WITHOUT_NAMES, role=Role.DOCUMENT)
-    asked_for = await fused(router, WITHOUT_NAMES, "substitute", role=Role.DOCUMENT)
+    asked_for = await fused(router, WITHOUT_NAMES, "ridge", role=Role.DOCUMENT)
 
     assert not block(router, stored, "names").any()
-    assert not stored.routing.stand_ins
+    assert not stored.routing.imputed
     assert np.linalg.norm(block(router, asked_for, "names")) == pytest.approx(1, abs=1e-5)
-    assert asked_for.routing.stand_ins == {"names": "substitute"}
+    assert asked_for.routing.imputed == {"names": "ridge"}
 
 
 async def test_a_block_that_nothing_of_the_modality_reaches_is_not_filled(router: Router) -> None:
     result = await fused(router, photo(*CAT))
 
     assert set(result.routing.weights) == {"words", "names", "eyes"}
-    assert not result.routing.stand_ins
+    assert not result.routing.imputed
     assert not result.routing.degraded
 
 
@@ -109,9 +109,7 @@ async def test_words_beside_a_photo_are_filled_by_themselves(router: Router) -> 
     parts = [*photo(*CAR, content=1), *text(*CUP)]
     lost = [part for part in parts if part.encoding.space.name != "names"]
 
-    whole, less, skipped = [
-        await fused(router, *how) for how in ((parts,), (lost, "substitute"), (lost, "skip"))
-    ]
+    whole, less, skipped = [await fused(router, *how) for how in ((parts,), (lost, "ridge"), (lost, "skip"))]
 
     assert less.vector.values == pytest.approx(whole.vector.values, abs=0.02)
     assert "names" not in skipped.routing.weights, "that block heard of the photo alone"
@@ -123,7 +121,7 @@ async def test_what_is_taken_away_is_filled_as_what_it_says(router: Router) -> N
 
     whole, less = await fused(router, parts), await fused(router, lost)
 
-    assert less.routing.stand_ins == {"words": "substitute"}
+    assert less.routing.imputed == {"words": "ridge"}
     assert less.vector.values == pytest.approx(whole.vector.values, abs=0.02)
 
 
@@ -132,23 +130,23 @@ async def test_a_lost_space_that_alone_has_a_weight_still_answers(router: Router
 
     result = await fused(router, WITHOUT_NAMES, routing=only)
     refused = await fuse(
-        router, WITHOUT_NAMES, routing=dataclasses.replace(only, missing=MethodChoice("skip"))
+        router, WITHOUT_NAMES, routing=dataclasses.replace(only, imputation=MethodChoice("skip"))
     )
 
     assert result.routing.weights["names"] == 1
-    assert result.routing.stand_ins == {"names": "substitute"}
+    assert result.routing.imputed == {"names": "ridge"}
     assert isinstance(refused, InvalidInput)
     assert "no space of any weight spoke" in refused.message
 
 
-async def test_a_stand_in_of_no_weight_is_not_told_of(router: Router) -> None:
+async def test_an_imputed_block_of_no_weight_is_not_told_of(router: Router) -> None:
     result = await fused(router, WITHOUT_NAMES, routing=Routing("explicit", {"words": 1.0}))
 
-    assert not result.routing.stand_ins
+    assert not result.routing.imputed
     assert not result.routing.missing
 
 
-async def test_the_router_reads_what_stands_in_for_its_input() -> None:
+async def test_the_router_reads_the_imputed_block_of_its_input() -> None:
     router = Router.bound(bound(*EVERY, made=routed))
     whole = await fused(router, text(*CAT))
     lost = [FusePart(said("names", *CAT))]
@@ -169,7 +167,7 @@ async def test_a_filled_query_does_not_count_as_the_routers_usual_work() -> None
     assert [one.degraded for one in heard] == [False, True]
 
 
-@pytest.mark.parametrize("method", missing.names())
+@pytest.mark.parametrize("method", imputations.names())
 @pytest.mark.parametrize("made", [binding, routed], ids=["without routers", "with a router"])
 @pytest.mark.parametrize(
     "spaces", [some for size in range(1, 5) for some in combinations(NAMES_OF_BLOCKS, size)], ids="+".join
@@ -184,7 +182,7 @@ async def test_every_subset_of_the_spaces_answers(spaces: tuple[str, ...], made:
 
         assert sum(result.routing.weights.values()) == pytest.approx(1)
         assert np.isfinite(result.vector.values).all()
-        assert set(result.routing.stand_ins) <= set(result.routing.missing)
+        assert set(result.routing.imputed) <= set(result.routing.missing)
 
 
 async def test_a_batch_gives_what_each_input_gives_alone(router: Router) -> None:
@@ -194,28 +192,30 @@ async def test_a_batch_gives_what_each_input_gives_alone(router: Router) -> None
 
     together = (await router.fuse(inputs)).results
 
-    assert {one.routing.stand_ins.get("names", "") for one in together} == {"substitute", ""}
+    assert {one.routing.imputed.get("names", "") for one in together} == {"ridge", ""}
     for parts, result in zip(inputs, together, strict=True):
         alone = await fused(router, parts)
         assert result.vector.values == pytest.approx(alone.vector.values, abs=1e-6)
-        assert result.routing.stand_ins == alone.routing.stand_ins
+        assert result.routing.imputed == alone.routing.imputed
 
 
 async def test_an_unknown_method_is_not_found_and_the_choices_are_named(router: Router) -> None:
     with pytest.raises(NotFound) as refusal:
         await fuse(router, WITHOUT_NAMES, MethodChoice("pray"))
 
-    assert refusal.value.choices == missing.names()
+    assert refusal.value.choices == imputations.names()
 
 
 @pytest.mark.parametrize("role", Role)
 async def test_a_method_that_the_binding_has_no_state_for_is_refused_with_what_there_is(role: Role) -> None:
-    router = Router.bound(bound(stand_in("substitute")))
+    router = Router.bound(bound(imputation("ridge")))
 
-    with pytest.raises(InvalidInput, match="nothing fitted for 'pool'; it can: skip, substitute") as refusal:
-        await fuse(router, text(*CAT), MethodChoice("pool"), role=role)
+    with pytest.raises(
+        InvalidInput, match="nothing fitted for 'nearest_neighbours'; it can: skip, ridge"
+    ) as refusal:
+        await fuse(router, text(*CAT), MethodChoice("nearest_neighbours"), role=role)
 
-    assert str(refusal.value.field) == "routing.missing.name"
+    assert str(refusal.value.field) == "routing.imputation.name"
     assert "tieback bind" in refusal.value.message
 
 
@@ -224,16 +224,16 @@ async def test_a_joint_space_of_class_names_can_only_skip() -> None:
 
     assert isinstance(await fuse(router, WITHOUT_NAMES, MethodChoice("skip")), Fused)
     with pytest.raises(InvalidInput, match="it can: skip;"):
-        await fuse(router, WITHOUT_NAMES, MethodChoice("substitute"))
+        await fuse(router, WITHOUT_NAMES, MethodChoice("ridge"))
 
 
 @pytest.mark.parametrize(
     ("asked", "field"),
     [
-        (MethodChoice("pool", {"k": 0}), "parameters.k"),
-        (MethodChoice("pool", {"k": 10**6}), "parameters.k"),
-        (MethodChoice("pool", {"sharpness": float("nan")}), "parameters.sharpness"),
-        (MethodChoice("pool", {"strength": 1}), "parameters.strength"),
+        (MethodChoice("nearest_neighbours", {"k": 0}), "parameters.k"),
+        (MethodChoice("nearest_neighbours", {"k": 10**6}), "parameters.k"),
+        (MethodChoice("nearest_neighbours", {"sharpness": float("nan")}), "parameters.sharpness"),
+        (MethodChoice("nearest_neighbours", {"strength": 1}), "parameters.strength"),
         (MethodChoice("skip", {"k": 1}), "parameters.k"),
         (MethodChoice("", {"k": 1}), "parameters"),
     ],
@@ -244,14 +244,16 @@ async def test_a_bad_parameter_is_refused_by_its_path_though_nothing_is_missing(
     with pytest.raises(InvalidInput) as refusal:
         await fuse(router, text(*CAT), asked)
 
-    assert str(refusal.value.field) == f"routing.missing.{field}"
+    assert str(refusal.value.field) == f"routing.imputation.{field}"
 
 
 async def test_a_requests_parameters_replace_the_bindings(router: Router) -> None:
-    pooled = Router.bound(bound(dataclasses.replace(stand_in("pool"), parameters={"sharpness": 0.0})))
+    pooled = Router.bound(
+        bound(dataclasses.replace(imputation("nearest_neighbours"), parameters={"sharpness": 0.0}))
+    )
 
     flat = await fused(pooled, WITHOUT_NAMES)
-    sharp = await fused(pooled, WITHOUT_NAMES, MethodChoice("pool", {"sharpness": 50.0}))
+    sharp = await fused(pooled, WITHOUT_NAMES, MethodChoice("nearest_neighbours", {"sharpness": 50.0}))
 
     whole = block(router, await fused(router, text(*CAT)), "names")
     near = [block(router, one, "names") @ whole / np.linalg.norm(whole) ** 2 for one in (flat, sharp)]
@@ -265,7 +267,7 @@ async def test_an_input_of_which_nothing_is_known_is_refused_as_ever(router: Rou
     assert "needs at least one encoding" in result.message
 
 
-async def test_a_broken_vector_is_refused_and_not_stood_in_for(router: Router) -> None:
+async def test_a_broken_vector_is_refused_and_not_imputed(router: Router) -> None:
     result = await fuse(router, [FusePart(said("words", *CAT)), FusePart(said("names", float("nan")))])
 
     assert isinstance(result, InvalidInput)
@@ -275,28 +277,31 @@ async def test_a_broken_vector_is_refused_and_not_stood_in_for(router: Router) -
 @pytest.mark.parametrize(
     ("bad", "says"),
     [
-        (BoundStandIn("pray"), "pray"),
-        (BoundStandIn("substitute"), "was not fitted"),
-        (dataclasses.replace(stand_in("pool"), parameters={"strength": 1}), "no parameter 'strength'"),
+        (BoundImputation("pray"), "pray"),
+        (BoundImputation("ridge"), "was not fitted"),
         (
-            dataclasses.replace(
-                stand_in("substitute"),
-                state={"map.0.1": np.ones((9, 3), np.float32), "offset.0.1": np.ones(3, np.float32)},
-            ),
-            "is not right",
+            dataclasses.replace(imputation("nearest_neighbours"), parameters={"strength": 1}),
+            "no parameter 'strength'",
         ),
         (
-            dataclasses.replace(stand_in("substitute"), state={"map.0.1": np.ones((4, 3), np.float32)}),
+            dataclasses.replace(
+                imputation("ridge"),
+                state={"map.0.1": np.ones((9, 3), np.float32), "offset.0.1": np.ones(3, np.float32)},
+            ),
+            "should be [width 0 4, width 1 3]",
+        ),
+        (
+            dataclasses.replace(imputation("ridge"), state={"map.0.1": np.ones((4, 3), np.float32)}),
             "offset.0.1",
         ),
     ],
 )
-def test_what_does_not_fit_stops_the_start_and_says_what_to_do(bad: BoundStandIn, says: str) -> None:
+def test_what_does_not_fit_stops_the_start_and_says_what_to_do(bad: BoundImputation, says: str) -> None:
     with pytest.raises(StartupError, match="tieback bind") as refusal:
         Router.bound(bound(bad))
 
     assert says in refusal.value.message
 
 
-def test_stand_ins_leave_the_space_as_it_is() -> None:
+def test_imputations_leave_the_space_as_it_is() -> None:
     assert Router.bound(bound(*EVERY)).space.ref == Router.bound(binding()).space.ref

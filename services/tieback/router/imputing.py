@@ -1,8 +1,8 @@
-"""What is done about blocks of lost spaces: they are left out, or filled by a method of the family missing.
+"""Blocks of lost spaces: they are left empty, or imputed by a method of the family imputation.
 
-A content is filled by itself, before contents are added, so that a photo beside words and a content that is
-taken away mean what they would have meant. What is filled counts as if its space had spoken; only the
-explanation tells.
+Each content is imputed by itself, before contents are added, so that a photo beside words and a content that
+is taken away mean what they would have meant. An imputed block counts as if its space had encoded the
+content; only the explanation tells.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ import numpy as np
 
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.field_path import at
+from tieback.core.state import State
 from tieback.core.types.fusion import Role
 from tieback.core.types.method_choice import MethodChoice
-from tieback.methods.missing import StandIn, State, missing
-from tieback.models.bound_space import REMEDY, BoundSpace, BoundStandIn
+from tieback.methods.imputation import Imputation, check, imputations
+from tieback.models.bound_space import REMEDY, BoundImputation, BoundSpace
 from tieback.router.contents import Contents
 from tieback.router.joint_space import JointSpace
 
 SKIP = "skip"
-FIELD = at("routing", "missing")
+FIELD = at("routing", "imputation")
 
 Losses = Mapping[str, Mapping[str, float]]
 NO_STATE: State = {}
@@ -33,21 +34,21 @@ class Way:
     """A method with its state; `losses` are those of `BoundSpace`, with this method in place."""
 
     name: str
-    method: StandIn
+    method: Imputation
     state: State
     losses: Losses
 
 
-class StandingIn:
-    """The ways that a joint space has; without a binding that says more, silent blocks are left out."""
+class Imputing:
+    """The imputations of a joint space; without a binding that has some, missing blocks are left empty."""
 
     def __init__(self, joint: JointSpace, bound: BoundSpace | None = None) -> None:
         """StartupError where a method of the binding is unknown, or its state does not fit the blocks."""
         self._joint = joint
         self._widths = [joint.block(name).stop - joint.block(name).start for name in joint.names]
         losses = bound.losses if bound is not None else {}
-        self._skip = Way(SKIP, missing.configure(SKIP), NO_STATE, losses)
-        self._bound = {one.method: one for one in bound.stand_ins} if bound is not None else {}
+        self._skip = Way(SKIP, imputations.configure(SKIP), NO_STATE, losses)
+        self._bound = {one.method: one for one in bound.imputations} if bound is not None else {}
         self._ways = {name: self._made(one) for name, one in self._bound.items()}
         self._usual = next(iter(self._ways.values()), self._skip)
 
@@ -61,7 +62,7 @@ class StandingIn:
             if asked is not None and asked.parameters:
                 raise InvalidInput("parameters belong to a method: name it", field=FIELD["parameters"])
             return self._skip if role is Role.DOCUMENT else self._usual
-        method = missing.configure(asked.name, asked.parameters, field=FIELD)
+        method = imputations.configure(asked.name, asked.parameters, field=FIELD)
         way = self._ways.get(asked.name)
         if way is None and asked.name == SKIP:
             return self._skip
@@ -75,11 +76,11 @@ class StandingIn:
         if not asked.parameters:
             return way
         bound = self._bound[asked.name].parameters
-        method = missing.configure(asked.name, {**bound, **asked.parameters}, field=FIELD)
+        method = imputations.configure(asked.name, {**bound, **asked.parameters}, field=FIELD)
         return replace(way, method=method)
 
     def fill(self, way: Way, inputs: Sequence[Contents]) -> None:
-        """Puts what stands in for lost spaces into the contents, after `lead`; all at once."""
+        """Imputes the blocks of lost spaces in the contents, after `lead`; all at once."""
         if way.name == SKIP:
             return
         lacking = [
@@ -100,8 +101,8 @@ class StandingIn:
                 if filled[row, place]:
                     said.views[0, slices[place]] = blocks[place][row]
                     said.spoke[0, place] = True
-                    stand_ins = contents.stand_ins.setdefault(content, {})
-                    stand_ins[self._joint.names[place]] = blocks[place][row]
+                    imputed = contents.imputed.setdefault(content, {})
+                    imputed[self._joint.names[place]] = blocks[place][row]
 
     def _led_by_lost(self, contents: Contents) -> list[tuple[int, list[int]]]:
         """By content, the places of the blocks that lost spaces of its modality lead into."""
@@ -116,24 +117,13 @@ class StandingIn:
                 found.append((content, [p for p, name in enumerate(self._joint.names) if name in blocks]))
         return found
 
-    def _made(self, bound: BoundStandIn) -> Way:
-        what = f"what stands in for lost spaces ({bound.method})"
+    def _made(self, bound: BoundImputation) -> Way:
+        what = f"the imputation of lost spaces ({bound.method})"
         try:
-            method = missing.configure(bound.method, bound.parameters)
+            method = imputations.configure(bound.method, bound.parameters)
             # Half precision saves room in the artifact; here it would cost a conversion for each query.
             state = {name: np.asarray(array, np.float32) for name, array in bound.state.items()}
-            way = Way(bound.method, method, state, bound.losses)
-            self._try(way)
+            check(bound.method, state, self._widths)
         except (InvalidInput, NotFound) as error:
             raise StartupError(f"{what} cannot be made: {error.message}; {REMEDY}") from None
-        except (KeyError, ValueError, IndexError) as error:
-            raise StartupError(f"the state of {what} is not right: {error}; {REMEDY}") from error
-        return way
-
-    def _try(self, way: Way) -> None:
-        """Loses each block once."""
-        count = len(self._widths)
-        blocks = [np.eye(1, width, dtype=np.float32).repeat(count, axis=0) for width in self._widths]
-        filled, _ = way.method(blocks, ~np.eye(count, dtype=bool), way.state)
-        if [one.shape for one in filled] != [one.shape for one in blocks]:
-            raise ValueError("its vectors have not the blocks' widths")
+        return Way(bound.method, method, state, bound.losses)

@@ -12,10 +12,10 @@ import numpy as np
 from pydantic import Field
 
 from tieback.core.types.arrays import Array
-from tieback.methods.ranking import Weight, rankings, weights_of
+from tieback.methods.rank_fusion import Weight, rank_fusions, weights_of
 
 
-@rankings.method
+@rank_fusions.method
 def reciprocal_rank(
     scores: Array, *, k: Annotated[float, Field(gt=0, le=1e6)] = 60.0, weights: tuple[Weight, ...] = ()
 ) -> Array:

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.small_binding import NAMES_OF_BLOCKS, OF, SPACES, WIDTHS, binding, routed, stand_in
+from support.small_binding import NAMES_OF_BLOCKS, OF, SPACES, WIDTHS, binding, imputation, routed
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.encoding import Encoding
 from tieback.core.types.fusion import Fused, FusePart
 from tieback.core.types.vectors import Vector
-from tieback.methods.missing import missing
+from tieback.methods.imputation import imputations
 from tieback.methods.projection import unit_rows
-from tieback.models.bound_space import BoundSpace, BoundStandIn
+from tieback.models.bound_space import BoundImputation, BoundSpace
 from tieback.recipes.binding import measure
 from tieback.recipes.binding.tasks import Joint, Task
 from tieback.router import Router
@@ -36,7 +36,7 @@ def rows(seed: int, *spaces: str) -> dict[str, Array]:
     return found
 
 
-def joint_of(bound: BoundSpace, lost: str, how: BoundStandIn | None) -> Joint:
+def joint_of(bound: BoundSpace, lost: str, how: BoundImputation | None) -> Joint:
     routers = {router.modality: router for router in bound.routers}
     return Joint(bound.blocks, bound.paths, routers, WIDTHS, frozenset({lost}), how)
 
@@ -55,14 +55,14 @@ def served(bound: BoundSpace, dense: dict[str, Array], lost: str) -> list[Fused]
     return list(reply.results)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("method", [None, *missing.names()])
+@pytest.mark.parametrize("method", [None, *imputations.names()])
 @pytest.mark.parametrize("lost", ["names", "eyes", "nothing"])
 @pytest.mark.parametrize("made", [binding, routed], ids=["without routers", "with a router"])
 def test_recipe_and_router_agree_on_weights_and_vectors_of_queries_with_a_lost_space(
     made: Any, lost: str, method: str | None
 ) -> None:
-    how = None if method is None else stand_in(method)
-    bound = dataclasses.replace(made(), stand_ins=() if how is None else (how,))
+    how = None if method is None else imputation(method)
+    bound = dataclasses.replace(made(), imputations=() if how is None else (how,))
     dense = rows(1, *TEXTS)
     joint = joint_of(bound, lost, how)
 

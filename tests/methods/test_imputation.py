@@ -1,11 +1,11 @@
-"""What stands in for a silent block, and what never does."""
+"""The imputation of missing blocks."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from tieback.core.errors import InvalidInput
-from tieback.methods.missing import fit, missing
+from tieback.methods.imputation import fit, imputations
 from tieback.methods.projection import unit_rows
 
 WIDTHS = (6, 4, 5)
@@ -20,20 +20,20 @@ def things(count: int, seed: int) -> list[np.ndarray]:
     return [unit_rows(np.asarray(seen @ turn, np.float32)) for turn in TURNS]
 
 
-@pytest.fixture(scope="module", params=missing.names())
+@pytest.fixture(scope="module", params=imputations.names())
 def method(request: pytest.FixtureRequest) -> tuple[str, object, dict[str, np.ndarray]]:
-    return request.param, missing.configure(request.param), fit(request.param, things(ANCHORS, seed=1))
+    return request.param, imputations.configure(request.param), fit(request.param, things(ANCHORS, seed=1))
 
 
 EVERY_PATTERN = np.array([[bool(n & 1), bool(n & 2), bool(n & 4)] for n in range(8)] * 3)
 
 
-def test_what_spoke_comes_back_as_it_is_and_nothing_is_taken_for_a_vector_that_is_none(method) -> None:
-    name, stand_in, state = method
+def test_what_is_present_comes_back_as_it_is_and_nothing_is_taken_for_a_vector_that_is_none(method) -> None:
+    name, impute, state = method
     given = things(len(EVERY_PATTERN), seed=2)
     before = [block.copy() for block in given]
 
-    blocks, filled = stand_in(given, EVERY_PATTERN, state)
+    blocks, filled = impute(given, EVERY_PATTERN, state)
 
     assert not (filled & EVERY_PATTERN).any()
     for place, block in enumerate(blocks):
@@ -45,13 +45,13 @@ def test_what_spoke_comes_back_as_it_is_and_nothing_is_taken_for_a_vector_that_i
     assert (filled == (lacking if name != "skip" else np.zeros_like(lacking))).all()
 
 
-def test_the_content_of_a_silent_block_is_never_read(method) -> None:
-    _, stand_in, state = method
+def test_the_content_of_a_missing_block_is_never_read(method) -> None:
+    _, impute, state = method
     clean, poisoned = things(len(EVERY_PATTERN), seed=2), things(len(EVERY_PATTERN), seed=2)
     for place, block in enumerate(poisoned):
         block[~EVERY_PATTERN[:, place]] = np.nan
 
-    ours, theirs = stand_in(clean, EVERY_PATTERN, state), stand_in(poisoned, EVERY_PATTERN, state)
+    ours, theirs = impute(clean, EVERY_PATTERN, state), impute(poisoned, EVERY_PATTERN, state)
 
     assert (ours[1] == theirs[1]).all()
     for a, b in zip(ours[0], theirs[0], strict=True):
@@ -59,13 +59,13 @@ def test_the_content_of_a_silent_block_is_never_read(method) -> None:
 
 
 def test_a_batch_gives_what_each_row_gives_alone(method) -> None:
-    _, stand_in, state = method
+    _, impute, state = method
     given = things(len(EVERY_PATTERN), seed=2)
 
-    together, filled = stand_in(given, EVERY_PATTERN, state)
+    together, filled = impute(given, EVERY_PATTERN, state)
 
     for row in range(len(EVERY_PATTERN)):
-        alone, filled_alone = stand_in(
+        alone, filled_alone = impute(
             [block[row : row + 1] for block in given], EVERY_PATTERN[row : row + 1], state
         )
         assert (filled_alone[0] == filled[row]).all()
@@ -74,25 +74,25 @@ def test_a_batch_gives_what_each_row_gives_alone(method) -> None:
 
 
 def test_a_state_at_half_precision_says_the_same(method) -> None:
-    _, stand_in, state = method
+    _, impute, state = method
     given = things(len(EVERY_PATTERN), seed=2)
 
-    whole, _ = stand_in(given, EVERY_PATTERN, state)
-    half, _ = stand_in(given, EVERY_PATTERN, {key: one.astype(np.float16) for key, one in state.items()})
+    whole, _ = impute(given, EVERY_PATTERN, state)
+    half, _ = impute(given, EVERY_PATTERN, {key: one.astype(np.float16) for key, one in state.items()})
 
     for a, b in zip(whole, half, strict=True):
         assert a == pytest.approx(b, abs=0.01)
 
 
-@pytest.mark.parametrize(("name", "least"), [("substitute", 0.95), ("pool", 0.8)])
-def test_what_stands_in_is_near_what_the_space_would_have_said(name: str, least: float) -> None:
-    stand_in, state = missing.configure(name), fit(name, things(ANCHORS, seed=1))
+@pytest.mark.parametrize(("name", "least"), [("ridge", 0.95), ("nearest_neighbours", 0.8)])
+def test_an_imputed_block_is_near_what_the_space_would_have_said(name: str, least: float) -> None:
+    impute, state = imputations.configure(name), fit(name, things(ANCHORS, seed=1))
     truth = things(50, seed=3)
 
     for lost in range(len(WIDTHS)):
-        spoke = np.ones((50, len(WIDTHS)), bool)
-        spoke[:, lost] = False
-        blocks, _ = stand_in(truth, spoke, state)
+        present = np.ones((50, len(WIDTHS)), bool)
+        present[:, lost] = False
+        blocks, _ = impute(truth, present, state)
 
         right = (blocks[lost] * truth[lost]).sum(axis=1).mean()
         wrong = (blocks[lost] * np.roll(truth[lost], 1, axis=0)).sum(axis=1).mean()
@@ -102,11 +102,11 @@ def test_what_stands_in_is_near_what_the_space_would_have_said(name: str, least:
 
 def test_skip_is_exactly_as_if_the_encoder_was_never_called() -> None:
     given = things(5, seed=2)
-    spoke = np.ones((5, 3), bool)
-    spoke[2:, 1] = False
+    present = np.ones((5, 3), bool)
+    present[2:, 1] = False
     never_called = [given[0], np.zeros_like(given[1]), given[2]]
 
-    blocks, filled = missing.configure("skip")(given, spoke, {})
+    blocks, filled = imputations.configure("skip")(given, present, {})
 
     assert not filled.any()
     for block, expected, whole in zip(blocks, never_called, given, strict=True):
@@ -118,30 +118,32 @@ def test_the_pool_with_one_entry_answers_with_the_nearest() -> None:
     pool = [np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32)[[1, 2, 0]]]
     asked = [unit_rows(np.array([[0.1, 0.9, 0.2]], np.float32)), np.zeros((1, 3), np.float32)]
 
-    blocks, filled = missing.configure("pool", {"k": 1})(asked, np.array([[True, False]]), fit("pool", pool))
+    blocks, filled = imputations.configure("nearest_neighbours", {"k": 1})(
+        asked, np.array([[True, False]]), fit("nearest_neighbours", pool)
+    )
 
     assert filled.tolist() == [[False, True]]
     assert blocks[1][0].tolist() == [0, 0, 1]
 
 
-@pytest.mark.parametrize("name", ["substitute", "pool"])
+@pytest.mark.parametrize("name", ["ridge", "nearest_neighbours"])
 def test_blocks_that_were_not_fitted_are_neither_asked_nor_filled(name: str) -> None:
     rows = things(ANCHORS, seed=1)
     state = fit(name, [rows[0], np.zeros_like(rows[1]), rows[2]])
     given = things(2, seed=2)
-    spoke = np.array([[True, False, False], [False, True, False]])
+    present = np.array([[True, False, False], [False, True, False]])
 
-    blocks, filled = missing.configure(name)(given, spoke, state)
+    blocks, filled = imputations.configure(name)(given, present, state)
 
     assert filled.tolist() == [[False, False, True], [False, False, False]]
     assert not blocks[1][0].any()
     assert not blocks[2][1].any(), "the second block knows no way"
 
 
-@pytest.mark.parametrize("name", ["substitute", "pool"])
+@pytest.mark.parametrize("name", ["ridge", "nearest_neighbours"])
 def test_a_method_without_a_state_refuses_and_says_so(name: str) -> None:
     with pytest.raises(InvalidInput, match=f"{name} was not fitted here") as refusal:
-        missing.configure(name)(things(1, seed=2), np.array([[True, True, False]]), {})
+        imputations.configure(name)(things(1, seed=2), np.array([[True, True, False]]), {})
 
     assert str(refusal.value.field) == "state"
 
@@ -150,7 +152,9 @@ def test_a_pool_smaller_than_k_answers_with_all_it_has() -> None:
     few = [np.eye(3, dtype=np.float32)] * 2
     asked = [unit_rows(np.ones((1, 3), np.float32)), np.zeros((1, 3), np.float32)]
 
-    blocks, _ = missing.configure("pool", {"k": 32})(asked, np.array([[True, False]]), fit("pool", few))
+    blocks, _ = imputations.configure("nearest_neighbours", {"k": 32})(
+        asked, np.array([[True, False]]), fit("nearest_neighbours", few)
+    )
 
     assert blocks[1][0] == pytest.approx([3**-0.5] * 3)
 
@@ -158,24 +162,24 @@ def test_a_pool_smaller_than_k_answers_with_all_it_has() -> None:
 def test_a_pool_holds_no_more_than_its_entries_taken_from_everywhere() -> None:
     rows = things(ANCHORS, seed=1)
 
-    state = fit("pool", rows, {"entries": 5})
+    state = fit("nearest_neighbours", rows, {"entries": 5})
 
     assert {len(array) for array in state.values()} == {5}
     assert state["rows.0"][[0, -1]] == pytest.approx(rows[0][[0, -1]], abs=1e-6)
     with pytest.raises(InvalidInput) as refusal:
-        fit("pool", rows, {"entries": 0})
+        fit("nearest_neighbours", rows, {"entries": 0})
     assert str(refusal.value.field) == "parameters.entries"
 
 
 def test_bad_blocks_are_refused_by_their_place(method) -> None:
-    _, stand_in, state = method
+    _, impute, state = method
     broken = things(2, seed=2)
     broken[1][1, 0] = np.inf
 
     with pytest.raises(InvalidInput, match="NaN or infinity") as refusal:
-        stand_in(broken, np.array([[True, True, False]] * 2), state)
-    with pytest.raises(InvalidInput, match="do not go with who spoke"):
-        stand_in(things(2, seed=2), np.ones((3, 3), bool), state)
+        impute(broken, np.array([[True, True, False]] * 2), state)
+    with pytest.raises(InvalidInput, match="do not go with which are present"):
+        impute(things(2, seed=2), np.ones((3, 3), bool), state)
 
     assert str(refusal.value.field) == "blocks[1]"
 
@@ -189,17 +193,17 @@ NOT_A_NUMBER[0][2, 1] = np.nan
     [
         (NOT_A_NUMBER, "block 0 hold NaN"),
         ([things(5, seed=1)[0], things(6, seed=1)[1]], "as many rows each"),
-        ([things(5, seed=1)[0], np.zeros((5, 4))], "two blocks that speak"),
-        ([things(1, seed=1)[0], things(1, seed=1)[1]], "two rows that every block speaks of"),
+        ([things(5, seed=1)[0], np.zeros((5, 4))], "two blocks with rows"),
+        ([things(1, seed=1)[0], things(1, seed=1)[1]], "two rows that every block has"),
     ],
 )
 def test_anchors_that_fit_nothing_are_refused(anchors: list[np.ndarray], says: str) -> None:
     with pytest.raises(InvalidInput, match=says) as refusal:
-        fit("substitute", anchors)
+        fit("ridge", anchors)
 
     assert str(refusal.value.field) == "anchors"
 
 
 def test_a_fit_refuses_a_parameter_it_does_not_have() -> None:
     with pytest.raises(InvalidInput, match="its parameters are: ridge"):
-        fit("substitute", things(5, seed=1), {"temperature": 1})
+        fit("ridge", things(5, seed=1), {"temperature": 1})

@@ -13,7 +13,7 @@ from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 
 
-class Ranking(Protocol):
+class RankFusion(Protocol):
     """A way to merge rankings; everywhere, higher is better."""
 
     def __call__(self, scores: Array) -> Array:
@@ -24,9 +24,9 @@ class Ranking(Protocol):
         ...
 
 
-rankings: Family[Ranking] = Family(__name__, Ranking)
+rank_fusions: Family[RankFusion] = Family(__name__, RankFusion)
 
-Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0)]
 
 
 def weights_of(scores: Array, weights: tuple[float, ...]) -> Array:

@@ -12,10 +12,10 @@ from typing import Literal
 import numpy as np
 
 from tieback.core.types.arrays import Array
-from tieback.methods.ranking import Weight, rankings, weights_of
+from tieback.methods.rank_fusion import Weight, rank_fusions, weights_of
 
 
-@rankings.method
+@rank_fusions.method
 def standard_scores(
     scores: Array, *, absent: Literal["lowest", "average"] = "lowest", weights: tuple[Weight, ...] = ()
 ) -> Array:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tieback.core.errors import InvalidInput
-from tieback.methods.ranking import rankings
+from tieback.methods.rank_fusion import rank_fusions
 
 NAN = np.nan
 scores = st.integers(1, 4).flatmap(
@@ -18,19 +18,19 @@ scores = st.integers(1, 4).flatmap(
 
 
 def test_reciprocal_ranks_are_those_of_the_paper():
-    merged = rankings.configure("reciprocal_rank")(np.array([[9.0, 5.0, 1.0], [0.1, 0.3, 0.2]]))
+    merged = rank_fusions.configure("reciprocal_rank")(np.array([[9.0, 5.0, 1.0], [0.1, 0.3, 0.2]]))
 
     assert merged == pytest.approx([1 / 61 + 1 / 63, 1 / 62 + 1 / 61, 1 / 63 + 1 / 62])
 
 
 def test_a_candidate_that_one_ranking_does_not_hold_gets_nothing_from_it():
-    merged = rankings.configure("reciprocal_rank")(np.array([[2.0, 1.0], [NAN, 1.0]]))
+    merged = rank_fusions.configure("reciprocal_rank")(np.array([[2.0, 1.0], [NAN, 1.0]]))
 
     assert merged == pytest.approx([1 / 61, 1 / 62 + 1 / 61])
 
 
 def test_candidates_of_equal_score_share_the_better_rank():
-    merged = rankings.configure("reciprocal_rank")(np.array([[1.0, 1.0, 0.0]]))
+    merged = rank_fusions.configure("reciprocal_rank")(np.array([[1.0, 1.0, 0.0]]))
 
     assert merged == pytest.approx([1 / 61, 1 / 61, 1 / 63])
 
@@ -38,19 +38,21 @@ def test_candidates_of_equal_score_share_the_better_rank():
 def test_a_ranking_of_weight_zero_has_no_say():
     both = np.array([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]])
 
-    for name in rankings.names():
-        merged = rankings.configure(name, {"weights": [1, 0]})(both)
+    for name in rank_fusions.names():
+        merged = rank_fusions.configure(name, {"weights": [1, 0]})(both)
         assert merged.argsort().tolist() == [2, 1, 0], name
 
 
-@pytest.mark.parametrize("name", rankings.names())
+@pytest.mark.parametrize("name", rank_fusions.names())
 def test_weights_must_be_as_many_as_rankings(name):
     with pytest.raises(InvalidInput, match="2 weights were given for 1 rankings"):
-        rankings.configure(name, {"weights": [1, 2]})(np.array([[1.0, 2.0]]))
+        rank_fusions.configure(name, {"weights": [1, 2]})(np.array([[1.0, 2.0]]))
 
 
 def test_standard_scores_keep_how_far_a_candidate_is_ahead():
-    merged = rankings.configure("standard_scores")(np.array([[10.0, 1.0, 0.9, 0.0], [0.4, 0.6, 0.5, 0.3]]))
+    merged = rank_fusions.configure("standard_scores")(
+        np.array([[10.0, 1.0, 0.9, 0.0], [0.4, 0.6, 0.5, 0.3]])
+    )
 
     assert merged.argmax() == 0, "the first is far ahead in one ranking and near the middle of the other"
     assert merged.sum() == pytest.approx(0)
@@ -61,15 +63,15 @@ def test_a_photo_found_by_its_looks_alone_is_last_by_ranks_and_near_the_top_by_s
     shared_small_words = [NAN, 0.30, 0.31, 0.29, 0.32, 0.30]
     both = np.array([looks, shared_small_words])
 
-    by_rank = rankings.configure("reciprocal_rank")(both)
-    by_score = rankings.configure("standard_scores")(both)
+    by_rank = rank_fusions.configure("reciprocal_rank")(both)
+    by_score = rank_fusions.configure("standard_scores")(both)
 
     assert (by_rank > by_rank[0]).sum() == 5
     assert (by_score > by_score[0]).sum() <= 1
 
 
 def test_a_ranking_of_equal_scores_says_nothing():
-    merged = rankings.configure("standard_scores")(np.array([[7.0, 7.0, 7.0], [1.0, 2.0, 3.0]]))
+    merged = rank_fusions.configure("standard_scores")(np.array([[7.0, 7.0, 7.0], [1.0, 2.0, 3.0]]))
 
     assert merged.argsort().tolist() == [0, 1, 2]
 
@@ -77,17 +79,17 @@ def test_a_ranking_of_equal_scores_says_nothing():
 def test_absence_counts_as_last_or_as_average_as_asked():
     both = np.array([[1.0, 2.0, 3.0], [1.0, 3.0, NAN]])
 
-    lowest = rankings.configure("standard_scores")(both)
-    average = rankings.configure("standard_scores", {"absent": "average"})(both)
+    lowest = rank_fusions.configure("standard_scores")(both)
+    average = rank_fusions.configure("standard_scores", {"absent": "average"})(both)
 
     assert average[2] - lowest[2] == pytest.approx(1)
 
 
-@pytest.mark.parametrize("name", rankings.names())
+@pytest.mark.parametrize("name", rank_fusions.names())
 @given(rows=scores)
 def test_one_better_in_every_ranking_is_never_behind_and_one_that_none_holds_is_never_ahead(name, rows):
     matrix = np.array(rows)
-    merged = rankings.configure(name)(matrix)
+    merged = rank_fusions.configure(name)(matrix)
 
     nowhere = np.isnan(matrix).all(axis=0)
     for one in range(matrix.shape[1]):
@@ -99,7 +101,7 @@ def test_one_better_in_every_ranking_is_never_behind_and_one_that_none_holds_is_
 
 
 def test_a_weighted_sum_adds_the_scores_and_nothing_for_a_candidate_that_a_ranking_does_not_hold():
-    merged = rankings.configure("weighted_sum", {"weights": [1, 2]})(
+    merged = rank_fusions.configure("weighted_sum", {"weights": [1, 2]})(
         np.array([[0.5, NAN, NAN], [0.25, 1, NAN]])
     )
 
@@ -107,11 +109,11 @@ def test_a_weighted_sum_adds_the_scores_and_nothing_for_a_candidate_that_a_ranki
 
 
 def test_an_exponent_makes_little_less_and_keeps_the_sign_and_what_is_whole():
-    merged = rankings.configure("weighted_sum", {"exponents": [2]})(np.array([[0.5, 1.0, -0.5]]))
+    merged = rank_fusions.configure("weighted_sum", {"exponents": [2]})(np.array([[0.5, 1.0, -0.5]]))
 
     assert merged == pytest.approx([0.25, 1.0, -0.25])
 
 
 def test_exponents_must_be_as_many_as_rankings():
     with pytest.raises(InvalidInput, match="2 exponents were given for 1 rankings"):
-        rankings.configure("weighted_sum", {"exponents": [1, 1]})(np.array([[1.0]]))
+        rank_fusions.configure("weighted_sum", {"exponents": [1, 1]})(np.array([[1.0]]))

@@ -1,8 +1,8 @@
-"""What stands in for a lost text space: fitted on what all text spaces encode, and the best is the default.
+"""The imputation of lost text spaces: fitted on what all text spaces encode, and the best is the default.
 
-Every method of the family missing is fitted, and each is there for requests that ask for it. Only text blocks
-are filled: a text still reaches all others by the text spaces that are left, and a photo or a sound whose
-only space is lost has said nothing that could be led anywhere.
+Every method of the family is fitted, and each is there for requests that ask for it. Only text blocks are
+filled: a text still reaches all others by the text spaces that are left, and a photo or a sound whose only
+space is lost has said nothing that could be led anywhere.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from tieback.core.errors import InvalidInput
+from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
-from tieback.methods.missing import State, fit, missing
+from tieback.methods.imputation import fit, imputations
 from tieback.methods.projection import unit_rows
-from tieback.models.bound_space import BoundPath, BoundStandIn
+from tieback.models.bound_space import BoundImputation, BoundPath
 from tieback.recipes.binding import measure
 from tieback.recipes.binding.anchors import Split
 from tieback.recipes.binding.entering import Dense, enter
@@ -34,18 +35,18 @@ Losses = Mapping[str, Mapping[str, float]]
 class Chosen:
     """The methods, best first, fitted without what is measured on; and what told them apart."""
 
-    measured: tuple[BoundStandIn, ...]
+    measured: tuple[BoundImputation, ...]
     told: dict[str, Any]
 
     @property
-    def usual(self) -> BoundStandIn | None:
-        """The default; None where there is no other text space to stand in for one."""
+    def usual(self) -> BoundImputation | None:
+        """The default; None where there is no other text space to impute one from."""
         return self.measured[0] if self.measured else None
 
 
 @dataclass(frozen=True, slots=True)
-class StandIns:
-    """From the joint space with its routers, fitted without held-out classes, to what stands in."""
+class ImputationFitter:
+    """From the joint space with its routers, fitted without held-out classes, to its imputations."""
 
     material: Material
     joint: Joint
@@ -69,7 +70,7 @@ class StandIns:
         ]
         rows, costs = [], {}
         for one in fitted:
-            lost = measure.losses(replace(self.joint, stand_in=one), tasks).get(Modality.TEXT.value, {})
+            lost = measure.losses(replace(self.joint, imputation=one), tasks).get(Modality.TEXT.value, {})
             lost = {name: lost.get(name, 0.0) for name in texts}
             costs[one.method] = float(np.mean(list(lost.values())))
             rows.append({"method": one.method, "lost": lost, "mean": round(costs[one.method], 2)})
@@ -85,7 +86,7 @@ class StandIns:
 
     def keep(
         self, chosen: Chosen, held_out: Mapping[str, Array], more: Sequence[Task]
-    ) -> tuple[Losses, tuple[BoundStandIn, ...]]:
+    ) -> tuple[Losses, tuple[BoundImputation, ...]]:
         """The losses on what was held out, and `more`; and the methods fitted on everything, to be served."""
         tasks = [*losing_tasks(self.material, self.blocks, held_out, self._sentences.held_out), *more]
         if not chosen.measured:
@@ -96,7 +97,7 @@ class StandIns:
         }
         served = {one.method: one for one in self._fitted(every, np.arange(len(self.material.corpus.texts)))}
         kept = tuple(
-            replace(served[one.method], losses=measure.losses(replace(self.joint, stand_in=one), tasks))
+            replace(served[one.method], losses=measure.losses(replace(self.joint, imputation=one), tasks))
             for one in chosen.measured
         )
         return kept[0].losses, kept
@@ -115,7 +116,7 @@ class StandIns:
     def _by_name(self) -> dict[str, Reduced]:
         return {one.classifier.card.name: one for one in self.blocks}
 
-    def _fitted(self, classes: Mapping[str, Array], said: Array) -> list[BoundStandIn]:
+    def _fitted(self, classes: Mapping[str, Array], said: Array) -> list[BoundImputation]:
         """Every method, fitted on the captions of these classes and on these sentences."""
         captions = {
             text: [
@@ -128,7 +129,7 @@ class StandIns:
             text: np.concatenate([*captions[text], self.material.sentences[text][said]]) for text in captions
         }
         blocks = self._in_their_blocks(rows)
-        return [BoundStandIn(name, {}, _halved(fit(name, blocks))) for name in missing.names()]
+        return [BoundImputation(name, {}, _halved(fit(name, blocks))) for name in imputations.names()]
 
     def _in_their_blocks(self, dense: Dense) -> list[Array]:
         """What each space says in its own block, aligned; zeros in the blocks of the others."""
@@ -144,5 +145,5 @@ def _halved(state: State) -> dict[str, Array]:
     return {name: array.astype(np.float16) for name, array in state.items()}
 
 
-def _size(one: BoundStandIn) -> int:
+def _size(one: BoundImputation) -> int:
     return sum(array.nbytes for array in one.state.values())

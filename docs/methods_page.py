@@ -1,0 +1,120 @@
+"""docs/methods.md: a row for each paper, then every family with its methods, read from the code."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import papers
+from tieback.core.family import Family
+from tieback.methods import families
+from tieback.serving.contract import METHOD_FIELDS, MethodField
+
+HEAD = "<!-- Written by scripts/docs from the code. Do not edit. -->"
+
+
+def methods_page() -> str:
+    """The whole page."""
+    requested = {name: _fields(fields) for name, fields in METHOD_FIELDS.items()}
+    known = sorted(families().values(), key=lambda family: family.name not in requested)
+    counted = Counter(row.state for row in papers.rows(requested))
+    lines = [
+        HEAD,
+        "",
+        "# Methods",
+        "",
+        "A family is a folder of `services/tieback/methods/`, a method a file in it. Requests name methods "
+        f"of the families {', '.join(sorted(requested))}; `tieback methods` and `CatalogService.ListMethods` "
+        "show these on a running server. Methods of the other families are chosen by cards and recipes. "
+        "Adding a method adds a file there and touches nothing else: see "
+        "[architecture.md](architecture.md#where-things-are).",
+        "",
+        "| family | named by requests in | methods | what it does |",
+        "|---|---|---|---|",
+    ]
+    for family in known:
+        links = ", ".join(f"[{name}](#{family.name}-{name})" for name in family.names())
+        summary = _first(inspect.getdoc(sys.modules[family.package]))
+        lines.append(f"| {family.name} | {requested.get(family.name, '–')} | {links} | {summary} |")
+    lines += [
+        "",
+        "## Papers",
+        "",
+        "The published methods that the platform is built to host, and what there is of each: "
+        + ", ".join(f"{counted[state]} {state}" for state in papers.STATES)
+        + ". A baseline does what the paper is compared with, not what the paper proposes. A claim is a "
+        "statement of the paper that was tried again at a small scale; [binding.md](binding.md) has the "
+        "numbers.",
+        "",
+        *papers.table(requested),
+    ]
+    for family in known:
+        lines += ["", f"## {family.name}", "", inspect.getdoc(sys.modules[family.package]) or ""]
+        for name in family.names():
+            lines += ["", *_method(family, name)]
+    return "\n".join(lines) + "\n"
+
+
+def _fields(fields: Sequence[MethodField]) -> str:
+    """The fields with the RPCs whose requests have them: "`method` of Rerank"."""
+    rpcs: dict[str, list[str]] = {}
+    for field in fields:
+        rpcs.setdefault(field.path, []).append(field.rpc.rpartition(".")[2])
+    return ", ".join(f"`{path}` of {', '.join(sorted(set(names)))}" for path, names in sorted(rpcs.items()))
+
+
+def _method(family: Family[Any], name: str) -> list[str]:
+    module = sys.modules[family.get(name).__module__]
+    lines = [f'### <a id="{family.name}-{name}"></a>{name}', "", inspect.getdoc(module) or ""]
+    lines += _parameters("parameter", family.schema(name))
+    for form in family.forms:
+        if form.own_parameters and family.has(form, name):
+            lines += _parameters(f"parameter of `{form.name}`", family.schema(name, form))
+    if family.learns and family.state(name):
+        arrays = [f"`{array}` [{', '.join(shape)}]" for array, shape in family.state(name).items()]
+        lines += ["", f"Its state: {', '.join(arrays)}."]
+    if family.goes_into_graphs(name):
+        lines += ["", "An exported graph can hold it."]
+    return lines
+
+
+def _parameters(head: str, schema: Mapping[str, Any]) -> list[str]:
+    rows = [
+        f"| `{key}` | {default(one.get('default'))} | {_takes(one)} |"
+        for key, one in schema.get("properties", {}).items()
+    ]
+    return ["", f"| {head} | default | takes |", "|---|---|---|", *rows] if rows else []
+
+
+def _takes(schema: Mapping[str, Any]) -> str:
+    """A JSON schema in words, as far as methods use them."""
+    if "enum" in schema:
+        return " or ".join(f"`{value}`" for value in schema["enum"])
+    if "anyOf" in schema:
+        return " or ".join(_takes(choice) for choice in schema["anyOf"])
+    kind = schema.get("type", "anything")
+    if kind == "array":
+        return f"a list of {_takes(schema['items'])}" if "items" in schema else "a list"
+    if kind == "object":
+        return "a mapping from names to numbers"
+    bounds = (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
+    said = [f"{sign} {schema[bound]:g}" for bound, sign in bounds if bound in schema]
+    return " ".join([kind, ", ".join(said)]).strip()
+
+
+def default(value: object) -> str:
+    """A default as a table shows it."""
+    if value is None or value == "" or value == ():
+        return "–"
+    if isinstance(value, Path | str):
+        return f"`{value}`"
+    return f"`{json.dumps(value, default=str)}`"
+
+
+def _first(text: str | None) -> str:
+    return (text or "").split("\n\n")[0].replace("\n", " ")

@@ -1,0 +1,174 @@
+"""A method is its file: written into a folder of its family, with nothing else touched, it is all there."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tieback.core.errors import InvalidInput, NotFound
+from tieback.core.family import Family
+from tieback.core.state import State
+from tieback.core.types.content import Modality
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import SpaceRef
+from tieback.methods import families, imputation, projection
+from tieback.methods.pooling import poolings
+from tieback.methods.projection import unit_rows
+from tieback.methods.token_reduction import GRAPH as REDUCTION_GRAPH
+from tieback.methods.token_reduction import merge_batch, token_reductions
+from tieback.models.bound_graph import PathGraph
+from tieback.models.bound_space import Block, BoundPath, BoundSpace
+from tieback.models.session import Session
+from tieback.recipes import export_router
+from tieback.recipes.torch_export import export_module
+from tieback.router.graphs import agreement
+from tieback.serving.assembly import request_families
+from tieback.serving.servicers.catalog import CatalogServicer
+from tieback.v1 import catalog_pb2
+
+NAME = "newcomer"
+DOCS = Path(__file__).parents[2] / "docs"
+FAMILIES = sorted(families())
+DRAW = np.random.default_rng(0)
+ANCHORS = unit_rows(DRAW.normal(size=(80, 6))), unit_rows(DRAW.normal(size=(80, 5)))
+
+
+@pytest.fixture(params=FAMILIES)
+def family(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Family[Any]]:
+    """A family with a method more, whose file is what the family's first method is, under another name."""
+    found = families()[request.param]
+    model = found.names()[0]
+    source = inspect.getsource(inspect.getmodule(found.get(model)))
+    (tmp_path / f"{NAME}.py").write_text(source.replace(f"def {model}(", f"def {NAME}("))
+    package = importlib.import_module(found.package)
+    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
+    monkeypatch.setattr(found, "_methods", dict(found._methods))
+    monkeypatch.setattr(found, "_checked", set(found._checked))
+    yield found
+    sys.modules.pop(f"{found.package}.{NAME}", None)
+    vars(package).pop(NAME, None)
+
+
+def test_it_can_be_configured_and_refuses_with_its_choices(family: Family[Any]) -> None:
+    assert NAME in family.names()
+    assert callable(family.configure(NAME))
+    with pytest.raises(InvalidInput, match="its parameters are") as refusal:
+        family.configure(NAME, {"no_such_parameter": 1}, field="method")
+    with pytest.raises(NotFound, match=NAME):
+        family.configure("no_such_method")
+
+    assert str(refusal.value.field) == "method.parameters.no_such_parameter"
+
+
+async def test_requests_that_can_name_its_family_find_it_listed(family: Family[Any]) -> None:
+    async def states() -> list[Any]:
+        return []
+
+    servicer = CatalogServicer([], [], None, request_families(), "", Limits(), None, states, lambda _: ())
+
+    reply = await servicer.ListMethods(catalog_pb2.ListMethodsRequest(), None)
+
+    listed = {(one.family, one.name): one for one in reply.methods}
+    if family in request_families():
+        assert json.loads(listed[family.name, NAME].parameters_schema) == family.schema(NAME)
+        assert listed[family.name, NAME].summary == family.describe(NAME).summary
+    else:
+        assert (family.name, NAME) not in listed
+
+
+def test_it_is_documented_with_its_parameters(family: Family[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(DOCS)
+
+    page = importlib.import_module("methods_page").methods_page()
+
+    assert f"[{NAME}](#{family.name}-{NAME})" in page
+    section = page.split(f'<a id="{family.name}-{NAME}"></a>')[1].split("\n#")[0]
+    assert family.describe(NAME).summary in section.replace("\n", " ")
+    for key in family.schema(NAME).get("properties", {}):
+        assert f"| `{key}` |" in section
+
+
+FITS: dict[str, Callable[[], State]] = {
+    "projection": lambda: projection.fit(NAME, *ANCHORS),
+    "imputation": lambda: imputation.fit(NAME, list(ANCHORS)),
+}
+"""By family, how its methods are fitted."""
+
+
+def test_it_is_fitted_where_its_family_learns(family: Family[Any]) -> None:
+    assert family.learns == (family.name in FITS)
+    if family.learns:
+        state = FITS[family.name]()
+
+        assert bool(state) == bool(family.state(NAME))
+
+
+def export_projection(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a binding's graph it says what it says by itself."""
+    words, eyes = SpaceRef("words", "r", "f"), SpaceRef("eyes", "r", "f")
+    path = BoundPath(words, 6, "eyes", NAME, {}, projection.fit(NAME, *ANCHORS))
+    bound = BoundSpace((Block(words, Modality.TEXT, 6), Block(eyes, Modality.IMAGE, 5)), (path,))
+    monkeypatch.setattr(export_router, "_is_large", lambda _path: True)
+
+    graphs = export_router.export_graphs(bound, {Modality.TEXT: ["words"]})
+
+    assert agreement(bound, PathGraph(graphs["paths.text"])) >= 1 - 1e-6
+
+
+def export_pooling(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exported and run, it says what it says in torch."""
+
+    class Pooled(torch.nn.Module):
+        def forward(self, states: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
+            return poolings.configure(NAME)([states], sizes)
+
+    assert_exported(Pooled(), folder)
+
+
+def export_token_reduction(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exported and run, what it merges is what it merges in torch."""
+    plan = token_reductions.form(REDUCTION_GRAPH, NAME)
+
+    class Merged(torch.nn.Module):
+        def forward(self, states: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
+            merged, _ = merge_batch(states, sizes, plan(states, sizes, torch.tensor(0.6), 0.5))
+            return merged
+
+    assert_exported(Merged(), folder)
+
+
+def assert_exported(module: torch.nn.Module, folder: Path) -> None:
+    """A module of token states `[2, 7, 4]` and sizes `[2, 7]` says as a graph what it says in torch."""
+    given = torch.rand(2, 7, 4), torch.tensor([[1.0] * 7, [1.0] * 4 + [0.0] * 3])
+    path, names = folder / "exported.onnx", ("states", "sizes")
+    export_module(module, given, path, inputs=names, outputs=["out"], dynamic={})
+
+    (found,) = Session(path).run(["out"], dict(zip(names, (one.numpy() for one in given), strict=True)))
+
+    assert found == pytest.approx(module(*given).numpy(), abs=1e-5)
+
+
+EXPORTS = {
+    "pooling": export_pooling,
+    "projection": export_projection,
+    "token_reduction": export_token_reduction,
+}
+"""By family, how its methods are held by a graph."""
+
+
+def test_it_is_exported_where_it_has_a_graph_form(
+    family: Family[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert family.goes_into_graphs(NAME) == (family.name in EXPORTS)
+    if family.goes_into_graphs(NAME):
+        EXPORTS[family.name](tmp_path, monkeypatch)
