@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from tieback.artifacts import HEADER
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.source import Sourced
 from tieback.core.errors import StartupError
-from tieback.models.bound_space import HEADER
 from tieback.models.default_binding import DefaultBinding
 from tieback.models.store import Store
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tieback.artifacts.packed_arrays import rounded
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
@@ -21,7 +22,6 @@ from tieback.core.types.content import Modality
 from tieback.methods.projection import fit, projections, unit_rows
 from tieback.methods.projection.subspace import principal
 from tieback.models.bound_space import NATIVE, Block, BoundPath
-from tieback.models.packed_arrays import rounded
 from tieback.recipes.binding.entering import enter, project
 from tieback.recipes.binding.material import Material
 from tieback.recipes.binding.members import Classifier, called

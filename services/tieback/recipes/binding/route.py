@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from tieback.artifacts.packed_arrays import rounded
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.methods.projection import fit, projections
 from tieback.models.bound_space import BoundRouter
-from tieback.models.packed_arrays import rounded
 from tieback.recipes.binding.anchors import CAPTION
 from tieback.recipes.binding.entering import Dense
 from tieback.recipes.binding.fixed_weights import compared, fixed
