@@ -68,7 +68,7 @@ def bind_default(
 
 def _made_from(cards: Iterable[EncoderCard], media: Iterable[Sourced], folders: Iterable[Path]) -> str:
     from tieback.recipes.binding import Options
-    from tieback.recipes.binding.work_folder import digest
+    from tieback.training.digests import digest
 
     spaces = sorted(f"{card.space} {card.space.fingerprint}" for card in cards)
     texts = sorted(
