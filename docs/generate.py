@@ -1,5 +1,5 @@
-"""Writes the parts of the documentation that the code knows best: docs/methods.md, and the tables of
-settings and of metrics.
+"""Writes the parts of the documentation that the code knows best: docs/methods.md, docs/recipes.md, and the
+tables of settings and of metrics.
 
 Run by scripts/docs; with ``--check`` it says what is not current instead of writing it.
 """
@@ -12,7 +12,7 @@ import inspect
 import json
 import pkgutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from tieback.core.family import Family
 from tieback.core.types.load import Load
 from tieback.encoder.disk_cache import DiskState
 from tieback.encoder.recall import CacheState
+from tieback.recipes import trained
 from tieback.serving.assembly import request_families
 from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh
@@ -60,6 +61,27 @@ def methods_page() -> str:
         lines += ["", f"## {family.name}", "", inspect.getdoc(package) or ""]
         for name in family.names():
             lines += ["", *_method(family, name)]
+    return "\n".join(lines) + "\n"
+
+
+def recipes_page() -> str:
+    """Every recipe that learns, with its papers, what it makes and its parameters."""
+    lines = [
+        HEAD,
+        "",
+        "# Recipes that learn",
+        "",
+        "A recipe is a file in `services/tieback/recipes/trained/`. `tieback recipes` lists them; `tieback "
+        "train NAME --data DIR --output DIR` runs one, with parameters as `--set KEY=VALUE`. It makes an "
+        "artifact: a folder named by a hash over its content, which holds arrays, facts, metrics, a report, "
+        "and how it was made. Training needs PyTorch (`tieback[train]`); serving does not.",
+    ]
+    for name in trained.recipes.names():
+        one = trained.describe(name)
+        papers = ", ".join(f"[arXiv:{paper}](https://arxiv.org/abs/{paper})" for paper in one.papers)
+        body = inspect.getdoc(sys.modules[trained.recipes.get(name).__module__]) or ""
+        lines += ["", f"## {name}", "", body, "", f"Makes {one.makes}. {papers}"]
+        lines += ["", *_parameters(one.schema)]
     return "\n".join(lines) + "\n"
 
 
@@ -113,14 +135,21 @@ def _method(family: Family[Any], name: str) -> list[str]:
     described = family.describe(name)
     module = sys.modules[family.get(name).__module__]
     lines = [f'### <a id="{family.name}-{name}"></a>{name}', "", inspect.getdoc(module) or ""]
-    parameters = described.schema.get("properties", {})
-    if parameters:
-        lines += ["", "| parameter | default | takes |", "|---|---|---|"]
-        lines += [
-            f"| `{key}` | {_default(schema.get('default'))} | {_takes(schema)} |"
-            for key, schema in parameters.items()
-        ]
+    if described.schema.get("properties"):
+        lines += ["", *_parameters(described.schema)]
     return lines
+
+
+def _parameters(schema: Mapping[str, Any]) -> list[str]:
+    """A table of a function's parameters."""
+    return [
+        "| parameter | default | takes |",
+        "|---|---|---|",
+        *(
+            f"| `{key}` | {_default(one.get('default'))} | {_takes(one)} |"
+            for key, one in schema["properties"].items()
+        ),
+    ]
 
 
 def _takes(schema: dict[str, Any]) -> str:
@@ -140,7 +169,7 @@ def _takes(schema: dict[str, Any]) -> str:
 
 
 def _default(value: object) -> str:
-    if value is None or value == "" or value == ():
+    if value is None or value == "" or value in ((), []):
         return "–"
     if isinstance(value, Path | str):
         return f"`{value}`"
@@ -154,7 +183,7 @@ def _first(text: str | None) -> str:
 def pages() -> dict[Path, str]:
     """What each page should hold."""
     tables = {"operations.md": ("settings", settings_table), "deployment.md": ("metrics", metrics_table)}
-    found = {DOCS / "methods.md": methods_page()}
+    found = {DOCS / "methods.md": methods_page(), DOCS / "recipes.md": recipes_page()}
     for name, (mark, table) in tables.items():
         text = (DOCS / name).read_text(encoding="utf-8")
         begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"

@@ -177,7 +177,7 @@ def test_a_killed_writer_leaves_nothing_that_is_listed_and_not_whole(tmp_path: P
         )
         assert writer.stdout is not None
         assert writer.stdout.readline() == b"ready\n"
-        time.sleep(0.05 + 0.013 * number)
+        time.sleep(0.3 + 0.013 * number)
         writer.send_signal(signal.SIGKILL)
         writer.wait()
         writer.stdout.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,9 +32,13 @@ def error_of(module: torch.nn.Module) -> Callable[[torch.Generator], Tensor]:
     return loss
 
 
-def fitted(plan: Plan = PLAN, **further: object) -> tuple[torch.nn.Linear, History]:
+def fitted(plan: Plan = PLAN, *, validated: bool = False, **further: Any) -> tuple[torch.nn.Linear, History]:
     module = linear()
-    return module, train(module, error_of(module), plan, **further)  # type: ignore[arg-type]
+
+    def validate() -> float:
+        return -float(((module(INPUTS) - TARGETS) ** 2).mean())
+
+    return module, train(module, error_of(module), plan, validate=validate if validated else None, **further)
 
 
 def test_a_module_learns_and_the_history_says_how() -> None:
@@ -56,16 +61,15 @@ def test_the_seed_decides_what_is_drawn() -> None:
 @pytest.mark.parametrize("interrupted_at", [10, 13, 25, 39])
 def test_an_interrupted_training_ends_as_one_that_was_not(interrupted_at: int, tmp_path: Path) -> None:
     checkpoint = tmp_path / "head.checkpoint"
-    whole, expected = fitted(validate=lambda: 1.0)
-    module = linear()
+    whole, expected = fitted(validated=True)
 
     def interrupt(share: float, _doing: str) -> None:
         if round(share * PLAN.steps) == interrupted_at:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(module, error_of(module), PLAN, validate=lambda: 1.0, checkpoint=checkpoint, progress=interrupt)
-    again, history = fitted(validate=lambda: 1.0, checkpoint=checkpoint)
+        fitted(validated=True, checkpoint=checkpoint, progress=interrupt)
+    again, history = fitted(validated=True, checkpoint=checkpoint)
 
     last_look = (interrupted_at - 1) // 10 * 10
     assert history.resumed_at == last_look
@@ -77,14 +81,13 @@ def test_an_interrupted_training_ends_as_one_that_was_not(interrupted_at: int, t
 @pytest.mark.parametrize("change", ["plan", "data", "broken"])
 def test_a_checkpoint_of_something_else_is_not_gone_on_from(change: str, tmp_path: Path) -> None:
     checkpoint = tmp_path / "head.checkpoint"
-    module = linear()
 
     def interrupt(share: float, _doing: str) -> None:
         if share > 0.5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(module, error_of(module), PLAN, checkpoint=checkpoint, trained_on="a", progress=interrupt)
+        fitted(checkpoint=checkpoint, trained_on="a", progress=interrupt)
     if change == "broken":
         checkpoint.write_bytes(checkpoint.read_bytes()[:100])
     plan = replace(PLAN, learning_rate=0.01) if change == "plan" else PLAN
@@ -96,7 +99,7 @@ def test_a_checkpoint_of_something_else_is_not_gone_on_from(change: str, tmp_pat
 
 
 def test_training_stops_where_it_gets_no_better_and_keeps_the_best_weights() -> None:
-    values = iter([1.0, 3.0, 2.0, 2.0, 9.0])
+    values = iter([0.5, 1.0, 3.0, 2.0, 2.0, 9.0])
     module = linear()
     seen: list[Tensor] = []
 
@@ -108,8 +111,18 @@ def test_training_stops_where_it_gets_no_better_and_keeps_the_best_weights() -> 
 
     assert history.stopped_early
     assert (history.steps, history.best_step, history.best) == (40, 20, 3.0)
-    assert torch.equal(module.weight, seen[1])
-    assert history.validations == [(10, 1.0), (20, 3.0), (30, 2.0), (40, 2.0)]
+    assert torch.equal(module.weight, seen[2])
+    assert history.validations == [(0, 0.5), (10, 1.0), (20, 3.0), (30, 2.0), (40, 2.0)]
+
+
+def test_a_training_that_makes_it_worse_leaves_the_module_as_it_was() -> None:
+    module, before = linear(), linear().weight
+    values = iter([1.0, 0.0, 0.0, 0.0, 0.0])
+
+    history = train(module, error_of(module), PLAN, validate=lambda: next(values))
+
+    assert history.best_step == 0
+    assert torch.equal(module.weight, before)
 
 
 def test_the_forecast_is_the_mean_of_the_steps_so_far_times_those_that_are_left() -> None:

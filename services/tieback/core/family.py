@@ -41,14 +41,18 @@ class Family(Generic[P]):
 
     `package` is the family's `__name__`; `protocol` is the class whose `__call__` every method must match in
     its positional arguments. `beside` names the functions that a method's file must hold besides, above the
-    method and with some of its parameters, or all: for instance what it costs.
+    method and with some of its parameters, or all: for instance what it costs. Messages call a method
+    `called`; without it, for instance, "pooling method".
     """
 
-    def __init__(self, package: str, protocol: type[Any], *, beside: Sequence[str] = ()) -> None:
+    def __init__(
+        self, package: str, protocol: type[Any], *, beside: Sequence[str] = (), called: str = ""
+    ) -> None:
         # type[P] takes no Protocol: mypy #4717
         self.package = package
         self._beside = tuple(beside)
         self.name = package.rpartition(".")[2]
+        self._called = called or f"{self.name} method"
         self._data = _positional(protocol.__call__)[1:]
         self._methods: dict[str, P] = {}
 
@@ -81,7 +85,7 @@ class Family(Generic[P]):
         """The method of that name. NotFound, with the choices, where there is none."""
         if name not in self._methods:
             if name not in self.names():
-                raise NotFound(f"{self.name} method", name, self.names())
+                raise NotFound(self._called, name, self.names())
             importlib.import_module(f"{self.package}.{name}")
         return self._methods[name]
 
@@ -98,11 +102,11 @@ class Family(Generic[P]):
         except ValidationError as error:
             first = error.errors()[0]
             parameter = _place(first["loc"])
-            message = f"{self.name} method {name!r}: parameter '{parameter}': {first['msg'].lower()}"
+            message = f"{self._called} {name!r}: parameter '{parameter}': {first['msg'].lower()}"
             if first["type"] == "extra_forbidden":
                 known = ", ".join(_parameters(method).model_fields) or "none"
                 message = (
-                    f"{self.name} method {name!r} has no parameter '{parameter}'; its parameters are: {known}"
+                    f"{self._called} {name!r} has no parameter '{parameter}'; its parameters are: {known}"
                 )
             asked = at(field) if isinstance(field, str) else field
             raise InvalidInput(message, field=parameter.under(asked["parameters"])) from None

@@ -94,6 +94,8 @@ def train(
         history.validations = [(step, value) for step, value in history.validations]
         history.resumed_at, history.seconds = history.steps, 0.0
         best = found.restore(module, optimiser, draw)
+    elif validate is not None:
+        _look(history, validate)
     forecast = Forecast(history.steps, plan.steps)
     begin = time.monotonic()
     while history.steps < plan.steps and not history.stopped_early:
