@@ -1,5 +1,5 @@
-"""Writes the parts of the documentation that the code knows best: docs/methods.md, and the tables of
-settings and of metrics.
+"""Writes the parts of the documentation that the code knows best: docs/methods.md, docs/recipes.md, and the
+tables of settings and of metrics.
 
 Run by scripts/docs; with ``--check`` it says what is not current instead of writing it.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from methods_page import default, methods_page
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from recipes_page import recipes_page
 from tieback.core.types.load import Load
 from tieback.encoder.disk_cache import DiskState
 from tieback.encoder.recall import CacheState
@@ -68,7 +69,7 @@ async def _add_mesh(telemetry: Telemetry) -> None:
 def pages() -> dict[Path, str]:
     """What each page should hold."""
     tables = {"operations.md": ("settings", settings_table), "deployment.md": ("metrics", metrics_table)}
-    found = {DOCS / "methods.md": methods_page()}
+    found = {DOCS / "methods.md": methods_page(), DOCS / "recipes.md": recipes_page()}
     for name, (mark, table) in tables.items():
         text = (DOCS / name).read_text(encoding="utf-8")
         begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"

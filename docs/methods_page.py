@@ -71,10 +71,10 @@ def _fields(fields: Sequence[MethodField]) -> str:
 def _method(family: Family[Any], name: str) -> list[str]:
     module = sys.modules[family.get(name).__module__]
     lines = [f'### <a id="{family.name}-{name}"></a>{name}', "", inspect.getdoc(module) or ""]
-    lines += _parameters("parameter", family.schema(name))
+    lines += parameters("parameter", family.schema(name))
     for form in family.forms:
         if form.own_parameters and family.has(form, name):
-            lines += _parameters(f"parameter of `{form.name}`", family.schema(name, form))
+            lines += parameters(f"parameter of `{form.name}`", family.schema(name, form))
     if family.learns and family.state(name):
         arrays = [f"`{array}` [{', '.join(shape)}]" for array, shape in family.state(name).items()]
         lines += ["", f"Its state: {', '.join(arrays)}."]
@@ -83,7 +83,8 @@ def _method(family: Family[Any], name: str) -> list[str]:
     return lines
 
 
-def _parameters(head: str, schema: Mapping[str, Any]) -> list[str]:
+def parameters(head: str, schema: Mapping[str, Any]) -> list[str]:
+    """A table of a function's parameters; nothing where it has none."""
     rows = [
         f"| `{key}` | {default(one.get('default'))} | {_takes(one)} |"
         for key, one in schema.get("properties", {}).items()
@@ -109,7 +110,7 @@ def _takes(schema: Mapping[str, Any]) -> str:
 
 def default(value: object) -> str:
     """A default as a table shows it."""
-    if value is None or value == "" or value == ():
+    if value is None or value == "" or value in ((), []):
         return "–"
     if isinstance(value, Path | str):
         return f"`{value}`"

@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tieback.artifacts import HEADER, stored
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
-from tieback.models.bound_space import HEADER, BoundSpace
+from tieback.models.bound_space import BoundSpace
 from tieback.models.default_binding import DefaultBinding
 from tieback.models.store import Store
 from tieback.recipes.binding.bind import Options, bind
@@ -27,7 +28,7 @@ def newest(cards: Sequence[EncoderCard], store: Store, say: Say) -> BoundSpace:
     default = DefaultBinding.read(root)
     if default is not None and (root / default.revision / HEADER).is_file():
         return BoundSpace.load(root / default.revision)
-    if any(root.glob(f"*/{HEADER}")):
+    if stored(root):
         return BoundSpace.load(folder_of(None, root))
     say("there is no binding in the store: binding")
     return bind(cards, store, Options(data=_shipped(store)), say).bound

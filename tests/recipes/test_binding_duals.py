@@ -30,9 +30,9 @@ from tieback.models.bound_space import BoundSpace
 from tieback.recipes.binding.bind import Outcome
 from tieback.recipes.binding.duals import Shared, seen_by_both
 from tieback.recipes.binding.project import Anchored, PathFitter
-from tieback.recipes.binding.work_folder import WorkFolder
 from tieback.recipes.pull import pull
 from tieback.serving.commands.bind import bind as command
+from tieback.training.step_cache import StepCache
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ def test_which_method_leads_a_classifier_into_a_shared_block_is_chosen_on_real_i
         ),
         shared,
     )
-    chosen = PathFitter(WorkFolder(tmp_path), 0, None, lambda _: None).choose(anchors)
+    chosen = PathFitter(StepCache(tmp_path), 0, None, lambda _: None).choose(anchors)
 
     assert "affine" in {name for name, _ in chosen}
 

@@ -1,9 +1,7 @@
-"""The parts of a binding: prototypes, data, pairs that nobody made, places, what is kept between runs."""
+"""The parts of a binding: prototypes, data, pairs that nobody made, places."""
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +16,14 @@ from tieback.methods.projection import fit, projections, unit_rows
 from tieback.methods.projection.subspace import principal
 from tieback.models.bound_space import BoundPath
 from tieback.models.session import Session
-from tieback.recipes.binding.anchors import captions, split
+from tieback.recipes.binding.anchors import captions
 from tieback.recipes.binding.corpus import read_corpus
 from tieback.recipes.binding.entering import enter
 from tieback.recipes.binding.kinds import usual
 from tieback.recipes.binding.prototypes import last_linear
 from tieback.recipes.binding.pseudo_pairs import pseudo_pairs
 from tieback.recipes.binding.ranking import chance, interval, places
-from tieback.recipes.binding.work_folder import WorkFolder
+from tieback.training.splits import split
 
 ROWS = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
 
@@ -236,31 +234,6 @@ def test_a_reduction_keeps_the_directions_in_which_rows_reach_farthest() -> None
     np.testing.assert_allclose(state["basis"].T @ state["basis"], np.eye(3), atol=1e-5)
     again = projections.get("subspace")(rows, fit("subspace", rows, said))
     np.testing.assert_allclose(np.sum(again * said, axis=1), 1, atol=0.02)  # fit finds the reduction
-
-
-def test_a_step_is_found_by_all_that_went_into_it(tmp_path: Path) -> None:
-    work = WorkFolder(tmp_path)
-
-    def step(**inputs: object) -> float:
-        return float(work.arrays("step", inputs, lambda: {"x": np.array([len(work.made)])})["x"][0])
-
-    values = [step(a=np.ones(2)), step(a=np.ones(2)), step(a=np.ones(3)), step(a=np.ones(2), b=1)]
-
-    assert values == [0, 0, 1, 2]
-    assert len(work.found) == 1
-
-
-def test_what_no_run_has_used_for_a_week_is_removed(tmp_path: Path) -> None:
-    work = WorkFolder(tmp_path)
-    for name in ("old", "new"):
-        work.arrays(name, {}, lambda: {"x": np.ones(1)})
-    (old,) = tmp_path.glob("old-*")
-    long_ago = time.time() - 8 * 24 * 3600
-    os.utime(old, (long_ago, long_ago))
-
-    work.forget_old()
-
-    assert [path.name.partition("-")[0] for path in tmp_path.iterdir()] == ["new"]
 
 
 def test_usual_weights_span_every_kind_of_input() -> None:

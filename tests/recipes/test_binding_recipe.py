@@ -30,13 +30,13 @@ from tieback.models.bound_space import BoundSpace
 from tieback.models.default_binding import DefaultBinding
 from tieback.models.store import Store
 from tieback.recipes.bind_default import bind_default
-from tieback.recipes.binding.bind import WORK, Outcome
+from tieback.recipes.binding.bind import Outcome
 from tieback.recipes.binding.entering import enter
 from tieback.recipes.binding.project import WORTH, Anchored, PathFitter
 from tieback.recipes.binding.ranking import places
-from tieback.recipes.binding.work_folder import WorkFolder
 from tieback.recipes.pull import pull
 from tieback.serving.commands.bind import bind as command
+from tieback.training.step_cache import StepCache
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ def test_an_interrupted_run_goes_on_where_it_was(world: World, outcome: Outcome,
 
 
 def test_a_broken_step_is_computed_again(world: World, outcome: Outcome) -> None:
-    (step,) = (world.store.root / WORK).glob("router-of-text-*")
+    (step,) = world.store.steps.glob("router-of-text-*")
     step.write_bytes(step.read_bytes()[:100])
 
     again = world.bind()
@@ -243,7 +243,7 @@ def test_a_path_has_the_best_of_its_choices_and_one_by_class_names_has_attention
     none = (source[:0], target[:0])
     anchors = Anchored("words -> eyes", world.cards[0], "eyes", fitted, fitted, none, unseen, made_up=False)
     anchors = replace(anchors, choices=("anchor_attention", "projector_ensemble"))
-    fitter = PathFitter(WorkFolder(tmp_path), 0, None, lambda _: None)
+    fitter = PathFitter(StepCache(tmp_path), 0, None, lambda _: None)
 
     chosen = fitter.choose(anchors)
     by_names = fitter.choose(replace(anchors, choices=()))

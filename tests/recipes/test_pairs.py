@@ -23,7 +23,7 @@ from tieback.models.bound_space import BoundSpace
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.binding import Options, bind
-from tieback.recipes.binding.bind import WORK, Outcome
+from tieback.recipes.binding.bind import Outcome
 from tieback.recipes.binding.encoding import encode
 from tieback.recipes.binding.entering import enter
 from tieback.recipes.binding.ranking import places
@@ -51,7 +51,11 @@ class World:
         return bind(self.cards, self.store, Options(**given), say)
 
     def elsewhere(self, folder: Path) -> World:
-        shutil.copytree(self.store.root, folder, ignore=shutil.ignore_patterns(WORK, self.store.bound.name))
+        shutil.copytree(
+            self.store.root,
+            folder,
+            ignore=shutil.ignore_patterns(self.store.steps.name, self.store.bound.name),
+        )
         return replace(self, store=Store(folder))
 
     def pairs(self, path: Path, count: int = 40, **more: Any) -> Path:

@@ -21,7 +21,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
 from tieback.models.store import Store
 from tieback.recipes.binding import Options, bind
-from tieback.recipes.binding.bind import WORK, Outcome
+from tieback.recipes.binding.bind import Outcome
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from support.planted import DUAL_WIDTH, LENGTH, save_planted_clip, save_repeating_splade
@@ -122,7 +122,11 @@ class World:
 
     def elsewhere(self, folder: Path) -> World:
         """The same models in a store that has bound nothing."""
-        shutil.copytree(self.store.root, folder, ignore=shutil.ignore_patterns(WORK, self.store.bound.name))
+        shutil.copytree(
+            self.store.root,
+            folder,
+            ignore=shutil.ignore_patterns(self.store.steps.name, self.store.bound.name),
+        )
         return replace(self, store=Store(folder))
 
 

@@ -16,7 +16,13 @@
     ├── Damaged               a collection's files are damaged: it cannot be written, or not even read
     ├── StaleCollection       a collection's space is not served any more: its model changed, or is gone
     ├── Unsupported           a well-formed request for what this server cannot do
-    └── StartupError          the server cannot start; says what to do
+    └── StartupError          the server cannot start, or a command cannot run; says what to do
+        └── ArtifactError     something learned cannot be used; says how to make it again
+            ├── MissingArtifact    it is not there
+            ├── AlteredArtifact    its files are not what was written
+            ├── OtherKind          it is something else than what is read
+            ├── OtherSchema        another release wrote it
+            └── OtherWeights       it was made for other weights than those that are served
 
 Messages are written for the caller: they name the fault and the way out, and never an internal name, a path
 or an address. `tieback.serving.failures` turns each class into a gRPC status, in one table.
@@ -191,6 +197,42 @@ class StartupError(TiebackError):
     """The server cannot start, or a command cannot run. The message says what to do."""
 
     reason = "STARTUP"
+
+
+class ArtifactError(StartupError):
+    """Something learned cannot be used. The message says how to make it again."""
+
+    reason = "ARTIFACT"
+
+
+class MissingArtifact(ArtifactError):  # noqa: N818 - see InvalidInput
+    """The artifact is not there."""
+
+    reason = "ARTIFACT_MISSING"
+
+
+class AlteredArtifact(ArtifactError):  # noqa: N818 - see InvalidInput
+    """A file of the artifact is not what was written."""
+
+    reason = "ARTIFACT_ALTERED"
+
+
+class OtherKind(ArtifactError):  # noqa: N818 - see InvalidInput
+    """The artifact is of another kind than the one that is read."""
+
+    reason = "ARTIFACT_KIND"
+
+
+class OtherSchema(ArtifactError):  # noqa: N818 - see InvalidInput
+    """The artifact is of another schema version than this release reads."""
+
+    reason = "ARTIFACT_SCHEMA"
+
+
+class OtherWeights(ArtifactError):  # noqa: N818 - see InvalidInput
+    """The artifact was made for another revision or fingerprint of a space than the one that is served."""
+
+    reason = "ARTIFACT_WEIGHTS"
 
 
 def cut(name: str) -> str:

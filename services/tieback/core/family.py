@@ -80,13 +80,22 @@ class Family(Generic[P]):
     `package` is the family's `__name__`; `protocol` is the class whose `__call__` every method must match in
     its positional arguments. `forms` are what a method's file may hold or has to hold besides. Methods of a
     family that is `in_graph` are torch functions themselves: they are used within exported graphs alone.
+    Messages call a method `called`; without it, for instance, "pooling method".
     """
 
-    def __init__(self, package: str, protocol: type[Any], *forms: Form[Any], in_graph: bool = False) -> None:
+    def __init__(
+        self,
+        package: str,
+        protocol: type[Any],
+        *forms: Form[Any],
+        in_graph: bool = False,
+        called: str = "",
+    ) -> None:
         self.package = package
         self.name = package.rpartition(".")[2]
         self.forms = forms
         self._in_graph = in_graph
+        self._called = called or f"{self.name} method"
         self._data = _positional(protocol.__call__)[1:]
         self._methods: dict[str, P] = {}
         self._checked: set[str] = set()
@@ -113,7 +122,7 @@ class Family(Generic[P]):
         """
         if name not in self._checked:
             if name not in self.names():
-                raise NotFound(f"{self.name} method", name, self.names())
+                raise NotFound(self._called, name, self.names())
             module = importlib.import_module(f"{self.package}.{name}")
             if name not in self._methods:
                 raise TypeError(f"{module.__name__} holds no function {name} that is a method of the family")
@@ -149,7 +158,7 @@ class Family(Generic[P]):
         function = getattr(self._file(name), form.name, None)
         if function is None:
             having = [one for one in self.names() if self.has(form, one)]
-            raise NotFound(f"{self.name} method with a form {form.name!r}", name, having)
+            raise NotFound(f"{self._called} with a form {form.name!r}", name, having)
         model = _parameters(function, form.given) if form.own_parameters else _parameters(method, frozenset())
         taken = _keywords(function)
         bound = self._bound(name, model, parameters, field)
@@ -220,11 +229,11 @@ class Family(Generic[P]):
         except ValidationError as error:
             first = error.errors()[0]
             parameter = _place(first["loc"])
-            message = f"{self.name} method {name!r}: parameter '{parameter}': {first['msg'].lower()}"
+            message = f"{self._called} {name!r}: parameter '{parameter}': {first['msg'].lower()}"
             if first["type"] == "extra_forbidden":
                 known = ", ".join(model.model_fields) or "none"
                 message = (
-                    f"{self.name} method {name!r} has no parameter '{parameter}'; its parameters are: {known}"
+                    f"{self._called} {name!r} has no parameter '{parameter}'; its parameters are: {known}"
                 )
             asked = at(field) if isinstance(field, str) else field
             raise InvalidInput(message, field=parameter.under(asked["parameters"])) from None

@@ -1,39 +1,35 @@
 """A bound joint space as an artifact: blocks, the paths into them, the routers, and what was measured of it.
 
 A joint vector is blocks side by side (docs/decisions/0003). Each block belongs to one space; paths lead the
-vectors of that space and of others into it. A folder holds `bound.json`, which says what is what,
-`state.safetensors`, which holds every array (`packed_arrays.py`), and graphs of what paths and routers
-compute. Its name is a hash over all of it, so one byte that differs is found.
+vectors of that space and of others into it. The artifact's facts say what is what, its arrays are the states
+of paths and routers, its files the graphs of what these compute.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
-from tieback.core.errors import StartupError
+from tieback.artifacts import Artifact, Kind, check_weights
+from tieback.core.errors import ArtifactError, OtherWeights
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.vectors import SpaceRef
-from tieback.models.packed_arrays import Packed, pack
 
-HEADER, STATE = "bound.json", "state.safetensors"
-FORMAT = 2
+REMEDY = "bind again: tieback bind"
+BINDING = Kind("joint_space", "binding", 1, REMEDY)
 NATIVE = "native"
 """The method of a path whose vectors are the block's own, unchanged."""
 
 DENSE, SPARSE = "dense", "sparse"
 """What a path reads of an encoding."""
 
-REMEDY = "bind again: tieback bind"
+GRAPH = ".onnx"
+"""Ends the name of a graph's file in the artifact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +127,7 @@ class BoundSpace:
     @property
     def revision(self) -> str:
         """Names the binding by its content."""
-        return _revision(*self._files())
+        return self._artifact().revision
 
     @property
     def width(self) -> int:
@@ -151,64 +147,35 @@ class BoundSpace:
     def check(
         self, served: Iterable[SpaceRef], towers: Collection[tuple[SpaceRef, Modality]] | None = None
     ) -> None:
-        """StartupError where the spaces that are served are not those that were bound.
+        """OtherWeights where the spaces that are served are not those that were bound.
 
         `towers` are the served spaces with what they encode; with them, a shared space is held to that too.
         """
         by_name = {space.name: space for space in served}
-        for name, bound in self.spaces.items():
-            if name not in by_name:
-                raise StartupError(
-                    f"the binding {self.revision} binds the space {name!r}, which is not served; "
-                    f"serve it, or leave it out and {REMEDY}"
-                )
-            if by_name[name] != bound:
-                raise StartupError(
-                    f"the binding {self.revision} was made with {bound} (fingerprint {bound.fingerprint}), "
-                    f"and {by_name[name]} (fingerprint {by_name[name].fingerprint}) is served: "
-                    f"its vectors are others; {REMEDY}"
-                )
+        check_weights(f"the binding {self.revision}", self.spaces.values(), by_name, REMEDY)
         every = {(block.space, modality) for block in self.blocks for modality in block.encodes}
         for space, modality in sorted(every - set(towers), key=str) if towers is not None else ():
-            raise StartupError(
+            raise OtherWeights(
                 f"the binding {self.revision} binds the {modality} encoder of the space {space.name!r}, "
                 f"which is not served; serve it, or leave it out and {REMEDY}"
             )
 
     def save(self, root: Path) -> Path:
         """Writes the binding into a folder of its revision's name, and returns that."""
-        header, state = self._files()
-        folder = root / _revision(header, state)
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / STATE, state)
-        for name, graph in self.graphs.items():
-            _write(folder / _file_of(name), graph)
-        _write(folder / HEADER, header)
-        return folder
+        return self._artifact().save(root)
 
     @classmethod
     def load(cls, folder: Path) -> BoundSpace:
-        """Reads a binding. StartupError where a file is missing, not what it was, or does not fit."""
+        """Reads a binding. ArtifactError where a file is missing, not what it was, or does not fit."""
+        artifact = Artifact.load(folder, BINDING)
         try:
-            header, state = (folder / HEADER).read_bytes(), (folder / STATE).read_bytes()
-        except OSError as error:
-            raise StartupError(f"there is no binding at {folder} ({error.strerror}); {REMEDY}") from error
-        if _revision(header, state) != folder.name:
-            raise StartupError(
-                f"the binding {folder} is corrupt: its content is not what was written; {REMEDY}"
-            )
-        try:
-            said = json.loads(header)
-            graphs = {name: _graph(folder, name, digest) for name, digest in said.get("graphs", {}).items()}
-            packed = Packed(load(state), said.get("same", {}), tuple(said.get("halved", ())))
-            return replace(cls._read(said, packed.unpacked()), graphs=graphs)
-        except (ValueError, TypeError, KeyError, SafetensorError) as error:
-            raise StartupError(f"the binding {folder} cannot be read: {error}; {REMEDY}") from error
+            return cls._read(artifact)
+        except (ValueError, TypeError, KeyError) as error:
+            raise ArtifactError(f"the binding {folder} cannot be read: {error}; {REMEDY}") from error
 
     @classmethod
-    def _read(cls, said: dict[str, Any], arrays: dict[str, Array]) -> BoundSpace:
-        if said["format"] != FORMAT:
-            raise ValueError(f"its format is {said['format']}, and this release reads {FORMAT}")
+    def _read(cls, artifact: Artifact) -> BoundSpace:
+        said, arrays = artifact.facts, artifact.arrays
         paths = [
             BoundPath(
                 SpaceRef(**one["source"]),
@@ -217,8 +184,8 @@ class BoundSpace:
                 one["method"],
                 one["parameters"],
                 _under(f"paths.{number}", arrays),
-                one.get("reads", DENSE),
-                one.get("stands_in", False),
+                one["reads"],
+                one["stands_in"],
             )
             for number, one in enumerate(said["paths"])
         ]
@@ -239,7 +206,7 @@ class BoundSpace:
                 SpaceRef(**one["space"]),
                 Modality(one["modality"]),
                 one["width"],
-                tuple(Modality(modality) for modality in one.get("encodes", ())),
+                tuple(Modality(modality) for modality in one["encodes"]),
             )
             for one in said["blocks"]
         ]
@@ -247,11 +214,11 @@ class BoundSpace:
             BoundImputation(
                 one["method"], one["parameters"], _under(f"imputations.{number}", arrays), one["losses"]
             )
-            for number, one in enumerate(said.get("imputations", ()))
+            for number, one in enumerate(said["imputations"])
         ]
         centres = {
             space: {Modality(modality): arrays[f"centres.{space}.{modality}"] for modality in modalities}
-            for space, modalities in said.get("centres", {}).items()
+            for space, modalities in said["centres"].items()
         }
         bound = cls(
             tuple(blocks),
@@ -259,9 +226,10 @@ class BoundSpace:
             tuple(routers),
             said["losses"],
             said["metrics"],
-            said["provenance"],
+            artifact.provenance,
             centres,
-            imputations=tuple(imputations),
+            {name.removesuffix(GRAPH): graph for name, graph in artifact.files.items()},
+            tuple(imputations),
         )
         bound._check_paths()
         return bound
@@ -278,11 +246,9 @@ class BoundSpace:
                     f"{path.source.name} has width {path.source_width} and its block {widths[path.block]}"
                 )
 
-    def _files(self) -> tuple[bytes, bytes]:
-        header: dict[str, Any] = {
-            "format": FORMAT,
-            # What is not said is left out, so that a binding of before it could be said keeps its revision.
-            "blocks": [_without_empty(asdict(block), "encodes") for block in self.blocks],
+    def _artifact(self) -> Artifact:
+        facts: dict[str, Any] = {
+            "blocks": [asdict(block) for block in self.blocks],
             "paths": [
                 {
                     "source": asdict(path.source),
@@ -290,9 +256,9 @@ class BoundSpace:
                     "block": path.block,
                     "method": path.method,
                     "parameters": dict(path.parameters),
+                    "reads": path.reads,
+                    "stands_in": path.stands_in,
                 }
-                | ({"reads": path.reads} if path.reads != DENSE else {})
-                | ({"stands_in": True} if path.stands_in else {})
                 for path in self.paths
             ],
             "routers": [
@@ -306,25 +272,14 @@ class BoundSpace:
                 }
                 for router in self.routers
             ],
+            "imputations": [
+                {"method": one.method, "parameters": dict(one.parameters), "losses": _plain(one.losses)}
+                for one in self.imputations
+            ],
+            "centres": {space: sorted(known) for space, known in self.centres.items()},
             "losses": _plain(self.losses),
             "metrics": dict(self.metrics),
-            "provenance": dict(self.provenance),
         }
-        if self.imputations:  # a binding from before there were any keeps its revision
-            header["imputations"] = [
-                {
-                    "method": one.method,
-                    "parameters": dict(one.parameters),
-                    "losses": _plain(one.losses),
-                }
-                for one in self.imputations
-            ]
-        if self.centres:
-            header["centres"] = {space: sorted(known) for space, known in self.centres.items()}
-        if self.graphs:  # artifacts from before there were any keep their revision
-            header["graphs"] = {
-                name: hashlib.sha256(graph).hexdigest() for name, graph in self.graphs.items()
-            }
         arrays = {
             f"{kind}.{number}.{name}": array
             for kind, states in (
@@ -339,16 +294,13 @@ class BoundSpace:
             for space, known in self.centres.items()
             for modality, centre in known.items()
         }
-        packed = pack(arrays)
-        return json.dumps(header | packed.header(), indent=1).encode(), save(dict(packed.arrays))
+        graphs = {f"{name}{GRAPH}": graph for name, graph in self.graphs.items()}
+        spaces = tuple(self.spaces.values())
+        return Artifact(BINDING, arrays, facts, spaces, graphs, self.provenance)
 
 
 def _plain(losses: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
     return {modality: dict(of_space) for modality, of_space in losses.items()}
-
-
-def _without_empty(facts: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in facts.items() if key != name or value}
 
 
 def _under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
@@ -357,31 +309,3 @@ def _under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
         for name, array in arrays.items()
         if name.startswith(f"{prefix}.")
     }
-
-
-def _file_of(graph: str) -> str:
-    return f"{graph}.onnx"
-
-
-def _graph(folder: Path, name: str, digest: str) -> bytes:
-    """The graph's file, held against the header, which is held against the folder's name."""
-    path = folder / _file_of(name)
-    if path.parent != folder:
-        raise ValueError(f"{name!r} is no name of a graph")
-    try:
-        graph = path.read_bytes()
-    except OSError as error:
-        raise StartupError(f"the binding {folder} lacks {path.name} ({error.strerror}); {REMEDY}") from error
-    if hashlib.sha256(graph).hexdigest() != digest:
-        raise StartupError(f"the binding {folder} is corrupt: {path.name} is not what was written; {REMEDY}")
-    return graph
-
-
-def _revision(header: bytes, state: bytes) -> str:
-    return hashlib.sha256(hashlib.sha256(header).digest() + hashlib.sha256(state).digest()).hexdigest()[:12]
-
-
-def _write(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(data)
-    partial.replace(path)

@@ -7,7 +7,7 @@
     root/media/NAME/REVISION/           photos and clips
     root/bindings/REVISION/             class names in text spaces
     root/bound/REVISION/                joint spaces that were bound
-    root/binding-work/                  what an interrupted binding goes on with
+    root/steps/                         what steps of recipes have computed
 
 Serving only reads. Writers take the lock, write beside the target and rename, and write the manifest last.
 """
@@ -64,6 +64,7 @@ class Store:
         self.root = Path(root or os.environ.get(VARIABLE) or DEFAULT_ROOT).expanduser().absolute()
         self.wheels = self.root / "wheels"
         self.bindings, self.bound = self.root / "bindings", self.root / "bound"
+        self.steps = self.root / "steps"
 
     def folder(self, card: Sourced) -> Path:
         """Where the card's files lie, whether or not they are there."""

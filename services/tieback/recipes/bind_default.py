@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from tieback.artifacts import HEADER
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.source import Sourced
 from tieback.core.errors import StartupError
-from tieback.models.bound_space import HEADER
 from tieback.models.default_binding import DefaultBinding
 from tieback.models.store import Store
 
@@ -68,7 +68,7 @@ def bind_default(
 
 def _made_from(cards: Iterable[EncoderCard], media: Iterable[Sourced], folders: Iterable[Path]) -> str:
     from tieback.recipes.binding import Options
-    from tieback.recipes.binding.work_folder import digest
+    from tieback.training.digests import digest
 
     spaces = sorted(f"{card.space} {card.space.fingerprint}" for card in cards)
     texts = sorted(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,29 @@ def replace_outputs(graph: onnx.GraphProto, shapes: Mapping[str, Sequence[str | 
     del graph.output[:]
     for name, shape in shapes.items():
         graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, list(shape)))
+
+
+def keep_needed(graph: onnx.GraphProto) -> None:
+    """Removes nodes and weights that no output needs."""
+    wanted = {entry.name for entry in graph.output}
+    kept: list[onnx.NodeProto] = []
+    for node in reversed(graph.node):  # a graph's nodes are in the order of their use
+        if wanted & set(node.output):
+            kept.append(node)
+            wanted |= set(_read_by(node))
+    nodes, weights = kept[::-1], [tensor for tensor in graph.initializer if tensor.name in wanted]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(weights)
+
+
+def _read_by(node: onnx.NodeProto) -> Iterator[str]:
+    """The tensors that a node reads, by itself or in a graph within it."""
+    yield from node.input
+    for attribute in node.attribute:
+        for graph in (attribute.g, *attribute.graphs):
+            for inner in graph.node:
+                yield from _read_by(inner)
 
 
 def check_tensors(graph: onnx.GraphProto, names: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ the input are dropped in training, so that the weights of those that remain are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,13 +25,12 @@ from tieback.core.errors import InvalidInput
 from tieback.core.field_path import FieldPath, at
 from tieback.core.types.arrays import Array
 from tieback.methods.routing._network import LAYERS
+from tieback.training.loop import Plan, Progress, batch, train
 
 FIRST, SECOND = 512, 100
 BATCH = 256
 WEIGHT_DECAY = 0.01
 UNTOLD = 0.5
-
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,9 +82,7 @@ def train_router(
     vectors that stand side by side in an input, and each of them, like each block, is left out at the rate
     `dropout`. InvalidInput where the arrays do not go together, or there is nothing to learn from.
     """
-    torch.set_num_threads(1)
     width, blocks = _check(pairs, labelled, parts, alignment, decoupling)
-    draw = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = _network(width, blocks)
@@ -97,28 +94,24 @@ def train_router(
         told = (_tensor(labelled.inputs), _tensor(wanted))
     else:
         told = None
-    optimiser = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     widths = list(parts) or [width]
-    for step in range(steps):
+
+    def loss(draw: torch.Generator) -> Tensor:
         losses = []
         for one in used:
-            rows = _rows(len(one.inputs), draw)
+            rows = batch(len(one.inputs), BATCH, draw)
             logits = network(_without_parts(one.inputs[rows], widths, dropout, draw))
             losses.append(
                 alignment / len(used) * _alignment(one, rows, logits, sharpness, temperature, dropout, draw)
             )
         if told is not None:
-            rows = _rows(len(told[0]), draw)
+            rows = batch(len(told[0]), BATCH, draw)
             logits = network(_without_parts(told[0][rows], widths, dropout, draw))
             weights = (sharpness * told[1][rows]).softmax(dim=1)
             losses.append(decoupling * functional.cross_entropy(sharpness * logits.sigmoid(), weights))
-        loss = torch.stack(losses).sum()
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch's own
-        optimiser.step()
-        schedule.step()
-        progress((step + 1) / steps, f"step {step + 1} of {steps}, loss {loss.item():.3f}")
+        return torch.stack(losses).sum()
+
+    train(network, loss, Plan(steps, learning_rate, WEIGHT_DECAY, seed=seed), progress=progress)
     seen = [one.inputs for one in used] + ([told[0]] if told is not None else [])
     return _folded(network, torch.cat(seen))
 
@@ -158,10 +151,6 @@ def _network(width: int, blocks: int) -> nn.Sequential:
         nn.Tanh(),
         nn.Linear(SECOND, blocks),
     )
-
-
-def _rows(count: int, draw: torch.Generator) -> Tensor:
-    return torch.randperm(count, generator=draw)[:BATCH]
 
 
 def _without_parts(inputs: Tensor, widths: Sequence[int], rate: float, draw: torch.Generator) -> Tensor:

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tieback.answer import JoinedSpace, SingleSpace
+from tieback.artifacts import stored
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError
@@ -105,7 +106,7 @@ class RetiredCards:
         from tieback.models.bound_space import BoundSpace
         from tieback.router.bound import bound_space
 
-        for folder in sorted(self._store.bound.glob("*/")):
+        for folder in stored(self._store.bound):
             with contextlib.suppress(StartupError):
                 bound = BoundSpace.load(folder)
                 if bound_space(bound).ref == ref:

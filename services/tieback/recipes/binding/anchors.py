@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
+from tieback.training.splits import Split
 
 TEMPLATES = {
     Modality.IMAGE: ("{}", "a photo of a {}"),
@@ -28,37 +28,10 @@ TEMPLATES = {
 CAPTION = 1
 """The template that stands for what is asked: a caption, as people write one."""
 
-HELD_OUT = 0.10
-"""Share of the classes that the report's numbers come from."""
-VALIDATION = 0.05
-"""Share of the classes that methods are chosen by."""
-
 
 def captions(names: Sequence[str], modality: Modality) -> list[list[str]]:
     """By template, the caption of every class."""
     return [[template.format(name) for name in names] for template in TEMPLATES[modality]]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Split:
-    """Places of classes: to fit with, to choose by, to report on."""
-
-    training: Array
-    validation: Array
-    held_out: Array
-
-
-def split(count: int, seed: int) -> Split:
-    """Shuffled by the seed. Of fewer than four classes, all are fitted with."""
-    order = np.random.default_rng(seed).permutation(count)
-    held_out, validation = max(1, round(HELD_OUT * count)), max(1, round(VALIDATION * count))
-    if count < held_out + validation + 2:
-        held_out = validation = 0 if count < 4 else 1
-    return Split(
-        np.sort(order[held_out + validation :]),
-        np.sort(order[held_out : held_out + validation]),
-        np.sort(order[:held_out]),
-    )
 
 
 USER_HELD_OUT, FEWEST_TO_HOLD_OUT = 0.2, 20

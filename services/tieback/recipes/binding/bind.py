@@ -16,7 +16,7 @@ from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundSpace
 from tieback.models.store import Store
 from tieback.recipes.binding import duals, measure, term_paths
-from tieback.recipes.binding.anchors import Split, read_pairs, split, split_pairs
+from tieback.recipes.binding.anchors import read_pairs, split_pairs
 from tieback.recipes.binding.corpus import read_corpus
 from tieback.recipes.binding.entering import Dense
 from tieback.recipes.binding.fixed_weights import held_out_tasks
@@ -46,11 +46,11 @@ from tieback.recipes.binding.project import (
 from tieback.recipes.binding.route import Routing
 from tieback.recipes.binding.tasks import Joint, class_tasks, losing_tasks, user_tasks
 from tieback.recipes.binding.terms import Terms
-from tieback.recipes.binding.work_folder import WorkFolder
 from tieback.recipes.binding.worth import Worth, worths
 from tieback.recipes.export_router import export_graphs
+from tieback.training.splits import Split, split
+from tieback.training.step_cache import StepCache
 
-WORK = "binding-work"
 Say = Callable[[str], None]
 
 
@@ -103,8 +103,8 @@ def bind(
 def _bind(
     cards: Iterable[EncoderCard], store: Store, options: Options, say: Say, out: Path | None
 ) -> Outcome:
-    work = WorkFolder(store.root / WORK)
-    fitter = PathFitter(work, options.seed, options.method, say)
+    steps = StepCache(store.steps)
+    fitter = PathFitter(steps, options.seed, options.method, say)
     pairs = read_pairs(options.anchors) if options.anchors else []
     cards = tuple(cards)
     chosen = members(cards, store, options.spaces, say)
@@ -112,14 +112,14 @@ def _bind(
     encoders = Encoders(store)
     if paired := paired_cards(cards, store, options.spaces):
         pairing = Pairing(
-            Gatherer(chosen, encoders, work, say), encoders, work, options.seed, options.method, say
+            Gatherer(chosen, encoders, steps, say), encoders, steps, options.seed, options.method, say
         )
         chosen = pairing.join(chosen, paired, options.spaces, pairs, anchors_name)
     limits = (options.texts, options.photos, options.sounds)
     corpus = read_corpus(options.data).limited(*limits, options.seed)
-    gatherer = Gatherer(chosen, encoders, work, say)
+    gatherer = Gatherer(chosen, encoders, steps, say)
     material = gatherer.gather(corpus, pairs, anchors_name)
-    binder = _Binder(gatherer, material, options, fitter, work, say)
+    binder = _Binder(gatherer, material, options, fitter, steps, say)
     if idle := binder.idle():
         for one in idle:
             chosen.left_out[one.space] = f"it adds nothing: {one.told}"
@@ -129,25 +129,25 @@ def _bind(
             )
         names = {one.space for one in idle}
         chosen = replace(chosen, texts=tuple(card for card in chosen.texts if card.name not in names))
-        gatherer = Gatherer(chosen, encoders, work, say)
+        gatherer = Gatherer(chosen, encoders, steps, say)
         material = gatherer.gather(corpus, pairs, anchors_name)
-        binder = _Binder(gatherer, material, options, fitter, work, say, binder.worths)
+        binder = _Binder(gatherer, material, options, fitter, steps, say, binder.worths)
     bound = binder.bind()
     folder = bound.save(out or store.bound)
-    work.forget_old()
-    return Outcome(bound, folder, tuple(work.made), tuple(work.found))
+    steps.forget_old()
+    return Outcome(bound, folder, tuple(steps.made), tuple(steps.found))
 
 
 class _Binder:
     """From the material to the binding."""
 
     def __init__(
-        self, gatherer: Gatherer, material: Material, options: Options, fitter: PathFitter, work: WorkFolder,
+        self, gatherer: Gatherer, material: Material, options: Options, fitter: PathFitter, steps: StepCache,
         say: Say, known: Sequence[Worth] = (),
     ) -> None:  # fmt: skip
         material, self._centres = duals.centred(material)
         self._gatherer, self._material, self._options = gatherer, material, options
-        self._fitter, self._work, self._say = fitter, work, say
+        self._fitter, self._steps, self._say = fitter, steps, say
         self._members: Members = material.members
         widths = {Modality.IMAGE: options.image_width, Modality.AUDIO: options.audio_width}
         self._reduced = [
@@ -225,7 +225,7 @@ class _Binder:
             self._options.seed,
             self._options.steps,
         )
-        routers, ways = routing.train(self._work, self._say)
+        routers, ways = routing.train(self._steps, self._say)
         imputations = ImputationFitter(
             self._material, replace(plain, routers=routers), self._reduced, self._things, self._options.seed
         )

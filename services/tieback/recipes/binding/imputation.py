@@ -21,12 +21,12 @@ from tieback.methods.imputation import fit, imputations
 from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import BoundImputation, BoundPath
 from tieback.recipes.binding import measure
-from tieback.recipes.binding.anchors import Split
 from tieback.recipes.binding.entering import Dense, enter
 from tieback.recipes.binding.kinds import sentences
 from tieback.recipes.binding.material import Material
 from tieback.recipes.binding.project import Reduced
 from tieback.recipes.binding.tasks import Joint, Task, losing_tasks
+from tieback.training.splits import Split
 
 Losses = Mapping[str, Mapping[str, float]]
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
-from tieback.recipes.binding.anchors import HELD_OUT, Split
 from tieback.recipes.binding.entering import Dense
 from tieback.recipes.binding.material import Material
+from tieback.training.splits import HELD_OUT, Split
 
 NEITHER = "text"
 SPOKEN_OF = (Modality.IMAGE, Modality.AUDIO, Modality.POINTS)

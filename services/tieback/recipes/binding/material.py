@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +19,8 @@ from tieback.recipes.binding.corpus import Corpus
 from tieback.recipes.binding.encoding import Encoded, encode, encode_texts
 from tieback.recipes.binding.members import Encoders, Members
 from tieback.recipes.binding.terms import Terms, encode_terms, gather_terms
-from tieback.recipes.binding.work_folder import WorkFolder, digest
+from tieback.training.digests import file_digest
+from tieback.training.step_cache import StepCache
 
 Say = Callable[[str], None]
 
@@ -106,10 +106,10 @@ class Material:
 
 
 class Gatherer:
-    """Encodes what a binding learns from, each part a step of the work folder."""
+    """Encodes what a binding learns from, each part a step that is kept."""
 
-    def __init__(self, members: Members, encoders: Encoders, work: WorkFolder, say: Say) -> None:
-        self._members, self._encoders, self._work, self._say = members, encoders, work, say
+    def __init__(self, members: Members, encoders: Encoders, steps: StepCache, say: Say) -> None:
+        self._members, self._encoders, self._steps, self._say = members, encoders, steps, say
 
     def gather(self, corpus: Corpus, pairs: Sequence[Pair], anchors_name: str) -> Material:
         """All of it. InvalidInput, with the line, where one of the user's anchors cannot be encoded."""
@@ -165,7 +165,8 @@ class Gatherer:
             self._say(f"encoding {len(texts)} {step}")
             return encode_terms(self._encoders[card], texts)
 
-        return self._work.arrays(step, {"space": _space(card), "texts": digest(list(texts))}, make)
+        inputs, beside = {"space": _space(card), "texts": list(texts)}, (self._encoders.model_of(card),)
+        return self._steps.arrays(step, encode_terms, inputs, make, beside=beside)
 
     def _texts(self, what: str, card: EncoderCard, texts: Sequence[str]) -> Array:
         step = f"{what} in {card.name}"
@@ -174,7 +175,8 @@ class Gatherer:
             self._say(f"encoding {len(texts)} {step}")
             return {"dense": encode_texts(self._encoders[card], texts)}
 
-        return self._work.arrays(step, {"space": _space(card), "texts": digest(list(texts))}, make)["dense"]
+        inputs, beside = {"space": _space(card), "texts": list(texts)}, (self._encoders.model_of(card),)
+        return self._steps.arrays(step, encode_texts, inputs, make, beside=beside)["dense"]
 
     def files(self, what: str, card: EncoderCard, files: Sequence[Path]) -> tuple[Encoded, dict[int, str]]:
         """The files as that encoder reads them, and what is wrong with those that it cannot read."""
@@ -186,8 +188,8 @@ class Gatherer:
             faults.update(found.faults)
             return {"dense": found.dense, "classes": found.classes, "shares": found.shares}
 
-        content = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
-        arrays = self._work.arrays(step, {"space": _space(card), "files": content}, make)
+        inputs = {"space": _space(card), "files": [file_digest(path) for path in files]}
+        arrays = self._steps.arrays(step, encode, inputs, make, beside=(self._encoders.model_of(card),))
         return Encoded(arrays["dense"], arrays["classes"], arrays["shares"], faults), faults
 
     def _inputs(self, card: EncoderCard, corpus: Corpus) -> Inputs:

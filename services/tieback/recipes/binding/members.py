@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from tieback.core.types.content import Modality
 from tieback.core.types.vectors import SpaceRef
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.labels import read_class_names
-from tieback.models.loading import load_encoder
+from tieback.models.loading import RUNTIMES, load_encoder
 from tieback.models.store import Store
 from tieback.recipes.binding.anchors import captions
 from tieback.recipes.binding.prototypes import class_prototypes
@@ -112,6 +113,10 @@ class Encoders:
         if card.name not in self._loaded:
             self._loaded[card.name] = load_encoder(card, self._store)
         return self._loaded[card.name]
+
+    def model_of(self, card: EncoderCard) -> Callable[..., Any]:
+        """What will run the card, whose source decides what it says."""
+        return RUNTIMES[card.runtime]
 
 
 def members(

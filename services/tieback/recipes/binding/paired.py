@@ -6,7 +6,6 @@ of each thing; whatever else the user has pairs for. Rows of one thing have one 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,13 +18,15 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
 from tieback.methods.projection import LEAST_ANCHORS, projections
 from tieback.models.store import Store
-from tieback.recipes.binding.anchors import Pair, Split, captions, split_pairs
+from tieback.recipes.binding.anchors import Pair, captions, split_pairs
 from tieback.recipes.binding.encoding import encode, read_points
 from tieback.recipes.binding.material import Gatherer, unread
 from tieback.recipes.binding.members import Classifier, Encoders, Members, takes_part
 from tieback.recipes.binding.solids import SOLIDS, cloud
 from tieback.recipes.binding.views import VIEWS, views
-from tieback.recipes.binding.work_folder import WorkFolder, digest
+from tieback.training.digests import digest, file_digest
+from tieback.training.splits import Split
+from tieback.training.step_cache import StepCache
 
 COPIES = 8
 """So many of each solid; of those that are fitted with, one is for choosing and one for the report."""
@@ -111,10 +112,10 @@ class Pairing:
     """Makes members of encoders without classes."""
 
     def __init__(
-        self, gatherer: Gatherer, encoders: Encoders, work: WorkFolder, seed: int, method: str | None,
+        self, gatherer: Gatherer, encoders: Encoders, steps: StepCache, seed: int, method: str | None,
         say: Callable[[str], None],
     ) -> None:  # fmt: skip
-        self._gatherer, self._encoders, self._work = gatherer, encoders, work
+        self._gatherer, self._encoders, self._steps = gatherer, encoders, steps
         self._seed, self._method, self._say = seed, method, say
 
     def join(
@@ -175,7 +176,8 @@ class Pairing:
             return {"dense": encode(self._encoders[card], contents).dense}
 
         key = {"space": f"{card.space} {card.space.fingerprint}", "solids": digest(*clouds)}
-        features = self._work.arrays(step, key, make)["dense"]
+        beside = (self._encoders.model_of(card),)
+        features = self._steps.arrays(step, encode, key, make, beside=beside)["dense"]
         split, apart = _split_solids(self._seed)
         return Paired(
             card,
@@ -222,7 +224,7 @@ class Pairing:
     def _seen_of_user(self, members: Members, files: Sequence[Path]) -> Mapping[str, Array]:
         if not files:
             return {}
-        key = digest([hashlib.sha256(path.read_bytes()).hexdigest() for path in files])
+        key = digest([file_digest(path) for path in files])
 
         def clouds() -> list[Array]:
             return [read_points(path) for path in files]
@@ -243,5 +245,7 @@ class Pairing:
                 return {"dense": encode(self._encoders[card], contents).dense}
 
             said = {"space": f"{card.space} {card.space.fingerprint}", "clouds": key, "views": VIEWS}
-            found[card.name] = self._work.arrays(step, said, make)["dense"].reshape(count, VIEWS, card.width)
+            beside = (views, self._encoders.model_of(card))
+            rows = self._steps.arrays(step, encode, said, make, beside=beside)["dense"]
+            found[card.name] = rows.reshape(count, VIEWS, card.width)
         return found

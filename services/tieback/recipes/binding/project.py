@@ -7,6 +7,7 @@ classifier into every text space's.
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from tieback.artifacts.packed_arrays import rounded
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
@@ -21,12 +23,11 @@ from tieback.core.types.content import Modality
 from tieback.methods.projection import LEAST_ANCHORS, fit, projections, unit_rows
 from tieback.methods.projection.subspace import principal
 from tieback.models.bound_space import NATIVE, Block, BoundPath
-from tieback.models.packed_arrays import rounded
 from tieback.recipes.binding.entering import enter, project
 from tieback.recipes.binding.material import Material
 from tieback.recipes.binding.members import Classifier, called
 from tieback.recipes.binding.ranking import places, reciprocal
-from tieback.recipes.binding.work_folder import WorkFolder
+from tieback.training.step_cache import StepCache
 
 ATTENTION, ENSEMBLE, SUBSPACE = "anchor_attention", "projector_ensemble", "subspace"
 AFFINE, JOINTLY = "affine", "joint_views"
@@ -169,12 +170,12 @@ def anchored(
 
 
 class PathFitter:
-    """Fits paths, each a step of the work folder. `method` forces one; else each has what serves it best."""
+    """Fits paths, each a step that is kept. `method` forces one; else each has what serves it best."""
 
-    def __init__(self, work: WorkFolder, seed: int, method: str | None, say: Say) -> None:
+    def __init__(self, steps: StepCache, seed: int, method: str | None, say: Say) -> None:
         if method is not None:
             projections.get(method)  # NotFound, with the choices, before anything is computed
-        self._work, self._seed, self._method, self._say = work, seed, method, say
+        self._steps, self._seed, self._method, self._say = steps, seed, method, say
 
     def choose(self, anchors: Anchored) -> tuple[tuple[str, dict[str, Any]], ...]:
         """The methods with their parameters that a path is served with, and together averaged."""
@@ -214,14 +215,10 @@ class PathFitter:
                 "loss": np.array(losses, np.float64)
             }
 
-        key = {
-            "method": name,
-            "training": training if views is None else {**training, "views": views},
-            "seed": self._seed,
-            "source": source,
-            "target": target,
-        }
-        arrays = self._work.arrays(f"{anchors.path} by {name}", key, make)
+        inputs = {**training, "seed": self._seed, "source": source, "target": target}
+        if views is not None:
+            inputs["views"] = views
+        arrays = self._steps.arrays(f"{anchors.path} by {name}", _module(name).fit, inputs, make)
         state = rounded({key.removeprefix("state."): array for key, array in arrays.items() if key != "loss"})
         card = anchors.source
         told = {
@@ -272,6 +269,11 @@ def _value(paths: Sequence[BoundPath], source: Array, target: Array) -> float:
 def least(name: str) -> int:
     """How many anchors a method needs whatever the widths: those that are chosen from do not look at them."""
     return projections.form(LEAST_ANCHORS, name)(1, 1)
+
+
+def _module(name: str) -> Any:
+    """The method's own file."""
+    return importlib.import_module(f"{projections.package}.{name}")
 
 
 def _kept(source: Array, target: Array) -> tuple[Array, Array]:

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from tieback.artifacts.packed_arrays import rounded
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.methods.projection import fit, projections
 from tieback.models.bound_space import BoundRouter
-from tieback.models.packed_arrays import rounded
 from tieback.recipes.binding.anchors import CAPTION
 from tieback.recipes.binding.entering import Dense
 from tieback.recipes.binding.fixed_weights import compared, fixed
@@ -29,7 +29,7 @@ from tieback.recipes.binding.profile import profile, scores_for
 from tieback.recipes.binding.project import ATTENTION, Reduced
 from tieback.recipes.binding.tasks import Joint, Task
 from tieback.recipes.binding.weighing import router_input
-from tieback.recipes.binding.work_folder import WorkFolder
+from tieback.training.step_cache import StepCache
 
 POLICY, SHARPNESS = "soft", 10.0
 FOLDS = 5
@@ -71,7 +71,7 @@ class Routing:
     seed: int
     steps: int
 
-    def train(self, work: WorkFolder, say: Say) -> tuple[dict[Modality, BoundRouter], list[dict[str, Any]]]:
+    def train(self, cache: StepCache, say: Say) -> tuple[dict[Modality, BoundRouter], list[dict[str, Any]]]:
         """A router per modality, and what the choices were between.
 
         None where there are no classes: nothing else says what a text speaks of.
@@ -80,7 +80,7 @@ class Routing:
             return {}, []
         routers: dict[Modality, BoundRouter] = {}
         every: list[dict[str, Any]] = []
-        for modality, ways in ((Modality.TEXT, self._ways_of_texts(work, say)), *self._ways_of_others()):
+        for modality, ways in ((Modality.TEXT, self._ways_of_texts(cache, say)), *self._ways_of_others()):
             found = compared(self.joint, self.tasks, ways)
             served = found.best if found and LEARNED not in ways else next(iter(ways))
             routers[modality] = ways[served]
@@ -89,12 +89,12 @@ class Routing:
                 every.append(found.told(served))
         return routers, every
 
-    def _ways_of_texts(self, work: WorkFolder, say: Say) -> dict[str, BoundRouter]:
+    def _ways_of_texts(self, cache: StepCache, say: Say) -> dict[str, BoundRouter]:
         """The learned router; equal weights; those of each kind of text, for all texts; the mean of these."""
         worths = {kind: self._worth(kind) for kind in self.texts.training}
         by_kind = {kind: np.exp(SHARPNESS * scores) for kind, scores in worths.items()}
         by_kind = {kind: weights / weights.sum() for kind, weights in by_kind.items()}
-        ways = {LEARNED: self._text_router(worths, work, say)}
+        ways = {LEARNED: self._text_router(worths, cache, say)}
         fixed_ways = {UNIFORM: np.full(len(self.joint.names), 1 / len(self.joint.names))}
         fixed_ways |= {f"the weights for {kind}": weights for kind, weights in by_kind.items()}
         fixed_ways["the mean of these"] = np.mean(list(by_kind.values()), axis=0)
@@ -128,7 +128,7 @@ class Routing:
             if block.modality is modality and any(card.space.name == block.space.name for card in readers)
         ]
 
-    def _text_router(self, worths: Mapping[str, Array], work: WorkFolder, say: Say) -> BoundRouter:
+    def _text_router(self, worths: Mapping[str, Array], cache: StepCache, say: Say) -> BoundRouter:
         from tieback.recipes.train_router import Labelled, train_router
 
         names = tuple(card.name for card in self.material.members.texts)
@@ -141,13 +141,19 @@ class Routing:
         told = np.array([name not in quiet for name in self.joint.names])
         labelled = Labelled(np.concatenate(inputs), np.concatenate(targets), None if told.all() else told)
 
+        choices: dict[str, Any] = {
+            "alignment": 0,
+            "parts": [self.joint.widths[name] for name in names],
+            "seed": self.seed,
+            "steps": self.steps,
+        }
+
         def make() -> Mapping[str, Array]:
             say("training the router of text")
-            parts = [self.joint.widths[name] for name in names]
-            return train_router((), labelled, alignment=0, parts=parts, seed=self.seed, steps=self.steps)
+            return train_router((), labelled, **choices)
 
-        key = {"inputs": labelled.inputs, "targets": labelled.targets, "told": told}
-        state = work.arrays("router of text", {"seed": self.seed, "steps": self.steps, **key}, make)
+        learned_from = {"inputs": labelled.inputs, "targets": labelled.targets, "told": told}
+        state = cache.arrays("router of text", train_router, choices | learned_from, make)
         return BoundRouter(Modality.TEXT, names, POLICY, {}, rounded(state))
 
     def _worth(self, kind: str) -> Array:

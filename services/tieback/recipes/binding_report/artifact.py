@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tieback.artifacts import HEADER, stored
 from tieback.core.errors import NotFound, StartupError
-from tieback.models.bound_space import HEADER, REMEDY
+from tieback.models.bound_space import REMEDY
 
 
 def folder_of(binding: str | None, root: Path) -> Path:
@@ -13,14 +14,14 @@ def folder_of(binding: str | None, root: Path) -> Path:
 
     NotFound, with the choices, for a revision that is not there; StartupError where there is none at all.
     """
-    headers = sorted(root.glob(f"*/{HEADER}"), key=lambda path: path.stat().st_mtime)
+    folders = stored(root)
     if binding is None:
-        if not headers:
+        if not folders:
             raise StartupError(f"there is no binding in the store; {REMEDY}")
-        return headers[-1].parent
+        return folders[-1]
     if (Path(binding) / HEADER).is_file():
         return Path(binding).absolute()
-    by_revision = {header.parent.name: header.parent for header in headers}
+    by_revision = {folder.name: folder for folder in folders}
     if binding not in by_revision:
         raise NotFound("binding", binding, by_revision)
     return by_revision[binding]

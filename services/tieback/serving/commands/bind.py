@@ -15,9 +15,10 @@ from rich.table import Table
 from tieback_client.cli.output import SafeConsole, say
 from tieback_client.installing import how_to_install
 
+from tieback.artifacts import stored
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError, TiebackError
-from tieback.models.bound_space import HEADER, BoundSpace
+from tieback.models.bound_space import BoundSpace
 from tieback.models.store import Store
 from tieback.recipes.bind_default import LIBRARY
 from tieback.serving.commands.bind_report import report
@@ -113,11 +114,11 @@ def list_bindings(as_json: bool) -> None:
     with _explained():
         _, store = _opened()
     rows = []
-    for header in sorted(store.bound.glob(f"*/{HEADER}"), key=lambda path: path.stat().st_mtime):
+    for place in stored(store.bound):
         try:
-            rows.append(_described(header.parent, BoundSpace.load(header.parent)))
+            rows.append(_described(place, BoundSpace.load(place)))
         except StartupError as error:
-            rows.append({"revision": header.parent.name, "fault": error.message})
+            rows.append({"revision": place.name, "fault": error.message})
     if as_json:
         click.echo(json.dumps({"store": str(store.root), "bindings": rows}, indent=2))
         return

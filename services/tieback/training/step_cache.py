@@ -1,13 +1,13 @@
-"""What a binding has computed so far, kept by what it was computed from.
+"""What the steps of a recipe have computed, kept by everything that went into them.
 
-A step's file is named by a hash of everything that goes into the step, so an interrupted run finds what it
-had, and a run with other inputs finds nothing that is not its own.
+A step's file is named by a hash over its resolved configuration (defaults filled in), its inputs, and the
+source of what computes it. So an interrupted run finds what it had, and a run with another default, another
+line of the method or another input finds nothing that is not its own.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
+import inspect
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,15 +18,14 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from tieback.core.types.arrays import Array
-
-VERSION = 1
-"""Hashed into every name: change it whenever the same inputs would give another output."""
+from tieback.training.digests import digest
+from tieback.training.source_digest import source_digest
 
 KEPT_SECONDS = 7 * 24 * 3600.0
 """Files that no run has used for so long are removed by the next one that ends."""
 
 
-class WorkFolder:
+class StepCache:
     """Steps and their outputs under `root`. `made` and `found` name the steps of this run, in order."""
 
     def __init__(self, root: Path) -> None:
@@ -35,13 +34,22 @@ class WorkFolder:
         self.found: list[str] = []
 
     def arrays(
-        self, step: str, inputs: Mapping[str, Any], make: Callable[[], Mapping[str, Array]]
+        self,
+        step: str,
+        made_by: Callable[..., Any],
+        inputs: Mapping[str, Any],
+        make: Callable[[], Mapping[str, Array]],
+        *,
+        beside: tuple[Callable[..., Any], ...] = (),
     ) -> dict[str, Array]:
         """The step's arrays: those that are there, else those that `make` gives, which are kept.
 
-        `inputs` are whatever the output depends on: values that JSON knows, and arrays.
+        `made_by` is the function that computes them, `beside` what it calls and does not import (the model of
+        a card, the method of a name). `inputs` are whatever the output depends on: values that JSON knows,
+        and arrays. Keyword parameters of `made_by` that they leave out count with their defaults.
         """
-        path = self.root / f"{_file_name(step)}-{_key(step, inputs)}.safetensors"
+        key = digest(step, resolved(made_by, inputs), source_digest(made_by, *beside))
+        path = self.root / f"{_file_name(step)}-{key}.safetensors"
         try:
             arrays = load(path.read_bytes())
             path.touch()
@@ -64,24 +72,15 @@ class WorkFolder:
                 path.unlink(missing_ok=True)
 
 
-def digest(*parts: Any) -> str:
-    """A hash of values that JSON knows and of arrays."""
-    whole = hashlib.sha256()
-    for part in parts:
-        if isinstance(part, np.ndarray):
-            whole.update(f"{part.dtype}{part.shape}".encode())
-            whole.update(np.ascontiguousarray(part).tobytes())
-        elif isinstance(part, Mapping):
-            for name in sorted(part):
-                whole.update(digest(name, part[name]).encode())
-        else:
-            whole.update(json.dumps(part, sort_keys=True, default=str).encode())
-        whole.update(b"\0")
-    return whole.hexdigest()[:20]
-
-
-def _key(step: str, inputs: Mapping[str, Any]) -> str:
-    return digest(VERSION, step, inputs)
+def resolved(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given, and the defaults of the function's other keyword parameters, but for functions."""
+    parameters = inspect.signature(function).parameters.values()
+    defaults = {
+        one.name: one.default
+        for one in parameters
+        if one.kind is one.KEYWORD_ONLY and one.default is not one.empty and not callable(one.default)
+    }
+    return defaults | dict(given)
 
 
 def _file_name(step: str) -> str:

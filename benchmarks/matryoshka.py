@@ -1,0 +1,223 @@
+"""What vectors lose that are cut behind a learned head, beside vectors that are cut as they are.
+
+`tieback train matryoshka` learns the head from the texts of `nli/train.jsonl` and `grounding/train.jsonl` of
+DIR, and the encoder is exported with it, in the precision that is served. Both encoders read the collections
+of DIR/retrieval, none of which was learned from or chosen by; DIR/cranfield, which settings were tuned on,
+stands beside them. A query's nDCG@10 is of an exact search by cosine, by the product's own cut. A share that
+is lost is of the base encoder's mean at full width; intervals are drawn over queries, within each collection.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tieback.artifacts import Artifact
+from tieback.catalog.card import EncoderCard
+from tieback.catalog.catalog import Catalog, read_card
+from tieback.catalog.source import Source
+from tieback.encoder.output import cut
+from tieback.models.encoder_model import EncoderModel
+from tieback.models.loading import load_encoder
+from tieback.models.store import Store
+from tieback.recipes.binding.encoding import encode_texts
+from tieback.recipes.pull import pull
+from tieback.recipes.train import train
+from tieback.recipes.trained import describe
+from tieback.serving.commands.train import assigned
+
+from benchmarks.corpus import VARIABLE
+from benchmarks.pipeline import collections
+from benchmarks.pipeline.judged import Judged
+from benchmarks.pipeline.measures import ndcg
+from benchmarks.report import Report
+
+Floats = NDArray[np.floating[Any]]
+
+TRAINING = ("nli/train.jsonl", "grounding/train.jsonl")
+TUNED_ON = "cranfield"
+WIDTH, LOST = 128, 1.5  # of the claim: dimensions, per cent
+NAMED = "19 Matryoshka (arXiv:2205.13147)"
+INTERVAL = "95 %, bootstrap of queries"
+DRAWS, BEST = 2000, 10
+PLAIN, LEARNED = "cut as it is", "behind the head"
+
+
+class Told:
+    """Says what a pull does."""
+
+    def fetching(self, source: Source, there: int, size: int) -> None:
+        """Nothing is fetched for a folder."""
+
+    def said(self, name: str, message: str) -> None:
+        tell(f"{name}: {message}")
+
+
+def tell(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=os.environ.get(VARIABLE),
+        metavar="DIR",
+        help=f"judged texts and texts to learn from; by default of {VARIABLE}",
+    )
+    parser.add_argument("--space", default="all-minilm-l6-v2", help="the encoder [all-minilm-l6-v2]")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a parameter of the recipe"
+    )
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these collections alone, to tune on")
+
+
+def run(options: argparse.Namespace) -> Report:
+    if options.data is None:
+        raise SystemExit(f"matryoshka: name a folder of judged texts: --data DIR, or {VARIABLE}")
+    judged = _collections(options.data, options.only)
+    parameters = assigned(options.set, describe("matryoshka").schema) | {"space": options.space}
+    report = Report()
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder)
+        base = {card.name: card for card in Catalog.load().encoders()}[options.space]
+        learned = train(
+            "matryoshka", parameters, cards=[base], store=Store(),
+            data=[options.data / name for name in TRAINING], output=output, say=tell,
+        )  # fmt: skip
+        assert learned.card is not None
+        turned = read_card(learned.card)
+        assert isinstance(turned, EncoderCard)
+        store = Store(output / "store")
+        assert pull([turned], [turned], store, Told()) == []
+        models = {PLAIN: load_encoder(base, Store()), LEARNED: load_encoder(turned, store)}
+        gained = _gained(models, judged, turned.offered_widths)
+    _tell_training(learned.artifact, report)
+    _tell_widths(gained, turned, report)
+    _claim(gained, turned, report)
+    return report
+
+
+def _collections(folder: Path, only: Sequence[str] | None) -> list[Judged]:
+    """Those whose queries are words. The program ends where there are none."""
+    found = [
+        one
+        for one in collections.read(folder)
+        if one.modalities == {"text"} and all(question.words for question in one.questions)
+    ]
+    found = [one for one in found if not only or one.name in only]
+    if not found:
+        raise SystemExit("matryoshka: there is no such collection of texts")
+    return found
+
+
+def _gained(
+    models: Mapping[str, EncoderModel], judged: Sequence[Judged], widths: Sequence[int]
+) -> dict[tuple[str, str, int], Floats]:
+    """The nDCG of each query, by model, collection and width."""
+    gained = {}
+    for name, model in models.items():
+        for one in judged:
+            tell(f"{name}: {len(one.documents)} texts of {one.name}")
+            documents = encode_texts(model, [document.text for document in one.documents])
+            queries = encode_texts(model, [question.words for question in one.questions])
+            for width in widths:
+                scores = cut(queries, width) @ cut(documents, width).T
+                gained[name, one.name, width] = _of_queries(scores, one)
+    return gained
+
+
+def _of_queries(scores: Floats, judged: Judged) -> Floats:
+    """The nDCG of each query, by its scores `[queries, documents]`."""
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :BEST]
+    found = [[judged.documents[place].id for place in row] for row in best]
+    return np.array(
+        [ndcg(ids, question.grades) for ids, question in zip(found, judged.questions, strict=True)]
+    )
+
+
+def _tell_training(artifact: Artifact, report: Report) -> None:
+    kept = artifact.facts["metrics"]["kept_neighbours"]
+    widths = next(iter(kept.values()))
+    report.table(
+        "share of the 10 nearest texts that a prefix keeps, on held-out texts of what was learned from",
+        [{"dimensions": int(width), **{name: kept[name][width] for name in kept}} for width in widths],
+    )
+    provenance = artifact.provenance
+    report.table(
+        "training",
+        [
+            {
+                "revision": artifact.revision,
+                "seconds": provenance["seconds"],
+                **{key: str(value) for key, value in provenance["configuration"].items()},
+            }
+        ],
+    )
+
+
+def _tell_widths(gained: Mapping[tuple[str, str, int], Floats], card: EncoderCard, report: Report) -> None:
+    names = list(dict.fromkeys(name for _, name, _ in gained))
+    rows = [
+        {
+            "collection": name,
+            "queries": len(gained[PLAIN, name, card.width]),
+            "dimensions": width,
+            PLAIN: float(gained[PLAIN, name, width].mean()),
+            LEARNED: float(gained[LEARNED, name, width].mean()),
+        }
+        for name in names
+        for width in reversed(card.offered_widths)
+    ]
+    report.table("nDCG@10", rows)
+
+
+def _claim(gained: Mapping[tuple[str, str, int], Floats], card: EncoderCard, report: Report) -> None:
+    names = [name for _, name, _ in gained if name != TUNED_ON]
+    names = list(dict.fromkeys(names)) or [TUNED_ON]
+    where = f"mean of {', '.join(names)}"
+
+    def side(model: str, width: int) -> list[Floats]:
+        return [gained[model, name, width] for name in names]
+
+    full = side(PLAIN, card.width)
+    claims = [
+        (f"lost {LEARNED}, {WIDTH} of {card.width} dimensions", LEARNED, WIDTH, f"<= {LOST:g}"),
+        (f"lost {LEARNED}, at full width", LEARNED, card.width, "<= 0.5"),
+    ]
+    for name, model, width, target in claims:
+        value, low, high = _lost(full, side(model, width))
+        named = f"{NAMED}: nDCG@10 {name}"
+        report.claim(named, value, "%", target, low=low, high=high, note=where, interval=INTERVAL)
+    value, low, high = _lost(full, side(PLAIN, WIDTH), side(LEARNED, WIDTH))
+    report.claim(
+        f"{NAMED}: nDCG@10 lost {LEARNED}, less than {PLAIN}, {WIDTH} dimensions", value, "%", "> 0",
+        low=low, high=high, note=where, interval=INTERVAL,
+    )  # fmt: skip
+
+
+def _lost(
+    full: Sequence[Floats], served: Sequence[Floats], less: Sequence[Floats] | None = None
+) -> tuple[float, float, float]:
+    """Per cent of the mean over collections that `served` loses beyond what `less` does, and its interval."""
+    lesser = full if less is None else less
+    random = np.random.default_rng(0)
+
+    def share(rows: Sequence[Any]) -> float:
+        means = [
+            np.mean([one[places].mean() for one, places in zip(side, rows, strict=True)])
+            for side in (full, served, lesser)
+        ]
+        return float(100 * (means[2] - means[1]) / means[0])
+
+    value = share([slice(None)] * len(full))
+    drawn = [share([random.integers(0, len(one), len(one)) for one in full]) for _ in range(DRAWS)]
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return value, float(low), float(high)

@@ -1,0 +1,117 @@
+"""Runs a recipe that learns, and keeps what it learned as an artifact, with how it came about."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, cast
+
+from tieback.artifacts import Artifact
+from tieback.catalog.card import EncoderCard
+from tieback.models.store import Store
+from tieback.recipes.encoder_head import HEAD, adapt
+from tieback.recipes.trained import Learned, Run, recipes
+from tieback.training.digests import file_digest
+from tieback.training.source_digest import source_digest
+from tieback.training.step_cache import StepCache
+
+PACKAGES = ("tieback", "torch", "onnx", "onnxruntime", "numpy", "tokenizers")
+REPORT = "report.md"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """The artifact, its folder, and the steps that were computed and those that were there.
+
+    `card` is the file of the card that serves it; None where an artifact of that kind needs none.
+    """
+
+    artifact: Artifact
+    folder: Path
+    card: Path | None
+    learned: Learned
+    seconds: float
+    made: tuple[str, ...]
+    found: tuple[str, ...]
+
+
+def train(
+    name: str,
+    parameters: Mapping[str, Any],
+    *,
+    cards: Iterable[EncoderCard],
+    store: Store,
+    data: Sequence[Path],
+    output: Path,
+    say: Callable[[str], None],
+) -> Outcome:
+    """Runs the recipe of that name and writes its artifact into `output`, and what serves it beside that.
+
+    NotFound, with the choices, for an unknown recipe; InvalidInput names the parameter that is unknown, of
+    the wrong type or out of its range; StartupError where data or models are not there.
+    """
+    configured = recipes.configure(name, parameters)
+    configuration = cast("partial[Learned]", configured).keywords
+    with store.lock(lambda: say("waiting for another that writes into the store to end")):
+        steps = StepCache(store.steps)
+        begin = time.monotonic()
+        by_name = {card.name: card for card in cards}
+        learned = configured(Run(store, by_name, data, steps, say))
+        seconds = time.monotonic() - begin
+        provenance = {
+            "recipe": name,
+            "configuration": dict(configuration),
+            "data": [{"file": path.name, "sha256": file_digest(path)} for path in learned.data],
+            "code": source_digest(recipes.get(name), train),
+            "versions": _versions(),
+            "seconds": round(seconds, 1),
+        }
+        facts = {"recipe": name, **learned.facts, "metrics": dict(learned.metrics)}
+        report = {REPORT: markdown(name, configuration, learned).encode()}
+        artifact = Artifact(learned.kind, learned.arrays, facts, learned.made_for, report, provenance)
+        folder = artifact.save(output)
+        served = adapt(artifact, by_name, store, output, say) if learned.kind == HEAD else None
+        steps.forget_old()
+    return Outcome(artifact, folder, served, learned, seconds, tuple(steps.made), tuple(steps.found))
+
+
+def markdown(name: str, configuration: Mapping[str, Any], learned: Learned) -> str:
+    """The report as a page: what it was made with, and the recipe's tables."""
+    spaces = ", ".join(map(str, learned.made_for)) or "no space"
+    settings = [{"parameter": key, "value": value} for key, value in configuration.items()]
+    tables = {"Configuration": settings, **learned.report}
+    lines = [f"# {name}", "", f"{learned.kind.called.capitalize()} for {spaces}."]
+    for title, rows in tables.items():
+        lines += ["", f"## {title}", "", *_table(rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not rows:
+        return ["(nothing)"]
+    return [
+        f"| {' | '.join(rows[0])} |",
+        f"|{'---|' * len(rows[0])}",
+        *(f"| {' | '.join(_cell(value) for value in row.values())} |" for row in rows),
+    ]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(_cell(one) for one in value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|")
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

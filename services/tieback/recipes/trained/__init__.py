@@ -1,0 +1,91 @@
+"""Recipes that learn something: a file here is a recipe, and nothing else is touched to add one.
+
+`tieback recipes` lists them and `tieback train NAME` runs one. A recipe is a function of its file's name: its
+argument is the run (models, data, cache of steps), its keyword parameters are its configuration, typed, each
+with a default. It gives what was learned, which the run keeps as an artifact. PyTorch is imported within the
+function: recipes are listed without it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from tieback.artifacts import Kind
+from tieback.catalog.card import EncoderCard
+from tieback.core.family import Family
+from tieback.core.types.arrays import Array
+from tieback.core.types.vectors import SpaceRef
+from tieback.models.store import Store
+from tieback.training.step_cache import StepCache
+
+PAPER = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a recipe works with.
+
+    `cards` are the encoders in the precisions that are served, by name; `data` the files and folders that are
+    learned from; `say` hears of each step.
+    """
+
+    store: Store
+    cards: Mapping[str, EncoderCard]
+    data: Sequence[Path]
+    steps: StepCache
+    say: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Learned:
+    """What a recipe gives: the content of an artifact of that `kind`, and numbers for whoever decides by it.
+
+    `made_for` are the spaces whose weights it belongs to, `data` the files that were learned from. `metrics`
+    are structured; `report` are tables by their titles, each a list of rows.
+    """
+
+    kind: Kind
+    arrays: Mapping[str, Array]
+    made_for: tuple[SpaceRef, ...]
+    data: Sequence[Path]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    report: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+
+
+class Recipe(Protocol):
+    """From data to what is learned from them."""
+
+    def __call__(self, run: Run) -> Learned:
+        """InvalidInput, with the parameter's name, or StartupError where the run cannot be done."""
+        ...
+
+
+recipes: Family[Recipe] = Family(__name__, Recipe, called="recipe")
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeDescription:
+    """A recipe as `tieback recipes` and docs/recipes.md show it; `papers` are arXiv numbers."""
+
+    name: str
+    summary: str
+    papers: tuple[str, ...]
+    makes: str
+    schema: Mapping[str, Any]
+
+
+def describe(name: str) -> RecipeDescription:
+    """What the recipe is, by its file: the docstring, `MAKES`, the function's signature.
+
+    NotFound, with the choices, where there is none of that name.
+    """
+    described = recipes.describe(name)
+    module = sys.modules[recipes.get(name).__module__]
+    papers = tuple(dict.fromkeys(PAPER.findall(module.__doc__ or "")))
+    return RecipeDescription(name, described.summary, papers, module.MAKES, described.schema)

@@ -1,0 +1,138 @@
+"""`tieback train`: runs a recipe that learns, and says what it found and how it is served."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+from tieback_client.cli.output import SafeConsole, say
+from tieback_client.installing import how_to_install
+
+from tieback.catalog.catalog import Catalog
+from tieback.core.errors import InvalidInput, StartupError, TiebackError
+from tieback.models.store import Store
+from tieback.recipes.trained import describe
+from tieback.serving.commands.pull_progress import PullProgress
+from tieback.serving.precisions import at_chosen_precisions
+from tieback.serving.settings import load_settings
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A parameter of the recipe; may be given again. `tieback recipes` lists them. A list: KEY=64,128.",
+)
+@click.option(
+    "--data",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A file or a folder to learn from; may be given again.",
+)
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder that what is learned is written into.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def train(
+    name: str, assignments: tuple[str, ...], data: tuple[Path, ...], output: Path, as_json: bool
+) -> None:
+    """Run a recipe that learns: `tieback recipes` lists them.
+
+    An interrupted run goes on where it stopped. What is learned is an artifact: a folder named by a hash over
+    its content, with a report.
+    """
+    with _explained():
+        parameters = assigned(assignments, describe(name).schema)
+        recipe = _runner()
+        settings = load_settings()
+        encoders = Catalog.load(settings.cards).encoders()
+        with PullProgress() as progress:
+            outcome = recipe.train(
+                name,
+                parameters,
+                cards=at_chosen_precisions(encoders, settings.precision, settings.provider),
+                store=Store(settings.models),
+                data=data,
+                output=output,
+                say=progress.tell,
+            )
+    artifact = outcome.artifact
+    if as_json:
+        found = {
+            "recipe": name,
+            "kind": artifact.kind.name,
+            "revision": artifact.revision,
+            "folder": str(outcome.folder),
+            "card": None if outcome.card is None else str(outcome.card),
+            "seconds": round(outcome.seconds, 1),
+            "steps": {"computed": len(outcome.made), "found": len(outcome.found)},
+            "metrics": artifact.facts["metrics"],
+            "provenance": artifact.provenance,
+        }
+        click.echo(json.dumps(found, indent=2))
+        return
+    for title, rows in outcome.learned.report.items():
+        _show(title, rows)
+    say(f"Learned in {outcome.seconds:.0f} s: {artifact.revision}, in {outcome.folder}")
+    if outcome.card is not None:
+        cards, model = outcome.card.parent, outcome.card.stem
+        say(f"To serve it: export TIEBACK_CARDS={cards}; tieback models pull {model}; tieback serve")
+
+
+def assigned(assignments: Sequence[str], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of ``KEY=VALUE``; of one that the schema knows as a list, the values between commas.
+
+    InvalidInput where one has no ``=`` or is given twice. What a value may be is the recipe's to say.
+    """
+    found: dict[str, Any] = {}
+    for one in assignments:
+        key, sign, value = one.partition("=")
+        if not sign or not key:
+            raise InvalidInput(f"--set takes KEY=VALUE, not {one!r}", field="set")
+        if key in found:
+            raise InvalidInput(f"--set {key} is given twice", field="set")
+        is_list = schema.get("properties", {}).get(key, {}).get("type") == "array"
+        found[key] = [part for part in value.split(",") if part] if is_list else value
+    return found
+
+
+def _show(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    if not rows:
+        return
+    table = Table(*rows[0], title=title)
+    for row in rows:
+        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()))
+    SafeConsole().print(table)
+
+
+def _runner() -> Any:
+    """What runs recipes. StartupError, with what to install, where what they need is not there."""
+    try:
+        for name in ("torch", "onnx"):
+            importlib.import_module(name)
+    except ImportError as error:
+        raise StartupError(
+            f"training needs {error.name}, which serving does not: {how_to_install('train')}"
+        ) from None
+    return importlib.import_module("tieback.recipes.train")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Errors of ours end the command with their message and exit code 1, without a traceback."""
+    try:
+        yield
+    except TiebackError as error:
+        raise click.ClickException(error.message) from error

@@ -1,0 +1,173 @@
+"""The training loop: seeded, with early stopping, checkpoints that a run goes on from, and a forecast.
+
+A recipe gives a module and a function that draws a batch and says its loss. Everything that is drawn comes
+from one generator, whose state is part of a checkpoint: a run that was interrupted ends with the weights of
+one that was not, bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tieback.training.checkpoint import Checkpoint
+from tieback.training.digests import digest
+
+Loss = Callable[[torch.Generator], Tensor]
+"""Draws a batch and says its loss, a scalar that the module's parameters can be moved by."""
+
+Progress = Callable[[float, str], None]
+"""Hears of the share that is done, 0 to 1, and what is being done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a module is trained: by AdamW (arXiv:1711.05101), its rate falling to 0 in half a cosine.
+
+    Every `look_every` steps the module is validated and a checkpoint written. Training stops where `patience`
+    looks in a row were not better than the best; 0 never stops early.
+    """
+
+    steps: int
+    learning_rate: float
+    weight_decay: float = 0.01
+    look_every: int = 50
+    patience: int = 0
+    seed: int = 0
+
+
+@dataclass(slots=True)
+class History:
+    """What a training did: losses (the mean since the last look) and validations by step, and the best one.
+
+    `resumed_at` is the step that a checkpoint was gone on from. `seconds` are those of this run alone.
+    """
+
+    steps: int = 0
+    best_step: int = 0
+    best: float | None = None
+    stopped_early: bool = False
+    resumed_at: int = 0
+    seconds: float = 0.0
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    validations: list[tuple[int, float]] = field(default_factory=list)
+
+    def metrics(self) -> dict[str, Any]:
+        """Without what differs between two runs that end alike."""
+        found = asdict(self)
+        del found["resumed_at"], found["seconds"]
+        return found
+
+
+def train(
+    module: torch.nn.Module,
+    loss: Loss,
+    plan: Plan,
+    *,
+    validate: Callable[[], float] | None = None,
+    checkpoint: Path | None = None,
+    trained_on: str = "",
+    progress: Progress = lambda _share, _doing: None,
+) -> History:
+    """Trains the module in place, and leaves it with the weights of the best validation, or the last.
+
+    `validate` says how good the module is now; higher is better. A `checkpoint` that is there is gone on from
+    if it is of this plan, this module and what `trained_on` names, and removed at the end.
+    """
+    torch.set_num_threads(1)
+    draw = torch.Generator().manual_seed(plan.seed)
+    optimiser = torch.optim.AdamW(module.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
+    history, best, pending = History(), _copied(module), list[float]()
+    key = digest(
+        asdict(plan), trained_on, {name: list(one.shape) for name, one in module.state_dict().items()}
+    )
+    if checkpoint is not None and (found := Checkpoint.read(checkpoint, key)) is not None:
+        history = History(**found.history)
+        history.losses = [(step, value) for step, value in history.losses]
+        history.validations = [(step, value) for step, value in history.validations]
+        history.resumed_at, history.seconds = history.steps, 0.0
+        best = found.restore(module, optimiser, draw)
+    elif validate is not None:
+        _look(history, validate)
+    forecast = Forecast(history.steps, plan.steps)
+    begin = time.monotonic()
+    while history.steps < plan.steps and not history.stopped_early:
+        for group in optimiser.param_groups:
+            group["lr"] = plan.learning_rate * falling(history.steps, plan.steps)
+        value = loss(draw)
+        optimiser.zero_grad()
+        value.backward()  # type: ignore[no-untyped-call]  # torch's own
+        optimiser.step()
+        history.steps += 1
+        pending.append(float(value.detach()))
+        progress(history.steps / plan.steps, f"{forecast.words(history.steps)}, loss {pending[-1]:.4f}")
+        if history.steps % plan.look_every and history.steps < plan.steps:
+            continue
+        history.losses.append((history.steps, sum(pending) / len(pending)))
+        pending.clear()
+        if _look(history, validate):
+            best = _copied(module)
+        history.stopped_early = _is_over(history, plan)
+        history.seconds = time.monotonic() - begin
+        if checkpoint is not None:
+            Checkpoint.of(module, best, optimiser, draw, asdict(history)).write(checkpoint, key)
+    module.load_state_dict(best)
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    return history
+
+
+class Forecast:
+    """How long the rest will take, by the mean of the steps so far."""
+
+    def __init__(self, begun_at: int, steps: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._begun_at, self._steps, self._clock, self._begin = begun_at, steps, clock, clock()
+
+    def words(self, step: int) -> str:
+        """For instance ``step 200 of 300, 12 s left``."""
+        return f"step {step} of {self._steps}, {self.seconds_left(step):.0f} s left"
+
+    def seconds_left(self, step: int) -> float:
+        """Where `step` steps are done; 0 where no step was measured yet."""
+        done = step - self._begun_at
+        return (self._clock() - self._begin) / done * (self._steps - step) if done > 0 else 0.0
+
+
+def falling(step: int, steps: int) -> float:
+    """Half a cosine: 1 at step 0, 0 at the last (arXiv:1608.03983 without restarts)."""
+    return (1 + math.cos(math.pi * step / steps)) / 2
+
+
+def batch(rows: int, size: int, draw: torch.Generator) -> Tensor:
+    """`size` places of `rows`, each at most once; all of them where there are fewer."""
+    return torch.randperm(rows, generator=draw)[:size]
+
+
+def _look(history: History, validate: Callable[[], float] | None) -> bool:
+    """Notes how good the module is, and says whether it is the best so far."""
+    if validate is None:
+        history.best_step = history.steps
+        return True
+    with torch.no_grad():
+        value = validate()
+    history.validations.append((history.steps, value))
+    better = history.best is None or value > history.best
+    if better:
+        history.best, history.best_step = value, history.steps
+    return better
+
+
+def _is_over(history: History, plan: Plan) -> bool:
+    since: Sequence[tuple[int, float]] = [one for one in history.validations if one[0] > history.best_step]
+    return 0 < plan.patience <= len(since)
+
+
+def _copied(module: torch.nn.Module) -> dict[str, Tensor]:
+    return {name: one.detach().clone() for name, one in module.state_dict().items()}
