@@ -139,6 +139,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (tmp_path / "foreign.py").write_text(FOREIGN)
     monkeypatch.setattr(family, "__path__", [*family.__path__, str(tmp_path)])
     monkeypatch.setattr(decodings, "_methods", dict(decodings._methods))
+    monkeypatch.setattr(decodings, "_checked", set(decodings._checked))
     yield
     for name in ("spelling", "foreign"):
         sys.modules.pop(f"{family.__name__}.{name}", None)
