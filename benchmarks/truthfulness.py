@@ -1,10 +1,10 @@
 """How truthful decoding strategies make the served language model: MC1 and MC2 on TruthfulQA.
 
-The strategies are LOL (method 62), ICD, which is LOL without a lower layer, and DoLa. The true and false
-answers to a question (Lin et al., 2022, arXiv:2109.07958) are scored token by token, after the prompt that
-the generator asks where there is no evidence, by the graph and the strategies that are served. MC1 is the
-share of questions whose best answer scores above all false ones, MC2 the share of the probability that true
-answers have together. No token is masked, and an answer is scored in two ways:
+The strategies are LOL (arXiv:2408.08769), ICD, which is LOL without a lower layer, and DoLa. The true and
+false answers to a question (Lin et al., 2022, arXiv:2109.07958) are scored token by token, after the prompt
+that the generator asks where there is no evidence, by the graph and the strategies that are served. MC1 is
+the share of questions whose best answer scores above all false ones, MC2 the share of the probability that
+true answers have together. No token is masked, and an answer is scored in two ways:
 
     as published   the sum of the strategy's scores, as the scripts of DoLa and ICD do
     as sampled     the sum of log-probabilities of the scores' softmax, from which tokens would be drawn

@@ -20,7 +20,8 @@ import yaml
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 SERVICES = ROOT / "services/tieback"
-CLAIMS = ROOT / "benchmarks/claims"
+BENCHMARKS = ROOT / "benchmarks"
+CLAIMS = BENCHMARKS / "claims"
 RESULTS = ROOT / "benchmarks/results"
 
 SERVED, RECIPE, BASELINE, STUDIED, NOT_BUILT = (
@@ -69,7 +70,7 @@ class Source:
     @property
     def is_claim(self) -> bool:
         """Whether it tries a claim of the paper."""
-        return self.path.is_relative_to(CLAIMS)
+        return self.path.is_relative_to(BENCHMARKS)
 
     def is_baseline_of(self, paper: Paper) -> bool:
         """Whether the paragraph that names the paper says that this is a baseline for it."""
@@ -144,10 +145,12 @@ def _where(source: Source, paper: Paper, requested: Mapping[str, str]) -> str:
 def _claim(row: Row) -> str:
     if not row.claims:
         return "–"
-    topics = " ".join(one.path.stem for one in row.claims)
+    topics = [one.path.stem for one in row.claims if one.path.parent == CLAIMS]
+    commands = [f"claims --topics {' '.join(topics)}"] if topics else []
+    commands += [one.path.stem for one in row.claims if one.path.parent == BENCHMARKS]
     met, count = row.met
     measured = f"{met} of {count} met: " if count else "not measured: "
-    return f"{measured}`scripts/bench claims --topics {topics}`"
+    return measured + ", ".join(f"`scripts/bench {command}`" for command in commands)
 
 
 @functools.cache
@@ -156,12 +159,15 @@ def _sources() -> tuple[Source, ...]:
 
 
 def _read() -> Iterator[Source]:
-    for folder in (SERVICES, CLAIMS):
-        for path in sorted(folder.rglob("*.py")):
-            # Of a family's folder, what is its own and what methods share are no methods.
-            shared = path.is_relative_to(SERVICES / "methods") and path.name.startswith("_")
-            if "v1" not in path.parts and not shared:
-                yield Source(path, ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "")
+    for path in (
+        *sorted(SERVICES.rglob("*.py")),
+        *sorted(CLAIMS.glob("*.py")),
+        *sorted(BENCHMARKS.glob("*.py")),
+    ):
+        # Of a family's folder, what is its own and what methods share are no methods.
+        shared = path.is_relative_to(SERVICES / "methods") and path.name.startswith("_")
+        if "v1" not in path.parts and not shared:
+            yield Source(path, ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "")
 
 
 def _used_families() -> set[str]:

@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 
 from benchmarks import claims
+from benchmarks.__main__ import found
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "methods.md").read_text(encoding="utf-8")
@@ -31,10 +32,12 @@ def test_there_is_a_row_for_each_of_the_68_papers(papers: ModuleType) -> None:
     assert len(ids) == len(set(ids)), "an id is of one paper"
 
 
-def test_every_topic_of_claims_is_of_a_paper(papers: ModuleType) -> None:
-    topics = {source.path.stem for row in papers.rows(REQUESTED) for source in row.claims}
+def test_every_topic_of_claims_is_of_a_paper_and_other_claims_are_benchmarks(papers: ModuleType) -> None:
+    claimed = {source.path for row in papers.rows(REQUESTED) for source in row.claims}
 
-    assert topics == set(claims.topics())
+    assert {path.stem for path in claimed if path.parent == papers.CLAIMS} == set(claims.topics())
+    assert {path.stem for path in claimed if path.parent == papers.BENCHMARKS} <= found().keys()
+    assert all(path.parent in (papers.CLAIMS, papers.BENCHMARKS) for path in claimed)
 
 
 def test_a_number_in_a_docstring_is_that_of_the_paper_it_names(papers: ModuleType) -> None:
