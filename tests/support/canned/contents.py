@@ -179,7 +179,7 @@ def retrieval() -> answer_pb2.RetrieveResponse:
             modality="image+text",
             fallback="no router knows image: equal weights",
             paths=["eyes -> tiny (class names)"],
-            imputations={"third": "ridge"},
+            imputed={"third": "ridge"},
         ),
         labels=[content_pb2.Label(name="seashore", index=978, probability=0.8)],
         timing=TIMING,
@@ -205,13 +205,13 @@ def generation(prompt: str) -> Iterator[generator_pb2.GenerateResponse]:
         yield generator_pb2.GenerateResponse(
             claim=evidence_pb2.Claim(id=1, span=span, text="The moon moves it.")
         )
-        place = evidence_pb2.Locator(
+        place = evidence_pb2.CitedPlace(
             item_id="tides.md",
             section_id="2",
             text_span=vector_pb2.TextSpan(begin_byte=39, end_byte=73),
         )
         yield generator_pb2.GenerateResponse(
-            citation=evidence_pb2.Citation(claim_id=1, evidence_id="1", locator=place, support=0.9)
+            citation=evidence_pb2.Citation(claim_id=1, evidence_id="1", place=place, support=0.9)
         )
         yield generator_pb2.GenerateResponse(
             verdict=evidence_pb2.Verdict(
