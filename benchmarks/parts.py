@@ -1,7 +1,7 @@
-"""Search by whole and parts of photos, against a bare scan of the same vectors.
+"""Search by whole and regions of photos, against a bare scan of the same vectors.
 
-Photos are a whole and nine parts in a joint space; they are made, or mixed from real vectors (`--vectors`).
-The bare scan is faiss on one thread over the same numbers: wholes in single precision, parts in half one,
+Photos are a whole and nine regions in a joint space; they are made, or mixed from real vectors (`--vectors`).
+The bare scan is faiss on one thread over the same numbers: wholes in single precision, regions in half one,
 the ten best of each. Recall is the share of the exact ten best that are found. Searches of the index and bare
 scans take turns; times are processor time of the thread, which other programs disturb least.
 """
@@ -22,7 +22,7 @@ from tieback.core.types.content import Item, Modality, Section
 from tieback.core.types.search import Hit
 from tieback.index.filters import parse
 from tieback.index.memory import Memory
-from tieback.index.records import Parts, Put, Record
+from tieback.index.records import Put, Record, Regions
 from tieback.index.vectors import one_thread
 
 from benchmarks.report import Report
@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> Report:
 
 
 class _Made:
-    """Photos of classes: a photo is near its class, its parts near that and others."""
+    """Photos of classes: a photo is near its class, its regions near that and others."""
 
     def __init__(self, width: int) -> None:
         self.width = width
@@ -145,7 +145,7 @@ def _measured(source: _Made | _Real, count: int) -> list[dict[str, Any]]:
     boxes = np.tile(np.array([[0.0, 0.0, 0.5, 0.5]], np.float32), (PARTS, 1))
     for number, (whole, of_parts) in enumerate(source.photos(count)):
         item = Item(f"{number:06}", [Section("1", None)], "", {"year": float(number % 100)})
-        one = {0: Parts(of_parts.astype(np.float16), boxes)}
+        one = {0: Regions(of_parts.astype(np.float16), boxes)}
         memory.apply([Put(number + 1, Record(item, [""], [Modality.IMAGE], whole[None], one))])
         wholes.add(np.ascontiguousarray(whole[None], np.float32))
         parts.add(np.ascontiguousarray(of_parts, np.float32))
@@ -177,7 +177,7 @@ def _row(
 
     def search(query: Array) -> list[Hit | tuple[float, float, float, float] | None]:
         positions, _ = memory.nearest(query, LIMIT, mask)
-        return [memory.parts.best_box(position, query) for position in positions.tolist()]
+        return [memory.regions.best_box(position, query) for position in positions.tolist()]
 
     times: dict[Callable[[Array], Any], list[float]] = {scan: [], search: []}
     for _ in range(ROUNDS):

@@ -79,5 +79,5 @@ def _joined(encoders: Encoders) -> Joined:
         {Modality.IMAGE: tuple(names)},
         {name: frozenset(PHOTO_KINDS & offered) for name, offered in kinds.items()},
         stored={name: frozenset({VectorKind.MULTI_VECTOR} & offered) for name, offered in kinds.items()},
-        apart=True,
+        per_region=True,
     )

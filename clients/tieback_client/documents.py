@@ -35,8 +35,8 @@ class Section:
     """For `upsert`: words to find it by where it is no text; a text is found by its own."""
     modality: Modality | None = None
     """For `upsert`: its modality, where the content does not say it."""
-    parts: MultiVector | None = None
-    """For `upsert`, of a picture: vectors of its parts, at most 64, beside `vector`, which is the whole's."""
+    regions: MultiVector | None = None
+    """For `upsert`, of a picture: vectors of its regions, at most 64, beside `vector`, that of the whole."""
     span: tuple[int, int] | None = None
     """Of a text: which bytes of the original, as UTF-8, it is, exactly; None where that is not known, or
     where it is not a piece of the original as it stands."""
@@ -164,7 +164,7 @@ class Collection:
     imputation: str = ""
     """What their queries do about lost spaces: a method of the family "imputation"; empty for the default."""
     vector_count: int = 0
-    """Vectors that it holds: one for each section, and one for each part of a section."""
+    """Vectors that it holds: one for each section, and one for each region of a section."""
     sources: Sequence[Source] = ()
     """The folders that its items come from, by name; only `get_collection` tells them."""
     damage: str = ""

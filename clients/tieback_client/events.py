@@ -34,7 +34,7 @@ class Evidence:
     score: float = 0.0
     """Its retrieval score."""
     region: Box | None = None
-    """Where in the picture what was looked for is, of a picture that is known by its parts."""
+    """Where in the picture what was looked for is, of a picture that is known by its regions."""
 
 
 class VerdictLabel(enum.StrEnum):
@@ -119,7 +119,7 @@ class Citation:
     support: float
     """How well the passage supports the claim, 0 to 1."""
     region: Box | None = None
-    """The region of the picture, where the passage is one that is known by its parts."""
+    """The region of the picture, where the passage is one that is known by its regions."""
 
 
 @dataclass(frozen=True, slots=True)

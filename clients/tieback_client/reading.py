@@ -162,7 +162,7 @@ def fused(message: Any) -> Fused:
         vector=vector(message.vector),
         routing=routing(message.routing),
         labels=labels(message.labels),
-        parts=multi_vector(message.parts) if message.HasField("parts") else None,
+        regions=multi_vector(message.regions) if message.HasField("regions") else None,
         ignored=[
             IgnoredDimensions(known, one.begin, one.end)
             for one in message.ignored
@@ -234,7 +234,7 @@ def hit(message: Any) -> Hit:
         vector_score=message.vector_score if message.HasField("vector_score") else None,
         text_score=message.text_score if message.HasField("text_score") else None,
         words_matched=message.words_matched if message.HasField("words_matched") else None,
-        part=box(message.part) if message.HasField("part") else None,
+        region=box(message.region) if message.HasField("region") else None,
         span=_place(message),
         pieces=[FoundPiece(one.section_id, one.text, one.score, _place(one)) for one in message.pieces],
         multi_vector=multi_vector(message.multi_vector) if message.HasField("multi_vector") else None,

@@ -126,8 +126,8 @@ class Fused:
     """Which spaces spoke, and how loudly."""
     labels: Sequence[Label] = ()
     """The classes through which pictures and sounds entered."""
-    parts: MultiVector | None = None
-    """The joint vectors of a picture's parts, where ``parts_apart=True`` asked for them."""
+    regions: MultiVector | None = None
+    """The joint vectors of a picture's regions, where ``per_region=True`` asked for them."""
     ignored: Sequence[IgnoredDimensions] = ()
     """What does not count of a query's vector for sections of a modality; `search` takes the whole result."""
 
@@ -196,14 +196,14 @@ class Hit:
     """BM25 score for the query's words, where some matched."""
     words_matched: float | None = None
     """The share of the query's content words that the section or its titles have, by rarity."""
-    part: Box | None = None
-    """Where in the picture the part is that is most similar to the query, where it is known by its parts."""
+    region: Box | None = None
+    """Where in the picture the region is that is most similar to the query, where there are some."""
     span: tuple[int, int] | None = None
     """Which bytes of the original, as UTF-8, the text is; None where it is not known."""
     pieces: Sequence[FoundPiece] = ()
     """Further pieces of the same short text that were found before the last hit, best first."""
     multi_vector: MultiVector | None = None
-    """The vectors of a picture that is known by its parts, the whole's first; see ``search``."""
+    """The vectors of a picture that is known by its regions, the whole's first; see ``search``."""
 
 
 @dataclass(frozen=True, slots=True)

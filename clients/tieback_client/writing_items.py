@@ -22,7 +22,7 @@ def item(value: Item, field: FieldPath) -> content_pb2.Item:
     parts = []
     for number, one in enumerate(sections(value)):
         place = field["sections"][number]
-        for name, given in (("vector", one.vector), ("parts", one.parts)):
+        for name, given in (("vector", one.vector), ("regions", one.regions)):
             if given is not None:
                 raise InvalidArgument.at(
                     place[name], "ingest makes the vectors itself; to write your own, use upsert"
@@ -47,7 +47,7 @@ def indexed_item(value: Item, field: FieldPath) -> index_pb2.IndexedItem:
                 vector=vector(one.vector, place["vector"]),
                 text=text(one.search_text, place["search_text"]),
                 modality=MODALITIES[modality],
-                parts=multi_vector(one.parts, place["parts"]) if one.parts is not None else None,
+                regions=multi_vector(one.regions, place["regions"]) if one.regions is not None else None,
             )
         )
     return index_pb2.IndexedItem(item=_item(value, parts, field), sections=known)

@@ -95,10 +95,10 @@ class RouterPort(Protocol):
         *,
         role: Role = Role.QUERY,
         routing: Routing = DEFAULT_ROUTING,
-        parts_apart: bool = False,
+        per_region: bool = False,
         deadline: Deadline = NO_DEADLINE,
     ) -> FuseReply:
-        """One result per input, in order; with `parts_apart`, parts of pictures get vectors too."""
+        """One result per input, in order; with `per_region`, regions of pictures get vectors too."""
         ...
 
 

@@ -366,16 +366,16 @@ def test_encodings_can_be_iterated(client: Client) -> None:
     assert all(isinstance(one, Encoding) for one in client.encode(TEXTS, space="tiny"))
 
 
-def test_a_picture_is_fused_part_by_part_where_it_is_to_be_stored(client: Client, served: Any) -> None:
+def test_a_picture_is_fused_region_by_region_where_it_is_to_be_stored(client: Client, served: Any) -> None:
     encoding = client.encode(Image(b"x"), space="tiny", kinds=["dense", "multi_vector"])[0]
 
-    apart = client.fuse([encoding], role="document", parts_apart=True)[0].parts
-    together = client.fuse([encoding], role="document")[0].parts
+    regions = client.fuse([encoding], role="document", per_region=True)[0].regions
+    together = client.fuse([encoding], role="document")[0].regions
 
-    assert [one.parts_apart for one in served.log.fused[-2:]] == [True, False]
-    assert apart is not None
-    assert apart.values.shape == (2, 8)
-    assert apart.locators.places.tolist() == [[0, 0, 1, 1], [0.5, 0, 0.5, 1]]
+    assert [one.per_region for one in served.log.fused[-2:]] == [True, False]
+    assert regions is not None
+    assert regions.values.shape == (2, 8)
+    assert regions.locators.places.tolist() == [[0, 0, 1, 1], [0.5, 0, 0.5, 1]]
     assert together is None
 
 

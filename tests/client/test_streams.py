@@ -38,7 +38,7 @@ from tieback_client import (
 
 SPACE = SpaceRef("tiny", "r1", "f1")
 
-PARTS = MultiVector(np.ones((2, 8), np.float32), SPACE, Locators.boxes([(0, 0, 0.5, 1), (0.5, 0, 0.5, 1)]))
+REGIONS = MultiVector(np.ones((2, 8), np.float32), SPACE, Locators.boxes([(0, 0, 0.5, 1), (0.5, 0, 0.5, 1)]))
 
 
 def test_an_answer_streams_typed_events_and_skips_those_of_a_newer_contract(client: Client) -> None:
@@ -209,23 +209,23 @@ def test_items_with_vectors_are_upserted_and_read_back(client: Client) -> None:
     assert client.delete("notes", ["a", "b"]) == 1
 
 
-def test_a_picture_is_upserted_with_the_vectors_of_its_parts(client: Client, served: Any) -> None:
+def test_a_picture_is_upserted_with_the_vectors_of_its_regions(client: Client, served: Any) -> None:
     vector = Vector(np.ones(8, np.float32), SPACE)
-    section = Section(Image(b"x"), vector=vector, search_text="a cat", parts=PARTS)
+    section = Section(Image(b"x"), vector=vector, search_text="a cat", regions=REGIONS)
 
     client.upsert("notes", [Item("a", section)]).collect()
 
     (sent,) = served.log.upserted
     (known,) = sent.sections
-    assert (known.parts.space.name, list(known.parts.values.shape)) == (SPACE.name, [2, 8])
-    boxes = known.parts.boxes
+    assert (known.regions.space.name, list(known.regions.values.shape)) == (SPACE.name, [2, 8])
+    boxes = known.regions.boxes
     assert (list(boxes.xs), list(boxes.ys)) == ([0, 0.5], [0, 0])
     assert (list(boxes.widths), list(boxes.heights)) == ([0.5, 0.5], [1, 1])
 
 
 def test_ingesting_vectors_and_upserting_without_are_refused_with_the_way_out(client: Client) -> None:
     vector = Vector(np.ones(8, np.float32), SPACE)
-    no_whole = Section(Image(b"x"), parts=PARTS)
+    no_whole = Section(Image(b"x"), regions=REGIONS)
 
     with pytest.raises(InvalidArgument, match="use upsert"):
         client.ingest("notes", [Item("a", Section("words", vector=vector))]).collect()
@@ -233,7 +233,7 @@ def test_ingesting_vectors_and_upserting_without_are_refused_with_the_way_out(cl
         client.upsert("notes", [Item("a", "words")]).collect()
     with pytest.raises(InvalidArgument, match="use upsert") as refused:
         client.ingest("notes", [Item("a", no_whole)]).collect()
-    assert refused.value.field == "items[0].sections[0].parts"
+    assert refused.value.field == "items[0].sections[0].regions"
     with pytest.raises(InvalidArgument) as refused:
         client.upsert("notes", [Item("a", no_whole)]).collect()
     assert refused.value.field == "items[0].sections[0].vector"

@@ -150,8 +150,9 @@ async def test_words_alone_and_words_beside_a_vector_have_one_hit_a_text(index):
     assert both == ["a.2", "c.1", "b.1"]
 
 
-async def test_photos_with_parts_stay_beside_texts(index):
-    photo = section((0.5, 0, 0, 0), "a lamp", modality=Modality.IMAGE, apart=[(0.9, 0, 0, 0), (0.1, 0, 0, 0)])
+async def test_photos_with_regions_stay_beside_texts(index):
+    regions = [(0.9, 0, 0, 0), (0.1, 0, 0, 0)]
+    photo = section((0.5, 0, 0, 0), "a lamp", modality=Modality.IMAGE, regions=regions)
 
     await index.upsert("docs", [item("photo", photo), text("a", 0.8, 0.75, 0.1)])
 

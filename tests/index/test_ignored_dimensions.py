@@ -53,7 +53,7 @@ def similarity(query, known):
 
 def stored(known):
     kind, values, parts, words, _ = known
-    return section(values, words, modality=kind, apart=parts if kind is Modality.IMAGE and parts else None)
+    return section(values, words, modality=kind, regions=parts if kind is Modality.IMAGE and parts else None)
 
 
 @settings(max_examples=60, deadline=None)
@@ -121,13 +121,13 @@ async def test_a_photo_is_not_hidden_by_what_all_texts_have_in_common(index):
 
 
 async def test_the_best_part_of_a_photo_is_by_what_counts_for_photos(index):
-    photo = section((0, 0, 0, 0), modality=Modality.IMAGE, apart=[(3, 0, 0, 0), (0, 0, 1, 0)])
+    photo = section((0, 0, 0, 0), modality=Modality.IMAGE, regions=[(3, 0, 0, 0), (0, 0, 1, 0)])
     await index.upsert("docs", [item("photo", photo)])
 
     for modality, box in ((Modality.IMAGE, (0, 0.5, 1, 0.5)), (Modality.TEXT, (0, 0, 1, 0.5))):
         ignored = [IgnoredDimensions(modality, 0, 2)]
         (hit,) = (await index.search("docs", vector=vector(1, 0, 1, 0), ignored=ignored)).hits
-        assert hit.part == box
+        assert hit.region == box
 
 
 async def test_pieces_of_a_text_are_collapsed_by_what_counts_for_texts(index):

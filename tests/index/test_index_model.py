@@ -22,7 +22,7 @@ WORDS = ["apple", "berry", "cherry", "date"]
 coordinates = st.tuples(*[st.integers(-3, 3)] * WIDTH)
 sections = st.builds(
     lambda values, words, parts: section(
-        values, " ".join(words), modality=Modality.TEXT if parts is None else Modality.IMAGE, apart=parts
+        values, " ".join(words), modality=Modality.TEXT if parts is None else Modality.IMAGE, regions=parts
     ),
     coordinates,
     st.lists(st.sampled_from(WORDS), max_size=3),
@@ -49,7 +49,7 @@ filters = st.sampled_from(list(FILTERS))
 def score(query, known):
     """What a section scores: the mean of its whole's and its best part's products, or its whole's."""
     whole = float(np.dot(query, known.vector.values))
-    return whole if known.parts is None else (whole + float((known.parts.values @ query).max())) / 2
+    return whole if known.regions is None else (whole + float((known.regions.values @ query).max())) / 2
 
 
 class IndexMachine(RuleBasedStateMachine):
@@ -142,7 +142,7 @@ class IndexMachine(RuleBasedStateMachine):
         for hit in hits:
             known = self.model[hit.item_id].sections[int(hit.section_id) - 1]
             assert hit.score == pytest.approx(score(query, known))
-            assert (hit.part is None) == (known.parts is None)
+            assert (hit.region is None) == (known.regions is None)
 
     @rule(word=st.sampled_from(WORDS), text=filters)
     def search_by_words(self, word, text):
@@ -201,7 +201,7 @@ class IndexMachine(RuleBasedStateMachine):
         known = [section for written in self.model.values() for section in written.sections]
         assert collection.section_count == len(known)
         assert collection.vector_count == len(known) + sum(
-            len(section.parts.values) for section in known if section.parts is not None
+            len(section.regions.values) for section in known if section.regions is not None
         )
 
     def teardown(self):

@@ -216,26 +216,26 @@ def test_a_cache_policy_of_a_newer_contract_is_refused_by_its_field() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "vector", "parts"),
+    ("field", "vector", "regions"),
     [
         ("vector.space.name", None, REGIONS),
-        ("parts.values", VECTOR, dataclasses.replace(REGIONS, values=np.full((2, 3), np.nan, np.float32))),
-        ("parts.boxes", VECTOR, dataclasses.replace(REGIONS, locators=REGIONS.locators.take(slice(1)))),
+        ("regions.values", VECTOR, dataclasses.replace(REGIONS, values=np.full((2, 3), np.nan, np.float32))),
+        ("regions.boxes", VECTOR, dataclasses.replace(REGIONS, locators=REGIONS.locators.take(slice(1)))),
         (
-            "parts.boxes[1]",
+            "regions.boxes[1]",
             VECTOR,
             dataclasses.replace(
                 REGIONS, locators=Locators.of(LocatorKind.BOX, [(0, 0, 1, 1), (0.5, 0, 0.6, 1)])
             ),
         ),
-        ("parts.space.name", VECTOR, dataclasses.replace(REGIONS, space=SpaceRef("", "", ""))),
+        ("regions.space.name", VECTOR, dataclasses.replace(REGIONS, space=SpaceRef("", "", ""))),
     ],
 )
-def test_parts_that_are_malformed_or_have_no_whole_are_refused_by_their_field(
-    field: str, vector: Vector | None, parts: MultiVector
+def test_regions_that_are_malformed_or_have_no_whole_are_refused_by_their_field(
+    field: str, vector: Vector | None, regions: MultiVector
 ) -> None:
     message = FUNCTIONS["write_indexed_item"](
-        IndexedItem(ITEM, [IndexedSection(vector or VECTOR, "a cup", Modality.IMAGE, parts)])
+        IndexedItem(ITEM, [IndexedSection(vector or VECTOR, "a cup", Modality.IMAGE, regions)])
     )
     if vector is None:
         message.sections[0].ClearField("vector")

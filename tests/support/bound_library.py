@@ -42,7 +42,7 @@ class Library:
         routers: tuple[BoundRouter, ...] = (),
         stored: Mapping[str, frozenset[VectorKind]] = NOTHING,
         imputations: Sequence[str] = (),
-        apart: bool = False,
+        per_region: bool = False,
         halves: bool = False,
     ) -> None:
         folder.mkdir()
@@ -79,7 +79,7 @@ class Library:
                 {"words-a": text, "words-b": text, "colours": kinds},
                 {"words-a": ("words-a", "colours"), "words-b": ("words-b", "colours"), "colours": every},
                 stored,
-                apart,
+                per_region,
             ),
             encoder=self.encoder,
             joint=self.router.space,

@@ -106,7 +106,7 @@ ITEM = Item(
 HIT = Hit("one", "Book", "s", "Title", Modality.IMAGE, "a cup", "file:a", {"year": 1.0}, 0.5, 0.25, None)
 SHOWN = dataclasses.replace(
     HIT,
-    part=(0.25, 0.5, 0.75, 0.5),
+    region=(0.25, 0.5, 0.75, 0.5),
     span=(0, 5),
     pieces=[FoundPiece("s-2", "and a saucer", 0.25, (5, 17)), FoundPiece("s-3", "", 0.0)],
     multi_vector=REGIONS,

@@ -24,8 +24,8 @@ def axis(number: int, width: int = WIDTH) -> Array:
     return np.eye(width, dtype=np.float32)[number % width]
 
 
-def parts(*rows: Sequence[float], space: SpaceRef = SPACE) -> MultiVector:
-    """Vectors of parts; the boxes are strips of equal height, the first on top."""
+def regions_of(*rows: Sequence[float], space: SpaceRef = SPACE) -> MultiVector:
+    """Vectors of regions; the boxes are strips of equal height, the first on top."""
     boxes = [(0.0, n / len(rows), 1.0, 1 / len(rows)) for n in range(len(rows))]
     return MultiVector(space, np.array(rows, np.float32), Locators.of(LocatorKind.BOX, boxes))
 
@@ -39,20 +39,20 @@ def section(
     title: str = "",
     uri: str = "",
     content: str | None = None,
-    apart: MultiVector | Sequence[Sequence[float]] | None = None,
+    regions: MultiVector | Sequence[Sequence[float]] | None = None,
     span: tuple[int, int] | None = None,
     continues: bool = False,
 ) -> tuple[Section, IndexedSection]:
     """A section and what search knows of it; its content is `text` or `content`; a picture has none.
 
-    `apart` are vectors of its parts, in rows or as `parts` makes them.
+    `regions` are vectors of its regions, in rows or as `regions_of` makes them.
     """
-    if apart is not None and not isinstance(apart, MultiVector):
-        apart = parts(*apart) if len(apart) else None
+    if regions is not None and not isinstance(regions, MultiVector):
+        regions = regions_of(*regions) if len(regions) else None
     own = content or (text if modality is Modality.TEXT else None)
     return (
         Section(name, None if own is None else Content(Modality.TEXT, own), title, uri, span, continues),
-        IndexedSection(values if isinstance(values, Vector) else vector(*values), text, modality, apart),
+        IndexedSection(values if isinstance(values, Vector) else vector(*values), text, modality, regions),
     )
 
 

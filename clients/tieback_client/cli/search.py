@@ -141,11 +141,11 @@ def hit(rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool
 def mark_of(one: Hit) -> str:
     """What kind of thing it is, and where in a picture what was looked for is."""
     kind = MARKS.get(one.modality or "", "")
-    return kind if one.part is None else f"{kind}, {place_of(one.part)}"
+    return kind if one.region is None else f"{kind}, {place_of(one.region)}"
 
 
 def place_of(box: Box) -> str:
-    """Where in a picture a part of it is, by its middle: "upper left", "right", "centre"."""
+    """Where in a picture a region is, by its middle: "upper left", "right", "centre"."""
     across, down = box.x + box.width / 2, box.y + box.height / 2
     rows = "upper" if down < 0.5 - OFF_CENTRE else "lower" if down > 0.5 + OFF_CENTRE else ""
     columns = "left" if across < 0.5 - OFF_CENTRE else "right" if across > 0.5 + OFF_CENTRE else ""

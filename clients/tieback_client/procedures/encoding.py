@@ -159,7 +159,7 @@ def fuse(
     role: Literal["query", "document"] = "query",
     weights: Weights | None = None,
     imputation: MethodLike | None = None,
-    parts_apart: bool = False,
+    per_region: bool = False,
     timeout: float | None = None,
 ) -> Procedure[FusedBatch]:
     """Fuses encodings of one input each into one vector of the joint space.
@@ -168,14 +168,14 @@ def fuse(
     (a photo and words), each with a weight, in queries also a negative one. `weights` per space, or a routing
     policy's name, replace the server's routing; they count for queries only. `imputation`, a method of the
     family of that name, fills blocks whose space encoded nothing; documents are filled only where it is
-    given. With `parts_apart`, documents whose encodings have regions get a joint vector for each of them, in
-    `Fused.parts`.
+    given. With `per_region`, documents whose encodings have regions get a joint vector for each of them, in
+    `Fused.regions`.
     """
     request = router_pb2.FuseRequest(
         inputs=[_fuse_input(one, at("inputs", i)) for i, one in enumerate(inputs)],
         role=router_pb2.ROLE_DOCUMENT if role == "document" else router_pb2.ROLE_QUERY,
         routing=writing.routing(weights, imputation),
-        parts_apart=parts_apart,
+        per_region=per_region,
     )
     reply = yield Call(RPCS["Fuse"], request, timeout)
     outcomes = [

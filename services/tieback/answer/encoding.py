@@ -28,17 +28,17 @@ class Joined:
     """How spaces take part in the joint space: what is asked of them, and which blocks they reach.
 
     Without more, text spaces enter by vectors into their own block, and all others by labels into all blocks.
-    `stored` is what is asked besides of what will be stored, and `apart` whether the parts of a picture that
-    come of that are stored in vectors of their own. `shared` are the names of the spaces that vectors carry,
-    of encoders that are called by another: an encoder is asked by its own name, and what it says, or fails to
-    say, is told of its space.
+    `stored` is what is asked besides of what will be stored, and `per_region` whether the regions of a
+    picture that come of that are stored in vectors of their own. `shared` are the names of the spaces that
+    vectors carry, of encoders that are called by another: an encoder is asked by its own name, and what it
+    says, or fails to say, is told of its space.
     """
 
     spaces: Spaces
     kinds: Mapping[str, frozenset[VectorKind]] = field(default_factory=dict)
     blocks: Mapping[str, Collection[str]] = field(default_factory=dict)
     stored: Mapping[str, frozenset[VectorKind]] = field(default_factory=dict)
-    apart: bool = False
+    per_region: bool = False
     shared: Mapping[str, str] = field(default_factory=dict)
 
     def space(self, encoder: str) -> str:

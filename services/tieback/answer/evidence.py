@@ -51,5 +51,5 @@ def _readable(hits: Sequence[RetrievedHit]) -> Iterator[Evidence]:
                 uri=hit.uri,
                 modality=hit.modality,
                 score=retrieved.search_score if retrieved.rerank_score is None else retrieved.rerank_score,
-                region=hit.part,
+                region=hit.region,
             )

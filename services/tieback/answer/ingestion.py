@@ -47,7 +47,7 @@ class Draft:
     encodings: Sequence[FusePart] = ()
     vector: Vector | None = None
     labels: Sequence[Label] = ()
-    parts: MultiVector | None = None
+    regions: MultiVector | None = None
 
     @property
     def cut_off(self) -> Sequence[Truncated]:
@@ -243,12 +243,13 @@ class Ingestion:
                 reply = await into.router.fuse(
                     [draft.encodings for draft in batch],
                     role=Role.DOCUMENT,
-                    parts_apart=into.encoders[Role.DOCUMENT].joined.apart,
+                    per_region=into.encoders[Role.DOCUMENT].joined.per_region,
                     deadline=hop(deadline),
                 )
                 for draft, result in zip(batch, reply.results, strict=True):
                     if isinstance(result, Fused):
-                        draft.vector, draft.labels, draft.parts = result.vector, result.labels, result.parts
+                        draft.vector, draft.labels = result.vector, result.labels
+                        draft.regions = result.regions
                     else:
                         # The router speaks of encodings, which the caller never saw.
                         errors.setdefault(draft.item, draft.blame(result.about(ROOT)))
@@ -350,7 +351,7 @@ def _indexed(item: Item, drafts: Sequence[Draft], *, keeps: bool) -> IndexedItem
                 vector=draft.vector,
                 text="" if is_text else describe(draft.labels, section.title or item.title),
                 modality=draft.content.modality or Modality.TEXT,
-                parts=draft.parts,
+                regions=draft.regions,
             )
         )
     return IndexedItem(dataclasses.replace(item, sections=sections), indexed)

@@ -1,4 +1,4 @@
-"""A query that is one picture, as what a reranker compares with stored pictures: its whole and its parts."""
+"""A query that is one picture, as a reranker compares it with stored pictures: its whole and its regions."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from tieback.core.types.retrieval import QueryPart
 from tieback.core.types.vectors import MultiVector
 
 
-def is_picture_by_parts(query: Sequence[QueryPart], space: CollectionSpace) -> bool:
-    """Whether the query is one picture, and the space is one in which pictures are stored by their parts."""
+def is_picture_by_regions(query: Sequence[QueryPart], space: CollectionSpace) -> bool:
+    """Whether the query is one picture, and the space one in which pictures are stored by their regions."""
     modalities = [part.content.modality for part in query]
-    return modalities == [Modality.IMAGE] and space.encoders[Role.DOCUMENT].joined.apart
+    return modalities == [Modality.IMAGE] and space.encoders[Role.DOCUMENT].joined.per_region
 
 
-async def whole_and_parts(
+async def whole_and_regions(
     query: Sequence[QueryPart], space: CollectionSpace, watch: Stopwatch, deadline: Deadline
 ) -> MultiVector | None:
     """The vectors of the picture as they would be stored, the whole's first.
 
-    None where its encoders see no parts or do not answer; raises what the router raises.
+    None where its encoders see no regions or do not answer; raises what the router raises.
     """
     encoded = await space.encoders[Role.DOCUMENT].encode(
         [part.content for part in query],
@@ -41,10 +41,10 @@ async def whole_and_parts(
     parts = [FusePart(encoding) for encoding in encoded.encodings[0]]
     if not parts:
         return None
-    reply = await space.router.fuse([parts], role=Role.DOCUMENT, parts_apart=True, deadline=hop(deadline))
+    reply = await space.router.fuse([parts], role=Role.DOCUMENT, per_region=True, deadline=hop(deadline))
     fused = reply.results[0]
-    if not isinstance(fused, Fused) or fused.parts is None:
+    if not isinstance(fused, Fused) or fused.regions is None:
         return None
-    values = np.concatenate((fused.vector.values[None], fused.parts.values), dtype=np.float32)
-    boxes = np.concatenate(([WHOLE], fused.parts.locators.places), dtype=np.float32)
+    values = np.concatenate((fused.vector.values[None], fused.regions.values), dtype=np.float32)
+    boxes = np.concatenate(([WHOLE], fused.regions.locators.places), dtype=np.float32)
     return MultiVector(space.ref, values, Locators(LocatorKind.BOX, boxes))

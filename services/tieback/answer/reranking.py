@@ -11,7 +11,7 @@ import numpy as np
 
 from tieback.answer.collection_spaces import CollectionSpace
 from tieback.answer.degradation import LATE, reason_of
-from tieback.answer.picture_query import whole_and_parts
+from tieback.answer.picture_query import whole_and_regions
 from tieback.answer.plan import NO_RERANKING
 from tieback.answer.stopwatch import Stopwatch, hop, seconds_of
 from tieback.core.deadline import Deadline
@@ -36,14 +36,14 @@ async def rerank(
     retrieval: Retrieval,
     method: MethodChoice,
     words: str,
-    by_parts: CollectionSpace | None,
+    by_regions: CollectionSpace | None,
     hits: Sequence[Hit],
     watch: Stopwatch,
     deadline: Deadline,
 ) -> tuple[Mapping[int, RerankResult], str]:
     """What the reranker says of hits, by their place, and why it was lost; empty where it was not.
 
-    A picture alone is compared with pictures `by_parts`, in the space that they are stored in; everything
+    A picture alone is compared with pictures `by_regions`, in the space that they are stored in; everything
     else by its words.
     """
     if reranker is None or method.name == NO_RERANKING.name:
@@ -54,8 +54,8 @@ async def rerank(
         # The time is kept here too: a reranker that overruns must not cost the whole answer.
         async with asyncio.timeout(seconds_of(hop(deadline))):
             pictures = _pictures(hits)
-            if by_parts is not None and pictures:
-                seen = await whole_and_parts(retrieval.query, by_parts, watch, hop(deadline))
+            if by_regions is not None and pictures:
+                seen = await whole_and_regions(retrieval.query, by_regions, watch, hop(deadline))
                 if seen is not None:
                     query, candidates = seen, pictures
             if not candidates:

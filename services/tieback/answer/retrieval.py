@@ -11,7 +11,7 @@ from tieback.answer.cut_off import cut_off
 from tieback.answer.degradation import reason_of, with_silent_contents, without
 from tieback.answer.encoding import Encoded
 from tieback.answer.ingestion import describe
-from tieback.answer.picture_query import is_picture_by_parts
+from tieback.answer.picture_query import is_picture_by_regions
 from tieback.answer.plan import (
     DEFAULT_LIMIT,
     DEFAULT_PLAN,
@@ -100,15 +100,15 @@ class Retriever:
         searched = words if retrieval.hybrid else own
         if not searched and plan.hybrid:
             plan = dataclasses.replace(plan, hybrid=False, rank_fusion=None)
-        by_parts = None
+        by_regions = None
         if plan.reranker.name != NO_RERANKING.name and not own:
             space, _ = await self._spaces.to_read(retrieval.collection, hop(deadline))
-            by_parts = space if is_picture_by_parts(retrieval.query, space) else None
+            by_regions = space if is_picture_by_regions(retrieval.query, space) else None
         found = await self._search(
-            retrieval, plan, fused, searched, watch, deadline, multi_vectors=by_parts is not None
+            retrieval, plan, fused, searched, watch, deadline, multi_vectors=by_regions is not None
         )
         reranked, lost = await rerank(
-            self._reranker, retrieval, plan.reranker, words, by_parts, found.hits, watch, deadline
+            self._reranker, retrieval, plan.reranker, words, by_regions, found.hits, watch, deadline
         )
         routing = without(fused.routing, {"reranker": lost} if lost else {})
         shown = [dataclasses.replace(hit, multi_vector=None) for hit in found.hits]  # the caller did not ask

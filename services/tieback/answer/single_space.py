@@ -47,7 +47,7 @@ class SingleSpace:
         *,
         role: Role = Role.QUERY,  # noqa: ARG002 - the port's; one space is the same for both
         routing: Routing = DEFAULT_ROUTING,  # noqa: ARG002 - the port's; there is nothing to weight
-        parts_apart: bool = False,  # noqa: ARG002 - the port's; only the joint space has parts
+        per_region: bool = False,  # noqa: ARG002 - the port's; only the joint space has regions
         deadline: Deadline = NO_DEADLINE,  # noqa: ARG002 - the port's; this takes microseconds
     ) -> FuseReply:
         """One result per input, in order; a bad input gets an error and the others succeed."""

@@ -27,8 +27,8 @@ Where to look:
     vectors.py      faiss: exact for small collections, inverted lists for large ones
     byte_scan.py    which of few vectors can be the nearest, by copies in bytes
     growing.py      from the one kind to the other, beside the searches
-    part_vectors.py vectors of the parts of sections, in half precision
-    nearest.py      the best sections by whole and best part
+    region_vectors.py vectors of the regions of sections, in half precision
+    nearest.py      the best sections by whole and best region
     facts.py        what filters read, of sections and of items
     columns.py      the values of one field
     lists.py        which of them are lists, and of what

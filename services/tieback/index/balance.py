@@ -12,7 +12,7 @@ import numpy as np
 from tieback.core.types.arrays import Array
 
 SAMPLE = 512
-"""Vectors of a modality that its background is drawn from at most; a section with parts has several. They
+"""Vectors of a modality that its background is drawn from at most; a section with regions has several. They
 tell a spread to 3 %, and cost some 0.2 ms."""
 # The pooled spread and mean weigh like so many rows of the modality's own: three clips tell neither.
 _PRIOR_ROWS = 10.0

@@ -1,7 +1,7 @@
 """A query's vector as it is compared with sections: by modality, where some dimensions do not count for one.
 
 What does not count is zero in the vector that sections of the modality are compared with. Their similarities,
-their parts and, where modalities are balanced, their backgrounds are all by that vector.
+their regions and, where modalities are balanced, their backgrounds are all by that vector.
 """
 
 from __future__ import annotations

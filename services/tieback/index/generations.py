@@ -275,7 +275,7 @@ def _records(
                     f"{len(one.sections)} vectors for {len(pieces.texts)} sections; give one each",
                     field="sections",
                 )
-            vectors, parts = check_vectors(one.sections, new.space, new.width, limits)
+            vectors, regions = check_vectors(one.sections, new.space, new.width, limits)
         except InvalidInput as error:
             errors[place] = error.within(at("items", place))
             continue
@@ -283,6 +283,6 @@ def _records(
             known.text if known.text and section.content is None else text
             for known, text, section in zip(one.sections, pieces.texts, pieces.item.sections, strict=True)
         ]
-        records.append(Record(pieces.item, texts, pieces.modalities, vectors, parts, pieces.originals))
+        records.append(Record(pieces.item, texts, pieces.modalities, vectors, regions, pieces.originals))
         versions.append(entry.version)
     return records, versions, errors

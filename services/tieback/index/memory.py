@@ -1,8 +1,8 @@
 """A collection in memory: what search reads. Rebuilt from the table at start, changed after each commit.
 
 Every section has a position, reused after it is gone: the same in the vectors, the columns and the mask of
-the living. It costs about 5 bytes per dimension, its text, and some 500 bytes; each of its parts 2 bytes per
-dimension.
+the living. It costs about 5 bytes per dimension, its text, and some 500 bytes; each of its regions 2 bytes
+per dimension.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from tieback.index.filters.evaluation import comparisons
 from tieback.index.filters.fields import first_fault, refusal
 from tieback.index.growing import FLAT_UP_TO, GrowingVectors
 from tieback.index.nearest import nearest, scores_of
-from tieback.index.part_vectors import PartVectors
 from tieback.index.readwrite import ReadWriteLock
 from tieback.index.records import Change, Original, Put, Record
+from tieback.index.region_vectors import RegionVectors
 from tieback.index.room import grown
 from tieback.index.vectors import Vectors
 from tieback.index.words import Analysed, Words, analysed
@@ -65,7 +65,7 @@ class Memory:
         self.bytes = 0  # of the living items, see `Record.bytes`
         self.continuing = 0  # living sections that continue others
         self.stale: list[int] = []  # versions whose rows compaction may drop
-        self.parts = PartVectors(width, flat_up_to)
+        self.regions = RegionVectors(width, flat_up_to)
         self.indexed_from: Counter[str] = Counter()  # living items by the source that their metadata names
         self.originals: Counter[str] = Counter()  # sections by the original that they refer to
         self.unreferred: list[str] = []  # originals that no section of this collection refers to any more
@@ -80,7 +80,7 @@ class Memory:
 
     @property
     def vectors(self) -> Vectors:
-        """The sections' own vectors, by position; those of their parts are in `parts`."""
+        """The sections' own vectors, by position; those of their regions are in `regions`."""
         return self._wholes.current
 
     @property
@@ -95,8 +95,8 @@ class Memory:
 
     @property
     def vector_count(self) -> int:
-        """Vectors of living sections and of their parts."""
-        return self.section_count + self.parts.count
+        """Vectors of living sections and of their regions."""
+        return self.section_count + self.regions.count
 
     def apply(self, changes: Iterable[Change]) -> int:
         """Takes over committed changes, in order; returns how many items were removed by a removal.
@@ -213,13 +213,13 @@ class Memory:
 
     def nearest(self, query: Array, limit: int, allowed: Array) -> tuple[Array, Array]:
         """The best positions of a mask and their scores by `query`, best first; all scores are finite."""
-        positions, scores = nearest(self._wholes, self.parts, query, limit, allowed)
+        positions, scores = nearest(self._wholes, self.regions, query, limit, allowed)
         finite = np.isfinite(scores)  # not so of vectors that an older tieback took, near the largest float32
         return positions[finite], scores[finite]
 
     def scores(self, positions: Array, query: Array) -> Array:
         """The scores by `query` of sections that live at these positions."""
-        return np.nan_to_num(scores_of(self._wholes, self.parts, positions, query))
+        return np.nan_to_num(scores_of(self._wholes, self.regions, positions, query))
 
     def hit(
         self,
@@ -228,7 +228,7 @@ class Memory:
         vector_score: float | None,
         text_score: float | None,
         words_matched: float | None,
-        part: Box | None = None,
+        region: Box | None = None,
         pieces: Sequence[FoundPiece] = (),
     ) -> Hit:
         """A found section as it is answered."""
@@ -247,7 +247,7 @@ class Memory:
             vector_score=vector_score,
             text_score=text_score,
             words_matched=words_matched,
-            part=part,
+            region=region,
             span=section.span,
             pieces=pieces,
         )
@@ -260,7 +260,7 @@ class Memory:
 
     def wants_training(self) -> bool:
         """Whether the vectors have outgrown exact search, or the lists they were sorted into."""
-        return self._wholes.wants_training(self.section_count) or self.parts.wants_training()
+        return self._wholes.wants_training(self.section_count) or self.regions.wants_training()
 
     def train(self) -> None:
         """Builds inverted files beside the searches and swaps them in. Seconds; one at a time.
@@ -268,7 +268,7 @@ class Memory:
         Holds the lock for writing itself, at the beginning and at the end.
         """
         self._wholes.train(self.lock, lambda: self._living[: len(self._owners)])
-        self.parts.train(self.lock)
+        self.regions.train(self.lock)
 
     def _add(self, put: Put) -> Array:
         """The positions that the item's sections got; their words are still to be put."""
@@ -289,8 +289,8 @@ class Memory:
         self.facts.put(entry.item, entry.modalities, positions)
         self._living[positions] = True
         self._wholes.put(positions, record.vectors)
-        for ordinal, parts in record.parts.items():
-            self.parts.put(int(positions[ordinal]), record.vectors[ordinal], parts)
+        for ordinal, regions in record.regions.items():
+            self.regions.put(int(positions[ordinal]), record.vectors[ordinal], regions)
         return positions
 
     def _put_words(self, pending: dict[str, tuple[Array, Sequence[Analysed]]]) -> None:
@@ -314,7 +314,7 @@ class Memory:
         self.facts.remove(entry.item, entry.modalities, entry.positions)
         for position in entry.positions.tolist():
             self._owners[position] = None
-            self.parts.remove(position)
+            self.regions.remove(position)
         self._free.extend(entry.positions.tolist())
         return True
 

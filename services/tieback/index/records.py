@@ -29,17 +29,18 @@ LATER = (
     pa.field("original_bytes", pa.int64()),
     pa.field("continues", pa.bool_()),
 )
-"""Columns that tables of older formats lack. Those of format 1 have no parts and boxes, which are float16
-`[parts, width]` and float32 `[parts, 4]`, little-endian; those up to format 3 have no spans of sections, and
-no originals; those up to format 4 do not say which sections continue others, so each is a text of its own."""
+"""Columns that tables of older formats lack. Those of format 1 have no regions: `parts` are their
+vectors, float16 `[regions, width]`, and `boxes` where they are, float32 `[regions, 4]`, little-endian. Those
+up to format 3 have no spans of sections, and no originals; those up to format 4 do not say which sections
+continue others, so each is a text of its own."""
 
 _NUMBER = " " * 8  # a number, a truth value or a date counts eight bytes
 _HALF, _SINGLE = np.dtype("<f2"), np.dtype("<f4")
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """The parts of a picture: `vectors` float16 `[parts, width]`, and where they are, `boxes` `[parts, 4]`.
+class Regions:
+    """The regions of a picture: `vectors` float16 `[regions, width]`, and where they are, `boxes` `[n, 4]`.
 
     Half precision moves a similarity by at most 2⁻¹¹ of the sum of its products' magnitudes.
     """
@@ -60,7 +61,7 @@ class Original:
 class Record:
     """An item fit to be written: only text is left of its contents; `vectors` float32 `[sections, width]`.
 
-    `parts` and `originals` are by the ordinals of sections that have some. `contents` are the bytes of
+    `regions` and `originals` are by the ordinals of sections that have some. `contents` are the bytes of
     originals that are yet to be kept, by their names.
     """
 
@@ -68,14 +69,14 @@ class Record:
     texts: Sequence[str]
     modalities: Sequence[Modality]
     vectors: Array
-    parts: Mapping[int, Parts] = field(default_factory=dict)
+    regions: Mapping[int, Regions] = field(default_factory=dict)
     originals: Mapping[int, Original] = field(default_factory=dict)
     contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     @property
     def bytes(self) -> int:
         """Bytes of its vectors, words, names, metadata and originals: what a quota counts."""
-        arrays = sum(one.vectors.nbytes + one.boxes.nbytes for one in self.parts.values())
+        arrays = sum(one.vectors.nbytes + one.boxes.nbytes for one in self.regions.values())
         words = [self.item.id, self.item.title, *self.texts]
         for section, text in zip(self.item.sections, self.texts, strict=True):
             content = section.content.data if section.content is not None else None
@@ -144,7 +145,7 @@ def to_rows(changes: Iterable[Change], table_schema: Any) -> Any:
         for ordinal, section in enumerate(record.item.sections):
             content = section.content.data if section.content is not None else None
             first = ordinal == 0
-            parts = record.parts.get(ordinal)
+            regions = record.regions.get(ordinal)
             original = record.originals.get(ordinal)
             _append(
                 rows,
@@ -163,8 +164,8 @@ def to_rows(changes: Iterable[Change], table_schema: Any) -> Any:
                 span_end=None if section.span is None else section.span[1],
                 item_title=record.item.title if first else None,
                 metadata=to_json(record.item.metadata) if first else None,
-                parts=None if parts is None else parts.vectors.astype(_HALF).tobytes(),
-                boxes=None if parts is None else parts.boxes.astype(_SINGLE).tobytes(),
+                parts=None if regions is None else regions.vectors.astype(_HALF).tobytes(),
+                boxes=None if regions is None else regions.boxes.astype(_SINGLE).tobytes(),
                 original=None if original is None else original.sha256,
                 original_bytes=None if original is None else original.bytes,
                 continues=section.continues,
@@ -248,7 +249,7 @@ def _record(parts: list[tuple[dict[str, Any], Array]]) -> Record:
         [Modality(row["modality"]) for row in rows],
         np.stack([vector for _, vector in parts]),
         {
-            ordinal: Parts(
+            ordinal: Regions(
                 np.frombuffer(row["parts"], _HALF).reshape(-1, len(vector)),
                 np.frombuffer(row["boxes"], _SINGLE).reshape(-1, 4),
             )

@@ -137,7 +137,7 @@ class _Search:
         space, room = self._query.multi_vectors, _MULTI_VECTOR_BYTES
         found: list[Hit] = []
         for hit, position in zip(hits, positions, strict=True):
-            several = None if space is None else self._memory.parts.all_of(position)
+            several = None if space is None else self._memory.regions.all_of(position)
             if space is not None and several is not None and (room := room - several[0].nbytes) >= 0:
                 values, boxes = several
                 multi = MultiVector(space, values, Locators(LocatorKind.BOX, boxes))
@@ -160,7 +160,7 @@ class _Search:
             float(self._matched[position]) if self._shares[position] else None,
             None
             if compared is None
-            else self._memory.parts.best_box(position, compared.vector_for(position)),
+            else self._memory.regions.best_box(position, compared.vector_for(position)),
             pieces,
         )
 
@@ -198,7 +198,7 @@ def _of_the_best(similarities: Array) -> Array:
 def _sample(memory: Memory, kind: Array) -> tuple[Array, bool]:
     """Positions that stand for a modality, and whether they are all of it."""
     rows = np.flatnonzero(kind)
-    vectors = len(rows) + int(memory.parts.counts(len(kind))[rows].sum())
+    vectors = len(rows) + int(memory.regions.counts(len(kind))[rows].sum())
     size = len(rows) if vectors <= SAMPLE else max(SAMPLE * len(rows) // vectors, 1)
     if len(rows) <= size:
         return rows, True

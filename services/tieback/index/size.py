@@ -11,7 +11,7 @@ class IndexSize(NamedTuple):
     sections: int
     """Sections that can be read."""
     vectors: int
-    """Vectors of these, and of their parts."""
+    """Vectors of these, and of their regions."""
     damaged: int
     """Collections whose files are damaged."""
     stale: int

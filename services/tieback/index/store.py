@@ -43,7 +43,7 @@ from tieback.index.sources import Sources
 from tieback.index.table import Table
 
 FORMAT = 5
-"""2: tables have columns for vectors of parts. 3: tenants have folders. 4: spans and originals. 5: which
+"""2: tables have columns for vectors of regions. 3: tenants have folders. 4: spans and originals. 5: which
 sections are pieces of one text. An older store is brought up to it when it is opened; its collections belong
 to no tenant."""
 

@@ -20,13 +20,13 @@ from tieback.core.types.locators import LocatorKind
 from tieback.core.types.vectors import DType, MultiVector, SpaceRef, Vector
 from tieback.index.metadata import check_metadata
 from tieback.index.originals import original_of
-from tieback.index.records import Parts, Record
+from tieback.index.records import Record, Regions
 from tieback.index.texts import ID_BYTES, check_id, check_text
 
 TITLE_BYTES = 4096
 URI_BYTES = 8192
-MOST_PARTS = 64
-"""Vectors of parts that a section may have; a picture of nine windows needs 9."""
+MOST_REGIONS = 64
+"""Vectors of regions that a section may have; a picture of nine windows needs 9."""
 
 MOST_IGNORED = 256
 """Ranges of dimensions that may be ignored of a query's vector; a joint vector has one for a block."""
@@ -117,46 +117,46 @@ def check_ignored(ignored: Sequence[IgnoredDimensions], width: int) -> None:
             )
 
 
-def check_parts(
-    parts: MultiVector, modality: Modality, space: SpaceRef, width: int, *, field: FieldPath
-) -> Parts | None:
-    """The parts of a section as they are kept; None where there are none.
+def check_regions(
+    regions: MultiVector, modality: Modality, space: SpaceRef, width: int, *, field: FieldPath
+) -> Regions | None:
+    """The regions of a section as they are kept; None where there are none.
 
     SpaceMismatch where they are of another space; InvalidInput where they are no picture's, too many, of
     another width, of values that half precision does not hold, or where a box is missing or reaches out of
     the picture.
     """
-    values = np.asarray(parts.values)
+    values = np.asarray(regions.values)
     if not len(values):
         return None
-    if modality is not Modality.IMAGE or parts.locators.kind is not LocatorKind.BOX:
+    if modality is not Modality.IMAGE or regions.locators.kind is not LocatorKind.BOX:
         raise InvalidInput(
-            f"only a picture has parts, with boxes in it; this section is {modality}, and each part has a "
-            f"{parts.locators.kind}",
+            f"only a picture has regions, with boxes in it; this section is {modality}, and its vectors have "
+            f"locators of the kind {regions.locators.kind}",
             field=field,
         )
-    if parts.space != space:
+    if regions.space != space:
         raise SpaceMismatch(
-            f"the parts are of space {_exactly(parts.space)} and the collection of {_exactly(space)}; "
-            "encode the input in the collection's space, or use a collection of the parts'",
+            f"the regions are of space {_exactly(regions.space)} and the collection of {_exactly(space)}; "
+            "encode the input in the collection's space, or use a collection of the regions'",
             field=field["space"],
         )
     if values.ndim != 2 or values.shape[1] != width:
         raise InvalidInput(
-            f"the parts have the shape {list(values.shape)}; the collection's width is {width}",
+            f"the regions have the shape {list(values.shape)}; the collection's width is {width}",
             field=field["values"],
         )
-    if len(values) > MOST_PARTS:
+    if len(values) > MOST_REGIONS:
         raise InvalidInput(
-            f"the section has {len(values)} parts; at most {MOST_PARTS} are kept", field=field["values"]
+            f"the section has {len(values)} regions; at most {MOST_REGIONS} are kept", field=field["values"]
         )
     if not (np.abs(values) <= LARGEST_HALF).all():  # false for NaN too
         raise InvalidInput(
-            f"a part holds NaN, or a value beyond ±{LARGEST_HALF:.0f}, which half precision does not hold",
+            f"a region holds NaN, or a value beyond ±{LARGEST_HALF:.0f}, which half precision does not hold",
             field=field["values"],
         )
-    check_rows(parts, field=field)
-    return Parts(values.astype(np.float16), parts.locators.places)
+    check_rows(regions, field=field)
+    return Regions(values.astype(np.float16), regions.locators.places)
 
 
 def _check_item(indexed: IndexedItem, space: SpaceRef, width: int, limits: Limits, keeps: bool) -> Record:
@@ -178,7 +178,7 @@ def _check_item(indexed: IndexedItem, space: SpaceRef, width: int, limits: Limit
         and section.content.modality == sections[position].modality
         and (found := original_of(section.content)) is not None
     }
-    vectors, parts = check_vectors(sections, space, width, limits)
+    vectors, regions = check_vectors(sections, space, width, limits)
     texts = [known.text or _own_text(section) for section, known in zip(kept, sections, strict=True)]
     metadata = check_metadata(item.metadata, limits)
     return Record(
@@ -186,7 +186,7 @@ def _check_item(indexed: IndexedItem, space: SpaceRef, width: int, limits: Limit
         texts,
         [known.modality for known in sections],
         vectors,
-        parts,
+        regions,
         {position: original for position, (original, _) in kept_apart.items()},
         {original.sha256: data for original, data in kept_apart.values()},
     )
@@ -194,18 +194,18 @@ def _check_item(indexed: IndexedItem, space: SpaceRef, width: int, limits: Limit
 
 def check_vectors(
     sections: Sequence[IndexedSection], space: SpaceRef, width: int, limits: Limits
-) -> tuple[Array, dict[int, Parts]]:
-    """The sections' vectors `[sections, width]`, and their parts by ordinal."""
+) -> tuple[Array, dict[int, Regions]]:
+    """The sections' vectors `[sections, width]`, and their regions by ordinal."""
     vectors = np.empty((len(sections), width), np.float32)
-    parts: dict[int, Parts] = {}
+    regions: dict[int, Regions] = {}
     for position, known in enumerate(sections):
         vectors[position] = check_vector(known.vector, space, width, field=at("sections", position, "vector"))
-        if known.parts is not None:
-            field = at("sections", position, "parts")
-            checked = check_parts(known.parts, known.modality, space, width, field=field)
-            parts |= {} if checked is None else {position: checked}
+        if known.regions is not None:
+            field = at("sections", position, "regions")
+            checked = check_regions(known.regions, known.modality, space, width, field=field)
+            regions |= {} if checked is None else {position: checked}
         check_text(known.text, limits.text_bytes, field=at("sections", position, "text"))
-    return vectors, parts
+    return vectors, regions
 
 
 def check_sections(sections: Sequence[Section], limits: Limits) -> list[Section]:

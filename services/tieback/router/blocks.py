@@ -3,8 +3,8 @@
 A content may reach a block by several paths: three text encoders each know what a sentence would look like.
 They are an ensemble, and the content's vector there is the mean of what they say, at length 1. A path that
 stands in is heard only where the block's own space says nothing of the content. A stored picture may have
-parts; the whole counts as much as all of them together. Contents are then added by their weights, and the sum
-brought to length 1.
+regions; the whole counts as much as all of them together. Contents are then added by their weights, and the
+sum brought to length 1.
 
 A block that only a part of the input reached is left out where another has all of it: a photo's block with no
 trace of the words beside it would answer another question, and one that never heard what is to be taken away
@@ -152,8 +152,8 @@ def _whole(joint: JointSpace, said: Said) -> tuple[Array, Array]:
     spoke = said.spoke[0]
     if len(said.views) == 1:
         return said.views[0], spoke
-    parts = said.spoke[1:].sum(axis=0)
-    mean = joint.scaled(said.views[1:].sum(axis=0)[None], (spoke / np.maximum(parts, 1))[None])
+    regions = said.spoke[1:].sum(axis=0)
+    mean = joint.scaled(said.views[1:].sum(axis=0)[None], (spoke / np.maximum(regions, 1))[None])
     return joint.unit(said.views[:1] + mean)[0][0], spoke
 
 

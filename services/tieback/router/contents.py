@@ -36,7 +36,7 @@ class Spoken:
 class Said:
     """What a content says in the joint space: `views` `[views, width]`, unit in every block that `spoke`.
 
-    The first view is the whole, the others are its parts; `spoke` is `[views, blocks]`.
+    The first view is the whole, the others are its regions; `spoke` is `[views, blocks]`.
     """
 
     views: Array

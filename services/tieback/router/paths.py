@@ -52,7 +52,7 @@ class Entrance:
 class DenseReading:
     """Reads the DENSE vector of a space, at full width, as a unit row `[1, width]` in float32.
 
-    With `views`, that of a picture with regions gives `[views, width]`: the whole, and then its parts. Of a
+    With `views`, that of a picture with regions gives `[views, width]`: the whole, and then its regions. Of a
     space that several encoders share, `encodes` are the modalities that enter, and `centres` what is taken
     off the vectors of each.
     """
@@ -82,9 +82,9 @@ class DenseReading:
         if (centre := self.centres.get(encoding.modality)) is not None:
             return unit(whole - centre)[None]
         regions = regions_of(encoding)
-        return self._with_parts(whole, regions) if self.views and regions else whole[None]
+        return self._with_regions(whole, regions) if self.views and regions else whole[None]
 
-    def _with_parts(self, whole: Array, regions: MultiVector) -> Array:
+    def _with_regions(self, whole: Array, regions: MultiVector) -> Array:
         expect(regions.space, self.space, at("encoding", "multi_vector", "space"))
         rows = np.asarray(regions.values, np.float32)
         if rows.ndim != 2 or rows.shape[1] != self.width:
@@ -97,8 +97,8 @@ class DenseReading:
             raise InvalidInput(
                 "a region is all zeros, NaN or infinity", field=at("encoding", "multi_vector", "values")
             )
-        parts = rows[(regions.locators.places != WHOLE).any(axis=1)]
-        return np.stack([whole, *map(unit, parts)])
+        own = rows[(regions.locators.places != WHOLE).any(axis=1)]
+        return np.stack([whole, *map(unit, own)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,6 @@ from tieback.core.types.vectors import MultiVector, Vector
 from tieback.models.binding import ClassNameBinding
 from tieback.models.bound_space import BoundSpace
 from tieback.ports import DEFAULT_ROUTING
-from tieback.router.apart import take_apart
 from tieback.router.blocks import Blocks, blocks_of, lead
 from tieback.router.bound import bound_space
 from tieback.router.class_names import class_name_space
@@ -31,6 +30,7 @@ from tieback.router.imputing import Imputing, Way
 from tieback.router.joint_space import Component, JointSpace
 from tieback.router.learned import Routers
 from tieback.router.losses import expected_loss
+from tieback.router.per_region import joint_regions
 from tieback.router.rollout import NOBODY, Rollout, Routed, beside, difference, is_canary
 from tieback.router.together import Together
 from tieback.router.weighing import UNIFORM, Asked, Choice, Weighed, choose
@@ -112,15 +112,15 @@ class Router:
         *,
         role: Role = Role.QUERY,
         routing: Routing = DEFAULT_ROUTING,
-        parts_apart: bool = False,
+        per_region: bool = False,
         deadline: Deadline = NO_DEADLINE,
     ) -> FuseReply:
         """One result per input, in order; a bad input gets an error and the others succeed.
 
         A document is stored at full length and heeds nothing of `routing` but what it explicitly says of
-        lost spaces; with `parts_apart`, the regions of its picture get a vector each. InvalidInput or
+        lost spaces; with `per_region`, the regions of its picture get a vector each. InvalidInput or
         NotFound where the policy or the imputation is unknown or badly given, and InvalidInput where a query
-        is to be taken apart.
+        is to be given per region.
         """
         begin = time.perf_counter()
         deadline.check("fusing")
@@ -131,16 +131,16 @@ class Router:
                 f"the batch holds {len(inputs)} inputs; the limit is {self._limits.batch_items}",
                 field="inputs",
             )
-        if parts_apart and role is not Role.DOCUMENT:
+        if per_region and role is not Role.DOCUMENT:
             raise InvalidInput(
-                "a query is one vector: ask for parts of documents, by their role", field="parts_apart"
+                "a query is one vector: ask for the regions of documents, by their role", field="per_region"
             )
         choice = self._choice(role, routing)
         way = self._imputing.choose(routing.imputation, role)
-        if len(inputs) <= INLINE_INPUTS and not parts_apart:
+        if len(inputs) <= INLINE_INPUTS and not per_region:
             results = await self._together.fuse(inputs, role, choice, way)
         else:
-            results = await asyncio.to_thread(self._fuse_all, inputs, role, choice, way, parts_apart)
+            results = await asyncio.to_thread(self._fuse_all, inputs, role, choice, way, per_region)
         results = [
             result.within(at("inputs", number)) if isinstance(result, TiebackError) else result
             for number, result in enumerate(results)
@@ -171,11 +171,11 @@ class Router:
         role: Role,
         choice: Choice,
         way: Way,
-        parts_apart: bool = False,
+        per_region: bool = False,
     ) -> list[Fused | TiebackError]:
         results: dict[int, Fused | TiebackError] = {}
         read: dict[int, Contents] = {}
-        apart: dict[int, MultiVector | None] = {}
+        regions: dict[int, MultiVector | None] = {}
         for number, parts in enumerate(inputs):
             try:
                 read[number] = contents_of(self.space, parts, role, self._limits.query_parts)
@@ -186,8 +186,8 @@ class Router:
         blocks: dict[int, Blocks] = {}
         for number, contents in read.items():
             try:
-                if parts_apart:
-                    apart[number] = take_apart(self.space, contents, inputs[number])
+                if per_region:
+                    regions[number] = joint_regions(self.space, contents, inputs[number])
                 blocks[number] = blocks_of(self.space, contents)
             except InvalidInput as error:
                 results[number] = error
@@ -195,8 +195,8 @@ class Router:
         weighed = choice.weigh(asked) if asked else []
         for (number, said), one, how in zip(blocks.items(), asked, weighed, strict=True):
             fused = self._fused(one, said, how, role, choice, way)
-            if isinstance(fused, Fused) and apart.get(number) is not None:
-                fused = dataclasses.replace(fused, parts=apart[number])
+            if isinstance(fused, Fused) and regions.get(number) is not None:
+                fused = dataclasses.replace(fused, regions=regions[number])
             results[number] = fused
         if role is Role.QUERY:
             self._tell(choice, asked, weighed)

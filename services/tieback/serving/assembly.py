@@ -172,7 +172,7 @@ def bound_joined(bound: BoundSpace, encoders: Mapping[str, EncoderCard], regions
     own = {(card.space.name, card.modality) for card in members.values()}
     sparse = {path.source.name for path in bound.paths if path.reads == SPARSE}
     dense = {VectorKind.DENSE, VectorKind.LABELS}  # classes are words to find a photo by
-    parts = frozenset({VectorKind.MULTI_VECTOR} if regions is not Regions.OFF else ())
+    seen = frozenset({VectorKind.MULTI_VECTOR} if regions is not Regions.OFF else ())
     return Joined(
         _by_modality(members),
         {
@@ -188,8 +188,8 @@ def bound_joined(bound: BoundSpace, encoders: Mapping[str, EncoderCard], regions
             ]
             for name, card in members.items()
         },
-        {name: parts & card.kinds for name, card in members.items() if card.modality is Modality.IMAGE},
-        apart=regions is Regions.EACH,
+        {name: seen & card.kinds for name, card in members.items() if card.modality is Modality.IMAGE},
+        per_region=regions is Regions.EACH,
         shared={name: card.space.name for name, card in members.items() if name != card.space.name},
     )
 

@@ -88,13 +88,13 @@ class ObservedRouter:
         *,
         role: Role = Role.QUERY,
         routing: Routing = DEFAULT_ROUTING,
-        parts_apart: bool = False,
+        per_region: bool = False,
         deadline: Deadline = NO_DEADLINE,
     ) -> FuseReply:
         """As the router does."""
         with self._telemetry.tracing.step("fuse"):
             reply = await self._router.fuse(
-                inputs, role=role, routing=routing, parts_apart=parts_apart, deadline=deadline
+                inputs, role=role, routing=routing, per_region=per_region, deadline=deadline
             )
         self._telemetry.observe_timing("router", "joint", reply.timing)
         if role is Role.QUERY:

@@ -122,15 +122,15 @@ class RemoteRouter:
         *,
         role: Role = Role.QUERY,
         routing: Routing = DEFAULT_ROUTING,
-        parts_apart: bool = False,
+        per_region: bool = False,
         deadline: Deadline = NO_DEADLINE,
     ) -> FuseReply:
-        """One result per input, in order; with `parts_apart`, parts of pictures get vectors too."""
+        """One result per input, in order; with `per_region`, regions of pictures get vectors too."""
         request = router_pb2.FuseRequest(
             inputs=[write_fuse_input(parts) for parts in inputs],
             role=write_role(role),
             routing=write_routing(routing),
-            parts_apart=parts_apart,
+            per_region=per_region,
         )
         path = "/tieback.v1.RouterService/Fuse"
         return read_fuse_reply(

@@ -113,7 +113,7 @@ class IndexGauges(Collector):
             now = self._size()
             yield GaugeMetricFamily("tieback_index_sections", "Sections in the index.", value=now.sections)
             yield GaugeMetricFamily(
-                "tieback_index_vectors", "Vectors in the index, those of parts included.", value=now.vectors
+                "tieback_index_vectors", "Vectors in the index, those of regions included.", value=now.vectors
             )
             yield GaugeMetricFamily(
                 "tieback_index_damaged_collections",

@@ -30,7 +30,7 @@ NO_BINDING = "none"
 
 
 class Regions(enum.StrEnum):
-    """How the parts of pictures are stored."""
+    """How the regions of pictures are stored."""
 
     OFF = "off"
     """Not at all: a picture is its whole."""
@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     )
     regions: Regions = Field(
         Regions.OFF,
-        description="Whether pictures are stored by their parts too, which is ten times the work: off; "
+        description="Whether pictures are stored by their regions too, which is ten times the work: off; "
         "together, in one vector; each, in a vector of its own, which finds best and takes six times the "
         "memory. Needs a binding.",
     )
@@ -313,7 +313,7 @@ class Settings(BaseSettings):
         if 0 < self.replicas_max < self.replicas:
             raise _wrong("replicas_max", f"{self.replicas_max} is below TIEBACK_REPLICAS, {self.replicas}")
         if self.regions is not Regions.OFF and self.binding == NO_BINDING:
-            raise _wrong("regions", "it needs a binding: by their classes' names, pictures have no parts")
+            raise _wrong("regions", "it needs a binding: by their classes' names, pictures have no regions")
         for name in ("binding_canary", "binding_shadow"):
             if getattr(self, name) and self.binding == NO_BINDING:
                 raise _wrong(name, "it needs a binding, and TIEBACK_BINDING is none")

@@ -31,7 +31,7 @@ from tieback.v1 import report_pb2 as tieback_dot_v1_dot_report__pb2
 from tieback.v1 import vector_pb2 as tieback_dot_v1_dot_vector__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tieback/v1/router.proto\x12\ntieback.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\x1a\x1ctieback/v1/annotations.proto\x1a\x18tieback/v1/content.proto\x1a\x18tieback/v1/encoder.proto\x1a\x17tieback/v1/report.proto\x1a\x17tieback/v1/vector.proto\"\xee\x01\n\x07Routing\x12\x1b\n\x06policy\x18\x01 \x01(\tB\x0b\xca\xc1\x18\x07routing\x12\x31\n\x07weights\x18\x02 \x03(\x0b\x32 .tieback.v1.Routing.WeightsEntry\x12+\n\nparameters\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x36\n\nimputation\x18\x04 \x01(\x0b\x32\x12.tieback.v1.MethodB\x0e\xca\xc1\x18\nimputation\x1a.\n\x0cWeightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\x8f\x01\n\x0b\x46useRequest\x12%\n\x06inputs\x18\x01 \x03(\x0b\x32\x15.tieback.v1.FuseInput\x12\x1e\n\x04role\x18\x02 \x01(\x0e\x32\x10.tieback.v1.Role\x12$\n\x07routing\x18\x03 \x01(\x0b\x32\x13.tieback.v1.Routing\x12\x13\n\x0bparts_apart\x18\x04 \x01(\x08\"0\n\tFuseInput\x12#\n\x05parts\x18\x01 \x03(\x0b\x32\x14.tieback.v1.FusePart\"c\n\x08\x46usePart\x12&\n\x08\x65ncoding\x18\x01 \x01(\x0b\x32\x14.tieback.v1.Encoding\x12\x13\n\x06weight\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\rB\t\n\x07_weight\"[\n\x0c\x46useResponse\x12\'\n\x07results\x18\x01 \x03(\x0b\x32\x16.tieback.v1.FuseResult\x12\"\n\x06timing\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Timing\"`\n\nFuseResult\x12\"\n\x05\x66used\x18\x01 \x01(\x0b\x32\x11.tieback.v1.FusedH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"\xd7\x01\n\x05\x46used\x12\"\n\x06vector\x18\x01 \x01(\x0b\x32\x12.tieback.v1.Vector\x12/\n\x07routing\x18\x02 \x01(\x0b\x32\x1e.tieback.v1.RoutingExplanation\x12!\n\x06labels\x18\x03 \x03(\x0b\x32\x11.tieback.v1.Label\x12&\n\x05parts\x18\x04 \x01(\x0b\x32\x17.tieback.v1.MultiVector\x12.\n\x07ignored\x18\x05 \x03(\x0b\x32\x1d.tieback.v1.IgnoredDimensions\"W\n\x11IgnoredDimensions\x12&\n\x08modality\x18\x01 \x01(\x0e\x32\x14.tieback.v1.Modality\x12\r\n\x05\x62\x65gin\x18\x02 \x01(\r\x12\x0b\n\x03\x65nd\x18\x03 \x01(\r\"\xe3\x03\n\x12RoutingExplanation\x12\x1b\n\x06policy\x18\x01 \x01(\tB\x0b\xca\xc1\x18\x07routing\x12(\n\x07weights\x18\x02 \x03(\x0b\x32\x17.tieback.v1.SpaceWeight\x12\x0f\n\x07\x65ntropy\x18\x03 \x01(\x01\x12\x0f\n\x07missing\x18\x04 \x03(\t\x12\x10\n\x08\x64\x65graded\x18\x05 \x01(\x08\x12\r\n\x05paths\x18\x06 \x03(\t\x12K\n\x0fmissing_reasons\x18\x07 \x03(\x0b\x32\x32.tieback.v1.RoutingExplanation.MissingReasonsEntry\x12\x1c\n\x14\x65xpected_recall_loss\x18\x08 \x01(\x01\x12\x0f\n\x07\x62inding\x18\t \x01(\t\x12\x10\n\x08modality\x18\n \x01(\t\x12\x10\n\x08\x66\x61llback\x18\x0b \x01(\t\x12<\n\x07imputed\x18\x0c \x03(\x0b\x32+.tieback.v1.RoutingExplanation.ImputedEntry\x1a\x35\n\x13MissingReasonsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a.\n\x0cImputedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\",\n\x0bSpaceWeight\x12\r\n\x05space\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\x01*?\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n\nROLE_QUERY\x10\x01\x12\x11\n\rROLE_DOCUMENT\x10\x02\x32O\n\rRouterService\x12>\n\x04\x46use\x12\x17.tieback.v1.FuseRequest\x1a\x18.tieback.v1.FuseResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tieback/v1/router.proto\x12\ntieback.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\x1a\x1ctieback/v1/annotations.proto\x1a\x18tieback/v1/content.proto\x1a\x18tieback/v1/encoder.proto\x1a\x17tieback/v1/report.proto\x1a\x17tieback/v1/vector.proto\"\xee\x01\n\x07Routing\x12\x1b\n\x06policy\x18\x01 \x01(\tB\x0b\xca\xc1\x18\x07routing\x12\x31\n\x07weights\x18\x02 \x03(\x0b\x32 .tieback.v1.Routing.WeightsEntry\x12+\n\nparameters\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x36\n\nimputation\x18\x04 \x01(\x0b\x32\x12.tieback.v1.MethodB\x0e\xca\xc1\x18\nimputation\x1a.\n\x0cWeightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\x8e\x01\n\x0b\x46useRequest\x12%\n\x06inputs\x18\x01 \x03(\x0b\x32\x15.tieback.v1.FuseInput\x12\x1e\n\x04role\x18\x02 \x01(\x0e\x32\x10.tieback.v1.Role\x12$\n\x07routing\x18\x03 \x01(\x0b\x32\x13.tieback.v1.Routing\x12\x12\n\nper_region\x18\x04 \x01(\x08\"0\n\tFuseInput\x12#\n\x05parts\x18\x01 \x03(\x0b\x32\x14.tieback.v1.FusePart\"c\n\x08\x46usePart\x12&\n\x08\x65ncoding\x18\x01 \x01(\x0b\x32\x14.tieback.v1.Encoding\x12\x13\n\x06weight\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\rB\t\n\x07_weight\"[\n\x0c\x46useResponse\x12\'\n\x07results\x18\x01 \x03(\x0b\x32\x16.tieback.v1.FuseResult\x12\"\n\x06timing\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Timing\"`\n\nFuseResult\x12\"\n\x05\x66used\x18\x01 \x01(\x0b\x32\x11.tieback.v1.FusedH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"\xd9\x01\n\x05\x46used\x12\"\n\x06vector\x18\x01 \x01(\x0b\x32\x12.tieback.v1.Vector\x12/\n\x07routing\x18\x02 \x01(\x0b\x32\x1e.tieback.v1.RoutingExplanation\x12!\n\x06labels\x18\x03 \x03(\x0b\x32\x11.tieback.v1.Label\x12(\n\x07regions\x18\x04 \x01(\x0b\x32\x17.tieback.v1.MultiVector\x12.\n\x07ignored\x18\x05 \x03(\x0b\x32\x1d.tieback.v1.IgnoredDimensions\"W\n\x11IgnoredDimensions\x12&\n\x08modality\x18\x01 \x01(\x0e\x32\x14.tieback.v1.Modality\x12\r\n\x05\x62\x65gin\x18\x02 \x01(\r\x12\x0b\n\x03\x65nd\x18\x03 \x01(\r\"\xe3\x03\n\x12RoutingExplanation\x12\x1b\n\x06policy\x18\x01 \x01(\tB\x0b\xca\xc1\x18\x07routing\x12(\n\x07weights\x18\x02 \x03(\x0b\x32\x17.tieback.v1.SpaceWeight\x12\x0f\n\x07\x65ntropy\x18\x03 \x01(\x01\x12\x0f\n\x07missing\x18\x04 \x03(\t\x12\x10\n\x08\x64\x65graded\x18\x05 \x01(\x08\x12\r\n\x05paths\x18\x06 \x03(\t\x12K\n\x0fmissing_reasons\x18\x07 \x03(\x0b\x32\x32.tieback.v1.RoutingExplanation.MissingReasonsEntry\x12\x1c\n\x14\x65xpected_recall_loss\x18\x08 \x01(\x01\x12\x0f\n\x07\x62inding\x18\t \x01(\t\x12\x10\n\x08modality\x18\n \x01(\t\x12\x10\n\x08\x66\x61llback\x18\x0b \x01(\t\x12<\n\x07imputed\x18\x0c \x03(\x0b\x32+.tieback.v1.RoutingExplanation.ImputedEntry\x1a\x35\n\x13MissingReasonsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a.\n\x0cImputedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\",\n\x0bSpaceWeight\x12\r\n\x05space\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\x01*?\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n\nROLE_QUERY\x10\x01\x12\x11\n\rROLE_DOCUMENT\x10\x02\x32O\n\rRouterService\x12>\n\x04\x46use\x12\x17.tieback.v1.FuseRequest\x1a\x18.tieback.v1.FuseResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -52,34 +52,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROUTINGEXPLANATION'].fields_by_name['policy']._serialized_options = b'\312\301\030\007routing'
   _globals['_ROUTERSERVICE'].methods_by_name['Fuse']._loaded_options = None
   _globals['_ROUTERSERVICE'].methods_by_name['Fuse']._serialized_options = b'\220\002\001'
-  _globals['_ROLE']._serialized_start=1794
-  _globals['_ROLE']._serialized_end=1857
+  _globals['_ROLE']._serialized_start=1795
+  _globals['_ROLE']._serialized_end=1858
   _globals['_ROUTING']._serialized_start=227
   _globals['_ROUTING']._serialized_end=465
   _globals['_ROUTING_WEIGHTSENTRY']._serialized_start=419
   _globals['_ROUTING_WEIGHTSENTRY']._serialized_end=465
   _globals['_FUSEREQUEST']._serialized_start=468
-  _globals['_FUSEREQUEST']._serialized_end=611
-  _globals['_FUSEINPUT']._serialized_start=613
-  _globals['_FUSEINPUT']._serialized_end=661
-  _globals['_FUSEPART']._serialized_start=663
-  _globals['_FUSEPART']._serialized_end=762
-  _globals['_FUSERESPONSE']._serialized_start=764
-  _globals['_FUSERESPONSE']._serialized_end=855
-  _globals['_FUSERESULT']._serialized_start=857
-  _globals['_FUSERESULT']._serialized_end=953
-  _globals['_FUSED']._serialized_start=956
-  _globals['_FUSED']._serialized_end=1171
-  _globals['_IGNOREDDIMENSIONS']._serialized_start=1173
-  _globals['_IGNOREDDIMENSIONS']._serialized_end=1260
-  _globals['_ROUTINGEXPLANATION']._serialized_start=1263
-  _globals['_ROUTINGEXPLANATION']._serialized_end=1746
-  _globals['_ROUTINGEXPLANATION_MISSINGREASONSENTRY']._serialized_start=1645
-  _globals['_ROUTINGEXPLANATION_MISSINGREASONSENTRY']._serialized_end=1698
-  _globals['_ROUTINGEXPLANATION_IMPUTEDENTRY']._serialized_start=1700
-  _globals['_ROUTINGEXPLANATION_IMPUTEDENTRY']._serialized_end=1746
-  _globals['_SPACEWEIGHT']._serialized_start=1748
-  _globals['_SPACEWEIGHT']._serialized_end=1792
-  _globals['_ROUTERSERVICE']._serialized_start=1859
-  _globals['_ROUTERSERVICE']._serialized_end=1938
+  _globals['_FUSEREQUEST']._serialized_end=610
+  _globals['_FUSEINPUT']._serialized_start=612
+  _globals['_FUSEINPUT']._serialized_end=660
+  _globals['_FUSEPART']._serialized_start=662
+  _globals['_FUSEPART']._serialized_end=761
+  _globals['_FUSERESPONSE']._serialized_start=763
+  _globals['_FUSERESPONSE']._serialized_end=854
+  _globals['_FUSERESULT']._serialized_start=856
+  _globals['_FUSERESULT']._serialized_end=952
+  _globals['_FUSED']._serialized_start=955
+  _globals['_FUSED']._serialized_end=1172
+  _globals['_IGNOREDDIMENSIONS']._serialized_start=1174
+  _globals['_IGNOREDDIMENSIONS']._serialized_end=1261
+  _globals['_ROUTINGEXPLANATION']._serialized_start=1264
+  _globals['_ROUTINGEXPLANATION']._serialized_end=1747
+  _globals['_ROUTINGEXPLANATION_MISSINGREASONSENTRY']._serialized_start=1646
+  _globals['_ROUTINGEXPLANATION_MISSINGREASONSENTRY']._serialized_end=1699
+  _globals['_ROUTINGEXPLANATION_IMPUTEDENTRY']._serialized_start=1701
+  _globals['_ROUTINGEXPLANATION_IMPUTEDENTRY']._serialized_end=1747
+  _globals['_SPACEWEIGHT']._serialized_start=1749
+  _globals['_SPACEWEIGHT']._serialized_end=1793
+  _globals['_ROUTERSERVICE']._serialized_start=1860
+  _globals['_ROUTERSERVICE']._serialized_end=1939
 # @@protoc_insertion_point(module_scope)

@@ -43,16 +43,16 @@ class Routing(_message.Message):
     def __init__(self, policy: _Optional[str] = ..., weights: _Optional[_Mapping[str, float]] = ..., parameters: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., imputation: _Optional[_Union[_report_pb2.Method, _Mapping]] = ...) -> None: ...
 
 class FuseRequest(_message.Message):
-    __slots__ = ("inputs", "role", "routing", "parts_apart")
+    __slots__ = ("inputs", "role", "routing", "per_region")
     INPUTS_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
     ROUTING_FIELD_NUMBER: _ClassVar[int]
-    PARTS_APART_FIELD_NUMBER: _ClassVar[int]
+    PER_REGION_FIELD_NUMBER: _ClassVar[int]
     inputs: _containers.RepeatedCompositeFieldContainer[FuseInput]
     role: Role
     routing: Routing
-    parts_apart: bool
-    def __init__(self, inputs: _Optional[_Iterable[_Union[FuseInput, _Mapping]]] = ..., role: _Optional[_Union[Role, str]] = ..., routing: _Optional[_Union[Routing, _Mapping]] = ..., parts_apart: _Optional[bool] = ...) -> None: ...
+    per_region: bool
+    def __init__(self, inputs: _Optional[_Iterable[_Union[FuseInput, _Mapping]]] = ..., role: _Optional[_Union[Role, str]] = ..., routing: _Optional[_Union[Routing, _Mapping]] = ..., per_region: _Optional[bool] = ...) -> None: ...
 
 class FuseInput(_message.Message):
     __slots__ = ("parts",)
@@ -87,18 +87,18 @@ class FuseResult(_message.Message):
     def __init__(self, fused: _Optional[_Union[Fused, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class Fused(_message.Message):
-    __slots__ = ("vector", "routing", "labels", "parts", "ignored")
+    __slots__ = ("vector", "routing", "labels", "regions", "ignored")
     VECTOR_FIELD_NUMBER: _ClassVar[int]
     ROUTING_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
-    PARTS_FIELD_NUMBER: _ClassVar[int]
+    REGIONS_FIELD_NUMBER: _ClassVar[int]
     IGNORED_FIELD_NUMBER: _ClassVar[int]
     vector: _vector_pb2.Vector
     routing: RoutingExplanation
     labels: _containers.RepeatedCompositeFieldContainer[_content_pb2.Label]
-    parts: _vector_pb2.MultiVector
+    regions: _vector_pb2.MultiVector
     ignored: _containers.RepeatedCompositeFieldContainer[IgnoredDimensions]
-    def __init__(self, vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., routing: _Optional[_Union[RoutingExplanation, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., parts: _Optional[_Union[_vector_pb2.MultiVector, _Mapping]] = ..., ignored: _Optional[_Iterable[_Union[IgnoredDimensions, _Mapping]]] = ...) -> None: ...
+    def __init__(self, vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., routing: _Optional[_Union[RoutingExplanation, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., regions: _Optional[_Union[_vector_pb2.MultiVector, _Mapping]] = ..., ignored: _Optional[_Iterable[_Union[IgnoredDimensions, _Mapping]]] = ...) -> None: ...
 
 class IgnoredDimensions(_message.Message):
     __slots__ = ("modality", "begin", "end")

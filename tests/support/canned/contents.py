@@ -139,7 +139,7 @@ def photo() -> index_pb2.Hit:
         text="seashore",
         score=0.5,
         vector_score=0.5,
-        part=vector_pb2.Box(x=0.5, y=0, width=0.5, height=0.5),
+        region=vector_pb2.Box(x=0.5, y=0, width=0.5, height=0.5),
     )
 
 

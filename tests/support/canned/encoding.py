@@ -143,8 +143,8 @@ class Router(router_pb2_grpc.RouterServiceServicer):
             )
             encoding = one.parts[0].encoding
             fused = router_pb2.Fused(vector=encoding.dense, routing=explanation)
-            if request.parts_apart:
-                fused.parts.CopyFrom(encoding.multi_vector)
+            if request.per_region:
+                fused.regions.CopyFrom(encoding.multi_vector)
             if request.role != router_pb2.ROLE_DOCUMENT:
                 fused.ignored.add(modality=content_pb2.MODALITY_TEXT, begin=2, end=4)
             results.append(router_pb2.FuseResult(fused=fused))

@@ -16,7 +16,7 @@ from tieback.core.types.vectors import MultiVector, SpaceRef, Vector
 class Collection:
     """A set of items whose vectors share one space. `created` is seconds since the epoch.
 
-    `routing` is for queries that do not say theirs. `vector_count` counts the sections' and their parts'.
+    `routing` is for queries that do not say theirs. `vector_count` counts the sections' and their regions'.
     `sources` are by name, and left out of listings.
     `damage` says what is wrong with its files and what to do, `stale` why its vectors are of no use to the
     pipeline and what to do; both are empty where all is well.
@@ -54,13 +54,13 @@ class Source:
 class IndexedSection:
     """What search knows of a section: its vector, words to find it by, its modality.
 
-    A picture may have `parts` with a vector each, beside the whole's.
+    A picture may have `regions` with a vector each, beside the whole's.
     """
 
     vector: Vector
     text: str
     modality: Modality
-    parts: MultiVector | None = None
+    regions: MultiVector | None = None
 
 
 @dataclass(frozen=True, slots=True)

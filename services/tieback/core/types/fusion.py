@@ -93,14 +93,14 @@ class IgnoredDimensions:
 class Fused:
     """A joint vector with its explanation and the classes through which pictures and sounds entered.
 
-    `parts` are the joint vectors of a picture's parts, where they were asked for; `vector` is then that of
-    the whole. `ignored` are for a query, to be searched with beside its vector.
+    `regions` are the joint vectors of a picture's regions, where they were asked for; `vector` is then that
+    of the whole. `ignored` are for a query, to be searched with beside its vector.
     """
 
     vector: Vector
     routing: RoutingExplanation
     labels: Sequence[Label] = ()
-    parts: MultiVector | None = None
+    regions: MultiVector | None = None
     ignored: Sequence[IgnoredDimensions] = ()
 
 

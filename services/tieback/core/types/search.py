@@ -24,11 +24,11 @@ class FoundPiece:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A section that was found. `part` is where in a picture the part is that is nearest to the query.
+    """A section that was found. `region` is where in a picture the region is that is nearest to the query.
 
     `words_matched` is the share of the query's content words that it has, by rarity. `span` is the section's.
     `pieces` are those of its text that collapsing left out as hits, best first. `multi_vector` has the
-    vectors of a picture with parts, the whole's first, where they were asked for.
+    vectors of a picture with regions, the whole's first, where they were asked for.
     """
 
     item_id: str
@@ -43,7 +43,7 @@ class Hit:
     vector_score: float | None = None
     text_score: float | None = None
     words_matched: float | None = None
-    part: Box | None = None
+    region: Box | None = None
     span: Span | None = None
     pieces: Sequence[FoundPiece] = ()
     multi_vector: MultiVector | None = None

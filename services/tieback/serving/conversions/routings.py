@@ -178,8 +178,8 @@ def read_fuse_reply(message: router_pb2.FuseResponse) -> FuseReply:
                 read_vector(result.fused.vector, at("results", index, "fused", "vector")),
                 read_explanation(result.fused.routing),
                 read_labels(result.fused.labels),
-                read_multi_vector(result.fused.parts, at("results", index, "fused", "parts"))
-                if result.fused.HasField("parts")
+                read_multi_vector(result.fused.regions, at("results", index, "fused", "regions"))
+                if result.fused.HasField("regions")
                 else None,
                 read_ignored(result.fused.ignored, at("results", index, "fused", "ignored")),
             )
@@ -200,7 +200,7 @@ def write_fuse_reply(reply: FuseReply) -> router_pb2.FuseResponse:
                     vector=write_vector(result.vector),
                     routing=write_explanation(result.routing),
                     labels=write_labels(result.labels),
-                    parts=None if result.parts is None else write_multi_vector(result.parts),
+                    regions=None if result.regions is None else write_multi_vector(result.regions),
                     ignored=write_ignored(result.ignored),
                 )
             )

@@ -136,7 +136,7 @@ def read_indexed_section(message: index_pb2.IndexedSection, field: FieldPath) ->
         read_vector(message.vector, field["vector"]),
         message.text,
         read_modality(message.modality, field["modality"]),
-        read_multi_vector(message.parts, field["parts"]) if message.HasField("parts") else None,
+        read_multi_vector(message.regions, field["regions"]) if message.HasField("regions") else None,
     )
 
 
@@ -154,7 +154,7 @@ def write_indexed_section(section: IndexedSection) -> index_pb2.IndexedSection:
         vector=write_vector(section.vector),
         text=section.text,
         modality=write_modality(section.modality),
-        parts=None if section.parts is None else write_multi_vector(section.parts),
+        regions=None if section.regions is None else write_multi_vector(section.regions),
     )
 
 
@@ -173,7 +173,7 @@ def read_hit(message: index_pb2.Hit) -> Hit:
         vector_score=message.vector_score if message.HasField("vector_score") else None,
         text_score=message.text_score if message.HasField("text_score") else None,
         words_matched=message.words_matched if message.HasField("words_matched") else None,
-        part=read_box(message.part, at("hits", "part")) if message.HasField("part") else None,
+        region=read_box(message.region, at("hits", "region")) if message.HasField("region") else None,
         span=_read_span(message),
         pieces=[FoundPiece(one.section_id, one.text, one.score, _read_span(one)) for one in message.pieces],
         multi_vector=read_multi_vector(message.multi_vector, at("hits", "multi_vector"))
@@ -197,7 +197,7 @@ def write_hit(hit: Hit) -> index_pb2.Hit:
         vector_score=hit.vector_score,
         text_score=hit.text_score,
         words_matched=hit.words_matched,
-        part=None if hit.part is None else write_box(hit.part),
+        region=None if hit.region is None else write_box(hit.region),
         span=None if hit.span is None else write_span(hit.span),
         pieces=[
             index_pb2.FoundPiece(

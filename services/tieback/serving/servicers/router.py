@@ -34,7 +34,7 @@ class RouterServicer(router_pb2_grpc.RouterServiceServicer):
             ),
             role=read_role(request.role, at("role")),
             routing=read_routing(request.routing, at("routing")),
-            parts_apart=request.parts_apart,
+            per_region=request.per_region,
             deadline=deadline,
         )
         return write_fuse_reply(reply)

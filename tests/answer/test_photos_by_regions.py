@@ -1,4 +1,4 @@
-"""The pipeline over pictures that are stored by their parts: found, shown and reranked by them."""
+"""The pipeline over pictures that are stored by their regions: found, shown and reranked by them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import QueryPart
 from tieback.core.types.vectors import Vector, VectorKind
 
-IN_PARTS = {"colours": frozenset({VectorKind.MULTI_VECTOR})}
+BY_REGIONS = {"colours": frozenset({VectorKind.MULTI_VECTOR})}
 RED, GREEN, BLUE = (250, 10, 10), (10, 250, 10), (10, 10, 250)
 
 
 @pytest.fixture
 async def album(tmp_path: Path) -> AsyncIterator[Library]:
-    """What `library` holds, by parts, and a photo that is red on the left and green on the right."""
-    made = await Library(tmp_path / "weights", stored=IN_PARTS, apart=True, halves=True).fill()
+    """What `library` holds, by regions, and a photo that is red on the left and green on the right."""
+    made = await Library(tmp_path / "weights", stored=BY_REGIONS, per_region=True, halves=True).fill()
     flag = Item("flag", [Section("1", Content(Modality.IMAGE, colours.halves(RED, GREEN)), title="a flag")])
     (result,) = (await made.answerer.ingest("library", [flag])).results
     assert result.error is None
@@ -32,10 +32,10 @@ async def album(tmp_path: Path) -> AsyncIterator[Library]:
     await made.close()
 
 
-async def test_parts_of_pictures_are_asked_for_when_they_are_stored_and_not_when_they_ask(
+async def test_regions_of_pictures_are_asked_for_when_they_are_stored_and_not_when_they_ask(
     tmp_path: Path,
 ) -> None:
-    # These eyes see no parts, and say so where they are asked for them.
+    # These eyes see no regions, and say so where they are asked for them.
     library = Library(tmp_path / "weights", stored={"colours": frozenset({VectorKind.MULTI_VECTOR})})
     page = Item("page", [Section("1", Content(Modality.TEXT, "the moon shines"))])
     picture = Item("sea", [Section("1", Content(Modality.IMAGE, colours.png(10, 10, 250)))])
@@ -49,21 +49,21 @@ async def test_parts_of_pictures_are_asked_for_when_they_are_stored_and_not_when
     await library.close()
 
 
-async def test_a_photo_is_found_by_what_is_only_in_a_part_of_it_and_the_hit_says_where(
+async def test_a_photo_is_found_by_what_is_only_in_a_region_of_it_and_the_hit_says_where(
     album: Library,
 ) -> None:
     for colour, name, half in (("red", "rose", 0.0), ("green", "meadow", 0.5)):
         hits = [one.hit for one in (await album.ask(words(colour))).hits]
 
         assert [hit.item_id for hit in hits[:2]] == [name, "flag"]
-        assert hits[1].part == (half, 0.0, 0.5, 1.0)
+        assert hits[1].region == (half, 0.0, 0.5, 1.0)
 
 
-async def test_a_text_has_no_part_to_show_and_scores_as_its_whole(album: Library) -> None:
+async def test_a_text_has_no_region_to_show_and_scores_as_its_whole(album: Library) -> None:
     reply = await album.ask(words("the moon shines"))
 
     best = reply.hits[0].hit
-    assert (best.item_id, best.part) == ("page", None)
+    assert (best.item_id, best.region) == ("page", None)
     collection = await album.index.get_collection("library")
     assert (collection.section_count, collection.vector_count) == (5, 5 + 4 * 2)
 
@@ -76,7 +76,7 @@ async def test_evidence_of_a_photo_says_where_in_it_what_was_looked_for_is(album
     assert where["page"] is None
 
 
-async def test_a_photo_alone_is_reranked_by_its_parts_and_told_which_are_alike(album: Library) -> None:
+async def test_a_photo_alone_is_reranked_by_its_regions_and_told_which_are_alike(album: Library) -> None:
     query = QueryPart(Content(Modality.IMAGE, colours.halves(RED, GREEN)))
 
     reply = await album.ask(query, reranker=MethodChoice("late_interaction"), explain=True)
@@ -122,12 +122,12 @@ async def test_a_search_gives_the_vectors_of_pictures_where_they_are_asked_for(a
     assert all(hit.multi_vector is None for hit in without)
 
 
-async def test_parts_together_are_one_vector_as_before(tmp_path: Path) -> None:
-    library = await Library(tmp_path / "weights", stored=IN_PARTS, halves=True).fill()
+async def test_regions_together_are_one_vector_as_before(tmp_path: Path) -> None:
+    library = await Library(tmp_path / "weights", stored=BY_REGIONS, halves=True).fill()
 
     collection = await library.index.get_collection("library")
     hits = (await library.ask(words("green"))).hits
 
     assert collection.vector_count == collection.section_count == 4
-    assert all(one.hit.part is None for one in hits)
+    assert all(one.hit.region is None for one in hits)
     await library.close()

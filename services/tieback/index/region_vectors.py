@@ -1,7 +1,7 @@
-"""The vectors of parts in memory: which section each belongs to, and where in its picture it is.
+"""The vectors of regions in memory: which section each belongs to, and where in its picture it is.
 
-A part has a place of its own, reused after it is gone as positions of sections are. It costs 2 bytes per
-dimension and some 100 bytes. The whole of a section with parts has a place beside them, so that one look-up
+A region has a place of its own, reused after it is gone as positions of sections are. It costs 2 bytes per
+dimension and some 100 bytes. The whole of a section with regions has a place beside them, so that one look-up
 among very many finds the sections that are near by either.
 """
 
@@ -15,48 +15,48 @@ from tieback.core.boxes import WHOLE
 from tieback.core.types.arrays import Array, Box
 from tieback.index.growing import GrowingVectors
 from tieback.index.readwrite import ReadWriteLock
-from tieback.index.records import Parts
+from tieback.index.records import Regions
 from tieback.index.room import grown
 
 _NOBODY = -1  # as a place, the last
 _LARGEST = float(np.finfo(np.float16).max)
 
 
-class PartVectors:
-    """Parts by the positions of their sections."""
+class RegionVectors:
+    """Regions by the positions of their sections."""
 
     def __init__(self, width: int, flat_up_to: int) -> None:
         self.count = 0
-        """Parts of living sections."""
+        """Regions of living sections."""
         self._vectors = GrowingVectors(width, flat_up_to, half=True)
         self._owners = np.zeros(0, np.int64)  # by place: the section's position
-        self._whole = np.zeros(0, bool)  # by place: the whole, and no part
+        self._whole = np.zeros(0, bool)  # by place: the whole, and no region
         self._boxes = np.zeros((0, 4), np.float32)  # by place
-        self._counts = np.zeros(0, np.int64)  # by position: how many parts the section has
-        self._places: dict[int, Array] = {}  # by position: the whole's, then those of the parts
+        self._counts = np.zeros(0, np.int64)  # by position: how many regions the section has
+        self._places: dict[int, Array] = {}  # by position: the whole's, then those of the regions
         self._free: list[int] = []
         self._used = 0  # places that were ever used
 
     @property
     def exact(self) -> bool:
-        """Whether a search looks at every part."""
+        """Whether a search looks at every region."""
         return self._vectors.exact
 
-    def put(self, position: int, whole: Array, parts: Parts) -> None:
-        """Gives a section without parts some; `whole` is its own vector."""
-        places = np.array([self._place() for _ in range(1 + len(parts.vectors))], np.int64)
+    def put(self, position: int, whole: Array, regions: Regions) -> None:
+        """Gives a section without regions some; `whole` is its own vector."""
+        places = np.array([self._place() for _ in range(1 + len(regions.vectors))], np.int64)
         self._counts = grown(self._counts, position + 1, 0)
-        self._counts[position] = len(parts.vectors)
-        self.count += len(parts.vectors)
+        self._counts[position] = len(regions.vectors)
+        self.count += len(regions.vectors)
         self._places[position] = places
         self._owners[places], self._whole[places] = position, False
         self._whole[places[0]] = True
-        self._boxes[places[1:]] = parts.boxes
+        self._boxes[places[1:]] = regions.boxes
         half = np.clip(whole, -_LARGEST, _LARGEST).astype(np.float16)
-        self._vectors.put(places, np.concatenate((half[None], parts.vectors)))
+        self._vectors.put(places, np.concatenate((half[None], regions.vectors)))
 
     def remove(self, position: int) -> None:
-        """Forgets a section's parts, where it has some."""
+        """Forgets a section's regions, where it has some."""
         places = self._places.pop(position, None)
         if places is None:
             return
@@ -67,11 +67,11 @@ class PartVectors:
         self._free.extend(reversed(places.tolist()))
 
     def counts(self, size: int) -> Array:
-        """How many parts the sections at the first `size` positions have."""
+        """How many regions the sections at the first `size` positions have."""
         return grown(self._counts, size, 0)[:size]
 
     def search(self, query: Array, limit: int, allowed: Array) -> tuple[Array, Array, Array]:
-        """The nearest wholes and parts: the sections' positions, the similarities, and which are wholes.
+        """The nearest wholes and regions: the sections' positions, the similarities, and which are wholes.
 
         Best first, at most `limit`; `allowed` is a mask of positions.
         """
@@ -79,7 +79,7 @@ class PartVectors:
         return self._owners[places], similarities, self._whole[places]
 
     def best(self, query: Array, allowed: Array) -> Array:
-        """By position, the similarity of the best part: -inf where `allowed`, a mask, is False or none is."""
+        """By position, the similarity of the best region: -inf where there is none or `allowed` is False."""
         best = np.full(len(allowed), -np.inf, np.float32)
         wanted = self._wanted(allowed) & ~self._whole[: self._used]
         places, similarities = self._vectors.similarities(query, wanted)
@@ -87,7 +87,7 @@ class PartVectors:
         return best
 
     def best_box(self, position: int, query: Array) -> Box | None:
-        """Where the part of a section is that is most similar; None where it has none."""
+        """Where the region of a section is that is most similar; None where it has none."""
         places = self._places.get(position)
         if places is None:
             return None
@@ -96,7 +96,7 @@ class PartVectors:
         return x, y, width, height
 
     def all_of(self, position: int) -> tuple[Array, Array] | None:
-        """The vectors of a section with parts, in float32, and their boxes, the whole's first; else None."""
+        """The vectors of a section with regions and their boxes, the whole's first; else None."""
         places = self._places.get(position)
         if places is None:
             return None
@@ -104,7 +104,7 @@ class PartVectors:
         return self._vectors.take(places), boxes
 
     def wants_training(self) -> bool:
-        """Whether the parts have outgrown exact search, or the lists they were sorted into."""
+        """Whether the regions have outgrown exact search, or the lists they were sorted into."""
         return self._vectors.wants_training(self._used - len(self._free))
 
     def train(self, lock: ReadWriteLock) -> None:

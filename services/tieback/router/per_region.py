@@ -1,4 +1,4 @@
-"""The parts of a picture in joint vectors of their own, beside that of the whole."""
+"""The regions of a picture in joint vectors of their own, beside that of the whole."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tieback.router.joint_space import JointSpace
 from tieback.router.paths import regions_of
 
 
-def take_apart(joint: JointSpace, contents: Contents, given: Sequence[FusePart]) -> MultiVector | None:
-    """The vectors of a picture's parts, after `lead`; what stays in `contents` is the whole alone.
+def joint_regions(joint: JointSpace, contents: Contents, given: Sequence[FusePart]) -> MultiVector | None:
+    """The vectors of a picture's regions, after `lead`; what stays in `contents` is the whole alone.
 
-    None of inputs without regions, and of those of several contents, whose parts have no one place.
-    InvalidInput where spaces saw other parts of one picture.
+    None of inputs without regions, and of those of several contents, whose regions have no one place.
+    InvalidInput where spaces saw other regions of one picture.
     """
     said, contents.said = contents.said, {}
     for content, one in said.items():
@@ -30,13 +30,13 @@ def take_apart(joint: JointSpace, contents: Contents, given: Sequence[FusePart])
     if len(said) != 1 or not boxes:
         return None
     if any(not np.array_equal(other, boxes[0]) for other in boxes):
-        raise InvalidInput("the spaces do not agree on where the picture's parts are", field="parts")
+        raise InvalidInput("the spaces do not agree on where the picture's regions are", field="parts")
     (one,) = said.values()
     return MultiVector(joint.ref, _vectors(joint, one), Locators.of(LocatorKind.BOX, boxes[0]))
 
 
 def _boxes(contents: Contents, given: Sequence[FusePart]) -> list[Array]:
-    """Where the parts are, in the order in which each space's were read: all but the whole."""
+    """Where the regions are, in the order in which each space's were read: all but the whole."""
     found = [
         regions.locators.places
         for part in given
@@ -50,9 +50,9 @@ def _boxes(contents: Contents, given: Sequence[FusePart]) -> list[Array]:
 
 
 def _vectors(joint: JointSpace, said: Said) -> Array:
-    """The parts `[parts, joint width]`, in the blocks in which the whole speaks.
+    """The regions `[regions, joint width]`, in the blocks in which the whole speaks.
 
-    It stands in where they do not: a part would else be the further from whatever is asked.
+    It stands in where they do not: a region would else be the further from whatever is asked.
     """
     spoke = said.spoke[:1]
     silent = spoke & ~said.spoke[1:]

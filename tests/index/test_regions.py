@@ -1,4 +1,4 @@
-"""Pictures that are stored by their parts: found by the best of them, and by the whole."""
+"""Pictures that are stored by their regions: found by the best of them, and by the whole."""
 
 import dataclasses
 import json
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.sections import SPACE, axis, item, parts, section, vector
+from support.sections import SPACE, axis, item, regions_of, section, vector
 from tieback.core.errors import InvalidInput, SpaceMismatch
 from tieback.core.types.content import Item, Modality, Section
 from tieback.core.types.limits import Limits
@@ -17,15 +17,15 @@ from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.vectors import SpaceRef
 from tieback.index import Index, records, table
 from tieback.index.memory import Memory
-from tieback.index.records import Parts, Put, Record, Remove
-from tieback.index.validation import MOST_PARTS, check_items
+from tieback.index.records import Put, Record, Regions, Remove
+from tieback.index.validation import MOST_REGIONS, check_items
 from tieback.index.vectors import FlatVectors, InvertedVectors, faiss
 
 WIDTH = 16
 
 
 def photo(whole, *rows, text="", **about):
-    return section(whole, text, modality=Modality.IMAGE, apart=rows, **about)
+    return section(whole, text, modality=Modality.IMAGE, regions=rows, **about)
 
 
 def boxes(*places):
@@ -38,7 +38,7 @@ def names(reply):
 
 @pytest.fixture
 async def album(index):
-    """A text, a photo of one vector, and two photos with parts."""
+    """A text, a photo of one vector, and two photos with regions."""
     await index.upsert(
         "docs",
         [
@@ -55,7 +55,7 @@ async def album(index):
     return index
 
 
-async def test_a_section_with_parts_scores_the_mean_of_its_whole_and_its_best_part(album):
+async def test_a_section_with_regions_scores_the_mean_of_its_whole_and_its_best_region(album):
     reply = await album.search("docs", vector=vector(1, 0, 0, 0))
 
     scores = {hit.item_id: hit.score for hit in reply.hits}
@@ -64,16 +64,16 @@ async def test_a_section_with_parts_scores_the_mean_of_its_whole_and_its_best_pa
     assert all(hit.score == hit.vector_score for hit in reply.hits)
 
 
-async def test_a_hit_says_where_in_the_picture_the_best_part_is(album):
+async def test_a_hit_says_where_in_the_picture_the_best_region_is(album):
     reply = await album.search("docs", vector=vector(1, 0, 0, 0))
 
-    where = {hit.item_id: hit.part for hit in reply.hits}
+    where = {hit.item_id: hit.region for hit in reply.hits}
     assert where == {"small": (0, 0.5, 1, 0.5), "large": (0, 0, 1, 0.5), "text": None, "plain": None}
     (hit,) = (await album.search("docs", text="lower")).hits
-    assert (hit.item_id, hit.part) == ("small", None)  # words were looked for, which are the whole's
+    assert (hit.item_id, hit.region) == ("small", None)  # words were looked for, which are the whole's
 
 
-async def test_words_and_vector_together_give_the_score_of_parts_to_what_only_the_words_found(album):
+async def test_words_and_vector_together_give_the_score_of_regions_to_what_only_the_words_found(album):
     filler = [item(f"filler{n}", section((2, 0, 0, 0), "nothing")) for n in range(150)]
     await album.upsert("docs", filler)
 
@@ -81,10 +81,10 @@ async def test_words_and_vector_together_give_the_score_of_parts_to_what_only_th
 
     (hit,) = [hit for hit in reply.hits if hit.item_id == "small"]
     assert hit.vector_score == pytest.approx(0.625)
-    assert hit.part == (0, 0.5, 1, 0.5)
+    assert hit.region == (0, 0.5, 1, 0.5)
 
 
-async def test_balanced_modalities_compare_photos_by_their_parts_too(album):
+async def test_balanced_modalities_compare_photos_by_their_regions_too(album):
     reply = await album.search(
         "docs", vector=vector(1, 0, 0, 0), balance_modalities=True, filter='modality = "image"'
     )
@@ -93,7 +93,7 @@ async def test_balanced_modalities_compare_photos_by_their_parts_too(album):
     assert reply.hits[0].vector_score == pytest.approx(0.625)
 
 
-async def test_parts_go_with_their_section_and_come_back_after_a_restart(album, store):
+async def test_regions_go_with_their_section_and_come_back_after_a_restart(album, store):
     await album.delete_items("docs", ["large"])
     await album.upsert("docs", [item("small", photo((0, 0, 0, 0.5), (0, 1, 0, 0)))])
     await album.close()
@@ -105,12 +105,12 @@ async def test_parts_go_with_their_section_and_come_back_after_a_restart(album, 
         {"text": 0.5, "plain": 0.4, "small": 0}
     )
     (hit,) = (await again.search("docs", vector=vector(0, 1, 0, 0), limit=1)).hits
-    assert (hit.item_id, hit.score, hit.part) == ("small", 0.5, (0, 0, 1, 1))
+    assert (hit.item_id, hit.score, hit.region) == ("small", 0.5, (0, 0, 1, 1))
     assert (await again.get_collection("docs")).vector_count == again.size.vectors == 4
     await again.close()
 
 
-async def test_a_store_of_before_there_were_parts_opens_keeps_what_it_holds_and_takes_parts(
+async def test_a_store_of_before_there_were_regions_opens_keeps_what_it_holds_and_takes_regions(
     store, monkeypatch
 ):
     with monkeypatch.context() as before:
@@ -145,42 +145,44 @@ async def test_a_store_of_before_there_were_parts_opens_keeps_what_it_holds_and_
         ({"values": np.ones(4, np.float32)}, "values"),
         ({"values": np.array([[np.nan, 0, 0, 0]] * 2, np.float32)}, "values"),
         ({"values": np.array([[1e5, 0, 0, 0]] * 2, np.float32)}, "values"),
-        ({"values": np.ones((MOST_PARTS + 1, 4), np.float32)}, "values"),
+        ({"values": np.ones((MOST_REGIONS + 1, 4), np.float32)}, "values"),
         ({"locators": boxes((0, 0, 1, 1))}, "boxes"),
         ({"locators": boxes((0, 0, 1, 1), (0.5, 0, 0.6, 1))}, "boxes[1]"),
         ({"locators": boxes((-0.1, 0, 1, 1), (0, 0, 1, 1))}, "boxes[0]"),
         ({"locators": boxes((0, 0, 1, 1), (0, np.nan, 1, 1))}, "boxes[1]"),
     ],
 )
-async def test_parts_that_do_not_fit_are_refused_by_their_field(index, changes, field):
-    bad = dataclasses.replace(parts((1, 0, 0, 0), (0, 1, 0, 0)), **changes)
+async def test_regions_that_do_not_fit_are_refused_by_their_field(index, changes, field):
+    bad = dataclasses.replace(regions_of((1, 0, 0, 0), (0, 1, 0, 0)), **changes)
     good = item("good")
 
     reply = await index.upsert(
         "docs",
-        [good, item("bad", section(axis(0)), section(axis(0), modality=Modality.IMAGE, apart=bad))],
+        [good, item("bad", section(axis(0)), section(axis(0), modality=Modality.IMAGE, regions=bad))],
     )
 
     assert reply.results[0] is None
     assert isinstance(reply.results[1], InvalidInput)
     assert isinstance(reply.results[1], SpaceMismatch) == (field == "space")
-    assert str(reply.results[1].field) == f"items[1].sections[1].parts.{field}"
+    assert str(reply.results[1].field) == f"items[1].sections[1].regions.{field}"
 
 
-async def test_only_pictures_have_parts(index):
-    reply = await index.upsert("docs", [item("a", section(axis(0), "words", apart=[axis(1)]))])
-
-    assert isinstance(reply.results[0], InvalidInput)
-    assert str(reply.results[0].field) == "items[0].sections[0].parts"
-
-
-async def test_windows_of_a_sound_are_no_parts_of_a_picture(index):
-    windows = dataclasses.replace(parts((1, 0, 0, 0)), locators=Locators.of(LocatorKind.TIME_RANGE, [(0, 1)]))
-
-    reply = await index.upsert("docs", [item("a", photo(axis(0)), section(axis(0), apart=windows))])
+async def test_only_pictures_have_regions(index):
+    reply = await index.upsert("docs", [item("a", section(axis(0), "words", regions=[axis(1)]))])
 
     assert isinstance(reply.results[0], InvalidInput)
-    assert str(reply.results[0].field) == "items[0].sections[1].parts"
+    assert str(reply.results[0].field) == "items[0].sections[0].regions"
+
+
+async def test_windows_of_a_sound_are_no_regions_of_a_picture(index):
+    windows = dataclasses.replace(
+        regions_of((1, 0, 0, 0)), locators=Locators.of(LocatorKind.TIME_RANGE, [(0, 1)])
+    )
+
+    reply = await index.upsert("docs", [item("a", photo(axis(0)), section(axis(0), regions=windows))])
+
+    assert isinstance(reply.results[0], InvalidInput)
+    assert str(reply.results[0].field) == "items[0].sections[1].regions"
 
 
 def clustered(count, seed=0):
@@ -198,7 +200,7 @@ def put(version, whole, rows, name=None):
 
 
 def in_memory(count, **how):
-    """Photos with none to four parts, in turn."""
+    """Photos with none to four regions, in turn."""
     memory = Memory(WIDTH, **how)
     wholes, rows = clustered(count), clustered(4 * count, seed=1).reshape(count, 4, WIDTH)
     memory.apply(put(n, wholes[n], rows[n][: n % 5]) for n in range(count))
@@ -227,7 +229,7 @@ def test_the_best_sections_are_those_of_brute_force_whatever_is_stored_and_let_t
 ):
     rng = np.random.default_rng(seed)
     memory = Memory(4)
-    scale = 8 if alike else 1  # coarse values: wholes and parts that are alike, and many ties
+    scale = 8 if alike else 1  # coarse values: wholes and regions that are alike, and many ties
     wholes = np.round(rng.standard_normal((count, 4)) * scale) / scale
     several = [np.round(rng.standard_normal((n, 4)) * 8) / 8 for n in rng.integers(0, 5, count)]
     (*checked,) = check_items(
@@ -253,7 +255,7 @@ def test_the_best_sections_are_those_of_brute_force_whatever_is_stored_and_let_t
 
 def test_a_section_deep_in_both_rankings_is_found_where_it_is_best_in_their_mean():
     memory = Memory(4)
-    loud = [put4(n, (2, 0, 0, 0), (-2, 0, 0, 0)) for n in range(600)]  # best wholes, bad parts
+    loud = [put4(n, (2, 0, 0, 0), (-2, 0, 0, 0)) for n in range(600)]  # best wholes, bad regions
     parted = [put4(600 + n, (-2, 0, 0, 0), (2, 0, 0, 0)) for n in range(600)]  # and the other way round
     memory.apply([*loud, *parted, put4(5000, (1, 0, 0, 0), (1, 0, 0, 0))])
 
@@ -278,15 +280,15 @@ def test_half_precision_moves_no_score_by_more_than_what_is_said_of_it():
         assert np.abs(scores - exact).max() <= most + 1e-6
 
 
-def test_many_parts_are_sorted_into_lists_of_their_own_and_keep_their_recall():
+def test_many_regions_are_sorted_into_lists_of_their_own_and_keep_their_recall():
     memory, wholes, rows = in_memory(1500, flat_up_to=2000)
     assert memory.wants_training()
 
     memory.train()
 
     assert not memory.wants_training()
-    assert isinstance(memory.vectors, FlatVectors)  # 1500 wholes, 3000 parts
-    assert not memory.parts.exact
+    assert isinstance(memory.vectors, FlatVectors)  # 1500 wholes, 3000 regions
+    assert not memory.regions.exact
     recalled = 0
     for query in clustered(50, seed=3):
         best = set(np.argsort(-brute_force(wholes, rows, query))[:10].tolist())
@@ -296,7 +298,7 @@ def test_many_parts_are_sorted_into_lists_of_their_own_and_keep_their_recall():
 
 
 @pytest.mark.parametrize("flat_up_to", [100, 10_000])
-def test_replaced_and_removed_photos_leave_no_part_behind(flat_up_to):
+def test_replaced_and_removed_photos_leave_no_region_behind(flat_up_to):
     memory, *_ = in_memory(300, flat_up_to=flat_up_to)
     memory.train()
     target = clustered(1, seed=7)[0]
@@ -307,7 +309,7 @@ def test_replaced_and_removed_photos_leave_no_part_behind(flat_up_to):
             [put(1005 + 10 * turn, -target, [9 * target] * 3, "a"), put(1006 + 10 * turn, target, [])]
         )
 
-    assert memory.vector_count == memory.section_count + memory.parts.count
+    assert memory.vector_count == memory.section_count + memory.regions.count
     (best, *_), scores = memory.nearest(target, 5, memory.living())
     assert memory.order_key(int(best))[0] == "a"
     assert scores[0] == pytest.approx(4.0, abs=0.01)
@@ -317,7 +319,7 @@ def test_replaced_and_removed_photos_leave_no_part_behind(flat_up_to):
     assert len(positions) == memory.section_count
 
 
-def test_parts_that_are_written_while_lists_are_trained_are_there_afterwards(monkeypatch):
+def test_regions_that_are_written_while_lists_are_trained_are_there_afterwards(monkeypatch):
     memory, *_ = in_memory(300, flat_up_to=400)
     begun, written = threading.Event(), threading.Event()
     real = InvertedVectors.__init__
@@ -336,13 +338,13 @@ def test_parts_that_are_written_while_lists_are_trained_are_there_afterwards(mon
     written.set()
     training.join()
 
-    assert not memory.parts.exact
+    assert not memory.regions.exact
     (best, *_), scores = memory.nearest(target, 3, memory.living())
     assert memory.order_key(int(best))[0] == "new"
     assert scores[0] == pytest.approx(4.0, abs=0.01)
 
 
-def test_a_search_by_parts_takes_about_as_long_as_a_scan_of_the_same_vectors():
+def test_a_search_by_regions_takes_about_as_long_as_a_scan_of_the_same_vectors():
     width, count = 1024, 300
     drawn = np.random.default_rng(0)
     wholes = drawn.normal(size=(count, width)).astype(np.float32)
@@ -351,10 +353,10 @@ def test_a_search_by_parts_takes_about_as_long_as_a_scan_of_the_same_vectors():
     boxes = np.tile(np.array([[0, 0, 0.5, 0.5]], np.float32), (9, 1))
     for n in range(count):
         photo = Item(f"i{n}", [Section("1", None)])
-        of_photo = {0: Parts(rows[n], boxes)}
+        of_photo = {0: Regions(rows[n], boxes)}
         memory.apply([Put(n + 1, Record(photo, [""], [Modality.IMAGE], wholes[n : n + 1], of_photo))])
-    parts = faiss.IndexScalarQuantizer(width, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
-    parts.add(rows.reshape(-1, width).astype(np.float32))
+    regions = faiss.IndexScalarQuantizer(width, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+    regions.add(rows.reshape(-1, width).astype(np.float32))
     query, allowed = wholes[0], memory.living()
 
     def took(work):
@@ -366,6 +368,6 @@ def test_a_search_by_parts_takes_about_as_long_as_a_scan_of_the_same_vectors():
         return best
 
     searched = took(lambda: memory.nearest(query, 10, allowed))
-    scanned = took(lambda: (wholes @ query, parts.search(query[None], 10)))
+    scanned = took(lambda: (wholes @ query, regions.search(query[None], 10)))
 
     assert searched < 4 * scanned
