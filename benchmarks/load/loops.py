@@ -152,12 +152,17 @@ class _Record:
             self.followed.append((at, True))
 
     def _steady(self, in_flight: int) -> tuple[float, float] | None:
-        """Between the first answers of so many callers and the last one before the drain."""
-        answered = [due + latency for due, latency in zip(self.due, self.latencies, strict=True)]
+        """From the first answers of so many callers over whole rounds of all of them, before the drain.
+
+        A server that works on several requests at once answers them together. An end between two rounds
+        would count the time of such a group and only some of its answers.
+        """
+        answered = sorted(due + latency for due, latency in zip(self.due, self.latencies, strict=True))
         before = [at for at in answered if self.begun + at <= self.drained]
         if not in_flight or len(before) < 2 * in_flight:
             return None
-        return before[in_flight - 1], before[-1]
+        rounds = len(before) // in_flight - 1
+        return before[in_flight - 1], before[in_flight * (1 + rounds) - 1]
 
     def turn(self, in_flight: int = 0) -> Turn:
         now = time.perf_counter()

@@ -15,12 +15,10 @@ import psutil
 import pytest
 from conftest import Running
 from support import speed_results
-from support.line_server import LineServer, LineTarget
 
 from benchmarks import speed
 from benchmarks.__main__ import main
 from benchmarks.corpus import Corpus, read
-from benchmarks.load import loops
 from benchmarks.load.generator import generating
 from benchmarks.load.tieback import ClientTarget, StubTarget
 from benchmarks.peers.tuning import TUNINGS
@@ -283,29 +281,6 @@ def test_a_run_that_is_stopped_leaves_no_process(how: signal.Signals) -> None:
     assert process.returncode != 0
     assert len(started) >= 2  # the server and the load
     assert not alive
-
-
-def test_the_steady_state_of_a_closed_loop_holds_neither_its_filling_nor_its_drain() -> None:
-    # Two callers; the server fills for a second, answers two items every tenth of one, and drains for three.
-    at = [1.0, 1.0, *(1.0 + 0.1 * (1 + number // 2) for number in range(20)), 5.0]
-    record = loops._Record(begun=0.0, ended=5.0, drained=2.0)
-    record.due = [0.0] * len(at)
-    record.latencies = at
-    record.items = [1] * len(at)
-
-    turn = record.turn(2)
-
-    assert turn.steady_rate == pytest.approx(20.0)
-    assert turn.rate < 5.0
-
-
-async def test_a_closed_loop_has_a_steady_state_where_its_work_is_long_enough() -> None:
-    server = LineServer(seconds=0.01)
-    async with await server.start():
-        turn = await loops.closed(LineTarget(server.port), [("a",)] * 60, in_flight=4)
-
-    assert turn.steady is not None
-    assert 0.0 < turn.steady_rate < 105.0  # one answer in a hundredth of a second at most
 
 
 def test_each_cell_has_the_tuning_that_was_its_best_and_others_that_of_their_mix() -> None:
