@@ -104,7 +104,7 @@ def read_status(message: Any) -> OperationStatus:
 
 def _state(message: Any, number: int) -> OperationState:
     """What an operation is doing; of a state that a newer server made up, whether it is over."""
-    known = _STATES[number] if number < len(_STATES) else None
+    known: OperationState | None = _STATES[number] if number < len(_STATES) else None
     if known is not None:
         return known
     if not message.done:

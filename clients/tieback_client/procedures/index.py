@@ -220,7 +220,7 @@ def search(
     name, merges both kinds of hits; `balance` ranks each modality among its own kind first; `collapse` makes
     the pieces of a text one hit where they are 8 at most, with the others in its `pieces`. A joint vector is
     best given as `fuse` returned it, with what is `ignored` of it for some sections, as `retrieve` has it.
-    With `multi_vectors`, pictures that are known by their regions come with the vectors, which `rerank` takes.
+    With `multi_vectors`, pictures with regions come with their vectors, which `rerank` takes.
     To search with a picture or a sentence, use `retrieve`.
     """
     own = vector.vector if isinstance(vector, Fused) else vector

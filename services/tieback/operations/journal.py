@@ -143,7 +143,8 @@ class Journal:
         os.close(before)
 
     def _write_whole(self) -> None:
-        entries = [{"version": VERSION}, *({"id": name, "state": one} for name, one in self.states.items())]
+        states = ({"id": name, "state": one} for name, one in self.states.items())
+        entries: list[dict[str, Any]] = [{"version": VERSION}, *states]
         write_durably(self._path, b"".join(map(_line, entries)))
 
     def _open(self) -> None:

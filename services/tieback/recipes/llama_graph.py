@@ -148,7 +148,7 @@ class _GraphWriter:
             _gather(states[-1], "last.places"),
             helper.make_node("Unsqueeze", ["last.places", exit_axis], ["last.selected"]),
         ]
-        branches = {
+        branches: dict[str, Any] = {
             name: helper.make_graph(
                 nodes, name, [], [_value(nodes[-1].output[0], TensorProto.FLOAT, *SELECTED, width)]
             )

@@ -164,4 +164,5 @@ def unit_rows(rows: Array) -> Array:
 
 def unit_tensor(rows: Tensor) -> Tensor:
     """`unit_rows` in torch, along the last axis."""
-    return rows / rows.norm(dim=-1, keepdim=True).clamp_min(EPSILON)
+    unit: Tensor = rows / rows.norm(dim=-1, keepdim=True).clamp_min(EPSILON)
+    return unit

@@ -42,7 +42,8 @@ class Rotation(torch.nn.Module):
         """The rotation `[d, d]`."""
         skew = self.skew - self.skew.T
         one = torch.eye(len(skew))
-        return self.start @ torch.linalg.solve(one - skew, one + skew)
+        rotation: Tensor = self.start @ torch.linalg.solve(one - skew, one + skew)
+        return rotation
 
 
 def principal_directions(rows: Array) -> Array:
