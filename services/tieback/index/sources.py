@@ -88,11 +88,8 @@ class Sources:
 def check_source(source: Source) -> None:
     """InvalidInput, with the field, where a source's name, host or location cannot be kept."""
     check_source_name(source.name, field=at("source", "name"))
-    for value, limit, field in (
-        (source.host, HOST_BYTES, "source.host"),
-        (source.location, LOCATION_BYTES, "source.location"),
-    ):
-        _check_text(value, limit, field)
+    _check_text(source.host, HOST_BYTES, at("source", "host"))
+    _check_text(source.location, LOCATION_BYTES, at("source", "location"))
 
 
 def check_source_name(name: str, *, field: FieldPath) -> None:
