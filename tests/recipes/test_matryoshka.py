@@ -209,7 +209,7 @@ def test_an_encoder_that_has_a_head_is_not_given_another(world: World, turned: E
 
 
 def test_what_cannot_be_trained_is_refused_by_the_parameter(world: World) -> None:
-    with pytest.raises(NotFound, match="no space is named 'owm'; did you mean 'own'"):
+    with pytest.raises(NotFound, match="no space is named 'owm'; the choices are: own"):
         world.train("odd", space="owm")
     with pytest.raises(InvalidInput, match="fewer dimensions than they have, 16, not to 16") as refusal:
         world.train("odd", widths=[4, 16])

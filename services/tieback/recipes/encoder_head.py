@@ -129,7 +129,7 @@ def _card(card: EncoderCard, folder: Path, widths: tuple[int, ...]) -> dict[str,
         "directory": folder.name,
         "hashes": {name: file_digest(folder / name) for name in (GRAPH, TOKENIZER)},
         "widths": list(widths),
-        "kinds": sorted(card.kinds),
+        "kinds": sorted(kind.value for kind in card.kinds),
         **({"precisions": lower} if lower else {}),
         "options": {"weights": GRAPH, "tokens_tensor": TURNED, **options},
     }
