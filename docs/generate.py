@@ -17,11 +17,12 @@ from recipes_page import recipes_page
 from tieback.core.types.load import Load
 from tieback.encoder.disk_cache import DiskState
 from tieback.encoder.recall import CacheState
+from tieback.index.size import IndexSize
 from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh
 from tieback.serving.scrape import join
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import IndexSize, Telemetry
+from tieback.serving.telemetry import Telemetry
 
 DOCS = Path(__file__).parent
 
