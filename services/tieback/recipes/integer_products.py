@@ -95,7 +95,7 @@ class _Rewriting:
             return False
         opsets = [helper.make_opsetid("", self.opset)]
         alone = helper.make_function("", "constant", given, list(node.output), [node], opsets)
-        found = ReferenceEvaluator(alone).run(None, {name: self._constants[name] for name in given})
+        found = ReferenceEvaluator(alone).run(None, {name: self._constants[name] for name in given}, {})
         self._constants |= {name: np.asarray(one) for name, one in zip(node.output, found, strict=True)}
         return True
 
