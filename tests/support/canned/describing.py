@@ -16,7 +16,8 @@ from tieback.v1 import (
 
 from support.canned.contents import PLAN, generation, space
 from support.canned.log import Log
-from support.canned.serving import MESSAGE_BYTES
+
+MESSAGE_BYTES = 6 * 1024 * 1024
 
 
 class Generator(generator_pb2_grpc.GeneratorServiceServicer):

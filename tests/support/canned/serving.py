@@ -18,14 +18,12 @@ from tieback.v1 import (
     router_pb2_grpc,
 )
 
-from support.canned.describing import Catalog, Generator
+from support.canned.describing import MESSAGE_BYTES, Catalog, Generator
 from support.canned.encoding import Encoder, Reranker, Router
 from support.canned.library import Answers, Index
 from support.canned.log import Log
 from support.canned.operations import Operations
 from support.canned.poison import Poison
-
-MESSAGE_BYTES = 6 * 1024 * 1024
 
 
 def serve(port: int = 0, *, gone_after: int = 0, poison: str = "") -> tuple[grpc.Server, int, Log]:
