@@ -80,7 +80,7 @@ async def test_one_bad_content_fails_alone_with_its_path(encoder: Encoder) -> No
 
     assert isinstance(reply.results[0], Encoding)
     assert isinstance(reply.results[4], Encoding)
-    fields = [getattr(error(reply, place), "field", None) for place in (1, 2, 3)]
+    fields = [str(error(reply, place).field) for place in (1, 2, 3)]
     assert fields == ["contents[1].text", "contents[2].image", "contents[3].text"]
     assert "takes text, not pictures" in error(reply, 2).message
 

@@ -214,7 +214,7 @@ def test_every_content_is_in_one_portion_and_long_texts_are_alone(seed: int) -> 
 
 async def test_a_model_that_cannot_weigh_is_served_all_the_same(tmp_path: Path) -> None:
     class Sounds(BagOfWords):
-        def prepare(self, content: Content, **_: object) -> Prepared:  # type: ignore[override]
+        def prepare(self, content: Content, plan: EncodePlan, limits: Limits) -> Prepared:
             return Prepared(3, ["sound"] * 3)
 
     own = card(tmp_path, "sounds", modality=Modality.AUDIO, kinds={VectorKind.DENSE})

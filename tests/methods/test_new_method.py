@@ -153,7 +153,11 @@ def assert_exported(module: torch.nn.Module, folder: Path) -> None:
     path, names = folder / "exported.onnx", ("states", "sizes")
     export_module(module, given, path, inputs=names, outputs=["out"], dynamic={})
 
-    (found,) = Session(path).run(["out"], dict(zip(names, (one.numpy() for one in given), strict=True)))
+    session = Session(path)
+    read = {
+        name: one.numpy() for name, one in zip(names, given, strict=True) if name in session.inputs
+    }  # a pooling may look at no sizes
+    (found,) = session.run(["out"], read)
 
     assert found == pytest.approx(module(*given).numpy(), abs=1e-5)
 
