@@ -15,7 +15,7 @@ from tieback.core.errors import StartupError
 from tieback.operations.journal import Journal
 
 STEPS = 40
-KILLS = 8
+KILLS = 5
 PROGRAM = """
 import asyncio, sys
 from pathlib import Path

@@ -337,7 +337,9 @@ class Operations:
             await self._append({operation.id: write_operation(operation)})
 
     async def _append(self, entries: Mapping[str, Json | None]) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._writer, self._journal.append, entries)
+        loop = asyncio.get_running_loop()
+        # What was taken in is written, though the task that waits for it be cancelled.
+        await asyncio.shield(loop.run_in_executor(self._writer, self._journal.append, entries))
 
 
 def _place(operation: Operation) -> str:
