@@ -13,7 +13,7 @@ from google.rpc import status_pb2
 
 from tieback.core.errors import InvalidInput
 from tieback.core.types.operation import Json, Operation, OperationState
-from tieback.operations.kinds.reindex import read_end
+from tieback.operations.kinds import reindex
 from tieback.serving import failures
 from tieback.serving.conversions.vectors import write_space
 from tieback.v1 import operation_pb2
@@ -29,19 +29,19 @@ _STATES = {
 }
 
 
-def read_reindex(message: operation_pb2.StartReindexRequest) -> dict[str, Any]:
+def reindex_request(message: operation_pb2.StartReindexRequest) -> dict[str, Any]:
     """A request for a reindex."""
     return {"collection": message.collection, "space": message.space, "drop_missing": message.drop_missing}
 
 
-def read_name(name: str) -> str:
+def id_in(name: str) -> str:
     """The id in an operation's name. InvalidInput where it is none."""
     if not name.startswith(PREFIX) or name == PREFIX:
         raise InvalidInput(f"the name of an operation is {PREFIX}ID; this is {name[:80]!r}", field="name")
     return name.removeprefix(PREFIX)
 
 
-def write_operation(operation: Operation) -> operations_proto_pb2.Operation:
+def operation_message(operation: Operation) -> operations_proto_pb2.Operation:
     """An operation as it stands."""
     message = operations_proto_pb2.Operation(
         name=PREFIX + operation.id, metadata=_packed(_metadata(operation)), done=operation.state.is_over
@@ -56,7 +56,7 @@ def write_operation(operation: Operation) -> operations_proto_pb2.Operation:
 
 
 def _reindex_result(result: Json) -> operation_pb2.ReindexResult:
-    end = read_end(result)
+    end = reindex.read_end(result)
     return operation_pb2.ReindexResult(
         total=end.total,
         done=end.done,

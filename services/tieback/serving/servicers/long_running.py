@@ -10,7 +10,7 @@ from google.longrunning import operations_pb2_grpc, operations_proto_pb2
 from google.protobuf import empty_pb2
 
 from tieback.core.errors import InvalidInput
-from tieback.serving.conversions.operations import PREFIX, read_name, write_operation
+from tieback.serving.conversions.operations import PREFIX, id_in, operation_message
 from tieback.serving.servicers.time_left import deadline_of
 
 if TYPE_CHECKING:
@@ -41,14 +41,14 @@ class LongRunningServicer(operations_pb2_grpc.OperationsServicer):  # type: igno
             page_size=request.page_size, page_token=request.page_token
         )
         return operations_proto_pb2.ListOperationsResponse(
-            operations=[write_operation(one) for one in operations], next_page_token=token
+            operations=[operation_message(one) for one in operations], next_page_token=token
         )
 
     async def GetOperation(
         self, request: operations_proto_pb2.GetOperationRequest, context: Context
     ) -> operations_proto_pb2.Operation:
         """Describes an operation."""
-        return write_operation(await self._operations.get(read_name(request.name)))
+        return operation_message(await self._operations.get(id_in(request.name)))
 
     async def WaitOperation(
         self, request: operations_proto_pb2.WaitOperationRequest, context: Context
@@ -56,19 +56,19 @@ class LongRunningServicer(operations_pb2_grpc.OperationsServicer):  # type: igno
         """Describes an operation once it has ended, or when the time is over."""
         said = request.HasField("timeout")
         seconds = request.timeout.seconds + request.timeout.nanos / 1e9 if said else math.inf
-        name, deadline = read_name(request.name), deadline_of(context)
-        return write_operation(await self._operations.wait(name, seconds, deadline))
+        name, deadline = id_in(request.name), deadline_of(context)
+        return operation_message(await self._operations.wait(name, seconds, deadline))
 
     async def CancelOperation(
         self, request: operations_proto_pb2.CancelOperationRequest, context: Context
     ) -> empty_pb2.Empty:
         """Asks an operation to end."""
-        await self._operations.cancel(read_name(request.name))
+        await self._operations.cancel(id_in(request.name))
         return empty_pb2.Empty()
 
     async def DeleteOperation(
         self, request: operations_proto_pb2.DeleteOperationRequest, context: Context
     ) -> empty_pb2.Empty:
         """Forgets an operation that has ended."""
-        await self._operations.delete(read_name(request.name))
+        await self._operations.delete(id_in(request.name))
         return empty_pb2.Empty()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from google.longrunning import operations_proto_pb2
 
-from tieback.serving.conversions.operations import read_reindex, write_operation
+from tieback.serving.conversions.operations import operation_message, reindex_request
 from tieback.v1 import operation_pb2, operation_pb2_grpc
 
 if TYPE_CHECKING:
@@ -26,4 +26,4 @@ class OperationServicer(operation_pb2_grpc.OperationServiceServicer):
         self, request: operation_pb2.StartReindexRequest, context: Context
     ) -> operations_proto_pb2.Operation:
         """Begins to encode a collection's items again."""
-        return write_operation(await self._operations.start("reindex", read_reindex(request)))
+        return operation_message(await self._operations.start("reindex", reindex_request(request)))
