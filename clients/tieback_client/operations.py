@@ -71,7 +71,10 @@ class OperationStatus:
         return self.state not in (OperationState.WAITING, OperationState.RUNNING)
 
 
-_STATES = (None, *OperationState)  # in the order of the contract's enum, whose zero is "not said"
+_STATES: tuple[OperationState | None, ...] = (
+    None,
+    *OperationState,
+)  # in the order of the contract's enum, whose zero is "not said"
 
 
 def name_of(id: str) -> str:
