@@ -108,7 +108,7 @@ class Telemetry:
         self._rejections = counter("tieback_rejections", "Calls refused.", "service", "reason")
         self._weight = summary("tieback_router_weight", "Weight of a space in a query.", "space", "modality")
         self._imputed = counter(
-            "tieback_imputed", "Blocks of lost spaces that were imputed in queries.", "block", "method"
+            "tieback_imputed_blocks", "Blocks of lost spaces that were imputed in queries.", "block", "method"
         )
         self._drift = Gauge(
             "tieback_routing_drift",
