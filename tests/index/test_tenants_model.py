@@ -66,7 +66,8 @@ def expected(model: Model, principal: Principal, asked: str, name: str, item_id:
         return NotFound
     held = model[key]
     if asked == "delete":
-        return model.pop(key) and None
+        del model[key]
+        return None
     if asked == "upsert":
         held.add(item_id)
     elif asked == "remove":
