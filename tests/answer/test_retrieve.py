@@ -315,7 +315,7 @@ async def test_the_reply_names_every_step_in_order(library):
         (ask(words("nul \0")), "query[0].content.text"),
         (ask(words("ok"), QueryPart(Content(Modality.IMAGE, b"broken"))), "query[1].content.image"),
         (ask(QueryPart(Content(Modality.AUDIO, b"RIFF"))), "query[0].content.audio"),
-        (ask(words("a"), routing=Routing("explicit", {"words-z": 1})), "routing.weights.words-z"),
+        (ask(words("a"), routing=Routing("explicit", {"words-z": 1})), 'routing.weights["words-z"]'),
         (
             ask(words("a"), reranker=MethodChoice("optimal_transport", {"beta": -1})),
             "reranker.parameters.beta",
