@@ -4,16 +4,14 @@ The strategies are LOL (arXiv:2408.08769), ICD, which is LOL without a lower lay
 false answers to a question (Lin et al., 2022, arXiv:2109.07958) are scored token by token, after the prompt
 that the generator asks where there is no evidence, by the graph and the strategies that are served. MC1 is
 the share of questions whose best answer scores above all false ones, MC2 the share of the probability that
-true answers have together. No token is masked, and an answer is scored in two ways:
+true answers have together. As in the scripts of DoLa and ICD, an answer's score is the sum of its tokens'
+scores, and no token is masked.
 
-    as published   the sum of the strategy's scores, as the scripts of DoLa and ICD do
-    as sampled     the sum of log-probabilities of the scores' softmax, from which tokens would be drawn
-
-A contrast also changes how sharp the distribution is, and that alone moves both measures. So a strategy is
-compared with plain decoding, and with plain decoding at the temperature, of a ladder, at which the mean
-entropy of the next token is nearest to the strategy's. Intervals are drawn over questions. What a strategy
-costs is the processor time of a written token. DIR holds `truthfulqa.jsonl`: lines with "question", "best",
-"correct" and "incorrect".
+A strategy also changes how sharp the distribution is from which tokens are drawn, and that alone moves both
+measures. So it is compared with plain decoding, and with plain decoding at the temperature, of a ladder, that
+comes nearest to its entropy: the mean over the tokens of the best answers, as served, with the mask.
+Intervals are drawn over questions. What a strategy costs is the processor time of a written token. DIR holds
+`truthfulqa.jsonl`: lines with "question", "best", "correct" and "incorrect".
 """
 
 from __future__ import annotations
@@ -37,7 +35,16 @@ from tieback.core.types.generation import Decoding
 from tieback.generator.prompting import messages, plainly
 from tieback.generator.strategy_streams import StrategyStreams
 from tieback.generator.writing import READ_TOKENS, Writer
-from tieback.methods.decoding import PLAIN, Step, Stream, decodings, log_probabilities, streams_of, truthful
+from tieback.methods.decoding import (
+    EXCLUDED,
+    PLAIN,
+    Step,
+    Stream,
+    decodings,
+    log_probabilities,
+    streams_of,
+    truthful,
+)
 from tieback.models.language_model import LanguageModel, load_language_model
 from tieback.models.store import Store
 
@@ -51,10 +58,9 @@ QUESTIONS = 400
 SECONDS = 3.0  # a question is expected to take
 ROUNDS, TOKENS = 5, 32
 INTERVAL = "95 %, bootstrap of questions"
-LADDER = tuple(2.0 ** (step / 2) for step in range(-2, 9))
-"""Temperatures of plain decoding, from a half to 16."""
+LADDER = tuple(2.0 ** (step / 4) for step in range(-12, 5))
+"""Temperatures of plain decoding, from an eighth to 2."""
 
-PUBLISHED, SAMPLED = "as published", "as sampled"
 MEASURES = ("MC1", "MC2")
 METHODS: Mapping[str, tuple[str, Mapping[str, float]]] = {
     "ICD": ("lol", {"omega": 0, "refocus": 0}),
@@ -82,11 +88,12 @@ class Question:
 
 @dataclass(frozen=True)
 class Variant:
-    """A strategy as it is tried, with the streams that it reads."""
+    """A strategy as it is tried, with the streams that it reads: without its mask, and as served."""
 
     name: str
     streams: Sequence[Stream]
     score: Callable[[Step], Array]
+    served: Callable[[Step], Array]
 
 
 @dataclass
@@ -155,8 +162,7 @@ def measure(model: LanguageModel, questions: Sequence[Question], report: Report)
         scores, entropies, count = _scored(model, question, variants)
         for name, each in scores.items():
             found.measures[name].append(multiple_choice(each, len(question.correct), question.best))
-        for name, total in entropies.items():
-            found.entropy[name] += total
+            found.entropy[name] += entropies[name]
         tokens += count
         if number % 10 == 0:
             progress.say(f"{number} of {len(questions)}")
@@ -199,12 +205,18 @@ def multiple_choice(scores: Sequence[float], correct: int, best: int) -> tuple[f
     return float(every[best] > every[correct:].max()), float(mass)
 
 
-def drawn(scores: Array, token: int, temperature: float = 1.0) -> tuple[float, float]:
-    """Of the softmax of the scores: a token's log-probability, and the entropy, both in nats."""
+def log_probability(scores: Array, token: int, temperature: float = 1.0) -> float:
+    """Of a token, under the softmax of the scores at a temperature."""
     shifted = (scores - scores.max()) / np.float32(temperature)
+    return float(shifted[token]) - math.log(float(np.exp(shifted).sum()))
+
+
+def entropy(scores: Array, temperature: float = 1.0) -> float:
+    """Of the softmax of the scores at a temperature, in nats."""
+    shifted = (scores[scores > EXCLUDED] - scores.max()) / np.float32(temperature)
     weights = np.exp(shifted)
     total = float(weights.sum())
-    return float(shifted[token]) - math.log(total), math.log(total) - float(weights @ shifted) / total
+    return math.log(total) - float(weights @ shifted) / total
 
 
 def matched(entropy: float, ladder: Mapping[float, float]) -> float:
@@ -214,10 +226,15 @@ def matched(entropy: float, ladder: Mapping[float, float]) -> float:
 
 def _variants() -> Iterator[Variant]:
     for name, (method, parameters) in METHODS.items():
-        unmasked = {**parameters, "plausibility": 0}
-        yield Variant(name, streams_of(method, unmasked), decodings.configure(method, unmasked))
+        unmasked = decodings.configure(method, {**parameters, "plausibility": 0})
+        streams = streams_of(method, parameters)
+        yield Variant(name, streams, unmasked, decodings.configure(method, parameters))
     told = Stream(truthful)
-    yield Variant("truthful prompt", (told,), lambda step: log_probabilities(step.logits[told]))
+    yield Variant("truthful prompt", (told,), _log_probabilities_of(told), _log_probabilities_of(told))
+
+
+def _log_probabilities_of(stream: Stream) -> Callable[[Step], Array]:
+    return lambda step: log_probabilities(step.logits[stream])
 
 
 def _plain(temperature: float) -> str:
@@ -227,30 +244,29 @@ def _plain(temperature: float) -> str:
 def _scored(
     model: LanguageModel, question: Question, variants: Sequence[Variant]
 ) -> tuple[dict[str, list[float]], dict[str, float], int]:
-    """Scores of each answer by name, sums of entropies by name, and how many tokens they are over."""
+    """Scores of each answer by name; sums of entropies by name, and how many tokens those are over."""
     answers = [model.tokens(f"{text.rstrip('.')}.") for text in (*question.correct, *question.incorrect)]
     streams = dict.fromkeys(stream for one in variants for stream in (PLAIN, *one.streams))
     reader = _Reader(model, question.text, list(streams), room=max(map(len, answers)))
     scores: dict[str, list[float]] = defaultdict(list)
     entropies: dict[str, float] = defaultdict(float)
-    for tokens in answers:
+    for number, tokens in enumerate(answers):
         sums: dict[str, float] = defaultdict(float)
-        states: dict[str, dict[str, object]] = {one.name: {} for one in variants}
+        states: dict[str, dict[str, object]] = defaultdict(dict)
         for place, (token, logits) in enumerate(zip(tokens, reader.logits(tokens), strict=True)):
+            plain = logits[PLAIN]
             for temperature in LADDER:
-                name = _plain(temperature)
-                sampled, entropy = drawn(logits[PLAIN], token, temperature)
-                sums[name] += sampled
-                entropies[name] += entropy
+                sums[_plain(temperature)] += log_probability(plain, token, temperature)
+                if number == question.best:
+                    entropies[_plain(temperature)] += entropy(plain, temperature)
             for one in variants:
-                said = one.score(Step({s: logits[s] for s in one.streams}, place, states[one.name]))
-                sampled, entropy = drawn(said, token)
-                sums[f"{one.name}, {PUBLISHED}"] += float(said[token])
-                sums[f"{one.name}, {SAMPLED}"] += sampled
-                entropies[one.name] += entropy
+                sums[one.name] += float(one.score(Step(logits, place, states[one.name]))[token])
+                if number == question.best:
+                    served = one.served(Step(logits, place, states[f"{one.name}, served"]))
+                    entropies[one.name] += entropy(served)
         for name, total in sums.items():
             scores[name].append(total)
-    return scores, entropies, sum(map(len, answers))
+    return scores, entropies, len(answers[question.best])
 
 
 class _Reader:
@@ -291,30 +307,28 @@ def _report(found: Found, variants: Sequence[str], report: Report) -> None:
         for measure in MEASURES:
             one = interval(found.of(name, measure))
             row |= {measure: one.value, f"{measure} low": one.low, f"{measure} high": one.high}
-        variant = name.removesuffix(f", {PUBLISHED}").removesuffix(f", {SAMPLED}")
-        rows.append(row | {"entropy": found.entropy[variant]})
+        rows.append(row | {"entropy": found.entropy[name]})
     report.table(f"MC1 and MC2 in percent, {len(found.measures['plain'])} questions", rows)
     ladder = {temperature: found.entropy[_plain(temperature)] for temperature in LADDER}
     gains = []
     for variant in variants:
         temperature = matched(found.entropy[variant], ladder)
-        for way in (PUBLISHED, SAMPLED):
-            for measure in MEASURES:
-                own = found.of(f"{variant}, {way}", measure)
-                alone = paired(own, found.of("plain", measure))
-                fair = paired(own, found.of(_plain(temperature), measure))
-                gain = {"scored": f"{variant}, {way}", "measure": measure, "temperature": temperature}
-                gain |= {"over plain": alone.value, "low": alone.low, "high": alone.high}
-                gains.append(gain | {"over matched": fair.value, "its low": fair.low, "its high": fair.high})
-                if variant in CLAIMED:
-                    report.claim(
-                        f"{CLAIMED[variant]}: {measure} {way}, gained over plain of the same entropy",
-                        fair.value,
-                        "points",
-                        "> 0",
-                        low=fair.low,
-                        high=fair.high,
-                        note=f"temperature {temperature:.3g}; over plain decoding {alone.value:+.1f}",
-                        interval=INTERVAL,
-                    )
+        for measure in MEASURES:
+            own = found.of(variant, measure)
+            alone = paired(own, found.of("plain", measure))
+            fair = paired(own, found.of(_plain(temperature), measure))
+            gain = {"scored": variant, "measure": measure, "temperature": temperature}
+            gain |= {"over plain": alone.value, "low": alone.low, "high": alone.high}
+            gains.append(gain | {"over matched": fair.value, "its low": fair.low, "its high": fair.high})
+            if variant in CLAIMED:
+                report.claim(
+                    f"{CLAIMED[variant]}: {measure} gained over plain decoding of the same entropy",
+                    fair.value,
+                    "points",
+                    "> 0",
+                    low=fair.low,
+                    high=fair.high,
+                    note=f"temperature {temperature:.3g}; over plain decoding {alone.value:+.1f}",
+                    interval=INTERVAL,
+                )
     report.table("Points gained", gains)

@@ -19,7 +19,8 @@ from benchmarks.truthfulness import (
     Question,
     _Reader,
     cost,
-    drawn,
+    entropy,
+    log_probability,
     matched,
     measure,
     multiple_choice,
@@ -42,18 +43,14 @@ def test_mc1_asks_whether_the_best_answer_beats_all_false_ones_and_mc2_for_the_m
     assert multiple_choice(scores - 2000, correct=2, best=1) == (1.0, pytest.approx(0.6))
 
 
-def test_what_is_drawn_follows_the_softmax_at_its_temperature() -> None:
+def test_probability_and_entropy_are_those_of_the_softmax_at_its_temperature() -> None:
     scores = np.log(np.array([0.7, 0.2, 0.1], np.float32))
     cold = np.array([0.49, 0.04, 0.01]) / 0.54
 
-    assert drawn(scores, 1) == (
-        pytest.approx(np.log(0.2), abs=1e-6),
-        pytest.approx(-(np.log([0.7, 0.2, 0.1]) @ [0.7, 0.2, 0.1]), abs=1e-6),
-    )
-    assert drawn(scores, 0, 0.5) == (
-        pytest.approx(np.log(cold[0]), abs=1e-6),
-        pytest.approx(-(np.log(cold) @ cold), abs=1e-6),
-    )
+    assert log_probability(scores, 1) == pytest.approx(np.log(0.2), abs=1e-6)
+    assert log_probability(scores, 0, 0.5) == pytest.approx(np.log(cold[0]), abs=1e-6)
+    assert entropy(scores, 0.5) == pytest.approx(-(np.log(cold) @ cold), abs=1e-6)
+    assert entropy(np.array([0, -np.inf, 0], np.float32)) == pytest.approx(np.log(2), abs=1e-6)
 
 
 def test_the_matched_temperature_has_the_nearest_entropy() -> None:
@@ -76,7 +73,7 @@ def test_an_answer_is_scored_as_if_it_were_read_after_the_prompt_alone(model: La
     assert alone[PLAIN] == pytest.approx(found[0][PLAIN], abs=1e-4)
 
 
-def test_a_run_scores_every_variant_in_both_ways(model: LanguageModel) -> None:
+def test_a_run_scores_every_variant(model: LanguageModel) -> None:
     questions = [Question("Who?", ["me", "myself"], ["you"], 1), Question("Why?", ["so"], ["not", "no"], 0)]
     report = Report()
 
@@ -84,11 +81,10 @@ def test_a_run_scores_every_variant_in_both_ways(model: LanguageModel) -> None:
 
     [rows] = [rows for name, rows in report.tables.items() if name.startswith("MC1")]
     scored = {row["scored"]: row for row in rows}
-    for name in METHODS:
-        assert {f"{name}, as published", f"{name}, as sampled"} <= scored.keys()
+    assert {"plain", "truthful prompt", *METHODS} <= scored.keys()
     assert all(0 <= row["MC2"] <= 100 for row in rows)
     assert scored["plain at 0.5"]["entropy"] < scored["plain"]["entropy"] < scored["plain at 2"]["entropy"]
-    assert len(report.claims) == 12
+    assert len(report.claims) == 6
     assert all(claim.value is not None and claim.low <= claim.value <= claim.high for claim in report.claims)
 
 
