@@ -133,6 +133,8 @@ def _state(paper: Paper, built: Sequence[Source], requested: Mapping[str, Any]) 
 
 
 def _where(source: Source, paper: Paper, requested: Mapping[str, str]) -> str:
+    if source.path.parent == SERVICES / "recipes/trained":
+        return f"`tieback train {source.path.stem}`"
     if source.method is None:
         return f"`{source.path.relative_to(SERVICES)}`"
     family, name = source.method
