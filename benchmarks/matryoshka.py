@@ -1,10 +1,12 @@
 """What vectors lose that are cut behind a learned head, beside vectors that are cut as they are.
 
-`tieback train matryoshka` learns the head from the texts of `nli/train.jsonl` and `grounding/train.jsonl` of
-DIR, and the encoder is exported with it, in the precision that is served. Both encoders read the collections
-of DIR/retrieval, none of which was learned from or chosen by; DIR/cranfield, which settings were tuned on,
-stands beside them. A query's nDCG@10 is of an exact search by cosine, by the product's own cut. A share that
-is lost is of the base encoder's mean at full width; intervals are drawn over queries, within each collection.
+`tieback train matryoshka` learns the head from the texts of `grounding/train.jsonl` and
+`graphs/wn18rr/texts.tsv` of DIR, and the encoder is exported with it, in the precision that is served. It
+reads the collections of DIR/retrieval, none of which was learned from or chosen by; DIR/cranfield, by which
+data and settings were chosen, stands beside them. Vectors "cut as it is" are the same, turned back: the head
+is a rotation, and they are held against those of the base encoder. A query's nDCG@10 is of an exact search by
+cosine, by the product's own cut. What is lost is told of the mean at full width; intervals are drawn over
+queries, within each collection. What was encoded is kept as the steps of recipes are.
 """
 
 from __future__ import annotations
@@ -28,10 +30,12 @@ from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.binding.encoding import encode_texts
+from tieback.recipes.encoder_head import MATRIX
 from tieback.recipes.pull import pull
 from tieback.recipes.train import train
 from tieback.recipes.trained import describe
 from tieback.serving.commands.train import assigned
+from tieback.training.step_cache import StepCache
 
 from benchmarks.corpus import VARIABLE
 from benchmarks.pipeline import collections
@@ -41,7 +45,7 @@ from benchmarks.report import Report
 
 Floats = NDArray[np.floating[Any]]
 
-TRAINING = ("nli/train.jsonl", "grounding/train.jsonl")
+TRAINING = ("grounding/train.jsonl", "graphs/wn18rr/texts.tsv")
 TUNED_ON = "cranfield"
 WIDTH, LOST = 128, 1.5  # of the claim: dimensions, per cent
 NAMED = "19 Matryoshka (arXiv:2205.13147)"
@@ -97,11 +101,17 @@ def run(options: argparse.Namespace) -> Report:
         assert isinstance(turned, EncoderCard)
         store = Store(output / "store")
         assert pull([turned], [turned], store, Told()) == []
-        models = {PLAIN: load_encoder(base, Store()), LEARNED: load_encoder(turned, store)}
-        gained = _gained(models, judged, turned.offered_widths)
+        head = learned.artifact.arrays[MATRIX]
+        encoded = _encoded(load_encoder(turned, store), judged)
+        cosines = _cosines(load_encoder(base, Store()), judged, encoded, head)
     _tell_training(learned.artifact, report)
+    gained = _gained(encoded, judged, head, turned.offered_widths)
     _tell_widths(gained, turned, report)
     _claim(gained, turned, report)
+    report.claim(
+        f"{NAMED}: smallest cosine of a query's vector, turned back, to that of the base encoder",
+        float(cosines.min()), "", ">= 0.99", note=f"{len(cosines)} queries, mean {cosines.mean():.4f}",
+    )  # fmt: skip
     return report
 
 
@@ -118,16 +128,57 @@ def _collections(folder: Path, only: Sequence[str] | None) -> list[Judged]:
     return found
 
 
+def _encoded(model: EncoderModel, judged: Sequence[Judged]) -> dict[str, tuple[Floats, Floats]]:
+    """The full vectors of documents and queries, by collection."""
+    steps, space, found = StepCache(Store().steps), model.card.space, {}
+    for one in judged:
+        sides = [[document.text for document in one.documents], [asked.words for asked in one.questions]]
+        vectors = []
+        for texts in sides:
+            tell(f"encoding {len(texts)} texts of {one.name}")
+            inputs = {"space": f"{space} {space.fingerprint}", "texts": texts}
+            step = steps.arrays(
+                f"{one.name} behind a head",
+                encode_texts,
+                inputs,
+                lambda texts=texts: {"dense": encode_texts(model, texts)},  # type: ignore[misc]
+            )
+            vectors.append(step["dense"])
+        found[one.name] = (vectors[0], vectors[1])
+    return found
+
+
+def _cosines(
+    base: EncoderModel,
+    judged: Sequence[Judged],
+    encoded: Mapping[str, tuple[Floats, Floats]],
+    head: Floats,
+) -> Floats:
+    """Of each query's vector, turned back, to what the base encoder makes of it."""
+    return np.concatenate(
+        [
+            (
+                encode_texts(base, [asked.words for asked in one.questions]) * (encoded[one.name][1] @ head.T)
+            ).sum(1)
+            for one in judged
+        ]
+    )
+
+
 def _gained(
-    models: Mapping[str, EncoderModel], judged: Sequence[Judged], widths: Sequence[int]
+    encoded: Mapping[str, tuple[Floats, Floats]],
+    judged: Sequence[Judged],
+    head: Floats,
+    widths: Sequence[int],
 ) -> dict[tuple[str, str, int], Floats]:
-    """The nDCG of each query, by model, collection and width."""
+    """The nDCG of each query, by how vectors are cut, collection and width."""
     gained = {}
-    for name, model in models.items():
-        for one in judged:
-            tell(f"{name}: {len(one.documents)} texts of {one.name}")
-            documents = encode_texts(model, [document.text for document in one.documents])
-            queries = encode_texts(model, [question.words for question in one.questions])
+    for one in judged:
+        turned = encoded[one.name]
+        for name, (documents, queries) in {
+            LEARNED: turned,
+            PLAIN: [rows @ head.T for rows in turned],
+        }.items():
             for width in widths:
                 scores = cut(queries, width) @ cut(documents, width).T
                 gained[name, one.name, width] = _of_queries(scores, one)
@@ -188,14 +239,11 @@ def _claim(gained: Mapping[tuple[str, str, int], Floats], card: EncoderCard, rep
         return [gained[model, name, width] for name in names]
 
     full = side(PLAIN, card.width)
-    claims = [
-        (f"lost {LEARNED}, {WIDTH} of {card.width} dimensions", LEARNED, WIDTH, f"<= {LOST:g}"),
-        (f"lost {LEARNED}, at full width", LEARNED, card.width, "<= 0.5"),
-    ]
-    for name, model, width, target in claims:
-        value, low, high = _lost(full, side(model, width))
-        named = f"{NAMED}: nDCG@10 {name}"
-        report.claim(named, value, "%", target, low=low, high=high, note=where, interval=INTERVAL)
+    value, low, high = _lost(full, side(LEARNED, WIDTH))
+    report.claim(
+        f"{NAMED}: nDCG@10 lost {LEARNED}, {WIDTH} of {card.width} dimensions", value, "%", f"<= {LOST:g}",
+        low=low, high=high, note=where, interval=INTERVAL,
+    )  # fmt: skip
     value, low, high = _lost(full, side(PLAIN, WIDTH), side(LEARNED, WIDTH))
     report.claim(
         f"{NAMED}: nDCG@10 lost {LEARNED}, less than {PLAIN}, {WIDTH} dimensions", value, "%", "> 0",

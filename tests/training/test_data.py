@@ -40,6 +40,7 @@ def test_texts_are_read_from_files_and_folders_each_once(tmp_path: Path) -> None
     page = "# Owls\n\nOwls are birds\nof the night.\n\nAnd wrens are not."
     (tmp_path / "below" / "page.md").write_text(page)
     (tmp_path / "below" / "photo.png").write_bytes(b"")
+    (tmp_path / "below" / "words.tsv").write_text("1\towl\ta bird of the night\n2\twren\ta bird\n")
 
     files = text_files([tmp_path / "claims.jsonl", tmp_path / "below"])
 
@@ -49,10 +50,12 @@ def test_texts_are_read_from_files_and_folders_each_once(tmp_path: Path) -> None
         "The owl flies at night?",
         "Owls are birds of the night.",
         "And wrens are not.",
+        "a bird of the night",
     ]
-    some = read_texts(files, most=2, seed=0)
-    assert len(some) == 2
-    assert some == read_texts(files, most=2, seed=0)
+    some = read_texts(files, most=4, seed=0)
+    assert len(some) == 4
+    assert some == read_texts(files, most=4, seed=0)
+    assert some[-1] == "a bird of the night", "a small file has its share"
 
 
 def test_data_that_are_not_there_or_no_json_are_told(tmp_path: Path) -> None:

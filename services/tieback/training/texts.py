@@ -11,7 +11,8 @@ import numpy as np
 
 from tieback.core.errors import StartupError
 
-PARAGRAPHS, LINES = (".txt", ".md"), (".jsonl",)
+PARAGRAPHS, LINES, CELLS = (".txt", ".md"), (".jsonl",), (".tsv",)
+KNOWN = (*PARAGRAPHS, *LINES, *CELLS)
 FEWEST_WORDS = 4
 """A string of fewer is a label, a name or a heading."""
 
@@ -23,29 +24,41 @@ def text_files(places: Iterable[Path]) -> list[Path]:
         if not place.exists():
             raise StartupError(f"there is no file or folder {place}")
         below = sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place]
-        found += [path for path in below if path.suffix.lower() in PARAGRAPHS + LINES]
+        found += [path for path in below if path.suffix.lower() in KNOWN]
     if not found:
-        kinds = ", ".join(PARAGRAPHS + LINES)
+        kinds = ", ".join(KNOWN)
         raise StartupError(f"there are no texts to learn from; name files or folders of {kinds}: --data DIR")
     return list(dict.fromkeys(found))
 
 
 def read_texts(files: Iterable[Path], *, most: int, seed: int) -> list[str]:
-    """Paragraphs of .txt and .md, and every string of four words or more in the objects of .jsonl.
+    """Paragraphs of .txt and .md, strings of .jsonl, cells of .tsv, where they have four words or more.
 
-    Each once, and at most `most`, drawn by the seed, in their order. StartupError where a line is no JSON.
+    Each once, and at most `most`: as many of each file, so that kinds of texts count alike, by the seed and
+    in their order. StartupError where a line is no JSON.
     """
-    texts = list(dict.fromkeys(text for path in files for text in _texts_of(path)))
-    if len(texts) <= most:
-        return texts
-    chosen = np.sort(np.random.default_rng(seed).choice(len(texts), most, replace=False))
-    return [texts[place] for place in chosen]
+    seen: set[str] = set()
+    of_files: list[list[str]] = []
+    for path in files:
+        of_files.append([text for text in dict.fromkeys(_texts_of(path)) if text not in seen])
+        seen.update(of_files[-1])
+    draw = np.random.default_rng(seed)
+    chosen: dict[int, list[str]] = {}
+    room = most
+    for left, place in enumerate(sorted(range(len(of_files)), key=lambda place: len(of_files[place]))):
+        texts = of_files[place]
+        share = min(len(texts), room // (len(of_files) - left))
+        chosen[place] = [texts[row] for row in np.sort(draw.choice(len(texts), share, replace=False))]
+        room -= share
+    return [text for place in sorted(chosen) for text in chosen[place]]
 
 
 def _texts_of(path: Path) -> Iterator[str]:
     whole = path.read_text(encoding="utf-8", errors="replace")
     if path.suffix.lower() in PARAGRAPHS:
         strings: Iterable[str] = whole.split("\n\n")
+    elif path.suffix.lower() in CELLS:
+        strings = (cell for line in whole.split("\n") for cell in line.split("\t"))
     else:
         lines = enumerate(whole.split("\n"), 1)
         strings = (text for number, line in lines for text in _line(path, number, line))

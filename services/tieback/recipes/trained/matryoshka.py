@@ -44,12 +44,12 @@ def matryoshka(
     *,
     space: str = "all-minilm-l6-v2",
     widths: tuple[Annotated[int, Field(gt=0)], ...] = (),
-    texts: Annotated[int, Field(ge=FEWEST_TEXTS)] = 20_000,
-    steps: Annotated[int, Field(ge=0)] = 600,
+    texts: Annotated[int, Field(ge=FEWEST_TEXTS)] = 10_000,
+    steps: Annotated[int, Field(ge=0)] = 300,
     batch: Annotated[int, Field(ge=2)] = 512,
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3,
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-4,
     temperature: Annotated[float, Field(gt=0)] = 0.05,
-    patience: Annotated[int, Field(ge=0)] = 4,
+    patience: Annotated[int, Field(ge=0)] = 3,
     seed: int = 0,
 ) -> Learned:
     """The head `[width, width]` of the encoder of `space`, learned from at most `texts` texts.
