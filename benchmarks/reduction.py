@@ -40,7 +40,7 @@ from benchmarks.judged_texts import AS_UNDER_LOAD, WHOLE, Corpus, Floats, encode
 from benchmarks.report import Report
 
 SPACE = "all-minilm-l6-v2"
-RATIOS = (0.95, 0.9, 0.85, 0.8, 0.7)
+RATIOS = (0.9, 0.85, 0.8)
 LENGTHS = (128, 256)
 ROUNDS = 15
 NDCG = "Cranfield nDCG@10"

@@ -21,7 +21,8 @@ from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.encoder import Encoder
 from tieback.models.encoder_model import EncoderModel
-from tieback.models.transformer_text import padded
+from tieback.models.staged_session import StagedSession
+from tieback.models.transformer_text import TransformerTextModel, padded
 from tieback.recipes.architectures import BACKBONES
 
 BOTH = frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR})
@@ -185,23 +186,32 @@ async def test_a_space_without_layers_says_that_it_has_its_last_alone(tmp_path: 
 
 def test_a_run_to_an_early_layer_computes_nothing_behind_it(tmp_path: Path) -> None:
     save_text_model(tmp_path / "own")
-    served(card_for(tmp_path / "own", layers=LAYERS), tmp_path)
+    model = served(card_for(tmp_path / "own", layers=LAYERS), tmp_path)
+    assert isinstance(model, TransformerTextModel)
+    assert isinstance(model._session, StagedSession)
+    expected = encoded(model, EncodePlan(kinds=BOTH, layer=1))
 
-    early, last = (nodes_of(tmp_path, f"dense{name}") for name in (".1", ""))
+    del model._session.stages[1]
 
-    assert early < last - 10
+    for one, other in zip(encoded(model, EncodePlan(kinds=BOTH, layer=1)), expected, strict=True):
+        np.testing.assert_array_equal(one.dense, other.dense)
+    with pytest.raises(IndexError):
+        encoded(model, EncodePlan())
 
 
-def nodes_of(tmp_path: Path, output: str) -> int:
-    """How many nodes of the stored graph lead to an output."""
-    (path,) = (tmp_path / "store").rglob("model.onnx")
-    graph = onnx.load(path).graph
-    makers = {name: node for node in graph.node for name in node.output}
-    seen: set[str] = set()
-    waiting = [output]
-    while waiting:
-        node = makers.get(waiting.pop())
-        if node is not None and node.output[0] not in seen:
-            seen.add(node.output[0])
-            waiting.extend(node.input)
-    return len(seen)
+def test_a_graph_with_layers_is_stored_once_in_parts(tmp_path: Path) -> None:
+    save_text_model(tmp_path / "own")
+    served(card_for(tmp_path / "own"), tmp_path / "a")
+    served(card_for(tmp_path / "own", layers=LAYERS), tmp_path / "b")
+
+    (whole,) = (tmp_path / "a").rglob("*.onnx")
+    parts = sorted((tmp_path / "b").rglob("*.onnx"))
+
+    assert [path.name for path in parts] == ["model.layer-1.onnx", "model.layer-2.onnx"]
+    weights = [sum(map(len, weights_of(path))) for path in (whole, *parts)]
+    assert weights[0] <= sum(weights[1:]) <= 1.2 * weights[0]  # alike biases are stored once in a graph
+    assert all(weights)
+
+
+def weights_of(path: Path) -> list[bytes]:
+    return [tensor.raw_data for tensor in onnx.load(path).graph.initializer]

@@ -16,6 +16,7 @@ from safetensors.numpy import load_file, save
 from tieback.core.errors import StartupError
 from tieback.core.types.arrays import Array
 from tieback.models.session import Session
+from tieback.models.staged_session import StagedSession
 
 IDS, MASK, DENSE = "input_ids", "attention_mask", "dense"
 
@@ -46,7 +47,7 @@ class Reference:
         """Writes it as safetensors."""
         path.write_bytes(save({IDS: self.ids, MASK: self.mask, DENSE: self.dense}))
 
-    def cosines(self, session: Session) -> Array:
+    def cosines(self, session: Session | StagedSession) -> Array:
         """How near a graph's vectors are to these: `[texts]`."""
         found = session.run([DENSE], {IDS: self.ids, MASK: self.mask})[0]
         ours, theirs = (rows.astype(np.float64) for rows in (self.dense, found))

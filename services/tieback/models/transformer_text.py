@@ -21,6 +21,7 @@ from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback.models.normalization import unit_rows
 from tieback.models.reference import DENSE, IDS, MASK, Reference
 from tieback.models.session import PROCESSOR, Hardware, Session
+from tieback.models.staged_session import StagedSession
 from tieback.models.store import ServedModel
 from tieback.models.tokenization import TextTokenizer, TokenizedText
 
@@ -38,7 +39,7 @@ UNBOUNDED_TOKENS = 512  # of the longest, where the card names no limit
 class TransformerTextModel:
     """Runs the graph of the card's precision: `IDS` and `MASK` `[batch, tokens]` to `DENSE` and `TOKENS`.
 
-    The graph has these of each layer that the card offers, and is run no further than the one that is asked.
+    Where the card offers layers, the graph is cut at them, and is run no further than the one that is asked.
     A token reduction has a graph of its own, which takes the `RATIO` too and gives `DENSE`.
     StartupError where a lower precision is further from float32 on this machine than its card allows.
     """
@@ -54,9 +55,13 @@ class TransformerTextModel:
         self._check_prompt()
         # A GPU plans each shape anew, so it gets few of them; on a processor padding costs more than that.
         self._in_steps = hardware.provider == "cuda"
-        self._session = Session(
-            served.path(GRAPHS[card.precision]), hardware, recurring_shapes=self._in_steps
-        )
+        self._session: Session | StagedSession
+        if card.layers:
+            stages = [served.path(stage_file(card.precision, layer)) for layer in card.layers]
+            self._session = StagedSession(stages, hardware, recurring_shapes=self._in_steps)
+        else:
+            whole = served.path(graph_file(card.precision))
+            self._session = Session(whole, hardware, recurring_shapes=self._in_steps)
         # How many tokens stay is known when they are compared, so no shape of these comes again for sure.
         self._reduced = {
             name: Session(served.path(graph_file(card.precision, name)), hardware)
@@ -151,6 +156,11 @@ def graph_file(precision: Precision, reduction: str = "") -> str:
     """The file of the graph in a precision, and with a token reduction, where one is named."""
     file = GRAPHS[precision]
     return file.replace("model.", f"model.{reduction}.", 1) if reduction else file
+
+
+def stage_file(precision: Precision, layer: int) -> str:
+    """The file of the part of a graph that ends at a layer."""
+    return GRAPHS[precision].replace("model.", f"model.layer-{layer}.", 1)
 
 
 def at_layer(output: str, layer: int | None) -> str:

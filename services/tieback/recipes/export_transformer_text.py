@@ -31,6 +31,7 @@ from tieback.recipes.layered_backbone import LayeredBackbone
 from tieback.recipes.lower_precisions import add_lower_precisions
 from tieback.recipes.reduced_text_graph import add_reductions
 from tieback.recipes.sentence_modules import Dense, SentenceModules, Step, read_modules
+from tieback.recipes.stages import cut_into_stages
 from tieback.recipes.torch_backbone import load_model, load_tensors, read_config
 from tieback.recipes.torch_export import check, export_module
 
@@ -48,7 +49,10 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
 def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], None]) -> dict[str, Any]:
     """Writes the graphs and the vocabulary; returns how near they are to what they were made from."""
     metrics = _export_float32(card, weights, out, report)
-    return metrics | add_lower_precisions(card, out, report)
+    metrics |= add_lower_precisions(card, out, report)
+    if card.layers:
+        cut_into_stages(card, out)
+    return metrics
 
 
 def _export_float32(
@@ -100,7 +104,9 @@ def _export_module(
     sample = _sample(card, vocabulary)
     report("exporting from torch")
     ends = [*card.layers[:-1], None]
-    vectors, states = [at_layer(DENSE, end) for end in ends], [at_layer(TOKENS, end) for end in ends]
+    vectors = [at_layer(DENSE, end) for end in ends]
+    # The embeddings' states tell a part of the graph that begins behind them how many texts there are.
+    states = [at_layer(TOKENS, end) for end in (*([0] if model.exits else []), *ends)]
     export_module(
         model,
         example(2, sample[:5]),
@@ -120,7 +126,7 @@ def _export_module(
 class PooledTransformer(torch.nn.Module):
     """Token numbers and mask to normalised vectors and token states, of the layers `exits` and of the last.
 
-    The head is at each of them, so that a graph that is run to a layer's vector computes nothing behind it.
+    The head is at each of them, so that the graph can be cut behind it.
     """
 
     def __init__(self, backbone: LayeredBackbone, head: Head, exits: Sequence[int]) -> None:
@@ -133,7 +139,8 @@ class PooledTransformer(torch.nn.Module):
         states = self.backbone(input_ids, attention_mask)
         sizes = attention_mask.to(states[-1].dtype)
         ends = [states[: layer + 1] for layer in self.exits] + [states]
-        return (*(self.head(end, sizes) for end in ends), *(end[-1] for end in ends))
+        embeddings = states[:1] if self.exits else ()
+        return (*(self.head(end, sizes) for end in ends), *embeddings, *(end[-1] for end in ends))
 
 
 class Head(torch.nn.Module):
