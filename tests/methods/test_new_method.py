@@ -52,9 +52,9 @@ def family(
     (tmp_path / f"{NAME}.py").write_text(source.replace(f"def {model}(", f"def {NAME}("))
     package = importlib.import_module(found.package)
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
-    monkeypatch.setattr(found, "_methods", dict(found._methods))
-    monkeypatch.setattr(found, "_checked", set(found._checked))
     yield found
+    found._methods.pop(NAME, None)
+    found._checked.discard(NAME)
     sys.modules.pop(f"{found.package}.{NAME}", None)
     vars(package).pop(NAME, None)
 
