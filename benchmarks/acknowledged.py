@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from tieback_client import Client, Item, NotFound, Section, SpaceRef, TiebackError, Vector
+from tieback_client.writing_items import sections
 
 SPACE = SpaceRef("by-hand", "r1", "f1")
 WIDTH = 8
@@ -105,7 +106,7 @@ class Lane:
         """Holds what the server has now against what it acknowledged; what it has is taken over."""
         there = {}
         for item in client.items(self.collection, filter=f'item_id : "{self.name}-"'):
-            there[item.id] = int(item.metadata["version"])
+            there[item.id] = _number(item, "version")
             if not _whole(item):
                 faults.note("half", f"{item.id} of {self.collection} has sections of several versions")
         names = self.acknowledged.keys() | self.pending.keys() | there.keys()
@@ -132,7 +133,7 @@ class Lane:
                 if by_vector:
                     faults.note("lost", f"{name} of {self.collection} was deleted and is found")
                 continue
-            sections = int(client.get(self.collection, name).metadata["sections"])
+            sections = _number(client.get(self.collection, name), "sections")
             for hits in (by_vector, by_word):
                 if len(hits) != sections or {hit.metadata["version"] for hit in hits} != {version}:
                     faults.note("half", f"{name} of {self.collection}: {len(hits)} of {sections} are found")
@@ -195,6 +196,10 @@ class Births:
 
 
 def _whole(item: Item) -> bool:
-    version, sections = int(item.metadata["version"]), int(item.metadata["sections"])
-    texts = [str(one.content) for one in item.sections if isinstance(one, Section)]
-    return texts == [f"{item.id} {word(item.id, version)} s{n}" for n in range(sections)]
+    version = _number(item, "version")
+    texts = [str(one.content) for one in sections(item)]
+    return texts == [f"{item.id} {word(item.id, version)} s{n}" for n in range(_number(item, "sections"))]
+
+
+def _number(item: Item, key: str) -> int:
+    return int(str(item.metadata[key]))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> Report:
     one_thread()
     report = Report()
     source = _Real(options.vectors) if options.vectors else _Made(options.width)
-    rows: list[dict[str, Any]] = []
+    rows: list[Mapping[str, Any]] = []
     for count in options.photos:
         rows += _measured(source, count)
     report.tables["search by parts"] = rows

@@ -43,7 +43,7 @@ def tensor(values: np.ndarray) -> vector_pb2.Tensor:
     return vector_pb2.Tensor(dtype=vector_pb2.DATA_TYPE_FLOAT32, shape=data.shape, data=data.tobytes())
 
 
-def item(name: str, text: str = "a text", **metadata: object) -> index_pb2.IndexedItem:
+def item(name: str, text: str = "a text", /, **metadata: object) -> index_pb2.IndexedItem:
     """An item of one section, with its vector."""
     section = content_pb2.Section(id="s", content=content_pb2.Content(text=text))
     made = content_pb2.Item(id=name, title=name, sections=[section])

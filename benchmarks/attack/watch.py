@@ -111,7 +111,7 @@ def _watch_health(address: str) -> None:
             try:
                 check(health_pb2.HealthCheckRequest(), timeout=LONGEST)
             except grpc.RpcError as error:
-                code = error.code().name  # type: ignore[attr-defined]  # every call's error has it
+                code = error.code().name
                 time.sleep(0.2)
             _say(HEALTH, at, time.monotonic() - at, code)
             time.sleep(HEALTH_SECONDS)
@@ -126,7 +126,7 @@ def _watch_good(kind: str, address: str, token: str) -> None:
             try:
                 call(LONGEST)
             except grpc.RpcError as error:
-                code = error.code().name  # type: ignore[attr-defined]  # every call's error has it
+                code = error.code().name
             _say(GOOD, at, time.monotonic() - at, code)
             time.sleep(GOOD_SECONDS)
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from tieback.core.types.arrays import Array
 from tieback.models.bound_space import BoundSpace
 
 from benchmarks.binding.crossing import DIRECTIONS, Crossing, Photo
@@ -50,7 +51,7 @@ def measure(bound: BoundSpace, again: Bind, data: Data, encoders: Encoders, repo
 
 def _listed(data: Data, places: np.ndarray[tuple[int], np.dtype[np.int64]], path: Path) -> Path:
     lines = []
-    for place in places:
+    for place in places.tolist():
         shown = [name for name, shows in zip(data.names, data.shows[:, place], strict=True) if shows]
         pair = {"text": CAPTION.format(" and ".join(f"a {name}" for name in shown))}
         lines.append(json.dumps(pair | {"image": str(data.photos[place].resolve())}))
@@ -60,6 +61,8 @@ def _listed(data: Data, places: np.ndarray[tuple[int], np.dtype[np.int64]], path
 
 def _part(data: Data, places: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Data:
     shows = data.shows[:, places]
-    there = shows.any(axis=1)
-    names = [name for name, one in zip(data.names, there, strict=True) if one]
-    return replace(data, photos=[data.photos[place] for place in places], names=names, shows=shows[there])
+    there: Array = np.asarray(shows.any(axis=1))
+    names = [name for name, one in zip(data.names, there.tolist(), strict=True) if one]
+    return replace(
+        data, photos=[data.photos[place] for place in places.tolist()], names=names, shows=shows[there]
+    )

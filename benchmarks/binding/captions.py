@@ -102,13 +102,13 @@ def _queries(joint: Joint, vectors: dict[str, Array]) -> dict[str, Array]:
 
 def _places(scores: Array, owner: Array) -> Array:
     """Where each caption's photo stands, from 0."""
-    return (scores > scores[np.arange(len(owner)), owner][:, None]).sum(axis=1)
+    return np.asarray((scores > scores[np.arange(len(owner)), owner][:, None]).sum(axis=1))
 
 
 def _first(scores: Array, owner: Array) -> Array:
     """Where the best of each photo's captions stands, from 0."""
     own = np.where(owner[None] == np.arange(len(scores))[:, None], scores, -np.inf).max(axis=1)
-    return (scores > own[:, None]).sum(axis=1)
+    return np.asarray((scores > own[:, None]).sum(axis=1))
 
 
 def _reciprocal(places: Array) -> Array:

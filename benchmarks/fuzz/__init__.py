@@ -77,4 +77,4 @@ def tried(report: Report, target: Target, options: argparse.Namespace) -> None:
         {"outcome": name, "runs": count} for name, count in outcomes.most_common()
     ]
     if findings:
-        report.tables[f"{target.name}: findings"] = findings[:SHOWN]
+        report.tables[f"{target.name}: findings"] = [*findings[:SHOWN]]

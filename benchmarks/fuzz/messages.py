@@ -69,7 +69,7 @@ class Messages:
         with suppress(TiebackError):  # field 1 may be no text
             read_text(bare, 1)
         for part in parts(request):
-            for read in readers().get(part.DESCRIPTOR, ()):
+            for read in readers().get(part.DESCRIPTOR.full_name, ()):
                 try:
                     read(part, source)
                 except TiebackError as error:
@@ -81,7 +81,7 @@ def parts(message: Message) -> Iterator[Message]:
     """A message and all that it holds."""
     yield message
     for one, value in message.ListFields():
-        if one.type != FieldDescriptor.TYPE_MESSAGE:
+        if one.message_type is None:
             continue
         if one.message_type.GetOptions().map_entry:
             inner = [entry for entry in value.values() if isinstance(entry, Message)]
@@ -110,9 +110,9 @@ def held(message: Message) -> None:
 
 
 @functools.cache
-def readers() -> dict[Descriptor, list[Callable[[Any, random.Random], object]]]:
-    """The conversions from each kind of message."""
-    found: dict[Descriptor, list[Callable[[Any, random.Random], object]]] = {}
+def readers() -> dict[str, list[Callable[[Any, random.Random], object]]]:
+    """The conversions from each kind of message, by its full name."""
+    found: dict[str, list[Callable[[Any, random.Random], object]]] = {}
     for info in pkgutil.iter_modules(conversions.__path__):
         module = importlib.import_module(f"{conversions.__name__}.{info.name}")
         for name, function in vars(module).items():
@@ -122,7 +122,7 @@ def readers() -> dict[Descriptor, list[Callable[[Any, random.Random], object]]]:
                 continue
             first = next(iter(typing.get_type_hints(function).values()), None)
             if isinstance(first, type) and issubclass(first, Message):
-                found.setdefault(first.DESCRIPTOR, []).append(_called(function))
+                found.setdefault(first.DESCRIPTOR.full_name, []).append(_called(function))
     return found
 
 

@@ -27,7 +27,7 @@ def _leads(kind: Descriptor, steps: Sequence[Step]) -> bool:
     if rest and field.is_repeated:
         step, *rest = rest
         is_map = inner is not None and inner.GetOptions().map_entry
-        if is_map and isinstance(step, Key):
+        if inner is not None and is_map and isinstance(step, Key):
             inner = inner.fields_by_name["value"].message_type
         elif not isinstance(step, int):  # an entry of a map has a place too, before it is read
             return False

@@ -36,7 +36,7 @@ def message(kind: Descriptor, source: random.Random, depth: int = 0) -> bytes:
     if kind.full_name == "tieback.v1.Tensor" and source.random() < 0.8:
         return _tensor(source)
     wanted = source.choice((0.3, 0.6, 0.9)) * (0.8**depth)
-    parts = []
+    parts: list[bytes] = []
     for one in kind.fields:
         if source.random() > wanted:
             continue
@@ -98,13 +98,13 @@ def _field(one: FieldDescriptor, source: random.Random, depth: int) -> bytes:
     if one.type in _FOUR:
         number = source.choice(_FLOATS)
         return varint(one.number << 3 | 5) + struct.pack("<f", number if abs(number) < 1e300 else math.inf)
-    if one.type == FieldDescriptor.TYPE_MESSAGE:
+    if one.message_type is not None:
         inner = message(one.message_type, source, depth + 1) if depth < 12 else b""
     elif one.type == FieldDescriptor.TYPE_STRING:
         inner = source.choice(_TEXTS)
     elif one.type == FieldDescriptor.TYPE_BYTES:
         inner = source.choice((b"", source.randbytes(8), source.randbytes(64), b"\x89PNG\r\n\x1a\n"))
-    elif one.type == FieldDescriptor.TYPE_ENUM:
+    elif one.enum_type is not None:
         known = [value.number for value in one.enum_type.values]
         return varint(one.number << 3) + varint(source.choice([*known, *known, 99, 2**64 - 1]))
     elif one.is_repeated and source.random() < 0.8:  # packed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from tieback_client import Client, Decoding, Finish, TextDelta, TiebackError
@@ -15,7 +16,7 @@ TOKENS = 48
 
 def answers(report: Report, client: Client, collection: str, questions: Sequence[str]) -> None:
     """Adds a row for each question; each is answered with at most TOKENS tokens."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for words in questions:
         begun = time.perf_counter()
         first = None

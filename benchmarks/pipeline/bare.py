@@ -18,6 +18,7 @@ from typing import Any
 import faiss
 import numpy as np
 from tieback.answer.headings import headed, titles
+from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.fusion import Role
@@ -125,10 +126,9 @@ class BareSearch:
     def text_seconds(self, words: Sequence[str], *, together: int) -> float:
         """Seconds to score all sections by each of these words, and to pick the best."""
 
-        def best(one: str) -> None:
-            positions, shares, *_ = self._words.shares(one)
-            if len(positions) > DEPTH:
-                np.argpartition(shares, -DEPTH)
+        def best(one: str) -> Array:
+            _, shares, *_ = self._words.shares(one)
+            return np.argpartition(shares, -DEPTH) if len(shares) > DEPTH else shares
 
         if together == 1:
             return seconds_of(lambda: [best(one) for one in words])

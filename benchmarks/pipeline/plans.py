@@ -25,7 +25,7 @@ class Plan:
     @property
     def reranks(self) -> bool:
         """Whether a reranker is named."""
-        return self.arguments.get("reranker", "none") != "none"
+        return bool(self.arguments.get("reranker", "none") != "none")
 
 
 def plans_for(client: Client, modalities: int) -> list[Plan]:

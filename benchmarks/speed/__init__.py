@@ -218,6 +218,6 @@ def _drifts(server: Served) -> list[tuple[str, float, float]]:
     """What the server says that its int8 variant costs: measure, int8, float32."""
     request = catalog_pb2.GetSpaceRequest(name=TEXT_SPACE)
     with grpc.insecure_channel(server.address) as channel:
-        stub = catalog_pb2_grpc.CatalogServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+        stub = catalog_pb2_grpc.CatalogServiceStub(channel)
         drift = stub.GetSpace(request, timeout=10.0).space.drift
     return [(one.measure, one.value, one.float32_value) for one in drift]

@@ -149,7 +149,10 @@ class _Refusing(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # the stubs 
     def __init__(self) -> None:
         error = Overloaded("100000 tokens are waiting; try again in 30.00 s", retry_after=30.0)
         status = failures.to_status(error)
-        trailing = (("x-request-id", "0123456789abcdef"), *failures.trailing(status))
+        trailing: tuple[tuple[str, str | bytes], ...] = (
+            ("x-request-id", "0123456789abcdef"),
+            *failures.trailing(status),
+        )
 
         async def refuse(_: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> None:
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, status.message, trailing)
@@ -178,7 +181,7 @@ async def _calling(connection: Connection) -> None:
         if port not in calls:
             channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
             await channel.channel_ready()
-            calls[port] = channel.unary_unary(METHOD)
+            calls[port] = channel.unary_unary(METHOD, lambda data: data, lambda data: data)
         metadata = ((SPACE_KEY, SPACE),) if named else None
 
         async def one(call: Any, metadata: Any) -> None:

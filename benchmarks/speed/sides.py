@@ -120,7 +120,7 @@ def _endpoints(address: str) -> list[str]:
     request = catalog_pb2.ListEndpointsRequest(service=f"encoder:{TEXT_SPACE}")
     with grpc.insecure_channel(address) as channel:
         try:
-            reply = catalog_pb2_grpc.CatalogServiceStub(channel).ListEndpoints(  # type: ignore[no-untyped-call]  # generated
+            reply = catalog_pb2_grpc.CatalogServiceStub(channel).ListEndpoints(
                 request, timeout=DIRECT_SECONDS
             )
         except grpc.RpcError:
