@@ -1,10 +1,10 @@
-"""What merging tokens inside a text encoder, or stopping at an earlier layer, saves and what it loses.
+"""What merging tokens in a text encoder saves and loses; with --layers, the same of earlier layers.
 
-The encoder is exported anew with a graph of each method and with all its layers, in the precision that its
-card serves. Speed is of one thread, in alternating rounds with the whole model, for batches of texts of 128
-and of 256 tokens. What is lost is Spearman's correlation with human judgements of sentence pairs, which are
-short, and nDCG@10 of a search in abstracts. DIR holds `sts/*.jsonl` (lines with "a", "b", "score") and
-`cranfield/{documents,queries}.jsonl`.
+The encoder is exported anew with a graph of each method, and where they are asked for with all its layers, in
+the precision that its card serves. Speed is of one thread, in alternating rounds with the whole model, for
+batches of texts of 128 and of 256 tokens. What is lost is Spearman's correlation with human judgements of
+sentence pairs, which are short, and nDCG@10 of a search in abstracts. DIR holds `sts/*.jsonl` (lines with
+"a", "b", "score") and `cranfield/{documents,queries}.jsonl`.
 
 A card repeats these numbers, and serves a ratio that is fast enough for what it loses: the rule is in
 `catalog/reduction.py`.
@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tieback.catalog.card import EncoderCard
@@ -73,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"judged texts; by default of {VARIABLE}",
     )
     parser.add_argument("--space", default=SPACE, metavar="SPACE", help=f"the encoder; by default {SPACE}")
+    parser.add_argument("--layers", action="store_true", help="also what stopping at an earlier layer gives")
     parser.add_argument(
         "--ratios", nargs="+", type=float, default=RATIOS, metavar="R", help="shares of tokens that are kept"
     )
@@ -86,9 +88,8 @@ def run(options: argparse.Namespace) -> Report:
     if options.space not in cards:
         raise SystemExit(f"reduction: {options.space} is no text encoder; they are: {', '.join(cards)}")
     card = cards[options.space]
-    with _exported(card, store) as model:
+    with _exported(card, store, reductions=_tried(card)) as model:
         whole = Found({}, _measures(model, texts, WHOLE))
-        exits = {layer: _found(model, texts, EncodePlan(layer=layer)) for layer in model.card.layers[:-1]}
         reduced = {
             (method, ratio): _found(model, texts, EncodePlan(reduction=Reduction(method, ratio)))
             for method in token_reductions.names()
@@ -99,10 +100,13 @@ def run(options: argparse.Namespace) -> Report:
         f"{named}: tokens merged",
         [{"method": method, "ratio": ratio} | found.row(whole) for (method, ratio), found in reduced.items()],
     )
-    report.table(
-        f"{named}: an earlier layer", [{"layer": layer} | found.row(whole) for layer, found in exits.items()]
-    )
     report.table(f"{named}: the whole model", [dict(whole.measures)])
+    if options.layers:
+        with _exported(card, store, layers=_layers(card, store)) as model:
+            exits = {one: _found(model, texts, EncodePlan(layer=one)) for one in model.card.layers[:-1]}
+        report.table(
+            f"{named}: an earlier layer", [{"layer": one} | found.row(whole) for one, found in exits.items()]
+        )
     _claim(card, reduced, whole, report)
     return report
 
@@ -165,22 +169,27 @@ def _seconds(model: TransformerTextModel, batch: Sequence[Prepared], plan: Encod
 
 
 @contextmanager
-def _exported(card: EncoderCard, store: Store) -> Iterator[TransformerTextModel]:
-    """The model with all its layers and a graph of each method, whether or not its card serves them."""
+def _exported(card: EncoderCard, store: Store, **changes: Any) -> Iterator[TransformerTextModel]:
+    """The model as it would be with these changes of its card."""
     from tieback.recipes.export_transformer_text import export
 
-    weights = store.weights(card)
-    config = json.loads((weights / card.options_for(TransformerText).config).read_text())
-    tried = MeasuredRatio(ratio=0.5, speed={LENGTHS[0]: LEAST_SPEED}, lost={"": 0.0})
-    changes = {
-        "layers": tuple(range(1, config["num_hidden_layers"] + 1)),
-        "reductions": {
-            name: card.reductions.get(name, TokenReduction()).model_copy(update={"measured": (tried,)})
-            for name in token_reductions.names()
-        },
-    }
     made = card.model_copy(update=changes)
     with tempfile.TemporaryDirectory() as folder:
-        export(made, weights, Path(folder), lambda said: print(said, file=sys.stderr, flush=True))
+        export(made, store.weights(card), Path(folder), lambda said: print(said, file=sys.stderr, flush=True))
         manifest = Manifest(card.name, card.revision, made.export, {}, describe_files(Path(folder)))
         yield TransformerTextModel(made, ServedModel(Path(folder), manifest))
+
+
+def _tried(card: EncoderCard) -> dict[str, TokenReduction]:
+    """Every method at any ratio, whether or not the card serves it."""
+    tried = MeasuredRatio(ratio=0.5, speed={LENGTHS[0]: LEAST_SPEED}, lost={"": 0.0})
+    return {
+        name: card.reductions.get(name, TokenReduction()).model_copy(update={"measured": (tried,)})
+        for name in token_reductions.names()
+    }
+
+
+def _layers(card: EncoderCard, store: Store) -> tuple[int, ...]:
+    """All that the model has."""
+    config = store.weights(card) / card.options_for(TransformerText).config
+    return tuple(range(1, json.loads(config.read_text())["num_hidden_layers"] + 1))

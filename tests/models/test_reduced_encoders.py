@@ -23,6 +23,9 @@ from tieback.core.types.vectors import VectorKind
 from tieback.encoder import Encoder
 from tieback.models.encoder_model import EncoderModel
 from tieback.recipes.architectures import REDUCIBLE
+from tieback.serving.observed import ObservedEncoder
+from tieback.serving.settings import Settings
+from tieback.serving.telemetry import Telemetry
 
 GOOD = {"ratio": 0.7, "speed": {128: 1.5, 256: 1.6}, "lost": {"STS": 0.004, "nDCG@10": 0.008}}
 SLOW = GOOD | {"speed": {128: 1.2, 256: 1.6}}
@@ -193,6 +196,17 @@ async def test_a_long_queue_is_worked_on_by_fewer_tokens_and_the_reply_says_so(
     assert (new.reduction, new.source) == (Reduction("pitome", 0.7), EncodingSource.COMPUTED)
     assert invariant.reduction is None
     assert after.reduction is None  # the queue is empty, and what was reduced answers nobody else
+
+
+async def test_what_is_encoded_on_fewer_tokens_is_counted_by_its_method(encoder: Encoder) -> None:
+    telemetry = Telemetry(Settings())
+    observed = ObservedEncoder(encoder, telemetry)
+
+    await observed.encode(SPACE, texts("tea", "milk"), EncodePlan(reduction=Reduction("pitome")))
+    await observed.encode(SPACE, texts("bread"))
+
+    page = telemetry.page().decode()
+    assert f'tieback_reduced_items_total{{method="pitome",space="{SPACE}"}} 2.0' in page
 
 
 async def test_nothing_is_reduced_unasked_where_the_setting_is_off(tmp_path: Path) -> None:
