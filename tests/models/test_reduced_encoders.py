@@ -22,6 +22,7 @@ from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.encoder import Encoder
 from tieback.models.encoder_model import EncoderModel
+from tieback.models.transformer_text import TransformerTextModel
 from tieback.recipes.architectures import REDUCIBLE
 from tieback.serving.observed import ObservedEncoder
 from tieback.serving.settings import Settings
@@ -74,6 +75,17 @@ def test_a_reduced_encoder_is_served_in_int8_too(tmp_path: Path) -> None:
     found = dense(served(card, tmp_path), LONG, plan=REDUCED)
 
     assert (exact * found).sum() > 0.9
+
+
+def test_the_graph_of_a_reduction_is_loaded_when_it_is_first_asked_for(tmp_path: Path) -> None:
+    model = served(own(tmp_path, GOOD), tmp_path)
+    assert isinstance(model, TransformerTextModel)
+    model.warm_up()
+    assert model._reduced == {}
+
+    dense(model, LONG, plan=REDUCED)
+
+    assert list(model._reduced) == ["pitome"]
 
 
 def test_what_is_not_served_has_no_graph_and_leaves_the_export_as_it_is(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tieback.catalog.precision import Precision
 from tieback.core.errors import StartupError
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, TokenIds
-from tieback.core.types.encoding import EncodePlan, Reduction, Truncation
+from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.vectors import VectorKind
@@ -62,11 +62,11 @@ class TransformerTextModel:
         else:
             whole = served.path(graph_file(card.precision))
             self._session = Session(whole, hardware, recurring_shapes=self._in_steps)
-        # How many tokens stay is known when they are compared, so no shape of these comes again for sure.
-        self._reduced = {
-            name: Session(served.path(graph_file(card.precision, name)), hardware)
-            for name in card.served_reductions
+        self._hardware = hardware
+        self._reduced_graphs = {
+            name: served.path(graph_file(card.precision, name)) for name in card.served_reductions
         }
+        self._reduced: dict[str, Session] = {}
         if card.precision in card.precisions:
             _hold(card, Reference.load(served.path(REFERENCE)).cosines(self._session))
 
@@ -107,7 +107,7 @@ class TransformerTextModel:
         inputs = {IDS: ids, MASK: mask}
         if plan.reduction is not None:
             ratio = np.array(plan.reduction.ratio, np.float32)
-            (dense,) = self._reduced[plan.reduction.method].run([DENSE], inputs | {RATIO: ratio})
+            (dense,) = self._reducing(plan.reduction.method).run([DENSE], inputs | {RATIO: ratio})
             return [RawEncoding(row, None) for row in dense[: len(texts)]]
         vectors, tokens = at_layer(DENSE, plan.layer), at_layer(TOKENS, plan.layer)
         if VectorKind.MULTI_VECTOR not in plan.kinds:
@@ -121,6 +121,16 @@ class TransformerTextModel:
             )
             for text, row, state in zip(texts, dense, states, strict=False)  # steps add rows behind
         ]
+
+    def _reducing(self, method: str) -> Session:
+        """The graph of a token reduction, loaded when it is first asked for: who never asks has no copy.
+
+        How many tokens stay is known when they are compared, so none of its shapes comes again for sure.
+        """
+        session = self._reduced.get(method)
+        if session is None:
+            session = self._reduced[method] = Session(self._reduced_graphs[method], self._hardware)
+        return session
 
     def _check_prompt(self) -> None:
         """StartupError where the prompt leaves no room for a token of a text."""
@@ -146,10 +156,7 @@ class TransformerTextModel:
     def warm_up(self) -> None:
         """Encodes a word."""
         plan = EncodePlan(kinds=self.card.kinds, truncation=Truncation.END)
-        prepared = self.prepare(Content(self.card.modality, "warm"), plan, Limits())
-        self.run([prepared], plan)
-        for method, ratio in self.card.served_reductions.items():
-            self.run([prepared], EncodePlan(reduction=Reduction(method, ratio)))
+        self.run([self.prepare(Content(self.card.modality, "warm"), plan, Limits())], plan)
 
 
 def graph_file(precision: Precision, reduction: str = "") -> str:
