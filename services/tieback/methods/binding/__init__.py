@@ -1,4 +1,4 @@
-"""Binding: how what one model says enters another model's space."""
+"""Binding: vectors of a text space from a classifier's classes or a sparse vector's terms."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tieback.core.types.arrays import Array
 
 
 class Binding(Protocol):
-    """A way from a classifier's classes into a text space."""
+    """A vector of a text space from weighted classes or terms."""
 
     def __call__(self, probabilities: Array, vectors: Array) -> Array:
         """A unit vector `[width]` from `probabilities` `[k]` and the classes' `vectors` `[k, width]`.

@@ -1,7 +1,7 @@
-"""A picture or a sound enters a text space as the probability-weighted mean of its classes' names.
+"""The mean of the names of a picture's or a sound's classes, weighted by their probabilities.
 
 The zero-shot construction of ConSE (Norouzi et al., 2014, arXiv:1312.5650): a classifier trained on pictures
-alone becomes an encoder into any text space, without a single pair of picture and text. It sees only what the
+alone becomes an encoder into any text space, without pairs of pictures and texts. It sees only what the
 classifier has names for.
 """
 

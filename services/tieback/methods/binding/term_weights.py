@@ -1,8 +1,8 @@
-"""A sparse vector enters a dense text space as the weighted mean of its terms' vectors.
+"""The mean of a sparse vector's terms in a dense text space, weighted by the terms' weights.
 
-The bridge from SPLADE (Formal et al., 2021, arXiv:2107.05720) to any text space, without a pair of both: the
-terms of the vocabulary are texts too, and the space has a vector for each. A term that the text does not hold
-and the model added pulls as its weight says. Order and grammar are lost, as in every bag of words.
+The bridge from SPLADE (Formal et al., 2021, arXiv:2107.05720) to any text space, without pairs of both: the
+terms of the vocabulary are texts too, and the space has a vector for each. Terms that the model added to the
+text count by their weights. Order and grammar are lost, as in every bag of words.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Composition: what a thing is and what is asked of it become one vector of what answers.
+"""Composition: hypercomplex products of an entity and a relation, for link prediction.
 
-A thing is four vectors, for instance what a graph knows of it, its name, a sentence and a document about it.
-As the four parts of a hypercomplex number they are composed with a relation's by the algebra's product, in
-which every part meets every other. The answer is what lies nearest: score(h, r, t) = ⟨h ⊗ r̂, t⟩. After
+An entity is four vectors, for instance of its node in a graph, its name, a sentence and a document about it.
+They are the four parts of a hypercomplex number, which is multiplied with that of a relation; in the product
+every part meets every other. The tail of a link is the nearest entity: score(h, r, t) = ⟨h ⊗ r̂, t⟩. After
 Nayyeri et al., 2022 (arXiv:2208.02743, method 55).
 """
 
@@ -23,10 +23,10 @@ Signs = Sequence[Sequence[int]]
 
 
 class Composition(Protocol):
-    """A way to compose things with relations."""
+    """A product of entities and relations."""
 
     def __call__(self, things: Array, relations: Array) -> Array:
-        """The product `[…, 4, width]` of `things` `[…, 4, width]` and `relations` `[…, 4, width]`.
+        """The product `[…, 4, width]` of entities `things` `[…, 4, width]` and `relations` `[…, 4, width]`.
 
         InvalidInput where either has not four parts of one width.
         """

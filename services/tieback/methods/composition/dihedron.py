@@ -1,7 +1,7 @@
 """The product of dihedrons, or split quaternions: i² = −1, j² = k² = 1, ijk = 1.
 
-The algebra of all real 2 × 2 matrices (arXiv:2208.02743): relations turn, as with quaternions, but also
-reflect, stretch and project, so that what is one-to-many need not be forced into a rotation.
+The algebra of all real 2 × 2 matrices (arXiv:2208.02743): relations rotate, as with quaternions, and also
+reflect, scale and project, so that a one-to-many relation need not be a rotation.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The product of quaternions: i² = j² = k² = ijk = −1.
 
-A relation of length 1 turns a thing and never stretches it, and two relations in turn depend on their order.
+A relation of length 1 rotates an entity and keeps its length; the order of two relations matters.
 As a score for link prediction it is QuatE (Zhang et al., 2019, arXiv:1904.10281).
 """
 

@@ -1,4 +1,4 @@
-"""Projection: how the vectors of one space enter another, learned from anchors.
+"""Projection: maps of the vectors of one space into another, learned from anchors.
 
 Anchors are pairs: row i of one array and row i of the other say the same thing in the two spaces. A method's
 file holds the method itself, which projects vectors by a fitted state and is all that serving needs (NumPy

@@ -1,4 +1,4 @@
-"""A vector enters another space by the affine map that brings the anchors nearest in squares.
+"""An affine map into another space, fitted to the anchors by least squares.
 
 Ridge regression (Hoerl and Kennard, 1970) with an offset that is not shrunk: W = (AᵀA + λI)⁻¹ AᵀB of the
 centred anchors. λ is `ridge` times the source's mean variance by dimension, so that a value means the same

@@ -1,9 +1,9 @@
-"""A vector enters another space as the mean of the anchors there, weighted by how near each is here.
+"""The mean of the anchors in the other space, weighted by their similarity to the vector in its own.
 
-What is near is decided by a softmax over cosines, so nothing is trained: a coupled set of anchors turns two
+The weights are a softmax over cosines, so nothing is trained: a coupled set of anchors turns two
 unimodal models into a multimodal one (ASIF, Norelli et al., 2023, arXiv:2210.01738). With a classifier's
 prototypes and the names of its classes as anchors it is ConSE (Norouzi et al., 2014, arXiv:1312.5650), the
-softmax at a temperature of its own. It says nothing that no anchor says.
+softmax at a temperature of its own. Every result is a mean of anchors.
 """
 
 from __future__ import annotations

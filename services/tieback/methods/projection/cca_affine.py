@@ -1,4 +1,4 @@
-"""A vector enters another space through the few dimensions in which the two agree.
+"""An affine map through the few dimensions in which the two spaces agree.
 
 Escaping Plato's Cave (arXiv:2503.05283, method 46): spaces that were trained apart align poorly as a whole,
 and well in a subspace. Principal components of both sides, canonical correlation analysis between them to k

@@ -1,4 +1,4 @@
-"""A trained projector whose canonical correlations with the target are pushed up.
+"""A projector trained to have high canonical correlations with the target.
 
 The first loss of method 60 (MTAM, Qiu et al., 2022, arXiv:2208.06348): L = CE − `strength` · Σ canonical
 correlations. CE is InfoNCE with the other anchors as wrong answers; the correlations are between the

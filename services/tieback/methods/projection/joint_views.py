@@ -1,4 +1,4 @@
-"""A trained projector towards a text and its views together, which count by how well they fit the text.
+"""A projector trained towards a text and its views together, weighted by how well they fit the text.
 
 JM3D's joint multi-modal alignment (arXiv:2308.02982 and 2310.09503, method 3), for a third modality, such as
 point clouds, that is led into a space of texts and pictures. A thing has a text t and several views, some of

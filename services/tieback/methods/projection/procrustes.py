@@ -1,4 +1,4 @@
-"""A vector enters another space by a rotation: distances stay what they were.
+"""A rotation into another space, which keeps distances.
 
 Orthogonal Procrustes (Schönemann, 1966): of all W with orthonormal rows or columns, the one that brings the
 centred anchors nearest, U Vᵀ of the singular value decomposition U S Vᵀ of AᵀB. Widths may differ. Into a

@@ -1,4 +1,4 @@
-"""Several small networks lead a vector into another space; their mean is taken (OmniBind, arXiv:2407.11895).
+"""The mean of several small networks from one space into another (OmniBind, arXiv:2407.11895).
 
 Each is Linear · BatchNorm · ReLU · Linear · BatchNorm · normalise, trained to tell a vector's partner from
 the partners of others (InfoNCE, both ways). The paper has 7 of them, 2048 wide inside. Here they are 256

@@ -1,4 +1,4 @@
-"""A vector keeps its coordinates along orthonormal directions of its own space, and loses the others.
+"""The coordinates of a vector along orthonormal directions of its own space.
 
 The linear map of orthonormal columns that brings the centred source nearest to the centred target: orthogonal
 Procrustes between two widths (Schönemann, 1966, doi:10.1007/BF02289451). Where the target is the source's own

@@ -1,10 +1,10 @@
-"""A trained projector whose image is pulled onto the target's cloud as a whole.
+"""A projector trained so that its outputs have the distribution of the target as a whole.
 
 The second loss of method 60 (MTAM, Qiu et al., 2022, arXiv:2208.06348): L = CE + `strength` · W₂². CE is
 InfoNCE with the other anchors as wrong answers and says which vector belongs to which; the squared
 2-Wasserstein distance says how far the two clouds are, whoever belongs to whom. Clouds are taken for
 Gaussians, where the distance has a closed form (Dowson and Landau, 1982): ‖m − n‖² + tr C + tr D − 2 tr (C½ D
-C½)½. It closes the gap between modalities, which InfoNCE is content to leave.
+C½)½. It closes the gap between modalities, which InfoNCE alone leaves open.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ranking fusion: several rankings of the same candidates become one."""
+"""Rank fusion: one ranking from several rankings of the same candidates."""
 
 from __future__ import annotations
 

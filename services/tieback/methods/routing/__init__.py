@@ -13,10 +13,10 @@ class RoutingPolicy(Protocol):
     """A way to weight the spaces of an input."""
 
     def __call__(self, spaces: Sequence[str], present: Array, scores: Array) -> Array:
-        """Weights `[inputs, spaces]`, where `present` `[inputs, spaces]` (bool) says which have spoken.
+        """Weights `[inputs, spaces]`, where `present` `[inputs, spaces]` (bool) says which have a vector.
 
         `scores` `[inputs, spaces]`, 0 to 1, are a learned router's; all zeros where there is none.
-        Absent spaces have weight 0. A row sums to 1, or is all zeros where no space of any weight has spoken.
+        Absent spaces have weight 0. A row sums to 1, or is all zeros where no space of any weight has one.
         """
         ...
 

@@ -45,5 +45,5 @@ def domain(
             f"the domain {domain!r} has no spaces; give it at least one of {', '.join(spaces)}",
             field=at("parameters", "domains").key(domain),
         )
-    heard = np.isin(spaces, chosen) & np.asarray(present, dtype=bool).reshape(-1, len(spaces))
-    return np.asarray(heard / np.maximum(heard.sum(axis=1, keepdims=True), 1))
+    weights = np.isin(spaces, chosen) & np.asarray(present, dtype=bool).reshape(-1, len(spaces))
+    return np.asarray(weights / np.maximum(weights.sum(axis=1, keepdims=True), 1))

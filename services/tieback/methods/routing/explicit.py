@@ -42,6 +42,6 @@ def explicit(
             f"all weights are 0; give at least one of {', '.join(spaces)} a positive weight",
             field=at("parameters", "weights"),
         )
-    heard = (asked / asked.max()) * np.asarray(present, dtype=np.float64).reshape(-1, len(spaces))
-    total = heard.sum(axis=1, keepdims=True)
-    return np.asarray(np.divide(heard, total, out=np.zeros_like(heard), where=total > 0))
+    shares = (asked / asked.max()) * np.asarray(present, dtype=np.float64).reshape(-1, len(spaces))
+    total = shares.sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(shares, total, out=np.zeros_like(shares), where=total > 0))

@@ -19,17 +19,17 @@ Sharpness = Annotated[float, Field(ge=0, le=1000)]
 
 @routings.method
 def soft(spaces: Sequence[str], present: Array, scores: Array, *, sharpness: Sharpness = 10.0) -> Array:
-    """softmax(sharpness · scores) over those that spoke.
+    """softmax(sharpness · scores) over the spaces that are present.
 
     Sharpness 0 is uniform; with 10, as in the paper, a score of 1 outweighs a score of 0 by e¹⁰.
     """
     return softmax(np.asarray(present, dtype=bool).reshape(-1, len(spaces)), scores, sharpness)
 
 
-def softmax(heard: Array, scores: Array, sharpness: float) -> Array:
-    """Weights `[inputs, spaces]` over those that are `heard`; a row of zeros where none is."""
-    wanted = np.where(heard, sharpness * np.asarray(scores, dtype=np.float64), -np.inf)
+def softmax(present: Array, scores: Array, sharpness: float) -> Array:
+    """Weights `[inputs, spaces]` over the spaces that are `present`; a row of zeros where none is."""
+    wanted = np.where(present, sharpness * np.asarray(scores, dtype=np.float64), -np.inf)
     best = wanted.max(axis=1, keepdims=True)
-    loud = np.exp(wanted - np.where(np.isfinite(best), best, 0))
-    total = loud.sum(axis=1, keepdims=True)
-    return np.asarray(np.divide(loud, total, out=np.zeros_like(loud), where=total > 0))
+    exponentials = np.exp(wanted - np.where(np.isfinite(best), best, 0))
+    total = exponentials.sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(exponentials, total, out=np.zeros_like(exponentials), where=total > 0))

@@ -26,8 +26,8 @@ def top_k(
     k: Annotated[int, Field(ge=1)] = 2,
     sharpness: Sharpness = 10.0,
 ) -> Array:
-    """The best k of those that spoke, so a lost space makes room for the next."""
-    heard = np.asarray(present, dtype=bool).reshape(-1, len(spaces))
-    wanted = np.where(heard, scores, -np.inf)
+    """The best k of the spaces that are present, so that a lost space makes room for the next."""
+    known = np.asarray(present, dtype=bool).reshape(-1, len(spaces))
+    wanted = np.where(known, scores, -np.inf)
     kth = np.sort(wanted, axis=1)[:, -min(k, len(spaces))][:, None]
-    return softmax(heard & (wanted >= kth), scores, sharpness)
+    return softmax(known & (wanted >= kth), scores, sharpness)

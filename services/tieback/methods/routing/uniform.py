@@ -16,6 +16,6 @@ from tieback.methods.routing import routings
 
 @routings.method
 def uniform(spaces: Sequence[str], present: Array, scores: Array) -> Array:  # noqa: ARG001 - all alike
-    """1 / n for each of the n spaces that spoke."""
+    """1 / n for each of the n spaces that are present."""
     present = np.asarray(present, dtype=np.float64).reshape(-1, len(spaces))
     return np.asarray(present / np.maximum(present.sum(axis=1, keepdims=True), 1))
