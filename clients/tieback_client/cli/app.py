@@ -1,4 +1,4 @@
-"""The group of all commands: which there are, how errors are told, how a command is loaded."""
+"""The group of all commands: their names, how errors are shown, how a command is loaded."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SERVER_GROUP = "tieback.commands"
 
 
 class Commands(click.Group):
-    """Commands by name: the client's own, and those of packages that a server brings."""
+    """Commands by name: those of the client, and those of the server's package."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Takes the options of the server and of the output before the command, too."""
@@ -62,7 +62,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the words name; a wrong word is told with the nearest right one."""
+        """The command that the words name; for a wrong word, the error names the most similar command."""
         try:
             return super().resolve_command(ctx, args)
         except click.NoSuchCommand as error:
@@ -72,7 +72,7 @@ class Commands(click.Group):
             raise click.UsageError(f"No such command {args[0]!r}.{advice}", ctx) from error
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs the command; what goes wrong is one line with the way out."""
+        """Runs the command; an error is shown in one line with what to do."""
         try:
             return super().invoke(ctx)
         except TiebackError as error:
@@ -117,12 +117,12 @@ def _load(found: EntryPoint) -> click.Command:
 Examples:
   tieback serve --local                         start a server on this machine
   tieback index ~/library                       put a folder of texts, photos and sounds into it
-  tieback search "a beach at sunset"            find in all of them
-  tieback ask "When is the tide highest?"       have it answered, with sources
+  tieback search "a beach at sunset"            search all of them
+  tieback ask "When is the tide highest?"       get an answer with sources
 
 \b
 Every command but `tokens` and `models remove` takes --json, and those that call a server --server, --token,
---tls, --ca, --certificate, --key and --timeout, before or behind the command's name. Without --server, the
+--tls, --ca, --certificate, --key and --timeout, before or after the command's name. Without --server, the
 server is TIEBACK_SERVER, or else localhost:50051. `tieback COMMAND --help` describes a command.
 Completion: eval "$(_TIEBACK_COMPLETE=bash_source tieback)", or zsh_source, fish_source.
 """,

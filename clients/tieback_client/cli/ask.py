@@ -1,4 +1,4 @@
-"""`tieback ask`: an answer as it is written, its claims with footnotes, its sources."""
+"""`tieback ask`: an answer while it is generated, with footnotes for its claims, and its sources."""
 
 from __future__ import annotations
 
@@ -64,33 +64,40 @@ Examples:
   tieback ask "Who proved it?" --strategy lol --set layer=25 --set omega=0.3
 
 \b
-Marks: ✓ a source supports the statement, ✗ a source says otherwise, ? none supports it, · not checked.
+Marks: ✓ a source supports the claim, ✗ a source contradicts it, ? no source supports it, · not checked.
 """,
 )
 @click.argument("words", nargs=-1, required=True)
 @query_options
-@click.option("--model", default="", metavar="NAME", help="The model that writes.")
+@click.option("--model", default="", metavar="NAME", help="The model that generates the answer.")
+@click.option("--evidence", type=click.IntRange(0), default=0, metavar="N", help="Use at most N passages.")
+@click.option("--max-tokens", type=click.IntRange(1), metavar="N", help="Generate at most N tokens.")
 @click.option(
-    "--evidence", type=click.IntRange(0), default=0, metavar="N", help="Rest on at most N passages."
+    "--temperature",
+    type=click.FloatRange(0, 2),
+    default=0.0,
+    metavar="T",
+    help="Sampling temperature; 0 is repeatable. [0]",
 )
-@click.option("--max-tokens", type=click.IntRange(1), metavar="N", help="Write at most N tokens.")
 @click.option(
-    "--temperature", type=click.FloatRange(0, 2), default=0.0, metavar="T", help="0 is repeatable. [0]"
-)
-@click.option(
-    "--strategy", metavar="METHOD", help="How tokens are chosen; `tieback methods` lists the ways. [plain]"
+    "--strategy", metavar="METHOD", help="The decoding strategy; `tieback methods` lists them. [plain]"
 )
 @click.option(
     "--set",
     "parameters",
     metavar="NAME=VALUE",
     multiple=True,
-    help="A parameter of the strategy; several times for several.",
+    help="A parameter of the strategy; may be repeated.",
 )
 @click.option(
-    "--abstain-below", type=click.FloatRange(0, 1), metavar="X", help="Rather say nothing on weaker evidence."
+    "--abstain-below",
+    type=click.FloatRange(0, 1),
+    metavar="X",
+    help="Abstain if the evidence is weaker than X.",
 )
-@click.option("--explain", is_flag=True, help="Show scores, weights of the spaces, and where the time went.")
+@click.option(
+    "--explain", is_flag=True, help="Show scores, weights of the spaces, and the time of each step."
+)
 @connected
 def ask(
     client: Client,
@@ -162,7 +169,7 @@ def ask(
 
 
 def _lines(stream: EventStream[AnswerEvent], output: Output) -> None:
-    """One JSON object a line, each with the kind of its event."""
+    """One JSON object per line, each with the kind of its event."""
     for event in stream:
         output.document({"event": KINDS.get(type(event), type(event).__name__.lower()), **jsonable(event)})
 
@@ -204,7 +211,7 @@ def written(answer: Answer) -> Text:
 
 
 def sources(answer: Answer, words: tuple[str, ...], *, width: int, explain: bool = False) -> list[Text]:
-    """The passages that the answer cites, with the place that speaks for it; all that was found otherwise."""
+    """The cited passages, with the supporting place in each; all found passages if none is cited."""
     hits = list(answer.retrieval.hits) if answer.retrieval else []
     cited = {one.evidence_id: one for one in sorted(answer.citations, key=lambda one: one.support)}
     lines: list[Text] = []
@@ -233,7 +240,7 @@ def sources(answer: Answer, words: tuple[str, ...], *, width: int, explain: bool
 
 
 def ending(answer: Answer) -> list[Text]:
-    """Who wrote, how much, how fast."""
+    """The model, the number of tokens, the speed."""
     done = answer.finish
     if done is None:
         return []

@@ -1,4 +1,4 @@
-"""Small pictures of numbers, made of characters that differ without colour as well."""
+"""Small bar charts of characters that can also be told apart without colour."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def bar(fraction: float, width: int = 12) -> str:
 
 
 def weights(shares: Mapping[str, float]) -> Table:
-    """The weights of spaces, one a line, loudest first; spaces past `ROWS` that hardly speak share a line."""
+    """The weights of spaces, one per line, the largest first; small ones beyond `ROWS` share a line."""
     table = Table.grid(padding=(0, 2, 0, 0))
     rows = sorted(shares.items(), key=lambda pair: -pair[1])
     quiet = [share for _, share in rows[ROWS:] if share < QUIET]
@@ -48,9 +48,9 @@ def weights(shares: Mapping[str, float]) -> Table:
 
 
 def timing(spent: Timing, *, width: int = 48, seconds: float | None = None) -> Text:
-    """Where the time went: one bar in the proportions of the stages, and their names beneath.
+    """The time of each stage: one bar with their proportions, and their names below.
 
-    `seconds` is the time seen from here, where it should be told as well.
+    `seconds` is the time that the client measured, if it should be shown too.
     """
     stages = [(one.name, one.seconds) for one in spent.stages] or [
         ("queue", spent.queue),

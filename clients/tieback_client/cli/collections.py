@@ -1,4 +1,4 @@
-"""`tieback collections`: list, look into, delete."""
+"""`tieback collections`: list, show, delete."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def list_(client: Client, output: Output) -> None:
 
 @collections.command("items", cls=Command)
 @click.argument("name")
-@click.option("--filter", default="", metavar="EXPRESSION", help="Only what matches.")
+@click.option("--filter", default="", metavar="EXPRESSION", help="Only items that match.")
 @connected
 def items(client: Client, output: Output, name: str, filter: str) -> None:
     """List the items of a collection.
@@ -102,10 +102,10 @@ def show(client: Client, output: Output, name: str, item: str | None) -> None:
 
 @collections.command("delete", cls=Command)
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @connected
 def delete(client: Client, output: Output, name: str, yes: bool) -> None:
-    """Delete a collection and all it holds."""
+    """Delete a collection with all its items."""
     found = client.get_collection(name)
     if not yes:
         question = f"Delete {name} with its {found.item_count} items?"
@@ -121,10 +121,10 @@ def delete(client: Client, output: Output, name: str, yes: bool) -> None:
 @collections.command("forget", cls=Command)
 @click.argument("name")
 @click.argument("source")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @connected
 def forget(client: Client, output: Output, name: str, source: str, yes: bool) -> None:
-    """Remove a source and all items indexed from it."""
+    """Remove a source and all items that were indexed from it."""
     found = next((one for one in client.get_collection(name).sources if one.name == source), None)
     if found is not None and not yes:
         question = f"Remove {source} ({found.location} on {found.host}) with its {found.item_count} items?"

@@ -1,4 +1,4 @@
-"""What every command that talks to a server shares: its options, its client, the layout of its help."""
+"""The shared part of commands that call a server: options, client, layout of the help."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ _CONNECTION: list[Callable[[Any], Any]] = [
         "--server",
         metavar="ADDRESS",
         envvar="TIEBACK_SERVER",
-        help="Where the server is. [TIEBACK_SERVER; localhost:50051]",
+        help="The server's address. [TIEBACK_SERVER; localhost:50051]",
     ),
     click.option("--token", metavar="TOKEN", envvar="TIEBACK_TOKEN", help="Bearer token. [TIEBACK_TOKEN]"),
-    click.option("--tls", is_flag=True, help="Encrypt; implied by the next three."),
-    click.option("--ca", type=_FILE, metavar="FILE", help="Authorities to trust, PEM."),
-    click.option("--certificate", type=_FILE, metavar="FILE", help="Own certificate for mutual TLS, PEM."),
-    click.option("--key", type=_FILE, metavar="FILE", help="Its private key, PEM."),
+    click.option("--tls", is_flag=True, help="Use TLS; implied by the next three options."),
+    click.option("--ca", type=_FILE, metavar="FILE", help="Trusted certificate authorities, PEM."),
+    click.option("--certificate", type=_FILE, metavar="FILE", help="Client certificate for mutual TLS, PEM."),
+    click.option("--key", type=_FILE, metavar="FILE", help="Private key of the certificate, PEM."),
     click.option(
         "--timeout",
         type=click.FloatRange(min=0, min_open=True),
         default=60.0,
         metavar="SECONDS",
-        help="Give up after so long. [60]",
+        help="Time limit of a call. [60]",
     ),
     click.option("--json", "as_json", is_flag=True, help="Write JSON."),
 ]
@@ -55,7 +55,7 @@ _RANGE = re.compile(r"\s*\[[^\]]*[<>][^\]]*\]$")
 
 
 class Command(click.Command):
-    """A command whose help keeps the options of its own apart from those that all share."""
+    """A command whose help lists its own options and the shared ones separately."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes both groups."""
@@ -127,18 +127,18 @@ def collection_option(function: F) -> F:
 
 
 def query_options(function: F) -> F:
-    """Adds the options that say what to look for and how."""
+    """Adds the options of a query."""
     options: list[Callable[[Any], Any]] = [
         click.option(
             "--image",
             type=_FILE,
             multiple=True,
             metavar="FILE",
-            help="A photo to look for; with words, both count.",
+            help="A photo to search with; with words, both count.",
         ),
-        click.option("--audio", type=_FILE, multiple=True, metavar="FILE", help="A sound to look for."),
+        click.option("--audio", type=_FILE, multiple=True, metavar="FILE", help="A sound to search with."),
         click.option(
-            "--points", type=_FILE, multiple=True, metavar="FILE", help="A point cloud to look for."
+            "--points", type=_FILE, multiple=True, metavar="FILE", help="A point cloud to search with."
         ),
         collection_option,
         click.option(
@@ -147,7 +147,7 @@ def query_options(function: F) -> F:
             type=click.IntRange(1, 100),
             default=10,
             metavar="N",
-            help="At most so many. [10]",
+            help="The largest number of hits. [10]",
         ),
         click.option(
             "--filter",
@@ -156,7 +156,7 @@ def query_options(function: F) -> F:
             help="Only what matches, e.g. 'year >= 1990 AND NOT draft'; see docs/filters.md.",
         ),
         click.option(
-            "--modality", type=click.Choice(["text", "image", "audio", "points"]), help="Only this kind."
+            "--modality", type=click.Choice(["text", "image", "audio", "points"]), help="Only this modality."
         ),
         click.option(
             "--weights", metavar="SPACE=W,…", help="Weights of the spaces, instead of the server's routing."
@@ -169,7 +169,7 @@ def query_options(function: F) -> F:
         click.option(
             "--imputation",
             metavar="METHOD",
-            help="How the block of a missing space is filled, e.g. by ridge. [as bound]",
+            help="How the block of a missing space is imputed, e.g. ridge. [as bound]",
         ),
         click.option(
             "--hybrid/--no-hybrid", default=None, help="Full-text search beside the vectors. [as served]"
@@ -182,7 +182,7 @@ def query_options(function: F) -> F:
         click.option(
             "--collapse/--every-piece",
             default=None,
-            help="Make the pieces of a short text one hit, or each a hit. [as served]",
+            help="Show the pieces of a short text as one hit, or each as a hit. [as served]",
         ),
         click.option(
             "--rerank",
@@ -260,7 +260,7 @@ def with_modality(filter: str, modality: str | None) -> str:
 
 
 def tell_of_files(output: Output, words: tuple[str, ...]) -> None:
-    """Says that the name of a photo or a sound was taken for words."""
+    """Says that the name of a photo or a sound was read as words."""
     from tieback_client.content import Modality, modality_of_path
 
     options = {Modality.IMAGE: "--image", Modality.AUDIO: "--audio", Modality.POINTS: "--points"}

@@ -1,4 +1,4 @@
-"""`tieback encode`: vectors to look at, to pipe, or to keep as a NumPy file."""
+"""`tieback encode`: vectors in a terminal, in a pipe, or in a NumPy file."""
 
 from __future__ import annotations
 
@@ -79,9 +79,9 @@ Examples:
   generate | tieback encode --lines - --space wordllama-256 --json | gzip > vectors.jsonl.gz
 
 \b
-A file of --lines holds a text a line, or JSON a line: a string, or an object with "text" and perhaps
-"id". It may be of any length: it is read, encoded and written as it goes, over one call. Row N of the
-array is line N: a blank line, or one that is refused, is a row of NaN (0 in whole numbers), is named on
+A file of --lines has one text per line, or one JSON value per line: a string, or an object with "text" and
+optionally "id". It may have any length: it is read, encoded and written piece by piece, in one call. Row N
+of the array is line N. A blank or refused line becomes a row of NaN (0 in whole numbers), is reported on
 standard error, and makes the exit code 1.
 """,
 )
@@ -109,17 +109,18 @@ standard error, and makes the exit code 1.
     help='A file of many texts, one a line; "-" for standard input.',
 )
 @click.option(
-    "--width", type=click.IntRange(1), metavar="N", help="Keep so many dimensions, where the space allows."
+    "--width",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Keep the first N dimensions, if the space offers it.",
 )
 @click.option(
     "--layer",
     type=click.IntRange(1),
     metavar="N",
-    help="Pool the states of that layer, where the space allows.",
+    help="Use the states of layer N, if the space offers it.",
 )
-@click.option(
-    "--reduction", metavar="METHOD", help="Merge tokens inside of the model, where the space serves it."
-)
+@click.option("--reduction", metavar="METHOD", help="Merge tokens inside the model, if the space offers it.")
 @click.option(
     "--ratio", type=click.FloatRange(0, 1), metavar="R", help="The share of tokens that a --reduction keeps."
 )
@@ -133,7 +134,7 @@ standard error, and makes the exit code 1.
     "--kinds",
     type=Kinds(),
     metavar="KIND,KIND",
-    help="What to compute, as the space offers it: dense, multi_vector, labels, sparse. [dense]",
+    help="What to compute, if the space offers it: dense, multi_vector, labels, sparse. [dense]",
 )
 @click.option(
     "--labels",
@@ -141,12 +142,12 @@ standard error, and makes the exit code 1.
     help="Show the classes that the model recognises, with their probabilities, and no vectors; for both, "
     "--kinds dense,labels.",
 )
-@click.option("--truncate", is_flag=True, help="Cut what is too long, rather than fail.")
-@click.option("--no-cache", is_flag=True, help="Compute everything anew, and keep nothing.")
+@click.option("--truncate", is_flag=True, help="Truncate long inputs instead of failing.")
+@click.option("--no-cache", is_flag=True, help="Neither read nor write the encoding cache.")
 @click.option(
     "--batch-invariant",
     is_flag=True,
-    help="The same bits whatever else is computed at the time; slower.",
+    help="Give the same bits, independent of other requests; slower.",
 )
 @click.option(
     "-o",
@@ -154,7 +155,7 @@ standard error, and makes the exit code 1.
     "target",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Keep the vectors as a NumPy file; of --lines also as .jsonl.",
+    help="Write the vectors to a NumPy file; with --lines, .jsonl is possible too.",
 )
 @connected
 def encode(
@@ -238,7 +239,7 @@ def encode(
 
 
 class _TerminalWriter:
-    """A few numbers of each vector, and what else there is to say of it."""
+    """Shows the first numbers of each vector, and its other properties."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
@@ -283,7 +284,7 @@ def _short(text: str) -> str:
 def _encode_lines(
     client: Client, output: Output, source: Path, target: Path | None, options: dict[str, Any]
 ) -> None:
-    """Encodes a file as it is read; what fails is told by its line, and the others go on."""
+    """Encodes a file while it is read. A line that fails is reported with its number; the others go on."""
     begin = time.monotonic()
     sources: Counter[EncodingSource] = Counter()
     drawn: deque[lines.Line] = deque()
@@ -335,7 +336,7 @@ def _encode_lines(
 
 @contextlib.contextmanager
 def _writer(output: Output, target: Path | None) -> Iterator[lines.Writer]:
-    """Where the outcomes go. A file is in its place once it is complete."""
+    """Where the results are written. A file gets its name when it is complete."""
     if target is None:
         terminal = _TerminalWriter(output) if output.terminal else lines.TableWriter()
         yield lines.JsonWriter(sys.stdout) if output.json else terminal

@@ -1,4 +1,4 @@
-"""What a file becomes in a collection: items with sections, facts and a hash of its bytes."""
+"""The items of a file: sections, metadata and a hash of its bytes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROOM = 64 * 1024  # what a message needs beside the file
 
 @dataclass(frozen=True, slots=True)
 class FileItems:
-    """A file as it was read."""
+    """A file that was read."""
 
     items: Sequence[Item]
     """One, of a large text several; none where it holds nothing that can be found, which is no fault: a note
@@ -49,7 +49,7 @@ def read_within(path: Path, limit: int) -> bytes:
 
 
 def digest_of(data: bytes) -> str:
-    """What a file is compared by, to skip it where it is unchanged."""
+    """The hash by which an unchanged file is recognised and skipped."""
     return f"{hashlib.sha256(data).hexdigest()[:32]}-{FORMAT}"
 
 

@@ -15,9 +15,9 @@ _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def follow(output: Output, operation: Operation) -> OperationStatus:
-    """Shows how far an operation is until it has ended, and returns how it did.
+    """Shows the progress of an operation until it has ended, and returns its end.
 
-    Where that is interrupted, says how to go on, and exits with 130.
+    If interrupted, says how to continue, and exits with 130.
     """
     troubles: set[str] = set()
     try:

@@ -1,4 +1,4 @@
-"""`tieback index`: folders of files into a collection; what is unchanged is skipped."""
+"""`tieback index`: puts folders of files into a collection; unchanged files are skipped."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ Examples:
 
 \b
 Markdown, reStructuredText and HTML become a section for each heading, PDF one for each page; any other file
-that is text, such as code or a table, is read as it is. What stands between two lines of --- at the head of
-a text (title: …, tags: […], date: …) can be filtered by. Photos (.jpg .png .webp .bmp .gif), sounds (.wav
-.flac .ogg) and, where the server binds them, point clouds (.ply .npy .xyz) are one section each. Other files
-are counted. Run it again after a change, or after it was interrupted: files that are indexed and unchanged
-are skipped.
+that is text, such as code or a table, is read as it is. Front matter, between two lines of --- at the head of
+a text (title: …, tags: […], date: …), becomes metadata for filters. Photos (.jpg .png .webp
+.bmp .gif), sounds (.wav .flac .ogg) and, if the server binds them, point clouds (.ply .npy .xyz) are one
+section each. Other files are only counted. Run it again after a change, or after an interruption: files that
+are indexed and unchanged are skipped.
 
 \b
 The collection records each folder as a source, and ids are SOURCE/PATH: library/notes/tides.md. The source
-has the folder's name, or with its parent's before it where another folder of that name is there already. A
-file by itself belongs to its folder. `tieback collections show NAME` lists the sources.
+has the folder's name, with its parent's name before it if another source has that name already. A
+single file belongs to its folder. `tieback collections show NAME` lists the sources.
 """,
 )
 @click.argument(
@@ -58,7 +58,7 @@ file by itself belongs to its folder. `tieback collections show NAME` lists the 
 @click.option(
     "--source",
     metavar="NAME",
-    help="The folder's name in ids: to choose it, or for a folder that is at another place than before.",
+    help="The name of the folder in ids; needed for a folder that has moved.",
 )
 @click.option(
     "--exclude", multiple=True, metavar="PATTERN", help="Leave out matching paths; may be repeated."
@@ -71,13 +71,13 @@ file by itself belongs to its folder. `tieback collections show NAME` lists the 
 @click.option(
     "--prune", is_flag=True, help="Remove items that were indexed from these folders and whose file is gone."
 )
-@click.option("--yes", is_flag=True, help="Prune without asking, even most of a folder.")
-@click.option("--dry-run", is_flag=True, help="Say what would be written and removed, and do nothing.")
+@click.option("--yes", is_flag=True, help="Prune without asking, even if most of a folder is gone.")
+@click.option("--dry-run", is_flag=True, help="Say what would be written and removed, and change nothing.")
 @click.option(
     "--space",
     default="",
     metavar="NAME",
-    help="The space of a new collection: the joint one, or one model's. [joint, else the only one]",
+    help="The space of a new collection. [the joint space, else the only one]",
 )
 @click.option(
     "--routing", metavar="METHOD", help="How queries of the collection are weighted, e.g. uniform; set once."
@@ -174,7 +174,7 @@ def _has_items_of(client: Client, collection: str, name: str) -> bool:
 
 
 def _confirm(output: Output, gone: Sequence[Gone]) -> None:
-    """Asks where so much is gone that it may be an accident; refuses where nobody can be asked."""
+    """Asks if so many files are gone that it may be an accident; refuses if nobody can be asked."""
     doubtful = [one for one in gone if one.is_doubtful]
     if not doubtful:
         return
@@ -189,7 +189,7 @@ def _confirm(output: Output, gone: Sequence[Gone]) -> None:
 
 
 def _write(client: Client, output: Output, collection: str, run: Run, *, batch: int, force: bool) -> None:
-    """Writes what is new or changed; on a dry run only finds out what that is."""
+    """Writes new and changed files; a dry run only finds them."""
     limit = client.server_info().limits.message_bytes
     with _progress(output) as progress:
         task = progress.add_task("", total=len(run.found.files), name="")

@@ -1,4 +1,4 @@
-"""What `tieback index` says to people about a run."""
+"""The report of `tieback index` for people."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def report(output: Output, collection: str, run: Run) -> None:
 
 
 def ended_early(run: Run) -> str:
-    """What a run that was interrupted or broken off did, and how to go on."""
+    """What an interrupted or aborted run did, and how to continue."""
     files = len(run.found.files)
     return (
         f"ended early: {run.written} of {counted(files, 'file')} indexed now, {run.unchanged} unchanged; "
@@ -109,7 +109,7 @@ def _kinds(ignored: Mapping[str, str]) -> str:
 def tell_of_sources(
     output: Output, roots: Iterable[Root], lost: Sequence[Source], collection: str | None
 ) -> None:
-    """Says what new sources are called, where that is not plain, and which have moved or may have.
+    """Names new sources if their names are not obvious, and sources that have moved or may have.
 
     `collection` is where the new ones are recorded now, if they are.
     """

@@ -1,4 +1,4 @@
-"""What a collection has of the files that were indexed into it before."""
+"""The files that a collection has from earlier runs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class IndexedItems:
 
     @classmethod
     def read(cls, client: Client, collection: str, sources: Iterable[str]) -> IndexedItems:
-        """What the collection has of these sources."""
+        """The items that the collection has from these sources."""
         return cls(
             {
                 one.id: _indexed(one)

@@ -1,4 +1,4 @@
-"""Files of many texts, a line each: read and written as they go, however long they are."""
+"""Files with one text per line, of any length: read and written piece by piece."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def count(path: Path) -> int:
 
 
 class Writer(Protocol):
-    """Where outcomes go, one by one."""
+    """Writes results, one by one."""
 
     def write(self, line: Line, outcome: Encoding | TiebackError, /) -> None:
         """Takes the next outcome."""
@@ -132,7 +132,7 @@ class ArrayWriter:
 
 
 def record(outcome: Encoding | TiebackError) -> dict[str, Any]:
-    """What there is to say of one input."""
+    """The record of one input."""
     if isinstance(outcome, TiebackError):
         return {"error": outcome}
     known: dict[str, Any] = {}

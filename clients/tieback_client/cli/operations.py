@@ -1,4 +1,4 @@
-"""`tieback operations`: list, look into, wait for, cancel and delete what the server does for minutes."""
+"""`tieback operations`: list, show, wait for, cancel and delete operations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STYLES = {
 def operations() -> None:
     """List, follow and cancel operations.
 
-    An operation is work that the server does for minutes or hours, for instance a reindex. Without a command,
+    An operation is work of minutes or hours on the server, for instance a reindex. Without a command,
     lists them.
     """
 
@@ -52,7 +52,7 @@ def list_(client: Client, output: Output) -> None:
 @click.argument("id")
 @connected
 def show(client: Client, output: Output, id: str) -> None:
-    """Show an operation as it stands."""
+    """Show the state of an operation."""
     _show(output, client.operation(id).status)
 
 
@@ -62,7 +62,7 @@ def show(client: Client, output: Output, id: str) -> None:
 def wait(client: Client, output: Output, id: str) -> None:
     """Follow an operation until it has ended.
 
-    Exits with 1 where it did not succeed. Ctrl-C leaves it running.
+    The exit code is 1 if it did not succeed. Ctrl-C leaves it running.
     """
     status = follow(output, client.operation(id))
     _show(output, status)
@@ -76,7 +76,7 @@ def wait(client: Client, output: Output, id: str) -> None:
 def cancel(client: Client, output: Output, id: str) -> None:
     """Cancel an operation.
 
-    A collection that is encoded again stays as it was; what was encoded is kept for the next time.
+    A cancelled reindex leaves the collection unchanged; the vectors made so far are kept for the next one.
     """
     client.cancel_operation(id)
     _show(output, client.wait_operation(id, seconds=_CANCEL_SECONDS))
@@ -86,7 +86,7 @@ def cancel(client: Client, output: Output, id: str) -> None:
 @click.argument("id")
 @connected
 def delete(client: Client, output: Output, id: str) -> None:
-    """Forget an operation that has ended."""
+    """Delete the record of an operation that has ended."""
     client.delete_operation(id)
     if output.json:
         output.document({"deleted": id})

@@ -1,4 +1,4 @@
-"""How results reach a person or a program: rich in a terminal, plain in a pipe, JSON where asked.
+"""The output of results: rich in a terminal, plain in a pipe, JSON on request.
 
 All that a person sees goes through `SafeConsole` or `say`, which let no control character of a text through.
 """
@@ -76,7 +76,7 @@ class Output:
         click.echo(to_json(value))
 
     def show(self, *parts: RenderableType) -> None:
-        """Something for a person to read."""
+        """Shows something to a person."""
         for part in parts:
             self.console.print(part)
 
@@ -115,11 +115,11 @@ class Output:
 
     @property
     def asks(self) -> bool:
-        """Whether somebody is there to be asked."""
+        """Whether somebody can be asked."""
         return not self.json and sys.stdin.isatty() and sys.stderr.isatty()
 
     def confirm(self, question: str) -> bool:
-        """Asks on standard error; no is the default, and the answer where nobody can give one."""
+        """Asks on standard error. No is the default, and the answer if nobody can be asked."""
         try:
             return click.confirm(printable(question), default=False, err=True)
         except click.Abort:

@@ -1,4 +1,4 @@
-"""Which items' files are gone, and when so many are gone that it may be an accident."""
+"""Which items have no file any more, and when so many are gone that it may be an accident."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tieback_client.cli.walking import Found
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """What a scope has lost."""
+    """The files of a scope that are gone."""
 
     scope: Scope
     paths: list[str]

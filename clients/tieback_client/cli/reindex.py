@@ -1,4 +1,4 @@
-"""`tieback reindex`: a collection is encoded again, by the models that are served now."""
+"""`tieback reindex`: encodes a collection again, with the models that are served now."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ Examples:
   tieback reindex handbook
   tieback reindex album --drop-missing
   tieback reindex handbook --space all-minilm-l6-v2
-  tieback reindex handbook --detach             start it, and follow it by `tieback operations`
+  tieback reindex handbook --detach             start it, and follow it with `tieback operations`
 
 \b
 Texts are encoded from the collection itself, photos and sounds from the originals that the server kept. Until
-all is encoded, the collection is read and written as before; then it changes at once. The server does it as
-an operation, which goes on when this command is interrupted and when the server is started again.
+all is encoded, the collection is read and written as before; then the new vectors replace the old ones in one
+step. The server runs it as an operation, which continues if this command is interrupted or the server
+restarts.
 """,
 )
 @click.argument("name")

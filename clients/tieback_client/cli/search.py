@@ -1,4 +1,4 @@
-"""`tieback search`: what was found; with --explain why, with --timing where the time went."""
+"""`tieback search`: the hits; with --explain the reasons, with --timing the time of each step."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ docs/filters.md has all that a filter can say.
     help="Show what each score is made of, the weights of the spaces and, where --rerank names a method, "
     "which words or regions matched which.",
 )
-@click.option("--timing", is_flag=True, help="Show where the time went.")
+@click.option("--timing", is_flag=True, help="Show the time of each step.")
 @connected
 def search(
     client: Client,
@@ -81,7 +81,7 @@ def search(
 ) -> None:
     """Find texts, photos and sounds by words, a photo or a sound.
 
-    Point clouds too, where the server reads them. Several contents make one query.
+    Point clouds too, if the server reads them. Several contents make one query.
     """
     tell_of_files(output, words)
     result = client.retrieve(
@@ -139,7 +139,7 @@ def hit(rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool
 
 
 def mark_of(one: Hit) -> str:
-    """What kind of thing it is, and where in a picture what was looked for is."""
+    """The modality of a hit, and in a picture the place of the best region."""
     kind = MARKS.get(one.modality or "", "")
     return kind if one.region is None else f"{kind}, {place_of(one.region)}"
 
@@ -185,7 +185,7 @@ def relevance(found: RetrievedHit) -> str:
 
 
 def below_floor(hits: Sequence[RetrievedHit]) -> list[Any]:
-    """One line where hits probably do not bear on the query."""
+    """One line if the hits are probably not relevant to the query."""
     low = sum(found.below_floor for found in hits)
     if not low:
         return []
@@ -196,7 +196,7 @@ def below_floor(hits: Sequence[RetrievedHit]) -> list[Any]:
 
 
 def without_relevance(hits: Sequence[RetrievedHit]) -> list[Any]:
-    """One line where the least relevance that was asked for could not be held to."""
+    """One line if the requested minimum of relevance could not be applied."""
     if all(found.relevance is not None for found in hits):
         return []
     told = "--min-relevance left nothing out: hits of this collection have scores, and no relevance."
@@ -225,7 +225,7 @@ def snippet(whole: str, words: tuple[str, ...], *, width: int) -> Text:
 
 
 def warnings(routing: RoutingExplanation) -> list[Any]:
-    """One line where the result is worse than it could be, with what is missing and what that costs.
+    """One line if the result is degraded, with the missing spaces and the expected loss.
 
     Or where the collection's own model is no longer served, and found it all the same.
     """
@@ -252,7 +252,7 @@ def unread(result: RetrievalResult) -> list[Text]:
 
 
 def behind(result: RetrievalResult) -> list[Any]:
-    """What the result rests on: what a photo was taken for, the weights of the spaces, what was imputed."""
+    """What the result is based on: classes of a photo, weights of the spaces, imputed blocks."""
     parts: list[Any] = []
     if result.labels:
         seen = ", ".join(f"{one.name} {one.probability:.0%}" for one in result.labels[:5])
@@ -270,7 +270,7 @@ def behind(result: RetrievalResult) -> list[Any]:
 
 
 def time_spent(timing: Timing, *, seconds: float | None = None) -> list[Any]:
-    """Where the time went; `seconds` is the time of the whole call, as it was here."""
+    """The time of each step; `seconds` is the time of the whole call, measured by the client."""
     return [Text("Where the time went", style="dim"), bars.timing(timing, seconds=seconds)]
 
 

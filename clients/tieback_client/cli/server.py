@@ -1,4 +1,4 @@
-"""`tieback spaces`, `methods` and `health`: what the server offers, and how it is."""
+"""`tieback spaces`, `methods` and `health`: what the server offers, and its state."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def methods(client: Client, output: Output, family: str) -> None:
 def health(client: Client, output: Output, service: str) -> None:
     """Show whether the server is ready.
 
-    The exit code is 1 where it is not. SERVICE is a full name, for instance tieback.v1.IndexService.
+    The exit code is 1 if it is not. SERVICE is a full name, for instance tieback.v1.IndexService.
     """
     state = client.health(service)
     info = None if service else client.server_info()
@@ -93,7 +93,7 @@ def health(client: Client, output: Output, service: str) -> None:
 
 
 def _in_words(plan: RetrievalPlan) -> str:
-    """How queries are answered where they do not say."""
+    """The defaults of queries."""
     return ", ".join(
         (
             "vectors and full text" if plan.hybrid else "vectors only",

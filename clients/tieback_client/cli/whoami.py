@@ -1,4 +1,4 @@
-"""`tieback whoami`: the tenant of the token, what it may do, what it stores."""
+"""`tieback whoami`: the tenant of the token, its role, its use of the quota."""
 
 from __future__ import annotations
 

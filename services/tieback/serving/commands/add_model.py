@@ -1,4 +1,4 @@
-"""`tieback models add`: looks into a folder of the user's, says what it is, and writes the card."""
+"""`tieback models add`: inspects a user's folder, says what it is, and writes the card."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ LINE = 100
 
 @click.command()
 @click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--name", default="", help="What to call it; without one, what the folder is called.")
-@click.option("--pooling", default="", help="How tokens become one vector, where the folder does not say.")
-@click.option("--prompt", default="", help="Which of the folder's prompts stands before texts.")
-@click.option("--license", "licence", default="", help="Of the weights, as an SPDX expression.")
+@click.option("--name", default="", help="The name of the model; by default the name of the folder.")
+@click.option("--pooling", default="", help="How tokens become one vector, if the folder does not say.")
+@click.option("--prompt", default="", help="The prompt of the folder that is put before texts.")
+@click.option("--license", "licence", default="", help="The licence of the weights, as an SPDX expression.")
 @click.option("--print", "only_print", is_flag=True, help="Print the card and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def add(
@@ -37,10 +37,10 @@ def add(
 ) -> None:
     """Add a model of your own, from its folder.
 
-    The folder is of transformers, sentence-transformers, ONNX, or a dual encoder like CLIP.
+    The folder has a model of transformers, sentence-transformers, ONNX, or a dual encoder like CLIP.
 
     Says what was found, and writes a card, with the hashes of the files, into the folder that TIEBACK_CARDS
-    names; without one, prints it. Nothing of the folder is run.
+    names, or else prints it. No code of the folder is run.
     """
     try:
         settings = load_settings()

@@ -1,4 +1,4 @@
-"""`tieback bind`: binds the stored models' spaces, says what that is worth, lists what there is."""
+"""`tieback bind`: binds the stored models' spaces, shows the measured quality, lists the bindings."""
 
 from __future__ import annotations
 
@@ -36,30 +36,34 @@ folder = click.Path(file_okay=False, path_type=Path)
     "--data",
     multiple=True,
     type=folder,
-    help="A folder of unpaired texts, photos and sounds; may be given again. Without one: the store's media.",
+    help="A folder of unpaired texts, photos and sounds; may be repeated. By default the store's media.",
 )
 @click.option(
     "--anchors",
     type=click.Path(dir_okay=False, path_type=Path),
-    help='Your pairs, a JSON object a line: "text" and one of "image", "audio", "points" (files) and "same".',
+    help='Your pairs, JSON lines of: "text" and one of "image", "audio", "points" (files) and "same".',
 )
-@click.option("--seed", default=0, show_default=True, help="What is drawn is drawn by it.")
-@click.option("--method", metavar="NAME", help="One projection for every path, instead of the best for each.")
+@click.option("--seed", default=0, show_default=True, help="Seed of all random numbers.")
+@click.option(
+    "--method",
+    metavar="NAME",
+    help="One projection method for all pairs of spaces, instead of the best for each.",
+)
 @click.option(
     "--spaces",
     default="",
     metavar="A,B",
-    help="Encoders that take part; without, those of TIEBACK_SPACES, or the store's that are not optional.",
+    help="Encoders to bind; by default those of TIEBACK_SPACES, or the store's that are not optional.",
 )
 @click.option("--image-width", default=512, show_default=True, help="Width of an image encoder's block.")
 @click.option("--audio-width", default=256, show_default=True, help="Width of an audio encoder's block.")
-@click.option("--steps", default=300, show_default=True, help="How long the router of texts is trained.")
+@click.option("--steps", default=300, show_default=True, help="Training steps of the router of texts.")
 @click.option(
     "--force-space",
     "force",
     multiple=True,
     metavar="NAME",
-    help="Bind this text space though it adds nothing; may be given again.",
+    help="Bind this text space even if it adds nothing; may be repeated.",
 )
 @click.option("--out", type=folder, help="Where to write the binding, instead of into the store.")
 @as_json
@@ -70,7 +74,7 @@ def bind(
 ) -> None:  # fmt: skip
     """Bind the stored models' spaces into one, from unpaired data.
 
-    An interrupted run goes on where it stopped. To serve: TIEBACK_BINDING=REVISION tieback serve.
+    An interrupted run continues where it stopped. To serve: TIEBACK_BINDING=REVISION tieback serve.
     """
     if context.invoked_subcommand is not None:
         return
@@ -147,7 +151,7 @@ def _described(place: Path, bound: BoundSpace) -> dict[str, Any]:
 
 
 def _show(bound: BoundSpace) -> None:
-    """What retrieval is worth on what no fit has seen."""
+    """The quality of retrieval on held-out data."""
     table = Table("task", "queries", "chance", "routed", "uniform", "best single", title=f"{SHOWN}, held out")
     for row in bound.metrics["retrieval"]:
         if row["measure"] != SHOWN:

@@ -22,7 +22,7 @@ from tieback.serving.settings import load_settings
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE.html",
-    help="Where the page goes; binding-REVISION.html by default.",
+    help="Where to write the page. [binding-REVISION.html]",
 )
 @click.option(
     "--photos",
@@ -34,13 +34,13 @@ from tieback.serving.settings import load_settings
     "--claims",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="What scripts/bench binding found, to show its claims too.",
+    help="Results of scripts/bench binding, to show its claims too.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def report(
     binding: str | None, out: Path | None, photos: Path | None, claims: Path | None, as_json: bool
 ) -> None:
-    """Write a page about a binding: alignment, weights, neighbours, claims. Without a name: the newest.
+    """Write a page about a binding: alignment, weights, neighbours, claims. By default the newest.
 
     The page is one HTML file that loads nothing.
     """

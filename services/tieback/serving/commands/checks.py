@@ -1,4 +1,4 @@
-"""What `tieback doctor` looks at. A check yields findings; a fault comes with what to do about it."""
+"""The checks of `tieback doctor`. A check yields findings; a fault says what to do about it."""
 
 from __future__ import annotations
 
@@ -249,7 +249,7 @@ def machine() -> Iterator[Finding]:
 
 
 def server(address: str | None, *, token: str | None, ca: Path | None) -> Iterator[Finding]:
-    """A running server, its version and its services; where none runs, whether the ports are free for one."""
+    """A running server, its version and its services; if none runs, whether the ports are free."""
     from tieback.serving.settings import load_settings
 
     settings = load_settings()
@@ -340,7 +340,7 @@ def _installed(name: str) -> bool:
 
 
 def _free_memory() -> int | None:
-    """Bytes that new programs can have; None where the system does not say."""
+    """Bytes that are free for new programs; None if the system does not say."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:

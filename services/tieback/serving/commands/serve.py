@@ -49,7 +49,7 @@ def _settings_options(command: F) -> F:
 def serve(local: bool, as_json: bool, print_config: bool, **options: Any) -> None:
     """Start a server; Ctrl-C or SIGTERM stops it.
 
-    It ends when running calls have ended.
+    It stops when running calls have ended.
 
     Every option is also an environment variable, TIEBACK_ and its name in capitals. With RAY_ADDRESS set, the
     platform is deployed on that Ray cluster; otherwise a small one is started on this machine.

@@ -1,4 +1,4 @@
-"""`tieback tokens`: make a token, and look at the file of those that are let in."""
+"""`tieback tokens`: make a token, and check the tokens file."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def tokens() -> None:
 
 
 @tokens.command()
-@click.option("--tenant", required=True, metavar="NAME", help="Whose token it is.")
+@click.option("--tenant", required=True, metavar="NAME", help="The tenant of the token.")
 @click.option(
     "--role",
     type=click.Choice([str(access) for access in Access]),
     default=str(Access.READ),
     show_default=True,
-    help="read: search and encode. write: items too. admin: collections too.",
+    help="read: search and encode. write: also write items. admin: also manage collections.",
 )
 def new(tenant: str, role: str) -> None:
     """Print a new token, and the entry with its digest for the tokens file.
 
-    The token goes to standard output and is kept nowhere; the entry goes to standard error.
+    The token is written to standard output and not stored; the entry is written to standard error.
     """
     if not NAME.fullmatch(tenant):
         raise click.BadParameter(
@@ -57,7 +57,7 @@ def new(tenant: str, role: str) -> None:
 def check(file: Path) -> None:
     """Say what a tokens file allows, or what is wrong with it.
 
-    The exit code is 1 where a server could not use it.
+    The exit code is 1 if a server could not use it.
     """
     try:
         read = tenants_file.parse(file.read_text(encoding="utf-8"))

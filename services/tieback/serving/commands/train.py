@@ -1,4 +1,4 @@
-"""`tieback train`: runs a recipe that learns, and says what it found and how it is served."""
+"""`tieback train`: runs a training recipe, and says what it measured and how to serve the result."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ from tieback.serving.settings import load_settings
     "assignments",
     multiple=True,
     metavar="KEY=VALUE",
-    help="A parameter of the recipe; may be given again. `tieback recipes` lists them. A list: KEY=64,128.",
+    help="A parameter of the recipe; may be repeated. `tieback recipes` lists them. A list: KEY=64,128.",
 )
 @click.option(
     "--data",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A file or a folder to learn from; may be given again.",
+    help="A file or a folder of training data; may be repeated.",
 )
 @click.option(
     "--output",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="The folder that what is learned is written into.",
+    help="The folder where the result is written.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def train(
     name: str, assignments: tuple[str, ...], data: tuple[Path, ...], output: Path, as_json: bool
 ) -> None:
-    """Run a recipe that learns: `tieback recipes` lists them.
+    """Run a training recipe: `tieback recipes` lists them.
 
-    An interrupted run goes on where it stopped. What is learned is an artifact: a folder named by a hash over
+    An interrupted run continues where it stopped. The result is an artifact: a folder named by a hash over
     its content, with a report.
     """
     with _explained():
