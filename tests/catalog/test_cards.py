@@ -190,7 +190,12 @@ def test_a_language_model_is_exported_again_where_the_recipe_makes_another_graph
 
 
 def a_quantised_card(folder: Path, **changes: Any) -> EncoderCard:
-    kind = {"runtime": "transformer_text", "options": None, "widths": None, "precisions": {"int8": {}}}
+    kind: dict[str, Any] = {
+        "runtime": "transformer_text",
+        "options": None,
+        "widths": None,
+        "precisions": {"int8": {}},
+    }
     card = read_card(written(folder, a_card(**kind | changes)))
     assert isinstance(card, EncoderCard)
     return card

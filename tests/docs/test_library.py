@@ -18,7 +18,9 @@ LICENCES = {
 
 
 def parts(page: Path) -> tuple[dict[str, str], str]:
-    front, body = re.fullmatch(r"---\n(.*?)\n---\n(.*)", page.read_text(encoding="utf-8"), re.S).groups()
+    found = re.fullmatch(r"---\n(.*?)\n---\n(.*)", page.read_text(encoding="utf-8"), re.S)
+    assert found is not None
+    front, body = found.groups()
     return yaml.safe_load(front), body
 
 

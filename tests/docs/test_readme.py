@@ -18,6 +18,8 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(enc
 def server(tmp_path: Path) -> Iterator[str]:
     """The address of a server in one process, with all models."""
     found = importlib.util.spec_from_file_location("served", ROOT / "examples/served.py")
+    assert found is not None
+    assert found.loader is not None
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
     with module.Served(tmp_path, "--local") as served:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,7 +95,7 @@ def test_context_aware_is_the_papers_formula() -> None:
         ("dola", {"layers": [LAYER]}),
     ],
 )
-def test_the_plausibility_mask_is_of_the_expert_alone(name: str, parameters: dict[str, object]) -> None:
+def test_the_plausibility_mask_is_of_the_expert_alone(name: str, parameters: dict[str, Any]) -> None:
     others = {stream: -logits for stream, logits in STEP.logits.items()}
 
     assert np.array_equal(np.isfinite(scored(name, **parameters)), share(GIVEN) >= 0.1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 from generator.conftest import collect, until
@@ -19,6 +20,7 @@ from tieback.core.types.generation import (
     FinishReason,
     Grounding,
     TextDelta,
+    Verdict,
     VerdictLabel,
 )
 from tieback.core.types.limits import Limits
@@ -56,7 +58,7 @@ async def test_each_claim_follows_the_text_that_holds_it_with_its_verdict_after_
         elif isinstance(event, Claim):
             waiting.append(event.id)
             assert seen[event.span[0] : event.span[1]].decode() == event.text
-        elif hasattr(event, "label"):
+        elif isinstance(event, Verdict):
             assert waiting.pop() == event.claim_id
     assert answer.claims
 
@@ -350,7 +352,7 @@ async def test_bad_input_names_its_field(
     ],
 )
 async def test_an_unknown_model_or_method_names_the_choices(
-    small_generator: Generator, how: dict[str, object]
+    small_generator: Generator, how: dict[str, Any]
 ) -> None:
     with pytest.raises(NotFound) as caught:
         await collect(small_generator, "hello", **how)

@@ -31,7 +31,8 @@ async def test_no_more_run_at_once_than_the_bound_and_tenants_take_turns(folder:
         for number in range(6):
             await start("acme", number)
         one = await start("globex", 0)
-        most, ended = 0, []
+        most = 0
+        ended: list[Any] = []
         async with asyncio.timeout(20):
             while len(ended) < 7:
                 states = {found.id: found for found in operations._known.values()}

@@ -252,7 +252,7 @@ def test_a_path_has_the_best_of_its_choices_and_one_by_class_names_has_attention
         said = enter([fitter.fit(anchors, *one)[0] for one in methods], {"words": unseen[0]})["eyes"]
         return float((1 / places(said @ unseen[1].T)).mean())
 
-    others = [list(by_names), [("projector_ensemble", {})]]
+    others: list[list[Any]] = [list(by_names), [("projector_ensemble", {})]]
     assert worth(chosen) >= max(worth(one) for one in others)
     assert worth(chosen) >= worth(others[0] + others[1]) - WORTH
     assert [name for name, _ in by_names] == ["anchor_attention"]

@@ -297,7 +297,7 @@ def test_photos_are_searched_live_and_shown_before_and_after(tmp_path: Path) -> 
     assert all(len(one.before) == len(one.after) == 3 for one in found)
     assert all(hit.picture.startswith("data:image/jpeg") for one in found[:3] for hit in one.after)
     assert all(hit.name in neighbours.WORDS for one in found[3:] for hit in one.after)
-    scores_ = [hit.score for hit in found[0].after]
+    scores_ = [hit.score or 0.0 for hit in found[0].after]
     assert scores_ == sorted(scores_, reverse=True)
     assert "broken" not in page(small, questions=found)
 

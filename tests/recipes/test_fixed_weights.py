@@ -17,7 +17,7 @@ WIDTH = 16
 
 def rows(seed: int, count: int = 40) -> Array:
     found = np.random.default_rng(seed).normal(size=(count, WIDTH)).astype(np.float32)
-    return found / np.linalg.norm(found, axis=1, keepdims=True)
+    return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True))
 
 
 JOINT = Joint(

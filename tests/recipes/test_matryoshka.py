@@ -113,7 +113,7 @@ def test_full_vectors_have_the_similarities_that_they_had_and_prefixes_those_of_
 ) -> None:
     before, after = (encodings(load_encoder(card, world.store), TEXTS) for card in (world.card, turned))
 
-    old, new = (np.stack([one.dense for one in found]) for found in (before, after))
+    old, new = (np.array([one.dense for one in found]) for found in (before, after))
     np.testing.assert_allclose(new @ new.T, old @ old.T, atol=1e-4)
     np.testing.assert_allclose(cut(new, 4), cut(old @ outcome.artifact.arrays[MATRIX], 4), atol=1e-4)
     for one, other in zip(before, after, strict=True):
@@ -143,7 +143,8 @@ print(*model.run([one], EncodePlan())[0].dense.tolist())
 
     assert done.returncode == 0, done.stderr
     (expected,) = encodings(load_encoder(turned, world.store), ("owl",))
-    np.testing.assert_allclose([float(one) for one in done.stdout.split()], expected.dense, atol=1e-5)
+    assert expected.dense is not None
+    np.testing.assert_allclose(np.array(done.stdout.split(), float), expected.dense, atol=1e-5)
 
 
 def test_a_second_run_computes_nothing_and_another_default_is_another_head(

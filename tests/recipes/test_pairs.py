@@ -47,7 +47,7 @@ class World:
     folder: Path
 
     def bind(self, say: Callable[[str], None] = lambda _: None, **options: Any) -> Outcome:
-        given = {"data": (self.data,), "steps": 60} | options
+        given: dict[str, Any] = {"data": (self.data,), "steps": 60} | options
         return bind(self.cards, self.store, Options(**given), say)
 
     def elsewhere(self, folder: Path) -> World:

@@ -124,4 +124,5 @@ def vector(values: list[float], *, space: vector_pb2.SpaceRef) -> vector_pb2.Vec
 
 def space_ref(channel: grpc.Channel, name: str) -> vector_pb2.SpaceRef:
     stub = catalog_pb2_grpc.CatalogServiceStub(channel)
-    return stub.GetSpace(catalog_pb2.GetSpaceRequest(name=name)).space.ref
+    ref: vector_pb2.SpaceRef = stub.GetSpace(catalog_pb2.GetSpaceRequest(name=name)).space.ref
+    return ref

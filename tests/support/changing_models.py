@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tieback.catalog.own_directory import directory_hashes
@@ -48,7 +49,7 @@ class Place:
         assert pull([card], [card], Store(self.folder / "models"), Silent()) == []
 
     @contextmanager
-    def served(self, spaces: str = "words", **more: object) -> Iterator[tuple[Running, Client]]:
+    def served(self, spaces: str = "words", **more: Any) -> Iterator[tuple[Running, Client]]:
         settings = Settings(
             store=self.folder / "store", models=self.folder / "models", cards=self.folder, port=0,
             metrics_port=None, spaces=tuple(spaces.split(",")), generator_enabled=False, drain_seconds=1,

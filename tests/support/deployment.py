@@ -32,11 +32,11 @@ class Overlay:
     @property
     def settings(self) -> dict[str, str]:
         """The environment of every pod."""
-        return self.all("ConfigMap")["tieback-settings"]["data"]
+        return dict(self.all("ConfigMap")["tieback-settings"]["data"])
 
     @property
     def cluster(self) -> dict[str, Any]:
-        return self.all("RayService")["tieback"]["spec"]["rayClusterConfig"]
+        return dict(self.all("RayService")["tieback"]["spec"]["rayClusterConfig"])
 
     @property
     def groups(self) -> dict[str, dict[str, Any]]:

@@ -54,7 +54,7 @@ def save_text_model(folder: Path, architecture: str = "bert") -> PreTrainedModel
     """A transformers folder; the model as it was saved."""
     torch.manual_seed(0)
     config = CONFIG_MAPPING[architecture](**DIFFERENT.get(architecture, SIZES))
-    model = AutoModel.from_config(config, attn_implementation="eager").eval()
+    model: PreTrainedModel = AutoModel.from_config(config, attn_implementation="eager").eval()  # type: ignore[no-untyped-call]  # theirs
     model.save_pretrained(folder)
     write_tokenizer(folder)
     return model
@@ -102,8 +102,8 @@ def save_dual_encoder(folder: Path, architecture: str = "clip") -> PreTrainedMod
         sizes = {"text_config": text | {"pad_token_id": 0}, "vision_config": vision, "projection_dim": 8}
     else:
         sizes = {"text_config": text | {"pad_token_id": 1}, "vision_config": vision}
-    config = CONFIG_MAPPING[architecture](**sizes)
-    model = AutoModel.from_config(config, attn_implementation="eager").eval()
+    config = CONFIG_MAPPING[architecture](**sizes)  # type: ignore[arg-type]  # each has its own
+    model: PreTrainedModel = AutoModel.from_config(config, attn_implementation="eager").eval()  # type: ignore[no-untyped-call]  # theirs
     for name, parameter in model.named_parameters():
         if name.endswith("bias") and parameter.ndim == 1:  # zeros would hide a bias that is left out
             torch.nn.init.normal_(parameter, std=0.2)
@@ -179,4 +179,5 @@ def own_vectors(
 
 def assert_serves(card: Any, tmp_path: Path, expected: list[np.ndarray[Any, Any]]) -> None:
     for encoding, vector in zip(encodings(served(card, tmp_path), TEXTS), expected, strict=True):
+        assert encoding.dense is not None
         np.testing.assert_allclose(encoding.dense, vector, atol=1e-4)

@@ -51,7 +51,7 @@ def save_planted_clip(
     }  # fmt: skip
     vision = tower | {"image_size": SIDE, "patch_size": 8}
     config = CLIPConfig(text_config=text, vision_config=vision, projection_dim=DUAL_WIDTH)
-    model: Any = AutoModel.from_config(config, attn_implementation="eager").eval()
+    model: Any = AutoModel.from_config(config, attn_implementation="eager").eval()  # type: ignore[no-untyped-call]  # theirs
     draw = np.random.default_rng(3)
     mixing = draw.normal(size=(COLOUR, 3))
     rows = np.zeros((len(words), DUAL_WIDTH))
@@ -95,7 +95,7 @@ def save_repeating_splade(folder: Path, words: Sequence[str], faint: Sequence[st
         vocab_size=len(every), hidden_size=width, num_hidden_layers=1, num_attention_heads=2,
         intermediate_size=8, max_position_embeddings=LENGTH, hidden_act="relu", tie_word_embeddings=True,
     )  # fmt: skip
-    model: Any = BertForMaskedLM(config).eval()
+    model: Any = BertForMaskedLM(config).eval()  # type: ignore[no-untyped-call]  # theirs
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.zero_()
@@ -127,4 +127,4 @@ def _balanced(rows: np.ndarray) -> torch.Tensor:
 
 
 def _unit(row: np.ndarray) -> np.ndarray:
-    return row / np.linalg.norm(row)
+    return np.asarray(row / np.linalg.norm(row))

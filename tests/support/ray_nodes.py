@@ -96,7 +96,7 @@ class RayNodes:
         if token:
             request.add_header("Authorization", f"Bearer {self._token}")
         with urllib.request.urlopen(request, timeout=20) as answer:
-            return answer.read().decode()
+            return str(answer.read().decode())
 
     def deploy(self, config: dict[str, Any], seconds: float = 90.0) -> dict[str, Any]:
         """Deploys as KubeRay does. Returns what Ray Serve says of itself once the application runs."""

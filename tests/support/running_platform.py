@@ -60,12 +60,12 @@ class Platform:
 
     @property
     def address(self) -> str:
-        return str(self._event("ready")["address"])
+        return str(self._said("address"))
 
     @property
     def metrics(self) -> str:
-        with urllib.request.urlopen(str(self._event("ready")["metrics"]), timeout=15) as page:
-            return page.read().decode()
+        with urllib.request.urlopen(str(self._said("metrics")), timeout=15) as page:
+            return str(page.read().decode())
 
     def value(self, name: str, **labels: str) -> float:
         """The sum of all series of that name with these labels."""
@@ -77,7 +77,7 @@ class Platform:
         for family in text_string_to_metric_families(self.metrics):
             for sample in family.samples:
                 if sample.name == name and labels.items() <= sample.labels.items():
-                    sums[sample.labels.get("replica", "")] += sample.value
+                    sums[sample.labels.get("replica", "")] += sample.value  # type: ignore[assignment]  # it counts
         return sums
 
     def replica(self, deployment: str) -> psutil.Process | None:
@@ -107,6 +107,11 @@ class Platform:
             self.process.kill()
             self.process.wait(20)
 
+    def _said(self, what: str) -> object:
+        ready = self._event("ready")
+        assert ready is not None, "it is not ready"
+        return ready[what]
+
     def _event(self, name: str) -> dict[str, object] | None:
         return next((event for event in self.events if event["event"] == name), None)
 
@@ -115,6 +120,7 @@ class Platform:
         return None if code is None else f"exit code {code}"
 
     def _read(self) -> None:
+        assert self.process.stdout is not None
         for line in self.process.stdout:
             self.events.append(json.loads(line))
 

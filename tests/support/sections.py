@@ -21,7 +21,7 @@ def vector(*values: float, space: SpaceRef = SPACE, **about: Any) -> Vector:
 
 
 def axis(number: int, width: int = WIDTH) -> Array:
-    return np.eye(width, dtype=np.float32)[number % width]
+    return np.asarray(np.eye(width, dtype=np.float32)[number % width])
 
 
 def regions_of(*rows: Sequence[float], space: SpaceRef = SPACE) -> MultiVector:

@@ -18,7 +18,7 @@ from tieback.reranker import Reranker
 from tieback.router import Component, Router
 from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.answer import AnswerServicer
-from tieback.serving.servicers.catalog import CatalogServicer, JointSpace
+from tieback.serving.servicers.catalog import CatalogServicer, JointSpace, ServiceState
 from tieback.serving.servicers.encoder import EncoderServicer
 from tieback.serving.servicers.index import IndexServicer
 from tieback.serving.settings import Settings
@@ -29,7 +29,7 @@ from support.bag_of_words import WIDTH, BagOfWords, card
 SPACES = {Modality.TEXT: ("words",)}
 
 
-async def _no_states() -> list[object]:
+async def _no_states() -> list[ServiceState]:
     return []
 
 

@@ -32,7 +32,7 @@ class Failure:
 
     @classmethod
     def of(cls, error: grpc.RpcError) -> Failure:
-        trailing = dict(error.trailing_metadata() or ())
+        trailing: dict[str, Any] = dict(error.trailing_metadata() or ())  # type: ignore[arg-type]  # the stubs have pairs of another name
         if "grpc-status-details-bin" in trailing:
             return cls(status_pb2.Status.FromString(trailing["grpc-status-details-bin"]))
         return cls(status_pb2.Status(code=error.code().value[0], message=error.details() or ""))

@@ -58,6 +58,9 @@ class Troubles:
         reply = await self._encoder.split(
             space, texts, max_tokens=max_tokens, overlap=overlap, deadline=deadline
         )
-        if self.most_pieces and sum(map(len, reply.results)) > self.most_pieces:
+        if (
+            self.most_pieces
+            and sum(len(one) for one in reply.results if not isinstance(one, TiebackError)) > self.most_pieces
+        ):
             raise InvalidInput("too many pieces", field="texts", reason=TOO_MANY_PIECES)
         return reply

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tieback_client import Client
+from tieback_client.writing_items import sections
 
 
 def write(folder: Path, *names: str) -> Path:
@@ -16,4 +17,4 @@ def write(folder: Path, *names: str) -> Path:
 
 
 def text_of(client: Client, id: str) -> str:
-    return str(client.get("docs", id).sections[0].content)
+    return str(sections(client.get("docs", id))[0].content)

@@ -27,7 +27,8 @@ def linear() -> torch.nn.Linear:
 def error_of(module: torch.nn.Module) -> Callable[[torch.Generator], Tensor]:
     def loss(draw: torch.Generator) -> Tensor:
         rows = batch(len(INPUTS), 16, draw)
-        return ((module(INPUTS[rows]) - TARGETS[rows]) ** 2).mean()
+        error: Tensor = ((module(INPUTS[rows]) - TARGETS[rows]) ** 2).mean()
+        return error
 
     return loss
 

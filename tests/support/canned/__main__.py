@@ -4,5 +4,5 @@ import sys
 
 from support.canned.serving import serve
 
-running, _, _ = serve(int(sys.argv[1]))
+running = serve(int(sys.argv[1]))[0]
 running.wait_for_termination()

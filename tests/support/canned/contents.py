@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from tieback.v1 import (
@@ -49,7 +49,7 @@ def tensor(values: np.ndarray[Any, Any], dtype: int) -> tuple[vector_pb2.Tensor,
         data, scale = np.packbits(values > 0).tobytes(), 0.0
     else:
         dtype, data, scale = vector_pb2.DATA_TYPE_FLOAT32, values.astype("<f4").tobytes(), 0.0
-    return vector_pb2.Tensor(dtype=dtype, shape=values.shape, data=data), scale
+    return vector_pb2.Tensor(dtype=cast("vector_pb2.DataType", dtype), shape=values.shape, data=data), scale
 
 
 def sparse_of(text: str, output: vector_pb2.OutputSpec) -> vector_pb2.SparseVector | None:

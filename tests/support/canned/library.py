@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
@@ -19,6 +19,9 @@ from tieback.v1 import (
 from support.canned.contents import SPACE, TIMING, WIDTH, generation, hit, photo, retrieval
 from support.canned.failing import abort, bad_field, info, status
 from support.canned.log import Log
+
+LATER = cast("tenant_pb2.TenantRole", 77)
+"""A role of a later version."""
 
 
 class Index(index_pb2_grpc.IndexServiceServicer):
@@ -62,7 +65,7 @@ class Index(index_pb2_grpc.IndexServiceServicer):
             quota=tenant_pb2.Quota(item_count=2000, tokens_per_second=500.0),
             shared=[
                 tenant_pb2.SharedCollection(name="globex/handbook", role=tenant_pb2.TENANT_ROLE_READ),
-                tenant_pb2.SharedCollection(name="globex/future", role=77),  # of a later version
+                tenant_pb2.SharedCollection(name="globex/future", role=LATER),
             ],
         )
         return index_pb2.GetUsageResponse(usage=usage)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import grpc
 from google.longrunning import operations_pb2_grpc, operations_proto_pb2
@@ -14,7 +14,7 @@ from support.canned.failing import abort, info, status
 from support.canned.log import Log
 
 
-class Operations(operations_pb2_grpc.OperationsServicer, operation_pb2_grpc.OperationServiceServicer):
+class Operations(operations_pb2_grpc.OperationsServicer, operation_pb2_grpc.OperationServiceServicer):  # type: ignore[misc]
     """Each operation is further whenever it is asked for, and done at the third time.
 
     One of the collection "new" is in a state and has a result that no version of today knows; one of
@@ -89,7 +89,7 @@ class Operations(operations_pb2_grpc.OperationsServicer, operation_pb2_grpc.Oper
                 known.state = operation_pb2.OPERATION_STATE_FAILED
                 told.error.CopyFrom(status(grpc.StatusCode.RESOURCE_EXHAUSTED, "full", info("STORAGE_FULL")))
             elif subject == "new":
-                known.state = 77
+                known.state = cast("operation_pb2.OperationState", 77)
                 told.response.Pack(operation_pb2.OperationMetadata())
             else:
                 failure = operation_pb2.ReindexFailure(

@@ -8,7 +8,7 @@ import grpc
 from google.protobuf.message import Message
 
 
-class Poison(grpc.ServerInterceptor):
+class Poison(grpc.ServerInterceptor):  # type: ignore[type-arg]  # the stubs make it generic, grpc does not
     """Puts a text at the end of every string that the server answers, where that does not break it."""
 
     KEPT = frozenset({"next_page_token", "parameters_schema", "evidence_id", "type_url"})
