@@ -8,6 +8,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -63,7 +64,7 @@ def expressions() -> Iterator[tuple[str, str]]:
     yield from ((f"alert: {rule['alert']}", rule["expr"]) for rule in alerts())
 
 
-def test_every_expression_is_one_that_prometheus_can_read(tmp_path: Path):
+def test_every_expression_is_one_that_prometheus_can_read(tmp_path: Path) -> None:
     promtool = need("promtool", "prometheus")
     rules = [
         {"record": "check:expression", "expr": expression, "labels": {"of": name, "number": str(number)}}
@@ -80,7 +81,7 @@ def test_every_expression_is_one_that_prometheus_can_read(tmp_path: Path):
     assert f"{len(rules)} rules found" in done.stdout
 
 
-async def test_every_expression_uses_metrics_that_exist():
+async def test_every_expression_uses_metrics_that_exist() -> None:
     known = await metrics() | {"up"}
 
     unknown = {name: used(expression) - known for name, expression in expressions()}
@@ -89,7 +90,7 @@ async def test_every_expression_uses_metrics_that_exist():
     assert all(used(expression) for _, expression in expressions())
 
 
-async def test_no_metric_is_left_off_the_dashboard():
+async def test_no_metric_is_left_off_the_dashboard() -> None:
     shown = set().union(*(used(query.expression) for query in queries()))
 
     hidden = {
@@ -111,16 +112,18 @@ async def test_no_metric_is_left_off_the_dashboard():
     }
 
 
-def test_calls_are_counted_where_clients_make_them():
+def test_calls_are_counted_where_clients_make_them() -> None:
     """On Ray Serve a call is counted at the gateway and again at the service behind it."""
     for query in queries():
         if used(query.expression) & {"tieback_requests_total", "tieback_request_seconds_bucket"}:
             assert 'deployment=~"|gateway"' in query.expression
 
 
-def test_slowness_is_not_told_of_streams():
+def test_slowness_is_not_told_of_streams() -> None:
     rule = next(rule for rule in alerts() if rule["alert"] == "TiebackSlow")
-    left_out = re.search(r'method!~"([^"]+)"', rule["expr"])[1].split("|")
+    found = re.search(r'method!~"([^"]+)"', rule["expr"])
+    assert found is not None
+    left_out = found[1].split("|")
 
     streaming = {
         method.path.rpartition("/")[2]
@@ -131,7 +134,7 @@ def test_slowness_is_not_told_of_streams():
     assert set(left_out) == streaming | {"ServerReflectionInfo", "WaitOperation"}
 
 
-def test_the_alerts_say_what_they_should_and_nothing_else():
+def test_the_alerts_say_what_they_should_and_nothing_else() -> None:
     promtool = need("promtool", "prometheus")
 
     done = subprocess.run(
@@ -144,7 +147,7 @@ def test_the_alerts_say_what_they_should_and_nothing_else():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_alert_has_a_test_that_expects_it():
+def test_every_alert_has_a_test_that_expects_it() -> None:
     tests = yaml.safe_load(Path(__file__).with_name("alerts_test.yml").read_text())["tests"]
 
     expected = {
@@ -154,13 +157,13 @@ def test_every_alert_has_a_test_that_expects_it():
     assert expected == {rule["alert"] for rule in alerts()}
 
 
-def test_every_alert_says_what_is_wrong_and_what_to_do():
+def test_every_alert_says_what_is_wrong_and_what_to_do() -> None:
     for rule in alerts():
         assert rule["labels"]["severity"] in ("critical", "warning", "info")
         assert rule["annotations"].keys() == {"summary", "action"}
 
 
-def test_an_alert_names_only_settings_that_exist():
+def test_an_alert_names_only_settings_that_exist() -> None:
     known = {f"TIEBACK_{name.upper()}" for name in Settings.model_fields}
 
     named = {name for rule in alerts() for name in re.findall(r"TIEBACK_\w+", rule["annotations"]["action"])}
@@ -168,7 +171,7 @@ def test_an_alert_names_only_settings_that_exist():
     assert named <= known
 
 
-def test_the_cluster_gets_the_same_dashboard_and_the_same_alerts(production: Overlay):
+def test_the_cluster_gets_the_same_dashboard_and_the_same_alerts(production: Overlay) -> None:
     config = production.all("ConfigMap")["tieback-dashboard"]
     rules = production.all("PrometheusRule")["tieback"]["spec"]["groups"]
 
@@ -177,7 +180,7 @@ def test_the_cluster_gets_the_same_dashboard_and_the_same_alerts(production: Ove
     assert [rule for group in rules for rule in group["rules"]] == alerts()
 
 
-def test_panels_do_not_lie_over_one_another():
+def test_panels_do_not_lie_over_one_another() -> None:
     places = [panel["gridPos"] for panel in dashboard()["panels"]]
     cells = [
         (x, y)
@@ -192,8 +195,10 @@ def test_panels_do_not_lie_over_one_another():
 
 
 @pytest.mark.parametrize("spec", [{"prots": []}, {"ports": 5}], ids=["an unknown field", "a wrong type"])
-def test_the_check_finds_a_broken_object(spec: dict):
+def test_the_check_finds_a_broken_object(spec: dict[str, Any]) -> None:
     source = importlib.util.spec_from_file_location("check_deployment", ROOT / "scripts/check_deployment.py")
+    assert source is not None
+    assert source.loader is not None
     check = importlib.util.module_from_spec(source)
     source.loader.exec_module(check)
     broken = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": spec}

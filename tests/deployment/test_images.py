@@ -86,7 +86,7 @@ def ignored(path: str) -> bool:
     return out
 
 
-def test_what_the_image_copies_is_there_and_is_sent_to_the_engine():
+def test_what_the_image_copies_is_there_and_is_sent_to_the_engine() -> None:
     copied = [
         source
         for stage in stages().values()
@@ -101,19 +101,17 @@ def test_what_the_image_copies_is_there_and_is_sent_to_the_engine():
         assert not ignored(source)
 
 
-def test_nothing_else_is_sent_to_the_engine():
+def test_nothing_else_is_sent_to_the_engine() -> None:
     sent = {path.name for path in ROOT.iterdir() if not ignored(path.name)}
 
     assert sent == {"pyproject.toml", "constraints.txt", "README.md", "LICENSE", "services", "clients"}
 
 
-def test_the_image_has_no_pytorch():
+def test_the_image_has_no_pytorch() -> None:
     found = stages()
     optional = PROJECT["optional-dependencies"]
     installed = [requirement for extra in extras_of(found["serving"]) for requirement in optional[extra]]
-    copied_from = {
-        re.search(r"--from=(\S+)", text)[1] for text in found["image"].all("COPY") if "--from=" in text
-    }
+    copied_from = {name for text in found["image"].all("COPY") for name in re.findall(r"--from=(\S+)", text)}
 
     assert "train" not in extras_of(found["serving"])
     assert not any(re.match(r"(torch|transformers|onnxscript)\b", requirement) for requirement in installed)
@@ -121,7 +119,7 @@ def test_the_image_has_no_pytorch():
     assert any(requirement.startswith("torch") for requirement in optional["train"])  # what is left out
 
 
-def test_the_weights_stage_brings_the_models_alone():
+def test_the_weights_stage_brings_the_models_alone() -> None:
     found = stages()
     from_weights = [text for text in found["image"].all("COPY") if "--from=weights" in text]
 
@@ -133,11 +131,11 @@ def test_the_weights_stage_brings_the_models_alone():
 
 
 @pytest.mark.parametrize("name", ["serving", "exporting"])
-def test_every_extra_that_is_named_exists(name: str):
+def test_every_extra_that_is_named_exists(name: str) -> None:
     assert extras_of(stages()[name]) <= PROJECT["optional-dependencies"].keys()
 
 
-def test_onnx_runtimes_two_builds_never_meet():
+def test_onnx_runtimes_two_builds_never_meet() -> None:
     optional = PROJECT["optional-dependencies"]
 
     builds = {
@@ -151,30 +149,30 @@ def test_onnx_runtimes_two_builds_never_meet():
     assert builds["train"] == []
 
 
-def test_the_image_runs_as_a_user_that_it_made():
+def test_the_image_runs_as_a_user_that_it_made() -> None:
     image = stages()["image"]
 
     assert image.all("USER") == ["10001:10001"]
     assert "useradd --uid 10001 --gid 10001" in " ".join(image.all("RUN"))
 
 
-def test_the_versions_of_the_image_are_supported():
+def test_the_versions_of_the_image_are_supported() -> None:
     text = (ROOT / "Dockerfile").read_text()
-    version = re.search(r"^ARG PYTHON=(\S+)$", text, re.MULTILINE)[1]
+    (version,) = re.findall(r"^ARG PYTHON=(\S+)$", text, re.MULTILINE)
 
     assert (3, 11) <= tuple(map(int, version.split("."))) < (3, 14)
 
 
-def test_the_health_check_is_a_command_of_the_command_line():
+def test_the_health_check_is_a_command_of_the_command_line() -> None:
     check = stages()["image"].all("HEALTHCHECK")[0]
-    command = re.search(r'CMD \["tieback", "(\w+)"', check)[1]
+    (command,) = re.findall(r'CMD \["tieback", "(\w+)"', check)
 
     assert command in COMMANDS
     assert "127.0.0.1:50052" in check
     assert "TIEBACK_HEALTH_PORT=50052" in " ".join(stages()["image"].all("ENV"))
 
 
-async def test_the_health_check_needs_neither_a_certificate_nor_a_token(tmp_path: Path):
+async def test_the_health_check_needs_neither_a_certificate_nor_a_token(tmp_path: Path) -> None:
     pair = Authority(tmp_path).issue("server")
     tokens = write_tokens(tmp_path / "tokens", {"alice": {"secret": "read"}})
     port = free_port()
@@ -197,7 +195,7 @@ async def test_the_health_check_needs_neither_a_certificate_nor_a_token(tmp_path
     assert not_ready.returncode == 1, not_ready.stderr
 
 
-def test_the_wheel_that_the_image_installs_holds_what_a_server_reads(tmp_path: Path):
+def test_the_wheel_that_the_image_installs_holds_what_a_server_reads(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     [wheel] = tmp_path.glob("*.whl")
@@ -211,7 +209,7 @@ def test_the_wheel_that_the_image_installs_holds_what_a_server_reads(tmp_path: P
     assert not [name for name in names if name.startswith("tests")]
 
 
-def test_the_compose_file_is_reachable_from_this_machine_alone():
+def test_the_compose_file_is_reachable_from_this_machine_alone() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 
     for service in services.values():
@@ -220,7 +218,7 @@ def test_the_compose_file_is_reachable_from_this_machine_alone():
         assert service["security_opt"] == ["no-new-privileges:true"]
 
 
-def test_prometheus_and_grafana_find_what_the_compose_file_mounts():
+def test_prometheus_and_grafana_find_what_the_compose_file_mounts() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     mounted = {
         target: ROOT / source
@@ -241,7 +239,7 @@ def test_prometheus_and_grafana_find_what_the_compose_file_mounts():
     assert services.keys() >= {"platform", "prometheus"}
 
 
-def test_the_compose_file_builds_a_stage_and_arguments_that_the_dockerfile_has():
+def test_the_compose_file_builds_a_stage_and_arguments_that_the_dockerfile_has() -> None:
     build = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["platform"]["build"]
     arguments = set(re.findall(r"^ARG (\w+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
 

@@ -34,7 +34,7 @@ def peers(rules: list[dict[str, Any]], key: str) -> dict[str, set[int]]:
     return found
 
 
-def test_every_container_runs_as_nobody_in_particular_and_without_privileges(overlay: Overlay):
+def test_every_container_runs_as_nobody_in_particular_and_without_privileges(overlay: Overlay) -> None:
     for pod in overlay.pods.values():
         spec = pod["spec"]
         assert spec["securityContext"]["runAsNonRoot"] is True
@@ -49,20 +49,22 @@ def test_every_container_runs_as_nobody_in_particular_and_without_privileges(ove
             }
 
 
-def test_the_namespace_refuses_pods_with_privileges(overlay: Overlay):
+def test_the_namespace_refuses_pods_with_privileges(overlay: Overlay) -> None:
     labels = overlay.all("Namespace")["tieback"]["metadata"]["labels"]
 
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
-def test_the_autoscaler_beside_the_head_has_no_privileges_either(gpu: Overlay):
+def test_the_autoscaler_beside_the_head_has_no_privileges_either(gpu: Overlay) -> None:
     assert gpu.cluster["autoscalerOptions"]["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
     }
 
 
-def test_a_pod_may_speak_to_kubernetes_only_where_the_autoscaler_must(gpu: Overlay, production: Overlay):
+def test_a_pod_may_speak_to_kubernetes_only_where_the_autoscaler_must(
+    gpu: Overlay, production: Overlay
+) -> None:
     def speaking(overlay: Overlay) -> set[str]:
         return {name for name, pod in overlay.pods.items() if pod["spec"]["automountServiceAccountToken"]}
 
@@ -70,20 +72,20 @@ def test_a_pod_may_speak_to_kubernetes_only_where_the_autoscaler_must(gpu: Overl
     assert speaking(gpu) == {"head"}
 
 
-def test_every_container_says_what_it_needs_and_where_it_stops(overlay: Overlay):
+def test_every_container_says_what_it_needs_and_where_it_stops(overlay: Overlay) -> None:
     for container in containers(overlay).values():
         assert {"cpu", "memory"} <= container["resources"]["requests"].keys()
         assert "memory" in container["resources"]["limits"]
 
 
-def test_the_platform_is_ready_when_grpc_health_says_so(overlay: Overlay):
+def test_the_platform_is_ready_when_grpc_health_says_so(overlay: Overlay) -> None:
     probe = containers(overlay)["platform"]["readinessProbe"]
 
     assert probe["grpc"] == {"port": HEALTH}
     assert overlay.settings["TIEBACK_HEALTH_PORT"] == str(HEALTH)
 
 
-def test_the_head_is_ready_before_anything_is_deployed_on_it(overlay: Overlay):
+def test_the_head_is_ready_before_anything_is_deployed_on_it(overlay: Overlay) -> None:
     """KubeRay deploys once the head is ready, so a head that waited for a service would wait forever."""
     probe = containers(overlay)["head"]["readinessProbe"]
 
@@ -91,42 +93,44 @@ def test_the_head_is_ready_before_anything_is_deployed_on_it(overlay: Overlay):
     assert overlay.groups["head"]["rayStartParams"]["dashboard-host"] == "0.0.0.0"
 
 
-def test_every_pod_has_probes_of_its_own(overlay: Overlay):
+def test_every_pod_has_probes_of_its_own(overlay: Overlay) -> None:
     """Those that KubeRay would give it call a program that the image lacks, or ask a proxy that is off."""
     for container in containers(overlay).values():
         assert {"startupProbe", "readinessProbe", "livenessProbe"} <= container.keys()
         assert not any("exec" in container[f"{kind}Probe"] for kind in ("startup", "readiness", "liveness"))
 
 
-def test_the_head_has_the_ports_that_kuberay_looks_for_by_name(overlay: Overlay):
+def test_the_head_has_the_ports_that_kuberay_looks_for_by_name(overlay: Overlay) -> None:
     assert ports(containers(overlay)["head"]) == {"gcs-server": 6379, "dashboard": 8265, "serve": PUBLIC}
 
 
-def test_no_port_has_the_name_that_kuberay_takes_for_itself(overlay: Overlay):
+def test_no_port_has_the_name_that_kuberay_takes_for_itself(overlay: Overlay) -> None:
     assert not any("metrics" in ports(container) for container in containers(overlay).values())
 
 
-def test_kubernetes_own_variables_do_not_become_settings(overlay: Overlay):
+def test_kubernetes_own_variables_do_not_become_settings(overlay: Overlay) -> None:
     """A Service named tieback-metrics would set TIEBACK_METRICS_PORT to something like tcp://10.0.0.7:9464."""
     assert all(pod["spec"]["enableServiceLinks"] is False for pod in overlay.pods.values())
 
 
-def test_the_settings_are_ones_that_the_server_knows_and_takes(overlay: Overlay):
+def test_the_settings_are_ones_that_the_server_knows_and_takes(overlay: Overlay) -> None:
     known = {f"TIEBACK_{name.upper()}": name for name in Settings.model_fields}
 
-    settings = Settings(**{known[name]: value for name, value in overlay.settings.items()})
+    given: dict[str, Any] = {known[name]: value for name, value in overlay.settings.items()}
+
+    settings = Settings(**given)
 
     assert settings.host == "0.0.0.0"
     assert (settings.port, settings.health_port, settings.metrics_port) == (PUBLIC, HEALTH, METRICS)
 
 
-def test_every_pod_has_the_same_settings(overlay: Overlay):
+def test_every_pod_has_the_same_settings(overlay: Overlay) -> None:
     for container in containers(overlay).values():
         assert container["envFrom"] == [{"configMapRef": {"name": "tieback-settings"}}]
         assert "env" not in container
 
 
-def test_the_paths_in_the_settings_are_mounted_where_they_are_read(overlay: Overlay):
+def test_the_paths_in_the_settings_are_mounted_where_they_are_read(overlay: Overlay) -> None:
     for name in overlay.pods.keys() - {"head"}:
         mounts = [mount["mountPath"] for mount in containers(overlay)[name]["volumeMounts"]]
         paths = [value for value in overlay.settings.values() if value.startswith("/secrets/")]
@@ -136,7 +140,7 @@ def test_the_paths_in_the_settings_are_mounted_where_they_are_read(overlay: Over
     ]
 
 
-def test_the_gateway_and_the_index_are_pinned_to_the_pod_with_the_store(overlay: Overlay):
+def test_the_gateway_and_the_index_are_pinned_to_the_pod_with_the_store(overlay: Overlay) -> None:
     pin = overlay.settings["TIEBACK_PIN_RESOURCE"]
     offered = {name for name, group in overlay.groups.items() if pin in str(group["rayStartParams"])}
 
@@ -147,35 +151,35 @@ def test_the_gateway_and_the_index_are_pinned_to_the_pod_with_the_store(overlay:
     }
 
 
-def test_nothing_of_ours_runs_on_the_head(overlay: Overlay):
+def test_nothing_of_ours_runs_on_the_head(overlay: Overlay) -> None:
     assert overlay.groups["head"]["rayStartParams"]["num-cpus"] == "0"
     assert float(overlay.settings["TIEBACK_REPLICA_CPUS"]) > 0
 
 
-def test_the_platform_pod_holds_a_rollout_beside_what_it_replaces(overlay: Overlay):
+def test_the_platform_pod_holds_a_rollout_beside_what_it_replaces(overlay: Overlay) -> None:
     deployments = len(Plan(Settings()).encoders) + len({targets.GATEWAY, *targets.OF_SERVICE.values()})
     cores = float(overlay.groups["platform"]["rayStartParams"]["num-cpus"])
 
     assert 2 * deployments * float(overlay.settings["TIEBACK_REPLICA_CPUS"]) <= cores
 
 
-def test_the_volume_admits_one_pod(overlay: Overlay):
+def test_the_volume_admits_one_pod(overlay: Overlay) -> None:
     assert overlay.all("PersistentVolumeClaim")["tieback-data"]["spec"]["accessModes"] == ["ReadWriteOncePod"]
     assert overlay.all("RayService")["tieback"]["spec"]["upgradeStrategy"] == {"type": "None"}
 
 
-def test_the_application_is_the_one_that_tieback_serve_prints(overlay: Overlay):
+def test_the_application_is_the_one_that_tieback_serve_prints(overlay: Overlay) -> None:
     config = yaml.safe_load(overlay.all("RayService")["tieback"]["spec"]["serveConfigV2"])
 
     assert config == yaml.safe_load(serve_config(Settings(), ()))
     assert ServeDeploySchema.model_validate(config).proxy_location == "Disabled"
 
 
-def test_rays_control_ports_want_a_token(overlay: Overlay):
+def test_rays_control_ports_want_a_token(overlay: Overlay) -> None:
     assert overlay.cluster["authOptions"] == {"mode": "token"}
 
 
-def test_evictions_wait_for_a_person(overlay: Overlay):
+def test_evictions_wait_for_a_person(overlay: Overlay) -> None:
     budgets = overlay.all("PodDisruptionBudget").values()
 
     assert set().union(*(overlay.selected(one["spec"]["selector"]["matchLabels"]) for one in budgets)) == {
@@ -186,7 +190,7 @@ def test_evictions_wait_for_a_person(overlay: Overlay):
     assert all(one["spec"]["minAvailable"] == 1 and "maxUnavailable" not in one["spec"] for one in budgets)
 
 
-def test_services_lead_to_the_platforms_ports(overlay: Overlay):
+def test_services_lead_to_the_platforms_ports(overlay: Overlay) -> None:
     named = ports(containers(overlay)["platform"])
     services = overlay.all("Service")
 
@@ -199,7 +203,7 @@ def test_services_lead_to_the_platforms_ports(overlay: Overlay):
     assert not services["tieback"]["spec"].get("publishNotReadyAddresses")
 
 
-def test_the_network_lets_in_clients_prometheus_and_the_operator_and_nobody_else(production: Overlay):
+def test_the_network_lets_in_clients_prometheus_and_the_operator_and_nobody_else(production: Overlay) -> None:
     policies = production.all("NetworkPolicy")
 
     allowed = {name: peers(policy["spec"]["ingress"], "from") for name, policy in policies.items()}
@@ -213,7 +217,7 @@ def test_the_network_lets_in_clients_prometheus_and_the_operator_and_nobody_else
     assert clients == [{"namespaceSelector": {"matchLabels": {"tieback.dev/client": "true"}}}]
 
 
-def test_the_network_lets_out_names_traces_and_the_autoscaler_and_nothing_else(production: Overlay):
+def test_the_network_lets_out_names_traces_and_the_autoscaler_and_nothing_else(production: Overlay) -> None:
     policies = production.all("NetworkPolicy")
 
     allowed = {
@@ -228,7 +232,7 @@ def test_the_network_lets_out_names_traces_and_the_autoscaler_and_nothing_else(p
     }
 
 
-def test_a_network_policy_covers_every_pod(gpu: Overlay):
+def test_a_network_policy_covers_every_pod(gpu: Overlay) -> None:
     policies = gpu.all("NetworkPolicy")
 
     covered = {
@@ -242,7 +246,7 @@ def test_a_network_policy_covers_every_pod(gpu: Overlay):
     }
 
 
-def test_prometheus_keeps_the_labels_that_the_page_gives(production: Overlay):
+def test_prometheus_keeps_the_labels_that_the_page_gives(production: Overlay) -> None:
     monitor = production.all("ServiceMonitor")["tieback"]["spec"]
     service = production.all("Service")["tieback-metrics"]
 
@@ -251,7 +255,7 @@ def test_prometheus_keeps_the_labels_that_the_page_gives(production: Overlay):
     assert monitor["endpoints"][0]["port"] in [port["name"] for port in service["spec"]["ports"]]
 
 
-def test_production_wants_tokens_and_tls(production: Overlay):
+def test_production_wants_tokens_and_tls(production: Overlay) -> None:
     settings = production.settings
     secrets = {
         volume["secret"]["secretName"]
@@ -264,7 +268,7 @@ def test_production_wants_tokens_and_tls(production: Overlay):
     assert not production.all("Secret")  # made by whoever deploys, never committed
 
 
-def test_gpu_workers_hold_a_rollout_beside_what_it_replaces(gpu: Overlay):
+def test_gpu_workers_hold_a_rollout_beside_what_it_replaces(gpu: Overlay) -> None:
     limits = containers(gpu)["gpu"]["resources"]["limits"]
     accelerated = len(Plan(Settings()).encoders) + 1  # and the generator
 
@@ -275,7 +279,7 @@ def test_gpu_workers_hold_a_rollout_beside_what_it_replaces(gpu: Overlay):
     assert not containers(gpu)["platform"]["image"].endswith("-gpu")
 
 
-def test_the_image_has_the_version_of_the_project_and_ray_the_one_that_is_installed(overlay: Overlay):
+def test_the_image_has_the_version_of_the_project_and_ray_the_one_that_is_installed(overlay: Overlay) -> None:
     import ray
     import tieback
 

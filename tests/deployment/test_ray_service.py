@@ -72,7 +72,7 @@ def _config(overlay: Overlay) -> dict[str, Any]:
     return config
 
 
-def test_everything_runs_on_the_platform_pod_and_nothing_on_the_head(deployed: Deployed):
+def test_everything_runs_on_the_platform_pod_and_nothing_on_the_head(deployed: Deployed) -> None:
     replicas = {
         replica["node_id"]: name
         for name, deployment in deployed.serve["applications"]["tieback"]["deployments"].items()
@@ -92,14 +92,14 @@ def test_everything_runs_on_the_platform_pod_and_nothing_on_the_head(deployed: D
     assert deployed.serve["proxies"] == {}
 
 
-def test_nobody_deploys_without_the_token(deployed: Deployed):
+def test_nobody_deploys_without_the_token(deployed: Deployed) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
         deployed.nodes.ask(deployed.nodes.dashboard, "/api/serve/applications/", token=False)
 
     assert refused.value.code == 401
 
 
-def test_the_readiness_probe_and_the_images_health_check_are_answered(deployed: Deployed):
+def test_the_readiness_probe_and_the_images_health_check_are_answered(deployed: Deployed) -> None:
     command = ["health", "tieback.v1.AnswerService", "--server", f"127.0.0.1:{deployed.health_port}"]
 
     done = subprocess.run(
@@ -112,7 +112,7 @@ def test_the_readiness_probe_and_the_images_health_check_are_answered(deployed: 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_trace_goes_on_from_hop_to_hop(deployed: Deployed):
+def test_a_trace_goes_on_from_hop_to_hop(deployed: Deployed) -> None:
     trace, caller = secrets.token_hex(16), secrets.token_hex(8)
     with Client(f"127.0.0.1:{deployed.port}", timeout=60) as client:
         section = Section("The lighthouse was built in 1873.", id="1")

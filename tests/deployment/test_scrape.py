@@ -87,7 +87,7 @@ class Platform:
         Binding the platform's own spaces takes minutes; what watches the routers is the platform's.
         """
         shadow = binding([text_router({0: "ears"})])
-        usual = {router.modality: router.usual for router in routed().routers}
+        usual = {str(router.modality): router.usual for router in routed().routers}
         watch = RoutingWatch(self._server.telemetry, routed().revision, usual)
         router = Router.bound(routed(), rollout=Rollout(shadow=shadow), on_routed=watch)
         self._run(router.fuse([text(1.0, 0.5)] * DRIFT_WINDOW))
@@ -233,20 +233,20 @@ def check(prometheus: Prometheus, query: Query) -> str:
     return f"lacks the labels {sorted(lacking)} that its legend shows" if lacking else ""
 
 
-def test_every_query_of_the_dashboard_returns_series(prometheus: Prometheus):
+def test_every_query_of_the_dashboard_returns_series(prometheus: Prometheus) -> None:
     faults = {f"{query.panel}: {query.expression}": check(prometheus, query) for query in queries()}
 
     assert {place: fault for place, fault in faults.items() if fault} == {}
 
 
-def test_the_services_on_the_page_are_the_platforms_and_not_kubernetes(prometheus: Prometheus):
+def test_the_services_on_the_page_are_the_platforms_and_not_kubernetes(prometheus: Prometheus) -> None:
     services = {labels["service"] for labels, _ in prometheus.query("tieback_ready")}
 
     assert "EncoderService" in services
     assert "tieback-metrics" not in services
 
 
-def test_spaces_weights_and_refusals_are_told_apart(prometheus: Prometheus):
+def test_spaces_weights_and_refusals_are_told_apart(prometheus: Prometheus) -> None:
     def labels(expression: str, name: str) -> set[str]:
         return {found[name] for found, value in prometheus.query(expression) if value > 0}
 
@@ -257,7 +257,7 @@ def test_spaces_weights_and_refusals_are_told_apart(prometheus: Prometheus):
     assert labels("tieback_padding_tokens_total", "space") & set(TEXT_SPACES)
 
 
-def test_prometheus_evaluates_every_alert(prometheus: Prometheus):
+def test_prometheus_evaluates_every_alert(prometheus: Prometheus) -> None:
     rules = [rule for group in prometheus.ask("rules")["groups"] for rule in group["rules"]]
 
     assert {rule["name"]: rule["health"] for rule in rules} == dict.fromkeys(

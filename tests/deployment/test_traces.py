@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -18,7 +19,7 @@ SPACE = "wordllama-256"  # the lightest one: what is asked here is not how well 
 
 
 @pytest.fixture
-def collector():
+def collector() -> Iterator[Any]:
     with trace_collector() as running:
         yield running
 
@@ -59,7 +60,7 @@ async def retrieve(server: LocalServer, header: str, collection: str = "library"
 
 async def test_a_retrieval_continues_the_callers_trace_down_to_its_steps(
     server: LocalServer, collector: TraceCollector
-):
+) -> None:
     trace, caller, header = traceparent()
 
     await retrieve(server, header)
@@ -81,7 +82,7 @@ async def test_a_retrieval_continues_the_callers_trace_down_to_its_steps(
     assert {span.parent for span in spans[f"encode {SPACE}"]} == {call.id, rerank.id}
 
 
-async def test_a_failed_call_says_so_on_its_span(server: LocalServer, collector: TraceCollector):
+async def test_a_failed_call_says_so_on_its_span(server: LocalServer, collector: TraceCollector) -> None:
     trace, _, header = traceparent()
 
     with pytest.raises(grpc.aio.AioRpcError):
@@ -93,7 +94,9 @@ async def test_a_failed_call_says_so_on_its_span(server: LocalServer, collector:
     assert not call.failed  # the caller's mistake, not the server's
 
 
-async def test_what_the_caller_does_not_sample_is_not_sent(server: LocalServer, collector: TraceCollector):
+async def test_what_the_caller_does_not_sample_is_not_sent(
+    server: LocalServer, collector: TraceCollector
+) -> None:
     trace, _, header = traceparent(sampled=False)
 
     await retrieve(server, header)
@@ -104,7 +107,7 @@ async def test_what_the_caller_does_not_sample_is_not_sent(server: LocalServer, 
 
 async def test_a_stream_that_its_caller_leaves_ends_its_span(
     server: LocalServer, collector: TraceCollector, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     trace, _, header = traceparent()
 
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
@@ -121,7 +124,7 @@ async def test_a_stream_that_its_caller_leaves_ends_its_span(
     assert not [record for record in caplog.records if record.name.startswith("opentelemetry")]
 
 
-async def test_no_span_holds_what_was_asked_or_found(server: LocalServer, collector: TraceCollector):
+async def test_no_span_holds_what_was_asked_or_found(server: LocalServer, collector: TraceCollector) -> None:
     _, _, header = traceparent()
 
     await retrieve(server, header)

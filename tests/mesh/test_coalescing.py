@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import grpc
 import pytest
@@ -37,7 +38,7 @@ async def coalescer() -> AsyncIterator[tuple[Coalescer, CountingEncoder]]:
             await mesh.close()
 
 
-def request(text: str, **fields: object) -> bytes:
+def request(text: str, **fields: Any) -> bytes:
     contents = [content_pb2.Content(text=text)]
     return encoder_pb2.EncodeRequest(space="tiny", contents=contents, **fields).SerializeToString()
 
@@ -73,7 +74,7 @@ async def busy(through: Coalescer, encoder: CountingEncoder) -> AsyncIterator[No
         await first
 
 
-async def test_calls_that_come_while_a_hop_is_unanswered_go_on_as_one_and_each_gets_its_own_result():
+async def test_calls_that_come_while_a_hop_is_unanswered_go_on_as_one_and_each_gets_its_own_result() -> None:
     async with coalescer() as (through, encoder):
         async with busy(through, encoder):
             texts = ["a" * size for size in range(1, 9)]
@@ -88,7 +89,7 @@ async def test_calls_that_come_while_a_hop_is_unanswered_go_on_as_one_and_each_g
         assert {response.cost.batch_size for response in responses} == {8}
 
 
-async def test_a_cached_text_costs_its_caller_nothing_and_says_so():
+async def test_a_cached_text_costs_its_caller_nothing_and_says_so() -> None:
     async with coalescer() as (through, encoder):
         async with busy(through, encoder):
             tasks = [asyncio.create_task(encode(through, request(text))) for text in ("abc", "known")]
@@ -99,7 +100,7 @@ async def test_a_cached_text_costs_its_caller_nothing_and_says_so():
         assert (known.cost.tokens, known.cost.cached_items) == (0, 1)
 
 
-async def test_one_after_the_other_nothing_waits_for_company():
+async def test_one_after_the_other_nothing_waits_for_company() -> None:
     async with coalescer() as (through, encoder):
         for text in ("a", "bb", "ccc"):
             assert length(await encode(through, request(text))) == len(text)
@@ -107,7 +108,7 @@ async def test_one_after_the_other_nothing_waits_for_company():
         assert encoder.calls == [["a"], ["bb"], ["ccc"]]
 
 
-async def test_a_call_waits_for_no_answer_longer_than_a_moment():
+async def test_a_call_waits_for_no_answer_longer_than_a_moment() -> None:
     async with coalescer() as (through, encoder):
         async with busy(through, encoder):
             waiting = asyncio.create_task(encode(through, request("second")))
@@ -117,7 +118,7 @@ async def test_a_call_waits_for_no_answer_longer_than_a_moment():
         await waiting
 
 
-async def test_enough_company_does_not_wait_at_all():
+async def test_enough_company_does_not_wait_at_all() -> None:
     async with coalescer() as (through, encoder):
         async with busy(through, encoder):
             tasks = [asyncio.create_task(encode(through, request("a"))) for _ in range(ITEMS + 1)]
@@ -135,7 +136,7 @@ async def test_enough_company_does_not_wait_at_all():
         {"cache": encoder_pb2.CACHE_POLICY_BYPASS},
     ],
 )
-async def test_calls_that_ask_for_something_else_do_not_share(other: dict[str, object]):
+async def test_calls_that_ask_for_something_else_do_not_share(other: dict[str, object]) -> None:
     async with coalescer() as (through, encoder):
         async with busy(through, encoder):
             tasks = [asyncio.create_task(encode(through, request(text))) for text in ("a", "b")]
@@ -146,7 +147,7 @@ async def test_calls_that_ask_for_something_else_do_not_share(other: dict[str, o
         assert sorted(encoder.calls[1:]) == [["a", "b"], ["other"]]
 
 
-async def test_calls_of_two_tenants_do_not_share():
+async def test_calls_of_two_tenants_do_not_share() -> None:
     async with coalescer() as (through, encoder):
         async with busy(through, encoder):
             tasks = [
@@ -159,7 +160,7 @@ async def test_calls_of_two_tenants_do_not_share():
         assert sorted(encoder.calls[1:]) == [["x"], ["xx"], ["xxx"], ["xxxx"]]
 
 
-async def test_a_traced_call_goes_alone():
+async def test_a_traced_call_goes_alone() -> None:
     async def traced(text: str) -> None:
         context.set_current(CallContext(traces=(("traceparent", f"00-{'1' * 32}-{'2' * 16}-01"),)))
         await through.encode(TARGET, request(text), NO_DEADLINE)
@@ -173,7 +174,7 @@ async def test_a_traced_call_goes_alone():
         assert sorted(encoder.calls[1:]) == [["a"], ["b"]]
 
 
-async def test_large_calls_and_batches_go_alone():
+async def test_large_calls_and_batches_go_alone() -> None:
     batch = encoder_pb2.EncodeRequest.FromString(request("b"))
     batch.contents.add(text="c")
     async with coalescer() as (through, encoder):
@@ -188,7 +189,7 @@ async def test_large_calls_and_batches_go_alone():
         assert sorted(encoder.calls[1:], key=len) == [["a" * BYTES], ["b", "c"]]
 
 
-async def test_a_bad_text_is_its_callers_alone_and_its_field_is_that_of_its_own_call():
+async def test_a_bad_text_is_its_callers_alone_and_its_field_is_that_of_its_own_call() -> None:
     async with coalescer() as (through, encoder):
         async with busy(through, encoder):
             tasks = [asyncio.create_task(encode(through, request(text))) for text in ("a", "bad", "ccc")]
@@ -200,7 +201,7 @@ async def test_a_bad_text_is_its_callers_alone_and_its_field_is_that_of_its_own_
         assert encoder.calls[1] == ["a", "bad", "ccc"]
 
 
-async def test_a_content_that_cannot_be_read_fails_its_own_call_as_it_would_alone():
+async def test_a_content_that_cannot_be_read_fails_its_own_call_as_it_would_alone() -> None:
     empty = encoder_pb2.EncodeRequest(space="tiny", contents=[content_pb2.Content()]).SerializeToString()
     async with coalescer() as (through, encoder):
         async with busy(through, encoder):
@@ -214,7 +215,7 @@ async def test_a_content_that_cannot_be_read_fails_its_own_call_as_it_would_alon
         assert length(good) == 2
 
 
-async def test_a_failure_of_the_hop_is_everybodys():
+async def test_a_failure_of_the_hop_is_everybodys() -> None:
     async with coalescer() as (through, encoder):
         async with busy(through, encoder):
             tasks = [asyncio.create_task(encode(through, request(text))) for text in ("a", "b")]
@@ -229,7 +230,7 @@ async def test_a_failure_of_the_hop_is_everybodys():
             assert "too much waits" in str(handed_on(outcome))
 
 
-async def test_who_goes_away_takes_nobody_along():
+async def test_who_goes_away_takes_nobody_along() -> None:
     async with coalescer() as (through, encoder):
         async with busy(through, encoder):
             tasks = [asyncio.create_task(encode(through, request(text))) for text in ("a", "bb", "ccc")]
@@ -245,7 +246,7 @@ async def test_who_goes_away_takes_nobody_along():
         assert encoder.cancelled == 0
 
 
-async def test_when_all_have_gone_away_the_hop_is_cancelled():
+async def test_when_all_have_gone_away_the_hop_is_cancelled() -> None:
     async with coalescer() as (through, encoder), busy(through, encoder):
         tasks = [asyncio.create_task(encode(through, request(text))) for text in ("a", "b")]
         await under_way(encoder, 2)
@@ -261,7 +262,7 @@ async def cancellation(encoder: CountingEncoder) -> None:
         await asyncio.sleep(0.001)
 
 
-async def test_the_hop_has_the_time_of_its_most_patient_member():
+async def test_the_hop_has_the_time_of_its_most_patient_member() -> None:
     async with coalescer() as (through, encoder):
         async with busy(through, encoder):
             tasks = [
@@ -283,7 +284,7 @@ contents = st.one_of(
 @given(st.text(max_size=10), st.lists(st.lists(contents, max_size=3), max_size=4), st.integers(0, 2))
 def test_requests_laid_end_to_end_are_one_with_all_contents(
     space: str, parts: list[list[content_pb2.Content]], truncation: int
-):
+) -> None:
     common = encoder_pb2.EncodeRequest(space=space, truncation=truncation)  # type: ignore[arg-type]
     taken = []
     for part in parts:

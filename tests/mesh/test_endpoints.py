@@ -20,7 +20,7 @@ from tieback.v1 import router_pb2_grpc
 TARGET = "encoder:tiny"
 
 
-async def test_clients_are_told_of_the_replicas_that_take_their_calls_and_of_their_load():
+async def test_clients_are_told_of_the_replicas_that_take_their_calls_and_of_their_load() -> None:
     directory = Directory()
     mesh = Mesh(directory, registry=CollectorRegistry())
     directory.update(
@@ -40,7 +40,7 @@ async def test_clients_are_told_of_the_replicas_that_take_their_calls_and_of_the
     await mesh.close()
 
 
-async def test_gateways_that_share_a_port_share_the_connections():
+async def test_gateways_that_share_a_port_share_the_connections() -> None:
     one, two = (SmallServer(Settings(drain_seconds=0), shared_port=True) for _ in range(2))
     port = await one.grpc.start("127.0.0.1", 0)
     assert await two.grpc.start("127.0.0.1", port) == port

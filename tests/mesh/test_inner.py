@@ -20,7 +20,7 @@ async def fuse(channel: grpc.aio.Channel, inputs: int = 1) -> int:
     return len((await router_pb2_grpc.RouterServiceStub(channel).Fuse(request, timeout=5)).results)
 
 
-async def test_processes_of_the_platform_reach_one_another_by_address(tmp_path: Path):
+async def test_processes_of_the_platform_reach_one_another_by_address(tmp_path: Path) -> None:
     pair = Authority(tmp_path).issue("server")
     settings = Settings(tls_certificate=pair.certificate, tls_key=pair.key)
     inner = inner_settings(settings)
@@ -34,7 +34,7 @@ async def test_processes_of_the_platform_reach_one_another_by_address(tmp_path: 
         assert await fuse(channel) == 1
 
 
-async def test_a_client_of_the_front_door_does_not_come_in_by_the_back(tmp_path: Path):
+async def test_a_client_of_the_front_door_does_not_come_in_by_the_back(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     pair, client = authority.issue("server"), authority.issue("client")
     inner = inner_settings(
@@ -55,7 +55,7 @@ async def test_a_client_of_the_front_door_does_not_come_in_by_the_back(tmp_path:
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
-async def test_a_replica_with_a_public_door_keeps_the_back_door_shut(tmp_path: Path):
+async def test_a_replica_with_a_public_door_keeps_the_back_door_shut(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     pair = authority.issue("server")
     settings = Settings(tls_certificate=pair.certificate, tls_key=pair.key)
@@ -77,7 +77,7 @@ async def test_a_replica_with_a_public_door_keeps_the_back_door_shut(tmp_path: P
     await replica.grpc.drain(0)
 
 
-def test_a_key_that_is_another_certificates_stops_the_start(tmp_path: Path):
+def test_a_key_that_is_another_certificates_stops_the_start(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     one, two = authority.issue("one"), authority.issue("two")
 
@@ -85,7 +85,7 @@ def test_a_key_that_is_another_certificates_stops_the_start(tmp_path: Path):
         channel_maker(Settings(tls_certificate=one.certificate, tls_key=two.key))
 
 
-async def test_behind_the_gateway_vectors_may_be_larger_than_what_they_were_made_of():
+async def test_behind_the_gateway_vectors_may_be_larger_than_what_they_were_made_of() -> None:
     async with small_server(message_bytes=1000) as door, channel(door) as public:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await fuse(public, 20)

@@ -29,14 +29,14 @@ async def peers() -> AsyncIterator[list[Peer]]:
     made = [Peer(grpc.aio.insecure_channel("127.0.0.1:1")) for _ in range(3)]
     yield made
     for peer in made:
-        await peer.channel.close()
+        await peer.channel.close(None)
 
 
 def says(peer: Peer, queued: int, rate: float) -> None:
     assert peer.hear([write_load(Load(queued_tokens=queued, tokens_per_second=rate))])
 
 
-def test_what_is_written_of_a_load_is_read_again():
+def test_what_is_written_of_a_load_is_read_again() -> None:
     load = Load(queued_tokens=1200, tokens_per_second=15_000.5, recall=0.25)
     metadata = [("x-request-id", "a"), write_load(load)]
 
@@ -45,7 +45,9 @@ def test_what_is_written_of_a_load_is_read_again():
     assert read_load(None) is None
 
 
-async def test_while_a_replica_has_not_said_its_rate_the_fewest_calls_outstanding_decide(peers: list[Peer]):
+async def test_while_a_replica_has_not_said_its_rate_the_fewest_calls_outstanding_decide(
+    peers: list[Peer],
+) -> None:
     one, two, three = peers
     says(one, 0, 10_000)
     one.begin(10)
@@ -54,7 +56,7 @@ async def test_while_a_replica_has_not_said_its_rate_the_fewest_calls_outstandin
     assert least_loaded(peers, 10) is two
 
 
-async def test_the_shortest_wait_decides_not_the_shortest_queue(peers: list[Peer]):
+async def test_the_shortest_wait_decides_not_the_shortest_queue(peers: list[Peer]) -> None:
     slow, fast, full = peers
     says(slow, 1_000, 100)
     says(fast, 5_000, 100_000)
@@ -63,7 +65,7 @@ async def test_the_shortest_wait_decides_not_the_shortest_queue(peers: list[Peer
     assert least_loaded(peers, 10) is fast
 
 
-async def test_what_was_asked_since_a_replica_was_heard_of_counts_as_waiting(peers: list[Peer]):
+async def test_what_was_asked_since_a_replica_was_heard_of_counts_as_waiting(peers: list[Peer]) -> None:
     one, two, _ = peers
     says(one, 100, 1_000)
     says(two, 500, 1_000)
@@ -74,7 +76,7 @@ async def test_what_was_asked_since_a_replica_was_heard_of_counts_as_waiting(pee
     assert least_loaded([one, two], 10) is two
 
 
-async def test_a_queue_that_was_heard_of_is_worked_off_in_time(peers: list[Peer]):
+async def test_a_queue_that_was_heard_of_is_worked_off_in_time(peers: list[Peer]) -> None:
     one, two, _ = peers
     says(one, 100, 2_000)
     says(two, 0, 2_000)
@@ -85,7 +87,7 @@ async def test_a_queue_that_was_heard_of_is_worked_off_in_time(peers: list[Peer]
     assert least_loaded([one, two], 10) is one
 
 
-async def test_a_replica_that_was_full_is_not_asked_for_as_much_again_at_once(peers: list[Peer]):
+async def test_a_replica_that_was_full_is_not_asked_for_as_much_again_at_once(peers: list[Peer]) -> None:
     full, other, _ = peers
     for peer in (full, other):
         says(peer, 100_000, 10_000)
@@ -115,7 +117,7 @@ async def ask(made: Mesh, text: str = "a") -> None:
     await made.unary(TARGET, ENCODE, request.SerializeToString())
 
 
-async def test_calls_go_where_the_least_work_waits():
+async def test_calls_go_where_the_least_work_waits() -> None:
     async with counting_server() as one, counting_server() as two, mesh(one, two) as made:
         one.encoder.load = Load(queued_tokens=100_000, tokens_per_second=1_000)
         two.encoder.load = Load(queued_tokens=10, tokens_per_second=1_000)
@@ -129,7 +131,7 @@ async def test_calls_go_where_the_least_work_waits():
         assert len(two.encoder.calls) >= 10
 
 
-async def test_where_all_are_full_a_call_is_refused_without_asking_them_and_asked_again_later():
+async def test_where_all_are_full_a_call_is_refused_without_asking_them_and_asked_again_later() -> None:
     async with counting_server() as server, mesh(server) as made:
         server.encoder.load = Load(queued_tokens=10_000, tokens_per_second=1_000)
         server.encoder.failure = Overloaded("too much waits", retry_after=10.0)
@@ -145,7 +147,7 @@ async def test_where_all_are_full_a_call_is_refused_without_asking_them_and_aske
         assert len(server.encoder.calls) == 2
 
 
-async def test_a_replica_that_one_tenant_may_not_ask_now_is_not_full_for_others():
+async def test_a_replica_that_one_tenant_may_not_ask_now_is_not_full_for_others() -> None:
     async with counting_server() as server, mesh(server) as made:
         server.encoder.load = Load(queued_tokens=10_000, tokens_per_second=1_000)
         server.encoder.failure = RateExceeded("too many tokens a second", retry_after=10.0)
@@ -156,7 +158,7 @@ async def test_a_replica_that_one_tenant_may_not_ask_now_is_not_full_for_others(
         await ask(made)
 
 
-async def test_a_server_that_was_not_told_to_says_nothing_of_its_load():
+async def test_a_server_that_was_not_told_to_says_nothing_of_its_load() -> None:
     async with small_server() as server, grpc.aio.insecure_channel(server.address) as channel:
         call = router_pb2_grpc.RouterServiceStub(channel).Fuse(router_pb2.FuseRequest())
         trailing = dict(await call.trailing_metadata())

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import grpc
 import pytest
@@ -58,7 +59,7 @@ async def fuse(made: Mesh, seconds: float | None = 5.0) -> router_pb2.FuseRespon
     return router_pb2.FuseResponse.FromString(data)
 
 
-async def test_calls_spread_over_the_replicas_that_are_there():
+async def test_calls_spread_over_the_replicas_that_are_there() -> None:
     async with (
         small_server() as one,
         small_server() as two,
@@ -70,7 +71,7 @@ async def test_calls_spread_over_the_replicas_that_are_there():
         assert min(served(one), served(two)) >= 5
 
 
-async def test_a_replica_that_cannot_be_reached_is_left_out_and_the_call_goes_to_another():
+async def test_a_replica_that_cannot_be_reached_is_left_out_and_the_call_goes_to_another() -> None:
     async with small_server() as one, mesh(router=[NOBODY, one.address]) as (made, _):
         for _ in range(10):
             assert len((await fuse(made)).results) == 1
@@ -78,7 +79,7 @@ async def test_a_replica_that_cannot_be_reached_is_left_out_and_the_call_goes_to
         assert served(one) == 10
 
 
-async def test_a_call_waits_for_a_replica_that_is_being_replaced():
+async def test_a_call_waits_for_a_replica_that_is_being_replaced() -> None:
     async with small_server() as one, mesh(router=[NOBODY]) as (made, directory):
         waiting = asyncio.create_task(fuse(made))
         await asyncio.sleep(0.3)
@@ -90,7 +91,7 @@ async def test_a_call_waits_for_a_replica_that_is_being_replaced():
         assert len((await waiting).results) == 1
 
 
-async def test_a_call_waits_no_longer_than_its_deadline():
+async def test_a_call_waits_no_longer_than_its_deadline() -> None:
     async with mesh(router=[]) as (made, _):
         begin = time.monotonic()
 
@@ -99,7 +100,7 @@ async def test_a_call_waits_no_longer_than_its_deadline():
         assert time.monotonic() - begin < 1
 
 
-async def test_work_that_cannot_finish_is_not_started():
+async def test_work_that_cannot_finish_is_not_started() -> None:
     async with small_server() as one, mesh(router=[one.address]) as (made, _):
         with pytest.raises(DeadlineExceeded):
             await fuse(made, 0.001)
@@ -107,7 +108,7 @@ async def test_work_that_cannot_finish_is_not_started():
         assert served(one) == 0
 
 
-async def test_an_error_of_the_service_is_not_tried_again_elsewhere():
+async def test_an_error_of_the_service_is_not_tried_again_elsewhere() -> None:
     async with (
         small_server() as one,
         small_server() as two,
@@ -126,7 +127,7 @@ async def test_an_error_of_the_service_is_not_tried_again_elsewhere():
         assert sorted(failed) == [0, 1]
 
 
-async def test_a_stream_that_has_begun_is_not_begun_again():
+async def test_a_stream_that_has_begun_is_not_begun_again() -> None:
     async with (
         small_server() as one,
         small_server() as two,
@@ -141,17 +142,17 @@ async def test_a_stream_that_has_begun_is_not_begun_again():
         assert received == 2
 
 
-async def test_a_stream_that_has_not_begun_goes_to_another_replica():
+async def test_a_stream_that_has_not_begun_goes_to_another_replica() -> None:
     async with small_server() as one, mesh(generator=[NOBODY, one.address]) as (made, _):
         for _ in range(5):
-            events = RemoteGenerator(made).generate("a")
+            events: Any = RemoteGenerator(made).generate("a")
             assert (await anext(events)).text == "a"
             await events.aclose()
 
 
-async def test_leaving_a_stream_cancels_it_at_the_replica():
+async def test_leaving_a_stream_cancels_it_at_the_replica() -> None:
     async with small_server() as one, mesh(generator=[one.address]) as (made, _):
-        events = RemoteGenerator(made).generate("a" * 100_000)
+        events: Any = RemoteGenerator(made).generate("a" * 100_000)
         await anext(events)
         await events.aclose()
 
@@ -167,13 +168,13 @@ async def test_leaving_a_stream_cancels_it_at_the_replica():
         )
 
 
-async def test_an_unknown_space_is_refused_with_the_choices_before_anybody_is_asked():
+async def test_an_unknown_space_is_refused_with_the_choices_before_anybody_is_asked() -> None:
     async with mesh() as (made, _):
         with pytest.raises(NotFound, match="the choices are: tiny"):
             await RemoteEncoder(made, ["tiny"]).encode("small", [])
 
 
-async def test_the_retries_are_counted():
+async def test_the_retries_are_counted() -> None:
     registry = CollectorRegistry()
     directory = Directory()
     async with small_server() as one:
@@ -188,7 +189,7 @@ async def test_the_retries_are_counted():
     assert (registry.get_sample_value("tieback_hop_retries_total", {"target": "router"}) or 0) >= 1
 
 
-async def test_the_index_of_another_process_ignores_the_same_dimensions(local_platform: Running):
+async def test_the_index_of_another_process_ignores_the_same_dimensions(local_platform: Running) -> None:
     ref = SpaceRef("ignoring", "r1", "f1")
     async with mesh(index=[local_platform.address]) as (made, _):
         index = RemoteIndex(made, 2**20)
@@ -205,7 +206,7 @@ async def test_the_index_of_another_process_ignores_the_same_dimensions(local_pl
     assert [(hit.item_id, round(hit.score, 3)) for hit in less.hits] == [("photo", 0.5), ("text", 0.1)]
 
 
-def test_the_contract_knows_every_service_and_what_may_be_repeated():
+def test_the_contract_knows_every_service_and_what_may_be_repeated() -> None:
     assert len(SERVICES) == 9
     assert METHODS["/tieback.v1.IndexService/UpsertItems"].request_streaming
     assert [name for name, method in METHODS.items() if not method.idempotent] == []

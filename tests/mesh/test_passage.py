@@ -43,7 +43,7 @@ PASSED = ("tieback.v1.EncoderService", "tieback.v1.RouterService", "tieback.v1.G
 @given(st.text(max_size=40), st.lists(st.binary(max_size=300), max_size=4), st.booleans())
 def test_the_space_of_an_encode_request_is_found_whatever_stands_beside_it(
     space: str, images: list[bytes], truncate: bool
-):
+) -> None:
     request = encoder_pb2.EncodeRequest(
         space=space,
         contents=[content_pb2.Content(image=image) for image in images],
@@ -54,7 +54,7 @@ def test_the_space_of_an_encode_request_is_found_whatever_stands_beside_it(
     assert read_text(request.SerializeToString(), 1) == space
 
 
-def test_the_space_is_found_behind_the_other_fields_and_the_last_one_counts():
+def test_the_space_is_found_behind_the_other_fields_and_the_last_one_counts() -> None:
     contents = encoder_pb2.EncodeRequest(contents=[content_pb2.Content(text="a")]).SerializeToString()
     first = encoder_pb2.EncodeRequest(space="first").SerializeToString()
     second = encoder_pb2.EncodeRequest(space="second").SerializeToString()
@@ -63,7 +63,7 @@ def test_the_space_is_found_behind_the_other_fields_and_the_last_one_counts():
 
 
 @given(st.binary(max_size=60))
-def test_bytes_that_are_no_message_are_refused_or_name_some_space(data: bytes):
+def test_bytes_that_are_no_message_are_refused_or_name_some_space(data: bytes) -> None:
     try:
         space = read_text(data, 1)
     except InvalidInput:
@@ -72,7 +72,7 @@ def test_bytes_that_are_no_message_are_refused_or_name_some_space(data: bytes):
 
 
 @pytest.mark.parametrize("data", [b"\x0a\xff", b"\x0a\x05ab", b"\x0a\x02\xff\xfe", b"\xff" * 12, b"\x0b"])
-def test_a_malformed_request_is_invalid(data: bytes):
+def test_a_malformed_request_is_invalid(data: bytes) -> None:
     with pytest.raises(InvalidInput):
         read_text(data, 1)
 
@@ -106,7 +106,7 @@ def details(error: grpc.aio.AioRpcError) -> status_pb2.Status:
     return status_pb2.Status.FromString(dict(trailing)[failures.DETAILS_KEY])
 
 
-async def test_texts_are_split_by_the_encoder_that_the_request_names_and_share_no_hop():
+async def test_texts_are_split_by_the_encoder_that_the_request_names_and_share_no_hop() -> None:
     async with counting_server() as server, door(server, coalesces=True) as channel:
         stub = encoder_pb2_grpc.EncoderServiceStub(channel)
         response = await stub.SplitTexts(encoder_pb2.SplitTextsRequest(space="tiny", texts=["ab"]))
@@ -117,14 +117,14 @@ async def test_texts_are_split_by_the_encoder_that_the_request_names_and_share_n
     assert unknown.value.code() is grpc.StatusCode.NOT_FOUND
 
 
-async def test_an_answer_comes_through_as_it_was_given():
+async def test_an_answer_comes_through_as_it_was_given() -> None:
     async with small_server() as server, door(server) as channel:
         response = await router_pb2_grpc.RouterServiceStub(channel).Fuse(fuse_request(0.0, 1.0, 0.0))
 
         assert response.results[0].fused.routing.policy == "uniform"
 
 
-async def test_an_error_comes_through_with_its_details():
+async def test_an_error_comes_through_with_its_details() -> None:
     async with small_server() as server, door(server) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await router_pb2_grpc.RouterServiceStub(channel).Fuse(router_pb2.FuseRequest())
@@ -135,7 +135,7 @@ async def test_an_error_comes_through_with_its_details():
         assert bad.field_violations[0].field == "inputs"
 
 
-async def test_an_unknown_space_comes_back_with_the_choices():
+async def test_an_unknown_space_comes_back_with_the_choices() -> None:
     async with door(None) as channel:
         with pytest.raises(grpc.aio.AioRpcError, match="the choices are: tiny") as caught:
             await encoder_pb2_grpc.EncoderServiceStub(channel).Encode(
@@ -145,7 +145,7 @@ async def test_an_unknown_space_comes_back_with_the_choices():
         assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
-async def test_a_stream_comes_through_and_what_breaks_inside_stays_inside():
+async def test_a_stream_comes_through_and_what_breaks_inside_stays_inside() -> None:
     async with small_server() as server, door(server) as channel:
         received = ""
 
@@ -160,7 +160,7 @@ async def test_a_stream_comes_through_and_what_breaks_inside_stays_inside():
         assert SECRET not in str(caught.value)
 
 
-async def test_a_deadline_too_short_for_the_hop_is_reported_as_such():
+async def test_a_deadline_too_short_for_the_hop_is_reported_as_such() -> None:
     async with door(None) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await router_pb2_grpc.RouterServiceStub(channel).Fuse(fuse_request(), timeout=0.15)
@@ -175,7 +175,7 @@ def batch(number: int, *texts: str, space: str = "tiny") -> encoder_pb2.EncodeSt
     )
 
 
-async def test_a_stream_of_batches_comes_through_to_the_replica_of_its_space():
+async def test_a_stream_of_batches_comes_through_to_the_replica_of_its_space() -> None:
     async with counting_server() as server, door(server) as channel:
         call = encoder_pb2_grpc.EncoderServiceStub(channel).EncodeStream(
             iter([batch(1, "a"), batch(2, "bb", "ccc")])
@@ -189,7 +189,7 @@ async def test_a_stream_of_batches_comes_through_to_the_replica_of_its_space():
         assert await call.code() is grpc.StatusCode.OK
 
 
-async def test_a_stream_that_begins_with_an_unknown_space_is_told_the_choices():
+async def test_a_stream_that_begins_with_an_unknown_space_is_told_the_choices() -> None:
     async with counting_server() as server, door(server) as channel:
         with pytest.raises(grpc.aio.AioRpcError, match="the choices are: tiny") as caught:
             call = encoder_pb2_grpc.EncoderServiceStub(channel).EncodeStream(
@@ -201,7 +201,7 @@ async def test_a_stream_that_begins_with_an_unknown_space_is_told_the_choices():
         assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
-async def test_a_stream_without_a_batch_ends_well():
+async def test_a_stream_without_a_batch_ends_well() -> None:
     async with door(None) as channel:
         call = encoder_pb2_grpc.EncoderServiceStub(channel).EncodeStream(iter([]))
 
@@ -209,7 +209,7 @@ async def test_a_stream_without_a_batch_ends_well():
         assert await call.code() is grpc.StatusCode.OK
 
 
-async def test_a_stream_whose_replica_is_lost_is_unavailable_so_that_its_caller_goes_on_elsewhere():
+async def test_a_stream_whose_replica_is_lost_is_unavailable_so_that_its_caller_goes_on_elsewhere() -> None:
     async with counting_server() as server, door(server) as channel:
         call = encoder_pb2_grpc.EncoderServiceStub(channel).EncodeStream()
         await call.write(batch(1, "a"))
@@ -224,7 +224,7 @@ async def test_a_stream_whose_replica_is_lost_is_unavailable_so_that_its_caller_
         assert details(caught.value).details
 
 
-async def test_a_replica_that_drains_answers_what_it_has_read_and_sends_the_stream_elsewhere():
+async def test_a_replica_that_drains_answers_what_it_has_read_and_sends_the_stream_elsewhere() -> None:
     async with counting_server() as server, door(server) as channel:
         call = encoder_pb2_grpc.EncoderServiceStub(channel).EncodeStream()
         await call.write(batch(1, "a"))
@@ -245,5 +245,5 @@ async def test_a_replica_that_drains_answers_what_it_has_read_and_sends_the_stre
 
 
 @given(st.text(max_size=20), st.integers(0, 2**40), st.lists(st.text(max_size=20), max_size=3))
-def test_the_space_of_a_streams_batch_is_found_too(space: str, number: int, texts: list[str]):
+def test_the_space_of_a_streams_batch_is_found_too(space: str, number: int, texts: list[str]) -> None:
     assert read_text(batch(number, *texts, space=space).SerializeToString(), 2, 1) == space

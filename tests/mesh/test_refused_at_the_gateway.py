@@ -52,11 +52,12 @@ class Door:
     async def ask(self, body: bytes = ONE, *, timeout: float = 5.0, metadata: Any = NAMED) -> Any:
         """The trailing metadata of a refused call; nothing of an answered one."""
         try:
-            await self.channel.unary_unary(METHOD)(body, timeout=timeout, metadata=metadata)
+            await self.channel.unary_unary(METHOD, None, None)(body, timeout=timeout, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
                 raise
-            return dict(error.trailing_metadata())
+            trailing: Any = error.trailing_metadata()
+            return dict(trailing)
         return None
 
     @property
@@ -85,7 +86,7 @@ async def door() -> AsyncIterator[Door]:
 
 
 @pytest.mark.parametrize("metadata", [NAMED, None], ids=["named", "not named"])
-async def test_while_a_replica_is_full_the_next_calls_are_refused_without_a_hop(metadata: Any):
+async def test_while_a_replica_is_full_the_next_calls_are_refused_without_a_hop(metadata: Any) -> None:
     async with door() as made:
         made.is_full()
         await made.ask()
@@ -100,7 +101,7 @@ async def test_while_a_replica_is_full_the_next_calls_are_refused_without_a_hop(
             assert trailing["x-request-id"]
 
 
-async def test_of_a_crowd_no_more_hops_are_made_than_the_replica_could_have_answered_since():
+async def test_of_a_crowd_no_more_hops_are_made_than_the_replica_could_have_answered_since() -> None:
     async with door() as made:
         made.is_full(rate=10_000)
         await made.ask()
@@ -115,7 +116,7 @@ async def test_of_a_crowd_no_more_hops_are_made_than_the_replica_could_have_answ
         assert calls > 2 * made.hops
 
 
-async def test_a_call_with_more_time_left_is_passed_on():
+async def test_a_call_with_more_time_left_is_passed_on() -> None:
     async with door() as made:
         made.is_full()
         await made.ask(timeout=1.0)
@@ -126,7 +127,7 @@ async def test_a_call_with_more_time_left_is_passed_on():
         assert made.hops == 2
 
 
-async def test_a_call_is_passed_on_when_the_replica_was_not_full_for_a_while():
+async def test_a_call_is_passed_on_when_the_replica_was_not_full_for_a_while() -> None:
     async with door() as made:
         made.is_full()
         await made.ask()
@@ -136,7 +137,7 @@ async def test_a_call_is_passed_on_when_the_replica_was_not_full_for_a_while():
         assert await made.ask() is None
 
 
-async def test_where_the_replica_has_much_cached_calls_are_soon_passed_on_again():
+async def test_where_the_replica_has_much_cached_calls_are_soon_passed_on_again() -> None:
     async with door() as made:
         made.is_full(queued=1_000, rate=10_000, recall=0.5)
         await made.ask()
@@ -154,7 +155,7 @@ async def peer() -> AsyncIterator[Peer]:
         yield made
 
 
-async def test_what_one_tenant_is_refused_is_no_reason_to_refuse_another(peer: Peer):
+async def test_what_one_tenant_is_refused_is_no_reason_to_refuse_another(peer: Peer) -> None:
     peer.refuse(10)
     now = asyncio.get_running_loop().time()
 
@@ -163,7 +164,7 @@ async def test_what_one_tenant_is_refused_is_no_reason_to_refuse_another(peer: P
     assert not peer.refuses(10, now)
 
 
-async def test_as_much_is_passed_on_as_the_replica_got_through_since_it_was_full(peer: Peer):
+async def test_as_much_is_passed_on_as_the_replica_got_through_since_it_was_full(peer: Peer) -> None:
     loop = asyncio.get_running_loop()
     peer.refuse(10)
     begun = loop.time()

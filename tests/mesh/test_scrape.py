@@ -26,7 +26,7 @@ def samples(page: bytes) -> dict[tuple[str, str, str], float]:
     }
 
 
-async def test_the_page_joins_all_replicas_and_says_which_did_not_answer():
+async def test_the_page_joins_all_replicas_and_says_which_did_not_answer() -> None:
     directory = Directory()
     listeners = [MetricsListener(telemetry()) for _ in range(2)]
     ports = [await listener.start("127.0.0.1") for listener in listeners]
@@ -52,7 +52,7 @@ async def test_the_page_joins_all_replicas_and_says_which_did_not_answer():
     assert found["tieback_scrape_failures", "index", "c"] == 1
 
 
-def test_a_joined_page_holds_every_family_once_and_loses_no_series():
+def test_a_joined_page_holds_every_family_once_and_loses_no_series() -> None:
     page = telemetry().page().decode()
 
     joined = join({("router", "a"): page, ("index", "b"): page}).decode()

@@ -26,7 +26,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(serve, ["--port", "0", "--metrics-port", "0", *arguments])
 
 
-def test_models_that_are_not_in_the_store_are_named_with_the_way_to_get_them(tmp_path: Path):
+def test_models_that_are_not_in_the_store_are_named_with_the_way_to_get_them(tmp_path: Path) -> None:
     result = run("--models", str(tmp_path), "--spaces", "wordllama-256,yamnet", "--no-generator-enabled")
 
     assert result.exit_code == 1
@@ -35,7 +35,7 @@ def test_models_that_are_not_in_the_store_are_named_with_the_way_to_get_them(tmp
 
 @pytest.mark.parametrize("option", ["--port", "--metrics-port"])
 @pytest.mark.parametrize("mode", [["--local"], []])
-def test_a_port_that_is_taken_is_said_to_be(option: str, mode: list[str]):
+def test_a_port_that_is_taken_is_said_to_be(option: str, mode: list[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -46,40 +46,40 @@ def test_a_port_that_is_taken_is_said_to_be(option: str, mode: list[str]):
     assert f"choose another with {option}" in result.output
 
 
-def test_an_unknown_space_is_named_with_the_choices():
+def test_an_unknown_space_is_named_with_the_choices() -> None:
     result = run("--spaces", "nowhere")
 
     assert result.exit_code == 1
     assert "the choices are: all-minilm-l6-v2" in result.output
 
 
-def test_a_setting_out_of_range_is_named():
+def test_a_setting_out_of_range_is_named() -> None:
     result = run("--replicas", "0")
 
     assert result.exit_code == 1
     assert "TIEBACK_REPLICAS" in result.output
 
 
-def test_fewer_replicas_at_most_than_at_least_are_refused():
+def test_fewer_replicas_at_most_than_at_least_are_refused() -> None:
     result = run("--replicas", "3", "--replicas-max", "2")
 
     assert result.exit_code == 1
     assert "TIEBACK_REPLICAS_MAX: 2 is below TIEBACK_REPLICAS, 3" in result.output
 
 
-def test_with_json_a_failure_is_an_object_on_standard_output():
+def test_with_json_a_failure_is_an_object_on_standard_output() -> None:
     result = run("--json", "--spaces", "nowhere")
 
     assert json.loads(result.stdout)["event"] == "failed"
 
 
-def test_every_setting_is_an_option():
+def test_every_setting_is_an_option() -> None:
     options = {option for parameter in serve.params for option in parameter.opts}
 
     assert {"--" + name.replace("_", "-") for name in Settings.model_fields} <= options
 
 
-def test_the_configuration_for_ray_serve_builds_the_application_again():
+def test_the_configuration_for_ray_serve_builds_the_application_again() -> None:
     printed = run("--print-config", "--spaces", "wordllama-256", "--gateways", "2", "--no-generator-enabled")
 
     config = yaml.safe_load(printed.stdout)

@@ -21,7 +21,7 @@ from support.small_binding import (
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import Fused, FusePart, Role, Routing
-from tieback.models.bound_space import Block, BoundRouter
+from tieback.models.bound_space import Block, BoundRouter, BoundSpace
 from tieback.router import Component, Rollout, Routed, Router
 
 CAT, CUP, CAR = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
@@ -226,10 +226,13 @@ def test_routers_over_other_blocks_cannot_be_on_trial(place: str) -> None:
     blocks = (Block(EYES, Modality.IMAGE, 4), *binding().blocks[1:])
     other = dataclasses.replace(routed(), blocks=blocks)
 
+    def rollout(bound: BoundSpace) -> Rollout:
+        return dataclasses.replace(Rollout(), **{place: bound})  # type: ignore[arg-type]  # of either place
+
     with pytest.raises(StartupError, match="which are others"):
-        Router.bound(routed(), rollout=Rollout(**{place: other}))
+        Router.bound(routed(), rollout=rollout(other))
     with pytest.raises(StartupError, match="has no routers"):
-        Router.bound(routed(), rollout=Rollout(**{place: binding()}))
+        Router.bound(routed(), rollout=rollout(binding()))
 
 
 async def test_a_shadow_is_compared_and_changes_nothing() -> None:

@@ -1,5 +1,9 @@
 """An input of many contents: its work grows with their number and not with its square, and it is bounded."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 from support.growth import growth
 from support.small_binding import binding, imputation, routed, text
@@ -14,17 +18,17 @@ LINEAR = 2.8
 @pytest.mark.parametrize(
     "served", [binding, routed, lambda: binding(imputations=[imputation("nearest_neighbours")])]
 )
-async def test_the_work_grows_with_the_number_of_contents(served):
+async def test_the_work_grows_with_the_number_of_contents(served: Any) -> None:
     router = Router.bound(served(), limits=Limits(query_parts=0))
 
-    async def fuse(count):
+    async def fuse(count: int) -> None:
         parts = [part for content in range(count) for part in text(1, content % 7, 3, content=content)]
         await router.fuse([parts])
 
     assert await growth(fuse, 1000) < LINEAR
 
 
-async def test_more_contents_than_the_limit_are_refused():
+async def test_more_contents_than_the_limit_are_refused() -> None:
     router = Router.bound(binding(), limits=Limits(query_parts=3))
 
     reply = await router.fuse(

@@ -1,9 +1,19 @@
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from tieback.core.deadline import Deadline
-from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, SpaceMismatch, StartupError
+from tieback.core.errors import (
+    DeadlineExceeded,
+    InvalidInput,
+    NotFound,
+    SpaceMismatch,
+    StartupError,
+    TiebackError,
+)
 from tieback.core.types.content import Modality
 from tieback.core.types.encoding import Encoding, Label
 from tieback.core.types.fusion import Fused, FusePart, Role, Routing
@@ -19,7 +29,7 @@ CLASSES = ("cat", "cup", "car")
 WIDE_NAMES, NARROW_NAMES = np.eye(4, dtype=np.float32)[:3], np.eye(3, dtype=np.float32)
 
 
-def bindings():
+def bindings() -> list[ClassNameBinding]:
     return [
         ClassNameBinding(EYES, WIDE, CLASSES, WIDE_NAMES),
         ClassNameBinding(EYES, NARROW, CLASSES, NARROW_NAMES),
@@ -27,44 +37,46 @@ def bindings():
 
 
 @pytest.fixture
-def router():
+def router() -> Router:
     return Router([Component(WIDE, 4), Component(NARROW, 3)], bindings())
 
 
-def text(space, *values, **about):
+def text(space: SpaceRef, *values: float, **about: Any) -> Encoding:
     dense = Vector(space, np.array(values, np.float32), **about)
     return Encoding(space, Modality.TEXT, dense=dense)
 
 
-def picture(*labels, space=EYES):
+def picture(*labels: tuple[int, float], space: SpaceRef = EYES) -> Encoding:
     return Encoding(space, Modality.IMAGE, labels=[Label(CLASSES[i % 3], i, p) for i, p in labels])
 
 
-def both(content=0, weight=1.0):
+def both(content: int = 0, weight: float = 1.0) -> list[FusePart]:
     return [
         FusePart(text(WIDE, 1, 0, 0, 0), weight, content),
         FusePart(text(NARROW, 0, 1, 0), weight, content),
     ]
 
 
-async def fuse(router, *parts, role=Role.QUERY, routing=None):
+async def fuse(
+    router: Router, *parts: FusePart, role: Role = Role.QUERY, routing: Routing | None = None
+) -> Fused | TiebackError:
     reply = await router.fuse([parts], role=role, routing=routing or Routing())
     return reply.results[0]
 
 
-async def fused(router, *parts, **how):
+async def fused(router: Router, *parts: FusePart, **how: Any) -> Fused:
     result = await fuse(router, *parts, **how)
     assert isinstance(result, Fused), result
     return result
 
 
-async def refused(router, *parts):
+async def refused(router: Router, *parts: FusePart) -> InvalidInput:
     result = await fuse(router, *parts)
     assert isinstance(result, InvalidInput), result
     return result
 
 
-async def test_a_document_has_a_unit_block_for_every_component(router):
+async def test_a_document_has_a_unit_block_for_every_component(router: Router) -> None:
     result = await fused(router, *both(), role=Role.DOCUMENT)
 
     assert result.vector.space == router.space.ref
@@ -72,7 +84,9 @@ async def test_a_document_has_a_unit_block_for_every_component(router):
     assert not result.vector.normalized
 
 
-async def test_the_inner_product_of_query_and_document_is_the_weighted_mean_of_the_cosines(router):
+async def test_the_inner_product_of_query_and_document_is_the_weighted_mean_of_the_cosines(
+    router: Router,
+) -> None:
     rng = np.random.default_rng(0)
     wide, narrow = rng.normal(size=(2, 4)), rng.normal(size=(2, 3))
     cosines = [one[0] @ one[1] / np.linalg.norm(one[0]) / np.linalg.norm(one[1]) for one in (wide, narrow)]
@@ -86,7 +100,7 @@ async def test_the_inner_product_of_query_and_document_is_the_weighted_mean_of_t
     )
 
 
-async def test_weights_of_a_query_sum_to_one_and_come_with_their_entropy(router):
+async def test_weights_of_a_query_sum_to_one_and_come_with_their_entropy(router: Router) -> None:
     result = await fused(router, *both())
 
     assert result.routing.weights == {"narrow": 0.5, "wide": 0.5}
@@ -94,7 +108,7 @@ async def test_weights_of_a_query_sum_to_one_and_come_with_their_entropy(router)
     assert not result.routing.degraded
 
 
-async def test_a_lost_component_is_named_and_the_others_take_its_weight(router):
+async def test_a_lost_component_is_named_and_the_others_take_its_weight(router: Router) -> None:
     result = await fused(router, FusePart(text(WIDE, 0, 2, 0, 0)))
 
     assert result.routing.weights == {"wide": 1.0}
@@ -104,14 +118,14 @@ async def test_a_lost_component_is_named_and_the_others_take_its_weight(router):
     assert result.vector.values.tolist() == [0, 0, 0, 0, 1, 0, 0]
 
 
-async def test_a_component_of_weight_zero_is_not_missed(router):
+async def test_a_component_of_weight_zero_is_not_missed(router: Router) -> None:
     result = await fused(router, FusePart(text(WIDE, 1, 0, 0, 0)), routing=Routing("explicit", {"wide": 1}))
 
     assert not result.routing.missing
     assert not result.routing.degraded
 
 
-async def test_a_picture_enters_every_component_through_the_names_of_its_classes(router):
+async def test_a_picture_enters_every_component_through_the_names_of_its_classes(router: Router) -> None:
     result = await fused(router, FusePart(picture((0, 0.3), (1, 0.4))), role=Role.DOCUMENT)
 
     assert result.vector.values == pytest.approx([0.6, 0.8, 0, 0.6, 0.8, 0, 0])
@@ -119,7 +133,7 @@ async def test_a_picture_enters_every_component_through_the_names_of_its_classes
     assert [label.name for label in result.labels] == ["cup", "cat"], "most probable first"
 
 
-async def test_a_photo_and_words_meet_in_every_component_by_their_weights(router):
+async def test_a_photo_and_words_meet_in_every_component_by_their_weights(router: Router) -> None:
     result = await fused(router, FusePart(picture((0, 1.0)), 1.0, 0), *both(content=1, weight=3.0))
 
     narrow = result.vector.values[:3] / np.linalg.norm(result.vector.values[:3])
@@ -127,7 +141,9 @@ async def test_a_photo_and_words_meet_in_every_component_by_their_weights(router
     assert set(result.routing.weights) == {"narrow", "wide"}
 
 
-async def test_a_component_that_heard_only_the_photo_is_left_out_where_another_heard_the_words_too(router):
+async def test_a_component_that_heard_only_the_photo_is_left_out_where_another_heard_the_words_too(
+    router: Router,
+) -> None:
     words_in_one_space = FusePart(text(WIDE, 0, 0, 0, 1), content=1)
 
     result = await fused(router, FusePart(picture((0, 1.0)), content=0), words_in_one_space)
@@ -136,7 +152,7 @@ async def test_a_component_that_heard_only_the_photo_is_left_out_where_another_h
     assert result.routing.missing == ["narrow"]
 
 
-async def test_a_content_of_weight_zero_has_no_say(router):
+async def test_a_content_of_weight_zero_has_no_say(router: Router) -> None:
     alone = await fused(router, *both(content=0))
     beside = await fused(router, *both(content=0), FusePart(picture((2, 1.0)), 0.0, 1))
 
@@ -144,7 +160,7 @@ async def test_a_content_of_weight_zero_has_no_say(router):
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.int8])
-async def test_a_vector_in_a_smaller_type_means_the_same(router, dtype):
+async def test_a_vector_in_a_smaller_type_means_the_same(router: Router, dtype: Any) -> None:
     values = Vector(WIDE, np.array([0, 100, 0, 0], dtype), DType(np.dtype(dtype).name), scale=0.01)
 
     result = await fused(router, FusePart(Encoding(WIDE, Modality.TEXT, dense=values)))
@@ -152,7 +168,7 @@ async def test_a_vector_in_a_smaller_type_means_the_same(router, dtype):
     assert result.vector.values.tolist() == [0, 0, 0, 0, 1, 0, 0]
 
 
-async def test_one_bad_input_gets_an_error_and_the_others_succeed(router):
+async def test_one_bad_input_gets_an_error_and_the_others_succeed(router: Router) -> None:
     reply = await router.fuse([both(), [FusePart(text(WIDE, 1, 0, 0, math.nan))], both()])
 
     good, bad, also_good = reply.results
@@ -162,17 +178,18 @@ async def test_one_bad_input_gets_an_error_and_the_others_succeed(router):
     assert str(bad.field) == "inputs[1].parts[0].encoding.dense.values"
 
 
-async def test_a_large_batch_gives_what_one_by_one_gives(router):
+async def test_a_large_batch_gives_what_one_by_one_gives(router: Router) -> None:
     rng = np.random.default_rng(0)
     inputs = [[FusePart(text(WIDE, *rng.normal(size=4)))] for _ in range(50)]
 
     together = await router.fuse(inputs)
 
     for parts, result in zip(inputs, together.results, strict=True):
+        assert isinstance(result, Fused)
         assert result.vector.values.tolist() == (await fused(router, *parts)).vector.values.tolist()
 
 
-async def test_an_unknown_space_is_a_mismatch_that_names_the_spaces_with_a_path(router):
+async def test_an_unknown_space_is_a_mismatch_that_names_the_spaces_with_a_path(router: Router) -> None:
     error = await refused(router, FusePart(text(SpaceRef("nose", "r", "f"), 1, 2)))
 
     assert isinstance(error, SpaceMismatch)
@@ -182,7 +199,9 @@ async def test_an_unknown_space_is_a_mismatch_that_names_the_spaces_with_a_path(
 @pytest.mark.parametrize(
     "other", [SpaceRef("wide", "r9", "f1"), SpaceRef("wide", "r1", "f9"), SpaceRef("wide", "", "")]
 )
-async def test_another_revision_or_fingerprint_is_a_mismatch_that_names_both(router, other):
+async def test_another_revision_or_fingerprint_is_a_mismatch_that_names_both(
+    router: Router, other: Any
+) -> None:
     error = await refused(router, FusePart(text(other, 1, 0, 0, 0)))
 
     assert isinstance(error, SpaceMismatch)
@@ -191,7 +210,7 @@ async def test_another_revision_or_fingerprint_is_a_mismatch_that_names_both(rou
     assert "f1" in error.message
 
 
-async def test_a_picture_by_other_weights_than_those_bound_is_a_mismatch(router):
+async def test_a_picture_by_other_weights_than_those_bound_is_a_mismatch(router: Router) -> None:
     error = await refused(router, FusePart(picture((0, 1.0), space=SpaceRef("eyes", "r9", "f3"))))
 
     assert isinstance(error, SpaceMismatch)
@@ -221,14 +240,16 @@ async def test_a_picture_by_other_weights_than_those_bound_is_a_mismatch(router)
         ([both()[0], FusePart(text(NARROW, 1, 0, 0), 2.0, 0)], "differ in weight", "parts[1].weight"),
     ],
 )
-async def test_a_malformed_input_is_refused_by_its_place(router, parts, says, field):
+async def test_a_malformed_input_is_refused_by_its_place(
+    router: Router, parts: Any, says: str, field: str
+) -> None:
     error = await refused(router, *parts)
 
     assert says in error.message
     assert str(error.field) == f"inputs[0].{field}"
 
 
-async def test_an_input_that_reaches_no_space_of_any_weight_is_refused(router):
+async def test_an_input_that_reaches_no_space_of_any_weight_is_refused(router: Router) -> None:
     result = await fuse(router, FusePart(text(WIDE, 1, 0, 0, 0)), routing=Routing("explicit", {"narrow": 1}))
 
     assert isinstance(result, InvalidInput)
@@ -246,35 +267,36 @@ async def test_an_input_that_reaches_no_space_of_any_weight_is_refused(router):
         (Routing("uniform", {"wide": 1}), "routing.weights"),
     ],
 )
-async def test_bad_weights_are_refused_by_their_place(router, routing, field):
+async def test_bad_weights_are_refused_by_their_place(router: Router, routing: Any, field: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
         await router.fuse([both()], routing=routing)
 
     assert str(refusal.value.field) == field
 
 
-async def test_an_unknown_policy_is_not_found_and_the_choices_are_named(router):
+async def test_an_unknown_policy_is_not_found_and_the_choices_are_named(router: Router) -> None:
     with pytest.raises(NotFound) as refusal:
         await router.fuse([both()], routing=Routing("learned"))
 
     assert refusal.value.choices == routings.names()
 
 
-async def test_an_empty_or_too_large_batch_is_refused():
+async def test_an_empty_or_too_large_batch_is_refused() -> None:
     router = Router([Component(WIDE, 4)], limits=Limits(batch_items=2))
 
-    for inputs in ([], [[], [], []]):
+    batches: tuple[list[list[FusePart]], ...] = ([], [[], [], []])
+    for inputs in batches:
         with pytest.raises(InvalidInput) as refusal:
             await router.fuse(inputs)
         assert str(refusal.value.field) == "inputs"
 
 
-async def test_nothing_is_fused_after_the_deadline(router):
+async def test_nothing_is_fused_after_the_deadline(router: Router) -> None:
     with pytest.raises(DeadlineExceeded):
         await router.fuse([both()], deadline=Deadline.after(-1))
 
 
-def test_the_joint_space_is_renamed_by_anything_that_would_move_a_vector():
+def test_the_joint_space_is_renamed_by_anything_that_would_move_a_vector() -> None:
     components = [Component(WIDE, 4), Component(NARROW, 3)]
     others = [
         Router(components).space.ref,
@@ -290,7 +312,7 @@ def test_the_joint_space_is_renamed_by_anything_that_would_move_a_vector():
     assert len({Router(components, bindings()).space.ref, *others}) == 6
 
 
-def test_collections_of_a_class_name_space_outlive_releases(router):
+def test_collections_of_a_class_name_space_outlive_releases(router: Router) -> None:
     assert router.space.ref == SpaceRef("joint", "c2ab0326110b", "ee2cdd2a00ea")
 
 
@@ -302,6 +324,6 @@ def test_collections_of_a_class_name_space_outlive_releases(router):
         [bindings()[0], bindings()[0]],
     ],
 )
-def test_a_binding_for_other_weights_stops_the_start_and_says_what_to_do(stale):
+def test_a_binding_for_other_weights_stops_the_start_and_says_what_to_do(stale: Any) -> None:
     with pytest.raises(StartupError, match="tieback models pull"):
         Router([Component(WIDE, 4)], stale)
