@@ -353,6 +353,8 @@ async def test_a_text_in_pieces_keeps_its_place_in_the_original_and_its_words(in
     )
 
     assert errors == [None]
+    state = await index.begin_reindex("docs", NEW, WIDER)
+    assert (state.done, state.split_sections, state.added_sections) == (1, 1, 1)
     await index.finish_reindex("docs")
     sections = (await index.get_item("docs", "birds")).sections
     assert [(one.id, one.content.data, one.span) for one in sections] == [
