@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,10 @@ import pytest
 from tieback.catalog.catalog import Catalog
 
 from benchmarks.__main__ import main
-from benchmarks.reduction import SPACE, Found, _claim
+from benchmarks.reduction import LENGTHS, SPACE, Found, _claim
 from benchmarks.report import Report
 
+ROOT = Path(__file__).parents[2]
 CARD = next(card for card in Catalog.load().encoders() if card.name == SPACE)
 WHOLE = Found({}, {"STS": 0.7, "nDCG": 0.4})
 
@@ -58,3 +60,23 @@ def test_a_space_that_is_no_text_encoder_ends_the_program_with_those_that_are(tm
 
     with pytest.raises(SystemExit, match="yamnet is no text encoder; they are: all-minilm-l6-v2"):
         main(["reduction", "--data", str(tmp_path), "--space", "yamnet"])
+
+
+def test_the_card_repeats_what_was_measured_and_serves_no_ratio_that_gains_too_little() -> None:
+    result = json.loads((ROOT / "benchmarks/results/reduction.json").read_text(encoding="utf-8"))
+    rows = result["tables"][f"{SPACE} in {CARD.precision}: tokens merged"]
+
+    measured = {
+        (name, one.ratio): (one.speed, one.lost)
+        for name, method in CARD.reductions.items()
+        for one in method.measured
+    }
+
+    assert measured == {
+        (row["method"], row["ratio"]): (
+            {tokens: row[f"{tokens} tokens, times"] for tokens in LENGTHS},
+            {key.removeprefix("lost, "): value for key, value in row.items() if key.startswith("lost, ")},
+        )
+        for row in rows
+    }
+    assert CARD.served_reductions == {}
