@@ -1,12 +1,11 @@
 """What vectors lose that are cut behind a learned head, beside vectors that are cut as they are.
 
-`tieback train matryoshka` learns the head from the texts of `grounding/train.jsonl` and
-`graphs/wn18rr/texts.tsv` of DIR, and the encoder is exported with it, in the precision that is served. It
-reads the collections of DIR/retrieval, none of which was learned from or chosen by; DIR/cranfield, by which
-data and settings were chosen, stands beside them. Vectors "cut as it is" are the same, turned back: the head
-is a rotation, and they are held against those of the base encoder. A query's nDCG@10 is of an exact search by
-cosine, by the product's own cut. What is lost is told of the mean at full width; intervals are drawn over
-queries, within each collection. What was encoded is kept as the steps of recipes are.
+`tieback train matryoshka` learns the head from texts of DIR (TRAINING), and the encoder is exported with it,
+in the precision that is served. Documents and queries of DIR/retrieval, of which nothing was learned or
+chosen by, and of DIR/cranfield, by which data and settings were chosen, are encoded without a head, and the
+head is put behind their vectors; the served encoder is held against that on every query. A query's nDCG@10
+is of an exact search by cosine, by the product's own cut. What is lost is told of the mean at full width;
+intervals are drawn over queries, within each collection. What was encoded is kept as the steps of recipes.
 """
 
 from __future__ import annotations
@@ -102,14 +101,14 @@ def run(options: argparse.Namespace) -> Report:
         store = Store(output / "store")
         assert pull([turned], [turned], store, Told()) == []
         head = learned.artifact.arrays[MATRIX]
-        encoded = _encoded(load_encoder(turned, store), judged)
-        cosines = _cosines(load_encoder(base, Store()), judged, encoded, head)
+        encoded = _encoded(load_encoder(base, Store()), judged)
+        cosines = _cosines(load_encoder(turned, store), judged, encoded, head)
     _tell_training(learned.artifact, report)
     gained = _gained(encoded, judged, head, turned.offered_widths)
     _tell_widths(gained, turned, report)
     _claim(gained, turned, report)
     report.claim(
-        f"{NAMED}: smallest cosine of a query's vector, turned back, to that of the base encoder",
+        f"{NAMED}: smallest cosine of a query's vector as it is served to the head behind the encoder's",
         float(cosines.min()), "", ">= 0.99", note=f"{len(cosines)} queries, mean {cosines.mean():.4f}",
     )  # fmt: skip
     return report
@@ -138,7 +137,7 @@ def _encoded(model: EncoderModel, judged: Sequence[Judged]) -> dict[str, tuple[F
             tell(f"encoding {len(texts)} texts of {one.name}")
             inputs = {"space": f"{space} {space.fingerprint}", "texts": texts}
             step = steps.arrays(
-                f"{one.name} behind a head",
+                f"{one.name} in {space.name}",
                 encode_texts,
                 inputs,
                 lambda texts=texts: {"dense": encode_texts(model, texts)},  # type: ignore[misc]
@@ -149,18 +148,17 @@ def _encoded(model: EncoderModel, judged: Sequence[Judged]) -> dict[str, tuple[F
 
 
 def _cosines(
-    base: EncoderModel,
+    served: EncoderModel,
     judged: Sequence[Judged],
     encoded: Mapping[str, tuple[Floats, Floats]],
     head: Floats,
 ) -> Floats:
-    """Of each query's vector, turned back, to what the base encoder makes of it."""
+    """Of each query's vector as it is served to what the head makes of the encoder's."""
     return np.concatenate(
         [
-            (
-                encode_texts(base, [asked.words for asked in one.questions]) * (encoded[one.name][1] @ head.T)
-            ).sum(1)
+            (encode_texts(served, [asked.words for asked in one.questions]) * turned).sum(axis=1)
             for one in judged
+            for turned in [encoded[one.name][1] @ head]
         ]
     )
 
@@ -174,11 +172,9 @@ def _gained(
     """The nDCG of each query, by how vectors are cut, collection and width."""
     gained = {}
     for one in judged:
-        turned = encoded[one.name]
-        for name, (documents, queries) in {
-            LEARNED: turned,
-            PLAIN: [rows @ head.T for rows in turned],
-        }.items():
+        plain = encoded[one.name]
+        sides = {PLAIN: plain, LEARNED: (plain[0] @ head, plain[1] @ head)}
+        for name, (documents, queries) in sides.items():
             for width in widths:
                 scores = cut(queries, width) @ cut(documents, width).T
                 gained[name, one.name, width] = _of_queries(scores, one)
