@@ -8,6 +8,7 @@ exported, quantised and served as any text encoder, and nothing of what made it 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,6 @@ from tieback.core.errors import AlreadyExists, InvalidInput
 from tieback.core.field_path import FieldPath, at
 from tieback.core.types.arrays import Array
 from tieback.core.types.vectors import VectorKind
-from tieback.models.manifest import link_or_copy
 from tieback.models.reference import IDS, MASK
 from tieback.models.store import Store
 from tieback.models.transformer_text import GRAPH, TOKENIZER, TOKENS
@@ -82,7 +82,7 @@ def adapt(
     folder = output / f"{card.name}-{artifact.revision}"
     folder.mkdir(parents=True, exist_ok=True)
     served = store.open(card)
-    link_or_copy(served.path(TOKENIZER), folder / TOKENIZER)
+    shutil.copyfile(served.path(TOKENIZER), folder / TOKENIZER)  # the folder is the user's to change
     write_turned_graph(served.path(GRAPH), artifact.arrays[MATRIX], folder / GRAPH)
     fields = _card(card, folder, tuple(artifact.facts["widths"]))
     partial = output / f".{path.name}.partial"
