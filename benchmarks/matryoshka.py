@@ -1,5 +1,6 @@
 """What vectors lose that are cut behind a learned head, beside vectors that are cut as they are.
 
+The head makes prefixes of vectors work (Matryoshka, Kusupati et al., 2022, arXiv:2205.13147).
 `tieback train matryoshka` learns the head from texts of DIR (TRAINING), and the encoder is exported with it,
 in the precision that is served. Documents and queries of DIR/retrieval, of which nothing was learned or
 chosen by, and of DIR/cranfield, by which data and settings were chosen, are encoded without a head, and the
