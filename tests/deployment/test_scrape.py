@@ -21,6 +21,10 @@ from support.prometheus import Prometheus
 from support.small_binding import binding, imputation, routed, text, text_router
 from support.tenants import write_tokens
 from tieback.catalog.catalog import Catalog
+from tieback.core.types.content import Modality
+from tieback.core.types.encoding import EncodeReply, Encoding, Reduction
+from tieback.core.types.report import Cost, Timing
+from tieback.core.types.vectors import SpaceRef
 from tieback.models.store import Store
 from tieback.router import Rollout, Router
 from tieback.serving import context as call_context
@@ -96,6 +100,13 @@ class Platform:
         told = dataclasses.replace(lost.routing, weights={})  # those are not the platform's own spaces
         self._server.telemetry.observe_routing(told)
 
+    def reduce(self) -> None:
+        """Has an encoding on fewer tokens be counted: no card of the catalog serves a reduction."""
+        space = SpaceRef(TEXT_SPACES[0], "1", "0")
+        reduced = Encoding(space, Modality.TEXT, reduction=Reduction("pitome", 0.9))
+        reply = EncodeReply([reduced], Timing(), Cost())
+        self._server.telemetry.observe_reductions(space.name, reply)
+
     def lose_a_replica(self) -> None:
         """Calls a service of which one of two replicas has gone, until a call was repeated."""
         self._run(self._call_until_repeated())
@@ -159,6 +170,7 @@ def prometheus(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> 
         for round_ in range(2):
             use_everything(client, round_)
             platform.route()
+            platform.reduce()
             platform.lose_a_replica()
             if round_ == 0:
                 running.wait_for("tieback_abstentions_total")
@@ -185,6 +197,7 @@ def use_everything(client: Client, round_: int) -> None:
     client.ingest("library", items).collect()
     client.search("library", text="lighthouse")
     client.retrieve("library", "a tall light")
+    client.reindex("library").wait()
     client.rerank("a tall light", [LIGHTHOUSE, "Cats sleep for twelve hours a day."])
 
     question = "How tall is the lighthouse at Cape Alder?"

@@ -100,8 +100,11 @@ class Operations:
 
     @property
     def counts(self) -> Counter[tuple[str, str]]:
-        """How many operations there are, by kind and state."""
-        return Counter((one.kind, one.state.value) for one in list(self._known.values()))
+        """How many operations there are, by kind and state; 0 too where none of a kind waits or runs."""
+        active = [state.value for state in OperationState if not state.is_over]
+        found = Counter({(kind, state): 0 for kind in kinds.names() for state in active})
+        found.update((one.kind, one.state.value) for one in list(self._known.values()))
+        return found
 
     async def begin(self) -> None:
         """Goes on with what was running, and runs what waits. Before it, nothing runs."""

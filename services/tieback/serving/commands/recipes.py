@@ -17,7 +17,7 @@ from tieback.recipes.trained import recipes as known
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def recipes(as_json: bool) -> None:
-    """List the recipes of `tieback train`, with their papers and parameters."""
+    """List the recipes of `tieback train` and their parameters."""
     described = [describe(name) for name in known.names()]
     if as_json:
         click.echo(json.dumps({"recipes": [asdict(one) for one in described]}, indent=2))
