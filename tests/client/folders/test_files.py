@@ -4,42 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
-from support.small_library import small_library
+from click.testing import Result
+from support.command_line import Run
 from tieback_client import Client
-from tieback_client.cli import app
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with small_library(tmp_path_factory.mktemp("library")) as served:
-        yield served
-
-
-@pytest.fixture
-def client(address: str) -> Iterator[Client]:
-    with Client(address) as made:
-        for one in list(made.collections()):
-            made.delete_collection(one.name)
-        yield made
-
-
-@pytest.fixture
-def run(address: str, client: Client) -> Run:
-    def invoke(*words: str | Path) -> Result:
-        return CliRunner().invoke(
-            app.tieback, ["index", "-c", "docs", *map(str, words)], env={"TIEBACK_SERVER": address}
-        )
-
-    return invoke
 
 
 @pytest.fixture

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from support.command_line import Run
 from support.small_library import small_library
 from tieback_client import Client, Item
 from tieback_client.cli import app
 from tieback_client.files.shares import ITEM_BYTES
 
-Run = Callable[..., Result]
 MEGABYTE = 1_000_000
 
 
@@ -30,24 +30,6 @@ def small_window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     # With words of one letter, as many bytes as 126 tokens of one byte each.
     with small_library(tmp_path_factory.mktemp("small"), max_tokens=63) as served:
         yield served
-
-
-@pytest.fixture
-def client(address: str) -> Iterator[Client]:
-    with Client(address) as made:
-        for one in list(made.collections()):
-            made.delete_collection(one.name)
-        yield made
-
-
-@pytest.fixture
-def run(address: str, client: Client) -> Run:
-    def invoke(*words: str | Path) -> Result:
-        return CliRunner().invoke(
-            app.tieback, ["index", "-c", "docs", *map(str, words)], env={"TIEBACK_SERVER": address}
-        )
-
-    return invoke
 
 
 @pytest.fixture
