@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import papers
-from tieback.core.family import Family
+from tieback.core.family import SUMMARY, Family
 from tieback.methods import families
 from tieback.serving.contract import METHOD_FIELDS, MethodField
 
@@ -78,6 +78,8 @@ def _method(family: Family[Any], name: str) -> list[str]:
     if family.learns and family.state(name):
         arrays = [f"`{array}` [{', '.join(shape)}]" for array, shape in family.state(name).items()]
         lines += ["", f"Its state: {', '.join(arrays)}."]
+    if family.explains:
+        lines += ["", f"Explanation: {_first(inspect.getdoc(getattr(module, SUMMARY)))}"]
     if family.goes_into_graphs(name):
         lines += ["", "An exported graph can hold it."]
     return lines

@@ -13,7 +13,7 @@ from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.generation import VerdictLabel
 from tieback.core.types.limits import Limits
 from tieback.generator.relevance import THRESHOLD, window_relevance
-from tieback.methods.grounding import Finding, Passage, checkers, words_of
+from tieback.methods.grounding import SUMMARY, Finding, Passage, Support, checkers, words_of
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 
@@ -117,6 +117,25 @@ def test_every_checker_finds_nothing_without_passages(name: str, embed: Embed) -
     finding = checkers.configure(name)("The Danube is long.", embed("The Danube is long."), [])
 
     assert finding == Finding(VerdictLabel.UNSUPPORTED, 0.0, [])
+
+
+@pytest.mark.parametrize(
+    ("label", "cited"),
+    [
+        (VerdictLabel.SUPPORTED, [1, 0]),
+        (VerdictLabel.CONTRADICTED, [2]),
+        (VerdictLabel.UNSUPPORTED, []),
+        (VerdictLabel.NOT_CHECKED, []),
+    ],
+)
+def test_a_claim_rests_on_the_passages_that_support_it_or_say_otherwise(
+    label: VerdictLabel, cited: list[int]
+) -> None:
+    supports = [Support(0.6, (0, 5)), Support(0.9, (0, 7)), Support(0.3, (2, 9), True)]
+
+    found = checkers.form(SUMMARY, "lexical_embedding")(Finding(label, 0.9, supports))
+
+    assert found == cited
 
 
 @pytest.mark.parametrize(

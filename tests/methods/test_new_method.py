@@ -6,7 +6,7 @@ import importlib
 import inspect
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,15 @@ from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.family import Family
 from tieback.core.state import State
 from tieback.core.types.content import Modality
+from tieback.core.types.generation import VerdictLabel
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import SpaceRef
+from tieback.core.types.locators import LocatorKind, Locators
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.rerank import RerankCandidate
+from tieback.core.types.vectors import MultiVector, SpaceRef
 from tieback.methods import families, imputation, projection
+from tieback.methods.grounding import SUMMARY as GROUNDING_SUMMARY
+from tieback.methods.grounding import Passage, checkers
 from tieback.methods.pooling import poolings
 from tieback.methods.projection import unit_rows
 from tieback.methods.token_reduction import GRAPH as REDUCTION_GRAPH
@@ -29,6 +35,7 @@ from tieback.models.bound_space import Block, BoundPath, BoundSpace
 from tieback.models.session import Session
 from tieback.recipes import export_router
 from tieback.recipes.torch_export import export_module
+from tieback.reranker import Reranker
 from tieback.router.graphs import agreement
 from tieback.serving.assembly import request_families
 from tieback.serving.servicers.catalog import CatalogServicer
@@ -176,3 +183,48 @@ def test_it_is_exported_where_it_has_a_graph_form(
     assert family.goes_into_graphs(NAME) == (family.name in EXPORTS)
     if family.goes_into_graphs(NAME):
         EXPORTS[family.name](tmp_path, monkeypatch)
+
+
+async def explain_reranking() -> None:
+    """The pairs that the reranker shows are its score taken apart."""
+    space = SpaceRef("words", "r", "f")
+    spans = Locators.of(LocatorKind.BYTE_SPAN, [(0, 1), (1, 2), (2, 3)])
+    query, offered = (MultiVector(space, unit_rows(DRAW.uniform(size=(3, 8))), spans) for _ in range(2))
+    reranker = Reranker(None)  # type: ignore[arg-type]  # nothing here is encoded
+
+    reply = await reranker.rerank(
+        query, [RerankCandidate("one", offered)], method=MethodChoice(NAME), explain=True
+    )
+    await reranker.close()
+
+    (result,) = reply.results
+    assert result.alignment is not None
+    taken_apart = sum(pair.weight * pair.similarity for pair in result.alignment.pairs)
+    assert taken_apart == pytest.approx(result.rerank_score, abs=1e-5)
+
+
+async def explain_grounding() -> None:
+    """A claim that a passage says rests on that passage."""
+    text, unit = "The moon pulls the sea.", np.eye(1, 4, dtype=np.float32)
+    passages = [
+        Passage("Bread is made of flour.", [(0, 23)], unit[:, ::-1]),
+        Passage(text, [(0, len(text))], unit),
+    ]
+
+    finding = checkers.configure(NAME)(text, unit[0], passages)
+
+    assert finding.label is VerdictLabel.SUPPORTED
+    assert checkers.form(GROUNDING_SUMMARY, NAME)(finding) == [1]
+
+
+EXPLANATIONS: dict[str, Callable[[], Awaitable[None]]] = {
+    "grounding": explain_grounding,
+    "reranking": explain_reranking,
+}
+"""By family, how its results are explained."""
+
+
+async def test_it_explains_its_results_where_its_family_does(family: Family[Any]) -> None:
+    assert family.explains == (family.name in EXPLANATIONS)
+    if family.explains:
+        await EXPLANATIONS[family.name]()

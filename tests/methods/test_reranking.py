@@ -3,7 +3,7 @@
 import numpy as np
 import ot as pot
 import pytest
-from tieback.methods.reranking import rerankings
+from tieback.methods.reranking import SUMMARY, rerankings
 from tieback.methods.reranking.optimal_transport import transport
 
 WIDTH = 64
@@ -26,13 +26,21 @@ def planted(rng, count, noise):
     return rows, unit(copies), order
 
 
-def score(method, query, *candidates):
+def padded(candidates):
     longest = max(len(candidate) for candidate in candidates)
     tokens = np.zeros((len(candidates), longest, WIDTH))
     mask = np.zeros((len(candidates), longest), bool)
     for row, candidate in enumerate(candidates):
         tokens[row, : len(candidate)], mask[row, : len(candidate)] = candidate, True
-    return rerankings.configure(method)(query, tokens, mask, lambda: None)
+    return tokens, mask
+
+
+def score(method, query, *candidates):
+    return rerankings.configure(method)(query, *padded(candidates), lambda: None)
+
+
+def align(method, query, *candidates):
+    return rerankings.form(SUMMARY, method)(query, *padded(candidates), lambda: None)
 
 
 @pytest.mark.parametrize("method", rerankings.names())
@@ -42,29 +50,30 @@ def test_a_candidate_equal_to_the_query_scores_one_and_an_unrelated_one_less(met
 
     found = score(method, query, query, random_rows(rng, 5))
 
-    assert found.scores[0] == pytest.approx(1, abs=0.01)
-    assert found.scores[1] < 0.6
+    assert found[0] == pytest.approx(1, abs=0.01)
+    assert found[1] < 0.6
 
 
 @pytest.mark.parametrize("method", rerankings.names())
-def test_padding_changes_no_score(method):
+def test_padding_changes_no_score_and_is_aligned_with_nothing(method):
     rng = np.random.default_rng(1)
     query, short, long = random_rows(rng, 4), random_rows(rng, 3), random_rows(rng, 40)
 
     together = score(method, query, short, long)
 
-    assert together.scores == pytest.approx(
-        [score(method, query, short).scores[0], score(method, query, long).scores[0]], abs=1e-9
-    )
-    assert not together.weights[0, :, 3:].any()
+    alone = [score(method, query, short)[0], score(method, query, long)[0]]
+    assert together == pytest.approx(alone, abs=1e-9)
+    assert not align(method, query, short, long).weights[0, :, 3:].any()
 
 
 @pytest.mark.parametrize("method", rerankings.names())
 def test_the_explanation_is_the_score_taken_apart(method):
     rng = np.random.default_rng(2)
-    found = score(method, random_rows(rng, 6), random_rows(rng, 9), random_rows(rng, 12))
+    given = random_rows(rng, 6), random_rows(rng, 9), random_rows(rng, 12)
 
-    assert (found.weights * found.similarities).sum(axis=(1, 2)) == pytest.approx(found.scores)
+    found = align(method, *given)
+
+    assert (found.weights * found.similarities).sum(axis=(1, 2)) == pytest.approx(score(method, *given))
     assert found.weights.sum(axis=(1, 2)) == pytest.approx([1, 1])
 
 
@@ -74,8 +83,8 @@ def test_late_interaction_is_the_mean_of_the_best_similarities():
 
     found = score("late_interaction", query, candidate)
 
-    assert found.scores[0] == pytest.approx((1 + np.sqrt(0.5)) / 2)
-    assert found.weights[0].tolist() == [[0, 0.5], [0.5, 0]]
+    assert found[0] == pytest.approx((1 + np.sqrt(0.5)) / 2)
+    assert align("late_interaction", query, candidate).weights[0].tolist() == [[0, 0.5], [0.5, 0]]
 
 
 def test_a_planted_alignment_is_recovered_by_both_methods():
@@ -85,7 +94,7 @@ def test_a_planted_alignment_is_recovered_by_both_methods():
         hits = []
         for _ in range(20):
             rows, copies, order = planted(rng, 12, noise=0.8)
-            hits += (score(method, rows, copies).weights[0].argmax(axis=1) == order).tolist()
+            hits += (align(method, rows, copies).weights[0].argmax(axis=1) == order).tolist()
         assert np.mean(hits) >= 0.9, method
 
 
@@ -121,7 +130,7 @@ def test_matched_sets_cost_less_than_shuffled_ones_in_almost_all_cases():
         other, _, _ = planted(rng, 10, noise=1.5)
         half_shuffled = np.concatenate([copies[:5], other[:5]])
         found = score("optimal_transport", rows, copies, half_shuffled)
-        wins.append(found.scores[0] > found.scores[1])
+        wins.append(found[0] > found[1])
 
     assert np.mean(wins) >= 0.95
 
@@ -139,5 +148,5 @@ def test_transport_counts_what_a_candidate_says_beside_the_point_and_late_intera
     query = random_rows(rng, 4)
     rambling = np.concatenate([query, random_rows(rng, 12)])
 
-    assert score("late_interaction", query, rambling).scores[0] == pytest.approx(1)
-    assert score("optimal_transport", query, rambling).scores[0] < 0.7
+    assert score("late_interaction", query, rambling)[0] == pytest.approx(1)
+    assert score("optimal_transport", query, rambling)[0] < 0.7

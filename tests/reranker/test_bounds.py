@@ -64,7 +64,7 @@ async def test_a_long_candidate_among_many_short_ones_takes_little_memory(make):
 @pytest.mark.parametrize("seed", range(5))
 def test_chunks_hold_every_candidate_once_and_little_padding(seed):
     lengths = np.random.default_rng(seed).geometric(0.02, 300).tolist()
-    compared = Comparison(None, 5, tokens(64), [tokens(n) for n in lengths], lambda: None, 0)
+    compared = Comparison(None, None, 5, tokens(64), [tokens(n) for n in lengths], lambda: None, 0)
 
     chunks = compared.chunks(range(len(lengths)), explain=False)
 

@@ -5,9 +5,10 @@ method is a function of its file's name, decorated with the family's `method`: p
 data, keyword-only arguments are the parameters, each with the paper's default.
 
 The file may hold further forms of the method, as the family's `Form`s say: `fit` makes the method's state of
-data, `graph` is the method in torch, for exported graphs. What else is to be known of a method is read from
-its file as well: its parameters, the arrays of its state, the fewest data that it can be fitted on. Adding a
-method adds a file and touches nothing else. Names come from file names, so listing methods imports none.
+data, `graph` is the method in torch, for exported graphs, `summary` says what a result rests on. What else is
+to be known of a method is read from its file as well: its parameters, the arrays of its state, the fewest
+data that it can be fitted on. Adding a method adds a file and touches nothing else. Names come from file
+names, so listing methods imports none.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from tieback.core.state import Schema
 P = TypeVar("P", bound=Callable[..., Any])
 F = TypeVar("F", bound=Callable[..., Any])
 
-FIT, GRAPH = "fit", "graph"
+FIT, GRAPH, SUMMARY = "fit", "graph", "summary"
 """Names of forms that mean the same in every family that takes them."""
 
 STATE = "STATE"
@@ -182,6 +183,11 @@ class Family(Generic[P]):
     def learns(self) -> bool:
         """Whether methods are fitted before they are used."""
         return any(form.name == FIT for form in self.forms)
+
+    @property
+    def explains(self) -> bool:
+        """Whether methods say what their results rest on."""
+        return any(form.name == SUMMARY for form in self.forms)
 
     def state(self, name: str) -> Schema:
         """The arrays of the state that the method's `fit` makes and the method reads."""

@@ -3,28 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tieback.core.deadline import Deadline
-from tieback.core.types.generation import Citation, Claim, Verdict, VerdictLabel
+from tieback.core.field_path import FieldPath
+from tieback.core.types.generation import Citation, Claim, Evidence, Verdict, VerdictLabel
+from tieback.core.types.method_choice import MethodChoice
 from tieback.generator.evidence import EvidenceReader, ReadEvidence
-from tieback.methods.grounding import Checker, Support
+from tieback.methods.grounding import SUMMARY, Checker, Summary, Support, checkers
 
 MOST_CITATIONS = 3
 
-CITED_SUPPORT = 0.5
-"""Support from which a passage is cited beside the best one."""
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredChecker:
+    """A method of the family grounding with its parameters: `check` finds, `summarise` says what to cite."""
+
+    name: str
+    check: Checker
+    summarise: Summary
+
+    @classmethod
+    def of(cls, choice: MethodChoice, field: FieldPath) -> ConfiguredChecker:
+        """NotFound or InvalidInput, by the field, where the choice is wrong."""
+        return cls(
+            choice.name,
+            checkers.configure(choice.name, choice.parameters, field=field),
+            checkers.form(SUMMARY, choice.name, choice.parameters, field=field),
+        )
 
 
 class ClaimCheck:
-    """Checks one answer's claims. Without evidence or checker all are NOT_CHECKED."""
+    """Checks one answer's claims. Without evidence, or where it `is_off`, all are NOT_CHECKED."""
 
     def __init__(
-        self, reader: EvidenceReader, evidence: ReadEvidence | None, name: str, checker: Checker | None
+        self,
+        reader: EvidenceReader,
+        evidence: ReadEvidence | None,
+        checker: ConfiguredChecker,
+        *,
+        is_off: bool = False,
     ) -> None:
         self._reader = reader
-        self._evidence = evidence
-        self._name = name
+        self._evidence = None if is_off else evidence
         self._checker = checker
         self._checked = self._supported = 0
 
@@ -35,33 +56,28 @@ class ClaimCheck:
 
     async def check(self, claim: Claim, deadline: Deadline) -> list[Citation | Verdict]:
         """The claim's citations, best first, then its verdict."""
-        if self._checker is None or self._evidence is None or claim.text.endswith("?"):
-            return [Verdict(claim.id, VerdictLabel.NOT_CHECKED, 0.0, self._name)]
+        checker = self._checker
+        if self._evidence is None or claim.text.endswith("?"):
+            return [Verdict(claim.id, VerdictLabel.NOT_CHECKED, 0.0, checker.name)]
         vector = (await self._reader.vectors([claim.text], deadline))[0]
-        passages = self._evidence.passages
-        finding = await asyncio.to_thread(self._checker, claim.text, vector, passages)
+        finding = await asyncio.to_thread(checker.check, claim.text, vector, self._evidence.passages)
         if finding.label is not VerdictLabel.NOT_CHECKED:
             self._checked += 1
             self._supported += finding.label is VerdictLabel.SUPPORTED
-        verdict = Verdict(claim.id, finding.label, min(finding.score, 1.0), self._name)
-        return [*self._citations(claim, finding.label, finding.passages), verdict]
-
-    def _citations(self, claim: Claim, label: VerdictLabel, supports: Sequence[Support]) -> list[Citation]:
-        """The passages that a supported claim rests on, or that say otherwise of a contradicted one."""
-        if self._evidence is None or label not in (VerdictLabel.SUPPORTED, VerdictLabel.CONTRADICTED):
-            return []
-        contradicted = label is VerdictLabel.CONTRADICTED
         cited = [
-            Citation(
-                claim.id,
-                source.id,
-                source.item_id,
-                source.section_id,
-                support.span,
-                support.score,
-                source.region,
-            )
-            for source, support in zip(self._evidence.sources, supports, strict=True)
-            if (support.contradicts if contradicted else support.score >= CITED_SUPPORT)
+            _citation(claim, self._evidence.sources[place], finding.passages[place])
+            for place in checker.summarise(finding)[:MOST_CITATIONS]
         ]
-        return sorted(cited, key=lambda citation: -citation.support)[:MOST_CITATIONS]
+        return [*cited, Verdict(claim.id, finding.label, min(finding.score, 1.0), checker.name)]
+
+
+def _citation(claim: Claim, source: Evidence, support: Support) -> Citation:
+    return Citation(
+        claim.id,
+        source.id,
+        source.item_id,
+        source.section_id,
+        support.span,
+        support.score,
+        source.region,
+    )

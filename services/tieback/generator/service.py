@@ -28,7 +28,7 @@ from tieback.core.types.load import Load
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
 from tieback.generator import sampling
-from tieback.generator.checking import ClaimCheck
+from tieback.generator.checking import ClaimCheck, ConfiguredChecker
 from tieback.generator.claims import ClaimFinder
 from tieback.generator.evidence import EvidenceReader, ReadEvidence, check_size
 from tieback.generator.prompting import EXCERPT_SENTENCES, messages, plainly
@@ -39,7 +39,6 @@ from tieback.generator.writing import Writer
 from tieback.generator.writing_ahead import Written, ahead
 from tieback.methods.decoding import Decoding as Strategy
 from tieback.methods.decoding import PromptForm, decodings, streams_of
-from tieback.methods.grounding import Checker, checkers
 from tieback.models.language_model import LanguageModel
 from tieback.ports import DEFAULT_DECODING, DEFAULT_GROUNDING, EncoderPort
 
@@ -138,17 +137,14 @@ class Generator:
         streams = streams_of(decoding.strategy.name, decoding.strategy.parameters)
         layers = self._models[name].layers
         read = StrategyStreams.of(streams, layers, at("decoding", "strategy", "parameters"))
-        choice = grounding.checker or DEFAULT_CHECKER
-        checker = checkers.configure(choice.name, choice.parameters, field=at("grounding", "checker"))
+        checker = ConfiguredChecker.of(grounding.checker or DEFAULT_CHECKER, at("grounding", "checker"))
         threshold = grounding.abstain_below
         if threshold is not None and not 0 <= threshold <= 1:
             raise InvalidInput(
                 f"abstain_below is {threshold}; it must be between 0 and 1",
                 field=at("grounding", "abstain_below"),
             )
-        return _Request(
-            prompt, evidence, self._models[name], decoding, grounding, strategy, read, choice.name, checker
-        )
+        return _Request(prompt, evidence, self._models[name], decoding, grounding, strategy, read, checker)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +156,7 @@ class _Request:
     grounding: Grounding
     strategy: Strategy
     read: StrategyStreams
-    checker_name: str
-    checker: Checker
+    checker: ConfiguredChecker
 
     @property
     def abstain_below(self) -> float:
@@ -209,12 +204,7 @@ class _Answer:
         prompts, room = await asyncio.to_thread(self._prompts, evidence)
         self._prompt_tokens = sum(map(len, prompts.values()))
         self._timing.prepare = self._elapsed()
-        check = ClaimCheck(
-            self._reader,
-            evidence,
-            request.checker_name,
-            None if request.grounding.disabled else request.checker,
-        )
+        check = ClaimCheck(self._reader, evidence, request.checker, is_off=request.grounding.disabled)
         reason = FinishReason.END
         async with aclosing(ahead(self._written(prompts, room))) as pieces:
             async for piece in pieces:

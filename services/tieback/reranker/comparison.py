@@ -17,7 +17,7 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.limits import Limits
 from tieback.core.types.rerank import AlignedPair, Alignment
 from tieback.core.types.vectors import MultiVector
-from tieback.methods.reranking import Alignments, Checkpoint, Reranking
+from tieback.methods.reranking import Alignments, Checkpoint, Reranking, Summary
 
 CHUNK_STEPS, CHUNK_PAIRS = 1 << 25, 1 << 18
 """A chunk's steps and pairs of rows at most, where it has more than one candidate: some 60 ms and 8 MB."""
@@ -36,6 +36,7 @@ PADDING = 2
 
 PAIRS_SHOWN = 32
 PLAN = np.dtype(np.float32)
+NO_SCORES = np.zeros(0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +49,14 @@ class Chunk:
     explain: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What was found in a chunk, by candidate: scores `[candidates]`, or alignments where it explains."""
+
+    scores: Array
+    alignments: Sequence[Alignment] = ()
+
+
 @dataclass(slots=True, eq=False)
 class Comparison:
     """A query and its candidates, all normalised and of one width.
@@ -57,6 +66,7 @@ class Comparison:
     """
 
     compare: Reranking
+    summarise: Summary
     passes: int
     query: MultiVector
     candidates: Sequence[MultiVector]
@@ -124,24 +134,25 @@ def steps_of(pairs: int, passes: int) -> int:
     return -(-passes * (pairs + PAIRS_OF_A_PASS) // STEP_GRAIN) * STEP_GRAIN
 
 
-def compared(chunk: Chunk) -> tuple[Array, list[Alignment]]:
-    """The scores `[candidates]` of a chunk, and where they are asked for, the alignments."""
-    chunk.comparison.checkpoint()
-    query = chunk.comparison.query
-    candidates = [chunk.comparison.candidates[place] for place in chunk.places]
+def compared(chunk: Chunk) -> Compared:
+    """Compares the candidates of a chunk, padded to the longest."""
+    comparison = chunk.comparison
+    comparison.checkpoint()
+    query = comparison.query
+    candidates = [comparison.candidates[place] for place in chunk.places]
     lengths = np.array([len(candidate) for candidate in candidates])
     mask = np.arange(lengths.max()) < lengths[:, None]
     tokens = np.zeros((*mask.shape, query.values.shape[1]), np.float32)
     for row, candidate in enumerate(candidates):
         tokens[row, : lengths[row]] = candidate.values
-    found = chunk.comparison.compare(query.values, tokens, mask, chunk.comparison.checkpoint)
     if not chunk.explain:
-        return found.scores, []
-    if found.plans is not None:
-        chunk.comparison.count_plans(len(query) * int(lengths.sum()))
-    return found.scores, [
-        _alignment(found, row, query, candidate) for row, candidate in enumerate(candidates)
-    ]
+        return Compared(comparison.compare(query.values, tokens, mask, comparison.checkpoint))
+    found = comparison.summarise(query.values, tokens, mask, comparison.checkpoint)
+    if found.is_plan:
+        comparison.count_plans(len(query) * int(lengths.sum()))
+    return Compared(
+        NO_SCORES, [_alignment(found, row, query, candidate) for row, candidate in enumerate(candidates)]
+    )
 
 
 def _alignment(found: Alignments, row: int, query: MultiVector, candidate: MultiVector) -> Alignment:
@@ -159,5 +170,4 @@ def _alignment(found: Alignments, row: int, query: MultiVector, candidate: Multi
             similarity, weight = float(similarities[i, j]), float(weights[i, j])
             pair = query.locators.at(i), candidate.locators.at(j)
             pairs.append(AlignedPair(*pair, similarity, weight))
-    plan = None if found.plans is None else found.plans[row, :, :length].astype(PLAN)
-    return Alignment(pairs, plan)
+    return Alignment(pairs, weights.astype(PLAN) if found.is_plan else None)

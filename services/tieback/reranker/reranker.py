@@ -18,16 +18,15 @@ from tieback.batching import Batched, Batcher
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
 from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Stage
 from tieback.core.types.rerank import Alignment, RerankCandidate, RerankReply, RerankResult, RerankSource
 from tieback.methods.rank_fusion import rank_fusions
-from tieback.methods.reranking import PASSES, rerankings
+from tieback.methods.reranking import PASSES, SUMMARY, rerankings
 from tieback.ports import DEFAULT_RERANKING, EncoderPort
-from tieback.reranker.comparison import Chunk, Comparison, compared, steps_of
+from tieback.reranker.comparison import Chunk, Compared, Comparison, compared, steps_of
 from tieback.reranker.sources import Source, resolve, space_of
 
 TYPICAL_WIDTH = 384
@@ -35,8 +34,6 @@ TYPICAL_WIDTH = 384
 
 USUAL_RATE = 400_000_000
 """Steps a second, before any were measured."""
-
-Compared = tuple[Array, list[Alignment]]
 
 
 class Reranker:
@@ -86,6 +83,7 @@ class Reranker:
         """
         arrival = time.perf_counter()
         compare = rerankings.configure(method.name, method.parameters, field="method")
+        summarise = rerankings.form(SUMMARY, method.name, method.parameters)
         passes = rerankings.form(PASSES, method.name, method.parameters)
         merge = (
             rank_fusions.configure(rank_fusion.name, rank_fusion.parameters, field="rank_fusion")
@@ -108,6 +106,7 @@ class Reranker:
             abandoned = threading.Event()
             comparison = Comparison(
                 compare,
+                summarise,
                 passes(asked.values.shape[1]),
                 asked,
                 offered,
@@ -118,7 +117,7 @@ class Reranker:
             try:
                 chunks = self._admitted(comparison, ticket, range(len(offered)), explain=False)
                 batched = await self._run(chunks, ticket, deadline)
-                scores = np.concatenate([one for one, _ in _found(batched)])
+                scores = np.concatenate([one.scores for one in _found(batched)])
                 scores = scores[np.argsort([place for chunk in chunks for place in chunk.places])]
                 final = scores
                 if merge is not None:
@@ -209,8 +208,8 @@ class Reranker:
             batched = await self._run(chunks, ticket, deadline)
         return {
             place: alignment
-            for chunk, (_, found) in zip(chunks, _found(batched), strict=True)
-            for place, alignment in zip(chunk.places, found, strict=True)
+            for chunk, found in zip(chunks, _found(batched), strict=True)
+            for place, alignment in zip(chunk.places, found.alignments, strict=True)
         }
 
     async def _run(self, chunks: Sequence[Chunk], ticket: Ticket, deadline: Deadline) -> Batched[Compared]:

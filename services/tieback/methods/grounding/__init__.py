@@ -1,4 +1,8 @@
-"""Checkers of claims: whether passages say what an answer says."""
+"""Checkers of claims: whether passages say what an answer says.
+
+A method's file also holds `summary`: which passages a finding rests on, for the citations of an answer. What
+support is enough for that is a matter of the method's own scale.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from tieback.core.family import Family
+from tieback.core.family import Family, Form
 from tieback.core.types.arrays import Array
 from tieback.core.types.generation import VerdictLabel
 from tieback.methods.grounding._words import Words, words_of
 
-__all__ = ["Checker", "Finding", "Passage", "Support", "Words", "checkers", "words_of"]
+__all__ = ["SUMMARY", "Checker", "Finding", "Passage", "Summary", "Support", "Words", "checkers", "words_of"]
 
 
 @dataclass(frozen=True)
@@ -64,4 +68,14 @@ class Checker(Protocol):
         ...
 
 
-checkers: Family[Checker] = Family(__name__, Checker)
+class Summary(Protocol):
+    """Explains a finding."""
+
+    def __call__(self, finding: Finding) -> Sequence[int]:
+        """The places of the passages that the finding rests on, the strongest support first."""
+        ...
+
+
+SUMMARY: Form[Summary] = Form("summary", Summary)
+
+checkers: Family[Checker] = Family(__name__, Checker, SUMMARY)

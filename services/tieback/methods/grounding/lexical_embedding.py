@@ -46,6 +46,9 @@ LACKING, IN_CONFLICT = 0.5, 0.3
 SAME_MATTER = 0.5
 """The share of the claim's words from which a window is about the same, so that it can say otherwise."""
 
+CITED_SUPPORT = 0.5
+"""Support from which a passage is cited beside the best one."""
+
 
 @checkers.method
 def lexical_embedding(
@@ -77,6 +80,18 @@ def lexical_embedding(
     else:
         label = VerdictLabel.UNSUPPORTED
     return Finding(label, score, found)
+
+
+def summary(finding: Finding) -> list[int]:
+    """The passages that a supported claim rests on, or that say otherwise of a contradicted one."""
+    found = enumerate(finding.passages)
+    if finding.label is VerdictLabel.SUPPORTED:
+        cited = [place for place, support in found if support.score >= CITED_SUPPORT]
+    elif finding.label is VerdictLabel.CONTRADICTED:
+        cited = [place for place, support in found if support.contradicts]
+    else:
+        cited = []
+    return sorted(cited, key=lambda place: -finding.passages[place].score)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """Reranking: a closer look at candidates, row by row of multi-vectors, with the alignment as the explanation.
 
 A row is a token of a text, a region of a picture or a window of a sound; both sides are of one space. A
-method's file also says what the method costs: `passes(width)` is how many times it goes over every pair of
-a query row and a candidate row, at the price of one multiplication and addition in float64 each. By that
-a request is admitted before it is computed.
+method's file also holds `summary`, which aligns the rows of query and candidate, and says what the method
+costs: `passes(width)` is how many times it goes over every pair of a query row and a candidate row, at the
+price of one multiplication and addition in float64 each. By that a request is admitted before it is computed.
 """
 
 from __future__ import annotations
@@ -19,28 +19,36 @@ Checkpoint = Callable[[], None]
 
 
 class Alignments(NamedTuple):
-    """What a method found, for each candidate.
+    """What the scores of candidates consist of.
 
-    `scores` `[candidates]`, higher is better; `similarities` and `weights` `[candidates, query rows,
-    candidate rows]`: the cosine of each pair, and how much the pair counts in the score (a candidate's
-    weights sum to 1). `plans` are the weights again where they are a transport plan, else None.
+    `similarities` and `weights` `[candidates, query rows, candidate rows]`: the cosine of each pair, and how
+    much the pair counts. A candidate's weights sum to 1, and its score is the sum of weights · similarities.
+    Weights that are a transport plan say so by `is_plan`.
     """
 
-    scores: Array
     similarities: Array
     weights: Array
-    plans: Array | None = None
+    is_plan: bool = False
 
 
 class Reranking(Protocol):
     """A way to compare a query with candidates row by row."""
 
-    def __call__(self, query: Array, rows: Array, mask: Array, checkpoint: Checkpoint) -> Alignments:
-        """Compares `query` `[m, width]` with `rows` `[candidates, n, width]`, all rows normalised.
+    def __call__(self, query: Array, rows: Array, mask: Array, checkpoint: Checkpoint) -> Array:
+        """The scores `[candidates]`, higher is better, of `rows` `[candidates, n, width]` for a `query`.
 
-        `mask` `[candidates, n]` (bool) is False at padding; every candidate has at least one row. A method
-        that iterates calls `checkpoint` in each iteration.
+        The query is `[m, width]`, and all rows are normalised. `mask` `[candidates, n]` (bool) is False at
+        padding; every candidate has at least one row. A method that iterates calls `checkpoint` in each
+        iteration.
         """
+        ...
+
+
+class Summary(Protocol):
+    """Explains scores."""
+
+    def __call__(self, query: Array, rows: Array, mask: Array, checkpoint: Checkpoint) -> Alignments:
+        """The alignments behind the scores that the method gives for the same arguments."""
         ...
 
 
@@ -53,8 +61,9 @@ class Passes(Protocol):
 
 
 PASSES: Form[Passes] = Form("passes", Passes)
+SUMMARY: Form[Summary] = Form("summary", Summary)
 
-rerankings: Family[Reranking] = Family(__name__, Reranking, PASSES)
+rerankings: Family[Reranking] = Family(__name__, Reranking, PASSES, SUMMARY)
 
 WIDTH_OF_A_PASS = 64
 """Dimensions of a float32 product that take as long as one pass: measured with OpenBLAS on x86-64."""

@@ -20,11 +20,19 @@ def passes(width: int) -> int:
 
 
 @rerankings.method
-def late_interaction(query: Array, rows: Array, mask: Array, checkpoint: Checkpoint) -> Alignments:  # noqa: ARG001 - there is nothing to iterate
+def late_interaction(query: Array, rows: Array, mask: Array, checkpoint: Checkpoint) -> Array:  # noqa: ARG001 - there is nothing to iterate
+    """The mean of the largest similarities of the query's rows."""
+    return np.asarray(_visible(cosines(query, rows), mask).max(axis=2).mean(axis=1))
+
+
+def summary(query: Array, rows: Array, mask: Array, checkpoint: Checkpoint) -> Alignments:  # noqa: ARG001 - as above
     """Each row of the query gives its whole share, 1 / m, to the best row of the candidate."""
     similarities = cosines(query, rows)
-    visible = np.where(mask[:, None, :], similarities, -np.inf)
-    best = visible.argmax(axis=2)
+    best = _visible(similarities, mask).argmax(axis=2)
     weights = np.zeros_like(similarities)
     np.put_along_axis(weights, best[:, :, None], 1.0 / len(query), axis=2)
-    return Alignments(visible.max(axis=2).mean(axis=1), similarities, weights)
+    return Alignments(similarities, weights)
+
+
+def _visible(similarities: Array, mask: Array) -> Array:
+    return np.where(mask[:, None, :], similarities, -np.inf)

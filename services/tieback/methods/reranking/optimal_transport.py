@@ -30,11 +30,19 @@ def optimal_transport(
     *,
     beta: Annotated[float, Field(ge=0.01, le=100)] = 0.5,
     iterations: Annotated[int, Field(ge=1, le=2000)] = 50,
+) -> Array:
+    """1 − the transport's cost, that is, the mean cosine under the plan."""
+    similarities, plans, _ = summary(query, rows, mask, checkpoint, beta=beta, iterations=iterations)
+    return np.asarray((plans * similarities).sum(axis=(1, 2)))
+
+
+def summary(
+    query: Array, rows: Array, mask: Array, checkpoint: Checkpoint, *, beta: float, iterations: int
 ) -> Alignments:
-    """The score is 1 − the transport's cost, that is, the mean cosine under the plan."""
+    """The transport plan: how much of each row of the query goes to each row of the candidate."""
     similarities = cosines(query, rows)
     plans = transport(1.0 - similarities, mask, beta=beta, iterations=iterations, checkpoint=checkpoint)
-    return Alignments((plans * similarities).sum(axis=(1, 2)), similarities, plans, plans)
+    return Alignments(similarities, plans, is_plan=True)
 
 
 def transport(
