@@ -27,7 +27,8 @@ from tieback.index.reading import TableReader
 from tieback.index.words import Words, analysed
 from tieback.models.encoder_model import EncoderModel, Prepared
 from tieback.models.loading import load_encoder
-from tieback.serving.assembly import Plan, open_store
+from tieback.serving.assembly import open_store
+from tieback.serving.plan import Plan
 from tieback.serving.settings import Settings
 
 from benchmarks.speed.limit import POLICIES, Policy

@@ -8,7 +8,7 @@ import yaml
 from ray.serve.schema import ServeDeploySchema
 from support.deployment import Overlay
 from tieback.serving import targets
-from tieback.serving.assembly import Plan
+from tieback.serving.plan import Plan
 from tieback.serving.serve_config import serve_config
 from tieback.serving.settings import Settings
 

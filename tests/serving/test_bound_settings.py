@@ -15,6 +15,7 @@ from tieback.core.types.vectors import SpaceRef, VectorKind
 from tieback.models.bound_space import SPARSE, Block, BoundPath, BoundRouter, BoundSpace
 from tieback.models.default_binding import DefaultBinding
 from tieback.serving import assembly, context
+from tieback.serving.plan import Plan
 from tieback.serving.servicers.catalog import JointSpace
 from tieback.serving.settings import load_settings
 from tieback.serving.telemetry import Telemetry
@@ -48,8 +49,8 @@ class Place:
             (self.cards / f"{name}.yaml").write_text(CARD.format(name=name, directory=weights, width=WIDTH))
         self.spaces = {card.name: card.space for card in self.plan().encoders}
 
-    def plan(self, **settings: Any) -> assembly.Plan:
-        return assembly.Plan(self.settings(**settings))
+    def plan(self, **settings: Any) -> Plan:
+        return Plan(self.settings(**settings))
 
     def settings(self, **settings: Any) -> Any:
         common = {"cards": self.cards, "models": self.models, "spaces": "small-a,small-b"}
@@ -123,7 +124,7 @@ def test_a_binding_is_named_by_its_revision_or_its_folder(place: Place, by: str)
     name = made.revision if by == "revision" else str(place.models / "bound" / made.revision)
     settings = place.settings(binding=name)
 
-    plan = assembly.Plan(settings)
+    plan = Plan(settings)
     router = assembly.build_router(settings, plan)
 
     assert router.space.binding == made.revision
@@ -166,7 +167,7 @@ async def test_the_canary_and_the_shadow_come_from_the_settings(place: Place) ->
         binding=served.revision, binding_canary=f"{other.revision}:100", binding_shadow=other.revision
     )
     telemetry = Telemetry(settings)
-    router = assembly.build_router(settings, assembly.Plan(settings), telemetry)
+    router = assembly.build_router(settings, Plan(settings), telemetry)
 
     context.enter([("x-request-id", "call-1")])
     ours = (await router.fuse([parts(place)])).results[0]
@@ -211,7 +212,7 @@ def test_a_canary_without_routers_or_with_other_blocks_stops_the_start(place: Pl
     settings = place.settings(binding=served.revision, binding_canary=f"{plain.revision}:5")
 
     with pytest.raises(StartupError, match="has no routers"):
-        assembly.build_router(settings, assembly.Plan(settings))
+        assembly.build_router(settings, Plan(settings))
 
 
 class SharedPlace(Place):
@@ -272,7 +273,7 @@ def test_encoders_of_a_shared_space_are_asked_by_their_names_and_told_of_by_its(
     made = shared_place.bind_all()
     settings = shared_place.settings(binding=made.revision, spaces=EVERY)
 
-    plan = assembly.Plan(settings)
+    plan = Plan(settings)
     joined = plan.joined
     space = assembly.build_router(settings, plan).space
 
@@ -302,7 +303,7 @@ def test_without_a_binding_shared_spaces_and_terms_are_no_part_of_the_joint_spac
 ) -> None:
     settings = shared_place.settings(spaces=EVERY)
 
-    plan = assembly.Plan(settings)
+    plan = Plan(settings)
 
     assert [card.name for card in plan.components] == ["small-a"]
     assert not plan.joins  # one space alone is joined with nothing

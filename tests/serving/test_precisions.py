@@ -9,7 +9,7 @@ from support.bag_of_words import card as card_of
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError
-from tieback.serving.assembly import Plan
+from tieback.serving.plan import Plan
 from tieback.serving.precisions import at_chosen_precisions
 from tieback.serving.settings import Settings
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,7 @@ class BoundImputation:
     losses: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)  # without slots: the revision is kept
 class BoundSpace:
     """The whole binding.
 
@@ -124,9 +125,9 @@ class BoundSpace:
     graphs: Mapping[str, bytes] = field(default_factory=dict)
     imputations: tuple[BoundImputation, ...] = ()
 
-    @property
+    @cached_property
     def revision(self) -> str:
-        """Names the binding by its content."""
+        """Names the binding by its content, of which every byte is hashed once."""
         return self._artifact().revision
 
     @property

@@ -15,8 +15,8 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.vectors import SpaceRef
 from tieback.methods.projection import projections
+from tieback.models.bound_graph import PathGraph
 from tieback.models.bound_space import DENSE, NATIVE, REMEDY, SPARSE, BoundPath, BoundSpace
-from tieback.router.graphs import path_graphs
 from tieback.router.joint_space import Component, JointSpace, Reach
 from tieback.router.paths import DenseReading, Entrance, Path, SparseReading, unchanged
 from tieback.router.terms import Termwise
@@ -25,12 +25,16 @@ CONSTRUCTION = "unit blocks as bound; paths of a view averaged per block; views,
 """Hashed into the fingerprint: change it whenever the same encodings would make another vector."""
 
 
-def bound_space(bound: BoundSpace, modalities: Mapping[str, Modality] | None = None) -> JointSpace:
+def bound_space(
+    bound: BoundSpace,
+    modalities: Mapping[str, Modality] | None = None,
+    graphs: Mapping[Modality, PathGraph] | None = None,
+) -> JointSpace:
     """Blocks in the order of the artifact.
 
-    `modalities` say what spaces without a block of their own encode. The revision hashes blocks, paths and
-    centres and nothing else, so that other routers over the same paths leave what is stored as it is.
-    StartupError where a path does not fit its block or its method is unknown.
+    `modalities` say what spaces without a block of their own encode; `graphs` are for whoever fuses. The
+    revision hashes blocks, paths and centres and nothing else, so that other routers over the same paths
+    leave what is stored as it is. StartupError where a path does not fit its block or its method is unknown.
     """
     widths = {block.space.name: block.width for block in bound.blocks}
     known: dict[str, Sequence[Modality]] = {
@@ -50,7 +54,7 @@ def bound_space(bound: BoundSpace, modalities: Mapping[str, Modality] | None = N
         reach=_reach(sources, known),
         modalities={name: known[name][0] for name in sources if len(known.get(name, ())) == 1},
         binding=bound.revision,
-        graphs=path_graphs(bound),
+        graphs=graphs,
         native=native,
     )
 

@@ -26,6 +26,7 @@ from tieback.router.blocks import Blocks, blocks_of, lead
 from tieback.router.bound import bound_space
 from tieback.router.class_names import class_name_space
 from tieback.router.contents import Contents, contents_of
+from tieback.router.graphs import path_graphs
 from tieback.router.imputing import Imputing, Way
 from tieback.router.joint_space import Component, JointSpace
 from tieback.router.learned import Routers
@@ -78,7 +79,7 @@ class Router:
         StartupError where the artifact does not fit together.
         """
         router = cls.__new__(cls)
-        router._serve(bound_space(served, modalities), limits)
+        router._serve(bound_space(served, modalities, path_graphs(served)), limits)
         router._routers = Routers(served, router.space)
         router._imputing = Imputing(router.space, served)
         router._rollout, router._caller, router._on_routed = rollout, caller, on_routed

@@ -15,8 +15,8 @@ from ray.serve.config import AutoscalingConfig
 from ray.serve.handle import DeploymentHandle
 
 from tieback.serving import discovery, targets
-from tieback.serving.assembly import Plan
 from tieback.serving.autoscaling import autoscaling_config
+from tieback.serving.plan import Plan
 from tieback.serving.settings import Settings, load_settings
 
 if TYPE_CHECKING:

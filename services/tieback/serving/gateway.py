@@ -22,6 +22,7 @@ from tieback.serving.inner import channel_maker, inner_settings
 from tieback.serving.mesh import Mesh
 from tieback.serving.metrics_page import MetricsPage
 from tieback.serving.passage import Passage
+from tieback.serving.plan import Plan
 from tieback.serving.remote import RemoteEncoder, RemoteGenerator, RemoteReranker, RemoteRouter
 from tieback.serving.remote_index import RemoteIndex
 from tieback.serving.replica import join_address
@@ -43,7 +44,7 @@ class GatewayProcess:
     def __init__(self, settings: Settings) -> None:
         logs.start(settings)
         self._settings = settings
-        self._plan = plan = assembly.Plan(settings)
+        self._plan = plan = Plan(settings)
         self._telemetry = Telemetry(settings, process="tieback-gateway")
         self._server = GrpcServer(settings, self._telemetry, shared_port=True)
         self._make_channel = channel_maker(settings)
@@ -73,7 +74,7 @@ class GatewayProcess:
         self._mesh = mesh
         spaces = [card.name for card in plan.encoders]
         # Known from cards and bindings alone, so the gateway need not ask the router for it.
-        joint = (await asyncio.to_thread(assembly.build_router, settings, plan)).space if plan.joins else None
+        joint = await asyncio.to_thread(lambda: plan.joint)
         passed = [
             service for service in self._needs if service in (targets.ENCODER_SERVICE, *targets.OF_SERVICE)
         ]
@@ -85,7 +86,6 @@ class GatewayProcess:
             settings,
             plan,
             encoder=RemoteEncoder(mesh, spaces),
-            joint=joint,
             router=RemoteRouter(mesh) if joint is not None else None,
             index=RemoteIndex(mesh, settings.message_bytes),
             reranker=RemoteReranker(mesh) if plan.reads_text else None,

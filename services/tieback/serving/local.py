@@ -20,6 +20,7 @@ from tieback.serving.observed import (
     ObservedRouter,
 )
 from tieback.serving.operation_owner import acting
+from tieback.serving.plan import Plan
 from tieback.serving.retired import RetiredCards, RetiredSpaces
 from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.answer import AnswerServicer
@@ -49,7 +50,7 @@ class LocalServer:
 
     async def __aenter__(self) -> LocalServer:
         settings = self._settings
-        plan = assembly.Plan(settings)
+        plan = Plan(settings)
         self.telemetry = telemetry = Telemetry(settings, process="tieback-local")
         self._server = server = GrpcServer(settings, telemetry)
         # The index first: where another server has the store, nothing else is worth loading.
@@ -83,7 +84,6 @@ class LocalServer:
                 settings,
                 plan,
                 encoder=encoding,
-                joint=None if router is None else router.space,
                 router=fusing,
                 index=finding,
                 reranker=reranking,

@@ -25,6 +25,7 @@ from tieback.serving.observed import (
     ObservedRouter,
 )
 from tieback.serving.operation_owner import acting
+from tieback.serving.plan import Plan
 from tieback.serving.remote import RemoteEncoder, RemoteRouter
 from tieback.serving.scrape import MetricsListener
 from tieback.serving.screening import Screen
@@ -41,7 +42,7 @@ class Surroundings:
     """What a service is built from. `act` has the running task work for an operation's owner."""
 
     settings: Settings
-    plan: assembly.Plan
+    plan: Plan
     telemetry: Telemetry
     mesh: Mesh
     act: Callable[[Operation], None]
@@ -100,13 +101,11 @@ async def _index(_: str, around: Surroundings) -> Built:
     index = await asyncio.to_thread(assembly.build_index, settings, plan)
     finding = ObservedIndex(index, telemetry)
     try:
-        joint = (await asyncio.to_thread(assembly.build_router, settings, plan)).space if plan.joins else None
         answerer = assembly.build_answerer(
             settings,
             plan,
             encoder=around.encoder(),
-            joint=joint,
-            router=RemoteRouter(around.mesh) if joint is not None else None,
+            router=RemoteRouter(around.mesh) if plan.joins else None,
             index=finding,
             reranker=None,
             generator=None,
@@ -187,7 +186,7 @@ class ServiceProcess:
         gateway does: with the same certificate, tokens and limits.
         """
         self._mesh = Mesh(DIRECTORY, make_channel=self._make_channel, registry=self.telemetry.registry)
-        plan = assembly.Plan(self.settings)
+        plan = Plan(self.settings)
         around = Surroundings(self.settings, plan, self.telemetry, self._mesh, self._act)
         self._service = await _BUILDERS.get(self.target, _encoder)(self.target, around)
         for servicer in self._service.servicers:

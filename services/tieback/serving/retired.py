@@ -25,6 +25,7 @@ from tieback.core.types.fusion import JOINT_SPACE
 from tieback.core.types.vectors import SpaceRef
 from tieback.encoder import Encoder
 from tieback.serving import assembly
+from tieback.serving.plan import bound_joined, single_space
 from tieback.serving.settings import Settings
 
 if TYPE_CHECKING:
@@ -181,9 +182,9 @@ class RetiredSpaces:
             await self._encoder.add_retired(name, model)
         log.info("loaded the retired space %s to read collections in it", ref)
         if space.bound is None:
-            return assembly.single_space(ref, space.encoders)
+            return single_space(ref, space.encoders)
         router = await asyncio.to_thread(_router_of, space.bound, space.encoders, settings)
-        joined = assembly.bound_joined(space.bound, space.encoders, settings.regions)
+        joined = bound_joined(space.bound, space.encoders, settings.regions)
         return JoinedSpace(router.space, joined, router, space.bound.losses)
 
     async def _unload_idle(self) -> None:

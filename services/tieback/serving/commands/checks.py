@@ -116,7 +116,8 @@ def runtime() -> Iterator[Finding]:
 def models() -> Iterator[Finding]:
     """Whether every model to be served is in the store, each file as it was written."""
     from tieback.core.errors import StartupError
-    from tieback.serving.assembly import Plan, open_store
+    from tieback.serving.assembly import open_store
+    from tieback.serving.plan import Plan
     from tieback.serving.settings import load_settings
 
     try:
@@ -144,7 +145,8 @@ def models() -> Iterator[Finding]:
 def joint_space() -> Iterator[Finding]:
     """Whether the bindings that join the spaces are there."""
     from tieback.core.errors import TiebackError
-    from tieback.serving.assembly import Plan, build_router
+    from tieback.serving.assembly import build_router
+    from tieback.serving.plan import Plan
     from tieback.serving.settings import load_settings
 
     try:
@@ -208,7 +210,7 @@ def _collections(place: Path) -> Iterator[Finding]:
 
 def _stale(spaces: Mapping[str, SpaceRef]) -> Iterator[Finding]:
     from tieback.core.errors import TiebackError
-    from tieback.serving.assembly import Plan, served_spaces
+    from tieback.serving.plan import Plan
     from tieback.serving.retired import RetiredCards
     from tieback.serving.settings import load_settings
 
@@ -216,7 +218,7 @@ def _stale(spaces: Mapping[str, SpaceRef]) -> Iterator[Finding]:
         settings = load_settings()
         plan = Plan(settings)
         retired = RetiredCards(settings, plan.encoders)
-        served = {space.name: space for space in served_spaces(settings, plan)}
+        served = {space.name: space for space in plan.spaces}
     except TiebackError:
         return  # other checks tell of it
     for name, space in spaces.items():

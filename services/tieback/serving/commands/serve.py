@@ -178,7 +178,8 @@ def _placed(settings: Settings) -> Settings:
 
 def _check_models(settings: Settings) -> None:
     """StartupError, before anything is started, where models are not in the store."""
-    from tieback.serving.assembly import Plan, open_store
+    from tieback.serving.assembly import open_store
+    from tieback.serving.plan import Plan
 
     plan, store = Plan(settings), open_store(settings)
     cards = [*plan.encoders, *([plan.generator] if plan.generator is not None else [])]

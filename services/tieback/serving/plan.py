@@ -1,0 +1,245 @@
+"""What a server serves: the catalog's cards, cut down to what the settings name, and the spaces of these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tieback.catalog.card import EncoderCard, GeneratorCard
+from tieback.catalog.catalog import Catalog
+from tieback.core.errors import NotFound, StartupError
+from tieback.core.types.content import Modality
+from tieback.core.types.fusion import JOINT_SPACE, Role
+from tieback.core.types.vectors import SpaceRef, VectorKind
+from tieback.serving import targets
+from tieback.serving.bound import served_binding
+from tieback.serving.precisions import at_chosen_precisions
+from tieback.serving.settings import Regions, Settings
+
+if TYPE_CHECKING:
+    from tieback.answer import Joined, SingleSpace
+    from tieback.models.binding import ClassNameBinding
+    from tieback.models.bound_space import BoundSpace
+    from tieback.router import Component, JointSpace
+
+
+class Plan:
+    """Which cards are served: the catalog's, cut down to what the settings name."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        catalog = Catalog.load(settings.cards)
+        encoders = {card.name: card for card in catalog.encoders()}
+        generators = {card.name: card for card in catalog.generators()}
+        unknown = [name for name in settings.spaces if name not in encoders]
+        if unknown:
+            raise StartupError(f"TIEBACK_SPACES: {NotFound('space', unknown[0], encoders).message}")
+        chosen = settings.spaces or tuple(name for name, card in encoders.items() if not card.optional)
+        served = [encoders[name] for name in sorted(chosen)]
+        self.encoders = at_chosen_precisions(served, settings.precision, settings.provider)
+        self._regions = settings.regions
+        self.generator: GeneratorCard | None = None
+        # What a model writes is checked by a text space, so a server without one offers none by default.
+        if settings.generator_enabled and generators and (self.reads_text or settings.generator):
+            name = settings.generator or next(iter(generators))
+            if name not in generators:
+                raise StartupError(f"TIEBACK_GENERATOR: {NotFound('model', name, generators).message}")
+            self.generator = generators[name]
+
+    @cached_property
+    def bound(self) -> BoundSpace | None:
+        """The binding that makes the joint space, held against what is served; None for class names."""
+        return served_binding(self._settings, self.encoders)
+
+    @cached_property
+    def joint(self) -> JointSpace | None:
+        """The joint space as whoever does not fuse needs it: without graphs, which take long to load."""
+        from tieback.router.bound import bound_space
+        from tieback.router.class_names import class_name_space
+
+        if not self.joins:
+            return None
+        if self.bound is not None:
+            return bound_space(self.bound, self.modalities)
+        return class_name_space(*self.class_names)
+
+    @property
+    def class_names(self) -> tuple[list[Component], list[ClassNameBinding]]:
+        """The blocks of the joint space where nothing is bound, and the class names that lead into them."""
+        from tieback.models.binding import load_bindings
+        from tieback.models.store import Store
+        from tieback.router import Component
+
+        spaces = [card.space for card in (*self.classifiers, *self.components)]
+        return (
+            [Component(card.space, card.width) for card in self.components],
+            load_bindings(Store(self._settings.models).bindings, spaces),
+        )
+
+    @property
+    def modalities(self) -> dict[str, Modality]:
+        """What each encoder encodes."""
+        return {card.name: card.modality for card in self.encoders}
+
+    @property
+    def spaces(self) -> tuple[SpaceRef, ...]:
+        """The exact names of all spaces that collections can be in."""
+        joint = [self.joint.ref] if self.joint is not None else []
+        return (*joint, *(one.ref for one in self.single_spaces))
+
+    @property
+    def services(self) -> frozenset[str]:
+        """The deployments beside the encoders and the door."""
+        served = {
+            targets.INDEX: True,
+            targets.ROUTER: self.joins,
+            targets.RERANKER: self.reads_text,
+            targets.GENERATOR: self.generator is not None,
+        }
+        return frozenset(name for name, is_served in served.items() if is_served)
+
+    @cached_property
+    def joins(self) -> bool:
+        """Whether there is a joint space: a binding, or a text space and another to join it with."""
+        if self.bound is not None:
+            return True
+        return bool(self.components) and len(self.components) + len(self.classifiers) > 1
+
+    @property
+    def components(self) -> tuple[EncoderCard, ...]:
+        """The text spaces that are blocks of the joint one where nothing is bound."""
+        return tuple(card for card in self.encoders if card.unbound_joint == "component")
+
+    @property
+    def classifiers(self) -> tuple[EncoderCard, ...]:
+        """The spaces that enter the joint one by the names of their classes."""
+        return tuple(card for card in self.encoders if card.unbound_joint == "class_names")
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether a served space has dense vectors of texts."""
+        return any(
+            card.modality is Modality.TEXT and VectorKind.DENSE in card.kinds for card in self.encoders
+        )
+
+    @property
+    def has_token_vectors(self) -> bool:
+        """Whether the pipeline can rerank."""
+        return self.reads_text and any(
+            card.name == self.text_space and VectorKind.MULTI_VECTOR in card.kinds for card in self.encoders
+        )
+
+    @property
+    def single_spaces(self) -> tuple[SingleSpace, ...]:
+        """The dense spaces, each of which collections can be in without the joint one."""
+        found: dict[SpaceRef, dict[str, EncoderCard]] = {}
+        for card in self.encoders:
+            if VectorKind.DENSE in card.kinds:
+                found.setdefault(card.space, {})[card.name] = card
+        return tuple(single_space(ref, cards) for ref, cards in found.items())
+
+    @property
+    def default_space(self) -> str:
+        """The space of collections that are made without saying which; empty where that has to be said."""
+        from tieback.answer import default_of
+
+        joint = [JOINT_SPACE] if self.joins else []
+        return default_of([*joint, *(one.ref.name for one in self.single_spaces)])
+
+    @property
+    def text_space(self) -> str:
+        """The text space whose token vectors rerank and check: the widest component with token vectors."""
+        texts = [card for card in self.encoders if card.modality is Modality.TEXT and "dense" in card.kinds]
+        components = self.components or texts
+        if not components:
+            raise StartupError("no text space is served, to rerank and check by: name one in TIEBACK_SPACES")
+        with_tokens = [card for card in components if VectorKind.MULTI_VECTOR in card.kinds]
+        return max(with_tokens or components, key=lambda card: (card.width, card.max_tokens or 0)).name
+
+    @property
+    def spaces_by_modality(self) -> dict[Modality, tuple[str, ...]]:
+        """Which spaces encode what for the pipeline."""
+        if not self.joins:
+            return {}
+        bound = self.bound
+        return _by_modality(
+            {
+                card.name: card
+                for card in self.encoders
+                if (card.unbound_joint if bound is None else bound.takes(card.space.name, card.modality))
+            }
+        )
+
+    @property
+    def joined(self) -> Joined:
+        """How the spaces take part in the joint one."""
+        from tieback.answer import Joined
+
+        if self.bound is None:
+            return Joined(self.spaces_by_modality)
+        return bound_joined(self.bound, {card.name: card for card in self.encoders}, self._regions)
+
+
+def bound_joined(bound: BoundSpace, encoders: Mapping[str, EncoderCard], regions: Regions) -> Joined:
+    """How these encoders, by the names that they are called by, take part in that joint space."""
+    from tieback.answer import Joined
+    from tieback.models.bound_space import SPARSE
+
+    members = {name: card for name, card in encoders.items() if bound.takes(card.space.name, card.modality)}
+    own = {(card.space.name, card.modality) for card in members.values()}
+    sparse = {path.source.name for path in bound.paths if path.reads == SPARSE}
+    dense = {VectorKind.DENSE, VectorKind.LABELS}  # classes are words to find a photo by
+    seen = frozenset({VectorKind.MULTI_VECTOR} if regions is not Regions.OFF else ())
+    return Joined(
+        _by_modality(members),
+        {
+            name: frozenset({VectorKind.SPARSE} if card.space.name in sparse else dense & card.kinds)
+            for name, card in members.items()
+        },
+        {
+            name: [
+                path.block
+                for path in bound.paths
+                if path.source.name == card.space.name
+                and not (path.stands_in and (path.block, card.modality) in own)
+            ]
+            for name, card in members.items()
+        },
+        {name: seen & card.kinds for name, card in members.items() if card.modality is Modality.IMAGE},
+        per_region=regions is Regions.EACH,
+        shared={name: card.space.name for name, card in members.items() if name != card.space.name},
+    )
+
+
+def _by_modality(encoders: Mapping[str, EncoderCard]) -> dict[Modality, tuple[str, ...]]:
+    found: dict[Modality, tuple[str, ...]] = {}
+    for modality in Modality:
+        if names := tuple(name for name, card in encoders.items() if card.modality is modality):
+            found[modality] = names
+    return found
+
+
+def single_space(ref: SpaceRef, encoders: Mapping[str, EncoderCard]) -> SingleSpace:
+    """The space of these encoders' cards, which are by the names that the encoders are called by."""
+    from tieback.answer import SingleSpace
+
+    return SingleSpace(
+        ref,
+        next(iter(encoders.values())).width,
+        {role: _encoders_in(role, encoders) for role in Role},
+        frozenset(name for name, card in encoders.items() if VectorKind.LABELS in card.kinds),
+    )
+
+
+def _encoders_in(role: Role, encoders: Mapping[str, EncoderCard]) -> dict[Modality, tuple[str, ...]]:
+    """One encoder per modality: of several in one space, which differ by prompt, that of the role."""
+    found: dict[Modality, tuple[str, ...]] = {}
+    asks = role is Role.QUERY
+    for name, card in sorted(encoders.items(), key=lambda one: ("query" in _prompt(one[1])) is not asks):
+        found.setdefault(card.modality, (name,))
+    return found
+
+
+def _prompt(card: EncoderCard) -> str:
+    return str(getattr(card.options, "prompt", ""))
