@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tieback.artifacts import described
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.options import TransformerText
@@ -32,7 +33,7 @@ from tieback.catalog.reduction import LEAST_SPEED, MOST_LOST, MeasuredRatio, Tok
 from tieback.core.types.encoding import EncodePlan, Reduction
 from tieback.methods.token_reduction import token_reductions
 from tieback.models.encoder_model import Prepared
-from tieback.models.manifest import Manifest, describe_files
+from tieback.models.manifest import Manifest, kind_of
 from tieback.models.store import ServedModel, Store
 from tieback.models.transformer_text import TransformerTextModel
 
@@ -176,7 +177,8 @@ def _exported(card: EncoderCard, store: Store, **changes: Any) -> Iterator[Trans
     made = card.model_copy(update=changes)
     with tempfile.TemporaryDirectory() as folder:
         export(made, store.weights(card), Path(folder), lambda said: print(said, file=sys.stderr, flush=True))
-        manifest = Manifest(card.name, card.revision, made.export, {}, describe_files(Path(folder)))
+        files = described(Path(folder))
+        manifest = Manifest(kind_of(card), card.name, card.revision, made.export, served=files)
         yield TransformerTextModel(made, ServedModel(Path(folder), manifest))
 
 

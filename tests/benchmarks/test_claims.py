@@ -103,7 +103,7 @@ def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     store.folder(card).mkdir(parents=True)
     with gzip.open(store.folder(card) / "digits.csv.gz", "wt") as file:
         np.savetxt(file, np.column_stack([pixels, shown]), fmt="%d", delimiter=",")
-    store.record(card)
+    store.record_fetched(card)
     monkeypatch.setenv("TIEBACK_MODELS", str(tmp_path))
     return store
 

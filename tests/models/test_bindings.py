@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tieback.artifacts import HEADER, PROVENANCE, STATE
 from tieback.catalog.catalog import Catalog
-from tieback.core.errors import StartupError
+from tieback.core.errors import AlteredArtifact, ArtifactError, MissingArtifact, OtherSchema
 from tieback.core.types.vectors import SpaceRef
-from tieback.models.binding import ClassNameBinding, load_bindings
+from tieback.models import binding as class_name_bindings
+from tieback.models.binding import CLASS_NAMES, ClassNameBinding, load_bindings
 from tieback.models.store import Store
+from tieback.recipes.bind import bind_class_names
 
 
 def a_binding(seed: int = 0) -> ClassNameBinding:
     vectors = np.random.default_rng(seed).standard_normal((3, 4)).astype(np.float32)
-    return ClassNameBinding(
-        SpaceRef("birds", "1", "2"), SpaceRef("words", "3", "4"), ("owl", "wren", "crane, a bird"), vectors
-    )
+    birds, words = SpaceRef("birds", "1", "2"), SpaceRef("words", "3", "4")
+    return ClassNameBinding(birds, words, ("owl", "wren", "crane, a bird"), vectors, {"seconds": 0.5})
 
 
 def test_a_binding_that_is_saved_is_the_binding_that_is_loaded(tmp_path: Path) -> None:
@@ -28,6 +30,7 @@ def test_a_binding_that_is_saved_is_the_binding_that_is_loaded(tmp_path: Path) -
 
     assert (loaded.source, loaded.target, loaded.names) == (binding.source, binding.target, binding.names)
     np.testing.assert_array_equal(loaded.vectors, binding.vectors)
+    assert loaded.provenance == binding.provenance
     assert loaded.revision == binding.revision
 
 
@@ -36,23 +39,51 @@ def test_a_binding_is_named_by_its_content(tmp_path: Path) -> None:
     assert len(load_bindings(tmp_path, [SpaceRef("birds", "1", "2"), SpaceRef("words", "3", "4")])) == 2
 
 
-def test_a_corrupt_binding_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [HEADER, STATE, PROVENANCE])
+def test_a_binding_with_one_byte_altered_is_refused_with_what_to_do(tmp_path: Path, name: str) -> None:
     folder = a_binding().save(tmp_path)
-    header = json.loads((folder / "binding.json").read_text())
-    header["names"][0] = "eagle"
-    (folder / "binding.json").write_text(json.dumps(header))
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[:20] + bytes([whole[20] ^ 1]) + whole[21:])
 
-    with pytest.raises(StartupError, match="corrupt"):
+    with pytest.raises(AlteredArtifact, match=r"class-name binding .* is corrupt.*run: tieback models pull"):
+        load_bindings(tmp_path, [])
+
+
+@pytest.mark.parametrize("name", [HEADER, STATE, PROVENANCE])
+def test_a_binding_without_a_file_is_refused(tmp_path: Path, name: str) -> None:
+    folder = a_binding().save(tmp_path)
+    (folder / name).unlink()
+
+    with pytest.raises(MissingArtifact, match=rf"{name}: No such file.*run: tieback models pull"):
         ClassNameBinding.load(folder)
 
 
-@pytest.mark.parametrize("file", ["binding.json", "vectors.safetensors"])
-def test_a_binding_without_a_file_is_refused(tmp_path: Path, file: str) -> None:
-    folder = a_binding().save(tmp_path)
-    (folder / file).write_bytes(b"{")
+def test_a_binding_of_a_newer_release_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    newer = replace(CLASS_NAMES, schema=CLASS_NAMES.schema + 1)
+    with monkeypatch.context() as later:
+        later.setattr(class_name_bindings, "CLASS_NAMES", newer)
+        folder = a_binding().save(tmp_path)
 
-    with pytest.raises(StartupError, match="cannot be read"):
+    with pytest.raises(OtherSchema, match="install the release that wrote it, or run: tieback models pull"):
         ClassNameBinding.load(folder)
+
+
+def test_an_artifact_without_vectors_of_names_is_refused(tmp_path: Path) -> None:
+    folder = replace(a_binding()._artifact(), arrays={}).save(tmp_path)
+
+    with pytest.raises(ArtifactError, match="cannot be read: 'vectors'; run: tieback models pull"):
+        ClassNameBinding.load(folder)
+
+
+def test_a_pull_removes_a_binding_that_cannot_be_used(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    whole, broken = a_binding(0).save(store.bindings), a_binding(1).save(store.bindings)
+    (broken / STATE).write_bytes(b"")
+
+    bind_class_names([], store, lambda _: None)
+
+    assert whole.is_dir()
+    assert not broken.exists()
 
 
 def test_a_binding_of_another_revision_of_a_space_is_not_offered(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from support.own_encoder import TEXTS, Silent, card_for, encodings, write_folder
+from tieback.artifacts import described
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError
@@ -20,7 +21,6 @@ from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import load_encoder
-from tieback.models.manifest import describe_files
 from tieback.models.session import Hardware, Session
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
@@ -105,8 +105,8 @@ def damage(store: Store, card: EncoderCard, ending: str, change: Callable[[Array
     onnx.save(model, path)
     manifest = store.manifest(card)
     assert manifest is not None
-    described = describe_files(store.folder(card))
-    dataclasses.replace(manifest, served={name: described[name] for name in manifest.served}).write(
+    there = described(store.folder(card))
+    dataclasses.replace(manifest, served={name: there[name] for name in manifest.served}).write(
         store.folder(card)
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import os
 import random
@@ -15,10 +16,11 @@ from pathlib import Path
 
 import pytest
 from support.package_index import NAME, Index, make_wheel, point_pip_at, serving, source_of
+from tieback.artifacts import HEADER
 from tieback.catalog.card import EncoderCard, MediaCard
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.source import Source
-from tieback.core.errors import StartupError
+from tieback.core.errors import AlteredArtifact, OtherSchema, StartupError
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.models.wheel import extract
@@ -238,12 +240,30 @@ def test_a_file_that_is_cut_off_is_named_at_the_start(copied: tuple[EncoderCard,
         store.open(card)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"name": 1}'])
-def test_a_damaged_manifest_is_as_good_as_none(copied: tuple[EncoderCard, Store], text: str) -> None:
+def test_a_manifest_with_one_byte_altered_is_refused_wherever_the_byte_is(
+    copied: tuple[EncoderCard, Store],
+) -> None:
     card, store = copied
-    (store.folder(card) / "manifest.json").write_text(text)
+    header = store.folder(card) / HEADER
+    whole = header.read_bytes()
 
-    with pytest.raises(StartupError, match="not in the store"):
+    for place in range(0, len(whole), len(whole) // 40):
+        header.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(AlteredArtifact, match=r"is corrupt: .*; run: tieback models pull wordllama-256"):
+            store.open(card)
+
+    assert not store.is_ready(card)
+    assert store.faults(card) == [(header, "is corrupt, or of another release")]
+
+
+def test_a_model_of_a_newer_release_is_refused_with_the_way_out(copied: tuple[EncoderCard, Store]) -> None:
+    card, store = copied
+    manifest = store.manifest(card)
+    assert manifest is not None
+    newer = dataclasses.replace(manifest.kind, schema=manifest.kind.schema + 1)
+    dataclasses.replace(manifest, kind=newer).write(store.folder(card))
+
+    with pytest.raises(OtherSchema, match=r"install the release that wrote it, or run: tieback models pull"):
         store.open(card)
 
 
@@ -262,7 +282,7 @@ def test_media_are_checked_like_models(index: Index, source: Source, tmp_path: P
     with pytest.raises(StartupError, match="tieback models pull --media clips"):
         store.media(card)
     store.fetch(source, store.folder(card))
-    store.record(card)
+    store.record_fetched(card)
     assert (store.media(card) / "weights.bin").read_bytes() == WEIGHTS
 
     (store.folder(card) / "weights.bin").write_bytes(WEIGHTS[::-1])

@@ -10,6 +10,7 @@ from tieback.core.errors import (
     DeadlineExceeded,
     InvalidInput,
     NotFound,
+    OtherWeights,
     SpaceMismatch,
     StartupError,
     TiebackError,
@@ -317,13 +318,15 @@ def test_collections_of_a_class_name_space_outlive_releases(router: Router) -> N
 
 
 @pytest.mark.parametrize(
-    "stale",
+    ("stale", "error"),
     [
-        [ClassNameBinding(EYES, SpaceRef("wide", "r9", "f1"), CLASSES, WIDE_NAMES)],
-        [ClassNameBinding(EYES, WIDE, CLASSES, NARROW_NAMES)],
-        [bindings()[0], bindings()[0]],
+        ([ClassNameBinding(EYES, SpaceRef("wide", "r9", "f1"), CLASSES, WIDE_NAMES)], OtherWeights),
+        ([ClassNameBinding(EYES, WIDE, CLASSES, NARROW_NAMES)], StartupError),
+        ([bindings()[0], bindings()[0]], StartupError),
     ],
 )
-def test_a_binding_for_other_weights_stops_the_start_and_says_what_to_do(stale: Any) -> None:
-    with pytest.raises(StartupError, match="tieback models pull"):
+def test_a_binding_for_other_weights_stops_the_start_and_says_what_to_do(
+    stale: Any, error: type[StartupError]
+) -> None:
+    with pytest.raises(error, match="tieback models pull"):
         Router([Component(WIDE, 4)], stale)

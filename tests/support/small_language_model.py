@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from tieback.catalog.card import GeneratorCard
 from tieback.models.store import Store
-from tieback.recipes.export_language_model import export
+from tieback.recipes.export_causal_language_model import export
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -52,7 +52,7 @@ def build(folder: Path, store: Store, *, name: str = "small") -> GeneratorCard:
     )
     out = folder.with_name(f"{folder.name}-exported")
     out.mkdir()
-    store.record(card, served=out, metrics=dict(export(card, folder, out, lambda _: None)))
+    store.record_exported(card, out, {"metrics": dict(export(card, folder, out, lambda _: None))})
     return card
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Iterable, Mapping
@@ -26,33 +25,15 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from tieback.artifacts.kind import HEADER, Kind, sha256, signed, unsigned
 from tieback.artifacts.packed_arrays import Packed, pack
-from tieback.core.errors import (
-    AlteredArtifact,
-    ArtifactError,
-    MissingArtifact,
-    OtherKind,
-    OtherSchema,
-    OtherWeights,
-)
+from tieback.artifacts.whole_file import sync, write_through
+from tieback.core.errors import ArtifactError, OtherWeights
 from tieback.core.types.arrays import Array
 from tieback.core.types.vectors import SpaceRef
 
-HEADER, STATE, PROVENANCE = "artifact.json", "state.safetensors", "provenance.json"
+STATE, PROVENANCE, MADE = "state.safetensors", "provenance.json", "provenance"
 OWN = frozenset({HEADER, STATE, PROVENANCE})
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of artifact: its `name` in files, what it is `called` in messages, the version of its content.
-
-    `schema` rises with each change of what arrays and facts mean. `remedy` says how to make one again.
-    """
-
-    name: str
-    called: str
-    schema: int
-    remedy: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,15 +70,15 @@ class Artifact:
         partial.mkdir()
         try:
             for name, data in self.files.items():
-                _write(partial / name, data)
-            _write(partial / STATE, state)
-            _write(partial / PROVENANCE, _signed(dict(self.provenance)))
-            _write(partial / HEADER, header)
-            _sync(partial)
+                write_through(partial / name, data)
+            write_through(partial / STATE, state)
+            write_through(partial / PROVENANCE, signed(MADE, dict(self.provenance)))
+            write_through(partial / HEADER, header)
+            sync(partial)
             if folder.exists():  # damaged: moved away first, as a folder with files is not renamed over
                 folder.rename(partial / "damaged")
             partial.rename(folder)
-            _sync(root)
+            sync(root)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
@@ -111,12 +92,12 @@ class Artifact:
         MissingArtifact where a file is not there, AlteredArtifact where one is not what was written,
         OtherKind and OtherSchema where it is not what this release reads by that kind.
         """
-        header, state, provenance = (_read(folder, name, kind) for name in (HEADER, STATE, PROVENANCE))
+        header, state = (kind.read(folder, name) for name in (HEADER, STATE))
         if _revision(header, state) != folder.name:
-            raise _altered(folder, kind, "its content is not what its name says")
+            raise kind.altered(folder, "its content is not what its name says")
         try:
             said = json.loads(header)
-            _check_kind(folder, kind, said)
+            kind.check(folder, said)
             packed = Packed(load(state), said.get("same", {}), tuple(said.get("halved", ())))
             return cls(
                 kind,
@@ -124,12 +105,10 @@ class Artifact:
                 said["facts"],
                 tuple(SpaceRef(**space) for space in said["made_for"]),
                 {name: _further(folder, name, digest, kind) for name, digest in said["files"].items()},
-                _unsigned(folder, provenance, kind),
+                unsigned(folder, PROVENANCE, MADE, kind),
             )
         except (ValueError, TypeError, KeyError, SafetensorError) as error:
-            raise ArtifactError(
-                f"the {kind.called} {folder} cannot be read: {error}; {kind.remedy}"
-            ) from error
+            raise kind.unreadable(folder, error) from error
 
     def check_weights(self, served: Iterable[SpaceRef]) -> None:
         """OtherWeights where a space that it was made for is not served, or has other weights."""
@@ -147,7 +126,7 @@ class Artifact:
             "schema": self.kind.schema,
             "made_for": [asdict(space) for space in self.made_for],
             "facts": dict(self.facts),
-            "files": {name: _hash(data) for name, data in self.files.items()},
+            "files": {name: sha256(data) for name, data in self.files.items()},
         }
         return json.dumps(header | packed.header(), indent=1).encode(), save(dict(packed.arrays))
 
@@ -175,21 +154,6 @@ def check_weights(
             )
 
 
-def _check_kind(folder: Path, kind: Kind, said: Mapping[str, Any]) -> None:
-    if said["kind"] != kind.name:
-        raise OtherKind(f"{folder} is no {kind.called}: its kind is {said['kind']!r}; {kind.remedy}")
-    if said["schema"] > kind.schema:
-        raise OtherSchema(
-            f"the {kind.called} {folder} has the schema version {said['schema']}, and this release reads "
-            f"{kind.schema}: install the release that wrote it, or {kind.remedy}"
-        )
-    if said["schema"] < kind.schema:
-        raise OtherSchema(
-            f"the {kind.called} {folder} has the schema version {said['schema']} of an earlier release, and "
-            f"this one reads {kind.schema}; {kind.remedy}"
-        )
-
-
 def _is_whole(folder: Path, kind: Kind) -> bool:
     try:
         Artifact.load(folder, kind)
@@ -198,65 +162,15 @@ def _is_whole(folder: Path, kind: Kind) -> bool:
     return True
 
 
-def _read(folder: Path, name: str, kind: Kind) -> bytes:
-    try:
-        return (folder / name).read_bytes()
-    except OSError as error:
-        raise MissingArtifact(
-            f"there is no {kind.called} at {folder}: {name}: {error.strerror}; {kind.remedy}"
-        ) from error
-
-
 def _further(folder: Path, name: str, digest: str, kind: Kind) -> bytes:
     """A further file, held against the header, which is held against the folder's name."""
     if Path(name).name != name:
         raise ValueError(f"{name!r} is no name of a file")
-    data = _read(folder, name, kind)
-    if _hash(data) != digest:
-        raise _altered(folder, kind, f"{name} is not what was written")
+    data = kind.read(folder, name)
+    if sha256(data) != digest:
+        raise kind.altered(folder, f"{name} is not what was written")
     return data
-
-
-def _altered(folder: Path, kind: Kind, fault: str) -> AlteredArtifact:
-    return AlteredArtifact(f"the {kind.called} {folder} is corrupt: {fault}; {kind.remedy}")
-
-
-def _signed(provenance: Mapping[str, Any]) -> bytes:
-    """With a hash over itself: it is no part of the content that the folder's name covers."""
-    digest = _hash(json.dumps(provenance).encode())
-    return json.dumps({"sha256": digest, "provenance": provenance}, indent=1).encode()
-
-
-def _unsigned(folder: Path, data: bytes, kind: Kind) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(data)["provenance"]
-        whole = _signed(found) == data
-    except (ValueError, TypeError, KeyError):
-        whole = False
-    if not whole:
-        raise _altered(folder, kind, f"{PROVENANCE} is not what was written")
-    return found
-
-
-def _hash(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def _revision(header: bytes, state: bytes) -> str:
     return hashlib.sha256(hashlib.sha256(header).digest() + hashlib.sha256(state).digest()).hexdigest()[:12]
-
-
-def _write(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    """Forces the folder's entries to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
-from tieback.core.errors import StartupError
+from tieback.artifacts import Artifact, Kind, stored
 from tieback.core.types.arrays import Array
 from tieback.core.types.vectors import SpaceRef
 
-HEADER, VECTORS = "binding.json", "vectors.safetensors"
+CLASS_NAMES = Kind("class_names", "class-name binding", 1, "run: tieback models pull")
+VECTORS, NAMES = "vectors", "names"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,53 +27,46 @@ class ClassNameBinding:
     target: SpaceRef
     names: tuple[str, ...]
     vectors: Array
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def revision(self) -> str:
         """Names the binding by its content."""
-        header = json.dumps([asdict(self.source), asdict(self.target), self.names])
+        return self._artifact().revision
+
+    @property
+    def content(self) -> str:
+        """A hash over what the binding says, by which joint spaces are named, whatever its files are like."""
+        said = json.dumps([asdict(self.source), asdict(self.target), self.names])
         vectors = np.ascontiguousarray(self.vectors, np.float32).tobytes()
-        return hashlib.sha256(header.encode() + vectors).hexdigest()[:12]
+        return hashlib.sha256(said.encode() + vectors).hexdigest()[:12]
 
     def save(self, root: Path) -> Path:
         """Writes the binding into a folder of its revision's name, and returns that."""
-        folder = root / self.revision
-        folder.mkdir(parents=True, exist_ok=True)
-        header = {"source": asdict(self.source), "target": asdict(self.target), "names": self.names}
-        _write(folder / VECTORS, save({"vectors": np.ascontiguousarray(self.vectors, np.float32)}))
-        _write(folder / HEADER, json.dumps(header, indent=1).encode())
-        return folder
+        return self._artifact().save(root)
 
     @classmethod
     def load(cls, folder: Path) -> ClassNameBinding:
-        """Reads a binding. StartupError where a file is missing, or its content is not what it was."""
+        """Reads a binding. ArtifactError where a file is missing, not what it was, or does not fit."""
+        artifact = Artifact.load(folder, CLASS_NAMES)
         try:
-            header = json.loads((folder / HEADER).read_bytes())
-            binding = cls(
-                SpaceRef(**header["source"]),
-                SpaceRef(**header["target"]),
-                tuple(header["names"]),
-                load((folder / VECTORS).read_bytes())["vectors"],
-            )
-        except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
-            raise StartupError(f"the binding {folder} cannot be read: {error}; {REPAIR}") from error
-        if binding.revision != folder.name:
-            raise StartupError(f"the binding {folder} is corrupt: its content is another's; {REPAIR}")
-        return binding
+            source, target = artifact.made_for
+            names, vectors = tuple(artifact.facts[NAMES]), artifact.arrays[VECTORS]
+        except (ValueError, TypeError, KeyError) as error:
+            raise CLASS_NAMES.unreadable(folder, error) from error
+        return cls(source, target, names, vectors, artifact.provenance)
 
-
-REPAIR = "run: tieback models pull"
+    def _artifact(self) -> Artifact:
+        vectors = np.asarray(self.vectors, np.float32)
+        spaces = self.source, self.target
+        return Artifact(
+            CLASS_NAMES, {VECTORS: vectors}, {NAMES: list(self.names)}, spaces, provenance=self.provenance
+        )
 
 
 def load_bindings(root: Path, spaces: Iterable[SpaceRef]) -> list[ClassNameBinding]:
-    """The bindings between two of the spaces, by their names. StartupError where a file is corrupt."""
+    """The bindings between two of the spaces, by their names. ArtifactError where a file is corrupt."""
     wanted = set(spaces)
-    found = [ClassNameBinding.load(header.parent) for header in sorted(root.glob(f"*/{HEADER}"))]
+    found = [ClassNameBinding.load(folder) for folder in stored(root)]
     between = [binding for binding in found if binding.source in wanted and binding.target in wanted]
     return sorted(between, key=lambda binding: (binding.source.name, binding.target.name))
-
-
-def _write(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(data)
-    partial.replace(path)

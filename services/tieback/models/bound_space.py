@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tieback.artifacts import Artifact, Kind, check_weights
-from tieback.core.errors import ArtifactError, OtherWeights
+from tieback.core.errors import OtherWeights
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.vectors import SpaceRef
@@ -172,7 +172,7 @@ class BoundSpace:
         try:
             return cls._read(artifact)
         except (ValueError, TypeError, KeyError) as error:
-            raise ArtifactError(f"the binding {folder} cannot be read: {error}; {REMEDY}") from error
+            raise BINDING.unreadable(folder, error) from error
 
     @classmethod
     def _read(cls, artifact: Artifact) -> BoundSpace:

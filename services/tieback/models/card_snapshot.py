@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from tieback.artifacts import write_whole
 from tieback.catalog.card import EncoderCard
 
 FILE_NAME = "card.json"
@@ -31,10 +32,8 @@ class StoredCard(EncoderCard):
 def write_snapshot(folder: Path, card: EncoderCard) -> None:
     """Puts the card into the folder in one step. Where the user's own weights lie is left out."""
     data = card.model_dump(mode="json", exclude={"directory", "stored_in", "stored_revision"})
-    partial = folder / f"{FILE_NAME}.partial"
     text = json.dumps({"revision": card.revision, "card": data}, indent=2, sort_keys=True)
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(folder / FILE_NAME)
+    write_whole(folder / FILE_NAME, f"{text}\n".encode())
 
 
 def read_snapshot(folder: Path) -> StoredCard | None:

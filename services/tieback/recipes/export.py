@@ -1,9 +1,10 @@
-"""From weights to what is served: one recipe per runtime, loaded when it is needed."""
+"""From weights to what is served: one recipe per runtime, `export_RUNTIME.py`, loaded when it is needed."""
 
 from __future__ import annotations
 
 import importlib
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,19 +15,9 @@ from tieback.catalog.card import Card
 from tieback.catalog.own_directory import check_hashes
 from tieback.core.errors import StartupError
 from tieback.models.store import Store
+from tieback.training.provenance import made_by
 
 Report = Callable[[str], None]
-
-RECIPES = {
-    "transformer_text": "tieback.recipes.export_transformer_text:export",
-    "dual_encoder": "tieback.recipes.export_dual_encoder:export",
-    "sparse_text": "tieback.recipes.export_sparse_text:export",
-    "static_text": "tieback.recipes.export_static_text:export",
-    "image_classifier": "tieback.recipes.export_image_classifier:export",
-    "audio_classifier": "tieback.recipes.export_audio_classifier:export",
-    "audio_encoder": "tieback.recipes.export_audio_encoder:export",
-    "causal_language_model": "tieback.recipes.export_language_model:export",
-}
 
 
 class Recipe(Protocol):
@@ -41,7 +32,7 @@ class RecipeUnavailable(StartupError):  # noqa: N818 - it is named for what it i
     """The packages that recipes need are not installed."""
 
 
-def export_model(card: Card, store: Store, report: Report) -> dict[str, Any]:
+def export_model(card: Card, store: Store, report: Report) -> None:
     """Exports into the store, whose manifest is written last. RecipeUnavailable without `tieback[train]`."""
     recipe = _recipe(card)
     if card.directory is not None:
@@ -49,15 +40,15 @@ def export_model(card: Card, store: Store, report: Report) -> dict[str, Any]:
     folder = store.folder(card)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as out:
+        begin = time.monotonic()
         metrics = recipe(card, store.weights(card), Path(out), report)
-        store.record(card, Path(out), metrics)
-    return metrics
+        made = made_by(recipe, seconds=time.monotonic() - begin)
+        store.record_exported(card, Path(out), {"metrics": metrics, **made})
 
 
 def _recipe(card: Card) -> Recipe:
-    module, _, function = RECIPES[card.runtime].partition(":")
     try:
-        recipe: Recipe = getattr(importlib.import_module(module), function)
+        recipe: Recipe = importlib.import_module(f"{__package__}.export_{card.runtime}").export
     except ModuleNotFoundError as error:
         raise RecipeUnavailable(
             f"exporting {card.name} needs the package {error.name}: {how_to_install('train')}, "

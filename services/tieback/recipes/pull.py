@@ -62,7 +62,7 @@ def _fetch(card: Sourced, store: Store, observer: Observer) -> None:
         return
     for source in card.sources:
         store.fetch(source, store.weights(card), partial(observer.fetching, source))
-    store.record(card)
+    store.record_fetched(card)
 
 
 def _served(card: Card, store: Store) -> bool:

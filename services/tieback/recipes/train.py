@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, cast
 
-from tieback.artifacts import Artifact
+from tieback.artifacts import Artifact, file_digest
 from tieback.catalog.card import EncoderCard
 from tieback.models.store import Store
 from tieback.recipes.encoder_head import HEAD, adapt
 from tieback.recipes.trained import Learned, Run, recipes
-from tieback.training.digests import file_digest
-from tieback.training.source_digest import source_digest
+from tieback.training.provenance import made_by
 from tieback.training.step_cache import StepCache
 
-PACKAGES = ("tieback", "torch", "onnx", "onnxruntime", "numpy", "tokenizers")
 REPORT = "report.md"
 
 
@@ -67,9 +63,7 @@ def train(
             "recipe": name,
             "configuration": dict(configuration),
             "data": [{"file": path.name, "sha256": file_digest(path)} for path in learned.data],
-            "code": source_digest(recipes.get(name), train),
-            "versions": _versions(),
-            "seconds": round(seconds, 1),
+            **made_by(recipes.get(name), train, seconds=seconds),
         }
         facts = {"recipe": name, **learned.facts, "metrics": dict(learned.metrics)}
         report = {REPORT: markdown(name, configuration, learned).encode()}
@@ -105,13 +99,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(_cell(one) for one in value)
     return f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|")
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

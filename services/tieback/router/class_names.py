@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from tieback.catalog.source import short_hash
-from tieback.core.errors import StartupError
+from tieback.core.errors import OtherWeights, StartupError
 from tieback.core.types.arrays import Array
 from tieback.methods.binding import bindings as binding_methods
 from tieback.models.binding import ClassNameBinding
@@ -60,7 +60,7 @@ class _Leading:
 
 def _check(binding: ClassNameBinding, component: Component | None, known: Sequence[ClassNameBinding]) -> None:
     if component is None or component.space != binding.target:
-        raise StartupError(
+        raise OtherWeights(
             f"the binding {binding.source} -> {binding.target} leads into a space that is not served; "
             f"{REMEDY}"
         )
@@ -78,7 +78,7 @@ def _check(binding: ClassNameBinding, component: Component | None, known: Sequen
 def _revision(components: Sequence[Component], bound: dict[str, list[ClassNameBinding]]) -> str:
     parts = [f"{component.space} {component.space.fingerprint}" for component in components]
     for bindings in bound.values():
-        parts += [f"{binding.source} {binding.target} {binding.revision}" for binding in bindings]
+        parts += [f"{binding.source} {binding.target} {binding.content}" for binding in bindings]
     return short_hash(*parts)
 
 

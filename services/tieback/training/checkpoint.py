@@ -17,6 +17,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from tieback.artifacts import write_whole
+
 MODULE, BEST, OPTIMISER, DRAW = "module.", "best.", "optimiser.", "draw"
 
 
@@ -46,10 +48,8 @@ class Checkpoint:
     def write(self, path: Path, key: str) -> None:
         """Replaces the one of before."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
         tensors = {name: one.detach().clone().contiguous() for name, one in self.tensors.items()}
-        partial.write_bytes(save(tensors, {"key": key, "history": json.dumps(self.history)}))
-        partial.replace(path)
+        write_whole(path, save(tensors, {"key": key, "history": json.dumps(self.history)}))
 
     @classmethod
     def read(cls, path: Path, key: str) -> Checkpoint | None:

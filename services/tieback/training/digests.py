@@ -1,11 +1,10 @@
-"""Hashes over what goes into a step or a training: values, arrays, files."""
+"""Hashes over what goes into a step: values and arrays."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,12 +21,6 @@ def digest(*parts: Any) -> str:
     for part in parts:
         _add(whole, part)
     return whole.hexdigest()[:LENGTH]
-
-
-def file_digest(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _add(whole: Any, part: Any) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from tieback.artifacts import write_whole
 from tieback.core.types.arrays import Array
 from tieback.training.digests import digest
 from tieback.training.source_digest import source_digest
@@ -56,9 +57,7 @@ class StepCache:
         except (OSError, SafetensorError):  # not there, or broken by whatever ended the run
             arrays = {name: np.ascontiguousarray(array) for name, array in make().items()}
             self.root.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f".{path.name}.partial")
-            partial.write_bytes(save(arrays))
-            partial.replace(path)
+            write_whole(path, save(arrays))
             self.made.append(step)
         else:
             self.found.append(step)

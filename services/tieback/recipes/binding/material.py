@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tieback.artifacts import file_digest
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
@@ -19,7 +20,6 @@ from tieback.recipes.binding.corpus import Corpus
 from tieback.recipes.binding.encoding import Encoded, encode, encode_texts
 from tieback.recipes.binding.members import Encoders, Members
 from tieback.recipes.binding.terms import Terms, encode_terms, gather_terms
-from tieback.training.digests import file_digest
 from tieback.training.step_cache import StepCache
 
 Say = Callable[[str], None]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tieback.artifacts import file_digest
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.arrays import Array
@@ -24,7 +25,7 @@ from tieback.recipes.binding.material import Gatherer, unread
 from tieback.recipes.binding.members import Classifier, Encoders, Members, takes_part
 from tieback.recipes.binding.solids import SOLIDS, cloud
 from tieback.recipes.binding.views import VIEWS, views
-from tieback.training.digests import digest, file_digest
+from tieback.training.digests import digest
 from tieback.training.splits import Split
 from tieback.training.step_cache import StepCache
 

@@ -13,11 +13,12 @@ import click
 from rich.table import Table
 from tieback_client.cli.output import SafeConsole, say
 
+from tieback.artifacts import stored
 from tieback.catalog.card import Card, EncoderCard, GeneratorCard
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.source import Sourced
 from tieback.core.errors import NotFound, StartupError, TiebackError
-from tieback.models.binding import HEADER, ClassNameBinding
+from tieback.models.binding import ClassNameBinding
 from tieback.models.store import Store
 from tieback.recipes.bind_default import LIBRARY, bind_default
 from tieback.recipes.pull import pull as pull_cards
@@ -123,23 +124,23 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
     with _explained():
         shelf = _Shelf.open()
         chosen = shelf.choose(names, models=True, media=True)
-        stored = [card for card in chosen if shelf.store.manifest(card) is not None]
+        kept = [card for card in chosen if shelf.store.holds(card)]
         faults = [
             {"name": card.name, "file": str(path), "fault": fault, "repair": shelf.repair(card)}
-            for card in stored
+            for card in kept
             for path, fault in shelf.store.faults(card)
         ]
-        lacking = [card for card in chosen if card not in stored and not shelf.store.is_ready(card)]
+        lacking = [card for card in chosen if card not in kept and not shelf.store.is_ready(card)]
         faults += [shelf.absence(card) for card in lacking if names]
         if not names:
             faults += shelf.broken_bindings()
     if as_json:
-        click.echo(json.dumps({"checked": [card.name for card in stored], "faults": faults}, indent=2))
+        click.echo(json.dumps({"checked": [card.name for card in kept], "faults": faults}, indent=2))
     else:
         for fault in faults:
             say(f"{fault['name']}: {fault['file']} {fault['fault']}; run: {fault['repair']}", err=True)
         count = f"{len(faults) or 'no'} fault{'s' * (len(faults) != 1)}"
-        say(f"Checked {len(stored)} of the catalog's models and media: {count}")
+        say(f"Checked {len(kept)} of the catalog's models and media: {count}")
     if faults:
         raise click.exceptions.Exit(1)
 
@@ -227,13 +228,13 @@ class _Shelf:
 
     def broken_bindings(self) -> list[dict[str, Any]]:
         broken = []
-        for header in sorted(self.store.bindings.glob(f"*/{HEADER}")):
+        for folder in stored(self.store.bindings):
             try:
-                ClassNameBinding.load(header.parent)
+                ClassNameBinding.load(folder)
             except StartupError:
-                repair = f"rm -r {header.parent} && tieback models pull"
-                place = {"name": "binding", "file": str(header.parent)}
-                broken.append(place | {"fault": "cannot be read or is corrupt", "repair": repair})
+                place = {"name": "binding", "file": str(folder)}
+                fault = {"fault": "cannot be read or is corrupt", "repair": "tieback models pull"}
+                broken.append(place | fault)
         return broken
 
 
