@@ -7,15 +7,15 @@ what stands at it; a piece that is still too long is cut once more.
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import itertools
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 from tieback.admission import Admission, Ticket
+from tieback.core.all_or_none import all_or_none
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
 from tieback.core.field_path import at
@@ -83,7 +83,7 @@ class Splitting:
                 ticket = places.enter_context(self._preparation.admit([taken] * len(long), deadline))
                 jobs = [self._long(texts[place], [place], work, taken, ticket, deadline) for place in long]
             jobs += [self._short(texts, group, work, deadline) for group in _groups(texts)]
-            for group, found in await _all(jobs):
+            for group, found in await all_or_none(jobs):
                 for place, one in zip(group, found, strict=True):
                     results[place] = one.within(at("texts", place)) if isinstance(one, TiebackError) else one
         elapsed = time.monotonic() - begun
@@ -233,17 +233,3 @@ def _groups(texts: Sequence[str]) -> Iterator[list[int]]:
         characters += len(text)
     if group:
         yield group
-
-
-async def _all(
-    jobs: Sequence[Coroutine[None, None, tuple[list[int], list[Result]]]],
-) -> list[tuple[list[int], list[Result]]]:
-    """What all of them give; where one fails, or the caller goes away, the others are cancelled."""
-    tasks = [asyncio.ensure_future(job) for job in jobs]
-    try:
-        return await asyncio.gather(*tasks)
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-        raise

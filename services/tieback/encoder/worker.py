@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import cast
@@ -18,6 +18,7 @@ from typing import cast
 from tieback.admission import Admission, Ticket
 from tieback.allowance import Allowance
 from tieback.batching import Batched, Batcher, BatchReport
+from tieback.core.all_or_none import all_or_none
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, TiebackError
 from tieback.core.types.content import Content, Modality, TokenIds
@@ -129,7 +130,9 @@ class Worker:
             if heavy := [portion.size for portion in portions if portion.is_heavy]:
                 decoding = places.enter_context(self._preparation.admit(heavy, deadline))
             self._check_time(deadline, len(contents))
-            parts = await _all(self._portion(portion, asked, ticket, decoding, begun) for portion in portions)
+            parts = await all_or_none(
+                self._portion(portion, asked, ticket, decoding, begun) for portion in portions
+            )
         self._allowance.correct(sum(part.tokens for part in parts) - estimate)
         return _together([_Part(list(refused), list(refused.values())), *parts])
 
@@ -286,21 +289,6 @@ class Worker:
         if content.modality is not Modality.TEXT:
             self._typical_tokens += 0.1 * (prepared.tokens - self._typical_tokens)
         return prepared
-
-
-async def _all(portions: Iterable[Coroutine[None, None, _Part]]) -> list[_Part]:
-    """What all of them give; where one fails, or the caller goes away, the others are cancelled."""
-    coroutines = list(portions)
-    if len(coroutines) <= 1:
-        return [await one for one in coroutines]
-    tasks = [asyncio.ensure_future(one) for one in coroutines]
-    try:
-        return await asyncio.gather(*tasks)
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-        raise
 
 
 def _together(parts: Sequence[_Part]) -> Worked:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+
+from tieback_client.installing import how_to_install
 
 from tieback.artifacts import HEADER
 from tieback.catalog.card import EncoderCard
@@ -13,6 +14,7 @@ from tieback.catalog.source import Sourced
 from tieback.core.errors import StartupError
 from tieback.models.default_binding import DefaultBinding
 from tieback.models.store import Store
+from tieback.recipes.packages import missing_package
 
 LIBRARY = Path("examples/library")
 """What a checkout of the project ships, taken where a command is run in one."""
@@ -48,11 +50,8 @@ def bind_default(
         and (store.bound / known.revision / HEADER).is_file()
     ):
         return known.revision
-    try:
-        for name in ("torch", "onnx"):
-            importlib.import_module(name)
-    except ImportError as error:
-        say(f"the spaces are not bound, which needs {error.name}: python -m pip install 'tieback[train]'")
+    if missing := missing_package():
+        say(f"the spaces are not bound, which needs {missing}: {how_to_install('train')}")
         return None
     from tieback.recipes.binding import Options, bind
 

@@ -15,7 +15,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
 from tieback.core.types.limits import Limits
-from tieback.serving.wire import malformed
+from tieback.serving.wire import malformed, varint
 
 _VARINT, _EIGHT, _DELIMITED, _FOUR = 0, 1, 2, 5
 _WIRE = {
@@ -162,14 +162,14 @@ class Gate:
             tag = data[place]
             place += 1
             if tag >= 0x80:
-                tag, place = _varint(data, place - 1)
+                tag, place = varint(data, place - 1)
             wire = tag & 7
             begin = place
             if wire == _DELIMITED:
                 length = data[place]
                 place += 1
                 if length >= 0x80:
-                    length, place = _varint(data, place - 1)
+                    length, place = varint(data, place - 1)
                 begin, place = place, place + length
             elif wire == _VARINT:
                 while data[place] >= 0x80:
@@ -239,16 +239,3 @@ def _count(packed: bytes, width: int, most: int) -> int:
     if len(packed) <= most:  # each has a byte at least
         return len(packed)
     return len(packed.translate(None, _CONTINUED))
-
-
-def _varint(data: bytes, place: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[place]
-        place += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, place
-        shift += 7
-        if shift > 63:
-            raise malformed()

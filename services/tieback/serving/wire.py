@@ -19,13 +19,13 @@ def fields(message: bytes) -> Iterator[tuple[int, int, int, int]]:
     try:
         while place < size:
             begin = place
-            tag, place = _varint(message, place)
+            tag, place = varint(message, place)
             value, kind = place, tag & 7
             if kind == _DELIMITED:
-                length, value = _varint(message, place)
+                length, value = varint(message, place)
                 place = value + length
             elif kind == _VARINT:
-                _, place = _varint(message, place)
+                _, place = varint(message, place)
             else:
                 place += _FIXED[kind]
             if place > size:
@@ -58,7 +58,8 @@ def malformed() -> InvalidInput:
     )
 
 
-def _varint(data: bytes, place: int) -> tuple[int, int]:
+def varint(data: bytes, place: int) -> tuple[int, int]:
+    """The number that begins at a place, and the place behind it. IndexError where it does not end."""
     byte = data[place]
     if byte < 0x80:
         return byte, place + 1

@@ -15,7 +15,8 @@ from tieback_client.cli.output import say
 from tieback_client.installing import how_to_install
 
 from tieback.catalog.catalog import Catalog, read_card
-from tieback.core.errors import AlreadyExists, StartupError, TiebackError
+from tieback.core.errors import AlreadyExists, StartupError
+from tieback.serving.commands.explained import explained
 from tieback.serving.settings import load_settings
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def add(
     Says what was found, and writes a card, with the hashes of the files, into the folder that TIEBACK_CARDS
     names, or else prints it. No code of the folder is run.
     """
-    try:
+    with explained():
         settings = load_settings()
         found = _inspect(directory, name or _name_of(directory), pooling, prompt, licence)
         written: list[Path] = []
@@ -51,8 +52,6 @@ def add(
             _check_cards(found.cards)
             if settings.cards is not None and not only_print:
                 written = _write(found.cards, settings.cards)
-    except TiebackError as error:
-        raise click.ClickException(error.message) from error
     if as_json:
         paths = [str(path) for path in written]
         result = {"found": found.facts, "missing": found.missing, "notes": found.notes}

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.table import Table
 from tieback_client.cli.output import SafeConsole, say
-from tieback_client.installing import how_to_install
 
 from tieback.artifacts import stored
 from tieback.catalog.catalog import Catalog
-from tieback.core.errors import StartupError, TiebackError
+from tieback.core.errors import StartupError
 from tieback.models.bound_space import BoundSpace
 from tieback.models.store import Store
 from tieback.recipes.bind_default import LIBRARY
+from tieback.recipes.packages import check_packages
 from tieback.serving.commands.bind_report import report
+from tieback.serving.commands.explained import explained
 from tieback.serving.commands.pull_progress import PullProgress
 from tieback.serving.precisions import at_chosen_precisions
 from tieback.serving.settings import Settings, load_settings
@@ -78,14 +76,16 @@ def bind(
     """
     if context.invoked_subcommand is not None:
         return
-    with _explained():
+    with explained():
         settings, store = _opened()
         catalog = Catalog.load(settings.cards)
         cards = at_chosen_precisions(catalog.encoders(), settings.precision, settings.provider)
         if settings.spaces:  # what is served takes part, optional or not
             served = [card for card in cards if card.name in settings.spaces]
             cards = tuple(card.model_copy(update={"optional": False}) for card in served)
-        recipe = _recipe()
+        check_packages("binding")
+        from tieback.recipes import binding as recipe  # with PyTorch
+
         options = recipe.Options(
             data=data or _shipped(catalog, store),
             seed=seed,
@@ -115,7 +115,7 @@ bind.add_command(report)
 @as_json
 def list_bindings(as_json: bool) -> None:
     """List the bindings in the store, with their spaces and main numbers."""
-    with _explained():
+    with explained():
         _, store = _opened()
     rows = []
     for place in stored(store.bound):
@@ -187,24 +187,3 @@ def _shipped(catalog: Catalog, store: Store) -> tuple[Path, ...]:
     """The store's media, and the library where the command is run in a checkout."""
     media = [store.media(card) for card in catalog.media() if store.is_ready(card)]
     return (*([LIBRARY] if LIBRARY.is_dir() else []), *media)
-
-
-def _recipe() -> Any:
-    """The recipe's module. StartupError, with what to install, where what it needs is not there."""
-    try:
-        for name in ("torch", "onnx"):
-            importlib.import_module(name)
-    except ImportError as error:
-        raise StartupError(
-            f"binding needs {error.name}, which serving does not: {how_to_install('train')}"
-        ) from None
-    return importlib.import_module("tieback.recipes.binding")
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Errors of ours end the command with their message and exit code 1, without a traceback."""
-    try:
-        yield
-    except TiebackError as error:
-        raise click.ClickException(error.message) from error

@@ -10,9 +10,9 @@ import click
 from tieback_client.cli.output import say
 
 from tieback.catalog.catalog import Catalog
-from tieback.core.errors import TiebackError
 from tieback.models.bound_space import BoundSpace
 from tieback.models.store import Store
+from tieback.serving.commands.explained import explained
 from tieback.serving.settings import load_settings
 
 
@@ -50,7 +50,7 @@ def report(
     from tieback.recipes.binding_report.neighbours import look
     from tieback.recipes.binding_report.page import page
 
-    try:
+    with explained():
         settings = load_settings()
         store = Store(settings.models)
         bound = BoundSpace.load(folder_of(binding, store.bound))
@@ -58,8 +58,6 @@ def report(
         if photos is not None:
             questions = look(bound, photos, Catalog.load(settings.cards).encoders(), store)
         written = page(bound, questions=questions, benchmark=read_claims(claims) if claims else ())
-    except TiebackError as error:
-        raise click.ClickException(error.message) from error
     target = out or Path(f"binding-{bound.revision}.html")
     try:
         target.write_text(written, encoding="utf-8")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,12 +16,13 @@ from tieback.artifacts import stored
 from tieback.catalog.card import Card, EncoderCard, GeneratorCard
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.source import Sourced
-from tieback.core.errors import NotFound, StartupError, TiebackError
+from tieback.core.errors import NotFound, StartupError
 from tieback.models.binding import ClassNameBinding
 from tieback.models.store import Store
 from tieback.recipes.bind_default import LIBRARY, bind_default
 from tieback.recipes.pull import pull as pull_cards
 from tieback.serving.commands.add_model import add
+from tieback.serving.commands.explained import explained
 from tieback.serving.commands.old_models import OldModel, old_models, remove_old
 from tieback.serving.commands.pull_progress import PullProgress, in_units
 from tieback.serving.precisions import at_chosen_precisions
@@ -44,7 +44,7 @@ models.add_command(add)
 @as_json
 def list_models(as_json: bool) -> None:
     """List the models and media, and which are in the store."""
-    with _explained():
+    with explained():
         shelf = _Shelf.open()
         rows = [shelf.describe(card) for card in (*shelf.models, *shelf.media)]
         rows += [shelf.describe_old(one) for one in shelf.old]
@@ -79,7 +79,7 @@ def pull(names: tuple[str, ...], everything: bool, media: bool, keep_wheels: boo
 
     Models that are stored and correct are skipped; an interrupted download continues where it stopped.
     """
-    with _explained():
+    with explained():
         shelf = _Shelf.open()
         cards = shelf.choose(names, models=everything or not media, media=everything or media)
         wheels = shelf.store.missing_wheels(cards)
@@ -111,7 +111,7 @@ def pull(names: tuple[str, ...], everything: bool, media: bool, keep_wheels: boo
 @click.option("--force", is_flag=True, help="Also models that collections need for searches.")
 def remove(names: tuple[str, ...], force: bool) -> None:
     """Delete old models that `tieback models list` names: they have no card any more."""
-    with _explained():
+    with explained():
         shelf = _Shelf.open()
         remove_old(shelf.old, names, shelf.store, force=force)
 
@@ -121,7 +121,7 @@ def remove(names: tuple[str, ...], force: bool) -> None:
 @as_json
 def verify(names: tuple[str, ...], as_json: bool) -> None:
     """Check every stored file against its hash. Exit code 1 where one is missing or corrupt."""
-    with _explained():
+    with explained():
         shelf = _Shelf.open()
         chosen = shelf.choose(names, models=True, media=True)
         kept = [card for card in chosen if shelf.store.holds(card)]
@@ -242,12 +242,3 @@ def _kind(card: Sourced) -> str:
     if isinstance(card, EncoderCard):
         return f"{card.modality} encoder"
     return "generator" if isinstance(card, GeneratorCard) else "media"
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Errors of ours end the command with their message and exit code 1, without a traceback."""
-    try:
-        yield
-    except TiebackError as error:
-        raise click.ClickException(error.message) from error

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.table import Table
 from tieback_client.cli.output import SafeConsole, say
-from tieback_client.installing import how_to_install
 
 from tieback.catalog.catalog import Catalog
-from tieback.core.errors import InvalidInput, StartupError, TiebackError
+from tieback.core.errors import InvalidInput
 from tieback.models.store import Store
+from tieback.recipes.packages import check_packages
 from tieback.recipes.trained import describe
+from tieback.serving.commands.explained import explained
 from tieback.serving.commands.pull_progress import PullProgress
 from tieback.serving.precisions import at_chosen_precisions
 from tieback.serving.settings import load_settings
@@ -53,13 +52,15 @@ def train(
     An interrupted run continues where it stopped. The result is an artifact: a folder named by a hash over
     its content, with a report.
     """
-    with _explained():
+    with explained():
         parameters = assigned(assignments, describe(name).schema)
-        recipe = _runner()
+        check_packages("training")
+        from tieback.recipes.train import train as run  # with PyTorch
+
         settings = load_settings()
         encoders = Catalog.load(settings.cards).encoders()
         with PullProgress() as progress:
-            outcome = recipe.train(
+            outcome = run(
                 name,
                 parameters,
                 cards=at_chosen_precisions(encoders, settings.precision, settings.provider),
@@ -115,24 +116,3 @@ def _show(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()))
     SafeConsole().print(table)
-
-
-def _runner() -> Any:
-    """What runs recipes. StartupError, with what to install, where what they need is not there."""
-    try:
-        for name in ("torch", "onnx"):
-            importlib.import_module(name)
-    except ImportError as error:
-        raise StartupError(
-            f"training needs {error.name}, which serving does not: {how_to_install('train')}"
-        ) from None
-    return importlib.import_module("tieback.recipes.train")
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Errors of ours end the command with their message and exit code 1, without a traceback."""
-    try:
-        yield
-    except TiebackError as error:
-        raise click.ClickException(error.message) from error
