@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image as Picture
+from tieback.methods.reranking import rerankings
 from tieback_client import (
     AsyncClient,
     Audio,
@@ -207,7 +208,7 @@ async def _by_picture(caller: Caller) -> None:
 
 
 async def _rerank(caller: Caller) -> None:
-    method = caller.chance.choice(("late_interaction", "optimal_transport"))
+    method = caller.chance.choice(rerankings.names())
     await caller.client.retrieve(
         caller.collection,
         caller.text(),

@@ -8,6 +8,7 @@ from tieback.core.errors import InvalidInput
 from tieback.methods.imputation import fit, imputations
 from tieback.methods.projection import unit_rows
 
+FITTED = [name for name in imputations.names() if imputations.state(name)]
 WIDTHS = (6, 4, 5)
 ANCHORS = 200
 RNG = np.random.default_rng(0)
@@ -42,7 +43,7 @@ def test_what_is_present_comes_back_as_it_is_and_nothing_is_taken_for_a_vector_t
         assert not block[~filled[:, place] & ~EVERY_PATTERN[:, place]].any()
         assert (given[place] == before[place]).all(), "the caller's arrays stay as they are"
     lacking = ~EVERY_PATTERN & EVERY_PATTERN.any(axis=1, keepdims=True)
-    assert (filled == (lacking if name != "skip" else np.zeros_like(lacking))).all()
+    assert (filled == (lacking if name in FITTED else np.zeros_like(lacking))).all()
 
 
 def test_the_content_of_a_missing_block_is_never_read(method) -> None:
@@ -126,7 +127,7 @@ def test_the_pool_with_one_entry_answers_with_the_nearest() -> None:
     assert blocks[1][0].tolist() == [0, 0, 1]
 
 
-@pytest.mark.parametrize("name", ["ridge", "nearest_neighbours"])
+@pytest.mark.parametrize("name", FITTED)
 def test_blocks_that_were_not_fitted_are_neither_asked_nor_filled(name: str) -> None:
     rows = things(ANCHORS, seed=1)
     state = fit(name, [rows[0], np.zeros_like(rows[1]), rows[2]])
@@ -140,7 +141,7 @@ def test_blocks_that_were_not_fitted_are_neither_asked_nor_filled(name: str) -> 
     assert not blocks[2][1].any(), "the second block knows no way"
 
 
-@pytest.mark.parametrize("name", ["ridge", "nearest_neighbours"])
+@pytest.mark.parametrize("name", FITTED)
 def test_a_method_without_a_state_refuses_and_says_so(name: str) -> None:
     with pytest.raises(InvalidInput, match=f"{name} was not fitted here") as refusal:
         imputations.configure(name)(things(1, seed=2), np.array([[True, True, False]]), {})

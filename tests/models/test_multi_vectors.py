@@ -19,6 +19,7 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate, RerankSource
 from tieback.core.types.vectors import MultiVector, VectorKind
 from tieback.encoder import Encoder
+from tieback.methods.reranking import rerankings
 from tieback.models.audio_decoding import samples_of
 from tieback.models.encoder_model import EncoderModel
 from tieback.reranker import Reranker
@@ -86,7 +87,7 @@ def candidates(*sources: RerankSource) -> list[RerankCandidate]:
     return [RerankCandidate(str(place), source) for place, source in enumerate(sources)]
 
 
-@pytest.mark.parametrize("method", ["late_interaction", "optimal_transport"])
+@pytest.mark.parametrize("method", rerankings.names())
 async def test_a_photo_finds_the_photo_that_shows_it_in_a_corner_and_is_told_which(
     reranker: Reranker, album: list[Content], cat: Image.Image, method: str
 ) -> None:

@@ -12,6 +12,7 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate
 from tieback.core.types.vectors import MultiVector, SpaceRef, VectorKind
 from tieback.encoder import Encoder
+from tieback.methods.reranking import rerankings
 from tieback.reranker import Reranker
 
 OT = MethodChoice("optimal_transport")
@@ -63,7 +64,7 @@ def rows(values, *places):
     return MultiVector(SPACE, np.array(values, np.float32), spans(*places))
 
 
-@pytest.mark.parametrize("method", ["late_interaction", "optimal_transport"])
+@pytest.mark.parametrize("method", rerankings.names())
 async def test_the_candidate_that_answers_the_query_comes_first(reranker, method):
     texts = candidates("rockets fly to the moon", "a cup of hot coffee", "coffee beans")
 
