@@ -8,7 +8,7 @@ needs another takes the port, and cannot tell the two apart. Every method raises
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Protocol, Unpack
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import TiebackError
@@ -16,15 +16,15 @@ from tieback.core.tenant import Usage
 from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
 from tieback.core.types.content import Content, Item
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
-from tieback.core.types.fusion import FusePart, FuseReply, IgnoredDimensions, Role, Routing
+from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
 from tieback.core.types.generation import Decoding, Evidence, GenerationEvent, Grounding
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexProgress, ReindexState
 from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
-from tieback.core.types.search import SearchReply
-from tieback.core.types.vectors import SpaceRef, Vector
+from tieback.core.types.search import Search, SearchReply
+from tieback.core.types.vectors import SpaceRef
 
 DEFAULT_PLAN = EncodePlan()
 DEFAULT_ROUTING = Routing()
@@ -173,21 +173,9 @@ class IndexPort(Protocol):
         ...
 
     async def search(
-        self,
-        collection: str,
-        *,
-        vector: Vector | None = None,
-        text: str = "",
-        limit: int = 0,
-        filter: str = "",
-        rank_fusion: MethodChoice | None = None,
-        balance_modalities: bool = False,
-        collapse_pieces: bool = False,
-        ignored: Sequence[IgnoredDimensions] = (),
-        multi_vectors: bool = False,
-        deadline: Deadline = NO_DEADLINE,
+        self, collection: str, *, deadline: Deadline = NO_DEADLINE, **asked: Unpack[Search]
     ) -> SearchReply:
-        """The nearest sections, best first; with `multi_vectors`, the vectors of those that have several."""
+        """The nearest sections, best first."""
         ...
 
 

@@ -43,17 +43,17 @@ class Query:
 def checked(
     known: Description,
     *,
-    vector: Vector | None,
-    text: str,
-    limit: int,
-    filter: str,
-    rank_fusion: MethodChoice | None,
-    balance_modalities: bool,
-    collapse_pieces: bool,
-    ignored: Sequence[IgnoredDimensions],
-    multi_vectors: bool,
+    vector: Vector | None = None,
+    text: str = "",
+    limit: int = 0,
+    filter: str = "",
+    rank_fusion: MethodChoice | None = None,
+    balance_modalities: bool = False,
+    collapse_pieces: bool = False,
+    ignored: Sequence[IgnoredDimensions] = (),
+    multi_vectors: bool = False,
 ) -> Query:
-    """The query, or InvalidInput, SpaceMismatch or NotFound with the field that is wrong."""
+    """The query of a `Search`, or InvalidInput, SpaceMismatch or NotFound with the field that is wrong."""
     if vector is None:
         if not text.strip():
             raise InvalidInput("nothing to search for: give a vector, words, or both", field="vector")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, Unpack
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import NotFound, TiebackError, Unavailable
@@ -17,14 +17,13 @@ from tieback.core.field_path import at
 from tieback.core.tenant import PRINCIPAL, Access, Usage
 from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
 from tieback.core.types.content import Item
-from tieback.core.types.fusion import IgnoredDimensions, Routing
+from tieback.core.types.fusion import Routing
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.report import Timing
-from tieback.core.types.search import SearchReply
-from tieback.core.types.vectors import SpaceRef, Vector
+from tieback.core.types.search import Search, SearchReply
+from tieback.core.types.vectors import SpaceRef
 from tieback.index import query
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
 from tieback.index.filters import Check, parse
@@ -300,19 +299,7 @@ class Index:
         return page.items, token
 
     async def search(
-        self,
-        collection: str,
-        *,
-        vector: Vector | None = None,
-        text: str = "",
-        limit: int = 0,
-        filter: str = "",
-        rank_fusion: MethodChoice | None = None,
-        balance_modalities: bool = False,
-        collapse_pieces: bool = False,
-        ignored: Sequence[IgnoredDimensions] = (),
-        multi_vectors: bool = False,
-        deadline: Deadline = NO_DEADLINE,
+        self, collection: str, *, deadline: Deadline = NO_DEADLINE, **asked: Unpack[Search]
     ) -> SearchReply:
         """See `IndexPort`.
 
@@ -321,25 +308,14 @@ class Index:
         """
         begin = time.perf_counter()
         opened = self._read_from(collection)
-        asked = query.checked(
-            opened.description,
-            vector=vector,
-            text=text,
-            limit=limit,
-            filter=filter,
-            rank_fusion=rank_fusion,
-            balance_modalities=balance_modalities,
-            collapse_pieces=collapse_pieces,
-            ignored=ignored,
-            multi_vectors=multi_vectors,
-        )
+        wanted = query.checked(opened.description, **asked)
         queued = time.perf_counter()
         started = queued
 
         def work(check: Check) -> SearchReply:
             nonlocal started
             started = time.perf_counter()
-            return SearchReply(search(opened.memory, asked, check), Timing())
+            return SearchReply(search(opened.memory, wanted, check), Timing())
 
         reply = await self._readers.run(work, deadline)
         end = time.perf_counter()

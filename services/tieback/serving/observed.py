@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from typing import Unpack
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.collection import IndexedItem, UpsertReply
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
-from tieback.core.types.fusion import Fused, FusePart, FuseReply, IgnoredDimensions, Role, Routing
+from tieback.core.types.fusion import Fused, FusePart, FuseReply, Role, Routing
 from tieback.core.types.generation import Decoding, Evidence, GenerationEvent, Grounding
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
-from tieback.core.types.search import SearchReply
-from tieback.core.types.vectors import Vector
+from tieback.core.types.search import Search, SearchReply
 from tieback.ports import (
     DEFAULT_DECODING,
     DEFAULT_GROUNDING,
@@ -129,35 +129,11 @@ class ObservedIndex:
         return reply
 
     async def search(
-        self,
-        collection: str,
-        *,
-        vector: Vector | None = None,
-        text: str = "",
-        limit: int = 0,
-        filter: str = "",
-        rank_fusion: MethodChoice | None = None,
-        balance_modalities: bool = False,
-        collapse_pieces: bool = False,
-        ignored: Sequence[IgnoredDimensions] = (),
-        multi_vectors: bool = False,
-        deadline: Deadline = NO_DEADLINE,
+        self, collection: str, *, deadline: Deadline = NO_DEADLINE, **asked: Unpack[Search]
     ) -> SearchReply:
         """As the index does."""
         with self._telemetry.tracing.step("search"):
-            reply = await self._index.search(
-                collection,
-                vector=vector,
-                text=text,
-                limit=limit,
-                filter=filter,
-                rank_fusion=rank_fusion,
-                balance_modalities=balance_modalities,
-                collapse_pieces=collapse_pieces,
-                ignored=ignored,
-                multi_vectors=multi_vectors,
-                deadline=deadline,
-            )
+            reply = await self._index.search(collection, deadline=deadline, **asked)
         self._telemetry.observe_timing("index", "search", reply.timing)
         return reply
 

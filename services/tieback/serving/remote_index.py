@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from typing import TypeVar, Unpack
 
 from google.protobuf.message import Message
 
@@ -13,11 +13,10 @@ from tieback.core.field_path import at
 from tieback.core.tenant import Usage
 from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
 from tieback.core.types.content import Item
-from tieback.core.types.fusion import IgnoredDimensions, Routing
-from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.fusion import Routing
 from tieback.core.types.report import Timing
-from tieback.core.types.search import SearchReply
-from tieback.core.types.vectors import SpaceRef, Vector
+from tieback.core.types.search import Search, SearchReply
+from tieback.core.types.vectors import SpaceRef
 from tieback.ports import DEFAULT_ROUTING
 from tieback.serving import failures, targets
 from tieback.serving.conversions.contents import read_item
@@ -164,32 +163,21 @@ class RemoteIndex:
         return items, response.next_page_token
 
     async def search(
-        self,
-        collection: str,
-        *,
-        vector: Vector | None = None,
-        text: str = "",
-        limit: int = 0,
-        filter: str = "",
-        rank_fusion: MethodChoice | None = None,
-        balance_modalities: bool = False,
-        collapse_pieces: bool = False,
-        ignored: Sequence[IgnoredDimensions] = (),
-        multi_vectors: bool = False,
-        deadline: Deadline = NO_DEADLINE,
+        self, collection: str, *, deadline: Deadline = NO_DEADLINE, **asked: Unpack[Search]
     ) -> SearchReply:
         """The nearest sections, best first."""
+        vector, rank_fusion = asked.get("vector"), asked.get("rank_fusion")
         request = index_pb2.SearchRequest(
             collection=collection,
             vector=None if vector is None else write_vector(vector),
-            text=text,
-            limit=limit,
-            filter=filter,
+            text=asked.get("text", ""),
+            limit=asked.get("limit", 0),
+            filter=asked.get("filter", ""),
             rank_fusion=None if rank_fusion is None else write_method(rank_fusion),
-            balance_modalities=balance_modalities,
-            collapse_pieces=collapse_pieces,
-            ignored=write_ignored(ignored),
-            multi_vectors=multi_vectors,
+            balance_modalities=asked.get("balance_modalities", False),
+            collapse_pieces=asked.get("collapse_pieces", False),
+            ignored=write_ignored(asked.get("ignored", ())),
+            multi_vectors=asked.get("multi_vectors", False),
         )
         return read_search_reply(await self._call("Search", request, index_pb2.SearchResponse, deadline))
 

@@ -1,15 +1,36 @@
-"""What the index finds."""
+"""What the index is asked for, and what it finds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 from tieback.core.types.arrays import Box, Span
 from tieback.core.types.content import Modality
+from tieback.core.types.fusion import IgnoredDimensions
 from tieback.core.types.metadata import Metadata
+from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
-from tieback.core.types.vectors import MultiVector
+from tieback.core.types.vectors import MultiVector, Vector
+
+
+class Search(TypedDict, total=False):
+    """The arguments of a search, by name; what is left out is None, empty, False, or the server's default.
+
+    Of `vector` and `text` at least one is given. `ignored` are dimensions of the vector that do not count;
+    with `multi_vectors`, hits that have several vectors come with them.
+    """
+
+    vector: Vector | None
+    text: str
+    limit: int
+    filter: str
+    rank_fusion: MethodChoice | None
+    balance_modalities: bool
+    collapse_pieces: bool
+    ignored: Sequence[IgnoredDimensions]
+    multi_vectors: bool
 
 
 @dataclass(frozen=True, slots=True)
