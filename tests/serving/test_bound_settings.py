@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,21 @@ def test_a_binding_is_named_by_its_revision_or_its_folder(place: Place, by: str)
         ("small-a", WIDTH),
         ("small-b", WIDTH),
     )
+
+
+def test_whoever_does_not_fuse_knows_the_joint_space_without_loading_its_graphs(place: Place) -> None:
+    made = dataclasses.replace(place.bind(), graphs={"paths.text": b"no graph at all"})
+    made.save(place.models / "bound")
+
+    joint = place.plan(binding=made.revision).joint
+
+    assert joint is not None
+    assert joint.binding == made.revision
+    assert (
+        joint.ref
+        == assembly.build_router(place.settings(), place.plan(binding=place.bind().revision)).space.ref
+    )
+    assert not joint.graphs
 
 
 def test_a_binding_that_is_not_there_stops_the_start_and_names_those_that_are(place: Place) -> None:
