@@ -79,7 +79,3 @@ def test_an_end_token_that_the_tokenizer_lacks_stops_the_start(
 def test_a_missing_weight_file_is_named_with_the_way_out(small_card: GeneratorCard, tmp_path: Path) -> None:
     with pytest.raises(StartupError, match="tieback models pull small"):
         load_language_model(small_card, Store(tmp_path))
-
-
-def test_streams_say_what_a_token_costs(small_model: LanguageModel) -> None:
-    assert small_model.decoder.bytes_per_token == 2 * 2 * 1 * 32 * 4

@@ -120,11 +120,6 @@ class Column:
         return self._kinds
 
     @property
-    def has_lists(self) -> bool:
-        """Whether some position holds a list."""
-        return bool(self._lists)
-
-    @property
     def codes(self) -> int:
         """One above the highest code."""
         return len(self._values)

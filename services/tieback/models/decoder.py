@@ -36,11 +36,6 @@ class Decoder(Session):
         self.cache_heads, self.head_width = int(caches[0].shape[1]), int(caches[0].shape[3])
         self.layers = len(caches) // 2  # each has keys and values
 
-    @property
-    def bytes_per_token(self) -> int:
-        """What a token takes in a stream's cache."""
-        return len(self.cache_names) * self.cache_heads * self.head_width * 4
-
     def open(
         self, prompts: Mapping[N, Sequence[int]], *, layers: Sequence[int] = (), room: int
     ) -> Streams[N]:
