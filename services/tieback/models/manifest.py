@@ -73,7 +73,8 @@ class Manifest:
     @property
     def metrics(self) -> Mapping[str, Any]:
         """What was measured of what is served when it was made."""
-        return self.provenance.get("metrics", {})
+        found: Mapping[str, Any] = self.provenance.get("metrics", {})
+        return found
 
     @property
     def size(self) -> int:
