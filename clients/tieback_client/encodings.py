@@ -12,9 +12,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from tieback.core.field_path import at
 
 from tieback_client import reading
-from tieback_client.errors import TiebackError
+from tieback_client.errors import InvalidArgument, TiebackError
 from tieback_client.reports import CallInfo, Cost, Timing
 from tieback_client.results import Encoding
 from tieback_client.rpc import Reply
@@ -49,12 +50,16 @@ class Encodings:
     def errors(self) -> Mapping[int, TiebackError]:
         """Why inputs failed, by their place."""
         found: dict[int, TiebackError] = {}
-        place = 0
+        first = 0
         for message, info in self._replies:
-            for one in message.results:
+            for number, one in enumerate(message.results):
                 if one.HasField("error"):
-                    found[place] = reading.error(one.error, info)
-                place += 1
+                    error = reading.error(one.error, info)
+                    if isinstance(error, InvalidArgument):
+                        # The server counts the contents of one call, and the caller those of all.
+                        error = error.moved(at("contents", number), at("contents", first + number))
+                    found[first + number] = error
+            first += len(message.results)
         return found
 
     @cached_property

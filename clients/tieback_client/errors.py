@@ -27,7 +27,8 @@ What is wrong on this side (an unreadable file, a lone surrogate, a message over
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from tieback.core.field_path import FieldPath
 
@@ -138,6 +139,11 @@ class InvalidArgument(TiebackError):  # noqa: N818 - named for what it is, as th
     def field(self) -> str:
         """The path of the first wrong field; empty where none was named."""
         return self.violations[0].field if self.violations else ""
+
+    def moved(self, old: FieldPath, new: FieldPath) -> Self:
+        """The same error, for whoever calls `new` what the server called `old`."""
+        found = [replace(one, field=_moved(one.field, old, new)) for one in self.violations]
+        return type(self)(self.message, replace(self.details, violations=found))
 
     def __str__(self) -> str:
         text = super().__str__()
@@ -257,3 +263,10 @@ class InternalError(TiebackError):
     """A fault of the server."""
 
     code = "INTERNAL"
+
+
+def _moved(path: str, old: FieldPath, new: FieldPath) -> str:
+    try:
+        return str(FieldPath.parse(path).moved(old, new))
+    except ValueError:  # a newer server writes paths in another form
+        return path

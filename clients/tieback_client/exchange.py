@@ -191,8 +191,8 @@ def write_result(name: str, status: Any, ingested: Any = None) -> WriteResult:
 class Tally:
     """The running sum of acknowledgements."""
 
-    written: int = 0
-    """Items that are durable."""
+    written: set[str] = field(default_factory=set)
+    """The ids of items that are durable; one that was written twice is one item."""
     errors: dict[str, TiebackError] = field(default_factory=dict)
     """Why items were refused, by their id."""
     truncated_sections: int = 0
@@ -208,7 +208,7 @@ class Tally:
         """Takes in one acknowledgement."""
         for one in acknowledgement.results:
             if one.error is None:
-                self.written += 1
+                self.written.add(one.id)
                 self.truncated_sections += one.truncated_sections
                 self.split_sections += one.split_sections
                 self.added_sections += one.added_sections
@@ -226,7 +226,7 @@ class Tally:
     def report(self, call: CallInfo) -> WriteReport:
         """The sum as it stands."""
         return WriteReport(
-            self.written,
+            len(self.written),
             self.errors,
             self.truncated_sections,
             call,

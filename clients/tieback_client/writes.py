@@ -72,7 +72,7 @@ class WriteReport:
     """The whole of an `upsert` or `ingest`."""
 
     written: int
-    """Items that are durable."""
+    """Items that are durable. Of several with one id, the last is kept: they are one."""
     errors: Mapping[str, TiebackError]
     """Why items were refused, by their id."""
     truncated_sections: int

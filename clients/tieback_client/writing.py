@@ -156,9 +156,9 @@ def _content(value: Content, field: FieldPath) -> content_pb2.Content:
         case Text():
             return content_pb2.Content(text=text(value.text, field["text"]))
         case Image():
-            return content_pb2.Content(image=_some(value.data, field["image"]))
+            return content_pb2.Content(image=_bytes(value.data, field["image"]))
         case Audio():
-            return content_pb2.Content(audio=_some(value.data, field["audio"]))
+            return content_pb2.Content(audio=_bytes(value.data, field["audio"]))
         case Points():
             if value.coordinates.ndim != 2 or value.coordinates.shape[1] != 3:
                 message = f"points have the shape [n, 3], not {list(value.coordinates.shape)}"
@@ -368,16 +368,15 @@ def grounding(value: Grounding | None) -> generator_pb2.Grounding | None:
 
 def _token_ids(value: TokenIds, field: FieldPath) -> content_pb2.TokenIds:
     ids = np.asarray(value.ids)
-    if ids.ndim != 1 or ids.size == 0 or ids.dtype.kind not in "iu":
-        raise InvalidArgument.at(field, "token numbers are a list of whole numbers, one at least")
-    if ids.min() < 0 or ids.max() >= 2**32:
+    if ids.ndim != 1 or (ids.size and ids.dtype.kind not in "iu"):
+        raise InvalidArgument.at(field, "token numbers are a list of whole numbers")
+    if ids.size and (ids.min() < 0 or ids.max() >= 2**32):
         raise InvalidArgument.at(field, "a token number is 0 or more, and below 2^32")
     return content_pb2.TokenIds(ids=ids.tolist())
 
 
-def _some(data: bytes, field: FieldPath) -> bytes:
+def _bytes(data: bytes, field: FieldPath) -> bytes:
+    """Empty ones too: the server refuses them by their place, and the others of a batch are encoded."""
     if not isinstance(data, bytes):
         raise InvalidArgument.at(field, f"it takes bytes, not {type(data).__name__}; from_file reads a file")
-    if not data:
-        raise InvalidArgument.at(field, "it is empty")
     return data

@@ -241,7 +241,7 @@ def test_cache_invariance_and_token_numbers_reach_the_server_by_both_ways(
         assert [list(one.token_ids.ids) for one in request.contents] == [[101, 2003, 102], [101, 102]]
 
 
-@pytest.mark.parametrize("ids", [[], [-1], [2**32], [1.5], [[1]]])
+@pytest.mark.parametrize("ids", [[-1], [2**32], [1.5], [[1]]])
 def test_token_numbers_that_are_none_are_refused(client: Client, ids: Any) -> None:
     with pytest.raises(InvalidArgument) as caught:
         client.encode(TokenIds(ids), space="tiny")

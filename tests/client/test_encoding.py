@@ -90,6 +90,23 @@ def test_one_bad_text_fails_alone_and_its_row_is_not_a_number(client: Client) ->
     assert caught.value.reason == "TOO_LONG"
 
 
+@pytest.mark.parametrize(("empty", "kind"), [(Image(b""), "image"), (Audio(b""), "audio")])
+def test_an_empty_picture_or_sound_fails_alone_by_its_place_among_all(
+    client: Client, empty: Any, kind: str
+) -> None:
+    contents = ["a", "bb", empty, "ccc"]
+
+    by_call = client.encode(contents, space="tiny", batch=2)
+    by_stream = client.encode_stream(contents, space="tiny", batch=2).collect()
+
+    for result in (by_call, by_stream):
+        assert list(result.errors) == [2]
+        error = result.errors[2]
+        assert isinstance(error, InvalidArgument)
+        assert (error.field, "no bytes" in error.message) == (f"contents[2].{kind}", True)
+        assert not np.isnan(result.vectors[[0, 1, 3]]).any()
+
+
 def test_many_texts_go_in_several_calls_and_come_back_as_one(client: Client, served: Any) -> None:
     result = client.encode(["a"] * 10, space="tiny", batch=4)
 
@@ -292,7 +309,6 @@ def test_a_picture_of_pil_is_taken_as_it_is() -> None:
         (b"bytes", "pass Image"),
         (np.zeros(3), "a bare array has no space"),
         (3, "a int is no content"),
-        (Image(b""), "it is empty"),
         (Points(np.zeros((3, 2))), "points have the shape"),
         (Vector(np.array([1.0, np.nan], np.float32), SPACE), "not finite"),
         (Vector(np.zeros((2, 2), np.float32), SPACE), "a vector has one axis"),

@@ -90,6 +90,24 @@ def test_operations_are_listed_found_again_and_deleted(client: Client) -> None:
         client.operation("b-1")
 
 
+async def test_a_list_of_operations_is_filtered_by_the_server(
+    client: Client, aclient: AsyncClient, served: Any
+) -> None:
+    wanted = 'kind = "reindex" AND NOT done'
+
+    assert list(client.operations(filter=wanted)) == []
+    assert [one async for one in aclient.operations(filter=wanted)] == []
+    for options in (["--active"], ["--kind", "reindex", "--active"], ["--collection", 'a "b"']):
+        assert run(served, "operations", *options).exit_code == 0
+
+    assert served.log.filters == [
+        *(wanted, wanted),
+        "NOT done",
+        'NOT done AND kind = "reindex"',
+        'collection = "a \\"b\\""',
+    ]
+
+
 async def test_the_asynchronous_client_does_the_same(aclient: AsyncClient) -> None:
     operation = await aclient.reindex("notes")
     steps = [one.done async for one in operation.follow(0.0)]

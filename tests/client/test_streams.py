@@ -178,6 +178,24 @@ def test_refused_items_are_told_and_the_others_are_written(client: Client) -> No
     assert [len(one.sections) for one in client.items("notes")] == [2, 1]
 
 
+def test_an_empty_picture_fails_its_own_item_alone(client: Client) -> None:
+    items = [Item("good", "words"), Item("empty", Image(b"")), Item("fine", "more words")]
+
+    report = client.ingest("notes", items).collect()
+
+    assert (report.written, list(report.errors)) == (2, ["empty"])
+
+
+def test_an_id_that_is_written_twice_counts_as_one_item(client: Client) -> None:
+    items = [Item(name, "words") for name in ("a", "b", "a", "a")]
+
+    together = client.ingest("notes", items).collect()
+    one_by_one = client.ingest("notes", items, batch=1).collect()
+
+    assert (together.written, one_by_one.written) == (2, 2)
+    assert [one.id for one in client.items("notes")] == ["a", "b"]
+
+
 def test_a_fault_of_an_item_or_of_its_source_reaches_the_caller(client: Client) -> None:
     def broken() -> Iterator[Item]:
         yield Item("a", "words")

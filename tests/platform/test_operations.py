@@ -238,8 +238,12 @@ def test_any_client_of_google_longrunning_follows_an_operation(client: Client, r
             with pytest.raises(grpc.RpcError) as refusal:
                 operations.GetOperation(operations_proto_pb2.GetOperationRequest(name=wrong))
             assert refusal.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-        with pytest.raises(grpc.RpcError) as refusal:
-            operations.ListOperations(operations_proto_pb2.ListOperationsRequest(filter="done=true"))
+        listed = operations.ListOperations(
+            operations_proto_pb2.ListOperationsRequest(filter="done = true", page_size=1)
+        )
+        assert [one.name for one in listed.operations] == [started.name]
+        with pytest.raises(grpc.RpcError, match=r"their fields are collection \(text\), done") as refusal:
+            operations.ListOperations(operations_proto_pb2.ListOperationsRequest(filter="state = 3"))
         assert refusal.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.following import duration, follow
+from tieback_client.cli.indexed import quoted
 from tieback_client.cli.list_by_default import ListByDefault
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
@@ -31,15 +32,25 @@ def operations() -> None:
 
 
 @operations.command("list", cls=Command)
+@click.option("--active", is_flag=True, help="Only those that have not ended.")
+@click.option("--kind", metavar="KIND", help="Only those of this kind, e.g. reindex.")
+@click.option("--collection", metavar="NAME", help="Only those that work on this collection.")
 @connected
-def list_(client: Client, output: Output) -> None:
+def list_(client: Client, output: Output, active: bool, kind: str | None, collection: str | None) -> None:
     """List the operations, the newest first."""
-    found = list(client.operations())
+    wanted = {"kind": kind, "collection": collection}
+    terms = ["NOT done"] if active else []
+    terms += [f"{field} = {quoted(value)}" for field, value in wanted.items() if value is not None]
+    found = list(client.operations(filter=" AND ".join(terms)))
     if output.json:
         output.document(found)
         return
     if not found and output.terminal:
-        output.show("There is no operation; `tieback reindex NAME` starts one.")
+        output.show(
+            "No operation is one of these."
+            if terms
+            else "There is no operation; `tieback reindex NAME` starts one."
+        )
         return
     output.table(
         ["operation", "kind", "of", "started", "done", "state"],

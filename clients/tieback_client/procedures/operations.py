@@ -40,12 +40,21 @@ def operation(id: str, *, timeout: float | None = None) -> Procedure[OperationSt
     return read_status(reply.message)
 
 
-def operations(*, page_size: int = 0, timeout: float | None = None) -> Pages[OperationStatus]:
-    """All operations of this tenant that are kept, the newest first, page after page as they are read."""
+def operations(
+    *, filter: str = "", page_size: int = 0, timeout: float | None = None
+) -> Pages[OperationStatus]:
+    """All operations of this tenant that are kept, the newest first, page after page as they are read.
+
+    `filter` compares `done`, `kind` and `collection`: ``'kind = "reindex" AND NOT done'``;
+    docs/long-running.md has examples. `InvalidArgument` for another field.
+    """
 
     def fetch(token: str) -> Procedure[Page[OperationStatus]]:
         request = operations_proto_pb2.ListOperationsRequest(
-            name="operations", page_size=page_size, page_token=token
+            name="operations",
+            filter=writing.text(filter, "filter"),
+            page_size=page_size,
+            page_token=token,
         )
         reply = yield Call(RPCS["ListOperations"], request, timeout)
         found = [read_status(one) for one in reply.message.operations]

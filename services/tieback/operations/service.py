@@ -20,6 +20,7 @@ from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types.operation import Json, Operation, OperationState
 from tieback.index.page_token import PageTokens
 from tieback.operations import kinds
+from tieback.operations.filtering import passes, read_filter
 from tieback.operations.journal import Journal
 from tieback.operations.kinds import Services
 from tieback.operations.records import read_operation, write_operation
@@ -186,19 +187,26 @@ class Operations:
         """An operation of the running task's tenant. NotFound where it has none of that id."""
         return self._own(name)
 
-    async def page(self, *, page_size: int = 0, page_token: str = "") -> tuple[list[Operation], str]:
-        """A page of the operations, the newest first, and the token of the next one; empty on the last."""
+    async def page(
+        self, *, filter: str = "", page_size: int = 0, page_token: str = ""
+    ) -> tuple[list[Operation], str]:
+        """A page of the operations that pass the filter, the newest first, and the token of the next one.
+
+        The token is empty on the last page. InvalidInput as in `read_filter`.
+        """
         if not 0 <= page_size <= _LARGEST_PAGE:
             raise InvalidInput(
                 f"page_size is 0 to {_LARGEST_PAGE}, and 0 is {_PAGE}; this is {page_size}", field="page_size"
             )
-        owner = PRINCIPAL.get().tenant
-        before = self._tokens.read(page_token, "operations", owner) if page_token else ""
-        places = {_place(one): one for one in self._known.values() if one.owner == owner}
+        tree, owner = read_filter(filter), PRINCIPAL.get().tenant
+        scope = ("operations", owner, filter)
+        before = self._tokens.read(page_token, *scope) if page_token else ""
+        own = (one for one in self._known.values() if one.owner == owner)
+        places = {_place(one): one for one in own if passes(tree, one)}
         following = sorted((place for place in places if not before or place < before), reverse=True)
         shown = following[: page_size or _PAGE]
         more = len(following) > len(shown)
-        token = self._tokens.issue(shown[-1], "operations", owner) if more else ""
+        token = self._tokens.issue(shown[-1], *scope) if more else ""
         return [places[place] for place in shown], token
 
     async def wait(self, name: str, seconds: float, deadline: Deadline = NO_DEADLINE) -> Operation:

@@ -83,24 +83,31 @@ class Encoder(encoder_pb2_grpc.EncoderServiceServicer):
 
     def _batch(self, request: encoder_pb2.EncodeRequest) -> encoder_pb2.EncodeResponse:
         self.log.requests.append(request)
-        results = [self._one(one, request.output) for one in request.contents]
+        results = [self._one(place, one, request.output) for place, one in enumerate(request.contents)]
         cost = report_pb2.Cost(
             batch_size=len(results), tokens=3 * len(results), padding_tokens=1, cached_items=1
         )
         return encoder_pb2.EncodeResponse(results=results, timing=TIMING, cost=cost)
 
-    def _one(self, content: content_pb2.Content, output: vector_pb2.OutputSpec) -> encoder_pb2.EncodeResult:
+    def _one(
+        self, place: int, content: content_pb2.Content, output: vector_pb2.OutputSpec
+    ) -> encoder_pb2.EncodeResult:
         if content.text == "bad":
             message = (
                 "the text has 900 tokens and the model reads 256; send it in parts or ask to truncate it"
             )
-            details = (info("TOO_LONG"), bad_field("contents[1].text", message))
+            details = (info("TOO_LONG"), bad_field(f"contents[{place}].text", message))
             return encoder_pb2.EncodeResult(error=status(grpc.StatusCode.INVALID_ARGUMENT, message, *details))
         if content.WhichOneof("kind") == "text" and not content.text:
             details = (info("EMPTY_TEXT"), bad_field("text", "the text is empty; send some"))
             return encoder_pb2.EncodeResult(
                 error=status(grpc.StatusCode.INVALID_ARGUMENT, "the text is empty; send some", *details)
             )
+        kind = content.WhichOneof("kind")
+        if kind in ("image", "audio") and not getattr(content, kind):
+            message = f"the {kind} has no bytes; send the whole file"
+            details = (info("INVALID_INPUT"), bad_field(f"contents[{place}].{kind}", message))
+            return encoder_pb2.EncodeResult(error=status(grpc.StatusCode.INVALID_ARGUMENT, message, *details))
         values = values_of(content.text)[: output.width or WIDTH]
         data, scale = tensor(values, output.dtype)
         labels = []

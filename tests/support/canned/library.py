@@ -146,7 +146,9 @@ class Answers(answer_pb2_grpc.AnswerServiceServicer):
             yield answer_pb2.IngestItemsResponse(sequence=number, results=results, timing=TIMING)
 
     def _write(self, item: content_pb2.Item) -> answer_pb2.IngestResult:
-        if item.sections[0].content.image.endswith(b"not a picture"):
+        content = item.sections[0].content
+        is_empty = content.WhichOneof("kind") == "image" and not content.image
+        if is_empty or content.image.endswith(b"not a picture"):
             message = "the picture cannot be decoded; is it damaged?"
             details = (info("INVALID_INPUT"), bad_field("sections[0].content.image", message))
             refused = status(grpc.StatusCode.INVALID_ARGUMENT, message, *details)

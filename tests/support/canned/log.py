@@ -29,6 +29,7 @@ class Log:
         self.searches: list[index_pb2.SearchRequest] = []
         self.upserted: list[index_pb2.IndexedItem] = []
         self.endpoints: list[str] = []
+        self.filters: list[str] = []
         self._seen: set[str] = set()
 
     def first_time(self, what: str) -> bool:

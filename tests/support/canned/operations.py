@@ -43,6 +43,7 @@ class Operations(operations_pb2_grpc.OperationsServicer, operation_pb2_grpc.Oper
         return self._asked(request.name, context)
 
     def ListOperations(self, request: Any, context: Any) -> Any:
+        self.log.filters.append(request.filter)
         names = sorted(self.asked)
         begin = int(request.page_token or 0)
         return operations_proto_pb2.ListOperationsResponse(

@@ -14,6 +14,7 @@ DEEPEST = 32  # parentheses and negations within each other
 MOST_COMPARISONS = 100  # each is a pass over all rows
 _EXAMPLE = 'modality = "image" AND year >= 1990 AND NOT draft'
 BUILT_IN = ("item_id", "section_id", "section_title", "modality", "title")
+_FIELDS = f"{', '.join(BUILT_IN)} or a metadata key"
 _OPERATORS = ("=", "!=", "<", "<=", ">", ">=", ":", "IN", "CONTAINS")
 _KEYWORDS = ("AND", "OR", "NOT", "IN", "CONTAINS")
 _NUMBER = re.compile(r"-?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?")
@@ -94,10 +95,11 @@ class Or:
 Filter = Comparison | Not | And | Or
 
 
-def parse(text: str) -> Filter | None:
+def parse(text: str, *, fields: str = _FIELDS, example: str = _EXAMPLE) -> Filter | None:
     """The filter's tree, or None for a blank filter, which everything passes.
 
-    InvalidInput with field "filter" says at which character what was expected.
+    InvalidInput with field "filter" says at which character what was expected, and tells of the `fields` and
+    of an `example`.
     """
     if len(text) > LONGEST:
         raise InvalidInput(
@@ -105,7 +107,7 @@ def parse(text: str) -> Filter | None:
         )
     if not text.strip():
         return None
-    parser = _Parser(text)
+    parser = _Parser(text, fields, example)
     tree = parser.expression(0)
     if parser.kind:
         raise parser.wrong("AND, OR or the end")
@@ -115,8 +117,8 @@ def parse(text: str) -> Filter | None:
 class _Parser:
     """Recursive descent with one token of look-ahead: `kind`, `text`, and `start`, its place."""
 
-    def __init__(self, source: str) -> None:
-        self._source = source
+    def __init__(self, source: str, fields: str, example: str) -> None:
+        self._source, self._fields, self._example = source, fields, example
         self._next = self._comparisons = 0
         self.advance()
 
@@ -140,7 +142,7 @@ class _Parser:
             found += " (keywords are in capitals)"
         return InvalidInput(
             f"filter, character {self.start + 1}: expected {expected}, found {found}; "
-            f"for example: {_EXAMPLE}",
+            f"for example: {self._example}",
             field="filter",
         )
 
@@ -198,7 +200,7 @@ class _Parser:
             self.advance()
             return Field(name, metadata=True)
         if self.kind != "word" or self.text in _KEYWORDS or not _NAME.fullmatch(self.text):
-            raise self.wrong("a field (" + ", ".join(BUILT_IN) + " or a metadata key), NOT or (")
+            raise self.wrong(f"a field ({self._fields}), NOT or (")
         name, end = self.text, self._next
         self.advance()
         if name == "metadata." and self.kind == "quoted" and self.start == end:

@@ -32,13 +32,11 @@ class LongRunningServicer(operations_pb2_grpc.OperationsServicer):  # type: igno
     async def ListOperations(
         self, request: operations_proto_pb2.ListOperationsRequest, context: Context
     ) -> operations_proto_pb2.ListOperationsResponse:
-        """Lists operations, the newest first."""
+        """Lists operations that pass the filter, the newest first."""
         if request.name not in ("", PREFIX.rstrip("/")):
             raise InvalidInput(f"operations are listed under {PREFIX.rstrip('/')!r}", field="name")
-        if request.filter:
-            raise InvalidInput("operations are not filtered here; leave it empty", field="filter")
         operations, token = await self._operations.page(
-            page_size=request.page_size, page_token=request.page_token
+            filter=request.filter, page_size=request.page_size, page_token=request.page_token
         )
         return operations_proto_pb2.ListOperationsResponse(
             operations=[operation_message(one) for one in operations], next_page_token=token
