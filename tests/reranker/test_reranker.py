@@ -188,6 +188,24 @@ async def test_token_vectors_of_two_spaces_are_a_mismatch_that_names_both(rerank
     assert str(refusal.value.field) == "candidates[1].source.multi_vector"
 
 
+@pytest.mark.parametrize("space", [SpaceRef("pictures", "r", "f"), SpaceRef("joint", "r", "f")])
+@pytest.mark.parametrize("swapped", [False, True])
+async def test_a_text_beside_regions_of_a_space_that_reads_none_is_a_mismatch_that_names_both(
+    tmp_path, space, swapped
+):
+    pictures = card(tmp_path, "pictures", modality=Modality.IMAGE)
+    encoder = Encoder([BagOfWords(card(tmp_path)), BagOfWords(pictures)])
+    boxes = Locators.of(LocatorKind.BOX, [(0.0, 0.0, 1.0, 1.0)])
+    regions = MultiVector(space, np.ones((1, 32), np.float32), boxes)
+    one, other = (regions, text("coffee")) if swapped else (text("coffee"), regions)
+
+    with pytest.raises(SpaceMismatch, match=rf"of {space} .* a text is encoded in bag-of-words") as refusal:
+        await Reranker(encoder, space="bag-of-words").rerank(one, [RerankCandidate("a", other)])
+    await encoder.close()
+
+    assert str(refusal.value.field) == ("candidates[0].source.content" if swapped else "query.content")
+
+
 @pytest.mark.parametrize(
     ("bad", "field"),
     [

@@ -37,6 +37,9 @@ from typing import Self
 
 from tieback.core.field_path import ROOT, FieldPath, at
 
+WRONG_MODALITY = "WRONG_MODALITY"
+"""The reason of the error where a space does not read contents of a modality."""
+
 _LONGEST_NAME = 120  # characters of it in a message
 
 

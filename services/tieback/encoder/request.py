@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.reduction import LEAST_SPEED, MOST_LOST
-from tieback.core.errors import InvalidInput
+from tieback.core.errors import WRONG_MODALITY, InvalidInput
 from tieback.core.field_path import at
 from tieback.core.types.content import Content, Modality, TokenIds
 from tieback.core.types.encoding import EncodePlan, Reduction
@@ -114,6 +114,7 @@ def check_content(content: Content, plan: EncodePlan, card: EncoderCard, limits:
         raise InvalidInput(
             f"the space {card.name!r} takes {NAMES[card.modality]}, not {NAMES[content.modality]}",
             field=content.modality.value,
+            reason=WRONG_MODALITY,
         )
     if VectorKind.MULTI_VECTOR in plan.kinds and isinstance(content.data, TokenIds):
         raise InvalidInput(

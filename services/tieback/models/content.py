@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tieback.core.errors import InvalidInput
+from tieback.core.errors import WRONG_MODALITY, InvalidInput
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.limits import Limits
@@ -94,7 +94,7 @@ def wrong_modality(content: Content, expected: Modality) -> InvalidInput:
     return InvalidInput(
         f"the model reads {expected} and was given {given}; ask a space of that modality",
         field=str(content.modality or "vector"),
-        reason="WRONG_MODALITY",
+        reason=WRONG_MODALITY,
     )
 
 

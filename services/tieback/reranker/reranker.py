@@ -27,7 +27,7 @@ from tieback.methods.rank_fusion import rank_fusions
 from tieback.methods.reranking import PASSES, SUMMARY, rerankings
 from tieback.ports import DEFAULT_RERANKING, EncoderPort
 from tieback.reranker.comparison import Chunk, Compared, Comparison, compared, steps_of
-from tieback.reranker.sources import Source, resolve, space_of
+from tieback.reranker.sources import Source, resolve
 
 TYPICAL_WIDTH = 384
 """For the estimate that admission takes before contents are encoded."""
@@ -78,8 +78,8 @@ class Reranker:
 
         Query and candidates may be of any modality, of one space: `space`, or that of the first vectors that
         are given, or the default one. InvalidInput names the candidate that is empty or too large, the
-        parameter that is unknown; SpaceMismatch where vectors are of two spaces. Overloaded where too much
-        waits.
+        parameter that is unknown; SpaceMismatch where vectors are of two spaces, or a content is of a
+        modality that their space does not read. Overloaded where too much waits.
         """
         arrival = time.perf_counter()
         compare = rerankings.configure(method.name, method.parameters, field="method")
@@ -97,7 +97,8 @@ class Reranker:
             resolved = await resolve(
                 self._encoder,
                 sources,
-                space=space or space_of(sources) or self._space,
+                space=space,
+                default=self._space,
                 limits=self._limits,
                 deadline=deadline,
             )

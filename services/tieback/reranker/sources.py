@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from tieback.core.deadline import Deadline
-from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError
+from tieback.core.errors import WRONG_MODALITY, InvalidInput, NotFound, SpaceMismatch, TiebackError
 from tieback.core.field_path import FieldPath, at
 from tieback.core.multi_vectors import check_rows
-from tieback.core.types.content import Content
+from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import EncodePlan, Encoding, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.report import Cost, Timing
@@ -66,11 +66,6 @@ def _about(content: Content, path: FieldPath) -> int:
     return min(len(content.data) // BYTES_PER_TOKEN + 1, TYPICAL_LONGEST)
 
 
-def space_of(sources: Iterable[Source]) -> str:
-    """The name of the space of the first vectors that are given; empty where there are none."""
-    return next((one.given.space.name for one in sources if one.given is not None), "")
-
-
 @dataclass(slots=True)
 class Resolved:
     """One multi-vector per source, in order, and what making them took."""
@@ -81,15 +76,24 @@ class Resolved:
 
 
 async def resolve(
-    encoder: EncoderPort, sources: Sequence[Source], *, space: str, limits: Limits, deadline: Deadline
+    encoder: EncoderPort,
+    sources: Sequence[Source],
+    *,
+    space: str,
+    default: str,
+    limits: Limits,
+    deadline: Deadline,
 ) -> Resolved:
     """The multi-vectors of all sources, every row of length 1.
 
-    Contents with more rows than the space reads, or than the limit, are cut, since this is only a closer
-    look. InvalidInput names the field of what is malformed; SpaceMismatch where two sources are of different
-    spaces.
+    Contents are encoded in `space`; where it is empty, in that of the first vectors that are given, or where
+    there are none, in the `default`. Contents with more rows than the space reads, or than the limit, are
+    cut, since this is only a closer look. InvalidInput names the field of what is malformed; SpaceMismatch
+    where two sources are of different spaces, or the space of the vectors does not read a content.
     """
     given = [(one.path, one.given) for one in sources if one.given is not None]
+    followed = given[0] if given and not space else None
+    name = space or (followed[1].space.name if followed is not None else default)
     if sum(one.values.size for _, one in given) <= INLINE_VALUES:
         found = _all_checked(given)
     else:
@@ -101,14 +105,20 @@ async def resolve(
         batch = contents[begin : begin + most]
         try:
             reply = await encoder.encode(
-                space, [content for _, content in batch], MULTI_VECTOR, deadline=deadline
+                name, [content for _, content in batch], MULTI_VECTOR, deadline=deadline
             )
+        except NotFound:
+            if followed is None:
+                raise
+            raise _unreadable(batch[0], followed, default) from None
         except InvalidInput as error:
             if error.field.below(at("output")) is not None:  # our own asking; the caller named the space
                 raise error.about(at("space")) from None
             raise
-        for place, ((path, _), result) in enumerate(zip(batch, reply.results, strict=True)):
+        for place, ((path, content), result) in enumerate(zip(batch, reply.results, strict=True)):
             if isinstance(result, TiebackError):
+                if followed is not None and result.reason == WRONG_MODALITY:
+                    raise _unreadable((path, content), followed, default)
                 raise result.moved(at("contents", place), path)
             found[path] = _made(path, result, limits.rerank_tokens)
         _add(resolved, reply.timing, reply.cost)
@@ -143,6 +153,19 @@ def _checked(path: FieldPath, multi: MultiVector) -> MultiVector:
     if not np.isfinite(norms).all() or not norms.all():
         raise InvalidInput("a row holds NaN or infinity, or is all zeros", field=path["values"])
     return MultiVector(multi.space, values / norms, multi.locators)
+
+
+def _unreadable(
+    content: tuple[FieldPath, Content], vectors: tuple[FieldPath, MultiVector], default: str
+) -> SpaceMismatch:
+    """The error of a content beside vectors of a space that does not read it; `default` is the text space."""
+    (path, one), (other, given) = content, vectors
+    own = f", and a text is encoded in {default}" if one.modality is Modality.TEXT else ""
+    return SpaceMismatch(
+        f"the vectors of {other} are of {given.space}, in which no {one.modality or 'content'} is encoded{own}; "
+        "both must be of one space, revision and fingerprint",
+        field=path,
+    )
 
 
 def _one_space(paths: Sequence[FieldPath], vectors: Sequence[MultiVector]) -> None:
