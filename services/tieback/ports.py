@@ -206,6 +206,10 @@ class StorePort(IndexPort, Protocol):
         """
         ...
 
+    async def discard_reindex(self, collection: str) -> None:
+        """Removes the vectors that were made and did not replace the collection's own. Durable when it returns."""
+        ...
+
 
 class RerankerPort(Protocol):
     """Orders candidates by a closer look."""
@@ -300,4 +304,8 @@ class ReindexPort(Protocol):
         The collection is read and written meanwhile. A run that was cut short is gone on with; `ending` is
         what it last told as finishing.
         """
+        ...
+
+    async def discard(self, collection: str) -> None:
+        """Removes what runs that did not finish have made, so that the next one begins anew."""
         ...

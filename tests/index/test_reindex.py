@@ -164,6 +164,42 @@ async def test_a_reindex_into_yet_another_space_begins_anew(index):
     assert state.done == 0
 
 
+async def test_what_is_discarded_leaves_nothing_behind_and_the_next_one_begins_anew(store):
+    index = Index.open(store)
+    await index.create_collection("docs", SPACE, WIDTH)
+    await index.upsert("docs", [item(name) for name in ("a", "b")])
+    await index.discard_reindex("docs")  # there is none, which is as good
+    await index.begin_reindex("docs", NEW, WIDER)
+    await encode_again(index)
+
+    await index.discard_reindex("docs")
+
+    assert list((Path(store) / "generations").iterdir()) == []
+    with pytest.raises(NotFound, match="begin it again"):
+        await index.list_pending("docs")
+    assert (await index.begin_reindex("docs", NEW, WIDER)).done == 0
+    await index.discard_reindex("docs")
+    await index.close()
+    index = Index.open(store)
+    assert (await index.get_collection("docs")).item_count == 2
+    assert (await index.begin_reindex("docs", NEW, WIDER)).done == 0
+    await index.close()
+
+
+async def test_one_whose_beginning_was_cut_short_is_discarded_too(index, store):
+    await index.upsert("docs", [item("a")])
+    beginning = asyncio.create_task(index.begin_reindex("docs", NEW, WIDER))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    beginning.cancel()
+
+    await index.discard_reindex("docs")
+
+    assert list((Path(store) / "generations").iterdir()) == []
+    with pytest.raises(NotFound, match="begin it again"):
+        await index.list_pending("docs")
+
+
 async def test_without_one_begun_nothing_is_pending_and_after_deletion_neither(index):
     await index.upsert("docs", [item("a")])
     with pytest.raises(NotFound, match="begin it again"):
@@ -205,6 +241,7 @@ async def test_only_an_admin_of_the_owner_encodes_again(index):
             index.list_pending("docs"),
             index.write_reindexed("docs", []),
             index.finish_reindex("docs"),
+            index.discard_reindex("docs"),
         ):
             with pytest.raises(PermissionDenied, match="admin"):
                 await begun(Principal("", access), work)
@@ -216,6 +253,7 @@ async def test_another_tenants_collection_is_not_found(index):
         index.list_pending("docs"),
         index.write_reindexed("docs", []),
         index.finish_reindex("docs"),
+        index.discard_reindex("docs"),
     ):
         with pytest.raises(NotFound, match="no collection"):
             await begun(Principal("globex"), work)
@@ -279,6 +317,10 @@ KILLED = textwrap.dedent("""
         if step == "write":
             arm()
         await encode_again(index)
+        if step == "discard":
+            arm()
+            await index.discard_reindex("docs")
+            return
         if step == "finish":
             arm()
         print("finishing", flush=True)
@@ -309,6 +351,7 @@ def killed(store, step, number):
         *(("begin", n) for n in (1, 4, 8)),
         *(("write", n) for n in (1, 2)),
         *(("finish", n) for n in range(1, 9)),
+        *(("discard", n) for n in range(1, 4)),
     ],
 )
 async def test_a_server_killed_within_a_reindex_has_all_items_in_one_space_and_goes_on(store, step, number):

@@ -216,10 +216,70 @@ async def test_a_cancellation_that_was_acknowledged_holds_after_a_kill(folder: P
     before = numbers(folder)
 
     async with opened() as operations:
-        end = await operations.get(started.id)
+        end = await over(operations, started.id)
 
     assert (end.state, end.cancelling) == ("cancelled", False)
     assert numbers(folder) == before
+
+
+async def test_what_a_cancelled_operation_made_is_gone_when_it_has_ended(folder: Path, opened: Any) -> None:
+    async with opened() as operations:
+        started = await operations.start("count", counting(folder, steps=500, pause=0.02, frees=True))
+        await running(operations, started.id, 2)
+        await operations.cancel(started.id)
+        end = await over(operations, started.id)
+        again = await operations.start("count", counting(folder, steps=3, frees=True))
+        following = await over(operations, again.id)
+
+    assert (end.state, following.state) == ("cancelled", "succeeded")
+    assert numbers(folder) == [0, 1, 2]
+
+
+async def test_one_that_ran_before_a_restart_and_waits_again_is_cleaned_up_out_of_turn(
+    folder: Path, opened: Any
+) -> None:
+    async with opened() as operations:
+        started = await operations.start("count", counting(folder, steps=500, pause=0.02, frees=True))
+        await running(operations, started.id, 2)
+    async with opened(bounds=Bounds(running=0)) as operations:
+        assert (await operations.get(started.id)).state == "waiting"
+        asked = await operations.cancel(started.id)
+        end = await over(operations, started.id)
+
+    assert asked.cancelling
+    assert end.state == "cancelled"
+    assert not (folder / "numbers").exists()
+
+
+async def test_a_clean_up_that_a_stop_cut_short_is_done_after_the_next_start(
+    folder: Path, opened: Any
+) -> None:
+    async with opened() as operations:
+        started = await operations.start("count", counting(folder, steps=500, pause=0.5, frees=True))
+        await running(operations, started.id, 1)
+        asked = await operations.cancel(started.id)
+    between = (folder / "numbers").exists()
+    async with opened() as operations:
+        end = await over(operations, started.id)
+
+    assert (asked.cancelling, between) == (True, True)
+    assert end.state == "cancelled"
+    assert not (folder / "numbers").exists()
+
+
+async def test_a_clean_up_that_fails_does_not_keep_an_operation_from_ending(
+    folder: Path, opened: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened() as operations:
+        started = await operations.start("count", counting(folder, steps=500, pause=0.02, frees=True))
+        await running(operations, started.id, 1)
+        (folder / "numbers").rename(folder / "elsewhere")
+        (folder / "numbers").mkdir()  # which is not unlinked
+        await operations.cancel(started.id)
+        end = await over(operations, started.id)
+
+    assert end.state == "cancelled"
+    assert f"what the cancelled operation {started.id} made is not removed" in caplog.text
 
 
 async def test_what_was_committed_before_a_kill_ends_as_it_was_told(folder: Path, opened: Any) -> None:

@@ -40,6 +40,7 @@ class Count(Kind):
     fails: bool = False
     breaks: bool = False
     away: int = 0
+    frees: bool = False
 
     @property
     def subject(self):
@@ -48,6 +49,11 @@ class Count(Kind):
     async def check(self, services):
         if self.refused:
             raise InvalidInput("it is refused", field="refused")
+
+    async def discard(self, services):
+        if self.frees:
+            await asyncio.sleep(self.pause)
+            Path(self.path).unlink()
 
     async def run(self, services, checkpoint):
         path, done = Path(self.path), 0

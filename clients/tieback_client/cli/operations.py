@@ -87,7 +87,7 @@ def wait(client: Client, output: Output, id: str) -> None:
 def cancel(client: Client, output: Output, id: str) -> None:
     """Cancel an operation.
 
-    A cancelled reindex leaves the collection unchanged; the vectors made so far are kept for the next one.
+    A cancelled reindex leaves the collection unchanged; the vectors made so far are removed.
     """
     client.cancel_operation(id)
     _show(output, client.wait_operation(id, seconds=_CANCEL_SECONDS))

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.ingestion import Ingestion
 from tieback.core.deadline import NO_DEADLINE
-from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.errors import InvalidInput, NotFound, TiebackError
 from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexProgress, ReindexState
 from tieback.ports import StorePort
@@ -94,6 +94,11 @@ class Reindexing:
             if not drop_missing and state.total - state.done <= len(failures):
                 yield replace(end, total=state.total, done=state.done, ended=True)
                 return
+
+    async def discard(self, collection: str) -> None:
+        """See `ReindexPort`. Of a collection that is gone, nothing is left."""
+        with suppress(NotFound):
+            await self._index.discard_reindex(collection)
 
     async def _encode(
         self, collection: str, into: CollectionSpace, page: Sequence[PendingItem]

@@ -124,11 +124,11 @@ class Generations:
         return ReindexState(made.description.space, made.memory.item_count, made.memory.item_count)
 
     async def discard(self, key: CollectionKey) -> None:
-        """Drops the generation of a collection, if there is one."""
+        """Drops the generation of a collection, if there is one, durably."""
         made = self.made.pop(key, None)
         if made is not None:
             await made.writer.abandon()
-            await self._in(lambda: self._store.remove_generation(key))
+        await self._in(lambda: self._store.remove_generation(key))
 
     def _made(self, old: OpenCollection) -> OpenCollection:
         made = self.made.get(old.description.key)

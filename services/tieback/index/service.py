@@ -198,7 +198,10 @@ class Index:
         return Usage(principal, stored.collections, stored.items, stored.bytes)
 
     async def begin_reindex(self, collection: str, space: SpaceRef, width: int) -> ReindexState:
-        """See `IndexPort`."""
+        """See `StorePort`. Once begun it is finished: else nobody would know what is on the disk."""
+        return await asyncio.shield(self._begin_reindex(collection, space, width))
+
+    async def _begin_reindex(self, collection: str, space: SpaceRef, width: int) -> ReindexState:
         async with self._lifecycle.changing:
             return await self._generations.begin(self._to_reindex(collection), space, width)
 
@@ -227,6 +230,18 @@ class Index:
         state = await self._generations.finish(opened, dropped)
         await self._references.release(opened.description.owner, opened.memory.originals)
         return state
+
+    async def discard_reindex(self, collection: str) -> None:
+        """See `StorePort`. As `begin_reindex`, once begun."""
+        await asyncio.shield(self._discard_reindex(collection))
+
+    async def _discard_reindex(self, collection: str) -> None:
+        async with self._lifecycle.changing:
+            key = self._to_reindex(collection).description.key
+            made = self._generations.made.get(key)
+            await self._generations.discard(key)
+        if made is not None:
+            await self._references.release(key.owner, made.memory.originals)
 
     def _to_reindex(self, name: str) -> OpenCollection:
         self._owned.known(name, Access.ADMIN)

@@ -1,4 +1,7 @@
-"""One run of an operation, from its turn to its end: tried again where a service is away, or cut short."""
+"""One run of an operation, from its turn to its end: tried again where a service is away, or cut short.
+
+What a cancelled one made is removed before its end is told.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,25 @@ class Run:
         self._is_interrupted = True
 
     async def to_its_end(self, operation: Operation) -> Ended:
-        """Runs it. CancelledError where the server stops."""
+        """Runs it, or ends it where it was cancelled before. CancelledError where the server stops."""
+        if self.is_cancelled and not operation.checkpoint:
+            ended = Ended(OperationState.CANCELLED)
+        else:
+            ended = await self._carried_out(operation)
+        if ended.state is OperationState.CANCELLED:
+            await self._discard(operation)
+        return ended
+
+    async def _discard(self, operation: Operation) -> None:
+        """Removes what it made. Where that fails, it is over all the same."""
+        try:
+            self._act(operation)
+            await kinds.read(operation.kind, operation.request).discard(self._services)
+        except Exception as error:  # noqa: BLE001 - a fault of ours, too, must not keep it from ending
+            why = error.message if isinstance(error, TiebackError) else type(error).__name__
+            _log.warning("what the cancelled operation %s made is not removed: %s", operation.id, why)
+
+    async def _carried_out(self, operation: Operation) -> Ended:
         pause, moved = FIRST_PAUSE, time.monotonic()
         try:
             while True:

@@ -110,13 +110,13 @@ class Operations:
     async def begin(self) -> None:
         """Goes on with what was running, and runs what waits. Before it, nothing runs."""
         await self._forget(self._outdated(self._known.values()))
+        self._is_running = True
         for one in list(self._known.values()):
             if one.cancelling and not one.checkpoint:
-                await self._end(replace(one, state=OperationState.CANCELLED))
+                self._run(one)
             elif one.state is OperationState.RUNNING:
                 # Nobody runs it now. It is older than those that come later, so it is among the first.
                 self._known[one.id] = replace(one, state=OperationState.WAITING)
-        self._is_running = True
         self._run_next()
 
     async def close(self) -> None:
@@ -236,8 +236,7 @@ class Operations:
         if operation.state.is_over or operation.cancelling:
             return operation
         if name not in self._runs:
-            await self._end(replace(operation, state=OperationState.CANCELLED))
-            return self._known.get(name, operation)
+            return await self._cancel_waiting(operation)
         run, task = self._runs[name]
         run.is_cancelled = True  # whatever is noted from here on says so
         try:
@@ -249,6 +248,21 @@ class Operations:
         if not (now.state.is_over or run.is_committing):
             task.cancel()
         return now
+
+    async def _cancel_waiting(self, operation: Operation) -> Operation:
+        """One that never ran ends at once; of one that did, what it made is removed first, out of turn."""
+        name = operation.id
+        if operation.begun is None:
+            await self._end(replace(operation, state=OperationState.CANCELLED))
+            return self._known.get(name, operation)
+        try:
+            await self._note(replace(operation, cancelling=True))
+        except TiebackError:
+            self._known[name] = operation
+            raise
+        if self._is_running and name not in self._runs:
+            self._run(self._known[name])
+        return self._known[name]
 
     async def delete(self, name: str) -> None:
         """Forgets an operation that is over. InvalidInput for one that is not: cancel it first."""
@@ -278,13 +292,16 @@ class Operations:
             chosen = self._turns.next(self._known.values())
             if chosen is None:
                 return
-            self._known[chosen.id] = running = replace(
-                chosen, state=OperationState.RUNNING, begun=chosen.begun or time.time()
-            )
-            run = Run(self._services, self._act, self._note, is_cancelled=running.cancelling)
-            # Nothing of the task that had it started holds for the run: no caller, no trace.
-            task = asyncio.create_task(self._carry_out(run, running), name=chosen.id, context=Context())
-            self._runs[chosen.id] = run, task
+            self._run(chosen)
+
+    def _run(self, chosen: Operation) -> None:
+        self._known[chosen.id] = running = replace(
+            chosen, state=OperationState.RUNNING, begun=chosen.begun or time.time()
+        )
+        run = Run(self._services, self._act, self._note, is_cancelled=running.cancelling)
+        # Nothing of the task that had it started holds for the run: no caller, no trace.
+        task = asyncio.create_task(self._carry_out(run, running), name=chosen.id, context=Context())
+        self._runs[chosen.id] = run, task
 
     async def _carry_out(self, run: Run, operation: Operation) -> None:
         try:

@@ -162,8 +162,8 @@ def _unreadable(
     (path, one), (other, given) = content, vectors
     own = f", and a text is encoded in {default}" if one.modality is Modality.TEXT else ""
     return SpaceMismatch(
-        f"the vectors of {other} are of {given.space}, in which no {one.modality or 'content'} is encoded{own}; "
-        "both must be of one space, revision and fingerprint",
+        f"the vectors of {other} are of {given.space}, in which no {one.modality or 'content'} is encoded"
+        f"{own}; both must be of one space, revision and fingerprint",
         field=path,
     )
 

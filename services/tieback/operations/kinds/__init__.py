@@ -2,7 +2,8 @@
 
 A kind is a frozen model whose fields are its request, with their defaults. Its run is an asynchronous
 generator of progress that ends where its work is done, can be ended at any point, and goes on by itself when
-it is begun again: what it needs for that is on the disk, in what it changes or in its last checkpoint.
+it is begun again: what it needs for that is on the disk, in what it changes or in its last checkpoint. What
+is of no use after a cancellation is removed by its `discard`.
 """
 
 from __future__ import annotations
@@ -47,6 +48,12 @@ class Kind(BaseModel, ABC):
     @abstractmethod
     def run(self, services: Services, checkpoint: Json) -> AsyncGenerator[Progress, None]:
         """Does the work, or goes on with it; `checkpoint` is the last one, empty where there was none."""
+
+    async def discard(self, services: Services) -> None:
+        """Removes what cancelled runs made, before the operation is told to be over.
+
+        It is done again where it was cut short. A kind whose runs keep nothing leaves it out.
+        """
 
 
 def names() -> list[str]:

@@ -32,6 +32,10 @@ class Reindex(Kind):
         """NotFound for the collection or the space, PermissionDenied without the role."""
         await services.reindex.check(self.collection, space=self.space)
 
+    async def discard(self, services: Services) -> None:
+        """The vectors that were made."""
+        await services.reindex.discard(self.collection)
+
     async def run(self, services: Services, checkpoint: Json) -> AsyncGenerator[Progress, None]:
         """How far it is after each page. The checkpoint is how it ends, written before the vectors change."""
         steps = services.reindex.reindex(
