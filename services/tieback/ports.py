@@ -207,7 +207,7 @@ class StorePort(IndexPort, Protocol):
         ...
 
     async def discard_reindex(self, collection: str) -> None:
-        """Removes the vectors that were made and did not replace the collection's own. Durable when it returns."""
+        """Removes vectors that were made and are not the collection's own yet. Durable when it returns."""
         ...
 
 

@@ -78,6 +78,7 @@ class Run:
         else:
             ended = await self._carried_out(operation)
         if ended.state is OperationState.CANCELLED:
+            self.is_committing = True  # the cancellation may still be on its way to the task
             await self._discard(operation)
         return ended
 
