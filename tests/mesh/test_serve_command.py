@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from tieback.serving.commands import serve as command
 from tieback.serving.commands.serve import serve
 from tieback.serving.deployments import application
 from tieback.serving.serve_config import IMPORT_PATH
@@ -33,17 +34,23 @@ def test_models_that_are_not_in_the_store_are_named_with_the_way_to_get_them(tmp
     assert "run: tieback models pull wordllama-256 yamnet" in result.output
 
 
-@pytest.mark.parametrize("option", ["--port", "--metrics-port"])
+@pytest.mark.parametrize("option", ["--port", "--metrics-port", "--health-port"])
 @pytest.mark.parametrize("mode", [["--local"], []])
-def test_a_port_that_is_taken_is_said_to_be(option: str, mode: list[str]) -> None:
+def test_a_port_that_stays_taken_is_said_to_be_with_the_settings_that_choose_another(
+    monkeypatch: pytest.MonkeyPatch, option: str, mode: list[str]
+) -> None:
+    monkeypatch.setattr(command, "SPARE_SECONDS", 0.3)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
+        port = taken.getsockname()[1]
 
-        result = run(option, str(taken.getsockname()[1]), *mode)
+        result = run(option, str(port), "--drain-seconds", "0", *mode)
 
+    variable = f"TIEBACK_{option[2:].upper().replace('-', '_')}"
     assert result.exit_code == 1
-    assert f"choose another with {option}" in result.output
+    assert f"port {port} ({variable}) is taken; waiting up to 0.3 s for it" in result.output
+    assert f"choose another with {option} or {variable}" in result.output
 
 
 def test_an_unknown_space_is_named_with_the_choices() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,26 @@ def test_a_port_on_which_somebody_listens_is_refused_with_the_way_out() -> None:
         port = other.getsockname()[1]
         with pytest.raises(StartupError, match=rf"127.0.0.1:{port} .*--metrics-port"):
             free_port("127.0.0.1", port, "metrics-port")
+
+
+def test_a_port_that_a_server_before_lets_go_in_time_is_waited_for_and_said_to_be() -> None:
+    told: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        threading.Timer(0.5, other.close).start()
+
+        assert free_port("127.0.0.1", port, "metrics-port", patience=20, told=told.append) == port
+
+    assert told == [f"port {port} (TIEBACK_METRICS_PORT) is taken; waiting up to 20 s for it"]
+
+
+def test_an_address_of_another_machine_is_not_waited_for() -> None:
+    begin = time.monotonic()
+
+    with pytest.raises(StartupError, match=r"192.0.2.1:50051 .*--port or TIEBACK_PORT"):
+        free_port("192.0.2.1", 50051, "port", patience=20)
+
+    assert time.monotonic() - begin < 5
 
 
 def test_a_free_port_can_be_listened_on() -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from tieback.core.errors import StartupError
 from tieback.serving import metrics_page
 from tieback.serving.metrics_page import CONNECTIONS, MetricsPage
 
@@ -34,6 +35,13 @@ def scraped(page: MetricsPage, path: str = "/metrics") -> tuple[int, bytes]:
 def test_a_scrape_is_answered(page: MetricsPage) -> None:
     assert scraped(page) == (200, b"tieback_up 1\n")
     assert scraped(page, "/elsewhere")[0] == 404
+
+
+def test_a_page_whose_port_is_taken_says_which_and_by_what_to_choose_another(page: MetricsPage) -> None:
+    with pytest.raises(
+        StartupError, match=rf"127.0.0.1:{page.port} .*--metrics-port or TIEBACK_METRICS_PORT"
+    ):
+        MetricsPage("127.0.0.1", page.port, lambda: b"")
 
 
 def test_a_silent_connection_is_let_go(page: MetricsPage) -> None:

@@ -156,10 +156,10 @@ class LocalServer:
         await self._close()
 
     async def _close(self) -> None:
-        if self._page is not None:
-            await asyncio.to_thread(self._page.close)
         for close in reversed(self._closers):
             await close()
+        if self._page is not None:  # whoever waits for its port finds the store free, too
+            await asyncio.to_thread(self._page.close)
         await asyncio.to_thread(self.telemetry.tracing.close)
 
 

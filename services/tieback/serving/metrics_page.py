@@ -16,6 +16,7 @@ from typing import Any
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from tieback.core.errors import StartupError
+from tieback.serving.free_port import way_out
 
 SILENT_SECONDS = 5.0
 CONNECTIONS = 16
@@ -78,8 +79,7 @@ class MetricsPage:
             self._server = _Server((host, port), Handler)
         except OSError as error:
             raise StartupError(
-                f"cannot serve metrics on {host}:{port} ({error.strerror}); "
-                "choose another port with --metrics-port"
+                f"cannot serve metrics on {host}:{port} ({error.strerror}); {way_out('metrics-port')}"
             ) from None
         self.port = int(self._server.server_address[1])
         threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True).start()

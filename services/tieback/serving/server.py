@@ -17,6 +17,7 @@ from tieback.core.errors import StartupError
 from tieback.core.types.load import Load
 from tieback.serving.credentials import Tokens, server_credentials
 from tieback.serving.edge import Edge
+from tieback.serving.free_port import way_out
 from tieback.serving.health_edge import REQUEST_BYTES, WATCHES
 from tieback.serving.inflation import OPTIONS as LEAVE_COMPRESSED
 from tieback.serving.inner_tokens import InnerTokens
@@ -110,7 +111,7 @@ class GrpcServer:
         if not bound:
             raise StartupError(
                 f"cannot listen on {address}: the port is taken, or the address is not this machine's; "
-                "choose another with --port, or stop what listens there"
+                f"{way_out('port')}"
             )
         return bound
 
@@ -177,7 +178,10 @@ class GrpcServer:
         except RuntimeError:
             bound = 0
         if not bound:
-            raise StartupError(f"cannot listen on {host}:{port} for health checks: the port is taken")
+            raise StartupError(
+                f"cannot listen on {host}:{port} for health checks: the port is taken; "
+                f"{way_out('health-port')}"
+            )
         await self._probe.start()
 
 

@@ -26,6 +26,9 @@ from tieback.serving.settings import PREFIX, Settings, load_settings
 log = logging.getLogger(__name__)
 F = Callable[..., Any]
 
+SPARE_SECONDS = 5.0
+"""What a server that ends may take beyond its drain until its ports are free."""
+
 
 def _settings_options(command: F) -> F:
     """An option per setting, so that each is described once."""
@@ -68,7 +71,7 @@ def serve(local: bool, as_json: bool, print_config: bool, **options: Any) -> Non
             given = [name for name, value in options.items() if value is not None]
             say(serve_config(settings, given), nl=False)
             return
-        settings = _placed(settings)
+        settings = _placed(settings, report)
         if report.as_lines:
             logging.getLogger(logs.ROOT).setLevel(settings.log_level.upper())
         else:
@@ -163,16 +166,26 @@ def _stop_on_signals() -> None:
         signal.signal(number, stop)
 
 
-def _placed(settings: Settings) -> Settings:
-    """The settings with absolute paths, since replicas run elsewhere, and with ports that are free."""
+def _placed(settings: Settings, report: _Report) -> Settings:
+    """The settings with absolute paths, since replicas run elsewhere, and with ports that are free.
+
+    A server before this one may still drain: its ports are waited for.
+    """
     placed: dict[str, Any] = {
         name: value.expanduser().absolute()
         for name in type(settings).model_fields
         if isinstance(value := getattr(settings, name), Path)
     }
-    placed["port"] = free_port(settings.host, settings.port, "port")
-    if settings.metrics_port is not None:
-        placed["metrics_port"] = free_port(settings.host, settings.metrics_port, "metrics-port")
+    for name in ("port", "metrics_port", "health_port"):
+        port = getattr(settings, name)
+        if port is not None:
+            placed[name] = free_port(
+                settings.host,
+                port,
+                name.replace("_", "-"),
+                patience=settings.drain_seconds + SPARE_SECONDS,
+                told=lambda text: report.say("waiting", text, reason=text),
+            )
     return settings.model_copy(update=placed)
 
 
