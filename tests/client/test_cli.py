@@ -46,6 +46,7 @@ def test_lists_are_tab_separated_in_a_pipe(run: Run, served: Any, words: list[st
     [
         ["search", "moon", "-c", "notes"],
         ["ask", "why", "-c", "notes"],
+        ["rerank", "moon", "a", "the moon"],
         ["encode", "a", "--space", "tiny"],
         ["spaces"],
         ["spaces", "tiny"],
@@ -94,6 +95,9 @@ def test_a_server_that_is_not_there_is_told_with_how_to_start_one() -> None:
     [
         (["search"], "Say what to look for: words, --image, --audio or --points."),
         (["encode", "--space", "tiny"], "Say what to encode"),
+        (["rerank"], "Say what to compare with: a QUERY, or --query-file."),
+        (["rerank", "moon"], "Say what to order: texts, --file"),
+        (["rerank", "moon", "a", "--set", "beta=1"], "name the method that it is for with --method"),
         (["encode", "a", "--lines", "-", "--space", "tiny"], "--lines stands alone"),
         (["search", "a", "--weights", "tiny"], "'tiny' is not SPACE=NUMBER"),
         (["search", "a", "--weights", "tiny=1", "--policy", "top_k"], "leave --policy out"),

@@ -26,6 +26,7 @@ COMMANDS = [
     ["search", "moon", "--explain", "-c", "notes"],
     ["ask", "why", "--explain", "-c", "notes"],
     ["ask", "unanswerable", "-c", "notes"],
+    ["rerank", "moon", "a", f"a{HOSTILE}".replace("\x1b", "\x9b"), "--explain"],
     ["encode", "cab", "--space", "tiny", "--kinds", "dense,multi_vector,labels,sparse"],
     ["encode", "a", "bad", "--space", "tiny"],
     ["encode", "a", "--space", "nope"],

@@ -25,7 +25,7 @@ from tieback_client.cli.output import Output, SafeConsole
 from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
 from tieback_client.reports import Timing
-from tieback_client.results import Hit, RetrievalResult, RetrievedHit, RoutingExplanation
+from tieback_client.results import Alignment, Hit, RetrievalResult, RetrievedHit, RoutingExplanation
 from tieback_client.vectors import Box, Locator, LocatorKind
 
 MARKS = {"text": "text", "image": "photo", "audio": "sound", "points": "points"}
@@ -131,7 +131,7 @@ def hit(rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool
         number = "1 more piece" if len(one.pieces) == 1 else f"{len(one.pieces)} more pieces"
         lines.append(indented(Text(f"{number} of this text found", style="dim"), width=width))
     if explain and found.alignment is not None:
-        lines.append(indented(_alignment(found, " ".join(words)), width=width))
+        lines.append(indented(aligned(found.alignment, " ".join(words), one.text), width=width))
     score = scores(found) if explain else relevance(found)
     lines.append(indented(Text(f"{score}   {in_a_line(one.uri)}".rstrip(), style="dim"), width=width))
     text = Text("\n").join(lines) + Text("\n")
@@ -274,11 +274,11 @@ def time_spent(timing: Timing, *, seconds: float | None = None) -> list[Any]:
     return [Text("Where the time went", style="dim"), bars.timing(timing, seconds=seconds)]
 
 
-def _alignment(found: RetrievedHit, query: str) -> Text:
+def aligned(alignment: Alignment, query: str, candidate: str) -> Text:
     """The strongest pairs; what is not in the query's words was seen in its photo or heard in its sound."""
-    asked, given = query.encode(), found.hit.text.encode()
+    asked, given = query.encode(), candidate.encode()
     pairs: dict[str, float] = {}
-    for pair in found.alignment.pairs if found.alignment else []:
+    for pair in alignment.pairs:
         ours, theirs = _named(asked, pair.query), _named(given, pair.candidate)
         if any(letter.isalnum() for letter in theirs):
             pairs.setdefault(f"{ours} ~ {theirs}" if ours else theirs, pair.similarity)

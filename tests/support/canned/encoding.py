@@ -159,7 +159,11 @@ class Router(router_pb2_grpc.RouterServiceServicer):
 
 
 class Reranker(reranker_pb2_grpc.RerankerServiceServicer):
+    def __init__(self, log: Log) -> None:
+        self.log = log
+
     def Rerank(self, request: reranker_pb2.RerankRequest, context: Any) -> reranker_pb2.RerankResponse:
+        self.log.reranks.append(request)
         pair = reranker_pb2.AlignedPair(
             query=vector_pb2.Locator(byte_span=vector_pb2.TextSpan(begin_byte=0, end_byte=3)),
             candidate=vector_pb2.Locator(byte_span=vector_pb2.TextSpan(begin_byte=1, end_byte=4)),

@@ -10,6 +10,7 @@ from tieback.v1 import (
     encoder_pb2,
     generator_pb2,
     index_pb2,
+    reranker_pb2,
     router_pb2,
 )
 
@@ -30,6 +31,7 @@ class Log:
         self.upserted: list[index_pb2.IndexedItem] = []
         self.endpoints: list[str] = []
         self.filters: list[str] = []
+        self.reranks: list[reranker_pb2.RerankRequest] = []
         self._seen: set[str] = set()
 
     def first_time(self, what: str) -> bool:

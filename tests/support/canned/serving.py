@@ -37,7 +37,7 @@ def serve(port: int = 0, *, gone_after: int = 0, poison: str = "") -> tuple[grpc
     index = Index(log)
     encoder_pb2_grpc.add_EncoderServiceServicer_to_server(Encoder(log, gone_after), server)
     router_pb2_grpc.add_RouterServiceServicer_to_server(Router(log), server)
-    reranker_pb2_grpc.add_RerankerServiceServicer_to_server(Reranker(), server)
+    reranker_pb2_grpc.add_RerankerServiceServicer_to_server(Reranker(log), server)
     index_pb2_grpc.add_IndexServiceServicer_to_server(index, server)
     answer_pb2_grpc.add_AnswerServiceServicer_to_server(Answers(log, index, gone_after), server)
     generator_pb2_grpc.add_GeneratorServiceServicer_to_server(Generator(log), server)

@@ -1,0 +1,159 @@
+"""`tieback rerank`: orders texts or files by a closer comparison with a query, and shows what matched."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.text import Text
+
+from tieback_client import content
+from tieback_client.catalog import VectorKind
+from tieback_client.cli.connection import Command, connected, parse_method
+from tieback_client.cli.output import Output, jsonable
+from tieback_client.cli.search import MARKS, aligned, indented, snippet
+from tieback_client.client import Client
+from tieback_client.content import Content, Modality, content_of, modality_of, modality_of_path
+from tieback_client.control_characters import in_a_line
+from tieback_client.results import Reranked, RerankResult
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command(
+    cls=Command,
+    epilog="""\b
+Examples:
+  tieback rerank "when is the tide highest" "the moon pulls the sea" "a cat on a sofa" --explain
+  tieback rerank "rotate keys" --file notes.md --file keys.md --top 1
+  grep -h tide *.txt | tieback rerank "what moves the sea" - --method optimal_transport
+  tieback rerank --query-file cup.jpg --file a.jpg --file b.jpg
+
+\b
+Texts are compared token by token, photos region by region, sounds window by window. All are of one modality,
+which the space reads: the server's text space, or for photos and sounds the first space that gives vectors of
+their parts. What is longer than the space reads is compared up to there.
+""",
+)
+@click.argument("texts", nargs=-1, metavar="[QUERY] [TEXTS]...")
+@click.option(
+    "--query-file", type=_FILE, metavar="FILE", help="A photo, sound or text file in place of QUERY."
+)
+@click.option(
+    "--file", "files", type=_FILE, multiple=True, metavar="FILE", help="A photo, sound or text file to order."
+)
+@click.option("--method", metavar="METHOD", help="How to compare. [late_interaction]")
+@click.option(
+    "--set",
+    "parameters",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A parameter of the method; may be repeated.",
+)
+@click.option(
+    "--space", default="", metavar="NAME", help="The space whose vectors are compared; see `tieback spaces`."
+)
+@click.option("--top", type=click.IntRange(1), metavar="N", help="Show the best N only.")
+@click.option("--explain", is_flag=True, help="Show which words, regions or times matched which.")
+@connected
+def rerank(
+    client: Client,
+    output: Output,
+    texts: tuple[str, ...],
+    query_file: Path | None,
+    files: tuple[Path, ...],
+    method: str | None,
+    parameters: tuple[str, ...],
+    space: str,
+    top: int | None,
+    explain: bool,
+) -> None:
+    """Order texts or files by how well they match a query.
+
+    "-" reads a text from each line of standard input.
+    """
+    chosen = parse_method(method, parameters, "--method", "--set")
+    if query_file is None and not texts:
+        raise click.UsageError("Say what to compare with: a QUERY, or --query-file.")
+    query = content_of(query_file or texts[0])
+    names = _lines(texts if query_file is not None else texts[1:], output)
+    candidates = [content_of(one) for one in names] + [content_of(path) for path in files]
+    names += [str(path) for path in files]
+    if not candidates:
+        raise click.UsageError('Say what to order: texts, --file, or "-" for the lines of standard input.')
+    result = client.rerank(
+        query,
+        candidates,
+        method=chosen,
+        space=space or _space_for(client, modality_of(query)),
+        limit=top or 0,
+        explain=explain,
+    )
+    if output.json:
+        output.document(_record(result, names))
+        return
+    asked = _words(query)
+    for rank, one in enumerate(result.results, 1):
+        place = one.first_rank
+        output.show(_shown(rank, one, names[place], candidates[place], asked, width=output.console.width))
+
+
+def _lines(texts: tuple[str, ...], output: Output) -> list[str]:
+    """The texts, with the lines of standard input for "-"; a name of a file is told to be read as words."""
+    found: list[str] = []
+    for one in texts:
+        if one == "-":
+            found += [line for line in sys.stdin.read().splitlines() if line.strip()]
+            continue
+        found.append(one)
+        # os.path takes a text of any length and content.
+        if modality_of_path(Path(one)) is not None and os.path.isfile(one):  # noqa: PTH113
+            output.note(f"{one} is compared as these words; for what the file holds: --file {one}")
+    return found
+
+
+def _space_for(client: Client, modality: Modality | None) -> str:
+    """The first space that gives vectors of the parts of such contents; empty for texts, as served."""
+    if modality is Modality.TEXT:
+        return ""
+    for one in client.spaces():
+        if modality in one.modalities and VectorKind.MULTI_VECTOR in one.kinds:
+            return one.name
+    raise click.UsageError(
+        f"No space of this server gives vectors of the parts of a query of the modality {modality}."
+    )
+
+
+def _shown(rank: int, one: Reranked, name: str, candidate: Content, asked: str, *, width: int) -> Text:
+    """One result: the text or the file's name, what matched, its score and its place before."""
+    words = _words(candidate)
+    is_file = words != name
+    lines = []
+    if is_file:
+        title = Text(in_a_line(name), style="bold")
+        title.append(f"  {MARKS.get(modality_of(candidate) or '', '')}", style="magenta not bold")
+        lines.append(indented(title, width=width))
+    if words:
+        lines.append(snippet(words, tuple(asked.split()), width=width))
+    if one.alignment is not None:
+        lines.append(indented(aligned(one.alignment, asked, words), width=width))
+    score = f"score {one.rerank_score:.3f}   place {one.first_rank + 1} before"
+    lines.append(indented(Text(score, style="dim"), width=width))
+    text = Text("\n").join(lines) + Text("\n")
+    return Text(f"{rank:>2}  ") + text[4:]
+
+
+def _words(one: Content) -> str:
+    return one.text if isinstance(one, content.Text) else ""
+
+
+def _record(result: RerankResult, names: list[str]) -> dict[str, Any]:
+    return {
+        "results": [{"candidate": names[one.first_rank], **jsonable(one)} for one in result.results],
+        "timing": result.timing,
+        "cost": result.cost,
+        "call": result.call,
+    }
