@@ -32,6 +32,8 @@ from tieback_client.status import REQUEST_ID_KEY, from_rpc_error, readable
 ALWAYS_TAKEN = 4 * 1024 * 1024
 SILENCE = 30.0
 """Seconds until it is said again that the server is gone."""
+TOGETHER = 2.0
+"""Seconds within which failures of several calls are one outage, though one was answered meanwhile."""
 
 _log = logging.getLogger("tieback_client")
 
@@ -48,12 +50,28 @@ class Session:
         self.hedges = 0
         self._message_bytes: int | None = None
         self._told = -SILENCE
+        self._is_gone = False
 
-    def tell_gone(self) -> None:
-        """Warns that a server which was there is gone and waited for: a long call would only stand still."""
+    def answered(self) -> None:
+        """Notes that the server is there: what breaks later is another outage."""
+        self.reached = True
+        self._is_gone = False
+
+    def tell_gone(self, error: TiebackError) -> None:
+        """Warns that a server which was there is gone and waited for: a long call would only stand still.
+
+        Every outage is told once, and again while it lasts. A server that ends, or that lacks a part, may say
+        so itself.
+        """
         now = time.monotonic()
-        if self.reached and now - self._told >= SILENCE:
-            self._told = now
+        silence = SILENCE if self._is_gone else TOGETHER
+        self._is_gone = True
+        if not self.reached or now - self._told < silence:
+            return
+        self._told = now
+        if error.reason:
+            _log.warning("the server at %s cannot work now: %s; waiting for it", self.address, error.message)
+        else:
             _log.warning("the connection to the server at %s broke; waiting for its return", self.address)
 
     def may_hedge(self, rpc: Rpc) -> bool:
@@ -100,11 +118,11 @@ class Attempts:
         options = self._session.options
         headers = [one for one in (*options.headers(), *metadata) if one[0] != REQUEST_ID_KEY]
         headers.append((REQUEST_ID_KEY, self.request_id))
-        # A server that was there and is gone is waited for inside the attempt; one that was never there
-        # fails at once, and `failed` counts how long to go on knocking.
+        # A server that was there and is gone is waited for inside the attempt, once `failed` has told of it;
+        # one that was never there fails at once, and `failed` counts how long to go on knocking.
         waits = patient and self._session.reached and self._rpc.idempotent and options.retry is not None
         # Without a deadline that waiting would never end, so such a call knocks as well.
-        waits = waits and self._timeout is not None
+        waits = waits and self._first_failure is not None and self._timeout is not None
         return {
             "timeout": self.remaining(),
             "metadata": headers,
@@ -132,13 +150,13 @@ class Attempts:
             raise self._explained(error) from (raised if error is not raised else None)
         self.retries += 1
         self._session.retries += 1
-        if isinstance(error, Unavailable) and not error.reason and not elsewhere:
-            self._session.tell_gone()
+        if isinstance(error, Unavailable) and not elsewhere:
+            self._session.tell_gone(error)
         return delay
 
     def progressed(self) -> None:
         """Notes that the server answered, so that a later break begins a new count."""
-        self._session.reached = True
+        self._session.answered()
         self._first_failure = None
         self._backoffs = 0
 

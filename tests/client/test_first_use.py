@@ -68,6 +68,24 @@ def test_an_index_run_that_is_interrupted_says_what_it_did_and_how_to_go_on(
     assert "ended early: 1 of 2 files indexed now, 0 unchanged; run it again to go on" in result.stderr
 
 
+@pytest.mark.parametrize("told", ["", "UNAVAILABLE"])
+def test_an_index_run_says_that_the_server_broke_and_goes_on(
+    breaking: Any, folder: Path, caplog: pytest.LogCaptureFixture, told: str
+) -> None:
+    breaking.log.break_reason = told
+    for number in range(4):
+        (folder / f"{number}.txt").write_text("Words.\n")
+
+    result = CliRunner().invoke(
+        app.tieback, ["index", str(folder), "--batch", "1"], env={"TIEBACK_SERVER": breaking.address}
+    )
+
+    assert result.exit_code == 0, result.output
+    assert "6 files indexed" in result.stdout
+    (said,) = [one.getMessage() for one in caplog.records if one.name == "tieback_client"]
+    assert ("waiting for it" if told else "broke; waiting for its return") in said
+
+
 def test_an_index_run_without_anything_new_counts_no_sections(run: Command, folder: Path) -> None:
     run("index", str(folder), "-c", "notes")
 

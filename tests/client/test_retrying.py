@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,8 +23,10 @@ from tieback_client import (
     TiebackError,
     Unavailable,
     VerdictLabel,
+    attempts,
 )
 from tieback_client.attempts import Attempts, Session
+from tieback_client.errors import Details
 from tieback_client.options import Options
 from tieback_client.rpc import RPCS, rpc_of
 
@@ -60,9 +63,50 @@ def test_idempotent_calls_survive_a_server_that_is_killed_under_load_and_restart
         assert failures == []
         assert client.retries > 0
         # Said once for all calls that wait.
-        (said,) = [one for one in caplog.records if one.name == "tieback_client"]
-        assert said.levelno == logging.WARNING
-        assert said.getMessage().endswith(f"{program.address} broke; waiting for its return")
+        (said,) = _said(caplog)
+        assert said.endswith(f"{program.address} broke; waiting for its return")
+        assert {one.levelno for one in caplog.records if one.name == "tieback_client"} == {logging.WARNING}
+
+
+def test_a_call_that_begins_while_the_server_is_gone_says_that_it_waits(
+    program: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Client(program.address) as client:
+        client.spaces()
+        program.kill()
+        threading.Timer(DOWN, program.start).start()
+        asked = threading.Thread(target=client.spaces)
+        asked.start()
+        time.sleep(DOWN / 2)
+        meanwhile = _said(caplog)
+        asked.join()
+
+    assert meanwhile == [f"the connection to the server at {program.address} broke; waiting for its return"]
+
+
+@pytest.mark.parametrize("reason", ["", "UNAVAILABLE"])
+def test_every_outage_is_told_whoever_tells_of_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, reason: str
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(attempts, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    session = Session("here", Options())
+    stream = Attempts(session, RPCS["IngestItems"], timeout=None)
+    stream.progressed()
+    told = []
+
+    for seconds in (0.0, 1.0, 31.0):  # it lasts
+        clock[0] = 100.0 + seconds
+        stream.failed(Unavailable("it is shutting down", Details(reason=reason)))
+        told.append(len(_said(caplog)))
+    for seconds in (33.0, 40.0, 41.0):  # it ended, and there are others
+        clock[0] = 100.0 + seconds
+        stream.progressed()
+        stream.failed(Unavailable("it is shutting down", Details(reason=reason)))
+        told.append(len(_said(caplog)))
+
+    assert told == [1, 1, 2, 3, 4, 4]
+    assert ("cannot work now: it is shutting down" in caplog.text) is bool(reason)
 
 
 @pytest.mark.timeout(60)
@@ -185,9 +229,9 @@ def test_a_call_that_follows_what_an_overloaded_server_says_succeeds(served: Any
 def test_the_wait_grows_to_its_longest_and_ends_with_the_patience() -> None:
     session = Session("here", Options(retry=Retry(initial=0.1, multiplier=2, maximum=0.4, seconds=10)))
     session.reached = True
-    attempts = Attempts(session, RPCS["Encode"], timeout=None)
+    call = Attempts(session, RPCS["Encode"], timeout=None)
 
-    waits = [attempts.failed(Unavailable("gone")) for _ in range(6)]
+    waits = [call.failed(Unavailable("gone")) for _ in range(6)]
 
     assert all(
         longest / 2 <= wait <= longest
@@ -271,6 +315,10 @@ def test_the_deadline_holds_over_all_attempts(program: Any) -> None:
             client.encode("a", space="tiny", timeout=1)
 
         assert 0.5 < time.monotonic() - begin < 2
+
+
+def _said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [one.getMessage() for one in caplog.records if one.name == "tieback_client"]
 
 
 def _killed_and_restarted(program: Any, count: Callable[[], int]) -> int:

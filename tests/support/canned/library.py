@@ -138,7 +138,8 @@ class Answers(answer_pb2_grpc.AnswerServiceServicer):
         again = self.log.calls.count("IngestItems") > 1
         for number, request in enumerate(requests):
             if self.gone_after and number == self.gone_after and not again:
-                context.abort(grpc.StatusCode.UNAVAILABLE, "gone in the middle")
+                details = [info(self.log.break_reason)] if self.log.break_reason else []
+                abort(context, grpc.StatusCode.UNAVAILABLE, "gone in the middle", *details)
             results = [self._write(one) for one in request.items]
             self.index.collections.setdefault(
                 request.collection, index_pb2.Collection(name=request.collection, space=SPACE, width=WIDTH)

@@ -31,6 +31,8 @@ class Log:
         self.upserted: list[index_pb2.IndexedItem] = []
         self.endpoints: list[str] = []
         self.filters: list[str] = []
+        self.break_reason = ""
+        """What the status of a stream that breaks gives as its reason; nothing where the connection does."""
         self.reranks: list[reranker_pb2.RerankRequest] = []
         self._seen: set[str] = set()
 
