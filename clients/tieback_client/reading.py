@@ -236,8 +236,21 @@ def hit(message: Any) -> Hit:
         words_matched=message.words_matched if message.HasField("words_matched") else None,
         region=box(message.region) if message.HasField("region") else None,
         span=_place(message),
-        pieces=[FoundPiece(one.section_id, one.text, one.score, _place(one)) for one in message.pieces],
+        pieces=[_piece(one) for one in message.pieces],
         multi_vector=multi_vector(message.multi_vector) if message.HasField("multi_vector") else None,
+    )
+
+
+def _piece(message: Any) -> FoundPiece:
+    return FoundPiece(
+        section_id=message.section_id,
+        text=message.text,
+        score=message.score,
+        span=_place(message),
+        vector_score=message.vector_score if message.HasField("vector_score") else None,
+        words_matched=message.words_matched if message.HasField("words_matched") else None,
+        relevance=message.relevance if message.HasField("relevance") else None,
+        below_floor=message.below_floor,
     )
 
 

@@ -166,6 +166,14 @@ class FoundPiece:
     """Its score in the search."""
     span: tuple[int, int] | None = None
     """Which bytes of the original, as UTF-8, the text is; None where it is not known."""
+    vector_score: float | None = None
+    """Similarity to the query's vector, where one was given."""
+    words_matched: float | None = None
+    """The share of the query's content words that it or its titles have, by rarity."""
+    relevance: float | None = None
+    """The estimated probability that it is relevant, 0 to 1, as `retrieve` knows it."""
+    below_floor: bool = False
+    """Whether the relevance is below the server's floor: it probably does not bear on the query."""
 
 
 @dataclass(frozen=True, slots=True)

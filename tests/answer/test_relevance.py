@@ -58,6 +58,24 @@ async def test_hits_of_less_relevance_than_is_asked_for_are_left_out(documentati
     assert not none.hits
 
 
+async def test_further_pieces_of_a_hit_are_judged_as_hits_are(platform):
+    text = "We drink hot coffee at noon. Ships saw it far off. Nobody knew who lit the lamp."
+    section = Section("1", Content(Modality.TEXT, text))
+    await platform.answerer.ingest("library", [Item("log", [section])])
+
+    reply = await platform.answerer.retrieve(words("hot coffee"))
+    some = await platform.answerer.retrieve(words("hot coffee", min_relevance=0.1))
+    nonsense = await platform.answerer.retrieve(words("xqzzy blorp"))
+
+    (found,) = reply.hits
+    assert "hot coffee" in found.hit.text
+    assert not found.below_floor
+    assert len(found.hit.pieces) >= 1
+    assert all(one.below_floor and one.relevance < 0.08 for one in found.hit.pieces)
+    assert [(one.hit.text, one.hit.pieces) for one in some.hits] == [(found.hit.text, [])]
+    assert all(one.below_floor for hit in nonsense.hits for one in (hit, *hit.hit.pieces))
+
+
 async def test_a_relevance_beyond_one_is_refused(documentation):
     with pytest.raises(InvalidInput) as raised:
         await documentation.answerer.retrieve(words("coffee", min_relevance=1.5))

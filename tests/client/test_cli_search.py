@@ -66,7 +66,10 @@ def test_a_search_is_one_json_document_where_asked_for(run: Run) -> None:
 
     assert len(found) == 1
     assert found[0]["hits"][0]["hit"]["item_id"] == "tides.md"
-    assert [one["text"] for one in found[0]["hits"][0]["hit"]["pieces"]] == ["The sun helps."]
+    assert [one["text"] for one in found[0]["hits"][0]["hit"]["pieces"]] == [
+        "The sun helps.",
+        "See below.",
+    ]
     assert found[0]["hits"][1]["hit"]["region"] == {"x": 0.5, "y": 0.0, "width": 0.5, "height": 0.5}
     assert found[0]["routing"]["weights"] == {"tiny": 0.75, "other": 0.25}
 

@@ -58,6 +58,22 @@ async def test_a_short_text_is_one_hit_at_its_best_piece_with_the_others_beside_
     assert len((await index.search("docs", vector=ALONG)).hits) == 5
 
 
+async def test_pieces_have_the_scores_that_they_would_have_as_hits(index):
+    await index.upsert("docs", [text("a", 0.7, 0.9, 0.8, words="lamp"), text("b", 0.75, 0.2)])
+    how = {"vector": ALONG, "text": "lamp night"}
+
+    every = {
+        (one.item_id, one.section_id): (one.score, one.vector_score, one.words_matched)
+        for one in (await index.search("docs", **how)).hits
+    }
+    hits = (await index.search("docs", collapse_pieces=True, **how)).hits
+
+    assert any(hit.pieces for hit in hits)
+    for hit in hits:
+        for one in (hit, *hit.pieces):
+            assert every[hit.item_id, one.section_id] == (one.score, one.vector_score, one.words_matched)
+
+
 async def test_hits_and_their_pieces_are_the_best_sections_as_far_as_the_last_hit(index):
     await index.upsert("docs", [text("a", 0.9, 0.7, 0.3), text("b", 0.8, 0.5), text("c", 0.6, 0.55)])
 

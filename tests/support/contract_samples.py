@@ -108,7 +108,10 @@ SHOWN = dataclasses.replace(
     HIT,
     region=(0.25, 0.5, 0.75, 0.5),
     span=(0, 5),
-    pieces=[FoundPiece("s-2", "and a saucer", 0.25, (5, 17)), FoundPiece("s-3", "", 0.0)],
+    pieces=[
+        FoundPiece("s-2", "and a saucer", 0.25, (5, 17)),
+        FoundPiece("s-3", "", 0.0, None, 0.5, 0.25, 0.125, True),
+    ],
     multi_vector=REGIONS,
 )
 LOCATORS = [

@@ -127,8 +127,8 @@ def hit(rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool
         lines.append(indented(Text(section, style="cyan"), width=width))
     if one.text:
         lines.append(snippet(one.text, words, width=width))
-    if one.pieces:
-        number = "1 more piece" if len(one.pieces) == 1 else f"{len(one.pieces)} more pieces"
+    if pieces := [piece for piece in one.pieces if not piece.below_floor]:
+        number = "1 more piece" if len(pieces) == 1 else f"{len(pieces)} more pieces"
         lines.append(indented(Text(f"{number} of this text found", style="dim"), width=width))
     if explain and found.alignment is not None:
         lines.append(indented(aligned(found.alignment, " ".join(words), one.text), width=width))

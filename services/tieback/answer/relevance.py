@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 
 from tieback.core.types.fusion import JOINT_SPACE
-from tieback.core.types.search import Hit
+from tieback.core.types.search import FoundPiece, Hit
 
 CONSTANT, OF_SIMILARITY, OF_WORDS = -4.9, 7.4, 3.3
 
@@ -22,8 +22,8 @@ RELEVANCE_FLOOR = 0.08
 """What has all words of a query is above it, whatever its similarity. Its errors: docs/retrieval.md."""
 
 
-def relevance_of(hit: Hit, space: str) -> float | None:
-    """The probability, 0 to 1, by the hit's scores in a collection of the space; None where it is unknown."""
+def relevance_of(hit: Hit | FoundPiece, space: str) -> float | None:
+    """The probability, 0 to 1, by the scores in a collection of the space; None where it is unknown."""
     if space != JOINT_SPACE or hit.vector_score is None:
         return None
     similarity = max(hit.vector_score, 0.0)

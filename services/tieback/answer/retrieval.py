@@ -37,7 +37,7 @@ from tieback.core.types.encoding import Truncated, Truncation
 from tieback.core.types.fusion import Fused, FusePart, Role, RoutingExplanation
 from tieback.core.types.limits import Limits
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
-from tieback.core.types.search import SearchReply
+from tieback.core.types.search import FoundPiece, SearchReply
 from tieback.core.types.vectors import Vector
 from tieback.methods.rank_fusion import rank_fusions
 from tieback.methods.reranking import rerankings
@@ -219,25 +219,32 @@ def _marked(routing: RoutingExplanation, space: CollectionSpace) -> RoutingExpla
 
 
 def _relevant(hits: Sequence[RetrievedHit], space: str, floor: float, least: float) -> list[RetrievedHit]:
-    """The hits with their relevance, those below the floor marked; without those below `least`."""
+    """The hits and their pieces with their relevance, those below the floor marked.
+
+    Without those below `least`. A hit is judged by its own piece of the text.
+    """
     judged = []
     for one in hits:
         relevance = relevance_of(one.hit, space)
         if relevance is None:
             judged.append(one)
         elif relevance >= least:
+            hit = one.hit
+            if hit.pieces:
+                hit = dataclasses.replace(hit, pieces=_judged(hit.pieces, space, floor, least))
             judged.append(
-                RetrievedHit(
-                    one.hit,
-                    one.search_score,
-                    one.search_rank,
-                    one.rerank_score,
-                    one.alignment,
-                    relevance,
-                    relevance < floor,
-                )
+                dataclasses.replace(one, hit=hit, relevance=relevance, below_floor=relevance < floor)
             )
     return judged
+
+
+def _judged(pieces: Sequence[FoundPiece], space: str, floor: float, least: float) -> list[FoundPiece]:
+    found = [(one, relevance_of(one, space) or 0.0) for one in pieces]
+    return [
+        dataclasses.replace(one, relevance=relevance, below_floor=relevance < floor)
+        for one, relevance in found
+        if relevance >= least
+    ]
 
 
 def _beginning(words: str) -> str:

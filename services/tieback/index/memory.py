@@ -252,11 +252,13 @@ class Memory:
             pieces=pieces,
         )
 
-    def found_piece(self, position: int, score: float) -> FoundPiece:
+    def found_piece(
+        self, position: int, score: float, vector_score: float | None, words_matched: float | None
+    ) -> FoundPiece:
         """A further piece of a hit's text as it is answered."""
         entry, ordinal = self._owner(position)
         section = entry.item.sections[ordinal]
-        return FoundPiece(section.id, entry.texts[ordinal], score, section.span)
+        return FoundPiece(section.id, entry.texts[ordinal], score, section.span, vector_score, words_matched)
 
     def wants_training(self) -> bool:
         """Whether the vectors have outgrown exact search, or the lists they were sorted into."""

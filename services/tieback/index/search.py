@@ -149,19 +149,30 @@ class _Search:
         """The hit of a row; `others` are rows of further pieces of its text."""
         position, compared = int(ranking.positions[row]), self._compared
         pieces = [
-            self._memory.found_piece(int(ranking.positions[one]), float(ranking.scores[one]))
+            self._memory.found_piece(
+                int(ranking.positions[one]), float(ranking.scores[one]), *self._evidence(ranking, one)
+            )
             for one in others
         ]
+        vector_score, words_matched = self._evidence(ranking, row)
         return self._memory.hit(
             position,
             float(ranking.scores[row]),
-            None if ranking.similarities is None else float(ranking.similarities[row]),
+            vector_score,
             float(self._shares[position]) or None,
-            float(self._matched[position]) if self._shares[position] else None,
+            words_matched,
             None
             if compared is None
             else self._memory.regions.best_box(position, compared.vector_for(position)),
             pieces,
+        )
+
+    def _evidence(self, ranking: Ranking, row: int) -> tuple[float | None, float | None]:
+        """The similarity of a row and the share of the query's words that it has, where it has some."""
+        position = int(ranking.positions[row])
+        return (
+            None if ranking.similarities is None else float(ranking.similarities[row]),
+            float(self._matched[position]) if self._shares[position] else None,
         )
 
 

@@ -307,16 +307,24 @@ class Hit(_message.Message):
     def __init__(self, item_id: _Optional[str] = ..., item_title: _Optional[str] = ..., section_id: _Optional[str] = ..., section_title: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., text: _Optional[str] = ..., uri: _Optional[str] = ..., metadata: _Optional[_Mapping[str, _metadata_pb2.MetadataValue]] = ..., score: _Optional[float] = ..., vector_score: _Optional[float] = ..., text_score: _Optional[float] = ..., region: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., words_matched: _Optional[float] = ..., pieces: _Optional[_Iterable[_Union[FoundPiece, _Mapping]]] = ..., multi_vector: _Optional[_Union[_vector_pb2.MultiVector, _Mapping]] = ...) -> None: ...
 
 class FoundPiece(_message.Message):
-    __slots__ = ("section_id", "text", "score", "span")
+    __slots__ = ("section_id", "text", "score", "span", "vector_score", "words_matched", "relevance", "below_floor")
     SECTION_ID_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
     SPAN_FIELD_NUMBER: _ClassVar[int]
+    VECTOR_SCORE_FIELD_NUMBER: _ClassVar[int]
+    WORDS_MATCHED_FIELD_NUMBER: _ClassVar[int]
+    RELEVANCE_FIELD_NUMBER: _ClassVar[int]
+    BELOW_FLOOR_FIELD_NUMBER: _ClassVar[int]
     section_id: str
     text: str
     score: float
     span: _vector_pb2.TextSpan
-    def __init__(self, section_id: _Optional[str] = ..., text: _Optional[str] = ..., score: _Optional[float] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ...) -> None: ...
+    vector_score: float
+    words_matched: float
+    relevance: float
+    below_floor: bool
+    def __init__(self, section_id: _Optional[str] = ..., text: _Optional[str] = ..., score: _Optional[float] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., vector_score: _Optional[float] = ..., words_matched: _Optional[float] = ..., relevance: _Optional[float] = ..., below_floor: _Optional[bool] = ...) -> None: ...
 
 class GetUsageRequest(_message.Message):
     __slots__ = ()

@@ -57,7 +57,7 @@ class OperationServiceServicer(object):
         """Encodes a collection's items again, from their texts and the originals that were kept, into another space or
         another revision of its own. The collection is read and written meanwhile as before, and changes at once at the
         end. One reindex of a collection runs at a time: an equal request returns the operation that is under way, another
-        one is ALREADY_EXISTS. What a cancelled operation had encoded is kept for the next one.
+        one is ALREADY_EXISTS. What a cancelled operation had encoded is removed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

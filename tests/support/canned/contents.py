@@ -123,7 +123,12 @@ def hit() -> index_pb2.Hit:
         uri="tides.md",
         score=0.75,
         vector_score=0.75,
-        pieces=[index_pb2.FoundPiece(section_id="2-2", text="The sun helps.", score=0.5)],
+        pieces=[
+            index_pb2.FoundPiece(section_id="2-2", text="The sun helps.", score=0.5, relevance=0.4),
+            index_pb2.FoundPiece(
+                section_id="2-3", text="See below.", score=0.1, relevance=0.02, below_floor=True
+            ),
+        ],
     )
     made.metadata["year"].number_value = 1687
     made.metadata["path"].string_value = "tides.md"

@@ -35,12 +35,20 @@ class Search(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class FoundPiece:
-    """A further piece of a hit's text, with its score in the search; `span` is the section's."""
+    """A further piece of a hit's text, with its score in the search; `span` is the section's.
+
+    `vector_score` and `words_matched` are as of a hit. `relevance` and `below_floor` are as of a retrieved
+    hit, and the index knows nothing of them.
+    """
 
     section_id: str
     text: str
     score: float
     span: Span | None = None
+    vector_score: float | None = None
+    words_matched: float | None = None
+    relevance: float | None = None
+    below_floor: bool = False
 
 
 @dataclass(frozen=True, slots=True)

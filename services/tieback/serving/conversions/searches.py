@@ -175,7 +175,7 @@ def read_hit(message: index_pb2.Hit) -> Hit:
         words_matched=message.words_matched if message.HasField("words_matched") else None,
         region=read_box(message.region, at("hits", "region")) if message.HasField("region") else None,
         span=_read_span(message),
-        pieces=[FoundPiece(one.section_id, one.text, one.score, _read_span(one)) for one in message.pieces],
+        pieces=[_read_piece(one) for one in message.pieces],
         multi_vector=read_multi_vector(message.multi_vector, at("hits", "multi_vector"))
         if message.HasField("multi_vector")
         else None,
@@ -199,16 +199,34 @@ def write_hit(hit: Hit) -> index_pb2.Hit:
         words_matched=hit.words_matched,
         region=None if hit.region is None else write_box(hit.region),
         span=None if hit.span is None else write_span(hit.span),
-        pieces=[
-            index_pb2.FoundPiece(
-                section_id=one.section_id,
-                text=one.text,
-                score=one.score,
-                span=None if one.span is None else write_span(one.span),
-            )
-            for one in hit.pieces
-        ],
+        pieces=[_write_piece(one) for one in hit.pieces],
         multi_vector=None if hit.multi_vector is None else write_multi_vector(hit.multi_vector),
+    )
+
+
+def _read_piece(message: index_pb2.FoundPiece) -> FoundPiece:
+    return FoundPiece(
+        section_id=message.section_id,
+        text=message.text,
+        score=message.score,
+        span=_read_span(message),
+        vector_score=message.vector_score if message.HasField("vector_score") else None,
+        words_matched=message.words_matched if message.HasField("words_matched") else None,
+        relevance=message.relevance if message.HasField("relevance") else None,
+        below_floor=message.below_floor,
+    )
+
+
+def _write_piece(piece: FoundPiece) -> index_pb2.FoundPiece:
+    return index_pb2.FoundPiece(
+        section_id=piece.section_id,
+        text=piece.text,
+        score=piece.score,
+        span=None if piece.span is None else write_span(piece.span),
+        vector_score=piece.vector_score,
+        words_matched=piece.words_matched,
+        relevance=piece.relevance,
+        below_floor=piece.below_floor,
     )
 
 
