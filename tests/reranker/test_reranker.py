@@ -199,7 +199,7 @@ async def test_a_text_beside_regions_of_a_space_that_reads_none_is_a_mismatch_th
     regions = MultiVector(space, np.ones((1, 32), np.float32), boxes)
     one, other = (regions, text("coffee")) if swapped else (text("coffee"), regions)
 
-    with pytest.raises(SpaceMismatch, match=rf"of {space} .* a text is encoded in bag-of-words") as refusal:
+    with pytest.raises(SpaceMismatch, match=rf"of {space}, .* a text is encoded in bag-of-words") as refusal:
         await Reranker(encoder, space="bag-of-words").rerank(one, [RerankCandidate("a", other)])
     await encoder.close()
 
