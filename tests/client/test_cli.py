@@ -90,6 +90,19 @@ def test_a_server_that_is_not_there_is_told_with_how_to_start_one() -> None:
     assert "tieback serve --local" in result.stderr
 
 
+def test_a_server_without_tls_is_told_of_in_one_line_of_ours(served: Any) -> None:
+    command = [sys.executable, "-m", "tieback_client.cli", "spaces", "--server", served.address, "--tls"]
+    environment = {name: value for name, value in os.environ.items() if name != "GRPC_VERBOSITY"}
+
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"Error: no server answers at {served.address} (it does not use TLS); leave tls, ca, certificate and "
+        "key out\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -49,6 +49,25 @@ def test_every_operation_is_a_method_of_the_client() -> None:
     assert [name for name in procedures.__all__ if not hasattr(Client, name)] == []
 
 
+def test_public_names_are_found_by_name_by_star_and_in_the_directory_and_no_others_are() -> None:
+    found: dict[str, Any] = {}
+    exec("from tieback_client import *", found)
+
+    assert set(tieback_client.__all__) == found.keys() - {"__builtins__"} == set(dir(tieback_client))
+    assert all(found[name] is getattr(tieback_client, name) for name in tieback_client.__all__)
+    assert all(name[0].isupper() for name in tieback_client.__all__)
+    for wrong in ("Nonsense", "nonsense", "__wrapped__"):
+        assert not hasattr(tieback_client, wrong)
+
+
+def test_the_package_alone_does_not_load_grpc() -> None:
+    program = "import sys, tieback_client.cli; print('grpc' in sys.modules); tieback_client.Client"
+
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert ran.stdout == "False\n"
+
+
 def test_no_public_name_comes_from_the_generated_stubs() -> None:
     for name in tieback_client.__all__:
         assert "_pb2" not in getattr(getattr(tieback_client, name), "__module__", "")

@@ -10,7 +10,8 @@ from tieback_client.installing import how_to_install
 
 def main() -> None:
     """Runs the command line; says what to install where its two packages are missing."""
-    # gRPC reports every connection that ends on standard error; a person with an answer needs none of it.
+    # gRPC reports every connection that ends on standard error; a person with an answer needs none of it. It
+    # reads this when it is imported, which is later (see the package's `__getattr__`).
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         from tieback_client.cli.app import tieback
