@@ -1,4 +1,6 @@
 import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from support.sections import SPACE, WIDTH
@@ -7,18 +9,18 @@ from tieback.index.vectors import one_thread
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _on_one_thread():
+def _on_one_thread() -> None:
     """As the threads of an index have it."""
     one_thread()
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path: Path) -> Path:
     return tmp_path / "store"
 
 
 @pytest.fixture
-async def index(store):
+async def index(store: Path) -> AsyncIterator[Index]:
     """An index with one empty collection, "docs"."""
     index = Index.open(store)
     await index.create_collection("docs", SPACE, WIDTH)
@@ -27,7 +29,7 @@ async def index(store):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
+def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own of 6 MB, so that filling it hurts nobody."""
     disk = tmp_path / "disk"
     disk.mkdir()

@@ -13,7 +13,7 @@ WIDTH, COUNT, LIMIT = 64, SCANNED_FROM + 500, 10
 
 
 def unit(rows: Floats) -> Floats:
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
 
 def vectors(seed: int = 0) -> Floats:
@@ -27,7 +27,7 @@ def filled(rows: Floats) -> FlatVectors:
 
 
 def brute(rows: Floats, query: Floats, allowed: NDArray[np.bool_], limit: int = LIMIT) -> Floats:
-    return np.sort((rows @ query)[allowed])[::-1][:limit]
+    return np.asarray(np.sort((rows @ query)[allowed])[::-1][:limit])
 
 
 def test_vectors_that_copies_cannot_tell_apart_are_in_their_exact_order() -> None:

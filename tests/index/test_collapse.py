@@ -1,6 +1,8 @@
 """The pieces of a short text are one hit, and hits are filled up with other texts."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import InvalidInput
-from tieback.core.types.collection import IndexedSection
+from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.reindexing import ReindexedItem, ReindexedPiece
-from tieback.core.types.vectors import SpaceRef
+from tieback.core.types.search import SearchReply
+from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.index import Index, records, table
 from tieback.index.collapsing import MOST_PIECES
 from tieback.index.filters import parse
@@ -25,7 +28,7 @@ from tieback.methods.rank_fusion import rank_fusions
 ALONG = vector(1, 0, 0, 0)
 
 
-def text(name, *scores, words="", **facts):
+def text(name: str, *scores: float, words: str = "", **facts: Any) -> IndexedItem:
     """An item that is one text in pieces which score so much along the first axis."""
     return item(
         name,
@@ -37,15 +40,15 @@ def text(name, *scores, words="", **facts):
     )
 
 
-def found(reply):
+def found(reply: SearchReply) -> list[str]:
     return [f"{hit.item_id}.{hit.section_id}" for hit in reply.hits]
 
 
-async def collapsed(index, limit=10, query=ALONG, **how):
+async def collapsed(index: Index, limit: int = 10, query: Vector = ALONG, **how: Any) -> list[str]:
     return found(await index.search("docs", vector=query, limit=limit, collapse_pieces=True, **how))
 
 
-async def test_a_short_text_is_one_hit_at_its_best_piece_with_the_others_beside_it(index):
+async def test_a_short_text_is_one_hit_at_its_best_piece_with_the_others_beside_it(index: Index) -> None:
     await index.upsert("docs", [text("a", 0.7, 0.9, 0.8), text("b", 0.75, 0.2)])
 
     hits = (await index.search("docs", vector=ALONG, collapse_pieces=True)).hits
@@ -58,9 +61,9 @@ async def test_a_short_text_is_one_hit_at_its_best_piece_with_the_others_beside_
     assert len((await index.search("docs", vector=ALONG)).hits) == 5
 
 
-async def test_pieces_have_the_scores_that_they_would_have_as_hits(index):
+async def test_pieces_have_the_scores_that_they_would_have_as_hits(index: Index) -> None:
     await index.upsert("docs", [text("a", 0.7, 0.9, 0.8, words="lamp"), text("b", 0.75, 0.2)])
-    how = {"vector": ALONG, "text": "lamp night"}
+    how: dict[str, Any] = {"vector": ALONG, "text": "lamp night"}
 
     every = {
         (one.item_id, one.section_id): (one.score, one.vector_score, one.words_matched)
@@ -74,7 +77,7 @@ async def test_pieces_have_the_scores_that_they_would_have_as_hits(index):
             assert every[hit.item_id, one.section_id] == (one.score, one.vector_score, one.words_matched)
 
 
-async def test_hits_and_their_pieces_are_the_best_sections_as_far_as_the_last_hit(index):
+async def test_hits_and_their_pieces_are_the_best_sections_as_far_as_the_last_hit(index: Index) -> None:
     await index.upsert("docs", [text("a", 0.9, 0.7, 0.3), text("b", 0.8, 0.5), text("c", 0.6, 0.55)])
 
     hits = (await index.search("docs", vector=ALONG, limit=3, collapse_pieces=True)).hits
@@ -86,7 +89,7 @@ async def test_hits_and_their_pieces_are_the_best_sections_as_far_as_the_last_hi
     ]
 
 
-async def test_a_long_text_is_found_at_several_places(index):
+async def test_a_long_text_is_found_at_several_places(index: Index) -> None:
     scores = [0.1] * 40
     scores[3], scores[20], scores[21] = 0.9, 0.7, 0.8
 
@@ -96,13 +99,13 @@ async def test_a_long_text_is_found_at_several_places(index):
 
 
 @pytest.mark.parametrize(("pieces", "hits"), [(MOST_PIECES, 1), (MOST_PIECES + 1, MOST_PIECES + 1)])
-async def test_a_text_is_short_up_to_a_number_of_pieces(index, pieces, hits):
+async def test_a_text_is_short_up_to_a_number_of_pieces(index: Index, pieces: int, hits: int) -> None:
     await index.upsert("docs", [text("a", *[0.5] * pieces)])
 
     assert len(await collapsed(index)) == hits
 
 
-async def test_sections_that_were_given_apart_are_hits_of_their_own(index):
+async def test_sections_that_were_given_apart_are_hits_of_their_own(index: Index) -> None:
     parts = [
         section((0.9 - n / 10, 0, 0, 0), "x", name=name, span=(n, n + 1))
         for n, name in enumerate(["x", "x-2", "x-3"])
@@ -113,7 +116,7 @@ async def test_sections_that_were_given_apart_are_hits_of_their_own(index):
     assert await collapsed(index) == ["doc.x", "doc.x-2", "doc.x-3"]
 
 
-async def test_two_texts_of_one_item_do_not_hide_each_other(index):
+async def test_two_texts_of_one_item_do_not_hide_each_other(index: Index) -> None:
     first, second = text("a", 0.9, 0.8), text("a", 0.7, 0.6)
     both = item(
         "a",
@@ -125,7 +128,7 @@ async def test_two_texts_of_one_item_do_not_hide_each_other(index):
     assert await collapsed(index) == ["a.1", "a.3"]
 
 
-async def test_hits_are_filled_up_from_beyond_the_first_look(index):
+async def test_hits_are_filled_up_from_beyond_the_first_look(index: Index) -> None:
     """Of each text eight pieces are better than any of the next: ten texts are the 73 best sections."""
     texts = [text(f"t{n:02}", *[1 - n / 20 - piece / 1000 for piece in range(8)]) for n in range(12)]
 
@@ -137,25 +140,25 @@ async def test_hits_are_filled_up_from_beyond_the_first_look(index):
     assert len({hit.item_id for hit in words.hits}) == 10
 
 
-async def test_fewer_hits_than_asked_for_are_all_that_there_is(index):
+async def test_fewer_hits_than_asked_for_are_all_that_there_is(index: Index) -> None:
     await index.upsert("docs", [text(name, *[0.5] * 8) for name in "abcd"])
 
     assert await collapsed(index, limit=50) == ["a.1", "b.1", "c.1", "d.1"]
 
 
-async def test_equal_pieces_are_found_by_their_order(index):
+async def test_equal_pieces_are_found_by_their_order(index: Index) -> None:
     await index.upsert("docs", [text("b", 0.5, 0.5, 0.5), text("a", 0.5, 0.5)])
 
     assert await collapsed(index) == ["a.1", "b.1"]
 
 
-async def test_a_better_piece_that_the_filter_does_not_let_through_hides_none(index):
+async def test_a_better_piece_that_the_filter_does_not_let_through_hides_none(index: Index) -> None:
     await index.upsert("docs", [text("a", 0.7, 0.9, 0.8), text("b", 0.75, 0.2)])
 
     assert await collapsed(index, filter='section_id != "2"') == ["a.3", "b.1"]
 
 
-async def test_words_alone_and_words_beside_a_vector_have_one_hit_a_text(index):
+async def test_words_alone_and_words_beside_a_vector_have_one_hit_a_text(index: Index) -> None:
     await index.upsert(
         "docs", [text("a", 0.3, 0.4, words="lamp"), text("b", 0.3, 0.1), text("c", 0.2, 0.1, words="lamp")]
     )
@@ -166,7 +169,7 @@ async def test_words_alone_and_words_beside_a_vector_have_one_hit_a_text(index):
     assert both == ["a.2", "c.1", "b.1"]
 
 
-async def test_photos_with_regions_stay_beside_texts(index):
+async def test_photos_with_regions_stay_beside_texts(index: Index) -> None:
     regions = [(0.9, 0, 0, 0), (0.1, 0, 0, 0)]
     photo = section((0.5, 0, 0, 0), "a lamp", modality=Modality.IMAGE, regions=regions)
 
@@ -177,7 +180,9 @@ async def test_photos_with_regions_stay_beside_texts(index):
         assert sorted(hits) == ["a.1", "photo.1"]
 
 
-async def test_what_belongs_together_is_known_after_a_change_a_compaction_and_a_restart(index, store):
+async def test_what_belongs_together_is_known_after_a_change_a_compaction_and_a_restart(
+    index: Index, store: Path
+) -> None:
     await index.upsert("docs", [text("a", 0.9, 0.8), text("b", 0.7, 0.6)])
     await index.upsert("docs", [item("b", section((0.7, 0, 0, 0)), section((0.6, 0, 0, 0)))])
     index._owned.to_write("docs").writer._compact()
@@ -195,8 +200,8 @@ async def test_what_belongs_together_is_known_after_a_change_a_compaction_and_a_
 
 
 async def test_a_store_of_before_pieces_were_known_opens_and_its_sections_are_texts_of_their_own(
-    store, monkeypatch
-):
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as before:
         older = tuple(one for one in records.LATER if one.name != "continues")
         before.setattr(records, "LATER", older)
@@ -216,7 +221,7 @@ async def test_a_store_of_before_pieces_were_known_opens_and_its_sections_are_te
     await index.close()
 
 
-async def test_the_first_section_of_an_item_continues_none(index):
+async def test_the_first_section_of_an_item_continues_none(index: Index) -> None:
     wrong = item("a", section(axis(0), "x", continues=True))
 
     (error,) = (await index.upsert("docs", [wrong])).results
@@ -225,7 +230,7 @@ async def test_the_first_section_of_an_item_continues_none(index):
     assert str(error.field) == "items[0].item.sections[0].continues"
 
 
-async def test_a_text_that_a_reindex_splits_is_one_text(index):
+async def test_a_text_that_a_reindex_splits_is_one_text(index: Index) -> None:
     new = SpaceRef("pico", "r2", "f2")
     await index.upsert("docs", [item("a", section(axis(0), "one two"), section(axis(0), "three four"))])
     await index.begin_reindex("docs", new, WIDTH)
@@ -252,7 +257,9 @@ RUNS = st.lists(st.integers(1, 30), min_size=1, max_size=3)
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data(), texts=st.lists(RUNS, min_size=1, max_size=6), limit=st.integers(1, 12))
-def test_collapsing_equals_its_definition_over_the_whole_ranking(data, texts, limit):
+def test_collapsing_equals_its_definition_over_the_whole_ranking(
+    data: st.DataObject, texts: list[list[int]], limit: int
+) -> None:
     """By vectors, by words, and by both, over whatever a filter lets through."""
     total = sum(map(sum, texts))
     order = np.array(data.draw(st.permutations(range(total))))
@@ -260,7 +267,8 @@ def test_collapsing_equals_its_definition_over_the_whole_ranking(data, texts, li
     kind = data.draw(st.sampled_from(["vector", "words", "both"]))
     tree = parse(data.draw(st.sampled_from(["", 'section_id != "2"', 'item_id < "i2"'])))
     memory, number = Memory(WIDTH), 0
-    known, sizes = {}, {}  # by item and section: the text; by text: how many pieces it has
+    known: dict[tuple[str, str], tuple[int, int]] = {}  # by item and section: the text
+    sizes: dict[tuple[int, int], int] = {}  # by text: how many pieces it has
     for name, runs in enumerate(texts):
         sections, words, vectors = [], [], []
         for text_number, pieces in enumerate(runs):
@@ -277,15 +285,15 @@ def test_collapsing_equals_its_definition_over_the_whole_ranking(data, texts, li
         )
         memory.apply([Put(name + 1, record)])
 
-    def ask(limit, collapse):
+    def ask(limit: int, collapse: bool) -> list[tuple[str, str]]:
         given = None if kind == "words" else np.array([1, 0, 0, 0], np.float32)
         asked = "" if kind == "vector" else "lamp"
         fuse = rank_fusions.configure("weighted_sum", {})
         query = Query(given, asked, limit, tree, fuse, False, collapse, ())
         return [(hit.item_id, hit.section_id) for hit in search(memory, query, lambda doing: None)]
 
-    expected = {}  # by text: its sections, best first
+    expected: dict[object, list[tuple[str, str]]] = {}  # by text: its sections, best first
     for one in ask(1000, collapse=False):
-        own = known[one]
-        expected.setdefault(own if sizes[own] <= MOST_PIECES else one, []).append(one)
+        whole = known[one]
+        expected.setdefault(whole if sizes[whole] <= MOST_PIECES else one, []).append(one)
     assert ask(limit, collapse=True) == [members[0] for members in expected.values()][:limit]

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
@@ -9,7 +11,7 @@ from tieback.index.served import ServedSpaces
 JOINT = SpaceRef("joint", "r1", "f1")
 
 
-async def test_a_collection_says_its_space_and_what_it_holds(index):
+async def test_a_collection_says_its_space_and_what_it_holds(index: Index) -> None:
     await index.upsert("docs", [item("a", section(axis(0)), section(axis(1))), item("b")])
 
     collection = await index.get_collection("docs")
@@ -19,7 +21,7 @@ async def test_a_collection_says_its_space_and_what_it_holds(index):
     assert index.size.sections == 3
 
 
-async def test_making_the_equal_collection_again_returns_it_with_what_it_holds(index):
+async def test_making_the_equal_collection_again_returns_it_with_what_it_holds(index: Index) -> None:
     await index.upsert("docs", [item("a")])
 
     again = await index.create_collection("docs", SPACE, WIDTH)
@@ -30,7 +32,9 @@ async def test_making_the_equal_collection_again_returns_it_with_what_it_holds(i
 @pytest.mark.parametrize(
     ("space", "width"), [(SpaceRef("pico", "r2", "f1"), 4), (SpaceRef("pico", "r1", "f2"), 4), (SPACE, 8)]
 )
-async def test_a_name_taken_by_another_space_or_width_is_refused_with_both_named(index, space, width):
+async def test_a_name_taken_by_another_space_or_width_is_refused_with_both_named(
+    index: Index, space: SpaceRef, width: int
+) -> None:
     with pytest.raises(AlreadyExists, match=f"pico@r1.*f1.*width 4.*{space}.*{space.fingerprint}.*{width}"):
         await index.create_collection("docs", space, width)
 
@@ -38,7 +42,7 @@ async def test_a_name_taken_by_another_space_or_width_is_refused_with_both_named
 @pytest.mark.parametrize(
     "name", ["", "Docs", "1docs", "-docs", "do cs", "docs/../etc", "d" * 64, "docs\n", "é"]
 )
-async def test_a_bad_collection_name_is_refused(index, name):
+async def test_a_bad_collection_name_is_refused(index: Index, name: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         await index.create_collection(name, SPACE, WIDTH)
 
@@ -46,14 +50,14 @@ async def test_a_bad_collection_name_is_refused(index, name):
 
 
 @pytest.mark.parametrize("width", [0, -1, 10**6])
-async def test_an_impossible_width_is_refused(index, width):
+async def test_an_impossible_width_is_refused(index: Index, width: int) -> None:
     with pytest.raises(InvalidInput) as caught:
         await index.create_collection("more", SPACE, width)
 
     assert str(caught.value.field) == "width"
 
 
-async def test_an_unknown_collection_is_not_found_and_the_choices_are_named(index):
+async def test_an_unknown_collection_is_not_found_and_the_choices_are_named(index: Index) -> None:
     for call in (
         index.get_collection("dosc"),
         index.delete_collection("dosc"),
@@ -68,7 +72,7 @@ async def test_an_unknown_collection_is_not_found_and_the_choices_are_named(inde
         assert caught.value.choices == ["docs"]
 
 
-async def test_a_deleted_collection_is_gone_and_its_name_is_free(index, store):
+async def test_a_deleted_collection_is_gone_and_its_name_is_free(index: Index, store: Path) -> None:
     await index.upsert("docs", [item("a")])
 
     await index.delete_collection("docs")
@@ -80,7 +84,7 @@ async def test_a_deleted_collection_is_gone_and_its_name_is_free(index, store):
     assert (made.width, made.item_count) == (2, 0)
 
 
-async def test_collections_are_there_after_a_restart(index, store):
+async def test_collections_are_there_after_a_restart(index: Index, store: Path) -> None:
     await index.create_collection("more", SPACE, 7)
     before = (await index.list_collections())[0]
     await index.close()
@@ -91,7 +95,7 @@ async def test_collections_are_there_after_a_restart(index, store):
     await again.close()
 
 
-async def test_a_collection_keeps_the_routing_of_its_queries(index, store):
+async def test_a_collection_keeps_the_routing_of_its_queries(index: Index, store: Path) -> None:
     routing = Routing("top_k", {"a": 0.5}, {"k": 1})
     made = await index.create_collection("routed", JOINT, WIDTH, routing)
     await index.close()
@@ -103,7 +107,7 @@ async def test_a_collection_keeps_the_routing_of_its_queries(index, store):
     await again.close()
 
 
-async def test_a_collection_made_again_keeps_its_routing_unless_another_is_given(index):
+async def test_a_collection_made_again_keeps_its_routing_unless_another_is_given(index: Index) -> None:
     routing = Routing("uniform")
     await index.create_collection("routed", JOINT, WIDTH, routing)
 
@@ -113,12 +117,12 @@ async def test_a_collection_made_again_keeps_its_routing_unless_another_is_given
         await index.create_collection("routed", JOINT, WIDTH, Routing("soft"))
 
 
-async def test_an_unknown_policy_of_a_collection_is_not_found(index):
+async def test_an_unknown_policy_of_a_collection_is_not_found(index: Index) -> None:
     with pytest.raises(NotFound, match="did you mean 'uniform'"):
         await index.create_collection("routed", JOINT, WIDTH, Routing("unifrom"))
 
 
-async def test_collections_are_listed_by_name_in_pages(index):
+async def test_collections_are_listed_by_name_in_pages(index: Index) -> None:
     for name in ("zebra", "ant", "cow"):
         await index.create_collection(name, SPACE, WIDTH)
 
@@ -130,7 +134,7 @@ async def test_collections_are_listed_by_name_in_pages(index):
     assert (bool(token), last) == (True, "")
 
 
-async def test_a_collection_in_a_sparse_space_is_refused_with_the_reason(tmp_path):
+async def test_a_collection_in_a_sparse_space_is_refused_with_the_reason(tmp_path: Path) -> None:
     index = Index.open(tmp_path / "store", served=ServedSpaces(sparse=["terms"]))
 
     with pytest.raises(InvalidInput, match="the space 'terms' is sparse") as refusal:

@@ -17,7 +17,7 @@ PARTS = ["data/*.lance", "_versions/*.manifest", "acknowledged"]
 
 
 @pytest.fixture
-async def two(index):
+async def two(index: Index) -> None:
     """Beside "docs", a collection "notes" that nothing happens to; each has an item "a"."""
     await index.create_collection("notes", SPACE, WIDTH)
     for name in ("docs", "notes"):
@@ -25,7 +25,7 @@ async def two(index):
     await index.close()
 
 
-def damage(store, part, how):
+def damage(store: Path, part: str, how: str) -> None:
     for path in (store / "collections" / "docs.lance").glob(part):
         if how == "removed":
             path.unlink()
@@ -35,7 +35,9 @@ def damage(store, part, how):
 
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("how", ["emptied", "removed", "overwritten"])
-async def test_a_damaged_collection_is_named_and_the_others_are_served(two, store, caplog, part, how):
+async def test_a_damaged_collection_is_named_and_the_others_are_served(
+    two: None, store: Path, caplog: pytest.LogCaptureFixture, part: str, how: str
+) -> None:
     damage(store, part, how)
 
     index = Index.open(store)
@@ -57,7 +59,7 @@ async def test_a_damaged_collection_is_named_and_the_others_are_served(two, stor
     await index.close()
 
 
-async def test_what_is_left_of_a_damaged_collection_is_read(index, store):
+async def test_what_is_left_of_a_damaged_collection_is_read(index: Index, store: Path) -> None:
     await index.upsert("docs", [item("a", section(axis(1), "apple"))])
     await index.upsert("docs", [item("b", section(axis(2), "berry"))])
     await index.close()
@@ -77,7 +79,9 @@ async def test_what_is_left_of_a_damaged_collection_is_read(index, store):
 
 
 @pytest.mark.parametrize("part", ["data/*.lance", "_versions/*.manifest"])
-async def test_where_nothing_can_be_read_it_is_said_and_the_collection_can_be_deleted(two, store, part):
+async def test_where_nothing_can_be_read_it_is_said_and_the_collection_can_be_deleted(
+    two: None, store: Path, part: str
+) -> None:
     damage(store, part, "removed")
     index = Index.open(store)
 
@@ -101,8 +105,8 @@ async def test_where_nothing_can_be_read_it_is_said_and_the_collection_can_be_de
 
 
 async def test_a_store_that_an_older_server_left_without_its_acknowledged_version_is_recovered(
-    index, store, caplog
-):
+    index: Index, store: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Killed within compaction, it had removed the acknowledged version's files and not noted the next."""
     caplog.set_level(logging.WARNING)
     for turn in range(3):
@@ -129,7 +133,9 @@ async def test_a_store_that_an_older_server_left_without_its_acknowledged_versio
     await once_more.close()
 
 
-async def test_whatever_file_of_a_collection_was_cut_or_zeroed_the_server_starts(two, store):
+async def test_whatever_file_of_a_collection_was_cut_or_zeroed_the_server_starts(
+    two: None, store: Path
+) -> None:
     chance = random.Random(0)
     files = [path for path in (store / "collections" / "docs.lance").rglob("*") if path.is_file()]
     whole = {path: path.read_bytes() for path in sorted(files)}
@@ -147,11 +153,13 @@ async def test_whatever_file_of_a_collection_was_cut_or_zeroed_the_server_starts
                 one.write_bytes(was)
 
 
-async def test_a_deletion_that_fails_leaves_the_collection_as_it_was(index, store, monkeypatch):
+async def test_a_deletion_that_fails_leaves_the_collection_as_it_was(
+    index: Index, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await index.upsert("docs", [item("a", section(axis(1), "apple"))])
     real = Path.rename
 
-    def rename(path, target):
+    def rename(path: Path, target: Path) -> Path:
         if Path(target).parent.name == "leaving":
             raise OSError(errno.EACCES, os.strerror(errno.EACCES))
         return real(path, target)

@@ -1,21 +1,27 @@
 """What the default plan puts first, of vectors and words that are known."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from support.sections import item, section, vector
 from tieback.answer.plan import DEFAULT_PLAN
+from tieback.core.types.collection import IndexedItem
 from tieback.core.types.content import Modality
+from tieback.index import Index
 
 SEED = np.random.default_rng(7)
 
 
-def near(similarity):
+def near(similarity: float) -> tuple[float, ...]:
     """A unit vector that is so similar to `axis(0)`."""
     rest = SEED.standard_normal(3)
     return (similarity, *(np.sqrt(1 - similarity**2) * rest / np.linalg.norm(rest)))
 
 
-def noise(count, low, high, modality=Modality.TEXT, text=""):
+def noise(
+    count: int, low: float, high: float, modality: Modality = Modality.TEXT, text: str = ""
+) -> list[IndexedItem]:
     """Sections at large: how similar things of a modality are to whatever is asked."""
     return [
         item(f"{modality.value}{n}", section(near(SEED.uniform(low, high)), text, modality=modality))
@@ -23,7 +29,7 @@ def noise(count, low, high, modality=Modality.TEXT, text=""):
     ]
 
 
-async def asked(index, text, **how):
+async def asked(index: Index, text: str, **how: Any) -> list[str]:
     reply = await index.search(
         "docs",
         vector=vector(1, 0, 0, 0),
@@ -34,7 +40,7 @@ async def asked(index, text, **how):
     return [hit.item_id for hit in reply.hits]
 
 
-async def test_a_match_of_function_words_does_not_outrank_meaning(index):
+async def test_a_match_of_function_words_does_not_outrank_meaning(index: Index) -> None:
     right = item("right", section(near(0.6), "Feline companions rest"))
     chatter = [
         item(f"chatter{n}", section(near(0.1), "what is it that a one of the is on a the")) for n in range(30)
@@ -44,7 +50,7 @@ async def test_a_match_of_function_words_does_not_outrank_meaning(index):
     assert (await asked(index, "what is it that a cat is on"))[0] == "right"
 
 
-async def test_the_label_of_one_photo_does_not_beat_a_right_text(index):
+async def test_the_label_of_one_photo_does_not_beat_a_right_text(index: Index) -> None:
     text = item(
         "text", section(near(0.6), "Sharpening the blades of a mower, and how to store it for winter")
     )
@@ -56,7 +62,7 @@ async def test_the_label_of_one_photo_does_not_beat_a_right_text(index):
     assert (await asked(index, "how to store a mower for the winter"))[0] == "text"
 
 
-async def test_the_one_right_photo_is_not_hidden_by_texts_that_share_function_words(index):
+async def test_the_one_right_photo_is_not_hidden_by_texts_that_share_function_words(index: Index) -> None:
     """No class is called giraffe, so the photo has no word of the query; photos lie far from any words."""
     giraffe = item("giraffe", section(near(0.35), "gazelle", modality=Modality.IMAGE))
     texts = [
@@ -67,7 +73,7 @@ async def test_the_one_right_photo_is_not_hidden_by_texts_that_share_function_wo
     assert (await asked(index, "a giraffe in the grass"))[0] == "giraffe"
 
 
-async def test_all_words_of_a_query_outrank_a_text_that_is_a_little_more_similar(index):
+async def test_all_words_of_a_query_outrank_a_text_that_is_a_little_more_similar(index: Index) -> None:
     named = item("named", section(near(0.45), "Decision 0017 on Kaldi"))
     await index.upsert(
         "docs",
@@ -82,7 +88,7 @@ async def test_all_words_of_a_query_outrank_a_text_that_is_a_little_more_similar
 
 
 @pytest.mark.parametrize("filter", ['modality = "text"', ""])
-async def test_texts_score_the_same_whether_photos_are_beside_them_or_not(index, filter):
+async def test_texts_score_the_same_whether_photos_are_beside_them_or_not(index: Index, filter: str) -> None:
     await index.upsert("docs", noise(30, 0, 0.5, text="words"))
     before = await asked(index, "some words", filter=filter)
 
@@ -92,7 +98,7 @@ async def test_texts_score_the_same_whether_photos_are_beside_them_or_not(index,
     assert after[: len(before)] == before
 
 
-async def test_the_order_does_not_depend_on_how_similar_an_encoder_finds_everything(index):
+async def test_the_order_does_not_depend_on_how_similar_an_encoder_finds_everything(index: Index) -> None:
     texts = ["tea in the cup", "the cup of the king", "a moon", "tea of the moon", "kings and queens"]
     await index.upsert(
         "docs", [item(text, section(near(0.8 - 0.1 * n), text)) for n, text in enumerate(texts)]
@@ -117,7 +123,7 @@ async def test_the_order_does_not_depend_on_how_similar_an_encoder_finds_everyth
     assert orders[0] != texts  # words had their say
 
 
-async def test_half_of_a_long_querys_words_are_worth_more_than_half_of_a_short_ones(index):
+async def test_half_of_a_long_querys_words_are_worth_more_than_half_of_a_short_ones(index: Index) -> None:
     """By chance, a text hardly has four words of eight; one of two it easily has."""
     await index.upsert(
         "docs",

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import lancedb
@@ -37,12 +38,13 @@ WRITER = textwrap.dedent("""
 
 
 @pytest.fixture
-def acknowledged(store):
+def acknowledged(store: Path) -> list[str]:
     """What a server that was killed in the middle of its writing had acknowledged."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
     child = subprocess.Popen(
         [sys.executable, "-c", WRITER, store], stdout=subprocess.PIPE, env=environment, text=True
     )
+    assert child.stdout is not None
     acknowledged = [child.stdout.readline().strip() for _ in range(120)]
     child.send_signal(signal.SIGKILL)
     acknowledged += child.stdout.read().split()
@@ -51,7 +53,7 @@ def acknowledged(store):
     return acknowledged
 
 
-async def test_what_was_acknowledged_survives_kill_9(store, acknowledged):
+async def test_what_was_acknowledged_survives_kill_9(store: Path, acknowledged: list[str]) -> None:
     index = Index.open(store)
 
     kept = {kept.id for kept in (await index.list_items("docs", page_size=1000))[0]}
@@ -67,12 +69,12 @@ async def test_what_was_acknowledged_survives_kill_9(store, acknowledged):
 
 
 async def test_every_file_of_a_commit_is_forced_to_the_disk_before_the_acknowledgement(
-    index, store, monkeypatch
-):
-    synced = []
+    index: Index, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
     real = os.fsync
 
-    def fsync(descriptor):
+    def fsync(descriptor: int) -> None:
         synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
         real(descriptor)
 
@@ -92,7 +94,9 @@ async def test_every_file_of_a_commit_is_forced_to_the_disk_before_the_acknowled
     assert {str(table / "data"), str(table / "_versions")} <= set(synced)
 
 
-async def test_a_commit_that_a_power_cut_interrupted_is_dropped_and_the_acknowledged_ones_stay(index, store):
+async def test_a_commit_that_a_power_cut_interrupted_is_dropped_and_the_acknowledged_ones_stay(
+    index: Index, store: Path
+) -> None:
     await index.upsert("docs", [item("kept", section(axis(1), "kept"))])
     await index.close()
     table = store / "collections" / "docs.lance"
@@ -111,7 +115,9 @@ async def test_a_commit_that_a_power_cut_interrupted_is_dropped_and_the_acknowle
 
 
 @pytest.mark.parametrize("damaged", [False, True])
-async def test_the_full_text_index_of_an_older_tieback_is_removed_sound_or_not(index, store, damaged):
+async def test_the_full_text_index_of_an_older_tieback_is_removed_sound_or_not(
+    index: Index, store: Path, damaged: bool
+) -> None:
     await index.upsert("docs", [item(f"i{n}", section(axis(0), f"word{n}")) for n in range(50)])
     table = index._owned.to_write("docs").table
     table._lance.create_index("text", config=FTS())
@@ -129,7 +135,9 @@ async def test_the_full_text_index_of_an_older_tieback_is_removed_sound_or_not(i
     await again.close()
 
 
-async def test_a_second_server_on_one_store_is_refused_and_told_which_has_it(index, store):
+async def test_a_second_server_on_one_store_is_refused_and_told_which_has_it(
+    index: Index, store: Path
+) -> None:
     with pytest.raises(
         StartupError, match=rf"in use by another server \(process {os.getpid()}\).*TIEBACK_STORE"
     ):
@@ -140,7 +148,7 @@ async def test_a_second_server_on_one_store_is_refused_and_told_which_has_it(ind
     await Index.open(store).close()
 
 
-async def test_a_store_of_a_newer_format_is_refused(index, store):
+async def test_a_store_of_a_newer_format_is_refused(index: Index, store: Path) -> None:
     await index.close()
     (store / "store.json").write_text('{"format": 6, "page_key": "00", "new": true}')
 
@@ -149,7 +157,7 @@ async def test_a_store_of_a_newer_format_is_refused(index, store):
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": 1}', '{"format": 1, "page_key": "xyz"}'])
-async def test_a_damaged_store_file_is_refused(index, store, content):
+async def test_a_damaged_store_file_is_refused(index: Index, store: Path, content: str) -> None:
     await index.close()
     (store / "store.json").write_text(content)
 
@@ -157,7 +165,7 @@ async def test_a_damaged_store_file_is_refused(index, store, content):
         Index.open(store)
 
 
-async def test_a_folder_of_other_things_is_not_taken_for_a_store(tmp_path):
+async def test_a_folder_of_other_things_is_not_taken_for_a_store(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
 
     with pytest.raises(StartupError, match=r"other things.*'thesis\.tex'"):
@@ -166,14 +174,14 @@ async def test_a_folder_of_other_things_is_not_taken_for_a_store(tmp_path):
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
 
-async def test_a_path_that_is_a_file_is_refused(tmp_path):
+async def test_a_path_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(StartupError, match="cannot be opened"):
         Index.open(tmp_path / "file")
 
 
-async def test_what_a_killed_server_left_half_done_is_removed_at_start(index, store):
+async def test_what_a_killed_server_left_half_done_is_removed_at_start(index: Index, store: Path) -> None:
     await index.close()
     (store / "making" / "half.lance").mkdir()
     (store / "leaving" / "old.lance").mkdir()
@@ -185,7 +193,7 @@ async def test_what_a_killed_server_left_half_done_is_removed_at_start(index, st
     await again.close()
 
 
-async def test_a_full_disk_refuses_writes_keeps_reads_and_recovers(small_disk):
+async def test_a_full_disk_refuses_writes_keeps_reads_and_recovers(small_disk: Path) -> None:
     index = Index.open(small_disk / "store")
     await index.create_collection("docs", item("a").sections[0].vector.space, 4)
     ballast = small_disk / "ballast"
@@ -215,12 +223,14 @@ async def test_a_full_disk_refuses_writes_keeps_reads_and_recovers(small_disk):
     await again.close()
 
 
-async def test_a_commit_that_the_disk_did_not_take_is_taken_back(index, store, monkeypatch):
+async def test_a_commit_that_the_disk_did_not_take_is_taken_back(
+    index: Index, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await index.upsert("docs", [item("kept")])
     files = set(store.rglob("*.*"))
     real = os.fsync
 
-    def fsync(descriptor):
+    def fsync(descriptor: int) -> None:
         if Path(f"/proc/self/fd/{descriptor}").readlink().suffix == ".manifest":
             raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
         real(descriptor)
@@ -239,10 +249,12 @@ async def test_a_commit_that_the_disk_did_not_take_is_taken_back(index, store, m
     await again.close()
 
 
-async def test_a_commit_whose_acknowledgement_the_disk_did_not_take_is_taken_back(index, store, monkeypatch):
+async def test_a_commit_whose_acknowledgement_the_disk_did_not_take_is_taken_back(
+    index: Index, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await index.upsert("docs", [item("kept")])
 
-    def fdatasync(descriptor):
+    def fdatasync(descriptor: int) -> None:
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
 
     with monkeypatch.context() as patched, pytest.raises(StorageFull):
@@ -256,13 +268,13 @@ async def test_a_commit_whose_acknowledgement_the_disk_did_not_take_is_taken_bac
     await again.close()
 
 
-def once(first, later):
+def once(first: Callable[[int], None], later: Callable[[int], None]) -> Callable[[int], None]:
     """Calls `first`, and from then on `later`."""
     calls = iter([first])
-    return lambda *arguments: next(calls, later)(*arguments)
+    return lambda descriptor: next(calls, later)(descriptor)
 
 
-async def test_a_collection_is_made_though_its_maker_gives_up(index, store):
+async def test_a_collection_is_made_though_its_maker_gives_up(index: Index, store: Path) -> None:
     making = asyncio.create_task(index.create_collection("notes", SPACE, WIDTH))
     await asyncio.sleep(0.005)
     making.cancel()
@@ -280,7 +292,7 @@ async def test_a_collection_is_made_though_its_maker_gives_up(index, store):
     await again.close()
 
 
-async def test_no_collection_is_half_made_on_a_full_disk(small_disk):
+async def test_no_collection_is_half_made_on_a_full_disk(small_disk: Path) -> None:
     index = Index.open(small_disk / "store")
     with pytest.raises(OSError, match="No space left"), (small_disk / "ballast").open("wb") as ballast:
         while True:
@@ -294,12 +306,12 @@ async def test_no_collection_is_half_made_on_a_full_disk(small_disk):
     await index.close()
 
 
-async def ids(index):
+async def ids(index: Index) -> list[str]:
     listed, _ = await index.list_items("docs", page_size=1000)
     return sorted((kept.id for kept in listed), key=lambda name: (len(name) == 1, int(name[1:] or 0)))
 
 
-async def test_stale_rows_are_compacted_away_while_searches_go_on(index, store):
+async def test_stale_rows_are_compacted_away_while_searches_go_on(index: Index, store: Path) -> None:
     data = store / "collections" / "docs.lance"
     for turn in range(5):
         await index.upsert(
@@ -326,12 +338,12 @@ async def test_stale_rows_are_compacted_away_while_searches_go_on(index, store):
     await again.close()
 
 
-def removed_files_held_open(store):
+def removed_files_held_open(store: Path) -> list[str]:
     links = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
     return [str(link) for link in links if link.is_relative_to(store) and str(link).endswith("(deleted)")]
 
 
-async def test_compaction_keeps_no_removed_file_open(index, store):
+async def test_compaction_keeps_no_removed_file_open(index: Index, store: Path) -> None:
     writer = index._owned.to_write("docs").writer
     for turn in range(3):
         for part in range(3):
@@ -344,7 +356,7 @@ async def test_compaction_keeps_no_removed_file_open(index, store):
     assert (await index.search("docs", text="apple", limit=5)).hits
 
 
-async def test_an_idle_index_uses_no_processor_time(index):
+async def test_an_idle_index_uses_no_processor_time(index: Index) -> None:
     await index.upsert("docs", [item("a")])
     await index.search("docs", text="a")
 

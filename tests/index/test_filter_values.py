@@ -3,7 +3,9 @@
 import operator
 import random
 import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,15 +14,16 @@ from hypothesis import strategies as st
 from tieback.core.dates import read_date
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Item, Modality, Section
-from tieback.index.columns import Column
-from tieback.index.filters import And, Comparison, Field, Not, Or, fields, parse
+from tieback.core.types.metadata import Scalar
+from tieback.index.columns import Column, Value
+from tieback.index.filters import And, Comparison, Field, Filter, Not, Or, fields, parse
 from tieback.index.memory import Memory
 from tieback.index.metadata import scalars
 from tieback.index.records import Put, Record, Remove
 from tieback_client.cli.file_items import items_of
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
-ROWS = [
+ROWS: list[dict[str, Value]] = [
     {"tags": ("tls", "web"), "published": date(2024, 3, 1), "marks": (1.0, 5.0)},
     {"tags": ("ssh",), "published": date(2023, 1, 1), "draft": True, "written": "2024-03-01"},
     {"tags": "TLS and more", "published": NOON, "written": "2024-04-01"},
@@ -29,23 +32,23 @@ ROWS = [
 ]
 
 
-def waiting(doing):
+def waiting(doing: str) -> None:
     """Somebody waits for the answer."""
 
 
-def memory_of(rows):
+def memory_of(rows: Sequence[Mapping[str, Value]]) -> Memory:
     memory = Memory(1)
     for number, metadata in enumerate(rows):
         put(memory, number + 1, f"i{number}", metadata)
     return memory
 
 
-def put(memory, version, name, metadata):
+def put(memory: Memory, version: int, name: str, metadata: Mapping[str, Value]) -> None:
     item = Item(name, [Section("1", None)], "", metadata)
     memory.apply([Put(version, Record(item, [""], [Modality.TEXT], np.zeros((1, 1), np.float32)))])
 
 
-def passing(memory, tree):
+def passing(memory: Memory, tree: Filter | None) -> list[int]:
     scans = memory.scan(tree, waiting)
     positions = np.flatnonzero(memory.allowed(tree, scans, waiting))
     return sorted(int(memory.order_key(position)[0][1:]) for position in positions)
@@ -89,7 +92,7 @@ def passing(memory, tree):
         ("draft", [1]),
     ],
 )
-def test_a_filter_reads_lists_and_dates(text, rows):
+def test_a_filter_reads_lists_and_dates(text: str, rows: list[int]) -> None:
     assert passing(memory_of(ROWS), parse(text)) == rows
 
 
@@ -123,7 +126,9 @@ def test_a_filter_reads_lists_and_dates(text, rows):
         ("draft AND nothing = 1", "has a field nothing"),
     ],
 )
-def test_an_unknown_field_or_another_type_is_refused_with_the_fields_that_there_are(text, message):
+def test_an_unknown_field_or_another_type_is_refused_with_the_fields_that_there_are(
+    text: str, message: str
+) -> None:
     memory = memory_of(ROWS)
 
     with pytest.raises(InvalidInput, match=message) as caught:
@@ -133,8 +138,14 @@ def test_an_unknown_field_or_another_type_is_refused_with_the_fields_that_there_
     assert "published (dates)" in str(caught.value)
 
 
-def test_the_users_own_fields_are_listed_before_those_that_the_index_command_adds():
-    facts = {"bytes": 1.0, "content_hash": "h", "indexed_from": "docs", "kind": "text", "path": "docs/a.md"}
+def test_the_users_own_fields_are_listed_before_those_that_the_index_command_adds() -> None:
+    facts: dict[str, Value] = {
+        "bytes": 1.0,
+        "content_hash": "h",
+        "indexed_from": "docs",
+        "kind": "text",
+        "path": "docs/a.md",
+    }
     memory = memory_of([facts | {"zone": "north"}])
 
     with pytest.raises(InvalidInput) as caught:
@@ -146,7 +157,7 @@ def test_the_users_own_fields_are_listed_before_those_that_the_index_command_add
     ) in str(caught.value)
 
 
-def test_the_fields_of_the_index_command_are_those_that_it_sets(tmp_path):
+def test_the_fields_of_the_index_command_are_those_that_it_sets(tmp_path: Path) -> None:
     log = tmp_path / "long.log"
     log.write_text("one line of a log\n" * 10_000)
 
@@ -156,7 +167,7 @@ def test_the_fields_of_the_index_command_are_those_that_it_sets(tmp_path):
     assert set(found.items[0].metadata) == fields.OF_THE_INDEX_COMMAND
 
 
-def test_a_collection_without_items_takes_any_filter_and_one_with_items_always_knows_their_source():
+def test_a_collection_without_items_takes_any_filter_and_one_with_items_always_knows_their_source() -> None:
     empty = memory_of([])
 
     assert passing(empty, parse("nothing = 1 AND NOT draft AND published > 2024-01-01")) == []
@@ -165,7 +176,7 @@ def test_a_collection_without_items_takes_any_filter_and_one_with_items_always_k
         passing(empty, parse("title = 5"))
 
 
-def test_a_field_is_unknown_again_when_its_last_item_is_gone():
+def test_a_field_is_unknown_again_when_its_last_item_is_gone() -> None:
     memory = memory_of([{"tags": ("a", "b")}, {}])
     assert passing(memory, parse("tags = b")) == [0]
 
@@ -175,7 +186,7 @@ def test_a_field_is_unknown_again_when_its_last_item_is_gone():
         passing(memory, parse("tags = b"))
 
 
-def test_of_many_fields_some_are_named_and_a_long_name_is_cut():
+def test_of_many_fields_some_are_named_and_a_long_name_is_cut() -> None:
     memory = memory_of([{f"key{number:04}" + "x" * 200: 1.0 for number in range(1000)}])
 
     with pytest.raises(InvalidInput, match="and 980 more") as caught:
@@ -211,11 +222,11 @@ TREES = st.recursive(
     ),
     max_leaves=5,
 )
-ALL_KINDS = {"x": ("", 0.0, True, date(1, 1, 1)), "y": ("", 0.0, True, date(1, 1, 1))}
+ALL_KINDS: dict[str, Value] = {"x": ("", 0.0, True, date(1, 1, 1)), "y": ("", 0.0, True, date(1, 1, 1))}
 """A row that holds every type in both fields, so that no comparison of types is refused."""
 
 
-def naive(tree, row):
+def naive(tree: Filter, row: Mapping[str, Value]) -> bool:
     """Whether a row passes, by the words of docs/filters.md."""
     match tree:
         case Not(operand):
@@ -238,7 +249,7 @@ def naive(tree, row):
     return any(says(tree.operator, value, tree.value) for value in values)
 
 
-def says(symbol, value, literal):
+def says(symbol: str, value: Scalar, literal: Scalar | None) -> bool:
     if isinstance(value, str) and isinstance(literal, str) and symbol == ":":
         return literal.casefold() in value.casefold()
     if isinstance(value, date):
@@ -252,12 +263,14 @@ def says(symbol, value, literal):
     elif type(value) is not type(literal):
         return False
     by_symbol = {"=": "eq", ":": "eq", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
-    return getattr(operator, by_symbol[symbol])(value, literal)
+    return bool(getattr(operator, by_symbol[symbol])(value, literal))
 
 
 @settings(deadline=None, max_examples=300)
 @given(st.lists(st.dictionaries(st.sampled_from(["x", "y"]), VALUES), max_size=8), TREES)
-def test_a_filter_passes_the_rows_that_a_naive_evaluation_passes(rows, tree):
+def test_a_filter_passes_the_rows_that_a_naive_evaluation_passes(
+    rows: list[dict[str, Value]], tree: Filter
+) -> None:
     rows = [ALL_KINDS, *rows]
 
     assert passing(memory_of(rows), tree) == [number for number, row in enumerate(rows) if naive(tree, row)]
@@ -265,7 +278,7 @@ def test_a_filter_passes_the_rows_that_a_naive_evaluation_passes(rows, tree):
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.none() | VALUES), max_size=60))
-def test_a_column_of_lists_holds_what_a_dict_holds(writes):
+def test_a_column_of_lists_holds_what_a_dict_holds(writes: list[tuple[int, Value | None]]) -> None:
     column, model = Column(), {}
     for position, value in writes:
         column.put(position, value)
@@ -284,7 +297,7 @@ def test_a_column_of_lists_holds_what_a_dict_holds(writes):
         assert column.any_of([one], 6).tolist() == expected
 
 
-def test_a_filter_sees_lists_and_dates_that_were_written_while_it_was_scanned():
+def test_a_filter_sees_lists_and_dates_that_were_written_while_it_was_scanned() -> None:
     memory = memory_of([{"tags": ("alpha", "beta"), "day": date(2024, 1, 1)}])
     tree = parse("tags : mm AND day > 2024-02-01")
     scans = memory.scan(tree, waiting)
@@ -296,10 +309,10 @@ def test_a_filter_sees_lists_and_dates_that_were_written_while_it_was_scanned():
     assert [memory.order_key(position)[0] for position in found] == ["i1"]
 
 
-def test_a_filter_over_many_different_lists_takes_about_as_long_for_each_of_them():
+def test_a_filter_over_many_different_lists_takes_about_as_long_for_each_of_them() -> None:
     drawn = random.Random(0)
 
-    def took(count):
+    def took(count: int) -> float:
         column = Column()
         for position in range(count):
             column.put(position, tuple(f"t{drawn.randrange(5000)}" for _ in range(5)))
@@ -313,7 +326,7 @@ def test_a_filter_over_many_different_lists_takes_about_as_long_for_each_of_them
     assert many < 40 * few  # eight times the lists; a quadratic look-up would take 64 times as long
 
 
-def test_lists_take_memory_by_what_there_is():
+def test_lists_take_memory_by_what_there_is() -> None:
     column = Column()
     for turn in range(50):
         for position in range(100):

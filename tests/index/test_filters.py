@@ -1,5 +1,6 @@
 import contextlib
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,12 +9,13 @@ from hypothesis import strategies as st
 from support.adversarial import seconds
 from tieback.core.errors import DeadlineExceeded, InvalidInput
 from tieback.core.types.content import Item, Modality, Section
+from tieback.core.types.metadata import Metadata, Scalar
 from tieback.index.columns import Column
-from tieback.index.filters import And, Comparison, Field, Not, Or, parse
+from tieback.index.filters import And, Comparison, Field, Filter, Not, Or, parse
 from tieback.index.memory import Memory
 from tieback.index.records import Put, Record, Remove
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {
         "title": "On radioactivity",
         "modality": "text",
@@ -27,7 +29,7 @@ ROWS = [
 ]
 
 
-def passing(text):
+def passing(text: str) -> list[int]:
     """Indices of the rows that pass."""
     memory = Memory(1)
     for number, row in enumerate(ROWS):
@@ -38,13 +40,15 @@ def passing(text):
     return np.flatnonzero(memory.allowed(tree, scans, waiting)).tolist()
 
 
-def put(memory, version, name, metadata, title="", modality="text"):
+def put(
+    memory: Memory, version: int, name: str, metadata: Metadata, title: str = "", modality: str = "text"
+) -> None:
     item = Item(name, [Section("1", None)], title, metadata)
     record = Record(item, [""], [Modality(modality)], np.zeros((1, 1), np.float32))
     memory.apply([Put(version, record)])
 
 
-def waiting(doing):
+def waiting(doing: str) -> None:
     """Somebody waits for the answer."""
 
 
@@ -95,7 +99,7 @@ def waiting(doing):
         ("year > -5", [0, 1]),
     ],
 )
-def test_a_filter_passes_the_rows_it_describes(text, rows):
+def test_a_filter_passes_the_rows_it_describes(text: str, rows: list[int]) -> None:
     assert passing(text) == rows
 
 
@@ -131,7 +135,9 @@ def test_a_filter_passes_the_rows_it_describes(text, rows):
         ("-", 2, "a field"),
     ],
 )
-def test_a_bad_filter_says_where_what_was_expected_and_gives_an_example(text, place, expected):
+def test_a_bad_filter_says_where_what_was_expected_and_gives_an_example(
+    text: str, place: int, expected: str
+) -> None:
     with pytest.raises(
         InvalidInput, match=f"character {place}: expected .*{expected}.*for example: "
     ) as caught:
@@ -151,7 +157,7 @@ def test_a_bad_filter_says_where_what_was_expected_and_gives_an_example(text, pl
         "'" * 4001,
     ],
 )
-def test_a_hostile_filter_is_refused_quickly(text):
+def test_a_hostile_filter_is_refused_quickly(text: str) -> None:
     with pytest.raises(InvalidInput):
         parse(text)
 
@@ -161,7 +167,7 @@ def test_a_hostile_filter_is_refused_quickly(text):
 @example("metadata.")
 @example('metadata."')
 @example("a : * AND a = *")
-def test_any_text_parses_or_is_invalid_input_and_nothing_else(text):
+def test_any_text_parses_or_is_invalid_input_and_nothing_else(text: str) -> None:
     with contextlib.suppress(InvalidInput):
         parse(text)
 
@@ -199,7 +205,7 @@ trees = st.recursive(
 
 @settings(deadline=None)
 @given(trees)
-def test_a_printed_filter_parses_to_the_same_filter(tree):
+def test_a_printed_filter_parses_to_the_same_filter(tree: Filter) -> None:
     assert parse(str(tree)) == tree
 
 
@@ -211,7 +217,9 @@ VALUES = st.booleans() | st.sampled_from([0.0, 1.0, "1", "", "a"])
     st.lists(st.tuples(st.integers(0, 5), st.none() | VALUES), max_size=40),
     st.lists(st.tuples(st.integers(0, 20_000), st.integers(0, 400), st.none() | VALUES), max_size=12),
 )
-def test_a_column_holds_what_a_dict_holds(writes, runs):
+def test_a_column_holds_what_a_dict_holds(
+    writes: list[tuple[int, Scalar | None]], runs: list[tuple[int, int, Scalar | None]]
+) -> None:
     """A run sets many positions, so that the column changes its form there and back."""
     column, model = Column(), {}
     writes = writes + [(p, value) for begin, size, value in runs for p in range(begin, begin + size)]
@@ -230,7 +238,7 @@ def test_a_column_holds_what_a_dict_holds(writes, runs):
     assert column.present(size).tolist() == [model.get(p) is not None for p in range(size)]
 
 
-def test_a_filter_looks_again_at_what_was_written_while_it_was_scanned():
+def test_a_filter_looks_again_at_what_was_written_while_it_was_scanned() -> None:
     memory = Memory(1)
     put(memory, 1, "a", {"author": "Curie"})
     put(memory, 2, "b", {"author": "Meitner", "year": 1.0})
@@ -245,13 +253,13 @@ def test_a_filter_looks_again_at_what_was_written_while_it_was_scanned():
     assert {memory.order_key(position)[0] for position in passing} == {"b", "c"}
 
 
-def test_a_filter_stops_when_nobody_waits_for_it():
+def test_a_filter_stops_when_nobody_waits_for_it() -> None:
     memory = Memory(1)
     for number in range(3000):
         put(memory, number + 1, f"i{number}", {"path": f"docs/{number}"})
-    asked = []
+    asked: list[str] = []
 
-    def gone(doing):
+    def gone(doing: str) -> None:
         asked.append(doing)
         if len(asked) == 2:
             raise DeadlineExceeded(doing)
@@ -261,14 +269,14 @@ def test_a_filter_stops_when_nobody_waits_for_it():
     assert len(asked) == 2
 
 
-def test_a_filter_of_too_many_comparisons_is_refused():
+def test_a_filter_of_too_many_comparisons_is_refused() -> None:
     parse(" OR ".join(["a = 1"] * 100))
 
     with pytest.raises(InvalidInput, match="at most 100 comparisons"):
         parse(" OR ".join(["a = 1"] * 101))
 
 
-def test_keys_take_memory_by_the_values_that_there_are_and_none_when_they_are_gone():
+def test_keys_take_memory_by_the_values_that_there_are_and_none_when_they_are_gone() -> None:
     memory = Memory(1)
     for number in range(20_000):
         put(memory, number + 1, f"i{number}", {"year": float(number % 100)})

@@ -1,16 +1,23 @@
 """Dimensions of a query's vector that do not count for sections of a modality."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.sections import SPACE, WIDTH, item, section, vector
-from tieback.core.types.content import Modality
+from tieback.core.types.arrays import Array
+from tieback.core.types.collection import IndexedSection
+from tieback.core.types.content import Modality, Section
 from tieback.core.types.fusion import IgnoredDimensions
 from tieback.core.types.method_choice import MethodChoice
 from tieback.index import Index
 from tieback.index.balance import as_of_reference
 from tieback.index.search import _of_the_best
+
+Known = tuple[Modality, list[int], list[list[int]], str, bool]
 
 KINDS = list(Modality)
 SUM = MethodChoice("weighted_sum", {"weights": [1.0, 0.7], "exponents": [1.0, 1.25]})
@@ -35,7 +42,7 @@ ranges = st.lists(
 )
 
 
-def masked(query, ignored, kind):
+def masked(query: Sequence[int], ignored: Sequence[IgnoredDimensions], kind: Modality) -> Array:
     own = np.array(query, np.float32)
     for one in ignored:
         if one.modality is kind:
@@ -43,7 +50,7 @@ def masked(query, ignored, kind):
     return own
 
 
-def similarity(query, known):
+def similarity(query: Array, known: Known) -> float:
     kind, values, parts, *_ = known
     whole = float(query @ np.array(values, np.float32))
     if kind is not Modality.IMAGE or not parts:
@@ -51,7 +58,7 @@ def similarity(query, known):
     return (whole + max(float(query @ np.array(one, np.float32)) for one in parts)) / 2
 
 
-def stored(known):
+def stored(known: Known) -> tuple[Section, IndexedSection]:
     kind, values, parts, words, _ = known
     return section(values, words, modality=kind, regions=parts if kind is Modality.IMAGE and parts else None)
 
@@ -66,13 +73,24 @@ def stored(known):
     st.sampled_from(["", 'modality = "text"', 'modality != "text"']),
 )
 async def test_a_search_finds_what_comparing_each_section_with_its_own_vector_finds(
-    tmp_path_factory, known, query, ignored, balance, words, filter_
-):
+    tmp_path_factory: pytest.TempPathFactory,
+    known: list[Known],
+    query: list[int],
+    ignored: list[IgnoredDimensions],
+    balance: bool,
+    words: str,
+    filter_: str,
+) -> None:
     index = Index.open(tmp_path_factory.mktemp("ignored"))
     try:
         await index.create_collection("docs", SPACE, WIDTH)
         await index.upsert("docs", [item(f"i{n}", stored(one)) for n, one in enumerate(known)])
-        how = {"filter": filter_, "balance_modalities": balance, "limit": 100, "rank_fusion": SUM}
+        how: dict[str, Any] = {
+            "filter": filter_,
+            "balance_modalities": balance,
+            "limit": 100,
+            "rank_fusion": SUM,
+        }
 
         with_ignored = await index.search("docs", vector=vector(*query), text=words, ignored=ignored, **how)
         by_words = await index.search("docs", text="apple", limit=100)
@@ -97,17 +115,17 @@ async def test_a_search_finds_what_comparing_each_section_with_its_own_vector_fi
             for number, hit in hits.items():
                 assert hit.score == pytest.approx(compared[number], abs=1e-3)
         elif hits:
-            shares = {int(hit.item_id[1:]): hit.text_score for hit in by_words.hits}
+            shares = {int(hit.item_id[1:]): hit.text_score or 0.0 for hit in by_words.hits}
             best = _of_the_best(compared[list(hits)])
             for (number, hit), share in zip(hits.items(), best, strict=True):
                 assert hit.score == pytest.approx(share + 0.7 * shares.get(number, 0) ** 1.25, abs=1e-3)
-        scores = [hit.score for hit in with_ignored.hits]
-        assert scores == sorted(scores, reverse=True)
+        found = [hit.score for hit in with_ignored.hits]
+        assert found == sorted(found, reverse=True)
     finally:
         await index.close()
 
 
-async def test_a_photo_is_not_hidden_by_what_all_texts_have_in_common(index):
+async def test_a_photo_is_not_hidden_by_what_all_texts_have_in_common(index: Index) -> None:
     texts = [item(f"text{n}", section((0.9, 0, 0.1, 0), "words")) for n in range(20)]
     photo = item("photo", section((0.8, 0, 0, 0), modality=Modality.IMAGE))
     await index.upsert("docs", [*texts, photo])
@@ -120,7 +138,7 @@ async def test_a_photo_is_not_hidden_by_what_all_texts_have_in_common(index):
     assert better.hits[0].vector_score == pytest.approx(0.8)
 
 
-async def test_the_best_part_of_a_photo_is_by_what_counts_for_photos(index):
+async def test_the_best_part_of_a_photo_is_by_what_counts_for_photos(index: Index) -> None:
     photo = section((0, 0, 0, 0), modality=Modality.IMAGE, regions=[(3, 0, 0, 0), (0, 0, 1, 0)])
     await index.upsert("docs", [item("photo", photo)])
 
@@ -130,7 +148,7 @@ async def test_the_best_part_of_a_photo_is_by_what_counts_for_photos(index):
         assert hit.region == box
 
 
-async def test_pieces_of_a_text_are_collapsed_by_what_counts_for_texts(index):
+async def test_pieces_of_a_text_are_collapsed_by_what_counts_for_texts(index: Index) -> None:
     pieces = [section((2, 0, 0, 0), "one"), section((0, 0, 1, 0), "two", continues=True)]
     await index.upsert("docs", [item("text", *pieces)])
 

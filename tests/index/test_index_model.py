@@ -3,7 +3,9 @@
 import asyncio
 import shutil
 import tempfile
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -12,10 +14,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.types.content import Modality
+from tieback.core.types.collection import IndexedItem, IndexedSection
+from tieback.core.types.content import Item, Modality
 from tieback.core.types.limits import Limits
 from tieback.index import Index
+from tieback.index.records import Record
 from tieback.index.validation import check_items
+from tieback.index.writer import Written
+
+T = TypeVar("T")
 
 NAMES = st.sampled_from([f"i{n}" for n in range(8)])
 WORDS = ["apple", "berry", "cherry", "date"]
@@ -34,7 +41,7 @@ items = st.builds(
     st.lists(sections, min_size=1, max_size=3),
     st.sampled_from(["", "red", "blue"]),
 )
-FILTERS = {
+FILTERS: dict[str, Callable[[IndexedItem, IndexedSection], bool]] = {
     "": lambda written, known: True,
     "colour = red": lambda written, known: written.item.metadata.get("colour") == "red",
     "colour != red": lambda written, known: written.item.metadata.get("colour") == "blue",
@@ -46,28 +53,32 @@ FILTERS = {
 filters = st.sampled_from(list(FILTERS))
 
 
-def score(query, known):
+def score(query: Sequence[int], known: IndexedSection) -> float:
     """What a section scores: the mean of its whole's and its best part's products, or its whole's."""
     whole = float(np.dot(query, known.vector.values))
     return whole if known.regions is None else (whole + float((known.regions.values @ query).max())) / 2
 
 
+def records_of(batch: list[IndexedItem]) -> list[Record]:
+    return [one for one in check_items(batch, SPACE, WIDTH, Limits()) if isinstance(one, Record)]
+
+
 class IndexMachine(RuleBasedStateMachine):
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         self.runner = asyncio.Runner()
-        self.model = {}
+        self.model: dict[str, IndexedItem] = {}
 
     @initialize()
-    def start(self):
+    def start(self) -> None:
         self.index = Index.open(self.folder)
         self.run(self.index.create_collection("docs", SPACE, WIDTH))
 
-    def run(self, call):
+    def run(self, call: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(call)
 
-    def passing(self, text):
+    def passing(self, text: str) -> Iterator[tuple[IndexedItem, int, IndexedSection]]:
         """(item, ordinal, what is known of the section) for each section that passes."""
         for written in self.model.values():
             for ordinal, known in enumerate(written.sections):
@@ -75,22 +86,22 @@ class IndexMachine(RuleBasedStateMachine):
                     yield written, ordinal, known
 
     @rule(batch=st.lists(items, min_size=1, max_size=4))
-    def upsert(self, batch):
+    def upsert(self, batch: list[IndexedItem]) -> None:
         reply = self.run(self.index.upsert("docs", batch))
 
         assert reply.results == [None] * len(batch)
         self.model |= {written.item.id: written for written in batch}
 
     @rule(requests=st.lists(st.lists(items, min_size=1, max_size=2) | NAMES, min_size=2, max_size=5))
-    def write_at_once(self, requests):
+    def write_at_once(self, requests: list[list[IndexedItem] | str]) -> None:
         """Requests made at once are carried out in the order they were made, in one commit or several."""
         writer = self.index._owned.to_write("docs").writer
 
-        async def all_at_once():
+        async def all_at_once() -> list[Written]:
             calls = [
                 writer.write(removals=[request])
                 if isinstance(request, str)
-                else writer.write(check_items(request, SPACE, WIDTH, Limits()))
+                else writer.write(records_of(request))
                 for request in requests
             ]
             return await asyncio.gather(*calls)
@@ -102,7 +113,7 @@ class IndexMachine(RuleBasedStateMachine):
                 self.model |= {written.item.id: written for written in request}
 
     @rule(names=st.lists(NAMES, min_size=1, max_size=4))
-    def delete(self, names):
+    def delete(self, names: list[str]) -> None:
         deleted = self.run(self.index.delete_items("docs", names))
 
         assert deleted == len(set(names) & set(self.model))
@@ -110,12 +121,12 @@ class IndexMachine(RuleBasedStateMachine):
             self.model.pop(name, None)
 
     @rule()
-    def compact(self):
+    def compact(self) -> None:
         opened = self.index._owned.to_write("docs")
         opened.writer._compact()
         assert not opened.memory.stale
 
-    def refuses(self, text):
+    def refuses(self, text: str) -> bool:
         """A filter on a field that no item has is refused, unless there is no item."""
         coloured = any("colour" in written.item.metadata for written in self.model.values())
         if "colour" not in text or coloured or not self.model:
@@ -126,12 +137,12 @@ class IndexMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.model)
     @rule()
-    def restart(self):
+    def restart(self) -> None:
         self.run(self.index.close())
         self.index = Index.open(self.folder)
 
     @rule(query=coordinates, text=filters, limit=st.integers(1, 8))
-    def search_by_vector(self, query, text, limit):
+    def search_by_vector(self, query: tuple[int, ...], text: str, limit: int) -> None:
         if self.refuses(text):
             return
         expected = [score(query, known) for _, _, known in self.passing(text)]
@@ -145,7 +156,7 @@ class IndexMachine(RuleBasedStateMachine):
             assert (hit.region is None) == (known.regions is None)
 
     @rule(word=st.sampled_from(WORDS), text=filters)
-    def search_by_words(self, word, text):
+    def search_by_words(self, word: str, text: str) -> None:
         if self.refuses(text):
             return
         expected = {(w.item.id, n) for w, n, known in self.passing(text) if word in known.text}
@@ -156,7 +167,7 @@ class IndexMachine(RuleBasedStateMachine):
         assert len(hits) == len(expected)
 
     @rule(query=coordinates, word=st.sampled_from(WORDS), balance=st.booleans(), text=filters)
-    def search_by_both(self, query, word, balance, text):
+    def search_by_both(self, query: tuple[int, ...], word: str, balance: bool, text: str) -> None:
         if self.refuses(text):
             return
         expected = {(w.item.id, n) for w, n, _ in self.passing(text)}
@@ -170,10 +181,11 @@ class IndexMachine(RuleBasedStateMachine):
         assert {(hit.item_id, int(hit.section_id) - 1) for hit in reply.hits} == expected
 
     @rule(size=st.integers(1, 5), text=filters)
-    def list_in_pages(self, size, text):
+    def list_in_pages(self, size: int, text: str) -> None:
         if self.refuses(text):
             return
-        listed, token = [], ""
+        listed: list[Item] = []
+        token = ""
         while True:
             page, token = self.run(
                 self.index.list_items("docs", page_size=size, page_token=token, filter=text)
@@ -185,7 +197,7 @@ class IndexMachine(RuleBasedStateMachine):
         assert [kept.id for kept in listed] == sorted({w.item.id for w, _, _ in self.passing(text)})
 
     @rule(name=NAMES)
-    def get(self, name):
+    def get(self, name: str) -> None:
         if name not in self.model:
             with pytest.raises(NotFound):
                 self.run(self.index.get_item("docs", name))
@@ -195,7 +207,7 @@ class IndexMachine(RuleBasedStateMachine):
         assert [s.content for s in kept.sections] == [s.content for s in self.model[name].item.sections]
 
     @invariant()
-    def counts_agree(self):
+    def counts_agree(self) -> None:
         collection = self.run(self.index.get_collection("docs"))
         assert collection.item_count == len(self.model)
         known = [section for written in self.model.values() for section in written.sections]
@@ -204,7 +216,7 @@ class IndexMachine(RuleBasedStateMachine):
             len(section.regions.values) for section in known if section.regions is not None
         )
 
-    def teardown(self):
+    def teardown(self) -> None:
         self.run(self.index.close())
         self.runner.close()
         shutil.rmtree(self.folder)

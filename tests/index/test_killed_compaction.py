@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 from support.sections import SPACE, WIDTH, axis, item, section
@@ -63,7 +64,7 @@ TURNS = {f"i{n}": 4.0 if n % 2 else 1.0 for n in range(1, 200)}
 
 
 @pytest.fixture(scope="module")
-async def written(tmp_path_factory):
+async def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store whose collection was compacted once, and where half of the items were replaced since."""
     store = tmp_path_factory.mktemp("written") / "store"
     index = Index.open(store)
@@ -78,7 +79,7 @@ async def written(tmp_path_factory):
     return store
 
 
-def killed(store, step, number, when):
+def killed(store: Path, step: str, number: int, when: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-W", "ignore", "-c", KILLED, store, step, str(number), when],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -89,8 +90,8 @@ def killed(store, step, number, when):
 
 @pytest.mark.parametrize(("step", "number", "when"), POINTS)
 async def test_a_server_killed_within_compaction_starts_again_with_all_it_had(
-    written, tmp_path, step, number, when
-):
+    written: Path, tmp_path: Path, step: str, number: int, when: str
+) -> None:
     store = tmp_path / "store"
     shutil.copytree(written, store)
     child = killed(store, step, number, when)
@@ -109,12 +110,12 @@ async def test_a_server_killed_within_compaction_starts_again_with_all_it_had(
 
 
 async def test_a_clean_up_that_would_make_a_version_removes_nothing_of_the_acknowledged_one(
-    written, tmp_path, monkeypatch, caplog
-):
+    written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     store = tmp_path / "store"
     shutil.copytree(written, store)
     index = Index.open(store)
-    opened = index._owned.known("docs")
+    opened = index._owned.to_write("docs")
 
     monkeypatch.setattr("tieback.index.table._MOST_ROUNDS", 0)  # so that something is left to merge
     opened.writer._compact()

@@ -3,14 +3,18 @@
 import asyncio
 import gc
 import time
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
 import pytest
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.deadline import Deadline
-from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, StorageFull
+from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, StorageFull, TiebackError
+from tieback.core.types.collection import IndexedItem
 from tieback.core.types.content import Modality
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import SpaceRef
@@ -20,12 +24,12 @@ from tieback.methods.imputation import imputations
 from tieback.methods.routing import routings
 
 
-def keys(count, prefix="key"):
+def keys(count: int, prefix: str = "key") -> dict[str, Any]:
     return {f"{prefix}{n}": 1.0 for n in range(count)}
 
 
 @pytest.fixture
-async def small(store):
+async def small(store: Path) -> AsyncIterator[Index]:
     """An index whose collection "docs" may have ten keys, five of an item."""
     index = Index.open(store, Limits(entries=5, collection_keys=10, metadata_key_bytes=8, metadata_bytes=100))
     await index.create_collection("docs", SPACE, WIDTH)
@@ -33,8 +37,9 @@ async def small(store):
     await index.close()
 
 
-async def refusal(index, indexed):
+async def refusal(index: Index, indexed: IndexedItem) -> TiebackError:
     (error,) = (await index.upsert("docs", [indexed])).results
+    assert error is not None
     return error
 
 
@@ -48,7 +53,9 @@ async def refusal(index, indexed):
         ({"a\0": 1.0}, "items[0].item.metadata", "NUL at character 1"),
     ],
 )
-async def test_metadata_beyond_a_limit_is_refused_with_its_field(small, metadata, field, message):
+async def test_metadata_beyond_a_limit_is_refused_with_its_field(
+    small: Index, metadata: dict[str, Any], field: str, message: str
+) -> None:
     error = await refusal(small, item("a", **metadata))
 
     assert isinstance(error, InvalidInput)
@@ -56,7 +63,9 @@ async def test_metadata_beyond_a_limit_is_refused_with_its_field(small, metadata
     assert message in error.message
 
 
-async def test_a_collection_has_a_limited_number_of_keys_also_in_requests_at_the_same_time(small):
+async def test_a_collection_has_a_limited_number_of_keys_also_in_requests_at_the_same_time(
+    small: Index,
+) -> None:
     replies = await asyncio.gather(
         *(small.upsert("docs", [item(f"i{n}", **keys(3, f"k{n}-"))]) for n in range(8))
     )
@@ -67,7 +76,9 @@ async def test_a_collection_has_a_limited_number_of_keys_also_in_requests_at_the
     assert {str(error.field) for error in refused} == {"items[0].item.metadata"}
 
 
-async def test_a_key_that_nothing_has_any_more_makes_room_also_after_a_restart(small, store):
+async def test_a_key_that_nothing_has_any_more_makes_room_also_after_a_restart(
+    small: Index, store: Path
+) -> None:
     await small.upsert("docs", [item("a", **keys(5, "a")), item("b", **keys(5, "b"))])
     reply = await small.upsert("docs", [item("c", c=1.0), item("d", a1=2.0), item("e", c=1.0, a2=1.0)])
     assert [error is None for error in reply.results] == [False, True, False]  # "d" has a known key
@@ -81,7 +92,7 @@ async def test_a_key_that_nothing_has_any_more_makes_room_also_after_a_restart(s
     await again.close()
 
 
-async def test_many_keys_cost_no_more_memory_than_some_times_their_size(store):
+async def test_many_keys_cost_no_more_memory_than_some_times_their_size(store: Path) -> None:
     """Each key was a column over all sections: 400 kB of them took 2.2 GB."""
     index = Index.open(store, Limits(collection_keys=4096))
     await index.create_collection("docs", SPACE, WIDTH)
@@ -114,7 +125,7 @@ NUL = "a\0b"
         (item("a", note=NUL), 'items[0].item.metadata["note"]'),
     ],
 )
-async def test_nul_is_refused_wherever_it_stands(index, indexed, field):
+async def test_nul_is_refused_wherever_it_stands(index: Index, indexed: IndexedItem, field: str) -> None:
     error = await refusal(index, indexed)
 
     assert isinstance(error, InvalidInput)
@@ -122,7 +133,7 @@ async def test_nul_is_refused_wherever_it_stands(index, indexed, field):
     assert "NUL" in error.message
 
 
-async def test_a_vector_near_the_largest_float_is_refused_and_no_score_is_nan(index):
+async def test_a_vector_near_the_largest_float_is_refused_and_no_score_is_nan(index: Index) -> None:
     huge = vector(3e38, 3e38, 0, 0)
     long = vector(6e8, -6e8, 1, 0)
     assert "at most 1e+09 is taken" in (await refusal(index, item("a", section(huge)))).message
@@ -132,14 +143,15 @@ async def test_a_vector_near_the_largest_float_is_refused_and_no_score_is_nan(in
 
     with pytest.raises(InvalidInput, match=r"the vector's length is 4.24e\+38"):
         await index.search("docs", vector=huge)
-    hits = (await index.search("docs", vector=long, text="word", balance_modalities=True)).hits
-    hits += (await index.search("docs", vector=long, balance_modalities=True)).hits
+    worded = await index.search("docs", vector=long, text="word", balance_modalities=True)
+    bare = await index.search("docs", vector=long, balance_modalities=True)
 
-    assert len(hits) == 6
-    assert all(np.isfinite([hit.score, hit.vector_score]).all() for hit in hits)
+    scores = [(hit.score, hit.vector_score) for hit in (*worded.hits, *bare.hits)]
+    assert len(scores) == 6
+    assert np.isfinite(np.array(scores, float)).all()
 
 
-async def test_names_are_bounded_and_cut_where_they_are_told(index):
+async def test_names_are_bounded_and_cut_where_they_are_told(index: Index) -> None:
     endless = "x" * 1_000_000
 
     for call in (
@@ -161,10 +173,12 @@ async def test_names_are_bounded_and_cut_where_they_are_told(index):
     assert len((await refusal(index, item("a", section(other)))).message) < 1000
 
 
-async def test_a_page_ends_early_where_its_items_are_large(index):
+async def test_a_page_ends_early_where_its_items_are_large(index: Index) -> None:
     await index.upsert("docs", [item(f"i{n}", section(axis(0), "x" * 1_000_000)) for n in range(8)])
 
-    sizes, listed, token = [], [], ""
+    sizes: list[int] = []
+    listed: list[str] = []
+    token = ""
     while True:
         page, token = await index.list_items("docs", page_token=token)
         sizes.append(len(page))
@@ -177,11 +191,11 @@ async def test_a_page_ends_early_where_its_items_are_large(index):
 
 
 @pytest.fixture
-async def many(index):
+async def many(index: Index) -> Index:
     """Twenty thousand items whose values take seconds to look through; in memory alone."""
     texts = (f"{n} " + "word " * 400 for n in range(20_000))
     vectors = np.ones((1, WIDTH), np.float32)
-    index._owned.known("docs").memory.apply(
+    index._owned.to_write("docs").memory.apply(
         Put(1_000_000 + n, Record(item(f"i{n}", path=text).item, [""], [Modality.TEXT], vectors))
         for n, text in enumerate(texts)
     )
@@ -191,7 +205,7 @@ async def many(index):
 SLOW = " OR ".join(f'path : "no{n}"' for n in range(60))
 
 
-async def test_a_slow_filter_ends_with_its_deadline_and_lets_writes_in(many):
+async def test_a_slow_filter_ends_with_its_deadline_and_lets_writes_in(many: Index) -> None:
     begin = time.perf_counter()
     search = asyncio.create_task(
         many.search("docs", vector=vector(1, 0, 0, 0), filter=SLOW, deadline=Deadline.after(0.5))
@@ -208,7 +222,7 @@ async def test_a_slow_filter_ends_with_its_deadline_and_lets_writes_in(many):
     assert waited < 1.5
 
 
-async def test_slow_filters_end_when_their_callers_go(many):
+async def test_slow_filters_end_when_their_callers_go(many: Index) -> None:
     listings = [
         asyncio.create_task(many.list_items("docs", filter=SLOW)) for _ in range(many._readers.threads)
     ]
@@ -222,7 +236,7 @@ async def test_slow_filters_end_when_their_callers_go(many):
     assert time.perf_counter() - begin < 1.0
 
 
-async def test_a_server_keeps_so_many_collections_and_takes_another_once_one_is_deleted(store):
+async def test_a_server_keeps_so_many_collections_and_takes_another_once_one_is_deleted(store: Path) -> None:
     index = Index.open(store, Limits(collections=2))
     for name in ("a", "b"):
         await index.create_collection(name, SPACE, WIDTH)

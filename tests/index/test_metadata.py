@@ -1,13 +1,16 @@
 """Metadata of every type is kept: in the store, by compaction and a restart, and within its limits."""
 
+import re
 from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
 
 import pytest
 from support.sections import SPACE, WIDTH, item
 from tieback.core.types.limits import Limits
 from tieback.index import Index
 
-FACTS = {
+FACTS: dict[str, Any] = {
     "title2": "a",
     "like a date": "2024-03-01",
     "year": 1990.0,
@@ -22,7 +25,9 @@ FACTS = {
 }
 
 
-async def test_metadata_of_every_type_survives_the_store_compaction_and_a_restart(index, store):
+async def test_metadata_of_every_type_survives_the_store_compaction_and_a_restart(
+    index: Index, store: Path
+) -> None:
     await index.upsert("docs", [item("a", **FACTS), item("b", year=2.0)])
     await index.upsert("docs", [item("b", year=3.0)])
     index._owned.to_write("docs").writer._compact()
@@ -42,7 +47,7 @@ async def test_metadata_of_every_type_survives_the_store_compaction_and_a_restar
     assert [hit.metadata for hit in hits] == [FACTS]
 
 
-async def test_times_are_kept_in_utc(index):
+async def test_times_are_kept_in_utc(index: Index) -> None:
     east = timezone(timedelta(hours=2))
     await index.upsert(
         "docs", [item("a", at=datetime(2024, 3, 1, 1, tzinfo=east), naive=datetime(2024, 1, 1))]
@@ -50,8 +55,8 @@ async def test_times_are_kept_in_utc(index):
 
     found = await index.get_item("docs", "a")
 
-    assert found.metadata["at"].isoformat() == "2024-02-29T23:00:00+00:00"
-    assert found.metadata["naive"].isoformat() == "2024-01-01T00:00:00+00:00"
+    kept = {key: at.isoformat() for key, at in found.metadata.items() if isinstance(at, datetime)}
+    assert kept == {"at": "2024-02-29T23:00:00+00:00", "naive": "2024-01-01T00:00:00+00:00"}
 
 
 @pytest.mark.parametrize(
@@ -74,19 +79,20 @@ async def test_times_are_kept_in_utc(index):
     ],
 )
 async def test_what_cannot_be_stored_is_refused_naming_its_key_and_the_others_are_written(
-    index, value, field, message
-):
+    index: Index, value: Any, field: str, message: str
+) -> None:
     bad = item("bad", **{"bad key": value})
 
     reply = await index.upsert("docs", [item("good"), bad])
 
-    assert reply.results[0] is None
-    assert str(reply.results[1].field) == field
-    with pytest.raises(type(reply.results[1]), match=message):
-        raise reply.results[1]
+    good, error = reply.results
+    assert good is None
+    assert error is not None
+    assert str(error.field) == field
+    assert re.search(message, error.message)
 
 
-async def test_the_limits_on_lists_and_keys_can_be_set(store):
+async def test_the_limits_on_lists_and_keys_can_be_set(store: Path) -> None:
     index = Index.open(store, limits=Limits(entries=2))
     await index.create_collection("docs", SPACE, WIDTH)
     reply = await index.upsert("docs", [item("a", tags=["a", "b"]), item("b", tags=["a", "b", "c"])])

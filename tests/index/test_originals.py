@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
@@ -18,36 +19,37 @@ from tieback.core.errors import QuotaExceeded, StorageFull
 from tieback.core.tenant import Principal, Quota
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.reindexing import PendingItem
 from tieback.core.types.vectors import SpaceRef
 from tieback.index import Index
 
 NEW = SpaceRef("pico", "r2", "f2")
 
 
-def photo(name, *pictures, space=SPACE):
+def photo(name: str, *pictures: bytes, space: SpaceRef = SPACE) -> IndexedItem:
     sections = [Section(str(n), Content(Modality.IMAGE, one)) for n, one in enumerate(pictures)]
     known = [IndexedSection(vector(*axis(0), space=space), "a photo", Modality.IMAGE) for _ in pictures]
     return IndexedItem(Item(name, sections), known)
 
 
-def files(store):
+def files(store: Path) -> list[bytes]:
     return sorted(path.read_bytes() for path in (store / "originals").glob("*/*"))
 
 
-async def pending(index, name="docs"):
+async def pending(index: Index, name: str = "docs") -> list[PendingItem]:
     await index.begin_reindex(name, NEW, WIDTH)
     return await index.list_pending(name)
 
 
 @pytest.fixture
-async def index(store):
+async def index(store: Path) -> AsyncIterator[Index]:
     index = Index.open(store, originals_bytes=1000)
     await index.create_collection("docs", SPACE, WIDTH)
     yield index
     await index.close()
 
 
-async def test_what_was_ingested_is_given_back_to_be_encoded_again(index):
+async def test_what_was_ingested_is_given_back_to_be_encoded_again(index: Index) -> None:
     cloud = np.arange(12, dtype=np.float32).reshape(4, 3)
     item = photo("a", b"red", b"green")
     others = [Content(Modality.POINTS, cloud), Content(Modality.TEXT, "words")]
@@ -60,11 +62,15 @@ async def test_what_was_ingested_is_given_back_to_be_encoded_again(index):
 
     red, green, points, text = (section.content for section in found.item.sections)
     assert (red, green, text) == tuple(sections[n].content for n in (0, 1, 3))
+    assert points is not None
+    assert isinstance(points.data, np.ndarray)
     assert np.array_equal(points.data, cloud)
     assert (await index.get_item("docs", "a")).sections[0].content is None
 
 
-async def test_the_same_bytes_are_stored_once_and_removed_with_the_last_that_refers_to_them(index, store):
+async def test_the_same_bytes_are_stored_once_and_removed_with_the_last_that_refers_to_them(
+    index: Index, store: Path
+) -> None:
     await index.upsert("docs", [photo("a", b"red", b"red"), photo("b", b"red", b"blue")])
     assert files(store) == [b"blue", b"red"]
 
@@ -80,7 +86,7 @@ async def test_the_same_bytes_are_stored_once_and_removed_with_the_last_that_ref
     assert files(store) == []
 
 
-async def test_tenants_share_no_original(index, store):
+async def test_tenants_share_no_original(index: Index, store: Path) -> None:
     for tenant in ("acme", "globex"):
         await begun(Principal(tenant), index.create_collection("docs", SPACE, WIDTH))
         await begun(Principal(tenant), index.upsert("docs", [photo("a", b"red")]))
@@ -91,7 +97,7 @@ async def test_tenants_share_no_original(index, store):
     assert [path.parent.name for path in (store / "originals").glob("*/*")] == ["globex"]
 
 
-async def test_past_the_limit_nothing_of_the_write_is_kept(index, store):
+async def test_past_the_limit_nothing_of_the_write_is_kept(index: Index, store: Path) -> None:
     await index.upsert("docs", [photo("a", b"1" * 600)])
 
     with pytest.raises(StorageFull, match="TIEBACK_ORIGINALS_BYTES"):
@@ -103,7 +109,9 @@ async def test_past_the_limit_nothing_of_the_write_is_kept(index, store):
     assert index.size.originals == 1000
 
 
-async def test_originals_count_in_the_quota_and_those_of_a_refused_write_are_removed(index, store):
+async def test_originals_count_in_the_quota_and_those_of_a_refused_write_are_removed(
+    index: Index, store: Path
+) -> None:
     tenant = Principal("acme", quota=Quota(bytes=500))
     await begun(tenant, index.create_collection("docs", SPACE, WIDTH))
 
@@ -113,7 +121,7 @@ async def test_originals_count_in_the_quota_and_those_of_a_refused_write_are_rem
     assert files(store) == []
 
 
-async def test_off_by_the_setting_none_is_kept_and_those_that_are_there_stay(store):
+async def test_off_by_the_setting_none_is_kept_and_those_that_are_there_stay(store: Path) -> None:
     index = Index.open(store, originals_bytes=1000)
     await index.create_collection("docs", SPACE, WIDTH)
     await index.upsert("docs", [photo("a", b"red")])
@@ -127,7 +135,7 @@ async def test_off_by_the_setting_none_is_kept_and_those_that_are_there_stay(sto
     await index.close()
 
 
-async def test_a_start_sweeps_what_nothing_refers_to_and_no_more(store):
+async def test_a_start_sweeps_what_nothing_refers_to_and_no_more(store: Path) -> None:
     index = Index.open(store, originals_bytes=1000)
     await index.create_collection("docs", SPACE, WIDTH)
     await index.upsert("docs", [photo("a", b"red")])
@@ -143,7 +151,7 @@ async def test_a_start_sweeps_what_nothing_refers_to_and_no_more(store):
     await index.close()
 
 
-async def test_beside_a_damaged_collection_nothing_of_the_tenant_is_swept(store):
+async def test_beside_a_damaged_collection_nothing_of_the_tenant_is_swept(store: Path) -> None:
     index = Index.open(store, originals_bytes=1000)
     for name in ("docs", "sound"):
         await index.create_collection(name, SPACE, WIDTH)
@@ -160,7 +168,7 @@ async def test_beside_a_damaged_collection_nothing_of_the_tenant_is_swept(store)
     await index.close()
 
 
-async def test_an_original_that_is_damaged_or_missing_is_missing(index, store):
+async def test_an_original_that_is_damaged_or_missing_is_missing(index: Index, store: Path) -> None:
     await index.upsert("docs", [photo("a", b"red", b"blue")])
     for path in (store / "originals").glob("*/*"):
         if path.read_bytes() == b"red":
@@ -173,8 +181,10 @@ async def test_an_original_that_is_damaged_or_missing_is_missing(index, store):
     assert [section.content for section in found.item.sections] == [None, None]
 
 
-async def test_writes_and_removals_of_the_same_bytes_at_once_lose_none_that_is_referred_to(index, store):
-    async def turn(name):
+async def test_writes_and_removals_of_the_same_bytes_at_once_lose_none_that_is_referred_to(
+    index: Index, store: Path
+) -> None:
+    async def turn(name: str) -> None:
         for _ in range(8):
             await index.upsert("docs", [photo(name, b"shared", name.encode())])
             await index.delete_items("docs", [name])
@@ -210,13 +220,14 @@ WRITER = textwrap.dedent("""
 """)
 
 
-def killed(store, after):
+def killed(store: Path, after: int) -> list[list[str]]:
     tests = Path(__file__).parents[1]
     path = os.pathsep.join([str(tests), str(tests / "index"), *sys.path])
     child = subprocess.Popen(
         [sys.executable, "-c", WRITER, store],
         stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path},
     )  # fmt: skip
+    assert child.stdout is not None
     lines = [child.stdout.readline().split() for _ in range(after)]
     child.send_signal(signal.SIGKILL)
     lines += [line.split() for line in child.stdout.read().splitlines()]
@@ -226,7 +237,9 @@ def killed(store, after):
 
 
 @pytest.mark.parametrize("after", [7, 40, 91])
-async def test_after_kill_9_every_acknowledged_item_has_its_originals_and_nothing_else_is_kept(store, after):
+async def test_after_kill_9_every_acknowledged_item_has_its_originals_and_nothing_else_is_kept(
+    store: Path, after: int
+) -> None:
     lines = killed(store, after)
 
     index = Index.open(store, originals_bytes=10**9)
@@ -240,11 +253,13 @@ async def test_after_kill_9_every_acknowledged_item_has_its_originals_and_nothin
     assert put - removing <= found.keys()
     contents = [section.content for item in found.values() for section in item.sections]
     assert all(content is not None for content in contents)
-    assert set(files(store)) == {content.data for content in contents}
+    assert set(files(store)) == {content.data for content in contents if content is not None}
     await index.close()
 
 
-async def test_an_original_is_kept_only_where_the_modality_is_that_of_its_content(index, store):
+async def test_an_original_is_kept_only_where_the_modality_is_that_of_its_content(
+    index: Index, store: Path
+) -> None:
     wrong = photo("a", b"red")
     known = [IndexedSection(vector(*axis(0)), "w", Modality.AUDIO)]
 

@@ -1,4 +1,6 @@
 import base64
+from pathlib import Path
+from typing import Any
 
 import pytest
 from support.sections import SPACE, WIDTH, axis, item, section
@@ -8,12 +10,12 @@ from tieback.index import Index
 
 
 @pytest.fixture
-async def ten(index):
+async def ten(index: Index) -> Index:
     await index.upsert("docs", [item(f"i{n}", even=n % 2 == 0) for n in range(10)])
     return index
 
 
-async def pages(index, **about):
+async def pages(index: Index, **about: Any) -> list[list[str]]:
     """The ids of each page."""
     listed, token = [], ""
     while True:
@@ -23,12 +25,12 @@ async def pages(index, **about):
             return listed
 
 
-async def test_items_are_listed_by_id_in_pages_each_once(ten):
+async def test_items_are_listed_by_id_in_pages_each_once(ten: Index) -> None:
     assert await pages(ten, page_size=4) == [["i0", "i1", "i2", "i3"], ["i4", "i5", "i6", "i7"], ["i8", "i9"]]
     assert await pages(ten, page_size=5) == [["i0", "i1", "i2", "i3", "i4"], ["i5", "i6", "i7", "i8", "i9"]]
 
 
-async def test_a_filtered_listing_holds_items_with_a_section_that_passes(ten):
+async def test_a_filtered_listing_holds_items_with_a_section_that_passes(ten: Index) -> None:
     await ten.upsert("docs", [item("z", section(axis(0)), section(axis(1), modality=Modality.IMAGE))])
 
     assert await pages(ten, page_size=3, filter="even = true") == [["i0", "i2", "i4"], ["i6", "i8"]]
@@ -36,13 +38,13 @@ async def test_a_filtered_listing_holds_items_with_a_section_that_passes(ten):
     assert await pages(ten, filter="NOT even AND even") == [[]]
 
 
-async def test_a_page_holds_a_hundred_items_where_no_size_is_given(index):
+async def test_a_page_holds_a_hundred_items_where_no_size_is_given(index: Index) -> None:
     await index.upsert("docs", [item(f"{n:03}") for n in range(150)])
 
     assert [len(page) for page in await pages(index)] == [100, 50]
 
 
-async def test_items_that_stay_are_listed_once_whatever_is_written_between_pages(ten):
+async def test_items_that_stay_are_listed_once_whatever_is_written_between_pages(ten: Index) -> None:
     first, token = await ten.list_items("docs", page_size=4)
     await ten.delete_items("docs", ["i3", "i5"])
     await ten.upsert("docs", [item("i1"), item("a"), item("i35"), item("i8")])
@@ -53,7 +55,7 @@ async def test_items_that_stay_are_listed_once_whatever_is_written_between_pages
     assert [kept.id for kept in rest] == ["i35", "i4", "i6", "i7", "i8", "i9"]
 
 
-async def test_a_page_token_outlives_a_restart(ten, store):
+async def test_a_page_token_outlives_a_restart(ten: Index, store: Path) -> None:
     _, token = await ten.list_items("docs", page_size=8)
     await ten.close()
     again = Index.open(store)
@@ -64,7 +66,7 @@ async def test_a_page_token_outlives_a_restart(ten, store):
     await again.close()
 
 
-async def test_a_page_token_is_refused_for_another_request(ten):
+async def test_a_page_token_is_refused_for_another_request(ten: Index) -> None:
     await ten.create_collection("more", SPACE, WIDTH)
     _, token = await ten.list_items("docs", page_size=4, filter="even = true")
 
@@ -78,7 +80,7 @@ async def test_a_page_token_is_refused_for_another_request(ten):
         await ten.list_collections(page_token=token)
 
 
-async def test_a_token_that_was_tampered_with_or_made_up_is_refused(ten):
+async def test_a_token_that_was_tampered_with_or_made_up_is_refused(ten: Index) -> None:
     _, token = await ten.list_items("docs", page_size=4)
     flipped = [token[:n] + ("A" if token[n] != "A" else "B") + token[n + 1 :] for n in range(len(token))]
     made_up = [
@@ -98,7 +100,7 @@ async def test_a_token_that_was_tampered_with_or_made_up_is_refused(ten):
 
 
 @pytest.mark.parametrize("size", [-1, 1001])
-async def test_a_page_size_out_of_range_is_refused(ten, size):
+async def test_a_page_size_out_of_range_is_refused(ten: Index, size: int) -> None:
     for call in (ten.list_items("docs", page_size=size), ten.list_collections(page_size=size)):
         with pytest.raises(InvalidInput) as caught:
             await call

@@ -4,6 +4,9 @@ import dataclasses
 import json
 import threading
 import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.sections import SPACE, axis, item, regions_of, section, vector
 from tieback.core.errors import InvalidInput, SpaceMismatch
+from tieback.core.types.arrays import Array, Box
+from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Item, Modality, Section
 from tieback.core.types.limits import Limits
 from tieback.core.types.locators import LocatorKind, Locators
-from tieback.core.types.vectors import SpaceRef
+from tieback.core.types.search import SearchReply
+from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.index import Index, records, table
 from tieback.index.memory import Memory
 from tieback.index.records import Put, Record, Regions, Remove
@@ -22,22 +28,23 @@ from tieback.index.validation import MOST_REGIONS, check_items
 from tieback.index.vectors import FlatVectors, InvertedVectors, faiss
 
 WIDTH = 16
+Row = Sequence[float] | Array
 
 
-def photo(whole, *rows, text="", **about):
+def photo(whole: Vector | Row, *rows: Row, text: str = "", **about: Any) -> tuple[Section, IndexedSection]:
     return section(whole, text, modality=Modality.IMAGE, regions=rows, **about)
 
 
-def boxes(*places):
+def boxes(*places: Box) -> Locators:
     return Locators.of(LocatorKind.BOX, places)
 
 
-def names(reply):
+def names(reply: SearchReply) -> list[str]:
     return [hit.item_id for hit in reply.hits]
 
 
 @pytest.fixture
-async def album(index):
+async def album(index: Index) -> Index:
     """A text, a photo of one vector, and two photos with regions."""
     await index.upsert(
         "docs",
@@ -55,7 +62,7 @@ async def album(index):
     return index
 
 
-async def test_a_section_with_regions_scores_the_mean_of_its_whole_and_its_best_region(album):
+async def test_a_section_with_regions_scores_the_mean_of_its_whole_and_its_best_region(album: Index) -> None:
     reply = await album.search("docs", vector=vector(1, 0, 0, 0))
 
     scores = {hit.item_id: hit.score for hit in reply.hits}
@@ -64,7 +71,7 @@ async def test_a_section_with_regions_scores_the_mean_of_its_whole_and_its_best_
     assert all(hit.score == hit.vector_score for hit in reply.hits)
 
 
-async def test_a_hit_says_where_in_the_picture_the_best_region_is(album):
+async def test_a_hit_says_where_in_the_picture_the_best_region_is(album: Index) -> None:
     reply = await album.search("docs", vector=vector(1, 0, 0, 0))
 
     where = {hit.item_id: hit.region for hit in reply.hits}
@@ -73,7 +80,9 @@ async def test_a_hit_says_where_in_the_picture_the_best_region_is(album):
     assert (hit.item_id, hit.region) == ("small", None)  # words were looked for, which are the whole's
 
 
-async def test_words_and_vector_together_give_the_score_of_regions_to_what_only_the_words_found(album):
+async def test_words_and_vector_together_give_the_score_of_regions_to_what_only_the_words_found(
+    album: Index,
+) -> None:
     filler = [item(f"filler{n}", section((2, 0, 0, 0), "nothing")) for n in range(150)]
     await album.upsert("docs", filler)
 
@@ -84,7 +93,7 @@ async def test_words_and_vector_together_give_the_score_of_regions_to_what_only_
     assert hit.region == (0, 0.5, 1, 0.5)
 
 
-async def test_balanced_modalities_compare_photos_by_their_regions_too(album):
+async def test_balanced_modalities_compare_photos_by_their_regions_too(album: Index) -> None:
     reply = await album.search(
         "docs", vector=vector(1, 0, 0, 0), balance_modalities=True, filter='modality = "image"'
     )
@@ -93,7 +102,7 @@ async def test_balanced_modalities_compare_photos_by_their_regions_too(album):
     assert reply.hits[0].vector_score == pytest.approx(0.625)
 
 
-async def test_regions_go_with_their_section_and_come_back_after_a_restart(album, store):
+async def test_regions_go_with_their_section_and_come_back_after_a_restart(album: Index, store: Path) -> None:
     await album.delete_items("docs", ["large"])
     await album.upsert("docs", [item("small", photo((0, 0, 0, 0.5), (0, 1, 0, 0)))])
     await album.close()
@@ -111,8 +120,8 @@ async def test_regions_go_with_their_section_and_come_back_after_a_restart(album
 
 
 async def test_a_store_of_before_there_were_regions_opens_keeps_what_it_holds_and_takes_regions(
-    store, monkeypatch
-):
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as before:
         before.setattr(records, "LATER", ())
         before.setattr(table, "LATER", ())
@@ -152,7 +161,9 @@ async def test_a_store_of_before_there_were_regions_opens_keeps_what_it_holds_an
         ({"locators": boxes((0, 0, 1, 1), (0, np.nan, 1, 1))}, "boxes[1]"),
     ],
 )
-async def test_regions_that_do_not_fit_are_refused_by_their_field(index, changes, field):
+async def test_regions_that_do_not_fit_are_refused_by_their_field(
+    index: Index, changes: dict[str, Any], field: str
+) -> None:
     bad = dataclasses.replace(regions_of((1, 0, 0, 0), (0, 1, 0, 0)), **changes)
     good = item("good")
 
@@ -167,14 +178,14 @@ async def test_regions_that_do_not_fit_are_refused_by_their_field(index, changes
     assert str(reply.results[1].field) == f"items[1].sections[1].regions.{field}"
 
 
-async def test_only_pictures_have_regions(index):
+async def test_only_pictures_have_regions(index: Index) -> None:
     reply = await index.upsert("docs", [item("a", section(axis(0), "words", regions=[axis(1)]))])
 
     assert isinstance(reply.results[0], InvalidInput)
     assert str(reply.results[0].field) == "items[0].sections[0].regions"
 
 
-async def test_windows_of_a_sound_are_no_regions_of_a_picture(index):
+async def test_windows_of_a_sound_are_no_regions_of_a_picture(index: Index) -> None:
     windows = dataclasses.replace(
         regions_of((1, 0, 0, 0)), locators=Locators.of(LocatorKind.TIME_RANGE, [(0, 1)])
     )
@@ -185,21 +196,26 @@ async def test_windows_of_a_sound_are_no_regions_of_a_picture(index):
     assert str(reply.results[0].field) == "items[0].sections[1].regions"
 
 
-def clustered(count, seed=0):
+def clustered(count: int, seed: int = 0) -> Array:
     """Unit vectors around forty centres, as embeddings of a real collection lie."""
     rng = np.random.default_rng(seed)
     centres = np.random.default_rng(99).standard_normal((40, WIDTH))
     found = centres[rng.integers(0, 40, count)] + 0.5 * rng.standard_normal((count, WIDTH))
-    return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float32)
 
 
-def put(version, whole, rows, name=None):
+def put(version: int, whole: Array, rows: Sequence[Array] | Array, name: str | None = None) -> Put:
     known = photo(vector(*whole, space=SPACE), *rows)
-    (record,) = check_items([item(name or f"i{version}", known)], SPACE, WIDTH, Limits())
-    return Put(version, record)
+    return Put(version, record_of(item(name or f"i{version}", known), WIDTH))
 
 
-def in_memory(count, **how):
+def record_of(indexed: IndexedItem, width: int) -> Record:
+    (record,) = check_items([indexed], SPACE, width, Limits())
+    assert isinstance(record, Record)
+    return record
+
+
+def in_memory(count: int, **how: int) -> tuple[Memory, Array, Array]:
     """Photos with none to four regions, in turn."""
     memory = Memory(WIDTH, **how)
     wholes, rows = clustered(count), clustered(4 * count, seed=1).reshape(count, 4, WIDTH)
@@ -207,7 +223,7 @@ def in_memory(count, **how):
     return memory, wholes, rows
 
 
-def brute_force(wholes, rows, query):
+def brute_force(wholes: Array, rows: Array, query: Array) -> Array:
     return np.array(
         [
             (whole @ query + (rows[n][: n % 5] @ query).max()) / 2 if n % 5 else whole @ query
@@ -225,17 +241,14 @@ def brute_force(wholes, rows, query):
     share=st.sampled_from([0.05, 0.5, 1.0]),
 )
 def test_the_best_sections_are_those_of_brute_force_whatever_is_stored_and_let_through(
-    seed, count, limit, alike, share
-):
+    seed: int, count: int, limit: int, alike: bool, share: float
+) -> None:
     rng = np.random.default_rng(seed)
     memory = Memory(4)
     scale = 8 if alike else 1  # coarse values: wholes and regions that are alike, and many ties
     wholes = np.round(rng.standard_normal((count, 4)) * scale) / scale
     several = [np.round(rng.standard_normal((n, 4)) * 8) / 8 for n in rng.integers(0, 5, count)]
-    (*checked,) = check_items(
-        [item(f"i{n}", photo(wholes[n], *several[n])) for n in range(count)], SPACE, 4, Limits()
-    )
-    memory.apply(Put(n, record) for n, record in enumerate(checked))
+    memory.apply(put4(n, wholes[n], *several[n]) for n in range(count))
     query = np.round(rng.standard_normal(4) * 8).astype(np.float32)
     allowed = memory.living() & (rng.random(count) < share)
 
@@ -253,7 +266,7 @@ def test_the_best_sections_are_those_of_brute_force_whatever_is_stored_and_let_t
     assert scores == pytest.approx(np.sort(every[allowed])[::-1][:limit], abs=1e-4)
 
 
-def test_a_section_deep_in_both_rankings_is_found_where_it_is_best_in_their_mean():
+def test_a_section_deep_in_both_rankings_is_found_where_it_is_best_in_their_mean() -> None:
     memory = Memory(4)
     loud = [put4(n, (2, 0, 0, 0), (-2, 0, 0, 0)) for n in range(600)]  # best wholes, bad regions
     parted = [put4(600 + n, (-2, 0, 0, 0), (2, 0, 0, 0)) for n in range(600)]  # and the other way round
@@ -265,12 +278,11 @@ def test_a_section_deep_in_both_rankings_is_found_where_it_is_best_in_their_mean
     assert scores == pytest.approx([1.0])
 
 
-def put4(version, whole, *rows):
-    (record,) = check_items([item(f"i{version}", photo(whole, *rows))], SPACE, 4, Limits())
-    return Put(version, record)
+def put4(version: int, whole: Row, *rows: Row) -> Put:
+    return Put(version, record_of(item(f"i{version}", photo(whole, *rows)), 4))
 
 
-def test_half_precision_moves_no_score_by_more_than_what_is_said_of_it():
+def test_half_precision_moves_no_score_by_more_than_what_is_said_of_it() -> None:
     memory, wholes, rows = in_memory(300)
 
     for query in clustered(20, seed=2):
@@ -280,7 +292,7 @@ def test_half_precision_moves_no_score_by_more_than_what_is_said_of_it():
         assert np.abs(scores - exact).max() <= most + 1e-6
 
 
-def test_many_regions_are_sorted_into_lists_of_their_own_and_keep_their_recall():
+def test_many_regions_are_sorted_into_lists_of_their_own_and_keep_their_recall() -> None:
     memory, wholes, rows = in_memory(1500, flat_up_to=2000)
     assert memory.wants_training()
 
@@ -298,7 +310,7 @@ def test_many_regions_are_sorted_into_lists_of_their_own_and_keep_their_recall()
 
 
 @pytest.mark.parametrize("flat_up_to", [100, 10_000])
-def test_replaced_and_removed_photos_leave_no_region_behind(flat_up_to):
+def test_replaced_and_removed_photos_leave_no_region_behind(flat_up_to: int) -> None:
     memory, *_ = in_memory(300, flat_up_to=flat_up_to)
     memory.train()
     target = clustered(1, seed=7)[0]
@@ -319,12 +331,14 @@ def test_replaced_and_removed_photos_leave_no_region_behind(flat_up_to):
     assert len(positions) == memory.section_count
 
 
-def test_regions_that_are_written_while_lists_are_trained_are_there_afterwards(monkeypatch):
+def test_regions_that_are_written_while_lists_are_trained_are_there_afterwards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     memory, *_ = in_memory(300, flat_up_to=400)
     begun, written = threading.Event(), threading.Event()
     real = InvertedVectors.__init__
 
-    def slow(self, *arguments, **options):
+    def slow(self: InvertedVectors, *arguments: Any, **options: Any) -> None:
         begun.set()
         written.wait(10)
         real(self, *arguments, **options)
@@ -344,7 +358,7 @@ def test_regions_that_are_written_while_lists_are_trained_are_there_afterwards(m
     assert scores[0] == pytest.approx(4.0, abs=0.01)
 
 
-def test_a_search_by_regions_takes_about_as_long_as_a_scan_of_the_same_vectors():
+def test_a_search_by_regions_takes_about_as_long_as_a_scan_of_the_same_vectors() -> None:
     width, count = 1024, 300
     drawn = np.random.default_rng(0)
     wholes = drawn.normal(size=(count, width)).astype(np.float32)
@@ -359,7 +373,7 @@ def test_a_search_by_regions_takes_about_as_long_as_a_scan_of_the_same_vectors()
     regions.add(rows.reshape(-1, width).astype(np.float32))
     query, allowed = wholes[0], memory.living()
 
-    def took(work):
+    def took(work: Callable[[], object]) -> float:
         best = np.inf
         for _ in range(30):
             began = time.thread_time()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,8 @@ from tieback.core.types.collection import IndexedSection, Source
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import Routing
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.reindexing import ReindexedItem, ReindexedPiece
+from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexedPiece
+from tieback.core.types.search import Hit, SearchReply
 from tieback.core.types.vectors import SpaceRef
 from tieback.index import Index
 
@@ -28,11 +30,11 @@ NEW = SpaceRef("pico", "r2", "f2")
 WIDER = 6
 
 
-def ids(hits):
+def ids(hits: Sequence[Hit]) -> list[str]:
     return [hit.item_id for hit in hits]
 
 
-def along(pending, number=None):
+def along(pending: PendingItem, number: int | None = None) -> ReindexedItem:
     """New vectors for a pending item: along an axis of the wider space."""
     sections = [
         IndexedSection(
@@ -45,9 +47,10 @@ def along(pending, number=None):
     return ReindexedItem(pending.item.id, pending.version, sections)
 
 
-async def encode_again(index, name="docs", number=None):
+async def encode_again(index: Index, name: str = "docs", number: int | None = None) -> list[str]:
     """All that is pending, page by page."""
-    after, seen = "", []
+    after = ""
+    seen: list[str] = []
     while page := await index.list_pending(name, after):
         errors = await index.write_reindexed(name, [along(one, number) for one in page])
         assert errors == [None] * len(page)
@@ -56,7 +59,7 @@ async def encode_again(index, name="docs", number=None):
     return seen
 
 
-async def test_the_old_vectors_are_searched_until_the_new_ones_take_their_place_at_once(index):
+async def test_the_old_vectors_are_searched_until_the_new_ones_take_their_place_at_once(index: Index) -> None:
     birds = [item("owl", section(axis(0), "an owl")), item("wren", section(axis(1), "a wren"))]
     await index.upsert("docs", birds)
     state = await index.begin_reindex("docs", NEW, WIDER)
@@ -74,7 +77,7 @@ async def test_the_old_vectors_are_searched_until_the_new_ones_take_their_place_
     assert ids((await index.search("docs", text="wren")).hits) == ["wren"]
 
 
-async def test_ids_texts_titles_metadata_spans_sources_and_routing_stay(store):
+async def test_ids_texts_titles_metadata_spans_sources_and_routing_stay(store: Path) -> None:
     index = Index.open(store)
     joint, new = SpaceRef("joint", "r1", "f1"), SpaceRef("joint", "r2", "f2")
     routing = Routing("uniform", imputation=MethodChoice("skip"))
@@ -103,7 +106,7 @@ async def test_ids_texts_titles_metadata_spans_sources_and_routing_stay(store):
     await index.close()
 
 
-async def test_what_is_written_or_removed_meanwhile_is_encoded_again_or_gone(index):
+async def test_what_is_written_or_removed_meanwhile_is_encoded_again_or_gone(index: Index) -> None:
     await index.upsert("docs", [item(name) for name in ("a", "b", "c")])
     await index.begin_reindex("docs", NEW, WIDER)
     first = await index.list_pending("docs")
@@ -120,7 +123,7 @@ async def test_what_is_written_or_removed_meanwhile_is_encoded_again_or_gone(ind
     assert ids((await index.search("docs", text="changed")).hits) == ["b"]
 
 
-async def test_items_that_are_dropped_are_gone_and_no_others(index):
+async def test_items_that_are_dropped_are_gone_and_no_others(index: Index) -> None:
     await index.upsert("docs", [item(name) for name in ("a", "b")])
     await index.begin_reindex("docs", NEW, WIDER)
     page = await index.list_pending("docs")
@@ -132,7 +135,7 @@ async def test_items_that_are_dropped_are_gone_and_no_others(index):
     assert [one.id for one in (await index.list_items("docs"))[0]] == ["a"]
 
 
-async def test_a_reindex_goes_on_after_a_restart(store):
+async def test_a_reindex_goes_on_after_a_restart(store: Path) -> None:
     index = Index.open(store)
     await index.create_collection("docs", SPACE, WIDTH)
     await index.upsert("docs", [item(name) for name in ("a", "b")])
@@ -154,7 +157,7 @@ async def test_a_reindex_goes_on_after_a_restart(store):
     await index.close()
 
 
-async def test_a_reindex_into_yet_another_space_begins_anew(index):
+async def test_a_reindex_into_yet_another_space_begins_anew(index: Index) -> None:
     await index.upsert("docs", [item("a")])
     await index.begin_reindex("docs", NEW, WIDER)
     await encode_again(index)
@@ -164,7 +167,7 @@ async def test_a_reindex_into_yet_another_space_begins_anew(index):
     assert state.done == 0
 
 
-async def test_what_is_discarded_leaves_nothing_behind_and_the_next_one_begins_anew(store):
+async def test_what_is_discarded_leaves_nothing_behind_and_the_next_one_begins_anew(store: Path) -> None:
     index = Index.open(store)
     await index.create_collection("docs", SPACE, WIDTH)
     await index.upsert("docs", [item(name) for name in ("a", "b")])
@@ -186,7 +189,7 @@ async def test_what_is_discarded_leaves_nothing_behind_and_the_next_one_begins_a
     await index.close()
 
 
-async def test_one_whose_beginning_was_cut_short_is_discarded_too(index, store):
+async def test_one_whose_beginning_was_cut_short_is_discarded_too(index: Index, store: Path) -> None:
     await index.upsert("docs", [item("a")])
     beginning = asyncio.create_task(index.begin_reindex("docs", NEW, WIDER))
     await asyncio.sleep(0)
@@ -200,7 +203,7 @@ async def test_one_whose_beginning_was_cut_short_is_discarded_too(index, store):
         await index.list_pending("docs")
 
 
-async def test_without_one_begun_nothing_is_pending_and_after_deletion_neither(index):
+async def test_without_one_begun_nothing_is_pending_and_after_deletion_neither(index: Index) -> None:
     await index.upsert("docs", [item("a")])
     with pytest.raises(NotFound, match="begin it again"):
         await index.list_pending("docs")
@@ -212,7 +215,7 @@ async def test_without_one_begun_nothing_is_pending_and_after_deletion_neither(i
         await index.finish_reindex("docs")
 
 
-async def test_vectors_of_another_space_or_too_few_are_refused_by_their_item(index):
+async def test_vectors_of_another_space_or_too_few_are_refused_by_their_item(index: Index) -> None:
     await index.upsert("docs", [item("a"), item("b")])
     await index.begin_reindex("docs", NEW, WIDER)
     good, other = await index.list_pending("docs")
@@ -227,14 +230,14 @@ async def test_vectors_of_another_space_or_too_few_are_refused_by_their_item(ind
     )
 
     assert errors[0] is None
-    assert [str(error.field) for error in errors[1:]] == [
+    assert [str(error.field) for error in errors[1:] if error is not None] == [
         "items[1].sections[0].vector.space",
         "items[2].sections",
     ]
     assert all(isinstance(error, InvalidInput) for error in errors[1:])
 
 
-async def test_only_an_admin_of_the_owner_encodes_again(index):
+async def test_only_an_admin_of_the_owner_encodes_again(index: Index) -> None:
     for access in (Access.READ, Access.WRITE):
         for work in (
             index.begin_reindex("docs", NEW, WIDER),
@@ -247,7 +250,7 @@ async def test_only_an_admin_of_the_owner_encodes_again(index):
                 await begun(Principal("", access), work)
 
 
-async def test_another_tenants_collection_is_not_found(index):
+async def test_another_tenants_collection_is_not_found(index: Index) -> None:
     for work in (
         index.begin_reindex("docs", NEW, WIDER),
         index.list_pending("docs"),
@@ -259,7 +262,7 @@ async def test_another_tenants_collection_is_not_found(index):
             await begun(Principal("globex"), work)
 
 
-async def test_a_generation_counts_against_no_quota(index):
+async def test_a_generation_counts_against_no_quota(index: Index) -> None:
     await index.upsert("docs", [item("a")])
     before = await index.usage()
     await index.begin_reindex("docs", NEW, WIDER)
@@ -268,11 +271,12 @@ async def test_a_generation_counts_against_no_quota(index):
     assert await index.usage() == before
 
 
-async def test_searches_under_way_while_the_vectors_are_replaced_find_something(index):
+async def test_searches_under_way_while_the_vectors_are_replaced_find_something(index: Index) -> None:
     await index.upsert("docs", [item(f"n{n}", section(axis(n), f"word {n}")) for n in range(200)])
-    failures, done = [], asyncio.Event()
+    failures: list[SearchReply] = []
+    done = asyncio.Event()
 
-    async def search():
+    async def search() -> None:
         while not done.is_set():
             reply = await index.search("docs", text="word", limit=5)
             if len(reply.hits) != 5:
@@ -337,11 +341,11 @@ KILLED = textwrap.dedent("""
 """)
 
 
-def killed(store, step, number):
+def killed(store: Path, step: str, number: int) -> subprocess.CompletedProcess[str]:
     tests = Path(__file__).parents[1]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     environment["PYTHONPATH"] = os.pathsep.join([str(tests), str(tests / "index"), *sys.path])
-    command = [sys.executable, "-c", KILLED, store, step, str(number)]
+    command = [sys.executable, "-c", KILLED, str(store), step, str(number)]
     return subprocess.run(command, capture_output=True, text=True, env=environment)
 
 
@@ -354,7 +358,9 @@ def killed(store, step, number):
         *(("discard", n) for n in range(1, 4)),
     ],
 )
-async def test_a_server_killed_within_a_reindex_has_all_items_in_one_space_and_goes_on(store, step, number):
+async def test_a_server_killed_within_a_reindex_has_all_items_in_one_space_and_goes_on(
+    store: Path, step: str, number: int
+) -> None:
     index = Index.open(store)
     await index.create_collection("docs", SPACE, WIDTH)
     await index.upsert("docs", [item(f"n{n}") for n in range(5)])
@@ -380,12 +386,12 @@ async def test_a_server_killed_within_a_reindex_has_all_items_in_one_space_and_g
     await index.close()
 
 
-def in_pieces(pending, *pieces):
+def in_pieces(pending: PendingItem, *pieces: ReindexedPiece) -> ReindexedItem:
     made = along(pending)
     return ReindexedItem(made.id, made.version, [made.sections[0]] * len(pieces), pieces)
 
 
-async def test_a_text_in_pieces_keeps_its_place_in_the_original_and_its_words(index):
+async def test_a_text_in_pieces_keeps_its_place_in_the_original_and_its_words(index: Index) -> None:
     given = section(axis(0), "ü owl and wren", span=(100, 115))
     await index.upsert("docs", [item("birds", given)])
     await index.begin_reindex("docs", NEW, WIDER)
@@ -400,7 +406,7 @@ async def test_a_text_in_pieces_keeps_its_place_in_the_original_and_its_words(in
     assert (state.done, state.split_sections, state.added_sections) == (1, 1, 1)
     await index.finish_reindex("docs")
     sections = (await index.get_item("docs", "birds")).sections
-    assert [(one.id, one.content.data, one.span) for one in sections] == [
+    assert [(one.id, one.content and one.content.data, one.span) for one in sections] == [
         ("1", "ü owl ", (100, 107)),
         ("1-2", "and wren", (107, 115)),
     ]
@@ -417,7 +423,9 @@ async def test_a_text_in_pieces_keeps_its_place_in_the_original_and_its_words(in
     ],
     ids=["within a character", "past the end", "one id twice", "of no section"],
 )
-async def test_pieces_that_are_not_of_the_text_are_refused(index, pieces, words):
+async def test_pieces_that_are_not_of_the_text_are_refused(
+    index: Index, pieces: list[ReindexedPiece], words: str
+) -> None:
     await index.upsert("docs", [item("birds", section(axis(0), "ü owl and wren"))])
     await index.begin_reindex("docs", NEW, WIDER)
     (pending,) = await index.list_pending("docs")

@@ -2,22 +2,25 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from support.sections import SPACE, WIDTH, item
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
-from tieback.core.types.collection import Source
+from tieback.core.types.collection import IndexedItem, Source
 from tieback.core.types.metadata import INDEXED_FROM
 from tieback.index import Index
 
 LIBRARY = Source("library", "desk", "/home/ada/library")
 
 
-def of(source, id):
+def of(source: str, id: str) -> IndexedItem:
     return item(id, **{INDEXED_FROM: source})
 
 
-async def test_a_source_is_told_with_the_number_of_its_items_and_survives_a_restart(index, store):
+async def test_a_source_is_told_with_the_number_of_its_items_and_survives_a_restart(
+    index: Index, store: Path
+) -> None:
     await index.record_source("docs", LIBRARY)
     await index.upsert("docs", [of("library", "library/a"), of("library", "library/b"), of("x", "x/a")])
     await index.delete_items("docs", ["library/b"])
@@ -35,7 +38,7 @@ async def test_a_source_is_told_with_the_number_of_its_items_and_survives_a_rest
     assert listed[0].sources == ()
 
 
-async def test_an_item_that_is_written_again_counts_once_and_may_change_its_source(index):
+async def test_an_item_that_is_written_again_counts_once_and_may_change_its_source(index: Index) -> None:
     await index.record_source("docs", LIBRARY)
     await index.upsert("docs", [of("library", "a"), of("library", "b")])
     await index.upsert("docs", [of("library", "a"), of("other", "b")])
@@ -44,7 +47,9 @@ async def test_an_item_that_is_written_again_counts_once_and_may_change_its_sour
 
 
 @pytest.mark.parametrize("other", [("desk", "/home/bob/library"), ("laptop", "/home/ada/library")])
-async def test_a_name_of_a_source_at_another_place_is_refused_unless_it_moved(index, other):
+async def test_a_name_of_a_source_at_another_place_is_refused_unless_it_moved(
+    index: Index, other: tuple[str, str]
+) -> None:
     await index.record_source("docs", LIBRARY)
     elsewhere = Source("library", *other)
 
@@ -56,7 +61,7 @@ async def test_a_name_of_a_source_at_another_place_is_refused_unless_it_moved(in
     assert (source.host, source.location) == other
 
 
-async def test_a_source_is_deleted_with_its_items_and_no_others(index):
+async def test_a_source_is_deleted_with_its_items_and_no_others(index: Index) -> None:
     await index.record_source("docs", LIBRARY)
     await index.upsert("docs", [of("library", "library/a"), of("x", "library/b"), item("library/c")])
 
@@ -68,7 +73,7 @@ async def test_a_source_is_deleted_with_its_items_and_no_others(index):
         await index.delete_source("docs", "library")
 
 
-async def test_sources_go_with_their_collection(index):
+async def test_sources_go_with_their_collection(index: Index) -> None:
     await index.record_source("docs", LIBRARY)
     await index.delete_collection("docs")
     await index.create_collection("docs", SPACE, WIDTH)
@@ -88,14 +93,16 @@ async def test_sources_go_with_their_collection(index):
         (replace(LIBRARY, location="/a\x1b]0;x\x07"), "source.location"),
     ],
 )
-async def test_a_source_that_cannot_be_kept_is_refused_with_its_field(index, source, field):
+async def test_a_source_that_cannot_be_kept_is_refused_with_its_field(
+    index: Index, source: Source, field: str
+) -> None:
     with pytest.raises(InvalidInput) as caught:
         await index.record_source("docs", source)
 
     assert str(caught.value.field) == field
 
 
-async def test_a_collection_takes_a_thousand_sources_and_no_more(index, store):
+async def test_a_collection_takes_a_thousand_sources_and_no_more(index: Index, store: Path) -> None:
     known = [{"name": f"s{n}", "host": "h", "location": f"/{n}"} for n in range(1000)]
     await index.close()
     (store / "sources" / "docs.json").write_text(json.dumps(known))

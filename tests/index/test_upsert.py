@@ -1,10 +1,14 @@
 import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from support.sections import SPACE, axis, item, section, vector
-from tieback.core.errors import InvalidInput, NotFound, SpaceMismatch
+from tieback.core.errors import InvalidInput, NotFound, SpaceMismatch, TiebackError
+from tieback.core.types.arrays import Array
 from tieback.core.types.collection import IndexedItem
 from tieback.core.types.content import Content, Modality, Section
 from tieback.core.types.limits import Limits
@@ -12,16 +16,17 @@ from tieback.core.types.vectors import DType, SpaceRef, Vector
 from tieback.index import Index
 
 
-async def refusal(index, indexed):
+async def refusal(index: Index, indexed: IndexedItem) -> TiebackError:
     (error,) = (await index.upsert("docs", [indexed])).results
+    assert error is not None
     return error
 
 
-async def found(index, values, **about):
+async def found(index: Index, values: Sequence[float] | Array, **about: Any) -> list[str]:
     return [hit.item_id for hit in (await index.search("docs", vector=vector(*values), **about)).hits]
 
 
-async def test_an_item_comes_back_as_it_was_written_without_bytes_of_pictures(index):
+async def test_an_item_comes_back_as_it_was_written_without_bytes_of_pictures(index: Index) -> None:
     picture = section(axis(1), "a red cup", modality=Modality.IMAGE, name="photo", uri="file:cup.jpg")
     picture = (replace(picture[0], content=Content(Modality.IMAGE, b"\xff\xd8")), picture[1])
     words = section(axis(0), "find me by this", content="Kept as it is.", name="1.1", title="Heading")
@@ -33,7 +38,7 @@ async def test_an_item_comes_back_as_it_was_written_without_bytes_of_pictures(in
     assert kept == replace(written.item, sections=[words[0], replace(picture[0], content=None)])
 
 
-async def test_what_was_written_is_the_same_after_a_restart(index, store):
+async def test_what_was_written_is_the_same_after_a_restart(index: Index, store: Path) -> None:
     await index.upsert(
         "docs", [item("a", section(axis(0), "eins", title="Kopf"), section(axis(1))), item("b")]
     )
@@ -50,7 +55,9 @@ async def test_what_was_written_is_the_same_after_a_restart(index, store):
     await again.close()
 
 
-async def test_the_place_of_a_text_in_its_original_is_kept_and_told_with_hits(index, store):
+async def test_the_place_of_a_text_in_its_original_is_kept_and_told_with_hits(
+    index: Index, store: Path
+) -> None:
     await index.upsert("docs", [item("a", section(axis(0), "Grüße", span=(40, 47)), section(axis(1), "x"))])
     await index.close()
 
@@ -71,7 +78,9 @@ async def test_the_place_of_a_text_in_its_original_is_kept_and_told_with_hits(in
         ((0, 5), {"modality": Modality.IMAGE}, "only a section of text has a span"),
     ],
 )
-async def test_a_span_that_is_not_that_of_the_text_is_refused(index, span, about, words):
+async def test_a_span_that_is_not_that_of_the_text_is_refused(
+    index: Index, span: tuple[int, int], about: dict[str, Any], words: str
+) -> None:
     error = await refusal(
         index, item("a", section(axis(0), "eight"), section(axis(1), "fünf", span=span, **about))
     )
@@ -81,13 +90,13 @@ async def test_a_span_that_is_not_that_of_the_text_is_refused(index, span, about
     assert str(error.field) == "items[0].item.sections[1].span"
 
 
-async def test_a_section_without_an_id_gets_its_ordinal(index):
+async def test_a_section_without_an_id_gets_its_ordinal(index: Index) -> None:
     await index.upsert("docs", [item("a", section(axis(0)), section(axis(1), name="x"), section(axis(2)))])
 
     assert [s.id for s in (await index.get_item("docs", "a")).sections] == ["1", "x", "3"]
 
 
-async def test_replacing_an_item_by_one_with_fewer_sections_leaves_none_behind(index):
+async def test_replacing_an_item_by_one_with_fewer_sections_leaves_none_behind(index: Index) -> None:
     await index.upsert("docs", [item("a", *(section(axis(i), f"word{i}") for i in range(4)))])
 
     await index.upsert("docs", [item("a", section(axis(0), "other"))])
@@ -97,7 +106,7 @@ async def test_replacing_an_item_by_one_with_fewer_sections_leaves_none_behind(i
     assert index.size.sections == 1
 
 
-async def test_of_two_items_with_one_id_in_a_request_the_last_is_kept(index):
+async def test_of_two_items_with_one_id_in_a_request_the_last_is_kept(index: Index) -> None:
     reply = await index.upsert("docs", [item("a", title="first"), item("b"), item("a", title="last")])
 
     assert reply.results == [None, None, None]
@@ -105,7 +114,7 @@ async def test_of_two_items_with_one_id_in_a_request_the_last_is_kept(index):
     assert (await index.get_collection("docs")).item_count == 2
 
 
-async def test_a_bad_item_is_refused_and_the_others_are_written(index):
+async def test_a_bad_item_is_refused_and_the_others_are_written(index: Index) -> None:
     reply = await index.upsert("docs", [item("a"), item(""), item("c")])
 
     assert reply.results[0] is reply.results[2] is None
@@ -147,7 +156,9 @@ HUGE = section(Vector(SPACE, np.full(4, 1e300)))
         (item("a", long="x" * 70_000), 'items[0].item.metadata["long"]', "at most"),
     ],
 )
-async def test_a_bad_item_is_refused_with_the_field_and_the_reason(index, bad, field, why):
+async def test_a_bad_item_is_refused_with_the_field_and_the_reason(
+    index: Index, bad: IndexedItem, field: str, why: str
+) -> None:
     error = await refusal(index, bad)
 
     assert isinstance(error, InvalidInput)
@@ -160,7 +171,9 @@ async def test_a_bad_item_is_refused_with_the_field_and_the_reason(index, bad, f
 @pytest.mark.parametrize(
     "space", [SpaceRef("nano", "r1", "f1"), SpaceRef("pico", "r2", "f1"), SpaceRef("pico", "r1", "f2")]
 )
-async def test_a_vector_of_another_space_is_refused_with_both_spaces_named(index, space):
+async def test_a_vector_of_another_space_is_refused_with_both_spaces_named(
+    index: Index, space: SpaceRef
+) -> None:
     error = await refusal(index, item("a", section(vector(1, 0, 0, 0, space=space))))
 
     assert isinstance(error, SpaceMismatch)
@@ -169,7 +182,7 @@ async def test_a_vector_of_another_space_is_refused_with_both_spaces_named(index
         assert str(name) in error.message
 
 
-async def test_half_floats_and_scaled_integers_are_kept_as_floats(index):
+async def test_half_floats_and_scaled_integers_are_kept_as_floats(index: Index) -> None:
     half = Vector(SPACE, np.array([0.5, 0, 0, 0], np.float16), DType.FLOAT16)
     scaled = Vector(SPACE, np.array([100, 0, 0, 0], np.int8), DType.INT8, scale=0.02)
 
@@ -179,7 +192,7 @@ async def test_half_floats_and_scaled_integers_are_kept_as_floats(index):
     assert [(hit.item_id, pytest.approx(hit.score)) for hit in hits] == [("scaled", 2.0), ("half", 0.5)]
 
 
-async def test_an_empty_batch_and_one_over_the_limit_are_refused(store):
+async def test_an_empty_batch_and_one_over_the_limit_are_refused(store: Path) -> None:
     index = Index.open(store, Limits(batch_items=2, text_bytes=10))
     await index.create_collection("docs", SPACE, 4)
 
@@ -196,7 +209,7 @@ async def test_an_empty_batch_and_one_over_the_limit_are_refused(store):
     await index.close()
 
 
-async def test_concurrent_requests_share_commits(index, store):
+async def test_concurrent_requests_share_commits(index: Index, store: Path) -> None:
     await index.upsert("docs", [item("first")])
     manifests = store / "collections" / "docs.lance" / "_versions"
     before = len(list(manifests.glob("*.manifest")))
@@ -207,7 +220,7 @@ async def test_concurrent_requests_share_commits(index, store):
     assert len(list(manifests.glob("*.manifest"))) - before <= 16
 
 
-async def test_a_cancelled_request_that_still_waits_is_withdrawn(index):
+async def test_a_cancelled_request_that_still_waits_is_withdrawn(index: Index) -> None:
     with index._owned.to_write("docs").memory.lock.reading():  # holds the commit of the first up
         first = asyncio.create_task(index.upsert("docs", [item("first")]))
         await until(lambda: index.load.active_items == 1)
@@ -220,7 +233,7 @@ async def test_a_cancelled_request_that_still_waits_is_withdrawn(index):
     assert [kept.id for kept in (await index.list_items("docs"))[0]] == ["first"]
 
 
-async def test_deleting_counts_what_was_there_and_it_is_not_found_again(index):
+async def test_deleting_counts_what_was_there_and_it_is_not_found_again(index: Index) -> None:
     await index.upsert("docs", [item("a"), item("b", section(axis(1), "bee")), item("c")])
 
     assert await index.delete_items("docs", ["b", "nobody", "b", "c"]) == 2
@@ -232,21 +245,21 @@ async def test_deleting_counts_what_was_there_and_it_is_not_found_again(index):
         await index.get_item("docs", "b")
 
 
-async def test_a_bad_id_to_delete_is_refused(index):
+async def test_a_bad_id_to_delete_is_refused(index: Index) -> None:
     with pytest.raises(InvalidInput) as caught:
         await index.delete_items("docs", ["a", ""])
 
     assert str(caught.value.field) == "ids[1]"
 
 
-async def test_the_reply_says_where_the_time_went(index):
+async def test_the_reply_says_where_the_time_went(index: Index) -> None:
     timing = (await index.upsert("docs", [item("a")])).timing
 
     assert 0 < timing.compute <= timing.total
     assert timing.prepare > 0
 
 
-async def test_an_item_of_ten_thousand_sections_is_one_item(index):
+async def test_an_item_of_ten_thousand_sections_is_one_item(index: Index) -> None:
     many = item("big", *((Section("", None), section(axis(n))[1]) for n in range(10_000)))
 
     await index.upsert("docs", [many])
@@ -254,7 +267,7 @@ async def test_an_item_of_ten_thousand_sections_is_one_item(index):
     assert len((await index.get_item("docs", "big")).sections) == 10_000
 
 
-async def until(true):
+async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
         while not true():  # noqa: ASYNC110 - the index tells its load to who asks, and wakes nobody
             await asyncio.sleep(0.002)

@@ -1,8 +1,10 @@
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
 from support.sections import item
+from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.index.balance import standard_scores
 from tieback.index.filters import parse
@@ -13,23 +15,23 @@ from tieback.index.vectors import FlatVectors, InvertedVectors
 WIDTH = 16
 
 
-def clustered(count, seed=0):
+def clustered(count: int, seed: int = 0) -> Array:
     """Unit vectors around forty centres, as embeddings of a real collection lie."""
     rng = np.random.default_rng(seed)
     centres = rng.standard_normal((40, WIDTH))
     vectors = centres[rng.integers(0, 40, count)] + 0.5 * rng.standard_normal((count, WIDTH))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
-def put(version, vector, **metadata):
+def put(version: int, vector: Array, **metadata: Any) -> Put:
     return Put(version, Record(item(f"i{version}", **metadata).item, [""], [Modality.TEXT], vector[None]))
 
 
-def nobody_leaves(doing):
+def nobody_leaves(doing: str) -> None:
     """Whoever asked waits for the answer."""
 
 
-def searched(memory, query, limit, text=""):
+def searched(memory: Memory, query: Array, limit: int, text: str = "") -> tuple[list[str], Array]:
     tree = parse(text)
     scans = memory.scan(tree, nobody_leaves)
     with memory.lock.reading():
@@ -39,14 +41,14 @@ def searched(memory, query, limit, text=""):
 
 
 @pytest.fixture
-def memory():
+def memory() -> Memory:
     """Two thousand items beyond what is searched exactly, not trained yet; every tenth is rare."""
     memory = Memory(WIDTH, flat_up_to=1000)
     memory.apply(put(n, vector, rare=n % 10 == 0) for n, vector in enumerate(clustered(2000)))
     return memory
 
 
-def test_flat_search_is_exact(memory):
+def test_flat_search_is_exact(memory: Memory) -> None:
     vectors, queries = clustered(2000), clustered(20, seed=1)
 
     for query in queries:
@@ -56,7 +58,7 @@ def test_flat_search_is_exact(memory):
         assert names[0] == f"i{np.argmax(vectors @ query)}"
 
 
-def test_a_collection_that_outgrew_exact_search_is_trained_and_keeps_its_recall(memory):
+def test_a_collection_that_outgrew_exact_search_is_trained_and_keeps_its_recall(memory: Memory) -> None:
     vectors, queries = clustered(2000), clustered(50, seed=1)
     assert isinstance(memory.vectors, FlatVectors)
     assert memory.wants_training()
@@ -72,7 +74,7 @@ def test_a_collection_that_outgrew_exact_search_is_trained_and_keeps_its_recall(
     assert recalled / 500 > 0.95
 
 
-def test_a_narrow_filter_after_training_still_finds_all_it_lets_through(memory):
+def test_a_narrow_filter_after_training_still_finds_all_it_lets_through(memory: Memory) -> None:
     memory.train()
 
     names, _ = searched(memory, clustered(1, seed=1)[0], 1000, "rare = true")
@@ -80,7 +82,7 @@ def test_a_narrow_filter_after_training_still_finds_all_it_lets_through(memory):
     assert set(names) == {f"i{n}" for n in range(0, 2000, 10)}
 
 
-def test_replaced_and_removed_items_are_not_found_after_training(memory):
+def test_replaced_and_removed_items_are_not_found_after_training(memory: Memory) -> None:
     memory.train()
     target = clustered(2000)[77]
 
@@ -95,11 +97,13 @@ def test_replaced_and_removed_items_are_not_found_after_training(memory):
         assert np.allclose(memory.vectors.take(positions), -target)
 
 
-def test_what_is_written_while_lists_are_trained_is_there_afterwards(memory, monkeypatch):
+def test_what_is_written_while_lists_are_trained_is_there_afterwards(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     begun, written = threading.Event(), threading.Event()
     real = InvertedVectors.__init__
 
-    def slow(self, *arguments, **options):
+    def slow(self: InvertedVectors, *arguments: Any, **options: Any) -> None:
         begun.set()
         written.wait(10)
         real(self, *arguments, **options)
@@ -122,7 +126,7 @@ def test_what_is_written_while_lists_are_trained_is_there_afterwards(memory, mon
     assert not every & {"i5", "i6", "i3002"}
 
 
-def test_places_of_removed_sections_are_used_again():
+def test_places_of_removed_sections_are_used_again() -> None:
     memory = Memory(WIDTH)
 
     for turn in range(20):
@@ -136,7 +140,7 @@ def test_places_of_removed_sections_are_used_again():
         assert len(memory.living()) <= 11
 
 
-def test_standard_scores_do_not_depend_on_a_modalitys_offset_and_scale():
+def test_standard_scores_do_not_depend_on_a_modalitys_offset_and_scale() -> None:
     rng = np.random.default_rng(0)
     low = rng.standard_normal(5000)
     high = low * 1.0 + 7.0
@@ -148,7 +152,7 @@ def test_standard_scores_do_not_depend_on_a_modalitys_offset_and_scale():
     assert first[0] == pytest.approx(3.0, abs=0.1)
 
 
-def test_few_rows_that_are_alike_stand_out_from_everything_else():
+def test_few_rows_that_are_alike_stand_out_from_everything_else() -> None:
     clips, texts = np.array([0.9, 0.9, 0.9]), np.linspace(0.0, 0.4, 50)
 
     (near, _) = standard_scores([clips, texts[-1:]], [clips, texts], [True, True])
@@ -158,7 +162,7 @@ def test_few_rows_that_are_alike_stand_out_from_everything_else():
     assert far.max() < 0.5
 
 
-def test_equal_similarities_give_equal_finite_scores():
+def test_equal_similarities_give_equal_finite_scores() -> None:
     (scores,) = standard_scores([np.full(3, 0.5)], [np.full(3, 0.5)], [True])
 
     assert scores.tolist() == [0.0, 0.0, 0.0]

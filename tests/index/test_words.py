@@ -1,33 +1,37 @@
 """Full text: what the words of a query find, and how much of what was asked for that is."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from support.sections import axis, item, section
+from tieback.core.types.collection import IndexedItem
 from tieback.core.types.content import Item, Modality
-from tieback.index.words import Words, analysed
+from tieback.index import Index
+from tieback.index.words import Analysed, Words, analysed
 
 
-async def found(index, text, **how):
+async def found(index: Index, text: str, **how: Any) -> list[str]:
     return [hit.item_id for hit in (await index.search("docs", text=text, **how)).hits]
 
 
-def texts(**by_name):
+def texts(**by_name: str) -> list[IndexedItem]:
     return [item(name, section(axis(0), text)) for name, text in by_name.items()]
 
 
-async def test_function_words_of_a_question_find_nothing(index):
+async def test_function_words_of_a_question_find_nothing(index: Index) -> None:
     await index.upsert("docs", texts(tea="how tea is made", verse="what is it that the one of a kind is"))
 
     assert await found(index, "what is the temperature of the tea?") == ["tea"]
 
 
-async def test_a_query_of_function_words_alone_is_looked_for_as_it_is(index):
+async def test_a_query_of_function_words_alone_is_looked_for_as_it_is(index: Index) -> None:
     await index.upsert("docs", texts(hamlet="To be, or not to be: that is the question", other="A question"))
 
     assert (await found(index, "to be or not to be"))[0] == "hamlet"
 
 
-async def test_endings_do_not_matter_in_the_language_of_each_text(index):
+async def test_endings_do_not_matter_in_the_language_of_each_text(index: Index) -> None:
     await index.upsert(
         "docs",
         texts(
@@ -43,7 +47,7 @@ async def test_endings_do_not_matter_in_the_language_of_each_text(index):
     assert await found(index, "montagne") == ["french"]
 
 
-async def test_a_german_question_in_a_mixed_collection_is_not_led_by_its_function_words(index):
+async def test_a_german_question_in_a_mixed_collection_is_not_led_by_its_function_words(index: Index) -> None:
     await index.upsert(
         "docs",
         texts(
@@ -62,13 +66,15 @@ async def test_a_german_question_in_a_mixed_collection_is_not_led_by_its_functio
      ("हिन्दी भाषा", "भाषा"),
      ("snake_case names", "case"), ("The dog's bowl", "dogs"), ("ÜBERMUT tut selten gut", "übermut")],
 )  # fmt: skip
-async def test_words_are_found_in_any_script_without_case_and_accents(index, text, query):
+async def test_words_are_found_in_any_script_without_case_and_accents(
+    index: Index, text: str, query: str
+) -> None:
     await index.upsert("docs", texts(it=text, other="nothing of the kind"))
 
     assert await found(index, query) == ["it"]
 
 
-async def test_a_word_of_the_title_counts_as_a_word_of_the_text(index):
+async def test_a_word_of_the_title_counts_as_a_word_of_the_text(index: Index) -> None:
     titled = item("titled", section(axis(0), "it grows in spring"))
     titled = type(titled)(Item("titled", titled.item.sections, "Bamboo"), titled.sections)
     await index.upsert("docs", [titled, *texts(other="it grows in autumn")])
@@ -76,7 +82,7 @@ async def test_a_word_of_the_title_counts_as_a_word_of_the_text(index):
     assert await found(index, "bamboo in spring") == ["titled"]
 
 
-async def test_the_score_of_words_is_the_share_of_the_best_that_the_query_could_give(index):
+async def test_the_score_of_words_is_the_share_of_the_best_that_the_query_could_give(index: Index) -> None:
     await index.upsert("docs", texts(both="tea ceremony", one="tea leaves", none="coffee"))
 
     hits = (await index.search("docs", text="tea ceremony unheardof")).hits
@@ -86,29 +92,30 @@ async def test_the_score_of_words_is_the_share_of_the_best_that_the_query_could_
     assert hits[0].text_score == hits[0].score
 
 
-async def test_a_filter_of_few_sections_finds_their_words(index):
+async def test_a_filter_of_few_sections_finds_their_words(index: Index) -> None:
     items = [item(f"i{n}", section(axis(n), f"tea {'cup ' * (n % 7)}"), n=n) for n in range(300)]
     await index.upsert("docs", items)
 
     assert len(await found(index, "cup", filter="n >= 280", limit=100)) == 17
 
 
-def words_of_dictionary(sections):
+def words_of_dictionary(sections: dict[int, Analysed]) -> Words:
     """The same search, by the definition: no segments, no numbers, no removals."""
     words = Words()
     words.put(list(sections), list(sections.values()))
     return words
 
 
-def scores(words, query):
+def scores(words: Words, query: str) -> dict[int, float]:
     positions, shares, *_ = words.shares(query)
     return dict(sorted(zip(positions.tolist(), np.round(shares, 4).tolist(), strict=True)))
 
 
-def test_after_any_writes_and_removals_the_scores_are_those_of_what_is_left():
+def test_after_any_writes_and_removals_the_scores_are_those_of_what_is_left() -> None:
     rng = np.random.default_rng(0)
     vocabulary = ["tea", "cup", "moon", "cats", "Häuser", "und", "die", "the", "of", "montagnes", "les"]
-    words, left = Words(), {}
+    words = Words()
+    left: dict[int, Analysed] = {}
     for _ in range(400):
         if left and rng.random() < 0.45:
             gone = rng.choice(list(left), min(len(left), int(rng.integers(1, 60))), replace=False).tolist()
@@ -125,13 +132,13 @@ def test_after_any_writes_and_removals_the_scores_are_those_of_what_is_left():
         assert scores(words, query) == pytest.approx(scores(words_of_dictionary(left), query), abs=2e-3)
 
 
-async def test_a_photos_label_is_found_by_its_words_too(index):
+async def test_a_photos_label_is_found_by_its_words_too(index: Index) -> None:
     await index.upsert("docs", [item("photo", section(axis(0), "golden retriever", modality=Modality.IMAGE))])
 
     assert await found(index, "retrievers") == ["photo"]
 
 
-def test_terms_that_no_section_has_any_more_are_forgotten():
+def test_terms_that_no_section_has_any_more_are_forgotten() -> None:
     words = Words()
     for turn in range(12):
         words.put(list(range(500)), [analysed(f"only{turn}x{n} tea", ("",)) for n in range(500)])
@@ -143,14 +150,14 @@ def test_terms_that_no_section_has_any_more_are_forgotten():
     assert scores(words, "only3x5") == {}
 
 
-async def test_a_query_of_very_many_words_is_read_as_far_as_is_useful(index):
+async def test_a_query_of_very_many_words_is_read_as_far_as_is_useful(index: Index) -> None:
     await index.upsert("docs", texts(tea="tea", last="unread"))
     many = " ".join(f"word{n}" for n in range(1500))
 
     assert await found(index, f"tea {many} unread") == ["tea"]
 
 
-def test_how_many_words_match_is_told_apart_from_how_well_they_match():
+def test_how_many_words_match_is_told_apart_from_how_well_they_match() -> None:
     words = Words()
     long = "cipher suites " + "and much else that is written about other matters " * 20
     words.put(
@@ -165,11 +172,11 @@ def test_how_many_words_match_is_told_apart_from_how_well_they_match():
     assert 0 < found[2][1] < 0.6
 
 
-def test_a_query_has_as_many_words_as_are_equally_rare():
+def test_a_query_has_as_many_words_as_are_equally_rare() -> None:
     words = Words()
     words.put([0, 1, 2, 3], [analysed(text, ()) for text in ("tea cup", "moon cats", "tea house", "tea")])
 
-    def number(query):
+    def number(query: str) -> float:
         return words.shares(query).words
 
     assert number("cup moon cats") == pytest.approx(3)

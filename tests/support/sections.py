@@ -24,7 +24,7 @@ def axis(number: int, width: int = WIDTH) -> Array:
     return np.asarray(np.eye(width, dtype=np.float32)[number % width])
 
 
-def regions_of(*rows: Sequence[float], space: SpaceRef = SPACE) -> MultiVector:
+def regions_of(*rows: Sequence[float] | Array, space: SpaceRef = SPACE) -> MultiVector:
     """Vectors of regions; the boxes are strips of equal height, the first on top."""
     boxes = [(0.0, n / len(rows), 1.0, 1 / len(rows)) for n in range(len(rows))]
     return MultiVector(space, np.array(rows, np.float32), Locators.of(LocatorKind.BOX, boxes))
@@ -39,7 +39,7 @@ def section(
     title: str = "",
     uri: str = "",
     content: str | None = None,
-    regions: MultiVector | Sequence[Sequence[float]] | None = None,
+    regions: MultiVector | Sequence[Sequence[float] | Array] | None = None,
     span: tuple[int, int] | None = None,
     continues: bool = False,
 ) -> tuple[Section, IndexedSection]:
