@@ -1,20 +1,22 @@
 import dataclasses
+from typing import Any
 
 import pytest
+from answer.conftest import Platform
 from support.colours import png
 from tieback.answer.plan import DEFAULT_PLAN
 from tieback.answer.relevance import relevance_of
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.fusion import JOINT_SPACE
-from tieback.core.types.retrieval import QueryPart, Retrieval
+from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievedHit
 from tieback.core.types.search import Hit
 
 HIT = Hit("a", "", "1", "", Modality.TEXT, "", "", {}, 0.5, 0.5)
 
 
 @pytest.fixture
-async def documentation(platform):
+async def documentation(platform: Platform) -> Platform:
     texts = ["the interpreter reads modules", "lists hold values", "coffee is hot and dark"]
     await platform.answerer.ingest(
         "library", [Item(text, [Section("1", Content(Modality.TEXT, text))]) for text in texts]
@@ -22,43 +24,57 @@ async def documentation(platform):
     return platform
 
 
-def photo(*colour, **how):
+def photo(*colour: int, **how: Any) -> Retrieval:
     return Retrieval("library", [QueryPart(Content(Modality.IMAGE, png(*colour)))], **how)
 
 
-def words(text, **how):
+def words(text: str, **how: Any) -> Retrieval:
     return Retrieval("library", [QueryPart(Content(Modality.TEXT, text))], **how)
 
 
-async def test_a_photo_that_nothing_is_written_about_finds_documentation_below_the_floor_alone(documentation):
+def relevance(found: RetrievedHit) -> float:
+    assert found.relevance is not None
+    return found.relevance
+
+
+def estimated(hit: Hit) -> float:
+    found = relevance_of(hit, JOINT_SPACE)
+    assert found is not None
+    return found
+
+
+async def test_a_photo_that_nothing_is_written_about_finds_documentation_below_the_floor_alone(
+    documentation: Platform,
+) -> None:
     reply = await documentation.answerer.retrieve(photo(10, 250, 10))
 
     assert reply.hits
-    assert all(hit.below_floor and hit.relevance < reply.plan.relevance_floor for hit in reply.hits)
+    assert all(hit.below_floor for hit in reply.hits)
+    assert all(relevance(hit) < reply.plan.relevance_floor for hit in reply.hits)
 
 
-async def test_what_bears_on_the_query_is_above_the_floor(documentation):
+async def test_what_bears_on_the_query_is_above_the_floor(documentation: Platform) -> None:
     reply = await documentation.answerer.retrieve(words("hot coffee"))
 
     assert reply.hits[0].hit.item_id == "coffee is hot and dark"
     assert not reply.hits[0].below_floor
-    assert 0.3 < reply.hits[0].relevance < 1
+    assert 0.3 < relevance(reply.hits[0]) < 1
     assert reply.hits[-1].below_floor
 
 
-async def test_hits_of_less_relevance_than_is_asked_for_are_left_out(documentation):
+async def test_hits_of_less_relevance_than_is_asked_for_are_left_out(documentation: Platform) -> None:
     every = await documentation.answerer.retrieve(words("hot coffee"))
     some = await documentation.answerer.retrieve(words("hot coffee", min_relevance=0.3))
     none = await documentation.answerer.retrieve(photo(10, 250, 10, min_relevance=0.3))
 
     assert [hit.hit.item_id for hit in some.hits] == [
-        hit.hit.item_id for hit in every.hits if hit.relevance >= 0.3
+        hit.hit.item_id for hit in every.hits if relevance(hit) >= 0.3
     ]
     assert 0 < len(some.hits) < len(every.hits)
     assert not none.hits
 
 
-async def test_further_pieces_of_a_hit_are_judged_as_hits_are(platform):
+async def test_further_pieces_of_a_hit_are_judged_as_hits_are(platform: Platform) -> None:
     text = "We drink hot coffee at noon. Ships saw it far off. Nobody knew who lit the lamp."
     section = Section("1", Content(Modality.TEXT, text))
     await platform.answerer.ingest("library", [Item("log", [section])])
@@ -76,21 +92,16 @@ async def test_further_pieces_of_a_hit_are_judged_as_hits_are(platform):
     assert all(one.below_floor for hit in nonsense.hits for one in (hit, *hit.hit.pieces))
 
 
-async def test_a_relevance_beyond_one_is_refused(documentation):
+async def test_a_relevance_beyond_one_is_refused(documentation: Platform) -> None:
     with pytest.raises(InvalidInput) as raised:
         await documentation.answerer.retrieve(words("coffee", min_relevance=1.5))
 
     assert str(raised.value.field) == "min_relevance"
 
 
-def test_relevance_grows_with_the_similarity_and_with_the_words_and_stays_within_0_and_1():
-    by_similarity = [
-        relevance_of(dataclasses.replace(HIT, vector_score=value), JOINT_SPACE)
-        for value in (-1e9, 0, 0.5, 1e9)
-    ]
-    by_words = [
-        relevance_of(dataclasses.replace(HIT, words_matched=value), JOINT_SPACE) for value in (0, 0.5, 1)
-    ]
+def test_relevance_grows_with_the_similarity_and_with_the_words_and_stays_within_0_and_1() -> None:
+    by_similarity = [estimated(dataclasses.replace(HIT, vector_score=value)) for value in (-1e9, 0, 0.5, 1e9)]
+    by_words = [estimated(dataclasses.replace(HIT, words_matched=value)) for value in (0, 0.5, 1)]
 
     assert by_similarity == sorted(by_similarity)
     assert by_words == sorted(by_words)
@@ -98,13 +109,13 @@ def test_relevance_grows_with_the_similarity_and_with_the_words_and_stays_within
 
 
 @pytest.mark.parametrize("similarity", [-0.4, 0.0, 0.2])
-def test_what_has_all_words_of_a_query_is_above_the_floor_whatever_its_similarity(similarity):
+def test_what_has_all_words_of_a_query_is_above_the_floor_whatever_its_similarity(similarity: float) -> None:
     hit = dataclasses.replace(HIT, vector_score=similarity, text_score=0.3, words_matched=1.0)
 
-    assert relevance_of(hit, JOINT_SPACE) > DEFAULT_PLAN.relevance_floor
+    assert estimated(hit) > DEFAULT_PLAN.relevance_floor
 
 
-async def test_a_section_whose_heading_is_the_query_is_not_called_unrelated(platform):
+async def test_a_section_whose_heading_is_the_query_is_not_called_unrelated(platform: Platform) -> None:
     text = "we only allow one version and refuse all others"
     section = Section("1", Content(Modality.TEXT, text), title="Cipher suites")
     await platform.answerer.ingest("library", [Item("security", [section])])
@@ -115,7 +126,7 @@ async def test_a_section_whose_heading_is_the_query_is_not_called_unrelated(plat
     assert not hit.below_floor
 
 
-def test_nothing_is_said_of_a_space_that_was_not_calibrated():
+def test_nothing_is_said_of_a_space_that_was_not_calibrated() -> None:
     assert relevance_of(HIT, "all-minilm-l6-v2") is None
     assert relevance_of(dataclasses.replace(HIT, vector_score=None), JOINT_SPACE) is None
     assert DEFAULT_PLAN.relevance_floor > 0

@@ -1,40 +1,49 @@
 import asyncio
 import math
+from typing import Any
 
 import pytest
+from answer.conftest import Platform
 from support.colours import png
 from tieback.answer.plan import DEFAULT_LIMIT
 from tieback.core.deadline import Deadline
-from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, Unavailable
+from tieback.core.errors import (
+    DeadlineExceeded,
+    InvalidInput,
+    NotFound,
+    Overloaded,
+    TiebackError,
+    Unavailable,
+)
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.fusion import Routing
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.retrieval import QueryPart, Retrieval
+from tieback.core.types.retrieval import QueryPart, Retrieval, RetrieveReply
 from tieback.ports import DEFAULT_RANK_FUSION
 
 
-def words(text, weight=1.0):
+def words(text: str, weight: float = 1.0) -> QueryPart:
     return QueryPart(Content(Modality.TEXT, text), weight)
 
 
-def photo(*colour, weight=1.0):
+def photo(*colour: int, weight: float = 1.0) -> QueryPart:
     return QueryPart(Content(Modality.IMAGE, png(*colour)), weight)
 
 
-EVERY_STEP = {
+EVERY_STEP: dict[str, Any] = {
     "hybrid": False,
     "balance_modalities": False,
     "reranker": MethodChoice("late_interaction"),
 }
 
 
-def ask(*query, **how):
+def ask(*query: QueryPart, **how: Any) -> Retrieval:
     """A query that chooses its plan: vectors alone, reranked."""
     return Retrieval("library", query, **(EVERY_STEP | how))
 
 
 @pytest.fixture
-async def library(platform):
+async def library(platform: Platform) -> Platform:
     texts = {
         "coffee": "coffee is hot and dark",
         "moon": "the moon shines at night",
@@ -55,17 +64,17 @@ async def library(platform):
     return platform
 
 
-def found(reply):
+def found(reply: RetrieveReply) -> list[str]:
     return [hit.hit.item_id for hit in reply.hits]
 
 
-async def test_words_find_the_passage_and_the_photo_that_bear_on_them(library):
+async def test_words_find_the_passage_and_the_photo_that_bear_on_them(library: Platform) -> None:
     reply = await library.answerer.retrieve(ask(words("blue")))
 
     assert set(found(reply)[:2]) == {"sky", "sea"}
 
 
-async def test_a_photo_finds_passages_and_photos_and_says_what_it_was_taken_for(library):
+async def test_a_photo_finds_passages_and_photos_and_says_what_it_was_taken_for(library: Platform) -> None:
     reply = await library.answerer.retrieve(ask(photo(0, 240, 0)))
 
     assert set(found(reply)[:2]) == {"grass", "meadow"}
@@ -73,7 +82,7 @@ async def test_a_photo_finds_passages_and_photos_and_says_what_it_was_taken_for(
     assert "colours -> words-a (class names)" in reply.routing.paths
 
 
-async def test_a_photo_and_words_are_one_query_and_their_weights_move_it(library):
+async def test_a_photo_and_words_are_one_query_and_their_weights_move_it(library: Platform) -> None:
     red = await library.answerer.retrieve(
         ask(photo(250, 0, 0, weight=4), words("night"), reranker=MethodChoice("none"))
     )
@@ -85,7 +94,9 @@ async def test_a_photo_and_words_are_one_query_and_their_weights_move_it(library
     assert found(night)[0] == "moon"
 
 
-async def test_weights_of_the_spaces_are_returned_and_a_space_of_weight_zero_is_not_asked(library):
+async def test_weights_of_the_spaces_are_returned_and_a_space_of_weight_zero_is_not_asked(
+    library: Platform,
+) -> None:
     reply = await library.answerer.retrieve(ask(words("moon"), routing=Routing("explicit", {"words-b": 1})))
 
     assert reply.routing.weights == {"words-b": 1.0}
@@ -93,14 +104,15 @@ async def test_weights_of_the_spaces_are_returned_and_a_space_of_weight_zero_is_
     assert "words-a" not in [space for space, _ in library.encoder.asked]
 
 
-async def test_reranking_shows_both_scores_and_both_places(library):
+async def test_reranking_shows_both_scores_and_both_places(library: Platform) -> None:
     reply = await library.answerer.retrieve(ask(words("dark coffee"), explain=True))
 
     first = reply.hits[0]
     assert first.hit.item_id == "coffee"
-    assert first.rerank_score == max(hit.rerank_score for hit in reply.hits)
+    assert first.rerank_score == max(hit.rerank_score or 0 for hit in reply.hits)
     assert sorted(hit.search_rank for hit in reply.hits) == list(range(len(reply.hits)))
-    assert {first.hit.text[slice(*pair.candidate.place)] for pair in first.alignment.pairs} == {
+    assert first.alignment is not None
+    assert {first.hit.text[slice(*map(int, pair.candidate.place))] for pair in first.alignment.pairs} == {
         "coffee",
         "dark",
     }
@@ -108,7 +120,7 @@ async def test_reranking_shows_both_scores_and_both_places(library):
     assert scores == sorted(scores, reverse=True)
 
 
-async def test_without_reranking_the_search_keeps_its_order_and_scores(library):
+async def test_without_reranking_the_search_keeps_its_order_and_scores(library: Platform) -> None:
     reply = await library.answerer.retrieve(ask(words("moon"), reranker=MethodChoice("none")))
 
     assert [hit.search_rank for hit in reply.hits] == list(range(len(reply.hits)))
@@ -116,7 +128,9 @@ async def test_without_reranking_the_search_keeps_its_order_and_scores(library):
     assert "rerank" not in [stage.name for stage in reply.timing.stages]
 
 
-async def test_a_query_that_says_nothing_is_answered_by_the_default_plan_and_the_reply_says_which(library):
+async def test_a_query_that_says_nothing_is_answered_by_the_default_plan_and_the_reply_says_which(
+    library: Platform,
+) -> None:
     reply = await library.answerer.retrieve(Retrieval("library", [words("moon")]))
 
     assert (reply.plan.hybrid, reply.plan.balance_modalities) == (True, False)
@@ -124,8 +138,8 @@ async def test_a_query_that_says_nothing_is_answered_by_the_default_plan_and_the
 
 
 async def test_a_photo_alone_is_compared_with_each_modality_and_its_class_is_not_looked_for_as_a_word(
-    library,
-):
+    library: Platform,
+) -> None:
     alone = await library.answerer.retrieve(Retrieval("library", [photo(0, 240, 0)]))
     asked = await library.answerer.retrieve(Retrieval("library", [photo(0, 240, 0)], hybrid=True))
 
@@ -135,14 +149,14 @@ async def test_a_photo_alone_is_compared_with_each_modality_and_its_class_is_not
     assert any(hit.hit.text_score for hit in asked.hits)
 
 
-async def test_the_default_query_is_not_reranked(library):
+async def test_the_default_query_is_not_reranked(library: Platform) -> None:
     reply = await library.answerer.retrieve(Retrieval("library", [words("moon")]))
 
     assert reply.plan.reranker.name == "none"
     assert "rerank" not in [stage.name for stage in reply.timing.stages]
 
 
-async def test_what_a_query_says_goes_before_the_default_plan(library):
+async def test_what_a_query_says_goes_before_the_default_plan(library: Platform) -> None:
     query = ask(words("moon"), hybrid=True, rank_fusion=MethodChoice("reciprocal_rank"), candidates=30)
 
     reply = await library.answerer.retrieve(query)
@@ -152,14 +166,14 @@ async def test_what_a_query_says_goes_before_the_default_plan(library):
     assert reply.plan.reranker.name == "late_interaction"
 
 
-async def test_a_very_long_text_is_searched_for_by_its_first_words(library):
+async def test_a_very_long_text_is_searched_for_by_its_first_words(library: Platform) -> None:
     reply = await library.answerer.retrieve(Retrieval("library", [words("moon é" + " and so on" * 5000)]))
 
     (matched,) = [hit.hit.item_id for hit in reply.hits if hit.hit.text_score]
     assert matched == "moon"
 
 
-async def test_filter_limit_and_hybrid_reach_the_search(library):
+async def test_filter_limit_and_hybrid_reach_the_search(library: Platform) -> None:
     photos = await library.answerer.retrieve(ask(words("blue"), filter='kind = "photo"', limit=2))
     hybrid = await library.answerer.retrieve(ask(words("shines"), hybrid=True))
 
@@ -168,7 +182,7 @@ async def test_filter_limit_and_hybrid_reach_the_search(library):
     assert hybrid.hits[0].hit.text_score is not None
 
 
-async def test_with_balance_the_modalities_share_the_hits(library):
+async def test_with_balance_the_modalities_share_the_hits(library: Platform) -> None:
     reply = await library.answerer.retrieve(ask(words("blue"), balance_modalities=True, limit=2))
 
     assert {hit.hit.modality for hit in reply.hits} == {Modality.TEXT, Modality.IMAGE}
@@ -182,7 +196,9 @@ async def test_with_balance_the_modalities_share_the_hits(library):
         (DeadlineExceeded("late"), "late"),
     ],
 )
-async def test_a_space_that_is_down_is_left_out_and_named_with_the_reason(library, error, reason):
+async def test_a_space_that_is_down_is_left_out_and_named_with_the_reason(
+    library: Platform, error: TiebackError, reason: str
+) -> None:
     library.encoder.down["words-a"] = error
 
     reply = await library.answerer.retrieve(ask(words("moon"), reranker=MethodChoice("none")))
@@ -194,7 +210,7 @@ async def test_a_space_that_is_down_is_left_out_and_named_with_the_reason(librar
     assert reply.routing.degraded
 
 
-async def test_a_photos_space_that_is_down_leaves_the_words_beside_it(library):
+async def test_a_photos_space_that_is_down_leaves_the_words_beside_it(library: Platform) -> None:
     library.encoder.down["colours"] = Unavailable("gone")
 
     reply = await library.answerer.retrieve(ask(photo(250, 0, 0), words("moon")))
@@ -204,7 +220,7 @@ async def test_a_photos_space_that_is_down_leaves_the_words_beside_it(library):
     assert reply.routing.degraded
 
 
-async def test_a_slow_space_is_given_up_in_time_and_its_work_is_cancelled(library):
+async def test_a_slow_space_is_given_up_in_time_and_its_work_is_cancelled(library: Platform) -> None:
     library.encoder.slow["words-a"] = 30
 
     reply = await library.answerer.retrieve(ask(words("moon")), deadline=Deadline.after(0.6))
@@ -216,14 +232,14 @@ async def test_a_slow_space_is_given_up_in_time_and_its_work_is_cancelled(librar
     assert reply.timing.total < 0.6
 
 
-async def test_it_is_an_error_only_if_no_space_speaks(library):
+async def test_it_is_an_error_only_if_no_space_speaks(library: Platform) -> None:
     library.encoder.down = {"words-a": Unavailable("first"), "words-b": Unavailable("second")}
 
     with pytest.raises(Unavailable):
         await library.answerer.retrieve(ask(words("moon")))
 
 
-async def test_slow_spaces_are_waited_for_where_none_has_spoken(library):
+async def test_slow_spaces_are_waited_for_where_none_has_spoken(library: Platform) -> None:
     library.encoder.slow = {"words-a": 0.3, "words-b": 0.3}
 
     reply = await library.answerer.retrieve(
@@ -233,7 +249,9 @@ async def test_slow_spaces_are_waited_for_where_none_has_spoken(library):
     assert found(reply)[0] == "moon"
 
 
-async def test_a_text_that_one_space_cannot_read_whole_is_read_by_it_as_far_as_it_reads(library):
+async def test_a_text_that_one_space_cannot_read_whole_is_read_by_it_as_far_as_it_reads(
+    library: Platform,
+) -> None:
     reply = await library.answerer.retrieve(ask(words("moon " * 20)))
 
     assert [one.space for one in reply.truncated] == ["words-a"]
@@ -241,7 +259,7 @@ async def test_a_text_that_one_space_cannot_read_whole_is_read_by_it_as_far_as_i
     assert found(reply)[0] == "moon"
 
 
-async def test_words_are_taken_away_from_a_photo(library):
+async def test_words_are_taken_away_from_a_photo(library: Platform) -> None:
     plain = await library.answerer.retrieve(ask(photo(128, 128, 0), reranker=MethodChoice("none")))
     less = await library.answerer.retrieve(
         ask(photo(128, 128, 0), words("green", -0.5), reranker=MethodChoice("none"))
@@ -252,7 +270,7 @@ async def test_words_are_taken_away_from_a_photo(library):
     assert less.routing.modality == "image+text"
 
 
-async def test_a_reranker_that_is_down_leaves_the_searchs_order(library):
+async def test_a_reranker_that_is_down_leaves_the_searchs_order(library: Platform) -> None:
     library.encoder.down["words-b"] = Unavailable("gone")
 
     reply = await library.answerer.retrieve(ask(words("moon")))
@@ -262,7 +280,7 @@ async def test_a_reranker_that_is_down_leaves_the_searchs_order(library):
     assert reply.routing.degraded
 
 
-async def test_a_reranker_that_is_too_slow_leaves_the_searchs_order_in_time(library):
+async def test_a_reranker_that_is_too_slow_leaves_the_searchs_order_in_time(library: Platform) -> None:
     library.encoder.slow["words-b"] = 30
     only_a = Routing("explicit", {"words-a": 1})
 
@@ -274,7 +292,7 @@ async def test_a_reranker_that_is_too_slow_leaves_the_searchs_order_in_time(libr
     assert reply.timing.total < 2
 
 
-async def test_a_cancelled_query_cancels_its_hops(library):
+async def test_a_cancelled_query_cancels_its_hops(library: Platform) -> None:
     library.encoder.slow = {"words-a": 30, "words-b": 30}
     task = asyncio.create_task(library.answerer.retrieve(ask(words("moon"))))
     await asyncio.sleep(0.05)
@@ -287,12 +305,12 @@ async def test_a_cancelled_query_cancels_its_hops(library):
     assert sorted(library.encoder.cancelled) == ["words-a", "words-b"]
 
 
-async def test_nothing_is_searched_after_the_deadline(library):
+async def test_nothing_is_searched_after_the_deadline(library: Platform) -> None:
     with pytest.raises(DeadlineExceeded):
         await library.answerer.retrieve(ask(words("moon")), deadline=Deadline.after(0))
 
 
-async def test_the_reply_names_every_step_in_order(library):
+async def test_the_reply_names_every_step_in_order(library: Platform) -> None:
     reply = await library.answerer.retrieve(ask(words("moon")))
 
     names = [stage.name for stage in reply.timing.stages]
@@ -323,14 +341,16 @@ async def test_the_reply_names_every_step_in_order(library):
         (ask(words("a"), filter="kind ="), "filter"),
     ],
 )
-async def test_a_bad_request_is_refused_by_its_place(library, retrieval, field):
+async def test_a_bad_request_is_refused_by_its_place(
+    library: Platform, retrieval: Retrieval, field: str
+) -> None:
     with pytest.raises(InvalidInput) as refusal:
         await library.answerer.retrieve(retrieval)
 
     assert str(refusal.value.field) == field
 
 
-async def test_an_unknown_collection_or_reranker_is_not_found_with_the_choices(library):
+async def test_an_unknown_collection_or_reranker_is_not_found_with_the_choices(library: Platform) -> None:
     with pytest.raises(NotFound, match="library"):
         await library.answerer.retrieve(Retrieval("libary", [words("a")]))
     with pytest.raises(NotFound) as refusal:
@@ -339,7 +359,7 @@ async def test_an_unknown_collection_or_reranker_is_not_found_with_the_choices(l
     assert refusal.value.choices == ["late_interaction", "none", "optimal_transport"]
 
 
-async def test_a_query_of_more_contents_than_the_limit_is_refused(platform):
+async def test_a_query_of_more_contents_than_the_limit_is_refused(platform: Platform) -> None:
     with pytest.raises(InvalidInput, match="65 contents, and this server takes 64 at most") as refused:
         await platform.answerer.retrieve(ask(*[words("tea")] * 65))
 

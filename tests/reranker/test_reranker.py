@@ -1,15 +1,19 @@
 import math
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from support.bag_of_words import BagOfWords, card, dense
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, SpaceMismatch
+from tieback.core.types.arrays import Array, Span
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.limits import Limits
 from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.rerank import RerankCandidate
+from tieback.core.types.rerank import RerankCandidate, RerankSource
 from tieback.core.types.vectors import MultiVector, SpaceRef, VectorKind
 from tieback.encoder import Encoder
 from tieback.methods.reranking import rerankings
@@ -20,7 +24,7 @@ SPACE = SpaceRef("here", "r", "f")
 
 
 @pytest.fixture
-async def encoder(tmp_path):
+async def encoder(tmp_path: Path) -> AsyncIterator[Encoder]:
     encoder = Encoder(
         [
             BagOfWords(card(tmp_path)),
@@ -32,17 +36,17 @@ async def encoder(tmp_path):
 
 
 @pytest.fixture
-async def reranker(encoder):
+async def reranker(encoder: Encoder) -> AsyncIterator[Reranker]:
     reranker = Reranker(encoder, space="bag-of-words")
     yield reranker
     await reranker.close()
 
 
-def text(words):
+def text(words: str) -> Content:
     return Content(Modality.TEXT, words)
 
 
-def candidates(*texts, scores=None):
+def candidates(*texts: str, scores: list[float] | None = None) -> list[RerankCandidate]:
     scores = scores or [0.0] * len(texts)
     return [
         RerankCandidate(f"c{n}", text(words), score)
@@ -50,22 +54,22 @@ def candidates(*texts, scores=None):
     ]
 
 
-def tokens(*words, space=SPACE):
+def tokens(*words: str, space: SpaceRef = SPACE) -> MultiVector:
     values = np.stack([dense(word) for word in words])
     return MultiVector(space, values, spans(*[(n, n + 1) for n in range(len(words))]))
 
 
-def spans(*places):
+def spans(*places: Span) -> Locators:
     return Locators.of(LocatorKind.BYTE_SPAN, places)
 
 
-def rows(values, *places):
+def rows(values: Array, *places: Span) -> MultiVector:
     """A multi-vector of these values, whatever they are."""
     return MultiVector(SPACE, np.array(values, np.float32), spans(*places))
 
 
 @pytest.mark.parametrize("method", rerankings.names())
-async def test_the_candidate_that_answers_the_query_comes_first(reranker, method):
+async def test_the_candidate_that_answers_the_query_comes_first(reranker: Reranker, method: str) -> None:
     texts = candidates("rockets fly to the moon", "a cup of hot coffee", "coffee beans")
 
     reply = await reranker.rerank(text("cup of coffee"), texts, method=MethodChoice(method))
@@ -78,43 +82,47 @@ async def test_the_candidate_that_answers_the_query_comes_first(reranker, method
     )
 
 
-async def test_equal_candidates_keep_the_order_of_the_first_ranking(reranker):
+async def test_equal_candidates_keep_the_order_of_the_first_ranking(reranker: Reranker) -> None:
     reply = await reranker.rerank(text("coffee"), candidates("tea", "coffee", "coffee", "coffee"))
 
     assert [result.id for result in reply.results] == ["c1", "c2", "c3", "c0"]
 
 
-async def test_the_alignment_points_at_the_bytes_of_the_matching_words(reranker):
+async def test_the_alignment_points_at_the_bytes_of_the_matching_words(reranker: Reranker) -> None:
     query, given = "hot coffee", "a cup of coffee"
 
     reply = await reranker.rerank(text(query), candidates(given), explain=True)
 
-    pair = reply.results[0].alignment.pairs[0]
+    alignment = reply.results[0].alignment
+    assert alignment is not None
+    pair = alignment.pairs[0]
     assert {pair.query.kind, pair.candidate.kind} == {LocatorKind.BYTE_SPAN}
-    assert query[slice(*pair.query.place)] == "coffee"
-    assert given[slice(*pair.candidate.place)] == "coffee"
+    assert query[slice(*map(int, pair.query.place))] == "coffee"
+    assert given[slice(*map(int, pair.candidate.place))] == "coffee"
     assert pair.similarity == pytest.approx(1, abs=1e-5)
     assert pair.weight == pytest.approx(0.5)
-    assert reply.results[0].alignment.plan is None
+    assert alignment.plan is None
 
 
-async def test_optimal_transport_shows_its_whole_plan(reranker):
+async def test_optimal_transport_shows_its_whole_plan(reranker: Reranker) -> None:
     reply = await reranker.rerank(
         text("hot coffee"), candidates("a cup of coffee", "tea"), method=OT, explain=True
     )
 
     for result, length in zip(sorted(reply.results, key=lambda r: r.id), (4, 1), strict=True):
+        assert result.alignment is not None
+        assert result.alignment.plan is not None
         assert result.alignment.plan.shape == (2, length)
         assert result.alignment.plan.sum() == pytest.approx(1, abs=1e-3)
 
 
-async def test_no_alignment_is_made_where_none_was_asked_for(reranker):
+async def test_no_alignment_is_made_where_none_was_asked_for(reranker: Reranker) -> None:
     reply = await reranker.rerank(text("coffee"), candidates("coffee"))
 
     assert reply.results[0].alignment is None
 
 
-async def test_a_fusion_merges_the_first_ranking_with_the_new_one(reranker):
+async def test_a_fusion_merges_the_first_ranking_with_the_new_one(reranker: Reranker) -> None:
     texts = candidates("coffee and much else besides", "coffee", "tea", scores=[9.0, 1.0, 0.0])
 
     alone = await reranker.rerank(text("coffee"), texts, method=OT)
@@ -127,13 +135,13 @@ async def test_a_fusion_merges_the_first_ranking_with_the_new_one(reranker):
     assert merged.results[0].score != merged.results[0].rerank_score
 
 
-async def test_a_limit_cuts_the_end_off(reranker):
+async def test_a_limit_cuts_the_end_off(reranker: Reranker) -> None:
     reply = await reranker.rerank(text("coffee"), candidates("tea", "coffee", "cup"), limit=1)
 
     assert [result.id for result in reply.results] == ["c1"]
 
 
-async def test_many_candidates_of_all_lengths_score_as_they_do_alone(reranker):
+async def test_many_candidates_of_all_lengths_score_as_they_do_alone(reranker: Reranker) -> None:
     texts = candidates(*(" ".join(["tea"] * (n % 13 + 1) + ["coffee"]) for n in range(80)))
 
     together = {
@@ -146,13 +154,13 @@ async def test_many_candidates_of_all_lengths_score_as_they_do_alone(reranker):
         assert together[one.id] == pytest.approx(alone.results[0].score, abs=1e-6)
 
 
-async def test_a_text_too_long_for_the_space_is_cut_since_this_is_only_a_look(reranker):
+async def test_a_text_too_long_for_the_space_is_cut_since_this_is_only_a_look(reranker: Reranker) -> None:
     reply = await reranker.rerank(text("coffee"), candidates("coffee " * 1000))
 
     assert reply.results[0].score == pytest.approx(1, abs=1e-5)
 
 
-async def test_token_vectors_that_were_computed_before_need_no_encoder(encoder):
+async def test_token_vectors_that_were_computed_before_need_no_encoder(encoder: Encoder) -> None:
     reranker = Reranker(encoder, space="no-tokens")
 
     reply = await reranker.rerank(
@@ -163,7 +171,7 @@ async def test_token_vectors_that_were_computed_before_need_no_encoder(encoder):
 
 
 @pytest.mark.parametrize("swapped", [False, True])
-async def test_text_meets_token_vectors_in_their_space(encoder, swapped):
+async def test_text_meets_token_vectors_in_their_space(encoder: Encoder, swapped: bool) -> None:
     reranker = Reranker(encoder, space="no-tokens")
     vectors = tokens("coffee", space=encoder.cards[0].space)
     of_vectors = [RerankCandidate("c0", tokens("tea", space=vectors.space)), RerankCandidate("c1", vectors)]
@@ -176,7 +184,7 @@ async def test_text_meets_token_vectors_in_their_space(encoder, swapped):
     assert reply.results[0].id == "c1"
 
 
-async def test_token_vectors_of_two_spaces_are_a_mismatch_that_names_both(reranker):
+async def test_token_vectors_of_two_spaces_are_a_mismatch_that_names_both(reranker: Reranker) -> None:
     other = SpaceRef("there", "r", "f")
 
     with pytest.raises(SpaceMismatch, match=r"there@r .* here@r") as refusal:
@@ -221,14 +229,16 @@ async def test_a_text_beside_regions_of_a_space_that_reads_none_is_a_mismatch_th
         (rows(np.zeros((1, 3)), (0, 1)), "multi_vector.values"),
     ],
 )
-async def test_a_bad_candidate_is_refused_by_its_place(reranker, bad, field):
+async def test_a_bad_candidate_is_refused_by_its_place(
+    reranker: Reranker, bad: RerankSource, field: str
+) -> None:
     with pytest.raises(InvalidInput) as refusal:
         await reranker.rerank(text("coffee"), [*candidates("tea"), RerankCandidate("bad", bad)])
 
     assert str(refusal.value.field) == f"candidates[1].source.{field}"
 
 
-async def test_token_vectors_of_another_width_are_refused_by_their_place(reranker):
+async def test_token_vectors_of_another_width_are_refused_by_their_place(reranker: Reranker) -> None:
     narrow = rows(np.ones((1, 3)), (0, 1))
 
     with pytest.raises(InvalidInput, match="width 3") as refusal:
@@ -237,14 +247,14 @@ async def test_token_vectors_of_another_width_are_refused_by_their_place(reranke
     assert str(refusal.value.field) == "candidates[0].source.multi_vector.values"
 
 
-async def test_an_empty_query_is_refused(reranker):
+async def test_an_empty_query_is_refused(reranker: Reranker) -> None:
     with pytest.raises(InvalidInput) as refusal:
         await reranker.rerank(text(" "), candidates("tea"))
 
     assert str(refusal.value.field) == "query.content.text"
 
 
-async def test_no_candidates_too_many_and_a_score_that_is_no_number_are_refused(encoder):
+async def test_no_candidates_too_many_and_a_score_that_is_no_number_are_refused(encoder: Encoder) -> None:
     reranker = Reranker(encoder, space="bag-of-words", limits=Limits(batch_items=2))
 
     for bad, field in [
@@ -257,7 +267,7 @@ async def test_no_candidates_too_many_and_a_score_that_is_no_number_are_refused(
         assert str(refusal.value.field) == field
 
 
-async def test_as_many_candidates_as_the_limit_allows_are_encoded_in_parts(encoder):
+async def test_as_many_candidates_as_the_limit_allows_are_encoded_in_parts(encoder: Encoder) -> None:
     reranker = Reranker(encoder, space="bag-of-words", limits=Limits(batch_items=2))
 
     reply = await reranker.rerank(text("tea"), candidates("coffee", "tea"))
@@ -273,7 +283,9 @@ async def test_as_many_candidates_as_the_limit_allows_are_encoded_in_parts(encod
         ({"space": "no-tokens"}, "space"),
     ],
 )
-async def test_a_bad_parameter_or_a_space_without_token_vectors_is_refused(reranker, how, field):
+async def test_a_bad_parameter_or_a_space_without_token_vectors_is_refused(
+    reranker: Reranker, how: dict[str, Any], field: str
+) -> None:
     with pytest.raises(InvalidInput) as refusal:
         await reranker.rerank(text("tea"), candidates("tea"), **how)
 
@@ -283,17 +295,17 @@ async def test_a_bad_parameter_or_a_space_without_token_vectors_is_refused(reran
 @pytest.mark.parametrize(
     "how", [{"method": MethodChoice("x")}, {"rank_fusion": MethodChoice("x")}, {"space": "x"}]
 )
-async def test_an_unknown_method_or_space_is_not_found(reranker, how):
+async def test_an_unknown_method_or_space_is_not_found(reranker: Reranker, how: dict[str, Any]) -> None:
     with pytest.raises(NotFound):
         await reranker.rerank(text("tea"), candidates("tea"), **how)
 
 
-async def test_nothing_is_compared_after_the_deadline(reranker):
+async def test_nothing_is_compared_after_the_deadline(reranker: Reranker) -> None:
     with pytest.raises(DeadlineExceeded):
         await reranker.rerank(text("tea"), candidates("tea"), deadline=Deadline.after(-1))
 
 
-async def test_the_reply_says_where_the_time_went_and_what_it_cost(reranker):
+async def test_the_reply_says_where_the_time_went_and_what_it_cost(reranker: Reranker) -> None:
     reply = await reranker.rerank(text("tea"), candidates("coffee", "hot tea"))
 
     assert [stage.name for stage in reply.timing.stages] == ["encode:bag-of-words", "compare"]
