@@ -4,6 +4,9 @@ import asyncio
 import itertools
 import threading
 import unicodedata
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 import regex
@@ -14,11 +17,15 @@ from support.colours import Colours
 from support.colours import card as colours_card
 from support.growth import growth
 from support.small_tokenizers import FAMILIES, LINES, text_tokenizer
+from tieback.catalog.card import EncoderCard
 from tieback.core import pieces as core_pieces
 from tieback.core.deadline import Deadline
-from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded
+from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, TiebackError
+from tieback.core.types.arrays import Array
+from tieback.core.types.encoding import TextPiece
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
+from tieback.models.tokenization import TextTokenizer
 from tieback.ports import TOO_MANY_PIECES
 
 WINDOW = 32
@@ -50,35 +57,38 @@ HOSTILE = {
 class Reader(BagOfWords):
     """Counts tokens with a tokenizer."""
 
-    def __init__(self, card, tokenizer):
+    def __init__(self, card: EncoderCard, tokenizer: TextTokenizer) -> None:
         super().__init__(card)
         self.tokenizer = tokenizer
         self.asked = 0
         self.began = threading.Event()
 
     @property
-    def window(self):
+    def window(self) -> int | None:
         return self.tokenizer.room
 
-    def starts(self, text):
+    def starts(self, text: str) -> Array:
         self.asked += 1
         self.began.set()
         return self.tokenizer.starts(text)
 
 
+Reading = tuple[Encoder, Reader]
+
+
 @pytest.fixture(params=FAMILIES)
-def family(request):
-    return request.param
+def family(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
-async def reading(family, tmp_path):
+async def reading(family: str, tmp_path: Path) -> AsyncIterator[Reading]:
     """An encoder of one space "text" and its model."""
     async for one in encoder_of(family, tmp_path, WINDOW):
         yield one
 
 
-async def encoder_of(family, tmp_path, window):
+async def encoder_of(family: str, tmp_path: Path, window: int) -> AsyncIterator[Reading]:
     (tmp_path / "seed").write_text("0")
     model = Reader(card(tmp_path, "text"), text_tokenizer(family, tmp_path, window))
     encoder = Encoder([model, Colours(colours_card(tmp_path))], limits=Limits())
@@ -86,14 +96,14 @@ async def encoder_of(family, tmp_path, window):
     await encoder.close()
 
 
-async def pieces_of(encoder, text, **about):
+async def pieces_of(encoder: Encoder, text: str, **about: Any) -> Sequence[TextPiece]:
     (found,) = (await encoder.split("text", [text], **about)).results
     if isinstance(found, Exception):
         raise found
     return found
 
 
-def check(text, pieces, model, room):
+def check(text: str, pieces: Sequence[TextPiece], model: Reader, room: int) -> None:
     """What holds of any text: nothing is lost, and all is read."""
     data = text.encode()
     end = 0
@@ -108,7 +118,7 @@ def check(text, pieces, model, room):
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-async def test_all_of_a_text_is_in_pieces_that_are_read_to_their_end(reading, kind):
+async def test_all_of_a_text_is_in_pieces_that_are_read_to_their_end(reading: Reading, kind: str) -> None:
     encoder, model = reading
 
     pieces = await pieces_of(encoder, HOSTILE[kind])
@@ -117,7 +127,7 @@ async def test_all_of_a_text_is_in_pieces_that_are_read_to_their_end(reading, ki
 
 
 @pytest.mark.parametrize("kind", ["families", "flags", "skin tones", "combining marks", "decomposed words"])
-async def test_what_readers_see_as_one_character_stays_whole(family, tmp_path, kind):
+async def test_what_readers_see_as_one_character_stays_whole(family: str, tmp_path: Path, kind: str) -> None:
     text = HOSTILE[kind]
     bounds = {0} | {found.end() for found in regex.finditer(r"\X", text)}
     async for encoder, _ in encoder_of(family, tmp_path, 80):
@@ -127,7 +137,7 @@ async def test_what_readers_see_as_one_character_stays_whole(family, tmp_path, k
     assert {len(data[: piece.span[1]].decode()) for piece in pieces} <= bounds
 
 
-async def test_pieces_end_where_sentences_end(reading):
+async def test_pieces_end_where_sentences_end(reading: Reading) -> None:
     encoder, _ = reading
     text = "The lamp was lit. The keeper was gone. " * 30
 
@@ -136,7 +146,9 @@ async def test_pieces_end_where_sentences_end(reading):
     assert all(text[: piece.span[1]].endswith(". ") for piece in pieces)
 
 
-async def test_pieces_of_text_without_sentences_end_where_lines_end_and_repeat_as_lines_do(reading):
+async def test_pieces_of_text_without_sentences_end_where_lines_end_and_repeat_as_lines_do(
+    reading: Reading,
+) -> None:
     encoder, _ = reading
     line = "lamp lit keeper gone ship sea\n"
     text = line * 400
@@ -148,7 +160,7 @@ async def test_pieces_of_text_without_sentences_end_where_lines_end_and_repeat_a
     assert len(set(own)) <= 3
 
 
-async def test_no_piece_is_a_small_rest(reading):
+async def test_no_piece_is_a_small_rest(reading: Reading) -> None:
     encoder, model = reading
     tokens = len(model.starts("lamp ")) or 1
     room = WINDOW - 2
@@ -158,7 +170,7 @@ async def test_no_piece_is_a_small_rest(reading):
         assert min(piece.tokens for piece in pieces) >= room // 4
 
 
-async def test_the_last_sentence_is_repeated_where_it_is_short_enough(family, tmp_path):
+async def test_the_last_sentence_is_repeated_where_it_is_short_enough(family: str, tmp_path: Path) -> None:
     text = "The lamp was lit at dusk and ships saw it. They said so. " * 10
     async for encoder, _ in encoder_of(family, tmp_path, 100):
         with_overlap = await pieces_of(encoder, text, overlap=0.3)
@@ -172,12 +184,12 @@ async def test_the_last_sentence_is_repeated_where_it_is_short_enough(family, tm
 @settings(max_examples=60, deadline=None)
 @given(text=st.text(min_size=1, max_size=300).filter(lambda text: text.strip() and "\0" not in text))
 @pytest.mark.parametrize("name", FAMILIES)
-def test_any_text_is_kept_whole(name, text, tmp_path_factory):
+def test_any_text_is_kept_whole(name: str, text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     from tieback.core.spans import ByteOffsets
     from tieback.encoder.splitting import _cut, _joined, _Progress
 
     folder = tmp_path_factory.mktemp("any")
-    model = _models(name, folder)
+    model: Any = _models(name, folder)  # only where tokens start is asked of it
     found = _joined(_cut(model, text, 5, 0.3, _Progress(0, Deadline.after(60))))
 
     offsets = ByteOffsets(text)
@@ -199,7 +211,7 @@ def test_any_text_is_kept_whole(name, text, tmp_path_factory):
     ),
     most=st.integers(8, 60),
 )
-def test_stretches_are_all_of_a_text_and_of_about_one_size(parts, most):
+def test_stretches_are_all_of_a_text_and_of_about_one_size(parts: list[str], most: int) -> None:
     text = "".join(parts)
     longest_character = max(len(one) for one in regex.findall(r"\X", text))
     with pytest.MonkeyPatch.context() as patched:
@@ -216,7 +228,9 @@ def test_stretches_are_all_of_a_text_and_of_about_one_size(parts, most):
 
 
 @pytest.mark.parametrize("kind", ["prose", "no spaces", "flags", "Thai", "Japanese", "a gap"])
-async def test_a_text_of_many_stretches_is_kept_whole(family, tmp_path, kind, monkeypatch):
+async def test_a_text_of_many_stretches_is_kept_whole(
+    family: str, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(core_pieces, "STRETCH", 1024)
     async for encoder, model in encoder_of(family, tmp_path, WINDOW):
         pieces = await pieces_of(encoder, HOSTILE[kind])
@@ -234,13 +248,15 @@ async def test_a_text_of_many_stretches_is_kept_whole(family, tmp_path, kind, mo
         ("Aaaaaaaaaaaa", 6),
     ],
 )
-def test_a_stretch_ends_after_a_paragraph_else_a_sentence_else_a_word(text, place, monkeypatch):
+def test_a_stretch_ends_after_a_paragraph_else_a_sentence_else_a_word(
+    text: str, place: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(core_pieces, "STRETCH", len(text) - 1)
 
     assert list(core_pieces.stretches(text, 0)) == [(0, place), (place, len(text))]
 
 
-async def test_texts_of_more_pieces_than_an_answer_holds_are_refused_with_the_limit(tmp_path):
+async def test_texts_of_more_pieces_than_an_answer_holds_are_refused_with_the_limit(tmp_path: Path) -> None:
     (tmp_path / "seed").write_text("0")
     model = Reader(card(tmp_path, "text"), text_tokenizer("word pieces", tmp_path, WINDOW))
     encoder = Encoder([model], limits=Limits(numbers=50))
@@ -248,15 +264,15 @@ async def test_texts_of_more_pieces_than_an_answer_holds_are_refused_with_the_li
 
     with pytest.raises(InvalidInput) as refused:
         await encoder.split("text", [text, text], max_tokens=1, overlap=0)
-    accepted = await encoder.split("text", [text], max_tokens=1, overlap=0)
+    accepted = await pieces_of(encoder, text, max_tokens=1, overlap=0)
     await encoder.close()
 
     assert (str(refused.value.field), refused.value.reason) == ("texts", TOO_MANY_PIECES)
     assert "50" in str(refused.value)
-    assert len(accepted.results[0]) == 49
+    assert len(accepted) == 49
 
 
-async def test_nothing_is_split_any_more_for_a_caller_that_left(tmp_path):
+async def test_nothing_is_split_any_more_for_a_caller_that_left(tmp_path: Path) -> None:
     (tmp_path / "seed").write_text("0")
     model = Reader(card(tmp_path, "text"), text_tokenizer("word pieces", tmp_path, WINDOW))
     encoder = Encoder([model], limits=Limits())
@@ -271,38 +287,41 @@ async def test_nothing_is_split_any_more_for_a_caller_that_left(tmp_path):
     assert model.asked <= at_most
 
 
-_known = {}
+_known: dict[str, TextTokenizer] = {}
 
 
-def _models(name, folder):
+def _models(name: str, folder: Path) -> TextTokenizer:
     if name not in _known:
         _known[name] = text_tokenizer(name, folder, 5)
     return _known[name]
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t \r\n"])
-async def test_a_text_of_nothing_is_refused_and_the_others_are_split(reading, text):
+async def test_a_text_of_nothing_is_refused_and_the_others_are_split(reading: Reading, text: str) -> None:
     encoder, _ = reading
 
     bad, good = (await encoder.split("text", [text, PROSE])).results
 
     assert isinstance(bad, InvalidInput)
     assert str(bad.field) == "texts[0].text"
+    assert not isinstance(good, TiebackError)
     assert len(good) > 1
 
 
-async def test_the_window_is_that_of_the_space_without_its_special_tokens(reading):
+async def test_the_window_is_that_of_the_space_without_its_special_tokens(reading: Reading) -> None:
     encoder, _ = reading
 
     reply = await encoder.split("text", ["lamp"], max_tokens=9)
 
     assert reply.window == WINDOW - 2
-    assert reply.results[0][0].span == (0, 4)
+    (pieces,) = reply.results
+    assert not isinstance(pieces, TiebackError)
+    assert pieces[0].span == (0, 4)
 
 
-async def test_bad_requests_are_refused_by_their_field(reading):
+async def test_bad_requests_are_refused_by_their_field(reading: Reading) -> None:
     encoder, _ = reading
-    for about, field in (
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"texts": []}, "texts"),
         ({"texts": ["a"] * 2000}, "texts"),
         ({"max_tokens": WINDOW}, "max_tokens"),
@@ -310,7 +329,8 @@ async def test_bad_requests_are_refused_by_their_field(reading):
         ({"overlap": -0.1}, "overlap"),
         ({"overlap": float("nan")}, "overlap"),
         ({"space": "colours"}, "space"),
-    ):
+    ]
+    for about, field in cases:
         asked = {"space": "text", "texts": ["a"]} | about
         with pytest.raises(InvalidInput) as refused:
             await encoder.split(**asked)
@@ -319,7 +339,7 @@ async def test_bad_requests_are_refused_by_their_field(reading):
         await encoder.split("nowhere", ["a"])
 
 
-async def test_the_deadline_ends_a_long_split(reading):
+async def test_the_deadline_ends_a_long_split(reading: Reading) -> None:
     encoder, _ = reading
     text = PROSE * 200
 
@@ -327,28 +347,28 @@ async def test_the_deadline_ends_a_long_split(reading):
         await encoder.split("text", [text[:1_000_000]], deadline=Deadline.after(0.05))
 
 
-async def test_what_would_wait_too_long_is_refused_with_a_time_to_come_back(tmp_path):
+async def test_what_would_wait_too_long_is_refused_with_a_time_to_come_back(tmp_path: Path) -> None:
     (tmp_path / "seed").write_text("0")
     model = Reader(card(tmp_path, "text"), text_tokenizer("word pieces", tmp_path, WINDOW))
     encoder = Encoder([model], limits=Limits(message_bytes=150_000))
-    begun = asyncio.create_task(encoder.split("text", [PROSE * 100]))
+    begun = asyncio.create_task(pieces_of(encoder, PROSE * 100))
     await asyncio.sleep(0)
 
     with pytest.raises(Overloaded) as refused:
         await encoder.split("text", [PROSE])
 
     assert refused.value.retry_after > 0
-    assert len((await begun).results[0]) > 1
-    assert len((await encoder.split("text", [PROSE])).results[0]) > 1
+    assert len(await begun) > 1
+    assert len(await pieces_of(encoder, PROSE)) > 1
     await encoder.close()
 
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("kind", ["prose", "no spaces", "flags"])
-async def test_the_time_to_split_is_linear_in_the_text(family, tmp_path, kind):
+async def test_the_time_to_split_is_linear_in_the_text(family: str, tmp_path: Path, kind: str) -> None:
     async for encoder, _ in encoder_of(family, tmp_path, WINDOW):
 
-        async def split(size, encoder=encoder):
+        async def split(size: int, encoder: Encoder = encoder) -> None:
             text = (HOSTILE[kind] * (size // len(HOSTILE[kind]) + 1))[:size]
             await encoder.split("text", [text])
 

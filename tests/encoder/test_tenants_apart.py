@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +13,13 @@ from support.acting import begun
 from support.asking import encodings, texts
 from support.bag_of_words import BagOfWords, card
 from tieback.core.tenant import Principal
-from tieback.core.types.encoding import EncodeReply, EncodingSource
+from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodingSource
 from tieback.core.types.limits import Limits
 from tieback.core.types.locators import LocatorKind, Locators
 from tieback.encoder import CacheOptions, Encoder
 from tieback.encoder.cache import MemoryCache, bytes_of
 from tieback.encoder.computed import Computed
+from tieback.models.encoder_model import Prepared, RawEncoding
 
 SPACE = "bag-of-words"
 COMPUTED, MEMORY, DISK = EncodingSource.COMPUTED, EncodingSource.MEMORY, EncodingSource.DISK
@@ -77,9 +78,9 @@ async def test_a_tenant_does_not_join_what_another_has_in_flight(encoder: Encode
 
 async def test_a_tenant_gets_no_faster_answer_for_what_another_sent(tmp_path: Path) -> None:
     class Slow(BagOfWords):
-        def run(self, items, plan):  # type: ignore[no-untyped-def]
+        def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:
             time.sleep(0.1)
-            return super().run(items, plan)
+            return super().run(batch, plan)
 
     encoder = Encoder([Slow(card(tmp_path))])
     await ask(encoder, "a", "tea")

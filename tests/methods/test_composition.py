@@ -68,7 +68,9 @@ def test_a_unit_of_zeros_stays_zeros() -> None:
     ("things", "relations", "field"),
     [((3, 5), (4, 5), "things"), ((4, 5), (5,), "relations"), ((4, 5), (4, 6), "relations")],
 )
-def test_numbers_that_do_not_go_together_are_refused(things, relations, field: str) -> None:
+def test_numbers_that_do_not_go_together_are_refused(
+    things: tuple[int, int], relations: tuple[int, int] | tuple[int], field: str
+) -> None:
     with pytest.raises(InvalidInput) as refusal:
         compositions.get("hamilton")(np.ones(things), np.ones(relations))
 

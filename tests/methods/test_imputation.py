@@ -29,7 +29,9 @@ def method(request: pytest.FixtureRequest) -> tuple[str, object, dict[str, np.nd
 EVERY_PATTERN = np.array([[bool(n & 1), bool(n & 2), bool(n & 4)] for n in range(8)] * 3)
 
 
-def test_what_is_present_comes_back_as_it_is_and_nothing_is_taken_for_a_vector_that_is_none(method) -> None:
+def test_what_is_present_comes_back_as_it_is_and_nothing_is_taken_for_a_vector_that_is_none(
+    method: tuple[str, object, dict[str, np.ndarray]],
+) -> None:
     name, impute, state = method
     given = things(len(EVERY_PATTERN), seed=2)
     before = [block.copy() for block in given]
@@ -46,7 +48,9 @@ def test_what_is_present_comes_back_as_it_is_and_nothing_is_taken_for_a_vector_t
     assert (filled == (lacking if name in FITTED else np.zeros_like(lacking))).all()
 
 
-def test_the_content_of_a_missing_block_is_never_read(method) -> None:
+def test_the_content_of_a_missing_block_is_never_read(
+    method: tuple[str, object, dict[str, np.ndarray]],
+) -> None:
     _, impute, state = method
     clean, poisoned = things(len(EVERY_PATTERN), seed=2), things(len(EVERY_PATTERN), seed=2)
     for place, block in enumerate(poisoned):
@@ -59,7 +63,7 @@ def test_the_content_of_a_missing_block_is_never_read(method) -> None:
         assert (a == b).all()
 
 
-def test_a_batch_gives_what_each_row_gives_alone(method) -> None:
+def test_a_batch_gives_what_each_row_gives_alone(method: tuple[str, object, dict[str, np.ndarray]]) -> None:
     _, impute, state = method
     given = things(len(EVERY_PATTERN), seed=2)
 
@@ -74,7 +78,7 @@ def test_a_batch_gives_what_each_row_gives_alone(method) -> None:
             assert a[0] == pytest.approx(b[row], abs=1e-5)
 
 
-def test_a_state_at_half_precision_says_the_same(method) -> None:
+def test_a_state_at_half_precision_says_the_same(method: tuple[str, object, dict[str, np.ndarray]]) -> None:
     _, impute, state = method
     given = things(len(EVERY_PATTERN), seed=2)
 
@@ -172,7 +176,7 @@ def test_a_pool_holds_no_more_than_its_entries_taken_from_everywhere() -> None:
     assert str(refusal.value.field) == "parameters.entries"
 
 
-def test_bad_blocks_are_refused_by_their_place(method) -> None:
+def test_bad_blocks_are_refused_by_their_place(method: tuple[str, object, dict[str, np.ndarray]]) -> None:
     _, impute, state = method
     broken = things(2, seed=2)
     broken[1][1, 0] = np.inf

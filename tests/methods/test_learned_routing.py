@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from tieback.core.errors import InvalidInput
@@ -118,10 +120,10 @@ def test_a_batch_grouped_by_expert_gives_what_its_rows_give_alone() -> None:
     matrices = draw.normal(size=(4, 16, 9)).astype(np.float32)
     calls: list[int] = []
 
-    def expert(number: int):
+    def expert(number: int) -> Callable[[np.ndarray], np.ndarray]:
         def say(rows: np.ndarray) -> np.ndarray:
             calls.append(number)
-            return np.tanh(rows @ matrices[number])
+            return np.asarray(np.tanh(rows @ matrices[number]))
 
         return say
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -23,7 +25,9 @@ def pairs() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", projections.names())
-def test_a_fitted_projection_finds_partners_that_it_has_not_seen(name: str, pairs) -> None:
+def test_a_fitted_projection_finds_partners_that_it_has_not_seen(
+    name: str, pairs: tuple[np.ndarray, np.ndarray]
+) -> None:
     source, target = pairs
     state = fit(name, source[:250], target[:250], seed=1)
 
@@ -37,7 +41,7 @@ def test_a_fitted_projection_finds_partners_that_it_has_not_seen(name: str, pair
 
 
 @pytest.mark.parametrize("name", projections.names())
-def test_the_graph_form_says_what_the_method_says(name: str, pairs) -> None:
+def test_the_graph_form_says_what_the_method_says(name: str, pairs: tuple[np.ndarray, np.ndarray]) -> None:
     source, target = pairs
     state = fit(name, source[:250], target[:250], seed=1)
 
@@ -49,7 +53,9 @@ def test_the_graph_form_says_what_the_method_says(name: str, pairs) -> None:
 
 
 @pytest.mark.parametrize("name", projections.names())
-def test_a_state_that_lacks_an_array_or_has_another_shape_is_refused(name: str, pairs) -> None:
+def test_a_state_that_lacks_an_array_or_has_another_shape_is_refused(
+    name: str, pairs: tuple[np.ndarray, np.ndarray]
+) -> None:
     state = dict(fit(name, *pairs, seed=1))
     schema, first = projections.state(name), next(iter(state))
 
@@ -64,7 +70,7 @@ def test_a_state_that_lacks_an_array_or_has_another_shape_is_refused(name: str, 
 
 
 @pytest.mark.parametrize("name", projections.names())
-def test_the_same_seed_gives_the_same_state(name: str, pairs) -> None:
+def test_the_same_seed_gives_the_same_state(name: str, pairs: tuple[np.ndarray, np.ndarray]) -> None:
     first, second = (fit(name, *pairs, seed=3) for _ in range(2))
 
     assert first.keys() == second.keys()
@@ -73,7 +79,9 @@ def test_the_same_seed_gives_the_same_state(name: str, pairs) -> None:
 
 
 @pytest.mark.parametrize("name", projections.names())
-def test_too_few_anchors_are_refused_with_how_many_are_needed(name: str, pairs) -> None:
+def test_too_few_anchors_are_refused_with_how_many_are_needed(
+    name: str, pairs: tuple[np.ndarray, np.ndarray]
+) -> None:
     with pytest.raises(InvalidInput, match=rf"{name} needs \d+ anchors .* there are 1") as refusal:
         fit(name, pairs[0][:1], pairs[1][:1])
 
@@ -87,7 +95,9 @@ def test_too_few_anchors_are_refused_with_how_many_are_needed(name: str, pairs) 
         (lambda source: source.__setitem__(9, 0.0), "row 9 of the source anchors is all zeros"),
     ],
 )
-def test_bad_anchors_are_refused_by_their_row(spoil, message: str, pairs) -> None:
+def test_bad_anchors_are_refused_by_their_row(
+    spoil: Callable[[np.ndarray], None], message: str, pairs: tuple[np.ndarray, np.ndarray]
+) -> None:
     source = pairs[0].copy()
     spoil(source)
 
@@ -95,7 +105,7 @@ def test_bad_anchors_are_refused_by_their_row(spoil, message: str, pairs) -> Non
         fit("anchor_attention", source, pairs[1])
 
 
-def test_a_pair_given_twice_is_refused_with_both_places(pairs) -> None:
+def test_a_pair_given_twice_is_refused_with_both_places(pairs: tuple[np.ndarray, np.ndarray]) -> None:
     source, target = pairs[0].copy(), pairs[1].copy()
     source[40], target[40] = source[4], target[4]
 
@@ -103,12 +113,14 @@ def test_a_pair_given_twice_is_refused_with_both_places(pairs) -> None:
         fit("anchor_attention", source, target)
 
 
-def test_sides_of_different_length_are_refused(pairs) -> None:
+def test_sides_of_different_length_are_refused(pairs: tuple[np.ndarray, np.ndarray]) -> None:
     with pytest.raises(InvalidInput, match="as many rows on either side"):
         fit("anchor_attention", pairs[0], pairs[1][:-1])
 
 
-def test_an_unknown_method_or_parameter_is_refused_with_the_choices(pairs) -> None:
+def test_an_unknown_method_or_parameter_is_refused_with_the_choices(
+    pairs: tuple[np.ndarray, np.ndarray],
+) -> None:
     with pytest.raises(NotFound, match="anchor_attention"):
         fit("magic", *pairs)
     with pytest.raises(InvalidInput, match="no parameter 'spells'; its parameters are: centred"):

@@ -27,7 +27,7 @@ def hit_rate(said: np.ndarray, partners: np.ndarray) -> float:
     return float((nearest == np.arange(len(partners))[:, None]).any(axis=1).mean())
 
 
-def test_partners_that_no_linear_map_finds_are_found(pairs) -> None:
+def test_partners_that_no_linear_map_finds_are_found(pairs: tuple[np.ndarray, np.ndarray]) -> None:
     source, target = pairs
     linear = np.linalg.lstsq(source[:600], target[:600], rcond=None)[0]
 
@@ -37,7 +37,7 @@ def test_partners_that_no_linear_map_finds_are_found(pairs) -> None:
     assert learned > hit_rate(unit_rows(source[600:] @ linear), target[600:]) + 0.2
 
 
-def test_one_vector_is_projected_as_it_is_within_a_batch(pairs) -> None:
+def test_one_vector_is_projected_as_it_is_within_a_batch(pairs: tuple[np.ndarray, np.ndarray]) -> None:
     state = fit("projector_ensemble", *pairs, SMALL)
     project = projections.get("projector_ensemble")
 
@@ -48,7 +48,7 @@ def test_one_vector_is_projected_as_it_is_within_a_batch(pairs) -> None:
     assert alone == pytest.approx(together, abs=1e-5)
 
 
-def test_members_are_networks_of_their_own(pairs) -> None:
+def test_members_are_networks_of_their_own(pairs: tuple[np.ndarray, np.ndarray]) -> None:
     state = fit("projector_ensemble", *pairs, SMALL)
 
     assert state["outer"].shape == (3, 32, 16)
@@ -75,7 +75,7 @@ def test_anchors_that_share_a_partner_are_not_told_apart() -> None:
     ]
 
 
-def test_progress_ends_at_one_and_says_the_loss(pairs) -> None:
+def test_progress_ends_at_one_and_says_the_loss(pairs: tuple[np.ndarray, np.ndarray]) -> None:
     heard: list[tuple[float, str]] = []
 
     fit("projector_ensemble", *pairs, {**SMALL, "epochs": 3}, progress=lambda *said: heard.append(said))
@@ -95,7 +95,9 @@ def test_progress_ends_at_one_and_says_the_loss(pairs) -> None:
         ("noise", -1),
     ],
 )
-def test_a_parameter_out_of_its_range_is_refused(name: str, value: float, pairs) -> None:
+def test_a_parameter_out_of_its_range_is_refused(
+    name: str, value: float, pairs: tuple[np.ndarray, np.ndarray]
+) -> None:
     with pytest.raises(InvalidInput, match=name) as refusal:
         fit("projector_ensemble", *pairs, {name: value})
 

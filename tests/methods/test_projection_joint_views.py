@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -108,7 +110,9 @@ def test_things_with_one_text_are_no_wrong_answers_to_each_other() -> None:
         (lambda views: np.where(np.arange(50)[:, None, None] == 7, np.nan, views), "anchor 7 hold NaN"),
     ],
 )
-def test_views_that_do_not_go_with_the_anchors_are_refused(spoil, message: str) -> None:
+def test_views_that_do_not_go_with_the_anchors_are_refused(
+    spoil: Callable[[np.ndarray], np.ndarray], message: str
+) -> None:
     points, texts, views, _ = (side[:50] for side in made())
 
     with pytest.raises(InvalidInput, match=message) as refusal:

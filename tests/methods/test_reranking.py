@@ -1,23 +1,26 @@
 """The checks of late interaction and of method 41, optimal transport as in UNITER."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import ot as pot
 import pytest
-from tieback.methods.reranking import SUMMARY, rerankings
+from tieback.core.types.arrays import Array
+from tieback.methods.reranking import SUMMARY, Alignments, rerankings
 from tieback.methods.reranking.optimal_transport import transport
 
 WIDTH = 64
 
 
-def unit(rows):
-    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+def unit(rows: Array) -> Array:
+    return np.asarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True))
 
 
-def random_rows(rng, count):
+def random_rows(rng: np.random.Generator, count: int) -> Array:
     return unit(rng.normal(size=(count, WIDTH)))
 
 
-def planted(rng, count, noise):
+def planted(rng: np.random.Generator, count: int, noise: float) -> tuple[Array, Array, Array]:
     """Rows and noisy copies of them in another order: (rows, copies, where each row's copy is)."""
     rows = random_rows(rng, count)
     order = rng.permutation(count)
@@ -26,7 +29,7 @@ def planted(rng, count, noise):
     return rows, unit(copies), order
 
 
-def padded(candidates):
+def padded(candidates: Sequence[Array]) -> tuple[Array, Array]:
     longest = max(len(candidate) for candidate in candidates)
     tokens = np.zeros((len(candidates), longest, WIDTH))
     mask = np.zeros((len(candidates), longest), bool)
@@ -35,16 +38,16 @@ def padded(candidates):
     return tokens, mask
 
 
-def score(method, query, *candidates):
+def score(method: str, query: Array, *candidates: Array) -> Array:
     return rerankings.configure(method)(query, *padded(candidates), lambda: None)
 
 
-def align(method, query, *candidates):
+def align(method: str, query: Array, *candidates: Array) -> Alignments:
     return rerankings.form(SUMMARY, method)(query, *padded(candidates), lambda: None)
 
 
 @pytest.mark.parametrize("method", rerankings.names())
-def test_a_candidate_equal_to_the_query_scores_one_and_an_unrelated_one_less(method):
+def test_a_candidate_equal_to_the_query_scores_one_and_an_unrelated_one_less(method: str) -> None:
     rng = np.random.default_rng(0)
     query = random_rows(rng, 5)
 
@@ -55,7 +58,7 @@ def test_a_candidate_equal_to_the_query_scores_one_and_an_unrelated_one_less(met
 
 
 @pytest.mark.parametrize("method", rerankings.names())
-def test_padding_changes_no_score_and_is_aligned_with_nothing(method):
+def test_padding_changes_no_score_and_is_aligned_with_nothing(method: str) -> None:
     rng = np.random.default_rng(1)
     query, short, long = random_rows(rng, 4), random_rows(rng, 3), random_rows(rng, 40)
 
@@ -67,7 +70,7 @@ def test_padding_changes_no_score_and_is_aligned_with_nothing(method):
 
 
 @pytest.mark.parametrize("method", rerankings.names())
-def test_the_explanation_is_the_score_taken_apart(method):
+def test_the_explanation_is_the_score_taken_apart(method: str) -> None:
     rng = np.random.default_rng(2)
     given = random_rows(rng, 6), random_rows(rng, 9), random_rows(rng, 12)
 
@@ -77,7 +80,7 @@ def test_the_explanation_is_the_score_taken_apart(method):
     assert found.weights.sum(axis=(1, 2)) == pytest.approx([1, 1])
 
 
-def test_late_interaction_is_the_mean_of_the_best_similarities():
+def test_late_interaction_is_the_mean_of_the_best_similarities() -> None:
     query = unit(np.eye(WIDTH)[:2])
     candidate = unit(np.stack([query[0] + query[1], query[0]]))
 
@@ -87,18 +90,18 @@ def test_late_interaction_is_the_mean_of_the_best_similarities():
     assert align("late_interaction", query, candidate).weights[0].tolist() == [[0, 0.5], [0.5, 0]]
 
 
-def test_a_planted_alignment_is_recovered_by_both_methods():
+def test_a_planted_alignment_is_recovered_by_both_methods() -> None:
     rng = np.random.default_rng(3)
 
     for method in rerankings.names():
-        hits = []
+        hits: list[bool] = []
         for _ in range(20):
             rows, copies, order = planted(rng, 12, noise=0.8)
             hits += (align(method, rows, copies).weights[0].argmax(axis=1) == order).tolist()
         assert np.mean(hits) >= 0.9, method
 
 
-def test_transport_with_the_papers_settings_is_within_a_hundredth_of_the_exact_optimum():
+def test_transport_with_the_papers_settings_is_within_a_hundredth_of_the_exact_optimum() -> None:
     rng = np.random.default_rng(4)
 
     for _ in range(20):
@@ -109,7 +112,7 @@ def test_transport_with_the_papers_settings_is_within_a_hundredth_of_the_exact_o
         assert (plan * costs).sum() == pytest.approx(exact, rel=0.01)
 
 
-def test_transport_spreads_mass_evenly_over_query_and_candidate():
+def test_transport_spreads_mass_evenly_over_query_and_candidate() -> None:
     rng = np.random.default_rng(5)
 
     for _ in range(20):
@@ -121,7 +124,7 @@ def test_transport_spreads_mass_evenly_over_query_and_candidate():
         assert np.abs(plan.sum(axis=0) - mask / n).max() < 1e-3
 
 
-def test_matched_sets_cost_less_than_shuffled_ones_in_almost_all_cases():
+def test_matched_sets_cost_less_than_shuffled_ones_in_almost_all_cases() -> None:
     rng = np.random.default_rng(6)
     wins = []
 
@@ -135,7 +138,7 @@ def test_matched_sets_cost_less_than_shuffled_ones_in_almost_all_cases():
     assert np.mean(wins) >= 0.95
 
 
-def test_transport_stays_finite_where_nothing_is_alike():
+def test_transport_stays_finite_where_nothing_is_alike() -> None:
     costs = np.full((1, 3, 4), 2.0)
 
     plan = transport(costs, np.ones((1, 4), bool), beta=0.01, iterations=2000)
@@ -143,7 +146,7 @@ def test_transport_stays_finite_where_nothing_is_alike():
     assert plan == pytest.approx(np.full((1, 3, 4), 1 / 12))
 
 
-def test_transport_counts_what_a_candidate_says_beside_the_point_and_late_interaction_does_not():
+def test_transport_counts_what_a_candidate_says_beside_the_point_and_late_interaction_does_not() -> None:
     rng = np.random.default_rng(7)
     query = random_rows(rng, 4)
     rambling = np.concatenate([query, random_rows(rng, 12)])

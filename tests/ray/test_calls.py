@@ -36,7 +36,7 @@ TEXT_SPACE = "all-minilm-l6-v2"
 INSIDE = re.compile(r"\d+\.\d+\.\d+\.\d+|[Aa]ctor|[0-9a-f]{16}|Traceback|File \"|/\w+/\w+|ray\b|pid")
 
 
-def test_every_text_space_encodes_through_the_gateway(client: Client):
+def test_every_text_space_encodes_through_the_gateway(client: Client) -> None:
     spaces = [space for space in client.spaces() if "text" in space.modalities and space.ref.name != "joint"]
 
     assert len(spaces) >= 3
@@ -50,7 +50,7 @@ def test_every_text_space_encodes_through_the_gateway(client: Client):
             assert "lake" in found[1].sparse.terms
 
 
-def test_items_are_ingested_found_and_answered_with(client: Client):
+def test_items_are_ingested_found_and_answered_with(client: Client) -> None:
     client.ingest(
         "tides",
         [
@@ -70,7 +70,7 @@ def test_items_are_ingested_found_and_answered_with(client: Client):
     assert {hit.item_id for hit in [one.hit for one in found.hits]} == {"moon", "bread"}
 
 
-def test_a_long_text_is_split_by_the_replicas_of_its_spaces(client: Client):
+def test_a_long_text_is_split_by_the_replicas_of_its_spaces(client: Client) -> None:
     text = "The keeper of the lighthouse wrote of ships and storms. " * 40
 
     pieces = client.split(text, space="all-minilm-l6-v2")
@@ -81,13 +81,13 @@ def test_a_long_text_is_split_by_the_replicas_of_its_spaces(client: Client):
     assert report.truncated == {}
 
 
-def test_the_reranker_calls_the_encoder_on_its_own(client: Client):
+def test_the_reranker_calls_the_encoder_on_its_own(client: Client) -> None:
     result = client.rerank("the moon pulls the sea", ["bread and salt", "the moon makes the tides"])
 
     assert result.results[0].id == "1"
 
 
-def test_the_generator_streams(client: Client):
+def test_the_generator_streams(client: Client) -> None:
     answer = client.generate(
         "What is the capital of France?",
         evidence=[Evidence(id="1", text="Paris is the capital of France.")],
@@ -97,7 +97,7 @@ def test_the_generator_streams(client: Client):
     assert answer.finish is not None
 
 
-def test_the_index_takes_a_stream_of_writes_and_acknowledges_each(platform: Platform):
+def test_the_index_takes_a_stream_of_writes_and_acknowledges_each(platform: Platform) -> None:
     with grpc.insecure_channel(platform.address) as channel:
         stub = index_pb2_grpc.IndexServiceStub(channel)
         with pytest.raises(grpc.RpcError) as caught:
@@ -105,7 +105,7 @@ def test_the_index_takes_a_stream_of_writes_and_acknowledges_each(platform: Plat
         assert caught.value.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT)
 
 
-def test_health_and_catalog_tell_of_every_service(client: Client):
+def test_health_and_catalog_tell_of_every_service(client: Client) -> None:
     for service in SERVICES:
         assert client.health(service) is Health.SERVING
     states = {state.name: state for state in client.server_info().services}
@@ -113,7 +113,7 @@ def test_health_and_catalog_tell_of_every_service(client: Client):
     assert all(state.ready and state.replicas == 1 for state in states.values())
 
 
-def test_reflection_lists_every_service(platform: Platform):
+def test_reflection_lists_every_service(platform: Platform) -> None:
     from google.protobuf.descriptor_pool import DescriptorPool
     from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
@@ -124,7 +124,7 @@ def test_reflection_lists_every_service(platform: Platform):
         assert "Retrieve" in described.methods_by_name
 
 
-def test_errors_of_every_service_keep_the_inside_inside(client: Client, platform: Platform):
+def test_errors_of_every_service_keep_the_inside_inside(client: Client, platform: Platform) -> None:
     attempts = [
         lambda: client.encode("a", space="nowhere"),
         lambda: client.encode("a", space=TEXT_SPACE, width=7),
@@ -140,12 +140,12 @@ def test_errors_of_every_service_keep_the_inside_inside(client: Client, platform
         assert not INSIDE.search(str(caught.value).replace(platform.address, "")), str(caught.value)
 
 
-def test_an_unknown_space_is_not_found_with_the_choices(client: Client):
+def test_an_unknown_space_is_not_found_with_the_choices(client: Client) -> None:
     with pytest.raises(NotFound, match=TEXT_SPACE):
         client.encode("a", space="all-minilm")
 
 
-def test_a_bad_field_is_named_through_the_gateway(client: Client):
+def test_a_bad_field_is_named_through_the_gateway(client: Client) -> None:
     with pytest.raises(InvalidArgument) as caught:
         client.encode("a", space=TEXT_SPACE, width=7)
     assert caught.value.violations[0].field == "output.width"
@@ -153,7 +153,7 @@ def test_a_bad_field_is_named_through_the_gateway(client: Client):
 
 def test_a_deadline_reaches_the_service_and_work_that_cannot_finish_is_not_started(
     client: Client, platform: Platform
-):
+) -> None:
     before = platform.value("tieback_tokens_total", space=TEXT_SPACE)
 
     with pytest.raises(DeadlineExceeded):
@@ -161,7 +161,7 @@ def test_a_deadline_reaches_the_service_and_work_that_cannot_finish_is_not_start
     assert platform.value("tieback_tokens_total", space=TEXT_SPACE) == before
 
 
-def test_bytes_that_are_no_request_are_invalid_at_the_gateway_too(platform: Platform):
+def test_bytes_that_are_no_request_are_invalid_at_the_gateway_too(platform: Platform) -> None:
     with grpc.insecure_channel(platform.address) as channel:
         call = channel.unary_unary("/tieback.v1.EncoderService/Encode")
         with pytest.raises(grpc.RpcError) as caught:
@@ -169,7 +169,7 @@ def test_bytes_that_are_no_request_are_invalid_at_the_gateway_too(platform: Plat
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
-def test_a_call_may_carry_its_own_request_id(platform: Platform):
+def test_a_call_may_carry_its_own_request_id(platform: Platform) -> None:
     with grpc.insecure_channel(platform.address) as channel:
         stub = encoder_pb2_grpc.EncoderServiceStub(channel)
         request = encoder_pb2.EncodeRequest(space="nowhere")
@@ -178,7 +178,7 @@ def test_a_call_may_carry_its_own_request_id(platform: Platform):
         assert dict(caught.value.trailing_metadata())["x-request-id"] == "mine-1"
 
 
-def test_cancelling_in_the_middle_of_a_stream_frees_the_slot(platform: Platform):
+def test_cancelling_in_the_middle_of_a_stream_frees_the_slot(platform: Platform) -> None:
     from support.running_platform import wait_for
 
     with grpc.insecure_channel(platform.address) as channel:

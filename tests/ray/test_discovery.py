@@ -10,14 +10,14 @@ import pytest
 pytestmark = pytest.mark.ray
 
 
-def test_a_router_is_told_of_the_replicas_that_run():
+def test_a_router_is_told_of_the_replicas_that_run() -> None:
     from ray.serve.request_router import RequestRouter
 
     assert list(inspect.signature(RequestRouter.update_replicas).parameters) == ["self", "replicas"]
     assert inspect.iscoroutinefunction(RequestRouter.choose_replicas)
 
 
-def test_a_replica_carries_what_it_published():
+def test_a_replica_carries_what_it_published() -> None:
     from ray.serve._private.constants import RECORD_REPLICA_METADATA_METHOD
     from ray.serve.request_router import RunningReplica
     from tieback.serving.deployments import Gateway, Replica
@@ -27,26 +27,28 @@ def test_a_replica_carries_what_it_published():
     assert hasattr(Gateway, RECORD_REPLICA_METADATA_METHOD)
 
 
-def test_a_handle_is_made_before_its_deployment_runs():
+def test_a_handle_is_made_before_its_deployment_runs() -> None:
     from ray import serve
 
     assert "_check_exists" in inspect.signature(serve.get_deployment_handle).parameters
 
 
-def test_the_control_store_keeps_a_value_that_is_there():
+def test_the_control_store_keeps_a_value_that_is_there() -> None:
     from ray.experimental import internal_kv
 
     assert {"overwrite", "namespace"} <= inspect.signature(internal_kv._internal_kv_put).parameters.keys()
     assert "namespace" in inspect.signature(internal_kv._internal_kv_get).parameters
 
 
-def test_options_of_a_handle_start_its_router():
+def test_options_of_a_handle_start_its_router() -> None:
     from ray.serve.handle import DeploymentHandle
 
     assert "self._init()" in inspect.getsource(DeploymentHandle._options)
 
 
-async def test_the_router_writes_what_replicas_published_into_the_directory(monkeypatch: pytest.MonkeyPatch):
+async def test_the_router_writes_what_replicas_published_into_the_directory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from ray.serve.request_router import RequestRouter
     from tieback.serving.directory import DIRECTORY, Replica
     from tieback.serving.discovery import DirectoryRouter

@@ -52,7 +52,7 @@ class Load:
 
 
 @pytest.mark.parametrize("deployment", [f"encoder:{SPACE}", "gateway"])
-def test_no_idempotent_call_fails_when_a_replica_is_killed(platform: Platform, deployment: str):
+def test_no_idempotent_call_fails_when_a_replica_is_killed(platform: Platform, deployment: str) -> None:
     victim = wait_for(lambda: platform.replica(deployment))
     began = time.monotonic()
 
@@ -74,7 +74,7 @@ def test_no_idempotent_call_fails_when_a_replica_is_killed(platform: Platform, d
         assert platform.value("tieback_hop_retries_total", target=deployment) >= 1
 
 
-def test_no_acknowledged_item_is_lost_when_the_index_is_killed(platform: Platform):
+def test_no_acknowledged_item_is_lost_when_the_index_is_killed(platform: Platform) -> None:
     items = [Item(f"item-{number}", [f"Sentence number {number}."]) for number in range(120)]
     victim = wait_for(lambda: platform.replica("index"))
 

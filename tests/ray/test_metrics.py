@@ -10,7 +10,7 @@ from tieback_client import Client
 pytestmark = pytest.mark.ray
 
 
-def test_the_page_shows_every_deployment(platform: Platform, client: Client):
+def test_the_page_shows_every_deployment(platform: Platform, client: Client) -> None:
     states = {state.name for state in client.server_info().services} - {"answer"}
 
     families = list(text_string_to_metric_families(platform.metrics))
@@ -20,7 +20,7 @@ def test_the_page_shows_every_deployment(platform: Platform, client: Client):
     assert platform.value("tieback_scrape_failures") == 0
 
 
-def test_a_call_is_counted_at_the_gateway_and_at_the_service(platform: Platform, client: Client):
+def test_a_call_is_counted_at_the_gateway_and_at_the_service(platform: Platform, client: Client) -> None:
     labels = {"service": "EncoderService", "method": "Encode", "code": "OK"}
     deployments = ("gateway", "encoder:all-minilm-l6-v2")
     before = [platform.value("tieback_requests_total", deployment=name, **labels) for name in deployments]

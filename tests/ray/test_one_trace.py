@@ -16,7 +16,7 @@ pytestmark = pytest.mark.ray
 
 def test_a_retrieval_is_one_trace_over_every_process_it_passes(
     platform: Platform, client: Client, collector: TraceCollector
-):
+) -> None:
     client.ingest("traced", [Item(id="one", sections=[Section("a tall lighthouse", id="1")])]).collect()
     trace = secrets.token_hex(16)
     request = answer_pb2.RetrieveRequest(

@@ -23,7 +23,7 @@ def refused(platform: Platform, deployment: str) -> float:
 
 async def test_hardly_any_call_that_is_refused_reaches_a_replica_and_the_others_are_answered(
     platform: Platform,
-):
+) -> None:
     deployments = ("gateway", f"encoder:{SPACE}")
     before = [refused(platform, name) for name in deployments]
     outcomes: Counter[str] = Counter()

@@ -84,7 +84,7 @@ def endpoints(platform: Platform, service: str) -> list[catalog_pb2.Endpoint]:
         return list(catalog_pb2_grpc.CatalogServiceStub(channel).ListEndpoints(request, timeout=10).endpoints)
 
 
-def test_a_replica_is_asked_directly_at_the_address_that_the_catalog_has(elastic: Platform):
+def test_a_replica_is_asked_directly_at_the_address_that_the_catalog_has(elastic: Platform) -> None:
     [endpoint] = endpoints(elastic, SERVICE)
     request = encoder_pb2.EncodeRequest(space=SPACE, contents=[content_pb2.Content(text="the sea")])
 
@@ -96,7 +96,7 @@ def test_a_replica_is_asked_directly_at_the_address_that_the_catalog_has(elastic
     assert "tieback-load" in dict(call.trailing_metadata())
 
 
-def test_a_service_without_replicas_for_clients_is_asked_at_the_gateway(elastic: Platform):
+def test_a_service_without_replicas_for_clients_is_asked_at_the_gateway(elastic: Platform) -> None:
     assert endpoints(elastic, "router") == []
     with pytest.raises(grpc.RpcError) as caught:
         endpoints(elastic, "encoder:nowhere")
@@ -104,7 +104,7 @@ def test_a_service_without_replicas_for_clients_is_asked_at_the_gateway(elastic:
     assert SERVICE in caught.value.details()
 
 
-def test_both_gateways_take_connections(elastic: Platform):
+def test_both_gateways_take_connections(elastic: Platform) -> None:
     for _ in range(16):
         options = [("grpc.use_local_subchannel_pool", 1)]
         with grpc.insecure_channel(elastic.address, options) as channel:
@@ -117,7 +117,7 @@ def test_both_gateways_take_connections(elastic: Platform):
     assert len([count for count in counts.values() if count]) == 2
 
 
-def test_replicas_follow_a_step_of_load_up_and_down_and_no_call_fails(elastic: Platform):
+def test_replicas_follow_a_step_of_load_up_and_down_and_no_call_fails(elastic: Platform) -> None:
     with Client(elastic.address, timeout=60) as client, Callers(elastic.address, 1, 1) as light:
         assert replicas(client) == 1
         with Callers(elastic.address, 8, 64) as heavy:

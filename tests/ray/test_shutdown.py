@@ -13,7 +13,7 @@ from tieback_client import Client, Decoding
 pytestmark = pytest.mark.ray
 
 
-def test_sigterm_lets_a_running_answer_end_and_leaves_no_process_behind(platform: Platform):
+def test_sigterm_lets_a_running_answer_end_and_leaves_no_process_behind(platform: Platform) -> None:
     processes = psutil.Process(platform.process.pid).children(recursive=True)
     texts: list[str] = []
 
