@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 from answer.conftest import Platform
+from support.present import present
 from tieback.answer.headings import LONGEST_HEADING, headed, titles_of
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievedHit
@@ -18,11 +19,6 @@ async def found(platform: Platform, words: str) -> Sequence[RetrievedHit]:
     return (await platform.answerer.retrieve(Retrieval("library", query, hybrid=False))).hits
 
 
-def similarity(found: RetrievedHit) -> float:
-    assert found.hit.vector_score is not None
-    return found.hit.vector_score
-
-
 async def test_a_section_is_found_by_the_meaning_of_its_heading_alone(platform: Platform) -> None:
     sections = [
         section("we only allow tls", "1", "cipher suites"),
@@ -33,7 +29,7 @@ async def test_a_section_is_found_by_the_meaning_of_its_heading_alone(platform: 
     first, second = await found(platform, "cipher suites")
 
     assert (first.hit.section_id, second.hit.section_id) == ("1", "2")
-    assert similarity(first) > similarity(second) + 0.2
+    assert present(first.hit.vector_score) > present(second.hit.vector_score) + 0.2
 
 
 async def test_a_section_is_found_by_the_meaning_of_its_items_title(platform: Platform) -> None:
@@ -43,7 +39,7 @@ async def test_a_section_is_found_by_the_meaning_of_its_items_title(platform: Pl
     first, second = await found(platform, "tea")
 
     assert first.hit.item_id == "tea"
-    assert similarity(first) > similarity(second) + 0.2
+    assert present(first.hit.vector_score) > present(second.hit.vector_score) + 0.2
 
 
 async def test_what_is_stored_and_cited_is_the_text_alone(platform: Platform) -> None:

@@ -6,6 +6,7 @@ import pytest
 from answer.conftest import Platform
 from support.colours import png
 from support.growth import growth
+from support.present import present
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.encoding import Joined, SpaceEncoders
 from tieback.answer.ingestion import Ingestion
@@ -99,7 +100,7 @@ async def test_one_bad_item_gets_an_error_and_the_others_are_durable(platform: P
     assert errors[0] is None
     assert errors[7] is None
     assert all(isinstance(error, InvalidInput) for error in errors[1:7])
-    assert [str(error.field) for error in errors[1:7] if error is not None] == [
+    assert [str(present(error).field) for error in errors[1:7]] == [
         "items[1].sections[1].content.image",
         "items[2].sections",
         "items[3].sections[0].content",
@@ -115,8 +116,7 @@ async def test_a_text_too_long_for_a_space_is_refused_where_that_is_asked_for(pl
 
     refused = await platform.answerer.ingest("library", items, long_texts=LongTexts.REFUSE)
 
-    assert refused.results[0].error is not None
-    assert str(refused.results[0].error.field) == "items[0].sections[0].content.text"
+    assert str(present(refused.results[0].error).field) == "items[0].sections[0].content.text"
     assert refused.results[1].error is None
 
 
@@ -129,9 +129,7 @@ async def test_a_text_that_is_cut_off_is_reported_with_the_spaces_and_what_they_
 
     assert [(result.error, result.truncated_sections) for result in cut.results] == [(None, 1), (None, 0)]
     assert cut.results[0].truncated == [Truncated("words-a", 1, 2, 8)]
-    assert [
-        s.content and s.content.data for s in (await platform.index.get_item("library", "long")).sections
-    ] == [
+    assert [present(s.content).data for s in (await platform.index.get_item("library", "long")).sections] == [
         LONG,
         "short",
     ]

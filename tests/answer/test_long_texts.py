@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 from answer.conftest import Platform
+from support.present import present
 from tieback.answer import ingestion
 from tieback.answer.splitting import Splitting
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Unavailable
 from tieback.core.pieces import pieces
-from tieback.core.types.arrays import Span
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.encoding import SplitReply, TextPiece, Truncated
 from tieback.core.types.ingestion import IngestResult
@@ -37,14 +37,9 @@ async def stored(
 
 
 def text_of(one: Section) -> str:
-    assert one.content is not None
-    assert isinstance(one.content.data, str)
-    return one.content.data
-
-
-def span_of(one: Section) -> Span:
-    assert one.span is not None
-    return one.span
+    data = present(one.content).data
+    assert isinstance(data, str)
+    return data
 
 
 async def test_every_space_reads_all_of_a_long_text(platform: Platform) -> None:
@@ -139,18 +134,18 @@ async def test_spans_lead_back_to_the_original(platform: Platform) -> None:
     _, sections = await stored(platform, section(STORY, span=(begin, begin + len(STORY.encode()))))
 
     for one in sections:
-        assert original[slice(*span_of(one))].decode() == text_of(one)
+        assert original[slice(*present(one.span))].decode() == text_of(one)
     text, end = "", begin
     for one in sections:  # as docs/indexing.md says
-        text += original[end : span_of(one)[1]].decode()
-        end = span_of(one)[1]
+        text += original[end : present(one.span)[1]].decode()
+        end = present(one.span)[1]
     assert text == STORY
 
 
 async def test_without_a_span_the_pieces_have_those_within_the_text(platform: Platform) -> None:
     _, sections = await stored(platform, section(STORY), section("short", "2"))
 
-    assert "".join(STORY[slice(*span_of(one))] for one in sections[:-1]) == STORY
+    assert "".join(STORY[slice(*present(one.span))] for one in sections[:-1]) == STORY
     assert sections[-1].span is None
 
 
@@ -169,8 +164,7 @@ async def test_errors_name_sections_as_they_were_sent(platform: Platform) -> Non
 
     (result,) = (await platform.answerer.ingest("library", [Item("a", [section(STORY), long_title])])).results
 
-    assert result.error is not None
-    assert str(result.error.field) == "items[0].sections[1].title"
+    assert str(present(result.error).field) == "items[0].sections[1].title"
 
 
 async def test_a_text_that_needs_too_many_sections_is_refused_with_the_limit(platform: Platform) -> None:
@@ -178,7 +172,7 @@ async def test_a_text_that_needs_too_many_sections_is_refused_with_the_limit(pla
 
     refused, good = (await platform.answerer.ingest("library", items)).results
 
-    assert refused.error is not None
+    assert isinstance(refused.error, InvalidInput)
     assert str(refused.error.field) == "items[0].sections"
     assert "the limit is 64" in refused.error.message
     assert good.error is None
@@ -256,7 +250,7 @@ async def test_every_part_of_a_long_text_leaves_room_for_its_heading(platform: P
     result, sections = await stored(platform, section(STORY, title="Of dusk and lamps"))
 
     assert all(len(text_of(one).split()) <= 4 for one in sections)
-    assert "".join(STORY[slice(*span_of(one))] for one in sections) == STORY
+    assert "".join(STORY[slice(*present(one.span))] for one in sections) == STORY
     assert (result.truncated, result.truncated_sections) == ([], 0)
 
 

@@ -4,12 +4,13 @@ from typing import Any
 import pytest
 from answer.conftest import Platform
 from support.colours import png
+from support.present import present
 from tieback.answer.plan import DEFAULT_PLAN
 from tieback.answer.relevance import relevance_of
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.fusion import JOINT_SPACE
-from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievedHit
+from tieback.core.types.retrieval import QueryPart, Retrieval
 from tieback.core.types.search import Hit
 
 HIT = Hit("a", "", "1", "", Modality.TEXT, "", "", {}, 0.5, 0.5)
@@ -32,17 +33,6 @@ def words(text: str, **how: Any) -> Retrieval:
     return Retrieval("library", [QueryPart(Content(Modality.TEXT, text))], **how)
 
 
-def relevance(found: RetrievedHit) -> float:
-    assert found.relevance is not None
-    return found.relevance
-
-
-def estimated(hit: Hit) -> float:
-    found = relevance_of(hit, JOINT_SPACE)
-    assert found is not None
-    return found
-
-
 async def test_a_photo_that_nothing_is_written_about_finds_documentation_below_the_floor_alone(
     documentation: Platform,
 ) -> None:
@@ -50,7 +40,7 @@ async def test_a_photo_that_nothing_is_written_about_finds_documentation_below_t
 
     assert reply.hits
     assert all(hit.below_floor for hit in reply.hits)
-    assert all(relevance(hit) < reply.plan.relevance_floor for hit in reply.hits)
+    assert all(present(hit.relevance) < reply.plan.relevance_floor for hit in reply.hits)
 
 
 async def test_what_bears_on_the_query_is_above_the_floor(documentation: Platform) -> None:
@@ -58,7 +48,7 @@ async def test_what_bears_on_the_query_is_above_the_floor(documentation: Platfor
 
     assert reply.hits[0].hit.item_id == "coffee is hot and dark"
     assert not reply.hits[0].below_floor
-    assert 0.3 < relevance(reply.hits[0]) < 1
+    assert 0.3 < present(reply.hits[0].relevance) < 1
     assert reply.hits[-1].below_floor
 
 
@@ -68,7 +58,7 @@ async def test_hits_of_less_relevance_than_is_asked_for_are_left_out(documentati
     none = await documentation.answerer.retrieve(photo(10, 250, 10, min_relevance=0.3))
 
     assert [hit.hit.item_id for hit in some.hits] == [
-        hit.hit.item_id for hit in every.hits if relevance(hit) >= 0.3
+        hit.hit.item_id for hit in every.hits if present(hit.relevance) >= 0.3
     ]
     assert 0 < len(some.hits) < len(every.hits)
     assert not none.hits
@@ -100,8 +90,14 @@ async def test_a_relevance_beyond_one_is_refused(documentation: Platform) -> Non
 
 
 def test_relevance_grows_with_the_similarity_and_with_the_words_and_stays_within_0_and_1() -> None:
-    by_similarity = [estimated(dataclasses.replace(HIT, vector_score=value)) for value in (-1e9, 0, 0.5, 1e9)]
-    by_words = [estimated(dataclasses.replace(HIT, words_matched=value)) for value in (0, 0.5, 1)]
+    by_similarity = [
+        present(relevance_of(dataclasses.replace(HIT, vector_score=value), JOINT_SPACE))
+        for value in (-1e9, 0, 0.5, 1e9)
+    ]
+    by_words = [
+        present(relevance_of(dataclasses.replace(HIT, words_matched=value), JOINT_SPACE))
+        for value in (0, 0.5, 1)
+    ]
 
     assert by_similarity == sorted(by_similarity)
     assert by_words == sorted(by_words)
@@ -112,7 +108,7 @@ def test_relevance_grows_with_the_similarity_and_with_the_words_and_stays_within
 def test_what_has_all_words_of_a_query_is_above_the_floor_whatever_its_similarity(similarity: float) -> None:
     hit = dataclasses.replace(HIT, vector_score=similarity, text_score=0.3, words_matched=1.0)
 
-    assert estimated(hit) > DEFAULT_PLAN.relevance_floor
+    assert present(relevance_of(hit, JOINT_SPACE)) > DEFAULT_PLAN.relevance_floor
 
 
 async def test_a_section_whose_heading_is_the_query_is_not_called_unrelated(platform: Platform) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from answer.conftest import Platform
 from support.colours import png
+from support.present import present
 from tieback.answer.plan import DEFAULT_LIMIT
 from tieback.core.deadline import Deadline
 from tieback.core.errors import (
@@ -109,10 +110,11 @@ async def test_reranking_shows_both_scores_and_both_places(library: Platform) ->
 
     first = reply.hits[0]
     assert first.hit.item_id == "coffee"
-    assert first.rerank_score == max(hit.rerank_score or 0 for hit in reply.hits)
+    assert first.rerank_score == max(present(hit.rerank_score) for hit in reply.hits)
     assert sorted(hit.search_rank for hit in reply.hits) == list(range(len(reply.hits)))
-    assert first.alignment is not None
-    assert {first.hit.text[slice(*map(int, pair.candidate.place))] for pair in first.alignment.pairs} == {
+    assert {
+        first.hit.text[slice(*map(int, pair.candidate.place))] for pair in present(first.alignment).pairs
+    } == {
         "coffee",
         "dark",
     }

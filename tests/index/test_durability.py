@@ -12,6 +12,7 @@ from pathlib import Path
 import lancedb
 import pytest
 from lancedb.index import FTS
+from support.present import present
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import StartupError, StorageFull
 from tieback.index import Index
@@ -44,12 +45,12 @@ def acknowledged(store: Path) -> list[str]:
     child = subprocess.Popen(
         [sys.executable, "-c", WRITER, store], stdout=subprocess.PIPE, env=environment, text=True
     )
-    assert child.stdout is not None
-    acknowledged = [child.stdout.readline().strip() for _ in range(120)]
+    said = present(child.stdout)
+    acknowledged = [said.readline().strip() for _ in range(120)]
     child.send_signal(signal.SIGKILL)
-    acknowledged += child.stdout.read().split()
+    acknowledged += said.read().split()
     child.wait()
-    child.stdout.close()
+    said.close()
     return acknowledged
 
 

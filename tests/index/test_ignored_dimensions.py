@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.present import present
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.types.arrays import Array
 from tieback.core.types.collection import IndexedSection
@@ -115,7 +116,7 @@ async def test_a_search_finds_what_comparing_each_section_with_its_own_vector_fi
             for number, hit in hits.items():
                 assert hit.score == pytest.approx(compared[number], abs=1e-3)
         elif hits:
-            shares = {int(hit.item_id[1:]): hit.text_score or 0.0 for hit in by_words.hits}
+            shares = {int(hit.item_id[1:]): present(hit.text_score) for hit in by_words.hits}
             best = _of_the_best(compared[list(hits)])
             for (number, hit), share in zip(hits.items(), best, strict=True):
                 assert hit.score == pytest.approx(share + 0.7 * shares.get(number, 0) ** 1.25, abs=1e-3)

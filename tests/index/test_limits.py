@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from support.present import present
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, StorageFull, TiebackError
@@ -39,8 +40,7 @@ async def small(store: Path) -> AsyncIterator[Index]:
 
 async def refusal(index: Index, indexed: IndexedItem) -> TiebackError:
     (error,) = (await index.upsert("docs", [indexed])).results
-    assert error is not None
-    return error
+    return present(error)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.acting import begun
+from support.present import present
 from support.sections import SPACE, WIDTH, axis, vector
 from tieback.core.errors import QuotaExceeded, StorageFull
 from tieback.core.tenant import Principal, Quota
@@ -62,9 +63,9 @@ async def test_what_was_ingested_is_given_back_to_be_encoded_again(index: Index)
 
     red, green, points, text = (section.content for section in found.item.sections)
     assert (red, green, text) == tuple(sections[n].content for n in (0, 1, 3))
-    assert points is not None
-    assert isinstance(points.data, np.ndarray)
-    assert np.array_equal(points.data, cloud)
+    data = present(points).data
+    assert isinstance(data, np.ndarray)
+    assert np.array_equal(data, cloud)
     assert (await index.get_item("docs", "a")).sections[0].content is None
 
 
@@ -227,12 +228,12 @@ def killed(store: Path, after: int) -> list[list[str]]:
         [sys.executable, "-c", WRITER, store],
         stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path},
     )  # fmt: skip
-    assert child.stdout is not None
-    lines = [child.stdout.readline().split() for _ in range(after)]
+    said = present(child.stdout)
+    lines = [said.readline().split() for _ in range(after)]
     child.send_signal(signal.SIGKILL)
-    lines += [line.split() for line in child.stdout.read().splitlines()]
+    lines += [line.split() for line in said.read().splitlines()]
     child.wait()
-    child.stdout.close()
+    said.close()
     return lines
 
 
@@ -251,9 +252,8 @@ async def test_after_kill_9_every_acknowledged_item_has_its_originals_and_nothin
         found |= {one.item.id: one.item for one in page}
         after_page = page[-1].item.id
     assert put - removing <= found.keys()
-    contents = [section.content for item in found.values() for section in item.sections]
-    assert all(content is not None for content in contents)
-    assert set(files(store)) == {content.data for content in contents if content is not None}
+    contents = [present(section.content) for item in found.values() for section in item.sections]
+    assert set(files(store)) == {content.data for content in contents}
     await index.close()
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.acting import begun
+from support.present import present
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import InvalidInput, NotFound, PermissionDenied
 from tieback.core.tenant import Access, Principal
@@ -230,7 +231,7 @@ async def test_vectors_of_another_space_or_too_few_are_refused_by_their_item(ind
     )
 
     assert errors[0] is None
-    assert [str(error.field) for error in errors[1:] if error is not None] == [
+    assert [str(present(error).field) for error in errors[1:]] == [
         "items[1].sections[0].vector.space",
         "items[2].sections",
     ]
@@ -406,7 +407,7 @@ async def test_a_text_in_pieces_keeps_its_place_in_the_original_and_its_words(in
     assert (state.done, state.split_sections, state.added_sections) == (1, 1, 1)
     await index.finish_reindex("docs")
     sections = (await index.get_item("docs", "birds")).sections
-    assert [(one.id, one.content and one.content.data, one.span) for one in sections] == [
+    assert [(one.id, present(one.content).data, one.span) for one in sections] == [
         ("1", "ü owl ", (100, 107)),
         ("1-2", "and wren", (107, 115)),
     ]

@@ -3,6 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.present import present
 from support.sections import axis, item, section, vector
 from tieback.answer.plan import DEFAULT_PLAN
 from tieback.core.deadline import Deadline
@@ -85,7 +86,7 @@ async def test_vector_and_words_are_fused_and_both_scores_are_given(library: Ind
     assert names(reply)[0] == "cup.1"  # second by vector, found by words
     by_name = {hit.item_id + hit.section_id: hit for hit in reply.hits}
     assert by_name["sea2"].vector_score == pytest.approx(0)
-    assert (by_name["sea2"].text_score or 0) > 0
+    assert present(by_name["sea2"].text_score) > 0
     assert by_name["tea1"].text_score is None
 
 
@@ -231,7 +232,9 @@ async def test_balanced_modalities_do_not_hide_each_other(index: Index) -> None:
     assert all(hit.modality is Modality.TEXT for hit in raw.hits)
     assert balanced.hits[0].item_id == "special"
     assert balanced.hits[0].vector_score == pytest.approx(0.3)
-    assert balanced.hits[0].score > max(hit.vector_score or 0 for hit in raw.hits)  # on the scale of texts
+    assert balanced.hits[0].score > max(
+        present(hit.vector_score) for hit in raw.hits
+    )  # on the scale of texts
     assert {hit.modality for hit in balanced.hits} == {Modality.TEXT, Modality.IMAGE}
 
 

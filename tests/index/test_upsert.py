@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.present import present
 from support.sections import SPACE, axis, item, section, vector
 from tieback.core.errors import InvalidInput, NotFound, SpaceMismatch, TiebackError
 from tieback.core.types.arrays import Array
@@ -18,8 +19,7 @@ from tieback.index import Index
 
 async def refusal(index: Index, indexed: IndexedItem) -> TiebackError:
     (error,) = (await index.upsert("docs", [indexed])).results
-    assert error is not None
-    return error
+    return present(error)
 
 
 async def found(index: Index, values: Sequence[float] | Array, **about: Any) -> list[str]:
