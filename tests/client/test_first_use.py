@@ -162,7 +162,7 @@ def test_an_address_with_a_port_or_a_path_is_not_said_to_lack_one(address: str) 
 
 def test_what_is_no_item_is_refused_by_its_place(client: Client) -> None:
     with pytest.raises(InvalidArgument, match=r"items\[1\]: an item is an Item, not str"):
-        client.ingest("notes", [Item("a", "words"), "words"]).collect()  # type: ignore[list-item]
+        client.ingest("notes", [Item("a", "words"), "words"]).collect()  # type: ignore[list-item]  # the mistake is meant
 
 
 def test_a_text_file_in_another_encoding_names_what_reads_it(client: Client, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from tieback.admission import Admission
@@ -60,7 +61,7 @@ async def batcher(worker: Worker) -> AsyncIterator[Batcher[Word, str]]:
 
 
 def submit(
-    batcher: Batcher[Word, str], *words: Word, **options: object
+    batcher: Batcher[Word, str], *words: Word, **options: Any
 ) -> asyncio.Task[list[str | TiebackError]]:
     async def answer() -> list[str | TiebackError]:
         return (await batcher.submit(words, **options)).results

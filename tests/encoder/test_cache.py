@@ -179,7 +179,7 @@ async def test_errors_are_not_kept(encoder: Encoder, model: BagOfWords) -> None:
     for _ in range(2):
         reply = await encoder.encode(SPACE, texts(POISON, "\0"))
 
-        assert str(error(reply, 1).field) == "contents[1].text"  # type: ignore[attr-defined]
+        assert str(error(reply, 1).field) == "contents[1].text"
         assert "kernel" not in error(reply, 0).message
 
     assert [POISON] in model.batches[1:]
@@ -245,7 +245,7 @@ async def test_token_numbers_are_encoded_and_kept_beside_the_text(encoder: Encod
     refused = await encoder.encode(SPACE, [*texts("tea"), content], TOKENS)
 
     assert kinds == [COMPUTED, COMPUTED, MEMORY]
-    assert str(error(refused, 1).field) == "contents[1].token_ids"  # type: ignore[attr-defined]
+    assert str(error(refused, 1).field) == "contents[1].token_ids"
     assert isinstance(refused.results[0], Encoding)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +55,11 @@ class Listening(BagOfWords):
 
     def __init__(self, folder: Path) -> None:
         measured = [{"ratio": 0.7, "speed": {128: 2}, "lost": {"STS": 0}}]
-        offered = {"layers": (1, 2), "reductions": {"pitome": {"measured": measured}}}
+        offered: dict[str, Any] = {"layers": (1, 2), "reductions": {"pitome": {"measured": measured}}}
         super().__init__(card(folder, runtime="transformer_text", options=None, **offered))
         self.plans: list[EncodePlan] = []
 
-    def run(self, batch: list[Prepared], plan: EncodePlan) -> list[RawEncoding]:  # type: ignore[override]
+    def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:
         self.plans.append(plan)
         return super().run(batch, plan)
 

@@ -179,8 +179,8 @@ async def test_a_precomputed_vector_is_checked(encoder: Encoder, model: BagOfWor
     assert "8, 16, 32" in messages[6]
     assert "output width of 16" in messages[7]
     assert "one axis" in messages[8]
-    assert str(error(reply, 0).field) == "contents[0].vector.space"  # type: ignore[attr-defined]
-    assert str(error(reply, 3).field) == "contents[3].vector.values"  # type: ignore[attr-defined]
+    assert str(error(reply, 0).field) == "contents[0].vector.space"
+    assert str(error(reply, 3).field) == "contents[3].vector.values"
     last = reply.results[9]
     assert isinstance(last, Encoding)
     np.testing.assert_allclose(vector(last).values, good, atol=1e-6)

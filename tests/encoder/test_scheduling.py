@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from tieback.admission import Admission
@@ -40,11 +41,11 @@ class Machine:
 
 
 def submit_for(
-    tenant: str, batcher: Batcher[Word, str], *words: Word, **options: object
+    tenant: str, batcher: Batcher[Word, str], *words: Word, **options: Any
 ) -> asyncio.Task[list[str | TiebackError]]:
     async def answer() -> list[str | TiebackError]:
         TENANT.set(tenant)
-        return (await batcher.submit(words, **options)).results  # type: ignore[arg-type]
+        return (await batcher.submit(words, **options)).results
 
     return asyncio.create_task(answer())
 

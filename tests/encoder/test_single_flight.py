@@ -14,7 +14,7 @@ from support.asking import encodings, error, texts, vector
 from support.bag_of_words import POISON, BagOfWords, card, dense
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, Overloaded, Unavailable
-from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodingSource
+from tieback.core.types.encoding import EncodePlan, EncodeReply, Encoding, EncodingSource
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 
@@ -176,8 +176,8 @@ async def test_an_error_goes_to_all_who_wait_each_with_its_own_place(
     await asyncio.sleep(0)
     reply = await encoder.encode(SPACE, texts("tea", large, large))
 
-    assert str(error(await first, 0).field) == "contents[0].text"  # type: ignore[attr-defined]
-    assert [str(error(reply, place).field) for place in (1, 2)] == [  # type: ignore[attr-defined]
+    assert str(error(await first, 0).field) == "contents[0].text"
+    assert [str(error(reply, place).field) for place in (1, 2)] == [
         "contents[1].text",
         "contents[2].text",
     ]
@@ -311,7 +311,8 @@ def test_whoever_stays_gets_what_belongs_to_its_texts(
                     assert error(reply, place)
                 else:
                     result = reply.results[place]
-                    np.testing.assert_allclose(vector(result).values, dense(text), atol=1e-6)  # type: ignore[arg-type]
+                    assert isinstance(result, Encoding)
+                    np.testing.assert_allclose(vector(result).values, dense(text), atol=1e-6)
         assert (idle.queued_items, idle.queued_tokens, idle.active_items) == (0, 0, 0)
 
     asyncio.run(serve())

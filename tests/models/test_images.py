@@ -9,6 +9,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def square(data: bytes, limits: Limits | None = None, side: int = 32) -> Array:
     return central_square(Content(Modality.IMAGE, data), limits or Limits(), field_of_view=1.0, side=side)
 
 
-def written(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
+def written(image: Image.Image, format: str = "PNG", **options: Any) -> bytes:
     file = io.BytesIO()
     image.save(file, format, **options)
     return file.getvalue()

@@ -48,7 +48,7 @@ def expected(model: torch.nn.Module, served_by: EncoderModel, layer: int) -> lis
 
 
 def unit(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+    return np.asarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True))
 
 
 @pytest.mark.parametrize("architecture", BACKBONES)

@@ -197,7 +197,9 @@ def test_a_folder_that_does_not_say_how_it_is_pooled_is_asked_about(own_cards: P
     assert "--pooling NAME, which is one of: cls, max, mean" in asked.stderr
     assert "No card was written." in asked.stderr
     assert answered.exit_code == 0, answered.output
-    assert read_card(own_cards / "plain.yaml").max_tokens == 24 - 1 - 1  # type: ignore[union-attr]
+    card = read_card(own_cards / "plain.yaml")
+    assert isinstance(card, EncoderCard)
+    assert card.max_tokens == 24 - 1 - 1
 
 
 def test_without_a_folder_for_cards_the_card_is_printed(

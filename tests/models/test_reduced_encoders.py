@@ -68,7 +68,7 @@ def test_a_text_is_reduced_alike_alone_and_padded_among_longer_ones(tmp_path: Pa
 
 
 def test_a_reduced_encoder_is_served_in_int8_too(tmp_path: Path) -> None:
-    lower = {"precisions": {"int8": {"smallest_cosine": 0.5}}, "precision": "int8"}
+    lower: dict[str, Any] = {"precisions": {"int8": {"smallest_cosine": 0.5}}, "precision": "int8"}
     card = own(tmp_path, GOOD, **lower)
 
     exact = dense(served(card.at("float32"), tmp_path), LONG, plan=REDUCED)

@@ -31,7 +31,7 @@ def in_parts(folder: Path, parts: int = 3) -> None:
     """As transformers saves a model that is too large for one file; the one file goes."""
     state = load_file(folder / ONE)
     names = list(state)
-    weight_map = {}
+    weight_map: dict[str, str] = {}
     for part in range(parts):
         file = f"model-{part + 1:05}-of-{parts:05}.safetensors"
         mine = names[part::parts]

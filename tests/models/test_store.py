@@ -42,7 +42,8 @@ def source(index: Index) -> Source:
 
 
 def test_a_source_is_fetched_and_only_its_named_files_are_kept(source: Source, tmp_path: Path) -> None:
-    store, heard = Store(tmp_path / "store"), []
+    store = Store(tmp_path / "store")
+    heard: list[tuple[int, int]] = []
 
     store.fetch(source, tmp_path / "out", lambda there, size: heard.append((there, size)))
 

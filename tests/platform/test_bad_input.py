@@ -275,7 +275,7 @@ def test_explicit_weights_of_an_unknown_space_are_refused_with_the_choices(
     assert TEXT_SPACE in failure.message
 
 
-def strategy(name: str, **parameters: object) -> generator_pb2.Decoding:
+def strategy(name: str, **parameters: Any) -> generator_pb2.Decoding:
     method = report_pb2.Method(name=name)
     method.parameters.update(parameters)
     return generator_pb2.Decoding(strategy=method)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 import numpy as np
@@ -59,7 +60,7 @@ class Place:
         assert pull(cards, cards, Store(folder / "models"), Silent()) == []
 
     @contextmanager
-    def served(self, **more: object) -> Iterator[Running]:
+    def served(self, **more: Any) -> Iterator[Running]:
         settings = Settings(
             store=self.folder / "store", models=self.folder / "models", cards=self.folder, port=0,
             metrics_port=None, spaces=("words", "words-b"), generator_enabled=False, drain_seconds=1,

@@ -300,7 +300,7 @@ async def test_an_encoder_that_goes_away_ends_the_stream_after_the_answers_of_th
 
 async def test_bytes_that_are_no_message_end_the_stream() -> None:
     async with served() as one, grpc.aio.insecure_channel(one.address) as channel:
-        call = channel.stream_stream("/tieback.v1.EncoderService/EncodeStream")()
+        call = channel.stream_stream("/tieback.v1.EncoderService/EncodeStream", None, None)()
         await call.write(b"\xff\xff\xff")
 
         with pytest.raises(grpc.aio.AioRpcError) as caught:

@@ -163,7 +163,7 @@ def test_a_deadline_reaches_the_service_and_work_that_cannot_finish_is_not_start
 
 def test_bytes_that_are_no_request_are_invalid_at_the_gateway_too(platform: Platform) -> None:
     with grpc.insecure_channel(platform.address) as channel:
-        call = channel.unary_unary("/tieback.v1.EncoderService/Encode")
+        call = channel.unary_unary("/tieback.v1.EncoderService/Encode", None, None)
         with pytest.raises(grpc.RpcError) as caught:
             call(b"\x0a\xff\xff", timeout=10)
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT

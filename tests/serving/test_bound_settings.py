@@ -240,7 +240,7 @@ class SharedPlace(Place):
         (folder / "pair/model.safetensors").write_text("pair")
         (folder / "terms").mkdir()
         (folder / "terms/model.safetensors").write_text("terms")
-        shared = {"runtime": "dual_encoder", "width": 8, "kinds": ["dense"], "shares": "pair"}
+        shared: dict[str, Any] = {"runtime": "dual_encoder", "width": 8, "kinds": ["dense"], "shares": "pair"}
         self.write("pair-text", "pair", modality="text", max_tokens=12, joint="component", **shared)
         self.write("pair-image", "pair", modality="image", joint="component", **shared)
         self.write(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -174,7 +175,7 @@ def test_a_tokens_file_is_checked_without_a_server(tmp_path: Path) -> None:
 
 
 def trusting(
-    authority: Authority, certificate: str | None = None, **validity: object
+    authority: Authority, certificate: str | None = None, **validity: Any
 ) -> grpc.ChannelCredentials:
     pair = authority.issue(certificate, **validity) if certificate else None
     return grpc.ssl_channel_credentials(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
+from typing import Any, TypeVar
 
 import grpc
 import pytest
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from support.small_server import BUSY, SECRET, channel, fuse_request, small_server
 from support.tenants import write_tokens
@@ -17,10 +19,12 @@ from tieback.v1 import generator_pb2, generator_pb2_grpc, router_pb2_grpc
 
 FUSE = "/tieback.v1.RouterService/Fuse"
 
+M = TypeVar("M", bound=Message)
 
-def details(error: grpc.aio.AioRpcError, kind: type) -> list:
-    trailing = dict(error.trailing_metadata())
-    status = status_pb2.Status.FromString(trailing["grpc-status-details-bin"])
+
+def details(error: grpc.aio.AioRpcError, kind: type[M]) -> list[M]:
+    trailing: Any = error.trailing_metadata()
+    status = status_pb2.Status.FromString(dict(trailing)["grpc-status-details-bin"])
     found = []
     for packed in status.details:
         if packed.Is(kind.DESCRIPTOR):
@@ -57,7 +61,7 @@ async def test_a_request_id_that_could_break_a_log_is_replaced() -> None:
 async def test_bytes_that_are_no_message_are_an_invalid_argument(data: bytes) -> None:
     async with small_server() as server, channel(server) as made:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await made.unary_unary(FUSE)(data)
+            await made.unary_unary(FUSE, None, None)(data)
 
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert details(caught.value, error_details_pb2.ErrorInfo)[0].reason == "MALFORMED_MESSAGE"
@@ -68,7 +72,7 @@ async def test_text_that_is_not_utf_8_is_an_invalid_argument() -> None:
     prompt = b"\x12" + bytes([len(lone_surrogate)]) + lone_surrogate  # GenerateRequest.prompt
     async with small_server() as server, channel(server) as made:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            async for _ in made.unary_stream("/tieback.v1.GeneratorService/Generate")(prompt):
+            async for _ in made.unary_stream("/tieback.v1.GeneratorService/Generate", None, None)(prompt):
                 pass
 
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT

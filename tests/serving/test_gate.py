@@ -6,6 +6,7 @@ import gzip
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import grpc
 import pytest
@@ -297,7 +298,7 @@ async def test_a_bomb_of_a_few_kilobytes_is_refused_and_nobody_feels_it() -> Non
     ):
         for _ in range(50):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await made.unary_unary(FUSE)(bomb)
+                await made.unary_unary(FUSE, None, None)(bomb)
 
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert "100 times its size" in str(caught.value.details())
@@ -326,7 +327,7 @@ async def test_the_fullest_request_there_may_be_does_not_stop_the_others() -> No
         watched(server.address) as felt,
     ):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await made.unary_unary(FUSE)(request.SerializeToString())
+            await made.unary_unary(FUSE, None, None)(request.SerializeToString())
 
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert max(felt.checks) < FREEZE
@@ -337,16 +338,16 @@ async def test_a_server_behind_the_gateway_counts_no_more() -> None:
     async with small_server(behind=True) as server, channel(server) as made:
         request = fuse_request()
         request.inputs[0].parts[0].encoding.labels.extend([content_pb2.Label()] * 1500)
-        response = await made.unary_unary(FUSE)(request.SerializeToString())
+        response = await made.unary_unary(FUSE, None, None)(request.SerializeToString())
 
         assert len(router_pb2.FuseResponse.FromString(response).results) == 1
 
 
 async def test_requests_that_are_in_work_are_bounded_in_bytes() -> None:
     async with small_server(request_bytes=1) as server, channel(server) as made:
-        call = made.unary_unary(FUSE)
+        call = made.unary_unary(FUSE, None, None)
         await call(fuse_request().SerializeToString())  # alone, any fits
-        held = made.unary_stream("/tieback.v1.GeneratorService/Generate")(
+        held = made.unary_stream("/tieback.v1.GeneratorService/Generate", None, None)(
             generator_pb2.GenerateRequest(prompt="endless").SerializeToString()
         )
         await held.read()
@@ -381,13 +382,13 @@ async def test_a_number_that_is_none_is_an_invalid_argument(
         request = fuse_request()
         request.routing.CopyFrom(make(nan))
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await made.unary_unary(FUSE)(request.SerializeToString())
+            await made.unary_unary(FUSE, None, None)(request.SerializeToString())
 
         assert Failure.of(caught.value).code is grpc.StatusCode.INVALID_ARGUMENT
         assert Failure.of(caught.value).field == path
 
 
-def struct(**values: object) -> struct_pb2.Struct:
+def struct(**values: Any) -> struct_pb2.Struct:
     made = struct_pb2.Struct()
     made.update(values)
     return made

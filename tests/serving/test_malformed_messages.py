@@ -76,7 +76,7 @@ def floats(*values: float, shape: list[int] | None = None) -> vector_pb2.Tensor:
         ("s.weights", {"weights": floats(1, 0)}),
         ("s.weights", {"weights": floats(1, -1)}),
         ("s.weights.shape", {"weights": floats(1, 1, shape=[1, 2])}),
-        ("s.weights.dtype", {"weights": vector_pb2.Tensor(dtype=3, shape=[2], data=b"ab")}),  # type: ignore[arg-type]
+        ("s.weights.dtype", {"weights": vector_pb2.Tensor(dtype=3, shape=[2], data=b"ab")}),  # type: ignore[arg-type]  # its number
         ("s.weights.data", {"weights": vector_pb2.Tensor(shape=[2_000_000_000], data=b"")}),
         ("s.indices", {"indices": [7, 3]}),
         ("s.indices", {"indices": [3, 3]}),
@@ -85,7 +85,11 @@ def floats(*values: float, shape: list[int] | None = None) -> vector_pb2.Tensor:
     ],
 )
 def test_a_malformed_sparse_vector_is_refused_by_its_field(field: str, changes: dict[str, Any]) -> None:
-    good = {"space": vector_pb2.SpaceRef(name="a"), "indices": [3, 7], "weights": floats(1, 2)}
+    good: dict[str, Any] = {
+        "space": vector_pb2.SpaceRef(name="a"),
+        "indices": [3, 7],
+        "weights": floats(1, 2),
+    }
     assert FUNCTIONS["read_sparse"](vector_pb2.SparseVector(**good), at("s")).weights.tolist() == [1, 2]
 
     with pytest.raises(errors.InvalidInput) as caught:
@@ -116,7 +120,7 @@ def time(begin: float, end: float) -> dict[str, Any]:
     [
         ("m.space.name", SPANS | {"space": None}),
         ("m.values.shape", SPANS | {"values": floats(1, 0)}),
-        ("m.values.dtype", SPANS | {"values": vector_pb2.Tensor(dtype=3, shape=[1, 2], data=b"ab")}),  # type: ignore[arg-type]
+        ("m.values.dtype", SPANS | {"values": vector_pb2.Tensor(dtype=3, shape=[1, 2], data=b"ab")}),  # type: ignore[arg-type]  # its number
         ("m.values", SPANS | {"values": floats(1, float("nan"), shape=[1, 2])}),
         ("m.values", BOXES | {"values": floats(1, float("inf"), shape=[1, 2])}),
         ("m.locators", {}),

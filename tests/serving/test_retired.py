@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.asking import encodings, vector
 from support.own_encoder import Silent
 from support.small_spaces import write_words
 from tieback.core.errors import NotFound
@@ -42,6 +43,6 @@ async def test_a_retired_model_that_nobody_asks_for_is_unloaded_and_loaded_again
 
     assert list(unknown.value.choices) == []
     assert again == space
-    one, two = reply.results[0], reply_again.results[0]
-    assert one.dense.space == card.space  # type: ignore[union-attr]
-    assert np.array_equal(one.dense.values, two.dense.values)  # type: ignore[union-attr]
+    (one,), (two,) = encodings(reply), encodings(reply_again)
+    assert vector(one).space == card.space
+    assert np.array_equal(vector(one).values, vector(two).values)

@@ -66,7 +66,7 @@ class Full:
     async def refused(self, body: bytes, metadata: Any = None) -> str:
         """The reason for which a call is refused."""
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await self.channel.unary_unary(METHOD)(body, timeout=5, metadata=metadata)
+            await self.channel.unary_unary(METHOD, None, None)(body, timeout=5, metadata=metadata)
         trailing: Any = caught.value.trailing_metadata()
         return reason(dict(trailing))
 
@@ -129,7 +129,7 @@ async def test_a_call_refused_unread_is_told_all_that_any_refused_call_is_and_co
     async with full(tmp_path) as server:
         before = server.encoder.load(SPACE).rejected
         with pytest.raises(grpc.aio.AioRpcError, match="try again in") as caught:
-            await server.channel.unary_unary(METHOD)(request("a"), timeout=5, metadata=NAMED)
+            await server.channel.unary_unary(METHOD, None, None)(request("a"), timeout=5, metadata=NAMED)
 
         trailing: Any = dict(caught.value.trailing_metadata())
         retry = error_details_pb2.RetryInfo()
@@ -149,7 +149,7 @@ async def test_as_soon_as_there_is_room_a_call_that_was_to_be_screened_is_answer
     async with full(tmp_path) as server:
         server.waiting.pop().cancel()
         await asyncio.sleep(0.01)
-        call = server.channel.unary_unary(METHOD)
+        call = server.channel.unary_unary(METHOD, None, None)
         asked = call(request("a b"), timeout=5, metadata=NAMED)
         await asyncio.sleep(0.1)
         server.model._free.set()
@@ -168,7 +168,7 @@ async def test_a_wrong_name_gets_no_call_past_its_own_space(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("space", "named"), [(SPACE, SPACE), ("not in äscii\n", None)])
 async def test_the_client_names_the_space(space: str, named: str | None) -> None:
-    seen = []
+    seen: list[str | None] = []
 
     class Listening(grpc.GenericRpcHandler):
         def service(self, handler_call_details: Any) -> None:
