@@ -37,8 +37,8 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-def found(client: Client, name: str, query: object) -> list[str]:
-    return [hit.hit.item_id for hit in client.retrieve(name, query).hits]  # type: ignore[arg-type]
+def found(client: Client, name: str, query: str) -> list[str]:
+    return [hit.hit.item_id for hit in client.retrieve(name, query).hits]
 
 
 def scores(found: RetrievalResult) -> dict[str, float]:
