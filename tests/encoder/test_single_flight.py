@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,24 +13,11 @@ from support.bag_of_words import POISON, BagOfWords, card, dense
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, Overloaded, Unavailable
 from tieback.core.types.encoding import EncodePlan, EncodeReply, Encoding, EncodingSource
-from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 
 SPACE = "bag-of-words"
 INVARIANT = EncodePlan(batch_invariant=True)
 COMPUTED, IN_FLIGHT = EncodingSource.COMPUTED, EncodingSource.IN_FLIGHT
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> BagOfWords:
-    return BagOfWords(card(tmp_path))
-
-
-@pytest.fixture
-async def encoder(model: BagOfWords) -> AsyncIterator[Encoder]:
-    made = Encoder([model], limits=Limits(queued_tokens=1000), batch_tokens=100)
-    yield made
-    await made.close()
 
 
 def ask(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,6 @@ from support.asking import encodings, texts
 from support.bag_of_words import BagOfWords, card
 from tieback.core.tenant import Principal
 from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodingSource
-from tieback.core.types.limits import Limits
 from tieback.core.types.locators import LocatorKind, Locators
 from tieback.encoder import CacheOptions, Encoder
 from tieback.encoder.cache import MemoryCache, bytes_of
@@ -23,18 +22,6 @@ from tieback.models.encoder_model import Prepared, RawEncoding
 
 SPACE = "bag-of-words"
 COMPUTED, MEMORY, DISK = EncodingSource.COMPUTED, EncodingSource.MEMORY, EncodingSource.DISK
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> BagOfWords:
-    return BagOfWords(card(tmp_path))
-
-
-@pytest.fixture
-async def encoder(model: BagOfWords) -> AsyncIterator[Encoder]:
-    made = Encoder([model], limits=Limits(queued_tokens=1000), batch_tokens=100)
-    yield made
-    await made.close()
 
 
 async def ask(encoder: Encoder, tenant: str, *given: str) -> list[EncodingSource]:

@@ -3,7 +3,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from support.present import present
 from support.sections import SPACE, WIDTH
+from tieback.core.errors import TiebackError
+from tieback.core.types.collection import IndexedItem
 from tieback.index import Index
 from tieback.index.vectors import one_thread
 
@@ -38,3 +41,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("mounting a small file system needs root")
     yield disk
     subprocess.run(["umount", "-l", disk], check=True)
+
+
+async def refusal(index: Index, indexed: IndexedItem) -> TiebackError:
+    """Why the item is not written."""
+    (error,) = (await index.upsert("docs", [indexed])).results
+    return present(error)

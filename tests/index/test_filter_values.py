@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.filtering import put, trees, waiting
 from tieback.core.dates import read_date
 from tieback.core.errors import InvalidInput
-from tieback.core.types.content import Item, Modality, Section
 from tieback.core.types.metadata import Scalar
 from tieback.index.columns import Column, Value
 from tieback.index.filters import And, Comparison, Field, Filter, Not, Or, fields, parse
 from tieback.index.memory import Memory
 from tieback.index.metadata import scalars
-from tieback.index.records import Put, Record, Remove
+from tieback.index.records import Remove
 from tieback_client.cli.file_items import items_of
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
@@ -32,20 +32,11 @@ ROWS: list[dict[str, Value]] = [
 ]
 
 
-def waiting(doing: str) -> None:
-    """Somebody waits for the answer."""
-
-
 def memory_of(rows: Sequence[Mapping[str, Value]]) -> Memory:
     memory = Memory(1)
     for number, metadata in enumerate(rows):
         put(memory, number + 1, f"i{number}", metadata)
     return memory
-
-
-def put(memory: Memory, version: int, name: str, metadata: Mapping[str, Value]) -> None:
-    item = Item(name, [Section("1", None)], "", metadata)
-    memory.apply([Put(version, Record(item, [""], [Modality.TEXT], np.zeros((1, 1), np.float32)))])
 
 
 def passing(memory: Memory, tree: Filter | None) -> list[int]:
@@ -213,15 +204,6 @@ COMPARISONS = (
     | st.builds(Comparison, FIELDS, st.just(":"), st.none())
     | st.builds(Comparison, FIELDS, st.just("IN"), st.lists(LITERALS, min_size=1, max_size=3).map(tuple))
 )
-TREES = st.recursive(
-    COMPARISONS,
-    lambda inner: (
-        st.builds(Not, inner)
-        | st.builds(And, st.lists(inner, min_size=2, max_size=3).map(tuple))
-        | st.builds(Or, st.lists(inner, min_size=2, max_size=3).map(tuple))
-    ),
-    max_leaves=5,
-)
 ALL_KINDS: dict[str, Value] = {"x": ("", 0.0, True, date(1, 1, 1)), "y": ("", 0.0, True, date(1, 1, 1))}
 """A row that holds every type in both fields, so that no comparison of types is refused."""
 
@@ -267,7 +249,7 @@ def says(symbol: str, value: Scalar, literal: Scalar | None) -> bool:
 
 
 @settings(deadline=None, max_examples=300)
-@given(st.lists(st.dictionaries(st.sampled_from(["x", "y"]), VALUES), max_size=8), TREES)
+@given(st.lists(st.dictionaries(st.sampled_from(["x", "y"]), VALUES), max_size=8), trees(COMPARISONS, most=5))
 def test_a_filter_passes_the_rows_that_a_naive_evaluation_passes(
     rows: list[dict[str, Value]], tree: Filter
 ) -> None:

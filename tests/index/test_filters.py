@@ -7,13 +7,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.adversarial import seconds
+from support.filtering import put, trees, waiting
 from tieback.core.errors import DeadlineExceeded, InvalidInput
-from tieback.core.types.content import Item, Modality, Section
-from tieback.core.types.metadata import Metadata, Scalar
+from tieback.core.types.content import Modality
+from tieback.core.types.metadata import Scalar
 from tieback.index.columns import Column
-from tieback.index.filters import And, Comparison, Field, Filter, Not, Or, parse
+from tieback.index.filters import Comparison, Field, Filter, parse
 from tieback.index.memory import Memory
-from tieback.index.records import Put, Record, Remove
+from tieback.index.records import Remove
 
 ROWS: list[dict[str, Any]] = [
     {
@@ -34,22 +35,10 @@ def passing(text: str) -> list[int]:
     memory = Memory(1)
     for number, row in enumerate(ROWS):
         metadata = {key: value for key, value in row.items() if key not in ("title", "modality")}
-        put(memory, number + 1, f"i{number}", metadata, row["title"], row["modality"])
+        put(memory, number + 1, f"i{number}", metadata, row["title"], Modality(row["modality"]))
     tree = parse(text)
     scans = memory.scan(tree, waiting)
     return np.flatnonzero(memory.allowed(tree, scans, waiting)).tolist()
-
-
-def put(
-    memory: Memory, version: int, name: str, metadata: Metadata, title: str = "", modality: str = "text"
-) -> None:
-    item = Item(name, [Section("1", None)], title, metadata)
-    record = Record(item, [""], [Modality(modality)], np.zeros((1, 1), np.float32))
-    memory.apply([Put(version, record)])
-
-
-def waiting(doing: str) -> None:
-    """Somebody waits for the answer."""
 
 
 @pytest.mark.parametrize(
@@ -192,19 +181,10 @@ comparisons = (
     )
     | st.builds(Comparison, fields, st.just(":"), st.none())
 )
-trees = st.recursive(
-    comparisons,
-    lambda inner: (
-        st.builds(Not, inner)
-        | st.builds(And, st.lists(inner, min_size=2, max_size=3).map(tuple))
-        | st.builds(Or, st.lists(inner, min_size=2, max_size=3).map(tuple))
-    ),
-    max_leaves=8,
-)
 
 
 @settings(deadline=None)
-@given(trees)
+@given(trees(comparisons, most=8))
 def test_a_printed_filter_parses_to_the_same_filter(tree: Filter) -> None:
     assert parse(str(tree)) == tree
 

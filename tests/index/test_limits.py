@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from support.present import present
+from index.conftest import refusal
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.deadline import Deadline
-from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, StorageFull, TiebackError
+from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, StorageFull
 from tieback.core.types.collection import IndexedItem
 from tieback.core.types.content import Modality
 from tieback.core.types.limits import Limits
@@ -36,11 +36,6 @@ async def small(store: Path) -> AsyncIterator[Index]:
     await index.create_collection("docs", SPACE, WIDTH)
     yield index
     await index.close()
-
-
-async def refusal(index: Index, indexed: IndexedItem) -> TiebackError:
-    (error,) = (await index.upsert("docs", [indexed])).results
-    return present(error)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.held_training import held_training
 from support.sections import SPACE, axis, item, regions_of, section, vector
 from tieback.core.errors import InvalidInput, SpaceMismatch
 from tieback.core.types.arrays import Array, Box
@@ -25,7 +25,7 @@ from tieback.index import Index, records, table
 from tieback.index.memory import Memory
 from tieback.index.records import Put, Record, Regions, Remove
 from tieback.index.validation import MOST_REGIONS, check_items
-from tieback.index.vectors import FlatVectors, InvertedVectors, faiss
+from tieback.index.vectors import FlatVectors, faiss
 
 WIDTH = 16
 Row = Sequence[float] | Array
@@ -331,26 +331,12 @@ def test_replaced_and_removed_photos_leave_no_region_behind(flat_up_to: int) -> 
     assert len(positions) == memory.section_count
 
 
-def test_regions_that_are_written_while_lists_are_trained_are_there_afterwards(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_regions_that_are_written_while_lists_are_trained_are_there_afterwards() -> None:
     memory, *_ = in_memory(300, flat_up_to=400)
-    begun, written = threading.Event(), threading.Event()
-    real = InvertedVectors.__init__
-
-    def slow(self: InvertedVectors, *arguments: Any, **options: Any) -> None:
-        begun.set()
-        written.wait(10)
-        real(self, *arguments, **options)
-
-    monkeypatch.setattr(InvertedVectors, "__init__", slow)
-    training = threading.Thread(target=memory.train)
-    training.start()
-    begun.wait(10)
     target = clustered(1, seed=7)[0]
-    memory.apply([Remove(1000, "i4"), Remove(1001, "i9"), put(1002, -target, [9 * target] * 4, "new")])
-    written.set()
-    training.join()
+
+    with held_training(memory):
+        memory.apply([Remove(1000, "i4"), Remove(1001, "i9"), put(1002, -target, [9 * target] * 4, "new")])
 
     assert not memory.regions.exact
     (best, *_), scores = memory.nearest(target, 3, memory.living())

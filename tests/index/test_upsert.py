@@ -6,20 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.present import present
+from index.conftest import refusal
 from support.sections import SPACE, axis, item, section, vector
-from tieback.core.errors import InvalidInput, NotFound, SpaceMismatch, TiebackError
+from tieback.core.errors import InvalidInput, NotFound, SpaceMismatch
 from tieback.core.types.arrays import Array
 from tieback.core.types.collection import IndexedItem
 from tieback.core.types.content import Content, Modality, Section
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import DType, SpaceRef, Vector
 from tieback.index import Index
-
-
-async def refusal(index: Index, indexed: IndexedItem) -> TiebackError:
-    (error,) = (await index.upsert("docs", [indexed])).results
-    return present(error)
 
 
 async def found(index: Index, values: Sequence[float] | Array, **about: Any) -> list[str]:

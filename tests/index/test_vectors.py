@@ -1,8 +1,9 @@
-import threading
 from typing import Any
 
 import numpy as np
 import pytest
+from support.filtering import waiting
+from support.held_training import held_training
 from support.sections import item
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
@@ -27,15 +28,11 @@ def put(version: int, vector: Array, **metadata: Any) -> Put:
     return Put(version, Record(item(f"i{version}", **metadata).item, [""], [Modality.TEXT], vector[None]))
 
 
-def nobody_leaves(doing: str) -> None:
-    """Whoever asked waits for the answer."""
-
-
 def searched(memory: Memory, query: Array, limit: int, text: str = "") -> tuple[list[str], Array]:
     tree = parse(text)
-    scans = memory.scan(tree, nobody_leaves)
+    scans = memory.scan(tree, waiting)
     with memory.lock.reading():
-        allowed = memory.allowed(tree, scans, nobody_leaves)
+        allowed = memory.allowed(tree, scans, waiting)
         positions, scores = memory.vectors.search(query, limit, allowed)
         return [memory.order_key(position)[0] for position in positions], scores
 
@@ -97,28 +94,20 @@ def test_replaced_and_removed_items_are_not_found_after_training(memory: Memory)
         assert np.allclose(memory.vectors.take(positions), -target)
 
 
-def test_what_is_written_while_lists_are_trained_is_there_afterwards(
-    memory: Memory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun, written = threading.Event(), threading.Event()
-    real = InvertedVectors.__init__
-
-    def slow(self: InvertedVectors, *arguments: Any, **options: Any) -> None:
-        begun.set()
-        written.wait(10)
-        real(self, *arguments, **options)
-
-    monkeypatch.setattr(InvertedVectors, "__init__", slow)
-    training = threading.Thread(target=memory.train)
-    training.start()
-    begun.wait(10)
+def test_what_is_written_while_lists_are_trained_is_there_afterwards(memory: Memory) -> None:
     new = clustered(3, seed=9)
-    memory.apply(
-        [Remove(3000, "i5"), put(3001, new[0]), put(3002, new[1]), Remove(3003, "i6"), Remove(3004, "i3002")]
-    )
-    assert searched(memory, new[0], 1)[0] == ["i3001"]  # searches go on meanwhile
-    written.set()
-    training.join()
+
+    with held_training(memory):
+        memory.apply(
+            [
+                Remove(3000, "i5"),
+                put(3001, new[0]),
+                put(3002, new[1]),
+                Remove(3003, "i6"),
+                Remove(3004, "i3002"),
+            ]
+        )
+        assert searched(memory, new[0], 1)[0] == ["i3001"]  # searches go on meanwhile
 
     assert isinstance(memory.vectors, InvertedVectors)
     assert searched(memory, new[0], 1)[0] == ["i3001"]

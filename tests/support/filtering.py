@@ -1,0 +1,41 @@
+"""Items in memory to be filtered, and filters of any form."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+from tieback.core.types.content import Item, Modality, Section
+from tieback.core.types.metadata import Metadata
+from tieback.index.filters import And, Comparison, Filter, Not, Or
+from tieback.index.memory import Memory
+from tieback.index.records import Put, Record
+
+
+def put(
+    memory: Memory,
+    version: int,
+    name: str,
+    metadata: Metadata,
+    title: str = "",
+    modality: Modality = Modality.TEXT,
+) -> None:
+    """Writes an item of one section."""
+    item = Item(name, [Section("1", None)], title, metadata)
+    memory.apply([Put(version, Record(item, [""], [modality], np.zeros((1, 1), np.float32)))])
+
+
+def waiting(doing: str) -> None:
+    """A check of whether somebody waits for the answer: somebody does."""
+
+
+def trees(comparisons: st.SearchStrategy[Comparison], most: int) -> st.SearchStrategy[Filter]:
+    """Filters of at most so many comparisons."""
+    return st.recursive(
+        comparisons,
+        lambda inner: (
+            st.builds(Not, inner)
+            | st.builds(And, st.lists(inner, min_size=2, max_size=3).map(tuple))
+            | st.builds(Or, st.lists(inner, min_size=2, max_size=3).map(tuple))
+        ),
+        max_leaves=most,
+    )
