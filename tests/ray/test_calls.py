@@ -8,6 +8,7 @@ import grpc
 import numpy as np
 import pytest
 from support.running_platform import Platform
+from support.statuses import trailing
 from tieback.serving.contract import SERVICES
 from tieback.v1 import (
     encoder_pb2,
@@ -175,7 +176,7 @@ def test_a_call_may_carry_its_own_request_id(platform: Platform) -> None:
         request = encoder_pb2.EncodeRequest(space="nowhere")
         with pytest.raises(grpc.RpcError) as caught:
             stub.Encode(request, metadata=[("x-request-id", "mine-1")], timeout=10)
-        assert dict(caught.value.trailing_metadata())["x-request-id"] == "mine-1"
+        assert trailing(caught.value)["x-request-id"] == "mine-1"
 
 
 def test_cancelling_in_the_middle_of_a_stream_frees_the_slot(platform: Platform) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import grpc
 import pytest
 from support.running_platform import Platform, wait_for
+from support.statuses import trailing
 from tieback.v1 import catalog_pb2, catalog_pb2_grpc, content_pb2, encoder_pb2, encoder_pb2_grpc
 from tieback_client import Client, TiebackError
 
@@ -93,7 +94,7 @@ def test_a_replica_is_asked_directly_at_the_address_that_the_catalog_has(elastic
 
     assert endpoint.address != elastic.address
     assert response.results[0].encoding.token_count > 0
-    assert "tieback-load" in dict(call.trailing_metadata())
+    assert "tieback-load" in trailing(call)
 
 
 def test_a_service_without_replicas_for_clients_is_asked_at_the_gateway(elastic: Platform) -> None:

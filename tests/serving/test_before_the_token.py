@@ -11,7 +11,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from support.attacks import attack, watched
 from support.small_server import channel, fuse_request, small_server
-from support.statuses import Failure
+from support.statuses import Failure, trailing
 from support.tenants import write_tokens
 from tieback.serving import health_edge
 from tieback.v1 import router_pb2_grpc
@@ -91,7 +91,7 @@ async def test_a_call_without_a_token_is_refused_whole_whatever_the_callers_kind
         assert error.code() is grpc.StatusCode.UNAUTHENTICATED
         assert failure.reason == "UNAUTHENTICATED"
         assert "authorization" in failure.message
-        assert dict(error.trailing_metadata())["x-request-id"] == "mine"
+        assert trailing(error)["x-request-id"] == "mine"
         service, _, name = method.rpartition(".")[2].partition("/")
         labels = {"service": service, "method": name}
         assert server.value("tieback_requests_total", code="UNAUTHENTICATED", **labels) == 1

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import grpc
 import pytest
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from support.small_server import BUSY, SECRET, channel, fuse_request, small_server
+from support.statuses import trailing
 from support.tenants import write_tokens
 from tieback.serving import logs
 from tieback.serving.settings import Settings
@@ -23,8 +24,7 @@ M = TypeVar("M", bound=Message)
 
 
 def details(error: grpc.aio.AioRpcError, kind: type[M]) -> list[M]:
-    trailing: Any = error.trailing_metadata()
-    status = status_pb2.Status.FromString(dict(trailing)["grpc-status-details-bin"])
+    status = status_pb2.Status.FromString(trailing(error)["grpc-status-details-bin"])
     found = []
     for packed in status.details:
         if packed.Is(kind.DESCRIPTOR):

@@ -11,7 +11,7 @@ import pytest
 from google.protobuf.message import Message
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from support.small_server import ENDLESS, SmallServer, channel, small_server
-from support.statuses import Failure
+from support.statuses import Failure, trailing
 from support.tenants import write_tokens
 from tieback.v1 import generator_pb2, generator_pb2_grpc
 
@@ -47,7 +47,7 @@ async def test_a_revoked_token_ends_its_open_streams_and_no_others(tmp_path: Pat
         assert time.monotonic() - begin < 3  # the file is looked at once a second
         assert error.code() is grpc.StatusCode.UNAUTHENTICATED
         assert Failure.of(error).reason == "UNAUTHENTICATED"
-        assert dict(error.trailing_metadata())["x-request-id"] == "mine"
+        assert trailing(error)["x-request-id"] == "mine"
         assert (await kept.read()).text.text == ENDLESS
         assert value(server, "tieback_requests_total", code="UNAUTHENTICATED") == 1
         assert value(server, "tieback_in_flight") == 1

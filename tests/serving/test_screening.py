@@ -14,6 +14,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 from support.bag_of_words import BagOfWords, card, dense
+from support.statuses import trailing
 from tieback.core.deadline import NO_DEADLINE
 from tieback.core.errors import Overloaded
 from tieback.core.tenant import TENANT
@@ -67,16 +68,15 @@ class Full:
         """The reason for which a call is refused."""
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await self.channel.unary_unary(METHOD, None, None)(body, timeout=5, metadata=metadata)
-        trailing: Any = caught.value.trailing_metadata()
-        return reason(dict(trailing))
+        return reason(trailing(caught.value))
 
     def value(self, name: str, **labels: str) -> float:
         return self.telemetry.registry.get_sample_value(name, labels) or 0.0
 
 
-def reason(trailing: dict[str, bytes]) -> str:
+def reason(metadata: dict[str, Any]) -> str:
     info = error_details_pb2.ErrorInfo()
-    for detail in status_pb2.Status.FromString(trailing[DETAILS_KEY]).details:
+    for detail in status_pb2.Status.FromString(metadata[DETAILS_KEY]).details:
         detail.Unpack(info)
     return info.reason
 
@@ -131,13 +131,13 @@ async def test_a_call_refused_unread_is_told_all_that_any_refused_call_is_and_co
         with pytest.raises(grpc.aio.AioRpcError, match="try again in") as caught:
             await server.channel.unary_unary(METHOD, None, None)(request("a"), timeout=5, metadata=NAMED)
 
-        trailing: Any = dict(caught.value.trailing_metadata())
+        metadata = trailing(caught.value)
         retry = error_details_pb2.RetryInfo()
-        details = status_pb2.Status.FromString(trailing[DETAILS_KEY]).details
+        details = status_pb2.Status.FromString(metadata[DETAILS_KEY]).details
         assert any(detail.Unpack(retry) for detail in details)
         assert retry.retry_delay.ToNanoseconds() > 0
-        assert reason(trailing) == "OVERLOADED"
-        assert trailing["x-request-id"] == "mine"
+        assert reason(metadata) == "OVERLOADED"
+        assert metadata["x-request-id"] == "mine"
         assert server.encoder.load(SPACE).rejected == before + 1
         await asyncio.sleep(COUNTED_SECONDS + 0.1)
         labels = {"service": "EncoderService", "method": "Encode", "code": "RESOURCE_EXHAUSTED"}

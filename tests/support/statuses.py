@@ -16,6 +16,12 @@ KINDS = (
 )
 
 
+def trailing(ended: grpc.RpcError | grpc.Call) -> dict[str, Any]:
+    """The trailing metadata of a call."""
+    metadata: Any = ended.trailing_metadata() or ()
+    return dict(metadata)
+
+
 class Failure:
     """A status with its details, by short names."""
 
@@ -32,9 +38,9 @@ class Failure:
 
     @classmethod
     def of(cls, error: grpc.RpcError) -> Failure:
-        trailing: dict[str, Any] = dict(error.trailing_metadata() or ())  # type: ignore[arg-type]  # the stubs have pairs of another name
-        if "grpc-status-details-bin" in trailing:
-            return cls(status_pb2.Status.FromString(trailing["grpc-status-details-bin"]))
+        details = trailing(error).get("grpc-status-details-bin")
+        if details is not None:
+            return cls(status_pb2.Status.FromString(details))
         return cls(status_pb2.Status(code=error.code().value[0], message=error.details() or ""))
 
     @property
