@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from conftest import Running
 from support import speed_results
+from support.local_platform import Running
 
 from benchmarks import speed
 from benchmarks.__main__ import main
