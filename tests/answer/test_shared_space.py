@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.deadline import Deadline
 from tieback.core.errors import Unavailable
 from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.fusion import Routing
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import QueryPart, Retrieval
@@ -37,7 +38,7 @@ DENSE = frozenset({VectorKind.DENSE})
 class Names(BagOfWords):
     """A text encoder into the space of colours: a colour's name is the colour."""
 
-    def run(self, batch: Any, kinds: frozenset[VectorKind]) -> list[RawEncoding]:
+    def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:
         return [RawEncoding(self._colour(prepared), None) for prepared in batch]
 
     def _colour(self, prepared: Prepared) -> np.ndarray[Any, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support import colours
+from support.asking import encodings, vector
 from support.bag_of_words import WIDTH, BagOfWords, card
 from tieback.answer import Answerer, SingleSpace
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StaleCollection
@@ -95,9 +96,9 @@ async def test_a_collection_made_in_a_space_is_written_and_found_in_it(served: S
 
 async def test_vectors_are_those_of_the_encoder_itself(served: Served) -> None:
     await served.answerer.ingest("library", [TEA], space="words-a")
-    said = (await served.encoder.encode("words-a", [text("hot tea")])).results[0].dense
+    (one,) = encodings(await served.encoder.encode("words-a", [text("hot tea")]))
 
-    hits = (await served.index.search("library", vector=said)).hits
+    hits = (await served.index.search("library", vector=one.dense)).hits
 
     assert hits[0].score == pytest.approx(1.0, abs=1e-5)
 
@@ -163,10 +164,10 @@ async def test_a_vector_of_the_space_is_searched_as_it_is_and_one_of_another_is_
     served: Served,
 ) -> None:
     await served.answerer.ingest("library", [TEA, MOON], space="words-a")
-    said = (await served.encoder.encode("words-a", [text("moon")])).results[0].dense
+    (one,) = encodings(await served.encoder.encode("words-a", [text("moon")]))
     other = Vector(SpaceRef("elsewhere", "r", "f"), np.ones(WIDTH, np.float32))
 
-    assert (await served.found(Content(None, said)))[0] == "moon"
+    assert (await served.found(Content(None, vector(one))))[0] == "moon"
     with pytest.raises(InvalidInput, match="elsewhere@r"):
         await served.found(Content(None, other))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from support.present import present
 from tieback_client import OperationState, OperationStatus, ReindexResult, SpaceRef
 
 from benchmarks.killed_operations import Outcome, killed
@@ -33,7 +34,7 @@ def test_an_end_that_is_another_is_found_out() -> None:
     status = outcome().status
     others = [
         outcome(status=replace(status, state=OperationState.FAILED)),
-        outcome(status=replace(status, result=replace(status.result, split_sections=2))),
+        outcome(status=replace(status, result=replace(present(status.result), split_sections=2))),
         outcome(space=SpaceRef("tiny", "r2", "f1")),
         outcome(items={"a": None}),
         outcome(scores=[{"one": 0.5}]),

@@ -34,6 +34,12 @@ class InPairs(Target):
     def __init__(self) -> None:
         self._waiting: list[asyncio.Event] = []
 
+    async def open(self) -> None:
+        """It is here."""
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
     async def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         mine = asyncio.Event()
         self._waiting.append(mine)

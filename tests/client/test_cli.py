@@ -14,6 +14,7 @@ import click
 import pytest
 from click.testing import CliRunner
 from support.command_line import Run, documents
+from support.present import present
 from support.terminal import in_a_terminal
 from tieback_client import Client
 from tieback_client.cli import app, connection, leading_options
@@ -186,10 +187,9 @@ def test_options_without_a_command_show_the_commands(words: list[str]) -> None:
 
 
 def test_the_options_that_may_stand_before_a_command_are_those_that_all_share() -> None:
-    parameters = {
-        one.name: one for one in app.tieback.get_command(click.Context(app.tieback), "search").params
-    }
-    shared = [parameters[name] for name in connection.SHARED]
+    command = present(app.tieback.get_command(click.Context(app.tieback), "search"))
+    options = {one.name: one for one in command.params if isinstance(one, click.Option)}
+    shared = [options[name] for name in connection.SHARED]
 
     assert {one.opts[0] for one in shared if one.is_flag} == leading_options.FLAGS
     assert {one.opts[0] for one in shared if not one.is_flag} == leading_options.WITH_VALUE

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.canned.serving import MESSAGE_BYTES
+from support.canned.describing import MESSAGE_BYTES
 from support.command_line import Run, documents
 from tieback_client import Client
+from tieback_client.writing_items import sections
 
 
 @pytest.fixture
@@ -51,15 +52,15 @@ def test_a_folder_is_indexed_and_each_failure_is_told(run: Run, library: Path, s
         "library/plain.txt",
         "library/tides.md",
     ]
-    assert items["library/latin.txt"].sections[0].content == "café"
+    assert sections(items["library/latin.txt"])[0].content == "café"
     assert items["library/photo_of-sea.jpg"].title == "photo of sea"
     tides = items["library/tides.md"]
-    assert [(one.id, one.title, one.content) for one in tides.sections] == [
+    assert [(one.id, one.title, one.content) for one in sections(tides)] == [
         ("1", "Tides", "Water."),
         ("1.1", "The moon", "It pulls."),
         ("1.2", "The sun", "It helps."),
     ]
-    assert tides.sections[1].uri == "library/tides.md#L7"
+    assert sections(tides)[1].uri == "library/tides.md#L7"
 
 
 def test_a_collection_can_be_made_with_a_routing_of_its_own(run: Run, library: Path, served: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.text import Text
 from support.canned.contents import values_of
 from tieback.v1 import content_pb2
 from tieback_client import (
@@ -135,7 +136,11 @@ def test_sparse_vectors_come_as_numbers_or_with_their_names(client: Client) -> N
     assert first is not None
     assert second is not None
     assert numbered[0].vector is None
-    assert (first.indices.dtype, first.weights.dtype, first.space) == (np.int32, np.float32, SPACE)
+    assert (first.indices.dtype, first.weights.dtype, first.space) == (
+        np.dtype(np.int32),
+        np.dtype(np.float32),
+        SPACE,
+    )
     assert (first.indices.tolist(), first.weights.tolist()) == ([97, 98, 99], [2, 3, 1])
     assert first.terms == []
     assert first @ second == 2 * 1 + 1 * 2
@@ -287,7 +292,7 @@ def test_a_path_is_told_by_its_suffix(tmp_path: Path) -> None:
 
     assert content_of(tmp_path / "a.JPG") == Image(b"\xff\xd8\xffpicture")
     assert content_of(tmp_path / "a.flac") == Audio(b"fLaCsound")
-    assert content_of(tmp_path / "a.md").text == "text"
+    assert content_of(tmp_path / "a.md") == Text("text")
 
 
 def test_a_picture_of_pil_is_taken_as_it_is() -> None:

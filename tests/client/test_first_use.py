@@ -11,7 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 from tieback_client import Client, InvalidArgument, Item, Unavailable
-from tieback_client.cli import app, index
+from tieback_client.cli import app
 from tieback_client.cli.index_run import Run
 from tieback_client.cli.search import hit, without_relevance
 
@@ -60,7 +60,7 @@ def test_an_index_run_that_is_interrupted_says_what_it_did_and_how_to_go_on(
             raise KeyboardInterrupt
         return told
 
-    monkeypatch.setattr(index.Run, "note", interrupted)
+    monkeypatch.setattr(Run, "note", interrupted)
 
     result = run("index", str(folder), "-c", "notes", "--batch", "1")
 

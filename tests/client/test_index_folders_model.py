@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from support.small_library import small_library
 from tieback_client import Client
 from tieback_client.cli import app
+from tieback_client.writing_items import sections
 
 FOLDERS = ["docs", "a/docs", "b/docs", "a", "a/docs/old", "b/docs/docs", "a-docs"]
 FILES = ["x.txt", "y.txt", "z.md"]
@@ -57,7 +58,7 @@ class Folders(RuleBasedStateMachine):
         """Text by id."""
         if self.collection not in [one.name for one in self.client.collections()]:
             return {}
-        return {one.id: str(one.sections[0].content) for one in self.client.items(self.collection)}
+        return {one.id: str(sections(one)[0].content) for one in self.client.items(self.collection)}
 
     @rule(names=st.lists(files, min_size=1, max_size=6), version=st.integers(0, 3))
     def write(self, names: list[str], version: int) -> None:

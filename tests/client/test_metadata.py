@@ -8,7 +8,7 @@ import pytest
 from tieback_client import AsyncClient, Client, Image, InvalidArgument, Item, NothingWritten, TiebackError
 from tieback_client.cli.output import to_json
 
-FACTS = {
+FACTS: dict[str, Any] = {
     "name": "a",
     "like a date": "2024-03-01",
     "year": 1990,

@@ -35,6 +35,7 @@ from tieback_client import (
     Verdict,
     VerdictLabel,
 )
+from tieback_client.writing_items import sections
 
 SPACE = SpaceRef("tiny", "r1", "f1")
 
@@ -175,7 +176,7 @@ def test_refused_items_are_told_and_the_others_are_written(client: Client) -> No
 
     assert (report.written, list(report.errors)) == (2, ["bad"])
     assert "is it damaged" in str(report.errors["bad"])
-    assert [len(one.sections) for one in client.items("notes")] == [2, 1]
+    assert [len(sections(one)) for one in client.items("notes")] == [2, 1]
 
 
 def test_an_empty_picture_fails_its_own_item_alone(client: Client) -> None:
@@ -211,19 +212,19 @@ def test_a_fault_of_an_item_or_of_its_source_reaches_the_caller(client: Client) 
 def test_items_with_vectors_are_upserted_and_read_back(client: Client) -> None:
     vector = Vector(np.ones(8, np.float32), SPACE)
     client.create_collection("notes", "tiny")
-    sections = [
+    given = [
         Section("words", id="1", vector=vector),
         Section(Image(b"x"), vector=vector, search_text="a cat"),
     ]
 
     report = client.upsert(
-        "notes", [Item("a", sections, title="A", metadata={"year": 1990, "draft": False})]
+        "notes", [Item("a", given, title="A", metadata={"year": 1990, "draft": False})]
     ).collect()
 
     assert report.written == 1
     item = client.get("notes", "a")
     assert (item.title, item.metadata) == ("A", {"year": 1990, "draft": False})
-    assert [one.content for one in item.sections] == ["words", None]
+    assert [one.content for one in sections(item)] == ["words", None]
     assert client.delete("notes", ["a", "b"]) == 1
 
 

@@ -2,6 +2,7 @@
 
 import contextvars
 import threading
+from typing import Any
 
 import pytest
 from tieback.admission import LONGEST_RETRY, RETRY_STEP, SHORTEST_RETRY, Admission, Ticket
@@ -147,10 +148,10 @@ def test_counts_survive_many_threads() -> None:
     assert (load.queued_tokens, load.queued_items, load.active_items) == (0, 0, 0)
 
 
-def admit_for(tenant: str, admission: Admission, tokens: int, **options: Deadline) -> Ticket:
+def admit_for(tenant: str, admission: Admission, tokens: int, **options: Any) -> Ticket:
     context = contextvars.copy_context()
     context.run(TENANT.set, tenant)
-    return context.run(admission.admit, tokens, **options)
+    return context.run(lambda: admission.admit(tokens, **options))
 
 
 def test_what_would_wait_past_its_deadline_is_refused_at_once() -> None:
@@ -212,7 +213,8 @@ def test_nothing_is_left_counted_when_all_is_released() -> None:
         ticket.start(5, 1)
         ticket.release()
 
-    assert admission._by_slot == admission._by_tenant == {}
+    assert not admission._by_slot
+    assert not admission._by_tenant
 
 
 def test_a_refusal_before_anything_is_known_of_a_request_is_one_that_every_request_would_get() -> None:

@@ -13,6 +13,7 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,12 +32,12 @@ COMPUTED, MEMORY, DISK = EncodingSource.COMPUTED, EncodingSource.MEMORY, Encodin
 ALL = EncodePlan(kinds=frozenset(VectorKind))
 
 
-def encoder(weights: Path, disk: Path, *, disk_bytes: int = 16 * MEBIBYTE, **changes: object) -> Encoder:
+def encoder(weights: Path, disk: Path, *, disk_bytes: int = 16 * MEBIBYTE, **changes: Any) -> Encoder:
     return Encoder([BagOfWords(card(weights, **changes))], cache=CacheOptions(MEBIBYTE, disk, disk_bytes))
 
 
 async def asked_once(
-    weights: Path, disk: Path, *given: str, plan: EncodePlan | None = None, **changes: object
+    weights: Path, disk: Path, *given: str, plan: EncodePlan | None = None, **changes: Any
 ) -> list[Encoding]:
     """What a replica says that starts, is asked once and stops."""
     made = encoder(weights, disk, **changes)

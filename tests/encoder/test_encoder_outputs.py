@@ -77,7 +77,10 @@ async def test_sparse_vectors_come_in_the_form_that_is_asked_for(encoder: Encode
     assert numbered.dense is None
     assert numbered.sparse is not None
     assert named.sparse is not None
-    assert (numbered.sparse.indices.dtype, numbered.sparse.weights.dtype) == (np.int32, np.float32)
+    assert (numbered.sparse.indices.dtype, numbered.sparse.weights.dtype) == (
+        np.dtype(np.int32),
+        np.dtype(np.float32),
+    )
     assert sorted(numbered.sparse.weights.tolist()) == [1, 1, 2]
     assert numbered.sparse.terms == ()
     assert named.sparse.terms == [f"term {number}" for number in numbered.sparse.indices]

@@ -16,6 +16,7 @@ from support.present import present
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import StartupError, StorageFull
 from tieback.index import Index
+from tieback.index.table import Table
 
 WRITER = textwrap.dedent("""
     import asyncio, sys
@@ -121,6 +122,7 @@ async def test_the_full_text_index_of_an_older_tieback_is_removed_sound_or_not(
 ) -> None:
     await index.upsert("docs", [item(f"i{n}", section(axis(0), f"word{n}")) for n in range(50)])
     table = index._owned.to_write("docs").table
+    assert isinstance(table, Table)
     table._lance.create_index("text", config=FTS())
     table._acknowledge()
     await index.close()

@@ -121,7 +121,8 @@ async def test_a_clean_up_that_would_make_a_version_removes_nothing_of_the_ackno
     opened.writer._compact()
 
     assert "was put off: RuntimeError" in caplog.text
-    assert readable(opened.table.folder, versions.acknowledged(opened.table.folder), tmp_path / "views")
+    folder = store / "collections" / "docs.lance"
+    assert readable(folder, versions.acknowledged(folder), tmp_path / "views")
     monkeypatch.undo()
     opened.writer._compact()
     assert (await index.upsert("docs", [item("after")])).results == [None]

@@ -24,6 +24,7 @@ from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.index import Index, records, table
 from tieback.index.memory import Memory
 from tieback.index.records import Put, Record, Regions, Remove
+from tieback.index.table import Table
 from tieback.index.validation import MOST_REGIONS, check_items
 from tieback.index.vectors import FlatVectors, faiss
 
@@ -128,8 +129,10 @@ async def test_a_store_of_before_there_were_regions_opens_keeps_what_it_holds_an
         old = Index.open(store)
         await old.create_collection("docs", SPACE, 4)
         await old.upsert("docs", [item("old", section(axis(0), "an old text"))])
-        old._owned.to_write("docs").table.compact([])
-        assert "parts" not in old._owned.to_write("docs").table.schema.names
+        written = old._owned.to_write("docs").table
+        assert isinstance(written, Table)
+        written.compact([])
+        assert "parts" not in written.schema.names
         await old.close()
     about = store / "store.json"
     about.write_text(json.dumps(json.loads(about.read_text()) | {"format": 1}))

@@ -184,7 +184,8 @@ async def test_half_floats_and_scaled_integers_are_kept_as_floats(index: Index) 
     await index.upsert("docs", [item("half", section(half)), item("scaled", section(scaled))])
 
     hits = (await index.search("docs", vector=vector(1, 0, 0, 0))).hits
-    assert [(hit.item_id, pytest.approx(hit.score)) for hit in hits] == [("scaled", 2.0), ("half", 0.5)]
+    assert [hit.item_id for hit in hits] == ["scaled", "half"]
+    assert [hit.score for hit in hits] == pytest.approx([2.0, 0.5])
 
 
 async def test_an_empty_batch_and_one_over_the_limit_are_refused(store: Path) -> None:

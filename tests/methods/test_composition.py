@@ -28,7 +28,9 @@ def test_a_product_is_the_product_of_the_matrices_that_stand_for_its_numbers(nam
 
     product = compositions.configure(name)(things, relations)
 
-    as_matrix = lambda numbers: np.einsum("npd,pij->ndij", numbers, MATRICES[name])  # noqa: E731
+    def as_matrix(numbers: np.ndarray) -> np.ndarray:
+        return np.asarray(np.einsum("npd,pij->ndij", numbers, MATRICES[name]))
+
     assert as_matrix(product) == pytest.approx(as_matrix(things) @ as_matrix(relations), abs=1e-12)
 
 

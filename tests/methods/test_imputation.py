@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 from tieback.core.errors import InvalidInput
-from tieback.methods.imputation import fit, imputations
+from tieback.methods.imputation import Imputation, fit, imputations
 from tieback.methods.projection import unit_rows
 
 FITTED = [name for name in imputations.names() if imputations.state(name)]
@@ -21,8 +23,11 @@ def things(count: int, seed: int) -> list[np.ndarray]:
     return [unit_rows(np.asarray(seen @ turn, np.float32)) for turn in TURNS]
 
 
+Method = tuple[str, Imputation, Mapping[str, np.ndarray]]
+
+
 @pytest.fixture(scope="module", params=imputations.names())
-def method(request: pytest.FixtureRequest) -> tuple[str, object, dict[str, np.ndarray]]:
+def method(request: pytest.FixtureRequest) -> Method:
     return request.param, imputations.configure(request.param), fit(request.param, things(ANCHORS, seed=1))
 
 
@@ -30,7 +35,7 @@ EVERY_PATTERN = np.array([[bool(n & 1), bool(n & 2), bool(n & 4)] for n in range
 
 
 def test_what_is_present_comes_back_as_it_is_and_nothing_is_taken_for_a_vector_that_is_none(
-    method: tuple[str, object, dict[str, np.ndarray]],
+    method: Method,
 ) -> None:
     name, impute, state = method
     given = things(len(EVERY_PATTERN), seed=2)
@@ -49,7 +54,7 @@ def test_what_is_present_comes_back_as_it_is_and_nothing_is_taken_for_a_vector_t
 
 
 def test_the_content_of_a_missing_block_is_never_read(
-    method: tuple[str, object, dict[str, np.ndarray]],
+    method: Method,
 ) -> None:
     _, impute, state = method
     clean, poisoned = things(len(EVERY_PATTERN), seed=2), things(len(EVERY_PATTERN), seed=2)
@@ -63,7 +68,7 @@ def test_the_content_of_a_missing_block_is_never_read(
         assert (a == b).all()
 
 
-def test_a_batch_gives_what_each_row_gives_alone(method: tuple[str, object, dict[str, np.ndarray]]) -> None:
+def test_a_batch_gives_what_each_row_gives_alone(method: Method) -> None:
     _, impute, state = method
     given = things(len(EVERY_PATTERN), seed=2)
 
@@ -78,7 +83,7 @@ def test_a_batch_gives_what_each_row_gives_alone(method: tuple[str, object, dict
             assert a[0] == pytest.approx(b[row], abs=1e-5)
 
 
-def test_a_state_at_half_precision_says_the_same(method: tuple[str, object, dict[str, np.ndarray]]) -> None:
+def test_a_state_at_half_precision_says_the_same(method: Method) -> None:
     _, impute, state = method
     given = things(len(EVERY_PATTERN), seed=2)
 
@@ -176,7 +181,7 @@ def test_a_pool_holds_no_more_than_its_entries_taken_from_everywhere() -> None:
     assert str(refusal.value.field) == "parameters.entries"
 
 
-def test_bad_blocks_are_refused_by_their_place(method: tuple[str, object, dict[str, np.ndarray]]) -> None:
+def test_bad_blocks_are_refused_by_their_place(method: Method) -> None:
     _, impute, state = method
     broken = things(2, seed=2)
     broken[1][1, 0] = np.inf

@@ -49,7 +49,7 @@ def test_views_are_drawn_anew_among_those_that_are_there() -> None:
     views[7, 1:3] = 0
     draw = np.random.default_rng(0)
 
-    first, second = (_some(views, 2, draw).any(axis=2) for _ in range(2))
+    first, second = (np.asarray(_some(views, 2, draw).any(axis=2)) for _ in range(2))
 
     assert not first[:, 0].any()
     assert first.sum(axis=1).tolist() == [2] * 7 + [1] + [2] * 42

@@ -102,7 +102,10 @@ def test_a_changed_encoder_refuses_the_binding_and_says_how_to_bind_again() -> N
 
 def with_members_of_every_kind() -> BoundSpace:
     both, terms = SpaceRef("both", "r3", "f3"), SpaceRef("terms", "r4", "f4")
-    state = {"terms": np.array([1, 4], np.int32), "vectors": np.ones((2, 4), np.float16)}
+    state: dict[str, np.ndarray] = {
+        "terms": np.array([1, 4], np.int32),
+        "vectors": np.ones((2, 4), np.float16),
+    }
     return BoundSpace(
         (
             Block(TEXT, Modality.TEXT, 4),

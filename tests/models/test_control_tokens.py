@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,14 +37,15 @@ HOSTILE = [text for name in NAMES for text in (f"a {name} b", f"a{name}b", name,
 
 def frame(text: TokenizedText) -> list[int]:
     """The numbers of a text's tokens that are no words."""
-    return text.ids[~text.words].tolist()
+    return [int(one) for one in text.ids[~text.words]]
 
 
 @pytest.mark.parametrize("space", TEXTS)
 def test_a_text_has_no_control_tokens_but_its_models_frame(
     encoder: Callable[[str], EncoderModel], space: str
 ) -> None:
-    tokenizer = encoder(space)._tokenizer
+    model: Any = encoder(space)
+    tokenizer = model._tokenizer
     control = {number for number in range(tokenizer.vocabulary) if _is_control(tokenizer, number)}
 
     for text in HOSTILE:
@@ -65,7 +67,8 @@ def test_names_of_control_tokens_are_cited_by_their_own_bytes(
     encoder: Callable[[str], EncoderModel], space: str
 ) -> None:
     text = "One [SEP] two </s> three."
-    read, _ = encoder(space)._tokenizer(text, Truncation.END)
+    model: Any = encoder(space)
+    read, _ = model._tokenizer(text, Truncation.END)
 
     said = "".join(text.encode()[begin:end].decode() for begin, end in read.spans)
     assert "".join(said.split()).lower() == "".join(text.split()).lower()

@@ -28,21 +28,26 @@ on_gpu = pytest.mark.skipif(
 
 
 def test_the_memory_of_a_gpu_grows_by_what_is_asked_and_factors_keep_their_bits() -> None:
-    (name, options), second = Hardware("cuda").providers(recurring_shapes=True)
+    found = Hardware("cuda").providers(recurring_shapes=True)
 
-    assert (name, second) == ("CUDAExecutionProvider", "CPUExecutionProvider")
-    assert options == {
+    options = {
         "arena_extend_strategy": "kSameAsRequested",
         "cudnn_conv_algo_search": "HEURISTIC",
         "use_tf32": "0",
     }
+    assert found == [("CUDAExecutionProvider", options), "CPUExecutionProvider"]
+
+
+def options_of(hardware: Hardware, *, recurring_shapes: bool) -> dict[str, str]:
+    first = hardware.providers(recurring_shapes=recurring_shapes)[0]
+    assert isinstance(first, tuple)
+    return first[1]
 
 
 def test_graphs_of_kernels_are_recorded_where_shapes_recur_and_the_settings_ask() -> None:
     hardware = Hardware("cuda", cuda_graphs=True, tf32=True)
 
-    (_, recurring), _ = hardware.providers(recurring_shapes=True)
-    (_, passing), _ = hardware.providers(recurring_shapes=False)
+    recurring, passing = (options_of(hardware, recurring_shapes=one) for one in (True, False))
 
     assert recurring["enable_cuda_graph"] == "1"
     assert "enable_cuda_graph" not in passing

@@ -15,6 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from support.own_encoder import TEXTS, encodings, served
 from support.own_folders import IMAGE_SIDE, preprocessor, save_dual_encoder, tower_card, write_json
+from support.present import present
 from support.sections import item, section
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Content, Modality
@@ -50,7 +51,7 @@ def picture(width: int, height: int, mode: str = "RGB") -> bytes:
 
 @pytest.mark.parametrize("architecture", WIDTHS)
 def test_the_text_tower_serves_what_transformers_computes(tmp_path: Path, architecture: str) -> None:
-    model = save_dual_encoder(tmp_path / "own", architecture)
+    model: Any = save_dual_encoder(tmp_path / "own", architecture)
     tokenizer = Tokenizer.from_file(str(tmp_path / "own/tokenizer.json"))
 
     card = tower_card(tmp_path / "own", "text", width=WIDTHS[architecture])
@@ -61,13 +62,13 @@ def test_the_text_tower_serves_what_transformers_computes(tmp_path: Path, archit
         if architecture == "siglip":  # was trained on texts of one length
             ids += [1] * (12 - len(ids))
         expected = unit(model.get_text_features(input_ids=torch.tensor([ids])).pooler_output)[0]
-        np.testing.assert_allclose(encoding.dense, expected, atol=1e-4)
+        np.testing.assert_allclose(present(encoding.dense), expected, atol=1e-4)
         assert encoding.rows is None
 
 
 @pytest.mark.parametrize("architecture", WIDTHS)
 def test_the_image_tower_serves_what_transformers_computes(tmp_path: Path, architecture: str) -> None:
-    model = save_dual_encoder(tmp_path / "own", architecture)
+    model: Any = save_dual_encoder(tmp_path / "own", architecture)
     pictures = (picture(40, 23), picture(17, 64))
     processor = PROCESSORS[architecture](**preprocessor(architecture))
 
@@ -77,7 +78,7 @@ def test_the_image_tower_serves_what_transformers_computes(tmp_path: Path, archi
     for data, encoding in zip(pictures, found, strict=True):
         pixels = processor(Image.open(io.BytesIO(data)), return_tensors="pt")["pixel_values"]
         expected = unit(model.get_image_features(pixel_values=pixels).pooler_output)[0]
-        np.testing.assert_allclose(encoding.dense, expected, atol=1e-4)
+        np.testing.assert_allclose(present(encoding.dense), expected, atol=1e-4)
 
 
 def test_both_towers_are_in_one_space_and_their_vectors_are_accepted_beside_each_other(folder: Path) -> None:
@@ -251,17 +252,17 @@ def test_a_folder_whose_parts_are_not_of_one_model_is_refused(
 
 
 def test_a_text_ranks_pictures_as_the_whole_model_does(tmp_path: Path) -> None:
-    whole = save_dual_encoder(tmp_path / "own")
+    whole: Any = save_dual_encoder(tmp_path / "own")
     text = served(tower_card(tmp_path / "own", "text"), tmp_path)
     image = served(tower_card(tmp_path / "own", "image"), tmp_path)
     pictures = (picture(40, 23), picture(17, 64), picture(30, 30))
     ids = torch.tensor([Tokenizer.from_file(str(tmp_path / "own/tokenizer.json")).encode("owl flies").ids])
-    pixels = CLIPImageProcessorPil(**preprocessor("clip"))(
-        [Image.open(io.BytesIO(data)) for data in pictures], return_tensors="pt"
-    )["pixel_values"]
+    opened: list[Image.Image] = [Image.open(io.BytesIO(data)) for data in pictures]
+    processor = CLIPImageProcessorPil(**preprocessor("clip"))
+    pixels = processor(opened, return_tensors="pt")["pixel_values"]
 
     query = encodings(text, ("owl flies",))[0].dense
-    found = np.stack([one.dense for one in encodings(image, pictures)]) @ query
+    found = np.stack([present(one.dense) for one in encodings(image, pictures)]) @ present(query)
 
     expected = whole(input_ids=ids, pixel_values=pixels).logits_per_text[0] / whole.logit_scale.exp()
     np.testing.assert_allclose(found, expected.detach().numpy(), atol=1e-4)
@@ -271,8 +272,8 @@ async def test_a_collection_of_pictures_is_searched_with_a_texts_vector(folder: 
     text = served(tower_card(folder, "text"), tmp_path)
     image = served(tower_card(folder, "image"), tmp_path)
     pictures = {f"{side}": picture(side, 30) for side in (20, 30, 40)}
-    documents = [one.dense for one in encodings(image, tuple(pictures.values()))]
-    query = encodings(text, ("owl flies",))[0].dense
+    documents = [present(one.dense) for one in encodings(image, tuple(pictures.values()))]
+    query = present(encodings(text, ("owl flies",))[0].dense)
     index = Index.open(tmp_path / "index")
     await index.create_collection("pictures", image.card.space, image.card.width)
 

@@ -23,6 +23,7 @@ from support.own_folders import (
     save_text_model,
     write_json,
 )
+from support.present import present
 from tieback.catalog import own_directory
 from tieback.catalog.catalog import read_card
 from tieback.catalog.source import short_hash
@@ -48,7 +49,7 @@ def test_the_backbone_of_a_model_with_a_head_is_served(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_in_half_precision_is_served_in_float32(tmp_path: Path) -> None:
-    model = save_text_model(tmp_path / "own").half()
+    model = save_text_model(tmp_path / "own").half()  # type: ignore[no-untyped-call]  # theirs
     model.save_pretrained(tmp_path / "own")
 
     expected = own_vectors(tmp_path / "own", model.float(), POOLS["mean"])
@@ -84,9 +85,9 @@ def test_a_prompt_stands_before_texts_and_not_in_their_spans(tmp_path: Path) -> 
 
     prompted = ("night owl " + TEXTS[0],)
     (expected,) = own_vectors(tmp_path / "own", model, POOLS["mean"], prompted)
-    np.testing.assert_allclose(found.dense, expected, atol=1e-4)
-    assert [TEXTS[0][begin:end] for begin, end in found.locators.places] == TEXTS[0].split()
-    assert len(found.rows) == 4
+    np.testing.assert_allclose(present(found.dense), expected, atol=1e-4)
+    assert [TEXTS[0][begin:end] for begin, end in present(found.locators).places] == TEXTS[0].split()
+    assert len(present(found.rows)) == 4
 
 
 def test_a_prompt_that_leaves_no_room_for_a_text_is_refused(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from support.own_encoder import (
     tiny_bert,
     write_folder,
 )
+from support.present import present
 from tieback.core.errors import StartupError
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
@@ -46,7 +47,9 @@ class WithTypes(torch.nn.Module):
         self.bert = bert
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor) -> torch.Tensor:
-        return self.bert(input_ids=ids, attention_mask=mask, token_type_ids=types).last_hidden_state
+        read = self.bert(input_ids=ids, attention_mask=mask, token_type_ids=types)
+        states: torch.Tensor = read.last_hidden_state
+        return states
 
 
 def torch_vectors(folder: Path, pool: Callable[[torch.Tensor], torch.Tensor]) -> list[np.ndarray[Any, Any]]:
@@ -71,7 +74,7 @@ def test_a_transformers_folder_serves_what_torch_computes(
     model = served(card_for(folder, pooling={"name": pooling}), tmp_path)
 
     for encoding, expected in zip(encodings(model, TEXTS), torch_vectors(folder, pool), strict=True):
-        np.testing.assert_allclose(encoding.dense, expected, atol=1e-5)
+        np.testing.assert_allclose(present(encoding.dense), expected, atol=1e-5)
 
 
 def test_an_onnx_file_with_token_types_serves_what_torch_computes(folder: Path, tmp_path: Path) -> None:
@@ -90,7 +93,7 @@ def test_an_onnx_file_with_token_types_serves_what_torch_computes(folder: Path, 
 
     expected = torch_vectors(folder, lambda states: states.mean(0))
     for encoding, vector in zip(encodings(model, TEXTS), expected, strict=True):
-        np.testing.assert_allclose(encoding.dense, vector, atol=1e-5)
+        np.testing.assert_allclose(present(encoding.dense), vector, atol=1e-5)
 
 
 def test_a_static_table_in_a_folder_is_served(folder: Path, tmp_path: Path) -> None:
@@ -102,7 +105,7 @@ def test_a_static_table_in_a_folder_is_served(folder: Path, tmp_path: Path) -> N
     (encoding, _) = encodings(served(card, tmp_path), TEXTS)
 
     expected = table[4:].numpy()[[0, 2, 3, 4]].mean(0)
-    np.testing.assert_allclose(encoding.dense, expected / np.linalg.norm(expected), atol=1e-6)
+    np.testing.assert_allclose(present(encoding.dense), expected / np.linalg.norm(expected), atol=1e-6)
 
 
 def test_an_onnx_image_network_in_a_folder_is_served(
@@ -139,7 +142,7 @@ def test_an_onnx_image_network_in_a_folder_is_served(
     assert coffee.dense.shape == (3,)
     assert len(coffee.labels) == 2
     assert coffee.labels[0].probability + coffee.labels[1].probability <= 1
-    assert not np.allclose(coffee.dense, rocket.dense)
+    assert not np.allclose(coffee.dense, present(rocket.dense))
 
 
 def test_weights_that_do_not_fit_their_configuration_are_refused(folder: Path, tmp_path: Path) -> None:

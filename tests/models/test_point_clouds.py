@@ -27,7 +27,7 @@ CARD = HERE / "cards" / "point-nn.yaml"
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     """Out of a store that holds nothing."""
-    loaded = load_encoder(read_card(CARD), Store(tmp_path_factory.mktemp("empty")))
+    loaded = load_encoder(encoder_card(CARD), Store(tmp_path_factory.mktemp("empty")))
     assert isinstance(loaded, PointCloudModel)
     return loaded
 

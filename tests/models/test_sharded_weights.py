@@ -17,6 +17,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from support.own_encoder import TEXTS, encodings, served
 from support.own_folders import save_dual_encoder, save_sentence_model, tower_card
+from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
 from tieback.core.errors import StartupError
 from tieback.recipes.checkpoint import Checkpoint
@@ -111,7 +112,9 @@ def test_a_part_that_changed_is_another_revision_and_not_what_the_card_was_writt
     (tmp_path / "card.yaml").write_text(yaml.safe_dump(card))
 
     with pytest.raises(StartupError, match=f"{part.name} differs from the one the card was written for"):
-        served(read_card(tmp_path / "card.yaml"), tmp_path)
+        read = read_card(tmp_path / "card.yaml")
+        assert isinstance(read, EncoderCard)
+        served(read, tmp_path)
 
 
 def test_a_card_that_names_one_file_of_a_folder_in_parts_is_told_the_index(

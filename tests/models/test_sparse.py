@@ -38,7 +38,7 @@ DISTILBERT = DistilBertConfig(
 
 def language_model(config: PretrainedConfig) -> Any:
     torch.manual_seed(0)
-    model = AutoModelForMaskedLM.from_config(config, attn_implementation="eager").eval()
+    model = AutoModelForMaskedLM.from_config(config, attn_implementation="eager").eval()  # type: ignore[no-untyped-call]  # theirs
     head = model.get_output_embeddings()
     torch.nn.init.normal_(head.bias)  # zero when new, and then nobody would miss it
     return model
@@ -72,7 +72,7 @@ def spread(encoding: RawEncoding, width: int) -> np.ndarray[Any, Any]:
     """The sparse vector with its zeros."""
     assert encoding.sparse is not None
     indices, weights = encoding.sparse
-    assert (indices.dtype, weights.dtype) == (np.int32, np.float32)
+    assert (indices.dtype, weights.dtype) == (np.dtype(np.int32), np.dtype(np.float32))
     assert (np.diff(indices) > 0).all()
     assert (weights > 0).all()
     full = np.zeros(width, np.float32)

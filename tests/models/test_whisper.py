@@ -133,7 +133,7 @@ def test_frames_are_those_of_the_published_front_end(clip: Callable[[str], bytes
     from transformers import WhisperFeatureExtractor
 
     samples = speech(clip, seconds)
-    published = WhisperFeatureExtractor(feature_size=80)
+    published = WhisperFeatureExtractor(feature_size=80)  # type: ignore[no-untyped-call]  # theirs
 
     frames = LogMelFrames(OPTIONS)(samples, 3000)
 
@@ -210,7 +210,7 @@ def published_network(variables: dict[str, Array], states: int) -> Any:
         num_mel_bins=80,
         max_source_positions=states,
     )
-    network = WhisperEncoder(config).eval()
+    network = WhisperEncoder(config).eval()  # type: ignore[no-untyped-call]  # theirs
     network.load_state_dict(state)
     return network
 

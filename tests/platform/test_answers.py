@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.local_platform import Running
 from tieback.catalog.catalog import Catalog
 from tieback.models.store import Store
 from tieback.serving.settings import Settings
@@ -98,7 +99,9 @@ def test_with_nothing_found_nothing_is_written_from_memory(client: Client, libra
     assert answer.text == ""
 
 
-def test_leaving_a_stream_frees_the_slot_at_once(client: Client, library: str, local_platform: Any) -> None:
+def test_leaving_a_stream_frees_the_slot_at_once(
+    client: Client, library: str, local_platform: Running
+) -> None:
     def dropped() -> float:
         return local_platform.value(
             "tieback_dropped_total", service="generator", space="smollm2-135m-instruct", reason="cancelled"
@@ -118,7 +121,7 @@ def test_leaving_a_stream_frees_the_slot_at_once(client: Client, library: str, l
     )
 
 
-def test_a_deadline_ends_a_stream_and_frees_the_slot(client: Client, local_platform: Any) -> None:
+def test_a_deadline_ends_a_stream_and_frees_the_slot(client: Client, local_platform: Running) -> None:
     with pytest.raises(DeadlineExceeded):
         list(client.generate("Write a long story about the sea.", decoding=LONG, timeout=0.4))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -107,8 +108,8 @@ def search(channel: grpc.Channel) -> None:
     stub = index_pb2_grpc.IndexServiceStub(channel)
     for text in HOSTILE:
         asked(
-            lambda text=text: stub.Search(
-                index_pb2.SearchRequest(collection=COLLECTION, text=text[:4_000]), timeout=30
+            functools.partial(
+                stub.Search, index_pb2.SearchRequest(collection=COLLECTION, text=text[:4_000]), timeout=30
             )
         )
     digits = f"year = {'1' * 4000}x"
@@ -127,7 +128,7 @@ def retrieval(text: str) -> answer_pb2.RetrieveRequest:
 def retrieve(channel: grpc.Channel) -> None:
     stub = answer_pb2_grpc.AnswerServiceStub(channel)
     for text in (QUESTION, *(text[:200] for text in HOSTILE)):
-        asked(lambda text=text: stub.Retrieve(retrieval(text), timeout=60))
+        asked(functools.partial(stub.Retrieve, retrieval(text), timeout=60))
 
 
 def answer(channel: grpc.Channel) -> None:
@@ -138,6 +139,10 @@ def answer(channel: grpc.Channel) -> None:
     asked(lambda: list(stub.Answer(request, timeout=120)))
 
 
+def generated(stub: Any, request: generator_pb2.GenerateRequest) -> list[generator_pb2.GenerateResponse]:
+    return list(stub.Generate(request, timeout=120))
+
+
 def generate(channel: grpc.Channel) -> None:
     stub = generator_pb2_grpc.GeneratorServiceStub(channel)
     for text in TEXTS:
@@ -146,8 +151,8 @@ def generate(channel: grpc.Channel) -> None:
             evidence=[evidence_pb2.Evidence(id="1", text=text)],
             decoding=generator_pb2.Decoding(max_tokens=2, stop=["\n" * 256] * 16),
         )
-        asked(lambda request=request: list(stub.Generate(request, timeout=120)))
-    asked(lambda: list(stub.Generate(generator_pb2.GenerateRequest(prompt="a. " * 30_000), timeout=120)))
+        asked(functools.partial(generated, stub, request))
+    asked(lambda: generated(stub, generator_pb2.GenerateRequest(prompt="a. " * 30_000)))
 
 
 def rerank(channel: grpc.Channel) -> None:

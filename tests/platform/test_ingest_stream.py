@@ -6,6 +6,7 @@ from pathlib import Path
 
 from support.small_library import small_library
 from tieback_client import Client, Item
+from tieback_client.writing_items import sections
 
 
 def test_of_items_with_one_id_in_a_stream_the_last_is_kept(tmp_path: Path) -> None:
@@ -14,7 +15,7 @@ def test_of_items_with_one_id_in_a_stream_the_last_is_kept(tmp_path: Path) -> No
     with small_library(tmp_path) as address, Client(address) as client:
         client.ingest("ordered", versions, batch=1, in_flight=8).collect()
 
-        [section] = client.get("ordered", "same").sections
+        [section] = sections(client.get("ordered", "same"))
         assert client.get_collection("ordered").item_count == 1
 
     assert "version 11" in str(section)

@@ -57,7 +57,8 @@ def test_stored_vectors_compare_with_those_of_encode(client: Client) -> None:
 
     hit = client.search("plain", vector=client.encode([BREAD], space=SPACE)[0].vector).hits[0]
 
-    assert (hit.item_id, hit.score) == ("bread", pytest.approx(1, abs=1e-3))
+    assert hit.item_id == "bread"
+    assert hit.score == pytest.approx(1, abs=1e-3)
 
 
 def test_weights_are_refused_where_there_is_nothing_to_weight(client: Client) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import grpc
 import numpy as np
 import pytest
+from support.present import present
 from support.running_platform import Platform
 from support.statuses import trailing
 from tieback.serving.contract import SERVICES
@@ -44,11 +46,13 @@ def test_every_text_space_encodes_through_the_gateway(client: Client) -> None:
     for space in spaces:
         if VectorKind.DENSE in space.kinds:
             encodings = client.encode(["the sea", "a lake"], space=space.ref.name)
-            assert np.allclose([np.linalg.norm(one.vector.values) for one in encodings], 1, atol=1e-3)
+            assert np.allclose(
+                [np.linalg.norm(present(one.vector).values) for one in encodings], 1, atol=1e-3
+            )
         else:
             found = client.encode(["the sea", "a lake"], space=space.ref.name, kinds=["sparse"], terms=True)
-            assert "sea" in found[0].sparse.terms
-            assert "lake" in found[1].sparse.terms
+            assert "sea" in present(found[0].sparse).terms
+            assert "lake" in present(found[1].sparse).terms
 
 
 def test_items_are_ingested_found_and_answered_with(client: Client) -> None:
@@ -126,7 +130,7 @@ def test_reflection_lists_every_service(platform: Platform) -> None:
 
 
 def test_errors_of_every_service_keep_the_inside_inside(client: Client, platform: Platform) -> None:
-    attempts = [
+    attempts: list[Callable[[], object]] = [
         lambda: client.encode("a", space="nowhere"),
         lambda: client.encode("a", space=TEXT_SPACE, width=7),
         lambda: client.search("nowhere", text="a"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ async def test_the_router_writes_what_replicas_published_into_the_directory(
     from tieback.serving.discovery import DirectoryRouter
 
     monkeypatch.setattr(RequestRouter, "update_replicas", lambda self, replicas: None)
-    router = DirectoryRouter.__new__(DirectoryRouter)
+    router: Any = DirectoryRouter.__new__(DirectoryRouter)
     router._deployment_id = SimpleNamespace(name="somewhere")
 
     router.update_replicas(

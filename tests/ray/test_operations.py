@@ -36,7 +36,7 @@ def test_an_operation_is_run_for_its_tenant_and_outlives_the_process_that_runs_i
         items = (Item(f"{n:05}", f"Sentence number {n} is about the sea.") for n in range(COUNT))
         client.ingest("notes", items, space="wordllama-256", batch=100).collect()
         operation = client.reindex("notes", space="all-minilm-l6-v2")
-        before = wait_for(lambda: operation.progress().done and operation.status, 60)
+        before = wait_for(lambda: operation.status if operation.progress().done else None, 60)
         wait_for(lambda: guarded.replica("index")).kill()
         with pytest.raises(NotFound):
             globex.operation(operation.id)

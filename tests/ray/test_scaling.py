@@ -102,7 +102,7 @@ def test_a_service_without_replicas_for_clients_is_asked_at_the_gateway(elastic:
     with pytest.raises(grpc.RpcError) as caught:
         endpoints(elastic, "encoder:nowhere")
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
-    assert SERVICE in caught.value.details()
+    assert SERVICE in str(caught.value.details())
 
 
 def test_both_gateways_take_connections(elastic: Platform) -> None:

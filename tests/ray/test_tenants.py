@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.running_platform import Platform, wait_for
@@ -30,7 +31,7 @@ TENANTS = {
     "globex": {"globex-admin": "admin"},
     "small": {"small-admin": "admin"},
 }
-DETAILS = {
+DETAILS: dict[str, Any] = {
     "globex": {"shared": {"handbook": {"acme": "read"}}},
     "small": {"quota": {"items": 1, "tokens_per_second": 20}},
 }

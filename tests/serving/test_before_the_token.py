@@ -100,7 +100,7 @@ async def test_a_call_without_a_token_is_refused_whole_whatever_the_callers_kind
 
 async def test_a_call_without_a_token_is_refused_before_its_request_is_sent(tmp_path: Path) -> None:
     async with small_server(tokens=tokens_file(tmp_path)) as server, channel(server) as made:
-        call = made.stream_stream(FUSE, None, None)()  # a unary method, opened and never asked
+        call = made.stream_stream(FUSE, None, None)(None)  # a unary method, opened and never asked
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await asyncio.wait_for(call.read(), 5)
 
@@ -133,7 +133,7 @@ async def test_of_ten_thousand_opened_calls_those_past_the_limit_are_refused_and
 async def test_a_refused_call_says_the_limit_and_when_to_come_back_and_a_closed_one_makes_room() -> None:
     async with small_server(open_calls=1) as server, channel(server) as made:
         stub = router_pb2_grpc.RouterServiceStub(made)
-        held = made.stream_stream(FUSE, None, None)()
+        held = made.stream_stream(FUSE, None, None)(None)
         await asyncio.sleep(0.1)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stub.Fuse(fuse_request())
@@ -148,7 +148,7 @@ async def test_a_refused_call_says_the_limit_and_when_to_come_back_and_a_closed_
 
 async def test_a_call_that_never_sends_its_request_is_ended_and_makes_room() -> None:
     async with small_server(open_calls=1, stall_seconds=0.5) as server, channel(server) as made:
-        silent = made.stream_stream(FUSE, None, None)()
+        silent = made.stream_stream(FUSE, None, None)(None)
         assert await asyncio.wait_for(silent.code(), 5) is grpc.StatusCode.DEADLINE_EXCEEDED
         await router_pb2_grpc.RouterServiceStub(made).Fuse(
             fuse_request()
@@ -164,7 +164,7 @@ async def test_one_tenants_open_calls_leave_room_for_another(tmp_path: Path) -> 
     ):
         stub = router_pb2_grpc.RouterServiceStub(made)
         acme, other = ((("authorization", f"Bearer {token}"),) for token in ("right", "too"))
-        held = made.stream_stream(FUSE, None, None)(metadata=acme)
+        held = made.stream_stream(FUSE, None, None)(None, metadata=acme)
         await asyncio.sleep(0.1)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stub.Fuse(fuse_request(), metadata=acme)
@@ -180,7 +180,7 @@ async def test_health_checks_that_send_nothing_do_not_keep_others_from_an_answer
 ) -> None:
     monkeypatch.setattr(health_edge, "READING", 1)
     async with small_server() as server, channel(server) as made:
-        silent = made.stream_stream(f"{HEALTH}Check", None, None)()
+        silent = made.stream_stream(f"{HEALTH}Check", None, None)(None)
         await asyncio.sleep(0.1)
         answer = await health_pb2_grpc.HealthStub(made).Check(health_pb2.HealthCheckRequest(service="nobody"))
 

@@ -12,6 +12,7 @@ import yaml
 from support.bag_of_words import WIDTH
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Modality
+from tieback.core.types.fusion import Fused
 from tieback.core.types.vectors import SpaceRef, VectorKind
 from tieback.models.bound_space import SPARSE, Block, BoundPath, BoundRouter, BoundSpace
 from tieback.models.default_binding import DefaultBinding
@@ -95,9 +96,8 @@ def test_without_the_setting_the_default_of_the_store_is_served(place: Place) ->
 def test_a_default_that_does_not_fit_is_passed_over_with_a_warning(
     place: Place, fault: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    made = place.bind(
-        **{"small-a": SpaceRef("small-a", "older", "f1")} if fault == "another revision" else {}
-    )
+    changed: dict[str, Any] = {"small-a": SpaceRef("small-a", "older", "f1")}
+    made = place.bind(**changed if fault == "another revision" else {})
     if fault == "a space that it does not bind":
         made = place.bind_one("small-b")
     revision = "0123456789ab" if fault == "not there" else made.revision
@@ -164,7 +164,8 @@ def test_a_store_without_bindings_says_how_to_make_one(place: Place) -> None:
 
 
 def test_a_changed_encoder_stops_the_start_and_says_how_to_bind_again(place: Place) -> None:
-    made = place.bind(**{"small-a": SpaceRef("small-a", "older", "f1")})
+    changed: dict[str, Any] = {"small-a": SpaceRef("small-a", "older", "f1")}
+    made = place.bind(**changed)
 
     with pytest.raises(StartupError, match=r"small-a@older.*bind again: tieback bind"):
         _ = place.plan(binding=made.revision).bound
@@ -188,6 +189,7 @@ async def test_the_canary_and_the_shadow_come_from_the_settings(place: Place) ->
     context.enter([("x-request-id", "call-1")])
     ours = (await router.fuse([parts(place)])).results[0]
 
+    assert isinstance(ours, Fused)
     assert ours.routing.binding == other.revision
     assert ours.routing.weights == pytest.approx({"small-a": 0.25, "small-b": 0.75})
     counted = telemetry.registry.get_sample_value(
@@ -258,7 +260,10 @@ class SharedPlace(Place):
         cards = {card.name: card for card in self.plan(spaces=EVERY).encoders}
         pair, small, terms = (cards[name].space for name in ("pair-text", "small-a", "terms"))
         state = {"map": np.ones((WIDTH, 8), np.float32), "offset": np.zeros(8, np.float32)}
-        known = {"terms": np.arange(2, dtype=np.int32), "vectors": np.ones((2, WIDTH), np.float16)}
+        known: dict[str, np.ndarray] = {
+            "terms": np.arange(2, dtype=np.int32),
+            "vectors": np.ones((2, WIDTH), np.float16),
+        }
         made = BoundSpace(
             (
                 Block(pair, Modality.IMAGE, 8, (Modality.TEXT, Modality.IMAGE)),

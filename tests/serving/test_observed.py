@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
+from support.local_platform import Running
 from tieback_client import Client, Item, Section
 from tieback_client.events import Decoding
 
@@ -13,7 +13,7 @@ TEXT_SPACES = ("all-minilm-l6-v2", "paraphrase-minilm-l3-v2", "wordllama-256")
 
 
 @pytest.fixture
-def client(local_platform: Any) -> Iterator[Client]:
+def client(local_platform: Running) -> Iterator[Client]:
     with Client(local_platform.address, timeout=60) as made:
         section = Section("The lighthouse at Cape Alder was built in 1873 and is 41 metres tall.", id="1")
         made.ingest("observed", [Item(id="lighthouse", sections=[section])]).collect()
@@ -23,7 +23,7 @@ def client(local_platform: Any) -> Iterator[Client]:
 class Counted:
     """How often each service has worked since."""
 
-    def __init__(self, platform: Any) -> None:
+    def __init__(self, platform: Running) -> None:
         self._platform = platform
         self._before: dict[tuple[str, str], float] = {}
 
@@ -41,7 +41,7 @@ class Counted:
 
 
 def test_the_steps_of_a_retrieval_are_counted_where_they_are_done(
-    client: Client, local_platform: Any
+    client: Client, local_platform: Running
 ) -> None:
     with Counted(local_platform) as counted:
         client.retrieve("observed", "a tall light", reranker="late_interaction")
@@ -51,14 +51,14 @@ def test_the_steps_of_a_retrieval_are_counted_where_they_are_done(
     assert min(encoded.values()) == 1  # and once more by the reranker, in its own space
 
 
-def test_a_call_for_one_service_is_counted_once(client: Client, local_platform: Any) -> None:
+def test_a_call_for_one_service_is_counted_once(client: Client, local_platform: Running) -> None:
     with Counted(local_platform) as counted:
         client.encode(["the sea", "the shore"], space="wordllama-256")
 
     assert {key: count for key, count in counted.since.items() if count} == {("encoder", "wordllama-256"): 1}
 
 
-def test_an_answer_counts_its_verdicts_and_tokens(client: Client, local_platform: Any) -> None:
+def test_an_answer_counts_its_verdicts_and_tokens(client: Client, local_platform: Running) -> None:
     def verdicts() -> float:
         labels = ("supported", "unsupported", "contradicted", "not_checked")
         return sum(local_platform.value("tieback_verdicts_total", label=label) for label in labels)
@@ -76,7 +76,7 @@ def test_an_answer_counts_its_verdicts_and_tokens(client: Client, local_platform
     assert tokens() - before[1] == answer.finish.completion_tokens
 
 
-def test_only_queries_count_as_routed(client: Client, local_platform: Any) -> None:
+def test_only_queries_count_as_routed(client: Client, local_platform: Running) -> None:
     def routed() -> float:
         return local_platform.value("tieback_router_weight_count", space="wordllama-256", modality="text")
 
@@ -89,7 +89,7 @@ def test_only_queries_count_as_routed(client: Client, local_platform: Any) -> No
     assert routed() == before + 1
 
 
-def test_long_texts_are_counted_by_what_became_of_them(client: Client, local_platform: Any) -> None:
+def test_long_texts_are_counted_by_what_became_of_them(client: Client, local_platform: Running) -> None:
     space = "paraphrase-minilm-l3-v2"
 
     def counts() -> tuple[float, float, float]:
@@ -112,7 +112,9 @@ def test_long_texts_are_counted_by_what_became_of_them(client: Client, local_pla
     assert after == [1, cut.truncated[space].tokens, found.truncated[space].tokens]
 
 
-def test_a_page_has_the_process_and_no_line_that_says_nothing(client: Client, local_platform: Any) -> None:
+def test_a_page_has_the_process_and_no_line_that_says_nothing(
+    client: Client, local_platform: Running
+) -> None:
     client.retrieve("observed", "a tall light")
 
     page = local_platform.server.telemetry.page().decode()

@@ -10,6 +10,7 @@ import pytest
 from support.asking import encodings, vector
 from support.own_encoder import Silent
 from support.small_spaces import write_words
+from tieback.answer import SingleSpace
 from tieback.core.errors import NotFound
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.fusion import Role
@@ -30,8 +31,8 @@ async def test_a_retired_model_that_nobody_asks_for_is_unloaded_and_loaded_again
     retired = RetiredSpaces(settings, RetiredCards(settings, []), encoder, idle=1.0)
 
     space = await retired.find(card.space)
-    assert space is not None
-    (name,) = space.joined(Role.QUERY).spaces[Modality.TEXT]  # type: ignore[union-attr]
+    assert isinstance(space, SingleSpace)
+    (name,) = space.joined(Role.QUERY).spaces[Modality.TEXT]
     reply = await encoder.encode(name, [OWL])
     await asyncio.sleep(2.5)
     with pytest.raises(NotFound) as unknown:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -19,12 +20,12 @@ OLD = (("authorization", "Bearer old"), ("x-request-id", "mine"))
 KEPT = (("authorization", "Bearer kept"),)
 
 
-def endless(made: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...]) -> grpc.aio.UnaryStreamCall:
+def endless(made: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...]) -> Any:
     stub = generator_pb2_grpc.GeneratorServiceStub(made)
     return stub.Generate(generator_pb2.GenerateRequest(prompt=ENDLESS), metadata=metadata)
 
 
-async def ended(call: grpc.aio.Call) -> grpc.aio.AioRpcError:
+async def ended(call: Any) -> grpc.aio.AioRpcError:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         while True:
             await asyncio.wait_for(call.read(), 5)

@@ -30,7 +30,7 @@ def drift(telemetry: Telemetry, space: str) -> float | None:
 
 
 def ask(watch: RoutingWatch, words: float, times: int = WINDOW, **how: Any) -> None:
-    facts = {"modality": "text", "binding": "served", "degraded": False} | how
+    facts: dict[str, Any] = {"modality": "text", "binding": "served", "degraded": False} | how
     for _ in range(times):
         watch(Routed(weights={"words": words, "eyes": 1 - words}, **facts))
 

@@ -78,7 +78,7 @@ def reason(metadata: dict[str, Any]) -> str:
     info = error_details_pb2.ErrorInfo()
     for detail in status_pb2.Status.FromString(metadata[DETAILS_KEY]).details:
         detail.Unpack(info)
-    return info.reason
+    return str(info.reason)
 
 
 @asynccontextmanager
@@ -110,7 +110,9 @@ def request(*texts: str, **fields: Any) -> bytes:
 
 async def test_a_call_that_names_its_space_is_refused_without_its_request_being_read(tmp_path: Path) -> None:
     async with full(tmp_path) as server:
-        call = server.channel.stream_unary(METHOD)(timeout=5, metadata=NAMED)  # and sends nothing
+        call = server.channel.stream_unary(METHOD, None, None)(
+            None, timeout=5, metadata=NAMED
+        )  # and sends nothing
 
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call
@@ -170,7 +172,7 @@ async def test_a_wrong_name_gets_no_call_past_its_own_space(tmp_path: Path) -> N
 async def test_the_client_names_the_space(space: str, named: str | None) -> None:
     seen: list[str | None] = []
 
-    class Listening(grpc.GenericRpcHandler):
+    class Listening(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # the stubs make it generic, grpc does not
         def service(self, handler_call_details: Any) -> None:
             seen.append(dict(handler_call_details.invocation_metadata).get(SPACE_KEY))
 

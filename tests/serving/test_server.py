@@ -21,7 +21,7 @@ ROUTER = "tieback.v1.RouterService"
 
 async def status(made: grpc.aio.Channel, service: str) -> int:
     answer = await health_pb2_grpc.HealthStub(made).Check(health_pb2.HealthCheckRequest(service=service))
-    return answer.status
+    return int(answer.status)
 
 
 async def test_each_service_and_the_whole_have_a_health_of_their_own() -> None:

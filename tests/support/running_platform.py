@@ -13,12 +13,16 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 START_SECONDS = 120
 COMMAND = [sys.executable, "-c", "from tieback.serving.commands.serve import serve; serve()"]
+
+
+T = TypeVar("T")
 
 
 class Platform:
@@ -125,7 +129,7 @@ class Platform:
             self.events.append(json.loads(line))
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> object:
+def wait_for(condition: Callable[[], T | None], seconds: float = 20.0) -> T:
     """What `condition` returns once that is true; AssertionError where it never is."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

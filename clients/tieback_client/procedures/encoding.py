@@ -154,7 +154,7 @@ def encode_stream(
 
 
 def fuse(
-    inputs: Sequence[Encoding | FusePart | Sequence[Encoding | FusePart]],
+    inputs: Iterable[Encoding | FusePart | Sequence[Encoding | FusePart]],
     *,
     role: Literal["query", "document"] = "query",
     weights: Weights | None = None,

@@ -12,6 +12,7 @@ import pytest
 from click.testing import Result
 from support.command_line import Run
 from tieback_client import Client
+from tieback_client.writing_items import sections
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_files_of_a_folder_are_told_apart_by_their_bytes(run: Run, folder: Path,
 
     assert result.exit_code == 0
     assert "3 of other kinds (2 .docx, 1 an ELF program)" in " ".join(result.stdout.split())
-    texts = {one.id: one.sections[0].content for one in client.items("docs")}
+    texts = {one.id: sections(one)[0].content for one in client.items("docs")}
     assert texts == {
         "f/Makefile": "all:\n\techo words",
         "f/code.py": "def tides(): ...",

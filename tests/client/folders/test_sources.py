@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ import pytest
 from support.command_line import Run
 from support.written_files import text_of, write
 from tieback_client import Client, Item
-from tieback_client.cli import index as indexing
 
 
 def test_two_folders_of_one_name_keep_all_their_files(tmp_path: Path, run: Run, ids: Any) -> None:
@@ -148,7 +148,7 @@ def test_the_same_path_on_another_machine_is_not_taken_for_the_same_folder(
     folder = write(tmp_path / "docs", "a.txt")
     run(folder)
     write(folder, "b.txt")
-    monkeypatch.setattr(indexing.socket, "gethostname", lambda: "Elsewhere.example.org")
+    monkeypatch.setattr(socket, "gethostname", lambda: "Elsewhere.example.org")
 
     refused = run(folder)
 
