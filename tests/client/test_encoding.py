@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rich.text import Text
 from support.canned.contents import values_of
 from tieback.v1 import content_pb2
 from tieback_client import (
@@ -30,6 +29,7 @@ from tieback_client import (
     Reduction,
     SpaceRef,
     SparseVector,
+    Text,
     Vector,
 )
 from tieback_client.content import content_of
