@@ -77,9 +77,10 @@ async def test_further_pieces_of_a_hit_are_judged_as_hits_are(platform: Platform
     assert "hot coffee" in found.hit.text
     assert not found.below_floor
     assert len(found.hit.pieces) >= 1
-    assert all(one.below_floor and one.relevance < 0.08 for one in found.hit.pieces)
+    assert all(one.below_floor and present(one.relevance) < 0.08 for one in found.hit.pieces)
     assert [(one.hit.text, one.hit.pieces) for one in some.hits] == [(found.hit.text, [])]
-    assert all(one.below_floor for hit in nonsense.hits for one in (hit, *hit.hit.pieces))
+    assert all(hit.below_floor for hit in nonsense.hits)
+    assert all(one.below_floor for hit in nonsense.hits for one in hit.hit.pieces)
 
 
 async def test_a_relevance_beyond_one_is_refused(documentation: Platform) -> None:

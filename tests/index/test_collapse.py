@@ -14,7 +14,7 @@ from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.reindexing import ReindexedItem, ReindexedPiece
-from tieback.core.types.search import SearchReply
+from tieback.core.types.search import FoundPiece, Hit, SearchReply
 from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.index import Index, records, table
 from tieback.index.collapsing import MOST_PIECES
@@ -71,7 +71,8 @@ async def test_pieces_have_the_scores_that_they_would_have_as_hits(index: Index)
 
     assert any(hit.pieces for hit in hits)
     for hit in hits:
-        for one in (hit, *hit.pieces):
+        found: list[Hit | FoundPiece] = [hit, *hit.pieces]
+        for one in found:
             assert every[hit.item_id, one.section_id] == (one.score, one.vector_score, one.words_matched)
 
 

@@ -198,8 +198,8 @@ async def test_token_vectors_of_two_spaces_are_a_mismatch_that_names_both(rerank
 @pytest.mark.parametrize("space", [SpaceRef("pictures", "r", "f"), SpaceRef("joint", "r", "f")])
 @pytest.mark.parametrize("swapped", [False, True])
 async def test_a_text_beside_regions_of_a_space_that_reads_none_is_a_mismatch_that_names_both(
-    tmp_path, space, swapped
-):
+    tmp_path: Path, space: SpaceRef, swapped: bool
+) -> None:
     pictures = card(tmp_path, "pictures", modality=Modality.IMAGE)
     encoder = Encoder([BagOfWords(card(tmp_path)), BagOfWords(pictures)])
     boxes = Locators.of(LocatorKind.BOX, [(0.0, 0.0, 1.0, 1.0)])
