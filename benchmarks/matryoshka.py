@@ -29,8 +29,8 @@ from tieback.encoder.output import cut
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
-from tieback.recipes.binding.encoding import encode_texts
 from tieback.recipes.encoder_head import MATRIX
+from tieback.recipes.encoding import encode_texts
 from tieback.recipes.pull import pull
 from tieback.recipes.train import train
 from tieback.recipes.trained import describe

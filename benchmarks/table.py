@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-VERDICTS = {True: "met", False: "**not met**", None: "not measured"}
+from tieback.reports.markdown import VERDICTS, records
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,21 +31,9 @@ def run(options: argparse.Namespace) -> None:
         raise SystemExit(f"table: {options.file} is no report of a benchmark: {error}") from None
     if unknown := sorted(set(options.tables) - set(tables)):
         raise SystemExit(f"table: {options.file} has no table {unknown[0]!r}; it has: {', '.join(tables)}")
-    sys.stdout.write(markdown(_of_claims(claims)))
+    sys.stdout.write(records(_of_claims(claims)))
     for name in options.tables:
-        sys.stdout.write(f"\n## {name}\n\n{markdown(tables[name])}")
-
-
-def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows under their keys, one line each; nothing for None."""
-    if not rows:
-        return "(nothing)\n"
-    lines = [
-        [name.strip() for name in rows[0]],
-        ["---"] * len(rows[0]),
-        *([_cell(value) for value in row.values()] for row in rows),
-    ]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        sys.stdout.write(f"\n## {name}\n\n{records(tables[name])}")
 
 
 def _of_claims(claims: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
@@ -67,8 +55,3 @@ def _found(one: Mapping[str, Any]) -> str:
     unit = f" {one['unit']}" if one["unit"] else ""
     interval = "" if one["low"] is None else f" [{one['low']:.3g}, {one['high']:.3g}]"
     return f"{one['value']:.4g}{unit}{interval}"
-
-
-def _cell(value: Any) -> str:
-    """As in a cell: on one line, and without a bar that would end it."""
-    return "" if value is None else " ".join(str(value).split()).replace("|", "\\|")

@@ -36,7 +36,8 @@ def measure(bound: BoundSpace, again: Bind, data: Data, encoders: Encoders, repo
             anchored = again(_listed(data, given, Path(folder) / "anchors.jsonl"))
         asked = _part(data, found)
         for binding, into in ((bound, without), (anchored, taught)):
-            precision = Crossing(binding, asked, encoders).by(binding, routed=True)(Photo.WHOLE)
+            crossing = Crossing(binding, asked, encoders)
+            precision = crossing.by(crossing.joint, routed=True)(Photo.WHOLE)
             for direction in DIRECTIONS:
                 into[direction].append(precision.of(direction))
     for direction in DIRECTIONS:

@@ -14,7 +14,7 @@ from tieback.catalog.catalog import Catalog
 from tieback.models.bound_space import BoundSpace
 from tieback.models.default_binding import DefaultBinding
 from tieback.models.store import Store
-from tieback.recipes.binding.bind import Options, bind
+from tieback.recipes.binding import Options, bind
 from tieback.recipes.binding_report.artifact import folder_of
 
 from benchmarks.corpus import LIBRARY

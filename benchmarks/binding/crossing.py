@@ -9,15 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
+from tieback.joint.projecting import read
+from tieback.joint.scoring import score, similarities
+from tieback.joint.space import Joint
 from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import BoundSpace
-from tieback.recipes.binding_report.joint import blocks_of, part, scores, weights_of
 
-from benchmarks.binding import stored
+from benchmarks.binding import served, stored
 from benchmarks.binding.data import Data
 from benchmarks.binding.encoders import VIEWS, Encoders, Seen
 from benchmarks.binding.measures import Floats, average_precisions, chance_precision, interval, paired
-from benchmarks.binding.served import UNIFORM, Joint
 from benchmarks.report import Report
 
 QUERY = "a photo of a {}"
@@ -58,13 +59,13 @@ def measure(bound: BoundSpace, data: Data, encoders: Encoders, report: Report) -
     ways = one.ways()
     found = {(name, photo): way(photo) for name, way in ways.items() for photo in Photo}
     through_index = one.through_index()
-    served: dict[str, object] = {
+    indexed: dict[str, object] = {
         "way": "joint, routed, through the index",
         "photo as": Photo.BEST,
         DIRECTIONS[0]: float(through_index.mean()),
         DIRECTIONS[1]: None,
     }
-    report.table("COCO: mean average precision", [*_rows(found, data), served])
+    report.table("COCO: mean average precision", [*_rows(found, data), indexed])
     _claim(found, report)
     sure = interval(through_index)
     report.claim(
@@ -85,19 +86,23 @@ class Crossing:
         self.bound, self.data, self.encoders = bound, data, encoders
         self.texts = encoders.texts([QUERY.format(name) for name in data.names])
         self.seen: Seen = encoders.photos(data.photos)
-        self.joint = Joint(bound, encoders)
+        self.joint, self.router = Joint.of(bound), served.Joint(bound, encoders)
+        self._texts = read(bound, self.texts)
+        self._views = [
+            read(bound, {name: vectors[:, view] for name, vectors in self.seen.dense.items()})
+            for view in range(VIEWS)
+        ]
 
     def ways(self) -> dict[str, Way]:
         """By name: as before there was a binding, each block alone, and the whole."""
         found: dict[str, Way] = {f"class names: {name}": self.named([name]) for name in self.seen.named}
         found["class names, all summed"] = self.named(list(self.seen.named))
-        for block in self.bound.blocks:
-            name = block.space.name
-            alone = part(self.bound, blocks=[name])
-            if all(name in blocks_of(alone, of) for of in (self.texts, self.seen.whole())):
+        for name in self.joint.names:
+            alone = self.joint.into([name])
+            if all(name in alone.project_inputs(of) for of in (self._texts, self._views[0])):
                 found[f"block: {name}"] = self.by(alone, routed=False)
-        found["joint, uniform"] = self.by(self.bound, routed=False)
-        found["joint, routed"] = self.by(self.bound, routed=True)
+        found["joint, uniform"] = self.by(self.joint, routed=False)
+        found["joint, routed"] = self.by(self.joint, routed=True)
         return found
 
     def named(self, spaces: Sequence[str]) -> Way:
@@ -109,27 +114,24 @@ class Crossing:
 
         return way
 
-    def by(self, bound: BoundSpace, *, routed: bool) -> Way:
+    def by(self, joint: Joint, *, routed: bool) -> Way:
         """By a binding, or a part of one."""
 
         def way(photo: Photo) -> Precision:
-            return self._precision(*self.scores(bound, routed=routed, photo=photo))
+            return self._precision(*self.scores(joint, routed=routed, photo=photo))
 
         return way
 
-    def scores(self, bound: BoundSpace, *, routed: bool, photo: Photo) -> tuple[Array, Array]:
+    def scores(self, joint: Joint, *, routed: bool, photo: Photo) -> tuple[Array, Array]:
         """Names against photos, and photos against names."""
-        said = blocks_of(bound, self.texts)
-        if not said:
-            nothing = np.zeros((len(self.data.names), len(self.data.photos)))
-            return nothing, nothing.T
-        loud = weights_of(bound, Modality.TEXT, self.texts, said, routed=routed)
+        said = joint.project_inputs(self._texts)
+        loud = joint.weights(Modality.TEXT, self._texts, routed=routed)
         by_view, shown_by_view = [], []
-        for view in range(1 if photo is Photo.WHOLE else VIEWS):
-            dense = {name: vectors[:, view] for name, vectors in self.seen.dense.items()}
-            shown = blocks_of(bound, dense)
-            weights = weights_of(bound, Modality.IMAGE, dense, shown, routed=routed)
-            by_view.append((scores(bound, said, loud, shown), scores(bound, shown, weights, said)))
+        for dense in self._views[: 1 if photo is Photo.WHOLE else VIEWS]:
+            shown = joint.project_inputs(dense)
+            weights = joint.weights(Modality.IMAGE, dense, routed=routed)
+            asked, asking = similarities(said, shown), similarities(shown, said)
+            by_view.append((score(asked, loud), score(asking, weights)))
             shown_by_view.append(shown)
         photos, names = (np.stack(one) for one in zip(*by_view, strict=True))
         if photo is Photo.WHOLE:
@@ -137,23 +139,23 @@ class Crossing:
         if photo is Photo.TOGETHER:
             views = {block: np.stack([one[block] for one in shown_by_view]) for block in shown_by_view[0]}
             together = {block: unit_rows(one[0] + one[1:].mean(axis=0)) for block, one in views.items()}
-            return scores(bound, said, loud, together), names[0]
+            return score(similarities(said, together), loud), names[0]
         return photos[0] + photos[1:].max(axis=0), names[0] + names[1:].max(axis=0)
 
     def through_index(self) -> Floats:
         """Average precisions of every name's search, with photos stored and found as a server does."""
-        queries = self.joint.queries(self.texts)
+        queries = self.router.queries(self.texts)
         return average_precisions(
             stored.scores(self.bound, self.data.photos, self.encoders, queries), self.data.shows
         )
 
     def difference(self) -> float:
         """Between these scores and those of the router's own vectors, one per photo."""
-        own, whole = self.scores(self.bound, routed=True, photo=Photo.WHOLE), self.seen.whole()
-        photos = self.joint.queries(self.texts) @ self.joint.documents(whole).T
-        names = self.joint.queries(whole) @ self.joint.documents(self.texts).T
-        plain = self.joint.queries(self.texts, UNIFORM) @ self.joint.documents(whole).T
-        uniform = self.scores(self.bound, routed=False, photo=Photo.WHOLE)[0]
+        own, whole = self.scores(self.joint, routed=True, photo=Photo.WHOLE), self.seen.whole()
+        photos = self.router.queries(self.texts) @ self.router.documents(whole).T
+        names = self.router.queries(whole) @ self.router.documents(self.texts).T
+        plain = self.router.queries(self.texts, served.UNIFORM) @ self.router.documents(whole).T
+        uniform = self.scores(self.joint, routed=False, photo=Photo.WHOLE)[0]
         pairs = ((photos, own[0]), (names, own[1]), (plain, uniform))
         return max(float(np.abs(one - other).max()) for one, other in pairs)
 
@@ -233,7 +235,7 @@ def _ablation(one: Crossing, found: Found) -> list[dict[str, object]]:
         ("class names, top ten, uniform", found["class names, all summed", Photo.WHOLE]),
         (
             "paths into the text blocks",
-            one.by(part(bound, blocks=texts), routed=False)(Photo.WHOLE),
+            one.by(one.joint.into(texts), routed=False)(Photo.WHOLE),
         ),
         ("+ the image block", found["joint, uniform", Photo.WHOLE]),
         ("+ routers", found["joint, routed", Photo.WHOLE]),

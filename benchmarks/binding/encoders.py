@@ -23,7 +23,7 @@ from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.bind import encode_names
-from tieback.recipes.binding.encoding import encode
+from tieback.recipes.encoding import encode
 
 from benchmarks.binding.kept import Kept
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
+from tieback.joint.projecting import read
+from tieback.joint.space import Joint
 from tieback.models.bound_space import BoundSpace
-from tieback.recipes.binding_report.joint import blocks_of, weights_of
 
 from benchmarks.binding.data import Data
 from benchmarks.binding.encoders import Encoders
@@ -79,11 +80,9 @@ def _others(data: Data) -> list[str]:
 
 def taken_for(bound: BoundSpace, dense: Mapping[str, Array], kinds: Sequence[str]) -> Array:
     """The place in `kinds` of the modality whose blocks have the highest mean weight."""
-    weights = weights_of(bound, Modality.TEXT, dense, blocks_of(bound, dense))
+    weights = Joint.of(bound).weights(Modality.TEXT, read(bound, dense))
     loud = [
-        weights[:, [place for place, block in enumerate(bound.blocks) if block.modality.value == kind]].mean(
-            axis=1
-        )
+        np.mean([weights[one.space.name] for one in bound.blocks if one.modality.value == kind], axis=0)
         for kind in kinds
     ]
     return np.asarray(np.stack(loud).argmax(axis=0))

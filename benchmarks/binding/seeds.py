@@ -21,7 +21,7 @@ def measure(bounds: Sequence[BoundSpace], data: Data, encoders: Encoders, report
         crossing = Crossing(bound, data, encoders)
         for photo in Photo:
             for routed in (True, False):
-                precision = crossing.by(bound, routed=routed)(photo)
+                precision = crossing.by(crossing.joint, routed=routed)(photo)
                 # A photo that asks is the whole, whatever is stored of photos: nothing new.
                 for direction in DIRECTIONS[: 1 if photo is Photo.TOGETHER else None]:
                     found.setdefault((direction, photo, routed), []).append(precision.of(direction).mean())

@@ -82,7 +82,7 @@ def _of_sentences(say: Callable[[str], None]) -> Iterator[Pair]:
 
 
 def _of_classes(say: Callable[[str], None]) -> Pair:
-    classifier = members(Catalog.load().encoders(), Store(), (TEXT, IMAGE), say).classifiers[0]
+    classifier = members(Catalog.load().encoders(), Store(), (TEXT, IMAGE), say).labelled[0]
     say(f"{len(classifier.names)} names in {TEXT}")
     return Pair(IMAGE, TEXT, "classes", classifier.directions, encoded(TEXT, classifier.names))
 

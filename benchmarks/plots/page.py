@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from tieback.reports.markdown import VERDICTS, records, table
+
 from benchmarks.speed.claims import BARE, CELLS, SOURCE, SWEPT
 from benchmarks.speed.sides import TITLES
 
 Row = Mapping[str, Any]
-VERDICTS = {True: "met", False: "**not met**", None: "not measured"}
 
 HEAD = """\
 # Speed
@@ -89,7 +90,7 @@ def _claims(claims: Iterable[Row]) -> str:
             found += f" [{claim['low']:g}, {claim['high']:g}]"
         interval = claim.get("interval") or ""
         rows.append([claim["name"], found, interval, claim["target"], VERDICTS[claim["met"]], claim["note"]])
-    return _table(["", "found", "interval", "aim", "", ""], rows)
+    return table(["", "found", "interval", "aim", "", ""], rows)
 
 
 def _cells(cells: Iterable[Row]) -> str:
@@ -122,14 +123,10 @@ def _cells(cells: Iterable[Row]) -> str:
         ]
         for row in cells
     ]
-    return _table(header, rows)
+    return table(header, rows)
 
 
-def _rows(table: Sequence[Row]) -> str:
-    shown = [[f"{one:.4g}" if isinstance(one, float) else str(one) for one in row.values()] for row in table]
-    return _table([str(name) for name in table[0]], shown)
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+def _rows(rows: Sequence[Row]) -> str:
+    return records(
+        [{name: f"{one:.4g}" if isinstance(one, float) else one for name, one in row.items()} for row in rows]
+    )

@@ -375,9 +375,10 @@ def test_photos_found_through_the_index_score_as_the_evaluation_has_it(tmp_path:
     small = bound()
     one = Crossing(small, data, Encoders(small, Catalog.load().encoders(), Store(), lambda _: None))
 
-    found = stored.scores(small, data.photos, one.encoders, one.joint.queries(one.texts, UNIFORM))
+    found = stored.scores(small, data.photos, one.encoders, one.router.queries(one.texts, UNIFORM))
 
-    whole_and_best = one.scores(small, routed=False, photo=Photo.BEST)[0]  # their sum; the index has the mean
+    # The evaluation has the sum of the whole and the best region, the index their mean.
+    whole_and_best = one.scores(one.joint, routed=False, photo=Photo.BEST)[0]
     assert 2 * found == pytest.approx(whole_and_best, abs=0.01)
     assert np.ptp(whole_and_best) > 0.02
 

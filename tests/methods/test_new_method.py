@@ -24,6 +24,7 @@ from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate
 from tieback.core.types.vectors import MultiVector, SpaceRef
+from tieback.joint.graphs import agreement
 from tieback.methods import families, imputation, projection
 from tieback.methods.grounding import SUMMARY as GROUNDING_SUMMARY
 from tieback.methods.grounding import Passage, checkers
@@ -37,7 +38,6 @@ from tieback.models.session import Session
 from tieback.recipes import export_router
 from tieback.recipes.torch_export import export_module
 from tieback.reranker import Reranker
-from tieback.router.graphs import agreement
 from tieback.serving.assembly import request_families
 from tieback.serving.servicers.catalog import CatalogServicer
 from tieback.v1 import catalog_pb2

@@ -20,11 +20,11 @@ from tieback.methods.projection import fit, unit_rows
 from tieback.models.bound_space import Block, BoundPath, BoundSpace
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
-from tieback.recipes.binding.encoding import encode
-from tieback.recipes.binding.solids import SOLIDS, cloud
+from tieback.recipes.encoding import encode
 from tieback.recipes.pull import pull
 from tieback.serving.local import LocalServer
 from tieback.serving.settings import Settings
+from tieback.training.solids import SOLIDS, cloud
 from tieback_client import Client, Image, InvalidArgument, Item, Points
 from tieback_client.cli.app import tieback
 

@@ -27,9 +27,10 @@ from tieback.core.types.fusion import FusePart, Role, Routing
 from tieback.core.types.vectors import SpaceRef
 from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import BoundSpace
+from tieback.recipes.binding.anchoring import seen_by_both
 from tieback.recipes.binding.bind import Outcome
-from tieback.recipes.binding.duals import Shared, seen_by_both
-from tieback.recipes.binding.project import Anchored, PathFitter
+from tieback.recipes.binding.duals import Shared
+from tieback.recipes.fitting.projections import Anchors, PathFitter
 from tieback.recipes.pull import pull
 from tieback.serving.commands.bind import bind as command
 from tieback.training.step_cache import StepCache
@@ -153,14 +154,14 @@ def test_which_method_leads_a_classifier_into_a_shared_block_is_chosen_on_real_i
     eyes = next(card for card in world.cards if card.name == "eyes")
 
     anchors = seen_by_both(
-        Anchored(
+        Anchors(
             "eyes -> clip", eyes, CLIP, classes, classes, (features[:160], seen[:160]), none, made_up=True
         ),
         shared,
     )
     chosen = PathFitter(StepCache(tmp_path), 0, None, lambda _: None).choose(anchors)
 
-    assert "affine" in {name for name, _ in chosen}
+    assert "affine" in {name for name, _ in chosen.methods}
 
 
 async def test_routers_weight_the_shared_block_and_what_is_lost_has_a_price(

@@ -14,11 +14,12 @@ from tieback.core.types.content import Modality
 from tieback.core.types.encoding import Encoding
 from tieback.core.types.fusion import Fused, FusePart
 from tieback.core.types.vectors import Vector
+from tieback.joint.retrieval import Task
+from tieback.joint.retrieval import losses as losses_of
+from tieback.joint.space import Joint
 from tieback.methods.imputation import imputations
 from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import BoundImputation, BoundSpace
-from tieback.recipes.binding import measure
-from tieback.recipes.binding.tasks import Joint, Task
 from tieback.router import Router
 
 COUNT = 12
@@ -86,7 +87,7 @@ def test_recipe_and_router_agree_on_weights_and_vectors_of_queries_with_a_lost_s
 def test_a_space_whose_block_other_paths_reach_costs_texts_nothing() -> None:
     task = Task("text → image", Modality.TEXT, rows(1, *TEXTS), rows(1, "eyes"))
 
-    losses = measure.losses(joint_of(binding(), "nothing", None), [task])
+    losses = losses_of(joint_of(binding(), "nothing", None), [task])
 
     assert losses["text"]["eyes"] == losses["text"]["ears"] == 0
 
@@ -94,7 +95,7 @@ def test_a_space_whose_block_other_paths_reach_costs_texts_nothing() -> None:
 def test_a_modalitys_only_space_costs_everything() -> None:
     task = Task("image → text", Modality.IMAGE, rows(1, "eyes"), rows(1, "words"))
 
-    losses = measure.losses(joint_of(binding(), "nothing", None), [task])
+    losses = losses_of(joint_of(binding(), "nothing", None), [task])
 
     assert losses["image"] == {"words": 0, "names": 0, "eyes": 100, "ears": 0}
 
@@ -106,10 +107,10 @@ def test_tasks_of_one_name_count_as_one() -> None:
         binding(), paths=tuple(path for path in binding().paths if path.source.name == path.block)
     )
     joint = joint_of(bound, "nothing", None)
-    alone = measure.losses(joint, [Task("a", Modality.TEXT, found, documents)])["text"]["names"]
-    other = measure.losses(joint, [Task("b", Modality.TEXT, lost, documents)])["text"]["names"]
+    alone = losses_of(joint, [Task("a", Modality.TEXT, found, documents)])["text"]["names"]
+    other = losses_of(joint, [Task("b", Modality.TEXT, lost, documents)])["text"]["names"]
 
     tasks = [Task("a", Modality.TEXT, found, documents)] * 3 + [Task("b", Modality.TEXT, lost, documents)]
 
-    assert measure.losses(joint, tasks)["text"]["names"] == pytest.approx((alone + other) / 2, abs=0.01)
+    assert losses_of(joint, tasks)["text"]["names"] == pytest.approx((alone + other) / 2, abs=0.01)
     assert alone != other

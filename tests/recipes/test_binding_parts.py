@@ -12,17 +12,17 @@ from tieback.core.errors import StartupError
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.vectors import SpaceRef
+from tieback.joint.projecting import project_inputs
+from tieback.joint.ranking import chance, interval, places
 from tieback.methods.projection import fit, projections, unit_rows
 from tieback.methods.projection.subspace import principal
 from tieback.models.bound_space import BoundPath
 from tieback.models.session import Session
-from tieback.recipes.binding.anchors import captions
-from tieback.recipes.binding.corpus import read_corpus
-from tieback.recipes.binding.entering import enter
-from tieback.recipes.binding.kinds import usual
-from tieback.recipes.binding.prototypes import last_linear
-from tieback.recipes.binding.pseudo_pairs import pseudo_pairs
-from tieback.recipes.binding.ranking import chance, interval, places
+from tieback.recipes.binding.language import captions
+from tieback.recipes.class_prototypes import last_linear
+from tieback.recipes.fitting.routers import weight_ranges
+from tieback.training.corpus import read_corpus
+from tieback.training.pseudo_pairs import pseudo_pairs
 from tieback.training.splits import split
 
 ROWS = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
@@ -216,11 +216,11 @@ def test_two_paths_from_one_space_into_one_block_are_averaged() -> None:
         for sharpness in (5.0, 20.0)
     ]
 
-    both = enter(paths, {"eyes": source})["words"]
+    both = project_inputs(paths, {"eyes": source})["words"]
 
-    each = [enter([path], {"eyes": source})["words"] for path in paths]
+    each = [project_inputs([path], {"eyes": source})["words"] for path in paths]
     np.testing.assert_allclose(both, unit_rows(each[0] + each[1]), atol=1e-6)
-    silent = enter(paths, {"eyes": np.zeros((1, 6), np.float32)})["words"]
+    silent = project_inputs(paths, {"eyes": np.zeros((1, 6), np.float32)})["words"]
     assert not silent.any()
 
 
@@ -239,6 +239,6 @@ def test_a_reduction_keeps_the_directions_in_which_rows_reach_farthest() -> None
 def test_usual_weights_span_every_kind_of_input() -> None:
     low, high = np.full(300, 0.1), np.full(300, 0.7)
 
-    found = usual({"captions": {"eyes": high}, "sentences": {"eyes": low}}, seed=0)
+    found = weight_ranges({"captions": {"eyes": high}, "sentences": {"eyes": low}}, seed=0)
 
     assert found["eyes"] == pytest.approx((0.1, 0.7))

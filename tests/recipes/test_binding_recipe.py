@@ -24,6 +24,8 @@ from support.shades import (
 from tieback.core.errors import NotFound, StartupError
 from tieback.core.types.content import Modality
 from tieback.core.types.vectors import SpaceRef
+from tieback.joint.projecting import project_inputs
+from tieback.joint.ranking import places
 from tieback.methods.imputation import imputations
 from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import BoundSpace
@@ -31,9 +33,7 @@ from tieback.models.default_binding import DefaultBinding
 from tieback.models.store import Store
 from tieback.recipes.bind_default import bind_default
 from tieback.recipes.binding.bind import Outcome
-from tieback.recipes.binding.entering import enter
-from tieback.recipes.binding.project import WORTH, Anchored, PathFitter
-from tieback.recipes.binding.ranking import places
+from tieback.recipes.fitting.projections import WORTH, Anchors, PathFitter
 from tieback.recipes.pull import pull
 from tieback.serving.commands.bind import bind as command
 from tieback.training.step_cache import StepCache
@@ -241,15 +241,15 @@ def test_a_path_has_the_best_of_its_choices_and_one_by_class_names_has_attention
     source, target = (unit_rows(hidden @ draw.normal(size=(4, width))) for width in (WIDTH, 6))
     fitted, unseen = (source[:45], target[:45]), (source[45:], target[45:])
     none = (source[:0], target[:0])
-    anchors = Anchored("words -> eyes", world.cards[0], "eyes", fitted, fitted, none, unseen, made_up=False)
+    anchors = Anchors("words -> eyes", world.cards[0], "eyes", fitted, fitted, none, unseen, made_up=False)
     anchors = replace(anchors, choices=("anchor_attention", "projector_ensemble"))
     fitter = PathFitter(StepCache(tmp_path), 0, None, lambda _: None)
 
-    chosen = fitter.choose(anchors)
-    by_names = fitter.choose(replace(anchors, choices=()))
+    chosen = fitter.choose(anchors).methods
+    by_names = fitter.choose(replace(anchors, choices=())).methods
 
     def worth(methods: Any) -> float:
-        said = enter([fitter.fit(anchors, *one)[0] for one in methods], {"words": unseen[0]})["eyes"]
+        said = project_inputs([fitter.fit(anchors, *one)[0] for one in methods], {"words": unseen[0]})["eyes"]
         return float((1 / places(said @ unseen[1].T)).mean())
 
     others: list[list[Any]] = [list(by_names), [("projector_ensemble", {})]]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-from support.measured_binding import NAMES, TEXTS, WIDTH, bound
+from support.measured_binding import NAMES, TEXTS, bound
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput
@@ -22,11 +22,11 @@ from tieback.core.types.vectors import SpaceRef
 from tieback.methods.projection import fit
 from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundSpace
 from tieback.models.store import Store
-from tieback.recipes.binding_report import colours, neighbours, sections, style
-from tieback.recipes.binding_report.claims import claims_of, read_claims
-from tieback.recipes.binding_report.joint import blocks_of, part, scores, weights_of
+from tieback.recipes.binding_report import neighbours, sections
+from tieback.recipes.binding_report.claims import claims_of
 from tieback.recipes.binding_report.neighbours import Found, Question, look, thumbnail
 from tieback.recipes.binding_report.page import page
+from tieback.reports.claims import read_claims
 from tieback.serving.commands.bind_report import report
 
 
@@ -172,58 +172,12 @@ def test_metrics_of_another_layout_are_refused() -> None:
         page(replace(bound(), metrics={"retrieval": [{"task": "text → image"}]}))
 
 
-def test_text_stands_out_on_every_colour_it_is_set_on() -> None:
-    assert style.least_contrast() >= style.LEAST_CONTRAST
-    for step in range(101):
-        colour = colours.shade(step / 100)
-        assert colours.contrast(colours.ink_on(colour), colour) >= style.LEAST_CONTRAST
-
-
-def test_the_scale_grows_lighter_step_by_step() -> None:
-    against_black = [colours.contrast(colours.shade(step / 50), colours.BLACK) for step in range(51)]
-
-    assert against_black == sorted(against_black)
-    assert colours.shade(-1) == colours.shade(0) == colours.STEPS[0]
-    assert colours.shade(2) == colours.STEPS[-1]
-
-
 def test_a_thumbnail_is_small_whatever_the_photo() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (900, 700, 3)).astype(np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(noise).save(buffer, "PNG")
 
     assert len(thumbnail(buffer.getvalue())) <= neighbours.LARGEST_THUMBNAIL * 4 / 3 + 100
-
-
-def test_a_block_that_several_paths_lead_into_has_the_mean_of_what_they_say() -> None:
-    space = bound()
-    vectors = {name: np.eye(WIDTH, dtype=np.float32)[[place, 5]] for place, name in enumerate(TEXTS)}
-
-    together = blocks_of(space, vectors)
-    apart = [blocks_of(space, {name: vectors[name]})["yamnet"] for name in TEXTS]
-
-    assert set(together) == {*TEXTS, "efficientnet-lite0", "yamnet"}
-    mean = np.sum(apart, axis=0)
-    assert together["yamnet"] == pytest.approx(mean / np.linalg.norm(mean, axis=1, keepdims=True), abs=1e-6)
-    assert together[TEXTS[0]] == pytest.approx(vectors[TEXTS[0]])
-
-
-def test_scores_are_weighted_cosines_and_what_is_lost_adds_nothing() -> None:
-    space = bound()
-    texts = {name: np.eye(WIDTH, dtype=np.float32)[:2] for name in TEXTS}
-    photos = {"efficientnet-lite0": np.eye(WIDTH, dtype=np.float32)[2:5]}
-    said, seen = blocks_of(space, texts), blocks_of(space, photos)
-
-    weights = weights_of(space, Modality.TEXT, texts, said)
-    found = scores(space, said, weights, seen)
-
-    assert weights == pytest.approx(np.full((2, 5), 0.2))
-    assert found == pytest.approx(sum(0.2 * said[name] @ seen[name].T for name in NAMES[:4]), abs=1e-6)
-    without = part(space, lost=TEXTS[0])
-    left = blocks_of(without, texts)
-    assert TEXTS[0] not in left
-    assert weights_of(without, Modality.TEXT, texts, left)[:, 0] == pytest.approx(0)
-    assert set(blocks_of(part(space, blocks=["yamnet"]), texts)) == {"yamnet"}
 
 
 def test_the_command_writes_the_page_of_a_folder_and_says_where(tmp_path: Path) -> None:

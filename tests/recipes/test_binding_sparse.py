@@ -16,7 +16,7 @@ from tieback.core.types.fusion import FusePart, Routing
 from tieback.core.types.vectors import SpaceRef
 from tieback.models.bound_space import BoundSpace
 from tieback.models.loading import load_encoder
-from tieback.recipes.binding import terms as terms_recipe
+from tieback.recipes.fitting import terms as terms_recipe
 
 
 @pytest.fixture(scope="module")

@@ -16,13 +16,13 @@ from tieback.core.types.content import Modality
 from tieback.core.types.encoding import Encoding
 from tieback.core.types.fusion import Fused, FusePart, Role
 from tieback.core.types.vectors import SpaceRef, Vector
+from tieback.joint.graphs import agreement
 from tieback.methods.projection import FIT, GRAPH, affine, fit, projections, unit_rows
 from tieback.models.bound_graph import PathGraph, RouterGraph
 from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundSpace
 from tieback.recipes import export_router, integer_products
 from tieback.recipes.export_router import export_graphs
 from tieback.router import Router
-from tieback.router.graphs import agreement
 
 LONG, SHORT, EYES, EARS = (SpaceRef(name, "r", "f") for name in ("long", "short", "eyes", "ears"))
 WIDTHS = {LONG: 12, SHORT: 8, EYES: 10, EARS: 6}

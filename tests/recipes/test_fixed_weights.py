@@ -7,9 +7,10 @@ import pytest
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.vectors import SpaceRef
+from tieback.joint.retrieval import Task
+from tieback.joint.space import Joint
 from tieback.models.bound_space import Block, BoundPath, BoundRouter
-from tieback.recipes.binding.fixed_weights import Compared, compared, fixed
-from tieback.recipes.binding.tasks import Joint, Task
+from tieback.recipes.fitting.fixed_weights import Compared, compared, fixed
 
 GOOD, BAD = SpaceRef("good", "r1", "f1"), SpaceRef("bad", "r1", "f1")
 WIDTH = 16
@@ -70,7 +71,7 @@ def test_what_loses_least_where_it_is_worst_is_best() -> None:
 
     assert found.best == "neither"
     assert found.loss("specialist") == pytest.approx(0.3)
-    assert found.told("specialist")["loses_least"] == "neither"
+    assert found.reported("specialist")["loses_least"] == "neither"
     assert found.words("specialist").startswith("warning: neither would lose less: queries of text")
     assert found.words("neither").startswith("queries of text are weighted by neither")
 

@@ -18,18 +18,18 @@ from support.small_spaces import write_colours, write_shapes, write_words
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Content, Modality
+from tieback.joint.projecting import project_inputs
+from tieback.joint.ranking import places
 from tieback.methods.projection import unit_rows
 from tieback.models.bound_space import BoundSpace
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.binding import Options, bind
 from tieback.recipes.binding.bind import Outcome
-from tieback.recipes.binding.encoding import encode
-from tieback.recipes.binding.entering import enter
-from tieback.recipes.binding.ranking import places
-from tieback.recipes.binding.solids import SOLIDS, cloud
+from tieback.recipes.encoding import encode
 from tieback.recipes.pull import pull
 from tieback.serving.commands.bind import bind as command
+from tieback.training.solids import SOLIDS, cloud
 
 WIDTH = 24
 SHADES = [f"shade{number}" for number in range(40)]
@@ -327,7 +327,7 @@ def test_a_cloud_enters_the_block_of_shapes_and_the_texts_near_its_name(
     texts = [Content(Modality.TEXT, one.name) for one in SOLIDS]
     said = encode(load_encoder(words, world.store), texts).dense
 
-    entered = enter(outcome.bound.paths, {"shapes": seen})["words"]
+    entered = project_inputs(outcome.bound.paths, {"shapes": seen})["words"]
 
     ranks = places(entered @ said.T)
     assert ranks.mean() < 12  # of 50; by chance 25

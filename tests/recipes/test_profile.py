@@ -7,7 +7,7 @@ import pytest
 from tieback.core.types.arrays import Array
 from tieback.methods.projection import unit_rows
 from tieback.methods.routing.soft import softmax
-from tieback.recipes.binding.profile import profile, scores_for
+from tieback.recipes.fitting.block_priors import block_priors, scores_for
 
 PAIRS, WIDTH = 300, 16
 
@@ -22,7 +22,7 @@ def pairs(noise: float, seed: int) -> tuple[Array, Array]:
 
 def weights(*noises: float, groups: Array | None = None, trust: float = 1.0) -> Array:
     found = [pairs(noise, seed) for seed, noise in enumerate(noises, 1)]
-    return profile([one for one, _ in found], [other for _, other in found], groups, trust=trust)
+    return block_priors([one for one, _ in found], [other for _, other in found], groups, trust=trust)
 
 
 def test_the_space_whose_partners_agree_speaks_loudest() -> None:
@@ -48,7 +48,7 @@ def test_things_of_one_group_are_no_wrong_answers_to_each_other() -> None:
     good, bad = pairs(0.5, 1), pairs(0.5, 2)
     doubled = [(np.tile(a, (2, 1)), np.tile(b, (2, 1))) for a, b in (good, bad)]
 
-    found = profile(
+    found = block_priors(
         [one for one, _ in doubled], [other for _, other in doubled], np.tile(np.arange(PAIRS), 2)
     )
 

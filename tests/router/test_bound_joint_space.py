@@ -26,8 +26,8 @@ from tieback.core.types.content import Modality
 from tieback.core.types.encoding import Encoding, Label
 from tieback.core.types.fusion import Fused, FusePart, IgnoredDimensions, Role, Routing
 from tieback.core.types.vectors import SpaceRef, Vector
+from tieback.joint.projecting import read
 from tieback.models.bound_space import BoundPath
-from tieback.recipes.binding_report.joint import _read
 from tieback.router import Router
 
 CAT, CUP, CAR = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
@@ -84,7 +84,7 @@ def test_an_evaluation_reads_vectors_bit_for_bit_as_the_router_does() -> None:
     rows = np.random.default_rng(0).normal(size=(1000, WIDTHS["words"])).astype(np.float32)
     reading = Router.bound(made).space.entrances["words"].read
 
-    evaluated = _read(made, {"words": rows}, None)["words"]
+    evaluated = read(made, {"words": rows})["words"]
     served = np.concatenate([reading(said("words", *row)) for row in rows])
 
     # The graphs code these in 8 bits: one last bit that differs can move a score by 0.0005.

@@ -9,11 +9,6 @@ MOST_LINES = 400
 FOLDERS = ("services", "clients", "tests", "benchmarks", "docs", "examples", "scripts")
 GENERATED = ROOT / "services" / "tieback" / "v1"
 
-LONGER: dict[str, str] = {
-    "services/tieback/recipes/binding/bind.py": "its steps become steps of the trainer's frame",
-}
-"""Files that may be longer, and why. One that has become short enough is to leave the list."""
-
 
 def test_no_file_that_a_person_writes_has_more_than_400_lines() -> None:
     lines = {
@@ -24,4 +19,4 @@ def test_no_file_that_a_person_writes_has_more_than_400_lines() -> None:
     }
 
     assert lines
-    assert {name for name, count in lines.items() if count > MOST_LINES} == set(LONGER)
+    assert {name for name, count in lines.items() if count > MOST_LINES} == set()

@@ -101,6 +101,11 @@ class BoundImputation:
     state: Mapping[str, Array] = field(default_factory=dict)
     losses: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
+    @property
+    def nbytes(self) -> int:
+        """Of the state."""
+        return sum(array.nbytes for array in self.state.values())
+
 
 @dataclass(frozen=True, eq=False)  # without slots: the revision is kept
 class BoundSpace:

@@ -30,7 +30,7 @@ from tieback.recipes.language_model_drift import SAMPLE_TOKENS, measure
 from tieback.recipes.llama_files import read_gguf, read_transformers
 from tieback.recipes.llama_graph import write_graph
 from tieback.recipes.llama_weights import LlamaWeights, recoded
-from tieback.recipes.sample_text import SAMPLE
+from tieback.training.sample_text import SAMPLE
 
 PARITY = 1e-2
 """Largest difference of a logit that float32 rounding may explain; logits are some ±30."""

@@ -19,6 +19,7 @@ from torch import Tensor
 from tieback.core.errors import StartupError
 from tieback.core.state import State
 from tieback.core.types.content import Modality
+from tieback.joint.graphs import LARGEST_DIFFERENCE, SMALLEST_COSINE, agreement, router_difference
 from tieback.methods.projection import GRAPH, Tensors, projections
 from tieback.methods.routing import _network
 from tieback.models.bound_graph import (
@@ -34,7 +35,6 @@ from tieback.models.bound_graph import (
 from tieback.models.bound_space import NATIVE, BoundPath, BoundRouter, BoundSpace
 from tieback.recipes.integer_products import LARGE, with_integer_products
 from tieback.recipes.torch_export import export_module
-from tieback.router.graphs import LARGEST_DIFFERENCE, SMALLEST_COSINE, agreement, router_difference
 
 ROWS = "n"
 EXAMPLES = 3

@@ -28,8 +28,8 @@ from tieback.models.sparse_text import WEIGHTS
 from tieback.models.tokenization import TextTokenizer
 from tieback.models.transformer_text import GRAPH, TOKENIZER, padded
 from tieback.recipes.parity import compare
-from tieback.recipes.sample_text import SAMPLE
 from tieback.recipes.torch_export import export_module
+from tieback.training.sample_text import SAMPLE
 
 DYNAMIC = {IDS: {0: "batch", 1: "tokens"}, MASK: {0: "batch", 1: "tokens"}, WEIGHTS: {0: "batch"}}
 OLD_NAMES = {".LayerNorm.gamma": ".LayerNorm.weight", ".LayerNorm.beta": ".LayerNorm.bias"}

@@ -18,7 +18,7 @@ from tieback.models.tokenization import TextTokenizer
 from tieback.models.transformer_text import GRAPH, GRAPHS, RATIO, REFERENCE, TOKENIZER, graph_file, padded
 from tieback.recipes.halve import halve
 from tieback.recipes.quantise import quantise
-from tieback.recipes.sample_text import SAMPLE
+from tieback.training.sample_text import SAMPLE
 
 Maker = Callable[[Path, Path, Mapping[str, Array]], None]
 MAKERS: Mapping[Precision, Maker] = {"float16": halve, "int8": quantise}

@@ -14,6 +14,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.models.store import Store
 from tieback.recipes.encoder_head import HEAD, adapt
 from tieback.recipes.trained import Learned, Run, recipes
+from tieback.reports.markdown import records
 from tieback.training.provenance import made_by
 from tieback.training.step_cache import StepCache
 
@@ -81,21 +82,12 @@ def markdown(name: str, configuration: Mapping[str, Any], learned: Learned) -> s
     tables = {"Configuration": settings, **learned.report}
     lines = [f"# {name}", "", f"{learned.kind.called.capitalize()} for {spaces}."]
     for title, rows in tables.items():
-        lines += ["", f"## {title}", "", *_table(rows)]
+        written = [{key: _cell(value) for key, value in row.items()} for row in rows]
+        lines += ["", f"## {title}", "", records(written).rstrip()]
     return "\n".join(lines) + "\n"
-
-
-def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    if not rows:
-        return ["(nothing)"]
-    return [
-        f"| {' | '.join(rows[0])} |",
-        f"|{'---|' * len(rows[0])}",
-        *(f"| {' | '.join(_cell(value) for value in row.values())} |" for row in rows),
-    ]
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(_cell(one) for one in value)
-    return f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|")
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -14,12 +14,12 @@ from tieback.core.state import check_state
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.vectors import SpaceRef
+from tieback.joint.terms import checked
 from tieback.methods.projection import projections
 from tieback.models.bound_graph import PathGraph
 from tieback.models.bound_space import DENSE, NATIVE, REMEDY, SPARSE, BoundPath, BoundSpace
 from tieback.router.joint_space import Component, JointSpace, Reach
 from tieback.router.paths import DenseReading, Entrance, Path, SparseReading, unchanged
-from tieback.router.terms import Termwise
 
 CONSTRUCTION = "unit blocks as bound; paths of a view averaged per block; views, then contents, averaged"
 """Hashed into the fingerprint: change it whenever the same encodings would make another vector."""
@@ -84,7 +84,7 @@ def _entrance(paths: Sequence[BoundPath], widths: Mapping[str, int], bound: Boun
         if path.block not in widths:
             raise StartupError(f"the path {_name(path)} leads to no block; {REMEDY}")
     if all(path.reads == SPARSE for path in paths):
-        ways = [Path(one.block, _name(one), Termwise(one, widths[one.block]), one.stands_in) for one in paths]
+        ways = [Path(one.block, _name(one), checked(one, widths[one.block]), one.stands_in) for one in paths]
         return Entrance(source, SparseReading(source, width), tuple(ways))
     if any(path.reads == SPARSE for path in paths):
         raise StartupError(f"the paths of {source.name} read its dense and its sparse vectors; {REMEDY}")

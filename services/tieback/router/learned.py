@@ -10,10 +10,11 @@ import numpy as np
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
+from tieback.joint.graphs import router_graphs
+from tieback.joint.weighing import mean_policy
 from tieback.methods.routing import RoutingPolicy, routings
 from tieback.models.bound_graph import RouterGraph
 from tieback.models.bound_space import REMEDY, BoundRouter, BoundSpace
-from tieback.router.graphs import router_graphs
 from tieback.router.joint_space import JointSpace
 from tieback.router.paths import DenseReading
 
@@ -33,7 +34,7 @@ class LearnedRouter:
         self._graph: RouterGraph | None = None
         try:
             self.policy = routings.configure(router.method, router.parameters)
-            self.without_inputs = _usually(router.spoken)
+            self.without_inputs = mean_policy(router.spoken)
             self.widths = {space: _width(joint, space, router.modality) for space in router.inputs}
             scores = self.scores(np.eye(1, sum(self.widths.values()), dtype=np.float32))
             for policy in (self.policy, self.without_inputs):
@@ -86,13 +87,6 @@ class Routers:
     def all(self) -> Sequence[LearnedRouter]:
         """Every router."""
         return tuple(self._by_modality.values())
-
-
-def _usually(spoken: Mapping[str, float]) -> RoutingPolicy:
-    """What weights where the router cannot read its input: the mean weights at binding."""
-    if not any(weight > 0 for weight in spoken.values()):
-        return routings.configure("uniform")
-    return routings.configure("explicit", {"weights": dict(spoken)})
 
 
 def _width(joint: JointSpace, space: str, modality: Modality) -> int:

@@ -17,6 +17,7 @@ from tieback.core.types.content import Modality
 from tieback.core.types.encoding import Encoding, Label
 from tieback.core.types.locators import LocatorKind
 from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector
+from tieback.joint.projecting import unit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,20 +143,6 @@ def regions_of(encoding: Encoding) -> MultiVector | None:
 def unchanged(rows: Array) -> Array:
     """A space's own vectors, as they are."""
     return rows
-
-
-def unit(vector: Array) -> Array:
-    """The vector at length 1, in float32; zeros stay zeros.
-
-    Graphs of paths code their input in 8 bits, so a last bit that differs can move a coordinate by a step:
-    whoever is to get what is served normalises by this.
-    """
-    vector = np.asarray(vector, np.float32)
-    square = float(vector @ vector)
-    if 0 < square < math.inf:
-        return np.asarray(vector * np.float32(1 / math.sqrt(square)))
-    norm = np.linalg.norm(vector.astype(np.float64))  # too small or too large to be squared in float32
-    return np.asarray(vector / norm if norm > 0 else vector, np.float32)
 
 
 def expect(given: SpaceRef, expected: SpaceRef, field: FieldPath) -> None:

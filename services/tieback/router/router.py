@@ -19,6 +19,7 @@ from tieback.core.types.fusion import Fused, FusePart, FuseReply, Role, Routing,
 from tieback.core.types.limits import Limits
 from tieback.core.types.report import Timing
 from tieback.core.types.vectors import MultiVector, Vector
+from tieback.joint.graphs import path_graphs
 from tieback.models.binding import ClassNameBinding
 from tieback.models.bound_space import BoundSpace
 from tieback.ports import DEFAULT_ROUTING
@@ -26,7 +27,6 @@ from tieback.router.blocks import Blocks, blocks_of, lead
 from tieback.router.bound import bound_space
 from tieback.router.class_names import class_name_space
 from tieback.router.contents import Contents, contents_of
-from tieback.router.graphs import path_graphs
 from tieback.router.imputing import Imputing, Way
 from tieback.router.joint_space import Component, JointSpace
 from tieback.router.learned import Routers

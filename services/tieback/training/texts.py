@@ -60,21 +60,21 @@ def _texts_of(path: Path) -> Iterator[str]:
     elif path.suffix.lower() in CELLS:
         strings = (cell for line in whole.split("\n") for cell in line.split("\t"))
     else:
-        lines = enumerate(whole.split("\n"), 1)
-        strings = (text for number, line in lines for text in _line(path, number, line))
+        strings = (text for line in json_lines(path) for text in _strings(line))
     for text in strings:
         words = text.split()
         if len(words) >= FEWEST_WORDS:
             yield " ".join(words)
 
 
-def _line(path: Path, number: int, line: str) -> Iterator[str]:
-    if not line.strip():
-        return
-    try:
-        yield from _strings(json.loads(line))
-    except ValueError as error:
-        raise StartupError(f"{path.name}, line {number}: this is not JSON ({error})") from None
+def json_lines(path: Path) -> Iterator[Any]:
+    """The values of a file with one on each line. StartupError names the first line that is no JSON."""
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").split("\n"), 1):
+        if line.strip():
+            try:
+                yield json.loads(line)
+            except ValueError as error:
+                raise StartupError(f"{path.name}, line {number}: this is not JSON ({error})") from None
 
 
 def _strings(value: Any) -> Iterator[str]:

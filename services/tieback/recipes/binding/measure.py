@@ -2,117 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
+from tieback.joint.projecting import Dense
+from tieback.joint.retrieval import DIGITS
+from tieback.joint.scoring import score, similarities
+from tieback.joint.space import Joint
 from tieback.methods.binding import bindings
 from tieback.methods.projection import unit_rows
-from tieback.recipes.binding.entering import Dense, score, similarities
+from tieback.recipes.binding.blocks import Reduced
+from tieback.recipes.binding.language import CAPTION
 from tieback.recipes.binding.material import Material
-from tieback.recipes.binding.project import Reduced
-from tieback.recipes.binding.ranking import MEASURES, chance, interval, recall
-from tieback.recipes.binding.tasks import Joint, Task
+from tieback.recipes.fitting.routers import NEITHER
 
-DIGITS = 4
 NEIGHBOURS, QUERIES = 5, 8
+TEXTS = {
+    "image": "captions of photos",
+    "audio": "captions of sounds",
+    "points": "captions of 3D models",
+    NEITHER: "other sentences",
+}
+"""Kinds of texts, and what they are."""
 NEAREST = 15.0
 """Sharpness of the softmax that stands for a classifier's where a class is one it was never shown."""
 
 
-def retrieval(joint: Joint, tasks: Sequence[Task], seed: int) -> list[dict[str, Any]]:
-    """Every task by every measure: routed, uniform, and each block alone, the best one named so."""
-    found = []
-    for task in tasks:
-        ranks = {"routed": joint.places(task, routed=True)} if task.modality in joint.routers else {}
-        ranks["uniform"] = joint.places(task, routed=False)
-        shared = similarities(joint.enter(task.queries), joint.enter(task.documents))
-        alone = {name: joint.places(task, routed=False, only=name) for name in shared}
-        for measure, worth in MEASURES.items():
-            best = max(alone, key=lambda name: float(worth(alone[name]).mean()))
-            named = {f"best single: {best}": alone[best]}
-            named |= {f"{name} alone": one for name, one in alone.items() if name != best}
-            rows = [_row(name, interval(worth(one), seed)) for name, one in (ranks | named).items()]
-            found.append(
-                {
-                    "task": task.name,
-                    "measure": measure,
-                    "queries": task.size,
-                    "chance": round(chance(measure, task.size), DIGITS),
-                    "rows": rows,
-                }
-            )
-    return found
-
-
-def _row(name: str, values: tuple[float, float, float]) -> dict[str, Any]:
-    value, low, high = (round(one, DIGITS) for one in values)
-    return {"name": name, "value": value, "low": low, "high": high}
-
-
-def losses(joint: Joint, tasks: Sequence[Task]) -> dict[str, dict[str, float]]:
-    """Points of R@10 that queries of each modality lose without each space, as a mean over their tasks.
-
-    Tasks of one name are one. A space that encodes no query of a modality costs those queries nothing: other
-    spaces lead them into its block, and what is stored was stored when it was there.
-    """
-    drops: dict[tuple[str, str], dict[str, list[float]]] = {}
-    spaces = list(dict.fromkeys([*(path.source.name for path in joint.paths), *joint.names]))
-    for task in tasks:
-        stored = joint.enter(task.documents)
-        whole = recall(joint.places(task, routed=True, stored=stored), 10).mean()
-        for space in spaces:
-            drop = 0.0
-            if space in task.queries:
-                less = replace(joint, without=frozenset({space}))
-                drop = whole - recall(less.places(task, routed=True, stored=stored), 10).mean()
-            of_space = drops.setdefault((task.modality.value, space), {})
-            of_space.setdefault(task.name, []).append(100 * float(drop))
-    found: dict[str, dict[str, float]] = {}
-    for (modality, space), by_name in drops.items():
-        mean = float(np.mean([np.mean(of_task) for of_task in by_name.values()]))
-        found.setdefault(modality, {})[space] = round(mean, 2)
-    return found
-
-
-def alignment(
-    joint: Joint, material: Material, blocks: Sequence[Reduced], training: Mapping[str, Array],
-    held_out: Mapping[str, Array],
-) -> dict[str, Any]:  # fmt: skip
-    """How much nearer two spaces hold the same held-out class than other ones: mean cosine, matched less not.
+def alignment(joint: Joint, material: Material, blocks: Sequence[Reduced]) -> dict[str, Any]:
+    """How much nearer two spaces hold the same held-out thing than other ones: mean cosine, matched less not.
 
     `before` is the way of class names, between a classifier and a text space alone: a class that was left out
     enters as the ten training classes most like it.
     """
     members = material.members
-    names = [card.name for card in (*members.texts, *(one.card for one in members.classifiers))]
+    names = [card.name for card in (*members.texts, *(one.card for one in members.labelled))]
     size = len(names)
     after: list[list[float | None]] = [[None] * size for _ in names]
     before: list[list[float | None]] = [[None] * size for _ in names]
     sums: dict[tuple[int, int], list[float]] = {}
     for block in blocks:
-        name = block.classifier.card.name
-        chosen = held_out[name]
+        chosen = block.member.each.held_out
         if len(chosen) < 2:
             continue
-        said = {text: rows.mean(axis=0)[chosen] for text, rows in material.names[name].items()}
-        dense = {text: unit_rows(rows) for text, rows in said.items()} | {name: block.features[chosen]}
-        entered = {space: joint.enter({space: rows}) for space, rows in dense.items()}
+        said = {text: rows.mean(axis=0)[chosen] for text, rows in material.names[block.name].items()}
+        dense = {text: unit_rows(rows) for text, rows in said.items()}
+        dense[block.name] = block.features[chosen]
+        projected = {space: joint.project_inputs({space: rows}) for space, rows in dense.items()}
         for i, a in enumerate(names):
             for j, b in enumerate(names):
-                if a in entered and b in entered:
-                    shared = similarities(entered[a], entered[b])
+                if a in projected and b in projected:
+                    shared = similarities(projected[a], projected[b])
                     sums.setdefault((i, j), []).extend(_margin(one) for one in shared.values())
-        place = names.index(name)
-        for text in material.names[name] if block.classifier.named else ():
-            spoken = _by_class_names(block, material.class_texts(name, text), training[name], chosen)
-            value = round(_margin(dense[text] @ spoken.T), DIGITS)
+        place = names.index(block.name)
+        for text in said if not block.member.paired else ():
+            spoken = _by_class_names(block, material.class_texts(block.name, text), chosen)
             other = names.index(text)
-            before[place][other] = before[other][place] = value
+            before[place][other] = before[other][place] = round(_margin(dense[text] @ spoken.T), DIGITS)
     for (i, j), values in sums.items():
         after[i][j] = round(float(np.mean(values)), DIGITS)
     return {"spaces": names, "before": before, "after": after}
@@ -123,86 +72,104 @@ def _margin(cosines: Array) -> float:
     return float(cosines[same].mean() - cosines[~same].mean())
 
 
-def _by_class_names(block: Reduced, texts: Array, training: Array, chosen: Array) -> Array:
+def _by_class_names(block: Reduced, texts: Array, chosen: Array) -> Array:
     binding = bindings.configure("class_names")
-    near = np.exp(NEAREST * (block.classifier.directions[chosen] @ block.classifier.directions[training].T))
+    training, directions = block.member.split.training, block.member.directions
+    near = np.exp(NEAREST * (directions[chosen] @ directions[training].T))
     return np.stack([binding(row / row.sum(), texts[training]) for row in near])
 
 
-def mean_weights(joint: Joint, inputs: Mapping[str, tuple[Modality, Dense]]) -> dict[str, Any]:
-    """The mean weight of every block over some inputs of a kind, by what they are."""
+def mean_weights(
+    joint: Joint, material: Material, blocks: Sequence[Reduced], texts: Mapping[str, Dense]
+) -> dict[str, Any]:
+    """The mean weight of every block over some inputs of a kind, by what they are; texts are by kind."""
+    inputs = [(TEXTS[kind], Modality.TEXT, dense) for kind, dense in texts.items()]
+    members = material.members
+    read = [(one.card, "photos" if one.modality is Modality.IMAGE else "sounds") for one in members.labelled]
+    for card, what in (*read, *((tower, tower.modality.value) for tower in members.towers)):
+        inputs.append((f"{what} ({card.name})", card.modality, {card.name: material.inputs[card.name].dense}))
+    for block in blocks:
+        if block.member.paired:
+            what = "solids" if block.member.captioned else "your pairs"
+            inputs.append(
+                (f"{what} ({block.name})", block.member.modality, block.inputs(block.member.unseen))
+            )
     rows = []
-    for what, (modality, dense) in inputs.items():
-        weights = joint.weights(modality, dense)
-        means = {name: round(float(one.mean()), DIGITS) for name, one in weights.items()}
-        rows.append({"what": what, "weights": means})
+    for what, modality, dense in inputs:
+        if len(next(iter(dense.values()))):
+            weights = joint.weights(modality, dense)
+            means = {name: round(float(one.mean()), DIGITS) for name, one in weights.items()}
+            rows.append({"what": what, "weights": means})
     return {"rows": rows}
 
 
-def neighbours(joint: Joint, material: Material) -> list[dict[str, Any]]:
-    """The photos and sounds nearest to the names of what they were taken for, before binding and after.
+def neighbours(joint: Joint, material: Material, blocks: Sequence[Reduced]) -> list[dict[str, Any]]:
+    """The inputs nearest to the names of what they were taken for, or are, before binding and after.
 
-    The ids are the files' names.
+    The ids are the files' names, or the names of things; what had no classes was near nothing before.
     """
-    found = []
-    for classifier in material.members.classifiers:
-        name = classifier.card.name
-        inputs = material.inputs[name]
-        if len(inputs.files) < 2 or not classifier.named:
+    photos = [one for block in blocks if not block.member.paired for one in _files(joint, material, block)]
+    return photos + [
+        one for block in blocks if block.member.paired for one in _things(joint, material, block)
+    ]
+
+
+def _files(joint: Joint, material: Material, block: Reduced) -> Iterator[dict[str, Any]]:
+    """Photos and sounds, by the classes that a classifier takes them for."""
+    inputs = material.inputs[block.name]
+    if len(inputs.files) < 2:
+        return
+    asked = list(dict.fromkeys(int(one) for one in inputs.said.classes[:, 0] if one >= 0))[:QUERIES]
+    spoken = material.names[block.name]
+    dense = {text: rows[CAPTION][asked] for text, rows in spoken.items()}
+    after = _scores(joint, dense, {block.name: inputs.dense})
+    each = [dense[text] @ inputs.said.by_names(rows[0]).T for text, rows in spoken.items()]
+    before = np.asarray(np.sum(each, axis=0, dtype=np.float64))  # every space counts the same
+    ids = [file.name for file in inputs.files]
+    for one, *ways in zip(asked, before, after, strict=True):
+        yield _nearest(block.member.names[one], ids, *ways)
+
+
+def _things(joint: Joint, material: Material, block: Reduced) -> Iterator[dict[str, Any]]:
+    """Held-out inputs, by what things are called."""
+    member, rows = block.member, block.member.unseen
+    if len(rows) < 2:
+        return
+    things = member.once(rows)
+    asked = things[:: max(1, len(things) // QUERIES)][:QUERIES]
+    dense = material.captions(member.name, CAPTION, asked)
+    after = _scores(joint, dense, {member.name: block.features[rows]})
+    for row, scores in zip(asked, after, strict=True):
+        yield _nearest(member.names[row], [member.names[one] for one in rows], None, scores)
+
+
+def _scores(joint: Joint, texts: Dense, documents: Dense) -> Array:
+    """What texts and documents score `[texts, documents]`, weighted as texts are."""
+    cosines = similarities(joint.project_inputs(texts), joint.project_inputs(documents))
+    return score(cosines, joint.weights(Modality.TEXT, texts))
+
+
+def _nearest(query: str, ids: Sequence[str], before: Array | None, after: Array) -> dict[str, Any]:
+    found = {
+        when: [] if scores is None else [ids[one] for one in np.argsort(-scores, kind="stable")[:NEIGHBOURS]]
+        for when, scores in (("before", before), ("after", after))
+    }
+    return {"query": query, **found}
+
+
+def told_apart(joint: Joint, material: Material, block: Reduced) -> dict[str, Any]:
+    """How often an input's nearest text is its own: of things that no fit has seen, and of others."""
+    member = block.member
+    found: dict[str, Any] = {"rows": len(member.names), "things": len(np.unique(member.things))}
+    for what, rows in (("unseen_things", member.split.held_out), ("new_samples", member.apart)):
+        things = member.once(rows)
+        if len(things) < 2:
             continue
-        asked = list(dict.fromkeys(int(one) for one in inputs.classes[:, 0] if one >= 0))[:QUERIES]
-        dense = {text: rows[1][asked] for text, rows in material.names[name].items()}
-        cosines = similarities(joint.enter(dense), joint.enter({name: inputs.dense}))
-        after = score(cosines, joint.weights(Modality.TEXT, dense))
-        before = _scores_by_labels(material, name, dense)
-        for place, one in enumerate(asked):
-            nearest = [
-                [inputs.files[row].name for row in np.argsort(-scores[place], kind="stable")[:NEIGHBOURS]]
-                for scores in (before, after)
-            ]
-            found.append({"query": classifier.names[one], "before": nearest[0], "after": nearest[1]})
+        dense = {member.name: block.features[rows]}
+        said = material.captions(member.name, CAPTION, things)
+        cosines = similarities(joint.project_inputs(dense), joint.project_inputs(said))
+        total = score(cosines, joint.weights(member.modality, dense))
+        right = member.things[things][total.argmax(axis=1)] == member.things[rows]
+        accuracy = round(float(right.mean()), DIGITS)
+        found[what] = {"inputs": len(rows), "texts": len(things), "accuracy": accuracy}
     return found
-
-
-def _scores_by_labels(material: Material, name: str, dense: Dense) -> Array:
-    """As before there was a binding: labels' names in every text space, each space as loud."""
-    binding = bindings.configure("class_names")
-    inputs = material.inputs[name]
-    total = np.zeros((len(next(iter(dense.values()))), len(inputs.files)))
-    for text, queries in dense.items():
-        spoken = material.names[name][text][0]
-        rows = [
-            binding(shares[classes >= 0], spoken[classes[classes >= 0]])
-            if (classes >= 0).any()
-            else np.zeros(spoken.shape[1], np.float32)
-            for classes, shares in zip(inputs.classes, inputs.shares, strict=True)
-        ]
-        total += queries @ np.stack(rows).T
-    return total
-
-
-def decoupling(
-    joint: Joint, kinds: Mapping[str, Dense], quiet: frozenset[str] = frozenset()
-) -> dict[str, Any]:
-    """Which modality's blocks the text router favours for texts of each kind: rows are the truth.
-
-    Blocks in `quiet`, of which no text says that it speaks, do not count.
-    """
-    blocks = [block for block in joint.blocks if block.space.name not in quiet]
-    modalities = [block.modality.value for block in blocks]
-    every = ("image", "audio", "points", "text")
-    classes = [name for name in every if name in modalities and name in kinds]
-    confusion = []
-    for truth in classes:
-        weights = joint.weights(Modality.TEXT, kinds[truth])
-        loud = np.stack(
-            [
-                np.mean([weights[b.space.name] for b in blocks if b.modality.value == kind], axis=0)
-                for kind in classes
-            ]
-        )
-        said = loud.argmax(axis=0)
-        confusion.append([int((said == place).sum()) for place in range(len(classes))])
-    right = sum(row[place] for place, row in enumerate(confusion))
-    total = max(1, sum(map(sum, confusion)))
-    return {"classes": classes, "confusion": confusion, "accuracy": round(right / total, DIGITS)}

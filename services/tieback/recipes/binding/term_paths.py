@@ -1,95 +1,105 @@
-"""The paths of a sparse space into every block, and whether a block is better for one."""
+"""The paths of a sparse space into the blocks that are better for one, or into all where it was named."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from tieback.catalog.card import EncoderCard
 from tieback.core.types.arrays import Array
-from tieback.models.bound_space import SPARSE, Block, BoundPath
-from tieback.recipes.binding.anchors import CAPTION
-from tieback.recipes.binding.entering import enter
+from tieback.core.types.content import Modality
+from tieback.joint.projecting import project_inputs
+from tieback.joint.ranking import places, reciprocal
+from tieback.joint.retrieval import Worth
+from tieback.joint.terms import TERMS, VECTORS
+from tieback.methods.projection import unit_rows
+from tieback.models.bound_space import SPARSE, BoundPath
+from tieback.recipes.binding.blocks import Layout
+from tieback.recipes.binding.language import CAPTION
 from tieback.recipes.binding.material import Material
-from tieback.recipes.binding.members import called
-from tieback.recipes.binding.project import WORTH, Reduced
-from tieback.recipes.binding.ranking import places, reciprocal
-from tieback.recipes.binding.terms import METHOD, TERMS, VECTORS, Terms
+from tieback.recipes.binding.paths import Fitted
+from tieback.recipes.encoders import Encoders
+from tieback.recipes.fitting.projections import WORTH, called
+from tieback.recipes.fitting.terms import METHOD, Terms
 
 
-@dataclass(frozen=True, slots=True)
-class Worth:
-    """What a path is worth: the mean reciprocal rank of classes found in a block, with it and without."""
+def add_term_paths(
+    fitted: Fitted,
+    material: Material,
+    layout: Layout,
+    encoders: Encoders,
+    forced: Sequence[str],
+    say: Callable[[str], None],
+) -> list[dict[str, Any]]:
+    """Adds the paths of every sparse space: those that pay, and all of a space in `forced`.
 
-    block: str
-    with_it: float
-    without: float
+    The paths so far lead its terms' vectors into blocks. Returns what each path is worth. A space of which no
+    path is taken is left out, and said so.
+    """
+    report: list[dict[str, Any]] = []
+    measured, served = list(fitted.measured), list(fitted.served)
+    for terms in material.terms:
+        name, words = terms.card.name, _words(material, layout, terms, encoders)
+        ways, all_ways = (
+            [_path(terms, block.space.name, words, paths) for block in layout.blocks]
+            for paths in (measured, served)
+        )
+        worth = _worths(material, layout, measured, ways)
+        paying = {one.name for one in worth if one.gain >= WORTH}
+        taken = {way.block for way in ways if name in forced or way.block in paying}
+        kept = [way for way in ways if way.block in taken]
+        fitted.measured += kept
+        fitted.served += [way for way in all_ways if way.block in taken]
+        report += [
+            {"space": name, "block": one.name, **one.numbers, "taken": one.name in taken} for one in worth
+        ]
+        numbers = [f"{one.name} {one.present:.3f} with its terms, {one.absent:.3f} without" for one in worth]
+        found = "; ".join(numbers) or "no classes to find"
+        if kept:
+            size = sum(array.nbytes for way in kept for array in way.state.values()) / 1e6
+            into = ", ".join(way.block for way in kept)
+            say(f"{name} enters {into} by its terms ({size:.1f} MB): {found}")
+        else:
+            material.members.left_out[name] = f"its terms help in no block: {found}"
+            say(f"{name} is left out: {material.members.left_out[name]}")
+    return report
 
-    @property
-    def pays(self) -> bool:
-        """By as much as a second method of a path has to."""
-        return self.with_it - self.without >= WORTH
 
-    @property
-    def told(self) -> str:
-        """In words."""
-        return f"{self.block} {self.with_it:.3f} with its terms, {self.without:.3f} without"
-
-
-def term_path(
-    terms: Terms, block: Block, words: Mapping[str, Array], paths: Sequence[BoundPath]
-) -> BoundPath:
-    """The path into the block: `words` are the terms' rows by text space, led there by `paths`."""
-    vectors = enter([path for path in paths if path.block == block.space.name], words)[block.space.name]
-    state = {TERMS: terms.kept, VECTORS: vectors.astype(np.float16)}
-    card = terms.card
-    return BoundPath(called(card), card.width, block.space.name, METHOD, {}, state, SPARSE)
-
-
-def worths(
-    material: Material, blocks: Sequence[Reduced], paths: Sequence[BoundPath], ways: Sequence[BoundPath],
-    chosen_by: Mapping[str, Array],
-) -> list[Worth]:  # fmt: skip
-    """For each of the `ways`, captions of classes that no fit has seen looked for in its block."""
-    found = []
-    for way in ways:
-        ranks: dict[bool, list[Array]] = {False: [], True: []}
-        for block in blocks:
-            name = block.classifier.card.name
-            classes = chosen_by[name]
-            into = [path for path in paths if path.block == way.block]
-            asked = material.captions(name, CAPTION, classes)
-            shown = enter(into, {name: block.features[classes]}).get(way.block)
-            if shown is None or len(classes) < 2:
-                continue
-            for with_it in ranks:
-                said = enter([*into, way] if with_it else into, asked)[way.block]
-                ranks[with_it].append(reciprocal(places(said @ shown.T)))
-        if ranks[True]:
-            means = {with_it: float(np.concatenate(rows).mean()) for with_it, rows in ranks.items()}
-            found.append(Worth(way.block, means[True], means[False]))
+def _words(material: Material, layout: Layout, terms: Terms, encoders: Encoders) -> dict[str, Array]:
+    """The terms' rows by text space, those of shared spaces centred as their texts are."""
+    found = {}
+    for card in material.members.texts:
+        rows = encoders.texts("terms", card, terms.words)
+        centre = layout.centres.get(card.space.name, {}).get(Modality.TEXT)
+        found[card.name] = rows if centre is None else unit_rows(rows - centre)
     return found
 
 
-def chosen(worth: Sequence[Worth], ways: Sequence[BoundPath], *, forced: bool) -> list[BoundPath]:
-    """The paths that are taken: those that pay, or all where the space was asked for by name."""
-    paying = {one.block for one in worth if one.pays}
-    return [way for way in ways if forced or way.block in paying]
+def _path(terms: Terms, block: str, words: Mapping[str, Array], paths: Sequence[BoundPath]) -> BoundPath:
+    """The path into the block: `words` are the terms' rows by text space, led there by `paths`."""
+    vectors = project_inputs([path for path in paths if path.block == block], words)[block]
+    state = {TERMS: terms.kept, VECTORS: vectors.astype(np.float16)}
+    return BoundPath(called(terms.card), terms.card.width, block, METHOD, {}, state, SPARSE)
 
 
-def told(card: EncoderCard, worth: Sequence[Worth], taken: Sequence[BoundPath]) -> list[dict[str, Any]]:
-    """What the binding's metrics say of it."""
-    blocks = {path.block for path in taken}
-    return [
-        {
-            "space": card.name,
-            "block": one.block,
-            "with": round(one.with_it, 4),
-            "without": round(one.without, 4),
-            "taken": one.block in blocks,
-        }
-        for one in worth
-    ]
+def _worths(
+    material: Material, layout: Layout, paths: Sequence[BoundPath], ways: Sequence[BoundPath]
+) -> list[Worth]:
+    """For each of the `ways`, captions of things that no fit has seen looked for in its block."""
+    found = []
+    for way in ways:
+        into = [path for path in paths if path.block == way.block]
+        ranks: list[tuple[Array, Array]] = []
+        for one in layout.specs:
+            rows = one.member.each.validation
+            documents = project_inputs(into, {one.name: one.features[rows]}).get(way.block)
+            if documents is not None and len(rows) > 1:
+                asked = material.captions(one.name, CAPTION, rows)
+                said = [project_inputs(some, asked)[way.block] for some in ([*into, way], into)]
+                with_it, without = (reciprocal(places(each @ documents.T)) for each in said)
+                ranks.append((with_it, without))
+        if ranks:
+            means = [float(np.concatenate(side).mean()) for side in zip(*ranks, strict=True)]
+            found.append(Worth(way.block, *means))
+    return found

@@ -10,19 +10,21 @@ import base64
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tieback.catalog.card import EncoderCard
-from tieback.core.errors import InvalidInput, StartupError, TiebackError
+from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
-from tieback.methods.binding import bindings
+from tieback.joint.projecting import read
+from tieback.joint.scoring import score, similarities
+from tieback.joint.space import Joint
 from tieback.models.binding import ClassNameBinding, load_bindings
 from tieback.models.bound_space import BoundSpace
 from tieback.models.encoder_model import EncoderModel
@@ -30,7 +32,7 @@ from tieback.models.image_decoding import central_square
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.bind import encode_names
-from tieback.recipes.binding_report.joint import blocks_of, scores, weights_of
+from tieback.recipes.encoding import Encoded, encode
 
 PHOTOS = (".jpg", ".jpeg", ".png", ".webp")
 MOST_PHOTOS = 400
@@ -41,23 +43,7 @@ SIDE, LARGEST_THUMBNAIL = 144, 12_000  # pixels, bytes
 TEXTS = ("a photo of a dog", "people having a meal", "traffic in a city street")
 """What photos are asked for."""
 
-WORDS = (
-    *("a dog", "a cat", "a horse", "birds", "wild animals", "farm animals", "a person", "a child", "a crowd"),
-    *(
-        "a kitchen",
-        "a bedroom",
-        "a bathroom",
-        "an office",
-        "a street",
-        "a train",
-        "a bus",
-        "a car",
-        "a bicycle",
-    ),
-    *("an aeroplane", "a boat", "the sea", "a beach", "snow", "mountains", "a forest", "a garden", "flowers"),
-    *("food", "fruit", "vegetables", "a cake", "a pizza", "a drink", "a computer", "a telephone", "a book"),
-    *("furniture", "clothes", "sports", "a ball game", "music", "a musical instrument", "a toy", "a clock"),
-)
+WORDS = tuple(files(__package__).joinpath("words.txt").read_text(encoding="utf-8").splitlines())
 """What photos are held against, to say in words what they are near to."""
 
 
@@ -99,41 +85,29 @@ def look(bound: BoundSpace, folder: Path, cards: Iterable[EncoderCard], store: S
     """
     encoders = _encoders(bound, cards, store)
     files = sorted(path for path in _listed(folder) if path.suffix.lower() in PHOTOS)[:MOST_PHOTOS]
-    photos = _Photos(files, [one for one in encoders if one.card.modality is Modality.IMAGE])
+    photos = _photos(files, [one for one in encoders if one.card.modality is Modality.IMAGE])
     if len(photos.files) < SHOWN:
         raise InvalidInput(
             f"{folder} holds {len(photos.files)} photos that can be read; give a folder with at least "
             f"{SHOWN} ({', '.join(PHOTOS)})",
             field="photos",
         )
-    texts = [*TEXTS, *WORDS]
-    vectors = {
-        one.card.space.name: encode_names(one, texts)
+    texts = {
+        one.card.space.name: encode_names(one, [*TEXTS, *WORDS])
         for one in encoders
         if one.card.modality is Modality.TEXT and VectorKind.DENSE in one.card.kinds
     }
-    after = _after(bound, vectors, photos)
-    before = _before(vectors, photos, load_bindings(store.bindings, bound.spaces.values()))
-    pictures = _Thumbnails(photos.files)
-    count = len(TEXTS)
+    names, pictures = [path.stem for path in photos.files], _Thumbnails(photos.files)
+    said, seen = _after(bound, texts, photos)
+    said_before, seen_before = _before(texts, photos, load_bindings(store.bindings, bound.spaces.values()))
     questions = [
-        Question(
-            texts[place],
-            [] if before is None else _best(before[0][place], photos.names, pictures),
-            _best(after[0][place], photos.names, pictures),
-        )
-        for place in range(count)
+        Question(text, _best(said_before, row, names, pictures), _best(said, row, names, pictures))
+        for row, text in enumerate(TEXTS)
     ]
-    questions += [
-        Question(
-            photos.names[place],
-            [] if before is None else _best(before[1][place, count:], WORDS),
-            _best(after[1][place, count:], WORDS),
-            pictures.of(place),
-        )
-        for place in _far_apart(len(photos.files))
+    return questions + [
+        Question(names[row], _best(seen_before, row, WORDS), _best(seen, row, WORDS), pictures.of(row))
+        for row in _far_apart(len(names))
     ]
-    return questions
 
 
 def _listed(folder: Path) -> list[Path]:
@@ -160,69 +134,56 @@ def _encoders(bound: BoundSpace, cards: Iterable[EncoderCard], store: Store) -> 
     return loaded
 
 
+@dataclass(frozen=True, slots=True)
 class _Photos:
-    """The photos that could be read, their dense vectors by space, and the likeliest classes of each."""
+    """The photos that could be read, and what is said of them by space."""
 
-    def __init__(self, files: Sequence[Path], encoders: Sequence[EncoderModel]) -> None:
-        self.files: list[Path] = []
-        self.labels: dict[str, list[tuple[Array, Array]]] = {one.card.space.name: [] for one in encoders}
-        dense: dict[str, list[Array]] = {one.card.space.name: [] for one in encoders}
-        kinds = frozenset({VectorKind.DENSE, VectorKind.LABELS})
-        for path in files:
-            try:
-                content = Content(Modality.IMAGE, path.read_bytes())
-                prepared = [
-                    one.prepare(content, EncodePlan(truncation=Truncation.END), Limits()) for one in encoders
-                ]
-            except (OSError, TiebackError):
-                continue  # the folder is the user's, and may hold what is no photo
-            self.files.append(path)
-            for encoder, one in zip(encoders, prepared, strict=True):
-                found = encoder.run([one], EncodePlan(kinds=kinds & encoder.card.kinds))[0]
-                dense[encoder.card.space.name].append(np.asarray(found.dense, np.float32))
-                self.labels[encoder.card.space.name].append(
-                    (
-                        np.array([label.probability for label in found.labels]),
-                        np.array([label.index for label in found.labels], int),
-                    )
-                )
-        self.names = [path.stem for path in self.files]
-        self.vectors = {name: np.stack(rows) for name, rows in dense.items() if rows}
+    files: list[Path]
+    seen: dict[str, Encoded]
+
+    @property
+    def vectors(self) -> dict[str, Array]:
+        """The dense vectors `[photos, width]` by space."""
+        return {name: one.dense for name, one in self.seen.items()}
+
+
+def _photos(files: Sequence[Path], encoders: Sequence[EncoderModel]) -> _Photos:
+    """What is no photo is passed over: the folder is the user's."""
+    seen = {one.card.space.name: encode(one, files) for one in encoders}
+    kept = np.flatnonzero(np.all([one.dense.any(axis=1) for one in seen.values()], axis=0))
+    return _Photos([files[int(place)] for place in kept], {name: one.at(kept) for name, one in seen.items()})
 
 
 def _after(bound: BoundSpace, texts: Mapping[str, Array], photos: _Photos) -> tuple[Array, Array]:
-    """Texts against photos, and photos against texts."""
-    said = blocks_of(bound, texts, Modality.TEXT)
-    shown = blocks_of(bound, photos.vectors, Modality.IMAGE)
+    """Texts against photos, and photos against WORDS."""
+    joint = Joint.of(bound)
+    said, shown = read(bound, texts, Modality.TEXT), read(bound, photos.vectors, Modality.IMAGE)
+    words, pictures = joint.project_inputs(said), joint.project_inputs(shown)
+    found = score(similarities(pictures, words), joint.weights(Modality.IMAGE, shown))
     return (
-        scores(bound, said, weights_of(bound, Modality.TEXT, texts, said), shown),
-        scores(bound, shown, weights_of(bound, Modality.IMAGE, photos.vectors, shown), said),
+        score(similarities(words, pictures), joint.weights(Modality.TEXT, said)),
+        found[:, len(TEXTS) :],
     )
 
 
 def _before(
     texts: Mapping[str, Array], photos: _Photos, bound: Sequence[ClassNameBinding]
-) -> tuple[Array, Array] | None:
-    """By class names, all spaces alike; None where the store has no class-name bindings."""
-    method = bindings.configure("class_names")
-    known = [one for one in bound if one.source.name in photos.labels and one.target.name in texts]
+) -> tuple[Array, Array] | tuple[None, None]:
+    """The same by class names, all spaces alike; None where the store has no class-name bindings."""
+    known = [one for one in bound if one.source.name in photos.seen and one.target.name in texts]
     if not known:
-        return None
-    cosines = [
-        texts[one.target.name]
-        @ np.stack(
-            [
-                method(probabilities, one.vectors[classes])
-                for probabilities, classes in photos.labels[one.source.name]
-            ]
-        ).T
-        for one in known
-    ]
+        return None, None
+    cosines = [texts[one.target.name] @ photos.seen[one.source.name].by_names(one.vectors).T for one in known]
     mean = np.mean(cosines, axis=0)
-    return mean, mean.T
+    return mean, mean.T[:, len(TEXTS) :]
 
 
-def _best(found: Array, names: Sequence[str], pictures: _Thumbnails | None = None) -> list[Found]:
+def _best(
+    scores: Array | None, row: int, names: Sequence[str], pictures: _Thumbnails | None = None
+) -> list[Found]:
+    if scores is None:
+        return []
+    found = scores[row]
     order = np.argsort(-found, kind="stable")[:SHOWN]
     return [
         Found(names[place], float(found[place]), pictures.of(int(place)) if pictures else "")

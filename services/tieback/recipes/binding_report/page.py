@@ -1,7 +1,4 @@
-"""The page: one HTML file that loads nothing and runs nothing, for desk, phone and paper, by day and night.
-
-Everything that comes from the artifact is escaped, and the page's own policy forbids scripts and requests.
-"""
+"""The page of a binding. Everything that comes from the artifact is escaped."""
 
 from __future__ import annotations
 
@@ -11,12 +8,12 @@ from html import escape
 from tieback.core.errors import InvalidInput
 from tieback.models.bound_space import BoundSpace
 from tieback.recipes.binding_report import sections
-from tieback.recipes.binding_report.claims import Claim, claims_of
+from tieback.recipes.binding_report.claims import claims_of
 from tieback.recipes.binding_report.neighbours import Found, Question, recorded
-from tieback.recipes.binding_report.pictures import figure
-from tieback.recipes.binding_report.style import STYLE
-
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+from tieback.reports import page as frame
+from tieback.reports import parts
+from tieback.reports.claims import Claim
+from tieback.reports.pictures import figure
 
 
 def page(
@@ -28,41 +25,32 @@ def page(
     `scripts/bench binding` found. InvalidInput where the artifact's metrics are laid out otherwise.
     """
     try:
-        content = _content(bound, recorded(bound.metrics) if questions is None else questions, benchmark)
+        content = _sections(bound, recorded(bound.metrics) if questions is None else questions, benchmark)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise InvalidInput(
             f"the metrics of the binding {bound.revision} are not laid out as a report needs them "
             f"({error!r}); bind again: tieback bind",
             field="metrics",
         ) from error
-    title = f"tieback: the binding {bound.revision}"
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n{content}\n</body></html>\n"
-    )
-
-
-def _content(bound: BoundSpace, questions: Sequence[Question], benchmark: Sequence[Claim]) -> str:
-    metrics = bound.metrics
-    names = [block.space.name for block in bound.blocks]
     modalities = ", ".join(dict.fromkeys(block.modality for block in bound.blocks))
     count = len(bound.routers)
     routers = "one router" if count == 1 else f"{count or 'no'} routers"
-    parts = [
-        f"<header><h1>{len(bound.spaces)} spaces, bound as one</h1>"
-        f"<p>The binding <code>{escape(bound.revision)}</code>: {len(names)} blocks ({escape(modalities)}), "
-        f"{len(bound.paths)} paths, {routers}, joint vectors of width {bound.width}.</p>"
-        "</header>",
-        sections.claims(
-            "What it claims",
-            "Measured at binding, on anchors that were held out.",
-            claims_of(metrics),
-        ),
-        sections.listed(
-            "What the benchmark found", "By scripts/bench binding, on data of its own.", benchmark
-        ),
+    return frame.page(
+        f"tieback: the binding {bound.revision}",
+        f"{len(bound.spaces)} spaces, bound as one",
+        f"The binding <code>{escape(bound.revision)}</code>: {len(bound.blocks)} blocks "
+        f"({escape(modalities)}), {len(bound.paths)} paths, {routers}, joint vectors of width {bound.width}.",
+        content,
+    )
+
+
+def _sections(bound: BoundSpace, questions: Sequence[Question], benchmark: Sequence[Claim]) -> list[str]:
+    metrics = bound.metrics
+    names = [block.space.name for block in bound.blocks]
+    said = "Measured at binding, on anchors that were held out."
+    return [
+        parts.cards("What it claims", said, claims_of(metrics)),
+        parts.listed("What the benchmark found", "By scripts/bench binding, on data of its own.", benchmark),
         sections.spaces(bound),
         sections.retrieval(metrics.get("retrieval", ())),
         sections.alignment(metrics.get("alignment") or {}),
@@ -73,9 +61,8 @@ def _content(bound: BoundSpace, questions: Sequence[Question], benchmark: Sequen
         sections.imputation(metrics.get("imputation") or {}),
         sections.ranges(bound),
         sections.training(metrics.get("training", ())),
-        sections.provenance(bound.provenance),
+        parts.facts("Provenance", "As recorded in the artifact when it was made.", bound.provenance),
     ]
-    return "\n".join(part for part in parts if part)
 
 
 def _neighbours(questions: Sequence[Question]) -> str:
@@ -102,7 +89,7 @@ def _neighbours(questions: Sequence[Question]) -> str:
         "this binding with its routers. Scores before and after are not on one scale."
     )
     hidden = f'<svg width="0" height="0" aria-hidden="true" style="position:absolute">{shared}</svg>'
-    return sections.section("Nearest neighbours", said, (hidden if shared else "") + asked)
+    return parts.section("Nearest neighbours", said, (hidden if shared else "") + asked)
 
 
 def _question(question: Question, places: dict[str, str]) -> str:

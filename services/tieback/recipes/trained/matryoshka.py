@@ -170,14 +170,7 @@ def _widths(given: tuple[int, ...], full: int) -> tuple[int, ...]:
 
 def _encoded(run: Run, card: EncoderCard, texts: list[str]) -> Array:
     """The vectors `[n, width]` of the texts of which the encoder knows a word."""
-    from tieback.models.loading import RUNTIMES, load_encoder
-    from tieback.recipes.binding.encoding import encode_texts
+    from tieback.recipes.encoders import Encoders
 
-    def make() -> dict[str, Array]:
-        run.say(f"encoding {len(texts)} texts in {card.name}")
-        return {"dense": encode_texts(load_encoder(card, run.store), texts)}
-
-    inputs = {"space": f"{card.space} {card.space.fingerprint}", "texts": texts}
-    step = f"texts to learn from in {card.name}"
-    rows = run.steps.arrays(step, encode_texts, inputs, make, beside=(RUNTIMES[card.runtime],))["dense"]
+    rows = Encoders(run.store, run.steps, run.say).texts("texts to learn from", card, texts)
     return rows[rows.any(axis=1)]

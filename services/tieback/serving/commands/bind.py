@@ -67,9 +67,15 @@ folder = click.Path(file_okay=False, path_type=Path)
 @as_json
 @click.pass_context
 def bind(
-    context: click.Context, /, data: tuple[Path, ...], seed: int, spaces: str, out: Path | None,
-    as_json: bool, **further: Any,
-) -> None:  # fmt: skip
+    context: click.Context,
+    /,
+    data: tuple[Path, ...],
+    seed: int,
+    spaces: str,
+    out: Path | None,
+    as_json: bool,
+    **further: Any,
+) -> None:
     """Bind the stored models' spaces into one, from unpaired data.
 
     An interrupted run continues where it stopped. To serve: TIEBACK_BINDING=REVISION tieback serve.

@@ -46,9 +46,10 @@ def report(
     """
     # The recipes are loaded when they are needed: the other commands start without them.
     from tieback.recipes.binding_report.artifact import folder_of
-    from tieback.recipes.binding_report.claims import claims_of, read_claims
+    from tieback.recipes.binding_report.claims import claims_of
     from tieback.recipes.binding_report.neighbours import look
     from tieback.recipes.binding_report.page import page
+    from tieback.reports.claims import read_claims
 
     with explained():
         settings = load_settings()

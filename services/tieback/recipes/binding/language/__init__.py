@@ -1,5 +1,6 @@
-"""Sentences written for binding: what photos of a class often show, and what speaks of no photo and no sound.
+"""Texts written for binding: captions, what photos of a class show, what speaks of no photo and no sound.
 
+templates.txt       MODALITY | TEMPLATE           ways to say a class in words, the bare name first
 scenes.txt          CLASS | SENTENCE; SENTENCE…   captions of photos that a classifier takes for the class
 neutral.txt         a sentence a line             questions, headlines, definitions, abstracts, instructions
 neutral_about.txt   a template a line             the same about a thing, {} being the name of any class
@@ -11,11 +12,22 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
+from tieback.core.types.content import Modality
+
+CAPTION = 1
+"""The template that stands for what is asked: a caption, as people write one."""
+
 
 @cache
 def _lines(name: str) -> tuple[str, ...]:
     text = files(__name__).joinpath(name).read_text(encoding="utf-8")
     return tuple(line for line in text.splitlines() if line.strip())
+
+
+def captions(names: Sequence[str], modality: Modality) -> list[list[str]]:
+    """By template of the modality, the caption of every class."""
+    rows = [line.split(" | ") for line in _lines("templates.txt")]
+    return [[template.format(name) for name in names] for kind, template in rows if kind == modality]
 
 
 def scenes(names: Sequence[str]) -> list[tuple[int, str]]:

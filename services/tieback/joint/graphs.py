@@ -1,0 +1,97 @@
+"""The graphs of a binding that compute, on this processor, what the methods say.
+
+One without instructions for products of 8 bits may compute them wrongly. The methods serve there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
+from tieback.joint.projecting import project_inputs
+from tieback.methods.projection import unit_rows
+from tieback.methods.routing._network import scores
+from tieback.models.bound_graph import (
+    PATHS,
+    ROUTER,
+    PathGraph,
+    RouterGraph,
+    graph_name,
+    path_graph,
+    router_graph,
+)
+from tieback.models.bound_space import Block, BoundRouter, BoundSpace
+
+SMALLEST_COSINE = 0.999
+"""Between what a graph of paths and their methods say in a block."""
+LARGEST_DIFFERENCE = 0.01
+"""Between the scores, 0 to 1, of a router's graph and of its network."""
+TRIED = 16
+
+_log = logging.getLogger(__name__)
+
+
+def path_graphs(bound: BoundSpace) -> dict[Modality, PathGraph]:
+    """By modality, where the artifact has one and it can be trusted; a warning says where it cannot."""
+    found = {}
+    for modality in Modality:
+        stored = bound.graphs.get(graph_name(PATHS, modality))
+        if stored is None:
+            continue
+        graph = path_graph(stored)
+        cosine = agreement(bound, graph)
+        if cosine >= SMALLEST_COSINE:
+            found[modality] = graph
+        else:
+            _log.warning(
+                "paths of %s are computed by their methods, several times as slowly: on this processor their "
+                "graph says something else (cosine %.4f)",
+                modality,
+                cosine,
+            )
+    return found
+
+
+def router_graphs(bound: BoundSpace) -> dict[Modality, RouterGraph]:
+    """By modality, where the artifact has one for its router and it can be trusted."""
+    found = {}
+    for router in bound.routers:
+        stored = bound.graphs.get(graph_name(ROUTER, router.modality))
+        if stored is not None:
+            graph = router_graph(stored)
+            if router_difference(router, graph) <= LARGEST_DIFFERENCE:
+                found[router.modality] = graph
+    return found
+
+
+def router_difference(router: BoundRouter, graph: RouterGraph) -> float:
+    """The largest difference, over random inputs, of what graph and network say."""
+    draw = np.random.default_rng(0)
+    seen = unit_rows(draw.normal(size=(TRIED, router.state["first"].shape[0])))
+    return float(np.abs(graph(seen) - scores(seen, router.state)).max())
+
+
+def by_block(blocks: Sequence[Block], sums: Array) -> dict[str, Array]:
+    """Unit rows by block of sums `[n, joint width]`, without the blocks that nothing led into."""
+    ends = np.cumsum([block.width for block in blocks])
+    parts = np.split(sums, ends[:-1], axis=1)
+    return {
+        block.space.name: unit_rows(rows) for block, rows in zip(blocks, parts, strict=True) if rows.any()
+    }
+
+
+def agreement(bound: BoundSpace, graph: PathGraph) -> float:
+    """The least cosine, over random vectors and blocks, of what graph and methods say."""
+    draw = np.random.default_rng(0)
+    widths = {path.source.name: path.source_width for path in bound.paths}
+    dense = {name: unit_rows(draw.normal(size=(TRIED, widths[name]))) for name in sorted(graph.sources)}
+    computed = by_block(bound.blocks, graph(dense, TRIED))
+    drawn = [path for path in bound.paths if path.source.name in dense and path.in_graphs]
+    said = project_inputs(drawn, dense)
+    if computed.keys() != said.keys():
+        return 0.0
+    return min((float((computed[name] * said[name]).sum(axis=1).min()) for name in said), default=1.0)

@@ -1,0 +1,88 @@
+"""How vectors of a space are projected into blocks.
+
+Where several paths lead into a block, its vector is the mean of theirs, at length 1: three text encoders are
+an ensemble for what a sentence would look like.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
+from tieback.joint.terms import Termwise
+from tieback.methods.projection import projections, unit_rows
+from tieback.models.bound_space import NATIVE, SPARSE, BoundPath, BoundSpace
+
+Dense = Mapping[str, Array]
+"""Unit rows `[inputs, width]` by space; a row of zeros is an input that the space has no vector of.
+
+Of a sparse space, weights `[inputs, terms]` of the terms that its paths know.
+"""
+
+
+def rows_of(dense: Dense, rows: Array | slice) -> dict[str, Array]:
+    """Those inputs, by space."""
+    return {name: said[rows] for name, said in dense.items()}
+
+
+def unit(vector: Array) -> Array:
+    """The vector at length 1, in float32; zeros stay zeros.
+
+    Graphs of paths code their input in 8 bits, so a last bit that differs can move a coordinate by a step:
+    whoever is to get what is served normalises by this.
+    """
+    vector = np.asarray(vector, np.float32)
+    square = float(vector @ vector)
+    if 0 < square < math.inf:
+        return np.asarray(vector * np.float32(1 / math.sqrt(square)))
+    norm = np.linalg.norm(vector.astype(np.float64))  # too small or too large to be squared in float32
+    return np.asarray(vector / norm if norm > 0 else vector, np.float32)
+
+
+def read(
+    bound: BoundSpace, vectors: Mapping[str, Array], modality: Modality | None = None
+) -> dict[str, Array]:
+    """Unit rows of vectors `[inputs, width]` by space, bit for bit as the router reads them.
+
+    Zeros stay zeros. Where the binding has centres for encoders of the `modality`, they are taken off.
+    """
+    found = {}
+    for name, rows in vectors.items():
+        found[name] = np.stack([unit(row) for row in rows]) if len(rows) else np.asarray(rows, np.float32)
+        if modality is not None and modality in (known := bound.centres.get(name, {})):
+            found[name] = unit_rows(found[name] - known[modality]) * found[name].any(axis=1, keepdims=True)
+    return found
+
+
+def project(path: BoundPath, vectors: Array) -> Array:
+    """The path's unit rows `[n, block width]` for `vectors` `[n, source width]`; zeros stay zeros."""
+    if path.method == NATIVE:
+        return unit_rows(vectors)
+    if path.reads == SPARSE:
+        return Termwise(path).of_weights(vectors)
+    said = projections.configure(path.method, path.parameters)(vectors, path.state)
+    return np.asarray(said * vectors.any(axis=1, keepdims=True), np.float32)
+
+
+def project_inputs(paths: Sequence[BoundPath], dense: Dense) -> dict[str, Array]:
+    """The unit rows by block: the mean over the paths from the spaces of `dense`, at length 1.
+
+    Paths that stand in count for inputs of which the block's own space has no vector.
+    """
+    said: dict[str, list[Array]] = {}
+    present: dict[str, Array] = {}
+    for path in sorted(paths, key=lambda path: path.stands_in):
+        if path.source.name not in dense:
+            continue
+        rows = project(path, dense[path.source.name])
+        own = present.setdefault(path.block, np.zeros(len(rows), bool))
+        if path.stands_in:
+            rows = rows * ~own[:, None]
+        elif path.method == NATIVE or path.source.name == path.block:
+            own |= rows.any(axis=1)
+        said.setdefault(path.block, []).append(rows)
+    return {block: unit_rows(np.sum(rows, axis=0)) for block, rows in said.items()}

@@ -1,0 +1,74 @@
+"""A path of sparse vectors: the terms that a text is about lead it into a dense block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tieback.core.errors import InvalidInput, NotFound, StartupError
+from tieback.core.types.arrays import Array
+from tieback.methods.binding import Binding, bindings
+from tieback.models.bound_space import REMEDY, BoundPath
+
+TERMS, VECTORS = "terms", "vectors"
+"""Arrays of the path's state: the numbers `[n]` of its terms, ascending, and what each says in the block."""
+
+
+class Termwise:
+    """A method of the family binding over the terms that the path's state knows, whatever else is said."""
+
+    def __init__(self, path: BoundPath) -> None:
+        self._method: Binding = bindings.configure(path.method, path.parameters)
+        self.terms = np.asarray(path.state[TERMS])
+        self.vectors = np.asarray(path.state[VECTORS], np.float32)
+
+    def __call__(self, readings: Sequence[tuple[Array, Array]]) -> Array:
+        """Unit rows for weights with the numbers of their terms; zeros for what holds no term known here."""
+        return np.stack([self._led(*self._known(weights, indices)) for weights, indices in readings])
+
+    def of_weights(self, rows: Array) -> Array:
+        """Unit rows for weights `[n, terms]` of the path's own terms."""
+        found = np.zeros((len(rows), self.vectors.shape[1]), np.float32)
+        for place, row in enumerate(rows):
+            said = np.flatnonzero(row)
+            found[place] = self._led(row[said], said)
+        return found
+
+    def _known(self, weights: Array, indices: Array) -> tuple[Array, Array]:
+        """Of the terms that the path knows, the weights and the places."""
+        _, said, known = np.intersect1d(indices, self.terms, assume_unique=True, return_indices=True)
+        return weights[said], known
+
+    def _led(self, weights: Array, places: Array) -> Array:
+        if not len(places):
+            return np.zeros(self.vectors.shape[1], np.float32)
+        return self._method(weights, self.vectors[places])
+
+
+def checked(path: BoundPath, width: int) -> Termwise:
+    """The path as it is served.
+
+    StartupError where its terms do not fit the vocabulary, a block of that width or each other.
+    """
+    name = f"{path.source.name} -> {path.block}"
+    try:
+        made = Termwise(path)
+    except (InvalidInput, NotFound) as error:
+        raise StartupError(f"the path {name} cannot be made: {error.message}; {REMEDY}") from None
+    except KeyError as error:
+        raise StartupError(f"the state of the path {name} lacks {error}; {REMEDY}") from error
+    terms, vectors = made.terms, made.vectors
+    if terms.ndim != 1 or not len(terms) or vectors.shape != (len(terms), width):
+        raise StartupError(
+            f"the path {name} has {len(terms)} terms with vectors of shape {vectors.shape} for a block "
+            f"of width {width}; {REMEDY}"
+        )
+    if terms[0] < 0 or terms[-1] >= path.source_width or (np.diff(terms) <= 0).any():
+        raise StartupError(
+            f"the terms of the path {name} are not those of a vocabulary of {path.source_width}, in "
+            f"ascending order; {REMEDY}"
+        )
+    if not np.isfinite(vectors).all():
+        raise StartupError(f"the path {name} has a term whose vector is NaN or infinity; {REMEDY}")
+    return made

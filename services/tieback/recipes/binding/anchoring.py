@@ -1,0 +1,214 @@
+"""The anchors of each path: between a text space and a classifier, an encoder of pairs, or a text space.
+
+`everything` has what is measured on, too: so is a path fitted that is served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tieback.catalog.card import EncoderCard
+from tieback.core.types.arrays import Array
+from tieback.joint.projecting import project, project_inputs
+from tieback.methods.projection import unit_rows
+from tieback.models.bound_space import BoundPath
+from tieback.recipes.binding.blocks import Reduced
+from tieback.recipes.binding.duals import Shared, shared_inputs
+from tieback.recipes.binding.material import Material
+from tieback.recipes.fitting.projections import AFFINE, ATTENTION, ENSEMBLE, Anchors, first_of_each
+from tieback.training.splits import split_off
+
+HELD_OUT = 0.1
+"""Share of the sentences that paths between text spaces are chosen by."""
+
+
+def anchors_of(
+    material: Material,
+    block: Reduced,
+    text: EncoderCard,
+    into_text: bool,
+    paths: Sequence[BoundPath],
+    everything: bool,
+) -> Anchors:
+    """Between a text space and a member, either way. `paths` are those so far; views of inputs take them."""
+    if block.member.paired:
+        return _of_inputs(material, block, text, into_text, paths, everything)
+    return _of_classes(material, block, text, into_text, everything)
+
+
+def held_out(material: Material, block: Reduced, text: EncoderCard, into_text: bool) -> tuple[Array, Array]:
+    """Inputs and texts of things that no fit has seen, one facing the other; a text faces their mean."""
+    member, rows = block.member, block.member.split.held_out
+    texts = material.class_texts(member.name, text.name)
+    if into_text:
+        return block.features[rows], texts[rows]
+    each = member.once(rows)
+    means = [block.targets[rows[member.things[rows] == member.things[row]]].mean(axis=0) for row in each]
+    return texts[each], unit_rows(np.stack(means)) if means else block.targets[:0]
+
+
+def _of_classes(
+    material: Material, block: Reduced, text: EncoderCard, into_text: bool, everything: bool
+) -> Anchors:
+    """A class's name, in captions, and what the classifier holds it to look like.
+
+    Further are inputs that a tower of the text's space has read as well, and the user's pairs. Into a space
+    with such inputs, these choose the method. Attention keeps what each class would look like as an anchor
+    too; the other methods learn from real inputs alone.
+    """
+    member = block.member
+    rows = member.rows if everything else member.split.training
+    chosen_by = member.split.validation
+    user_rows = material.user.fitted(member.modality, everything=everything)
+    user = material.user.rows(member.modality)[user_rows]
+    spoken = material.names[member.name][text.name]
+    mean = material.class_texts(member.name, text.name)
+    seen = block.features if into_text else block.targets
+    shared = shared_inputs(material, member.card, text)
+    texts, features = mean[:0], block.features[:0]
+    if shared is not None:
+        texts, features = shared.every if everything else shared.training
+    if len(user):
+        texts = np.concatenate([texts, material.user.texts[text.name][user]])
+        features = np.concatenate([features, material.user.others[member.name][user_rows]])
+    if len(features) and not block.native.state["centre"].any():
+        # Beside directions, what all features share would draw every input to the few that are real.
+        features = features - features.mean(axis=0)
+
+    def facing(one: Array, other: Array) -> tuple[Array, Array]:
+        there = one.any(axis=1) & other.any(axis=1)
+        return (other[there], one[there]) if into_text else (one[there], other[there])
+
+    found = Anchors(
+        *_ends(block, text, into_text),
+        facing(mean[rows], seen[rows]),
+        facing(spoken[:, rows].reshape(-1, text.width), np.tile(seen[rows], (len(spoken), 1))),
+        facing(texts, features if into_text else project(block.native, features)),
+        facing(mean[chosen_by], seen[chosen_by]),
+        made_up=into_text,
+    )
+    return seen_by_both(found, shared) if into_text and shared else found
+
+
+def seen_by_both(anchors: Anchors, shared: Shared) -> Anchors:
+    """The anchors of a path from a classifier into a shared block, where both have seen enough."""
+    seen, features = shared.unseen
+    none = (anchors.captions[0][:0], anchors.captions[1][:0])
+    choices = (ATTENTION, AFFINE, ENSEMBLE)
+    return replace(anchors, captions=none, validation=(features, seen), made_up=False, choices=choices)
+
+
+def _of_inputs(
+    material: Material,
+    block: Reduced,
+    text: EncoderCard,
+    into_text: bool,
+    paths: Sequence[BoundPath],
+    everything: bool,
+) -> Anchors:
+    """An input and its text; for inputs that the recipe makes, the user's pairs beside them.
+
+    A text has one anchor into the member's block, the mean of its inputs; an input has one into the text
+    space.
+    """
+    member, name = block.member, block.name
+    rows = member.rows if everything else member.split.training
+    mean = material.class_texts(name, text.name)
+    texts, inputs, things = mean[rows], block.features[rows], member.things[rows]
+    seen = _seen(member.views, rows, text.space.name, paths)
+    user_rows = material.user.fitted(member.modality, everything=everything)
+    if member.captioned and len(user_rows):
+        user = material.user.rows(member.modality)[user_rows]
+        texts = np.concatenate([texts, material.user.texts[text.name][user]])
+        inputs = np.concatenate([inputs, material.user.others[name][user_rows]])
+        things = np.concatenate([things, len(member.names) + np.arange(len(user))])
+        own = _seen(member.user_views, user_rows, text.space.name, paths)
+        seen = np.concatenate([seen, own]) if seen is not None and own is not None else None
+    chosen_by, ends = member.split.validation, _ends(block, text, into_text)
+    choices = (ATTENTION, ENSEMBLE)
+    if into_text:
+        kept = _once(inputs, texts)
+        pairs = (inputs[kept], texts[kept])
+        validation = (block.features[chosen_by], mean[chosen_by])
+        views = None if seen is None else seen[kept]
+        none = (inputs[:0], texts[:0])
+        return Anchors(*ends, pairs, pairs, none, validation, False, choices, things[kept], views)
+    targets = project(block.native, inputs)
+    known, first, of = np.unique(things, return_index=True, return_inverse=True)
+    means = unit_rows(np.stack([targets[of == n].mean(axis=0) for n in range(len(known))]))
+    spoken = material.names[name][text.name]
+    own_things = known < len(member.names)  # the user's pairs have no templates
+    captions = [one[rows[first[own_things]]] for one in spoken] + [texts[first[~own_things]]]
+    copies = [np.flatnonzero(own_things)] * len(spoken) + [np.flatnonzero(~own_things)]
+    said, meant = np.concatenate(captions), means[np.concatenate(copies)]
+    one, every = _once(texts[first], means), _once(said, meant)
+    names = (texts[first][one], means[one])
+    validation = (mean[chosen_by], block.targets[chosen_by])
+    none = (texts[:0], means[:0])
+    return Anchors(*ends, names, (said[every], meant[every]), none, validation, False, choices, known[one])
+
+
+def text_anchors(material: Material, source: EncoderCard, target: EncoderCard, everything: bool) -> Anchors:
+    """Between two text spaces: what both say of class names, in captions, and of sentences."""
+    ends = (source.name, target.name)
+
+    def both(rows: Mapping[str, Sequence[Array]]) -> tuple[Array, Array]:
+        left, right = (
+            np.concatenate([np.zeros((0, card.width), np.float32), *rows[card.name]])
+            for card in (source, target)
+        )
+        spoken = left.any(axis=1) & right.any(axis=1)
+        return left[spoken], right[spoken]
+
+    def means(rows: Mapping[str, Array]) -> tuple[Array, Array]:
+        return both(
+            {text: [material.class_texts(name, text)[one] for name, one in rows.items()] for text in ends}
+        )
+
+    members = material.members.labelled
+    rows = {one.name: one.once(one.rows) if everything else one.each.training for one in members}
+    count = len(material.sentences[source.name])
+    read = split_off(count, round(HELD_OUT * count), 0, material.seed)
+    fitted, last = (
+        both({text: [material.sentences[text][places]] for text in ends})
+        for places in (read.training, read.held_out)
+    )
+    unseen = means({one.name: one.each.validation for one in members})
+    validation = (np.concatenate([unseen[0], last[0]]), np.concatenate([unseen[1], last[1]]))
+    return Anchors(
+        f"{source.name} -> {target.name}",
+        source,
+        target.space.name,
+        means(rows),
+        both({text: material.templates(rows, text) for text in ends}),
+        fitted,
+        validation,
+        made_up=False,
+        choices=(AFFINE, ENSEMBLE),
+    )
+
+
+def _ends(block: Reduced, text: EncoderCard, into_text: bool) -> tuple[str, EncoderCard, str]:
+    """What the path is called, what it leads from, and into which block."""
+    if into_text:
+        return f"{block.name} -> {text.name}", block.member.card, text.space.name
+    return f"{text.name} -> {block.name}", text, block.name
+
+
+def _seen(views: Mapping[str, Array], rows: Array, text: str, paths: Sequence[BoundPath]) -> Array | None:
+    """The views `[rows, views, text width]` in the text block, by the paths from the spaces of pictures."""
+    leading = [path for path in paths if path.source.name in views and path.block == text]
+    if not leading:
+        return None
+    dense = {name: one[rows].reshape(-1, one.shape[2]) for name, one in views.items()}
+    flat = project_inputs(leading, dense)[text]
+    return flat.reshape(len(rows), -1, flat.shape[1])
+
+
+def _once(source: Array, target: Array) -> Array:
+    """Places of the pairs of which both sides speak, each pair once."""
+    first = first_of_each(source, target)
+    return np.asarray(first[source[first].any(axis=1) & target[first].any(axis=1)])

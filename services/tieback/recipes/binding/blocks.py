@@ -1,0 +1,132 @@
+"""The blocks of a joint vector, and how each space enters its own.
+
+Text spaces have blocks of their own, as they are. The block of another encoder is its space along the
+directions in which what it tells apart reaches farthest. Encoders that share a space have one block together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tieback.artifacts.packed_arrays import rounded
+from tieback.catalog.card import EncoderCard
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
+from tieback.joint.projecting import project, rows_of
+from tieback.methods.projection import unit_rows
+from tieback.methods.projection.subspace import principal
+from tieback.models.bound_space import NATIVE, Block, BoundPath
+from tieback.recipes.binding.material import Material
+from tieback.recipes.binding.members import Member, Members
+from tieback.recipes.binding.options import Options
+from tieback.recipes.fitting.projections import called
+
+SUBSPACE = "subspace"
+
+SHOWN_WIDTH = 256
+"""The most dimensions of a block of inputs, where no option says another."""
+
+TYPICAL_INPUTS = 32
+"""So many say where the features of a classifier lie. Twenty photos of a demo do so worse than nothing."""
+
+Centres = Mapping[str, Mapping[Modality, Array]]
+"""By space and modality, what is taken off a vector before anything reads it (duals.py)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reduced:
+    """A member's block: the way into it, its rows' vectors there, and the features that a row gives.
+
+    `targets` `[rows, block width]` and `features` `[rows, width]` are unit rows.
+    """
+
+    member: Member
+    block: Block
+    native: BoundPath
+    targets: Array
+    features: Array
+
+    @property
+    def name(self) -> str:
+        """The member's."""
+        return self.member.name
+
+    def inputs(self, rows: Array) -> dict[str, Array]:
+        """What is said of the inputs of those rows, by everything that reads them."""
+        return {self.name: self.features[rows], **rows_of(self.member.others, rows)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """The blocks in their order, the paths of spaces into their own, and what members' blocks are made of."""
+
+    blocks: tuple[Block, ...]
+    native: tuple[BoundPath, ...]
+    specs: tuple[Reduced, ...]
+    centres: Centres
+
+
+def layout(material: Material, centres: Centres, options: Options) -> Layout:
+    """Of all members; blocks are in the order of their names."""
+    widths = {Modality.IMAGE: options.image_width, Modality.AUDIO: options.audio_width}
+    specs = tuple(
+        _of_inputs(one, widths.get(one.modality, SHOWN_WIDTH))
+        if one.paired
+        else _of_classes(one, material.real(one.card), widths[one.modality])
+        for one in material.members.labelled
+    )
+    native = [_of_text(card, material.members) for card in material.members.texts]
+    native += [(one.block, [one.native]) for one in specs]
+    native.sort(key=lambda pair: pair[0].space.name)
+    blocks = tuple(block for block, _ in native)
+    return Layout(blocks, tuple(path for _, paths in native for path in paths), specs, centres)
+
+
+def _of_text(text: EncoderCard, members: Members) -> tuple[Block, list[BoundPath]]:
+    """The block of a text space, and the paths of all its encoders into it."""
+    if not text.shares:
+        block = Block(text.space, Modality.TEXT, text.width)
+        return block, [BoundPath(text.space, text.width, text.name, NATIVE)]
+    towers = members.towers_of(text)
+    found_there = towers[0].modality if towers else Modality.TEXT
+    encodes = (Modality.TEXT, *(tower.modality for tower in towers))
+    block = Block(text.space, found_there, text.width, encodes)
+    return block, [BoundPath(called(card), card.width, text.space.name, NATIVE) for card in (text, *towers)]
+
+
+def _of_classes(member: Member, inputs: Array, width: int) -> Reduced:
+    """A classifier's block of at most `width` dimensions.
+
+    `inputs` `[n, card width]` are features of real photos or sounds. They say where features lie: prototypes
+    are directions alone. A class's features are their mean, moved along the class's prototype as far as
+    inputs are from the mean.
+    """
+    card, directions = member.card, member.directions
+    known = len(inputs) >= TYPICAL_INPUTS
+    centre = inputs.mean(axis=0) if known else np.zeros(card.width, np.float32)
+    spread = float(np.linalg.norm(inputs - centre, axis=1).mean()) if known else 1.0
+    native = _native(member, directions, centre, width)
+    native = replace(native, state=rounded(native.state))
+    targets = unit_rows(directions @ native.state["basis"])
+    return Reduced(member, _block(native, card), native, targets, unit_rows(centre + spread * directions))
+
+
+def _of_inputs(member: Member, width: int) -> Reduced:
+    """The block of at most `width` dimensions in which a member's inputs reach farthest apart."""
+    centre = member.vectors.mean(axis=0)
+    native = _native(member, unit_rows(member.vectors - centre), centre, width)
+    targets = project(native, member.vectors)
+    return Reduced(member, _block(native, member.card), native, targets, member.vectors)
+
+
+def _native(member: Member, rows: Array, centre: Array, width: int) -> BoundPath:
+    card = member.card
+    state = principal(rows, min(width, card.width, max(1, len(rows) - 1)), centre)
+    return BoundPath(card.space, card.width, card.name, SUBSPACE, {}, state)
+
+
+def _block(native: BoundPath, card: EncoderCard) -> Block:
+    return Block(card.space, card.modality, native.state["basis"].shape[1])

@@ -1,0 +1,151 @@
+"""Encoders without classes: what they are shown, each with a text, takes the place of classes with names.
+
+A row is an input with its text. Point clouds have rows of their own, several of each thing: solids that are
+made (`training/solids`). Whatever else the user has pairs for. Rows of one thing have one text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from tieback.artifacts import file_digest
+from tieback.catalog.card import EncoderCard
+from tieback.core.errors import InvalidInput, StartupError
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, Modality
+from tieback.methods.projection import LEAST_ANCHORS, projections
+from tieback.recipes.binding.material import read_others
+from tieback.recipes.binding.members import Member, Members
+from tieback.recipes.binding.options import Options
+from tieback.recipes.encoders import Encoders
+from tieback.recipes.encoding import read_points
+from tieback.training.digests import digest
+from tieback.training.solids import COPIES, SOLIDS, clouds, split_clouds
+from tieback.training.solids.views import VIEWS, views
+from tieback.training.user_pairs import Pair, split_pairs
+
+INPUTS = {Modality.IMAGE: "a picture", Modality.AUDIO: "a sound", Modality.POINTS: "a point cloud"}
+
+FEWEST = 8
+"""So many pairs say where an encoder's features lie; fewer do not, whatever the method needs."""
+
+
+def with_pairs(
+    members: Members,
+    cards: Sequence[EncoderCard],
+    pairs: Sequence[Pair],
+    encoders: Encoders,
+    options: Options,
+    say: Callable[[str], None],
+) -> Members:
+    """The members with these encoders. One that has too few pairs is left out, and said so.
+
+    InvalidInput where it is named by the options, or one of its pairs cannot be read; StartupError where
+    nothing is left that could be bound.
+    """
+    left_out = dict(members.left_out)
+    joined: list[Member] = []
+    for card in cards:
+        own = [pair for pair in pairs if pair.modality is card.modality]
+        shipped = card.modality is Modality.POINTS
+        count = len(SOLIDS) * COPIES if shipped else len(own)
+        needed = _needed(card, members, options)
+        if count < needed:
+            message = (
+                f"it is bound by pairs of a text and {INPUTS[card.modality]}, and there are {count}; "
+                f"{options.method or 'binding it'} needs {needed}: give them by --anchors"
+            )
+            if card.name in options.spaces:
+                raise InvalidInput(f"{card.name} cannot be bound: {message}", field="anchors")
+            left_out[card.name] = message
+            say(f"{card.name} is left out: {message}")
+        elif shipped:
+            joined.append(_of_solids(card, members, own, encoders, options.seed))
+        else:
+            joined.append(_of_pairs(card, own, encoders, options.seed))
+    found = replace(members, labelled=(*members.labelled, *joined), left_out=left_out)
+    if not (found.labelled or found.towers):
+        raise StartupError("there is nothing to bind to the text spaces: " + "; ".join(left_out.values()))
+    complete = [one if one.captioned else _beside(one, found, pairs, encoders) for one in joined]
+    return replace(found, labelled=(*members.labelled, *complete))
+
+
+def _needed(card: EncoderCard, members: Members, options: Options) -> int:
+    """The fewest pairs that leave enough to fit with when some are held out."""
+    least = 2
+    if options.method is not None:
+        fewest = projections.form(LEAST_ANCHORS, options.method)
+        for text in members.texts:
+            least = max(least, fewest(card.width, text.width), fewest(text.width, card.width))
+    count = max(FEWEST, least)
+    while len(split_pairs(count, options.seed).training) < least:
+        count += 1
+    return count
+
+
+def _of_solids(
+    card: EncoderCard, members: Members, own: Sequence[Pair], encoders: Encoders, seed: int
+) -> Member:
+    """By solids with their names; of them and of the user's clouds there are views."""
+    solids, things = clouds(seed), np.repeat(np.arange(len(SOLIDS)), COPIES)
+    key, contents = digest(*solids), [Content(Modality.POINTS, one) for one in solids]
+    features = encoders.contents("solids", card, lambda: contents, len(solids), {"solids": key})
+    seen = _views("solids", members, lambda: solids, key, len(solids), encoders)
+    files = [Path(pair.other) for pair in own]
+    user_seen: Mapping[str, Array] = {}
+    if files:
+        user_key = digest([file_digest(path) for path in files])
+        user_seen = _views(
+            "anchors", members, lambda: [read_points(path) for path in files], user_key, len(files), encoders
+        )
+    split, apart = split_clouds(seed)
+    names = tuple(SOLIDS[thing].name for thing in things)
+    return Member(card, names, features, things, split, apart, paired=True, views=seen, user_views=user_seen)
+
+
+def _views(
+    what: str,
+    members: Members,
+    read: Callable[[], Sequence[Array]],
+    key: str,
+    count: int,
+    encoders: Encoders,
+) -> dict[str, Array]:
+    """The vectors `[count, VIEWS, width]` of pictures of the clouds, by image encoder with classes."""
+
+    def pictures() -> list[Content]:
+        return [Content(Modality.IMAGE, view) for points in read() for view in views(points)]
+
+    made_from = {"clouds": key, "views": VIEWS}
+    return {
+        one.name: encoders.contents(
+            f"views of {what}", one.card, pictures, count * VIEWS, made_from, views
+        ).reshape(count, VIEWS, one.card.width)
+        for one in members.of(Modality.IMAGE)
+    }
+
+
+def _of_pairs(card: EncoderCard, own: Sequence[Pair], encoders: Encoders, seed: int) -> Member:
+    """By the user's pairs. InvalidInput, with the line, where one cannot be read or is there twice."""
+    features = read_others(own, card, encoders)
+    texts = list(dict.fromkeys(pair.text for pair in own))
+    things = np.array([texts.index(pair.text) for pair in own])
+    known: dict[tuple[int, bytes], Pair] = {}
+    for thing, row, pair in zip(things, features, own, strict=True):
+        same = known.setdefault((int(thing), row.tobytes()), pair)
+        if same is not pair:
+            raise pair.wrong(f"this says the same as {same.place.rpartition(', ')[2]}; give each once")
+    split = split_pairs(len(own), seed)
+    names = tuple(pair.text for pair in own)
+    return Member(card, names, features, things, split, split.held_out[:0], paired=True, captioned=False)
+
+
+def _beside(one: Member, members: Members, pairs: Sequence[Pair], encoders: Encoders) -> Member:
+    """The member with what the others of its modality say of the user's inputs."""
+    files = [Path(pair.other) for pair in pairs if pair.modality is one.modality]
+    others = [other.card for other in members.of(one.modality) if other is not one]
+    return replace(one, others={card.name: encoders.files("anchors", card, files).dense for card in others})

@@ -1,0 +1,96 @@
+"""Which weights a modality's queries get: by what each of them is, or the same for all.
+
+What a query looks for is not known, so what counts is the most that weights lose on any task, against those
+that are best on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tieback.core.types.content import Modality
+from tieback.joint.ranking import places, reciprocal
+from tieback.joint.retrieval import Task
+from tieback.joint.scoring import score, similarities
+from tieback.joint.space import Joint
+from tieback.joint.weighing import weigh
+from tieback.models.bound_space import BoundRouter
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """By way to weight, and by task, the mean reciprocal rank of held-out partners."""
+
+    modality: Modality
+    found: Mapping[str, Mapping[str, float]]
+
+    def loss(self, way: str) -> float:
+        """The most that the way loses on a task, against the way that is best on it."""
+        best = {task: max(one[task] for one in self.found.values()) for task in self.found[way]}
+        return max(best[task] - value for task, value in self.found[way].items())
+
+    @property
+    def best(self) -> str:
+        """The way that loses least; of equal ones the first."""
+        return min(self.found, key=self.loss)
+
+    def reported(self, served: str) -> dict[str, Any]:
+        """For the artifact's metrics, with the way that is `served`."""
+        ways = [
+            {"way": way, "loses": round(self.loss(way), 4)}
+            | {task: round(value, 4) for task, value in tasks.items()}
+            for way, tasks in self.found.items()
+        ]
+        return {"modality": self.modality.value, "served": served, "loses_least": self.best, "ways": ways}
+
+    def words(self, served: str) -> str:
+        """In words; a warning where another way loses less than the one that is `served`."""
+        losses = ", ".join(f"{way} {self.loss(way):.3f}" for way in self.found)
+        warning = "" if served == self.best else f"warning: {self.best} would lose less: "
+        return (
+            f"{warning}queries of {self.modality} are weighted by {served}; the most that is lost of the "
+            f"reciprocal rank of held-out partners on a task: {losses}"
+        )
+
+
+def compared(joint: Joint, tasks: Sequence[Task], ways: Mapping[str, BoundRouter]) -> Compared | None:
+    """The ways, all of one modality, by its tasks; those of one name count together. None without any.
+
+    Each task looks among the documents of all of them, as in a library of texts, photos and sounds.
+    """
+    modality = next(iter(ways.values())).modality
+    asked = [task for task in tasks if task.modality is modality]
+    stored = {id(task.documents): joint.project_inputs(task.documents) for task in asked}
+    sizes = {id(task.documents): task.size for task in asked}
+    begins = dict(zip(sizes, np.cumsum([0, *sizes.values()]).tolist(), strict=False))
+    found: dict[str, dict[str, list[float]]] = {way: {} for way in ways}
+    for task in asked:
+        queries = joint.project_inputs(task.queries)
+        cosines = [similarities(queries, documents) for documents in stored.values()]
+        right = begins[id(task.documents)] + np.arange(task.size)
+        for way, router in ways.items():
+            weights = weigh(router, task.queries, joint.widths, joint.names, queries)
+            scores = np.concatenate(
+                [
+                    score(one, weights) if one else np.zeros((task.size, size))
+                    for one, size in zip(cosines, sizes.values(), strict=True)
+                ],
+                axis=1,
+            )
+            found[way].setdefault(task.name, []).append(float(reciprocal(places(scores, right)).mean()))
+    if not asked:
+        return None
+    means = {
+        way: {task: float(np.mean(values)) for task, values in by_task.items()}
+        for way, by_task in found.items()
+    }
+    return Compared(modality, means)
+
+
+def fixed(modality: Modality, weights: Mapping[str, float]) -> BoundRouter:
+    """The same weights for all queries of the modality."""
+    return BoundRouter(modality, (), "explicit", {"weights": dict(weights)}, {})

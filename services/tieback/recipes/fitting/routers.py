@@ -1,0 +1,225 @@
+"""The routers: which weights the blocks get for an input.
+
+The router of texts is learned. From a text's vectors it tells what the text speaks of (photos, sounds, or
+neither), and gives the blocks the weights that find partners best for texts of that kind
+(`block_priors.py`). It is held against weights that are the same for all texts (`fixed_weights.py`), with a
+warning where these lose less. A photo or a sound is weighted the same whatever is in it: the share of its own
+block is the one that loses least, and text blocks are alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tieback.artifacts.packed_arrays import rounded
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
+from tieback.joint.projecting import Dense
+from tieback.joint.retrieval import DIGITS, Task
+from tieback.joint.space import Joint
+from tieback.joint.weighing import router_input
+from tieback.models.bound_space import BoundRouter
+from tieback.recipes.fitting.block_priors import block_priors, scores_for
+from tieback.recipes.fitting.fixed_weights import compared, fixed
+from tieback.training.step_cache import StepCache
+
+POLICY, SHARPNESS = "soft", 10.0
+FEWEST = 5
+"""Of fewer pairs, text blocks are weighted equally."""
+
+NEITHER = "text"
+"""The kind of texts that speak of nothing that another block than those of texts knows."""
+
+SPOKEN_SHARE = 0.6
+"""The weight of the blocks of what a text speaks of, where the best text block has 1.
+
+Chosen by photos with captions and by sounds (docs/binding.md)."""
+
+OWN_SHARES = (0.75, 0.5, 0.85, 0.95, 1.0)
+"""The weights that the blocks of an input's own modality may have together; text blocks have the rest.
+
+The first is taken where there is nothing to choose by."""
+
+LEARNED, UNIFORM = "its router", "equal weights"
+BATCH, BATCHES = 100, 200
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Partners:
+    """Texts and what they are to find: unit rows by block, partners in place.
+
+    Rows of one number in `groups` `[pairs]` are never told apart. `trust` is how far weights are followed
+    that find these best; the rest is equal weights.
+    """
+
+    queries: Dense
+    documents: Dense
+    groups: Array | None
+    trust: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Routing:
+    """What routers are made of: the joint space without routers, and the `texts` to learn from, by kind.
+
+    A kind is the name of the modality that a text speaks of, or NEITHER. `partners` are by kind; of several,
+    the mean counts. The router of texts reads the spaces `reads`. `own` are the blocks in which inputs of a
+    modality are found, `unlabelled` blocks that no text is known to speak of. Ways are compared on `tasks`,
+    which nothing is learned from.
+    """
+
+    joint: Joint
+    reads: tuple[str, ...]
+    texts: Mapping[str, Dense]
+    partners: Mapping[str, Sequence[Partners]]
+    own: Mapping[Modality, Sequence[str]]
+    unlabelled: Collection[str]
+    tasks: Sequence[Task]
+    seed: int
+    steps: int
+
+    def train(self, cache: StepCache, say: Say) -> tuple[dict[Modality, BoundRouter], list[dict[str, Any]]]:
+        """A router per modality, and what the choices were between."""
+        routers: dict[Modality, BoundRouter] = {}
+        every: list[dict[str, Any]] = []
+        for modality, ways in ((Modality.TEXT, self._ways_of_texts(cache, say)), *self._ways_of_others()):
+            found = compared(self.joint, self.tasks, ways)
+            served = found.best if found and LEARNED not in ways else next(iter(ways))
+            routers[modality] = ways[served]
+            if found:
+                say(found.words(served))
+                every.append(found.reported(served))
+        return routers, every
+
+    def _ways_of_texts(self, cache: StepCache, say: Say) -> dict[str, BoundRouter]:
+        """The learned router; equal weights; those of each kind of text, for all texts; the mean of these."""
+        names = self.joint.names
+        worths = {kind: self._worth(kind) for kind in self.texts}
+        by_kind = {kind: np.exp(SHARPNESS * scores) for kind, scores in worths.items()}
+        by_kind = {kind: weights / weights.sum() for kind, weights in by_kind.items()}
+        same = {UNIFORM: np.full(len(names), 1 / len(names))}
+        same |= {f"the weights for {kind}": weights for kind, weights in by_kind.items()}
+        same["the mean of these"] = np.mean(list(by_kind.values()), axis=0)
+        ways = {LEARNED: self._learned(worths, cache, say)}
+        return ways | {
+            way: fixed(Modality.TEXT, dict(zip(names, weights.tolist(), strict=True)))
+            for way, weights in same.items()
+        }
+
+    def _ways_of_others(self) -> Iterator[tuple[Modality, dict[str, BoundRouter]]]:
+        for modality, own in self.own.items():
+            shares = {f"{share:g} of its own": share for share in OWN_SHARES}
+            shares[UNIFORM] = len(own) / (len(own) + len(self._text_blocks))
+            yield modality, {way: self._shared(modality, own, share) for way, share in shares.items()}
+
+    def _shared(self, modality: Modality, own: Sequence[str], share: float) -> BoundRouter:
+        rest = self._text_blocks
+        weights = {name: share / len(own) for name in own} | {name: (1 - share) / len(rest) for name in rest}
+        return fixed(modality, weights)
+
+    @property
+    def _text_blocks(self) -> list[str]:
+        return [block.space.name for block in self.joint.blocks if block.modality is Modality.TEXT]
+
+    def _learned(self, worths: Mapping[str, Array], cache: StepCache, say: Say) -> BoundRouter:
+        from tieback.recipes.train_router import Labelled, train_router
+
+        inputs, targets = [], []
+        for kind, dense in self.texts.items():
+            rows = router_input(self.reads, dense, self.joint.widths)
+            inputs.append(rows)
+            targets.append(np.tile(worths[kind], (len(rows), 1)))
+        known = np.array([name not in self.unlabelled for name in self.joint.names])
+        labelled = Labelled(np.concatenate(inputs), np.concatenate(targets), None if known.all() else known)
+
+        choices: dict[str, Any] = {
+            "alignment": 0,
+            "parts": [self.joint.widths[name] for name in self.reads],
+            "seed": self.seed,
+            "steps": self.steps,
+        }
+
+        def make() -> Mapping[str, Array]:
+            say("training the router of text")
+            return train_router((), labelled, **choices)
+
+        learned_from = {"inputs": labelled.inputs, "targets": labelled.targets, "told": known}
+        state = cache.arrays("router of text", train_router, choices | learned_from, make)
+        return BoundRouter(Modality.TEXT, self.reads, POLICY, {}, rounded(state))
+
+    def _worth(self, kind: str) -> Array:
+        """The scores `[blocks]` for texts of that kind: of text blocks, and of the blocks of the kind."""
+        found = dict.fromkeys(self.joint.names, 0.0)
+        weights = np.mean([self._priors(one) for one in self.partners[kind]], axis=0)
+        found |= dict(zip(self._text_blocks, scores_for(weights, SHARPNESS).tolist(), strict=True))
+        if kind != NEITHER:
+            score = float(1 + np.log(SPOKEN_SHARE) / SHARPNESS)
+            found |= {block.space.name: score for block in self.joint.blocks if block.modality.value == kind}
+        return np.array([found[name] for name in self.joint.names], np.float32)
+
+    def _priors(self, pairs: Partners) -> Array:
+        """Weights `[text blocks]` that find the partners best; equal ones where there are too few pairs."""
+        names = self._text_blocks
+        used = [name for name in names if name in pairs.queries and name in pairs.documents]
+        sides = [[side[name] for name in used] for side in (pairs.queries, pairs.documents)]
+        weights = np.full(len(names), 1 / max(1, len(names)))
+        if len(used) < 2:
+            return weights
+        rows = np.flatnonzero(np.all([said.any(axis=1) for side in sides for said in side], axis=0))
+        if len(rows) < FEWEST:
+            return weights
+        one, other = ([said[rows] for said in side] for side in sides)
+        groups = None if pairs.groups is None else pairs.groups[rows]
+        weights[:] = 0
+        weights[[names.index(name) for name in used]] = block_priors(one, other, groups, trust=pairs.trust)
+        return weights
+
+
+def weight_ranges(weights: Mapping[str, Mapping[str, Array]], seed: int) -> dict[str, tuple[float, float]]:
+    """By block, the range of the mean weight over a hundred inputs: of each kind by itself, and of all mixed.
+
+    `weights` are those of held-out inputs, by kind and block.
+    """
+    draw = np.random.default_rng(seed)
+    found: dict[str, tuple[float, float]] = {}
+    for block in next(iter(weights.values()), {}):
+        pools = [one[block] for one in weights.values() if len(one[block])]
+        pools.append(np.concatenate(pools))
+        means = np.concatenate(
+            [pool[draw.integers(0, len(pool), (BATCHES, BATCH))].mean(axis=1) for pool in pools]
+        )
+        found[block] = (float(means.min()), float(means.max()))
+    return found
+
+
+def mean_weights(weights: Mapping[str, Mapping[str, Array]]) -> dict[str, float]:
+    """By block, the mean weight, every kind counting the same."""
+    blocks = next(iter(weights.values()), {})
+    return {block: float(np.mean([one[block].mean() for one in weights.values()])) for block in blocks}
+
+
+def decoupling(joint: Joint, texts: Mapping[str, Dense], unlabelled: Collection[str]) -> dict[str, Any]:
+    """Which modality's blocks the text router favours for texts of each kind: rows are the truth.
+
+    Blocks that no text is known to speak of do not count.
+    """
+    blocks: dict[str, list[str]] = {}
+    for block in joint.blocks:
+        if block.space.name not in unlabelled:
+            blocks.setdefault(block.modality.value, []).append(block.space.name)
+    classes = [kind for kind in texts if kind in blocks]
+    confusion = []
+    for truth in classes:
+        weights = joint.weights(Modality.TEXT, texts[truth])
+        means = [np.mean([weights[name] for name in blocks[kind]], axis=0) for kind in classes]
+        taken = np.stack(means).argmax(axis=0)
+        confusion.append([int((taken == place).sum()) for place in range(len(classes))])
+    right = sum(row[place] for place, row in enumerate(confusion))
+    total = max(1, sum(map(sum, confusion)))
+    return {"classes": classes, "confusion": confusion, "accuracy": round(right / total, DIGITS)}
