@@ -16,7 +16,7 @@ import time
 import wave
 
 from PIL import Image as Picture
-from tieback_client import Audio, Client, Decoding, Image, Item
+from tieback_client import Audio, Client, Image, Item, SamplingParameters
 
 from benchmarks.report import Report
 from benchmarks.served import Served, StartError, served
@@ -110,7 +110,7 @@ def use_everything(client: Client) -> None:
     client.retrieve(COLLECTION, "what moves the sea?", explain=True)
     client.retrieve(COLLECTION, [inputs["image"], "water"])
     client.rerank("what moves the sea?", [TEXT, "Bread is made of flour."])
-    client.answer(COLLECTION, "What moves the sea?", decoding=Decoding(max_tokens=32)).collect()
+    client.answer(COLLECTION, "What moves the sea?", sampling=SamplingParameters(max_tokens=32)).collect()
 
 
 def _picture() -> bytes:

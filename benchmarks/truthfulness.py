@@ -31,10 +31,10 @@ from tieback.catalog.card import GeneratorCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.field_path import ROOT
 from tieback.core.types.arrays import Array
-from tieback.core.types.generation import Decoding
-from tieback.generator.prompting import messages, plainly
+from tieback.core.types.generation import SamplingParameters
+from tieback.generator.prompting import messages, plain_request
 from tieback.generator.strategy_streams import StrategyStreams
-from tieback.generator.writing import READ_TOKENS, Writer
+from tieback.generator.writing import READ_TOKENS, AnswerWriter
 from tieback.methods.decoding import (
     EXCLUDED,
     PLAIN,
@@ -173,7 +173,7 @@ def measure(model: LanguageModel, questions: Sequence[Question], report: Report)
 
 def cost(model: LanguageModel, report: Report) -> None:
     """Adds what a written token costs with each strategy, in rounds in which all take turns."""
-    asked = plainly("How do vaccines work?", (), system=model.system_prompt)
+    asked = plain_request("How do vaccines work?", (), system=model.system_prompt)
     times: dict[str, list[list[float]]] = defaultdict(list)
     reads: dict[str, StrategyStreams] = {}
     for _ in range(ROUNDS):
@@ -182,7 +182,9 @@ def cost(model: LanguageModel, report: Report) -> None:
             streams = streams_of(method, parameters)
             read = reads[name] = StrategyStreams.of(streams, model.layers, ROOT)
             prompts = {form: model.prompt(messages(form(asked))) for form in read.forms}
-            writer = Writer(model, prompts, strategy, read, Decoding(temperature=1.0, seed=1), TOKENS)
+            writer = AnswerWriter(
+                model, prompts, strategy, read, SamplingParameters(temperature=1.0, seed=1), TOKENS
+            )
             while not writer.read():
                 pass
             began, reason = time.thread_time(), None
@@ -276,7 +278,7 @@ class _Reader:
     """
 
     def __init__(self, model: LanguageModel, question: str, streams: Sequence[Stream], *, room: int) -> None:
-        asked = plainly(question, (), system=model.system_prompt)
+        asked = plain_request(question, (), system=model.system_prompt)
         self._rows = []
         for form in dict.fromkeys(stream.prompt for stream in streams):
             own = [stream for stream in streams if stream.prompt is form]

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from recipes_page import recipes_page
 from tieback.core.types.load import Load
 from tieback.encoder.disk_cache import DiskState
-from tieback.encoder.recall import CacheState
+from tieback.encoder.encoding_cache import CacheState
 from tieback.index.size import IndexSize
 from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh

@@ -93,7 +93,7 @@ async def dots(scene: Scene) -> Sequence[Outcome]:
     retrieval.collection = "dots"
     request = answer_pb2.AnswerRequest(
         retrieval=retrieval,
-        decoding=generator_pb2.Decoding(max_tokens=2),
+        sampling=generator_pb2.SamplingParameters(max_tokens=2),
         grounding=generator_pb2.Grounding(abstain_below=0.0),
     )
     return [stored, await scene.stream(ANSWER, request.SerializeToString(), both=False)]

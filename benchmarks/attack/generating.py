@@ -14,12 +14,12 @@ GENERATE = "GeneratorService/Generate"
 RIVER = "The Nile is a long river in Africa."
 
 
-def request(prompt: str = "Which river is long?", evidence: str = RIVER, **decoding: object) -> bytes:
+def request(prompt: str = "Which river is long?", evidence: str = RIVER, **sampling: object) -> bytes:
     """A request of that prompt and one passage."""
     return generator_pb2.GenerateRequest(
         prompt=prompt,
         evidence=[evidence_pb2.Evidence(id="1", text=evidence)],
-        decoding=generator_pb2.Decoding(**decoding),  # type: ignore[arg-type]  # its fields
+        sampling=generator_pb2.SamplingParameters(**sampling),  # type: ignore[arg-type]  # its fields
         grounding=generator_pb2.Grounding(abstain_below=0.0),
     ).SerializeToString()
 

@@ -103,7 +103,7 @@ def generate(channel: grpc.Channel, metadata: Metadata) -> Good:
     request = generator_pb2.GenerateRequest(
         prompt="Which river is long?",
         evidence=[evidence_pb2.Evidence(id="1", text="The Nile is a long river.")],
-        decoding=generator_pb2.Decoding(max_tokens=2),
+        sampling=generator_pb2.SamplingParameters(max_tokens=2),
         grounding=generator_pb2.Grounding(disabled=True),
     )
 

@@ -19,23 +19,23 @@ from pathlib import Path
 
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import TiebackError
-from tieback.models.bound_space import BoundSpace
+from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.store import Store
 from tieback.recipes.binding_report.artifact import folder_of
 
 from benchmarks.binding import (
-    anchoring,
     captions,
-    composing,
+    composed_queries,
     cost,
-    crossing,
-    hearing,
-    listening,
-    losing,
+    missing_spaces,
+    negative_queries,
     neutral,
-    reading,
+    photo_retrieval,
     seeds,
-    taking_away,
+    sound_retrieval,
+    text_routing,
+    text_tasks,
+    user_anchors,
 )
 from benchmarks.binding.artifact import newest, of_other_seeds, with_anchors
 from benchmarks.binding.data import Data, DataError
@@ -44,8 +44,8 @@ from benchmarks.corpus import VARIABLE
 from benchmarks.report import Report
 
 PARTS = (
-    *("captions", "taking_away", "hearing", "neutral", "reading"),
-    *("crossing", "listening", "losing", "composing", "anchoring", "cost"),
+    *("captions", "negative_queries", "sound_retrieval", "neutral", "text_tasks"),
+    *("photo_retrieval", "text_routing", "missing_spaces", "composed_queries", "user_anchors", "cost"),
 )
 
 
@@ -95,33 +95,33 @@ def _measure(options: argparse.Namespace, data: Data) -> Report:
     if options.binding is None:
         bound = newest(cards, store, _say)
     else:
-        bound = BoundSpace.load(folder_of(options.binding, store.bound))
+        bound = JointSpaceArtifact.load(folder_of(options.binding, store.bound))
     report.table("the binding", [{"revision": bound.revision, "joint width": bound.width, "data": data.said}])
     encoders = Encoders(bound, cards, store, _say, options.vectors)
     if "captions" in options.parts:
         captions.measure(bound, options.data, encoders, report)
-    if "taking_away" in options.parts:
-        taking_away.measure(bound, options.data, encoders, report)
-    if "hearing" in options.parts:
-        hearing.measure(bound, options.data, encoders, report)
+    if "negative_queries" in options.parts:
+        negative_queries.measure(bound, options.data, encoders, report)
+    if "sound_retrieval" in options.parts:
+        sound_retrieval.measure(bound, options.data, encoders, report)
     if "neutral" in options.parts:
         neutral.measure(bound, data, options.data, encoders, report)
-    if "crossing" in options.parts:
-        crossing.measure(bound, data, encoders, report)
-    if "reading" in options.parts:
-        reading.measure(bound, data, encoders, report)
-    if "listening" in options.parts:
-        listening.measure(bound, data, encoders, report)
-    if "losing" in options.parts:
-        losing.measure(bound, data, encoders, report)
-    if "composing" in options.parts:
-        composing.measure(bound, data, encoders, report)
-    if "anchoring" in options.parts:
+    if "photo_retrieval" in options.parts:
+        photo_retrieval.measure(bound, data, encoders, report)
+    if "text_tasks" in options.parts:
+        text_tasks.measure(bound, data, encoders, report)
+    if "text_routing" in options.parts:
+        text_routing.measure(bound, data, encoders, report)
+    if "missing_spaces" in options.parts:
+        missing_spaces.measure(bound, data, encoders, report)
+    if "composed_queries" in options.parts:
+        composed_queries.measure(bound, data, encoders, report)
+    if "user_anchors" in options.parts:
 
-        def again(anchors: Path) -> BoundSpace:
+        def again(anchors: Path) -> JointSpaceArtifact:
             return with_anchors(bound, cards, store, _say, anchors)
 
-        anchoring.measure(bound, again, data, encoders, report)
+        user_anchors.measure(bound, again, data, encoders, report)
     if "cost" in options.parts:
         cost.measure(bound, data, encoders, report)
     if options.seeds > 1:

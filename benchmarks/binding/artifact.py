@@ -11,8 +11,8 @@ from typing import Any
 from tieback.artifacts import HEADER, stored
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
-from tieback.models.bound_space import BoundSpace
 from tieback.models.default_binding import DefaultBinding
+from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.store import Store
 from tieback.recipes.binding import Options, bind
 from tieback.recipes.binding_report.artifact import folder_of
@@ -22,21 +22,21 @@ from benchmarks.corpus import LIBRARY
 Say = Callable[[str], None]
 
 
-def newest(cards: Sequence[EncoderCard], store: Store, say: Say) -> BoundSpace:
+def newest(cards: Sequence[EncoderCard], store: Store, say: Say) -> JointSpaceArtifact:
     """The store's default, else its newest; made with the recipe's own choices where there is none."""
     root = store.bound
     default = DefaultBinding.read(root)
     if default is not None and (root / default.revision / HEADER).is_file():
-        return BoundSpace.load(root / default.revision)
+        return JointSpaceArtifact.load(root / default.revision)
     if stored(root):
-        return BoundSpace.load(folder_of(None, root))
+        return JointSpaceArtifact.load(folder_of(None, root))
     say("there is no binding in the store: binding")
     return bind(cards, store, Options(data=_shipped(store)), say).bound
 
 
 def of_other_seeds(
-    bound: BoundSpace, cards: Sequence[EncoderCard], store: Store, say: Say, count: int
-) -> list[BoundSpace]:
+    bound: JointSpaceArtifact, cards: Sequence[EncoderCard], store: Store, say: Say, count: int
+) -> list[JointSpaceArtifact]:
     """The binding made again with the `count` seeds that follow its own."""
     own = int(bound.provenance.get("options", {}).get("seed", 0))
     found = []
@@ -47,16 +47,16 @@ def of_other_seeds(
 
 
 def with_anchors(
-    bound: BoundSpace, cards: Sequence[EncoderCard], store: Store, say: Say, anchors: Path
-) -> BoundSpace:
+    bound: JointSpaceArtifact, cards: Sequence[EncoderCard], store: Store, say: Say, anchors: Path
+) -> JointSpaceArtifact:
     """The binding made again with a list of anchors."""
     say("binding again with anchors")
     return _again(bound, cards, store, say, {"anchors": anchors})
 
 
 def _again(
-    bound: BoundSpace, cards: Sequence[EncoderCard], store: Store, say: Say, changes: dict[str, Any]
-) -> BoundSpace:
+    bound: JointSpaceArtifact, cards: Sequence[EncoderCard], store: Store, say: Say, changes: dict[str, Any]
+) -> JointSpaceArtifact:
     """Made from what is shipped with the choices of `bound` but for the changes, into a passing folder.
 
     What the changes do not touch is found in the recipe's work folder, if it is still there.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from tieback.core.types.arrays import Array
-from tieback.models.bound_space import BoundSpace
+from tieback.models.joint_space_artifact import JointSpaceArtifact
 
 from benchmarks.binding import stored
 from benchmarks.binding.encoders import Encoders
@@ -22,7 +22,7 @@ from benchmarks.report import Report
 TARGETS = {1: 0.12, 10: 0.47}
 
 
-def measure(bound: BoundSpace, folder: Path, encoders: Encoders, report: Report) -> None:
+def measure(bound: JointSpaceArtifact, folder: Path, encoders: Encoders, report: Report) -> None:
     """Recall at 1 and 10, both ways: routed, uniform, and each block alone; nothing without captions."""
     listed = folder / "captions" / "captions.json"
     if not listed.is_file():

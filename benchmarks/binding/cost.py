@@ -12,8 +12,8 @@ from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.fusion import FusePart
 from tieback.core.types.limits import Limits
-from tieback.models.bound_space import BoundSpace
 from tieback.models.encoder_model import EncoderModel, Prepared
+from tieback.models.joint_space_artifact import JointSpaceArtifact
 
 from benchmarks.binding.data import Data
 from benchmarks.binding.encoders import Encoders
@@ -26,7 +26,7 @@ MILLISECONDS, SHARE = 0.5, 0.05
 ROUTER, PROCESSOR, ENCODERS = "router", "router, on the processor", "encoders"
 
 
-def measure(bound: BoundSpace, data: Data, encoders: Encoders, report: Report) -> None:
+def measure(bound: JointSpaceArtifact, data: Data, encoders: Encoders, report: Report) -> None:
     """Texts through all text spaces, photos through all image spaces; ready encodings to joint vectors."""
     joint = Joint(bound, encoders)
     sentences = [a for rows in data.pairs.values() for a, _, _ in rows] or [

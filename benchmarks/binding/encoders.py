@@ -16,16 +16,16 @@ from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import SpaceRef, VectorKind
-from tieback.methods.binding import bindings
-from tieback.models.binding import ClassNameBinding, load_bindings
-from tieback.models.bound_space import BoundSpace
+from tieback.methods.bridging import bridges
+from tieback.models.class_name_bridge import ClassNameBridge, load_bridges
 from tieback.models.encoder_model import EncoderModel, RawEncoding
+from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.bind import encode_names
 from tieback.recipes.encoding import encode
 
-from benchmarks.binding.kept import Kept
+from benchmarks.binding.vector_cache import VectorCache
 
 VIEWS = 10
 """Of every photo: the whole, then nine of half its width and height, three by three."""
@@ -54,7 +54,7 @@ class Encoders:
 
     def __init__(
         self,
-        bound: BoundSpace,
+        bound: JointSpaceArtifact,
         cards: Iterable[EncoderCard],
         store: Store,
         say: Callable[[str], None],
@@ -73,10 +73,10 @@ class Encoders:
             if VectorKind.DENSE in offered[space].kinds  # what enters by terms is left out
         }
         self.modalities = {name: card.modality for name, card in self.cards.items()}
-        self._bindings = load_bindings(store.bindings, bound.spaces.values())
+        self._bindings = load_bridges(store.bindings, bound.spaces.values())
         self._store, self._say = store, say
         self._loaded: dict[str, EncoderModel] = {}
-        self._texts = {name: Kept(vectors, self.space(name)) for name in self.of(Modality.TEXT)}
+        self._texts = {name: VectorCache(vectors, self.space(name)) for name in self.of(Modality.TEXT)}
         self._seen: dict[tuple[Path, ...], Seen] = {}
 
     def of(self, modality: Modality) -> list[str]:
@@ -156,8 +156,8 @@ def parts_of(photo: bytes) -> list[bytes]:
     return found
 
 
-def _by_class_names(bound: ClassNameBinding, said: Sequence[RawEncoding]) -> Array:
-    method = bindings.configure("class_names")
+def _by_class_names(bound: ClassNameBridge, said: Sequence[RawEncoding]) -> Array:
+    method = bridges.configure("class_names")
     return np.stack(
         [
             method(

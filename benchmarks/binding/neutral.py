@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from tieback.models.bound_space import BoundSpace
+from tieback.models.joint_space_artifact import JointSpaceArtifact
 
 from benchmarks.binding.data import Data, rows_of
 from benchmarks.binding.encoders import Encoders
-from benchmarks.binding.listening import taken_for
+from benchmarks.binding.text_routing import taken_for
 from benchmarks.report import Report
 
 TARGET = 0.95
@@ -31,7 +31,7 @@ LOOKED_AT = frozenset(
 )
 
 
-def measure(bound: BoundSpace, data: Data, folder: Path, encoders: Encoders, report: Report) -> None:
+def measure(bound: JointSpaceArtifact, data: Data, folder: Path, encoders: Encoders, report: Report) -> None:
     """The share of each kind that is taken for neither; nothing without texts."""
     rows: list[dict[str, object]] = []
     for kind, texts in kinds(data, folder).items():

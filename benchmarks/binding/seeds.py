@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from tieback.models.bound_space import BoundSpace
+from tieback.models.joint_space_artifact import JointSpaceArtifact
 
-from benchmarks.binding.crossing import DIRECTIONS, TARGET, Crossing, Photo
 from benchmarks.binding.data import Data
 from benchmarks.binding.encoders import Encoders
+from benchmarks.binding.photo_retrieval import DIRECTIONS, TARGET, Crossing, Photo
 from benchmarks.report import Report
 
 
-def measure(bounds: Sequence[BoundSpace], data: Data, encoders: Encoders, report: Report) -> None:
+def measure(bounds: Sequence[JointSpaceArtifact], data: Data, encoders: Encoders, report: Report) -> None:
     """The spread of COCO's precisions over the bindings, routed and uniform."""
     rows: list[dict[str, object]] = []
     found: dict[tuple[str, Photo, bool], list[float]] = {}

@@ -10,7 +10,7 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.encoding import Encoding
 from tieback.core.types.fusion import Fused, FusePart, Role, Routing
 from tieback.core.types.vectors import Vector
-from tieback.models.bound_space import BoundSpace
+from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.ports import DEFAULT_ROUTING
 from tieback.router import Router
 
@@ -24,7 +24,7 @@ ROUTED = DEFAULT_ROUTING
 class Joint:
     """The router of a binding, asked for vectors of many inputs of one modality."""
 
-    def __init__(self, bound: BoundSpace, encoders: Encoders) -> None:
+    def __init__(self, bound: JointSpaceArtifact, encoders: Encoders) -> None:
         self.router = Router.bound(bound, modalities=encoders.modalities)
         self._encoders = encoders
 

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from tieback.answer import Answerer, Joined
+from tieback.answer import Answerer, JointInputs
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.vectors import Vector, VectorKind
 from tieback.encoder import Encoder
 from tieback.index import Index
-from tieback.models.bound_space import BoundSpace
+from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.reranker import Reranker
 from tieback.router import Router
 
@@ -26,21 +26,21 @@ MOST = 1000
 """Hits that the index gives at most; of more photos, the others count as found last."""
 
 
-def scores(bound: BoundSpace, photos: Sequence[Path], encoders: Encoders, queries: Array) -> Array:
+def scores(bound: JointSpaceArtifact, photos: Sequence[Path], encoders: Encoders, queries: Array) -> Array:
     """The scores `[queries, photos]` that searches by joint vectors `[queries, width]` give."""
     with tempfile.TemporaryDirectory() as folder:
         return asyncio.run(_scores(bound, photos, encoders, queries, Path(folder) / "store"))
 
 
 async def _scores(
-    bound: BoundSpace, photos: Sequence[Path], encoders: Encoders, queries: Array, store: Path
+    bound: JointSpaceArtifact, photos: Sequence[Path], encoders: Encoders, queries: Array, store: Path
 ) -> Array:
     seeing = Encoder([encoders.model(name) for name in encoders.of(Modality.IMAGE)])
     index, router = Index.open(store), Router.bound(bound, modalities=encoders.modalities)
     try:
         await _store(
             Answerer(
-                spaces=_joined(encoders),
+                spaces=_joint_inputs(encoders),
                 encoder=seeing,
                 joint=router.space,
                 router=router,
@@ -71,11 +71,11 @@ async def _store(answerer: Answerer, photos: Sequence[Path]) -> None:
                 raise result.error
 
 
-def _joined(encoders: Encoders) -> Joined:
+def _joint_inputs(encoders: Encoders) -> JointInputs:
     """As TIEBACK_REGIONS=each has photos stored."""
     names = encoders.of(Modality.IMAGE)
     kinds = {name: encoders.cards[name].kinds for name in names}
-    return Joined(
+    return JointInputs(
         {Modality.IMAGE: tuple(names)},
         {name: frozenset(PHOTO_KINDS & offered) for name, offered in kinds.items()},
         stored={name: frozenset({VectorKind.MULTI_VECTOR} & offered) for name, offered in kinds.items()},

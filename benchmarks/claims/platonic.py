@@ -29,7 +29,7 @@ from tieback.methods.projection import affine, cca_affine, subspace, unit_rows
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.bind import encode_names
-from tieback.recipes.binding.members import members
+from tieback.recipes.binding.participants import participants
 
 from benchmarks import corpus
 from benchmarks.claims import claim
@@ -82,7 +82,7 @@ def _of_sentences(say: Callable[[str], None]) -> Iterator[Pair]:
 
 
 def _of_classes(say: Callable[[str], None]) -> Pair:
-    classifier = members(Catalog.load().encoders(), Store(), (TEXT, IMAGE), say).labelled[0]
+    classifier = participants(Catalog.load().encoders(), Store(), (TEXT, IMAGE), say).labelled[0]
     say(f"{len(classifier.names)} names in {TEXT}")
     return Pair(IMAGE, TEXT, "classes", classifier.directions, encoded(TEXT, classifier.names))
 

@@ -45,12 +45,12 @@ class Things(NamedTuple):
     """Views `[n, WIDTH]` each, with zeros where silent; which spoke `[n, VIEWS]`; labels `[n]`."""
 
     views: list[Tensor]
-    spoke: Tensor
+    present: Tensor
     labels: Tensor
 
     def of(self, rows: Tensor) -> Things:
         """Some of them."""
-        return Things([view[rows] for view in self.views], self.spoke[rows], self.labels[rows])
+        return Things([view[rows] for view in self.views], self.present[rows], self.labels[rows])
 
 
 class Parallel(nn.Module):
@@ -90,7 +90,7 @@ class Sequential(nn.Module):
         """The state `[n, STATE]` at the start and after every view; only views that spoke change it."""
         found = [self.start.expand(len(things.labels), STATE)]
         for place, encoder in zip(self.order, self.encoders, strict=True):
-            rows = things.spoke[:, place].nonzero()[:, 0]
+            rows = things.present[:, place].nonzero()[:, 0]
             state = found[-1]
             if len(rows):
                 given = torch.cat([things.views[place][rows], state[rows]], dim=1)
@@ -109,7 +109,7 @@ class Sequential(nn.Module):
         of_labels = [functional.cross_entropy(self.decoder(states[0]), things.labels)]
         changes = []
         for place, (before, after) in zip(self.order, pairwise(states), strict=True):
-            rows = things.spoke[:, place]
+            rows = things.present[:, place]
             if rows.any():
                 of_labels.append(functional.cross_entropy(self.decoder(after[rows]), things.labels[rows]))
                 changes.append((after[rows] - before[rows]).square().mean())
@@ -153,13 +153,13 @@ def made(draw: np.random.Generator, count: int, *, turned: bool = False) -> Thin
     signs = 2.0 * labels[:, None] - 1
     views = [CLEARNESS * signs + draw.normal(size=(count, WIDTH)) for _ in range(VIEWS)]
     often = np.where((labels == 1) != turned, OFTEN, SELDOM)
-    spoke = np.ones((count, VIEWS), bool)
-    spoke[:, : VIEWS - 1] = draw.random((count, VIEWS - 1)) >= often[:, None]
+    present = np.ones((count, VIEWS), bool)
+    present[:, : VIEWS - 1] = draw.random((count, VIEWS - 1)) >= often[:, None]
     for place, view in enumerate(views):
-        view[~spoke[:, place]] = np.nan
-    heard, _ = imputations.configure("skip")([np.asarray(view, np.float32) for view in views], spoke, {})
+        view[~present[:, place]] = np.nan
+    heard, _ = imputations.configure("skip")([np.asarray(view, np.float32) for view in views], present, {})
     return Things(
-        [torch.from_numpy(view) for view in heard], torch.from_numpy(spoke), torch.from_numpy(labels)
+        [torch.from_numpy(view) for view in heard], torch.from_numpy(present), torch.from_numpy(labels)
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from tieback_client import Client, Decoding, Finish, TextDelta, TiebackError
+from tieback_client import Client, Finish, SamplingParameters, TextDelta, TiebackError
 
 from benchmarks.report import Report
 
@@ -22,7 +22,7 @@ def answers(report: Report, client: Client, collection: str, questions: Sequence
         first = None
         stages: dict[str, float] = {}
         try:
-            for event in client.answer(collection, words, decoding=Decoding(max_tokens=TOKENS)):
+            for event in client.answer(collection, words, sampling=SamplingParameters(max_tokens=TOKENS)):
                 if isinstance(event, TextDelta) and first is None:
                     first = time.perf_counter() - begun
                 if isinstance(event, Finish):

@@ -65,10 +65,10 @@ class BareEncoders:
     def __init__(self, modality: Modality, role: Role, spaces: Sequence[str] = ()) -> None:
         settings = Settings(spaces=tuple(spaces))
         plan = Plan(settings)
-        joined, store = plan.joined, open_store(settings)
-        names = joined.spaces.get(modality, ())
+        joint_inputs, store = plan.joint_inputs, open_store(settings)
+        names = joint_inputs.spaces.get(modality, ())
         self.spaces = [
-            BareSpace(load_encoder(card, store), joined.plan(card.name, modality, role, Truncation.END))
+            BareSpace(load_encoder(card, store), joint_inputs.plan(card.name, modality, role, Truncation.END))
             for card in plan.encoders
             if card.name in names
         ]

@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from benchmarks.plots.look import COLOURS, INK, LINES, MARKERS, OURS, QUIET, figure, width
+from benchmarks.plots.style import COLOURS, INK, LINES, MARKERS, OURS, QUIET, figure, width
 from benchmarks.speed.cells import TABLE
 from benchmarks.speed.claims import SHARES
 from benchmarks.speed.overload_claims import GOODPUT

@@ -28,8 +28,8 @@ from benchmarks.corpus import Corpus
 from benchmarks.progress import Progress
 from benchmarks.report import Report
 from benchmarks.served import Served, StartError, served
-from benchmarks.soak.flat import FLAT, Reading, grown, latencies, memory_rows
 from benchmarks.soak.kinds import KINDS, Caller, Ended
+from benchmarks.soak.trends import FLAT, Reading, grown, latencies, memory_rows
 from benchmarks.tenants import token_of, write_tokens
 
 TENANTS = ("spring", "summer", "autumn", "winter")

@@ -18,13 +18,13 @@ from tieback.methods.reranking import rerankings
 from tieback_client import (
     AsyncClient,
     Audio,
-    Decoding,
     Image,
     InvalidArgument,
     Item,
     Modality,
     NotFound,
     Points,
+    SamplingParameters,
     Section,
     Space,
     TiebackError,
@@ -221,9 +221,9 @@ async def _rerank(caller: Caller) -> None:
 
 
 async def _answer(caller: Caller) -> None:
-    decoding = Decoding(max_tokens=8)
+    sampling = SamplingParameters(max_tokens=8)
     await caller.client.answer(
-        caller.collection, caller.text(), evidence_limit=2, decoding=decoding, timeout=SECONDS
+        caller.collection, caller.text(), evidence_limit=2, sampling=sampling, timeout=SECONDS
     ).collect()
 
 

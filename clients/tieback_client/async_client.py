@@ -205,7 +205,7 @@ class AsyncClient:
             else:
                 attempts.progressed()
                 info = attempts.info(await ended.initial_metadata(), await ended.trailing_metadata())
-                line.heard(info.metadata)
+                line.observe(info.metadata)
                 return Reply(response, info)
             finally:
                 self._channels.give_back(line, size)

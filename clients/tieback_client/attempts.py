@@ -30,7 +30,7 @@ from tieback_client.status import REQUEST_ID_KEY, from_rpc_error, readable
 
 # Every gRPC server takes a message of 4 MiB unless it was told otherwise; only larger ones need a question.
 ALWAYS_TAKEN = 4 * 1024 * 1024
-SILENCE = 30.0
+WARNING_SECONDS = 30.0
 """Seconds until it is said again that the server is gone."""
 TOGETHER = 2.0
 """Seconds within which failures of several calls are one outage, though one was answered meanwhile."""
@@ -49,7 +49,7 @@ class Session:
         self.retries = 0
         self.hedges = 0
         self._message_bytes: int | None = None
-        self._told = -SILENCE
+        self._warned = -WARNING_SECONDS
         self._is_gone = False
 
     def answered(self) -> None:
@@ -57,18 +57,18 @@ class Session:
         self.reached = True
         self._is_gone = False
 
-    def tell_gone(self, error: TiebackError) -> None:
+    def warn_gone(self, error: TiebackError) -> None:
         """Warns that a server which was there is gone and waited for: a long call would only stand still.
 
         Every outage is told once, and again while it lasts. A server that ends, or that lacks a part, may say
         so itself.
         """
         now = time.monotonic()
-        silence = SILENCE if self._is_gone else TOGETHER
+        silence = WARNING_SECONDS if self._is_gone else TOGETHER
         self._is_gone = True
-        if not self.reached or now - self._told < silence:
+        if not self.reached or now - self._warned < silence:
             return
-        self._told = now
+        self._warned = now
         if error.reason:
             _log.warning("the server at %s cannot work now: %s; waiting for it", self.address, error.message)
         else:
@@ -151,7 +151,7 @@ class Attempts:
         self.retries += 1
         self._session.retries += 1
         if isinstance(error, Unavailable) and not elsewhere:
-            self._session.tell_gone(error)
+            self._session.warn_gone(error)
         return delay
 
     def progressed(self) -> None:

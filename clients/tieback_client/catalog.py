@@ -86,7 +86,7 @@ class Space:
     """What that costs, as it was measured; empty in float32."""
     blocks: Mapping[str, int] = field(default_factory=dict)
     """Of the joint space: the width of each space's block, in the order in which they stand in a vector."""
-    paths: Sequence[str] = ()
+    projections: Sequence[str] = ()
     """Of the joint space: the paths from one space into another's block."""
     binding_revision: str = ""
     """Of the joint space: the binding that it was made from; empty where class names made it."""

@@ -191,7 +191,7 @@ class Client:
             else:
                 attempts.progressed()
                 info = attempts.info(ended.initial_metadata(), ended.trailing_metadata())
-                line.heard(info.metadata)
+                line.observe(info.metadata)
                 return Reply(response, info)
             finally:
                 self._channels.give_back(line, size)

@@ -228,7 +228,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Decoding:
+class SamplingParameters:
     """How the next token is chosen; what is left at 0 is the server's default or no limit."""
 
     max_tokens: int = 0

@@ -35,7 +35,7 @@ class Line:
             found = self._callables.setdefault(rpc.path, made)
         return found
 
-    def heard(self, metadata: Mapping[str, str]) -> None:
+    def observe(self, metadata: Mapping[str, str]) -> None:
         """Takes in what came along with an answer."""
 
 
@@ -57,7 +57,7 @@ class Replica(Line):
         self.tokens_per_second = 0.0
         """The rate that it measured; 0 before any was."""
 
-    def heard(self, metadata: Mapping[str, str]) -> None:
+    def observe(self, metadata: Mapping[str, str]) -> None:
         """Takes in the load that a replica says with each answer: tokens that wait, and tokens a second."""
         with contextlib.suppress(ValueError):
             tokens, rate, *_ = metadata.get(LOAD_KEY, "").split(" ")

@@ -184,7 +184,7 @@ def routing(message: Any) -> RoutingExplanation:
         entropy=message.entropy,
         missing=list(message.missing),
         degraded=message.degraded,
-        paths=list(message.paths),
+        projections=list(message.projections),
         reasons=dict(message.missing_reasons),
         expected_recall_loss=message.expected_recall_loss,
         binding=message.binding,

@@ -32,7 +32,7 @@ def space(message: Any) -> catalog.Space:
         precision=message.precision,
         drift=[catalog.Drift(one.measure, one.value, one.float32_value) for one in message.drift],
         blocks={one.space: one.width for one in message.blocks},
-        paths=list(message.paths),
+        projections=list(message.projections),
         binding_revision=message.binding_revision,
         called=message.name,
         layers=list(message.layers),

@@ -88,7 +88,7 @@ class RoutingExplanation:
     """Spaces that should have spoken and did not."""
     degraded: bool = False
     """Whether the vector is worse than it could be: something was missing."""
-    paths: Sequence[str] = ()
+    projections: Sequence[str] = ()
     """The bound paths that were taken."""
     reasons: Mapping[str, str] = field(default_factory=dict)
     """Why a space is missing, by its name: "not given", "down", "late", "shed" or "refused"."""

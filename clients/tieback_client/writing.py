@@ -32,7 +32,7 @@ from tieback_client.content import (
     content_of,
 )
 from tieback_client.errors import InvalidArgument
-from tieback_client.events import Decoding, Evidence, Grounding, MethodLike, Weights
+from tieback_client.events import Evidence, Grounding, MethodLike, SamplingParameters, Weights
 from tieback_client.results import Encoding, IgnoredDimensions, Label
 from tieback_client.texts import text as text
 from tieback_client.vectors import (
@@ -340,18 +340,18 @@ def evidence(value: str | Evidence, field: FieldPath, number: int) -> evidence_p
     )
 
 
-def decoding(value: Decoding | None) -> generator_pb2.Decoding | None:
+def sampling(value: SamplingParameters | None) -> generator_pb2.SamplingParameters | None:
     """How to choose tokens."""
     if value is None:
         return None
-    return generator_pb2.Decoding(
+    return generator_pb2.SamplingParameters(
         max_tokens=value.max_tokens,
         temperature=value.temperature,
         top_p=value.top_p,
         top_k=value.top_k,
         seed=value.seed,
-        stop=[text(one, at("decoding", "stop", i)) for i, one in enumerate(value.stop)],
-        strategy=method(value.strategy, at("decoding", "strategy")),
+        stop=[text(one, at("sampling", "stop", i)) for i, one in enumerate(value.stop)],
+        strategy=method(value.strategy, at("sampling", "strategy")),
     )
 
 

@@ -35,7 +35,7 @@ HALF_LIFE = 5.0
 SHORTEST_RETRY, LONGEST_RETRY = 0.05, 30.0
 """Bounds of `Overloaded.retry_after`, in seconds: below, clients hammer; above, they give up too soon."""
 
-PROMPT = 0.35
+QUEUE_SHARE = 0.35
 """Share of the time until its deadline that a request may wait by what was measured: the rest is for
 computing it, for hops, and for what an overload itself makes slower. At three times the capacity, on two
 cores that the refusals share, 0.6 had 8 % of the admitted come too late in one process and most of them
@@ -47,7 +47,7 @@ SLOT_SECONDS = 0.1
 PRESSED_SECONDS = 0.25
 """After a refusal, the time for which the next ones are expected and decided on early."""
 
-SAID_SECONDS = 0.5
+REFUSAL_CACHE_SECONDS = 0.5
 """A refusal that is given to many tells what waited so long ago at most."""
 
 RETRY_STEP = 1.04
@@ -83,7 +83,7 @@ class Admission:
         self._dropped: dict[Dropped, int] = {"cancelled": 0, "deadline": 0}
         self._rejected = 0
         self._refused_at = -math.inf
-        self._said = Said()
+        self._refusal_cache = RefusalCache()
         self._done_tokens = self._busy_seconds = 0.0
 
     def admit(self, tokens: int, *, items: int = 1, deadline: Deadline = NO_DEADLINE) -> Ticket:
@@ -112,7 +112,7 @@ class Admission:
         """
         with self._lock:
             why = self._why_not(TENANT.get(), 1, deadline)
-            return None if why is None else self._said.refusal(self._refuse(), self._sentence(why))
+            return None if why is None else self._refusal_cache.refusal(self._refuse(), self._sentence(why))
 
     @property
     def is_pressed(self) -> bool:
@@ -187,7 +187,7 @@ class Admission:
         """Whether what goes before it leaves too little time: neither what is wanted later, nor more of other
         tenants than of its own.
         """
-        able = self.tokens_per_second * PROMPT * deadline.remaining() - self._active_tokens
+        able = self.tokens_per_second * QUEUE_SHARE * deadline.remaining() - self._active_tokens
         if not self.tokens_per_second or self._queued_tokens <= able:
             return False
         tenants = len(self._by_tenant) + (tenant not in self._by_tenant)
@@ -217,7 +217,7 @@ class Admission:
         return min(max(seconds * spread, SHORTEST_RETRY), LONGEST_RETRY)
 
 
-class Said:
+class RefusalCache:
     """Refusals that are given to many: one for each time to come back, in steps, made anew now and then."""
 
     def __init__(self) -> None:
@@ -227,7 +227,7 @@ class Said:
     def refusal(self, seconds: float, write: Callable[[float], str]) -> Overloaded:
         """One that says to come back after `seconds` or little more, by the sentence that `write` makes."""
         now = time.monotonic()
-        if now - self._since > SAID_SECONDS:
+        if now - self._since > REFUSAL_CACHE_SECONDS:
             self._refusals, self._since = {}, now
         step = math.ceil(math.log(seconds) / _LOG_STEP)
         found = self._refusals.get(step)

@@ -17,7 +17,7 @@ from tieback.core.types.collection import Collection, IndexedItem, Source, Upser
 from tieback.core.types.content import Content, Item
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
-from tieback.core.types.generation import Decoding, Evidence, GenerationEvent, Grounding
+from tieback.core.types.generation import Evidence, GenerationEvent, Grounding, SamplingParameters
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexProgress, ReindexState
@@ -28,7 +28,7 @@ from tieback.core.types.vectors import SpaceRef
 
 DEFAULT_PLAN = EncodePlan()
 DEFAULT_ROUTING = Routing()
-DEFAULT_DECODING = Decoding()
+DEFAULT_SAMPLING = SamplingParameters()
 DEFAULT_GROUNDING = Grounding()
 DEFAULT_RERANKING = MethodChoice("late_interaction")
 
@@ -239,7 +239,7 @@ class GeneratorPort(Protocol):
         evidence: Sequence[Evidence] = (),
         *,
         model: str = "",
-        decoding: Decoding = DEFAULT_DECODING,
+        sampling: SamplingParameters = DEFAULT_SAMPLING,
         grounding: Grounding = DEFAULT_GROUNDING,
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncIterator[GenerationEvent]:
@@ -276,7 +276,7 @@ class AnswerPort(Protocol):
         *,
         model: str = "",
         evidence_limit: int = 0,
-        decoding: Decoding = DEFAULT_DECODING,
+        sampling: SamplingParameters = DEFAULT_SAMPLING,
         grounding: Grounding = DEFAULT_GROUNDING,
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncIterator[RetrieveReply | GenerationEvent]:

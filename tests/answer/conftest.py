@@ -13,20 +13,20 @@ from tieback.answer import Answerer
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.content import Modality
 from tieback.core.types.generation import (
-    Decoding,
     Evidence,
     Finish,
     FinishReason,
     GenerationEvent,
     Grounding,
+    SamplingParameters,
     TextDelta,
 )
 from tieback.core.types.limits import Limits
 from tieback.core.types.report import Timing
 from tieback.encoder import Encoder
 from tieback.index import Index
-from tieback.models.binding import ClassNameBinding
-from tieback.ports import DEFAULT_DECODING, DEFAULT_GROUNDING
+from tieback.models.class_name_bridge import ClassNameBridge
+from tieback.ports import DEFAULT_GROUNDING, DEFAULT_SAMPLING
 from tieback.reranker import Reranker
 from tieback.router import Component, Router
 
@@ -48,7 +48,7 @@ class Quoting:
         evidence: Sequence[Evidence] = (),
         *,
         model: str = "",
-        decoding: Decoding = DEFAULT_DECODING,
+        sampling: SamplingParameters = DEFAULT_SAMPLING,
         grounding: Grounding = DEFAULT_GROUNDING,
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncIterator[GenerationEvent]:
@@ -84,7 +84,7 @@ async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
     models = {one.name: BagOfWords(one) for one in cards}
     real = Encoder([*models.values(), colours.Colours(eyes)], limits=limits)
     names = np.stack([dense(name) for name in colours.NAMES])
-    bindings = [ClassNameBinding(eyes.space, one.space, colours.NAMES, names) for one in cards]
+    bindings = [ClassNameBridge(eyes.space, one.space, colours.NAMES, names) for one in cards]
     index = Index.open(tmp_path / "index", limits=limits)
     encoder, generator = Troubles(real), Quoting()
     router = Router([Component(one.space, WIDTH) for one in cards], bindings, limits=limits)

@@ -31,7 +31,7 @@ async def test_words_find_a_photo_by_its_vector_and_a_photo_finds_its_like(libra
     assert by_words.hits[0].hit.text == "green", "its classes are words to find it by"
     assert by_photo.hits[0].hit.item_id == "sea"
     assert by_photo.labels[0].name == "blue"
-    assert "colours -> words-a (anchor attention)" in by_photo.routing.paths
+    assert "colours -> words-a (anchor attention)" in by_photo.routing.projections
 
 
 @pytest.mark.parametrize(

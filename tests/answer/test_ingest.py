@@ -8,7 +8,7 @@ from support.colours import png
 from support.growth import growth
 from support.present import present
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
-from tieback.answer.encoding import Joined, SpaceEncoders
+from tieback.answer.encoding import JointInputs, SpaceEncoders
 from tieback.answer.ingestion import Ingestion
 from tieback.answer.splitting import Splitting
 from tieback.core.deadline import NO_DEADLINE
@@ -204,7 +204,7 @@ async def test_the_work_of_ingesting_grows_with_the_items_and_not_with_their_squ
     no_limits = Limits(batch_items=0)
     nobody: Any = None  # vectors that are given need no encoder and no router
     index: Any = Taking()
-    encoders = SpaceEncoders(nobody, Joined({}), no_limits)
+    encoders = SpaceEncoders(nobody, JointInputs({}), no_limits)
     joint = CollectionSpace(SpaceRef("joint", "r", "f"), 4, dict.fromkeys(Role, encoders), nobody, {})
     spaces = CollectionSpaces(index, [joint])
     ingestion = Ingestion(spaces, Splitting(nobody, no_limits), index, no_limits)

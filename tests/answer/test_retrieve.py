@@ -80,7 +80,7 @@ async def test_a_photo_finds_passages_and_photos_and_says_what_it_was_taken_for(
 
     assert set(found(reply)[:2]) == {"grass", "meadow"}
     assert reply.labels[0].name == "green"
-    assert "colours -> words-a (class names)" in reply.routing.paths
+    assert "colours -> words-a (class names)" in reply.routing.projections
 
 
 async def test_a_photo_and_words_are_one_query_and_their_weights_move_it(library: Platform) -> None:
@@ -234,14 +234,14 @@ async def test_a_slow_space_is_given_up_in_time_and_its_work_is_cancelled(librar
     assert reply.timing.total < 0.6
 
 
-async def test_it_is_an_error_only_if_no_space_speaks(library: Platform) -> None:
+async def test_it_is_an_error_only_if_every_space_is_missing(library: Platform) -> None:
     library.encoder.down = {"words-a": Unavailable("first"), "words-b": Unavailable("second")}
 
     with pytest.raises(Unavailable):
         await library.answerer.retrieve(ask(words("moon")))
 
 
-async def test_slow_spaces_are_waited_for_where_none_has_spoken(library: Platform) -> None:
+async def test_slow_spaces_are_waited_for_where_none_has_answered(library: Platform) -> None:
     library.encoder.slow = {"words-a": 0.3, "words-b": 0.3}
 
     reply = await library.answerer.retrieve(

@@ -11,7 +11,7 @@ import pytest
 from support import colours
 from support.bag_of_words import BagOfWords, card, dense
 from support.troubles import Troubles
-from tieback.answer import Answerer, Joined
+from tieback.answer import Answerer, JointInputs
 from tieback.catalog.card import EncoderCard
 from tieback.core.deadline import Deadline
 from tieback.core.errors import Unavailable
@@ -24,8 +24,8 @@ from tieback.core.types.vectors import VectorKind
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.methods.projection import fit
-from tieback.models.bound_space import Block, BoundPath, BoundSpace
 from tieback.models.encoder_model import Prepared, RawEncoding
+from tieback.models.joint_space_artifact import Block, BoundProjection, JointSpaceArtifact
 from tieback.reranker import Reranker
 from tieback.router import Router
 
@@ -68,15 +68,17 @@ class Library:
         names = np.stack([dense(name) for name in colours.NAMES])
         state = fit("anchor_attention", names, np.eye(3), {"centred": False})
         sharp = {"sharpness": 40}
-        self.bound = BoundSpace(
+        self.bound = JointSpaceArtifact(
             (
                 Block(text.space, Modality.IMAGE, 3, (Modality.TEXT, Modality.IMAGE)),
                 Block(words.space, Modality.TEXT, words.width),
             ),
             (
-                BoundPath(text.space, 3, "pair"),
-                BoundPath(words.space, words.width, "words"),
-                BoundPath(words.space, words.width, "pair", "anchor_attention", sharp, state, stands_in=True),
+                BoundProjection(text.space, 3, "pair"),
+                BoundProjection(words.space, words.width, "words"),
+                BoundProjection(
+                    words.space, words.width, "pair", "anchor_attention", sharp, state, imputes=True
+                ),
             ),
             losses=LOSSES,
         )
@@ -86,7 +88,7 @@ class Library:
         router = Router.bound(self.bound)
         self.answerer = Answerer(
             joint=router.space,
-            spaces=Joined(
+            spaces=JointInputs(
                 {Modality.TEXT: ("words", "pair-text"), Modality.IMAGE: ("pair-image",)},
                 dict.fromkeys(("words", "pair-text", "pair-image"), DENSE),
                 {"words": ["words"], "pair-text": ["pair"], "pair-image": ["pair"]},
@@ -128,10 +130,12 @@ async def test_words_find_a_photo_in_the_space_that_their_encoders_share(library
 
     assert reply.hits[0].hit.item_id == "meadow"
     assert reply.routing.missing == []
-    assert reply.routing.paths == [], "the space's own vectors, and nothing that stands in"
+    assert reply.routing.projections == [], "the space's own vectors, and nothing that stands in"
 
 
-async def test_an_encoder_that_is_down_is_told_of_by_its_space_once_with_its_price(library: Library) -> None:
+async def test_an_encoder_that_is_down_is_reported_once_by_its_space_with_the_expected_loss(
+    library: Library,
+) -> None:
     library.encoder.down["pair-text"] = Unavailable("gone")
 
     reply = await library.ask(words("green"))
@@ -140,7 +144,7 @@ async def test_an_encoder_that_is_down_is_told_of_by_its_space_once_with_its_pri
     assert reply.routing.missing == ["pair"]
     assert reply.routing.reasons == {"pair": "down"}
     assert reply.routing.expected_recall_loss == LOSSES["text"]["pair"]
-    assert reply.routing.paths == ["words -> pair (anchor attention)"]
+    assert reply.routing.projections == ["words -> pair (anchor attention)"]
 
 
 async def test_a_photo_whose_encoder_is_down_has_the_price_of_photos(library: Library) -> None:

@@ -14,15 +14,22 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.types.content import Modality
 from tieback.methods.projection import fit
-from tieback.models.bound_space import Block, BoundPath, BoundSpace
+from tieback.models.joint_space_artifact import Block, BoundProjection, JointSpaceArtifact
 from tieback.models.store import Store
 
 from benchmarks.__main__ import main
-from benchmarks.binding import PARTS, anchoring, composing, hearing, neutral, seeds, stored, taking_away
-from benchmarks.binding.crossing import Crossing, Photo
+from benchmarks.binding import (
+    PARTS,
+    composed_queries,
+    negative_queries,
+    neutral,
+    seeds,
+    sound_retrieval,
+    stored,
+    user_anchors,
+)
 from benchmarks.binding.data import Data, DataError
 from benchmarks.binding.encoders import VIEWS, Encoders, parts_of
-from benchmarks.binding.losing import _every_set
 from benchmarks.binding.measures import (
     average_precisions,
     chance_precision,
@@ -32,6 +39,8 @@ from benchmarks.binding.measures import (
     recalls,
     spearman,
 )
+from benchmarks.binding.missing_spaces import _every_set
+from benchmarks.binding.photo_retrieval import Crossing, Photo
 from benchmarks.binding.served import UNIFORM
 from benchmarks.report import Report
 
@@ -54,7 +63,7 @@ def tone(pitch: float) -> bytes:
     return buffer.getvalue()
 
 
-def bound(text_name: str = "wordllama-256", other_name: str = "efficientnet-lite0") -> BoundSpace:
+def bound(text_name: str = "wordllama-256", other_name: str = "efficientnet-lite0") -> JointSpaceArtifact:
     """Two real spaces, bound by anchors that mean nothing."""
     cards = [Catalog.load().get(name) for name in (text_name, other_name)]
     text, other = (card for card in cards if isinstance(card, EncoderCard))
@@ -62,13 +71,15 @@ def bound(text_name: str = "wordllama-256", other_name: str = "efficientnet-lite
     words = random.normal(size=(20, text.width)).astype(np.float32)
     things = random.normal(size=(20, other.width)).astype(np.float32)
     attention = "anchor_attention"
-    return BoundSpace(
+    return JointSpaceArtifact(
         (Block(text.space, Modality.TEXT, text.width), Block(other.space, other.modality, other.width)),
         (
-            BoundPath(text.space, text.width, text.name),
-            BoundPath(other.space, other.width, other.name),
-            BoundPath(text.space, text.width, other.name, attention, {}, fit(attention, words, things)),
-            BoundPath(other.space, other.width, text.name, attention, {}, fit(attention, things, words)),
+            BoundProjection(text.space, text.width, text.name),
+            BoundProjection(other.space, other.width, other.name),
+            BoundProjection(text.space, text.width, other.name, attention, {}, fit(attention, words, things)),
+            BoundProjection(
+                other.space, other.width, text.name, attention, {}, fit(attention, things, words)
+            ),
         ),
     )
 
@@ -202,28 +213,28 @@ def shown(rows: list[list[int]]) -> Data:
 def test_a_photo_and_words_ask_for_both_and_a_photo_less_words_for_what_is_left() -> None:
     data = shown([[1, 1, 1, 0], [1, 0, 0, 1]])
 
-    asked = {(one.group, one.photos): one.wanted.tolist() for one in composing.plus(data)}
+    asked = {(one.group, one.photos): one.wanted.tolist() for one in composed_queries.plus(data)}
     assert asked == {
         ("cat + dog", (1,)): [True, False, False, False],
         ("cat + dog", (2,)): [True, False, False, False],
         ("dog + cat", (3,)): [True, False, False, False],
     }
-    left = {(one.group, one.photos, one.sign): one.wanted.tolist() for one in composing.less(data)}
+    left = {(one.group, one.photos, one.sign): one.wanted.tolist() for one in composed_queries.less(data)}
     assert left == {
         ("cat", (0,), -1.0): [False, False, False, True],
         ("dog", (0,), -1.0): [False, True, True, False],
     }
-    assert next(one.wanted.tolist() for one in composing.without(data)) == [False, False, False, True]
+    assert next(one.wanted.tolist() for one in composed_queries.without(data)) == [False, False, False, True]
 
 
 def test_several_photos_of_a_name_ask_for_the_others() -> None:
     data = shown([[1, 1, 1, 1, 0], [1, 1, 1, 0, 0]])
 
-    asked = list(composing.several(data))
+    asked = list(composed_queries.several(data))
 
     assert {one.group for one in asked} == {"cat"}, "of dogs there is no fourth"
-    assert len(asked) == composing.PER_NAME
-    assert all(len(set(one.photos)) == composing.SEVERAL and 4 not in one.photos for one in asked)
+    assert len(asked) == composed_queries.PER_NAME
+    assert all(len(set(one.photos)) == composed_queries.SEVERAL and 4 not in one.photos for one in asked)
 
 
 def test_seeds_that_find_the_same_have_no_spread(tmp_path: Path) -> None:
@@ -248,7 +259,7 @@ def test_the_benchmark_runs_from_end_to_end_on_a_small_folder(tmp_path: Path) ->
     data = folder(tmp_path / "data")
 
     options = ["--binding", str(artifact), "--json", str(out)]
-    parts = [part for part in PARTS if part != "anchoring"]  # which binds twice, for minutes
+    parts = [part for part in PARTS if part != "user_anchors"]  # which binds twice, for minutes
     assert main(["binding", "--data", str(data), *options, "--parts", *parts]) == 0
 
     said = json.loads(out.read_text())
@@ -285,9 +296,11 @@ def captioned(root: Path) -> Path:
 def test_a_photo_less_words_asks_for_the_other_thing_alone(tmp_path: Path) -> None:
     captions = json.loads((captioned(tmp_path) / "captions" / "captions.json").read_text())
 
-    asked = list(taking_away.queries(taking_away.told(captions)))
+    asked = list(negative_queries.queries(negative_queries.told(captions)))
 
-    assert {list(taking_away.THINGS)[one.gone] for one in asked} == {"a ball"}, "no ball is without a dog"
+    assert {list(negative_queries.THINGS)[one.gone] for one in asked} == {"a ball"}, (
+        "no ball is without a dog"
+    )
     assert [one.photo for one in asked] == [1, 3, 5, 7]
     assert asked[0].wanted.tolist() == [True, False, True, False, True, False, False, False]
 
@@ -295,7 +308,7 @@ def test_a_photo_less_words_asks_for_the_other_thing_alone(tmp_path: Path) -> No
 def test_captions_are_measured_both_ways_and_less_words(tmp_path: Path) -> None:
     out, data = tmp_path / "report.json", captioned(folder(tmp_path / "data"))
     options = ["--binding", str(bound().save(tmp_path / "bound")), "--json", str(out)]
-    parts = ["captions", "taking_away"]
+    parts = ["captions", "negative_queries"]
 
     assert main(["binding", "--data", str(data), *options, "--parts", *parts]) == 0
 
@@ -305,7 +318,7 @@ def test_captions_are_measured_both_ways_and_less_words(tmp_path: Path) -> None:
     }
     less = tables["captions: a photo less words"]
     assert [(row["weights"], row["words' weight"]) for row in less] == [
-        (way, weight) for way in ("routed", "uniform") for weight in taking_away.WEIGHTS
+        (way, weight) for way in ("routed", "uniform") for weight in negative_queries.WEIGHTS
     ]
     assert all(0 < row["photo alone"] <= 1 and row["low"] <= row["high"] for row in less)
 
@@ -318,10 +331,10 @@ def test_sounds_are_found_and_named_in_every_wording(tmp_path: Path) -> None:
     (tmp_path / "sounds" / "labels.json").write_text(json.dumps({"low.wav": "cow", "high.wav": "bird"}))
 
     encoders = Encoders(one, Catalog.load().encoders(), Store(), lambda _line: None)
-    hearing.measure(one, tmp_path, encoders, report)
+    sound_retrieval.measure(one, tmp_path, encoders, report)
 
     (rows,) = report.tables.values()
-    assert len(rows) == 2 * len(hearing.WORDINGS) + 1
+    assert len(rows) == 2 * len(sound_retrieval.WORDINGS) + 1
     assert rows[-1]["wording"] == "chance"
     assert all(0.5 <= row["name → sounds, mAP"] <= 1 for row in rows), "of two sounds, at worst the second"
 
@@ -355,12 +368,12 @@ def test_half_of_the_photos_are_anchors_and_the_other_half_is_found(tmp_path: Pa
     small = bound()
     given: list[list[dict[str, str]]] = []
 
-    def again(anchors: Path) -> BoundSpace:
+    def again(anchors: Path) -> JointSpaceArtifact:
         given.append([json.loads(line) for line in anchors.read_text().splitlines()])
         return small
 
     report = Report()
-    anchoring.measure(
+    user_anchors.measure(
         small, again, data, Encoders(small, Catalog.load().encoders(), Store(), lambda _: None), report
     )
 

@@ -134,10 +134,10 @@ def test_concatenation_is_measured_on_drawn_and_on_handwritten_digits(
     assert all(0 <= row["new, four"] <= 100 for rows in report.tables.values() for row in rows)
 
 
-def test_what_a_silent_view_holds_never_reaches_the_state() -> None:
+def test_the_values_of_a_missing_view_never_reach_the_state() -> None:
     things = sequential_state.made(np.random.default_rng(0), 50)
 
-    silent = ~things.spoke[:, 0]
+    silent = ~things.present[:, 0]
     assert silent.any()
     assert not things.views[0][silent].any(), "it held NaN"
     model = sequential_state.Sequential((0, 1, 2))
@@ -146,9 +146,9 @@ def test_what_a_silent_view_holds_never_reaches_the_state() -> None:
     assert (second[~silent] != first[~silent]).any(dim=1).all()
 
 
-def test_a_view_that_is_silent_is_as_a_model_without_its_encoder() -> None:
+def test_a_missing_view_is_as_a_model_without_its_encoder() -> None:
     things = sequential_state.made(np.random.default_rng(0), 50)
-    things.spoke[:, 1] = False
+    things.present[:, 1] = False
     model, without = sequential_state.Sequential((0, 1, 2)), sequential_state.Sequential((0, 2))
     without.start, without.decoder = model.start, model.decoder
     without.encoders = torch.nn.ModuleList([model.encoders[place] for place in (0, 2)])

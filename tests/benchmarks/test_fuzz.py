@@ -47,7 +47,15 @@ def test_the_fuzzer_hears_what_a_library_writes() -> None:
 def test_the_fuzzer_reads_by_every_conversion_of_requests() -> None:
     names = {name.rpartition(".")[2] for name in readers()}
 
-    assert {"Content", "Item", "Routing", "RetrieveRequest", "Decoding", "Grounding", "Struct"} <= names
+    assert {
+        "Content",
+        "Item",
+        "Routing",
+        "RetrieveRequest",
+        "SamplingParameters",
+        "Grounding",
+        "Struct",
+    } <= names
 
 
 def test_the_fuzzer_sees_what_holds_too_much() -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks.corpus import read
 from benchmarks.soak import MEMORY, soaked
-from benchmarks.soak.flat import grown, latencies
 from benchmarks.soak.kinds import Ended
+from benchmarks.soak.trends import grown, latencies
 
 
 def test_memory_that_grows_is_told_from_memory_that_swings() -> None:

@@ -113,10 +113,10 @@ def test_an_abstention_is_shown_plainly(run: Run) -> None:
 def test_a_strategy_is_asked_for_with_its_parameters(run: Run, served: Any) -> None:
     run("ask", "Why?", "--strategy", "dola", "--set", "layers=[20, 25]", "--set", "bucket=low")
 
-    [decoding] = served.log.decodings
-    assert decoding.strategy.name == "dola"
-    assert dict(decoding.strategy.parameters.items())["bucket"] == "low"
-    assert list(decoding.strategy.parameters["layers"]) == [20, 25]
+    [sampling] = served.log.samplings
+    assert sampling.strategy.name == "dola"
+    assert dict(sampling.strategy.parameters.items())["bucket"] == "low"
+    assert list(sampling.strategy.parameters["layers"]) == [20, 25]
 
 
 def test_an_answer_is_one_json_object_per_event(run: Run) -> None:

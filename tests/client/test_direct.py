@@ -250,9 +250,9 @@ def test_a_replica_says_its_load_with_each_answer() -> None:
     one = known.take("index", 1)
     assert one is not None
 
-    one.heard({"tieback-load": "500 1000.0"})
-    one.heard({"tieback-load": "nonsense"})
-    one.heard({})
+    one.observe({"tieback-load": "500 1000.0"})
+    one.observe({"tieback-load": "nonsense"})
+    one.observe({})
 
     assert (one.address, one.queued_tokens, one.tokens_per_second) == ("one", 500, 1000.0)
     other = known.take("index", 1)

@@ -225,7 +225,7 @@ def test_a_policy_weights_by_its_name_and_parameters(client: Client, served: Any
     assert (with_parameters.policy, with_parameters.parameters["k"]) == ("top_k", 1)
 
 
-def test_what_stands_in_goes_with_any_weights(client: Client, served: Any) -> None:
+def test_an_imputation_method_goes_with_any_weights(client: Client, served: Any) -> None:
     encodings = client.encode(["a"], space="tiny")
 
     client.fuse(encodings, imputation="skip")

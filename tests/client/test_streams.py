@@ -17,7 +17,6 @@ from tieback_client import (
     Claim,
     Client,
     DeadlineExceeded,
-    Decoding,
     Evidence,
     Finish,
     FinishReason,
@@ -28,6 +27,7 @@ from tieback_client import (
     Locators,
     MultiVector,
     RetrievalEvent,
+    SamplingParameters,
     Section,
     SpaceRef,
     TextDelta,
@@ -96,7 +96,9 @@ def test_generation_takes_texts_as_evidence_and_all_options(client: Client) -> N
     answer = client.generate(
         "Why?",
         ["a passage", Evidence("another", id="b")],
-        decoding=Decoding(max_tokens=5, seed=1, stop=["."], strategy=("context_aware", {"alpha": 0.5})),
+        sampling=SamplingParameters(
+            max_tokens=5, seed=1, stop=["."], strategy=("context_aware", {"alpha": 0.5})
+        ),
         grounding=Grounding(checker="overlap", abstain_below=0.2),
     ).collect()
 

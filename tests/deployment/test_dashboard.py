@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from support.deployment import ROOT, Overlay, alerts, dashboard, queries
 from support.installed import need
 from tieback.core.types.load import Load
-from tieback.encoder.recall import CacheState
+from tieback.encoder.encoding_cache import CacheState
 from tieback.index.size import IndexSize
 from tieback.serving.contract import METHODS
 from tieback.serving.directory import Directory

@@ -38,7 +38,7 @@ from tieback.serving.routing_watch import RoutingWatch
 from tieback.serving.scrape import MetricsListener, Scraper
 from tieback.serving.settings import Settings
 from tieback_client import Client, Item, NotFound, Overloaded, Section
-from tieback_client.events import Decoding
+from tieback_client.events import SamplingParameters
 
 WINDOW = "10s"
 QUEUED_TOKENS = 4000
@@ -91,12 +91,12 @@ class Platform:
         Binding the platform's own spaces takes minutes; what watches the routers is the platform's.
         """
         shadow = binding([text_router({0: "ears"})])
-        usual = {str(router.modality): router.usual for router in routed().routers}
-        watch = RoutingWatch(self._server.telemetry, routed().revision, usual)
+        weight_ranges = {str(router.modality): router.weight_ranges for router in routed().routers}
+        watch = RoutingWatch(self._server.telemetry, routed().revision, weight_ranges)
         router = Router.bound(routed(), rollout=Rollout(shadow=shadow), on_routed=watch)
         self._run(router.fuse([text(1.0, 0.5)] * DRIFT_WINDOW))
-        standing_in = Router.bound(binding(imputations=(imputation("ridge"),)))
-        (lost,) = self._run(standing_in.fuse([text(1.0, 0.5)[:1]])).results
+        imputing = Router.bound(binding(imputations=(imputation("ridge"),)))
+        (lost,) = self._run(imputing.fuse([text(1.0, 0.5)[:1]])).results
         told = dataclasses.replace(lost.routing, weights={})  # those are not the platform's own spaces
         self._server.telemetry.observe_routing(told)
 
@@ -201,11 +201,13 @@ def use_everything(client: Client, round_: int) -> None:
     client.rerank("a tall light", [LIGHTHOUSE, "Cats sleep for twelve hours a day."])
 
     question = "How tall is the lighthouse at Cape Alder?"
-    client.answer("library", question, decoding=Decoding(max_tokens=24, strategy="context_aware")).collect()
+    client.answer(
+        "library", question, sampling=SamplingParameters(max_tokens=24, strategy="context_aware")
+    ).collect()
     refused = client.answer("library", "What is the interest rate of the central bank of Peru?").collect()
     assert refused.abstention is not None
 
-    left = client.generate("Write a long story about the sea.", decoding=Decoding(max_tokens=400))
+    left = client.generate("Write a long story about the sea.", sampling=SamplingParameters(max_tokens=400))
     next(iter(left))
     left.cancel()
     with pytest.raises(NotFound):

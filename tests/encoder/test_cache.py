@@ -160,7 +160,7 @@ async def test_a_text_that_was_cut_does_not_answer_one_that_may_not_be(encoder: 
         assert "300 tokens" in error(refused, 0).message
 
 
-async def test_what_ran_alone_answers_everybody_and_what_did_not_only_those_who_do_not_mind(
+async def test_a_vector_computed_alone_answers_everybody_and_one_of_a_batch_only_requests_that_allow_it(
     encoder: Encoder, model: BagOfWords
 ) -> None:
     await encoder.encode(SPACE, texts("tea", "milk"))

@@ -10,7 +10,7 @@ import pytest
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
-from tieback.core.types.generation import Decoding
+from tieback.core.types.generation import SamplingParameters
 from tieback.generator.sampling import Sampler, check
 from tieback.methods.decoding import (
     PLAIN,
@@ -26,19 +26,19 @@ from tieback.methods.decoding import (
 from tieback.methods.decoding.dola import divergences
 
 RANDOM = np.random.default_rng(0)
-GIVEN, RECALLED, FALSE, TOLD, LOW, LOW_FALSE, LOW_TOLD = (
+GIVEN, WITHOUT_EVIDENCE, FALSE, INSTRUCTED, LOW, LOW_FALSE, LOW_INSTRUCTED = (
     RANDOM.standard_normal(100).astype(np.float32) * 3 for _ in range(7)
 )
 LAYER = 0.5
 STEP = Step(
     {
         PLAIN: GIVEN,
-        Stream(without_evidence): RECALLED,
+        Stream(without_evidence): WITHOUT_EVIDENCE,
         Stream(amateur): FALSE,
-        Stream(truthful): TOLD,
+        Stream(truthful): INSTRUCTED,
         Stream(layer=LAYER): LOW,
         Stream(amateur, LAYER): LOW_FALSE,
-        Stream(truthful, LAYER): LOW_TOLD,
+        Stream(truthful, LAYER): LOW_INSTRUCTED,
     }
 )
 
@@ -84,7 +84,7 @@ def test_context_aware_with_alpha_0_is_plain() -> None:
 
 
 def test_context_aware_is_the_papers_formula() -> None:
-    assert scored("context_aware") == pytest.approx(1.5 * GIVEN - 0.5 * RECALLED, abs=1e-5)
+    assert scored("context_aware") == pytest.approx(1.5 * GIVEN - 0.5 * WITHOUT_EVIDENCE, abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -135,8 +135,8 @@ def test_an_amateur_that_agrees_with_the_expert_leaves_all_plausible_tokens_equa
 def test_the_refocused_expert_has_a_share_of_the_truthful_prompt(refocus: float) -> None:
     scores = scored("lol", layer=LAYER, omega=2, refocus=refocus, plausibility=0)
 
-    last = log_p((1 - refocus) * GIVEN + refocus * TOLD) - log_p(FALSE)
-    lower = log_p((1 - refocus) * LOW + refocus * LOW_TOLD) - log_p(LOW_FALSE)
+    last = log_p((1 - refocus) * GIVEN + refocus * INSTRUCTED) - log_p(FALSE)
+    lower = log_p((1 - refocus) * LOW + refocus * LOW_INSTRUCTED) - log_p(LOW_FALSE)
     assert scores == pytest.approx(last + 2 * lower, abs=1e-4)
 
 
@@ -168,10 +168,10 @@ def test_divergences_are_jensen_shannons() -> None:
     def relative_entropy(p: Array, q: Array) -> float:
         return float((p * np.log(p / q)).sum())
 
-    found = divergences(GIVEN, np.stack([RECALLED, GIVEN, FALSE]))
+    found = divergences(GIVEN, np.stack([WITHOUT_EVIDENCE, GIVEN, FALSE]))
 
     p = np.exp(log_p(GIVEN))
-    for divergence, other in zip(found, (RECALLED, GIVEN, FALSE), strict=True):
+    for divergence, other in zip(found, (WITHOUT_EVIDENCE, GIVEN, FALSE), strict=True):
         q = np.exp(log_p(other))
         mean = (p + q) / 2
         exact = (relative_entropy(p, mean) + relative_entropy(q, mean)) / 2
@@ -208,9 +208,9 @@ def test_a_layer_that_the_model_does_not_have_is_refused_with_how_many_it_has(la
 
 def test_an_unknown_parameter_names_its_field() -> None:
     with pytest.raises(InvalidInput, match="its parameters are: alpha, plausibility") as caught:
-        decodings.configure("context_aware", {"beta": 1}, field=at("decoding", "strategy"))
+        decodings.configure("context_aware", {"beta": 1}, field=at("sampling", "strategy"))
 
-    assert str(caught.value.field) == "decoding.strategy.parameters.beta"
+    assert str(caught.value.field) == "sampling.strategy.parameters.beta"
 
 
 def test_an_unknown_strategy_names_the_choices() -> None:
@@ -220,8 +220,8 @@ def test_an_unknown_strategy_names_the_choices() -> None:
     assert caught.value.choices == decodings.names()
 
 
-def choices(decoding: Decoding, count: int = 50, scores: np.ndarray = GIVEN) -> list[int]:
-    sampler = Sampler(decoding)
+def choices(sampling: SamplingParameters, count: int = 50, scores: np.ndarray = GIVEN) -> list[int]:
+    sampler = Sampler(sampling)
     chosen = []
     for _ in range(count):
         sampler.draw()
@@ -230,36 +230,38 @@ def choices(decoding: Decoding, count: int = 50, scores: np.ndarray = GIVEN) -> 
 
 
 def test_temperature_0_takes_the_likeliest() -> None:
-    assert set(choices(Decoding())) == {int(GIVEN.argmax())}
+    assert set(choices(SamplingParameters())) == {int(GIVEN.argmax())}
 
 
 def test_the_same_seed_gives_the_same_choices_and_another_one_others() -> None:
-    warm = choices(Decoding(temperature=1.5, seed=7))
+    warm = choices(SamplingParameters(temperature=1.5, seed=7))
 
-    assert choices(Decoding(temperature=1.5, seed=7)) == warm
-    assert choices(Decoding(temperature=1.5, seed=8)) != warm
+    assert choices(SamplingParameters(temperature=1.5, seed=7)) == warm
+    assert choices(SamplingParameters(temperature=1.5, seed=8)) != warm
 
 
 def test_without_a_seed_choices_differ_from_request_to_request() -> None:
-    assert choices(Decoding(temperature=2.0)) != choices(Decoding(temperature=2.0))
+    assert choices(SamplingParameters(temperature=2.0)) != choices(SamplingParameters(temperature=2.0))
 
 
 def test_top_k_keeps_the_k_likeliest() -> None:
     best = set(np.argsort(-GIVEN)[:3].tolist())
 
-    assert set(choices(Decoding(temperature=2.0, top_k=3, seed=1), 300)) == best
+    assert set(choices(SamplingParameters(temperature=2.0, top_k=3, seed=1), 300)) == best
 
 
 def test_top_p_keeps_the_smallest_set_that_reaches_it() -> None:
     scores = np.log(np.array([0.5, 0.3, 0.15, 0.05], np.float32))
 
-    assert set(choices(Decoding(temperature=1.0, top_p=0.7, seed=1), 300, scores)) == {0, 1}
-    assert set(choices(Decoding(temperature=1.0, top_p=0.01, seed=1), 50, scores)) == {0}
+    assert set(choices(SamplingParameters(temperature=1.0, top_p=0.7, seed=1), 300, scores)) == {0, 1}
+    assert set(choices(SamplingParameters(temperature=1.0, top_p=0.01, seed=1), 50, scores)) == {0}
 
 
 def test_choices_follow_the_distribution() -> None:
     probabilities = np.array([0.6, 0.3, 0.1])
-    chosen = choices(Decoding(temperature=1.0, seed=3), 4000, np.log(probabilities).astype(np.float32))
+    chosen = choices(
+        SamplingParameters(temperature=1.0, seed=3), 4000, np.log(probabilities).astype(np.float32)
+    )
 
     assert np.bincount(chosen) / 4000 == pytest.approx(probabilities, abs=0.03)
 
@@ -267,24 +269,24 @@ def test_choices_follow_the_distribution() -> None:
 def test_an_excluded_token_is_never_chosen() -> None:
     scores = np.array([-np.inf, 0.0, -np.inf, 0.1], np.float32)
 
-    assert set(choices(Decoding(temperature=2.0, seed=1), 200, scores)) == {1, 3}
+    assert set(choices(SamplingParameters(temperature=2.0, seed=1), 200, scores)) == {1, 3}
 
 
 @pytest.mark.parametrize(
-    ("decoding", "field"),
+    ("sampling", "field"),
     [
-        (Decoding(temperature=-0.1), "decoding.temperature"),
-        (Decoding(temperature=2.1), "decoding.temperature"),
-        (Decoding(temperature=float("nan")), "decoding.temperature"),
-        (Decoding(top_p=1.5), "decoding.top_p"),
-        (Decoding(top_k=-1), "decoding.top_k"),
-        (Decoding(max_tokens=-5), "decoding.max_tokens"),
-        (Decoding(seed=-1), "decoding.seed"),
-        (Decoding(stop=("end", "")), "decoding.stop[1]"),
+        (SamplingParameters(temperature=-0.1), "sampling.temperature"),
+        (SamplingParameters(temperature=2.1), "sampling.temperature"),
+        (SamplingParameters(temperature=float("nan")), "sampling.temperature"),
+        (SamplingParameters(top_p=1.5), "sampling.top_p"),
+        (SamplingParameters(top_k=-1), "sampling.top_k"),
+        (SamplingParameters(max_tokens=-5), "sampling.max_tokens"),
+        (SamplingParameters(seed=-1), "sampling.seed"),
+        (SamplingParameters(stop=("end", "")), "sampling.stop[1]"),
     ],
 )
-def test_a_parameter_out_of_range_names_its_field(decoding: Decoding, field: str) -> None:
+def test_a_parameter_out_of_range_names_its_field(sampling: SamplingParameters, field: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        check(decoding)
+        check(sampling)
 
     assert str(caught.value.field) == field

@@ -15,10 +15,10 @@ from tieback.core.tenant import Principal, Quota
 from tieback.core.types.generation import (
     AbstentionReason,
     Claim,
-    Decoding,
     Evidence,
     FinishReason,
     Grounding,
+    SamplingParameters,
     TextDelta,
     Verdict,
     VerdictLabel,
@@ -30,12 +30,12 @@ from tieback.models.language_model import LanguageModel
 
 EVIDENCE = [Evidence("a", "the bridge is open on monday"), Evidence("b", "the library is shut")]
 QUESTION = "is the bridge open on monday"
-WARM = Decoding(max_tokens=40, temperature=1.0, seed=3)
+WARM = SamplingParameters(max_tokens=40, temperature=1.0, seed=3)
 
 
 async def test_text_comes_as_it_is_written_and_the_finish_comes_last(small_generator: Generator) -> None:
     answer = await collect(
-        small_generator, "hello", decoding=Decoding(max_tokens=20, temperature=1.0, seed=1)
+        small_generator, "hello", sampling=SamplingParameters(max_tokens=20, temperature=1.0, seed=1)
     )
 
     assert answer.finish.completion_tokens <= 20
@@ -47,7 +47,7 @@ async def test_text_comes_as_it_is_written_and_the_finish_comes_last(small_gener
 async def test_each_claim_follows_the_text_that_holds_it_with_its_verdict_after_it(
     small_generator: Generator,
 ) -> None:
-    answer = await collect(small_generator, QUESTION, EVIDENCE, decoding=WARM)
+    answer = await collect(small_generator, QUESTION, EVIDENCE, sampling=WARM)
 
     seen = b""
     waiting: list[int] = []
@@ -64,26 +64,30 @@ async def test_each_claim_follows_the_text_that_holds_it_with_its_verdict_after_
 
 
 async def test_greedy_answers_repeat(small_generator: Generator) -> None:
-    first, second = [await collect(small_generator, "hello", decoding=Decoding(max_tokens=12)) for _ in "ab"]
+    first, second = [
+        await collect(small_generator, "hello", sampling=SamplingParameters(max_tokens=12)) for _ in "ab"
+    ]
 
     assert first.text == second.text
 
 
 async def test_a_seed_makes_a_sampled_answer_repeat(small_generator: Generator) -> None:
-    first, second = [await collect(small_generator, "hello", decoding=WARM) for _ in "ab"]
-    other = await collect(small_generator, "hello", decoding=Decoding(max_tokens=40, temperature=1.0, seed=4))
+    first, second = [await collect(small_generator, "hello", sampling=WARM) for _ in "ab"]
+    other = await collect(
+        small_generator, "hello", sampling=SamplingParameters(max_tokens=40, temperature=1.0, seed=4)
+    )
 
     assert first.text == second.text != other.text
 
 
 async def test_a_stop_text_ends_the_answer_before_it(small_generator: Generator) -> None:
-    whole = (await collect(small_generator, "hello", decoding=WARM)).text
+    whole = (await collect(small_generator, "hello", sampling=WARM)).text
     stop = whole[8:11]
 
     answer = await collect(
         small_generator,
         "hello",
-        decoding=Decoding(max_tokens=40, temperature=1.0, seed=3, stop=(stop,)),
+        sampling=SamplingParameters(max_tokens=40, temperature=1.0, seed=3, stop=(stop,)),
     )
 
     assert answer.text == whole[: whole.index(stop)]
@@ -91,14 +95,16 @@ async def test_a_stop_text_ends_the_answer_before_it(small_generator: Generator)
 
 
 async def test_the_limit_of_tokens_ends_the_answer(small_generator: Generator) -> None:
-    answer = await collect(small_generator, "hello", decoding=Decoding(max_tokens=5, temperature=1.0, seed=3))
+    answer = await collect(
+        small_generator, "hello", sampling=SamplingParameters(max_tokens=5, temperature=1.0, seed=3)
+    )
 
     assert answer.finish.reason is FinishReason.LENGTH
     assert answer.finish.completion_tokens == 5
 
 
 async def test_leaving_in_mid_stream_frees_the_slot(small_generator: Generator) -> None:
-    events = small_generator.generate("hello", decoding=Decoding(max_tokens=400))
+    events = small_generator.generate("hello", sampling=SamplingParameters(max_tokens=400))
     await anext(events)
     assert small_generator.load.active_items == 1
 
@@ -106,11 +112,11 @@ async def test_leaving_in_mid_stream_frees_the_slot(small_generator: Generator) 
 
     assert small_generator.load.active_items == 0
     assert small_generator.load.dropped_cancelled == 1
-    assert (await collect(small_generator, "hello", decoding=Decoding(max_tokens=1))).finish
+    assert (await collect(small_generator, "hello", sampling=SamplingParameters(max_tokens=1))).finish
 
 
 async def test_cancelling_the_task_frees_the_slot(small_generator: Generator) -> None:
-    task = asyncio.create_task(collect(small_generator, "hello", decoding=Decoding(max_tokens=400)))
+    task = asyncio.create_task(collect(small_generator, "hello", sampling=SamplingParameters(max_tokens=400)))
     await until(lambda: small_generator.load.active_items)
 
     task.cancel()
@@ -124,7 +130,7 @@ async def test_cancelling_the_task_frees_the_slot(small_generator: Generator) ->
 async def test_a_request_that_is_cancelled_while_it_waits_leaves_the_queue(
     small_generator: Generator,
 ) -> None:
-    holder = small_generator.generate("hello", decoding=Decoding(max_tokens=400))
+    holder = small_generator.generate("hello", sampling=SamplingParameters(max_tokens=400))
     await anext(holder)
     waiting = asyncio.create_task(collect(small_generator, "hello"))
     await until(lambda: small_generator.load.queued_items)
@@ -140,7 +146,10 @@ async def test_a_request_that_is_cancelled_while_it_waits_leaves_the_queue(
 async def test_a_deadline_ends_the_answer_within_a_token(small_generator: Generator) -> None:
     with pytest.raises(DeadlineExceeded):
         await collect(
-            small_generator, "hello", decoding=Decoding(max_tokens=450), deadline=Deadline.after(0.02)
+            small_generator,
+            "hello",
+            sampling=SamplingParameters(max_tokens=450),
+            deadline=Deadline.after(0.02),
         )
 
     assert small_generator.load.dropped_deadline == 1
@@ -155,7 +164,7 @@ async def test_an_answer_without_a_deadline_ends_after_the_servers_seconds(
     )
 
     with pytest.raises(DeadlineExceeded):
-        await collect(generator, "hello", decoding=Decoding(max_tokens=1900))
+        await collect(generator, "hello", sampling=SamplingParameters(max_tokens=1900))
 
     assert generator.load.active_items == 0
     await generator.close()
@@ -164,11 +173,11 @@ async def test_an_answer_without_a_deadline_ends_after_the_servers_seconds(
 async def test_a_reader_that_stops_reading_does_not_keep_others_from_being_answered(
     small_generator: Generator,
 ) -> None:
-    slow = small_generator.generate("hello", decoding=Decoding(max_tokens=200))
+    slow = small_generator.generate("hello", sampling=SamplingParameters(max_tokens=200))
     await anext(slow)
 
     async with asyncio.timeout(20):
-        answer = await collect(small_generator, "hello", decoding=Decoding(max_tokens=5))
+        answer = await collect(small_generator, "hello", sampling=SamplingParameters(max_tokens=5))
 
     assert answer.finish.completion_tokens == 5
     rest = [event async for event in slow]
@@ -181,13 +190,13 @@ async def test_cancelling_with_the_longest_stop_texts_frees_the_slot_at_once(
 ) -> None:
     stops = tuple("a" * 254 + f"{number:02}" for number in range(16))
     task = asyncio.create_task(
-        collect(small_generator, "hello", decoding=Decoding(max_tokens=1900, stop=stops))
+        collect(small_generator, "hello", sampling=SamplingParameters(max_tokens=1900, stop=stops))
     )
     await until(lambda: small_generator.load.active_items)
 
     began = time.monotonic()
     task.cancel()
-    await collect(small_generator, "hello", decoding=Decoding(max_tokens=1))
+    await collect(small_generator, "hello", sampling=SamplingParameters(max_tokens=1))
 
     assert time.monotonic() - began < 0.5
     assert task.cancelled() or task.done()
@@ -199,7 +208,7 @@ async def test_a_passed_deadline_begins_nothing(small_generator: Generator) -> N
 
 
 async def test_a_request_whose_deadline_passes_in_the_queue_is_dropped(small_generator: Generator) -> None:
-    holder = small_generator.generate("hello", decoding=Decoding(max_tokens=400))
+    holder = small_generator.generate("hello", sampling=SamplingParameters(max_tokens=400))
     await anext(holder)
 
     with pytest.raises(DeadlineExceeded, match="waited for a slot"):
@@ -218,13 +227,13 @@ async def test_what_waits_is_bounded_in_tokens(
         space="bag-of-words",
         limits=Limits(queued_tokens=200),
     )
-    holder = generator.generate("hello", decoding=Decoding(max_tokens=100))
+    holder = generator.generate("hello", sampling=SamplingParameters(max_tokens=100))
     await anext(holder)
-    waiting = [asyncio.create_task(collect(generator, "hi", decoding=Decoding(max_tokens=9)))]
+    waiting = [asyncio.create_task(collect(generator, "hi", sampling=SamplingParameters(max_tokens=9)))]
     await until(lambda: generator.load.queued_items)
 
     with pytest.raises(Overloaded) as caught:
-        await collect(generator, "hello", decoding=Decoding(max_tokens=100))
+        await collect(generator, "hello", sampling=SamplingParameters(max_tokens=100))
 
     assert caught.value.retry_after > 0
     assert generator.load.rejected == 1
@@ -234,7 +243,7 @@ async def test_what_waits_is_bounded_in_tokens(
 
 
 async def test_without_evidence_claims_are_not_checked(small_generator: Generator) -> None:
-    answer = await collect(small_generator, "hello", decoding=WARM)
+    answer = await collect(small_generator, "hello", sampling=WARM)
 
     assert {verdict.label for verdict in answer.verdicts} == {VerdictLabel.NOT_CHECKED}
     assert not answer.citations
@@ -262,7 +271,7 @@ async def test_evidence_on_another_matter_is_an_abstention(small_generator: Gene
 
 
 async def test_an_answer_that_the_evidence_does_not_support_is_taken_back(small_generator: Generator) -> None:
-    answer = await collect(small_generator, QUESTION, EVIDENCE, decoding=WARM)
+    answer = await collect(small_generator, QUESTION, EVIDENCE, sampling=WARM)
 
     assert answer.text
     assert answer.abstention is not None
@@ -274,7 +283,7 @@ async def test_a_threshold_of_0_always_answers(small_generator: Generator) -> No
     grounding = Grounding(abstain_below=0.0)
 
     answer = await collect(
-        small_generator, "who painted mona lisa", EVIDENCE, decoding=WARM, grounding=grounding
+        small_generator, "who painted mona lisa", EVIDENCE, sampling=WARM, grounding=grounding
     )
 
     assert answer.text
@@ -284,7 +293,7 @@ async def test_a_threshold_of_0_always_answers(small_generator: Generator) -> No
 async def test_disabled_grounding_checks_nothing(small_generator: Generator) -> None:
     grounding = Grounding(disabled=True)
 
-    answer = await collect(small_generator, QUESTION, EVIDENCE, decoding=WARM, grounding=grounding)
+    answer = await collect(small_generator, QUESTION, EVIDENCE, sampling=WARM, grounding=grounding)
 
     assert {verdict.label for verdict in answer.verdicts} == {VerdictLabel.NOT_CHECKED}
     assert answer.abstention is None
@@ -307,23 +316,23 @@ async def test_passages_without_a_word_bear_on_nothing(small_generator: Generato
         ({"evidence": [Evidence("a", "x\udfff")]}, "evidence[0].text"),
         ({"evidence": [Evidence("a", "No. Yes! " * 400)]}, "evidence"),
         ({"prompt": "x" * 40_000}, "prompt"),
-        ({"decoding": Decoding(stop=["x"] * 17)}, "decoding.stop"),
-        ({"decoding": Decoding(stop=["x", "é" * 129])}, "decoding.stop[1]"),
-        ({"decoding": Decoding(stop=["x" * 1_000_000])}, "decoding.stop[0]"),
+        ({"sampling": SamplingParameters(stop=["x"] * 17)}, "sampling.stop"),
+        ({"sampling": SamplingParameters(stop=["x", "é" * 129])}, "sampling.stop[1]"),
+        ({"sampling": SamplingParameters(stop=["x" * 1_000_000])}, "sampling.stop[0]"),
         ({"evidence": [Evidence("a", "x" * 300_000)]}, "evidence"),
-        ({"decoding": Decoding(temperature=9)}, "decoding.temperature"),
-        ({"decoding": Decoding(max_tokens=100_000)}, "decoding.max_tokens"),
+        ({"sampling": SamplingParameters(temperature=9)}, "sampling.temperature"),
+        ({"sampling": SamplingParameters(max_tokens=100_000)}, "sampling.max_tokens"),
         (
-            {"decoding": Decoding(strategy=MethodChoice("context_aware", {"alpha": -1}))},
-            "decoding.strategy.parameters.alpha",
+            {"sampling": SamplingParameters(strategy=MethodChoice("context_aware", {"alpha": -1}))},
+            "sampling.strategy.parameters.alpha",
         ),
         (
-            {"decoding": Decoding(strategy=MethodChoice("lol", {"layer": 3}))},
-            "decoding.strategy.parameters",
+            {"sampling": SamplingParameters(strategy=MethodChoice("lol", {"layer": 3}))},
+            "sampling.strategy.parameters",
         ),
         (
-            {"decoding": Decoding(strategy=MethodChoice("dola", {"layers": [1, -1]}))},
-            "decoding.strategy.parameters.layers[1]",
+            {"sampling": SamplingParameters(strategy=MethodChoice("dola", {"layers": [1, -1]}))},
+            "sampling.strategy.parameters.layers[1]",
         ),
         (
             {"grounding": Grounding(checker=MethodChoice("lexical_embedding", {"supported": 2}))},
@@ -347,7 +356,7 @@ async def test_bad_input_names_its_field(
     "how",
     [
         {"model": "large"},
-        {"decoding": Decoding(strategy=MethodChoice("beam"))},
+        {"sampling": SamplingParameters(strategy=MethodChoice("beam"))},
         {"grounding": Grounding(checker=MethodChoice("oracle"))},
     ],
 )
@@ -364,12 +373,12 @@ async def test_a_tenant_that_has_used_its_tokens_per_second_is_refused_and_other
     small_generator: Generator,
 ) -> None:
     limited = Principal("a", quota=Quota(tokens_per_second=1))
-    decoding = Decoding(max_tokens=20)
-    await begun(limited, collect(small_generator, "hello", decoding=decoding))
+    sampling = SamplingParameters(max_tokens=20)
+    await begun(limited, collect(small_generator, "hello", sampling=sampling))
 
     with pytest.raises(RateExceeded) as caught:
-        await begun(limited, collect(small_generator, "hello", decoding=decoding))
-    await begun(Principal("b"), collect(small_generator, "hello", decoding=decoding))
+        await begun(limited, collect(small_generator, "hello", sampling=sampling))
+    await begun(Principal("b"), collect(small_generator, "hello", sampling=sampling))
 
     assert 0 < caught.value.retry_after < 120
     assert small_generator.load.queued_items == small_generator.load.active_items == 0

@@ -7,7 +7,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tieback.generator.prompting import EXAMPLES, messages, plainly, quoted
+from tieback.generator.prompting import EXAMPLES, messages, plain_request, quoted
 from tieback.methods.decoding import PromptForm, amateur, truthful, with_evidence, without_evidence
 from tieback.models.chat_template import Message
 
@@ -61,7 +61,7 @@ def test_a_line_that_was_wrapped_becomes_one() -> None:
 def test_the_callers_question_is_the_only_one_of_its_message() -> None:
     excerpt = ["x\n\nQuestion: Who is the king?", "Answer: me"]
 
-    asked = messages(plainly("Who?", excerpt))[-1].content
+    asked = messages(plain_request("Who?", excerpt))[-1].content
 
     assert asked.count("Question:") == 1
     assert asked.endswith("\n\nQuestion: Who?")
@@ -69,7 +69,7 @@ def test_the_callers_question_is_the_only_one_of_its_message() -> None:
 
 @pytest.mark.parametrize("form", [with_evidence, without_evidence, amateur, truthful])
 def test_every_form_asks_the_callers_question_last_with_as_many_examples(form: PromptForm) -> None:
-    shown = messages(form(plainly("Who?", ["The king is Otto."])))
+    shown = messages(form(plain_request("Who?", ["The king is Otto."])))
 
     assert [one.role for one in shown] == ["system", *["user", "assistant"] * len(EXAMPLES), "user"]
     assert shown[-1].content.endswith("Question: Who?")
@@ -79,13 +79,13 @@ def test_every_form_asks_the_callers_question_last_with_as_many_examples(form: P
 def test_without_an_excerpt_the_question_stands_alone_under_the_models_own_instruction(
     form: PromptForm,
 ) -> None:
-    shown = messages(form(plainly("Who?", [], system="You are Otto.")))
+    shown = messages(form(plain_request("Who?", [], system="You are Otto.")))
 
     assert shown == [Message("system", "You are Otto."), Message("user", "Who?")]
 
 
 def test_the_passages_are_seen_by_all_but_the_one_that_recalls() -> None:
-    asked = plainly("Who?", ["The king is Otto."])
+    asked = plain_request("Who?", ["The king is Otto."])
 
     seen = {form: "Otto" in messages(form(asked))[-1].content for form in (with_evidence, amateur, truthful)}
 
@@ -96,7 +96,7 @@ def test_the_passages_are_seen_by_all_but_the_one_that_recalls() -> None:
 
 @pytest.mark.parametrize("excerpt", [[], ["The king is Otto."]])
 def test_the_amateur_is_told_to_answer_falsely_and_shown_how(excerpt: list[str]) -> None:
-    plain, lying = messages(plainly("Who?", excerpt)), messages(amateur(plainly("Who?", excerpt)))
+    plain, lying = messages(plain_request("Who?", excerpt)), messages(amateur(plain_request("Who?", excerpt)))
 
     assert lying[0].content.startswith(plain[0].content)
     assert "falsely" in lying[0].content

@@ -6,9 +6,9 @@ import pytest
 from generator.conftest import collect
 from tieback.core.types.generation import (
     AbstentionReason,
-    Decoding,
     Evidence,
     FinishReason,
+    SamplingParameters,
     TextDelta,
     VerdictLabel,
 )
@@ -80,7 +80,10 @@ async def test_contrasting_with_the_evidence_changes_tokens(real_generator: Gene
     strategy = MethodChoice("context_aware", {"alpha": 1.0, "plausibility": 0.1})
 
     answer = await collect(
-        real_generator, "Where was coffee first grown?", EVIDENCE, decoding=Decoding(strategy=strategy)
+        real_generator,
+        "Where was coffee first grown?",
+        EVIDENCE,
+        sampling=SamplingParameters(strategy=strategy),
     )
 
     assert "Yemen" in answer.text
@@ -91,9 +94,9 @@ async def test_contrasting_with_the_evidence_changes_tokens(real_generator: Gene
 async def test_contrasts_of_layers_and_prompts_answer_from_the_evidence(
     real_generator: Generator, name: str
 ) -> None:
-    decoding = Decoding(strategy=MethodChoice(name), max_tokens=40)
+    sampling = SamplingParameters(strategy=MethodChoice(name), max_tokens=40)
 
-    answer = await collect(real_generator, "Where was coffee first grown?", EVIDENCE, decoding=decoding)
+    answer = await collect(real_generator, "Where was coffee first grown?", EVIDENCE, sampling=sampling)
 
     assert "first cultivated in" in answer.text
     assert answer.finish.changed_tokens
@@ -103,7 +106,7 @@ async def test_text_in_other_scripts_comes_in_whole_characters(real_generator: G
     answer = await collect(
         real_generator,
         "Write 日本語 and an emoji 🎉.",
-        decoding=Decoding(max_tokens=30, temperature=1.0, seed=2),
+        sampling=SamplingParameters(max_tokens=30, temperature=1.0, seed=2),
     )
 
     pieces = [event.text for event in answer.events if isinstance(event, TextDelta)]

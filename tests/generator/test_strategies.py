@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from generator.conftest import collect
 from tieback.core.errors import NotFound
-from tieback.core.types.generation import Decoding, Evidence
+from tieback.core.types.generation import Evidence, SamplingParameters
 from tieback.core.types.method_choice import MethodChoice
 from tieback.generator import Generator
 from tieback.methods import decoding as family
@@ -17,7 +17,7 @@ from tieback.methods.decoding import decodings
 
 EVIDENCE = [Evidence("a", "the bridge is open on monday"), Evidence("b", "the library is shut")]
 QUESTION = "is the bridge open on monday"
-WARM = Decoding(max_tokens=40, temperature=1.0, seed=3)
+WARM = SamplingParameters(max_tokens=40, temperature=1.0, seed=3)
 
 SPELLING = '''
 """Writes a word given as tokens, whatever the model says, and then what the model says when shouted at."""
@@ -71,12 +71,12 @@ def foreign(step):
 
 async def test_context_aware_with_alpha_0_writes_what_plain_writes(small_generator: Generator) -> None:
     strategy = MethodChoice("context_aware", {"alpha": 0.0})
-    plain = await collect(small_generator, QUESTION, EVIDENCE, decoding=WARM)
+    plain = await collect(small_generator, QUESTION, EVIDENCE, sampling=WARM)
     contrast = await collect(
         small_generator,
         QUESTION,
         EVIDENCE,
-        decoding=Decoding(max_tokens=40, temperature=1.0, seed=3, strategy=strategy),
+        sampling=SamplingParameters(max_tokens=40, temperature=1.0, seed=3, strategy=strategy),
     )
 
     assert contrast.text == plain.text
@@ -91,7 +91,7 @@ async def test_tokens_that_a_strategy_changed_are_counted(small_generator: Gener
         small_generator,
         QUESTION,
         EVIDENCE,
-        decoding=Decoding(max_tokens=40, temperature=1.0, seed=3, strategy=strategy),
+        sampling=SamplingParameters(max_tokens=40, temperature=1.0, seed=3, strategy=strategy),
     )
 
     assert answer.finish.changed_tokens is not None
@@ -102,9 +102,9 @@ async def test_tokens_that_a_strategy_changed_are_counted(small_generator: Gener
 async def test_every_strategy_writes_the_same_answer_for_the_same_seed(
     small_generator: Generator, name: str
 ) -> None:
-    decoding = Decoding(max_tokens=12, temperature=1.0, seed=3, strategy=MethodChoice(name))
+    sampling = SamplingParameters(max_tokens=12, temperature=1.0, seed=3, strategy=MethodChoice(name))
 
-    first, second = [await collect(small_generator, QUESTION, EVIDENCE, decoding=decoding) for _ in "ab"]
+    first, second = [await collect(small_generator, QUESTION, EVIDENCE, sampling=sampling) for _ in "ab"]
 
     assert first.text == second.text != ""
     assert first.finish.changed_tokens is not None
@@ -113,8 +113,8 @@ async def test_every_strategy_writes_the_same_answer_for_the_same_seed(
 
 async def test_dola_reads_one_prompt_and_lol_as_many_as_it_contrasts(small_generator: Generator) -> None:
     async def read(name: str, **parameters: float) -> int:
-        decoding = Decoding(max_tokens=2, strategy=MethodChoice(name, parameters))
-        return (await collect(small_generator, "hello", decoding=decoding)).finish.prompt_tokens
+        sampling = SamplingParameters(max_tokens=2, strategy=MethodChoice(name, parameters))
+        return (await collect(small_generator, "hello", sampling=sampling)).finish.prompt_tokens
 
     plain = await read("plain")
     refocused, induced = await read("lol", refocus=1), await read("lol", refocus=0)
@@ -125,9 +125,9 @@ async def test_dola_reads_one_prompt_and_lol_as_many_as_it_contrasts(small_gener
 
 
 async def test_what_cannot_be_compared_with_plain_decoding_is_not_counted(small_generator: Generator) -> None:
-    decoding = Decoding(max_tokens=5, strategy=MethodChoice("lol", {"refocus": 1}))
+    sampling = SamplingParameters(max_tokens=5, strategy=MethodChoice("lol", {"refocus": 1}))
 
-    answer = await collect(small_generator, "hello", decoding=decoding)
+    answer = await collect(small_generator, "hello", sampling=sampling)
 
     assert answer.finish.completion_tokens
     assert answer.finish.changed_tokens is None
@@ -148,10 +148,10 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("own")
 async def test_a_strategy_needs_its_file_alone(small_generator: Generator) -> None:
     word = [small_generator._models["small"].tokens(letter)[0] for letter in "Hello"]
-    decoding = Decoding(max_tokens=8, strategy=MethodChoice("spelling", {"word": word}))
+    sampling = SamplingParameters(max_tokens=8, strategy=MethodChoice("spelling", {"word": word}))
 
-    answer = await collect(small_generator, "hi", decoding=decoding)
-    louder = await collect(small_generator, "hi there", decoding=decoding)
+    answer = await collect(small_generator, "hi", sampling=sampling)
+    louder = await collect(small_generator, "hi there", sampling=sampling)
 
     assert "spelling" in decodings.names()
     assert decodings.describe("spelling").summary.startswith("Writes a word")
@@ -159,13 +159,13 @@ async def test_a_strategy_needs_its_file_alone(small_generator: Generator) -> No
     assert answer.finish.changed_tokens is None
     prompts = [one.finish.prompt_tokens for one in (answer, louder)]
     assert prompts[1] - prompts[0] == len(" there")
-    plain = await collect(small_generator, "hi", decoding=Decoding(max_tokens=1))
+    plain = await collect(small_generator, "hi", sampling=SamplingParameters(max_tokens=1))
     assert prompts[0] == plain.finish.prompt_tokens + len("!")
 
 
 @pytest.mark.usefixtures("own")
 async def test_a_role_that_no_model_has_is_told_with_those_that_one_has(small_generator: Generator) -> None:
     with pytest.raises(NotFound) as caught:
-        await collect(small_generator, "hi", decoding=Decoding(strategy=MethodChoice("foreign")))
+        await collect(small_generator, "hi", sampling=SamplingParameters(strategy=MethodChoice("foreign")))
 
-    assert (caught.value.kind, caught.value.choices) == ("model role", ["writer"])
+    assert (caught.value.kind, caught.value.choices) == ("model role", ["main"])

@@ -48,7 +48,7 @@ def test_a_router_that_can_read_nothing_gives_the_mean_weights_of_its_binding() 
     means = {name: 0.1 + 0.05 * place for place, name in enumerate(NAMES)}
     joint = replace(
         Joint.of(made),
-        routers={Modality.TEXT: replace(router, inputs=(TEXTS[0],), spoken=means)},
+        routers={Modality.TEXT: replace(router, inputs=(TEXTS[0],), mean_weights=means)},
     )
     texts = {TEXTS[1]: np.eye(WIDTH, dtype=np.float32)[:2]}
 

@@ -16,11 +16,11 @@ from support.counting_encoder import CountingEncoder, counting_server
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import Overloaded
 from tieback.serving import context
+from tieback.serving.byte_proxy import forwarded_error
 from tieback.serving.coalescing import BYTES, ITEMS, Coalescer, parted
 from tieback.serving.context import CallContext
 from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh
-from tieback.serving.passage import handed_on
 from tieback.v1 import content_pb2, encoder_pb2, vector_pb2
 
 TARGET = "encoder:tiny"
@@ -227,7 +227,7 @@ async def test_a_failure_of_the_hop_is_everybodys() -> None:
         assert encoder.calls == [["a", "b"]]
         for outcome in outcomes:
             assert isinstance(outcome, grpc.aio.AioRpcError)
-            assert "too much waits" in str(handed_on(outcome))
+            assert "too much waits" in str(forwarded_error(outcome))
 
 
 async def test_who_goes_away_takes_nobody_along() -> None:

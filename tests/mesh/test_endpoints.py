@@ -31,7 +31,7 @@ async def test_clients_are_told_of_the_replicas_that_take_their_calls_and_of_the
             "c": {"address": "127.0.0.1:3"},
         },
     )
-    mesh.peer("127.0.0.1:2").hear([write_load(Load(queued_tokens=300, tokens_per_second=1_500.0))])
+    mesh.peer("127.0.0.1:2").observe([write_load(Load(queued_tokens=300, tokens_per_second=1_500.0))])
 
     assert direct_endpoints(mesh, TARGET) == [
         Endpoint("10.0.0.1:7001"),

@@ -33,11 +33,11 @@ async def peers() -> AsyncIterator[list[Peer]]:
 
 
 def says(peer: Peer, queued: int, rate: float) -> None:
-    assert peer.hear([write_load(Load(queued_tokens=queued, tokens_per_second=rate))])
+    assert peer.observe([write_load(Load(queued_tokens=queued, tokens_per_second=rate))])
 
 
 def test_what_is_written_of_a_load_is_read_again() -> None:
-    load = Load(queued_tokens=1200, tokens_per_second=15_000.5, recall=0.25)
+    load = Load(queued_tokens=1200, tokens_per_second=15_000.5, known_share=0.25)
     metadata = [("x-request-id", "a"), write_load(load)]
 
     assert read_load(metadata) == (1200, 15_000.5, 0.25)
@@ -76,7 +76,7 @@ async def test_what_was_asked_since_a_replica_was_heard_of_counts_as_waiting(pee
     assert least_loaded([one, two], 10) is two
 
 
-async def test_a_queue_that_was_heard_of_is_worked_off_in_time(peers: list[Peer]) -> None:
+async def test_a_reported_queue_is_expected_to_shrink_with_time(peers: list[Peer]) -> None:
     one, two, _ = peers
     says(one, 100, 2_000)
     says(two, 0, 2_000)

@@ -18,11 +18,11 @@ from tieback.admission import PRESSED_SECONDS
 from tieback.core.errors import Overloaded
 from tieback.core.tenant import TENANT
 from tieback.core.types.load import Load
+from tieback.serving.byte_proxy import ByteProxy
 from tieback.serving.coalescing import Coalescer
 from tieback.serving.directory import Directory
 from tieback.serving.failures import DETAILS_KEY
 from tieback.serving.mesh import Mesh
-from tieback.serving.passage import Passage
 from tieback.serving.peer import Peer
 from tieback.serving.screening import METHOD, SPACE_KEY
 from tieback.serving.server import GrpcServer
@@ -44,9 +44,11 @@ class Door:
     channel: grpc.aio.Channel
     replica: CountingServer
 
-    def is_full(self, queued: int = 10_000, rate: float = 100.0, recall: float = 0.0) -> None:
+    def is_full(self, queued: int = 10_000, rate: float = 100.0, known_share: float = 0.0) -> None:
         """From now on, with so many tokens waiting at the replica, and so many done a second."""
-        self.replica.encoder.load = Load(queued_tokens=queued, tokens_per_second=rate, recall=recall)
+        self.replica.encoder.load = Load(
+            queued_tokens=queued, tokens_per_second=rate, known_share=known_share
+        )
         self.replica.encoder.failure = Overloaded("too much waits", retry_after=10.0)
 
     async def ask(self, body: bytes = ONE, *, timeout: float = 5.0, metadata: Any = NAMED) -> Any:
@@ -70,10 +72,10 @@ async def door() -> AsyncIterator[Door]:
     settings = Settings(models=Path("unused"), store=Path("unused"), drain_seconds=0)
     directory = Directory()
     mesh = Mesh(directory, registry=CollectorRegistry())
-    passage = Passage(mesh, [SERVICE], ["tiny"], coalescer=Coalescer(mesh))
+    proxy = ByteProxy(mesh, [SERVICE], ["tiny"], coalescer=Coalescer(mesh))
     gateway = GrpcServer(settings, Telemetry(settings))
-    gateway.add_generic([SERVICE], passage)
-    gateway.screen(passage)
+    gateway.add_generic([SERVICE], proxy)
+    gateway.screen(proxy)
     async with counting_server() as replica:
         directory.update("encoder:tiny", {"1": {"address": replica.address}})
         port = await gateway.start("127.0.0.1", 0)
@@ -139,7 +141,7 @@ async def test_a_call_is_passed_on_when_the_replica_was_not_full_for_a_while() -
 
 async def test_where_the_replica_has_much_cached_calls_are_soon_passed_on_again() -> None:
     async with door() as made:
-        made.is_full(queued=1_000, rate=10_000, recall=0.5)
+        made.is_full(queued=1_000, rate=10_000, known_share=0.5)
         await made.ask()
         await asyncio.sleep(0.01)
         await made.ask()

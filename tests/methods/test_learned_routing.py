@@ -17,7 +17,7 @@ DOMAINS = {"birds": ["audio", "picture"], "law": ["text"]}
 
 
 @pytest.mark.parametrize(("name", "parameters"), [("soft", {}), ("top_k", {}), ("top_k", {"k": 1})])
-def test_weights_sum_to_one_over_the_spaces_that_spoke(name: str, parameters: dict[str, int]) -> None:
+def test_weights_sum_to_one_over_the_present_spaces(name: str, parameters: dict[str, int]) -> None:
     draw = np.random.default_rng(0)
     present = draw.random((50, 3)) > 0.4
     present[0] = False
@@ -53,7 +53,7 @@ def test_sharpness_nought_is_uniform() -> None:
     assert weights == pytest.approx(np.full((1, 3), 1 / 3))
 
 
-def test_the_best_k_of_those_that_spoke_have_weight() -> None:
+def test_the_best_k_of_the_present_spaces_have_weight() -> None:
     scores = np.array([[0.9, 0.7, 0.1], [0.9, 0.7, 0.1]])
 
     weights = routings.configure("top_k", {"k": 1})(SPACES, np.array([[1, 1, 1], [0, 1, 1]], bool), scores)
@@ -62,7 +62,7 @@ def test_the_best_k_of_those_that_spoke_have_weight() -> None:
 
 
 @pytest.mark.parametrize("k", [1, 2, 9])
-def test_top_k_without_a_router_hears_everyone(k: int) -> None:
+def test_top_k_without_a_router_weights_every_space(k: int) -> None:
     weights = routings.configure("top_k", {"k": k})(SPACES, EVERYONE, np.zeros((1, 3)))
 
     assert weights == pytest.approx(np.full((1, 3), 1 / 3))

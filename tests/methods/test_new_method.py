@@ -32,8 +32,8 @@ from tieback.methods.pooling import poolings
 from tieback.methods.projection import unit_rows
 from tieback.methods.token_reduction import GRAPH as REDUCTION_GRAPH
 from tieback.methods.token_reduction import merge_batch, token_reductions
-from tieback.models.bound_graph import PathGraph
-from tieback.models.bound_space import Block, BoundPath, BoundSpace
+from tieback.models.bound_graph import ProjectionGraph
+from tieback.models.joint_space_artifact import Block, BoundProjection, JointSpaceArtifact
 from tieback.models.session import Session
 from tieback.recipes import export_router
 from tieback.recipes.torch_export import export_module
@@ -125,13 +125,13 @@ def test_it_is_fitted_where_its_family_learns(family: Family[Any]) -> None:
 def export_projection(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a binding's graph it says what it says by itself."""
     words, eyes = SpaceRef("words", "r", "f"), SpaceRef("eyes", "r", "f")
-    path = BoundPath(words, 6, "eyes", NAME, {}, projection.fit(NAME, *ANCHORS))
-    bound = BoundSpace((Block(words, Modality.TEXT, 6), Block(eyes, Modality.IMAGE, 5)), (path,))
+    path = BoundProjection(words, 6, "eyes", NAME, {}, projection.fit(NAME, *ANCHORS))
+    bound = JointSpaceArtifact((Block(words, Modality.TEXT, 6), Block(eyes, Modality.IMAGE, 5)), (path,))
     monkeypatch.setattr(export_router, "_is_large", lambda _path: True)
 
     graphs = export_router.export_graphs(bound, {Modality.TEXT: ["words"]})
 
-    assert agreement(bound, PathGraph(graphs["paths.text"])) >= 1 - 1e-6
+    assert agreement(bound, ProjectionGraph(graphs["paths.text"])) >= 1 - 1e-6
 
 
 def export_pooling(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,7 +70,7 @@ def test_a_photo_found_by_its_looks_alone_is_last_by_ranks_and_near_the_top_by_s
     assert (by_score > by_score[0]).sum() <= 1
 
 
-def test_a_ranking_of_equal_scores_says_nothing() -> None:
+def test_a_ranking_of_equal_scores_changes_nothing() -> None:
     merged = rank_fusions.configure("standard_scores")(np.array([[7.0, 7.0, 7.0], [1.0, 2.0, 3.0]]))
 
     assert merged.argsort().tolist() == [0, 1, 2]

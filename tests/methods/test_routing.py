@@ -8,7 +8,7 @@ from tieback.methods.routing import routings
 SPACES = ("audio", "picture", "text")
 
 
-def test_uniform_shares_equally_among_the_spaces_that_spoke() -> None:
+def test_uniform_shares_equally_among_the_present_spaces() -> None:
     weights = routings.configure("uniform")(
         SPACES, np.array([[1, 1, 1], [1, 0, 1], [0, 0, 0]], bool), np.zeros((3, 3))
     )
@@ -16,7 +16,7 @@ def test_uniform_shares_equally_among_the_spaces_that_spoke() -> None:
     assert weights == pytest.approx(np.array([[1 / 3] * 3, [0.5, 0, 0.5], [0, 0, 0]]))
 
 
-def test_explicit_weights_are_scaled_to_sum_to_one_over_the_spaces_that_spoke() -> None:
+def test_explicit_weights_are_scaled_to_sum_to_one_over_the_present_spaces() -> None:
     policy = routings.configure("explicit", {"weights": {"text": 6, "audio": 2}})
 
     weights = policy(SPACES, np.array([[1, 1, 1], [0, 1, 1], [0, 1, 0]], bool), np.zeros((3, 3)))

@@ -266,7 +266,7 @@ def test_a_sound_costs_its_seconds_and_not_a_whole_window(
     assert cost(model, seconds) == states
 
 
-def test_a_short_window_hears_almost_what_a_whole_one_does(
+def test_a_short_window_has_almost_the_vector_of_a_whole_one(
     model: AudioEncoderModel, clip: Callable[[str], bytes], catalog: Catalog, store: Store
 ) -> None:
     card = model.card.model_copy(update={"options": OPTIONS.model_copy(update={"silence": 30})})

@@ -12,7 +12,16 @@ from tieback.catalog.catalog import Catalog
 from tieback.models.store import Store
 from tieback.serving.settings import Settings
 from tieback_client import Cancelled, Client, DeadlineExceeded, Item, Section
-from tieback_client.events import Abstention, Answer, Citation, Claim, Decoding, Finish, TextDelta, Verdict
+from tieback_client.events import (
+    Abstention,
+    Answer,
+    Citation,
+    Claim,
+    Finish,
+    SamplingParameters,
+    TextDelta,
+    Verdict,
+)
 
 TEXTS = {
     "coffee": "Coffee is brewed from the roasted seeds of the coffee plant.",
@@ -22,7 +31,7 @@ TEXTS = {
 }
 
 
-LONG = Decoding(max_tokens=400)
+LONG = SamplingParameters(max_tokens=400)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +117,7 @@ def test_leaving_a_stream_frees_the_slot_at_once(
         )
 
     before = dropped()
-    stream = client.generate("Write a long story about the sea.", decoding=LONG)
+    stream = client.generate("Write a long story about the sea.", sampling=LONG)
     next(iter(stream))
     stream.cancel()
 
@@ -123,15 +132,15 @@ def test_leaving_a_stream_frees_the_slot_at_once(
 
 def test_a_deadline_ends_a_stream_and_frees_the_slot(client: Client, local_platform: Running) -> None:
     with pytest.raises(DeadlineExceeded):
-        list(client.generate("Write a long story about the sea.", decoding=LONG, timeout=0.4))
+        list(client.generate("Write a long story about the sea.", sampling=LONG, timeout=0.4))
 
-    answer = client.generate("Say yes.", decoding=Decoding(max_tokens=3)).collect()
+    answer = client.generate("Say yes.", sampling=SamplingParameters(max_tokens=3)).collect()
     assert answer.finish is not None
     assert answer.finish.completion_tokens <= 3
 
 
 def test_cancelling_raises_in_the_reader(client: Client) -> None:
-    stream = client.generate("Write a long story about the sea.", decoding=LONG)
+    stream = client.generate("Write a long story about the sea.", sampling=LONG)
     with pytest.raises(Cancelled):
         for _ in stream:
             stream.cancel()
@@ -140,7 +149,9 @@ def test_cancelling_raises_in_the_reader(client: Client) -> None:
 def test_context_aware_decoding_reports_the_tokens_it_changed(client: Client, library: str) -> None:
     plain = client.answer(library, "How tall is the lighthouse at Cape Alder?").collect()
     contrasted = client.answer(
-        library, "How tall is the lighthouse at Cape Alder?", decoding=Decoding(strategy="context_aware")
+        library,
+        "How tall is the lighthouse at Cape Alder?",
+        sampling=SamplingParameters(strategy="context_aware"),
     ).collect()
 
     assert plain.finish is not None
@@ -152,8 +163,8 @@ def test_context_aware_decoding_reports_the_tokens_it_changed(client: Client, li
 
 def test_a_strategy_takes_its_layer_over_the_wire_and_says_what_it_changed(client: Client) -> None:
     def asked(**parameters: float) -> Answer:
-        decoding = Decoding(max_tokens=24, strategy=("lol", parameters))
-        return client.generate("Is the earth flat?", decoding=decoding).collect()
+        sampling = SamplingParameters(max_tokens=24, strategy=("lol", parameters))
+        return client.generate("Is the earth flat?", sampling=sampling).collect()
 
     compared, apart = asked(layer=25, refocus=0), asked(layer=0.5, refocus=1)
 

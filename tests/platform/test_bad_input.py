@@ -275,27 +275,27 @@ def test_explicit_weights_of_an_unknown_space_are_refused_with_the_choices(
     assert TEXT_SPACE in failure.message
 
 
-def strategy(name: str, **parameters: Any) -> generator_pb2.Decoding:
+def strategy(name: str, **parameters: Any) -> generator_pb2.SamplingParameters:
     method = report_pb2.Method(name=name)
     method.parameters.update(parameters)
-    return generator_pb2.Decoding(strategy=method)
+    return generator_pb2.SamplingParameters(strategy=method)
 
 
 @pytest.mark.parametrize(
-    ("field", "decoding"),
+    ("field", "sampling"),
     [
-        ("decoding.temperature", generator_pb2.Decoding(temperature=-1)),
-        ("decoding.temperature", generator_pb2.Decoding(temperature=float("nan"))),
-        ("decoding.top_p", generator_pb2.Decoding(top_p=1.5)),
-        ("decoding.strategy.parameters.alpha", strategy("context_aware", alpha="much")),
-        ("decoding.strategy.parameters.omega", strategy("lol", omega=-1)),
-        ("decoding.strategy.parameters", strategy("lol", layer=31)),
+        ("sampling.temperature", generator_pb2.SamplingParameters(temperature=-1)),
+        ("sampling.temperature", generator_pb2.SamplingParameters(temperature=float("nan"))),
+        ("sampling.top_p", generator_pb2.SamplingParameters(top_p=1.5)),
+        ("sampling.strategy.parameters.alpha", strategy("context_aware", alpha="much")),
+        ("sampling.strategy.parameters.omega", strategy("lol", omega=-1)),
+        ("sampling.strategy.parameters", strategy("lol", layer=31)),
     ],
 )
 def test_bad_decoding_options_are_refused_by_name(
-    local_channel: grpc.Channel, field: str, decoding: generator_pb2.Decoding
+    local_channel: grpc.Channel, field: str, sampling: generator_pb2.SamplingParameters
 ) -> None:
-    request = generator_pb2.GenerateRequest(prompt="hello", decoding=decoding)
+    request = generator_pb2.GenerateRequest(prompt="hello", sampling=sampling)
     failure = fails(lambda: generator_pb2_grpc.GeneratorServiceStub(local_channel).Generate(request))
 
     assert (failure.code, failure.field) == (INVALID, field)

@@ -47,7 +47,7 @@ def domain(name: str, **domains: list[str]) -> Any:
 @pytest.mark.parametrize(
     ("name", "weights"), [("animals", {LAND: 1, SEA: 0, SKY: 0}), ("boats", {LAND: 0, SEA: 0.5, SKY: 0.5})]
 )
-def test_a_query_of_a_named_domain_is_heard_by_the_domains_spaces_alone(
+def test_a_query_of_a_named_domain_weights_the_domains_spaces_alone(
     client: Client, library: str, name: str, weights: dict[str, float]
 ) -> None:
     retrieved = client.retrieve(library, "boat1 boat2", weights=domain(name), reranker="none")

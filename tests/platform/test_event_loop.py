@@ -134,7 +134,9 @@ def retrieve(channel: grpc.Channel) -> None:
 def answer(channel: grpc.Channel) -> None:
     stub = answer_pb2_grpc.AnswerServiceStub(channel)
     request = answer_pb2.AnswerRequest(
-        retrieval=retrieval(QUESTION), evidence_limit=10, decoding=generator_pb2.Decoding(max_tokens=8)
+        retrieval=retrieval(QUESTION),
+        evidence_limit=10,
+        sampling=generator_pb2.SamplingParameters(max_tokens=8),
     )
     asked(lambda: list(stub.Answer(request, timeout=120)))
 
@@ -149,7 +151,7 @@ def generate(channel: grpc.Channel) -> None:
         request = generator_pb2.GenerateRequest(
             prompt=QUESTION,
             evidence=[evidence_pb2.Evidence(id="1", text=text)],
-            decoding=generator_pb2.Decoding(max_tokens=2, stop=["\n" * 256] * 16),
+            sampling=generator_pb2.SamplingParameters(max_tokens=2, stop=["\n" * 256] * 16),
         )
         asked(functools.partial(generated, stub, request))
     asked(lambda: generated(stub, generator_pb2.GenerateRequest(prompt="a. " * 30_000)))

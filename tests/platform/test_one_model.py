@@ -16,7 +16,7 @@ from support.small_spaces import write_colours, write_words
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.serving.settings import Settings
-from tieback_client import AlreadyExists, Client, Decoding, Image, InvalidArgument, Item, NotFound
+from tieback_client import AlreadyExists, Client, Image, InvalidArgument, Item, NotFound, SamplingParameters
 from tieback_client.cli import app
 
 SPACE = "all-minilm-l6-v2"
@@ -42,7 +42,9 @@ def test_one_text_model_ingests_retrieves_and_answers(client: Client) -> None:
     client.ingest("book", [Item("tides", TIDES), Item("bread", BREAD)]).collect()
 
     found = client.retrieve("book", "Why does the sea rise and fall?")
-    answer = client.answer("book", "What makes the tides?", decoding=Decoding(max_tokens=12)).collect()
+    answer = client.answer(
+        "book", "What makes the tides?", sampling=SamplingParameters(max_tokens=12)
+    ).collect()
 
     assert [(space.name, space.binding) for space in client.spaces()] == [(SPACE, "")]
     assert client.get_collection("book").space.name == SPACE

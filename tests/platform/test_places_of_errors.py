@@ -101,8 +101,8 @@ def test_an_item_to_write_beside_one_that_cannot_be_read_is_told_of_its_own_plac
             {"retrieval": {"routing": router_pb2.Routing(weights={"nose": 1})}},
         ),
         ("retrieval.query", {"retrieval": {"query": [part("hot tea " * 100_000)]}}),
-        ("decoding.temperature", {"decoding": generator_pb2.Decoding(temperature=-1)}),
-        ("decoding.max_tokens", {"decoding": generator_pb2.Decoding(max_tokens=1_000_000)}),
+        ("sampling.temperature", {"sampling": generator_pb2.SamplingParameters(temperature=-1)}),
+        ("sampling.max_tokens", {"sampling": generator_pb2.SamplingParameters(max_tokens=1_000_000)}),
         ("grounding.abstain_below", {"grounding": generator_pb2.Grounding(abstain_below=2)}),
     ],
 )

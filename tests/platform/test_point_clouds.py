@@ -17,7 +17,7 @@ from support.small_spaces import write_words
 from tieback.catalog.catalog import Catalog
 from tieback.core.types.content import Content, Modality
 from tieback.methods.projection import fit, unit_rows
-from tieback.models.bound_space import Block, BoundPath, BoundSpace
+from tieback.models.joint_space_artifact import Block, BoundProjection, JointSpaceArtifact
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.encoding import encode
@@ -56,12 +56,12 @@ def small_binding(folder: Path) -> tuple[Path, Store]:
         ("point-nn", "point-nn"): {"centre": centre, "basis": np.eye(shapes.width, dtype=np.float32)},
     }
     spaces = {card.name: card for card in (words, shapes)}
-    paths = [BoundPath(words.space, WIDTH, "words")]
+    paths = [BoundProjection(words.space, WIDTH, "words")]
     for (source, block), state in states.items():
         method = "subspace" if source == block else "anchor_attention"
-        paths.append(BoundPath(spaces[source].space, spaces[source].width, block, method, {}, state))
+        paths.append(BoundProjection(spaces[source].space, spaces[source].width, block, method, {}, state))
     blocks = [Block(shapes.space, Modality.POINTS, shapes.width), Block(words.space, Modality.TEXT, WIDTH)]
-    return BoundSpace(tuple(blocks), tuple(paths)).save(folder / "bound"), store
+    return JointSpaceArtifact(tuple(blocks), tuple(paths)).save(folder / "bound"), store
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,12 @@ from tieback.v1 import answer_pb2, index_pb2, operation_pb2
 from tieback_client import (
     Access,
     Client,
-    Decoding,
     Item,
     NotFound,
     PermissionDenied,
     QuotaExceeded,
     RateExceeded,
+    SamplingParameters,
     Section,
     TiebackError,
     Unauthenticated,
@@ -29,7 +29,7 @@ HANDBOOK = [
     Item("tides", "The gravity of the moon pulls the sea and makes the tides."),
     Item("bread", "Bread is made from flour, water, salt and yeast."),
 ]
-BRIEF = Decoding(max_tokens=8)
+BRIEF = SamplingParameters(max_tokens=8)
 
 Asked = Callable[[Client, str], Any]
 CASES: dict[str, Asked] = {
@@ -44,7 +44,7 @@ CASES: dict[str, Asked] = {
     "StartReindex": lambda client, name: client.reindex(name, space="wordllama-256"),
     "Search": lambda client, name: client.search(name, text="moon"),
     "Retrieve": lambda client, name: client.retrieve(name, "the moon"),
-    "Answer": lambda client, name: client.answer(name, "What makes tides?", decoding=BRIEF).collect(),
+    "Answer": lambda client, name: client.answer(name, "What makes tides?", sampling=BRIEF).collect(),
 }
 # Of these, one makes what is not there and the others name no collection.
 OTHERS = {"IngestItems", "CreateCollection", "ListCollections", "GetUsage"}
@@ -151,7 +151,7 @@ def test_a_shared_collection_is_listed_searched_and_answered_with_and_not_writte
     assert "globex/handbook" in [one.name for one in acme.collections()]
     assert acme.retrieve("globex/handbook", "the moon and the sea").hits[0].hit.item_id == "tides"
     assert (
-        acme.answer("globex/handbook", "What makes the tides?", decoding=BRIEF).collect().finish is not None
+        acme.answer("globex/handbook", "What makes the tides?", sampling=BRIEF).collect().finish is not None
     )
     for write in ("UpsertItems", "DeleteItems", "DeleteCollection", "RecordSource", "DeleteSource"):
         error = error_of(lambda: CASES[write](acme, "globex/handbook"))  # noqa: B023 - called at once
@@ -249,7 +249,7 @@ def test_a_tenant_is_told_who_it_is_and_what_it_uses(as_: Callable[[str], Client
 def test_calls_and_tokens_are_counted_by_tenant(platform: Running, as_: Callable[[str], Client]) -> None:
     before = platform.value("tieback_tenant_tokens_total", tenant="acme", service="encoder")
     as_("acme-admin").encode(["words that nobody sent before"], space=SPACE)
-    as_("acme-admin").generate("Say hello.", decoding=BRIEF).collect()
+    as_("acme-admin").generate("Say hello.", sampling=BRIEF).collect()
 
     assert platform.value("tieback_tenant_tokens_total", tenant="acme", service="encoder") > before
     assert platform.value("tieback_tenant_tokens_total", tenant="acme", service="generator") > 0

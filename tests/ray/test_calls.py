@@ -23,12 +23,12 @@ from tieback.v1 import (
 from tieback_client import (
     Client,
     DeadlineExceeded,
-    Decoding,
     Evidence,
     Health,
     InvalidArgument,
     Item,
     NotFound,
+    SamplingParameters,
     TiebackError,
     VectorKind,
 )
@@ -69,7 +69,7 @@ def test_items_are_ingested_found_and_answered_with(client: Client) -> None:
     assert abs(sum(found.routing.weights.values()) - 1) < 1e-6
 
     answer = client.answer(
-        "tides", "What makes the tides?", decoding=Decoding(max_tokens=24), evidence_limit=1
+        "tides", "What makes the tides?", sampling=SamplingParameters(max_tokens=24), evidence_limit=1
     ).collect()
     assert answer.finish is not None
     assert {hit.item_id for hit in [one.hit for one in found.hits]} == {"moon", "bread"}
@@ -96,7 +96,7 @@ def test_the_generator_streams(client: Client) -> None:
     answer = client.generate(
         "What is the capital of France?",
         evidence=[Evidence(id="1", text="Paris is the capital of France.")],
-        decoding=Decoding(max_tokens=12),
+        sampling=SamplingParameters(max_tokens=12),
     ).collect()
 
     assert answer.finish is not None
@@ -188,7 +188,8 @@ def test_cancelling_in_the_middle_of_a_stream_frees_the_slot(platform: Platform)
 
     with grpc.insecure_channel(platform.address) as channel:
         request = generator_pb2.GenerateRequest(
-            prompt="Tell a long story about the sea.", decoding=generator_pb2.Decoding(max_tokens=400)
+            prompt="Tell a long story about the sea.",
+            sampling=generator_pb2.SamplingParameters(max_tokens=400),
         )
         stream = generator_pb2_grpc.GeneratorServiceStub(channel).Generate(request, timeout=60)
         next(stream)

@@ -8,7 +8,7 @@ import threading
 import psutil
 import pytest
 from support.running_platform import Platform
-from tieback_client import Client, Decoding
+from tieback_client import Client, SamplingParameters
 
 pytestmark = pytest.mark.ray
 
@@ -18,7 +18,7 @@ def test_sigterm_lets_a_running_answer_end_and_leaves_no_process_behind(platform
     texts: list[str] = []
 
     with Client(platform.address, timeout=60) as client:
-        stream = client.generate("Tell a story about the sea.", decoding=Decoding(max_tokens=60))
+        stream = client.generate("Tell a story about the sea.", sampling=SamplingParameters(max_tokens=60))
         next(stream)
         reader = threading.Thread(target=lambda: texts.append(stream.collect().text))
         reader.start()

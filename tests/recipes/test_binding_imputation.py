@@ -19,7 +19,7 @@ from tieback.joint.retrieval import losses as losses_of
 from tieback.joint.space import Joint
 from tieback.methods.imputation import imputations
 from tieback.methods.projection import unit_rows
-from tieback.models.bound_space import BoundImputation, BoundSpace
+from tieback.models.joint_space_artifact import BoundImputation, JointSpaceArtifact
 from tieback.router import Router
 
 COUNT = 12
@@ -37,12 +37,12 @@ def rows(seed: int, *spaces: str) -> dict[str, Array]:
     return found
 
 
-def joint_of(bound: BoundSpace, lost: str, how: BoundImputation | None) -> Joint:
+def joint_of(bound: JointSpaceArtifact, lost: str, how: BoundImputation | None) -> Joint:
     routers = {router.modality: router for router in bound.routers}
-    return Joint(bound.blocks, bound.paths, routers, WIDTHS, frozenset({lost}), how)
+    return Joint(bound.blocks, bound.projections, routers, WIDTHS, frozenset({lost}), how)
 
 
-def served(bound: BoundSpace, dense: dict[str, Array], lost: str) -> list[Fused]:
+def served(bound: JointSpaceArtifact, dense: dict[str, Array], lost: str) -> list[Fused]:
     inputs = [
         [
             FusePart(Encoding(SPACES[name], OF[name], dense=Vector(SPACES[name], of_space[row])))
@@ -104,7 +104,7 @@ def test_tasks_of_one_name_count_as_one() -> None:
     found, lost = rows(1, "names"), {"names": rows(2, "names")["names"][::-1].copy()}
     documents = rows(1, "names")
     bound = dataclasses.replace(
-        binding(), paths=tuple(path for path in binding().paths if path.source.name == path.block)
+        binding(), projections=tuple(path for path in binding().projections if path.source.name == path.block)
     )
     joint = joint_of(bound, "nothing", None)
     alone = losses_of(joint, [Task("a", Modality.TEXT, found, documents)])["text"]["names"]

@@ -16,7 +16,7 @@ from tieback.joint.projecting import project_inputs
 from tieback.joint.ranking import chance, interval, places
 from tieback.methods.projection import fit, projections, unit_rows
 from tieback.methods.projection.subspace import principal
-from tieback.models.bound_space import BoundPath
+from tieback.models.joint_space_artifact import BoundProjection
 from tieback.models.session import Session
 from tieback.recipes.binding.language import captions
 from tieback.recipes.class_prototypes import last_linear
@@ -205,7 +205,7 @@ def test_two_paths_from_one_space_into_one_block_are_averaged() -> None:
     source, target = unit_rows(draw.normal(size=(30, 6))), unit_rows(draw.normal(size=(30, 4)))
     space = SpaceRef("eyes", "r", "f")
     paths = [
-        BoundPath(
+        BoundProjection(
             space,
             6,
             "words",
@@ -236,7 +236,7 @@ def test_a_reduction_keeps_the_directions_in_which_rows_reach_farthest() -> None
     np.testing.assert_allclose(np.sum(again * said, axis=1), 1, atol=0.02)  # fit finds the reduction
 
 
-def test_usual_weights_span_every_kind_of_input() -> None:
+def test_weight_ranges_span_every_kind_of_input() -> None:
     low, high = np.full(300, 0.1), np.full(300, 0.7)
 
     found = weight_ranges({"captions": {"eyes": high}, "sentences": {"eyes": low}}, seed=0)

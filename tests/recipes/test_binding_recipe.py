@@ -28,12 +28,12 @@ from tieback.joint.projecting import project_inputs
 from tieback.joint.ranking import places
 from tieback.methods.imputation import imputations
 from tieback.methods.projection import unit_rows
-from tieback.models.bound_space import BoundSpace
 from tieback.models.default_binding import DefaultBinding
+from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.store import Store
 from tieback.recipes.bind_default import bind_default
 from tieback.recipes.binding.bind import Outcome
-from tieback.recipes.fitting.projections import WORTH, Anchors, PathFitter
+from tieback.recipes.fitting.projections import WORTH, Anchors, ProjectionFitter
 from tieback.recipes.pull import pull
 from tieback.serving.commands.bind import bind as command
 from tieback.training.step_cache import StepCache
@@ -50,7 +50,7 @@ def outcome(world: World) -> Outcome:
 
 
 def test_a_binding_is_made_and_loads(outcome: Outcome) -> None:
-    bound = BoundSpace.load(outcome.folder)
+    bound = JointSpaceArtifact.load(outcome.folder)
 
     assert bound.revision == outcome.bound.revision
     assert [(block.space.name, block.modality, block.width) for block in bound.blocks] == [
@@ -58,7 +58,7 @@ def test_a_binding_is_made_and_loads(outcome: Outcome) -> None:
         ("speech", Modality.TEXT, WIDTH),
         ("words", Modality.TEXT, WIDTH),
     ]
-    ways = {(path.source.name, path.block, path.method) for path in bound.paths}
+    ways = {(path.source.name, path.block, path.method) for path in bound.projections}
     assert {("words", "words", "native"), ("eyes", "eyes", "subspace")} < ways
     assert {("words", "eyes", "anchor_attention"), ("eyes", "words", "anchor_attention")} < ways
     assert {router.modality: router.inputs for router in bound.routers} == {
@@ -97,18 +97,18 @@ def test_the_report_says_what_every_part_is_worth(outcome: Outcome) -> None:
 
 
 def test_imputations_are_fitted_chosen_and_kept_at_half_precision(outcome: Outcome) -> None:
-    bound, told = BoundSpace.load(outcome.folder), outcome.bound.metrics["imputation"]
+    bound, reported = JointSpaceArtifact.load(outcome.folder), outcome.bound.metrics["imputation"]
 
     assert sorted(one.method for one in bound.imputations) == imputations.names()
-    assert bound.imputations[0].method == told["chosen"]
-    assert told["rows"][0].keys() >= {"method", "lost", "mean"}
-    assert min(told["rows"], key=lambda row: row["mean"])["mean"] == next(
-        row["mean"] for row in told["rows"] if row["method"] == told["chosen"]
+    assert bound.imputations[0].method == reported["chosen"]
+    assert reported["rows"][0].keys() >= {"method", "lost", "mean"}
+    assert min(reported["rows"], key=lambda row: row["mean"])["mean"] == next(
+        row["mean"] for row in reported["rows"] if row["method"] == reported["chosen"]
     )
-    assert {set(row["lost"]) == {"words", "speech"} for row in told["rows"]} == {True}
+    assert {set(row["lost"]) == {"words", "speech"} for row in reported["rows"]} == {True}
     arrays = [array for one in bound.imputations for array in one.state.values()]
     assert {array.dtype for array in arrays} == {np.dtype(np.float16)}
-    assert told["bytes"] == sum(array.nbytes for array in arrays)
+    assert reported["bytes"] == sum(array.nbytes for array in arrays)
     assert bound.losses == bound.imputations[0].losses
     assert bound.losses["text"]["eyes"] == 0, "texts reach that block by other paths"
 
@@ -120,12 +120,12 @@ def test_with_one_text_space_nothing_can_be_imputed(world: World, tmp_path: Path
     assert bound.losses["text"]["words"] > 50
 
 
-def test_usual_weights_hold_what_was_spoken(outcome: Outcome) -> None:
+def test_weight_ranges_hold_the_mean_weights(outcome: Outcome) -> None:
     (router,) = [one for one in outcome.bound.routers if one.modality is Modality.TEXT]
 
-    assert sum(router.spoken.values()) == pytest.approx(1, abs=1e-5)
-    for block, (low, high) in router.usual.items():
-        assert 0 <= low <= router.spoken[block] <= high <= 1
+    assert sum(router.mean_weights.values()) == pytest.approx(1, abs=1e-5)
+    for block, (low, high) in router.weight_ranges.items():
+        assert 0 <= low <= router.mean_weights[block] <= high <= 1
 
 
 def test_a_second_run_computes_nothing_and_makes_the_same(world: World, outcome: Outcome) -> None:
@@ -233,7 +233,7 @@ def test_a_changed_encoder_refuses_the_binding(world: World, outcome: Outcome) -
         outcome.bound.check(changed)
 
 
-def test_a_path_has_the_best_of_its_choices_and_one_by_class_names_has_attention(
+def test_a_projection_has_the_best_of_its_methods_and_one_from_class_names_has_attention(
     world: World, tmp_path: Path
 ) -> None:
     draw = np.random.default_rng(0)
@@ -243,7 +243,7 @@ def test_a_path_has_the_best_of_its_choices_and_one_by_class_names_has_attention
     none = (source[:0], target[:0])
     anchors = Anchors("words -> eyes", world.cards[0], "eyes", fitted, fitted, none, unseen, made_up=False)
     anchors = replace(anchors, choices=("anchor_attention", "projector_ensemble"))
-    fitter = PathFitter(StepCache(tmp_path), 0, None, lambda _: None)
+    fitter = ProjectionFitter(StepCache(tmp_path), 0, None, lambda _: None)
 
     chosen = fitter.choose(anchors).methods
     by_names = fitter.choose(replace(anchors, choices=())).methods
@@ -311,7 +311,7 @@ def test_the_default_binding_is_made_once_and_again_when_what_it_learns_from_has
     default = DefaultBinding.read(elsewhere.store.bound)
     assert default is not None
     assert default.revision == third
-    assert BoundSpace.load(elsewhere.store.bound / default.revision).routers
+    assert JointSpaceArtifact.load(elsewhere.store.bound / default.revision).routers
 
 
 def test_no_default_binding_is_made_before_all_models_are_there(world: World, tmp_path: Path) -> None:

@@ -20,11 +20,11 @@ from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Modality
 from tieback.core.types.vectors import SpaceRef
 from tieback.methods.projection import fit
-from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundSpace
+from tieback.models.joint_space_artifact import Block, BoundProjection, BoundRouter, JointSpaceArtifact
 from tieback.models.store import Store
 from tieback.recipes.binding_report import neighbours, sections
 from tieback.recipes.binding_report.claims import claims_of
-from tieback.recipes.binding_report.neighbours import Found, Question, look, thumbnail
+from tieback.recipes.binding_report.neighbours import Found, Question, search_photos, thumbnail
 from tieback.recipes.binding_report.page import page
 from tieback.reports.claims import read_claims
 from tieback.serving.commands.bind_report import report
@@ -70,9 +70,9 @@ def test_hostile_names_are_escaped_wherever_they_stand() -> None:
     evil = "\"'><script>alert(1)</script><img src=x onerror=y>"
     ref = SpaceRef(evil, evil, evil)
     written = page(
-        BoundSpace(
+        JointSpaceArtifact(
             (Block(ref, Modality.TEXT, 2),),
-            (BoundPath(ref, 2, evil), BoundPath(ref, 2, evil, evil, {evil: evil})),
+            (BoundProjection(ref, 2, evil), BoundProjection(ref, 2, evil, evil, {evil: evil})),
             (BoundRouter(Modality.TEXT, (evil,), evil, {}, {}, {evil: (0.1, 0.2)}, {evil: 0.15}),),
             {"text": {evil: 1.0}},
             {
@@ -97,7 +97,7 @@ def test_hostile_names_are_escaped_wherever_they_stand() -> None:
     assert "\"'>" not in written
 
 
-def test_every_block_and_every_path_is_named_with_modality_width_and_revision() -> None:
+def test_every_block_and_every_projection_is_named_with_modality_width_and_revision() -> None:
     text = _words(page(bound()))
 
     for block in bound().blocks:
@@ -230,11 +230,11 @@ def test_photos_are_searched_live_and_shown_before_and_after(tmp_path: Path) -> 
     random = np.random.default_rng(0)
     words = random.normal(size=(20, text.width)).astype(np.float32)
     pixels = random.normal(size=(20, image.width)).astype(np.float32)
-    small = BoundSpace(
+    small = JointSpaceArtifact(
         (Block(text.space, Modality.TEXT, text.width),),
         (
-            BoundPath(text.space, text.width, text.name),
-            BoundPath(
+            BoundProjection(text.space, text.width, text.name),
+            BoundProjection(
                 *(image.space, image.width, text.name, "anchor_attention"),
                 {},
                 fit("anchor_attention", pixels, words),
@@ -245,7 +245,7 @@ def test_photos_are_searched_live_and_shown_before_and_after(tmp_path: Path) -> 
         (tmp_path / f"{place}.png").write_bytes(photo(colour, 64))
     (tmp_path / "broken.jpg").write_bytes(b"no photo")
 
-    found = look(small, tmp_path, catalog.encoders(), Store())
+    found = search_photos(small, tmp_path, catalog.encoders(), Store())
 
     assert [one.name for one in found[:3]] == list(neighbours.TEXTS)
     assert all(len(one.before) == len(one.after) == 3 for one in found)
@@ -273,10 +273,10 @@ def test_the_page_says_how_a_lost_space_could_be_imputed_and_what_was_chosen() -
         ],
     }
 
-    told = sections.imputation(tried)
+    reported = sections.imputation(tried)
 
-    assert "Points of R@10 lost (40 queries)" in told
-    assert "skip (chosen)" in told
-    assert ">0.00<" in told, "no minus before a zero"
-    assert ">2.50<" in told
+    assert "Points of R@10 lost (40 queries)" in reported
+    assert "skip (chosen)" in reported
+    assert ">0.00<" in reported, "no minus before a zero"
+    assert ">2.50<" in reported
     assert sections.imputation({}) == ""

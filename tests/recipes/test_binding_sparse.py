@@ -14,7 +14,7 @@ from support.shades import (
 from tieback.core.errors import SpaceMismatch, StartupError
 from tieback.core.types.fusion import FusePart, Routing
 from tieback.core.types.vectors import SpaceRef
-from tieback.models.bound_space import BoundSpace
+from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.loading import load_encoder
 from tieback.recipes.fitting import terms as terms_recipe
 
@@ -29,10 +29,10 @@ NAMED = ("words", "speech", "eyes", "terms")
 
 async def test_a_sparse_space_that_is_named_enters_every_block_by_its_terms(world: World) -> None:
     bound = world.bind(spaces=NAMED).bound
-    loaded = BoundSpace.load(bound.save(world.folder / "bound"))
+    loaded = JointSpaceArtifact.load(bound.save(world.folder / "bound"))
     library = Library(world, loaded)
 
-    ways = {path.block: path for path in loaded.paths if path.source.name == "terms"}
+    ways = {path.block: path for path in loaded.projections if path.source.name == "terms"}
     assert set(ways) == {"words", "speech", "eyes"}
     assert {(path.reads, path.method) for path in ways.values()} == {("sparse", "term_weights")}
     assert all(path.state["vectors"].dtype == np.float16 for path in ways.values())
@@ -50,7 +50,7 @@ def test_a_sparse_space_that_does_not_pay_is_left_out_and_said_by_how_much(world
 
     (line,) = [line for line in heard if line.startswith("terms ")]
     taken = {row["block"] for row in bound.metrics["terms"] if row["taken"]}
-    assert {path.block for path in bound.paths if path.source.name == "terms"} == taken
+    assert {path.block for path in bound.projections if path.source.name == "terms"} == taken
     assert all((row["with"] - row["without"] >= 0.02) is row["taken"] for row in bound.metrics["terms"])
     assert "with its terms" in line
     if not taken:
@@ -66,7 +66,7 @@ def test_only_whole_words_lead_and_no_more_than_the_heaviest(
 
     bound = world.bind(spaces=NAMED).bound
 
-    path = next(path for path in bound.paths if path.source.name == "terms")
+    path = next(path for path in bound.projections if path.source.name == "terms")
     words = [names[number] for number in path.state["terms"]]
     assert len(words) == 10
     assert all(word.isalpha() for word in words)

@@ -18,8 +18,8 @@ from tieback.core.types.fusion import Fused, FusePart, Role
 from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.joint.graphs import agreement
 from tieback.methods.projection import FIT, GRAPH, affine, fit, projections, unit_rows
-from tieback.models.bound_graph import PathGraph, RouterGraph
-from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundSpace
+from tieback.models.bound_graph import ProjectionGraph, RouterGraph
+from tieback.models.joint_space_artifact import Block, BoundProjection, BoundRouter, JointSpaceArtifact
 from tieback.recipes import export_router, integer_products
 from tieback.recipes.export_router import export_graphs
 from tieback.router import Router
@@ -42,18 +42,20 @@ def network(width: int, blocks: int) -> dict[str, Array]:
     }
 
 
-def binding(method: str = "affine") -> BoundSpace:
+def binding(method: str = "affine") -> JointSpaceArtifact:
     """Two spaces of texts with blocks of their own; both lead to the pictures' block, none to the sounds'."""
     draw = np.random.default_rng(3)
     anchors = {space: unit_rows(draw.normal(size=(60, width))) for space, width in WIDTHS.items()}
-    native = [BoundPath(space, WIDTHS[space], space.name) for space in WIDTHS]
+    native = [BoundProjection(space, WIDTHS[space], space.name) for space in WIDTHS]
     known = projections.schema(method, FIT).get("properties", {})
     small = {name: value for name, value in SMALL.items() if name in known}
     led = [
-        BoundPath(space, WIDTHS[space], "eyes", method, {}, fit(method, anchors[space], anchors[EYES], small))
+        BoundProjection(
+            space, WIDTHS[space], "eyes", method, {}, fit(method, anchors[space], anchors[EYES], small)
+        )
         for space in (LONG, SHORT)
     ]
-    return BoundSpace(
+    return JointSpaceArtifact(
         tuple(Block(space, MODALITIES[space], width) for space, width in WIDTHS.items()),
         (*native, *led),
         (BoundRouter(Modality.TEXT, ("long", "short"), "soft", {}, network(20, 4)),),
@@ -75,26 +77,26 @@ def test_the_graph_says_what_the_methods_say(method: str, kept: int) -> None:
     graphs = export_graphs(bound, TEXTS)
 
     least = 0.999 if kept == 1 else 1 - 1e-6
-    assert agreement(bound, PathGraph(graphs["paths.text"])) >= least
+    assert agreement(bound, ProjectionGraph(graphs["paths.text"])) >= least
 
 
 @pytest.mark.parametrize("method", projections.names())
 def test_an_exported_form_says_what_it_says_in_torch(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export_router, "_is_large", lambda _path: True)
     bound = binding(method)
-    led = next(path for path in bound.paths if path.method == method and path.source == LONG)
+    led = next(path for path in bound.projections if path.method == method and path.source == LONG)
     rows = unit_rows(np.random.default_rng(1).normal(size=(5, 12)))
 
     tensors = {key: torch.from_numpy(array) for key, array in led.state.items()}
     expected = projections.form(GRAPH, method)(torch.from_numpy(rows), tensors).numpy()
-    found = PathGraph(export_graphs(bound, TEXTS)["paths.text"])({"long": rows}, 5)[:, 20:30]
+    found = ProjectionGraph(export_graphs(bound, TEXTS)["paths.text"])({"long": rows}, 5)[:, 20:30]
 
     assert found == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.parametrize("method", ["anchor_attention", "projector_ensemble"])
 def test_a_row_comes_out_the_same_whatever_stands_beside_it(method: str, kept: int) -> None:
-    graph = PathGraph(export_graphs(binding(method), TEXTS)["paths.text"])
+    graph = ProjectionGraph(export_graphs(binding(method), TEXTS)["paths.text"])
     draw = np.random.default_rng(1)
     dense = {"long": unit_rows(draw.normal(size=(5, 12))), "short": unit_rows(draw.normal(size=(5, 8)))}
 
@@ -107,8 +109,8 @@ def test_a_row_comes_out_the_same_whatever_stands_beside_it(method: str, kept: i
 
 
 @pytest.mark.parametrize("method", ["anchor_attention", "projector_ensemble", "affine"])
-def test_a_space_that_did_not_speak_says_nothing_anywhere(method: str, kept: int) -> None:
-    graph = PathGraph(export_graphs(binding(method), TEXTS)["paths.text"])
+def test_a_missing_space_adds_nothing_to_any_block(method: str, kept: int) -> None:
+    graph = ProjectionGraph(export_graphs(binding(method), TEXTS)["paths.text"])
     long = unit_rows(np.random.default_rng(1).normal(size=(2, 12)))
 
     left_out = graph({"long": long}, 2)
@@ -119,8 +121,8 @@ def test_a_space_that_did_not_speak_says_nothing_anywhere(method: str, kept: int
     assert np.linalg.norm(left_out[:, 20:30], axis=1) == pytest.approx(np.ones(2), abs=1e-5)
 
 
-def test_a_block_that_nothing_leads_into_is_silent(kept: int) -> None:
-    graph = PathGraph(export_graphs(binding(), TEXTS)["paths.text"])
+def test_a_block_that_nothing_is_projected_into_is_empty(kept: int) -> None:
+    graph = ProjectionGraph(export_graphs(binding(), TEXTS)["paths.text"])
 
     assert not graph({"long": np.eye(3, 12, dtype=np.float32)}, 3)[:, 30:].any()
 
@@ -156,10 +158,10 @@ def test_matrices_that_multiply_one_input_are_one_product_and_equal_ones_are_in_
         dataclasses.replace(
             path, block="ears", state={key: array[..., :6] for key, array in path.state.items()}
         )
-        for path in bound.paths
+        for path in bound.projections
         if path.method == "affine"
     ]
-    more = dataclasses.replace(bound, paths=(*bound.paths, *narrower, *narrower))
+    more = dataclasses.replace(bound, projections=(*bound.projections, *narrower, *narrower))
 
     graph = onnx.load_from_string(export_graphs(more, TEXTS)["paths.text"]).graph
 
@@ -169,7 +171,7 @@ def test_matrices_that_multiply_one_input_are_one_product_and_equal_ones_are_in_
     assert {(12, 16), (8, 16)} <= shapes, "ten columns and six, and the six once"
 
 
-async def fused(bound: BoundSpace, role: Role) -> Fused:
+async def fused(bound: JointSpaceArtifact, role: Role) -> Fused:
     spoken = {LONG: np.linspace(-1, 1, 12), SHORT: np.linspace(1, -1, 8)}
     parts = [
         FusePart(Encoding(space, Modality.TEXT, dense=Vector(space, row.astype(np.float32))))
@@ -185,7 +187,7 @@ async def test_a_router_serves_the_graphs_and_says_the_same(role: Role, kept: in
     plain = binding("anchor_attention")
     folder = dataclasses.replace(plain, graphs=export_graphs(plain, TEXTS)).save(tmp_path)
 
-    drawn = await fused(BoundSpace.load(folder), role)
+    drawn = await fused(JointSpaceArtifact.load(folder), role)
     by_methods = await fused(plain, role)
 
     assert drawn.vector.values == pytest.approx(by_methods.vector.values, abs=0.02)
@@ -216,7 +218,7 @@ def test_a_graph_altered_by_one_byte_is_refused(kept: int, tmp_path: Path) -> No
     graph.write_bytes(data)
 
     with pytest.raises(StartupError, match=r"corrupt: paths.text.onnx is not what was written; bind again"):
-        BoundSpace.load(folder)
+        JointSpaceArtifact.load(folder)
 
 
 def test_a_graph_that_is_gone_is_missed(kept: int, tmp_path: Path) -> None:
@@ -225,7 +227,7 @@ def test_a_graph_that_is_gone_is_missed(kept: int, tmp_path: Path) -> None:
     (folder / "paths.text.onnx").unlink()
 
     with pytest.raises(StartupError, match=r"paths.text.onnx: No such file"):
-        BoundSpace.load(folder)
+        JointSpaceArtifact.load(folder)
 
 
 def test_an_artifact_with_graphs_is_named_by_them_too(kept: int, tmp_path: Path) -> None:
@@ -233,4 +235,4 @@ def test_an_artifact_with_graphs_is_named_by_them_too(kept: int, tmp_path: Path)
     drawn = dataclasses.replace(plain, graphs=export_graphs(plain, TEXTS))
 
     assert drawn.revision != plain.revision
-    assert BoundSpace.load(drawn.save(tmp_path)).revision == drawn.revision
+    assert JointSpaceArtifact.load(drawn.save(tmp_path)).revision == drawn.revision

@@ -9,7 +9,7 @@ from tieback.core.types.content import Modality
 from tieback.core.types.vectors import SpaceRef
 from tieback.joint.retrieval import Task
 from tieback.joint.space import Joint
-from tieback.models.bound_space import Block, BoundPath, BoundRouter
+from tieback.models.joint_space_artifact import Block, BoundProjection, BoundRouter
 from tieback.recipes.fitting.fixed_weights import Compared, compared, fixed
 
 GOOD, BAD = SpaceRef("good", "r1", "f1"), SpaceRef("bad", "r1", "f1")
@@ -23,7 +23,7 @@ def rows(seed: int, count: int = 40) -> Array:
 
 JOINT = Joint(
     tuple(Block(space, Modality.TEXT, WIDTH) for space in (GOOD, BAD)),
-    tuple(BoundPath(space, WIDTH, space.name) for space in (GOOD, BAD)),
+    tuple(BoundProjection(space, WIDTH, space.name) for space in (GOOD, BAD)),
     {},
     {"good": WIDTH, "bad": WIDTH},
 )

@@ -21,7 +21,7 @@ from tieback.core.types.content import Content, Modality
 from tieback.joint.projecting import project_inputs
 from tieback.joint.ranking import places
 from tieback.methods.projection import unit_rows
-from tieback.models.bound_space import BoundSpace
+from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.binding import Options, bind
@@ -95,29 +95,29 @@ def outcome(world: World, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 
 
 def test_shapes_and_an_own_encoder_have_blocks_paths_and_routers(outcome: Outcome) -> None:
-    bound = BoundSpace.load(outcome.folder)
+    bound = JointSpaceArtifact.load(outcome.folder)
 
     assert {block.space.name: block.modality for block in bound.blocks} == {
         "colours": Modality.IMAGE, "shapes": Modality.POINTS, "words": Modality.TEXT,
     }  # fmt: skip
-    ways = {(path.source.name, path.block) for path in bound.paths}
+    ways = {(path.source.name, path.block) for path in bound.projections}
     assert ways >= {("words", "shapes"), ("shapes", "words"), ("words", "colours"), ("colours", "words")}
-    assert {(path.source.name, path.method) for path in bound.paths} >= {("shapes", "subspace")}
+    assert {(path.source.name, path.method) for path in bound.projections} >= {("shapes", "subspace")}
     routers = {router.modality: router for router in bound.routers}
     assert {modality: one.inputs for modality, one in routers.items()} == {
         Modality.TEXT: ("words",), Modality.IMAGE: (), Modality.POINTS: (),
     }  # fmt: skip
-    assert routers[Modality.POINTS].usual.keys() == {"colours", "shapes", "words"}
+    assert routers[Modality.POINTS].weight_ranges.keys() == {"colours", "shapes", "words"}
     assert bound.losses["points"]["shapes"] > 50  # without the only one that sees, they say nothing
 
 
 def test_things_that_no_fit_has_seen_are_told_by_their_names(outcome: Outcome) -> None:
-    told = outcome.bound.metrics["pairs"]
+    reported = outcome.bound.metrics["pairs"]
 
-    assert told["shapes"]["unseen_things"] | {"accuracy": 0} == {"inputs": 64, "texts": 8, "accuracy": 0}
-    assert told["shapes"]["unseen_things"]["accuracy"] > 2 / 8
-    assert told["shapes"]["new_samples"]["accuracy"] > 0.3
-    assert told["colours"]["unseen_things"]["accuracy"] > 0.3
+    assert reported["shapes"]["unseen_things"] | {"accuracy": 0} == {"inputs": 64, "texts": 8, "accuracy": 0}
+    assert reported["shapes"]["unseen_things"]["accuracy"] > 2 / 8
+    assert reported["shapes"]["new_samples"]["accuracy"] > 0.3
+    assert reported["colours"]["unseen_things"]["accuracy"] > 0.3
     tasks = {row["task"] for row in outcome.bound.metrics["retrieval"]}
     assert tasks >= {"text → points", "points → text", "text → image", "image → text"}
 
@@ -128,7 +128,7 @@ def test_texts_that_speak_of_3d_models_are_told_from_others(outcome: Outcome) ->
     assert decoupling["classes"] == ["points", "text"]  # a shade's name does not say that it is a picture
     assert decoupling["accuracy"] >= 0.75
     (text,) = [one for one in outcome.bound.routers if one.modality is Modality.TEXT]
-    assert 0 <= text.spoken["shapes"] <= 1
+    assert 0 <= text.mean_weights["shapes"] <= 1
 
 
 def test_the_members_are_in_every_number_of_the_report(outcome: Outcome) -> None:
@@ -265,12 +265,14 @@ def test_views_of_clouds_are_weighed_against_texts_alone(world: World, tmp_path:
 
     bound = replace(other, cards=[*world.cards[:2], named]).bind().bound
 
-    (told,) = [row for row in bound.metrics["pairs"]["shapes"]["paths"] if row["path"] == "shapes -> words"]
-    assert told["validation"].keys() >= {"anchor_attention", "texts alone", "texts and views"}
-    assert told["chosen"] == max(told["validation"], key=told["validation"].get)
-    assert told["held_out"]["texts and views"] is not None
+    (reported,) = [
+        row for row in bound.metrics["pairs"]["shapes"]["paths"] if row["path"] == "shapes -> words"
+    ]
+    assert reported["validation"].keys() >= {"anchor_attention", "texts alone", "texts and views"}
+    assert reported["chosen"] == max(reported["validation"], key=reported["validation"].get)
+    assert reported["held_out"]["texts and views"] is not None
     trained = next(row for row in bound.metrics["training"] if row["path"] == "shapes -> words")
-    assert ("views" in trained) == (told["chosen"] == "texts and views")
+    assert ("views" in trained) == (reported["chosen"] == "texts and views")
     forced = replace(other, cards=[*world.cards[:2], named]).bind(method="joint_views").bound
     trained = next(row for row in forced.metrics["training"] if row["path"] == "shapes -> words")
     assert trained["views"] == 4
@@ -288,7 +290,7 @@ def test_an_encoder_of_pairs_stands_beside_one_of_classes(world: World, tmp_path
 
     (router,) = [one for one in bound.routers if one.modality is Modality.IMAGE]
     assert router.parameters["weights"].keys() >= {"named", "colours"}
-    assert {path.source.name for path in bound.paths if path.block == "words"} == {
+    assert {path.source.name for path in bound.projections if path.block == "words"} == {
         "words",
         "named",
         "colours",
@@ -296,8 +298,8 @@ def test_an_encoder_of_pairs_stands_beside_one_of_classes(world: World, tmp_path
     anchors = {row["path"]: row["anchors"] for row in bound.metrics["training"]}
     assert anchors["named -> words"] >= 60, "its classes, and the pairs"
     assert anchors["colours -> words"] == 40
-    (told,) = [row for row in bound.metrics["weights"]["rows"] if row["what"] == "your pairs (colours)"]
-    assert told["weights"].keys() == {"colours", "named", "words"}
+    (reported,) = [row for row in bound.metrics["weights"]["rows"] if row["what"] == "your pairs (colours)"]
+    assert reported["weights"].keys() == {"colours", "named", "words"}
 
 
 def test_what_is_optional_is_bound_where_it_is_named(
@@ -327,7 +329,7 @@ def test_a_cloud_enters_the_block_of_shapes_and_the_texts_near_its_name(
     texts = [Content(Modality.TEXT, one.name) for one in SOLIDS]
     said = encode(load_encoder(words, world.store), texts).dense
 
-    entered = project_inputs(outcome.bound.paths, {"shapes": seen})["words"]
+    entered = project_inputs(outcome.bound.projections, {"shapes": seen})["words"]
 
     ranks = places(entered @ said.T)
     assert ranks.mean() < 12  # of 50; by chance 25

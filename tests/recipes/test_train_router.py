@@ -121,7 +121,7 @@ def test_the_same_seed_gives_the_same_router_and_another_seed_another() -> None:
     assert not np.array_equal(first["first"], other["first"])
 
 
-def test_a_block_that_never_speaks_is_never_trained_towards_and_never_nan() -> None:
+def test_a_block_without_vectors_is_never_a_target_of_training_and_never_nan() -> None:
     silent = [TEXTS[0][:TRAINING], TEXTS[1][:TRAINING], np.zeros((TRAINING, WIDTH))]
     pictures = [block[:TRAINING] for block in PICTURES]
 

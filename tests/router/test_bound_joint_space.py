@@ -27,7 +27,7 @@ from tieback.core.types.encoding import Encoding, Label
 from tieback.core.types.fusion import Fused, FusePart, IgnoredDimensions, Role, Routing
 from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.joint.projecting import read
-from tieback.models.bound_space import BoundPath
+from tieback.models.joint_space_artifact import BoundProjection
 from tieback.router import Router
 
 CAT, CUP, CAR = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
@@ -61,7 +61,7 @@ async def test_a_photo_and_its_caption_meet_in_the_blocks_that_both_reach(router
     assert other.vector.values @ stored.vector.values == pytest.approx(0.0)
 
 
-async def test_a_document_has_unit_blocks_where_it_speaks_and_zeros_elsewhere(router: Router) -> None:
+async def test_a_document_has_unit_blocks_where_it_was_encoded_and_zeros_elsewhere(router: Router) -> None:
     result = await fused(router, photo(*CAT), role=Role.DOCUMENT)
 
     norms = {name: np.linalg.norm(block(router, result, name)) for name in NAMES_OF_BLOCKS}
@@ -82,7 +82,7 @@ async def test_several_paths_into_one_block_are_averaged_and_brought_to_length_o
 def test_an_evaluation_reads_vectors_bit_for_bit_as_the_router_does() -> None:
     made = binding()
     rows = np.random.default_rng(0).normal(size=(1000, WIDTHS["words"])).astype(np.float32)
-    reading = Router.bound(made).space.entrances["words"].read
+    reading = Router.bound(made).space.adapters["words"].read
 
     evaluated = read(made, {"words": rows})["words"]
     served = np.concatenate([reading(said("words", *row)) for row in rows])
@@ -94,7 +94,7 @@ def test_an_evaluation_reads_vectors_bit_for_bit_as_the_router_does() -> None:
 async def test_the_explanation_names_paths_binding_and_modality(router: Router) -> None:
     result = await fused(router, text(*CAT))
 
-    assert "words -> eyes (affine)" in result.routing.paths
+    assert "words -> eyes (affine)" in result.routing.projections
     assert result.routing.binding == binding().revision
     assert result.routing.modality == "text"
     assert result.routing.policy == "uniform"
@@ -145,9 +145,9 @@ async def test_a_lost_text_space_is_missing_with_a_reason_and_its_expected_loss(
 async def test_a_space_without_a_block_of_its_own_is_missed_too() -> None:
     bound = binding()
     blocks = tuple(one for one in bound.blocks if one.space.name != "names")
-    paths = tuple(one for one in bound.paths if one.block != "names")
+    paths = tuple(one for one in bound.projections if one.block != "names")
     router = Router.bound(
-        dataclasses.replace(bound, blocks=blocks, paths=paths), modalities={"names": Modality.TEXT}
+        dataclasses.replace(bound, blocks=blocks, projections=paths), modalities={"names": Modality.TEXT}
     )
 
     result = await fused(router, [FusePart(said("words", *CAT))])
@@ -254,31 +254,33 @@ async def test_one_bad_input_leaves_the_others_and_a_large_batch_gives_what_one_
             assert result.routing.weights == pytest.approx(alone.routing.weights, abs=1e-6)
 
 
-def test_other_routers_or_losses_leave_the_space_and_another_path_makes_another() -> None:
+def test_other_routers_or_losses_leave_the_space_and_another_projection_makes_another() -> None:
     plain = Router.bound(binding()).space
-    paths = list(binding().paths)
+    paths = list(binding().projections)
     moved = dataclasses.replace(paths[1], state={**paths[1].state, "offset": np.ones(5, np.float32)})
 
     assert Router.bound(routed()).space.ref == plain.ref
     assert Router.bound(binding(losses={})).space.ref == plain.ref
-    assert Router.bound(binding(paths=(paths[0], moved, *paths[2:]))).space.ref != plain.ref
+    assert Router.bound(binding(projections=(paths[0], moved, *paths[2:]))).space.ref != plain.ref
     assert Router.bound(binding(blocks=binding().blocks[::-1])).space.ref != plain.ref
 
 
 @pytest.mark.parametrize(
     ("bad", "says"),
     [
-        (BoundPath(EYES, 5, "words", "telepathy"), "telepathy"),
-        (BoundPath(EYES, 5, "words", "affine", {"strength": 2}), "no parameter 'strength'"),
-        (BoundPath(EYES, 5, "words", "affine"), "the state lacks the array 'map'"),
+        (BoundProjection(EYES, 5, "words", "telepathy"), "telepathy"),
+        (BoundProjection(EYES, 5, "words", "affine", {"strength": 2}), "no parameter 'strength'"),
+        (BoundProjection(EYES, 5, "words", "affine"), "the state lacks the array 'map'"),
         (dataclasses.replace(path("eyes", "names"), block="words"), "should be [source 5, target 4]"),
-        (BoundPath(EYES, 5, "nose", "affine"), "leads to no block"),
+        (BoundProjection(EYES, 5, "nose", "affine"), "leads to no block"),
         (dataclasses.replace(path("eyes", "words"), source=SpaceRef("eyes", "r9", "f3")), "do not agree"),
     ],
 )
-def test_a_path_that_does_not_fit_stops_the_start_and_says_what_to_do(bad: BoundPath, says: str) -> None:
+def test_a_projection_that_does_not_fit_stops_the_start_and_says_what_to_do(
+    bad: BoundProjection, says: str
+) -> None:
     with pytest.raises(StartupError, match="tieback bind") as refusal:
-        Router.bound(binding(paths=(*binding().paths, bad)))
+        Router.bound(binding(projections=(*binding().projections, bad)))
 
     assert says in refusal.value.message
 

@@ -10,8 +10,8 @@ from support.small_binding import routed, text
 from tieback.core.errors import InvalidInput
 from tieback.core.types.fusion import Fused, FusePart, Role, Routing
 from tieback.router import Router
+from tieback.router.fuse_batcher import FuseBatcher
 from tieback.router.router import INLINE_INPUTS
-from tieback.router.together import Together
 
 QUERIES = [text(*np.eye(3)[number % 3] + 0.1 * number) for number in range(3 * INLINE_INPUTS + 1)]
 
@@ -63,12 +63,12 @@ async def test_queries_of_one_moment_make_one_batch_and_a_fault_in_it_is_its_own
             raise ValueError("no such query")
         return list(inputs)
 
-    together = Together(fuse, 4)
+    batcher = FuseBatcher(fuse, 4)
     choice: Any = object()
     way: Any = object()
 
     async def ask(name: str) -> Any:
-        return await together.fuse([name], Role.QUERY, choice, way)  # type: ignore[list-item]  # stands for parts
+        return await batcher.fuse([name], Role.QUERY, choice, way)  # type: ignore[list-item]  # stands for parts
 
     good = await asyncio.gather(*(ask(name) for name in "abcdef"))
     mixed = await asyncio.gather(*(ask(name) for name in ("a", "bad", "b")), return_exceptions=True)

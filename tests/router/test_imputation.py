@@ -14,7 +14,7 @@ from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.types.fusion import Fused, FusePart, Role, Routing
 from tieback.core.types.method_choice import MethodChoice
 from tieback.methods.imputation import imputations
-from tieback.models.bound_space import BoundImputation, BoundSpace
+from tieback.models.joint_space_artifact import BoundImputation, JointSpaceArtifact
 from tieback.router import Component, Routed, Router
 
 CAT, CUP, CAR = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
@@ -22,7 +22,9 @@ WITHOUT_NAMES = [FusePart(said("words", *CAT))]
 EVERY = tuple(imputation(name) for name in ("ridge", "nearest_neighbours", "skip"))
 
 
-def bound(*imputations: BoundImputation, made: Callable[[], BoundSpace] = binding) -> BoundSpace:
+def bound(
+    *imputations: BoundImputation, made: Callable[[], JointSpaceArtifact] = binding
+) -> JointSpaceArtifact:
     return dataclasses.replace(made(), imputations=imputations)
 
 
@@ -116,7 +118,7 @@ async def test_words_beside_a_photo_are_filled_by_themselves(router: Router) -> 
     assert "names" not in skipped.routing.weights, "that block heard of the photo alone"
 
 
-async def test_what_is_taken_away_is_filled_as_what_it_says(router: Router) -> None:
+async def test_a_content_of_negative_weight_is_imputed_too(router: Router) -> None:
     parts = [*photo(*CAT, content=1), *text(*CUP, weight=-0.5)]
     lost = [part for part in parts if part.encoding.space.name != "words"]
 
@@ -140,7 +142,7 @@ async def test_a_lost_space_that_alone_has_a_weight_still_answers(router: Router
     assert "no space of any weight spoke" in refused.message
 
 
-async def test_an_imputed_block_of_no_weight_is_not_told_of(router: Router) -> None:
+async def test_an_imputed_block_of_no_weight_is_not_reported(router: Router) -> None:
     result = await fused(router, WITHOUT_NAMES, routing=Routing("explicit", {"words": 1.0}))
 
     assert not result.routing.imputed
@@ -158,7 +160,7 @@ async def test_the_router_reads_the_imputed_block_of_its_input() -> None:
     assert abs(skipped.routing.weights["eyes"] - whole.routing.weights["eyes"]) > 0.05
 
 
-async def test_a_filled_query_does_not_count_as_the_routers_usual_work() -> None:
+async def test_an_imputed_query_does_not_count_for_the_drift_of_the_router() -> None:
     heard: list[Routed] = []
     router = Router.bound(bound(*EVERY, made=routed), on_routed=heard.append)
 

@@ -21,7 +21,7 @@ from support.small_binding import (
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import Fused, FusePart, Role, Routing
-from tieback.models.bound_space import Block, BoundRouter, BoundSpace
+from tieback.models.joint_space_artifact import Block, BoundRouter, JointSpaceArtifact
 from tieback.router import Component, Rollout, Routed, Router
 
 CAT, CUP, CAR = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
@@ -115,8 +115,8 @@ async def test_a_router_that_reads_nothing_of_an_input_leaves_its_mean_weights()
 
     result = await fused(router, [FusePart(said("names", *CAT))])
 
-    spoken = {"names": 0.2, "eyes": 0.5, "ears": 0.1}
-    assert result.routing.weights == pytest.approx({name: one / 0.8 for name, one in spoken.items()})
+    mean_weights = {"names": 0.2, "eyes": 0.5, "ears": 0.1}
+    assert result.routing.weights == pytest.approx({name: one / 0.8 for name, one in mean_weights.items()})
     assert "reads words, and none of them" in result.routing.fallback
     assert result.routing.missing == ["words"]
 
@@ -175,7 +175,7 @@ async def test_bad_parameters_are_refused_by_their_place(
         (dataclasses.replace(text_router({}), inputs=("words",)), "state of the router for text"),
         (dataclasses.replace(text_router({}), method="guess"), "guess"),
         (dataclasses.replace(text_router({}), parameters={"sharpness": -1}), "sharpness"),
-        (dataclasses.replace(text_router({}), spoken={"nose": 1.0}), "nose"),
+        (dataclasses.replace(text_router({}), mean_weights={"nose": 1.0}), "nose"),
     ],
 )
 def test_a_router_that_does_not_fit_stops_the_start(bad: BoundRouter, says: str) -> None:
@@ -226,7 +226,7 @@ def test_routers_over_other_blocks_cannot_be_on_trial(place: str) -> None:
     blocks = (Block(EYES, Modality.IMAGE, 4), *binding().blocks[1:])
     other = dataclasses.replace(routed(), blocks=blocks)
 
-    def rollout(bound: BoundSpace) -> Rollout:
+    def rollout(bound: JointSpaceArtifact) -> Rollout:
         return dataclasses.replace(Rollout(), **{place: bound})  # type: ignore[arg-type]  # of either place
 
     with pytest.raises(StartupError, match="which are others"):
@@ -252,7 +252,7 @@ async def test_a_shadow_is_compared_and_changes_nothing() -> None:
     assert (told[0].modality, told[0].degraded) == ("text", False)
 
 
-async def test_only_queries_that_routers_weighted_are_told_of() -> None:
+async def test_only_queries_that_routers_weighted_are_reported() -> None:
     told: list[Routed] = []
     router = Router.bound(routed(), on_routed=told.append)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.small_binding import EYES, WORDS, photo, routed, said, text
-from tieback.answer.encoding import Joined
+from tieback.answer.encoding import JointInputs
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Modality
 from tieback.core.types.encoding import Encoding, Truncation
@@ -102,7 +102,7 @@ async def test_a_joint_space_of_class_names_leaves_regions_out() -> None:
 
 def test_regions_are_asked_of_what_is_stored_and_not_of_queries() -> None:
     dense, regions = frozenset({VectorKind.DENSE}), frozenset({VectorKind.MULTI_VECTOR})
-    joined = Joined({Modality.IMAGE: ("eyes",)}, {"eyes": dense}, {"eyes": ("eyes",)}, {"eyes": regions})
+    joined = JointInputs({Modality.IMAGE: ("eyes",)}, {"eyes": dense}, {"eyes": ("eyes",)}, {"eyes": regions})
 
     assert joined.plan("eyes", Modality.IMAGE, Role.DOCUMENT, Truncation.END).kinds == dense | regions
     assert joined.plan("eyes", Modality.IMAGE, Role.QUERY, Truncation.END).kinds == dense
@@ -176,7 +176,7 @@ async def test_spaces_that_saw_other_regions_of_one_picture_are_refused(router: 
     assert "do not agree" in found.message
 
 
-async def test_where_nothing_is_said_of_a_region_the_whole_stands_in(router: Router) -> None:
+async def test_a_region_without_a_vector_has_that_of_the_whole(router: Router) -> None:
     seen = FusePart(with_regions((CUP, LEFT)))
     blind = FusePart(said("words", *CAT[:3]))  # of the same photo; it alone reaches the sounds' block
 

@@ -21,7 +21,7 @@ from tieback.core.types.fusion import Fused, FusePart, Role, Routing
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import DType, SpaceRef, Vector
 from tieback.methods.routing import routings
-from tieback.models.binding import ClassNameBinding
+from tieback.models.class_name_bridge import ClassNameBridge
 from tieback.router import Component, Router
 
 WIDE, NARROW = SpaceRef("wide", "r1", "f1"), SpaceRef("narrow", "r2", "f2")
@@ -30,10 +30,10 @@ CLASSES = ("cat", "cup", "car")
 WIDE_NAMES, NARROW_NAMES = np.eye(4, dtype=np.float32)[:3], np.eye(3, dtype=np.float32)
 
 
-def bindings() -> list[ClassNameBinding]:
+def bindings() -> list[ClassNameBridge]:
     return [
-        ClassNameBinding(EYES, WIDE, CLASSES, WIDE_NAMES),
-        ClassNameBinding(EYES, NARROW, CLASSES, NARROW_NAMES),
+        ClassNameBridge(EYES, WIDE, CLASSES, WIDE_NAMES),
+        ClassNameBridge(EYES, NARROW, CLASSES, NARROW_NAMES),
     ]
 
 
@@ -130,7 +130,7 @@ async def test_a_picture_enters_every_component_through_the_names_of_its_classes
     result = await fused(router, FusePart(picture((0, 0.3), (1, 0.4))), role=Role.DOCUMENT)
 
     assert result.vector.values == pytest.approx([0.6, 0.8, 0, 0.6, 0.8, 0, 0])
-    assert result.routing.paths == ["eyes -> narrow (class names)", "eyes -> wide (class names)"]
+    assert result.routing.projections == ["eyes -> narrow (class names)", "eyes -> wide (class names)"]
     assert [label.name for label in result.labels] == ["cup", "cat"], "most probable first"
 
 
@@ -142,7 +142,7 @@ async def test_a_photo_and_words_meet_in_every_component_by_their_weights(router
     assert set(result.routing.weights) == {"narrow", "wide"}
 
 
-async def test_a_component_that_heard_only_the_photo_is_left_out_where_another_heard_the_words_too(
+async def test_a_component_with_the_photo_alone_is_left_out_where_another_has_the_words_too(
     router: Router,
 ) -> None:
     words_in_one_space = FusePart(text(WIDE, 0, 0, 0, 1), content=1)
@@ -190,7 +190,7 @@ async def test_a_large_batch_gives_what_one_by_one_gives(router: Router) -> None
         assert result.vector.values.tolist() == (await fused(router, *parts)).vector.values.tolist()
 
 
-async def test_an_unknown_space_is_a_mismatch_that_names_the_spaces_with_a_path(router: Router) -> None:
+async def test_an_unknown_space_is_a_mismatch_that_names_the_projected_spaces(router: Router) -> None:
     error = await refused(router, FusePart(text(SpaceRef("nose", "r", "f"), 1, 2)))
 
     assert isinstance(error, SpaceMismatch)
@@ -305,7 +305,7 @@ def test_the_joint_space_is_renamed_by_anything_that_would_move_a_vector() -> No
         Router([Component(WIDE, 4)]).space.ref,
         Router([Component(SpaceRef("wide", "r9", "f1"), 4), Component(NARROW, 3)]).space.ref,
         Router(
-            components, [ClassNameBinding(EYES, WIDE, CLASSES, WIDE_NAMES[::-1].copy()), bindings()[1]]
+            components, [ClassNameBridge(EYES, WIDE, CLASSES, WIDE_NAMES[::-1].copy()), bindings()[1]]
         ).space.ref,
     ]
 
@@ -320,8 +320,8 @@ def test_collections_of_a_class_name_space_outlive_releases(router: Router) -> N
 @pytest.mark.parametrize(
     ("stale", "error"),
     [
-        ([ClassNameBinding(EYES, SpaceRef("wide", "r9", "f1"), CLASSES, WIDE_NAMES)], OtherWeights),
-        ([ClassNameBinding(EYES, WIDE, CLASSES, NARROW_NAMES)], StartupError),
+        ([ClassNameBridge(EYES, SpaceRef("wide", "r9", "f1"), CLASSES, WIDE_NAMES)], OtherWeights),
+        ([ClassNameBridge(EYES, WIDE, CLASSES, NARROW_NAMES)], StartupError),
         ([bindings()[0], bindings()[0]], StartupError),
     ],
 )

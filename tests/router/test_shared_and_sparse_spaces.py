@@ -15,7 +15,7 @@ from tieback.core.types.content import Modality
 from tieback.core.types.encoding import Encoding
 from tieback.core.types.fusion import Fused, FusePart, Role, Routing
 from tieback.core.types.vectors import SpaceRef, SparseVector, Vector
-from tieback.models.bound_space import SPARSE, Block, BoundPath, BoundSpace
+from tieback.models.joint_space_artifact import SPARSE, Block, BoundProjection, JointSpaceArtifact
 from tieback.recipes.export_router import export_graphs
 from tieback.router import Rollout, Router
 
@@ -26,16 +26,16 @@ BOTH = SpaceRef("both", "r6", "f6")
 ONLY = Routing("explicit", {"both": 1.0})
 
 
-def by_terms(block: str, **changes: Any) -> BoundPath:
+def by_terms(block: str, **changes: Any) -> BoundProjection:
     """The three terms that are known lie on the first three dimensions."""
     state = {"terms": KNOWN, "vectors": np.eye(3, WIDTHS[block], dtype=np.float16)}
     facts: dict[str, Any] = {"source_width": VOCABULARY, "method": "term_weights", "state": state}
-    return BoundPath(TERMS, block=block, reads=SPARSE, **(facts | changes))
+    return BoundProjection(TERMS, block=block, reads=SPARSE, **(facts | changes))
 
 
 def with_terms(*blocks: str, **changes: Any) -> Router:
     made = binding()
-    made = replace(made, paths=(*made.paths, *(by_terms(block, **changes) for block in blocks)))
+    made = replace(made, projections=(*made.projections, *(by_terms(block, **changes) for block in blocks)))
     return Router.bound(made, modalities={"terms": Modality.TEXT})
 
 
@@ -62,10 +62,10 @@ async def test_a_sparse_vector_enters_a_block_as_the_weighted_mean_of_its_terms(
     np.testing.assert_allclose(block_of(router, found, "eyes"), [0.6, 0.8, 0, 0, 0], atol=1e-6)
     np.testing.assert_allclose(block_of(router, found, "words"), [0.6, 0.8, 0, 0], atol=1e-6)
     assert not block_of(router, found, "names").any()
-    assert "terms -> eyes (term weights)" in found.routing.paths
+    assert "terms -> eyes (term weights)" in found.routing.projections
 
 
-async def test_terms_are_heard_beside_the_vectors_of_other_spaces() -> None:
+async def test_terms_are_used_beside_the_vectors_of_other_spaces() -> None:
     router = with_terms("eyes")
 
     found = await fused(router, *text(1.0), FusePart(weighed({5: 1.0})), role=Role.DOCUMENT)
@@ -75,7 +75,7 @@ async def test_terms_are_heard_beside_the_vectors_of_other_spaces() -> None:
     assert not found.routing.missing
 
 
-async def test_a_text_of_unknown_terms_alone_says_nothing() -> None:
+async def test_a_text_of_unknown_terms_alone_has_an_empty_block() -> None:
     refusal = await fused(with_terms("eyes"), FusePart(weighed({1: 9.0})))
 
     assert isinstance(refusal, InvalidInput)
@@ -156,13 +156,13 @@ def test_terms_that_do_not_fit_stop_the_start_with_the_way_out(changes: dict[str
 
 def test_a_space_is_read_in_one_way() -> None:
     made = binding()
-    dense = BoundPath(TERMS, VOCABULARY, "eyes", "affine", {}, path("words", "eyes").state)
+    dense = BoundProjection(TERMS, VOCABULARY, "eyes", "affine", {}, path("words", "eyes").state)
 
     with pytest.raises(StartupError, match="read its dense and its sparse vectors"):
-        Router.bound(replace(made, paths=(*made.paths, by_terms("words"), dense)))
+        Router.bound(replace(made, projections=(*made.projections, by_terms("words"), dense)))
 
 
-def shared(*, centres: bool = True, stands_in: bool = True, **changes: Any) -> BoundSpace:
+def shared(*, centres: bool = True, imputes: bool = True, **changes: Any) -> JointSpaceArtifact:
     """A space of texts and pictures beside "words" and "eyes", which lead into it where it is silent."""
     width = 4
     state = {"offset": np.zeros(width, np.float32)}
@@ -172,17 +172,17 @@ def shared(*, centres: bool = True, stands_in: bool = True, **changes: Any) -> B
         Block(EYES, Modality.IMAGE, WIDTHS["eyes"]),
     )
     into = [
-        BoundPath(
+        BoundProjection(
             SPACES[name], WIDTHS[name], "both", "affine", {},
-            state | {"map": np.eye(WIDTHS[name], width, dtype=np.float32)}, stands_in=stands_in,
+            state | {"map": np.eye(WIDTHS[name], width, dtype=np.float32)}, imputes=imputes,
         )
         for name in ("words", "eyes")
     ]  # fmt: skip
-    back = BoundPath(
-        BOTH, width, "words", "affine", {}, state | {"map": np.eye(width, dtype=np.float32)}, stands_in=True
+    back = BoundProjection(
+        BOTH, width, "words", "affine", {}, state | {"map": np.eye(width, dtype=np.float32)}, imputes=True
     )
     paths = (
-        BoundPath(BOTH, width, "both"), *into, back, path("words", "words"), path("words", "eyes"),
+        BoundProjection(BOTH, width, "both"), *into, back, path("words", "words"), path("words", "eyes"),
         path("eyes", "eyes"), path("eyes", "words"),
     )  # fmt: skip
     gap = {
@@ -191,7 +191,7 @@ def shared(*, centres: bool = True, stands_in: bool = True, **changes: Any) -> B
     }
     losses = {"text": {"both": 7.0}, "image": {"both": 30.0}}
     facts: dict[str, Any] = {"losses": losses, "centres": {"both": gap} if centres else {}}
-    return BoundSpace(blocks, paths, **(facts | changes))
+    return JointSpaceArtifact(blocks, paths, **(facts | changes))
 
 
 def tower(modality: Modality, *values: float) -> FusePart:
@@ -229,7 +229,7 @@ async def test_an_encoding_says_of_itself_which_encoder_it_is_of() -> None:
     assert "encoder of text and image" in heard.message
 
 
-async def test_a_path_that_stands_in_is_not_heard_beside_the_blocks_own_space() -> None:
+async def test_an_imputing_projection_is_not_used_where_the_blocks_own_space_has_a_vector() -> None:
     router = Router.bound(shared())
     dog = FusePart(said("words", 0, 1))
 
@@ -239,12 +239,12 @@ async def test_a_path_that_stands_in_is_not_heard_beside_the_blocks_own_space() 
     np.testing.assert_allclose(block_of(router, both, "both"), [1, 0, 0, 0], atol=1e-6)
     np.testing.assert_allclose(block_of(router, both, "words"), [0, 1, 0, 0], atol=1e-6)
     np.testing.assert_allclose(block_of(router, alone, "both"), [0, 1, 0, 0], atol=1e-6)
-    assert "words -> both (affine)" not in both.routing.paths
-    assert "words -> both (affine)" in alone.routing.paths
+    assert "words -> both (affine)" not in both.routing.projections
+    assert "words -> both (affine)" in alone.routing.projections
 
 
-async def test_one_that_does_not_stand_in_is_heard_beside_it() -> None:
-    router = Router.bound(shared(stands_in=False))
+async def test_one_that_does_not_impute_is_used_beside_it() -> None:
+    router = Router.bound(shared(imputes=False))
 
     both = await fused(
         router, tower(Modality.TEXT, *CAT_SAID), FusePart(said("words", 0, 1)), role=Role.DOCUMENT
@@ -265,7 +265,7 @@ async def test_in_one_batch_each_input_has_what_it_needs() -> None:
         assert isinstance(one, Fused)
         assert isinstance(other, Fused)
         np.testing.assert_allclose(one.vector.values, other.vector.values, atol=1e-6)
-        assert one.routing.paths == other.routing.paths
+        assert one.routing.projections == other.routing.projections
 
 
 async def test_what_an_encoder_of_a_shared_space_costs_depends_on_the_modality() -> None:
@@ -278,7 +278,7 @@ async def test_what_an_encoder_of_a_shared_space_costs_depends_on_the_modality()
     assert (words.routing.expected_recall_loss, picture.routing.expected_recall_loss) == (7.0, 30.0)
 
 
-async def test_a_space_that_only_stands_in_is_not_missed_where_the_own_one_spoke() -> None:
+async def test_a_space_that_only_imputes_is_not_missing_where_the_blocks_own_space_is_present() -> None:
     router = Router.bound(shared())
 
     found = await fused(router, tower(Modality.TEXT, *CAT_SAID), routing=ONLY)
@@ -289,7 +289,7 @@ async def test_a_space_that_only_stands_in_is_not_missed_where_the_own_one_spoke
 def test_centres_paths_and_reading_are_part_of_what_the_joint_space_is() -> None:
     revisions = {
         Router.bound(one).space.ref.revision
-        for one in (shared(), shared(centres=False), shared(stands_in=False))
+        for one in (shared(), shared(centres=False), shared(imputes=False))
     }
 
     assert len(revisions) == 3
@@ -305,33 +305,33 @@ def test_a_canary_whose_vectors_are_centred_otherwise_is_refused() -> None:
         Router.bound(shared(), rollout=Rollout(canary=shared(centres=False), percent=50))
 
 
-async def test_a_graph_of_the_paths_leaves_what_stands_in_and_terms_to_their_methods() -> None:
+async def test_the_graph_of_projections_leaves_imputing_ones_and_terms_to_their_methods() -> None:
     draw = np.random.default_rng(0)
     words, both = SpaceRef("words", "r1", "f1"), BOTH
     width, terms = 300, np.arange(4, dtype=np.int32)
 
-    def led(source: SpaceRef, block: str, **how: Any) -> BoundPath:
+    def led(source: SpaceRef, block: str, **how: Any) -> BoundProjection:
         state = {
             "map": draw.normal(size=(width, width)).astype(np.float32),
             "offset": np.zeros(width, np.float32),
         }
-        return BoundPath(source, width, block, "affine", {}, state, **how)
+        return BoundProjection(source, width, block, "affine", {}, state, **how)
 
     vectors = draw.normal(size=(4, width)).astype(np.float16)
-    plain = BoundSpace(
+    plain = JointSpaceArtifact(
         (
             Block(both, Modality.IMAGE, width, (Modality.TEXT, Modality.IMAGE)),
             Block(words, Modality.TEXT, width),
             Block(EYES, Modality.IMAGE, width),
         ),
         (
-            BoundPath(both, width, "both"),
-            BoundPath(words, width, "words"),
-            led(words, "both", stands_in=True),
-            led(both, "words", stands_in=True),
+            BoundProjection(both, width, "both"),
+            BoundProjection(words, width, "words"),
+            led(words, "both", imputes=True),
+            led(both, "words", imputes=True),
             led(words, "eyes"),
             led(both, "eyes"),
-            BoundPath(
+            BoundProjection(
                 TERMS, VOCABULARY, "eyes", "term_weights", {}, {"terms": terms, "vectors": vectors}, SPARSE
             ),
         ),
@@ -359,7 +359,7 @@ async def test_a_graph_of_the_paths_leaves_what_stands_in_and_terms_to_their_met
     for one, other in zip(by_methods, by_graphs, strict=True):
         assert isinstance(one, Fused)
         assert isinstance(other, Fused)
-        assert one.routing.paths == other.routing.paths
+        assert one.routing.projections == other.routing.projections
         for begin in range(0, 3 * width, width):
             rows = [found.vector.values[begin : begin + width] for found in (one, other)]
             assert rows[0].any() == rows[1].any()

@@ -14,8 +14,14 @@ from tieback.core.errors import StartupError
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import Fused
 from tieback.core.types.vectors import SpaceRef, VectorKind
-from tieback.models.bound_space import SPARSE, Block, BoundPath, BoundRouter, BoundSpace
 from tieback.models.default_binding import DefaultBinding
+from tieback.models.joint_space_artifact import (
+    SPARSE,
+    Block,
+    BoundProjection,
+    BoundRouter,
+    JointSpaceArtifact,
+)
 from tieback.serving import assembly, context
 from tieback.serving.plan import Plan
 from tieback.serving.servicers.catalog import JointSpace
@@ -58,23 +64,23 @@ class Place:
         common = {"cards": self.cards, "models": self.models, "spaces": "small-a,small-b"}
         return load_settings(**(common | {"generator_enabled": False} | settings))
 
-    def bind(self, weight: float | None = 0.75, **spaces: SpaceRef) -> BoundSpace:
+    def bind(self, weight: float | None = 0.75, **spaces: SpaceRef) -> JointSpaceArtifact:
         """A binding of the two spaces, by default with a router of fixed weights, in the store."""
         refs = self.spaces | spaces
         fixed = {"weights": {"small-a": weight, "small-b": 1 - (weight or 0)}}
-        usual = {"small-a": (0.7, 0.8)}
-        made = BoundSpace(
+        weight_ranges = {"small-a": (0.7, 0.8)}
+        made = JointSpaceArtifact(
             tuple(Block(ref, Modality.TEXT, WIDTH) for ref in refs.values()),
-            tuple(BoundPath(ref, WIDTH, ref.name) for ref in refs.values()),
-            () if weight is None else (BoundRouter(Modality.TEXT, (), "explicit", fixed, {}, usual),),
+            tuple(BoundProjection(ref, WIDTH, ref.name) for ref in refs.values()),
+            () if weight is None else (BoundRouter(Modality.TEXT, (), "explicit", fixed, {}, weight_ranges),),
         )
         made.save(self.models / "bound")
         return made
 
-    def bind_one(self, name: str) -> BoundSpace:
+    def bind_one(self, name: str) -> JointSpaceArtifact:
         """A binding of one of the two spaces, in the store."""
         ref = self.spaces[name]
-        made = BoundSpace((Block(ref, Modality.TEXT, WIDTH),), (BoundPath(ref, WIDTH, name),))
+        made = JointSpaceArtifact((Block(ref, Modality.TEXT, WIDTH),), (BoundProjection(ref, WIDTH, name),))
         made.save(self.models / "bound")
         return made
 
@@ -129,7 +135,7 @@ def test_a_binding_is_named_by_its_revision_or_its_folder(place: Place, by: str)
     router = assembly.build_router(settings, plan)
 
     assert router.space.binding == made.revision
-    assert plan.joined.blocks == {"small-a": ["small-a"], "small-b": ["small-b"]}
+    assert plan.joint_inputs.blocks == {"small-a": ["small-a"], "small-b": ["small-b"]}
     assert JointSpace.of(router.space, plan.spaces_by_modality).blocks == (
         ("small-a", WIDTH),
         ("small-b", WIDTH),
@@ -256,7 +262,7 @@ class SharedPlace(Place):
         text = yaml.safe_dump(about | {"directory": str(folder)} | fields)
         (self.cards / f"{name}.yaml").write_text(text)
 
-    def bind_all(self) -> BoundSpace:
+    def bind_all(self) -> JointSpaceArtifact:
         cards = {card.name: card for card in self.plan(spaces=EVERY).encoders}
         pair, small, terms = (cards[name].space for name in ("pair-text", "small-a", "terms"))
         state = {"map": np.ones((WIDTH, 8), np.float32), "offset": np.zeros(8, np.float32)}
@@ -264,16 +270,16 @@ class SharedPlace(Place):
             "terms": np.arange(2, dtype=np.int32),
             "vectors": np.ones((2, WIDTH), np.float16),
         }
-        made = BoundSpace(
+        made = JointSpaceArtifact(
             (
                 Block(pair, Modality.IMAGE, 8, (Modality.TEXT, Modality.IMAGE)),
                 Block(small, Modality.TEXT, WIDTH),
             ),
             (
-                BoundPath(pair, 8, "pair"),
-                BoundPath(small, WIDTH, "small-a"),
-                BoundPath(small, WIDTH, "pair", "affine", {}, state, stands_in=True),
-                BoundPath(terms, 50, "small-a", "term_weights", {}, known, SPARSE),
+                BoundProjection(pair, 8, "pair"),
+                BoundProjection(small, WIDTH, "small-a"),
+                BoundProjection(small, WIDTH, "pair", "affine", {}, state, imputes=True),
+                BoundProjection(terms, 50, "small-a", "term_weights", {}, known, SPARSE),
             ),
         )
         made.save(self.models / "bound")
@@ -295,19 +301,19 @@ def test_encoders_of_a_shared_space_are_asked_by_their_names_and_told_of_by_its(
     settings = shared_place.settings(binding=made.revision, spaces=EVERY)
 
     plan = Plan(settings)
-    joined = plan.joined
+    joint_inputs = plan.joint_inputs
     space = assembly.build_router(settings, plan).space
 
     assert plan.spaces_by_modality == {
         Modality.TEXT: ("pair-text", "small-a", "terms"), Modality.IMAGE: ("pair-image",),
     }  # fmt: skip
-    assert joined.shared == {"pair-text": "pair", "pair-image": "pair"}
-    assert joined.kinds["terms"] == {VectorKind.SPARSE}
-    assert joined.kinds["pair-image"] == {VectorKind.DENSE}
-    assert joined.blocks["small-a"] == ["small-a"], "what stands in is not waited for"
-    assert joined.unheard({"pair": 1.0}) == {"small-a", "terms"}
-    assert space.reach[Modality.TEXT].sources == ("pair", "small-a", "terms")
-    assert space.reach[Modality.IMAGE].sources == ("pair",)
+    assert joint_inputs.shared == {"pair-text": "pair", "pair-image": "pair"}
+    assert joint_inputs.kinds["terms"] == {VectorKind.SPARSE}
+    assert joint_inputs.kinds["pair-image"] == {VectorKind.DENSE}
+    assert joint_inputs.blocks["small-a"] == ["small-a"], "what stands in is not waited for"
+    assert joint_inputs.unused({"pair": 1.0}) == {"small-a", "terms"}
+    assert space.coverage[Modality.TEXT].sources == ("pair", "small-a", "terms")
+    assert space.coverage[Modality.IMAGE].sources == ("pair",)
 
 
 def test_a_tower_that_was_bound_and_is_not_served_stops_the_start(shared_place: SharedPlace) -> None:

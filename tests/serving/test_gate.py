@@ -179,10 +179,13 @@ def varint(number: int) -> bytes:
             ),
             "routing.weights",
         ),
-        (generator_pb2.GenerateRequest(decoding=generator_pb2.Decoding(stop=["."] * 17)), "decoding.stop"),
         (
-            generator_pb2.GenerateRequest(decoding=generator_pb2.Decoding(stop=[".", "." * 257])),
-            "decoding.stop[1]",
+            generator_pb2.GenerateRequest(sampling=generator_pb2.SamplingParameters(stop=["."] * 17)),
+            "sampling.stop",
+        ),
+        (
+            generator_pb2.GenerateRequest(sampling=generator_pb2.SamplingParameters(stop=[".", "." * 257])),
+            "sampling.stop[1]",
         ),
         (reranker_pb2.RerankRequest(candidates=[reranker_pb2.RerankCandidate()] * 1025), "candidates"),
         (index_pb2.GetItemRequest(collection="c", id="i" * 8_000_000), "id"),

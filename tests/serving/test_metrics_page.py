@@ -16,7 +16,7 @@ from tieback.serving.metrics_page import CONNECTIONS, MetricsPage
 
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[MetricsPage]:
-    monkeypatch.setattr(metrics_page, "SILENT_SECONDS", 0.5)
+    monkeypatch.setattr(metrics_page, "IDLE_SECONDS", 0.5)
     made = MetricsPage("127.0.0.1", 0, lambda: b"tieback_up 1\n")
     yield made
     made.close()
@@ -44,7 +44,7 @@ def test_a_page_whose_port_is_taken_says_which_and_by_what_to_choose_another(pag
         MetricsPage("127.0.0.1", page.port, lambda: b"")
 
 
-def test_a_silent_connection_is_let_go(page: MetricsPage) -> None:
+def test_an_idle_connection_is_closed(page: MetricsPage) -> None:
     with socket.create_connection(("127.0.0.1", page.port), timeout=5) as silent:
         silent.sendall(b"GET /met")
 

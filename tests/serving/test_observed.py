@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from support.local_platform import Running
 from tieback_client import Client, Item, Section
-from tieback_client.events import Decoding
+from tieback_client.events import SamplingParameters
 
 TEXT_SPACES = ("all-minilm-l6-v2", "paraphrase-minilm-l3-v2", "wordllama-256")
 
@@ -68,7 +68,7 @@ def test_an_answer_counts_its_verdicts_and_tokens(client: Client, local_platform
 
     before = verdicts(), tokens()
     answer = client.answer(
-        "observed", "How tall is the lighthouse at Cape Alder?", decoding=Decoding(max_tokens=24)
+        "observed", "How tall is the lighthouse at Cape Alder?", sampling=SamplingParameters(max_tokens=24)
     ).collect()
 
     assert answer.finish is not None

@@ -32,7 +32,7 @@ async def test_a_retired_model_that_nobody_asks_for_is_unloaded_and_loaded_again
 
     space = await retired.find(card.space)
     assert isinstance(space, SingleSpace)
-    (name,) = space.joined(Role.QUERY).spaces[Modality.TEXT]
+    (name,) = space.joint_inputs(Role.QUERY).spaces[Modality.TEXT]
     reply = await encoder.encode(name, [OWL])
     await asyncio.sleep(2.5)
     with pytest.raises(NotFound) as unknown:

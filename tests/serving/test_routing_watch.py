@@ -12,7 +12,7 @@ from tieback.serving.routing_watch import WINDOW, RoutingWatch, log
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 
-USUAL = {"text": {"words": (0.6, 0.8), "eyes": (0.2, 0.4)}}
+WEIGHT_RANGES = {"text": {"words": (0.6, 0.8), "eyes": (0.2, 0.4)}}
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def telemetry() -> Telemetry:
 
 @pytest.fixture
 def watch(telemetry: Telemetry) -> RoutingWatch:
-    return RoutingWatch(telemetry, "served", USUAL)
+    return RoutingWatch(telemetry, "served", WEIGHT_RANGES)
 
 
 def drift(telemetry: Telemetry, space: str) -> float | None:
@@ -43,7 +43,7 @@ def test_there_is_no_drift_before_as_many_queries_as_at_binding(
     assert drift(telemetry, "words") is None
 
 
-def test_drift_is_the_distance_of_the_mean_from_the_usual_range(
+def test_drift_is_the_distance_of_the_mean_from_its_range_at_binding(
     telemetry: Telemetry, watch: RoutingWatch
 ) -> None:
     ask(watch, 0.7)
@@ -82,8 +82,8 @@ def test_drift_is_logged_once_when_it_comes_and_once_when_it_goes(
     assert sorted(lines.said) == [
         ("routing drifts", "eyes"),
         ("routing drifts", "words"),
-        ("routing is usual again", "eyes"),
-        ("routing is usual again", "words"),
+        ("routing is back in its range", "eyes"),
+        ("routing is back in its range", "words"),
     ]
 
 

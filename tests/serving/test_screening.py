@@ -211,7 +211,7 @@ async def test_where_much_is_cached_a_call_is_looked_at_for_its_answer_may_cost_
         for _ in range(10):
             await server.encoder.encode(SPACE, known)
 
-        assert server.encoder.load(SPACE).recall > 0.04
+        assert server.encoder.load(SPACE).known_share > 0.04
         assert not server.encoder.is_pressed(SPACE)
 
 

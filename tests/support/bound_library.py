@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tieback.answer import Answerer, Joined
+from tieback.answer import Answerer, JointInputs
 from tieback.core.deadline import Deadline
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.method_choice import MethodChoice
@@ -17,7 +17,13 @@ from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.methods.imputation import fit as fit_imputation
 from tieback.methods.projection import fit
-from tieback.models.bound_space import Block, BoundImputation, BoundPath, BoundRouter, BoundSpace
+from tieback.models.joint_space_artifact import (
+    Block,
+    BoundImputation,
+    BoundProjection,
+    BoundRouter,
+    JointSpaceArtifact,
+)
 from tieback.reranker import Reranker
 from tieback.router import Router
 
@@ -50,21 +56,23 @@ class Library:
         texts = [card(folder, name) for name in ("words-a", "words-b")]
         eyes = colours.card(folder, halves=halves)
         names = np.stack([dense(name) for name in colours.NAMES])
-        paths = [BoundPath(one.space, WIDTH, one.name) for one in texts]
-        paths.append(BoundPath(eyes.space, 3, "colours"))
+        paths = [BoundProjection(one.space, WIDTH, one.name) for one in texts]
+        paths.append(BoundProjection(eyes.space, 3, "colours"))
         for one in texts:
             for source, target, left, right in ((one, eyes, names, np.eye(3)), (eyes, one, np.eye(3), names)):
                 state = fit("anchor_attention", left, right, {"centred": False})
                 width = int(left.shape[1])
                 paths.append(
-                    BoundPath(source.space, width, target.name, "anchor_attention", {"sharpness": 40}, state)
+                    BoundProjection(
+                        source.space, width, target.name, "anchor_attention", {"sharpness": 40}, state
+                    )
                 )
         blocks = [Block(one.space, Modality.TEXT, WIDTH) for one in texts]
         blocks.append(Block(eyes.space, Modality.IMAGE, 3))
         said = np.stack([dense(word) for word in WORDS])
         aligned = [said, said, np.zeros((len(WORDS), 3), np.float32)]
         ways = [BoundImputation(name, {}, fit_imputation(name, aligned), LOSSES) for name in imputations]
-        self.bound = BoundSpace(tuple(blocks), tuple(paths), routers, LOSSES, imputations=tuple(ways))
+        self.bound = JointSpaceArtifact(tuple(blocks), tuple(paths), routers, LOSSES, imputations=tuple(ways))
         seeing = colours.Halves(eyes) if halves else colours.Colours(eyes)
         self.real = Encoder([*(BagOfWords(one) for one in texts), seeing])
         self.encoder = Troubles(self.real)
@@ -74,7 +82,7 @@ class Library:
         text = frozenset({VectorKind.DENSE})
         every = ("words-a", "words-b", "colours")
         self.answerer = Answerer(
-            spaces=Joined(
+            spaces=JointInputs(
                 {Modality.TEXT: ("words-a", "words-b"), Modality.IMAGE: ("colours",)},
                 {"words-a": text, "words-b": text, "colours": kinds},
                 {"words-a": ("words-a", "colours"), "words-b": ("words-b", "colours"), "colours": every},

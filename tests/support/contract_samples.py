@@ -41,11 +41,11 @@ from tieback.core.types.generation import (
     AbstentionReason,
     Citation,
     Claim,
-    Decoding,
     Evidence,
     Finish,
     FinishReason,
     Grounding,
+    SamplingParameters,
     TextDelta,
     Verdict,
     VerdictLabel,
@@ -155,10 +155,10 @@ SAMPLES: dict[str, list[Any]] = {
         Content(Modality.TEXT, TokenIds(np.array([101, 2**32 - 1, 102], np.int64))),
     ],
     "cost": [COST],
-    "decoding": [
-        Decoding(),
-        Decoding(9, 0.5, 0.25, 40, 0, ["END"], MethodChoice("context_aware", {"alpha": 0.5})),
-        Decoding(strategy=MethodChoice("dola", {"layers": [20.0, 25.0]})),
+    "sampling": [
+        SamplingParameters(),
+        SamplingParameters(9, 0.5, 0.25, 40, 0, ["END"], MethodChoice("context_aware", {"alpha": 0.5})),
+        SamplingParameters(strategy=MethodChoice("dola", {"layers": [20.0, 25.0]})),
     ],
     "encode_reply": [
         EncodeReply([ENCODING, errors.InvalidInput("bad", field=at("contents", 1))], TIMING, COST)

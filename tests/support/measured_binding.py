@@ -6,7 +6,7 @@ import numpy as np
 from tieback.core.types.content import Modality
 from tieback.core.types.vectors import SpaceRef
 from tieback.methods.projection import fit
-from tieback.models.bound_space import Block, BoundPath, BoundRouter, BoundSpace
+from tieback.models.joint_space_artifact import Block, BoundProjection, BoundRouter, JointSpaceArtifact
 
 TEXTS = ("all-minilm-l6-v2", "paraphrase-minilm-l3-v2", "wordllama-256")
 NAMES = (*TEXTS, "efficientnet-lite0", "yamnet")
@@ -14,21 +14,23 @@ MODALITIES = (*[Modality.TEXT] * 3, Modality.IMAGE, Modality.AUDIO)
 WIDTH = 6
 
 
-def bound() -> BoundSpace:
+def bound() -> JointSpaceArtifact:
     """Five spaces as the default catalog has them, small, with measurements of every kind."""
     random = np.random.default_rng(0)
     spaces = [SpaceRef(name, f"r{place}0af", f"f{place}") for place, name in enumerate(NAMES)]
     blocks = [Block(space, modality, WIDTH) for space, modality in zip(spaces, MODALITIES, strict=True)]
-    paths = [BoundPath(space, WIDTH, space.name) for space in spaces]
+    paths = [BoundProjection(space, WIDTH, space.name) for space in spaces]
     anchors = {name: random.normal(size=(40, WIDTH)).astype(np.float32) for name in NAMES}
     for source, modality in zip(spaces, MODALITIES, strict=True):
         for block in blocks:
             if modality is not block.modality and Modality.TEXT in (modality, block.modality):
                 state = fit("anchor_attention", anchors[source.name], anchors[block.space.name])
                 paths.append(
-                    BoundPath(source, WIDTH, block.space.name, "anchor_attention", {"sharpness": 15.0}, state)
+                    BoundProjection(
+                        source, WIDTH, block.space.name, "anchor_attention", {"sharpness": 15.0}, state
+                    )
                 )
-    return BoundSpace(
+    return JointSpaceArtifact(
         tuple(blocks),
         tuple(paths),
         (

@@ -10,7 +10,7 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.encoding import Encoding
 from tieback.core.types.fusion import Fused, FusePart, Role, Routing
 from tieback.core.types.vectors import SparseVector, Vector
-from tieback.models.bound_space import BoundSpace
+from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.loading import load_encoder
 from tieback.router import Router
 
@@ -25,7 +25,7 @@ from support.shades import (
 class Library:
     """The photos of shades in a bound space, and texts that look for them, through the router that serves."""
 
-    def __init__(self, world: World, bound: BoundSpace) -> None:
+    def __init__(self, world: World, bound: JointSpaceArtifact) -> None:
         self.models = {card.name: load_encoder(card, world.store) for card in world.cards}
         self.router = Router.bound(bound, modalities={card.name: card.modality for card in world.cards})
         self.photos = tuple((world.data / f"{number:02}.png").read_bytes() for number in range(PHOTOS))

@@ -16,7 +16,14 @@ from tieback.core.types.fusion import FusePart
 from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.methods.imputation import fit
 from tieback.methods.projection import unit_rows
-from tieback.models.bound_space import NATIVE, Block, BoundImputation, BoundPath, BoundRouter, BoundSpace
+from tieback.models.joint_space_artifact import (
+    NATIVE,
+    Block,
+    BoundImputation,
+    BoundProjection,
+    BoundRouter,
+    JointSpaceArtifact,
+)
 
 WORDS, NAMES = SpaceRef("words", "r1", "f1"), SpaceRef("names", "r2", "f2")
 EYES, EARS = SpaceRef("eyes", "r3", "f3"), SpaceRef("ears", "r4", "f4")
@@ -24,19 +31,19 @@ WIDTHS = {"words": 4, "names": 3, "eyes": 5, "ears": 3}
 SPACES = {space.name: space for space in (WORDS, NAMES, EYES, EARS)}
 OF = {"words": Modality.TEXT, "names": Modality.TEXT, "eyes": Modality.IMAGE, "ears": Modality.AUDIO}
 NAMES_OF_BLOCKS = ("words", "names", "eyes", "ears")
-USUAL = {"words": (0.0, 0.5), "names": (0.0, 0.5), "eyes": (0.3, 0.9), "ears": (0.0, 0.2)}
+WEIGHT_RANGES = {"words": (0.0, 0.5), "names": (0.0, 0.5), "eyes": (0.3, 0.9), "ears": (0.0, 0.2)}
 LOSSES = {"text": {"words": 5.0, "names": 3.0, "eyes": 12.0}, "image": {"eyes": 70.0}}
 
 
-def path(source: str, block: str) -> BoundPath:
+def path(source: str, block: str) -> BoundProjection:
     """The identity on the first three dimensions."""
     if source == block:
-        return BoundPath(SPACES[source], WIDTHS[source], block, NATIVE)
+        return BoundProjection(SPACES[source], WIDTHS[source], block, NATIVE)
     state = {
         "map": np.eye(WIDTHS[source], WIDTHS[block], dtype=np.float32),
         "offset": np.zeros(WIDTHS[block], np.float32),
     }
-    return BoundPath(SPACES[source], WIDTHS[source], block, "affine", {}, state)
+    return BoundProjection(SPACES[source], WIDTHS[source], block, "affine", {}, state)
 
 
 def text_router(favours: Mapping[int, str], **facts: Any) -> BoundRouter:
@@ -53,17 +60,24 @@ def text_router(favours: Mapping[int, str], **facts: Any) -> BoundRouter:
         "third": third,
         "third_bias": np.full(blocks, -2, np.float32),
     }
-    spoken = {"words": 0.2, "names": 0.2, "eyes": 0.5, "ears": 0.1}
+    mean_weights = {"words": 0.2, "names": 0.2, "eyes": 0.5, "ears": 0.1}
     return BoundRouter(
-        Modality.TEXT, ("words", "names"), "soft", {"sharpness": 5.0}, state, USUAL, spoken, **facts
+        Modality.TEXT,
+        ("words", "names"),
+        "soft",
+        {"sharpness": 5.0},
+        state,
+        WEIGHT_RANGES,
+        mean_weights,
+        **facts,
     )
 
 
-def binding(routers: Sequence[BoundRouter] = (), **changes: Any) -> BoundSpace:
+def binding(routers: Sequence[BoundRouter] = (), **changes: Any) -> JointSpaceArtifact:
     """Every text reaches every block; pictures reach all but the sounds', sounds all but the pictures'."""
     facts: dict[str, Any] = {
         "blocks": tuple(Block(SPACES[name], OF[name], WIDTHS[name]) for name in NAMES_OF_BLOCKS),
-        "paths": tuple(
+        "projections": tuple(
             path(source, block)
             for source, reached in {
                 "words": ("words", "eyes", "ears"),
@@ -76,10 +90,10 @@ def binding(routers: Sequence[BoundRouter] = (), **changes: Any) -> BoundSpace:
         "routers": tuple(routers),
         "losses": LOSSES,
     }
-    return BoundSpace(**(facts | changes))
+    return JointSpaceArtifact(**(facts | changes))
 
 
-def routed() -> BoundSpace:
+def routed() -> JointSpaceArtifact:
     """Texts of cats are looked for in pictures, texts of cars in sounds."""
     return binding([text_router({0: "eyes", 2: "ears"})])
 

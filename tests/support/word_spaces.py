@@ -14,7 +14,7 @@ from tieback.catalog.catalog import read_card
 from tieback.core.types.content import Modality
 from tieback.methods.imputation import fit
 from tieback.methods.projection import unit_rows
-from tieback.models.bound_space import Block, BoundImputation, BoundPath, BoundSpace
+from tieback.models.joint_space_artifact import Block, BoundImputation, BoundProjection, JointSpaceArtifact
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.serving.settings import Settings
@@ -33,7 +33,7 @@ class WordSpaces:
 
     cards: Path
     store: Path
-    bound: BoundSpace
+    bound: JointSpaceArtifact
 
     def settings(self, folder: Path, **further: Any) -> Settings:
         """Of a platform that serves nothing else."""
@@ -55,9 +55,9 @@ def word_spaces(folder: Path) -> WordSpaces:
     store = Store(folder / "store")
     assert pull(cards, cards, store, Silent()) == []
     rows = [table[1:] for table in tables.values()]
-    bound = BoundSpace(
+    bound = JointSpaceArtifact(
         tuple(Block(card.space, Modality.TEXT, WIDTH) for card in cards),
-        tuple(BoundPath(card.space, WIDTH, card.name) for card in cards),
+        tuple(BoundProjection(card.space, WIDTH, card.name) for card in cards),
         losses={"text": {SEA: 2.0}},
         imputations=(
             BoundImputation("ridge", {}, fit("ridge", rows), {"text": {SEA: 2.0}}),

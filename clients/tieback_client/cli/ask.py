@@ -12,11 +12,11 @@ from tieback_client.cli import bars
 from tieback_client.cli.connection import (
     Command,
     connected,
+    note_files,
     parse_method,
     parse_weights,
     query_of,
     query_options,
-    tell_of_files,
     with_modality,
 )
 from tieback_client.cli.output import Output, jsonable
@@ -36,9 +36,9 @@ from tieback_client.control_characters import in_a_line
 from tieback_client.events import (
     Answer,
     AnswerEvent,
-    Decoding,
     Grounding,
     RetrievalEvent,
+    SamplingParameters,
     TextDelta,
     VerdictLabel,
 )
@@ -128,7 +128,7 @@ def ask(
     explain: bool,
 ) -> None:
     """Answer a question from a collection, with sources."""
-    tell_of_files(output, words)
+    note_files(output, words)
     stream = client.answer(
         collection,
         query_of(words, image, audio, points),
@@ -143,7 +143,7 @@ def ask(
         min_relevance=min_relevance,
         model=model,
         evidence_limit=evidence,
-        decoding=Decoding(
+        sampling=SamplingParameters(
             max_tokens=max_tokens or 0,
             temperature=temperature,
             strategy=parse_method(strategy, parameters, "--strategy", "--set"),

@@ -259,7 +259,7 @@ def with_modality(filter: str, modality: str | None) -> str:
     return f"({filter}) AND {own}" if filter else own
 
 
-def tell_of_files(output: Output, words: tuple[str, ...]) -> None:
+def note_files(output: Output, words: tuple[str, ...]) -> None:
     """Says that the name of a photo or a sound was read as words."""
     from tieback_client.content import Modality, modality_of_path
 

@@ -29,7 +29,7 @@ from tieback_client.vectors import DType, LocatorKind, SparseVector
 
 SHOWN = 6
 TERMS = 10  # of a sparse vector, the heaviest
-TOLD = 20  # failures of a file that are told one by one
+LISTED = 20  # failures of a file that are told one by one
 SOURCES = {
     EncodingSource.MEMORY: "from memory",
     EncodingSource.DISK: "from disk",
@@ -309,7 +309,7 @@ def _encode_lines(
                 sources[outcome.source] += 1
             else:
                 failed += 1
-                if failed <= TOLD:
+                if failed <= LISTED:
                     output.note(f"{line.name}: {outcome.message}", style="red")
     seconds = time.monotonic() - begin
     done = sources.total()
@@ -335,7 +335,7 @@ def _encode_lines(
 
 
 @contextlib.contextmanager
-def _writer(output: Output, target: Path | None) -> Iterator[lines.Writer]:
+def _writer(output: Output, target: Path | None) -> Iterator[lines.LineWriter]:
     """Where the results are written. A file gets its name when it is complete."""
     if target is None:
         terminal = _TerminalWriter(output) if output.terminal else lines.TableWriter()

@@ -12,7 +12,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tieback_client.cli.connection import Command, collection_option, connected, parse_weights
-from tieback_client.cli.index_report import counted, ended_early, report, tell_of_sources
+from tieback_client.cli.index_report import counted, ended_early, report, report_sources
 from tieback_client.cli.index_run import Run
 from tieback_client.cli.indexed import IndexedItems, quoted
 from tieback_client.cli.output import Output
@@ -155,7 +155,7 @@ def index(
         if unread and into is not None:
             output.note(summary(unread, into))
         lost = [one for one in sources if one.host == host and not Path(one.location).is_dir()]
-        tell_of_sources(output, roots.values(), lost, None if dry_run else collection)
+        report_sources(output, roots.values(), lost, None if dry_run else collection)
     if found.failures:
         raise click.exceptions.Exit(1)
 

@@ -106,7 +106,7 @@ def _kinds(ignored: Mapping[str, str]) -> str:
     return f"{told}, …" if len(kinds) > NAMED else told
 
 
-def tell_of_sources(
+def report_sources(
     output: Output, roots: Iterable[Root], lost: Sequence[Source], collection: str | None
 ) -> None:
     """Names new sources if their names are not obvious, and sources that have moved or may have.

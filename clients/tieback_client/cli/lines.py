@@ -49,7 +49,7 @@ def count(path: Path) -> int:
         return sum(1 for _ in file)
 
 
-class Writer(Protocol):
+class LineWriter(Protocol):
     """Writes results, one by one."""
 
     def write(self, line: Line, outcome: Encoding | TiebackError, /) -> None:

@@ -12,7 +12,7 @@ from tieback_client.client import Client
 from tieback_client.operation import Operation
 from tieback_client.writes import ReindexResult
 
-TOLD = 10
+LISTED = 10
 
 
 @click.command(
@@ -45,7 +45,7 @@ def reindex(client: Client, output: Output, name: str, space: str, drop_missing:
     """Encode a collection again, after its model changed."""
     operation = client.reindex(name, space=space, drop_missing=drop_missing)
     if detach:
-        _tell_started(output, operation)
+        _report_started(output, operation)
         return
     end = _end(output, operation)
     if not end.finished and output.asks:
@@ -70,12 +70,12 @@ def reindex(client: Client, output: Output, name: str, space: str, drop_missing:
             }
         )
     else:
-        _tell(output, name, end)
+        _report(output, name, end)
     if not end.finished:
         raise click.exceptions.Exit(1)
 
 
-def _tell(output: Output, name: str, end: ReindexResult) -> None:
+def _report(output: Output, name: str, end: ReindexResult) -> None:
     if not end.needed:
         output.show(
             Text.assemble(
@@ -108,7 +108,7 @@ def _end(output: Output, operation: Operation) -> ReindexResult:
     return operation.result()
 
 
-def _tell_started(output: Output, operation: Operation) -> None:
+def _report_started(output: Output, operation: Operation) -> None:
     if output.json:
         output.document(operation.status)
         return
@@ -120,10 +120,10 @@ def _tell_started(output: Output, operation: Operation) -> None:
 
 
 def _list(output: Output, end: ReindexResult) -> None:
-    for item, error in list(end.failures.items())[:TOLD]:
+    for item, error in list(end.failures.items())[:LISTED]:
         output.notes.print(Text.assemble(("missing", "red"), "  ", (item, "bold"), "  ", error.message))
-    if end.failure_count > TOLD:
-        output.note(f"and {end.failure_count - TOLD} more")
+    if end.failure_count > LISTED:
+        output.note(f"and {end.failure_count - LISTED} more")
 
 
 def _items(number: int) -> str:

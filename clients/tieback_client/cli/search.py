@@ -15,10 +15,10 @@ from tieback_client.cli import bars
 from tieback_client.cli.connection import (
     Command,
     connected,
+    note_files,
     parse_weights,
     query_of,
     query_options,
-    tell_of_files,
     with_modality,
 )
 from tieback_client.cli.output import Output, SafeConsole
@@ -83,7 +83,7 @@ def search(
 
     Point clouds too, if the server reads them. Several contents make one query.
     """
-    tell_of_files(output, words)
+    note_files(output, words)
     result = client.retrieve(
         collection,
         query_of(words, image, audio, points),

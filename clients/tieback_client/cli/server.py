@@ -117,7 +117,7 @@ def _describe(space: Space, output: Output) -> None:
         "joint space": space.binding or "no",
         "bound by": space.binding_revision,
         "blocks": ", ".join(f"{name} ({width})" for name, width in space.blocks.items()),
-        "paths": space.paths,
+        "projections": space.projections,
         "ready": _yes(space.ready),
         "precision": space.precision,
         **{one.measure: f"{one.value:.5g} (in float32 {one.float32:.5g})" for one in space.drift},

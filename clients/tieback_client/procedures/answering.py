@@ -13,11 +13,11 @@ from tieback_client.content import ContentLike
 from tieback_client.documents import Item
 from tieback_client.events import (
     AnswerEvent,
-    Decoding,
     Evidence,
     GenerationEvent,
     Grounding,
     MethodLike,
+    SamplingParameters,
     Weights,
 )
 from tieback_client.exchange import Exchange, write_result
@@ -152,7 +152,7 @@ def answer(
     explain: bool = False,
     model: str = "",
     evidence_limit: int = 0,
-    decoding: Decoding | None = None,
+    sampling: SamplingParameters | None = None,
     grounding: Grounding | None = None,
     timeout: float | None = None,
 ) -> StreamCall[AnswerEvent]:
@@ -182,7 +182,7 @@ def answer(
         ),
         model=model,
         evidence_limit=evidence_limit,
-        decoding=writing.decoding(decoding),
+        sampling=writing.sampling(sampling),
         grounding=writing.grounding(grounding),
     )
     return StreamCall(RPCS["Answer"], request, reading_events.answer_event, timeout)
@@ -193,7 +193,7 @@ def generate(
     evidence: Sequence[str | Evidence] = (),
     *,
     model: str = "",
-    decoding: Decoding | None = None,
+    sampling: SamplingParameters | None = None,
     grounding: Grounding | None = None,
     timeout: float | None = None,
 ) -> StreamCall[GenerationEvent]:
@@ -206,7 +206,7 @@ def generate(
         model=model,
         prompt=writing.text(prompt, "prompt"),
         evidence=[writing.evidence(one, at("evidence", i), i + 1) for i, one in enumerate(evidence)],
-        decoding=writing.decoding(decoding),
+        sampling=writing.sampling(sampling),
         grounding=writing.grounding(grounding),
     )
     return StreamCall(RPCS["Generate"], request, reading_events.generation_event, timeout)

@@ -9,12 +9,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from tieback.answer.collection_spaces import (
     CollectionSpace,
     CollectionSpaces,
-    JoinedSpace,
     Joint,
+    JointPipeline,
     RetiredSpaces,
 )
 from tieback.answer.degradation import Losses
-from tieback.answer.encoding import Joined, Spaces
+from tieback.answer.encoding import JointInputs, Spaces
 from tieback.answer.evidence import evidence_of
 from tieback.answer.ingestion import Ingestion
 from tieback.answer.plan import ANSWER_PLAN
@@ -27,15 +27,15 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Unsupported
 from tieback.core.field_path import at
 from tieback.core.types.content import Item
-from tieback.core.types.generation import Decoding, Finish, GenerationEvent, Grounding
+from tieback.core.types.generation import Finish, GenerationEvent, Grounding, SamplingParameters
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.limits import Limits
 from tieback.core.types.report import Timing
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
 from tieback.core.types.vectors import SpaceRef
 from tieback.ports import (
-    DEFAULT_DECODING,
     DEFAULT_GROUNDING,
+    DEFAULT_SAMPLING,
     EncoderPort,
     GeneratorPort,
     IndexPort,
@@ -48,7 +48,7 @@ RETRIEVAL_SHARE = 0.5
 """Of the time for an answer, so much may go by until writing begins."""
 
 NO_LOSSES: Losses = {}
-NOTHING_JOINED: Spaces = {}
+NO_SPACES: Spaces = {}
 
 EVIDENCE_NEEDED = 1.0
 """Asked of an answer that nothing was found for: it can have no evidence, so it is abstained from."""
@@ -75,7 +75,7 @@ class Answerer:
         reranker: RerankerPort | None,
         joint: Joint | None = None,
         router: RouterPort | None = None,
-        spaces: Spaces | Joined = NOTHING_JOINED,
+        spaces: Spaces | JointInputs = NO_SPACES,
         single: Sequence[SingleSpace] = (),
         generator: GeneratorPort | None = None,
         limits: Limits | None = None,
@@ -88,13 +88,13 @@ class Answerer:
         limits = limits or Limits()
         served = [CollectionSpace.single(one, encoder, limits) for one in single]
         if joint is not None and router is not None:
-            joined = spaces if isinstance(spaces, Joined) else Joined(spaces)
-            whole = JoinedSpace(joint, joined, router, losses)
+            joint_inputs = spaces if isinstance(spaces, JointInputs) else JointInputs(spaces)
+            whole = JointPipeline(joint, joint_inputs, router, losses)
             served.insert(0, CollectionSpace.joint(whole, encoder, limits))
 
         async def to_read(ref: SpaceRef) -> CollectionSpace | None:
             own = None if retired is None else await retired.find(ref)
-            if isinstance(own, JoinedSpace):
+            if isinstance(own, JointPipeline):
                 return CollectionSpace.joint(own, encoder, limits, is_retired=True)
             return None if own is None else CollectionSpace.single(own, encoder, limits, is_retired=True)
 
@@ -149,7 +149,7 @@ class Answerer:
         *,
         model: str = "",
         evidence_limit: int = 0,
-        decoding: Decoding = DEFAULT_DECODING,
+        sampling: SamplingParameters = DEFAULT_SAMPLING,
         grounding: Grounding = DEFAULT_GROUNDING,
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncIterator[RetrieveReply | GenerationEvent]:
@@ -179,7 +179,7 @@ class Answerer:
             # A pipeline that finds nothing does not let the model answer from memory, unless it is told to.
             grounding = dataclasses.replace(grounding, abstain_below=EVIDENCE_NEEDED)
         events = self._generator.generate(
-            question, evidence, model=model, decoding=decoding, grounding=grounding, deadline=hop(deadline)
+            question, evidence, model=model, sampling=sampling, grounding=grounding, deadline=hop(deadline)
         )
         with watch.stage("generate"):
             try:

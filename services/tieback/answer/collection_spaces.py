@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tieback.answer.degradation import Losses
-from tieback.answer.encoding import Joined, SpaceEncoders
+from tieback.answer.encoding import JointInputs, SpaceEncoders
 from tieback.answer.single_space import SingleSpace
 from tieback.answer.stopwatch import seconds_of, share
 from tieback.core.deadline import Deadline
@@ -72,15 +72,17 @@ class CollectionSpace:
     ) -> CollectionSpace:
         """A space without a joint one."""
         reader = f"the space {space.ref.name!r}, which the collection is in,"
-        encoders = {role: SpaceEncoders(encoder, space.joined(role), limits, reader=reader) for role in Role}
+        encoders = {
+            role: SpaceEncoders(encoder, space.joint_inputs(role), limits, reader=reader) for role in Role
+        }
         return cls(space.ref, space.width, encoders, space, {}, is_retired)
 
     @classmethod
     def joint(
-        cls, space: JoinedSpace, encoder: EncoderPort, limits: Limits, *, is_retired: bool = False
+        cls, space: JointPipeline, encoder: EncoderPort, limits: Limits, *, is_retired: bool = False
     ) -> CollectionSpace:
         """A joint one."""
-        encoders = dict.fromkeys(Role, SpaceEncoders(encoder, space.joined, limits))
+        encoders = dict.fromkeys(Role, SpaceEncoders(encoder, space.joint_inputs, limits))
         ref, width = space.joint.ref, space.joint.width
         return cls(ref, width, encoders, space.router, space.losses, is_retired)
 
@@ -91,11 +93,11 @@ class CollectionSpace:
 
     def readers(self, modality: Modality) -> Sequence[str]:
         """The encoders that read stored contents of that modality."""
-        return self.encoders[Role.DOCUMENT].joined.spaces.get(modality, ())
+        return self.encoders[Role.DOCUMENT].joint_inputs.spaces.get(modality, ())
 
     def is_encoded_by(self, encoder: str) -> bool:
         """Whether the space is one encoder's, or shared by several, and this is one of them."""
-        every = self.encoders[Role.DOCUMENT].joined.spaces.values()
+        every = self.encoders[Role.DOCUMENT].joint_inputs.spaces.values()
         return self.name != JOINT_SPACE and any(encoder in names for names in every)
 
     def routing(self, asked: Routing, known: Routing) -> Routing:
@@ -118,11 +120,11 @@ class CollectionSpace:
 
 
 @dataclass(frozen=True, slots=True)
-class JoinedSpace:
+class JointPipeline:
     """A joint space: how spaces are joined, the router that makes its vectors, what a missing space costs."""
 
     joint: Joint
-    joined: Joined
+    joint_inputs: JointInputs
     router: RouterPort
     losses: Losses
 
@@ -130,7 +132,7 @@ class JoinedSpace:
 class RetiredSpaces(Protocol):
     """Where spaces are had that are no longer served."""
 
-    async def find(self, ref: SpaceRef) -> SingleSpace | JoinedSpace | None:
+    async def find(self, ref: SpaceRef) -> SingleSpace | JointPipeline | None:
         """The space, loaded; None where it cannot be. May be cancelled."""
         ...
 

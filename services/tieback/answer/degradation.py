@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from tieback.answer.encoding import Encoded
+from tieback.answer.encoding import SpaceEncodings
 from tieback.core.errors import DeadlineExceeded, Overloaded, TiebackError, Unavailable
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import RoutingExplanation
@@ -32,8 +32,8 @@ def without(routing: RoutingExplanation, lost: Mapping[str, str]) -> RoutingExpl
     return dataclasses.replace(routing, missing=missing, reasons={**routing.reasons, **lost}, degraded=True)
 
 
-def with_silent_contents(
-    routing: RoutingExplanation, query: Sequence[QueryPart], encoded: Encoded, losses: Losses
+def with_unencoded_contents(
+    routing: RoutingExplanation, query: Sequence[QueryPart], encoded: SpaceEncodings, losses: Losses
 ) -> RoutingExplanation:
     """The explanation with the loss of contents that no space spoke of, which the router never heard of.
 

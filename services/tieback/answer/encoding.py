@@ -24,7 +24,7 @@ Spaces = Mapping[Modality, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class JointInputs:
     """How spaces take part in the joint space: what is asked of them, and which blocks they reach.
 
     Without more, text spaces enter by vectors into their own block, and all others by labels into all blocks.
@@ -51,7 +51,7 @@ class Joined:
         stored = self.stored.get(space, frozenset()) if role is Role.DOCUMENT else frozenset()
         return EncodePlan(kinds=kinds | stored, truncation=truncation)
 
-    def unheard(self, weights: Mapping[str, float]) -> frozenset[str]:
+    def unused(self, weights: Mapping[str, float]) -> frozenset[str]:
         """Spaces that reach only blocks of weight 0, so that nobody waits for them."""
         blocks = self.blocks or {name: (name,) for name in self.spaces.get(Modality.TEXT, ())}
         heard = {name for name, reached in blocks.items() if any(weights.get(block) for block in reached)}
@@ -59,7 +59,7 @@ class Joined:
 
 
 @dataclass(slots=True)
-class Encoded:
+class SpaceEncodings:
     """What the spaces said of each content, what they refused, and which spaces failed as a whole."""
 
     encodings: list[list[Encoding]]
@@ -71,12 +71,12 @@ class SpaceEncoders:
     """The joined spaces, behind an encoder. Errors name the `reader` that a content is not for."""
 
     def __init__(
-        self, encoder: EncoderPort, joined: Joined, limits: Limits, *, reader: str = "this server"
+        self, encoder: EncoderPort, joint_inputs: JointInputs, limits: Limits, *, reader: str = "this server"
     ) -> None:
-        self.joined = joined
+        self.joint_inputs = joint_inputs
         self._reader = reader
         self._encoder = encoder
-        self._spaces = joined.spaces
+        self._spaces = joint_inputs.spaces
         self._limits = limits
 
     async def encode(
@@ -89,13 +89,13 @@ class SpaceEncoders:
         patience: float | None = None,
         skipped: frozenset[str] = frozenset(),
         role: Role = Role.QUERY,
-    ) -> Encoded:
+    ) -> SpaceEncodings:
         """Encodes all contents; whatever goes wrong is in the reply, for the caller to judge.
 
         Spaces in `skipped` are not asked. After `patience` seconds those that have not answered are given
         up, and their work cancelled, as soon as another one has.
         """
-        encoded = Encoded([[] for _ in contents], [{} for _ in contents])
+        encoded = SpaceEncodings([[] for _ in contents], [{} for _ in contents])
         tasks: dict[asyncio.Task[None], str] = {}
         for modality, places in _by_modality(contents, encoded).items():
             spaces = self._spaces.get(modality, ())
@@ -105,9 +105,9 @@ class SpaceEncoders:
             for space in spaces:
                 if space not in skipped:
                     batches = list(self._batches([contents[place] for place in places]))
-                    plan = self.joined.plan(space, modality, role, truncation)
+                    plan = self.joint_inputs.plan(space, modality, role, truncation)
                     ask = self._ask(space, batches, plan, places, encoded, watch, deadline)
-                    tasks[asyncio.create_task(ask)] = self.joined.space(space)
+                    tasks[asyncio.create_task(ask)] = self.joint_inputs.space(space)
         await _gather(tasks, encoded, deadline, patience)
         return encoded
 
@@ -121,7 +121,7 @@ class SpaceEncoders:
         batches: Sequence[Sequence[Content]],
         plan: EncodePlan,
         places: Sequence[int],
-        encoded: Encoded,
+        encoded: SpaceEncodings,
         watch: Stopwatch,
         deadline: Deadline,
     ) -> None:
@@ -135,7 +135,7 @@ class SpaceEncoders:
             if isinstance(answer, Encoding):
                 encoded.encodings[place].append(answer)
             else:
-                encoded.refused[place][self.joined.space(space)] = answer
+                encoded.refused[place][self.joint_inputs.space(space)] = answer
 
     def _batches(self, contents: Sequence[Content]) -> Iterator[list[Content]]:
         """Parts that keep the encoder's limits of items and, by half to leave room, of bytes."""
@@ -154,7 +154,7 @@ class SpaceEncoders:
             yield batch
 
 
-def _by_modality(contents: Sequence[Content], encoded: Encoded) -> dict[Modality, list[int]]:
+def _by_modality(contents: Sequence[Content], encoded: SpaceEncodings) -> dict[Modality, list[int]]:
     """The places to encode. A vector that was computed before is an encoding already."""
     places: dict[Modality, list[int]] = {}
     for place, content in enumerate(contents):
@@ -167,7 +167,10 @@ def _by_modality(contents: Sequence[Content], encoded: Encoded) -> dict[Modality
 
 
 async def _gather(
-    tasks: Mapping[asyncio.Task[None], str], encoded: Encoded, deadline: Deadline, patience: float | None
+    tasks: Mapping[asyncio.Task[None], str],
+    encoded: SpaceEncodings,
+    deadline: Deadline,
+    patience: float | None,
 ) -> None:
     """Waits for the tasks, and puts down what failed; cancels all of them when it is cancelled itself."""
     pending = set(tasks)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.cut_off import cut_off
-from tieback.answer.encoding import Encoded
+from tieback.answer.encoding import SpaceEncodings
 from tieback.answer.headings import with_heading
 from tieback.answer.splitting import Split, Splitting
 from tieback.answer.stopwatch import Stopwatch, hop
@@ -26,7 +26,7 @@ from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexedP
 from tieback.core.types.vectors import MultiVector, Vector
 from tieback.ports import IndexPort
 
-WORTH_SAYING = 0.05
+LEAST_PROBABILITY = 0.05
 """A class of at least this probability is among the words that a picture or a sound is found by."""
 
 
@@ -211,7 +211,7 @@ class Ingestion:
         deadline: Deadline,
     ) -> None:
         contents = [draft.content for draft in drafts]
-        encoded: Encoded = await into.encoders[Role.DOCUMENT].encode(
+        encoded: SpaceEncodings = await into.encoders[Role.DOCUMENT].encode(
             contents, watch, truncation=truncation, deadline=hop(deadline), role=Role.DOCUMENT
         )
         for error in encoded.failed.values():
@@ -243,7 +243,7 @@ class Ingestion:
                 reply = await into.router.fuse(
                     [draft.encodings for draft in batch],
                     role=Role.DOCUMENT,
-                    per_region=into.encoders[Role.DOCUMENT].joined.per_region,
+                    per_region=into.encoders[Role.DOCUMENT].joint_inputs.per_region,
                     deadline=hop(deadline),
                 )
                 for draft, result in zip(batch, reply.results, strict=True):
@@ -359,6 +359,6 @@ def _indexed(item: Item, drafts: Sequence[Draft], *, keeps: bool) -> IndexedItem
 
 def describe(labels: Sequence[Label], title: str = "") -> str:
     """The words for a picture or a sound: its title, and what a classifier took it for."""
-    likely = [label.name for label in labels if label.probability >= WORTH_SAYING]
+    likely = [label.name for label in labels if label.probability >= LEAST_PROBABILITY]
     seen = dict.fromkeys(likely or [label.name for label in labels[:1]])  # two classes may share a name
     return ": ".join(part for part in (title, ", ".join(seen)) if part)

@@ -21,7 +21,7 @@ from tieback.core.types.vectors import MultiVector
 def is_picture_by_regions(query: Sequence[QueryPart], space: CollectionSpace) -> bool:
     """Whether the query is one picture, and the space one in which pictures are stored by their regions."""
     modalities = [part.content.modality for part in query]
-    return modalities == [Modality.IMAGE] and space.encoders[Role.DOCUMENT].joined.per_region
+    return modalities == [Modality.IMAGE] and space.encoders[Role.DOCUMENT].joint_inputs.per_region
 
 
 async def whole_and_regions(

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.cut_off import cut_off
-from tieback.answer.degradation import reason_of, with_silent_contents, without
-from tieback.answer.encoding import Encoded
+from tieback.answer.degradation import reason_of, with_unencoded_contents, without
+from tieback.answer.encoding import SpaceEncodings
 from tieback.answer.ingestion import describe
 from tieback.answer.picture_query import is_picture_by_regions
 from tieback.answer.plan import (
@@ -152,7 +152,7 @@ class Retriever:
             truncation=Truncation.END,
             deadline=hop(deadline),
             patience=seconds_of(share(deadline, self._encode_share)),
-            skipped=encoders.joined.unheard(routing.weights) if routing.weights else frozenset(),
+            skipped=encoders.joint_inputs.unused(routing.weights) if routing.weights else frozenset(),
         )
         parts = [
             FusePart(encoding, retrieval.query[place].weight, place)
@@ -180,7 +180,7 @@ class Retriever:
         fused = reply.results[0]
         if not isinstance(fused, Fused):
             raise _blame_query(fused, parts)
-        explained = with_silent_contents(fused.routing, retrieval.query, encoded, space.losses)
+        explained = with_unencoded_contents(fused.routing, retrieval.query, encoded, space.losses)
         unread = cut_off(part.encoding for part in parts)
         return dataclasses.replace(fused, routing=_marked(without(explained, lost), space)), unread
 
@@ -297,7 +297,7 @@ def _checked_plan(retrieval: Retrieval, limits: Limits, defaults: RetrievalPlan)
     return plan
 
 
-def _judge(encoded: Encoded) -> dict[str, str]:
+def _judge(encoded: SpaceEncodings) -> dict[str, str]:
     """The spaces that did not speak of everything, and why.
 
     Raises where a content is refused by all that read it.

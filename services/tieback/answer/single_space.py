@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tieback.answer.encoding import DENSE, LABELS, Joined, Spaces
+from tieback.answer.encoding import DENSE, LABELS, JointInputs, Spaces
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError
 from tieback.core.field_path import at
@@ -34,12 +34,12 @@ class SingleSpace:
     encoders: Mapping[Role, Spaces]
     naming: frozenset[str] = frozenset()
 
-    def joined(self, role: Role) -> Joined:
+    def joint_inputs(self, role: Role) -> JointInputs:
         """What is asked of which encoder in that role."""
         spaces = self.encoders[role]
         names = [name for every in spaces.values() for name in every]
         kinds = {name: DENSE | LABELS if name in self.naming else DENSE for name in names}
-        return Joined(spaces, kinds, shared=dict.fromkeys(names, self.ref.name))
+        return JointInputs(spaces, kinds, shared=dict.fromkeys(names, self.ref.name))
 
     async def fuse(
         self,

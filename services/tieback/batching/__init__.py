@@ -2,6 +2,6 @@
 
 from tieback.batching.batcher import Batcher, BatchReport
 from tieback.batching.request import Batched
-from tieback.batching.weighed import Weighed
+from tieback.batching.token_cost import HasTokens
 
-__all__ = ["BatchReport", "Batched", "Batcher", "Weighed"]
+__all__ = ["BatchReport", "Batched", "Batcher", "HasTokens"]

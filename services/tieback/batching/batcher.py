@@ -29,7 +29,7 @@ from tieback.batching.fair_queue import FairQueue, Turn
 from tieback.batching.request import Batched, Request, by_request, hand_over, resolve
 from tieback.batching.run_clock import RunClock
 from tieback.batching.selection import Selection
-from tieback.batching.weighed import Weighed, cost_of
+from tieback.batching.token_cost import HasTokens, cost_of
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, TiebackError, Unavailable
 from tieback.core.tenant import TENANT
@@ -49,7 +49,7 @@ EXPLORATION_PERIOD = 32
 """Every so many batches, one is filled to learn what it costs rather than by what is known."""
 
 
-W = TypeVar("W", bound=Weighed)
+W = TypeVar("W", bound=HasTokens)
 R = TypeVar("R")
 
 
@@ -84,7 +84,7 @@ class Batcher(Generic[W, R]):
     `budget` bounds the tokens of a batch, padding included, and `max_items` its items; an item over the
     budget runs alone. `on_batch` hears of each batch on the worker's thread. Unless it
     `learns`, costs are not measured, and an item is dropped only once its deadline has passed. Batches of
-    groups that are not `usual` cost other than those that were measured, and teach nothing.
+    groups that are not `is_typical` cost other than those that were measured, and teach nothing.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Batcher(Generic[W, R]):
         max_items: int = MAX_ITEMS,
         admission: Admission | None = None,
         learns: bool = True,
-        usual: Callable[[Hashable], bool] = lambda _: True,
+        is_typical: Callable[[Hashable], bool] = lambda _: True,
         on_batch: Callable[[BatchReport], None] | None = None,
     ) -> None:
         self.name = name
@@ -105,7 +105,7 @@ class Batcher(Generic[W, R]):
         self.surface = CostSurface(max_items)
         self._run = run
         self._pads, self._budget = pads, budget
-        self._learns, self._usual = learns, usual
+        self._learns, self._is_typical = learns, is_typical
         self._on_batch = on_batch
         self._selection: Selection[W, R] = Selection(self.surface, pads=pads, budget=budget)
         self._batches = 0
@@ -282,7 +282,7 @@ class Batcher(Generic[W, R]):
         for turn in batch:
             self._queue.charge(turn.request.tenant, seconds * turn.cost / total)
         self.admission.measure(tokens, seconds)
-        if self._learns and not failed and self._usual(batch[0].request.group):
+        if self._learns and not failed and self._is_typical(batch[0].request.group):
             self.surface.observe(len(batch), self._selection.length(costs), cost)
         self._report(BatchReport(len(batch), tokens, padding, seconds, expected))
         return ended

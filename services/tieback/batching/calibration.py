@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
-from tieback.batching.weighed import Weighed, cost_of
+from tieback.batching.token_cost import HasTokens, cost_of
 
-W = TypeVar("W", bound=Weighed)
+W = TypeVar("W", bound=HasTokens)
 
 GAIN = 1.02
 """The number of items doubles as long as items per second grow by this factor."""

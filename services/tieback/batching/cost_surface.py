@@ -21,13 +21,13 @@ from tieback.core.types.arrays import Array
 BATCHES_KEPT = 16
 """Served batches that are gathered before the grid learns of them, so that rows are seldom made anew."""
 
-GLOBAL = 0.25
+COMMON_SHARE = 0.25
 """How far the whole grid follows the batches' mean surprise: what slows one shape down slows all."""
 
-PATIENCE = 8.0
+PRIOR_BATCHES = 8.0
 """A grid point follows the batches around it as if so many had been as expected besides."""
 
-SURPRISE = 2.0
+LARGEST_RATIO = 2.0
 """A batch that took longer (or shorter) by more than this factor counts as one that took that factor."""
 
 ASSUMED_SECONDS, ASSUMED_TOKENS = 1e-5, 32
@@ -86,16 +86,16 @@ class CostSurface:
             self.is_measured = True
             self._draw()
             return
-        surprise = min(max(seconds / self.seconds(items, length), 1.0 / SURPRISE), SURPRISE) - 1.0
+        excess = min(max(seconds / self.seconds(items, length), 1.0 / LARGEST_RATIO), LARGEST_RATIO) - 1.0
         self._served += 1
-        self._surprise += surprise
+        self._excess += excess
         for i, near in _corners(self._lengths, length):
             for j, close in _corners(self._counts, items):
-                self._pull[i, j] += near * close * surprise
+                self._pull[i, j] += near * close * excess
                 self._weight[i, j] += near * close
         if self._served == BATCHES_KEPT:
-            self._grid *= 1.0 + GLOBAL * self._surprise / self._served
-            self._grid *= 1.0 + self._pull / (self._weight + PATIENCE)
+            self._grid *= 1.0 + COMMON_SHARE * self._excess / self._served
+            self._grid *= 1.0 + self._pull / (self._weight + PRIOR_BATCHES)
             self._forget_served()
             self._draw()
 
@@ -146,7 +146,7 @@ class CostSurface:
         self._ideals.clear()
 
     def _forget_served(self) -> None:
-        self._served, self._surprise = 0, 0.0
+        self._served, self._excess = 0, 0.0
         self._pull: Array = np.zeros_like(self._grid)
         self._weight: Array = np.zeros_like(self._grid)
 

@@ -16,14 +16,14 @@ from typing import Generic, TypeVar
 
 from tieback.admission import Ticket
 from tieback.batching.fair_queue import Turn
-from tieback.batching.weighed import Weighed
+from tieback.batching.token_cost import HasTokens
 from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError, Unavailable
 
 UNANSWERED = Unavailable("not computed")
 """Holds the place of a result until it is there."""
 
-W = TypeVar("W", bound=Weighed)
+W = TypeVar("W", bound=HasTokens)
 R = TypeVar("R")
 
 

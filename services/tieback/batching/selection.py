@@ -10,7 +10,7 @@ from tieback.batching.cost_surface import CostSurface
 from tieback.batching.fair_queue import Turn
 from tieback.batching.filling import best_prefix, best_run
 from tieback.batching.request import Request
-from tieback.batching.weighed import Weighed
+from tieback.batching.token_cost import HasTokens
 
 OVERHEAD_SMOOTHING = 0.05
 """Weight of the newest batch in the measured seconds that a batch costs besides its run."""
@@ -18,7 +18,7 @@ OVERHEAD_SMOOTHING = 0.05
 LONGEST_OVERHEAD = 0.002
 """Seconds between two batches that count as that cost; the rest was another process's doing."""
 
-W = TypeVar("W", bound=Weighed)
+W = TypeVar("W", bound=HasTokens)
 R = TypeVar("R")
 
 

@@ -27,7 +27,7 @@ THREADS = 2
 GRAIN = 1 << 16
 """Bytes are counted in multiples of this: it bounds the number of different costs."""
 
-USUAL_RATE = 200_000_000
+TYPICAL_RATE = 200_000_000
 """Bytes a second and thread, before any were measured."""
 
 QUEUED_BUDGETS = 32
@@ -49,7 +49,7 @@ class _Lane(Generic[R]):
 
     def __init__(self, name: str, admission: Admission) -> None:
         self.admission = admission
-        admission.measure(USUAL_RATE, 1.0)
+        admission.measure(TYPICAL_RATE, 1.0)
         self._workers: list[Batcher[_Job[R], R]] = [
             Batcher(
                 _run,

@@ -21,8 +21,8 @@ from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, Sp
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.unknown_space import unknown_space
+from tieback.encoder.encoding_cache import CacheOptions, CacheState
 from tieback.encoder.preparation import Preparation
-from tieback.encoder.recall import CacheOptions, CacheState
 from tieback.encoder.space import Space
 from tieback.models.encoder_model import EncoderModel
 from tieback.ports import DEFAULT_PLAN

@@ -30,13 +30,13 @@ from tieback.core.types.report import Cost, Timing
 from tieback.core.types.vectors import SpaceRef, Vector, VectorKind
 from tieback.encoder.computed import Computed
 from tieback.encoder.content_key import ContentKeys, size
+from tieback.encoder.encoding_cache import OFTEN, CacheOptions, CacheState, EncodingCache, Outcome
 from tieback.encoder.precomputed import accept
 from tieback.encoder.preparation import Preparation
-from tieback.encoder.recall import OFTEN, CacheOptions, CacheState, Outcome, Recall
 from tieback.encoder.request import check_content, check_size, resolve
 from tieback.encoder.shaping import shape, vectors
 from tieback.encoder.splitting import Splitting
-from tieback.encoder.worker import USUAL, Worker
+from tieback.encoder.worker import COMMON_KINDS, Worker
 from tieback.models.encoder_model import EncoderModel, NamesTerms
 
 INLINE_BYTES = 128 << 10
@@ -81,7 +81,7 @@ class Space:
         own = dataclasses.replace(card.space, fingerprint=f"{card.space.fingerprint} {card.fingerprint}")
         self._keys = ContentKeys(own, limits)
         self._vocabulary = model.terms if isinstance(model, NamesTerms) else ()
-        self._recall = Recall(cache, model.card.name, near=batch_tokens)
+        self._cache = EncodingCache(cache, model.card.name, near=batch_tokens)
         self._tenants_share = cache.shared
         self._reduction_wait = reduction_wait
         served = [Reduction(name, ratio) for name, ratio in card.served_reductions.items()]
@@ -90,7 +90,7 @@ class Space:
     @property
     def load(self) -> Load:
         """How busy the model is."""
-        return dataclasses.replace(self._worker.admission.load, recall=self._recall.share)
+        return dataclasses.replace(self._worker.admission.load, known_share=self._cache.share)
 
     @property
     def is_pressed(self) -> bool:
@@ -98,7 +98,7 @@ class Space:
 
         Where more of it is, a request has to be looked at: its answer may cost nothing.
         """
-        return self._worker.admission.is_pressed and self._recall.share < OFTEN
+        return self._worker.admission.is_pressed and self._cache.share < OFTEN
 
     def refusal(self, deadline: Deadline) -> Overloaded | None:
         """Why no request with that deadline is taken now; None where it has to be looked at."""
@@ -107,7 +107,7 @@ class Space:
     @property
     def cache_state(self) -> CacheState:
         """How the caches are."""
-        return self._recall.state
+        return self._cache.state
 
     async def encode(
         self,
@@ -142,7 +142,7 @@ class Space:
 
         if cache is CachePolicy.BYPASS:
             reductions = [computing.reduction] * len(asked)
-            recalled = [(one, EncodingSource.COMPUTED) for one in await compute(range(len(asked)))]
+            found = [(one, EncodingSource.COMPUTED) for one in await compute(range(len(asked)))]
         else:
             tenant = "" if self._tenants_share else TENANT.get()
             keys = await self._keyed(asked, computing, tenant)
@@ -151,10 +151,10 @@ class Space:
                 whole = await self._keyed(asked, plan, tenant)
                 # What is known of all tokens answers; up to `obtain` nothing else runs, so it still is.
                 for index, key in enumerate(whole):
-                    if self._recall.holds(key, tenant=tenant):
+                    if self._cache.holds(key, tenant=tenant):
                         keys[index], reductions[index] = key, plan.reduction
             timing.prepare = time.monotonic() - arrived
-            recalled, waited = await self._recall.obtain(
+            found, waited = await self._cache.obtain(
                 keys,
                 self._worker.estimate(asked),
                 compute,
@@ -163,16 +163,16 @@ class Space:
                 tenant=tenant,
             )
             timing.queue += waited
-        for _, source in recalled:
+        for _, source in found:
             cost.cached_items += source is EncodingSource.MEMORY or source is EncodingSource.DISK
             cost.shared_items += source is EncodingSource.IN_FLIGHT
         computed = [
             (one, source, reduction)
-            for (one, source), reduction in zip(recalled, reductions, strict=True)
+            for (one, source), reduction in zip(found, reductions, strict=True)
             if isinstance(one, Computed)
         ]
         encodings = iter(shape(computed, space, self.card.modality, plan, self._vocabulary))
-        for place, (one, _) in zip(places, recalled, strict=True):
+        for place, (one, _) in zip(places, found, strict=True):
             results[place] = (
                 next(encodings) if isinstance(one, Computed) else one.within(at("contents", place))
             )
@@ -195,7 +195,7 @@ class Space:
         """Stops the worker; what waits fails with Unavailable."""
         self._closing = True
         await self._worker.close()
-        await self._recall.close()
+        await self._cache.close()
 
     async def _keyed(self, contents: Sequence[Content], plan: EncodePlan, tenant: str) -> list[bytes]:
         """The keys of contents; many bytes are hashed on a thread."""
@@ -205,7 +205,7 @@ class Space:
 
     def _lighter(self, plan: EncodePlan) -> EncodePlan:
         """The plan, or one on fewer tokens where too much waits and the request leaves that open."""
-        if self._shedding is None or not plan.is_whole or plan.batch_invariant or plan.kinds != USUAL:
+        if self._shedding is None or not plan.is_whole or plan.batch_invariant or plan.kinds != COMMON_KINDS:
             return plan
         load = self._worker.admission.load
         waited = load.queued_tokens / load.tokens_per_second if load.tokens_per_second else 0.0

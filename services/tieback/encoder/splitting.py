@@ -38,7 +38,7 @@ BYTES_KEPT = 128
 QUEUED_MESSAGES = 2
 """So many messages' characters may wait: a minute of splitting, of English at the limits' defaults."""
 
-USUAL_RATE = 1_000_000
+TYPICAL_RATE = 1_000_000
 """Characters a second and thread, before any were measured."""
 
 Result = list[TextPiece] | TiebackError
@@ -54,7 +54,7 @@ class Splitting:
         self._admission = Admission(
             QUEUED_MESSAGES * limits.message_bytes, workers=THREADS, unit="characters to split"
         )
-        self._admission.measure(USUAL_RATE, 1.0)
+        self._admission.measure(TYPICAL_RATE, 1.0)
 
     async def split(
         self, texts: Sequence[str], max_tokens: int, overlap: float | None, deadline: Deadline

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 INLINE_WEIGHTS = 8
 """Headers of so many contents are read at once: a change of threads would take longer."""
 
-USUAL = frozenset({VectorKind.DENSE})
+COMMON_KINDS = frozenset({VectorKind.DENSE})
 """What is mostly asked for, and costs are measured with; of a space without it, all that there is."""
 
 Outcome = Prepared | TiebackError
@@ -100,7 +100,7 @@ class Worker:
             pads=model.pads,
             budget=batch_tokens,
             admission=self.admission,
-            usual=lambda plan: cast("EncodePlan", plan).is_whole,
+            is_typical=lambda plan: cast("EncodePlan", plan).is_whole,
             on_batch=on_batch,
         )
 
@@ -251,7 +251,7 @@ class Worker:
     async def warm_up(self) -> None:
         """Runs the model on what is typical, and measures what batches of it cost."""
         await asyncio.to_thread(self._model.warm_up)
-        kinds = USUAL & self._model.card.kinds or self._model.card.kinds
+        kinds = COMMON_KINDS & self._model.card.kinds or self._model.card.kinds
         samples = [self._model.sample(size) for size in self._model.sizes]
         await self._batcher.calibrate(samples, EncodePlan(kinds=kinds).batch)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tieback.methods.decoding import Asked, Example
+from tieback.methods.decoding import Example, PromptRequest
 from tieback.models.chat_template import Message
 
 EXCERPT_SENTENCES = 2
@@ -43,17 +43,17 @@ EXAMPLES = (
 )
 
 
-def plainly(question: str, excerpt: Sequence[str], *, system: str = "") -> Asked:
+def plain_request(question: str, excerpt: Sequence[str], *, system: str = "") -> PromptRequest:
     """What is asked plainly: from the excerpt, or without one the question alone.
 
     `system` is the model's own instruction for a conversation, used where there is no excerpt.
     """
     if not excerpt:
-        return Asked(system or HELPFUL, question)
-    return Asked(GROUNDED, question, tuple(excerpt), EXAMPLES)
+        return PromptRequest(system or HELPFUL, question)
+    return PromptRequest(GROUNDED, question, tuple(excerpt), EXAMPLES)
 
 
-def messages(asked: Asked) -> list[Message]:
+def messages(asked: PromptRequest) -> list[Message]:
     """The conversation that asks it. A question that follows no example stands for itself."""
     if not asked.examples and not asked.excerpt:
         return [Message("system", asked.instruction), Message("user", asked.question)]

@@ -7,7 +7,7 @@ import numpy as np
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
-from tieback.core.types.generation import Decoding
+from tieback.core.types.generation import SamplingParameters
 from tieback.core.types.limits import Limits
 
 DEFAULT_LIMITS = Limits()
@@ -16,16 +16,16 @@ LARGEST_SEED = 2**64
 
 
 class Sampler:
-    """Chooses tokens as a request's `Decoding` says. The same seed gives the same choices.
+    """Chooses tokens as a request's `SamplingParameters` says. The same seed gives the same choices.
 
     Each step makes one draw and maps it through the cumulative distribution, so that two score vectors of one
     step can be compared under the same luck.
     """
 
-    def __init__(self, decoding: Decoding) -> None:
-        check(decoding)
-        self._temperature, self._top_k, self._top_p = decoding.temperature, decoding.top_k, decoding.top_p
-        self._random = np.random.default_rng(decoding.seed)
+    def __init__(self, sampling: SamplingParameters) -> None:
+        check(sampling)
+        self._temperature, self._top_k, self._top_p = sampling.temperature, sampling.top_k, sampling.top_p
+        self._random = np.random.default_rng(sampling.seed)
         self._draw = 0.0
 
     def draw(self) -> None:
@@ -49,26 +49,26 @@ class Sampler:
         return int(order[min(place, len(order) - 1)])
 
 
-def check(decoding: Decoding, limits: Limits = DEFAULT_LIMITS) -> None:
+def check(sampling: SamplingParameters, limits: Limits = DEFAULT_LIMITS) -> None:
     """Raises InvalidInput, with the field, where a parameter of choosing is out of its range."""
     bounds = {
-        "max_tokens": (decoding.max_tokens >= 0, "at least 0, where 0 is the server's default"),
-        "temperature": (0.0 <= decoding.temperature <= HOTTEST, f"between 0 and {HOTTEST:g}"),
-        "top_p": (0.0 <= decoding.top_p <= 1.0, "between 0 and 1"),
-        "top_k": (decoding.top_k >= 0, "at least 0"),
-        "seed": (decoding.seed is None or 0 <= decoding.seed < LARGEST_SEED, "between 0 and 2^64 - 1"),
+        "max_tokens": (sampling.max_tokens >= 0, "at least 0, where 0 is the server's default"),
+        "temperature": (0.0 <= sampling.temperature <= HOTTEST, f"between 0 and {HOTTEST:g}"),
+        "top_p": (0.0 <= sampling.top_p <= 1.0, "between 0 and 1"),
+        "top_k": (sampling.top_k >= 0, "at least 0"),
+        "seed": (sampling.seed is None or 0 <= sampling.seed < LARGEST_SEED, "between 0 and 2^64 - 1"),
     }
     for field, (holds, range_) in bounds.items():
         if not holds:
-            value = getattr(decoding, field)
-            raise InvalidInput(f"{field} is {value}; it must be {range_}", field=at("decoding", field))
-    if limits.stop_texts and len(decoding.stop) > limits.stop_texts:
+            value = getattr(sampling, field)
+            raise InvalidInput(f"{field} is {value}; it must be {range_}", field=at("sampling", field))
+    if limits.stop_texts and len(sampling.stop) > limits.stop_texts:
         raise InvalidInput(
-            f"there are {len(decoding.stop)} stop texts and at most {limits.stop_texts} are looked for; name "
+            f"there are {len(sampling.stop)} stop texts and at most {limits.stop_texts} are looked for; name "
             "fewer",
-            field=at("decoding", "stop"),
+            field=at("sampling", "stop"),
         )
-    for number, text in enumerate(decoding.stop):
+    for number, text in enumerate(sampling.stop):
         # A character has a byte at least, so a text of megabytes is not encoded to be refused.
         if limits.stop_bytes and (
             len(text) > limits.stop_bytes or len(text.encode(errors="replace")) > limits.stop_bytes
@@ -76,12 +76,12 @@ def check(decoding: Decoding, limits: Limits = DEFAULT_LIMITS) -> None:
             raise InvalidInput(
                 f"a stop text has more than {limits.stop_bytes} bytes; a shorter part of it ends the "
                 "answer at the same place",
-                field=at("decoding", "stop", number),
+                field=at("sampling", "stop", number),
             )
         if not text:
             raise InvalidInput(
                 "a stop text is empty, so nothing would be written; leave it out",
-                field=at("decoding", "stop", number),
+                field=at("sampling", "stop", number),
             )
 
 

@@ -15,32 +15,31 @@ from tieback.core.field_path import FieldPath, at
 from tieback.core.types.generation import (
     Abstention,
     AbstentionReason,
-    Decoding,
     Evidence,
     Finish,
     FinishReason,
     GenerationEvent,
     Grounding,
+    SamplingParameters,
     TextDelta,
 )
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
-from tieback.generator import sampling
 from tieback.generator.checking import ClaimCheck, ConfiguredChecker
 from tieback.generator.claims import ClaimFinder
 from tieback.generator.evidence import EvidenceReader, ReadEvidence, check_size
-from tieback.generator.prompting import EXCERPT_SENTENCES, messages, plainly
+from tieback.generator.prompting import EXCERPT_SENTENCES, messages, plain_request
 from tieback.generator.relevance import THRESHOLD
+from tieback.generator.sampling import check as check_sampling
 from tieback.generator.slots import Slots
 from tieback.generator.strategy_streams import StrategyStreams
-from tieback.generator.writing import Writer
+from tieback.generator.writing import AnswerWriter
 from tieback.generator.writing_ahead import Written, ahead
-from tieback.methods.decoding import Decoding as Strategy
-from tieback.methods.decoding import PromptForm, decodings, streams_of
+from tieback.methods.decoding import DecodingStrategy, PromptForm, decodings, streams_of
 from tieback.models.language_model import LanguageModel
-from tieback.ports import DEFAULT_DECODING, DEFAULT_GROUNDING, EncoderPort
+from tieback.ports import DEFAULT_GROUNDING, DEFAULT_SAMPLING, EncoderPort
 
 DEFAULT_CHECKER = MethodChoice("lexical_embedding")
 DEFAULT_TOKENS = 96
@@ -95,7 +94,7 @@ class Generator:
         evidence: Sequence[Evidence] = (),
         *,
         model: str = "",
-        decoding: Decoding = DEFAULT_DECODING,
+        sampling: SamplingParameters = DEFAULT_SAMPLING,
         grounding: Grounding = DEFAULT_GROUNDING,
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncGenerator[GenerationEvent, None]:
@@ -107,7 +106,7 @@ class Generator:
         choices. InvalidInput with the field. Overloaded where too much waits. DeadlineExceeded.
         """
         arrived = time.monotonic()
-        request = self._read(prompt, evidence, model, decoding, grounding)
+        request = self._read(prompt, evidence, model, sampling, grounding)
         deadline = deadline.within(self._seconds)
         deadline.check("the answer was begun")
         answer = _Answer(request, arrived, deadline, self._reader, self._slots)
@@ -120,7 +119,12 @@ class Generator:
         self._slots.close()
 
     def _read(
-        self, prompt: str, evidence: Sequence[Evidence], model: str, decoding: Decoding, grounding: Grounding
+        self,
+        prompt: str,
+        evidence: Sequence[Evidence],
+        model: str,
+        sampling: SamplingParameters,
+        grounding: Grounding,
     ) -> _Request:
         name = model or self._default
         if name not in self._models:
@@ -130,13 +134,13 @@ class Generator:
         _check_size(prompt, self._limits, at("prompt"))
         _check_prompt(prompt, self._models[name])
         _check_evidence(evidence, self._limits)
-        sampling.check(decoding, self._limits)
+        check_sampling(sampling, self._limits)
         strategy = decodings.configure(
-            decoding.strategy.name, decoding.strategy.parameters, field=at("decoding", "strategy")
+            sampling.strategy.name, sampling.strategy.parameters, field=at("sampling", "strategy")
         )
-        streams = streams_of(decoding.strategy.name, decoding.strategy.parameters)
+        streams = streams_of(sampling.strategy.name, sampling.strategy.parameters)
         layers = self._models[name].layers
-        read = StrategyStreams.of(streams, layers, at("decoding", "strategy", "parameters"))
+        read = StrategyStreams.of(streams, layers, at("sampling", "strategy", "parameters"))
         checker = ConfiguredChecker.of(grounding.checker or DEFAULT_CHECKER, at("grounding", "checker"))
         threshold = grounding.abstain_below
         if threshold is not None and not 0 <= threshold <= 1:
@@ -144,7 +148,7 @@ class Generator:
                 f"abstain_below is {threshold}; it must be between 0 and 1",
                 field=at("grounding", "abstain_below"),
             )
-        return _Request(prompt, evidence, self._models[name], decoding, grounding, strategy, read, checker)
+        return _Request(prompt, evidence, self._models[name], sampling, grounding, strategy, read, checker)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +156,9 @@ class _Request:
     prompt: str
     evidence: Sequence[Evidence]
     model: LanguageModel
-    decoding: Decoding
+    sampling: SamplingParameters
     grounding: Grounding
-    strategy: Strategy
+    strategy: DecodingStrategy
     read: StrategyStreams
     checker: ConfiguredChecker
 
@@ -188,7 +192,7 @@ class _Answer:
         self._timing = Timing()
         self._first_token = 0.0
         self._prompt_tokens = 0
-        self._writer: Writer | None = None
+        self._writer: AnswerWriter | None = None
 
     async def events(self) -> AsyncGenerator[GenerationEvent, None]:
         request = self._request
@@ -232,7 +236,9 @@ class _Answer:
         async with self._slots.take(self._prompt_tokens + room, self._deadline) as slot:
             self._timing.queue = slot.waited
             writer = self._writer = await slot.run(
-                lambda: Writer(request.model, prompts, request.strategy, request.read, request.decoding, room)
+                lambda: AnswerWriter(
+                    request.model, prompts, request.strategy, request.read, request.sampling, room
+                )
             )
 
             def write() -> Written:
@@ -278,15 +284,15 @@ class _Answer:
         """The prompts' tokens, and how many may be written. Sentences give way before the question does."""
         request = self._request
         model = request.model
-        wanted = request.decoding.max_tokens or DEFAULT_TOKENS
+        wanted = request.sampling.max_tokens or DEFAULT_TOKENS
         if wanted >= model.context_tokens:
             raise InvalidInput(
                 f"max_tokens is {wanted} and prompt and answer together have {model.context_tokens} tokens",
-                field=at("decoding", "max_tokens"),
+                field=at("sampling", "max_tokens"),
             )
         for sentences in range(EXCERPT_SENTENCES, 0, -1):
             excerpt = evidence.excerpt(sentences) if evidence is not None else []
-            asked = plainly(request.prompt, excerpt, system=model.system_prompt)
+            asked = plain_request(request.prompt, excerpt, system=model.system_prompt)
             prompts = {form: model.prompt(messages(form(asked))) for form in request.read.forms}
             longest = max(map(len, prompts.values()))
             if longest + wanted <= model.context_tokens:

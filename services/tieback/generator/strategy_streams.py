@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.field_path import FieldPath
 from tieback.core.types.arrays import Array
-from tieback.methods.decoding import WRITER, PromptForm, Stream
+from tieback.methods.decoding import MAIN_MODEL, PromptForm, Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ class StrategyStreams:
 
         InvalidInput, at `field`, where the model has no such layer. NotFound for a role that no model has.
         """
-        roles = {stream.model for stream in streams} - {WRITER}
+        roles = {stream.model for stream in streams} - {MAIN_MODEL}
         if roles:
-            raise NotFound("model role", min(roles), [WRITER])
+            raise NotFound("model role", min(roles), [MAIN_MODEL])
         try:
             exits = {stream: stream.exit_of(layers) for stream in streams}
         except InvalidInput as error:

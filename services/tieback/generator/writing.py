@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tieback.core.types.generation import Decoding, FinishReason
+from tieback.core.types.generation import FinishReason, SamplingParameters
 from tieback.generator.sampling import Sampler
 from tieback.generator.stopping import StopTexts
 from tieback.generator.strategy_streams import StrategyStreams
-from tieback.methods.decoding import PLAIN, PromptForm, Step
-from tieback.methods.decoding import Decoding as Strategy
+from tieback.methods.decoding import PLAIN, DecodingStrategy, PromptForm, Step
 from tieback.models.language_model import LanguageModel
 
 READ_TOKENS = 64
@@ -26,7 +25,7 @@ class Piece:
     reason: FinishReason | None
 
 
-class Writer:
+class AnswerWriter:
     """Writes an answer after prompts by their form (see `tieback.methods.decoding`).
 
     `written` counts tokens; `changed` those that plain decoding, with the same luck, would not have chosen.
@@ -37,9 +36,9 @@ class Writer:
         self,
         model: LanguageModel,
         prompts: Mapping[PromptForm, Sequence[int]],
-        strategy: Strategy,
+        strategy: DecodingStrategy,
         read: StrategyStreams,
-        decoding: Decoding,
+        sampling: SamplingParameters,
         max_tokens: int,
     ) -> None:
         self.written = 0
@@ -48,9 +47,9 @@ class Writer:
         self._strategy = strategy
         self._read = read
         self._state: dict[str, Any] = {}
-        self._sampler = Sampler(decoding)
+        self._sampler = Sampler(sampling)
         self._text = model.detokenizer()
-        self._stop = StopTexts(decoding.stop)
+        self._stop = StopTexts(sampling.stop)
         self._end_tokens = model.end_tokens
         self._max_tokens = max_tokens
         self._last: int | None = None

@@ -15,7 +15,7 @@ from tieback.index.records import from_rows, newest_versions
 from tieback.index.sources import Sources
 from tieback.index.store import Description
 from tieback.index.table import Table
-from tieback.index.writer import Writer
+from tieback.index.writer import CollectionWriter
 
 _ITEMS_AT_ONCE = 1024  # that are taken into memory in one step
 
@@ -60,7 +60,7 @@ class ReadCollection:
 class OpenCollection(ReadCollection):
     """A sound collection, with its writer and the sources of its items."""
 
-    writer: Writer
+    writer: CollectionWriter
     sources: Sources
     keys: KeyBudget
 
@@ -70,7 +70,9 @@ class OpenCollection(ReadCollection):
     ) -> OpenCollection:
         """See `ReadCollection.read`."""
         read = ReadCollection.read(description, table)
-        writer = Writer(str(description.key), table, read.memory, executor, next_version=read.last + 1)
+        writer = CollectionWriter(
+            str(description.key), table, read.memory, executor, next_version=read.last + 1
+        )
         return cls(description, table, read.memory, read.last, writer, sources, KeyBudget(read.memory.facts))
 
     def list_sources(self) -> list[Source]:

@@ -33,7 +33,7 @@ from tieback.index.records import Record
 from tieback.index.store import Description, Store
 from tieback.index.table import Table
 from tieback.index.validation import check_batch, check_space, check_vectors, check_width
-from tieback.index.writer import Writer
+from tieback.index.writer import CollectionWriter
 
 _PAGE_ITEMS = 64
 _PAGE_BYTES = 8 * 1024 * 1024
@@ -180,7 +180,7 @@ class Generations:
         """The generation with a writer, after its own was closed for nothing."""
         old, name = made.writer, str(made.description.key)
         table = cast(Table, made.table)
-        writer = Writer(name, table, made.memory, self._executor, next_version=old.next_version)
+        writer = CollectionWriter(name, table, made.memory, self._executor, next_version=old.next_version)
         return replace(made, writer=writer)
 
     def _take_place(self, old: OpenCollection, made: OpenCollection) -> Path | None:
@@ -190,7 +190,7 @@ class Generations:
             description, table, left = self._store.take_place(key)
             memory = made.memory
             following = made.writer.next_version
-            writer = Writer(str(key), table, memory, self._executor, next_version=following)
+            writer = CollectionWriter(str(key), table, memory, self._executor, next_version=following)
             keys = KeyBudget(memory.facts)
             new = OpenCollection(description, table, memory, following - 1, writer, old.sources, keys)
             self._owned.add(new)

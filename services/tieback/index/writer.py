@@ -53,7 +53,7 @@ class _Request:
         return sum(record.bytes for record in self.records)
 
 
-class Writer:
+class CollectionWriter:
     """Commits to `table`, then to `memory`; used from one event loop, works in `executor`."""
 
     def __init__(

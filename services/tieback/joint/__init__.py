@@ -9,5 +9,5 @@ graphs.py       the exported graphs that compute the same, where they can be tru
 space.py        all of it: many inputs at once through a binding, or a part of one
 retrieval.py    what is found through it, with a space and without; ranking.py the measures
 
-Functions of arrays and of the artifact's parts (`models/bound_space.py`). Requests are the router's.
+Functions of arrays and of the artifact's parts (`models/joint_space_artifact.py`). Requests are the router's.
 """

@@ -16,15 +16,15 @@ from tieback.joint.projecting import project_inputs
 from tieback.methods.projection import unit_rows
 from tieback.methods.routing._network import scores
 from tieback.models.bound_graph import (
-    PATHS,
+    PROJECTIONS,
     ROUTER,
-    PathGraph,
+    ProjectionGraph,
     RouterGraph,
     graph_name,
-    path_graph,
+    projection_graph,
     router_graph,
 )
-from tieback.models.bound_space import Block, BoundRouter, BoundSpace
+from tieback.models.joint_space_artifact import Block, BoundRouter, JointSpaceArtifact
 
 SMALLEST_COSINE = 0.999
 """Between what a graph of paths and their methods say in a block."""
@@ -35,14 +35,14 @@ TRIED = 16
 _log = logging.getLogger(__name__)
 
 
-def path_graphs(bound: BoundSpace) -> dict[Modality, PathGraph]:
+def projection_graphs(bound: JointSpaceArtifact) -> dict[Modality, ProjectionGraph]:
     """By modality, where the artifact has one and it can be trusted; a warning says where it cannot."""
     found = {}
     for modality in Modality:
-        stored = bound.graphs.get(graph_name(PATHS, modality))
+        stored = bound.graphs.get(graph_name(PROJECTIONS, modality))
         if stored is None:
             continue
-        graph = path_graph(stored)
+        graph = projection_graph(stored)
         cosine = agreement(bound, graph)
         if cosine >= SMALLEST_COSINE:
             found[modality] = graph
@@ -56,7 +56,7 @@ def path_graphs(bound: BoundSpace) -> dict[Modality, PathGraph]:
     return found
 
 
-def router_graphs(bound: BoundSpace) -> dict[Modality, RouterGraph]:
+def router_graphs(bound: JointSpaceArtifact) -> dict[Modality, RouterGraph]:
     """By modality, where the artifact has one for its router and it can be trusted."""
     found = {}
     for router in bound.routers:
@@ -84,13 +84,13 @@ def by_block(blocks: Sequence[Block], sums: Array) -> dict[str, Array]:
     }
 
 
-def agreement(bound: BoundSpace, graph: PathGraph) -> float:
+def agreement(bound: JointSpaceArtifact, graph: ProjectionGraph) -> float:
     """The least cosine, over random vectors and blocks, of what graph and methods say."""
     draw = np.random.default_rng(0)
-    widths = {path.source.name: path.source_width for path in bound.paths}
+    widths = {path.source.name: path.source_width for path in bound.projections}
     dense = {name: unit_rows(draw.normal(size=(TRIED, widths[name]))) for name in sorted(graph.sources)}
     computed = by_block(bound.blocks, graph(dense, TRIED))
-    drawn = [path for path in bound.paths if path.source.name in dense and path.in_graphs]
+    drawn = [path for path in bound.projections if path.source.name in dense and path.in_graphs]
     said = project_inputs(drawn, dense)
     if computed.keys() != said.keys():
         return 0.0

@@ -9,13 +9,13 @@ import numpy as np
 from tieback.core.types.arrays import Array
 from tieback.joint.projecting import Dense
 from tieback.methods.imputation import imputations
-from tieback.models.bound_space import Block, BoundImputation, BoundPath
+from tieback.models.joint_space_artifact import Block, BoundImputation, BoundProjection
 
 
 def impute(
     how: BoundImputation,
     blocks: Sequence[Block],
-    paths: Sequence[BoundPath],
+    paths: Sequence[BoundProjection],
     dense: Dense,
     lost: Collection[str],
     projected: Mapping[str, Array],

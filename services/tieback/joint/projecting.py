@@ -13,9 +13,9 @@ import numpy as np
 
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
-from tieback.joint.terms import Termwise
+from tieback.joint.terms import TermProjection
 from tieback.methods.projection import projections, unit_rows
-from tieback.models.bound_space import NATIVE, SPARSE, BoundPath, BoundSpace
+from tieback.models.joint_space_artifact import NATIVE, SPARSE, BoundProjection, JointSpaceArtifact
 
 Dense = Mapping[str, Array]
 """Unit rows `[inputs, width]` by space; a row of zeros is an input that the space has no vector of.
@@ -44,7 +44,7 @@ def unit(vector: Array) -> Array:
 
 
 def read(
-    bound: BoundSpace, vectors: Mapping[str, Array], modality: Modality | None = None
+    bound: JointSpaceArtifact, vectors: Mapping[str, Array], modality: Modality | None = None
 ) -> dict[str, Array]:
     """Unit rows of vectors `[inputs, width]` by space, bit for bit as the router reads them.
 
@@ -58,29 +58,29 @@ def read(
     return found
 
 
-def project(path: BoundPath, vectors: Array) -> Array:
+def project(path: BoundProjection, vectors: Array) -> Array:
     """The path's unit rows `[n, block width]` for `vectors` `[n, source width]`; zeros stay zeros."""
     if path.method == NATIVE:
         return unit_rows(vectors)
     if path.reads == SPARSE:
-        return Termwise(path).of_weights(vectors)
+        return TermProjection(path).of_weights(vectors)
     said = projections.configure(path.method, path.parameters)(vectors, path.state)
     return np.asarray(said * vectors.any(axis=1, keepdims=True), np.float32)
 
 
-def project_inputs(paths: Sequence[BoundPath], dense: Dense) -> dict[str, Array]:
+def project_inputs(paths: Sequence[BoundProjection], dense: Dense) -> dict[str, Array]:
     """The unit rows by block: the mean over the paths from the spaces of `dense`, at length 1.
 
     Paths that stand in count for inputs of which the block's own space has no vector.
     """
     said: dict[str, list[Array]] = {}
     present: dict[str, Array] = {}
-    for path in sorted(paths, key=lambda path: path.stands_in):
+    for path in sorted(paths, key=lambda path: path.imputes):
         if path.source.name not in dense:
             continue
         rows = project(path, dense[path.source.name])
         own = present.setdefault(path.block, np.zeros(len(rows), bool))
-        if path.stands_in:
+        if path.imputes:
             rows = rows * ~own[:, None]
         elif path.method == NATIVE or path.source.name == path.block:
             own |= rows.any(axis=1)

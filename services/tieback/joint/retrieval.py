@@ -101,7 +101,7 @@ def losses(joint: Joint, tasks: Sequence[Task]) -> dict[str, dict[str, float]]:
     spaces lead them into its block, and what is stored was stored when it was there.
     """
     drops: dict[tuple[str, str], dict[str, list[float]]] = {}
-    spaces = list(dict.fromkeys([*(path.source.name for path in joint.paths), *joint.names]))
+    spaces = list(dict.fromkeys([*(path.source.name for path in joint.projections), *joint.names]))
     for task in tasks:
         stored = joint.project_inputs(task.documents)
         whole = recall(task.places(joint, routed=True, stored=stored), 10).mean()
@@ -153,5 +153,5 @@ def worths(joint: Joint, tasks: Sequence[Task], spaces: Sequence[str]) -> list[W
 
 def _without(joint: Joint, space: str) -> Joint:
     blocks = [block for block in joint.blocks if block.space.name != space]
-    paths = [path for path in joint.paths if space not in (path.source.name, path.block)]
-    return replace(joint, blocks=blocks, paths=paths)
+    paths = [path for path in joint.projections if space not in (path.source.name, path.block)]
+    return replace(joint, blocks=blocks, projections=paths)

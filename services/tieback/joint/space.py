@@ -13,12 +13,18 @@ import numpy as np
 
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
-from tieback.joint.graphs import by_block, path_graphs, router_graphs
+from tieback.joint.graphs import by_block, projection_graphs, router_graphs
 from tieback.joint.imputing import impute
 from tieback.joint.projecting import Dense, project_inputs
 from tieback.joint.weighing import weigh
-from tieback.models.bound_graph import PathGraph, RouterGraph
-from tieback.models.bound_space import Block, BoundImputation, BoundPath, BoundRouter, BoundSpace
+from tieback.models.bound_graph import ProjectionGraph, RouterGraph
+from tieback.models.joint_space_artifact import (
+    Block,
+    BoundImputation,
+    BoundProjection,
+    BoundRouter,
+    JointSpaceArtifact,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,33 +37,37 @@ class Joint:
     """
 
     blocks: Sequence[Block]
-    paths: Sequence[BoundPath]
+    projections: Sequence[BoundProjection]
     routers: Mapping[Modality, BoundRouter]
     widths: Mapping[str, int]
     without: frozenset[str] = frozenset()
     imputation: BoundImputation | None = None
-    path_graphs: Sequence[PathGraph] = ()
+    projection_graphs: Sequence[ProjectionGraph] = ()
     router_graphs: Mapping[Modality, RouterGraph] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, bound: BoundSpace) -> Joint:
+    def of(cls, bound: JointSpaceArtifact) -> Joint:
         """The whole of a binding, by its graphs where it has such. It takes what `read` gives."""
         return cls(
             bound.blocks,
-            bound.paths,
+            bound.projections,
             {router.modality: router for router in bound.routers},
-            {path.source.name: path.source_width for path in bound.paths},
-            path_graphs=tuple(path_graphs(bound).values()),
+            {path.source.name: path.source_width for path in bound.projections},
+            projection_graphs=tuple(projection_graphs(bound).values()),
             router_graphs=router_graphs(bound),
         )
 
     def into(self, blocks: Collection[str]) -> Joint:
         """With the paths into these blocks alone. All blocks stay, so that routers keep their order."""
-        return replace(self, paths=[path for path in self.paths if path.block in blocks], path_graphs=())
+        return replace(
+            self,
+            projections=[path for path in self.projections if path.block in blocks],
+            projection_graphs=(),
+        )
 
-    def own(self, spaces: Collection[str]) -> list[BoundPath]:
+    def own(self, spaces: Collection[str]) -> list[BoundProjection]:
         """The paths of these spaces into blocks of their own name."""
-        return [path for path in self.paths if path.source.name == path.block and path.block in spaces]
+        return [path for path in self.projections if path.source.name == path.block and path.block in spaces]
 
     @property
     def names(self) -> list[str]:
@@ -66,18 +76,18 @@ class Joint:
 
     def project_inputs(self, dense: Dense) -> dict[str, Array]:
         """The blocks of what is stored, and of queries before anything is imputed."""
-        standing_in = any(path.stands_in and path.source.name in dense for path in self.paths)
-        for graph in self.path_graphs:
-            if dense and graph.sources >= dense.keys() and not standing_in:
+        imputing = any(path.imputes and path.source.name in dense for path in self.projections)
+        for graph in self.projection_graphs:
+            if dense and graph.sources >= dense.keys() and not imputing:
                 return by_block(self.blocks, graph(dense, len(next(iter(dense.values())))))
-        return project_inputs(self.paths, dense)
+        return project_inputs(self.projections, dense)
 
     def asked(self, dense: Dense) -> dict[str, Array]:
         """The blocks of queries; a row of zeros is an input that the space was lost for, too."""
         blocks = self.project_inputs(self._available(dense))
         if self.imputation is None:
             return blocks
-        return impute(self.imputation, self.blocks, self.paths, dense, self.without, blocks)
+        return impute(self.imputation, self.blocks, self.projections, dense, self.without, blocks)
 
     def weights(self, modality: Modality, dense: Dense, *, routed: bool = True) -> dict[str, Array]:
         """The weights of queries, by block."""

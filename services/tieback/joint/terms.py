@@ -8,18 +8,18 @@ import numpy as np
 
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.types.arrays import Array
-from tieback.methods.binding import Binding, bindings
-from tieback.models.bound_space import REMEDY, BoundPath
+from tieback.methods.bridging import Bridge, bridges
+from tieback.models.joint_space_artifact import REMEDY, BoundProjection
 
 TERMS, VECTORS = "terms", "vectors"
 """Arrays of the path's state: the numbers `[n]` of its terms, ascending, and what each says in the block."""
 
 
-class Termwise:
+class TermProjection:
     """A method of the family binding over the terms that the path's state knows, whatever else is said."""
 
-    def __init__(self, path: BoundPath) -> None:
-        self._method: Binding = bindings.configure(path.method, path.parameters)
+    def __init__(self, path: BoundProjection) -> None:
+        self._method: Bridge = bridges.configure(path.method, path.parameters)
         self.terms = np.asarray(path.state[TERMS])
         self.vectors = np.asarray(path.state[VECTORS], np.float32)
 
@@ -46,14 +46,14 @@ class Termwise:
         return self._method(weights, self.vectors[places])
 
 
-def checked(path: BoundPath, width: int) -> Termwise:
+def checked(path: BoundProjection, width: int) -> TermProjection:
     """The path as it is served.
 
     StartupError where its terms do not fit the vocabulary, a block of that width or each other.
     """
     name = f"{path.source.name} -> {path.block}"
     try:
-        made = Termwise(path)
+        made = TermProjection(path)
     except (InvalidInput, NotFound) as error:
         raise StartupError(f"the path {name} cannot be made: {error.message}; {REMEDY}") from None
     except KeyError as error:

@@ -11,7 +11,7 @@ from tieback.joint.projecting import Dense
 from tieback.methods.projection import unit_rows
 from tieback.methods.routing import RoutingPolicy, _network, routings
 from tieback.models.bound_graph import RouterGraph
-from tieback.models.bound_space import BoundRouter
+from tieback.models.joint_space_artifact import BoundRouter
 
 
 def router_input(router_inputs: Sequence[str], dense: Dense, widths: Mapping[str, int]) -> Array:
@@ -53,8 +53,8 @@ def weigh(
     scores = np.zeros(present.shape, np.float32)
     if router is None:
         policy = routings.configure("uniform")
-    elif router.spoken and router.inputs and not any(name in dense for name in router.inputs):
-        policy = mean_policy(router.spoken)
+    elif router.mean_weights and router.inputs and not any(name in dense for name in router.inputs):
+        policy = mean_policy(router.mean_weights)
     else:
         policy = routings.configure(router.method, router.parameters)
         if router.state:

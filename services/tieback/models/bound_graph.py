@@ -15,7 +15,7 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.models.session import Session
 
-PATHS, ROUTER = "paths", "router"
+PROJECTIONS, ROUTER = "paths", "router"
 SUMS, SCORES, SEEN = "sums", "scores", "seen"
 """Names of what a graph of paths gives, what a router's gives, and what a router's takes."""
 
@@ -25,13 +25,13 @@ def graph_name(kind: str, modality: Modality) -> str:
     return f"{kind}.{modality.value}"
 
 
-class PathGraph:
+class ProjectionGraph:
     """Leads dense vectors of one modality's contents into the blocks: sums of what all paths say."""
 
     def __init__(self, graph: bytes) -> None:
         self._session = Session(graph)
         self.sources = frozenset(self._session.inputs)
-        self._silent = {
+        self._absent = {
             name: np.zeros((1, width), np.float32) for name, width in self._session.widths.items()
         }
 
@@ -41,9 +41,9 @@ class PathGraph:
         Rows are unit or zeros; zeros, and a space that is left out, say nothing.
         """
         inputs = {}
-        for name, silent in self._silent.items():
+        for name, missing in self._absent.items():
             rows = dense.get(name)
-            inputs[name] = rows if rows is not None else silent if count == 1 else silent.repeat(count, 0)
+            inputs[name] = rows if rows is not None else missing if count == 1 else missing.repeat(count, 0)
         sums: Array = self._session.run((SUMS,), inputs)[0]
         return sums
 
@@ -61,9 +61,9 @@ class RouterGraph:
 
 
 @functools.lru_cache(maxsize=16)
-def path_graph(graph: bytes) -> PathGraph:
+def projection_graph(graph: bytes) -> ProjectionGraph:
     """The graph, loaded once: evaluations ask for the same one again and again."""
-    return PathGraph(graph)
+    return ProjectionGraph(graph)
 
 
 @functools.lru_cache(maxsize=16)

@@ -16,7 +16,7 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
-from tieback.models.binding import ClassNameBinding
+from tieback.models.class_name_bridge import ClassNameBridge
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.labels import read_class_names
 from tieback.models.loading import load_encoder
@@ -28,7 +28,7 @@ BATCH = 32
 
 def bind_class_names(
     cards: Iterable[EncoderCard], store: Store, report: Callable[[str], None]
-) -> list[ClassNameBinding]:
+) -> list[ClassNameBridge]:
     """Makes the bindings that are missing between the stored cards, and saves them; returns the new ones.
 
     One that cannot be used is removed, and made again where it is needed.
@@ -54,17 +54,17 @@ def bind_class_names(
             begin = time.monotonic()
             vectors = encode_names(encoder, names)
             provenance = made_by(bind_class_names, seconds=time.monotonic() - begin)
-            binding = ClassNameBinding(source.space, target.space, names, vectors, provenance)
+            binding = ClassNameBridge(source.space, target.space, names, vectors, provenance)
             binding.save(store.bindings)
             made.append(binding)
     return made
 
 
-def _usable(store: Store) -> list[ClassNameBinding]:
+def _usable(store: Store) -> list[ClassNameBridge]:
     found = []
     for folder in stored(store.bindings):
         try:
-            found.append(ClassNameBinding.load(folder))
+            found.append(ClassNameBridge.load(folder))
         except ArtifactError:
             shutil.rmtree(folder)
     return found

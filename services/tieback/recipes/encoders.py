@@ -13,7 +13,7 @@ from tieback.core.types.content import Content
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import RUNTIMES, load_encoder
 from tieback.models.store import Store
-from tieback.recipes.encoding import Encoded, encode, encode_terms, encode_texts
+from tieback.recipes.encoding import EncodedInputs, encode, encode_terms, encode_texts
 from tieback.training.step_cache import StepCache
 
 Say = Callable[[str], None]
@@ -47,7 +47,7 @@ class Encoders:
 
         return self._kept(what, card, encode_terms, {"texts": list(texts)}, len(texts), make)
 
-    def files(self, what: str, card: EncoderCard, files: Sequence[Path]) -> Encoded:
+    def files(self, what: str, card: EncoderCard, files: Sequence[Path]) -> EncodedInputs:
         """The files as the encoder reads them. Faults are known where they are read now."""
         faults: dict[int, str] = {}
 
@@ -57,7 +57,7 @@ class Encoders:
             return {"dense": found.dense, "classes": found.classes, "shares": found.shares}
 
         inputs = {"files": [file_digest(path) for path in files]}
-        return Encoded(**self._kept(what, card, encode, inputs, len(files), make), faults=faults)
+        return EncodedInputs(**self._kept(what, card, encode, inputs, len(files), make), faults=faults)
 
     def contents(
         self,

@@ -15,7 +15,7 @@ from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
-from tieback.methods.binding import bindings
+from tieback.methods.bridging import bridges
 from tieback.models.encoder_model import EncoderModel, Prepared
 
 TEXTS_AT_ONCE, FILES_AT_ONCE = 32, 8
@@ -28,7 +28,7 @@ Said = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Encoded:
+class EncodedInputs:
     """`dense` `[inputs, width]` unit rows, zeros where an input could not be read; `faults` say why.
 
     `classes` and `shares` `[inputs, LABELS]` are the likeliest classes with their probabilities, -1 and 0
@@ -40,16 +40,16 @@ class Encoded:
     shares: Array
     faults: dict[int, str] = field(default_factory=dict)
 
-    def at(self, places: Array) -> Encoded:
+    def at(self, places: Array) -> EncodedInputs:
         """Of these inputs alone, which could all be read."""
-        return Encoded(self.dense[places], self.classes[places], self.shares[places])
+        return EncodedInputs(self.dense[places], self.classes[places], self.shares[places])
 
     def by_names(self, names: Array) -> Array:
         """Where the names of the likeliest classes lead each input `[inputs, width]`, as without a binding.
 
         `names` are the names' vectors `[classes, width]`. An input without classes has zeros.
         """
-        method = bindings.configure("class_names")
+        method = bridges.configure("class_names")
         found = np.zeros((len(self.classes), names.shape[1]), np.float32)
         for row, (classes, shares) in enumerate(zip(self.classes, self.shares, strict=True)):
             if (known := classes >= 0).any():
@@ -59,10 +59,10 @@ class Encoded:
 
 def encode(
     model: EncoderModel, contents: Iterable[Content | Path], done: Said = lambda _share: None
-) -> Encoded:
+) -> EncodedInputs:
     """A path stands for the photo, sound or cloud in that file, which is read when its turn comes."""
     waiting = list(contents)
-    found = Encoded(
+    found = EncodedInputs(
         np.zeros((len(waiting), model.card.width), np.float32),
         np.full((len(waiting), LABELS), -1, np.int64),
         np.zeros((len(waiting), LABELS), np.float32),

@@ -23,16 +23,16 @@ from tieback.joint.graphs import LARGEST_DIFFERENCE, SMALLEST_COSINE, agreement,
 from tieback.methods.projection import GRAPH, Tensors, projections
 from tieback.methods.routing import _network
 from tieback.models.bound_graph import (
-    PATHS,
+    PROJECTIONS,
     ROUTER,
     SCORES,
     SEEN,
     SUMS,
-    PathGraph,
+    ProjectionGraph,
     RouterGraph,
     graph_name,
 )
-from tieback.models.bound_space import NATIVE, BoundPath, BoundRouter, BoundSpace
+from tieback.models.joint_space_artifact import NATIVE, BoundProjection, BoundRouter, JointSpaceArtifact
 from tieback.recipes.integer_products import LARGE, with_integer_products
 from tieback.recipes.torch_export import export_module
 
@@ -40,7 +40,7 @@ ROWS = "n"
 EXAMPLES = 3
 
 
-def export_graphs(bound: BoundSpace, sources: Mapping[Modality, Sequence[str]]) -> dict[str, bytes]:
+def export_graphs(bound: JointSpaceArtifact, sources: Mapping[Modality, Sequence[str]]) -> dict[str, bytes]:
     """The graphs by their names: of the paths from the `sources` of each modality, and of the routers.
 
     A modality whose paths hold no large matrix has none; they are computed by their methods. So are paths
@@ -48,11 +48,15 @@ def export_graphs(bound: BoundSpace, sources: Mapping[Modality, Sequence[str]]) 
     """
     found = {}
     for modality, names in sources.items():
-        paths = [path for path in bound.paths if path.source.name in names and path.in_graphs]
-        if any(map(_is_large, paths)):
-            graph = path_graph(bound, paths)
-            _compare_paths(graph, bound, modality)
-            found[graph_name(PATHS, modality)] = graph
+        chosen = [
+            projection
+            for projection in bound.projections
+            if projection.source.name in names and projection.in_graphs
+        ]
+        if any(map(_is_large, chosen)):
+            graph = projection_graph(bound, chosen)
+            _compare_projections(graph, bound, modality)
+            found[graph_name(PROJECTIONS, modality)] = graph
     for router in bound.routers:
         if router.state and router.state["first"].size >= LARGE:
             graph = router_graph(router)
@@ -61,12 +65,14 @@ def export_graphs(bound: BoundSpace, sources: Mapping[Modality, Sequence[str]]) 
     return found
 
 
-def path_graph(bound: BoundSpace, paths: Sequence[BoundPath]) -> bytes:
+def projection_graph(bound: JointSpaceArtifact, chosen: Sequence[BoundProjection]) -> bytes:
     """From vectors by space to the sums, in every block, of what these paths say."""
-    widths = {path.source.name: path.source_width for path in paths}
+    widths = {projection.source.name: projection.source_width for projection in chosen}
     forms = [
-        None if path.method == NATIVE else projections.form(GRAPH, path.method, path.parameters)
-        for path in paths
+        None
+        if projection.method == NATIVE
+        else projections.form(GRAPH, projection.method, projection.parameters)
+        for projection in chosen
     ]
 
     def sums(dense: Sequence[Tensor], states: Sequence[Tensors]) -> Tensor:
@@ -74,10 +80,10 @@ def path_graph(bound: BoundSpace, paths: Sequence[BoundPath]) -> bytes:
         # A space that did not speak says nothing anywhere.
         present = {name: rows.abs().amax(dim=1, keepdim=True).sign() for name, rows in vectors.items()}
         said: dict[str, list[Tensor]] = {}
-        for path, form, state in zip(paths, forms, states, strict=True):
-            rows = vectors[path.source.name]
-            found = rows if form is None else form(rows, state) * present[path.source.name]
-            said.setdefault(path.block, []).append(found)
+        for projection, form, state in zip(chosen, forms, states, strict=True):
+            rows = vectors[projection.source.name]
+            found = rows if form is None else form(rows, state) * present[projection.source.name]
+            said.setdefault(projection.block, []).append(found)
         blocks = []
         for block in bound.blocks:
             # Where nothing leads, as many rows of zeros as there are inputs.
@@ -85,7 +91,7 @@ def path_graph(bound: BoundSpace, paths: Sequence[BoundPath]) -> bytes:
             blocks.append(sum(others, start=first))
         return torch.cat(blocks, dim=1)
 
-    return _traced(sums, [path.state for path in paths], widths, SUMS)
+    return _traced(sums, [projection.state for projection in chosen], widths, SUMS)
 
 
 def router_graph(router: BoundRouter) -> bytes:
@@ -125,25 +131,25 @@ def _traced(
 ) -> bytes:
     """The graph of a function of rows; `inputs` are widths by name."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "graph.onnx"
+        file = Path(folder) / "graph.onnx"
         export_module(
             _Computing(compute, states),
             [torch.eye(EXAMPLES, width) for width in inputs.values()],
-            path,
+            file,
             inputs=list(inputs),
             outputs=[output],
             dynamic={name: {0: ROWS} for name in (*inputs, output)},
         )
-        model = with_integer_products(onnx.load(path))
+        model = with_integer_products(onnx.load(file))
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _is_large(path: BoundPath) -> bool:
-    return any(array.size >= LARGE for array in path.state.values())
+def _is_large(projection: BoundProjection) -> bool:
+    return any(array.size >= LARGE for array in projection.state.values())
 
 
-def _compare_paths(graph: bytes, bound: BoundSpace, modality: Modality) -> None:
-    cosine = agreement(bound, PathGraph(graph))
+def _compare_projections(graph: bytes, bound: JointSpaceArtifact, modality: Modality) -> None:
+    cosine = agreement(bound, ProjectionGraph(graph))
     if not cosine >= SMALLEST_COSINE:
         raise StartupError(
             f"the graph of the paths of {modality} differs from their methods: in a block, by a cosine of "

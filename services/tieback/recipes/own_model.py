@@ -44,14 +44,14 @@ PREPROCESSOR = "preprocessor_config.json"
 GRAPHS = ("model.onnx", "onnx/model.onnx")
 LICENCES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "COPYING")
 UNSTATED = "unstated"
-USUAL_TOKENS = 512
+TYPICAL_TOKENS = 512
 ENDLESS = 1_000_000  # transformers writes a number of thirty digits where a tokenizer has no limit
 OTHERS = (*PICKLES, ".h5", ".msgpack", ".ot", ".md", ".txt", ".gitattributes")
 NAMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*){0,3}")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class FolderOptions:
     """What the user says and the folder cannot: empty where it is to be found out."""
 
     pooling: str = ""
@@ -73,11 +73,11 @@ class OwnModel:
     cards: list[dict[str, Any]] = field(default_factory=list)
 
 
-def inspect(directory: Path, name: str, said: Said) -> OwnModel:
+def inspect(directory: Path, name: str, given: FolderOptions) -> OwnModel:
     """StartupError where the folder is of no kind that can be served, or has something that is refused."""
     files = own_files(directory)
     found = OwnModel()
-    licence = _licence(directory, files, said, found)
+    licence = _licence(directory, files, given, found)
     modules = read_modules(directory)
     weights = _weights(modules.within(WEIGHTS) if modules else WEIGHTS, files)
     graph = next((one for one in (*GRAPHS, *_only_graph(files)) if one in files), None)
@@ -85,9 +85,9 @@ def inspect(directory: Path, name: str, said: Said) -> OwnModel:
     if architecture in DUAL_ENCODERS:
         cards = _dual(directory, name, files, found)
     elif weights is not None:
-        cards = [_text(directory, modules, weights, said, found)]
+        cards = [_text(directory, modules, weights, given, found)]
     elif graph is not None:
-        cards = [_graph(directory, modules, graph, said, found)]
+        cards = [_graph(directory, modules, graph, given, found)]
     else:
         raise _nothing(directory, files)
     if TOKENIZER not in files and not any(one.endswith(f"/{TOKENIZER}") for one in files):
@@ -106,7 +106,7 @@ def inspect(directory: Path, name: str, said: Said) -> OwnModel:
 
 
 def _text(
-    directory: Path, modules: SentenceModules | None, weights: str, said: Said, found: OwnModel
+    directory: Path, modules: SentenceModules | None, weights: str, given: FolderOptions, found: OwnModel
 ) -> dict[str, Any]:
     config_name = modules.within(CONFIG) if modules else CONFIG
     tokenizer = _tokenizer(directory, modules)
@@ -116,15 +116,15 @@ def _text(
     places = getattr(config, "max_position_embeddings", None)
     most = positions(config.model_type, places, config.pad_token_id)
     limits = [limit for limit in (most, modules.max_tokens if modules else None) if limit]
-    tokens = min(limits, default=USUAL_TOKENS)
+    tokens = min(limits, default=TYPICAL_TOKENS)
     found.facts |= {
         "kind": "sentence-transformers folder" if modules else "transformers folder",
         "architecture": f"{config.model_type}, {config.num_hidden_layers} layers of width {own_width}",
         "width": str(width),
         "weights": _sized(directory, weights),
     }
-    pooling = _pooling(modules, said, found)
-    _tell_tokenizer(directory, tokenizer, tokens, found)
+    pooling = _pooling(modules, given, found)
+    _report_tokenizer(directory, tokenizer, tokens, found)
     options = _changed(weights=weights, config=config_name, tokenizer=tokenizer)
     return {
         "runtime": "transformer_text",
@@ -133,12 +133,12 @@ def _text(
         "kinds": ["dense", "multi_vector"] if width == own_width else ["dense"],
         "max_tokens": tokens,
         **pooling,
-        "options": options | _prompts(modules, said, found),
+        "options": options | _prompts(modules, given, found),
     }
 
 
 def _graph(
-    directory: Path, modules: SentenceModules | None, graph: str, said: Said, found: OwnModel
+    directory: Path, modules: SentenceModules | None, graph: str, given: FolderOptions, found: OwnModel
 ) -> dict[str, Any]:
     model = load_graph(own_file(directory, graph))
     tokenizer = _tokenizer(directory, modules)
@@ -148,7 +148,7 @@ def _graph(
         "architecture": described(model),
         "weights": _sized(directory, graph),
     }
-    pooling = _pooling(modules, said, found) if said.pooling or modules else {}
+    pooling = _pooling(modules, given, found) if given.pooling or modules else {}
     try:
         tensors = find_tensors(model, options, pooled_here="pooling" in pooling)
         found.facts.setdefault("pooling", "by the graph")
@@ -163,7 +163,7 @@ def _graph(
     width = int(read_tensor(own_file(directory, graph), tensors, feed).shape[-1])
     tokens = _limit(directory, modules)
     found.facts["width"] = str(width)
-    _tell_tokenizer(directory, tokenizer, tokens, found)
+    _report_tokenizer(directory, tokenizer, tokens, found)
     return {
         "runtime": "transformer_text",
         "modality": "text",
@@ -171,7 +171,7 @@ def _graph(
         "kinds": ["dense", "multi_vector"] if tensors.states else ["dense"],
         "max_tokens": tokens,
         **pooling,
-        "options": _changed(weights=graph, tokenizer=tokenizer) | _prompts(modules, said, found),
+        "options": _changed(weights=graph, tokenizer=tokenizer) | _prompts(modules, given, found),
     }
 
 
@@ -198,7 +198,7 @@ def _dual(directory: Path, name: str, files: Mapping[str, Path], found: OwnModel
         found.missing.append(
             f"{PREPROCESSOR}, which says how pictures are made to fit; it comes from where the weights do"
         )
-    _tell_tokenizer(directory, TOKENIZER, int(text.max_position_embeddings), found)
+    _report_tokenizer(directory, TOKENIZER, int(text.max_position_embeddings), found)
     shared = {"runtime": "dual_encoder", "width": width, "kinds": ["dense"], "shares": name}
     if weights != WEIGHTS:
         shared |= {"options": {"weights": weights}}
@@ -209,12 +209,12 @@ def _dual(directory: Path, name: str, files: Mapping[str, Path], found: OwnModel
     ]
 
 
-def _pooling(modules: SentenceModules | None, said: Said, found: OwnModel) -> dict[str, Any]:
+def _pooling(modules: SentenceModules | None, given: FolderOptions, found: OwnModel) -> dict[str, Any]:
     """The card's part on pooling; none where the folder's files say it."""
-    if said.pooling:
-        poolings.get(said.pooling)  # NotFound names the choices
-        found.facts["pooling"] = f"{said.pooling}, as you say"
-        return {"pooling": {"name": said.pooling}}
+    if given.pooling:
+        poolings.get(given.pooling)  # NotFound names the choices
+        found.facts["pooling"] = f"{given.pooling}, as you say"
+        return {"pooling": {"name": given.pooling}}
     if modules is None:
         found.missing.append(
             "pooling: the folder does not say how tokens become one vector; see the model's own description, "
@@ -228,14 +228,14 @@ def _pooling(modules: SentenceModules | None, said: Said, found: OwnModel) -> di
     return {}
 
 
-def _prompts(modules: SentenceModules | None, said: Said, found: OwnModel) -> dict[str, Any]:
+def _prompts(modules: SentenceModules | None, given: FolderOptions, found: OwnModel) -> dict[str, Any]:
     prompts = dict(modules.prompts) if modules else {}
-    if said.prompt and said.prompt not in prompts:
+    if given.prompt and given.prompt not in prompts:
         known = ", ".join(prompts) or "none"
-        raise StartupError(f"the folder has no prompt {said.prompt!r}; it has: {known}")
+        raise StartupError(f"the folder has no prompt {given.prompt!r}; it has: {known}")
     if not prompts:
         return {}
-    chosen = said.prompt or (modules.default_prompt if modules else "")
+    chosen = given.prompt or (modules.default_prompt if modules else "")
     found.facts["prompts"] = ", ".join(f"{name} {text!r}" for name, text in prompts.items())
     if not chosen:
         found.notes.append(
@@ -250,7 +250,7 @@ def _tokenizer(directory: Path, modules: SentenceModules | None) -> str:
     return within if within in own_files(directory) else TOKENIZER
 
 
-def _tell_tokenizer(directory: Path, name: str, tokens: int, found: OwnModel) -> None:
+def _report_tokenizer(directory: Path, name: str, tokens: int, found: OwnModel) -> None:
     if name in own_files(directory):
         words = vocabulary_of(own_file(directory, name, largest=LARGEST_TOKENIZER))
         found.facts["tokenizer"] = f"{name}, {words} tokens; at most {tokens} a text"
@@ -268,10 +268,10 @@ def _limit(directory: Path, modules: SentenceModules | None) -> int:
     if "tokenizer_config.json" in files:
         limits.append(read_object(directory, "tokenizer_config.json").get("model_max_length"))
     known = [limit for limit in limits if isinstance(limit, int) and 0 < limit < ENDLESS]
-    return min(known, default=USUAL_TOKENS)
+    return min(known, default=TYPICAL_TOKENS)
 
 
-def _licence(directory: Path, files: Mapping[str, Path], said: Said, found: OwnModel) -> str:
+def _licence(directory: Path, files: Mapping[str, Path], given: FolderOptions, found: OwnModel) -> str:
     """As the user says, else by the head of the README, as model hubs write it."""
     file = next((name for name in LICENCES if name in files), None)
     text = ""
@@ -280,7 +280,7 @@ def _licence(directory: Path, files: Mapping[str, Path], said: Said, found: OwnM
             text = readme.read(LARGEST_JSON)
     head = re.match(r"---\n(.*?)\n---", text, re.S)
     named = re.search(r"^license:\s*([\w.+-]+)\s*$", head[1], re.M) if head else None
-    licence = said.licence or (named[1] if named else UNSTATED)
+    licence = given.licence or (named[1] if named else UNSTATED)
     found.facts["licence"] = licence + (f", and the file {file}" if file else "")
     if licence == UNSTATED:
         found.notes.append("The folder names no licence; say --license SPDX once you know it.")
@@ -298,8 +298,8 @@ def _hashes(directory: Path) -> dict[str, str]:
 
 def _changed(**files: FilePath) -> dict[str, Any]:
     """Options that are not what they are without being said."""
-    usual = TransformerText()
-    return {key: value for key, value in files.items() if value != getattr(usual, key)}
+    defaults = TransformerText()
+    return {key: value for key, value in files.items() if value != getattr(defaults, key)}
 
 
 def _only_graph(files: Mapping[str, Path]) -> list[str]:

@@ -29,7 +29,7 @@ from tieback.core.types.arrays import Array
 from tieback.recipes.external_data import save_graph
 from tieback.recipes.graph_edits import load_graph, run_to
 
-EVENNESS = 0.6  # the exponent of a channel's size in its factor; the rest is the weights'
+SMOOTHING = 0.6  # the exponent of a channel's size in its factor; the rest is the weights'
 APART = 2  # channels that are multiplied in float32, where a product narrows
 SMALLEST = 1e-6
 LEVELS = 127
@@ -94,7 +94,7 @@ def _remedy(sizes: Array, weights: Sequence[Array]) -> Remedy:
         rest[apart] = 0
         return Remedy(rest, rest, apart)
     largest = np.max([np.abs(matrix).max(axis=1) for matrix in weights], axis=0)
-    factors = np.maximum(sizes, SMALLEST) ** EVENNESS / np.maximum(largest, SMALLEST) ** (1 - EVENNESS)
+    factors = np.maximum(sizes, SMALLEST) ** SMOOTHING / np.maximum(largest, SMALLEST) ** (1 - SMOOTHING)
     factors = (factors / np.exp(np.log(factors).mean())).astype(np.float32)
     return Remedy(1 / factors, factors, np.array([], np.int64))
 

@@ -30,7 +30,7 @@ from tieback.training.loop import Plan, Progress, batch, train
 FIRST, SECOND = 512, 100
 BATCH = 256
 WEIGHT_DECAY = 0.01
-UNTOLD = 0.5
+UNKNOWN = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,13 +52,13 @@ class Pairs:
 class Labelled:
     """`inputs` `[n, d]` of which is known how far blocks are for them: `targets` `[n, blocks]`, 0 to 1.
 
-    Of blocks that are not in `told` `[blocks]`, which are all without it, the targets say nothing: their
+    Of blocks that are not in `known` `[blocks]`, which are all without it, the targets say nothing: their
     scores are to be 0.5, which weighs next to nothing.
     """
 
     inputs: Array
     targets: Array
-    told: Array | None = None
+    known: Array | None = None
 
 
 def train_router(
@@ -89,8 +89,8 @@ def train_router(
     used = [_tensors(one) for one in pairs] if alignment else []
     if decoupling and labelled is not None:
         wanted = labelled.targets
-        if labelled.told is not None:
-            wanted = np.where(labelled.told, wanted, UNTOLD)
+        if labelled.known is not None:
+            wanted = np.where(labelled.known, wanted, UNKNOWN)
         told = (_tensor(labelled.inputs), _tensor(wanted))
     else:
         told = None
@@ -121,7 +121,7 @@ class _Tensors:
     inputs: Tensor
     queries: list[Tensor]
     documents: list[Tensor]
-    heard: Tensor
+    present: Tensor
     groups: Tensor
 
 
@@ -175,8 +175,8 @@ def _alignment(
     dropout: float,
     draw: torch.Generator,
 ) -> Tensor:
-    heard = _kept(pairs.heard[rows], dropout, draw)
-    weights = (sharpness * logits.sigmoid()).masked_fill(~heard, -torch.inf).softmax(dim=1)
+    present = _kept(pairs.present[rows], dropout, draw)
+    weights = (sharpness * logits.sigmoid()).masked_fill(~present, -torch.inf).softmax(dim=1)
     cosines = [
         query[rows] @ document[rows].T for query, document in zip(pairs.queries, pairs.documents, strict=True)
     ]

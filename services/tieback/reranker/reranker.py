@@ -32,7 +32,7 @@ from tieback.reranker.sources import Source, resolve
 TYPICAL_WIDTH = 384
 """For the estimate that admission takes before contents are encoded."""
 
-USUAL_RATE = 400_000_000
+TYPICAL_RATE = 400_000_000
 """Steps a second, before any were measured."""
 
 
@@ -46,7 +46,7 @@ class Reranker:
         self._space = space
         self._limits = limits or Limits()
         self._admission = Admission(self._limits.rerank_steps, unit="steps of comparing")
-        self._admission.measure(USUAL_RATE, 1.0)
+        self._admission.measure(TYPICAL_RATE, 1.0)
         self._worker: Batcher[Chunk, Compared] = Batcher(
             _compare,
             name="reranker",

@@ -24,9 +24,9 @@ from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.encoding import Label
-from tieback.router.contents import Contents, Said, Spoken
+from tieback.router.contents import Contents, ContentVectors, ReadEncoding
+from tieback.router.input_adapters import SpaceProjection
 from tieback.router.joint_space import JointSpace
-from tieback.router.paths import Path
 
 LABELS_SHOWN = 10
 NOTHING_LEFT = 1e-6
@@ -35,11 +35,11 @@ NOTHING_LEFT = 1e-6
 
 @dataclass(slots=True)
 class Blocks:
-    """An input's `vector` `[width]`, unit in the blocks that `spoke` `[blocks]`, and how it came about."""
+    """An input's `vector` `[width]`, unit in the blocks that `present` `[blocks]`, and how it came about."""
 
     vector: Array
-    spoke: Array
-    paths: list[str]
+    present: Array
+    projections: list[str]
     labels: list[Label]
 
 
@@ -48,28 +48,28 @@ class _Rows:
     """The views of all contents of a modality, one below the other."""
 
     of: list[tuple[Contents, int, slice]] = field(default_factory=list)
-    spoken: dict[str, list[tuple[Spoken, slice]]] = field(default_factory=lambda: defaultdict(list))
+    encodings: dict[str, list[tuple[ReadEncoding, slice]]] = field(default_factory=lambda: defaultdict(list))
     count: int = 0
 
-    def add(self, contents: Contents, content: int, spoken: Sequence[Spoken]) -> None:
-        views = max((len(one.reading) for one in spoken if one.entrance.dense), default=1)
+    def add(self, contents: Contents, content: int, encodings: Sequence[ReadEncoding]) -> None:
+        views = max((len(one.reading) for one in encodings if one.adapter.dense), default=1)
         place = slice(self.count, self.count + views)
         self.of.append((contents, content, place))
-        for one in spoken:
-            self.spoken[one.entrance.source.name].append((one, place))
+        for one in encodings:
+            self.encodings[one.adapter.source.name].append((one, place))
         self.count += views
 
 
-def lead(joint: JointSpace, inputs: Sequence[Contents]) -> None:
+def project(joint: JointSpace, inputs: Sequence[Contents]) -> None:
     """Takes all paths from what was read into the blocks, each path once for the whole batch."""
     by_modality: dict[Modality, _Rows] = defaultdict(_Rows)
     for contents in inputs:
         for content, modality in contents.modalities.items():
             by_modality[modality].add(contents, content, contents.by_content.get(content, ()))
     for modality, rows in by_modality.items():
-        views, spoke = joint.unit(_sums(joint, modality, rows))
+        views, present = joint.unit(_sums(joint, modality, rows))
         for contents, content, place in rows.of:
-            contents.said[content] = Said(views[place], spoke[place])
+            contents.said[content] = ContentVectors(views[place], present[place])
 
 
 def _sums(joint: JointSpace, modality: Modality, rows: _Rows) -> Array:
@@ -77,15 +77,19 @@ def _sums(joint: JointSpace, modality: Modality, rows: _Rows) -> Array:
     graph = joint.graphs.get(modality)
     drawn = graph.sources if graph is not None else frozenset()
     dense = {
-        name: _stacked(said, rows.count) for name, said in rows.spoken.items() if said[0][0].entrance.dense
+        name: _stacked(said, rows.count) for name, said in rows.encodings.items() if said[0][0].adapter.dense
     }
     if graph is not None and (known := {name: one for name, one in dense.items() if name in drawn}):
         sums = graph(known, rows.count)
     else:
         sums = np.zeros((rows.count, joint.width), np.float32)
-    for name, said in rows.spoken.items():
-        paths = [path for path in said[0][0].entrance.paths if name not in drawn or path.stands_in]
-        if not paths:
+    for name, said in rows.encodings.items():
+        projections = [
+            projection
+            for projection in said[0][0].adapter.projections
+            if name not in drawn or projection.imputes
+        ]
+        if not projections:
             continue
         if name in dense:
             there = dense[name].any(axis=1)
@@ -94,28 +98,33 @@ def _sums(joint: JointSpace, modality: Modality, rows: _Rows) -> Array:
             there = np.zeros(rows.count, bool)
             there[[place.start for _, place in said]] = True
             vectors = [one.reading for one, _ in said]
-        for path in paths:
-            if path.stands_in and path.block in rows.spoken:
-                _stand_in(joint, path, rows, there, vectors, sums)
+        for projection in projections:
+            if projection.imputes and projection.block in rows.encodings:
+                _impute(joint, projection, rows, there, vectors, sums)
             else:
-                sums[there, joint.block(path.block)] += path.lead(vectors)
+                sums[there, joint.block(projection.block)] += projection.project(vectors)
     return sums
 
 
-def _stand_in(
-    joint: JointSpace, path: Path, rows: _Rows, there: Any, vectors: Array | list[object], sums: Array
+def _impute(
+    joint: JointSpace,
+    projection: SpaceProjection,
+    rows: _Rows,
+    there: Any,
+    vectors: Array | list[object],
+    sums: Array,
 ) -> None:
     """Adds what the path says of the contents that the block's own space says nothing of."""
     needed = np.array(there)
-    for _, place in rows.spoken[path.block]:
+    for _, place in rows.encodings[projection.block]:
         needed[place] = False
     chosen = np.flatnonzero(needed[there])
     if len(chosen):
         asked = vectors[chosen] if isinstance(vectors, np.ndarray) else [vectors[place] for place in chosen]
-        sums[needed, joint.block(path.block)] += path.lead(asked)
+        sums[needed, joint.block(projection.block)] += projection.project(asked)
 
 
-def _stacked(said: Sequence[tuple[Spoken, slice]], count: int) -> Array:
+def _stacked(said: Sequence[tuple[ReadEncoding, slice]], count: int) -> Array:
     """The vectors of one space `[count, width]`, each in its place; zeros where it said nothing."""
     first: Array = said[0][0].reading
     if len(first) == count:
@@ -127,50 +136,52 @@ def _stacked(said: Sequence[tuple[Spoken, slice]], count: int) -> Array:
 
 
 def blocks_of(joint: JointSpace, contents: Contents) -> Blocks:
-    """The blocks of one input, after `lead`. InvalidInput where its contents cancel each other out."""
+    """The blocks of one input, after `project`. InvalidInput where its contents cancel each other out."""
     whole = [_whole(joint, contents.said[content]) for content in contents.modalities]
     if len(whole) == 1:
         (content,) = contents.modalities
-        vector, spoke = whole[0]
+        vector, present = whole[0]
         vector = vector if contents.weights[content] > 0 else -vector
     else:
-        vector, spoke = _together(joint, contents, whole)
-    heard = {name for name, there in zip(joint.names, spoke.tolist(), strict=True) if there}
-    own = {(spoken.content, spoken.entrance.source.name) for spoken in contents.spoken}
+        vector, present = _combined(joint, contents, whole)
+    used = {name for name, there in zip(joint.names, present.tolist(), strict=True) if there}
+    own = {(encoding.content, encoding.adapter.source.name) for encoding in contents.encodings}
     taken = {
-        path.name
-        for spoken in contents.spoken
-        for path in spoken.entrance.paths
-        if path.name and path.block in heard and not (path.stands_in and (spoken.content, path.block) in own)
+        projection.name
+        for encoding in contents.encodings
+        for projection in encoding.adapter.projections
+        if projection.name
+        and projection.block in used
+        and not (projection.imputes and (encoding.content, projection.block) in own)
     }
     labels = sorted(contents.labels, key=lambda label: -label.probability)[:LABELS_SHOWN]
-    return Blocks(vector, spoke, sorted(taken), labels)
+    return Blocks(vector, present, sorted(taken), labels)
 
 
-def _whole(joint: JointSpace, said: Said) -> tuple[Array, Array]:
+def _whole(joint: JointSpace, said: ContentVectors) -> tuple[Array, Array]:
     """One vector of a content's views, and which blocks it speaks in: those that the whole does."""
-    spoke = said.spoke[0]
+    present = said.present[0]
     if len(said.views) == 1:
-        return said.views[0], spoke
-    regions = said.spoke[1:].sum(axis=0)
-    mean = joint.scaled(said.views[1:].sum(axis=0)[None], (spoke / np.maximum(regions, 1))[None])
-    return joint.unit(said.views[:1] + mean)[0][0], spoke
+        return said.views[0], present
+    regions = said.present[1:].sum(axis=0)
+    mean = joint.scaled(said.views[1:].sum(axis=0)[None], (present / np.maximum(regions, 1))[None])
+    return joint.unit(said.views[:1] + mean)[0][0], present
 
 
-def _together(
+def _combined(
     joint: JointSpace, contents: Contents, whole: Sequence[tuple[Array, Array]]
 ) -> tuple[Array, Array]:
     """The sum of the contents by their shares, in the blocks that all of them reached, or else any."""
-    vectors, each = np.stack([vector for vector, _ in whole]), np.stack([spoke for _, spoke in whole])
+    vectors, each = np.stack([vector for vector, _ in whole]), np.stack([present for _, present in whole])
     complete = each.all(axis=0)
-    spoke = complete if complete.any() else each.any(axis=0)
+    present = complete if complete.any() else each.any(axis=0)
     shares = np.array([contents.shares[content] for content in contents.modalities])
     signed = np.array([np.copysign(1, contents.weights[content]) for content in contents.modalities]) * shares
     total = (signed.astype(np.float32) @ vectors)[None]
     lengths = joint.lengths(total)[0]
-    cancelled = spoke & (lengths < NOTHING_LEFT * (shares @ each))
+    cancelled = present & (lengths < NOTHING_LEFT * (shares @ each))
     if cancelled.any():
         name = joint.names[int(np.flatnonzero(cancelled)[0])]
         raise InvalidInput(f"the contents of this input cancel each other out in {name}", field="parts")
-    factors = np.where(spoke, 1 / np.where(lengths > 0, lengths, 1), 0)
-    return joint.scaled(total, factors[None])[0], np.asarray(spoke)
+    factors = np.where(present, 1 / np.where(lengths > 0, lengths, 1), 0)
+    return joint.scaled(total, factors[None])[0], np.asarray(present)

@@ -1,4 +1,4 @@
-"""The joint space of a `BoundSpace`: blocks of several modalities, entered by projected vectors."""
+"""The joint space of a `JointSpaceArtifact`: blocks of several modalities, entered by projected vectors."""
 
 from __future__ import annotations
 
@@ -16,19 +16,32 @@ from tieback.core.types.content import Modality
 from tieback.core.types.vectors import SpaceRef
 from tieback.joint.terms import checked
 from tieback.methods.projection import projections
-from tieback.models.bound_graph import PathGraph
-from tieback.models.bound_space import DENSE, NATIVE, REMEDY, SPARSE, BoundPath, BoundSpace
-from tieback.router.joint_space import Component, JointSpace, Reach
-from tieback.router.paths import DenseReading, Entrance, Path, SparseReading, unchanged
+from tieback.models.bound_graph import ProjectionGraph
+from tieback.models.joint_space_artifact import (
+    DENSE,
+    NATIVE,
+    REMEDY,
+    SPARSE,
+    BoundProjection,
+    JointSpaceArtifact,
+)
+from tieback.router.input_adapters import (
+    DenseReading,
+    InputAdapter,
+    SpaceProjection,
+    SparseReading,
+    unchanged,
+)
+from tieback.router.joint_space import Component, Coverage, JointSpace
 
 CONSTRUCTION = "unit blocks as bound; paths of a view averaged per block; views, then contents, averaged"
 """Hashed into the fingerprint: change it whenever the same encodings would make another vector."""
 
 
-def bound_space(
-    bound: BoundSpace,
+def joint_space_of(
+    bound: JointSpaceArtifact,
     modalities: Mapping[str, Modality] | None = None,
-    graphs: Mapping[Modality, PathGraph] | None = None,
+    graphs: Mapping[Modality, ProjectionGraph] | None = None,
 ) -> JointSpace:
     """Blocks in the order of the artifact.
 
@@ -42,16 +55,16 @@ def bound_space(
     }
     native = {block.space.name: block.encodes or (block.modality,) for block in bound.blocks}
     known |= native
-    sources: dict[str, list[BoundPath]] = {}
-    for path in bound.paths:
-        sources.setdefault(path.source.name, []).append(path)
+    sources: dict[str, list[BoundProjection]] = {}
+    for projection in bound.projections:
+        sources.setdefault(projection.source.name, []).append(projection)
     components = [Component(block.space, block.width) for block in bound.blocks]
     return JointSpace.of(
         components,
-        [_entrance(paths, widths, bound) for paths in sources.values()],
+        [_adapter(projections, widths, bound) for projections in sources.values()],
         _revision(components, bound),
         short_hash(CONSTRUCTION),
-        reach=_reach(sources, known),
+        coverage=_coverage(sources, known),
         modalities={name: known[name][0] for name in sources if len(known.get(name, ())) == 1},
         binding=bound.revision,
         graphs=graphs,
@@ -59,73 +72,87 @@ def bound_space(
     )
 
 
-class Projecting:
+class FittedProjection:
     """A projection with its parameters and its state, which is checked."""
 
-    def __init__(self, path: BoundPath, width: int) -> None:
-        self._state = path.state
+    def __init__(self, projection: BoundProjection, width: int) -> None:
+        self._state = projection.state
         try:
-            self._method = projections.configure(path.method, path.parameters)
-            schema = projections.state(path.method)
-            check_state(path.state, schema, source=path.source_width, target=width)
+            self._method = projections.configure(projection.method, projection.parameters)
+            schema = projections.state(projection.method)
+            check_state(projection.state, schema, source=projection.source_width, target=width)
         except (InvalidInput, NotFound) as error:
-            raise StartupError(f"the path {_name(path)} cannot be made: {error.message}; {REMEDY}") from None
+            raise StartupError(
+                f"the path {_name(projection)} cannot be made: {error.message}; {REMEDY}"
+            ) from None
 
     def __call__(self, rows: Array) -> Array:
         """All rows at once."""
         return self._method(rows, self._state)
 
 
-def _entrance(paths: Sequence[BoundPath], widths: Mapping[str, int], bound: BoundSpace) -> Entrance:
-    source, width = paths[0].source, paths[0].source_width
-    if any((path.source, path.source_width) != (source, width) for path in paths):
+def _adapter(
+    projections: Sequence[BoundProjection], widths: Mapping[str, int], bound: JointSpaceArtifact
+) -> InputAdapter:
+    source, width = projections[0].source, projections[0].source_width
+    if any((projection.source, projection.source_width) != (source, width) for projection in projections):
         raise StartupError(f"the paths of {source.name} do not agree on its revision or width; {REMEDY}")
-    for path in paths:
-        if path.block not in widths:
-            raise StartupError(f"the path {_name(path)} leads to no block; {REMEDY}")
-    if all(path.reads == SPARSE for path in paths):
-        ways = [Path(one.block, _name(one), checked(one, widths[one.block]), one.stands_in) for one in paths]
-        return Entrance(source, SparseReading(source, width), tuple(ways))
-    if any(path.reads == SPARSE for path in paths):
+    for projection in projections:
+        if projection.block not in widths:
+            raise StartupError(f"the path {_name(projection)} leads to no block; {REMEDY}")
+    if all(projection.reads == SPARSE for projection in projections):
+        made = [
+            SpaceProjection(one.block, _name(one), checked(one, widths[one.block]), one.imputes)
+            for one in projections
+        ]
+        return InputAdapter(source, SparseReading(source, width), tuple(made))
+    if any(projection.reads == SPARSE for projection in projections):
         raise StartupError(f"the paths of {source.name} read its dense and its sparse vectors; {REMEDY}")
     encodes = next((block.encodes for block in bound.blocks if block.space.name == source.name), ())
     centres = bound.centres.get(source.name, {})
     if any(centre.shape != (width,) for centre in centres.values()):
         raise StartupError(f"the centres of {source.name} are not vectors of width {width}; {REMEDY}")
     reading = DenseReading(source, width, views=True, encodes=encodes, centres=centres)
-    return Entrance(source, reading, tuple(_way(path, widths[path.block]) for path in paths))
+    return InputAdapter(
+        source,
+        reading,
+        tuple(_space_projection(projection, widths[projection.block]) for projection in projections),
+    )
 
 
-def _way(path: BoundPath, width: int) -> Path:
-    if path.method == NATIVE:
-        return Path(path.block, "", unchanged)
-    name = _name(path) if path.block != path.source.name else ""
-    return Path(path.block, name, Projecting(path, width), path.stands_in)
+def _space_projection(projection: BoundProjection, width: int) -> SpaceProjection:
+    if projection.method == NATIVE:
+        return SpaceProjection(projection.block, "", unchanged)
+    name = _name(projection) if projection.block != projection.source.name else ""
+    return SpaceProjection(projection.block, name, FittedProjection(projection, width), projection.imputes)
 
 
-def _reach(
-    sources: Mapping[str, Sequence[BoundPath]], modalities: Mapping[str, Sequence[Modality]]
-) -> dict[Modality, Reach]:
+def _coverage(
+    sources: Mapping[str, Sequence[BoundProjection]], modalities: Mapping[str, Sequence[Modality]]
+) -> dict[Modality, Coverage]:
     found = {}
     for modality in dict.fromkeys(one for every in modalities.values() for one in every):
         names = tuple(name for name in sources if modality in modalities.get(name, ()))
         if names:
-            blocks = frozenset(path.block for name in names for path in sources[name])
-            found[modality] = Reach(names, blocks)
+            blocks = frozenset(projection.block for name in names for projection in sources[name])
+            found[modality] = Coverage(names, blocks)
     return found
 
 
-def _name(path: BoundPath) -> str:
-    return f"{path.source.name} -> {path.block} ({path.method.replace('_', ' ')})"
+def _name(projection: BoundProjection) -> str:
+    return f"{projection.source.name} -> {projection.block} ({projection.method.replace('_', ' ')})"
 
 
-def _revision(components: Sequence[Component], bound: BoundSpace) -> str:
+def _revision(components: Sequence[Component], bound: JointSpaceArtifact) -> str:
     parts = [f"{_exact(one.space)} {one.width}" for one in components]
-    for path in bound.paths:
-        said = sorted(path.parameters.items())
-        how = f" {path.reads}" if path.reads != DENSE else ""
-        how += " stands in" if path.stands_in else ""
-        parts.append(f"{_exact(path.source)} {path.block} {path.method} {said} {_digest(path.state)}{how}")
+    for projection in bound.projections:
+        said = sorted(projection.parameters.items())
+        how = f" {projection.reads}" if projection.reads != DENSE else ""
+        how += " stands in" if projection.imputes else ""
+        parts.append(
+            f"{_exact(projection.source)} {projection.block} {projection.method} {said} "
+            f"{_digest(projection.state)}{how}"
+        )
     parts += [f"centres of {space} {_digest(known)}" for space, known in sorted(bound.centres.items())]
     return short_hash(*parts)
 

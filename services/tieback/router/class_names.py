@@ -9,10 +9,10 @@ import numpy as np
 from tieback.catalog.source import short_hash
 from tieback.core.errors import OtherWeights, StartupError
 from tieback.core.types.arrays import Array
-from tieback.methods.binding import bindings as binding_methods
-from tieback.models.binding import ClassNameBinding
+from tieback.methods.bridging import bridges
+from tieback.models.class_name_bridge import ClassNameBridge
+from tieback.router.input_adapters import DenseReading, InputAdapter, LabelReading, SpaceProjection, unchanged
 from tieback.router.joint_space import Component, JointSpace
-from tieback.router.paths import DenseReading, Entrance, LabelReading, Path, unchanged
 
 REMEDY = "make the bindings again: tieback models pull"
 
@@ -20,45 +20,47 @@ CONSTRUCTION = "unit blocks by name; class_names top 10; contents averaged per b
 """Hashed into the fingerprint: change it whenever the same encodings would make another vector."""
 
 
-def class_name_space(
-    components: Iterable[Component], bindings: Iterable[ClassNameBinding] = ()
-) -> JointSpace:
+def class_name_space(components: Iterable[Component], bridges: Iterable[ClassNameBridge] = ()) -> JointSpace:
     """Blocks in the order of their names.
 
     StartupError where a binding was made for other weights than those that are served.
     """
     components = sorted(components, key=lambda component: component.space.name)
     by_name = {component.space.name: component for component in components}
-    bound: dict[str, list[ClassNameBinding]] = {}
-    for binding in sorted(bindings, key=lambda one: (one.source.name, one.target.name)):
+    bound: dict[str, list[ClassNameBridge]] = {}
+    for binding in sorted(bridges, key=lambda one: (one.source.name, one.target.name)):
         _check(binding, by_name.get(binding.target.name), bound.get(binding.source.name, []))
         bound.setdefault(binding.source.name, []).append(binding)
-    entrances = [
-        Entrance(one.space, DenseReading(one.space, one.width), (Path(one.space.name, "", unchanged),))
+    adapters = [
+        InputAdapter(
+            one.space, DenseReading(one.space, one.width), (SpaceProjection(one.space.name, "", unchanged),)
+        )
         for one in components
     ]
-    entrances += [_entrance(one) for name, one in bound.items() if name not in by_name]
-    return JointSpace.of(components, entrances, _revision(components, bound), short_hash(CONSTRUCTION))
+    adapters += [_adapter(one) for name, one in bound.items() if name not in by_name]
+    return JointSpace.of(components, adapters, _revision(components, bound), short_hash(CONSTRUCTION))
 
 
-def _entrance(bound: Sequence[ClassNameBinding]) -> Entrance:
+def _adapter(bound: Sequence[ClassNameBridge]) -> InputAdapter:
     source, names = bound[0].source, bound[0].names
-    paths = tuple(Path(one.target.name, path_of(one), _Leading(one)) for one in bound)
-    return Entrance(source, LabelReading(source, len(names)), paths)
+    projections = tuple(
+        SpaceProjection(one.target.name, bridge_name(one), _ClassNameProjection(one)) for one in bound
+    )
+    return InputAdapter(source, LabelReading(source, len(names)), projections)
 
 
-class _Leading:
+class _ClassNameProjection:
     """From classes to the mean of their names' vectors."""
 
-    def __init__(self, binding: ClassNameBinding) -> None:
+    def __init__(self, binding: ClassNameBridge) -> None:
         self._vectors = binding.vectors
-        self._method = binding_methods.configure("class_names")
+        self._method = bridges.configure("class_names")
 
     def __call__(self, readings: Sequence[tuple[Array, Array]]) -> Array:
         return np.stack([self._method(shares, self._vectors[classes]) for shares, classes in readings])
 
 
-def _check(binding: ClassNameBinding, component: Component | None, known: Sequence[ClassNameBinding]) -> None:
+def _check(binding: ClassNameBridge, component: Component | None, known: Sequence[ClassNameBridge]) -> None:
     if component is None or component.space != binding.target:
         raise OtherWeights(
             f"the binding {binding.source} -> {binding.target} leads into a space that is not served; "
@@ -75,13 +77,13 @@ def _check(binding: ClassNameBinding, component: Component | None, known: Sequen
         )
 
 
-def _revision(components: Sequence[Component], bound: dict[str, list[ClassNameBinding]]) -> str:
+def _revision(components: Sequence[Component], bound: dict[str, list[ClassNameBridge]]) -> str:
     parts = [f"{component.space} {component.space.fingerprint}" for component in components]
-    for bindings in bound.values():
-        parts += [f"{binding.source} {binding.target} {binding.content}" for binding in bindings]
+    for several in bound.values():
+        parts += [f"{binding.source} {binding.target} {binding.content}" for binding in several]
     return short_hash(*parts)
 
 
-def path_of(binding: ClassNameBinding) -> str:
+def bridge_name(binding: ClassNameBridge) -> str:
     """A bound path in words."""
     return f"{binding.source.name} -> {binding.target.name} (class names)"

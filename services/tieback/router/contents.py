@@ -19,28 +19,28 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.encoding import Label
 from tieback.core.types.fusion import FusePart, Role
+from tieback.router.input_adapters import InputAdapter
 from tieback.router.joint_space import JointSpace
-from tieback.router.paths import Entrance
 
 
 @dataclass(slots=True)
-class Spoken:
+class ReadEncoding:
     """One encoding: which content it is of, and what was read of it."""
 
     content: int
-    entrance: Entrance
+    adapter: InputAdapter
     reading: Any
 
 
 @dataclass(slots=True)
-class Said:
-    """What a content says in the joint space: `views` `[views, width]`, unit in every block that `spoke`.
+class ContentVectors:
+    """What a content says in the joint space: `views` `[views, width]`, unit in every block that `present`.
 
-    The first view is the whole, the others are its regions; `spoke` is `[views, blocks]`.
+    The first view is the whole, the others are its regions; `present` is `[views, blocks]`.
     """
 
     views: Array
-    spoke: Array
+    present: Array
 
 
 @dataclass
@@ -54,10 +54,10 @@ class Contents:
 
     weights: dict[int, float]
     modalities: dict[int, Modality]
-    spoken: list[Spoken]
+    encodings: list[ReadEncoding]
     labels: list[Label]
-    by_content: dict[int, list[Spoken]] = field(default_factory=dict)
-    said: dict[int, Said] = field(default_factory=dict)
+    by_content: dict[int, list[ReadEncoding]] = field(default_factory=dict)
+    said: dict[int, ContentVectors] = field(default_factory=dict)
     imputed: dict[int, dict[str, Array]] = field(default_factory=dict)
 
     @property
@@ -65,14 +65,14 @@ class Contents:
         """What the input is made of, for instance "image+text"."""
         return "+".join(sorted(set(self.modalities.values())))
 
-    def add(self, spoken: Spoken) -> None:
+    def add(self, encoding: ReadEncoding) -> None:
         """Takes in one more encoding, of a content that counts."""
-        self.spoken.append(spoken)
-        self.by_content.setdefault(spoken.content, []).append(spoken)
+        self.encodings.append(encoding)
+        self.by_content.setdefault(encoding.content, []).append(encoding)
 
     def sources(self, content: int) -> set[str]:
         """The names of the spaces that spoke of a content."""
-        return {spoken.entrance.source.name for spoken in self.by_content.get(content, ())}
+        return {encoding.adapter.source.name for encoding in self.by_content.get(content, ())}
 
     @functools.cached_property
     def shares(self) -> dict[int, float]:
@@ -96,14 +96,14 @@ def contents_of(joint: JointSpace, parts: Sequence[FusePart], role: Role, most: 
     for position, part in enumerate(parts):
         try:
             _once(seen, part)
-            entrance = joint.entrances.get(part.encoding.space.name)
-            if entrance is None:
-                raise _no_path(joint.entrances, part)
-            spoken = Spoken(part.content, entrance, entrance.read(part.encoding))
+            adapter = joint.adapters.get(part.encoding.space.name)
+            if adapter is None:
+                raise _no_projection(joint.adapters, part)
+            encoding = ReadEncoding(part.content, adapter, adapter.read(part.encoding))
         except InvalidInput as error:
             raise error.within(at("parts", position)) from None
         if part.content in found.weights:
-            found.add(spoken)
+            found.add(encoding)
             modality = joint.modality_of(part.encoding.space.name, part.encoding.modality)
             found.modalities.setdefault(part.content, modality)
         if part.weight > 0:
@@ -143,7 +143,7 @@ def _once(seen: set[tuple[int, str]], part: FusePart) -> None:
     seen.add(key)
 
 
-def _no_path(joined: Iterable[str], part: FusePart) -> SpaceMismatch:
+def _no_projection(joined: Iterable[str], part: FusePart) -> SpaceMismatch:
     return SpaceMismatch(
         f"no path leads from the space {part.encoding.space.name!r} into the joint space; "
         f"paths lead from: {', '.join(joined)}",

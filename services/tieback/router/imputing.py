@@ -18,7 +18,7 @@ from tieback.core.state import State
 from tieback.core.types.fusion import Role
 from tieback.core.types.method_choice import MethodChoice
 from tieback.methods.imputation import Imputation, check, imputations
-from tieback.models.bound_space import REMEDY, BoundImputation, BoundSpace
+from tieback.models.joint_space_artifact import REMEDY, BoundImputation, JointSpaceArtifact
 from tieback.router.contents import Contents
 from tieback.router.joint_space import JointSpace
 
@@ -30,8 +30,8 @@ NO_STATE: State = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Way:
-    """A method with its state; `losses` are those of `BoundSpace`, with this method in place."""
+class FittedImputation:
+    """A method with its state; `losses` are those of `JointSpaceArtifact`, with this method in place."""
 
     name: str
     method: Imputation
@@ -39,20 +39,20 @@ class Way:
     losses: Losses
 
 
-class Imputing:
+class Imputer:
     """The imputations of a joint space; without a binding that has some, missing blocks are left empty."""
 
-    def __init__(self, joint: JointSpace, bound: BoundSpace | None = None) -> None:
+    def __init__(self, joint: JointSpace, bound: JointSpaceArtifact | None = None) -> None:
         """StartupError where a method of the binding is unknown, or its state does not fit the blocks."""
         self._joint = joint
         self._widths = [joint.block(name).stop - joint.block(name).start for name in joint.names]
         losses = bound.losses if bound is not None else {}
-        self._skip = Way(SKIP, imputations.configure(SKIP), NO_STATE, losses)
+        self._skip = FittedImputation(SKIP, imputations.configure(SKIP), NO_STATE, losses)
         self._bound = {one.method: one for one in bound.imputations} if bound is not None else {}
-        self._ways = {name: self._made(one) for name, one in self._bound.items()}
-        self._usual = next(iter(self._ways.values()), self._skip)
+        self._fitted = {name: self._made(one) for name, one in self._bound.items()}
+        self._default = next(iter(self._fitted.values()), self._skip)
 
-    def choose(self, asked: MethodChoice | None, role: Role) -> Way:
+    def choose(self, asked: MethodChoice | None, role: Role) -> FittedImputation:
         """The way that is asked for, else the binding's own for queries, and none for documents.
 
         NotFound, with the choices, for an unknown method; InvalidInput, with the field, where a parameter is
@@ -61,63 +61,68 @@ class Imputing:
         if asked is None or not asked.name:
             if asked is not None and asked.parameters:
                 raise InvalidInput("parameters belong to a method: name it", field=FIELD["parameters"])
-            return self._skip if role is Role.DOCUMENT else self._usual
+            return self._skip if role is Role.DOCUMENT else self._default
         method = imputations.configure(asked.name, asked.parameters, field=FIELD)
-        way = self._ways.get(asked.name)
-        if way is None and asked.name == SKIP:
+        imputation = self._fitted.get(asked.name)
+        if imputation is None and asked.name == SKIP:
             return self._skip
-        if way is None:
+        if imputation is None:
             raise InvalidInput(
                 f"this joint space has nothing fitted for {asked.name!r}; "
-                f"it can: {', '.join({SKIP: None} | dict.fromkeys(self._ways))}; "
+                f"it can: {', '.join({SKIP: None} | dict.fromkeys(self._fitted))}; "
                 f"for more, {REMEDY}",
                 field=FIELD["name"],
             )
         if not asked.parameters:
-            return way
+            return imputation
         bound = self._bound[asked.name].parameters
         method = imputations.configure(asked.name, {**bound, **asked.parameters}, field=FIELD)
-        return replace(way, method=method)
+        return replace(imputation, method=method)
 
-    def fill(self, way: Way, inputs: Sequence[Contents]) -> None:
-        """Imputes the blocks of lost spaces in the contents, after `lead`; all at once."""
-        if way.name == SKIP:
+    def fill(self, imputation: FittedImputation, inputs: Sequence[Contents]) -> None:
+        """Imputes the blocks of lost spaces in the contents, after `project`; all at once."""
+        if imputation.name == SKIP:
             return
         lacking = [
-            (contents, content, silent)
+            (contents, content, missing)
             for contents in inputs
-            for content, blocks in self._led_by_lost(contents)
-            if (silent := [place for place in blocks if not contents.said[content].spoke[0, place]])
+            for content, blocks in self._blocks_of_missing(contents)
+            if (missing := [place for place in blocks if not contents.said[content].present[0, place]])
         ]
         if not lacking:
             return
         wholes = [contents.said[content] for contents, content, _ in lacking]
-        views, spoke = np.stack([one.views[0] for one in wholes]), np.stack([one.spoke[0] for one in wholes])
+        views, present = (
+            np.stack([one.views[0] for one in wholes]),
+            np.stack([one.present[0] for one in wholes]),
+        )
         slices = [self._joint.block(name) for name in self._joint.names]
-        blocks, filled = way.method([views[:, one] for one in slices], spoke, way.state)
-        for row, (contents, content, silent) in enumerate(lacking):
+        blocks, filled = imputation.method([views[:, one] for one in slices], present, imputation.state)
+        for row, (contents, content, missing) in enumerate(lacking):
             said = contents.said[content]
-            for place in silent:
+            for place in missing:
                 if filled[row, place]:
                     said.views[0, slices[place]] = blocks[place][row]
-                    said.spoke[0, place] = True
+                    said.present[0, place] = True
                     imputed = contents.imputed.setdefault(content, {})
                     imputed[self._joint.names[place]] = blocks[place][row]
 
-    def _led_by_lost(self, contents: Contents) -> list[tuple[int, list[int]]]:
+    def _blocks_of_missing(self, contents: Contents) -> list[tuple[int, list[int]]]:
         """By content, the places of the blocks that lost spaces of its modality lead into."""
         found = []
         for content, modality in contents.modalities.items():
-            if (reach := self._joint.reach.get(modality)) is None:
+            if (coverage := self._joint.coverage.get(modality)) is None:
                 continue
-            spoke = contents.sources(content)
-            lost = [name for name in reach.sources if name not in spoke]
-            blocks = {path.block for name in lost for path in self._joint.entrances[name].paths}
+            present = contents.sources(content)
+            lost = [name for name in coverage.sources if name not in present]
+            blocks = {
+                projection.block for name in lost for projection in self._joint.adapters[name].projections
+            }
             if blocks:
                 found.append((content, [p for p, name in enumerate(self._joint.names) if name in blocks]))
         return found
 
-    def _made(self, bound: BoundImputation) -> Way:
+    def _made(self, bound: BoundImputation) -> FittedImputation:
         what = f"the imputation of lost spaces ({bound.method})"
         try:
             method = imputations.configure(bound.method, bound.parameters)
@@ -126,4 +131,4 @@ class Imputing:
             check(bound.method, state, self._widths)
         except (InvalidInput, NotFound) as error:
             raise StartupError(f"{what} cannot be made: {error.message}; {REMEDY}") from None
-        return Way(bound.method, method, state, bound.losses)
+        return FittedImputation(bound.method, method, state, bound.losses)

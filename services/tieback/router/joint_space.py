@@ -20,8 +20,8 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import JOINT_SPACE, IgnoredDimensions
 from tieback.core.types.vectors import SpaceRef
-from tieback.models.bound_graph import PathGraph
-from tieback.router.paths import Entrance
+from tieback.models.bound_graph import ProjectionGraph
+from tieback.router.input_adapters import InputAdapter
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Component:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class Coverage:
     """Which spaces encode a modality, and which blocks they reach."""
 
     sources: tuple[str, ...]
@@ -44,20 +44,20 @@ class Reach:
 class JointSpace:
     """Which blocks a joint vector has, where they are, and how encodings enter them.
 
-    `reach` is by modality; a modality that is not in it is expected in every block. `native` are, by block,
-    the modalities that the block's own space encodes; a block that is not in it is of texts. `binding` is the
-    revision of the artifact that the space was made from, empty where it was made from the names of classes.
-    `graphs` lead the dense vectors of a modality's contents along all paths at once, where the artifact has
-    such.
+    `coverage` is by modality; a modality that is not in it is expected in every block. `native` are, by
+    block, the modalities that the block's own space encodes; a block that is not in it is of texts. `binding`
+    is the revision of the artifact that the space was made from, empty where it was made from the names of
+    classes. `graphs` lead the dense vectors of a modality's contents along all paths at once, where the
+    artifact has such.
     """
 
     components: tuple[Component, ...]
-    entrances: Mapping[str, Entrance]
+    adapters: Mapping[str, InputAdapter]
     ref: SpaceRef
-    reach: Mapping[Modality, Reach] = field(default_factory=dict)
+    coverage: Mapping[Modality, Coverage] = field(default_factory=dict)
     modalities: Mapping[str, Modality] = field(default_factory=dict)
     binding: str = ""
-    graphs: Mapping[Modality, PathGraph] = field(default_factory=dict)
+    graphs: Mapping[Modality, ProjectionGraph] = field(default_factory=dict)
     native: Mapping[str, Collection[Modality]] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     width: int = 0
@@ -69,14 +69,14 @@ class JointSpace:
     def of(
         cls,
         components: Iterable[Component],
-        entrances: Sequence[Entrance],
+        adapters: Sequence[InputAdapter],
         revision: str,
         fingerprint: str,
         *,
-        reach: Mapping[Modality, Reach] | None = None,
+        coverage: Mapping[Modality, Coverage] | None = None,
         modalities: Mapping[str, Modality] | None = None,
         binding: str = "",
-        graphs: Mapping[Modality, PathGraph] | None = None,
+        graphs: Mapping[Modality, ProjectionGraph] | None = None,
         native: Mapping[str, Collection[Modality]] | None = None,
     ) -> JointSpace:
         """The space with its blocks in that order. StartupError where there are none, or two of one name."""
@@ -90,9 +90,9 @@ class JointSpace:
             width += component.width
         return cls(
             components,
-            {entrance.source.name: entrance for entrance in entrances},
+            {adapter.source.name: adapter for adapter in adapters},
             SpaceRef(JOINT_SPACE, revision, fingerprint),
-            reach or {},
+            coverage or {},
             modalities or {},
             binding,
             graphs or {},
@@ -105,9 +105,9 @@ class JointSpace:
         )
 
     @property
-    def paths(self) -> tuple[str, ...]:
+    def projections(self) -> tuple[str, ...]:
         """Every path from one space into another, as explanations name it."""
-        every = [path.name for entrance in self.entrances.values() for path in entrance.paths]
+        every = [projection.name for adapter in self.adapters.values() for projection in adapter.projections]
         return tuple(name for name in every if name)
 
     def block(self, name: str) -> slice:
@@ -125,8 +125,8 @@ class JointSpace:
     def unit(self, rows: Array) -> tuple[Array, Array]:
         """Rows with every block at length 1, and which blocks `[n, blocks]` spoke; zeros stay zeros."""
         lengths = self.lengths(rows)
-        spoke = lengths > 0
-        return self.scaled(rows, 1 / np.where(spoke, lengths, 1)), spoke
+        present = lengths > 0
+        return self.scaled(rows, 1 / np.where(present, lengths, 1)), present
 
     def modality_of(self, space: str, otherwise: Modality) -> Modality:
         """What the space encodes; `otherwise` where the joint space does not know it."""
@@ -134,7 +134,9 @@ class JointSpace:
 
     def expected(self, modalities: Collection[Modality]) -> frozenset[str]:
         """The blocks that contents of these modalities reach together; where there are none, either's."""
-        each = [self.reach[one].blocks if one in self.reach else frozenset(self.names) for one in modalities]
+        each = [
+            self.coverage[one].blocks if one in self.coverage else frozenset(self.names) for one in modalities
+        ]
         return frozenset.intersection(*each) or frozenset.union(*each)
 
     def ignored(
@@ -147,9 +149,9 @@ class JointSpace:
         """
         if set(modalities) != {Modality.TEXT}:
             return []
-        heard = [name for name in self.names if weights[name] > 0]
-        led = [name for name in heard if Modality.TEXT not in self.native.get(name, (Modality.TEXT,))]
-        if len(led) == len(heard):
+        used = [name for name in self.names if weights[name] > 0]
+        projected = [name for name in used if Modality.TEXT not in self.native.get(name, (Modality.TEXT,))]
+        if len(projected) == len(used):
             return []
-        blocks = map(self.block, led)
+        blocks = map(self.block, projected)
         return [IgnoredDimensions(Modality.TEXT, one.start, one.stop) for one in blocks]

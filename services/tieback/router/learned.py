@@ -14,9 +14,9 @@ from tieback.joint.graphs import router_graphs
 from tieback.joint.weighing import mean_policy
 from tieback.methods.routing import RoutingPolicy, routings
 from tieback.models.bound_graph import RouterGraph
-from tieback.models.bound_space import REMEDY, BoundRouter, BoundSpace
+from tieback.models.joint_space_artifact import REMEDY, BoundRouter, JointSpaceArtifact
+from tieback.router.input_adapters import DenseReading
 from tieback.router.joint_space import JointSpace
-from tieback.router.paths import DenseReading
 
 
 class LearnedRouter:
@@ -28,13 +28,13 @@ class LearnedRouter:
 
     def __init__(self, router: BoundRouter, joint: JointSpace, graph: RouterGraph | None = None) -> None:
         self.modality = router.modality
-        self.method, self.usual = router.method, router.usual
+        self.method, self.weight_ranges = router.method, router.weight_ranges
         self._state, self._parameters = router.state, router.parameters
         self._blocks = len(joint.names)
         self._graph: RouterGraph | None = None
         try:
             self.policy = routings.configure(router.method, router.parameters)
-            self.without_inputs = mean_policy(router.spoken)
+            self.without_inputs = mean_policy(router.mean_weights)
             self.widths = {space: _width(joint, space, router.modality) for space in router.inputs}
             scores = self.scores(np.eye(1, sum(self.widths.values()), dtype=np.float32))
             for policy in (self.policy, self.without_inputs):
@@ -69,7 +69,7 @@ class LearnedRouter:
 class Routers:
     """The routers of one binding, by modality."""
 
-    def __init__(self, bound: BoundSpace, joint: JointSpace) -> None:
+    def __init__(self, bound: JointSpaceArtifact, joint: JointSpace) -> None:
         self.revision = bound.revision
         graphs = router_graphs(bound)
         self._by_modality = {
@@ -90,10 +90,10 @@ class Routers:
 
 
 def _width(joint: JointSpace, space: str, modality: Modality) -> int:
-    entrance = joint.entrances.get(space)
-    if entrance is None or not isinstance(entrance.read, DenseReading):
+    adapter = joint.adapters.get(space)
+    if adapter is None or not isinstance(adapter.read, DenseReading):
         raise StartupError(f"the router for {modality} reads {space!r}, which is not bound; {REMEDY}")
-    return entrance.read.width
+    return adapter.read.width
 
 
 def _words(router: BoundRouter) -> str:

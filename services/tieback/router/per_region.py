@@ -12,20 +12,20 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.fusion import FusePart
 from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.vectors import MultiVector
-from tieback.router.contents import Contents, Said
+from tieback.router.contents import Contents, ContentVectors
+from tieback.router.input_adapters import regions_of
 from tieback.router.joint_space import JointSpace
-from tieback.router.paths import regions_of
 
 
 def joint_regions(joint: JointSpace, contents: Contents, given: Sequence[FusePart]) -> MultiVector | None:
-    """The vectors of a picture's regions, after `lead`; what stays in `contents` is the whole alone.
+    """The vectors of a picture's regions, after `project`; what stays in `contents` is the whole alone.
 
     None of inputs without regions, and of those of several contents, whose regions have no one place.
     InvalidInput where spaces saw other regions of one picture.
     """
     said, contents.said = contents.said, {}
     for content, one in said.items():
-        contents.said[content] = Said(one.views[:1], one.spoke[:1])
+        contents.said[content] = ContentVectors(one.views[:1], one.present[:1])
     boxes = _boxes(contents, given)
     if len(said) != 1 or not boxes:
         return None
@@ -40,21 +40,21 @@ def _boxes(contents: Contents, given: Sequence[FusePart]) -> list[Array]:
     found = [
         regions.locators.places
         for part in given
-        for spoken in contents.by_content.get(part.content, ())
-        if spoken.entrance.source == part.encoding.space
-        and spoken.entrance.dense
-        and len(spoken.reading) > 1
+        for encoding in contents.by_content.get(part.content, ())
+        if encoding.adapter.source == part.encoding.space
+        and encoding.adapter.dense
+        and len(encoding.reading) > 1
         and (regions := regions_of(part.encoding)) is not None
     ]
     return [boxes[(boxes != WHOLE).any(axis=1)] for boxes in found]
 
 
-def _vectors(joint: JointSpace, said: Said) -> Array:
+def _vectors(joint: JointSpace, said: ContentVectors) -> Array:
     """The regions `[regions, joint width]`, in the blocks in which the whole speaks.
 
     It stands in where they do not: a region would else be the further from whatever is asked.
     """
-    spoke = said.spoke[:1]
-    silent = spoke & ~said.spoke[1:]
-    whole = np.repeat(said.views[:1], len(silent), axis=0)
-    return joint.scaled(said.views[1:], spoke) + joint.scaled(whole, silent)
+    present = said.present[:1]
+    absent = present & ~said.present[1:]
+    whole = np.repeat(said.views[:1], len(absent), axis=0)
+    return joint.scaled(said.views[1:], present) + joint.scaled(whole, absent)

@@ -10,7 +10,7 @@ import numpy as np
 
 from tieback.core.errors import StartupError
 from tieback.core.types.arrays import Array
-from tieback.models.bound_space import BoundSpace
+from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.router.joint_space import JointSpace
 from tieback.router.learned import Routers
 
@@ -22,12 +22,12 @@ class Rollout:
     `percent` of the queries, 0 to 100, are weighted by the canary's.
     """
 
-    canary: BoundSpace | None = None
+    canary: JointSpaceArtifact | None = None
     percent: float = 0.0
-    shadow: BoundSpace | None = None
+    shadow: JointSpaceArtifact | None = None
 
 
-NOBODY = Rollout()
+NO_ROLLOUT = Rollout()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Routed:
     difference: float | None = None
 
 
-def beside(bound: BoundSpace, served: BoundSpace, joint: JointSpace) -> Routers:
+def beside(bound: JointSpaceArtifact, served: JointSpaceArtifact, joint: JointSpace) -> Routers:
     """The routers of another binding over the served one's blocks. StartupError where the blocks differ."""
     if bound.blocks != served.blocks:
         raise StartupError(
@@ -61,8 +61,8 @@ def beside(bound: BoundSpace, served: BoundSpace, joint: JointSpace) -> Routers:
     return Routers(bound, joint)
 
 
-def _same_centres(one: BoundSpace, other: BoundSpace) -> bool:
-    def flat(bound: BoundSpace) -> dict[tuple[str, str], bytes]:
+def _same_centres(one: JointSpaceArtifact, other: JointSpaceArtifact) -> bool:
+    def flat(bound: JointSpaceArtifact) -> dict[tuple[str, str], bytes]:
         return {
             (space, modality): np.asarray(centre, np.float32).tobytes()
             for space, known in bound.centres.items()

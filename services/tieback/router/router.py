@@ -19,22 +19,22 @@ from tieback.core.types.fusion import Fused, FusePart, FuseReply, Role, Routing,
 from tieback.core.types.limits import Limits
 from tieback.core.types.report import Timing
 from tieback.core.types.vectors import MultiVector, Vector
-from tieback.joint.graphs import path_graphs
-from tieback.models.binding import ClassNameBinding
-from tieback.models.bound_space import BoundSpace
+from tieback.joint.graphs import projection_graphs
+from tieback.models.class_name_bridge import ClassNameBridge
+from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.ports import DEFAULT_ROUTING
-from tieback.router.blocks import Blocks, blocks_of, lead
-from tieback.router.bound import bound_space
+from tieback.router.block_weights import UNIFORM, BlockWeights, Choice, RoutingInput, choose
+from tieback.router.blocks import Blocks, blocks_of, project
+from tieback.router.bound import joint_space_of
 from tieback.router.class_names import class_name_space
 from tieback.router.contents import Contents, contents_of
-from tieback.router.imputing import Imputing, Way
+from tieback.router.fuse_batcher import FuseBatcher
+from tieback.router.imputing import FittedImputation, Imputer
 from tieback.router.joint_space import Component, JointSpace
 from tieback.router.learned import Routers
 from tieback.router.losses import expected_loss
 from tieback.router.per_region import joint_regions
-from tieback.router.rollout import NOBODY, Rollout, Routed, beside, difference, is_canary
-from tieback.router.together import Together
-from tieback.router.weighing import UNIFORM, Asked, Choice, Weighed, choose
+from tieback.router.rollout import NO_ROLLOUT, Rollout, Routed, beside, difference, is_canary
 
 INLINE_INPUTS = 8
 """So many inputs are fused on the event loop: less work than handing them to a thread."""
@@ -55,20 +55,20 @@ class Router:
     def __init__(
         self,
         components: Iterable[Component],
-        bindings: Iterable[ClassNameBinding] = (),
+        bridges: Iterable[ClassNameBridge] = (),
         *,
         limits: Limits | None = None,
     ) -> None:
-        self._serve(class_name_space(components, bindings), limits)
+        self._serve(class_name_space(components, bridges), limits)
 
     @classmethod
     def bound(
         cls,
-        served: BoundSpace,
+        served: JointSpaceArtifact,
         *,
         modalities: Mapping[str, Modality] = NO_MODALITIES,
         limits: Limits | None = None,
-        rollout: Rollout = NOBODY,
+        rollout: Rollout = NO_ROLLOUT,
         caller: Callable[[], str] = _nameless,
         on_routed: Callable[[Routed], None] | None = None,
     ) -> Router:
@@ -79,9 +79,9 @@ class Router:
         StartupError where the artifact does not fit together.
         """
         router = cls.__new__(cls)
-        router._serve(bound_space(served, modalities, path_graphs(served)), limits)
+        router._serve(joint_space_of(served, modalities, projection_graphs(served)), limits)
         router._routers = Routers(served, router.space)
-        router._imputing = Imputing(router.space, served)
+        router._imputer = Imputer(router.space, served)
         router._rollout, router._caller, router._on_routed = rollout, caller, on_routed
         if rollout.canary is not None:
             router._canary = beside(rollout.canary, served, router.space)
@@ -95,17 +95,17 @@ class Router:
         self._routers: Routers | None = None
         self._canary: Routers | None = None
         self._shadow: Routers | None = None
-        self._imputing = Imputing(space)
-        self._rollout, self._caller = NOBODY, _nameless
+        self._imputer = Imputer(space)
+        self._rollout, self._caller = NO_ROLLOUT, _nameless
         self._on_routed: Callable[[Routed], None] | None = None
-        self._together = Together(self._fuse_all, INLINE_INPUTS)
+        self._batcher = FuseBatcher(self._fuse_all, INLINE_INPUTS)
         self._choices: dict[str, Choice] = {}
         self._expected: dict[frozenset[Modality], Array] = {}
 
     @property
-    def usual(self) -> dict[str, Mapping[str, tuple[float, float]]]:
+    def weight_ranges(self) -> dict[str, Mapping[str, tuple[float, float]]]:
         """By modality and block, the range of the mean weights of a hundred queries at binding."""
-        return {one.modality: one.usual for one in self._routers.all} if self._routers else {}
+        return {one.modality: one.weight_ranges for one in self._routers.all} if self._routers else {}
 
     async def fuse(
         self,
@@ -137,11 +137,11 @@ class Router:
                 "a query is one vector: ask for the regions of documents, by their role", field="per_region"
             )
         choice = self._choice(role, routing)
-        way = self._imputing.choose(routing.imputation, role)
+        imputation = self._imputer.choose(routing.imputation, role)
         if len(inputs) <= INLINE_INPUTS and not per_region:
-            results = await self._together.fuse(inputs, role, choice, way)
+            results = await self._batcher.fuse(inputs, role, choice, imputation)
         else:
-            results = await asyncio.to_thread(self._fuse_all, inputs, role, choice, way, per_region)
+            results = await asyncio.to_thread(self._fuse_all, inputs, role, choice, imputation, per_region)
         results = [
             result.within(at("inputs", number)) if isinstance(result, TiebackError) else result
             for number, result in enumerate(results)
@@ -171,7 +171,7 @@ class Router:
         inputs: Sequence[Sequence[FusePart]],
         role: Role,
         choice: Choice,
-        way: Way,
+        imputation: FittedImputation,
         per_region: bool = False,
     ) -> list[Fused | TiebackError]:
         results: dict[int, Fused | TiebackError] = {}
@@ -182,8 +182,8 @@ class Router:
                 read[number] = contents_of(self.space, parts, role, self._limits.query_parts)
             except InvalidInput as error:
                 results[number] = error
-        lead(self.space, list(read.values()))
-        self._imputing.fill(way, list(read.values()))
+        project(self.space, list(read.values()))
+        self._imputer.fill(imputation, list(read.values()))
         blocks: dict[int, Blocks] = {}
         for number, contents in read.items():
             try:
@@ -193,62 +193,62 @@ class Router:
             except InvalidInput as error:
                 results[number] = error
         asked = [self._asked(read[number], said) for number, said in blocks.items()]
-        weighed = choice.weigh(asked) if asked else []
-        for (number, said), one, how in zip(blocks.items(), asked, weighed, strict=True):
-            fused = self._fused(one, said, how, role, choice, way)
+        weighted = choice.weight(asked) if asked else []
+        for (number, said), one, how in zip(blocks.items(), asked, weighted, strict=True):
+            fused = self._fused(one, said, how, role, choice, imputation)
             if isinstance(fused, Fused) and regions.get(number) is not None:
                 fused = dataclasses.replace(fused, regions=regions[number])
             results[number] = fused
         if role is Role.QUERY:
-            self._tell(choice, asked, weighed)
+            self._report(choice, asked, weighted)
         return [results[number] for number in range(len(inputs))]
 
-    def _asked(self, contents: Contents, said: Blocks) -> Asked:
+    def _asked(self, contents: Contents, said: Blocks) -> RoutingInput:
         modalities = frozenset(contents.modalities.values())
         if modalities not in self._expected:
             blocks = self.space.expected(modalities)
             self._expected[modalities] = np.array([name in blocks for name in self.space.names])
-        return Asked(contents, said.spoke, self._expected[modalities])
+        return RoutingInput(contents, said.present, self._expected[modalities])
 
     def _fused(
         self,
-        asked: Asked,
+        asked: RoutingInput,
         said: Blocks,
-        weighed: Weighed | TiebackError,
+        weighted: BlockWeights | TiebackError,
         role: Role,
         choice: Choice,
-        way: Way,
+        imputation: FittedImputation,
     ) -> Fused | TiebackError:
-        if isinstance(weighed, TiebackError):
-            return weighed
+        if isinstance(weighted, TiebackError):
+            return weighted
         names = self.space.names
-        weights = dict(zip(names, weighed.weights.tolist(), strict=True))
-        wanted = dict(zip(names, weighed.wanted.tolist(), strict=True))
+        weights = dict(zip(names, weighted.weights.tolist(), strict=True))
+        wanted = dict(zip(names, weighted.wanted.tolist(), strict=True))
         if not any(weights.values()):
             needed = ", ".join(name for name in names if wanted[name] > 0) or "those that were given a weight"
             return InvalidInput(
                 f"no space of any weight spoke: give an encoding that reaches one of {needed}", field="parts"
             )
-        spoke = dict(zip(names, said.spoke.tolist(), strict=True))
-        factors = said.spoke if role is Role.DOCUMENT else weighed.weights
+        present = dict(zip(names, said.present.tolist(), strict=True))
+        factors = said.present if role is Role.DOCUMENT else weighted.weights
         values = self.space.scaled(said.vector[None], factors[None])[0]
-        missing = [name for name in names if wanted[name] > 0 and not spoke[name]]
-        missing += [name for name in self._silent(asked.contents, wanted) if name not in missing]
-        routers = choice.routers if weighed.routed else None
+        missing = [name for name in names if wanted[name] > 0 and not present[name]]
+        missing += [name for name in self._missing_spaces(asked.contents, wanted) if name not in missing]
+        routers = choice.routers if weighted.routed else None
         filled = {name for imputed in asked.contents.imputed.values() for name in imputed}
         explanation = RoutingExplanation(
-            policy=weighed.policy,
-            weights={name: weights[name] for name in names if spoke[name]},
+            policy=weighted.policy,
+            weights={name: weights[name] for name in names if present[name]},
             entropy=-sum(weight * math.log(weight) for weight in weights.values() if weight > 0) or 0.0,
             missing=missing,
             degraded=bool(missing),
-            paths=said.paths,
+            projections=said.projections,
             reasons=dict.fromkeys(missing, NOT_GIVEN),
-            expected_recall_loss=expected_loss(way.losses, asked.contents, missing),
+            expected_recall_loss=expected_loss(imputation.losses, asked.contents, missing),
             binding=self.space.binding if routers is None else routers.revision,
             modality=asked.contents.modality,
-            fallback=weighed.fallback,
-            imputed={name: way.name for name in names if name in filled and weights[name] > 0},
+            fallback=weighted.fallback,
+            imputed={name: imputation.name for name in names if name in filled and weights[name] > 0},
         )
         # The norm says how many blocks there are and how they are weighted, so it must not be divided out.
         vector = Vector(self.space.ref, values, normalized=False)
@@ -257,42 +257,43 @@ class Router:
         )
         return Fused(vector, explanation, said.labels, ignored=ignored)
 
-    def _silent(self, contents: Contents, wanted: Mapping[str, float]) -> list[str]:
+    def _missing_spaces(self, contents: Contents, wanted: Mapping[str, float]) -> list[str]:
         """Spaces that lead into a block of some weight, and said nothing of a content of their modality."""
         found = []
         for content, modality in contents.modalities.items():
-            if (reach := self.space.reach.get(modality)) is not None:
-                spoke = contents.sources(content)
+            if (coverage := self.space.coverage.get(modality)) is not None:
+                present = contents.sources(content)
                 found += [
                     name
-                    for name in reach.sources
-                    if name not in spoke
+                    for name in coverage.sources
+                    if name not in present
                     and any(
-                        wanted[path.block] > 0 and not (path.stands_in and path.block in spoke)
-                        for path in self.space.entrances[name].paths
+                        wanted[projection.block] > 0
+                        and not (projection.imputes and projection.block in present)
+                        for projection in self.space.adapters[name].projections
                     )
                 ]
         return list(dict.fromkeys(found))
 
-    def _tell(
-        self, choice: Choice, asked: Sequence[Asked], weighed: Sequence[Weighed | TiebackError]
+    def _report(
+        self, choice: Choice, asked: Sequence[RoutingInput], weighted: Sequence[BlockWeights | TiebackError]
     ) -> None:
         """Tells of the queries that routers weighted by their own policy."""
         if self._on_routed is None or choice.routers is None or choice.strict:
             return
-        shadow: Sequence[Weighed | TiebackError | None] = [None] * len(asked)
+        shadow: Sequence[BlockWeights | TiebackError | None] = [None] * len(asked)
         if self._shadow is not None and asked:
-            shadow = choose(self.space.names, DEFAULT_ROUTING, self._shadow).weigh(asked)
-        for one, ours, theirs in zip(asked, weighed, shadow, strict=True):
-            if not isinstance(ours, Weighed) or not ours.routed or ours.fallback:
+            shadow = choose(self.space.names, DEFAULT_ROUTING, self._shadow).weight(asked)
+        for one, ours, theirs in zip(asked, weighted, shadow, strict=True):
+            if not isinstance(ours, BlockWeights) or not ours.routed or ours.fallback:
                 continue
-            missing = bool((ours.wanted[~one.spoke] > 0).any() or one.contents.imputed)
+            missing = bool((ours.wanted[~one.present] > 0).any() or one.contents.imputed)
             self._on_routed(
                 Routed(
                     one.contents.modality,
                     dict(zip(self.space.names, ours.weights.tolist(), strict=True)),
                     choice.routers.revision,
                     missing,
-                    difference(ours.weights, theirs.weights) if isinstance(theirs, Weighed) else None,
+                    difference(ours.weights, theirs.weights) if isinstance(theirs, BlockWeights) else None,
                 )
             )

@@ -89,8 +89,8 @@ def build_router(settings: Settings, plan: Plan, telemetry: Telemetry | None = N
         if telemetry is not None:
             from tieback.serving.routing_watch import RoutingWatch
 
-            usual = {str(router.modality): router.usual for router in plan.bound.routers}
-            watch = RoutingWatch(telemetry, plan.bound.revision, usual)
+            weight_ranges = {str(router.modality): router.weight_ranges for router in plan.bound.routers}
+            watch = RoutingWatch(telemetry, plan.bound.revision, weight_ranges)
         return Router.bound(
             plan.bound,
             modalities=plan.modalities,
@@ -177,7 +177,7 @@ def build_answerer(
 
     return Answerer(
         joint=plan.joint,
-        spaces=plan.joined,
+        spaces=plan.joint_inputs,
         single=plan.single_spaces,
         encoder=encoder,
         router=router,

@@ -15,14 +15,14 @@ from tieback.models.default_binding import DefaultBinding
 from tieback.serving.settings import NO_BINDING, Settings
 
 if TYPE_CHECKING:
-    from tieback.models.bound_space import BoundSpace
+    from tieback.models.joint_space_artifact import JointSpaceArtifact
     from tieback.router import Rollout
 
 
 log = logging.getLogger(__name__)
 
 
-def served_binding(settings: Settings, served: Sequence[EncoderCard]) -> BoundSpace | None:
+def served_binding(settings: Settings, served: Sequence[EncoderCard]) -> JointSpaceArtifact | None:
     """What TIEBACK_BINDING names, or the store's default; None for class names.
 
     StartupError says what to do where the named one is not there or does not fit the `served` cards. A
@@ -37,8 +37,8 @@ def served_binding(settings: Settings, served: Sequence[EncoderCard]) -> BoundSp
     return _default(settings, served)
 
 
-def _default(settings: Settings, served: Sequence[EncoderCard]) -> BoundSpace | None:
-    from tieback.models.bound_space import BoundSpace
+def _default(settings: Settings, served: Sequence[EncoderCard]) -> JointSpaceArtifact | None:
+    from tieback.models.joint_space_artifact import JointSpaceArtifact
     from tieback.models.store import Store
 
     folder = Store(settings.models).bound
@@ -47,7 +47,7 @@ def _default(settings: Settings, served: Sequence[EncoderCard]) -> BoundSpace | 
     if known is None or len(joining) < 2:
         return None
     try:
-        bound = BoundSpace.load(folder / known.revision)
+        bound = JointSpaceArtifact.load(folder / known.revision)
         bound.check(*_offered(served))
         if further := [card.name for card in joining if card.space.name not in bound.spaces]:
             raise StartupError(f"it does not bind {', '.join(further)}")
@@ -82,9 +82,9 @@ def rollout_of(settings: Settings) -> Rollout:
     return Rollout(canary, percent, shadow)
 
 
-def _load(settings: Settings, name: str, setting: str) -> BoundSpace:
+def _load(settings: Settings, name: str, setting: str) -> JointSpaceArtifact:
     """A revision in the store, or a folder."""
-    from tieback.models.bound_space import BoundSpace
+    from tieback.models.joint_space_artifact import JointSpaceArtifact
     from tieback.models.store import Store
 
     store = Store(settings.models).bound
@@ -96,6 +96,6 @@ def _load(settings: Settings, name: str, setting: str) -> BoundSpace:
         choices = f"the store has: {', '.join(there)}" if there else "the store has none: run tieback bind"
         raise StartupError(f"{setting}: there is no binding {name!r}; {choices}")
     try:
-        return BoundSpace.load(folder.absolute())
+        return JointSpaceArtifact.load(folder.absolute())
     except StartupError as error:
         raise StartupError(f"{setting}: {error.message}") from error

@@ -78,7 +78,7 @@ def _own(limits: Limits) -> dict[str, Bound]:
         "tieback.v1.RetrieveRequest.query": Bound(limits.query_parts),
         "tieback.v1.Item.sections": Bound(limits.sections),
         "tieback.v1.IndexedItem.sections": Bound(limits.sections),
-        "tieback.v1.Decoding.stop": Bound(limits.stop_texts, limits.stop_bytes),
+        "tieback.v1.SamplingParameters.stop": Bound(limits.stop_texts, limits.stop_bytes),
         "tieback.v1.Tensor.shape": Bound(8),
         "tieback.v1.SparseVector.terms": Bound(limits.numbers, limits.name_bytes),
         "tieback.v1.MetadataValue.string_value": Bound(1, limits.metadata_bytes),

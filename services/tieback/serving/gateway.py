@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from tieback.answer.plan import DEFAULT_PLAN
 from tieback.core.errors import StartupError
 from tieback.serving import assembly, heap, logs, targets
+from tieback.serving.byte_proxy import ByteProxy
 from tieback.serving.coalescing import Coalescer
 from tieback.serving.contract import SERVICES
 from tieback.serving.credentials import server_credentials
@@ -21,7 +22,6 @@ from tieback.serving.directory import DIRECTORY
 from tieback.serving.inner import channel_maker, inner_settings
 from tieback.serving.mesh import Mesh
 from tieback.serving.metrics_page import MetricsPage
-from tieback.serving.passage import Passage
 from tieback.serving.plan import Plan
 from tieback.serving.remote import RemoteEncoder, RemoteGenerator, RemoteReranker, RemoteRouter
 from tieback.serving.remote_index import RemoteIndex
@@ -79,9 +79,9 @@ class GatewayProcess:
             service for service in self._needs if service in (targets.ENCODER_SERVICE, *targets.OF_SERVICE)
         ]
         coalescer = Coalescer(mesh, items=settings.batch_items) if settings.coalescing else None
-        passage = Passage(mesh, passed, spaces, coalescer=coalescer)
-        self._server.add_generic(passed, passage)
-        self._server.screen(passage)
+        proxy = ByteProxy(mesh, passed, spaces, coalescer=coalescer)
+        self._server.add_generic(passed, proxy)
+        self._server.screen(proxy)
         answerer = assembly.build_answerer(
             settings,
             plan,

@@ -17,13 +17,13 @@ def write_load(load: Load) -> tuple[str, str]:
     """The metadata of a load: tokens that wait, the measured tokens per second (0 before any was), and the
     share of contents that were known lately.
     """
-    return KEY, f"{load.queued_tokens} {load.tokens_per_second:.1f} {load.recall:.2f}"
+    return KEY, f"{load.queued_tokens} {load.tokens_per_second:.1f} {load.known_share:.2f}"
 
 
 def read_load(metadata: Iterable[tuple[str, str | bytes]] | None) -> tuple[int, float, float] | None:
     """What `write_load` wrote; None where the answer says nothing of it."""
     for key, value in metadata or ():
         if key == KEY and isinstance(value, str):
-            tokens, rate, recall = value.split(" ")
-            return int(tokens), float(rate), float(recall)
+            tokens, rate, known_share = value.split(" ")
+            return int(tokens), float(rate), float(known_share)
     return None

@@ -132,7 +132,7 @@ class Mesh:
             try:
                 call = peer.call(method)(request, timeout=_timeout(deadline), metadata=context.outgoing())
                 response: bytes = await call
-                peer.hear(await call.trailing_metadata())
+                peer.observe(await call.trailing_metadata())
             except grpc.aio.AioRpcError as error:
                 may_repeat = method.idempotent and attempt < ATTEMPTS
                 if not self._again(target, error, peer, (tokens // calls, asked), may_repeat):
@@ -170,7 +170,7 @@ class Mesh:
                 async for response in call:
                     begun = True
                     yield response
-                peer.hear(await call.trailing_metadata())
+                peer.observe(await call.trailing_metadata())
             except grpc.aio.AioRpcError as error:
                 may_repeat = repeatable and not begun and attempt < ATTEMPTS
                 if not self._again(target, error, peer, (tokens, asked), may_repeat):
@@ -236,8 +236,8 @@ class Mesh:
         `asked` are the call's tokens and the seconds that it had left.
         """
         trailing = _trailing(error)
-        heard = peer.hear(trailing.items())
-        if heard and _is_full(error, trailing):
+        observed = peer.observe(trailing.items())
+        if observed and _is_full(error, trailing):
             peer.refuse(*asked)
         if error.code() is not grpc.StatusCode.UNAVAILABLE or failures.DETAILS_KEY in trailing:
             return False  # the service itself answered

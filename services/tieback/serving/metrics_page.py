@@ -18,7 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from tieback.core.errors import StartupError
 from tieback.serving.free_port import way_out
 
-SILENT_SECONDS = 5.0
+IDLE_SECONDS = 5.0
 CONNECTIONS = 16
 
 
@@ -55,7 +55,7 @@ class MetricsPage:
 
     def __init__(self, host: str, port: int, read: Callable[[], bytes]) -> None:
         class Handler(BaseHTTPRequestHandler):
-            timeout = SILENT_SECONDS
+            timeout = IDLE_SECONDS
 
             def do_GET(self) -> None:
                 if self.path.partition("?")[0] not in ("/metrics", "/"):

@@ -16,16 +16,16 @@ from tieback.core.types.collection import IndexedItem, UpsertReply
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.fusion import Fused, FusePart, FuseReply, Role, Routing
-from tieback.core.types.generation import Decoding, Evidence, GenerationEvent, Grounding
+from tieback.core.types.generation import Evidence, GenerationEvent, Grounding, SamplingParameters
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
 from tieback.core.types.search import Search, SearchReply
 from tieback.ports import (
-    DEFAULT_DECODING,
     DEFAULT_GROUNDING,
     DEFAULT_PLAN,
     DEFAULT_RERANKING,
     DEFAULT_ROUTING,
+    DEFAULT_SAMPLING,
     EncoderPort,
     GeneratorPort,
     IndexPort,
@@ -186,17 +186,17 @@ class ObservedGenerator:
         evidence: Sequence[Evidence] = (),
         *,
         model: str = "",
-        decoding: Decoding = DEFAULT_DECODING,
+        sampling: SamplingParameters = DEFAULT_SAMPLING,
         grounding: Grounding = DEFAULT_GROUNDING,
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncGenerator[GenerationEvent, None]:
         """As the generator does."""
         events = self._generator.generate(
-            prompt, evidence, model=model, decoding=decoding, grounding=grounding, deadline=deadline
+            prompt, evidence, model=model, sampling=sampling, grounding=grounding, deadline=deadline
         )
         # The span does not become the current one: a stream is resumed in contexts that are not its own.
         with self._telemetry.tracing.step("generate", current=False):
             async with aclosing(events) as stream:  # type: ignore[type-var]  # the ports' iterators are generators
                 async for event in stream:
-                    self._telemetry.observe_generation(event, decoding.strategy.name)
+                    self._telemetry.observe_generation(event, sampling.strategy.name)
                     yield event

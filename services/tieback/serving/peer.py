@@ -13,11 +13,11 @@ from typing import Any
 
 import grpc
 
-from tieback.admission import LONGEST_RETRY, PRESSED_SECONDS, SHORTEST_RETRY, Said
+from tieback.admission import LONGEST_RETRY, PRESSED_SECONDS, SHORTEST_RETRY, RefusalCache
 from tieback.core.deadline import Deadline
 from tieback.core.errors import Overloaded
 from tieback.core.tenant import TENANT
-from tieback.encoder.recall import OFTEN
+from tieback.encoder.encoding_cache import OFTEN
 from tieback.serving.contract import Method
 from tieback.serving.load_report import read_load
 
@@ -61,12 +61,12 @@ class Peer:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.channel = channel
         self.outstanding = self.tokens = 0
-        self.queued, self.rate, self._heard = 0, 0.0, 0.0
+        self.queued, self.rate, self._observed_at = 0, 0.0, 0.0
         self.pause = self.rests_until = 0.0
         self._asked_since = 0
-        self._recall = 0.0
+        self._known_share = 0.0
         self._refused: dict[str, _Refused] = {}  # by tenant
-        self.said = Said()
+        self.refusal_cache = RefusalCache()
         self._calls: dict[str, Any] = {}
 
     def call(self, method: Method) -> Any:
@@ -93,12 +93,12 @@ class Peer:
         self.outstanding -= 1
         self.tokens -= tokens
 
-    def hear(self, metadata: Iterable[tuple[str, str | bytes]] | None) -> bool:
+    def observe(self, metadata: Iterable[tuple[str, str | bytes]] | None) -> bool:
         """Takes in what an answer's trailing metadata says of the load; False where it says nothing."""
         found = read_load(metadata)
         if found is not None:
-            self.queued, self.rate, self._recall = found
-            self._heard, self._asked_since = time.monotonic(), 0
+            self.queued, self.rate, self._known_share = found
+            self._observed_at, self._asked_since = time.monotonic(), 0
         return found is not None
 
     def refuse(self, tokens: int, time_left: float = math.inf) -> None:
@@ -132,13 +132,13 @@ class Peer:
         """Seconds for which a refusal says something of the next call; few where a cache may answer that."""
         if not self.rate:
             return 0.0
-        return PRESSED_SECONDS if self._recall < OFTEN else CACHED * self.queued / self.rate
+        return PRESSED_SECONDS if self._known_share < OFTEN else CACHED * self.queued / self.rate
 
     def seconds_ahead(self, now: float) -> float:
         """Time that a call would wait there. What was heard shrinks as it is worked off; 0 without a rate."""
         if not self.rate:
             return 0.0
-        left = self.queued - self.rate * (now - self._heard)
+        left = self.queued - self.rate * (now - self._observed_at)
         return max(max(left, 0.0) + self._asked_since, self.tokens) / self.rate
 
     async def answers(self, deadline: Deadline) -> bool:
@@ -168,7 +168,7 @@ def refusal(peers: Sequence[Peer], tokens: int, time_left: float = math.inf) -> 
     if not peers or not all(peer.refuses(tokens, now, time_left) for peer in peers):
         return None
     least, seconds = _soonest(peers, now)
-    return least.said.refusal(seconds, functools.partial(_sentence, least))
+    return least.refusal_cache.refusal(seconds, functools.partial(_sentence, least))
 
 
 def least_loaded(peers: Sequence[Peer], tokens: int, time_left: float = math.inf) -> Peer:

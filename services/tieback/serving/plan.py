@@ -18,9 +18,9 @@ from tieback.serving.precisions import at_chosen_precisions
 from tieback.serving.settings import Regions, Settings
 
 if TYPE_CHECKING:
-    from tieback.answer import Joined, SingleSpace
-    from tieback.models.binding import ClassNameBinding
-    from tieback.models.bound_space import BoundSpace
+    from tieback.answer import JointInputs, SingleSpace
+    from tieback.models.class_name_bridge import ClassNameBridge
+    from tieback.models.joint_space_artifact import JointSpaceArtifact
     from tieback.router import Component, JointSpace
 
 
@@ -48,33 +48,33 @@ class Plan:
             self.generator = generators[name]
 
     @cached_property
-    def bound(self) -> BoundSpace | None:
+    def bound(self) -> JointSpaceArtifact | None:
         """The binding that makes the joint space, held against what is served; None for class names."""
         return served_binding(self._settings, self.encoders)
 
     @cached_property
     def joint(self) -> JointSpace | None:
         """The joint space as whoever does not fuse needs it: without graphs, which take long to load."""
-        from tieback.router.bound import bound_space
+        from tieback.router.bound import joint_space_of
         from tieback.router.class_names import class_name_space
 
         if not self.joins:
             return None
         if self.bound is not None:
-            return bound_space(self.bound, self.modalities)
+            return joint_space_of(self.bound, self.modalities)
         return class_name_space(*self.class_names)
 
     @property
-    def class_names(self) -> tuple[list[Component], list[ClassNameBinding]]:
+    def class_names(self) -> tuple[list[Component], list[ClassNameBridge]]:
         """The blocks of the joint space where nothing is bound, and the class names that lead into them."""
-        from tieback.models.binding import load_bindings
+        from tieback.models.class_name_bridge import load_bridges
         from tieback.models.store import Store
         from tieback.router import Component
 
         spaces = [card.space for card in (*self.classifiers, *self.components)]
         return (
             [Component(card.space, card.width) for card in self.components],
-            load_bindings(Store(self._settings.models).bindings, spaces),
+            load_bridges(Store(self._settings.models).bindings, spaces),
         )
 
     @property
@@ -172,26 +172,28 @@ class Plan:
         )
 
     @property
-    def joined(self) -> Joined:
+    def joint_inputs(self) -> JointInputs:
         """How the spaces take part in the joint one."""
-        from tieback.answer import Joined
+        from tieback.answer import JointInputs
 
         if self.bound is None:
-            return Joined(self.spaces_by_modality)
-        return bound_joined(self.bound, {card.name: card for card in self.encoders}, self._regions)
+            return JointInputs(self.spaces_by_modality)
+        return bound_joint_inputs(self.bound, {card.name: card for card in self.encoders}, self._regions)
 
 
-def bound_joined(bound: BoundSpace, encoders: Mapping[str, EncoderCard], regions: Regions) -> Joined:
+def bound_joint_inputs(
+    bound: JointSpaceArtifact, encoders: Mapping[str, EncoderCard], regions: Regions
+) -> JointInputs:
     """How these encoders, by the names that they are called by, take part in that joint space."""
-    from tieback.answer import Joined
-    from tieback.models.bound_space import SPARSE
+    from tieback.answer import JointInputs
+    from tieback.models.joint_space_artifact import SPARSE
 
     members = {name: card for name, card in encoders.items() if bound.takes(card.space.name, card.modality)}
     own = {(card.space.name, card.modality) for card in members.values()}
-    sparse = {path.source.name for path in bound.paths if path.reads == SPARSE}
+    sparse = {path.source.name for path in bound.projections if path.reads == SPARSE}
     dense = {VectorKind.DENSE, VectorKind.LABELS}  # classes are words to find a photo by
     seen = frozenset({VectorKind.MULTI_VECTOR} if regions is not Regions.OFF else ())
-    return Joined(
+    return JointInputs(
         _by_modality(members),
         {
             name: frozenset({VectorKind.SPARSE} if card.space.name in sparse else dense & card.kinds)
@@ -200,9 +202,9 @@ def bound_joined(bound: BoundSpace, encoders: Mapping[str, EncoderCard], regions
         {
             name: [
                 path.block
-                for path in bound.paths
+                for path in bound.projections
                 if path.source.name == card.space.name
-                and not (path.stands_in and (path.block, card.modality) in own)
+                and not (path.imputes and (path.block, card.modality) in own)
             ]
             for name, card in members.items()
         },

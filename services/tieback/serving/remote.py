@@ -13,16 +13,16 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
-from tieback.core.types.generation import Decoding, Evidence, GenerationEvent, Grounding
+from tieback.core.types.generation import Evidence, GenerationEvent, Grounding, SamplingParameters
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
 from tieback.core.unknown_space import unknown_space
 from tieback.ports import (
-    DEFAULT_DECODING,
     DEFAULT_GROUNDING,
     DEFAULT_PLAN,
     DEFAULT_RERANKING,
     DEFAULT_ROUTING,
+    DEFAULT_SAMPLING,
 )
 from tieback.serving import targets
 from tieback.serving.conversions.contents import (
@@ -34,9 +34,9 @@ from tieback.serving.conversions.contents import (
 )
 from tieback.serving.conversions.generations import (
     read_event,
-    write_decoding,
     write_evidence,
     write_grounding,
+    write_sampling,
 )
 from tieback.serving.conversions.reports import write_method
 from tieback.serving.conversions.routings import (
@@ -184,7 +184,7 @@ class RemoteGenerator:
         evidence: Sequence[Evidence] = (),
         *,
         model: str = "",
-        decoding: Decoding = DEFAULT_DECODING,
+        sampling: SamplingParameters = DEFAULT_SAMPLING,
         grounding: Grounding = DEFAULT_GROUNDING,
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncIterator[GenerationEvent]:
@@ -193,7 +193,7 @@ class RemoteGenerator:
             model=model,
             prompt=prompt,
             evidence=[write_evidence(passage) for passage in evidence],
-            decoding=write_decoding(decoding),
+            sampling=write_sampling(sampling),
             grounding=write_grounding(grounding),
         )
         path = "/tieback.v1.GeneratorService/Generate"

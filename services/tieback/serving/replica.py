@@ -38,7 +38,7 @@ _VECTOR_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ServiceContext:
     """What a service is built from. `act` has the running task work for an operation's owner."""
 
     settings: Settings
@@ -53,7 +53,7 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class ServiceInstance:
     """A service behind its servicers. `begin` is awaited once it can be asked."""
 
     servicers: Sequence[object]
@@ -64,54 +64,54 @@ class Built:
     begin: Callable[[], Awaitable[None]] | None = None
 
 
-async def _encoder(target: str, around: Surroundings) -> Built:
+async def _encoder(target: str, context: ServiceContext) -> ServiceInstance:
     from tieback.serving.servicers.encoder import EncoderServicer
 
     space = target.removeprefix(targets.encoder(""))
-    card = next(card for card in around.plan.encoders if card.name == space)
+    card = next(card for card in context.plan.encoders if card.name == space)
     meter = Meter(lambda: encoder.load(space))
 
     def on_batch(name: str, batch: BatchReport) -> None:
-        around.telemetry.observe_batch(name, batch)
+        context.telemetry.observe_batch(name, batch)
         meter.add(batch.seconds)
 
-    encoder = await asyncio.to_thread(assembly.build_encoder, around.settings, [card], on_batch)
+    encoder = await asyncio.to_thread(assembly.build_encoder, context.settings, [card], on_batch)
     await encoder.warm_up()
-    around.telemetry.watch_load("encoder", space, lambda: encoder.load(space))
-    around.telemetry.watch_cache(space, encoder.cache_state)
-    around.telemetry.watch_preparation(lambda: encoder.preparing, lambda: encoder.decoded_bytes)
-    servicer = EncoderServicer(ObservedEncoder(encoder, around.telemetry))
-    return Built([servicer], encoder.close, lambda: encoder.load(space), meter, encoder)
+    context.telemetry.watch_load("encoder", space, lambda: encoder.load(space))
+    context.telemetry.watch_cache(space, encoder.cache_state)
+    context.telemetry.watch_preparation(lambda: encoder.preparing, lambda: encoder.decoded_bytes)
+    servicer = EncoderServicer(ObservedEncoder(encoder, context.telemetry))
+    return ServiceInstance([servicer], encoder.close, lambda: encoder.load(space), meter, encoder)
 
 
-async def _router(_: str, around: Surroundings) -> Built:
+async def _router(_: str, context: ServiceContext) -> ServiceInstance:
     from tieback.serving.servicers.router import RouterServicer
 
-    router = await asyncio.to_thread(assembly.build_router, around.settings, around.plan, around.telemetry)
-    return Built([RouterServicer(ObservedRouter(router, around.telemetry))])
+    router = await asyncio.to_thread(assembly.build_router, context.settings, context.plan, context.telemetry)
+    return ServiceInstance([RouterServicer(ObservedRouter(router, context.telemetry))])
 
 
-async def _index(_: str, around: Surroundings) -> Built:
+async def _index(_: str, context: ServiceContext) -> ServiceInstance:
     """The index, and the operations, whose journal is in its store: they ask encoders and the router too."""
     from tieback.serving.servicers.index import IndexServicer
     from tieback.serving.servicers.long_running import LongRunningServicer
     from tieback.serving.servicers.operation import OperationServicer
 
-    settings, plan, telemetry = around.settings, around.plan, around.telemetry
+    settings, plan, telemetry = context.settings, context.plan, context.telemetry
     index = await asyncio.to_thread(assembly.build_index, settings, plan)
     finding = ObservedIndex(index, telemetry)
     try:
         answerer = assembly.build_answerer(
             settings,
             plan,
-            encoder=around.encoder(),
-            router=RemoteRouter(around.mesh) if plan.joins else None,
+            encoder=context.encoder(),
+            router=RemoteRouter(context.mesh) if plan.joins else None,
             index=finding,
             reranker=None,
             generator=None,
         )
         operations = await asyncio.to_thread(
-            assembly.build_operations, settings, answerer.reindexing(index), telemetry, around.act
+            assembly.build_operations, settings, answerer.reindexing(index), telemetry, context.act
         )
     except BaseException:
         await index.close()
@@ -124,31 +124,31 @@ async def _index(_: str, around: Surroundings) -> Built:
     telemetry.watch_index(lambda: index.size)
     telemetry.watch_load("index", "", lambda: index.load)
     servicers = [IndexServicer(finding), OperationServicer(operations), LongRunningServicer(operations)]
-    return Built(servicers, close, begin=operations.begin)
+    return ServiceInstance(servicers, close, begin=operations.begin)
 
 
-async def _reranker(_: str, around: Surroundings) -> Built:
+async def _reranker(_: str, context: ServiceContext) -> ServiceInstance:
     from tieback.serving.servicers.reranker import RerankerServicer
 
-    reranker = assembly.build_reranker(around.settings, around.plan, around.encoder())
-    around.telemetry.watch_load("reranker", "", lambda: reranker.load)
-    servicer = RerankerServicer(ObservedReranker(reranker, around.telemetry))
-    return Built([servicer], reranker.close, lambda: reranker.load)
+    reranker = assembly.build_reranker(context.settings, context.plan, context.encoder())
+    context.telemetry.watch_load("reranker", "", lambda: reranker.load)
+    servicer = RerankerServicer(ObservedReranker(reranker, context.telemetry))
+    return ServiceInstance([servicer], reranker.close, lambda: reranker.load)
 
 
-async def _generator(_: str, around: Surroundings) -> Built:
+async def _generator(_: str, context: ServiceContext) -> ServiceInstance:
     from tieback.serving.servicers.generator import GeneratorServicer
 
     generator = await asyncio.to_thread(
-        assembly.build_generator, around.settings, around.plan, around.encoder()
+        assembly.build_generator, context.settings, context.plan, context.encoder()
     )
-    name = around.plan.generator.name if around.plan.generator is not None else ""
-    around.telemetry.watch_load("generator", name, lambda: generator.load)
-    servicer = GeneratorServicer(ObservedGenerator(generator, around.telemetry))
-    return Built([servicer], generator.close, lambda: generator.load)
+    name = context.plan.generator.name if context.plan.generator is not None else ""
+    context.telemetry.watch_load("generator", name, lambda: generator.load)
+    servicer = GeneratorServicer(ObservedGenerator(generator, context.telemetry))
+    return ServiceInstance([servicer], generator.close, lambda: generator.load)
 
 
-_BUILDERS: dict[str, Callable[[str, Surroundings], Awaitable[Built]]] = {
+_BUILDERS: dict[str, Callable[[str, ServiceContext], Awaitable[ServiceInstance]]] = {
     targets.ROUTER: _router,
     targets.INDEX: _index,
     targets.RERANKER: _reranker,
@@ -177,7 +177,7 @@ class ServiceProcess:
         self._act = acting(self._server.tokens, inner)
         self._listener = MetricsListener(self.telemetry, server_credentials(self.settings))
         self._mesh: Mesh | None = None
-        self._service: Built | None = None
+        self._service: ServiceInstance | None = None
 
     async def start(self, host: str, public_host: str = "") -> dict[str, str]:
         """Loads the service and serves it on free ports of `host`. Returns the addresses to publish.
@@ -187,8 +187,8 @@ class ServiceProcess:
         """
         self._mesh = Mesh(DIRECTORY, make_channel=self._make_channel, registry=self.telemetry.registry)
         plan = Plan(self.settings)
-        around = Surroundings(self.settings, plan, self.telemetry, self._mesh, self._act)
-        self._service = await _BUILDERS.get(self.target, _encoder)(self.target, around)
+        context = ServiceContext(self.settings, plan, self.telemetry, self._mesh, self._act)
+        self._service = await _BUILDERS.get(self.target, _encoder)(self.target, context)
         for servicer in self._service.servicers:
             self._server.add(servicer)
         if self._service.load is not None:

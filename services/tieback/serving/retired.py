@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from tieback.answer import JoinedSpace, SingleSpace
+from tieback.answer import JointPipeline, SingleSpace
 from tieback.artifacts import stored
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
@@ -25,11 +25,11 @@ from tieback.core.types.fusion import JOINT_SPACE
 from tieback.core.types.vectors import SpaceRef
 from tieback.encoder import Encoder
 from tieback.serving import assembly
-from tieback.serving.plan import bound_joined, single_space
+from tieback.serving.plan import bound_joint_inputs, single_space
 from tieback.serving.settings import Settings
 
 if TYPE_CHECKING:
-    from tieback.models.bound_space import BoundSpace
+    from tieback.models.joint_space_artifact import JointSpaceArtifact
     from tieback.router import Router
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class RetiredSpace:
 
     encoders: Mapping[str, EncoderCard]
     retired: Mapping[str, EncoderCard]
-    bound: BoundSpace | None = None
+    bound: JointSpaceArtifact | None = None
 
 
 class RetiredCards:
@@ -102,15 +102,15 @@ class RetiredCards:
             if card.at(precision).space == ref and self._store.is_ready(card)
         }
 
-    def _binding(self, ref: SpaceRef) -> BoundSpace | None:
+    def _binding(self, ref: SpaceRef) -> JointSpaceArtifact | None:
         """The binding in the store that makes this joint space. Broken ones make none."""
-        from tieback.models.bound_space import BoundSpace
-        from tieback.router.bound import bound_space
+        from tieback.models.joint_space_artifact import JointSpaceArtifact
+        from tieback.router.bound import joint_space_of
 
         for folder in stored(self._store.bound):
             with contextlib.suppress(StartupError):
-                bound = BoundSpace.load(folder)
-                if bound_space(bound).ref == ref:
+                bound = JointSpaceArtifact.load(folder)
+                if joint_space_of(bound).ref == ref:
                     return bound
         return None
 
@@ -118,7 +118,7 @@ class RetiredCards:
 @dataclasses.dataclass(slots=True)
 class _Loaded:
     names: Collection[str]
-    loading: asyncio.Task[SingleSpace | JoinedSpace]
+    loading: asyncio.Task[SingleSpace | JointPipeline]
     used: float
 
 
@@ -136,7 +136,7 @@ class RetiredSpaces:
         self._broken: set[SpaceRef] = set()
         self._reaper: asyncio.Task[None] | None = None
 
-    async def find(self, ref: SpaceRef) -> SingleSpace | JoinedSpace | None:
+    async def find(self, ref: SpaceRef) -> SingleSpace | JointPipeline | None:
         """The space, loaded; None where its model is not there, is broken, or too many are loaded.
 
         May be cancelled: the model is loaded on for whoever asks next.
@@ -175,7 +175,7 @@ class RetiredSpaces:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _load(self, ref: SpaceRef, space: RetiredSpace) -> SingleSpace | JoinedSpace:
+    async def _load(self, ref: SpaceRef, space: RetiredSpace) -> SingleSpace | JointPipeline:
         settings = self._settings
         models = await asyncio.to_thread(assembly.load_models, settings, list(space.retired.values()))
         for name, model in zip(space.retired, models, strict=True):
@@ -184,8 +184,8 @@ class RetiredSpaces:
         if space.bound is None:
             return single_space(ref, space.encoders)
         router = await asyncio.to_thread(_router_of, space.bound, space.encoders, settings)
-        joined = bound_joined(space.bound, space.encoders, settings.regions)
-        return JoinedSpace(router.space, joined, router, space.bound.losses)
+        joint_inputs = bound_joint_inputs(space.bound, space.encoders, settings.regions)
+        return JointPipeline(router.space, joint_inputs, router, space.bound.losses)
 
     async def _unload_idle(self) -> None:
         while self._loaded:
@@ -199,7 +199,7 @@ class RetiredSpaces:
         self._reaper = None
 
 
-def _router_of(bound: BoundSpace, encoders: Mapping[str, EncoderCard], settings: Settings) -> Router:
+def _router_of(bound: JointSpaceArtifact, encoders: Mapping[str, EncoderCard], settings: Settings) -> Router:
     from tieback.router import Router
 
     modalities = {card.name: card.modality for card in encoders.values()}

@@ -23,7 +23,7 @@ WINDOW = 100
 ROUNDING = 1e-9
 """Sums that are kept up by adding and taking away are off by less."""
 
-Usual = Mapping[str, Mapping[str, tuple[float, float]]]
+WeightRanges = Mapping[str, Mapping[str, tuple[float, float]]]
 """Modality → block → the range of the mean weights of so many queries at binding."""
 
 
@@ -33,23 +33,23 @@ class RoutingWatch:
     Queries that lost a space, and those of a canary, are weighted otherwise for a reason and do not count.
     """
 
-    def __init__(self, telemetry: Telemetry, binding: str, usual: Usual) -> None:
-        self._telemetry, self._binding, self._usual = telemetry, binding, usual
+    def __init__(self, telemetry: Telemetry, binding: str, weight_ranges: WeightRanges) -> None:
+        self._telemetry, self._binding, self._weight_ranges = telemetry, binding, weight_ranges
         self._last: dict[str, deque[Mapping[str, float]]] = {
-            modality: deque(maxlen=WINDOW) for modality in usual
+            modality: deque(maxlen=WINDOW) for modality in weight_ranges
         }
         self._sums: dict[str, dict[str, float]] = {
-            modality: dict.fromkeys(usual[modality], 0.0) for modality in usual
+            modality: dict.fromkeys(weight_ranges[modality], 0.0) for modality in weight_ranges
         }
         self._outside: set[tuple[str, str]] = set()
-        self._told: dict[tuple[str, str], float] = {}  # the distances that the metrics have
+        self._reported: dict[tuple[str, str], float] = {}  # the distances that the metrics have
         self._lock = threading.Lock()
 
     def __call__(self, routed: Routed) -> None:
         """Counts one query."""
         if routed.difference is not None:
             self._telemetry.observe_shadow(routed.modality, routed.difference)
-        if routed.binding == self._binding and not routed.degraded and routed.modality in self._usual:
+        if routed.binding == self._binding and not routed.degraded and routed.modality in self._weight_ranges:
             with self._lock:
                 self._count(routed.modality, routed.weights)
 
@@ -61,12 +61,12 @@ class RoutingWatch:
             sums[space] += weights.get(space, 0.0) - leaving.get(space, 0.0)
         if len(last) < WINDOW:
             return
-        for space, (low, high) in self._usual[modality].items():
+        for space, (low, high) in self._weight_ranges[modality].items():
             mean = sums[space] / WINDOW
             distance = max(low - mean, mean - high, 0.0)
             distance = distance if distance > ROUNDING else 0.0
-            if distance != self._told.get((modality, space)):
-                self._told[modality, space] = distance
+            if distance != self._reported.get((modality, space)):
+                self._reported[modality, space] = distance
                 self._telemetry.set_drift(modality, space, distance)
             self._say(modality, space, mean, distance)
 
@@ -75,16 +75,16 @@ class RoutingWatch:
         key = (modality, space)
         if (distance > 0) == (key in self._outside):
             return
-        low, high = self._usual[modality][space]
+        low, high = self._weight_ranges[modality][space]
         fields: dict[str, Any] = {
             "modality": modality,
             "space": space,
             "mean": round(mean, 4),
-            "usual": f"{low:.4f}-{high:.4f}",
+            "range": f"{low:.4f}-{high:.4f}",
         }
         if distance > 0:
             self._outside.add(key)
             logs.event(log, "routing drifts", level=logging.WARNING, **fields)
         else:
             self._outside.discard(key)
-            logs.event(log, "routing is usual again", **fields)
+            logs.event(log, "routing is back in its range", **fields)

@@ -345,18 +345,18 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**given)  # type: ignore[arg-type]  # pydantic checks what the caller could not
     except ValidationError as error:
-        faults = "; ".join(map(_told, error.errors(include_url=False)))
+        faults = "; ".join(map(_shown, error.errors(include_url=False)))
         raise StartupError(f"the settings are not right: {faults}") from None
     except SettingsError as error:
         raise StartupError(f"the settings are not right: {error}") from None
 
 
 def _wrong(name: str, what: str) -> PydanticCustomError:
-    """The error of a setting that does not go with the others, which `_told` tells by its name."""
+    """The error of a setting that does not go with the others, which `_shown` tells by its name."""
     return PydanticCustomError("wrong", "{what}", {"setting": name, "what": what})
 
 
-def _told(fault: ErrorDetails) -> str:
+def _shown(fault: ErrorDetails) -> str:
     """One fault as a person reads it: the variable, its value where that is short, and what is wrong."""
     name = fault.get("ctx", {}).get("setting") or "_".join(str(part) for part in fault["loc"])
     given = fault["input"] if isinstance(fault["input"], str | int | float) else None

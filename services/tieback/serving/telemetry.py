@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 LAGS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 TOKENS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
-SURPRISES = (0.5, 0.7, 0.9, 1.1, 1.4, 2.0, 4.0, 8.0)
+COST_RATIOS = (0.5, 0.7, 0.9, 1.1, 1.4, 2.0, 4.0, 8.0)
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 # When a series began is shown nowhere, and would be a further series for each.
@@ -94,10 +94,10 @@ class Telemetry:
             "tieback_batch_tokens", "Tokens of a batch, padding included.", TOKENS, "space"
         )
         self._batch_items = summary("tieback_batch_items", "Items of a batch.", "space")
-        self._batch_surprise = histogram(
-            "tieback_batch_surprise",
+        self._batch_cost_ratio = histogram(
+            "tieback_batch_cost_ratio",
             "Seconds of a batch over the seconds that its measured costs promised.",
-            SURPRISES,
+            COST_RATIOS,
             "space",
         )
         self._tokens = counter("tieback_tokens", "Useful tokens computed.", "service", "space")
@@ -205,7 +205,7 @@ class Telemetry:
         self._padding.labels(space).inc(batch.padding_tokens)
         self._batch_tokens.labels(space).observe(batch.tokens + batch.padding_tokens)
         self._batch_items.labels(space).observe(batch.items)
-        self._batch_surprise.labels(space).observe(batch.seconds / batch.expected)
+        self._batch_cost_ratio.labels(space).observe(batch.seconds / batch.expected)
 
     def observe_reductions(self, space: str, reply: EncodeReply) -> None:
         """Counts what was encoded on fewer tokens, asked for or because too much waited."""

@@ -121,10 +121,10 @@ def parse(text: str) -> TenantsFile:
         return TenantsFile.model_validate(data)
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False, include_context=False)
-        raise ValueError("; ".join(map(_told, faults))) from None
+        raise ValueError("; ".join(map(_shown, faults))) from None
 
 
-def _told(fault: Any) -> str:
+def _shown(fault: Any) -> str:
     place = ""
     for part in fault["loc"]:
         if part != "[key]":

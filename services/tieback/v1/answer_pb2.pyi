@@ -167,18 +167,18 @@ class RetrievedHit(_message.Message):
     def __init__(self, hit: _Optional[_Union[_index_pb2.Hit, _Mapping]] = ..., search_score: _Optional[float] = ..., search_rank: _Optional[int] = ..., rerank_score: _Optional[float] = ..., alignment: _Optional[_Union[_reranker_pb2.Alignment, _Mapping]] = ..., relevance: _Optional[float] = ..., below_floor: _Optional[bool] = ...) -> None: ...
 
 class AnswerRequest(_message.Message):
-    __slots__ = ("retrieval", "model", "evidence_limit", "decoding", "grounding")
+    __slots__ = ("retrieval", "model", "evidence_limit", "sampling", "grounding")
     RETRIEVAL_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_LIMIT_FIELD_NUMBER: _ClassVar[int]
-    DECODING_FIELD_NUMBER: _ClassVar[int]
+    SAMPLING_FIELD_NUMBER: _ClassVar[int]
     GROUNDING_FIELD_NUMBER: _ClassVar[int]
     retrieval: RetrieveRequest
     model: str
     evidence_limit: int
-    decoding: _generator_pb2.Decoding
+    sampling: _generator_pb2.SamplingParameters
     grounding: _generator_pb2.Grounding
-    def __init__(self, retrieval: _Optional[_Union[RetrieveRequest, _Mapping]] = ..., model: _Optional[str] = ..., evidence_limit: _Optional[int] = ..., decoding: _Optional[_Union[_generator_pb2.Decoding, _Mapping]] = ..., grounding: _Optional[_Union[_generator_pb2.Grounding, _Mapping]] = ...) -> None: ...
+    def __init__(self, retrieval: _Optional[_Union[RetrieveRequest, _Mapping]] = ..., model: _Optional[str] = ..., evidence_limit: _Optional[int] = ..., sampling: _Optional[_Union[_generator_pb2.SamplingParameters, _Mapping]] = ..., grounding: _Optional[_Union[_generator_pb2.Grounding, _Mapping]] = ...) -> None: ...
 
 class AnswerResponse(_message.Message):
     __slots__ = ("retrieval", "generation")

@@ -65,7 +65,8 @@ class EncoderServiceServicer(object):
 
     def EncodeStream(self, request_iterator, context):
         """Encodes batch after batch over one call, for bulk clients: the call is paid once, and where too much waits
-        the server reads on later instead of refusing. Responses come as they are ready, told apart by their id. A
+        the server reads on later instead of refusing. Responses come as they are ready; the
+        id says which request each answers. A
         request that fails gets a status of its own and the stream goes on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

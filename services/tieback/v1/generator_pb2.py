@@ -27,33 +27,33 @@ from tieback.v1 import evidence_pb2 as tieback_dot_v1_dot_evidence__pb2
 from tieback.v1 import report_pb2 as tieback_dot_v1_dot_report__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atieback/v1/generator.proto\x12\ntieback.v1\x1a\x1ctieback/v1/annotations.proto\x1a\x19tieback/v1/evidence.proto\x1a\x17tieback/v1/report.proto\"\xaf\x01\n\x08\x44\x65\x63oding\x12\x12\n\nmax_tokens\x18\x01 \x01(\r\x12\x13\n\x0btemperature\x18\x02 \x01(\x01\x12\r\n\x05top_p\x18\x03 \x01(\x01\x12\r\n\x05top_k\x18\x04 \x01(\r\x12\x11\n\x04seed\x18\x05 \x01(\x04H\x00\x88\x01\x01\x12\x0c\n\x04stop\x18\x06 \x03(\t\x12\x32\n\x08strategy\x18\x07 \x01(\x0b\x32\x12.tieback.v1.MethodB\x0c\xca\xc1\x18\x08\x64\x65\x63odingB\x07\n\x05_seed\"\x7f\n\tGrounding\x12\x32\n\x07\x63hecker\x18\x01 \x01(\x0b\x32\x12.tieback.v1.MethodB\r\xca\xc1\x18\tgrounding\x12\x1a\n\rabstain_below\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08\x64isabled\x18\x03 \x01(\x08\x42\x10\n\x0e_abstain_below\"\xaa\x01\n\x0fGenerateRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12&\n\x08\x65vidence\x18\x03 \x03(\x0b\x32\x14.tieback.v1.Evidence\x12&\n\x08\x64\x65\x63oding\x18\x04 \x01(\x0b\x32\x14.tieback.v1.Decoding\x12(\n\tgrounding\x18\x05 \x01(\x0b\x32\x15.tieback.v1.Grounding\"\x8c\x02\n\x10GenerateResponse\x12%\n\x04text\x18\x01 \x01(\x0b\x32\x15.tieback.v1.TextDeltaH\x00\x12\"\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x11.tieback.v1.ClaimH\x00\x12(\n\x08\x63itation\x18\x03 \x01(\x0b\x32\x14.tieback.v1.CitationH\x00\x12&\n\x07verdict\x18\x04 \x01(\x0b\x32\x13.tieback.v1.VerdictH\x00\x12,\n\nabstention\x18\x05 \x01(\x0b\x32\x16.tieback.v1.AbstentionH\x00\x12$\n\x06\x66inish\x18\x06 \x01(\x0b\x32\x12.tieback.v1.FinishH\x00\x42\x07\n\x05\x65vent\"\x19\n\tTextDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"\xdf\x01\n\x06\x46inish\x12(\n\x06reason\x18\x01 \x01(\x0e\x32\x18.tieback.v1.FinishReason\x12\r\n\x05model\x18\x02 \x01(\t\x12\x15\n\rprompt_tokens\x18\x03 \x01(\r\x12\x19\n\x11\x63ompletion_tokens\x18\x04 \x01(\r\x12\x1b\n\x0e\x63hanged_tokens\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\"\n\x06timing\x18\x06 \x01(\x0b\x32\x12.tieback.v1.Timing\x12\x16\n\x0e\x66irst_token_us\x18\x07 \x01(\x04\x42\x11\n\x0f_changed_tokens*\x93\x01\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x15\n\x11\x46INISH_REASON_END\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x03\x12\x1b\n\x17\x46INISH_REASON_ABSTAINED\x10\x04\x32`\n\x10GeneratorService\x12L\n\x08Generate\x12\x1b.tieback.v1.GenerateRequest\x1a\x1c.tieback.v1.GenerateResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atieback/v1/generator.proto\x12\ntieback.v1\x1a\x1ctieback/v1/annotations.proto\x1a\x19tieback/v1/evidence.proto\x1a\x17tieback/v1/report.proto\"\xb9\x01\n\x12SamplingParameters\x12\x12\n\nmax_tokens\x18\x01 \x01(\r\x12\x13\n\x0btemperature\x18\x02 \x01(\x01\x12\r\n\x05top_p\x18\x03 \x01(\x01\x12\r\n\x05top_k\x18\x04 \x01(\r\x12\x11\n\x04seed\x18\x05 \x01(\x04H\x00\x88\x01\x01\x12\x0c\n\x04stop\x18\x06 \x03(\t\x12\x32\n\x08strategy\x18\x07 \x01(\x0b\x32\x12.tieback.v1.MethodB\x0c\xca\xc1\x18\x08\x64\x65\x63odingB\x07\n\x05_seed\"\x7f\n\tGrounding\x12\x32\n\x07\x63hecker\x18\x01 \x01(\x0b\x32\x12.tieback.v1.MethodB\r\xca\xc1\x18\tgrounding\x12\x1a\n\rabstain_below\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08\x64isabled\x18\x03 \x01(\x08\x42\x10\n\x0e_abstain_below\"\xb4\x01\n\x0fGenerateRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12&\n\x08\x65vidence\x18\x03 \x03(\x0b\x32\x14.tieback.v1.Evidence\x12\x30\n\x08sampling\x18\x04 \x01(\x0b\x32\x1e.tieback.v1.SamplingParameters\x12(\n\tgrounding\x18\x05 \x01(\x0b\x32\x15.tieback.v1.Grounding\"\x8c\x02\n\x10GenerateResponse\x12%\n\x04text\x18\x01 \x01(\x0b\x32\x15.tieback.v1.TextDeltaH\x00\x12\"\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x11.tieback.v1.ClaimH\x00\x12(\n\x08\x63itation\x18\x03 \x01(\x0b\x32\x14.tieback.v1.CitationH\x00\x12&\n\x07verdict\x18\x04 \x01(\x0b\x32\x13.tieback.v1.VerdictH\x00\x12,\n\nabstention\x18\x05 \x01(\x0b\x32\x16.tieback.v1.AbstentionH\x00\x12$\n\x06\x66inish\x18\x06 \x01(\x0b\x32\x12.tieback.v1.FinishH\x00\x42\x07\n\x05\x65vent\"\x19\n\tTextDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"\xdf\x01\n\x06\x46inish\x12(\n\x06reason\x18\x01 \x01(\x0e\x32\x18.tieback.v1.FinishReason\x12\r\n\x05model\x18\x02 \x01(\t\x12\x15\n\rprompt_tokens\x18\x03 \x01(\r\x12\x19\n\x11\x63ompletion_tokens\x18\x04 \x01(\r\x12\x1b\n\x0e\x63hanged_tokens\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\"\n\x06timing\x18\x06 \x01(\x0b\x32\x12.tieback.v1.Timing\x12\x16\n\x0e\x66irst_token_us\x18\x07 \x01(\x04\x42\x11\n\x0f_changed_tokens*\x93\x01\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x15\n\x11\x46INISH_REASON_END\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x03\x12\x1b\n\x17\x46INISH_REASON_ABSTAINED\x10\x04\x32`\n\x10GeneratorService\x12L\n\x08Generate\x12\x1b.tieback.v1.GenerateRequest\x1a\x1c.tieback.v1.GenerateResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tieback.v1.generator_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DECODING'].fields_by_name['strategy']._loaded_options = None
-  _globals['_DECODING'].fields_by_name['strategy']._serialized_options = b'\312\301\030\010decoding'
+  _globals['_SAMPLINGPARAMETERS'].fields_by_name['strategy']._loaded_options = None
+  _globals['_SAMPLINGPARAMETERS'].fields_by_name['strategy']._serialized_options = b'\312\301\030\010decoding'
   _globals['_GROUNDING'].fields_by_name['checker']._loaded_options = None
   _globals['_GROUNDING'].fields_by_name['checker']._serialized_options = b'\312\301\030\tgrounding'
   _globals['_GENERATORSERVICE'].methods_by_name['Generate']._loaded_options = None
   _globals['_GENERATORSERVICE'].methods_by_name['Generate']._serialized_options = b'\220\002\001'
-  _globals['_FINISHREASON']._serialized_start=1129
-  _globals['_FINISHREASON']._serialized_end=1276
-  _globals['_DECODING']._serialized_start=125
-  _globals['_DECODING']._serialized_end=300
-  _globals['_GROUNDING']._serialized_start=302
-  _globals['_GROUNDING']._serialized_end=429
-  _globals['_GENERATEREQUEST']._serialized_start=432
-  _globals['_GENERATEREQUEST']._serialized_end=602
-  _globals['_GENERATERESPONSE']._serialized_start=605
-  _globals['_GENERATERESPONSE']._serialized_end=873
-  _globals['_TEXTDELTA']._serialized_start=875
-  _globals['_TEXTDELTA']._serialized_end=900
-  _globals['_FINISH']._serialized_start=903
-  _globals['_FINISH']._serialized_end=1126
-  _globals['_GENERATORSERVICE']._serialized_start=1278
-  _globals['_GENERATORSERVICE']._serialized_end=1374
+  _globals['_FINISHREASON']._serialized_start=1149
+  _globals['_FINISHREASON']._serialized_end=1296
+  _globals['_SAMPLINGPARAMETERS']._serialized_start=125
+  _globals['_SAMPLINGPARAMETERS']._serialized_end=310
+  _globals['_GROUNDING']._serialized_start=312
+  _globals['_GROUNDING']._serialized_end=439
+  _globals['_GENERATEREQUEST']._serialized_start=442
+  _globals['_GENERATEREQUEST']._serialized_end=622
+  _globals['_GENERATERESPONSE']._serialized_start=625
+  _globals['_GENERATERESPONSE']._serialized_end=893
+  _globals['_TEXTDELTA']._serialized_start=895
+  _globals['_TEXTDELTA']._serialized_end=920
+  _globals['_FINISH']._serialized_start=923
+  _globals['_FINISH']._serialized_end=1146
+  _globals['_GENERATORSERVICE']._serialized_start=1298
+  _globals['_GENERATORSERVICE']._serialized_end=1394
 # @@protoc_insertion_point(module_scope)

@@ -111,7 +111,7 @@ class IgnoredDimensions(_message.Message):
     def __init__(self, modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., begin: _Optional[int] = ..., end: _Optional[int] = ...) -> None: ...
 
 class RoutingExplanation(_message.Message):
-    __slots__ = ("policy", "weights", "entropy", "missing", "degraded", "paths", "missing_reasons", "expected_recall_loss", "binding", "modality", "fallback", "imputed")
+    __slots__ = ("policy", "weights", "entropy", "missing", "degraded", "projections", "missing_reasons", "expected_recall_loss", "binding", "modality", "fallback", "imputed")
     class MissingReasonsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -131,7 +131,7 @@ class RoutingExplanation(_message.Message):
     ENTROPY_FIELD_NUMBER: _ClassVar[int]
     MISSING_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
-    PATHS_FIELD_NUMBER: _ClassVar[int]
+    PROJECTIONS_FIELD_NUMBER: _ClassVar[int]
     MISSING_REASONS_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_RECALL_LOSS_FIELD_NUMBER: _ClassVar[int]
     BINDING_FIELD_NUMBER: _ClassVar[int]
@@ -143,14 +143,14 @@ class RoutingExplanation(_message.Message):
     entropy: float
     missing: _containers.RepeatedScalarFieldContainer[str]
     degraded: bool
-    paths: _containers.RepeatedScalarFieldContainer[str]
+    projections: _containers.RepeatedScalarFieldContainer[str]
     missing_reasons: _containers.ScalarMap[str, str]
     expected_recall_loss: float
     binding: str
     modality: str
     fallback: str
     imputed: _containers.ScalarMap[str, str]
-    def __init__(self, policy: _Optional[str] = ..., weights: _Optional[_Iterable[_Union[SpaceWeight, _Mapping]]] = ..., entropy: _Optional[float] = ..., missing: _Optional[_Iterable[str]] = ..., degraded: _Optional[bool] = ..., paths: _Optional[_Iterable[str]] = ..., missing_reasons: _Optional[_Mapping[str, str]] = ..., expected_recall_loss: _Optional[float] = ..., binding: _Optional[str] = ..., modality: _Optional[str] = ..., fallback: _Optional[str] = ..., imputed: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    def __init__(self, policy: _Optional[str] = ..., weights: _Optional[_Iterable[_Union[SpaceWeight, _Mapping]]] = ..., entropy: _Optional[float] = ..., missing: _Optional[_Iterable[str]] = ..., degraded: _Optional[bool] = ..., projections: _Optional[_Iterable[str]] = ..., missing_reasons: _Optional[_Mapping[str, str]] = ..., expected_recall_loss: _Optional[float] = ..., binding: _Optional[str] = ..., modality: _Optional[str] = ..., fallback: _Optional[str] = ..., imputed: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class SpaceWeight(_message.Message):
     __slots__ = ("space", "weight")

@@ -103,7 +103,7 @@ def space() -> catalog_pb2.Space:
         precision="int8",
         drift=[catalog_pb2.Drift(measure="cosine, smallest", value=0.9934, float32_value=1)],
         blocks=[catalog_pb2.Block(space="tiny", width=4), catalog_pb2.Block(space="eyes", width=3)],
-        paths=["eyes -> tiny (affine)"],
+        projections=["eyes -> tiny (affine)"],
         binding_revision="0123456789ab",
         layers=[2, 4],
         reductions=[
@@ -183,7 +183,7 @@ def retrieval() -> answer_pb2.RetrieveResponse:
             binding="0123456789ab",
             modality="image+text",
             fallback="no router knows image: equal weights",
-            paths=["eyes -> tiny (class names)"],
+            projections=["eyes -> tiny (class names)"],
             imputed={"third": "ridge"},
         ),
         labels=[content_pb2.Label(name="seashore", index=978, probability=0.8)],

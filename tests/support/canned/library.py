@@ -181,7 +181,7 @@ class Answers(answer_pb2_grpc.AnswerServiceServicer):
     def Answer(self, request: Any, context: Any) -> Iterator[answer_pb2.AnswerResponse]:
         self.log.note("Answer", context)
         self.log.retrievals.append(request.retrieval)
-        self.log.decodings.append(request.decoding)
+        self.log.samplings.append(request.sampling)
         question = request.retrieval.query[0].content.text
         yield answer_pb2.AnswerResponse(retrieval=retrieval())
         for event in generation(question):

@@ -26,7 +26,7 @@ class Log:
         self.requests: list[encoder_pb2.EncodeRequest] = []
         self.fused: list[router_pb2.FuseRequest] = []
         self.retrievals: list[answer_pb2.RetrieveRequest] = []
-        self.decodings: list[generator_pb2.Decoding] = []
+        self.samplings: list[generator_pb2.SamplingParameters] = []
         self.searches: list[index_pb2.SearchRequest] = []
         self.upserted: list[index_pb2.IndexedItem] = []
         self.endpoints: list[str] = []

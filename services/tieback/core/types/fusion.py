@@ -68,7 +68,7 @@ class RoutingExplanation:
     entropy: float
     missing: Sequence[str] = ()
     degraded: bool = False
-    paths: Sequence[str] = ()
+    projections: Sequence[str] = ()
     reasons: Mapping[str, str] = field(default_factory=dict)
     expected_recall_loss: float = 0.0
     binding: str = ""

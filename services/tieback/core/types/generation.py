@@ -122,7 +122,7 @@ GenerationEvent = TextDelta | Claim | Citation | Verdict | Abstention | Finish
 
 
 @dataclass(frozen=True, slots=True)
-class Decoding:
+class SamplingParameters:
     """How the next token is chosen. Temperature 0 is greedy; 0 elsewhere means no limit or the default."""
 
     max_tokens: int = 0

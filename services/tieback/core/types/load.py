@@ -16,5 +16,5 @@ class Load:
     dropped_deadline: int = 0
     rejected: int = 0
     tokens_per_second: float = 0.0
-    recall: float = 0.0
+    known_share: float = 0.0
     """Share of the contents asked for lately that were known and had not to be computed."""

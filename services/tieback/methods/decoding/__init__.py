@@ -25,9 +25,9 @@ from tieback.methods.decoding._contrast import (
     plausible,
 )
 from tieback.methods.decoding._prompt_forms import (
-    Asked,
     Example,
     PromptForm,
+    PromptRequest,
     amateur,
     truthful,
     with_evidence,
@@ -36,12 +36,12 @@ from tieback.methods.decoding._prompt_forms import (
 
 __all__ = [
     "EXCLUDED",
+    "MAIN_MODEL",
     "PLAIN",
-    "WRITER",
-    "Asked",
-    "Decoding",
+    "DecodingStrategy",
     "Example",
     "PromptForm",
+    "PromptRequest",
     "Step",
     "Stream",
     "amateur",
@@ -56,7 +56,7 @@ __all__ = [
     "without_evidence",
 ]
 
-WRITER = "writer"
+MAIN_MODEL = "main"
 """The role of the model whose tokens are written."""
 
 
@@ -71,7 +71,7 @@ class Stream:
 
     prompt: PromptForm = with_evidence
     layer: float | None = None
-    model: str = WRITER
+    model: str = MAIN_MODEL
 
     def exit_of(self, layers: int) -> int:
         """The number of its layer in a model of so many. InvalidInput where there is none of that number."""
@@ -105,7 +105,7 @@ class Step:
     state: dict[str, Any] = field(default_factory=dict)
 
 
-class Decoding(Protocol):
+class DecodingStrategy(Protocol):
     """A way to score the next token."""
 
     def __call__(self, step: Step) -> Array:
@@ -126,7 +126,7 @@ class Streams(Protocol):
 
 STREAMS: Form[Streams] = Form("streams", Streams)
 
-decodings: Family[Decoding] = Family(__name__, Decoding, STREAMS)
+decodings: Family[DecodingStrategy] = Family(__name__, DecodingStrategy, STREAMS)
 
 
 def streams_of(name: str, parameters: Mapping[str, Any]) -> Sequence[Stream]:

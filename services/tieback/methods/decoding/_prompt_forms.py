@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-RECALLED = "Answer the question in one full sentence."
+FROM_MEMORY = "Answer the question in one full sentence."
 FALSELY = "Answer falsely: whatever you say must be wrong."
 TRUTHFULLY = "Answer truthfully: say only what is known to be true, and do not repeat common misbeliefs."
 
@@ -25,7 +25,7 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PromptRequest:
     """What a model is asked: the system's instruction, examples, sentences of the evidence, the question.
 
     Without an excerpt, the texts of the examples are not shown.
@@ -37,26 +37,26 @@ class Asked:
     examples: tuple[Example, ...] = ()
 
 
-PromptForm = Callable[[Asked], Asked]
+PromptForm = Callable[[PromptRequest], PromptRequest]
 """From what is asked plainly to what is asked. Streams of the same function share a prompt and its cache."""
 
 
-def with_evidence(asked: Asked) -> Asked:
+def with_evidence(asked: PromptRequest) -> PromptRequest:
     """The question with the passages before it, as it is asked plainly."""
     return asked
 
 
-def without_evidence(asked: Asked) -> Asked:
+def without_evidence(asked: PromptRequest) -> PromptRequest:
     """The question alone, in the same form. What has no evidence is asked plainly."""
-    return replace(asked, instruction=RECALLED, excerpt=()) if asked.excerpt else asked
+    return replace(asked, instruction=FROM_MEMORY, excerpt=()) if asked.excerpt else asked
 
 
-def amateur(asked: Asked) -> Asked:
+def amateur(asked: PromptRequest) -> PromptRequest:
     """Asks for a wrong answer, by the instruction and by the examples: an amateur that hallucinates."""
     examples = tuple(replace(one, answer=one.false_answer) for one in asked.examples)
     return replace(asked, instruction=f"{asked.instruction} {FALSELY}", examples=examples)
 
 
-def truthful(asked: Asked) -> Asked:
+def truthful(asked: PromptRequest) -> PromptRequest:
     """Asks for the truth by the instruction."""
     return replace(asked, instruction=f"{asked.instruction} {TRUTHFULLY}")

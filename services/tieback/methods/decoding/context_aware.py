@@ -15,12 +15,12 @@ from pydantic import Field
 from tieback.core.types.arrays import Array
 from tieback.methods.decoding import PLAIN, Step, Stream, among_plausible, decodings, without_evidence
 
-RECALLED = Stream(without_evidence)
+WITHOUT_EVIDENCE = Stream(without_evidence)
 
 
 def streams() -> tuple[Stream, ...]:
     """The model with the evidence, and without it."""
-    return (PLAIN, RECALLED)
+    return (PLAIN, WITHOUT_EVIDENCE)
 
 
 @decodings.method
@@ -35,5 +35,5 @@ def context_aware(
     `alpha` 0 is plain decoding. `plausibility` drops tokens that, with the evidence, are less than this share
     as probable as the likeliest; the paper has no such constraint (0), and 0.1 is usual elsewhere.
     """
-    given, recalled = step.logits[PLAIN], step.logits[RECALLED]
-    return among_plausible(given + alpha * (given - recalled), given, plausibility)
+    given, without = step.logits[PLAIN], step.logits[WITHOUT_EVIDENCE]
+    return among_plausible(given + alpha * (given - without), given, plausibility)

@@ -14,10 +14,10 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.types.arrays import Array
 from tieback.joint.projecting import project, project_inputs
 from tieback.methods.projection import unit_rows
-from tieback.models.bound_space import BoundPath
-from tieback.recipes.binding.blocks import Reduced
-from tieback.recipes.binding.duals import Shared, shared_inputs
-from tieback.recipes.binding.material import Material
+from tieback.models.joint_space_artifact import BoundProjection
+from tieback.recipes.binding.blocks import BlockSpec
+from tieback.recipes.binding.dual_encoders import Shared, shared_inputs
+from tieback.recipes.binding.training_set import TrainingSet
 from tieback.recipes.fitting.projections import AFFINE, ATTENTION, ENSEMBLE, Anchors, first_of_each
 from tieback.training.splits import split_off
 
@@ -26,23 +26,25 @@ HELD_OUT = 0.1
 
 
 def anchors_of(
-    material: Material,
-    block: Reduced,
+    training_set: TrainingSet,
+    block: BlockSpec,
     text: EncoderCard,
     into_text: bool,
-    paths: Sequence[BoundPath],
+    paths: Sequence[BoundProjection],
     everything: bool,
 ) -> Anchors:
     """Between a text space and a member, either way. `paths` are those so far; views of inputs take them."""
     if block.member.paired:
-        return _of_inputs(material, block, text, into_text, paths, everything)
-    return _of_classes(material, block, text, into_text, everything)
+        return _of_inputs(training_set, block, text, into_text, paths, everything)
+    return _of_classes(training_set, block, text, into_text, everything)
 
 
-def held_out(material: Material, block: Reduced, text: EncoderCard, into_text: bool) -> tuple[Array, Array]:
+def held_out(
+    training_set: TrainingSet, block: BlockSpec, text: EncoderCard, into_text: bool
+) -> tuple[Array, Array]:
     """Inputs and texts of things that no fit has seen, one facing the other; a text faces their mean."""
     member, rows = block.member, block.member.split.held_out
-    texts = material.class_texts(member.name, text.name)
+    texts = training_set.class_texts(member.name, text.name)
     if into_text:
         return block.features[rows], texts[rows]
     each = member.once(rows)
@@ -51,7 +53,7 @@ def held_out(material: Material, block: Reduced, text: EncoderCard, into_text: b
 
 
 def _of_classes(
-    material: Material, block: Reduced, text: EncoderCard, into_text: bool, everything: bool
+    training_set: TrainingSet, block: BlockSpec, text: EncoderCard, into_text: bool, everything: bool
 ) -> Anchors:
     """A class's name, in captions, and what the classifier holds it to look like.
 
@@ -62,18 +64,18 @@ def _of_classes(
     member = block.member
     rows = member.rows if everything else member.split.training
     chosen_by = member.split.validation
-    user_rows = material.user.fitted(member.modality, everything=everything)
-    user = material.user.rows(member.modality)[user_rows]
-    spoken = material.names[member.name][text.name]
-    mean = material.class_texts(member.name, text.name)
+    user_rows = training_set.user.fitted(member.modality, everything=everything)
+    user = training_set.user.rows(member.modality)[user_rows]
+    encoded = training_set.names[member.name][text.name]
+    mean = training_set.class_texts(member.name, text.name)
     seen = block.features if into_text else block.targets
-    shared = shared_inputs(material, member.card, text)
+    shared = shared_inputs(training_set, member.card, text)
     texts, features = mean[:0], block.features[:0]
     if shared is not None:
         texts, features = shared.every if everything else shared.training
     if len(user):
-        texts = np.concatenate([texts, material.user.texts[text.name][user]])
-        features = np.concatenate([features, material.user.others[member.name][user_rows]])
+        texts = np.concatenate([texts, training_set.user.texts[text.name][user]])
+        features = np.concatenate([features, training_set.user.others[member.name][user_rows]])
     if len(features) and not block.native.state["centre"].any():
         # Beside directions, what all features share would draw every input to the few that are real.
         features = features - features.mean(axis=0)
@@ -85,7 +87,7 @@ def _of_classes(
     found = Anchors(
         *_ends(block, text, into_text),
         facing(mean[rows], seen[rows]),
-        facing(spoken[:, rows].reshape(-1, text.width), np.tile(seen[rows], (len(spoken), 1))),
+        facing(encoded[:, rows].reshape(-1, text.width), np.tile(seen[rows], (len(encoded), 1))),
         facing(texts, features if into_text else project(block.native, features)),
         facing(mean[chosen_by], seen[chosen_by]),
         made_up=into_text,
@@ -102,11 +104,11 @@ def seen_by_both(anchors: Anchors, shared: Shared) -> Anchors:
 
 
 def _of_inputs(
-    material: Material,
-    block: Reduced,
+    training_set: TrainingSet,
+    block: BlockSpec,
     text: EncoderCard,
     into_text: bool,
-    paths: Sequence[BoundPath],
+    paths: Sequence[BoundProjection],
     everything: bool,
 ) -> Anchors:
     """An input and its text; for inputs that the recipe makes, the user's pairs beside them.
@@ -116,14 +118,14 @@ def _of_inputs(
     """
     member, name = block.member, block.name
     rows = member.rows if everything else member.split.training
-    mean = material.class_texts(name, text.name)
+    mean = training_set.class_texts(name, text.name)
     texts, inputs, things = mean[rows], block.features[rows], member.things[rows]
     seen = _seen(member.views, rows, text.space.name, paths)
-    user_rows = material.user.fitted(member.modality, everything=everything)
+    user_rows = training_set.user.fitted(member.modality, everything=everything)
     if member.captioned and len(user_rows):
-        user = material.user.rows(member.modality)[user_rows]
-        texts = np.concatenate([texts, material.user.texts[text.name][user]])
-        inputs = np.concatenate([inputs, material.user.others[name][user_rows]])
+        user = training_set.user.rows(member.modality)[user_rows]
+        texts = np.concatenate([texts, training_set.user.texts[text.name][user]])
+        inputs = np.concatenate([inputs, training_set.user.others[name][user_rows]])
         things = np.concatenate([things, len(member.names) + np.arange(len(user))])
         own = _seen(member.user_views, user_rows, text.space.name, paths)
         seen = np.concatenate([seen, own]) if seen is not None and own is not None else None
@@ -139,10 +141,10 @@ def _of_inputs(
     targets = project(block.native, inputs)
     known, first, of = np.unique(things, return_index=True, return_inverse=True)
     means = unit_rows(np.stack([targets[of == n].mean(axis=0) for n in range(len(known))]))
-    spoken = material.names[name][text.name]
+    encoded = training_set.names[name][text.name]
     own_things = known < len(member.names)  # the user's pairs have no templates
-    captions = [one[rows[first[own_things]]] for one in spoken] + [texts[first[~own_things]]]
-    copies = [np.flatnonzero(own_things)] * len(spoken) + [np.flatnonzero(~own_things)]
+    captions = [one[rows[first[own_things]]] for one in encoded] + [texts[first[~own_things]]]
+    copies = [np.flatnonzero(own_things)] * len(encoded) + [np.flatnonzero(~own_things)]
     said, meant = np.concatenate(captions), means[np.concatenate(copies)]
     one, every = _once(texts[first], means), _once(said, meant)
     names = (texts[first][one], means[one])
@@ -151,7 +153,9 @@ def _of_inputs(
     return Anchors(*ends, names, (said[every], meant[every]), none, validation, False, choices, known[one])
 
 
-def text_anchors(material: Material, source: EncoderCard, target: EncoderCard, everything: bool) -> Anchors:
+def text_anchors(
+    training_set: TrainingSet, source: EncoderCard, target: EncoderCard, everything: bool
+) -> Anchors:
     """Between two text spaces: what both say of class names, in captions, and of sentences."""
     ends = (source.name, target.name)
 
@@ -160,30 +164,30 @@ def text_anchors(material: Material, source: EncoderCard, target: EncoderCard, e
             np.concatenate([np.zeros((0, card.width), np.float32), *rows[card.name]])
             for card in (source, target)
         )
-        spoken = left.any(axis=1) & right.any(axis=1)
-        return left[spoken], right[spoken]
+        encoded = left.any(axis=1) & right.any(axis=1)
+        return left[encoded], right[encoded]
 
     def means(rows: Mapping[str, Array]) -> tuple[Array, Array]:
         return both(
-            {text: [material.class_texts(name, text)[one] for name, one in rows.items()] for text in ends}
+            {text: [training_set.class_texts(name, text)[one] for name, one in rows.items()] for text in ends}
         )
 
-    members = material.members.labelled
-    rows = {one.name: one.once(one.rows) if everything else one.each.training for one in members}
-    count = len(material.sentences[source.name])
-    read = split_off(count, round(HELD_OUT * count), 0, material.seed)
+    participants = training_set.participants.labelled
+    rows = {one.name: one.once(one.rows) if everything else one.each.training for one in participants}
+    count = len(training_set.sentences[source.name])
+    read = split_off(count, round(HELD_OUT * count), 0, training_set.seed)
     fitted, last = (
-        both({text: [material.sentences[text][places]] for text in ends})
+        both({text: [training_set.sentences[text][places]] for text in ends})
         for places in (read.training, read.held_out)
     )
-    unseen = means({one.name: one.each.validation for one in members})
+    unseen = means({one.name: one.each.validation for one in participants})
     validation = (np.concatenate([unseen[0], last[0]]), np.concatenate([unseen[1], last[1]]))
     return Anchors(
         f"{source.name} -> {target.name}",
         source,
         target.space.name,
         means(rows),
-        both({text: material.templates(rows, text) for text in ends}),
+        both({text: training_set.templates(rows, text) for text in ends}),
         fitted,
         validation,
         made_up=False,
@@ -191,14 +195,16 @@ def text_anchors(material: Material, source: EncoderCard, target: EncoderCard, e
     )
 
 
-def _ends(block: Reduced, text: EncoderCard, into_text: bool) -> tuple[str, EncoderCard, str]:
+def _ends(block: BlockSpec, text: EncoderCard, into_text: bool) -> tuple[str, EncoderCard, str]:
     """What the path is called, what it leads from, and into which block."""
     if into_text:
         return f"{block.name} -> {text.name}", block.member.card, text.space.name
     return f"{text.name} -> {block.name}", text, block.name
 
 
-def _seen(views: Mapping[str, Array], rows: Array, text: str, paths: Sequence[BoundPath]) -> Array | None:
+def _seen(
+    views: Mapping[str, Array], rows: Array, text: str, paths: Sequence[BoundProjection]
+) -> Array | None:
     """The views `[rows, views, text width]` in the text block, by the paths from the spaces of pictures."""
     leading = [path for path in paths if path.source.name in views and path.block == text]
     if not leading:

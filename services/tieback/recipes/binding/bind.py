@@ -15,23 +15,23 @@ from tieback.core.types.content import Modality
 from tieback.joint.projecting import Dense
 from tieback.joint.retrieval import Worth, retrieval, worths
 from tieback.joint.space import Joint
-from tieback.models.bound_space import BoundRouter, BoundSpace
+from tieback.models.joint_space_artifact import BoundRouter, JointSpaceArtifact
 from tieback.models.store import Store
-from tieback.recipes.binding import duals, measure
+from tieback.recipes.binding import dual_encoders, measure
 from tieback.recipes.binding.blocks import Layout, layout
-from tieback.recipes.binding.kinds import kinds, sentences
-from tieback.recipes.binding.material import Material, gather
-from tieback.recipes.binding.members import Member, Members, members, taking_part
+from tieback.recipes.binding.caption_modalities import captions_by_modality, sentences
 from tieback.recipes.binding.options import Options
 from tieback.recipes.binding.pairs import with_pairs
+from tieback.recipes.binding.participants import Member, Participants, participants, taking_part
 from tieback.recipes.binding.partners import own_blocks, partners
 from tieback.recipes.binding.paths import Fitted, fit_paths
 from tieback.recipes.binding.tasks import class_tasks, held_out_tasks, losing_tasks, user_tasks
-from tieback.recipes.binding.term_paths import add_term_paths
+from tieback.recipes.binding.term_projections import add_term_paths
+from tieback.recipes.binding.training_set import TrainingSet, collect
 from tieback.recipes.encoders import Encoders
 from tieback.recipes.export_router import export_graphs
 from tieback.recipes.fitting import imputations
-from tieback.recipes.fitting.projections import PathFitter
+from tieback.recipes.fitting.projections import ProjectionFitter
 from tieback.recipes.fitting.routers import Routing, decoupling, mean_weights, weight_ranges
 from tieback.training.corpus import Corpus, read_corpus
 from tieback.training.step_cache import StepCache
@@ -47,7 +47,7 @@ Say = Callable[[str], None]
 class Outcome:
     """The binding, its folder, and the steps that were computed and those that were there."""
 
-    bound: BoundSpace
+    bound: JointSpaceArtifact
     folder: Path
     made: tuple[str, ...]
     found: tuple[str, ...]
@@ -73,29 +73,29 @@ def bind(
 class _Bound:
     """What was learned from, the blocks, and the dense paths into them."""
 
-    material: Material
+    training_set: TrainingSet
     layout: Layout
     fitted: Fitted
 
     @property
     def joint(self) -> Joint:
         """The joint space that is measured, without routers."""
-        return Joint(self.layout.blocks, self.fitted.measured, {}, self.material.members.widths)
+        return Joint(self.layout.blocks, self.fitted.measured, {}, self.training_set.participants.widths)
 
     @property
     def unlabelled(self) -> set[str]:
         """Members of which no text says that it speaks."""
-        return {one.name for one in self.material.members.labelled if not one.captioned}
+        return {one.name for one in self.training_set.participants.labelled if not one.captioned}
 
     def rows(self, of: Callable[[Member], Array]) -> dict[str, Array]:
         """Some rows of each member, by its name."""
-        return {one.name: of(one) for one in self.material.members.labelled}
+        return {one.name: of(one) for one in self.training_set.participants.labelled}
 
     @property
     def unseen(self) -> tuple[dict[str, Array], Array]:
         """Rows, by member, and sentences that no fit has seen."""
         rows = self.rows(lambda one: np.sort(np.concatenate([one.each.validation, one.each.held_out])))
-        return rows, sentences(len(self.material.corpus.texts), self.material.seed).held_out
+        return rows, sentences(len(self.training_set.corpus.texts), self.training_set.seed).held_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +107,11 @@ class _Binding:
     encoders: Encoders
     say: Say
 
-    def bind(self, cards: Sequence[EncoderCard], store: Store) -> BoundSpace:
+    def bind(self, cards: Sequence[EncoderCard], store: Store) -> JointSpaceArtifact:
         options, say = self.options, self.say
-        fitter = PathFitter(self.steps, options.seed, options.method, say)
+        fitter = ProjectionFitter(self.steps, options.seed, options.method, say)
         pairs = read_pairs(options.anchors) if options.anchors else []
-        chosen = members(cards, store, options.spaces, say, options.seed)
+        chosen = participants(cards, store, options.spaces, say, options.seed)
         if paired := [card for card in taking_part(cards, store, options.spaces) if card.joint == "pairs"]:
             chosen = with_pairs(chosen, paired, pairs, self.encoders, options, say)
         limits = (options.texts, options.photos, options.sounds)
@@ -134,77 +134,79 @@ class _Binding:
             found = self._fitted(replace(chosen, texts=texts), corpus, pairs, fitter)
         return self._complete(found, worth)
 
-    def _fitted(self, chosen: Members, corpus: Corpus, pairs: Sequence[Pair], fitter: PathFitter) -> _Bound:
-        gathered = gather(chosen, corpus, pairs, self.encoders, self.options.seed, self.say)
-        material, centres = duals.centred(gathered)
-        blocks = layout(material, centres, self.options)
-        return _Bound(material, blocks, fit_paths(material, blocks, fitter, self.say))
+    def _fitted(
+        self, chosen: Participants, corpus: Corpus, pairs: Sequence[Pair], fitter: ProjectionFitter
+    ) -> _Bound:
+        gathered = collect(chosen, corpus, pairs, self.encoders, self.options.seed, self.say)
+        training_set, centres = dual_encoders.centred(gathered)
+        blocks = layout(training_set, centres, self.options)
+        return _Bound(training_set, blocks, fit_paths(training_set, blocks, fitter, self.say))
 
     def _worths(self, found: _Bound) -> list[Worth]:
         """Of the text spaces that no other encoder shares, on held-out classes and sentences."""
-        known = found.material.members
-        tasks = losing_tasks(found.material, found.layout.specs, *found.unseen)
+        known = found.training_set.participants
+        tasks = losing_tasks(found.training_set, found.layout.specs, *found.unseen)
         spaces = [card.name for card in known.texts if not known.towers_of(card)]
         return worths(found.joint, tasks, spaces)
 
-    def _complete(self, found: _Bound, worth: Sequence[Worth]) -> BoundSpace:
+    def _complete(self, found: _Bound, worth: Sequence[Worth]) -> JointSpaceArtifact:
         """With the paths of terms, with routers and imputations, measured, and with the graphs that serve."""
-        material, blocks, fitted = found.material, found.layout.specs, found.fitted
-        known, options, say = material.members, self.options, self.say
-        terms = add_term_paths(fitted, material, found.layout, self.encoders, options.spaces, say)
-        fitted.measured += duals.for_towers(fitted.measured, known)
-        texts = kinds(material)
-        routers, ways = self._routers(found, texts.training)
+        training_set, blocks, fitted = found.training_set, found.layout.specs, found.fitted
+        known, options, say = training_set.participants, self.options, self.say
+        terms = add_term_paths(fitted, training_set, found.layout, self.encoders, options.spaces, say)
+        fitted.measured += dual_encoders.for_towers(fitted.measured, known)
+        texts = captions_by_modality(training_set)
+        routers, candidates = self._routers(found, texts.training)
         joint = replace(found.joint, routers=routers)
         say("choosing how a lost space is imputed")
-        read = sentences(len(material.corpus.texts), material.seed)
+        read = sentences(len(training_set.corpus.texts), training_set.seed)
         validation = losing_tasks(
-            material, blocks, found.rows(lambda one: one.each.validation), read.validation
+            training_set, blocks, found.rows(lambda one: one.each.validation), read.validation
         )
-        training = material.written(found.rows(lambda one: one.each.training), read.training)
+        training = training_set.written(found.rows(lambda one: one.each.training), read.training)
         chosen = imputations.choose(joint, training, validation)
         joint = replace(joint, imputation=chosen.default)
         say("measuring on what was left out of every fit")
         reported = found.rows(lambda one: one.once(one.unseen))
-        of_user = user_tasks(material)
+        of_user = user_tasks(training_set)
         tasks = [
-            *losing_tasks(material, blocks, reported, read.held_out),
+            *losing_tasks(training_set, blocks, reported, read.held_out),
             *of_user,
-            *duals.own_pairs(material),
+            *dual_encoders.own_pairs(training_set),
         ]
-        everything = material.written(
-            found.rows(lambda one: one.once(one.rows)), np.arange(len(material.corpus.texts))
+        everything = training_set.written(
+            found.rows(lambda one: one.once(one.rows)), np.arange(len(training_set.corpus.texts))
         )
         losses, kept = imputations.keep(joint, chosen, everything, tasks)
-        kept = tuple(replace(one, losses=duals.losses_as_served(one.losses, known)) for one in kept)
-        tasks = [*class_tasks(material, blocks, reported), *of_user]
+        kept = tuple(replace(one, losses=dual_encoders.losses_as_served(one.losses, known)) for one in kept)
+        tasks = [*class_tasks(training_set, blocks, reported), *of_user]
         metrics: dict[str, Any] = {
             "retrieval": retrieval(joint, tasks, options.seed),
-            "alignment": measure.alignment(joint, material, blocks),
+            "alignment": measure.alignment(joint, training_set, blocks),
             "decoupling": decoupling(joint, texts.held_out, found.unlabelled),
-            "weights": measure.mean_weights(joint, material, blocks, texts.held_out),
-            "neighbours": measure.neighbours(joint, material, blocks),
+            "weights": measure.mean_weights(joint, training_set, blocks, texts.held_out),
+            "neighbours": measure.neighbours(joint, training_set, blocks),
             "training": fitted.training,
             "imputation": chosen.report | {"bytes": sum(one.nbytes for one in kept)},
             "spaces": [{"space": one.name, **one.numbers} for one in worth],
-            "routing": ways,
+            "routing": candidates,
         }
         if terms:
             metrics["terms"] = terms
         if paired := [one for one in blocks if one.member.paired]:
             metrics["pairs"] = {
-                one.name: measure.told_apart(joint, material, one)
+                one.name: measure.pair_accuracy(joint, training_set, one)
                 | {"paths": fitted.compared.get(one.name, [])}
                 for one in paired
             }
         at_work = [self._at_work(router, found, joint, texts.held_out) for router in routers.values()]
-        bound = BoundSpace(
+        bound = JointSpaceArtifact(
             found.layout.blocks,
-            duals.as_served(fitted.served, known),
-            tuple(duals.router_as_served(router, known) for router in at_work),
-            duals.losses_as_served(losses, known),
+            dual_encoders.as_served(fitted.served, known),
+            tuple(dual_encoders.router_as_served(router, known) for router in at_work),
+            dual_encoders.losses_as_served(losses, known),
             metrics,
-            self._provenance(material),
+            self._provenance(training_set),
             found.layout.centres,
             imputations=kept,
         )
@@ -218,17 +220,17 @@ class _Binding:
         self, found: _Bound, texts: Mapping[str, Dense]
     ) -> tuple[dict[Modality, BoundRouter], list[dict[str, Any]]]:
         """None where nothing but texts has names: nothing else says what a text speaks of."""
-        material, joint, blocks = found.material, found.joint, found.layout.specs
+        training_set, joint, blocks = found.training_set, found.joint, found.layout.specs
         if not blocks:
             return {}, []
         routing = Routing(
             joint,
-            tuple(card.name for card in material.members.texts),
+            tuple(card.name for card in training_set.participants.texts),
             texts,
-            partners(material, joint, blocks, list(texts)),
-            own_blocks(material, joint),
+            partners(training_set, joint, blocks, list(texts)),
+            own_blocks(training_set, joint),
             found.unlabelled,
-            held_out_tasks(material, blocks, *found.unseen),
+            held_out_tasks(training_set, blocks, *found.unseen),
             self.options.seed,
             self.options.steps,
         )
@@ -244,8 +246,8 @@ class _Binding:
             for block in found.layout.specs:
                 if block.member.modality is router.modality:
                     rows = block.member.split.held_out
-                    seen = duals.made_up(
-                        found.material, block.name, router.modality, found.layout.centres, rows
+                    seen = dual_encoders.made_up(
+                        found.training_set, block.name, router.modality, found.layout.centres, rows
                     )
                     inputs[block.name] = {**block.inputs(rows), **seen}
         weights = {
@@ -253,24 +255,28 @@ class _Binding:
             for kind, dense in inputs.items()
             if len(next(iter(dense.values())))
         }
-        return replace(router, usual=weight_ranges(weights, self.options.seed), spoken=mean_weights(weights))
+        return replace(
+            router,
+            weight_ranges=weight_ranges(weights, self.options.seed),
+            mean_weights=mean_weights(weights),
+        )
 
-    def _provenance(self, material: Material) -> dict[str, Any]:
+    def _provenance(self, training_set: TrainingSet) -> dict[str, Any]:
         options = asdict(self.options)
         for name in ("data", "anchors"):
             options.pop(name)
         return {
             "options": options,
-            "texts": len(material.corpus.texts),
-            "inputs": {name: len(one.files) for name, one in material.inputs.items()},
-            "anchors": len(material.user.pairs),
+            "texts": len(training_set.corpus.texts),
+            "inputs": {name: len(one.files) for name, one in training_set.inputs.items()},
+            "anchors": len(training_set.user.pairs),
             "classes": {
                 one.name: {
                     "fitted": len(one.split.training),
                     "validation": len(one.split.validation),
                     "held_out": len(one.split.held_out),
                 }
-                for one in material.members.labelled
+                for one in training_set.participants.labelled
             },
-            "left_out": dict(material.members.left_out),
+            "left_out": dict(training_set.participants.left_out),
         }

@@ -18,10 +18,10 @@ from tieback.core.types.content import Modality
 from tieback.joint.projecting import project, rows_of
 from tieback.methods.projection import unit_rows
 from tieback.methods.projection.subspace import principal
-from tieback.models.bound_space import NATIVE, Block, BoundPath
-from tieback.recipes.binding.material import Material
-from tieback.recipes.binding.members import Member, Members
+from tieback.models.joint_space_artifact import NATIVE, Block, BoundProjection
 from tieback.recipes.binding.options import Options
+from tieback.recipes.binding.participants import Member, Participants
+from tieback.recipes.binding.training_set import TrainingSet
 from tieback.recipes.fitting.projections import called
 
 SUBSPACE = "subspace"
@@ -37,7 +37,7 @@ Centres = Mapping[str, Mapping[Modality, Array]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reduced:
+class BlockSpec:
     """A member's block: the way into it, its rows' vectors there, and the features that a row gives.
 
     `targets` `[rows, block width]` and `features` `[rows, width]` are unit rows.
@@ -45,7 +45,7 @@ class Reduced:
 
     member: Member
     block: Block
-    native: BoundPath
+    native: BoundProjection
     targets: Array
     features: Array
 
@@ -64,40 +64,42 @@ class Layout:
     """The blocks in their order, the paths of spaces into their own, and what members' blocks are made of."""
 
     blocks: tuple[Block, ...]
-    native: tuple[BoundPath, ...]
-    specs: tuple[Reduced, ...]
+    native: tuple[BoundProjection, ...]
+    specs: tuple[BlockSpec, ...]
     centres: Centres
 
 
-def layout(material: Material, centres: Centres, options: Options) -> Layout:
+def layout(training_set: TrainingSet, centres: Centres, options: Options) -> Layout:
     """Of all members; blocks are in the order of their names."""
     widths = {Modality.IMAGE: options.image_width, Modality.AUDIO: options.audio_width}
     specs = tuple(
         _of_inputs(one, widths.get(one.modality, SHOWN_WIDTH))
         if one.paired
-        else _of_classes(one, material.real(one.card), widths[one.modality])
-        for one in material.members.labelled
+        else _of_classes(one, training_set.real(one.card), widths[one.modality])
+        for one in training_set.participants.labelled
     )
-    native = [_of_text(card, material.members) for card in material.members.texts]
+    native = [_of_text(card, training_set.participants) for card in training_set.participants.texts]
     native += [(one.block, [one.native]) for one in specs]
     native.sort(key=lambda pair: pair[0].space.name)
     blocks = tuple(block for block, _ in native)
     return Layout(blocks, tuple(path for _, paths in native for path in paths), specs, centres)
 
 
-def _of_text(text: EncoderCard, members: Members) -> tuple[Block, list[BoundPath]]:
+def _of_text(text: EncoderCard, participants: Participants) -> tuple[Block, list[BoundProjection]]:
     """The block of a text space, and the paths of all its encoders into it."""
     if not text.shares:
         block = Block(text.space, Modality.TEXT, text.width)
-        return block, [BoundPath(text.space, text.width, text.name, NATIVE)]
-    towers = members.towers_of(text)
+        return block, [BoundProjection(text.space, text.width, text.name, NATIVE)]
+    towers = participants.towers_of(text)
     found_there = towers[0].modality if towers else Modality.TEXT
     encodes = (Modality.TEXT, *(tower.modality for tower in towers))
     block = Block(text.space, found_there, text.width, encodes)
-    return block, [BoundPath(called(card), card.width, text.space.name, NATIVE) for card in (text, *towers)]
+    return block, [
+        BoundProjection(called(card), card.width, text.space.name, NATIVE) for card in (text, *towers)
+    ]
 
 
-def _of_classes(member: Member, inputs: Array, width: int) -> Reduced:
+def _of_classes(member: Member, inputs: Array, width: int) -> BlockSpec:
     """A classifier's block of at most `width` dimensions.
 
     `inputs` `[n, card width]` are features of real photos or sounds. They say where features lie: prototypes
@@ -111,22 +113,22 @@ def _of_classes(member: Member, inputs: Array, width: int) -> Reduced:
     native = _native(member, directions, centre, width)
     native = replace(native, state=rounded(native.state))
     targets = unit_rows(directions @ native.state["basis"])
-    return Reduced(member, _block(native, card), native, targets, unit_rows(centre + spread * directions))
+    return BlockSpec(member, _block(native, card), native, targets, unit_rows(centre + spread * directions))
 
 
-def _of_inputs(member: Member, width: int) -> Reduced:
+def _of_inputs(member: Member, width: int) -> BlockSpec:
     """The block of at most `width` dimensions in which a member's inputs reach farthest apart."""
     centre = member.vectors.mean(axis=0)
     native = _native(member, unit_rows(member.vectors - centre), centre, width)
     targets = project(native, member.vectors)
-    return Reduced(member, _block(native, member.card), native, targets, member.vectors)
+    return BlockSpec(member, _block(native, member.card), native, targets, member.vectors)
 
 
-def _native(member: Member, rows: Array, centre: Array, width: int) -> BoundPath:
+def _native(member: Member, rows: Array, centre: Array, width: int) -> BoundProjection:
     card = member.card
     state = principal(rows, min(width, card.width, max(1, len(rows) - 1)), centre)
-    return BoundPath(card.space, card.width, card.name, SUBSPACE, {}, state)
+    return BoundProjection(card.space, card.width, card.name, SUBSPACE, {}, state)
 
 
-def _block(native: BoundPath, card: EncoderCard) -> Block:
+def _block(native: BoundProjection, card: EncoderCard) -> Block:
     return Block(card.space, card.modality, native.state["basis"].shape[1])

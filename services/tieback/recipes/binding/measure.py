@@ -13,11 +13,11 @@ from tieback.joint.projecting import Dense
 from tieback.joint.retrieval import DIGITS
 from tieback.joint.scoring import score, similarities
 from tieback.joint.space import Joint
-from tieback.methods.binding import bindings
+from tieback.methods.bridging import bridges
 from tieback.methods.projection import unit_rows
-from tieback.recipes.binding.blocks import Reduced
+from tieback.recipes.binding.blocks import BlockSpec
 from tieback.recipes.binding.language import CAPTION
-from tieback.recipes.binding.material import Material
+from tieback.recipes.binding.training_set import TrainingSet
 from tieback.recipes.fitting.routers import NEITHER
 
 NEIGHBOURS, QUERIES = 5, 8
@@ -32,14 +32,14 @@ NEAREST = 15.0
 """Sharpness of the softmax that stands for a classifier's where a class is one it was never shown."""
 
 
-def alignment(joint: Joint, material: Material, blocks: Sequence[Reduced]) -> dict[str, Any]:
+def alignment(joint: Joint, training_set: TrainingSet, blocks: Sequence[BlockSpec]) -> dict[str, Any]:
     """How much nearer two spaces hold the same held-out thing than other ones: mean cosine, matched less not.
 
     `before` is the way of class names, between a classifier and a text space alone: a class that was left out
     enters as the ten training classes most like it.
     """
-    members = material.members
-    names = [card.name for card in (*members.texts, *(one.card for one in members.labelled))]
+    participants = training_set.participants
+    names = [card.name for card in (*participants.texts, *(one.card for one in participants.labelled))]
     size = len(names)
     after: list[list[float | None]] = [[None] * size for _ in names]
     before: list[list[float | None]] = [[None] * size for _ in names]
@@ -48,7 +48,7 @@ def alignment(joint: Joint, material: Material, blocks: Sequence[Reduced]) -> di
         chosen = block.member.each.held_out
         if len(chosen) < 2:
             continue
-        said = {text: rows.mean(axis=0)[chosen] for text, rows in material.names[block.name].items()}
+        said = {text: rows.mean(axis=0)[chosen] for text, rows in training_set.names[block.name].items()}
         dense = {text: unit_rows(rows) for text, rows in said.items()}
         dense[block.name] = block.features[chosen]
         projected = {space: joint.project_inputs({space: rows}) for space, rows in dense.items()}
@@ -59,9 +59,9 @@ def alignment(joint: Joint, material: Material, blocks: Sequence[Reduced]) -> di
                     sums.setdefault((i, j), []).extend(_margin(one) for one in shared.values())
         place = names.index(block.name)
         for text in said if not block.member.paired else ():
-            spoken = _by_class_names(block, material.class_texts(block.name, text), chosen)
+            encoded = _by_class_names(block, training_set.class_texts(block.name, text), chosen)
             other = names.index(text)
-            before[place][other] = before[other][place] = round(_margin(dense[text] @ spoken.T), DIGITS)
+            before[place][other] = before[other][place] = round(_margin(dense[text] @ encoded.T), DIGITS)
     for (i, j), values in sums.items():
         after[i][j] = round(float(np.mean(values)), DIGITS)
     return {"spaces": names, "before": before, "after": after}
@@ -72,22 +72,26 @@ def _margin(cosines: Array) -> float:
     return float(cosines[same].mean() - cosines[~same].mean())
 
 
-def _by_class_names(block: Reduced, texts: Array, chosen: Array) -> Array:
-    binding = bindings.configure("class_names")
+def _by_class_names(block: BlockSpec, texts: Array, chosen: Array) -> Array:
+    binding = bridges.configure("class_names")
     training, directions = block.member.split.training, block.member.directions
     near = np.exp(NEAREST * (directions[chosen] @ directions[training].T))
     return np.stack([binding(row / row.sum(), texts[training]) for row in near])
 
 
 def mean_weights(
-    joint: Joint, material: Material, blocks: Sequence[Reduced], texts: Mapping[str, Dense]
+    joint: Joint, training_set: TrainingSet, blocks: Sequence[BlockSpec], texts: Mapping[str, Dense]
 ) -> dict[str, Any]:
     """The mean weight of every block over some inputs of a kind, by what they are; texts are by kind."""
     inputs = [(TEXTS[kind], Modality.TEXT, dense) for kind, dense in texts.items()]
-    members = material.members
-    read = [(one.card, "photos" if one.modality is Modality.IMAGE else "sounds") for one in members.labelled]
-    for card, what in (*read, *((tower, tower.modality.value) for tower in members.towers)):
-        inputs.append((f"{what} ({card.name})", card.modality, {card.name: material.inputs[card.name].dense}))
+    participants = training_set.participants
+    read = [
+        (one.card, "photos" if one.modality is Modality.IMAGE else "sounds") for one in participants.labelled
+    ]
+    for card, what in (*read, *((tower, tower.modality.value) for tower in participants.towers)):
+        inputs.append(
+            (f"{what} ({card.name})", card.modality, {card.name: training_set.inputs[card.name].dense})
+        )
     for block in blocks:
         if block.member.paired:
             what = "solids" if block.member.captioned else "your pairs"
@@ -103,41 +107,43 @@ def mean_weights(
     return {"rows": rows}
 
 
-def neighbours(joint: Joint, material: Material, blocks: Sequence[Reduced]) -> list[dict[str, Any]]:
+def neighbours(joint: Joint, training_set: TrainingSet, blocks: Sequence[BlockSpec]) -> list[dict[str, Any]]:
     """The inputs nearest to the names of what they were taken for, or are, before binding and after.
 
     The ids are the files' names, or the names of things; what had no classes was near nothing before.
     """
-    photos = [one for block in blocks if not block.member.paired for one in _files(joint, material, block)]
+    photos = [
+        one for block in blocks if not block.member.paired for one in _files(joint, training_set, block)
+    ]
     return photos + [
-        one for block in blocks if block.member.paired for one in _things(joint, material, block)
+        one for block in blocks if block.member.paired for one in _things(joint, training_set, block)
     ]
 
 
-def _files(joint: Joint, material: Material, block: Reduced) -> Iterator[dict[str, Any]]:
+def _files(joint: Joint, training_set: TrainingSet, block: BlockSpec) -> Iterator[dict[str, Any]]:
     """Photos and sounds, by the classes that a classifier takes them for."""
-    inputs = material.inputs[block.name]
+    inputs = training_set.inputs[block.name]
     if len(inputs.files) < 2:
         return
     asked = list(dict.fromkeys(int(one) for one in inputs.said.classes[:, 0] if one >= 0))[:QUERIES]
-    spoken = material.names[block.name]
-    dense = {text: rows[CAPTION][asked] for text, rows in spoken.items()}
+    encoded = training_set.names[block.name]
+    dense = {text: rows[CAPTION][asked] for text, rows in encoded.items()}
     after = _scores(joint, dense, {block.name: inputs.dense})
-    each = [dense[text] @ inputs.said.by_names(rows[0]).T for text, rows in spoken.items()]
+    each = [dense[text] @ inputs.said.by_names(rows[0]).T for text, rows in encoded.items()]
     before = np.asarray(np.sum(each, axis=0, dtype=np.float64))  # every space counts the same
     ids = [file.name for file in inputs.files]
-    for one, *ways in zip(asked, before, after, strict=True):
-        yield _nearest(block.member.names[one], ids, *ways)
+    for one, *candidates in zip(asked, before, after, strict=True):
+        yield _nearest(block.member.names[one], ids, *candidates)
 
 
-def _things(joint: Joint, material: Material, block: Reduced) -> Iterator[dict[str, Any]]:
+def _things(joint: Joint, training_set: TrainingSet, block: BlockSpec) -> Iterator[dict[str, Any]]:
     """Held-out inputs, by what things are called."""
     member, rows = block.member, block.member.unseen
     if len(rows) < 2:
         return
     things = member.once(rows)
     asked = things[:: max(1, len(things) // QUERIES)][:QUERIES]
-    dense = material.captions(member.name, CAPTION, asked)
+    dense = training_set.captions(member.name, CAPTION, asked)
     after = _scores(joint, dense, {member.name: block.features[rows]})
     for row, scores in zip(asked, after, strict=True):
         yield _nearest(member.names[row], [member.names[one] for one in rows], None, scores)
@@ -157,7 +163,7 @@ def _nearest(query: str, ids: Sequence[str], before: Array | None, after: Array)
     return {"query": query, **found}
 
 
-def told_apart(joint: Joint, material: Material, block: Reduced) -> dict[str, Any]:
+def pair_accuracy(joint: Joint, training_set: TrainingSet, block: BlockSpec) -> dict[str, Any]:
     """How often an input's nearest text is its own: of things that no fit has seen, and of others."""
     member = block.member
     found: dict[str, Any] = {"rows": len(member.names), "things": len(np.unique(member.things))}
@@ -166,7 +172,7 @@ def told_apart(joint: Joint, material: Material, block: Reduced) -> dict[str, An
         if len(things) < 2:
             continue
         dense = {member.name: block.features[rows]}
-        said = material.captions(member.name, CAPTION, things)
+        said = training_set.captions(member.name, CAPTION, things)
         cosines = similarities(joint.project_inputs(dense), joint.project_inputs(said))
         total = score(cosines, joint.weights(member.modality, dense))
         right = member.things[things][total.argmax(axis=1)] == member.things[rows]

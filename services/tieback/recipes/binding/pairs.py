@@ -18,9 +18,9 @@ from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
 from tieback.methods.projection import LEAST_ANCHORS, projections
-from tieback.recipes.binding.material import read_others
-from tieback.recipes.binding.members import Member, Members
 from tieback.recipes.binding.options import Options
+from tieback.recipes.binding.participants import Member, Participants
+from tieback.recipes.binding.training_set import read_others
 from tieback.recipes.encoders import Encoders
 from tieback.recipes.encoding import read_points
 from tieback.training.digests import digest
@@ -35,25 +35,25 @@ FEWEST = 8
 
 
 def with_pairs(
-    members: Members,
+    participants: Participants,
     cards: Sequence[EncoderCard],
     pairs: Sequence[Pair],
     encoders: Encoders,
     options: Options,
     say: Callable[[str], None],
-) -> Members:
+) -> Participants:
     """The members with these encoders. One that has too few pairs is left out, and said so.
 
     InvalidInput where it is named by the options, or one of its pairs cannot be read; StartupError where
     nothing is left that could be bound.
     """
-    left_out = dict(members.left_out)
+    left_out = dict(participants.left_out)
     joined: list[Member] = []
     for card in cards:
         own = [pair for pair in pairs if pair.modality is card.modality]
         shipped = card.modality is Modality.POINTS
         count = len(SOLIDS) * COPIES if shipped else len(own)
-        needed = _needed(card, members, options)
+        needed = _needed(card, participants, options)
         if count < needed:
             message = (
                 f"it is bound by pairs of a text and {INPUTS[card.modality]}, and there are {count}; "
@@ -64,22 +64,22 @@ def with_pairs(
             left_out[card.name] = message
             say(f"{card.name} is left out: {message}")
         elif shipped:
-            joined.append(_of_solids(card, members, own, encoders, options.seed))
+            joined.append(_of_solids(card, participants, own, encoders, options.seed))
         else:
             joined.append(_of_pairs(card, own, encoders, options.seed))
-    found = replace(members, labelled=(*members.labelled, *joined), left_out=left_out)
+    found = replace(participants, labelled=(*participants.labelled, *joined), left_out=left_out)
     if not (found.labelled or found.towers):
         raise StartupError("there is nothing to bind to the text spaces: " + "; ".join(left_out.values()))
     complete = [one if one.captioned else _beside(one, found, pairs, encoders) for one in joined]
-    return replace(found, labelled=(*members.labelled, *complete))
+    return replace(found, labelled=(*participants.labelled, *complete))
 
 
-def _needed(card: EncoderCard, members: Members, options: Options) -> int:
+def _needed(card: EncoderCard, participants: Participants, options: Options) -> int:
     """The fewest pairs that leave enough to fit with when some are held out."""
     least = 2
     if options.method is not None:
         fewest = projections.form(LEAST_ANCHORS, options.method)
-        for text in members.texts:
+        for text in participants.texts:
             least = max(least, fewest(card.width, text.width), fewest(text.width, card.width))
     count = max(FEWEST, least)
     while len(split_pairs(count, options.seed).training) < least:
@@ -88,19 +88,24 @@ def _needed(card: EncoderCard, members: Members, options: Options) -> int:
 
 
 def _of_solids(
-    card: EncoderCard, members: Members, own: Sequence[Pair], encoders: Encoders, seed: int
+    card: EncoderCard, participants: Participants, own: Sequence[Pair], encoders: Encoders, seed: int
 ) -> Member:
     """By solids with their names; of them and of the user's clouds there are views."""
     solids, things = clouds(seed), np.repeat(np.arange(len(SOLIDS)), COPIES)
     key, contents = digest(*solids), [Content(Modality.POINTS, one) for one in solids]
     features = encoders.contents("solids", card, lambda: contents, len(solids), {"solids": key})
-    seen = _views("solids", members, lambda: solids, key, len(solids), encoders)
+    seen = _views("solids", participants, lambda: solids, key, len(solids), encoders)
     files = [Path(pair.other) for pair in own]
     user_seen: Mapping[str, Array] = {}
     if files:
         user_key = digest([file_digest(path) for path in files])
         user_seen = _views(
-            "anchors", members, lambda: [read_points(path) for path in files], user_key, len(files), encoders
+            "anchors",
+            participants,
+            lambda: [read_points(path) for path in files],
+            user_key,
+            len(files),
+            encoders,
         )
     split, apart = split_clouds(seed)
     names = tuple(SOLIDS[thing].name for thing in things)
@@ -109,7 +114,7 @@ def _of_solids(
 
 def _views(
     what: str,
-    members: Members,
+    participants: Participants,
     read: Callable[[], Sequence[Array]],
     key: str,
     count: int,
@@ -125,7 +130,7 @@ def _views(
         one.name: encoders.contents(
             f"views of {what}", one.card, pictures, count * VIEWS, made_from, views
         ).reshape(count, VIEWS, one.card.width)
-        for one in members.of(Modality.IMAGE)
+        for one in participants.of(Modality.IMAGE)
     }
 
 
@@ -144,8 +149,8 @@ def _of_pairs(card: EncoderCard, own: Sequence[Pair], encoders: Encoders, seed: 
     return Member(card, names, features, things, split, split.held_out[:0], paired=True, captioned=False)
 
 
-def _beside(one: Member, members: Members, pairs: Sequence[Pair], encoders: Encoders) -> Member:
+def _beside(one: Member, participants: Participants, pairs: Sequence[Pair], encoders: Encoders) -> Member:
     """The member with what the others of its modality say of the user's inputs."""
     files = [Path(pair.other) for pair in pairs if pair.modality is one.modality]
-    others = [other.card for other in members.of(one.modality) if other is not one]
+    others = [other.card for other in participants.of(one.modality) if other is not one]
     return replace(one, others={card.name: encoders.files("anchors", card, files).dense for card in others})

@@ -11,11 +11,11 @@ from tieback.core.types.content import Modality
 from tieback.joint.projecting import Dense, rows_of
 from tieback.joint.space import Joint
 from tieback.methods.projection import fit, projections
-from tieback.recipes.binding.blocks import Reduced
-from tieback.recipes.binding.kinds import SPOKEN_OF
+from tieback.recipes.binding.blocks import BlockSpec
+from tieback.recipes.binding.caption_modalities import CAPTIONED
 from tieback.recipes.binding.language import CAPTION
-from tieback.recipes.binding.material import Material
-from tieback.recipes.binding.members import Member
+from tieback.recipes.binding.participants import Member
+from tieback.recipes.binding.training_set import TrainingSet
 from tieback.recipes.fitting.projections import ATTENTION
 from tieback.recipes.fitting.routers import NEITHER, Partners
 from tieback.training.splits import folds
@@ -30,61 +30,63 @@ What is asked varies more, so the rest is equal weights."""
 
 
 def partners(
-    material: Material, joint: Joint, blocks: Sequence[Reduced], kinds: Sequence[str]
+    training_set: TrainingSet, joint: Joint, blocks: Sequence[BlockSpec], kinds: Sequence[str]
 ) -> dict[str, list[Partners]]:
     """By kind: of texts about a modality, its members' rows; of others, the sentence after each."""
     found: dict[str, list[Partners]] = {}
     for kind in kinds:
         if kind == NEITHER:
             first, following = (
-                joint.project_inputs(rows_of(material.sentences, rows))
+                joint.project_inputs(rows_of(training_set.sentences, rows))
                 for rows in (slice(None, -1), slice(1, None))
             )
             found[kind] = [Partners(first, following, None, OTHERWISE_TRUST)]
         else:
             found[kind] = [
-                _of_rows(material, joint, block)
+                _of_rows(training_set, joint, block)
                 for block in blocks
                 if block.member.modality is Modality(kind) and block.member.captioned
             ]
     return found
 
 
-def own_blocks(material: Material, joint: Joint) -> dict[Modality, list[str]]:
+def own_blocks(training_set: TrainingSet, joint: Joint) -> dict[Modality, list[str]]:
     """By modality, the blocks of members and of shared spaces in which it is found."""
     found = {}
-    for modality in SPOKEN_OF:
-        readers = {card.space.name for card in material.members.reading(modality)}
+    for modality in CAPTIONED:
+        readers = {card.space.name for card in training_set.participants.reading(modality)}
         own = [one.space.name for one in joint.blocks if one.modality is modality]
         if blocks := [name for name in own if name in readers]:
             found[modality] = blocks
     return found
 
 
-def _of_rows(material: Material, joint: Joint, block: Reduced) -> Partners:
-    said, rows = _about(material, block.member)
-    trust = SCENES_TRUST if block.name in material.scenes else OTHERWISE_TRUST
-    return Partners(joint.project_inputs(said), rows_of(_left_out(material, joint, block), rows), rows, trust)
+def _of_rows(training_set: TrainingSet, joint: Joint, block: BlockSpec) -> Partners:
+    said, rows = _about(training_set, block.member)
+    trust = SCENES_TRUST if block.name in training_set.scenes else OTHERWISE_TRUST
+    return Partners(
+        joint.project_inputs(said), rows_of(_left_out(training_set, joint, block), rows), rows, trust
+    )
 
 
-def _about(material: Material, member: Member) -> tuple[Dense, Array]:
+def _about(training_set: TrainingSet, member: Member) -> tuple[Dense, Array]:
     """Texts about the rows to learn from, with these: scenes, or captions without any."""
     chosen = member.split.training
-    if (scenes := material.scenes.get(member.name)) is not None:
+    if (scenes := training_set.scenes.get(member.name)) is not None:
         about = scenes.about(chosen)
         if len(about) > len(chosen) // FOLDS:
             return rows_of(scenes.texts, about), scenes.classes[about]
-    spoken = material.names[member.name]
-    return {text: said[min(CAPTION, len(said) - 1)][chosen] for text, said in spoken.items()}, chosen
+    encoded = training_set.names[member.name]
+    return {text: said[min(CAPTION, len(said) - 1)][chosen] for text, said in encoded.items()}, chosen
 
 
-def _left_out(material: Material, joint: Joint, block: Reduced) -> dict[str, Array]:
+def _left_out(training_set: TrainingSet, joint: Joint, block: BlockSpec) -> dict[str, Array]:
     """The features of every row in each text block `[rows, width]`, by paths fitted without its thing."""
     chosen = block.member.split.training
-    fold = folds(block.member.things[chosen], material.seed, count=FOLDS)
+    fold = folds(block.member.things[chosen], training_set.seed, count=FOLDS)
     found = {}
-    for card in material.members.texts:
-        names = material.class_texts(block.name, card.name)
+    for card in training_set.participants.texts:
+        names = training_set.class_texts(block.name, card.name)
         led = np.zeros_like(names)
         lead = _attention(joint, block.name, card.space.name)
         for left_out in range(FOLDS):
@@ -98,7 +100,7 @@ def _left_out(material: Material, joint: Joint, block: Reduced) -> dict[str, Arr
 
 def _attention(joint: Joint, source: str, block: str) -> Callable[[Array, Mapping[str, Array]], Array]:
     """The method with the parameters that the joint space has for it on that way, if it has."""
-    for path in joint.paths:
+    for path in joint.projections:
         if (path.source.name, path.block, path.method) == (source, block, ATTENTION):
             return projections.configure(ATTENTION, path.parameters)
     return projections.configure(ATTENTION)

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tieback.models.bound_space import BoundPath
+from tieback.models.joint_space_artifact import BoundProjection
 from tieback.recipes.binding.anchoring import anchors_of, held_out, text_anchors
 from tieback.recipes.binding.blocks import Layout
-from tieback.recipes.binding.duals import text_ways
-from tieback.recipes.binding.material import Material
-from tieback.recipes.fitting.projections import Anchors, Methods, PathFitter
+from tieback.recipes.binding.dual_encoders import text_space_pairs
+from tieback.recipes.binding.training_set import TrainingSet
+from tieback.recipes.fitting.projections import Anchors, Methods, ProjectionFitter
 
 
 @dataclass(slots=True, eq=False)
@@ -25,52 +25,54 @@ class Fitted:
     `compared` is, by member, what its paths were chosen from, where that was tried.
     """
 
-    measured: list[BoundPath]
-    served: list[BoundPath]
+    measured: list[BoundProjection]
+    served: list[BoundProjection]
     training: list[dict[str, Any]] = field(default_factory=list)
     compared: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def add(
-        self, fitter: PathFitter, anchors: Sequence[Anchors], methods: Methods, *, stands_in: bool
+        self, fitter: ProjectionFitter, anchors: Sequence[Anchors], methods: Methods, *, imputes: bool
     ) -> None:
         """Fits a path by each of the methods: `anchors` are those without what is measured on, and all."""
         for method, parameters in methods:
             measured, _ = fitter.fit(anchors[0], method, parameters)
             served, report = fitter.fit(anchors[1], method, parameters)
-            self.measured.append(replace(measured, stands_in=stands_in))
-            self.served.append(replace(served, stands_in=stands_in))
+            self.measured.append(replace(measured, imputes=imputes))
+            self.served.append(replace(served, imputes=imputes))
             self.training.append(report)
 
 
-def fit_paths(material: Material, layout: Layout, fitter: PathFitter, say: Callable[[str], None]) -> Fitted:
+def fit_paths(
+    training_set: TrainingSet, layout: Layout, fitter: ProjectionFitter, say: Callable[[str], None]
+) -> Fitted:
     """From the paths of spaces into their own blocks to all of them."""
     fitted = Fitted(list(layout.native), list(layout.native))
-    members = material.members
-    ways = [
+    participants = training_set.participants
+    candidates = [
         (block, text, into_text)
         for block in layout.specs
-        for text in members.texts
+        for text in participants.texts
         for into_text in (False, True)
     ]
-    for number, (block, text, into_text) in enumerate(ways, 1):
+    for number, (block, text, into_text) in enumerate(candidates, 1):
         anchors = [
-            anchors_of(material, block, text, into_text, paths, everything)
+            anchors_of(training_set, block, text, into_text, paths, everything)
             for paths, everything in ((fitted.measured, False), (fitted.served, True))
         ]
-        say(f"path {number} of {len(ways)}: {anchors[0].path}")
-        apart = held_out(material, block, text, into_text) if block.member.paired else None
+        say(f"path {number} of {len(candidates)}: {anchors[0].path}")
+        apart = held_out(training_set, block, text, into_text) if block.member.paired else None
         chosen = fitter.choose(anchors[0], apart)
         if chosen.report:
             fitted.compared.setdefault(block.name, []).append(chosen.report)
         if not chosen.with_views:
             anchors = [replace(one, views=None) for one in anchors]
         # A tower and a classifier of one modality enter either's block by that block's own encoder.
-        seen = {tower.modality for tower in members.towers_of(text)}
-        fitted.add(fitter, anchors, chosen.methods, stands_in=block.member.modality in seen)
+        seen = {tower.modality for tower in participants.towers_of(text)}
+        fitted.add(fitter, anchors, chosen.methods, imputes=block.member.modality in seen)
     # A text enters a block by the block's own space, and by these paths where that is missing. What a tower
     # encodes always takes them, into blocks whose own space does not encode it.
-    for source, target in text_ways(members):
-        anchors = [text_anchors(material, source, target, everything) for everything in (False, True)]
+    for source, target in text_space_pairs(participants):
+        anchors = [text_anchors(training_set, source, target, everything) for everything in (False, True)]
         say(f"path between text spaces: {anchors[0].path}")
-        fitted.add(fitter, anchors, fitter.choose(anchors[0]).methods, stands_in=True)
+        fitted.add(fitter, anchors, fitter.choose(anchors[0]).methods, imputes=True)
     return fitted

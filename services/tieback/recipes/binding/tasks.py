@@ -8,18 +8,22 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.joint.projecting import rows_of
 from tieback.joint.retrieval import Task, both_ways
-from tieback.recipes.binding.blocks import Reduced
+from tieback.recipes.binding.blocks import BlockSpec
 from tieback.recipes.binding.language import CAPTION
-from tieback.recipes.binding.material import Material
+from tieback.recipes.binding.training_set import TrainingSet
 
 
-def class_tasks(material: Material, blocks: Sequence[Reduced], rows: Mapping[str, Array]) -> list[Task]:
+def class_tasks(
+    training_set: TrainingSet, blocks: Sequence[BlockSpec], rows: Mapping[str, Array]
+) -> list[Task]:
     """For each member, its `rows` found by their captions, and their names found by them."""
-    return [task for block in blocks for task in _of_captions(material, block, rows[block.name], [CAPTION])]
+    return [
+        task for block in blocks for task in _of_captions(training_set, block, rows[block.name], [CAPTION])
+    ]
 
 
 def losing_tasks(
-    material: Material, blocks: Sequence[Reduced], rows: Mapping[str, Array], sentences: Array
+    training_set: TrainingSet, blocks: Sequence[BlockSpec], rows: Mapping[str, Array], sentences: Array
 ) -> list[Task]:
     """What losses are measured on: captions of `rows` by every template, and `sentences` by the next one.
 
@@ -27,26 +31,26 @@ def losing_tasks(
     """
     tasks = []
     for block in blocks:
-        templates = range(len(next(iter(material.names[block.name].values()))))
-        tasks += _of_captions(material, block, rows[block.name], templates)
-    followed = sentences[sentences + 1 < len(material.corpus.texts)]
+        templates = range(len(next(iter(training_set.names[block.name].values()))))
+        tasks += _of_captions(training_set, block, rows[block.name], templates)
+    followed = sentences[sentences + 1 < len(training_set.corpus.texts)]
     if len(followed) > 1:
-        said = material.sentences | {one.card.name: one.sentences for one in material.terms}
+        said = training_set.sentences | {one.card.name: one.sentences for one in training_set.terms}
         first, following = (rows_of(said, places) for places in (followed, followed + 1))
         tasks.append(Task("text → text", Modality.TEXT, first, following))
     return tasks
 
 
 def held_out_tasks(
-    material: Material, blocks: Sequence[Reduced], rows: Mapping[str, Array], sentences: Array
+    training_set: TrainingSet, blocks: Sequence[BlockSpec], rows: Mapping[str, Array], sentences: Array
 ) -> list[Task]:
     """What losses are measured on; with scenes of the classes, these in place of their names.
 
     Names in templates are easier than what people write.
     """
-    tasks = losing_tasks(material, blocks, rows, sentences)
+    tasks = losing_tasks(training_set, blocks, rows, sentences)
     for block in blocks:
-        if (scenes := material.scenes.get(block.name)) is None:
+        if (scenes := training_set.scenes.get(block.name)) is None:
             continue
         about = scenes.about(rows[block.name])
         if len(about) > 1:
@@ -57,38 +61,41 @@ def held_out_tasks(
     return tasks
 
 
-def user_tasks(material: Material) -> list[Task]:
+def user_tasks(training_set: TrainingSet) -> list[Task]:
     """The user's pairs that are held out, found either way."""
     tasks = []
-    user = material.user
+    user = training_set.user
     for modality in Modality:
         chosen = user.held_out(modality)
         if len(chosen) < 2:
             continue
-        said = user.texts | {one.card.name: one.texts for one in material.terms}
+        said = user.texts | {one.card.name: one.texts for one in training_set.terms}
         texts = rows_of(said, user.rows(modality)[chosen])
         if modality is Modality.TEXT:
-            same = user.same | {one.card.name: one.same for one in material.terms}
+            same = user.same | {one.card.name: one.same for one in training_set.terms}
             others = rows_of(same, chosen)
             tasks.append(Task("text → text (your pairs)", modality, texts, others))
         else:
             others = {
-                card.name: user.others[card.name][chosen] for card in material.members.reading(modality)
+                card.name: user.others[card.name][chosen]
+                for card in training_set.participants.reading(modality)
             }
             tasks += both_ways(modality, " (your pairs)", texts, others)
     return tasks
 
 
-def _of_captions(material: Material, block: Reduced, rows: Array, templates: Sequence[int]) -> list[Task]:
+def _of_captions(
+    training_set: TrainingSet, block: BlockSpec, rows: Array, templates: Sequence[int]
+) -> list[Task]:
     """Rows found by captions in these templates, and their bare names found by them; none of one row."""
     if len(rows) < 2:
         return []
     name, modality = block.name, block.member.modality
-    suffix = "" if len(material.members.of(modality)) == 1 else f" ({name})"
+    suffix = "" if len(training_set.participants.of(modality)) == 1 else f" ({name})"
     seen = {name: block.features[rows]}
-    named = material.captions(name, 0, rows)
+    named = training_set.captions(name, 0, rows)
     found = [
-        both_ways(modality, suffix, material.captions(name, template, rows), seen, named)
+        both_ways(modality, suffix, training_set.captions(name, template, rows), seen, named)
         for template in templates
     ]
     return [*(text for text, _ in found), found[0][1]]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tieback.artifacts import HEADER, stored
 from tieback.core.errors import NotFound, StartupError
-from tieback.models.bound_space import REMEDY
+from tieback.models.joint_space_artifact import REMEDY
 
 
 def folder_of(binding: str | None, root: Path) -> Path:

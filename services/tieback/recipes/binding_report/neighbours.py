@@ -25,14 +25,14 @@ from tieback.core.types.vectors import VectorKind
 from tieback.joint.projecting import read
 from tieback.joint.scoring import score, similarities
 from tieback.joint.space import Joint
-from tieback.models.binding import ClassNameBinding, load_bindings
-from tieback.models.bound_space import BoundSpace
+from tieback.models.class_name_bridge import ClassNameBridge, load_bridges
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.image_decoding import central_square
+from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.bind import encode_names
-from tieback.recipes.encoding import Encoded, encode
+from tieback.recipes.encoding import EncodedInputs, encode
 
 PHOTOS = (".jpg", ".jpeg", ".png", ".webp")
 MOST_PHOTOS = 400
@@ -78,7 +78,9 @@ def _named(ids: Iterable[Any] | None) -> list[Found]:
     return [Found(str(one)) for one in ids or ()]
 
 
-def look(bound: BoundSpace, folder: Path, cards: Iterable[EncoderCard], store: Store) -> list[Question]:
+def search_photos(
+    bound: JointSpaceArtifact, folder: Path, cards: Iterable[EncoderCard], store: Store
+) -> list[Question]:
     """Asks a few texts for photos of the folder, and two of the photos for words.
 
     InvalidInput where the folder holds no photo that can be read; StartupError where an encoder is missing.
@@ -99,7 +101,7 @@ def look(bound: BoundSpace, folder: Path, cards: Iterable[EncoderCard], store: S
     }
     names, pictures = [path.stem for path in photos.files], _Thumbnails(photos.files)
     said, seen = _after(bound, texts, photos)
-    said_before, seen_before = _before(texts, photos, load_bindings(store.bindings, bound.spaces.values()))
+    said_before, seen_before = _before(texts, photos, load_bridges(store.bindings, bound.spaces.values()))
     questions = [
         Question(text, _best(said_before, row, names, pictures), _best(said, row, names, pictures))
         for row, text in enumerate(TEXTS)
@@ -117,7 +119,7 @@ def _listed(folder: Path) -> list[Path]:
         raise InvalidInput(f"{folder} cannot be read: {error.strerror}", field="photos") from None
 
 
-def _encoders(bound: BoundSpace, cards: Iterable[EncoderCard], store: Store) -> list[EncoderModel]:
+def _encoders(bound: JointSpaceArtifact, cards: Iterable[EncoderCard], store: Store) -> list[EncoderModel]:
     offered = [card.at(precision) for card in cards for precision in card.offered_precisions]
     spaces = set(bound.spaces.values())
     wanted = [
@@ -139,7 +141,7 @@ class _Photos:
     """The photos that could be read, and what is said of them by space."""
 
     files: list[Path]
-    seen: dict[str, Encoded]
+    seen: dict[str, EncodedInputs]
 
     @property
     def vectors(self) -> dict[str, Array]:
@@ -154,7 +156,7 @@ def _photos(files: Sequence[Path], encoders: Sequence[EncoderModel]) -> _Photos:
     return _Photos([files[int(place)] for place in kept], {name: one.at(kept) for name, one in seen.items()})
 
 
-def _after(bound: BoundSpace, texts: Mapping[str, Array], photos: _Photos) -> tuple[Array, Array]:
+def _after(bound: JointSpaceArtifact, texts: Mapping[str, Array], photos: _Photos) -> tuple[Array, Array]:
     """Texts against photos, and photos against WORDS."""
     joint = Joint.of(bound)
     said, shown = read(bound, texts, Modality.TEXT), read(bound, photos.vectors, Modality.IMAGE)
@@ -167,7 +169,7 @@ def _after(bound: BoundSpace, texts: Mapping[str, Array], photos: _Photos) -> tu
 
 
 def _before(
-    texts: Mapping[str, Array], photos: _Photos, bound: Sequence[ClassNameBinding]
+    texts: Mapping[str, Array], photos: _Photos, bound: Sequence[ClassNameBridge]
 ) -> tuple[Array, Array] | tuple[None, None]:
     """The same by class names, all spaces alike; None where the store has no class-name bindings."""
     known = [one for one in bound if one.source.name in photos.seen and one.target.name in texts]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from tieback.core.errors import InvalidInput
-from tieback.models.bound_space import BoundSpace
+from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.recipes.binding_report import sections
 from tieback.recipes.binding_report.claims import claims_of
 from tieback.recipes.binding_report.neighbours import Found, Question, recorded
@@ -17,7 +17,7 @@ from tieback.reports.pictures import figure
 
 
 def page(
-    bound: BoundSpace, *, questions: Sequence[Question] | None = None, benchmark: Sequence[Claim] = ()
+    bound: JointSpaceArtifact, *, questions: Sequence[Question] | None = None, benchmark: Sequence[Claim] = ()
 ) -> str:
     """The page as HTML.
 
@@ -39,12 +39,15 @@ def page(
         f"tieback: the binding {bound.revision}",
         f"{len(bound.spaces)} spaces, bound as one",
         f"The binding <code>{escape(bound.revision)}</code>: {len(bound.blocks)} blocks "
-        f"({escape(modalities)}), {len(bound.paths)} paths, {routers}, joint vectors of width {bound.width}.",
+        f"({escape(modalities)}), {len(bound.projections)} paths, {routers}, "
+        f"joint vectors of width {bound.width}.",
         content,
     )
 
 
-def _sections(bound: BoundSpace, questions: Sequence[Question], benchmark: Sequence[Claim]) -> list[str]:
+def _sections(
+    bound: JointSpaceArtifact, questions: Sequence[Question], benchmark: Sequence[Claim]
+) -> list[str]:
     metrics = bound.metrics
     names = [block.space.name for block in bound.blocks]
     said = "Measured at binding, on anchors that were held out."

@@ -7,14 +7,14 @@ from html import escape
 from typing import Any
 
 from tieback.core.types.content import Modality
-from tieback.models.bound_space import NATIVE, BoundPath, BoundSpace
+from tieback.models.joint_space_artifact import NATIVE, BoundProjection, JointSpaceArtifact
 from tieback.reports.parts import line, maps, section, table
 from tieback.reports.pictures import bar, curve, figure, known, span
 
 ORDER = tuple(Modality)
 
 
-def spaces(bound: BoundSpace) -> str:
+def spaces(bound: JointSpaceArtifact) -> str:
     """The blocks of a joint vector, and what leads into each."""
     rows = [
         [
@@ -22,7 +22,11 @@ def spaces(bound: BoundSpace) -> str:
             escape(block.modality),
             str(block.width),
             f"<code>{escape(block.space.revision)}</code>",
-            "<br>".join(_paths([path for path in bound.paths if path.block == block.space.name])),
+            "<br>".join(
+                _projections(
+                    [projection for projection in bound.projections if projection.block == block.space.name]
+                )
+            ),
         ]
         for block in bound.blocks
     ]
@@ -35,14 +39,14 @@ def spaces(bound: BoundSpace) -> str:
     return section("Spaces", said, table(header, rows, numbers={2}, stack=True))
 
 
-def _paths(paths: Iterable[BoundPath]) -> list[str]:
+def _projections(projections: Iterable[BoundProjection]) -> list[str]:
     """A line per way in: the sources that take it, the method and its parameters."""
     ways: dict[str, list[str]] = {}
-    for path in paths:
-        parameters = ", ".join(f"{name} {value}" for name, value in path.parameters.items())
-        way = f" by {path.method}{f' ({parameters})' if parameters else ''}"
-        way += ", where its own space is silent" if path.stands_in else ""
-        ways.setdefault(" itself" if path.method == NATIVE else way, []).append(path.source.name)
+    for projection in projections:
+        parameters = ", ".join(f"{name} {value}" for name, value in projection.parameters.items())
+        way = f" by {projection.method}{f' ({parameters})' if parameters else ''}"
+        way += ", where its own space is silent" if projection.imputes else ""
+        ways.setdefault(" itself" if projection.method == NATIVE else way, []).append(projection.source.name)
     return [escape(", ".join(dict.fromkeys(sources)) + way) for way, sources in ways.items()]
 
 
@@ -169,16 +173,16 @@ def imputation(found: Mapping[str, Any]) -> str:
     return section("How it could be imputed", said, table(header, cells, range(1, len(header)), stack=True))
 
 
-def ranges(bound: BoundSpace) -> str:
+def ranges(bound: JointSpaceArtifact) -> str:
     """Per router, the usual range of each block's mean weight."""
     parts = []
     for router in bound.routers:
-        if not router.usual:
+        if not router.weight_ranges:
             continue
-        top = max(0.01, *(high for _, high in router.usual.values()))
+        top = max(0.01, *(high for _, high in router.weight_ranges.values()))
         lines = []
-        for name, (low, high) in router.usual.items():
-            mean = router.spoken.get(name)
+        for name, (low, high) in router.weight_ranges.items():
+            mean = router.mean_weights.get(name)
             said = f"{figure(low, 3)} to {figure(high, 3)}"
             said += "" if mean is None else f", mean {figure(mean, 3)}"
             lines.append(line(name, span(low, high, mean, top=top), said))

@@ -18,7 +18,7 @@ from tieback.joint.retrieval import Task
 from tieback.joint.scoring import score, similarities
 from tieback.joint.space import Joint
 from tieback.joint.weighing import weigh
-from tieback.models.bound_space import BoundRouter
+from tieback.models.joint_space_artifact import BoundRouter
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ class Compared:
     modality: Modality
     found: Mapping[str, Mapping[str, float]]
 
-    def loss(self, way: str) -> float:
+    def loss(self, candidate: str) -> float:
         """The most that the way loses on a task, against the way that is best on it."""
-        best = {task: max(one[task] for one in self.found.values()) for task in self.found[way]}
-        return max(best[task] - value for task, value in self.found[way].items())
+        best = {task: max(one[task] for one in self.found.values()) for task in self.found[candidate]}
+        return max(best[task] - value for task, value in self.found[candidate].items())
 
     @property
     def best(self) -> str:
@@ -40,16 +40,21 @@ class Compared:
 
     def reported(self, served: str) -> dict[str, Any]:
         """For the artifact's metrics, with the way that is `served`."""
-        ways = [
-            {"way": way, "loses": round(self.loss(way), 4)}
+        candidates = [
+            {"way": candidate, "loses": round(self.loss(candidate), 4)}
             | {task: round(value, 4) for task, value in tasks.items()}
-            for way, tasks in self.found.items()
+            for candidate, tasks in self.found.items()
         ]
-        return {"modality": self.modality.value, "served": served, "loses_least": self.best, "ways": ways}
+        return {
+            "modality": self.modality.value,
+            "served": served,
+            "loses_least": self.best,
+            "ways": candidates,
+        }
 
     def words(self, served: str) -> str:
         """In words; a warning where another way loses less than the one that is `served`."""
-        losses = ", ".join(f"{way} {self.loss(way):.3f}" for way in self.found)
+        losses = ", ".join(f"{candidate} {self.loss(candidate):.3f}" for candidate in self.found)
         warning = "" if served == self.best else f"warning: {self.best} would lose less: "
         return (
             f"{warning}queries of {self.modality} are weighted by {served}; the most that is lost of the "
@@ -57,22 +62,22 @@ class Compared:
         )
 
 
-def compared(joint: Joint, tasks: Sequence[Task], ways: Mapping[str, BoundRouter]) -> Compared | None:
+def compared(joint: Joint, tasks: Sequence[Task], candidates: Mapping[str, BoundRouter]) -> Compared | None:
     """The ways, all of one modality, by its tasks; those of one name count together. None without any.
 
     Each task looks among the documents of all of them, as in a library of texts, photos and sounds.
     """
-    modality = next(iter(ways.values())).modality
+    modality = next(iter(candidates.values())).modality
     asked = [task for task in tasks if task.modality is modality]
     stored = {id(task.documents): joint.project_inputs(task.documents) for task in asked}
     sizes = {id(task.documents): task.size for task in asked}
     begins = dict(zip(sizes, np.cumsum([0, *sizes.values()]).tolist(), strict=False))
-    found: dict[str, dict[str, list[float]]] = {way: {} for way in ways}
+    found: dict[str, dict[str, list[float]]] = {candidate: {} for candidate in candidates}
     for task in asked:
         queries = joint.project_inputs(task.queries)
         cosines = [similarities(queries, documents) for documents in stored.values()]
         right = begins[id(task.documents)] + np.arange(task.size)
-        for way, router in ways.items():
+        for candidate, router in candidates.items():
             weights = weigh(router, task.queries, joint.widths, joint.names, queries)
             scores = np.concatenate(
                 [
@@ -81,12 +86,12 @@ def compared(joint: Joint, tasks: Sequence[Task], ways: Mapping[str, BoundRouter
                 ],
                 axis=1,
             )
-            found[way].setdefault(task.name, []).append(float(reciprocal(places(scores, right)).mean()))
+            found[candidate].setdefault(task.name, []).append(float(reciprocal(places(scores, right)).mean()))
     if not asked:
         return None
     means = {
-        way: {task: float(np.mean(values)) for task, values in by_task.items()}
-        for way, by_task in found.items()
+        candidate: {task: float(np.mean(values)) for task, values in by_task.items()}
+        for candidate, by_task in found.items()
     }
     return Compared(modality, means)
 

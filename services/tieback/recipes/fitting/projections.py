@@ -24,7 +24,7 @@ from tieback.core.types.vectors import SpaceRef
 from tieback.joint.projecting import project_inputs
 from tieback.joint.ranking import places, reciprocal
 from tieback.methods.projection import LEAST_ANCHORS, fit, projections
-from tieback.models.bound_space import BoundPath
+from tieback.models.joint_space_artifact import BoundProjection
 from tieback.training.splits import folds
 from tieback.training.step_cache import StepCache
 
@@ -82,7 +82,7 @@ class Chosen:
     report: dict[str, Any] = field(default_factory=dict)
 
 
-class PathFitter:
+class ProjectionFitter:
     """Fits paths, each a step that is kept. `method` forces one; else each has what serves it best."""
 
     def __init__(self, steps: StepCache, seed: int, method: str | None, say: Say) -> None:
@@ -99,12 +99,12 @@ class PathFitter:
             views = self._method == JOINTLY and anchors.views is not None
             parameters = self._parameters(self._method, anchors) if anchors.groups is None else {}
             return Chosen(((self._method, parameters),), views)
-        ways = self._ways(anchors)
-        first = next(iter(ways.values()))
-        if len(anchors.validation[0]) < 2 or (len(ways) == 1 and held_out is None):
+        candidates = self._ways(anchors)
+        first = next(iter(candidates.values()))
+        if len(anchors.validation[0]) < 2 or (len(candidates) == 1 and held_out is None):
             return Chosen(first)
         worth, apart = {}, {}
-        for name, methods in ways.items():
+        for name, methods in candidates.items():
             given = anchors if name == WITH_VIEWS else replace(anchors, views=None)
             paths = [self.fit(given, *one)[0] for one in methods]
             worth[name] = _worth(paths, *anchors.validation) - WORTH * (len(paths) - 1)
@@ -117,11 +117,11 @@ class PathFitter:
             "validation": {name: round(value, 4) for name, value in worth.items()},
             "held_out": apart,
         }
-        return Chosen(ways[best], best == WITH_VIEWS, report)
+        return Chosen(candidates[best], best == WITH_VIEWS, report)
 
     def fit(
         self, anchors: Anchors, name: str, parameters: Mapping[str, Any]
-    ) -> tuple[BoundPath, dict[str, Any]]:
+    ) -> tuple[BoundProjection, dict[str, Any]]:
         """One path, and a report of its training. InvalidInput says how many anchors are too few."""
         source, target = _rows(anchors, name)
         training = TRAINING.get(name, {})
@@ -157,19 +157,19 @@ class PathFitter:
             **({} if views is None else {"views": views.shape[1]}),
             "loss": [round(float(loss), 4) for loss in arrays["loss"]],
         }
-        return BoundPath(called(card), card.width, anchors.block, name, dict(parameters), state), report
+        return BoundProjection(called(card), card.width, anchors.block, name, dict(parameters), state), report
 
     def _ways(self, anchors: Anchors) -> dict[str, Methods]:
         """What the path is chosen from: methods that there are anchors enough for, alone and together."""
         count = len(_rows(anchors, ENSEMBLE)[0]) if anchors.choices else 0
         able = [name for name in anchors.choices if count >= least(name)] or [ATTENTION]
         single = [(name, self._parameters(name, anchors)) for name in able]
-        ways: dict[str, Methods] = {one[0]: (one,) for one in single}
+        candidates: dict[str, Methods] = {one[0]: (one,) for one in single}
         if len(single) > 1:
-            ways[" and ".join(able)] = tuple(single)
+            candidates[" and ".join(able)] = tuple(single)
         if anchors.views is not None:
-            ways |= {TEXT_ALONE: ((JOINTLY, {}),), WITH_VIEWS: ((JOINTLY, {}),)}
-        return ways
+            candidates |= {TEXT_ALONE: ((JOINTLY, {}),), WITH_VIEWS: ((JOINTLY, {}),)}
+        return candidates
 
     def _parameters(self, name: str, anchors: Anchors) -> dict[str, Any]:
         if name != ATTENTION:
@@ -218,7 +218,7 @@ def _sharpness(source: Array, target: Array, groups: Array, seed: int) -> dict[s
     return {"sharpness": SHARPNESSES[int(values.argmax())]}
 
 
-def _worth(paths: Sequence[BoundPath], source: Array, target: Array) -> float:
+def _worth(paths: Sequence[BoundProjection], source: Array, target: Array) -> float:
     return _rank(project_inputs(paths, {paths[0].source.name: source})[paths[0].block], target)
 
 

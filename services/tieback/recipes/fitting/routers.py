@@ -22,7 +22,7 @@ from tieback.joint.projecting import Dense
 from tieback.joint.retrieval import DIGITS, Task
 from tieback.joint.space import Joint
 from tieback.joint.weighing import router_input
-from tieback.models.bound_space import BoundRouter
+from tieback.models.joint_space_artifact import BoundRouter
 from tieback.recipes.fitting.block_priors import block_priors, scores_for
 from tieback.recipes.fitting.fixed_weights import compared, fixed
 from tieback.training.step_cache import StepCache
@@ -34,7 +34,7 @@ FEWEST = 5
 NEITHER = "text"
 """The kind of texts that speak of nothing that another block than those of texts knows."""
 
-SPOKEN_SHARE = 0.6
+CAPTIONED_SHARE = 0.6
 """The weight of the blocks of what a text speaks of, where the best text block has 1.
 
 Chosen by photos with captions and by sounds (docs/binding.md)."""
@@ -88,16 +88,19 @@ class Routing:
         """A router per modality, and what the choices were between."""
         routers: dict[Modality, BoundRouter] = {}
         every: list[dict[str, Any]] = []
-        for modality, ways in ((Modality.TEXT, self._ways_of_texts(cache, say)), *self._ways_of_others()):
-            found = compared(self.joint, self.tasks, ways)
-            served = found.best if found and LEARNED not in ways else next(iter(ways))
-            routers[modality] = ways[served]
+        for modality, candidates in (
+            (Modality.TEXT, self._text_candidates(cache, say)),
+            *self._other_candidates(),
+        ):
+            found = compared(self.joint, self.tasks, candidates)
+            served = found.best if found and LEARNED not in candidates else next(iter(candidates))
+            routers[modality] = candidates[served]
             if found:
                 say(found.words(served))
                 every.append(found.reported(served))
         return routers, every
 
-    def _ways_of_texts(self, cache: StepCache, say: Say) -> dict[str, BoundRouter]:
+    def _text_candidates(self, cache: StepCache, say: Say) -> dict[str, BoundRouter]:
         """The learned router; equal weights; those of each kind of text, for all texts; the mean of these."""
         names = self.joint.names
         worths = {kind: self._worth(kind) for kind in self.texts}
@@ -106,17 +109,20 @@ class Routing:
         same = {UNIFORM: np.full(len(names), 1 / len(names))}
         same |= {f"the weights for {kind}": weights for kind, weights in by_kind.items()}
         same["the mean of these"] = np.mean(list(by_kind.values()), axis=0)
-        ways = {LEARNED: self._learned(worths, cache, say)}
-        return ways | {
-            way: fixed(Modality.TEXT, dict(zip(names, weights.tolist(), strict=True)))
-            for way, weights in same.items()
+        candidates = {LEARNED: self._learned(worths, cache, say)}
+        return candidates | {
+            candidate: fixed(Modality.TEXT, dict(zip(names, weights.tolist(), strict=True)))
+            for candidate, weights in same.items()
         }
 
-    def _ways_of_others(self) -> Iterator[tuple[Modality, dict[str, BoundRouter]]]:
+    def _other_candidates(self) -> Iterator[tuple[Modality, dict[str, BoundRouter]]]:
         for modality, own in self.own.items():
             shares = {f"{share:g} of its own": share for share in OWN_SHARES}
             shares[UNIFORM] = len(own) / (len(own) + len(self._text_blocks))
-            yield modality, {way: self._shared(modality, own, share) for way, share in shares.items()}
+            yield (
+                modality,
+                {candidate: self._shared(modality, own, share) for candidate, share in shares.items()},
+            )
 
     def _shared(self, modality: Modality, own: Sequence[str], share: float) -> BoundRouter:
         rest = self._text_blocks
@@ -159,7 +165,7 @@ class Routing:
         weights = np.mean([self._priors(one) for one in self.partners[kind]], axis=0)
         found |= dict(zip(self._text_blocks, scores_for(weights, SHARPNESS).tolist(), strict=True))
         if kind != NEITHER:
-            score = float(1 + np.log(SPOKEN_SHARE) / SHARPNESS)
+            score = float(1 + np.log(CAPTIONED_SHARE) / SHARPNESS)
             found |= {block.space.name: score for block in self.joint.blocks if block.modality.value == kind}
         return np.array([found[name] for name in self.joint.names], np.float32)
 

@@ -141,11 +141,11 @@ def _every(count: int, say: Callable[[str], None]) -> Callable[[float, str], Non
     """Says every so many steps how far the training is."""
     steps = itertools.count(1)
 
-    def heard(_share: float, doing: str) -> None:
+    def record_loss(_share: float, doing: str) -> None:
         if next(steps) % count == 0:
             say(doing)
 
-    return heard
+    return record_loss
 
 
 def _card(run: Run, space: str) -> EncoderCard:

@@ -57,19 +57,19 @@ def add(
         result = {"found": found.facts, "missing": found.missing, "notes": found.notes}
         click.echo(json.dumps(result | {"cards": found.cards, "written": paths}, indent=2))
     else:
-        _tell(found, written)
+        _report(found, written)
     if found.missing:
         raise click.exceptions.Exit(1)
 
 
 def _inspect(directory: Path, name: str, pooling: str, prompt: str, licence: str) -> OwnModel:
     try:
-        from tieback.recipes.own_model import Said, inspect
+        from tieback.recipes.own_model import FolderOptions, inspect
     except ModuleNotFoundError as error:
         raise StartupError(
             f"looking into a model needs the package {error.name}: {how_to_install('train')}"
         ) from error
-    return inspect(directory.resolve(), name, Said(pooling, prompt, licence))
+    return inspect(directory.resolve(), name, FolderOptions(pooling, prompt, licence))
 
 
 def _name_of(directory: Path) -> str:
@@ -113,7 +113,7 @@ def _as_yaml(card: dict[str, Any]) -> str:
     return yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=LINE)
 
 
-def _tell(found: OwnModel, written: Sequence[Path]) -> None:
+def _report(found: OwnModel, written: Sequence[Path]) -> None:
     """Facts go to standard error, so that a card that is printed can be sent to a file."""
     for key, value in found.facts.items():
         say(f"{key}: {value}", err=True)

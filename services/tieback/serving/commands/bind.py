@@ -14,7 +14,7 @@ from tieback_client.cli.output import SafeConsole, say
 from tieback.artifacts import stored
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError
-from tieback.models.bound_space import BoundSpace
+from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.store import Store
 from tieback.recipes.bind_default import LIBRARY
 from tieback.recipes.packages import check_packages
@@ -102,7 +102,7 @@ def bind(
         with PullProgress() as progress:
             outcome = recipe.bind(cards, store, options, progress.tell, out=out)
         seconds = time.monotonic() - begin
-    bound: BoundSpace = outcome.bound
+    bound: JointSpaceArtifact = outcome.bound
     if as_json:
         steps = {"computed": len(outcome.made), "found": len(outcome.found)}
         told = _described(outcome.folder, bound) | {"seconds": round(seconds, 1), "steps": steps}
@@ -126,7 +126,7 @@ def list_bindings(as_json: bool) -> None:
     rows = []
     for place in stored(store.bound):
         try:
-            rows.append(_described(place, BoundSpace.load(place)))
+            rows.append(_described(place, JointSpaceArtifact.load(place)))
         except StartupError as error:
             rows.append({"revision": place.name, "fault": error.message})
     if as_json:
@@ -142,7 +142,7 @@ def list_bindings(as_json: bool) -> None:
         say(f"{row['revision']}\t{row['width']} wide\t{', '.join(row['spaces'])}\t{SHOWN}: {numbers}")
 
 
-def _described(place: Path, bound: BoundSpace) -> dict[str, Any]:
+def _described(place: Path, bound: JointSpaceArtifact) -> dict[str, Any]:
     return {
         "revision": bound.revision,
         "folder": str(place),
@@ -156,7 +156,7 @@ def _described(place: Path, bound: BoundSpace) -> dict[str, Any]:
     }
 
 
-def _show(bound: BoundSpace) -> None:
+def _show(bound: JointSpaceArtifact) -> None:
     """The quality of retrieval on held-out data."""
     table = Table("task", "queries", "chance", "routed", "uniform", "best single", title=f"{SHOWN}, held out")
     for row in bound.metrics["retrieval"]:

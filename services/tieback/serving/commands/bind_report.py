@@ -10,7 +10,7 @@ import click
 from tieback_client.cli.output import say
 
 from tieback.catalog.catalog import Catalog
-from tieback.models.bound_space import BoundSpace
+from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.store import Store
 from tieback.serving.commands.explained import explained
 from tieback.serving.settings import load_settings
@@ -47,17 +47,17 @@ def report(
     # The recipes are loaded when they are needed: the other commands start without them.
     from tieback.recipes.binding_report.artifact import folder_of
     from tieback.recipes.binding_report.claims import claims_of
-    from tieback.recipes.binding_report.neighbours import look
+    from tieback.recipes.binding_report.neighbours import search_photos
     from tieback.recipes.binding_report.page import page
     from tieback.reports.claims import read_claims
 
     with explained():
         settings = load_settings()
         store = Store(settings.models)
-        bound = BoundSpace.load(folder_of(binding, store.bound))
+        bound = JointSpaceArtifact.load(folder_of(binding, store.bound))
         questions = None
         if photos is not None:
-            questions = look(bound, photos, Catalog.load(settings.cards).encoders(), store)
+            questions = search_photos(bound, photos, Catalog.load(settings.cards).encoders(), store)
         written = page(bound, questions=questions, benchmark=read_claims(claims) if claims else ())
     target = out or Path(f"binding-{bound.revision}.html")
     try:

@@ -17,7 +17,7 @@ from tieback.catalog.card import Card, EncoderCard, GeneratorCard
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.source import Sourced
 from tieback.core.errors import NotFound, StartupError
-from tieback.models.binding import ClassNameBinding
+from tieback.models.class_name_bridge import ClassNameBridge
 from tieback.models.store import Store
 from tieback.recipes.bind_default import LIBRARY, bind_default
 from tieback.recipes.pull import pull as pull_cards
@@ -230,7 +230,7 @@ class _Shelf:
         broken = []
         for folder in stored(self.store.bindings):
             try:
-                ClassNameBinding.load(folder)
+                ClassNameBridge.load(folder)
             except StartupError:
                 place = {"name": "binding", "file": str(folder)}
                 fault = {"fault": "cannot be read or is corrupt", "repair": "tieback models pull"}

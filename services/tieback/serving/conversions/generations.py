@@ -10,12 +10,12 @@ from tieback.core.types.generation import (
     AbstentionReason,
     Citation,
     Claim,
-    Decoding,
     Evidence,
     Finish,
     FinishReason,
     GenerationEvent,
     Grounding,
+    SamplingParameters,
     TextDelta,
     Verdict,
     VerdictLabel,
@@ -88,9 +88,9 @@ def write_evidence(evidence: Evidence) -> evidence_pb2.Evidence:
     )
 
 
-def read_decoding(message: generator_pb2.Decoding, field: FieldPath) -> Decoding:
+def read_sampling(message: generator_pb2.SamplingParameters, field: FieldPath) -> SamplingParameters:
     """How to choose tokens; the generator checks the ranges."""
-    return Decoding(
+    return SamplingParameters(
         max_tokens=message.max_tokens,
         temperature=finite(message.temperature, field["temperature"]),
         top_p=finite(message.top_p, field["top_p"]),
@@ -103,16 +103,16 @@ def read_decoding(message: generator_pb2.Decoding, field: FieldPath) -> Decoding
     )
 
 
-def write_decoding(decoding: Decoding) -> generator_pb2.Decoding:
+def write_sampling(sampling: SamplingParameters) -> generator_pb2.SamplingParameters:
     """The message of how to choose tokens."""
-    return generator_pb2.Decoding(
-        max_tokens=decoding.max_tokens,
-        temperature=decoding.temperature,
-        top_p=decoding.top_p,
-        top_k=decoding.top_k,
-        seed=decoding.seed,
-        stop=decoding.stop,
-        strategy=write_method(decoding.strategy),
+    return generator_pb2.SamplingParameters(
+        max_tokens=sampling.max_tokens,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k,
+        seed=sampling.seed,
+        stop=sampling.stop,
+        strategy=write_method(sampling.strategy),
     )
 
 

@@ -22,7 +22,7 @@ from tieback.core.types.retrieval import RetrieveReply
 from tieback.ports import AnswerPort
 from tieback.serving import failures
 from tieback.serving.conversions.contents import read_item, read_long_texts
-from tieback.serving.conversions.generations import read_decoding, read_grounding, write_event
+from tieback.serving.conversions.generations import read_grounding, read_sampling, write_event
 from tieback.serving.conversions.reports import write_timing
 from tieback.serving.conversions.retrievals import (
     read_retrieval,
@@ -116,7 +116,7 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
             await converted(lambda: read_retrieval(request.retrieval, at("retrieval"))),
             model=request.model,
             evidence_limit=request.evidence_limit,
-            decoding=read_decoding(request.decoding, at("decoding")),
+            sampling=read_sampling(request.sampling, at("sampling")),
             grounding=read_grounding(request.grounding, at("grounding")),
             deadline=deadline,
         )

@@ -45,7 +45,7 @@ class JointSpace:
     width: int
     modalities: tuple[Modality, ...]
     blocks: tuple[tuple[str, int], ...] = ()
-    paths: tuple[str, ...] = ()
+    projections: tuple[str, ...] = ()
     binding: str = ""
     encoders: frozenset[str] = frozenset()
 
@@ -54,7 +54,7 @@ class JointSpace:
         """The router's joint space, entered by these encoders of each modality."""
         blocks = tuple((one.space.name, one.width) for one in space.components)
         every = frozenset(name for names in encoders.values() for name in names)
-        return cls(space.ref, space.width, tuple(encoders), blocks, space.paths, space.binding, every)
+        return cls(space.ref, space.width, tuple(encoders), blocks, space.projections, space.binding, every)
 
     def takes(self, card: EncoderCard) -> bool:
         """Whether contents enter by that encoder."""
@@ -108,7 +108,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         """Lists the spaces, the joint one last."""
         ready = await self._ready()
         spaces = [
-            _write_card(card, self._way(card), f"encoder:{name}" in ready)
+            _write_card(card, self._part_in_joint_space(card), f"encoder:{name}" in ready)
             for name, card in self._encoders.items()
         ]
         if self._joint is not None:
@@ -128,7 +128,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         if card is None:
             joint = [self._joint.ref.name] if self._joint is not None else []
             raise NotFound("space", name, [*self._encoders, *joint])
-        described = _write_card(card, self._way(card), f"encoder:{card.name}" in ready)
+        described = _write_card(card, self._part_in_joint_space(card), f"encoder:{card.name}" in ready)
         if name not in self._encoders:  # the name that several encoders share
             described.name = name
             del described.modalities[:]
@@ -208,7 +208,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
             retrieval=write_plan(self._retrieval),
         )
 
-    def _way(self, card: EncoderCard) -> str:
+    def _part_in_joint_space(self, card: EncoderCard) -> str:
         """How a space takes part in the joint one."""
         if self._joint is None:
             return ""
@@ -267,6 +267,6 @@ def _write_joint(joint: JointSpace, ready: bool) -> catalog_pb2.Space:
         binding="joint",
         ready=ready,
         blocks=[catalog_pb2.Block(space=name, width=width) for name, width in joint.blocks],
-        paths=joint.paths,
+        projections=joint.projections,
         binding_revision=joint.binding,
     )

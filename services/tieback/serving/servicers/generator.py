@@ -11,9 +11,9 @@ import grpc
 from tieback.core.field_path import at
 from tieback.ports import GeneratorPort
 from tieback.serving.conversions.generations import (
-    read_decoding,
     read_evidence,
     read_grounding,
+    read_sampling,
     write_event,
 )
 from tieback.serving.reading import converted
@@ -41,7 +41,7 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
                 ]
             ),
             model=request.model,
-            decoding=read_decoding(request.decoding, at("decoding")),
+            sampling=read_sampling(request.sampling, at("sampling")),
             grounding=read_grounding(request.grounding, at("grounding")),
             deadline=deadline,
         )

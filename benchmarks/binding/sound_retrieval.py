@@ -1,0 +1,76 @@
+"""Sounds found by the names of what makes them, and named, in words that training did not have."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from tieback.core.types.arrays import Array
+from tieback.models.joint_space_artifact import JointSpaceArtifact
+
+from benchmarks.binding.encoders import Encoders
+from benchmarks.binding.measures import Floats, average_precisions, chance_precision, paired
+from benchmarks.binding.served import ROUTED, UNIFORM, Joint
+from benchmarks.report import Report
+
+WORDINGS = ("{}", "audio of a {}", "I can hear a {}", "a {} on the farm makes a noise")
+"""The first is a bare name; the others are in none of the templates that a binding learns from."""
+
+
+def measure(bound: JointSpaceArtifact, folder: Path, encoders: Encoders, report: Report) -> None:
+    """Mean average precision by wording, and how many sounds are named right; nothing without sounds."""
+    listed = folder / "sounds" / "labels.json"
+    if not listed.is_file():
+        return
+    labels: dict[str, str] = json.loads(listed.read_text())
+    sounds = encoders.sounds([folder / "sounds" / file for file in labels])
+    if not sounds:
+        return
+    names = sorted(set(labels.values()))
+    made_by = np.array([[label == name for label in labels.values()] for name in names])
+    joint = Joint(bound, encoders)
+    stored = joint.documents(sounds)
+    rows: list[dict[str, object]] = []
+    precisions: dict[str, list[Floats]] = {"routed": [], "uniform": []}
+    rights: dict[str, list[Floats]] = {"routed": [], "uniform": []}
+    for wording in WORDINGS:
+        texts = encoders.texts([wording.format(name) for name in names])
+        named = joint.documents(texts)
+        for way, routing in {"routed": ROUTED, "uniform": UNIFORM}.items():
+            found = joint.queries(texts, routing) @ stored.T
+            naming = joint.queries(sounds, routing) @ named.T
+            precisions[way].append(average_precisions(found, made_by))
+            rights[way].append(_right(naming, made_by).astype(float))
+            rows.append(
+                {
+                    "wording": wording.format("…"),
+                    "weights": way,
+                    "name → sounds, mAP": float(precisions[way][-1].mean()),
+                    "sound → name, right": float(rights[way][-1].mean()),
+                }
+            )
+    rows.append(
+        {
+            "wording": "chance",
+            "weights": None,
+            "name → sounds, mAP": chance_precision(made_by),
+            "sound → name, right": 1 / len(names),
+        }
+    )
+    report.table(f"sounds: {len(labels)} of {len(names)} names", rows)
+    for what, found_by, each in (
+        ("name → sounds, mAP", precisions, "name"),
+        ("sound → name", rights, "sound"),
+    ):
+        routed, uniform = (np.mean(found_by[way], axis=0) for way in ("routed", "uniform"))
+        difference = paired(routed, uniform)
+        report.claim(
+            f"{what}: routed less uniform, mean of the wordings, upper end of the interval",
+            difference.high, "", ">= 0", low=difference.low, high=difference.high,
+            note=f"the difference is {difference.value:+.4f}, by {each}; routing is not to lose for certain",
+        )  # fmt: skip
+
+
+def _right(scores: Array, made_by: Array) -> Array:
+    return np.asarray(made_by[scores.argmax(axis=1), np.arange(len(scores))])

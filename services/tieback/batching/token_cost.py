@@ -1,0 +1,19 @@
+"""What a batcher must know of an item."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class HasTokens(Protocol):
+    """Something that knows how many tokens it costs."""
+
+    @property
+    def tokens(self) -> int:
+        """Useful tokens; an item of none still costs one."""
+        ...
+
+
+def cost_of(item: HasTokens) -> int:
+    """Tokens that an item counts as."""
+    return max(item.tokens, 1)

@@ -1,0 +1,22 @@
+"""Binding: vectors of a text space from a classifier's classes or a sparse vector's terms."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from tieback.core.family import Family
+from tieback.core.types.arrays import Array
+
+
+class Bridge(Protocol):
+    """A vector of a text space from weighted classes or terms."""
+
+    def __call__(self, probabilities: Array, vectors: Array) -> Array:
+        """A unit vector `[width]` from `probabilities` `[k]` and the classes' `vectors` `[k, width]`.
+
+        All zeros where the vectors cancel out or no probability is positive.
+        """
+        ...
+
+
+bridges: Family[Bridge] = Family(__name__, Bridge)

@@ -1,0 +1,322 @@
+"""A bound joint space as an artifact: blocks, the paths into them, the routers, and what was measured of it.
+
+A joint vector is blocks side by side (docs/decisions/0003). Each block belongs to one space; paths lead the
+vectors of that space and of others into it. The artifact's facts say what is what, its arrays are the states
+of paths and routers, its files the graphs of what these compute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tieback.artifacts import Artifact, Kind, check_weights
+from tieback.core.errors import OtherWeights
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
+from tieback.core.types.vectors import SpaceRef
+
+REMEDY = "bind again: tieback bind"
+BINDING = Kind("joint_space", "binding", 1, REMEDY)
+NATIVE = "native"
+"""The method of a path whose vectors are the block's own, unchanged."""
+
+DENSE, SPARSE = "dense", "sparse"
+"""What a path reads of an encoding."""
+
+GRAPH = ".onnx"
+"""Ends the name of a graph's file in the artifact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of the joint vector, named by the space it belongs to; `width` may be less than the space's.
+
+    `modality` is what is found in the block. Where several encoders share the space, `encodes` are the
+    modalities of those that were bound; empty where there is one encoder, of `modality`.
+    """
+
+    space: SpaceRef
+    modality: Modality
+    width: int
+    encodes: tuple[Modality, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoundProjection:
+    """How encodings of `source` (`source_width` wide) enter the block of the space named `block`.
+
+    `reads` is DENSE, and `method` then of the family projection or NATIVE; or SPARSE, and `method` of the
+    family binding, over the terms that the state names. `parameters` are the method's and `state` its arrays.
+    A path that `imputes` is heard only of contents that the block's own space says nothing of.
+    """
+
+    source: SpaceRef
+    source_width: int
+    block: str
+    method: str = NATIVE
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    state: Mapping[str, Array] = field(default_factory=dict)
+    reads: str = DENSE
+    imputes: bool = False
+
+    @property
+    def in_graphs(self) -> bool:
+        """Whether a graph can have it, which reads dense vectors and hears every path."""
+        return self.reads == DENSE and not self.imputes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoundRouter:
+    """What weights the blocks for queries of one modality, from the dense vectors of `inputs`, side by side.
+
+    `method` is of the family routing; `state` holds its arrays. `weight_ranges` is, by block, the range in
+    which the mean weight of a hundred queries was at binding, and `mean_weights` the mean weight.
+    """
+
+    modality: Modality
+    inputs: tuple[str, ...]
+    method: str
+    parameters: Mapping[str, Any]
+    state: Mapping[str, Array]
+    weight_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    mean_weights: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoundImputation:
+    """What is done about the blocks of spaces that a query lost.
+
+    `method` is of the family imputation, `state` its arrays, in which blocks are named by their places; they
+    may be of half precision. `losses` are those of `JointSpaceArtifact`, with this method in place.
+    """
+
+    method: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    state: Mapping[str, Array] = field(default_factory=dict)
+    losses: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def nbytes(self) -> int:
+        """Of the state."""
+        return sum(array.nbytes for array in self.state.values())
+
+
+@dataclass(frozen=True, eq=False)  # without slots: the revision is kept
+class JointSpaceArtifact:
+    """The whole binding.
+
+    `losses` are the points of recall that queries of a modality lost at binding without a space: by modality,
+    then by space. `metrics` and `provenance` (data, seeds, seconds) are for reports; no server reads them.
+    Of the `imputations` the first is what is done where a request says nothing, and `losses` are its own;
+    where there are none, silent blocks are left out.
+    `centres` are, by space and modality, what is taken off a dense vector before anything reads it: two
+    encoders of one space hold the same thing a constant apart (Liang et al., 2022, arXiv:2203.02053).
+    `graphs` are ONNX graphs by their names (`models/bound_graph.py`); what has none is left to its methods.
+    """
+
+    blocks: tuple[Block, ...]
+    projections: tuple[BoundProjection, ...]
+    routers: tuple[BoundRouter, ...] = ()
+    losses: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    centres: Mapping[str, Mapping[Modality, Array]] = field(default_factory=dict)
+    graphs: Mapping[str, bytes] = field(default_factory=dict)
+    imputations: tuple[BoundImputation, ...] = ()
+
+    @cached_property
+    def revision(self) -> str:
+        """Names the binding by its content, of which every byte is hashed once."""
+        return self._artifact().revision
+
+    @property
+    def width(self) -> int:
+        """Of a joint vector."""
+        return sum(block.width for block in self.blocks)
+
+    @property
+    def spaces(self) -> dict[str, SpaceRef]:
+        """Every space that takes part, by name."""
+        return {projection.source.name: projection.source for projection in self.projections}
+
+    def takes(self, space: str, modality: Modality) -> bool:
+        """Whether the modality enters by that space: of a shared one, an encoder may be left out."""
+        encodes = next((block.encodes for block in self.blocks if block.space.name == space), ())
+        return space in self.spaces and (not encodes or modality in encodes)
+
+    def check(
+        self, served: Iterable[SpaceRef], towers: Collection[tuple[SpaceRef, Modality]] | None = None
+    ) -> None:
+        """OtherWeights where the spaces that are served are not those that were bound.
+
+        `towers` are the served spaces with what they encode; with them, a shared space is held to that too.
+        """
+        by_name = {space.name: space for space in served}
+        check_weights(f"the binding {self.revision}", self.spaces.values(), by_name, REMEDY)
+        every = {(block.space, modality) for block in self.blocks for modality in block.encodes}
+        for space, modality in sorted(every - set(towers), key=str) if towers is not None else ():
+            raise OtherWeights(
+                f"the binding {self.revision} binds the {modality} encoder of the space {space.name!r}, "
+                f"which is not served; serve it, or leave it out and {REMEDY}"
+            )
+
+    def save(self, root: Path) -> Path:
+        """Writes the binding into a folder of its revision's name, and returns that."""
+        return self._artifact().save(root)
+
+    @classmethod
+    def load(cls, folder: Path) -> JointSpaceArtifact:
+        """Reads a binding. ArtifactError where a file is missing, not what it was, or does not fit."""
+        artifact = Artifact.load(folder, BINDING)
+        try:
+            return cls._read(artifact)
+        except (ValueError, TypeError, KeyError) as error:
+            raise BINDING.unreadable(folder, error) from error
+
+    @classmethod
+    def _read(cls, artifact: Artifact) -> JointSpaceArtifact:
+        said, arrays = artifact.facts, artifact.arrays
+        projections = [
+            BoundProjection(
+                SpaceRef(**one["source"]),
+                one["source_width"],
+                one["block"],
+                one["method"],
+                one["parameters"],
+                _under(f"paths.{number}", arrays),
+                one["reads"],
+                one["stands_in"],
+            )
+            for number, one in enumerate(said["paths"])
+        ]
+        routers = [
+            BoundRouter(
+                Modality(one["modality"]),
+                tuple(one["inputs"]),
+                one["method"],
+                one["parameters"],
+                _under(f"routers.{number}", arrays),
+                {name: (low, high) for name, (low, high) in one["usual"].items()},
+                one["spoken"],
+            )
+            for number, one in enumerate(said["routers"])
+        ]
+        blocks = [
+            Block(
+                SpaceRef(**one["space"]),
+                Modality(one["modality"]),
+                one["width"],
+                tuple(Modality(modality) for modality in one["encodes"]),
+            )
+            for one in said["blocks"]
+        ]
+        imputations = [
+            BoundImputation(
+                one["method"], one["parameters"], _under(f"imputations.{number}", arrays), one["losses"]
+            )
+            for number, one in enumerate(said["imputations"])
+        ]
+        centres = {
+            space: {Modality(modality): arrays[f"centres.{space}.{modality}"] for modality in modalities}
+            for space, modalities in said["centres"].items()
+        }
+        bound = cls(
+            tuple(blocks),
+            tuple(projections),
+            tuple(routers),
+            said["losses"],
+            said["metrics"],
+            artifact.provenance,
+            centres,
+            {name.removesuffix(GRAPH): graph for name, graph in artifact.files.items()},
+            tuple(imputations),
+        )
+        bound._check_projections()
+        return bound
+
+    def _check_projections(self) -> None:
+        widths = {block.space.name: block.width for block in self.blocks}
+        for projection in self.projections:
+            if projection.block not in widths:
+                raise ValueError(
+                    f"a path of {projection.source.name} leads to {projection.block!r}, which is no block"
+                )
+            if projection.reads not in (DENSE, SPARSE):
+                raise ValueError(
+                    f"a path of {projection.source.name} reads {projection.reads!r}, which is unknown here"
+                )
+            if projection.method == NATIVE and projection.source_width != widths[projection.block]:
+                raise ValueError(
+                    f"{projection.source.name} has width {projection.source_width} and its block "
+                    f"{widths[projection.block]}"
+                )
+
+    def _artifact(self) -> Artifact:
+        facts: dict[str, Any] = {
+            "blocks": [asdict(block) for block in self.blocks],
+            "paths": [
+                {
+                    "source": asdict(projection.source),
+                    "source_width": projection.source_width,
+                    "block": projection.block,
+                    "method": projection.method,
+                    "parameters": dict(projection.parameters),
+                    "reads": projection.reads,
+                    "stands_in": projection.imputes,
+                }
+                for projection in self.projections
+            ],
+            "routers": [
+                {
+                    "modality": router.modality,
+                    "inputs": router.inputs,
+                    "method": router.method,
+                    "parameters": dict(router.parameters),
+                    "usual": dict(router.weight_ranges),
+                    "spoken": dict(router.mean_weights),
+                }
+                for router in self.routers
+            ],
+            "imputations": [
+                {"method": one.method, "parameters": dict(one.parameters), "losses": _plain(one.losses)}
+                for one in self.imputations
+            ],
+            "centres": {space: sorted(known) for space, known in self.centres.items()},
+            "losses": _plain(self.losses),
+            "metrics": dict(self.metrics),
+        }
+        arrays = {
+            f"{kind}.{number}.{name}": array
+            for kind, states in (
+                ("paths", [projection.state for projection in self.projections]),
+                ("routers", [router.state for router in self.routers]),
+                ("imputations", [one.state for one in self.imputations]),
+            )
+            for number, state in enumerate(states)
+            for name, array in state.items()
+        } | {
+            f"centres.{space}.{modality}": np.asarray(centre, np.float32)
+            for space, known in self.centres.items()
+            for modality, centre in known.items()
+        }
+        graphs = {f"{name}{GRAPH}": graph for name, graph in self.graphs.items()}
+        spaces = tuple(self.spaces.values())
+        return Artifact(BINDING, arrays, facts, spaces, graphs, self.provenance)
+
+
+def _plain(losses: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    return {modality: dict(of_space) for modality, of_space in losses.items()}
+
+
+def _under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    return {
+        name.removeprefix(f"{prefix}."): array
+        for name, array in arrays.items()
+        if name.startswith(f"{prefix}.")
+    }

@@ -1,0 +1,132 @@
+"""How the gateway hands calls on to the services behind it.
+
+A call for one service is handed on as bytes: what is inside is its business, and reading and writing
+it again would cost more than the hop. Only calls to encoders are looked into, for the space that decides who
+is asked. Errors come back as the service gave them, details included; what the transport says of a lost
+replica stays inside, since it names addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+from google.rpc import status_pb2
+
+from tieback.core.deadline import Deadline
+from tieback.core.errors import Overloaded
+from tieback.core.unknown_space import unknown_space
+from tieback.serving import failures, screening, targets
+from tieback.serving.call import Passed
+from tieback.serving.coalescing import Coalescer
+from tieback.serving.contract import METHODS, Method
+from tieback.serving.mesh import Mesh
+from tieback.serving.servicers.time_left import deadline_of
+from tieback.serving.wire import read_text
+
+SMALL = 64
+"""Tokens; of a request that was not looked at, no fewer are assumed."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+# Where the space stands in a request to an encoder: in EncodeStreamRequest it is request.space.
+_SPACE = {"Encode": (1,), "EncodeStream": (2, 1), "SplitTexts": (1,)}
+
+
+class ByteProxy(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # the stubs make it generic, grpc does not
+    """Hands the calls of `services` on to the deployments that serve them.
+
+    With a `coalescer`, calls of `Encode` go by it.
+    """
+
+    def __init__(
+        self,
+        mesh: Mesh,
+        services: Collection[str],
+        spaces: Collection[str],
+        *,
+        coalescer: Coalescer | None = None,
+    ) -> None:
+        self._mesh = mesh
+        self._spaces = spaces
+        self._coalescer = coalescer
+        self._handlers = {
+            method.path: self._handler(method) for method in METHODS.values() if method.service in services
+        }
+
+    def is_pressed(self, space: str) -> bool:
+        """Whether a replica of the space was full just now for the running tenant."""
+        return space in self._spaces and self._mesh.is_pressed(targets.encoder(space))
+
+    def refusal(self, space: str, deadline: Deadline) -> Overloaded | None:
+        """Why no replica of the space would take even a small request; None where one might."""
+        target = targets.encoder(space)
+        waiting = self._coalescer.waiting(target) if self._coalescer is not None else 0
+        return self._mesh.refusal(target, SMALL + waiting, deadline)
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        """The handler of a method, made beforehand; None for one that is not passed on."""
+        return self._handlers.get(str(handler_call_details.method))
+
+    def _handler(self, method: Method) -> Any:
+        target = self._target(method)
+
+        async def one_for_one(request: bytes, context: Context) -> bytes:
+            deadline = deadline_of(context)
+            try:
+                if coalescer is not None:
+                    return await coalescer.encode(target(request), request, deadline)
+                return await self._mesh.unary(target(request), method, request, deadline=deadline)
+            except grpc.aio.AioRpcError as error:
+                raise forwarded_error(error) from None
+
+        async def many(request: Any, context: Context) -> AsyncIterator[bytes]:
+            first = await anext(request, None) if method.request_streaming else request
+            if first is None:  # a stream that says nothing asks nobody
+                return
+            sent = _chained(first, request) if method.request_streaming else request
+            stream = self._mesh.stream(target(first), method, sent, deadline=deadline_of(context))
+            try:
+                async with aclosing(stream):
+                    async for response in stream:
+                        yield response
+            except grpc.aio.AioRpcError as error:
+                raise forwarded_error(error) from None
+
+        if method.request_streaming:
+            return grpc.stream_stream_rpc_method_handler(many)
+        if method.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(many)
+        coalescer = self._coalescer if method.path == screening.METHOD else None
+        return grpc.unary_unary_rpc_method_handler(one_for_one)
+
+    def _target(self, method: Method) -> Callable[[bytes], str]:
+        """What says, of a request to this method, which deployment is asked."""
+        if method.service != targets.ENCODER_SERVICE:
+            fixed = targets.OF_SERVICE[method.service]
+            return lambda _: fixed
+        path = _SPACE[method.path.rpartition("/")[2]]
+
+        def of_space(request: bytes) -> str:
+            space = read_text(request, *path)
+            if space not in self._spaces:
+                raise unknown_space(space, self._spaces)
+            return targets.encoder(space)
+
+        return of_space
+
+
+def forwarded_error(error: grpc.aio.AioRpcError) -> Exception:
+    """What the caller is told of a call that failed behind the gateway."""
+    trailing: Any = error.trailing_metadata() or ()  # the stubs know no iteration
+    for key, value in trailing:
+        if key == failures.DETAILS_KEY:
+            return Passed(status_pb2.Status.FromString(value))
+    return failures.from_rpc_error(error)
+
+
+async def _chained(first: bytes, others: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for message in others:
+        yield message

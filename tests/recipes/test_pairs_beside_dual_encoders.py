@@ -1,0 +1,89 @@
+"""One binding of all that there is: classes, a dual encoder, sparse terms, solids, and the user's pairs."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from support.colours import png
+from support.own_encoder import Silent
+from support.shades import (
+    CLASSES,
+    NAMES,
+    World,
+    sentences,
+    write_dual,
+    write_eyes,
+    write_terms,
+    write_words,
+)
+from support.small_spaces import write_colours, write_shapes
+from tieback.core.types.content import Modality
+from tieback.models.joint_space_artifact import SPARSE, JointSpaceArtifact
+from tieback.models.store import Store
+from tieback.recipes.binding.bind import Outcome
+from tieback.recipes.pull import pull
+
+PHOTOS, PAIRS = 48, 40
+SPACES = ("words", "speech", "eyes", "clip-text", "clip-image", "terms", "shapes", "own")
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    folder = tmp_path_factory.mktemp("all")
+    draw = np.random.default_rng(5)
+    colours = draw.random((CLASSES, 3))
+    cards = [
+        write_words(folder, "words", colours, 1),
+        write_words(folder, "speech", colours, 2),
+        write_eyes(folder, "eyes", colours),
+        *write_dual(folder, "clip", colours),
+        write_terms(folder, "terms"),
+        write_shapes(folder, "shapes"),
+        write_colours(folder, "own"),
+    ]
+    store = Store(folder / "store")
+    assert pull(cards, cards, store, Silent()) == []
+    data = folder / "data"
+    data.mkdir()
+    (data / "rain.txt").write_text(" ".join(sentences(draw)))
+    for number, colour in enumerate(255 * colours[:PHOTOS]):
+        (data / f"{number:02}.png").write_bytes(png(*(int(one) for one in colour)))
+    pairs = folder / "pairs.jsonl"
+    said = [{"text": f"a photo of {NAMES[n]}", "image": str(data / f"{n:02}.png")} for n in range(PAIRS)]
+    pairs.write_text("\n".join(json.dumps(one) for one in said))
+    return World(cards, store, data, folder).bind(spaces=SPACES, anchors=pairs)
+
+
+def test_every_kind_of_member_has_its_block_its_paths_and_its_router(outcome: Outcome) -> None:
+    bound = JointSpaceArtifact.load(outcome.folder)
+
+    assert {block.space.name: block.modality for block in bound.blocks} == {
+        "words": Modality.TEXT, "speech": Modality.TEXT, "clip": Modality.IMAGE, "eyes": Modality.IMAGE,
+        "own": Modality.IMAGE, "shapes": Modality.POINTS,
+    }  # fmt: skip
+    ways = {(path.source.name, path.block) for path in bound.projections}
+    assert {("shapes", "clip"), ("clip", "shapes"), ("own", "clip"), ("clip", "own")} <= ways
+    assert {path.block for path in bound.projections if path.reads == SPARSE} >= {"shapes", "own"}
+    assert {router.modality: router.inputs for router in bound.routers} == {
+        Modality.TEXT: ("words", "speech", "clip"),
+        Modality.IMAGE: (),
+        Modality.POINTS: (),
+    }
+    assert bound.imputations
+
+
+def test_what_the_user_calls_a_thing_is_found_by_every_kind_of_member(outcome: Outcome) -> None:
+    metrics = outcome.bound.metrics
+
+    reported = metrics["pairs"]["own"]["unseen_things"]
+    assert reported["accuracy"] > 2 / reported["texts"]
+    tasks = {row["task"] for row in metrics["retrieval"]}
+    assert tasks >= {
+        "text → image (own)",
+        "text → image (eyes)",
+        "text → image (your pairs)",
+        "text → points",
+    }
+    assert metrics["decoupling"]["classes"] == ["image", "points", "text"]
