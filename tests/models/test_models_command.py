@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner, Result
@@ -14,8 +15,12 @@ from support.own_encoder import TEXTS, encodings
 from support.own_folders import save_dual_encoder, save_sentence_model, save_text_model
 from support.package_index import Index, make_wheel, point_pip_at, serving, source_of
 from support.present import present
+from support.small_binding import binding
+from tieback.artifacts import STATE
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog, read_card
+from tieback.core.types.vectors import SpaceRef
+from tieback.models.class_name_bridge import ClassNameBridge
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.serving.commands.models import models
@@ -30,7 +35,6 @@ def run(*arguments: str) -> Result:
 @pytest.fixture
 def cards(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """A catalog with one more card, a static table that an index on loopback has; an empty store."""
-    import numpy as np
     from safetensors.numpy import save
 
     table = save({"table": np.eye(3, 4, dtype=np.float32)})
@@ -91,6 +95,23 @@ def test_a_corrupt_file_is_found_with_its_repair_and_repaired(cards: Path) -> No
     assert repaired.exit_code == 0
     assert again.exit_code == 0
     assert b"owl" in damaged.read_bytes()
+
+
+def test_a_binding_with_an_altered_byte_is_found_with_its_repair(cards: Path) -> None:
+    store = Store(cards.parent / "store")
+    vectors = np.eye(2, 3, dtype=np.float32)
+    names = ClassNameBridge(SpaceRef("birds", "r1", "f1"), SpaceRef("words", "r2", "f2"), ("a", "b"), vectors)
+    repairs = {
+        names.save(store.bindings): "tieback models pull",
+        binding().save(store.bound): "tieback bind",
+    }
+    for folder in repairs:
+        with (folder / STATE).open("r+b") as state:
+            state.write(b"\xff")
+
+    found = json.loads(run("verify", "--json").stdout)["faults"]
+
+    assert {Path(fault["file"]): fault["repair"] for fault in found} == repairs
 
 
 def test_a_model_that_was_never_pulled_fails_when_it_is_verified_by_name(cards: Path) -> None:

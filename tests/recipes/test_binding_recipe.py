@@ -21,6 +21,7 @@ from support.shades import (
     write_card,
     write_words,
 )
+from tieback.artifacts import STATE
 from tieback.core.errors import NotFound, StartupError
 from tieback.core.types.content import Modality
 from tieback.core.types.vectors import SpaceRef
@@ -312,6 +313,20 @@ def test_the_default_binding_is_made_once_and_again_when_what_it_learns_from_has
     assert default is not None
     assert default.revision == third
     assert JointSpaceArtifact.load(elsewhere.store.bound / default.revision).routers
+
+
+def test_a_default_binding_with_an_altered_byte_is_made_again(world: World, tmp_path: Path) -> None:
+    elsewhere = world.elsewhere(tmp_path / "store")
+    first = bind_default(world.cards, (), [world.data], elsewhere.store, print)
+    assert first is not None
+    state = elsewhere.store.bound / first / STATE
+    whole = state.read_bytes()
+    state.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+
+    again = bind_default(world.cards, (), [world.data], elsewhere.store, print)
+
+    assert again == first
+    assert state.read_bytes() == whole
 
 
 def test_no_default_binding_is_made_before_all_models_are_there(world: World, tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from tieback_client.installing import how_to_install
 
-from tieback.artifacts import HEADER
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.source import Sourced
-from tieback.core.errors import StartupError
+from tieback.core.errors import ArtifactError, StartupError
 from tieback.models.default_binding import DefaultBinding
+from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.store import Store
 from tieback.recipes.packages import missing_package
 
@@ -44,11 +44,7 @@ def bind_default(
     ready = [card for card in media if store.is_ready(card)]
     known = DefaultBinding.read(store.bound)
     made_from = _made_from(served, ready, folders)
-    if (
-        known is not None
-        and known.made_from == made_from
-        and (store.bound / known.revision / HEADER).is_file()
-    ):
+    if known is not None and known.made_from == made_from and _is_whole(store.bound / known.revision):
         return known.revision
     if missing := missing_package():
         say(f"the spaces are not bound, which needs {missing}: {how_to_install('train')}")
@@ -63,6 +59,14 @@ def bind_default(
         return None
     DefaultBinding(outcome.bound.revision, made_from).write(store.bound)
     return outcome.bound.revision
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        JointSpaceArtifact.load(folder)
+    except ArtifactError:
+        return False
+    return True
 
 
 def _made_from(cards: Iterable[EncoderCard], media: Iterable[Sourced], folders: Iterable[Path]) -> str:

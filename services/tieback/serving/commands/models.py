@@ -16,8 +16,10 @@ from tieback.artifacts import stored
 from tieback.catalog.card import Card, EncoderCard, GeneratorCard
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.source import Sourced
-from tieback.core.errors import NotFound, StartupError
+from tieback.core.errors import ArtifactError, NotFound
 from tieback.models.class_name_bridge import ClassNameBridge
+from tieback.models.default_binding import DefaultBinding
+from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.store import Store
 from tieback.recipes.bind_default import LIBRARY, bind_default
 from tieback.recipes.pull import pull as pull_cards
@@ -227,14 +229,22 @@ class _Shelf:
         return {"name": card.name, "file": folder, "fault": "is not there", "repair": self.repair(card)}
 
     def broken_bindings(self) -> list[dict[str, Any]]:
+        """Class-name bindings and joint spaces; of the latter, pulling makes the default one again."""
+        default = DefaultBinding.read(self.store.bound)
+        pulled = "" if default is None else default.revision
         broken = []
-        for folder in stored(self.store.bindings):
-            try:
-                ClassNameBridge.load(folder)
-            except StartupError:
-                place = {"name": "binding", "file": str(folder)}
-                fault = {"fault": "cannot be read or is corrupt", "repair": "tieback models pull"}
-                broken.append(place | fault)
+        for load, root in (
+            (ClassNameBridge.load, self.store.bindings),
+            (JointSpaceArtifact.load, self.store.bound),
+        ):
+            for folder in stored(root):
+                try:
+                    load(folder)
+                except ArtifactError:
+                    remade = root == self.store.bindings or folder.name == pulled
+                    repair = "tieback models pull" if remade else "tieback bind"
+                    place = {"name": "binding", "file": str(folder)}
+                    broken.append(place | {"fault": "cannot be read or is corrupt", "repair": repair})
         return broken
 
 
