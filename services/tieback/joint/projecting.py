@@ -71,7 +71,7 @@ def project(path: BoundProjection, vectors: Array) -> Array:
 def project_inputs(paths: Sequence[BoundProjection], dense: Dense) -> dict[str, Array]:
     """The unit rows by block: the mean over the paths from the spaces of `dense`, at length 1.
 
-    Paths that stand in count for inputs of which the block's own space has no vector.
+    Those that impute count for inputs of which the block's own space has no vector.
     """
     said: dict[str, list[Array]] = {}
     present: dict[str, Array] = {}

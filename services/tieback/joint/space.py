@@ -32,8 +32,8 @@ class Joint:
     """Blocks, paths and routers in use, as a server has them.
 
     A space in `without` is as if it were down: queries are without its vectors, and what was stored has them.
-    `imputation` fills the blocks that are then missing; without one they stay empty. The
-    graphs of a binding compute what its paths and its routers' networks do.
+    `imputation` fills the blocks that are then missing; without one they stay empty. The graphs of a binding
+    compute the same as its projections and the networks of its routers.
     """
 
     blocks: Sequence[Block]

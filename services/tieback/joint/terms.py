@@ -1,4 +1,4 @@
-"""A path of sparse vectors: the terms that a text is about lead it into a dense block."""
+"""The projection of sparse vectors into a dense block: the weighted mean of the vectors of their terms."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tieback.methods.bridging import Bridge, bridges
 from tieback.models.joint_space_artifact import REMEDY, BoundProjection
 
 TERMS, VECTORS = "terms", "vectors"
-"""Arrays of the path's state: the numbers `[n]` of its terms, ascending, and what each says in the block."""
+"""Arrays of the state: the numbers `[n]` of the terms, ascending, and their vectors `[n, width]`."""
 
 
 class TermProjection:
-    """A method of the family binding over the terms that the path's state knows, whatever else is said."""
+    """A method of the family bridging over the terms that the state knows; other terms count nothing."""
 
     def __init__(self, path: BoundProjection) -> None:
         self._method: Bridge = bridges.configure(path.method, path.parameters)
@@ -24,11 +24,11 @@ class TermProjection:
         self.vectors = np.asarray(path.state[VECTORS], np.float32)
 
     def __call__(self, readings: Sequence[tuple[Array, Array]]) -> Array:
-        """Unit rows for weights with the numbers of their terms; zeros for what holds no term known here."""
+        """Unit rows for weights with the numbers of their terms; zeros where no term is known."""
         return np.stack([self._led(*self._known(weights, indices)) for weights, indices in readings])
 
     def of_weights(self, rows: Array) -> Array:
-        """Unit rows for weights `[n, terms]` of the path's own terms."""
+        """Unit rows for weights `[n, terms]` of the terms of the state, in their order."""
         found = np.zeros((len(rows), self.vectors.shape[1]), np.float32)
         for place, row in enumerate(rows):
             said = np.flatnonzero(row)
@@ -36,7 +36,7 @@ class TermProjection:
         return found
 
     def _known(self, weights: Array, indices: Array) -> tuple[Array, Array]:
-        """Of the terms that the path knows, the weights and the places."""
+        """The weights of the known terms, and the places of these in the state."""
         _, said, known = np.intersect1d(indices, self.terms, assume_unique=True, return_indices=True)
         return weights[said], known
 
@@ -47,7 +47,7 @@ class TermProjection:
 
 
 def checked(path: BoundProjection, width: int) -> TermProjection:
-    """The path as it is served.
+    """The projection as it is served.
 
     StartupError where its terms do not fit the vocabulary, a block of that width or each other.
     """

@@ -1,13 +1,20 @@
 """Binding: from stored cards and unpaired data to a joint space whose blocks reach across modalities.
 
-options     what is bound, and how                  blocks       the blocks, and each space's own way in
-members     which spaces take part                  anchoring    the anchors of each path
-pairs       members that pairs bind                 paths        all dense paths, fitted twice
-language    captions and sentences written for it   term_paths   the paths of sparse spaces
-material    all that is learned from, as vectors    duals        encoders that share a space
-kinds       texts by what they speak of             partners     what routers learn from
-tasks       what is looked for                      measure      what it is worth
-bind        all of it, step by step
+options             what is bound, and how
+participants        which spaces take part
+pairs               participants that pairs bind
+language            captions and sentences that are written for binding
+training_set        everything that is learned from, as vectors
+blocks              the blocks, and the projection of each space into its own
+dual_encoders       encoders that share a space
+anchoring           the anchors of each projection
+paths               all projections of dense vectors, each fitted with and without the held-out data
+term_projections    the projections of sparse vectors
+caption_modalities  texts by the modality that they speak of
+partners            what texts of each kind are to find, for the routers
+tasks               the retrieval tasks that are measured
+measure             the numbers of the report
+bind                all of it, step by step
 
 What is learned is fitted by `recipes/fitting/`.
 """

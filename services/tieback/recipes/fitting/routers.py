@@ -32,7 +32,7 @@ FEWEST = 5
 """Of fewer pairs, text blocks are weighted equally."""
 
 NEITHER = "text"
-"""The kind of texts that speak of nothing that another block than those of texts knows."""
+"""The kind of texts that speak of no other modality."""
 
 CAPTIONED_SHARE = 0.6
 """The weight of the blocks of what a text speaks of, where the best text block has 1.
@@ -52,10 +52,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Partners:
-    """Texts and what they are to find: unit rows by block, partners in place.
+    """Texts and what they are to find: unit rows by block, where rows in the same place are partners.
 
-    Rows of one number in `groups` `[pairs]` are never told apart. `trust` is how far weights are followed
-    that find these best; the rest is equal weights.
+    Rows with the same number in `groups` `[pairs]` do not compete. The priors of text blocks are the weights
+    that find partners best, with the share `trust`, and equal weights with the rest.
     """
 
     queries: Dense
@@ -68,10 +68,10 @@ class Partners:
 class Routing:
     """What routers are made of: the joint space without routers, and the `texts` to learn from, by kind.
 
-    A kind is the name of the modality that a text speaks of, or NEITHER. `partners` are by kind; of several,
-    the mean counts. The router of texts reads the spaces `reads`. `own` are the blocks in which inputs of a
-    modality are found, `unlabelled` blocks that no text is known to speak of. Ways are compared on `tasks`,
-    which nothing is learned from.
+    A kind is the name of the modality that a text speaks of, or NEITHER. `partners` are by kind; the mean of
+    their priors counts. The router of texts reads the spaces `reads`. `own` are the blocks in which inputs of
+    a modality are found; of blocks in `unlabelled`, no text is known to speak. Routers are compared on
+    `tasks`, which nothing is learned from.
     """
 
     joint: Joint
