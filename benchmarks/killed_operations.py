@@ -1,10 +1,11 @@
 """Kills a whole server with SIGKILL at random points of an operation, which must end as if undisturbed.
 
 A collection of texts is encoded again into another space; some are longer than that space reads and are
-split. The server is killed at a random moment of the operation, or of the start that goes on with it, and
-started again, until the operation has ended. Then its result, the collection's items and the scores of
-queries must be those of an operation that nothing disturbed. After each kill the journal is read as the next
-start reads it, and while a server runs, a second one on its journal must be refused.
+split. Or, with `--operation upgrade`, a transform between the two spaces is learned. The server is killed at
+a random moment of the operation, or of the start that goes on with it, and started again, until the operation
+has ended. Then its result, the collection's items and the scores of queries must be those of an operation
+that nothing disturbed. After each kill the journal is read as the next start reads it, and while a server
+runs, a second one on its journal must be refused.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import shutil
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tieback.core.errors import StartupError
 from tieback.operations.journal import Journal
-from tieback_client import Client, Item, OperationStatus, TiebackError
+from tieback_client import Client, Item, Operation, OperationStatus, Recall, TiebackError, UpgradeResult
 
 from benchmarks.progress import Progress
 from benchmarks.report import Report
@@ -41,6 +44,12 @@ QUERIES = ("the moon and the sea", "bread from flour", "a bridge of stone")
 TOLERANCE = 1e-4
 """Of scores: a text's vector depends a little on what it is padded to."""
 SUBJECTS = ("moon", "sea", "bread", "stone", "wren", "rain", "tide", "flour", "bridge", "night")
+RECALL_TOLERANCE = 0.05
+"""Of what an upgrade is worth, for the same reason."""
+OPERATIONS: Mapping[str, Callable[[Client], Operation[Any]]] = {
+    "reindex": lambda client: client.reindex(COLLECTION, space=NEW),
+    "upgrade": lambda client: client.upgrade(COLLECTION, space=NEW, policy=("oca", {"steps": 200})),
+}
 MOST_KILLS = 4
 """Of one operation; then it is let run to its end."""
 
@@ -60,7 +69,7 @@ def texts(short: int, long: int) -> list[Item]:
 class Outcome:
     """What an operation left behind."""
 
-    def __init__(self, client: Client, status: OperationStatus) -> None:
+    def __init__(self, client: Client, status: OperationStatus[Any]) -> None:
         self.status = status
         self.items = {one.id: one for one in client.items(COLLECTION, page_size=100)}
         self.space = client.get_collection(COLLECTION).space
@@ -74,7 +83,7 @@ class Outcome:
         found = []
         if other.status.state != self.status.state or other.status.error is not None:
             found.append(f"it ended as {other.status.state} ({other.status.error})")
-        if other.status.result != self.status.result:
+        if not _alike(other.status.result, self.status.result):
             found.append(f"its result is {other.status.result} and not {self.status.result}")
         if other.space != self.space:
             found.append(f"the collection is in {other.space}")
@@ -91,8 +100,8 @@ class Outcome:
 class Trial:
     """One store, one operation, and a server that is killed while it runs."""
 
-    def __init__(self, base: Path, folder: Path, chance: random.Random) -> None:
-        self.folder, self._chance = folder, chance
+    def __init__(self, base: Path, folder: Path, chance: random.Random, operation: str) -> None:
+        self.folder, self._chance, self._operation = folder, chance, operation
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(base, folder)
         self.points: Counter[tuple[str, str]] = Counter()
@@ -114,7 +123,7 @@ class Trial:
                     self.faults.append(f"it did not start: {error}")
                     return
                 with Client(served.address, retry=None, timeout=60) as client:
-                    name = name or client.reindex(COLLECTION, space=NEW).id
+                    name = name or OPERATIONS[self._operation](client).id
                     if left:
                         self._refuses_another()
                         time.sleep(self._chance.uniform(0.0, seconds))
@@ -141,7 +150,7 @@ class Trial:
         if state.get("ended"):
             return "ended"
         if state.get("checkpoint"):
-            return "about to change the vectors"
+            return "about to end"
         return "encoding" if state.get("done") else "begun"
 
     def _refuses_another(self) -> None:
@@ -154,12 +163,14 @@ class Trial:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kills", type=int, default=50, help="how many (50)")
+    parser.add_argument("--operation", choices=[*OPERATIONS], default="reindex", help="which (reindex)")
     parser.add_argument("--seed", type=int, default=0, help="which random points (0)")
 
 
 def run(options: argparse.Namespace) -> Report:
     with tempfile.TemporaryDirectory() as folder:
-        return killed(Path(folder), options.kills, options.seed, Progress({"kills": options.kills * 8.0}))
+        progress = Progress({"kills": options.kills * 8.0})
+        return killed(Path(folder), options.kills, options.seed, progress, operation=options.operation)
 
 
 def killed(
@@ -169,12 +180,13 @@ def killed(
     progress: Progress | None = None,
     *,
     items: tuple[int, int] = (SHORT, LONG),
+    operation: str = "reindex",
 ) -> Report:
     """Kills servers so many times in operations on so many short and long texts."""
     chance = random.Random(seed)
     base = folder / "base"
     _fill(base, texts(*items))
-    undisturbed = Trial(base, folder / "undisturbed", chance)
+    undisturbed = Trial(base, folder / "undisturbed", chance, operation)
     begun = time.monotonic()
     undisturbed.run(0, 0.0)
     if undisturbed.outcome is None:
@@ -186,7 +198,7 @@ def killed(
     if progress is not None:
         progress.begin("kills")
     while done < kills:
-        trial = Trial(base, folder / "store", chance)
+        trial = Trial(base, folder / "store", chance, operation)
         try:
             trial.run(min(chance.randint(1, MOST_KILLS), kills - done), 1.1 * seconds)
         except TiebackError as error:
@@ -210,7 +222,26 @@ def _fill(base: Path, items: list[Item]) -> None:
         client.ingest(COLLECTION, items, space=OLD, batch=100).collect()
 
 
-def _took(status: OperationStatus) -> float:
+def _alike(one: object, other: object) -> bool:
+    """Whether two results are the same, but for times and what rounding does to a training."""
+    if not (isinstance(one, UpgradeResult) and isinstance(other, UpgradeResult)):
+        return one == other
+    measured = ("old_old", "new_old", "new_new", "native")
+    near = all(
+        abs(getattr(one, name).value - getattr(other, name).value) <= RECALL_TOLERANCE for name in measured
+    )
+    nothing = Recall(0.0, 0.0, 0.0)
+    bare = [
+        replace(
+            result, artifact="", encoding_seconds=0.0, training_seconds=0.0, old_old=nothing, new_old=nothing,
+            new_new=nothing, native=nothing,
+        )
+        for result in (one, other)
+    ]  # fmt: skip
+    return near and bare[0] == bare[1]
+
+
+def _took(status: OperationStatus[Any]) -> float:
     if status.begun is None or status.ended is None:
         raise RuntimeError("the operation has not ended")
     return (status.ended - status.begun).total_seconds()
@@ -227,7 +258,8 @@ def _report(
         [
             {
                 "items": len(undisturbed.items),
-                "split": 0 if result is None else result.split_sections,
+                "operation": undisturbed.status.kind,
+                "split": getattr(result, "split_sections", 0),
                 "undisturbed s": _took(undisturbed.status),
                 "all s": seconds,
             }

@@ -62,9 +62,9 @@ def _stream(
 
 
 def _operated(
-    procedure: Callable[P, Procedure[OperationStatus]],
-) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, AsyncOperation]]:
-    async def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncOperation:
+    procedure: Callable[P, Procedure[OperationStatus[R]]],
+) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, AsyncOperation[R]]]:
+    async def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncOperation[R]:
         return AsyncOperation(self, await self._run(procedure(*args, **kwargs)))
 
     return dressed(method, procedure, "AsyncOperation")
@@ -119,6 +119,7 @@ class AsyncClient:
     search = _unary(procedures.search)
     ingest = _writes(procedures.ingest)
     reindex = _operated(procedures.reindex)
+    upgrade = _operated(procedures.upgrade)
     operation = _operated(procedures.operation)
     operations = _pages(procedures.operations)
     wait_operation = _unary(procedures.wait_operation)

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
 from tieback_client import procedures
 from tieback_client.operation import WAIT, result_of, too_late
-from tieback_client.operations import OperationStatus
-from tieback_client.writes import ReindexResult
+from tieback_client.operations import OperationStatus, R
 
 if TYPE_CHECKING:
     from tieback_client.async_client import AsyncClient
 
 
-class AsyncOperation:
+class AsyncOperation(Generic[R]):
     """Work that the server does, whether or not this program goes on. `status` is what it last said of it."""
 
-    def __init__(self, client: AsyncClient, status: OperationStatus) -> None:
+    def __init__(self, client: AsyncClient, status: OperationStatus[R]) -> None:
         self._client = client
         self.status = status
 
@@ -27,18 +26,18 @@ class AsyncOperation:
         """What it is called: `client.operation(id)` finds it again."""
         return self.status.id
 
-    async def progress(self) -> OperationStatus:
+    async def progress(self) -> OperationStatus[R]:
         """Asks how far it is."""
         return self._heard(await self._client._run(procedures.operation(self.id)))
 
-    async def follow(self, every: float = 0.5) -> AsyncIterator[OperationStatus]:
+    async def follow(self, every: float = 0.5) -> AsyncIterator[OperationStatus[R]]:
         """How far it is, about every so many seconds, and how it ended."""
         while not (await self.progress()).is_over:
             yield self.status
             await self._wait(every)
         yield self.status
 
-    async def wait(self, timeout: float | None = None) -> OperationStatus:
+    async def wait(self, timeout: float | None = None) -> OperationStatus[R]:
         """Returns when it has ended, well or not. `DeadlineExceeded` after `timeout` seconds; it goes on."""
         until = None if timeout is None else time.monotonic() + timeout
         while not self.status.is_over:
@@ -48,7 +47,7 @@ class AsyncOperation:
             await self._wait(min(left, WAIT))
         return self.status
 
-    async def result(self, timeout: float | None = None) -> ReindexResult:
+    async def result(self, timeout: float | None = None) -> R:
         """What came of it, once it has ended. Raises its error where it failed or was cancelled."""
         return result_of(await self.wait(timeout))
 
@@ -63,6 +62,6 @@ class AsyncOperation:
     async def _wait(self, seconds: float) -> None:
         self._heard(await self._client.wait_operation(self.id, seconds=seconds))
 
-    def _heard(self, status: OperationStatus) -> OperationStatus:
+    def _heard(self, status: OperationStatus[R]) -> OperationStatus[R]:
         self.status = status
         return status

@@ -57,9 +57,9 @@ def _stream(procedure: Callable[P, StreamCall[E]]) -> Callable[Concatenate[Clien
 
 
 def _operated(
-    procedure: Callable[P, Procedure[OperationStatus]],
-) -> Callable[Concatenate[Client, P], Operation]:
-    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Operation:
+    procedure: Callable[P, Procedure[OperationStatus[R]]],
+) -> Callable[Concatenate[Client, P], Operation[R]]:
+    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Operation[R]:
         return Operation(self, self._run(procedure(*args, **kwargs)))
 
     return dressed(method, procedure, "Operation")
@@ -114,6 +114,7 @@ class Client:
     search = _unary(procedures.search)
     ingest = _writes(procedures.ingest)
     reindex = _operated(procedures.reindex)
+    upgrade = _operated(procedures.upgrade)
     operation = _operated(procedures.operation)
     operations = _pages(procedures.operations)
     wait_operation = _unary(procedures.wait_operation)

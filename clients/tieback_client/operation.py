@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
 from tieback_client import procedures
 from tieback_client.errors import DeadlineExceeded, InternalError
-from tieback_client.operations import OperationStatus
-from tieback_client.writes import ReindexResult
+from tieback_client.operations import OperationStatus, R
 
 if TYPE_CHECKING:
     from tieback_client.client import Client
@@ -18,10 +17,10 @@ WAIT = 30.0
 """Seconds for which one call waits; longer waits are several calls."""
 
 
-class Operation:
+class Operation(Generic[R]):
     """Work that the server does, whether or not this program goes on. `status` is what it last said of it."""
 
-    def __init__(self, client: Client, status: OperationStatus) -> None:
+    def __init__(self, client: Client, status: OperationStatus[R]) -> None:
         self._client = client
         self.status = status
 
@@ -30,18 +29,18 @@ class Operation:
         """What it is called: `client.operation(id)` finds it again."""
         return self.status.id
 
-    def progress(self) -> OperationStatus:
+    def progress(self) -> OperationStatus[R]:
         """Asks how far it is."""
         return self._heard(self._client._run(procedures.operation(self.id)))
 
-    def follow(self, every: float = 0.5) -> Iterator[OperationStatus]:
+    def follow(self, every: float = 0.5) -> Iterator[OperationStatus[R]]:
         """How far it is, about every so many seconds, and how it ended."""
         while not self.progress().is_over:
             yield self.status
             self._wait(every)
         yield self.status
 
-    def wait(self, timeout: float | None = None) -> OperationStatus:
+    def wait(self, timeout: float | None = None) -> OperationStatus[R]:
         """Returns when it has ended, well or not. `DeadlineExceeded` after `timeout` seconds; it goes on."""
         until = None if timeout is None else time.monotonic() + timeout
         while not self.status.is_over:
@@ -51,7 +50,7 @@ class Operation:
             self._wait(min(left, WAIT))
         return self.status
 
-    def result(self, timeout: float | None = None) -> ReindexResult:
+    def result(self, timeout: float | None = None) -> R:
         """What came of it, once it has ended. Raises its error where it failed or was cancelled."""
         return result_of(self.wait(timeout))
 
@@ -66,7 +65,7 @@ class Operation:
     def _wait(self, seconds: float) -> None:
         self._heard(self._client.wait_operation(self.id, seconds=seconds))
 
-    def _heard(self, status: OperationStatus) -> OperationStatus:
+    def _heard(self, status: OperationStatus[R]) -> OperationStatus[R]:
         self.status = status
         return status
 
@@ -76,7 +75,7 @@ def too_late(name: str, timeout: float | None) -> DeadlineExceeded:
     return DeadlineExceeded(f"the operation {name} has not ended within {timeout:g} s; it goes on")
 
 
-def result_of(status: OperationStatus) -> ReindexResult:
+def result_of(status: OperationStatus[R]) -> R:
     """The result of an operation that has ended, or its error."""
     if status.error is not None:
         raise status.error

@@ -5,14 +5,19 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+from google.protobuf.json_format import MessageToDict
 from tieback.v1 import operation_pb2
 
 from tieback_client import reading
 from tieback_client.errors import TiebackError
 from tieback_client.status import from_status
+from tieback_client.upgrades import Recall, UpgradeResult
 from tieback_client.writes import ReindexResult
+
+R = TypeVar("R")
+"""What comes of an operation of a kind."""
 
 _PREFIX = "operations/"
 
@@ -33,7 +38,7 @@ class OperationState(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class OperationStatus:
+class OperationStatus(Generic[R]):
     """An operation as it stood when the server was asked."""
 
     id: str
@@ -45,7 +50,7 @@ class OperationStatus:
     state: OperationState
     """What it is doing."""
     done: int = 0
-    """Steps that are done: for a reindex, items."""
+    """Steps that are done: for a reindex, items; for an upgrade, items, and then 101 more."""
     total: int = 0
     """All steps; 0 until that is known."""
     remaining: float | None = None
@@ -60,7 +65,7 @@ class OperationStatus:
     """When it first ran."""
     ended: datetime | None = None
     """When it ended."""
-    result: ReindexResult | None = None
+    result: R | None = None
     """What came of it, where it succeeded."""
     error: TiebackError | None = None
     """Why it failed, or that it was cancelled."""
@@ -82,11 +87,10 @@ def name_of(id: str) -> str:
     return id if id.startswith(_PREFIX) else _PREFIX + id
 
 
-def read_status(message: Any) -> OperationStatus:
+def read_status(message: Any) -> OperationStatus[Any]:
     """An operation as a `google.longrunning.Operation` tells of it."""
     known = operation_pb2.OperationMetadata()
     message.metadata.Unpack(known)
-    seconds = known.remaining.seconds + known.remaining.nanos / 1e9
     return OperationStatus(
         id=message.name.removeprefix(_PREFIX),
         kind=known.kind,
@@ -94,7 +98,7 @@ def read_status(message: Any) -> OperationStatus:
         state=_state(message, known.state),
         done=known.done,
         total=known.total,
-        remaining=seconds if known.HasField("remaining") else None,
+        remaining=_seconds(known.remaining) if known.HasField("remaining") else None,
         cancelling=known.cancelling,
         trouble=known.trouble,
         created=_moment(known, "create_time"),
@@ -115,10 +119,15 @@ def _state(message: Any, number: int) -> OperationState:
     return OperationState.FAILED if message.HasField("error") else OperationState.SUCCEEDED
 
 
-def _result(packed: Any) -> ReindexResult | None:
-    message = operation_pb2.ReindexResult()
-    if not packed.Unpack(message):
-        return None
+def _result(packed: Any) -> ReindexResult | UpgradeResult | None:
+    """What came of it; None of a kind that this version does not know."""
+    reindexed, upgraded = operation_pb2.ReindexResult(), operation_pb2.UpgradeResult()
+    if packed.Unpack(reindexed):
+        return _reindex_result(reindexed)
+    return _upgrade_result(upgraded) if packed.Unpack(upgraded) else None
+
+
+def _reindex_result(message: Any) -> ReindexResult:
     return ReindexResult(
         space=reading.space_ref(message.space),
         total=message.total,
@@ -130,6 +139,33 @@ def _result(packed: Any) -> ReindexResult | None:
         split_sections=message.split_sections,
         added_sections=message.added_sections,
     )
+
+
+def _upgrade_result(message: Any) -> UpgradeResult:
+    def recall(measured: Any) -> Recall:
+        return Recall(measured.value, measured.low, measured.high)
+
+    return UpgradeResult(
+        old_space=reading.space_ref(message.old_space),
+        new_space=reading.space_ref(message.new_space),
+        policy=message.policy.name,
+        parameters=MessageToDict(message.policy.parameters),
+        artifact=message.artifact,
+        width=message.width,
+        trained=message.trained,
+        held_out=message.held_out,
+        left_out=message.left_out,
+        old_old=recall(message.old_old),
+        new_old=recall(message.new_old),
+        new_new=recall(message.new_new),
+        native=recall(message.native),
+        encoding_seconds=_seconds(message.encoding_time),
+        training_seconds=_seconds(message.training_time),
+    )
+
+
+def _seconds(duration: Any) -> float:
+    return float(duration.seconds + duration.nanos / 1e9)
 
 
 def _moment(message: Any, field: str) -> datetime | None:

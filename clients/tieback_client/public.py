@@ -84,6 +84,7 @@ from tieback_client.results import (
     TextPiece,
 )
 from tieback_client.streams import EncodingStream, EventStream, Writes
+from tieback_client.upgrades import Recall, UpgradeResult
 from tieback_client.vectors import (
     Box,
     DType,
@@ -174,6 +175,7 @@ __all__ = [
     "Quota",
     "QuotaExceeded",
     "RateExceeded",
+    "Recall",
     "Reduction",
     "ReindexResult",
     "RerankResult",
@@ -207,6 +209,7 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",
+    "UpgradeResult",
     "Usage",
     "Vector",
     "VectorKind",

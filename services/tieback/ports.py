@@ -8,6 +8,7 @@ needs another takes the port, and cannot tell the two apart. Every method raises
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Protocol, Unpack
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
@@ -24,6 +25,7 @@ from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexPro
 from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
 from tieback.core.types.search import Search, SearchReply
+from tieback.core.types.upgrading import Anchors, SpacePair
 from tieback.core.types.vectors import SpaceRef
 
 DEFAULT_PLAN = EncodePlan()
@@ -179,11 +181,35 @@ class IndexPort(Protocol):
         ...
 
 
+class StoredItemsPort(Protocol):
+    """What an index has stored, as it was given; in the process that has the store, for the role admin."""
+
+    async def sample(self, collection: str, most: int) -> list[str]:
+        """The ids of at most so many items, evenly taken from all of them in order."""
+        ...
+
+    async def read(self, collection: str, ids: Sequence[str]) -> list[Item | None]:
+        """The items with their contents; None for one that is gone.
+
+        A section whose original is not there has no content.
+        """
+        ...
+
+    def upgrades(self, collection: str) -> Path:
+        """A folder for what upgrades of the collection's space learn; it is removed with the collection."""
+        ...
+
+
 class StorePort(IndexPort, Protocol):
     """The index where its store is: it gives out originals, and takes new vectors for old ones.
 
     For the tenant that a collection belongs to, with the role admin.
     """
+
+    @property
+    def stored(self) -> StoredItemsPort:
+        """Its items as they were given."""
+        ...
 
     async def begin_reindex(self, collection: str, space: SpaceRef, width: int) -> ReindexState:
         """Begins to make vectors of another space for a collection, or goes on."""
@@ -308,4 +334,30 @@ class ReindexPort(Protocol):
 
     async def discard(self, collection: str) -> None:
         """Removes what runs that did not finish have made, so that the next one begins anew."""
+        ...
+
+
+class UpgradePort(Protocol):
+    """Encodes contents of collections in two spaces, in the process that has the index's store."""
+
+    async def check(self, collection: str, *, space: str = "", labels: str = "") -> SpacePair:
+        """The collection's space and the one that is to take its place.
+
+        Raises what `encode` would at once: what is not there, that the role is not enough, or that the two
+        spaces have nothing to compare.
+        """
+        ...
+
+    async def sample(self, collection: str, most: int) -> list[str]:
+        """The ids of at most so many items, evenly taken from all of them."""
+        ...
+
+    async def encode(
+        self, collection: str, ids: Sequence[str], *, space: str = "", labels: str = ""
+    ) -> Anchors:
+        """The contents of these items in both spaces; with `labels`, by that field of their metadata."""
+        ...
+
+    def folder(self, collection: str) -> Path:
+        """Where upgrades of the collection's space keep what they learn."""
         ...

@@ -25,11 +25,13 @@ from benchmarks.claims import (
     concatenation,
     hypercomplex,
     joint_views,
+    orthogonal_alignment,
     platonic,
     prompt_pool,
     sequential_state,
     topics,
 )
+from benchmarks.pipeline.judged import Document, Judged, Question
 from benchmarks.report import Report
 
 
@@ -132,6 +134,48 @@ def test_concatenation_is_measured_on_drawn_and_on_handwritten_digits(
     kinds = [claim.name.rpartition(", ")[2] for claim in report.claims]
     assert kinds == ["drawn digits"] * 2 + ["handwritten digits"] * 2
     assert all(0 <= row["new, four"] <= 100 for rows in report.tables.values() for row in rows)
+
+
+@pytest.mark.usefixtures("digits")
+def test_alignment_is_measured_on_digits_and_says_that_there_are_no_judged_texts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small = {"WRITTEN": 40, "INNER": 8, "OLD_WIDTH": 4, "EXTRA": 2, "EPOCHS": 1, "LEARNED": {"trained": 3}}
+    for name, value in small.items():
+        monkeypatch.setattr(orthogonal_alignment, name, value)
+    monkeypatch.delenv("TIEBACK_DATA", raising=False)
+    report = Report()
+
+    orthogonal_alignment.study(report, range(2), lambda _line: None)
+
+    *measured, texts = report.claims
+    assert [claim.name.rpartition(", ")[2] for claim in measured] == [
+        "new/old less old/old",
+        "new/new less new/new by the leading dimensions alone",
+    ]
+    assert all(present(one.low) <= present(one.value) <= present(one.high) for one in measured)
+    assert (texts.met, "TIEBACK_DATA" in texts.note) == (None, True)
+
+
+def test_alignment_of_texts_is_measured_by_their_judged_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [" ".join(f"w{number}" for number in range(begin, begin + 10)) for begin in range(40)]
+    documents = [Document(str(place), text) for place, text in enumerate(texts)]
+    questions = [Question(str(place), [texts[place]], {str(place): 1}) for place in range(0, 40, 4)]
+
+    def encoded(space: str, asked: Sequence[str], say: Callable[[str], None]) -> Any:
+        width = {orthogonal_alignment.OLD: 30, orthogonal_alignment.NEW: 40}[space]
+        words = np.random.default_rng(width).normal(size=(50, width))
+        counts = [[text.split().count(f"w{number}") for number in range(50)] for text in asked]
+        return unit_rows(np.array(counts) @ words)
+
+    monkeypatch.setattr(orthogonal_alignment, "_encoded", encoded)
+    monkeypatch.setattr(orthogonal_alignment, "LEARNED", {"trained": 3})
+
+    found = orthogonal_alignment.texts_found(Judged("made", documents, questions), 0, lambda _line: None)
+
+    assert found.keys() == {"old/old", "native", "trained, new/old", "trained, new/new"}
+    assert all(len(gained) == 10 for gained in found.values())
+    assert found["old/old"].tolist() == found["native"].tolist() == [1.0] * 10
 
 
 def test_the_values_of_a_missing_view_never_reach_the_state() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from support.present import present
-from tieback_client import OperationState, OperationStatus, ReindexResult, SpaceRef
+from tieback_client import OperationState, OperationStatus, Recall, ReindexResult, SpaceRef, UpgradeResult
 
 from benchmarks.killed_operations import Outcome, killed
 
@@ -43,3 +44,28 @@ def test_an_end_that_is_another_is_found_out() -> None:
 
     assert outcome().differences(outcome()) == []
     assert [len(outcome().differences(one)) for one in others] == [1] * 6
+
+
+def upgraded(**changes: Any) -> UpgradeResult:
+    half = Recall(0.5, 0.4, 0.6)
+    made = UpgradeResult(
+        SPACE, SPACE, "oca", {"extra": 4.0}, "0123456789ab", 512, 80, 20, 0, half, half, half, half, 1.0, 2.0
+    )
+    return replace(made, **changes)
+
+
+def test_an_upgrade_may_take_longer_and_round_otherwise_but_not_be_worth_less() -> None:
+    status = replace(outcome().status, result=upgraded())
+    same: list[dict[str, Any]] = [
+        {"training_seconds": 9.0},
+        {"artifact": "ba9876543210"},
+        {"new_old": Recall(0.46, 0.4, 0.6)},
+    ]
+    others: list[dict[str, Any]] = [{"new_old": Recall(0.44, 0.4, 0.6)}, {"trained": 79}, {"policy": "other"}]
+
+    found = [
+        len(outcome(status=status).differences(outcome(status=replace(status, result=upgraded(**changes)))))
+        for changes in (*same, *others)
+    ]
+
+    assert found == [0, 0, 0, 1, 1, 1]

@@ -15,7 +15,9 @@ from tieback_client import (
     InternalError,
     NotFound,
     OperationState,
+    Recall,
     StorageFull,
+    UpgradeResult,
 )
 from tieback_client.cli import app
 from tieback_client.cli.following import duration
@@ -173,3 +175,40 @@ def test_the_command_line_lists_shows_waits_for_cancels_and_deletes(served: Any)
 )
 def test_a_time_is_told_in_one_unit(seconds: float, told: str) -> None:
     assert duration(seconds) == told
+
+
+def test_an_upgrade_is_started_with_what_was_asked_for_and_its_result_is_read(client: Client) -> None:
+    operation = client.upgrade("notes", space="tiny", policy=("oca", {"extra": 4}), labels="kind", items=50)
+
+    result = operation.wait().result
+
+    assert (operation.id, operation.status.kind) == ("notes-0", "upgrade")
+    assert isinstance(result, UpgradeResult)
+    assert (result.policy, result.parameters, result.artifact) == ("oca", {"extra": 4.0}, "0123456789ab")
+    assert (result.width, result.trained, result.held_out, result.left_out) == (50, 80, 20, 3)
+    assert result.old_old == Recall(0.5, 0.25, 0.75)
+    assert (result.new_old.value, result.new_new.value, result.native.value) == (0.4, 0.5, 1.0)
+    assert (result.encoding_seconds, result.training_seconds) == (90.0, 1.5)
+
+
+async def test_the_asynchronous_client_upgrades_too(aclient: AsyncClient) -> None:
+    operation = await aclient.upgrade("notes", space="tiny")
+
+    assert (await operation.result()).trained == 80
+
+
+def test_the_command_line_tells_what_an_upgrade_is_worth(served: Any) -> None:
+    words = ["upgrade", "start", "notes", "--to", "tiny", "--policy", "oca", "--parameter", "extra=4"]
+    told = run(served, *words)
+    as_json = json.loads(run(served, *words, "--json").stdout)
+    detached = run(served, *words, "--detach")
+    shown = run(served, "operations", "show", "notes-0")
+    wrong = run(served, "upgrade", "start", "notes", "--parameter", "extra=4")
+
+    for output in (told.stdout, shown.stdout):
+        assert "recall@1 new/old\t0.400 (0.200 to 0.600)" in output
+        assert "0123456789ab, by oca" in output
+    assert (as_json["operation"], as_json["result"]["native"]["value"]) == ("notes-1", 1.0)
+    assert as_json["result"]["parameters"] == {"extra": 4.0}
+    assert (detached.exit_code, detached.stdout) == (0, "notes-2\n")
+    assert (wrong.exit_code, "--policy" in wrong.stderr) == (2, True)

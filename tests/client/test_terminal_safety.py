@@ -44,6 +44,7 @@ COMMANDS = [
     ["collections", "delete", "notes"],
     ["collections", "forget", "notes", "{source}"],
     ["reindex", "notes"],
+    ["upgrade", "start", "notes", "--to", "tiny"],
     ["operations"],
     ["operations", "show", "notes-0"],
     ["operations", "wait", "notes-0"],

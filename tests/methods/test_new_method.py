@@ -25,7 +25,7 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate
 from tieback.core.types.vectors import MultiVector, SpaceRef
 from tieback.joint.graphs import agreement
-from tieback.methods import families, imputation, projection
+from tieback.methods import compatibility, families, imputation, projection
 from tieback.methods.grounding import SUMMARY as GROUNDING_SUMMARY
 from tieback.methods.grounding import Passage, checkers
 from tieback.methods.pooling import poolings
@@ -108,6 +108,7 @@ def test_it_is_documented_with_its_parameters(family: Family[Any], monkeypatch: 
 
 
 FITS: dict[str, Callable[[], State]] = {
+    "compatibility": lambda: compatibility.fit(NAME, *ANCHORS),
     "projection": lambda: projection.fit(NAME, *ANCHORS),
     "imputation": lambda: imputation.fit(NAME, list(ANCHORS)),
 }

@@ -49,3 +49,21 @@ def test_an_operation_is_run_for_its_tenant_and_outlives_the_process_that_runs_i
         assert client.get_collection("notes").space.name == "all-minilm-l6-v2"
         assert list(globex.operations()) == []
     assert guarded.value("tieback_operation_seconds_count", kind="reindex", state="succeeded") == 1
+
+
+def test_an_upgrade_is_learned_beside_the_index_and_outlives_its_process(guarded: Platform) -> None:
+    with Client(guarded.address, token="globex-admin", timeout=60) as client:
+        items = (
+            Item(f"{n:05}", f"Text {n} says that wave {7 * n} came after wave {n} had broken.")
+            for n in range(100)
+        )
+        client.ingest("waves", items, space="wordllama-256", batch=100).collect()
+        policy = ("oca", {"steps": 400, "hidden": 8, "extra": 0, "patience": 0})
+        operation = client.upgrade("waves", space="all-minilm-l6-v2", policy=policy)
+        wait_for(lambda: operation.progress().done > 110 or operation.status.is_over, 100)
+        assert not operation.status.is_over
+        wait_for(lambda: guarded.replica("index")).kill()
+        result = operation.result(timeout=120)
+
+        assert (result.trained + result.held_out, result.left_out, result.width) == (200, 0, 384)
+        assert client.get_collection("waves").space.name == "wordllama-256"

@@ -25,6 +25,7 @@ COMMANDS = {
     "encode": "tieback_client.cli.encode:encode",
     "collections": "tieback_client.cli.collections:collections",
     "reindex": "tieback_client.cli.reindex:reindex",
+    "upgrade": "tieback_client.cli.upgrade:upgrade",
     "operations": "tieback_client.cli.operations:operations",
     "spaces": "tieback_client.cli.server:spaces",
     "methods": "tieback_client.cli.server:methods",

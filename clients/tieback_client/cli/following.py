@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
 
 from tieback_client.cli.output import Output
 from tieback_client.control_characters import in_a_line
 from tieback_client.operation import Operation
-from tieback_client.operations import OperationStatus
+from tieback_client.operations import OperationStatus, R
 
 _SECONDS = 0.5
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
-def follow(output: Output, operation: Operation) -> OperationStatus:
+def follow(output: Output, operation: Operation[R]) -> OperationStatus[R]:
     """Shows the progress of an operation until it has ended, and returns its end.
 
     If interrupted, says how to continue, and exits with 130.
@@ -37,6 +40,18 @@ def follow(output: Output, operation: Operation) -> OperationStatus:
         )
         raise click.exceptions.Exit(130) from None
     return operation.status
+
+
+def tell_started(output: Output, operation: Operation[Any]) -> None:
+    """Prints the id of an operation that nobody waits for, and how to follow it."""
+    if output.json:
+        output.document(operation.status)
+        return
+    output.show(Text(operation.id, style="bold"))
+    output.note(
+        f"to follow it: tieback operations wait {operation.id}; to cancel it: tieback operations cancel "
+        f"{operation.id}"
+    )
 
 
 def duration(seconds: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 from rich.text import Text
 
@@ -10,8 +12,11 @@ from tieback_client.cli.following import duration, follow
 from tieback_client.cli.indexed import quoted
 from tieback_client.cli.list_by_default import ListByDefault
 from tieback_client.cli.output import Output
+from tieback_client.cli.upgrade import facts_of
 from tieback_client.client import Client
 from tieback_client.operations import OperationState, OperationStatus
+from tieback_client.upgrades import UpgradeResult
+from tieback_client.writes import ReindexResult
 
 _CANCEL_SECONDS = 10.0
 _STYLES = {
@@ -26,8 +31,8 @@ _STYLES = {
 def operations() -> None:
     """List, follow and cancel operations.
 
-    An operation is work of minutes or hours on the server, for instance a reindex. Without a command,
-    lists them.
+    An operation is work of minutes or hours on the server, for instance a reindex or an upgrade. Without a
+    command, lists them.
     """
 
 
@@ -49,7 +54,7 @@ def list_(client: Client, output: Output, active: bool, kind: str | None, collec
         output.show(
             "No operation is one of these."
             if terms
-            else "There is no operation; `tieback reindex NAME` starts one."
+            else "There is no operation; `tieback reindex` and `tieback upgrade start` start one."
         )
         return
     output.table(
@@ -87,7 +92,7 @@ def wait(client: Client, output: Output, id: str) -> None:
 def cancel(client: Client, output: Output, id: str) -> None:
     """Cancel an operation.
 
-    A cancelled reindex leaves the collection unchanged; the vectors made so far are removed.
+    A cancelled reindex or upgrade leaves the collection unchanged; what was made so far is removed.
     """
     client.cancel_operation(id)
     _show(output, client.wait_operation(id, seconds=_CANCEL_SECONDS))
@@ -105,7 +110,7 @@ def delete(client: Client, output: Output, id: str) -> None:
         output.note(f"deleted {id}")
 
 
-def _show(output: Output, status: OperationStatus) -> None:
+def _show(output: Output, status: OperationStatus[Any]) -> None:
     if output.json:
         output.document(status)
         return
@@ -121,20 +126,22 @@ def _show(output: Output, status: OperationStatus) -> None:
         "ended": f"{status.ended:%Y-%m-%d %H:%M:%S}" if status.ended else "",
         "error": "" if status.error is None else status.error.message,
     }
-    if status.result is not None and not status.result.finished:
+    if isinstance(status.result, ReindexResult) and not status.result.finished:
         facts["left out"] = f"{status.result.failure_count} items cannot be encoded again; nothing changed"
+    if isinstance(status.result, UpgradeResult):
+        facts |= facts_of(status.result)
     output.table(["", ""], [[key, value] for key, value in facts.items() if value != ""])
 
 
-def _state(status: OperationStatus) -> Text:
+def _state(status: OperationStatus[Any]) -> Text:
     if status.cancelling:
         return Text("cancelling", style="yellow")
     return Text(status.state.value, style=_STYLES.get(status.state, ""))
 
 
-def _done(status: OperationStatus) -> str:
+def _done(status: OperationStatus[Any]) -> str:
     return f"{status.done}/{status.total}" if status.total else ""
 
 
-def _second(status: OperationStatus) -> str:
+def _second(status: OperationStatus[Any]) -> str:
     return f"{status.created:%Y-%m-%d %H:%M:%S}" if status.created else ""

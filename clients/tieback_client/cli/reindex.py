@@ -6,7 +6,7 @@ import click
 from rich.text import Text
 
 from tieback_client.cli.connection import Command, connected
-from tieback_client.cli.following import follow
+from tieback_client.cli.following import follow, tell_started
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
 from tieback_client.operation import Operation
@@ -45,7 +45,7 @@ def reindex(client: Client, output: Output, name: str, space: str, drop_missing:
     """Encode a collection again, after its model changed."""
     operation = client.reindex(name, space=space, drop_missing=drop_missing)
     if detach:
-        _report_started(output, operation)
+        tell_started(output, operation)
         return
     end = _end(output, operation)
     if not end.finished and output.asks:
@@ -103,20 +103,9 @@ def _report(output: Output, name: str, end: ReindexResult) -> None:
         )
 
 
-def _end(output: Output, operation: Operation) -> ReindexResult:
+def _end(output: Output, operation: Operation[ReindexResult]) -> ReindexResult:
     follow(output, operation)
     return operation.result()
-
-
-def _report_started(output: Output, operation: Operation) -> None:
-    if output.json:
-        output.document(operation.status)
-        return
-    output.show(Text(operation.id, style="bold"))
-    output.note(
-        f"to follow it: tieback operations wait {operation.id}; to cancel it: tieback operations cancel "
-        f"{operation.id}"
-    )
 
 
 def _list(output: Output, end: ReindexResult) -> None:

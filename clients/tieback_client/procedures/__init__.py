@@ -27,6 +27,7 @@ from tieback_client.procedures.operations import (
     operation,
     operations,
     reindex,
+    upgrade,
     wait_operation,
 )
 from tieback_client.procedures.server import (
@@ -72,6 +73,7 @@ __all__ = [
     "space",
     "spaces",
     "split",
+    "upgrade",
     "upsert",
     "usage",
     "wait_operation",

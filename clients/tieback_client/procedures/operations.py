@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from google.longrunning import operations_proto_pb2
 from google.protobuf import duration_pb2
+from tieback.core.field_path import at
 from tieback.v1 import operation_pb2
 
 from tieback_client import writing
+from tieback_client.events import MethodLike
 from tieback_client.operations import OperationStatus, name_of, read_status
 from tieback_client.paging import Page, Pages
 from tieback_client.rpc import RPCS, Call, Procedure
+from tieback_client.upgrades import UpgradeResult
+from tieback_client.writes import ReindexResult
 
 _ANSWER_SECONDS = 30.0
 """Of a call that waits: for the answer, beyond the wait."""
@@ -17,7 +23,7 @@ _ANSWER_SECONDS = 30.0
 
 def reindex(
     collection: str, *, space: str = "", drop_missing: bool = False, timeout: float | None = None
-) -> Procedure[OperationStatus]:
+) -> Procedure[OperationStatus[ReindexResult]]:
     """Starts to encode a collection's items again, from their texts and the originals that the server kept.
 
     It is then in `space`: by default the served revision of its own, else the server's default. Meanwhile the
@@ -33,7 +39,37 @@ def reindex(
     return read_status(reply.message)
 
 
-def operation(id: str, *, timeout: float | None = None) -> Procedure[OperationStatus]:
+def upgrade(
+    collection: str,
+    *,
+    space: str = "",
+    policy: MethodLike | None = None,
+    labels: str = "",
+    items: int = 0,
+    timeout: float | None = None,
+) -> Procedure[OperationStatus[UpgradeResult]]:
+    """Starts to learn how vectors of another space compare with the stored vectors of a collection.
+
+    `space` is the one that is to take the place of the collection's own; by default the served revision of
+    its own. `policy` is a method of the family "compatibility", for instance ``"oca"`` or
+    ``("oca", {"extra": 64})``. Of at most `items` items of the collection, by default 2000, it learns from
+    most and is measured on the others. `labels` names the field of their metadata that says their class;
+    without it, texts are compared by their halves. The collection stays as it is. The operation goes on when
+    this program ends, and when the server is started again. Where an equal one is under way, that is
+    returned; `AlreadyExists` where another one is.
+    """
+    request = operation_pb2.StartUpgradeRequest(
+        collection=collection,
+        space=writing.text(space, "space"),
+        policy=writing.method(policy, at("policy")),
+        labels=writing.text(labels, "labels"),
+        items=items,
+    )
+    reply = yield Call(RPCS["StartUpgrade"], request, timeout)
+    return read_status(reply.message)
+
+
+def operation(id: str, *, timeout: float | None = None) -> Procedure[OperationStatus[Any]]:
     """An operation of this tenant. `NotFound` where there is none of that id, or none any more."""
     request = operations_proto_pb2.GetOperationRequest(name=name_of(id))
     reply = yield Call(RPCS["GetOperation"], request, timeout)
@@ -42,14 +78,14 @@ def operation(id: str, *, timeout: float | None = None) -> Procedure[OperationSt
 
 def operations(
     *, filter: str = "", page_size: int = 0, timeout: float | None = None
-) -> Pages[OperationStatus]:
+) -> Pages[OperationStatus[Any]]:
     """All operations of this tenant that are kept, the newest first, page after page as they are read.
 
     `filter` compares `done`, `kind` and `collection`: ``'kind = "reindex" AND NOT done'``;
     docs/long-running.md has examples. `InvalidArgument` for another field.
     """
 
-    def fetch(token: str) -> Procedure[Page[OperationStatus]]:
+    def fetch(token: str) -> Procedure[Page[OperationStatus[Any]]]:
         request = operations_proto_pb2.ListOperationsRequest(
             name="operations",
             filter=writing.text(filter, "filter"),
@@ -63,7 +99,7 @@ def operations(
     return Pages(fetch)
 
 
-def wait_operation(id: str, *, seconds: float = 30.0) -> Procedure[OperationStatus]:
+def wait_operation(id: str, *, seconds: float = 30.0) -> Procedure[OperationStatus[Any]]:
     """An operation once it has ended, or as it stands after so many seconds, or earlier."""
     wait = duration_pb2.Duration()
     wait.FromNanoseconds(int(max(0.0, seconds) * 1e9))

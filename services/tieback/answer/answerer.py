@@ -23,6 +23,7 @@ from tieback.answer.retrieval import ENCODE_SHARE, Retriever, words_of
 from tieback.answer.single_space import SingleSpace
 from tieback.answer.splitting import Splitting
 from tieback.answer.stopwatch import Stopwatch, hop, share
+from tieback.answer.upgrading import Upgrading
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Unsupported
 from tieback.core.field_path import at
@@ -85,7 +86,7 @@ class Answerer:
         keeps_originals: bool = False,
         retired: RetiredSpaces | None = None,
     ) -> None:
-        limits = limits or Limits()
+        self._limits = limits = limits or Limits()
         served = [CollectionSpace.single(one, encoder, limits) for one in single]
         if joint is not None and router is not None:
             joint_inputs = spaces if isinstance(spaces, JointInputs) else JointInputs(spaces)
@@ -134,6 +135,10 @@ class Answerer:
     def reindexing(self, index: StorePort) -> Reindexing:
         """What encodes collections again, where this process has their store."""
         return Reindexing(self._known, self._ingestion, index)
+
+    def upgrading(self, index: StorePort) -> Upgrading:
+        """What encodes collections in two spaces, where this process has their store."""
+        return Upgrading(self._known, index, self._limits)
 
     async def retrieve(self, retrieval: Retrieval, *, deadline: Deadline = NO_DEADLINE) -> RetrieveReply:
         """Finds what bears on a query of any modality.

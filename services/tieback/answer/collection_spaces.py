@@ -197,6 +197,11 @@ class CollectionSpaces:
             )
         return known
 
+    @property
+    def names(self) -> list[str]:
+        """The served spaces that collections can be in, sorted."""
+        return sorted(one.name for one in self._served.values())
+
     def to_reindex(self, found: Collection, asked: str) -> CollectionSpace:
         """The space a collection is to be in: `asked`, else the served one of its name, else the default."""
         named = any(one.name == found.space.name for one in self._served.values())

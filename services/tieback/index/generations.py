@@ -19,18 +19,18 @@ from typing import TypeVar, cast
 from tieback.core.errors import InvalidInput, NotFound, TiebackError, Unavailable
 from tieback.core.field_path import at
 from tieback.core.tenant import CollectionKey
-from tieback.core.types.content import Section
 from tieback.core.types.limits import Limits
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.vectors import SpaceRef
 from tieback.index.collection import OpenCollection
 from tieback.index.key_budget import KeyBudget
 from tieback.index.memory import Entry, Memory
-from tieback.index.originals import Originals, content_of
+from tieback.index.originals import Originals
 from tieback.index.ownership import OwnedCollections
 from tieback.index.pieces import pieces_of
 from tieback.index.records import Record
 from tieback.index.store import Description, Store
+from tieback.index.stored_items import with_contents
 from tieback.index.table import Table
 from tieback.index.validation import check_batch, check_space, check_vectors, check_width
 from tieback.index.writer import CollectionWriter
@@ -155,26 +155,7 @@ class Generations:
                 if len(chosen) == _PAGE_ITEMS:
                     break
         owner = old.description.owner
-        return [
-            PendingItem(
-                entry.version,
-                replace(
-                    entry.item,
-                    sections=[
-                        self._with_content(owner, entry, ordinal, section)
-                        for ordinal, section in enumerate(entry.item.sections)
-                    ],
-                ),
-            )
-            for entry in chosen
-        ]
-
-    def _with_content(self, owner: str, entry: Entry, ordinal: int, section: Section) -> Section:
-        if section.content is not None or ordinal not in entry.originals:
-            return section
-        data = self._originals.read(owner, entry.originals[ordinal])
-        content = None if data is None else content_of(entry.modalities[ordinal], data)
-        return replace(section, content=content)
+        return [PendingItem(entry.version, with_contents(entry, owner, self._originals)) for entry in chosen]
 
     def _written_again(self, made: OpenCollection) -> OpenCollection:
         """The generation with a writer, after its own was closed for nothing."""

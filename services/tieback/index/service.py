@@ -43,6 +43,7 @@ from tieback.index.served import ServedSpaces
 from tieback.index.size import IndexSize
 from tieback.index.sources import check_source, check_source_name
 from tieback.index.store import Store
+from tieback.index.stored_items import StoredItems
 from tieback.index.vectors import one_thread
 from tieback.ports import DEFAULT_ROUTING
 
@@ -69,6 +70,7 @@ class Index:
             store, self._owned, self._generations, self._references, self._writers, limits.collections
         )
         keeps = self._originals.keeps
+        self.stored = StoredItems(store, self._owned, self._originals)
         self._items = ItemWriter(self._owned, self._references, self._readers, limits, keeps=keeps)
         self._closed = False
 

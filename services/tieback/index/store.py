@@ -10,6 +10,7 @@ store/
   sources/       [TENANT/]NAME.json, the folders that a collection's items come from
   generations/   [TENANT/]NAME.lance, tables that are to take a collection's place (`generations.py`)
   originals/     what sections were encoded from (`originals.py`)
+  upgrades/      TENANT/NAME/, what upgrades of a collection's space learned; "_" stands for no tenant
   operations/    the journal of what runs for minutes (`tieback.operations`)
   making/        tables on their way to collections/, put there by one rename when they are complete
   leaving/       tables on their way out, taken there by one rename before they are removed
@@ -37,6 +38,7 @@ from tieback.core.types.vectors import SpaceRef
 from tieback.index import versions
 from tieback.index.durability import sync_path, write_durably
 from tieback.index.lock import StoreLock
+from tieback.index.originals import folder_of
 from tieback.index.reading import TableReader
 from tieback.index.records import schema
 from tieback.index.sources import Sources
@@ -120,7 +122,7 @@ class Store:
             self._collections, self._sources, self._making, self._leaving, self._views = (
                 directory / name for name in ("collections", "sources", "making", "leaving", "views")
             )
-            self._generations = directory / "generations"
+            self._generations, self._upgrades = directory / "generations", directory / "upgrades"
             self.originals = directory / "originals"
             for folder in (self._making, self._leaving, self._views):  # what a killed server left half done
                 shutil.rmtree(folder, ignore_errors=True)
@@ -165,6 +167,7 @@ class Store:
         sources = self._sources_path(key)
         _make_folder(sources.parent)
         sources.unlink(missing_ok=True)  # of a removal that was cut short
+        shutil.rmtree(self.upgrades(key), ignore_errors=True)
         return self._create(description, self._folder(key))
 
     def create_generation(self, description: Description) -> Table:
@@ -252,7 +255,15 @@ class Store:
             raise
         with suppress(OSError):  # `create` removes one that stays
             self._sources_path(key).unlink(missing_ok=True)
+        shutil.rmtree(self.upgrades(key), ignore_errors=True)
         return left
+
+    def upgrades(self, key: CollectionKey) -> Path:
+        """The folder, which may not be there, of what upgrades of a collection's space learned.
+
+        It is removed with the collection.
+        """
+        return self._upgrades / folder_of(key.owner) / key.name
 
     def _generation(self, key: CollectionKey) -> Path:
         return self._generations / key.owner / f"{key.name}.lance"

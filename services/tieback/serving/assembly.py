@@ -14,7 +14,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import StartupError
 from tieback.core.family import Family
 from tieback.core.types.vectors import SpaceRef, VectorKind
-from tieback.ports import EncoderPort, GeneratorPort, IndexPort, ReindexPort, RerankerPort, RouterPort
+from tieback.ports import EncoderPort, GeneratorPort, IndexPort, RerankerPort, RouterPort, StorePort
 from tieback.serving import context
 from tieback.serving.bound import rollout_of
 from tieback.serving.plan import Plan
@@ -194,7 +194,11 @@ def build_answerer(
 
 
 def build_operations(
-    settings: Settings, reindexing: ReindexPort, telemetry: Telemetry, act: Callable[[Operation], None]
+    settings: Settings,
+    answerer: Answerer,
+    index: StorePort,
+    telemetry: Telemetry,
+    act: Callable[[Operation], None],
 ) -> Operations:
     """The operations of the index's store, whose process holds their journal too.
 
@@ -205,7 +209,7 @@ def build_operations(
 
     operations = Operations.open(
         settings.store.expanduser() / "operations",
-        Services(reindexing),
+        Services(answerer.reindexing(index), answerer.upgrading(index)),
         bounds=Bounds(
             running=settings.operations_running,
             active=settings.operations_active,

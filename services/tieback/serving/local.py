@@ -93,7 +93,8 @@ class LocalServer:
             operations = await asyncio.to_thread(
                 assembly.build_operations,
                 settings,
-                answerer.reindexing(index),
+                answerer,
+                index,
                 telemetry,
                 acting(server.tokens),
             )

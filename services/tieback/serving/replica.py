@@ -111,7 +111,7 @@ async def _index(_: str, context: ServiceContext) -> ServiceInstance:
             generator=None,
         )
         operations = await asyncio.to_thread(
-            assembly.build_operations, settings, answerer.reindexing(index), telemetry, context.act
+            assembly.build_operations, settings, answerer, index, telemetry, context.act
         )
     except BaseException:
         await index.close()

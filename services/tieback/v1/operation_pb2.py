@@ -26,28 +26,40 @@ from google.longrunning import operations_pb2 as google_dot_longrunning_dot_oper
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
+from tieback.v1 import annotations_pb2 as tieback_dot_v1_dot_annotations__pb2
+from tieback.v1 import report_pb2 as tieback_dot_v1_dot_report__pb2
 from tieback.v1 import vector_pb2 as tieback_dot_v1_dot_vector__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atieback/v1/operation.proto\x12\ntieback.v1\x1a#google/longrunning/operations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x17tieback/v1/vector.proto\"\xda\x02\n\x11OperationMetadata\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12)\n\x05state\x18\x03 \x01(\x0e\x32\x1a.tieback.v1.OperationState\x12\x0c\n\x04\x64one\x18\x04 \x01(\x04\x12\r\n\x05total\x18\x05 \x01(\x04\x12,\n\tremaining\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\ncancelling\x18\x07 \x01(\x08\x12\x0f\n\x07trouble\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08run_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"N\n\x13StartReindexRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\r\n\x05space\x18\x02 \x01(\t\x12\x14\n\x0c\x64rop_missing\x18\x03 \x01(\x08\"\xe8\x01\n\rReindexResult\x12\r\n\x05total\x18\x01 \x01(\x04\x12\x0c\n\x04\x64one\x18\x02 \x01(\x04\x12,\n\x08\x66\x61ilures\x18\x03 \x03(\x0b\x32\x1a.tieback.v1.ReindexFailure\x12\x15\n\rfailure_count\x18\x04 \x01(\x04\x12\x10\n\x08\x66inished\x18\x05 \x01(\x08\x12#\n\x05space\x18\x06 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\x16\n\x0esplit_sections\x18\x07 \x01(\x04\x12\x16\n\x0e\x61\x64\x64\x65\x64_sections\x18\x08 \x01(\x04\x12\x0e\n\x06needed\x18\t \x01(\x08\"@\n\x0eReindexFailure\x12\n\n\x02id\x18\x01 \x01(\t\x12\"\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status*\xc5\x01\n\x0eOperationState\x12\x1f\n\x1bOPERATION_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17OPERATION_STATE_WAITING\x10\x01\x12\x1b\n\x17OPERATION_STATE_RUNNING\x10\x02\x12\x1d\n\x19OPERATION_STATE_SUCCEEDED\x10\x03\x12\x1a\n\x16OPERATION_STATE_FAILED\x10\x04\x12\x1d\n\x19OPERATION_STATE_CANCELLED\x10\x05\x32\x8c\x01\n\x10OperationService\x12x\n\x0cStartReindex\x12\x1f.tieback.v1.StartReindexRequest\x1a\x1d.google.longrunning.Operation\"(\x90\x02\x02\xca\x41\"\n\rReindexResult\x12\x11OperationMetadatab\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atieback/v1/operation.proto\x12\ntieback.v1\x1a#google/longrunning/operations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1ctieback/v1/annotations.proto\x1a\x17tieback/v1/report.proto\x1a\x17tieback/v1/vector.proto\"\xda\x02\n\x11OperationMetadata\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12)\n\x05state\x18\x03 \x01(\x0e\x32\x1a.tieback.v1.OperationState\x12\x0c\n\x04\x64one\x18\x04 \x01(\x04\x12\r\n\x05total\x18\x05 \x01(\x04\x12,\n\tremaining\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\ncancelling\x18\x07 \x01(\x08\x12\x0f\n\x07trouble\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08run_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"N\n\x13StartReindexRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\r\n\x05space\x18\x02 \x01(\t\x12\x14\n\x0c\x64rop_missing\x18\x03 \x01(\x08\"\xe8\x01\n\rReindexResult\x12\r\n\x05total\x18\x01 \x01(\x04\x12\x0c\n\x04\x64one\x18\x02 \x01(\x04\x12,\n\x08\x66\x61ilures\x18\x03 \x03(\x0b\x32\x1a.tieback.v1.ReindexFailure\x12\x15\n\rfailure_count\x18\x04 \x01(\x04\x12\x10\n\x08\x66inished\x18\x05 \x01(\x08\x12#\n\x05space\x18\x06 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\x16\n\x0esplit_sections\x18\x07 \x01(\x04\x12\x16\n\x0e\x61\x64\x64\x65\x64_sections\x18\x08 \x01(\x04\x12\x0e\n\x06needed\x18\t \x01(\x08\"@\n\x0eReindexFailure\x12\n\n\x02id\x18\x01 \x01(\t\x12\"\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\"\x8e\x01\n\x13StartUpgradeRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\r\n\x05space\x18\x02 \x01(\t\x12\x35\n\x06policy\x18\x03 \x01(\x0b\x32\x12.tieback.v1.MethodB\x11\xca\xc1\x18\rcompatibility\x12\x0e\n\x06labels\x18\x04 \x01(\t\x12\r\n\x05items\x18\x05 \x01(\r\"\xe6\x03\n\rUpgradeResult\x12\'\n\told_space\x18\x01 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\'\n\tnew_space\x18\x02 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\"\n\x06policy\x18\x03 \x01(\x0b\x32\x12.tieback.v1.Method\x12\x10\n\x08\x61rtifact\x18\x04 \x01(\t\x12\r\n\x05width\x18\x05 \x01(\r\x12\x0f\n\x07trained\x18\x06 \x01(\x04\x12\x10\n\x08held_out\x18\x07 \x01(\x04\x12\x10\n\x08left_out\x18\x08 \x01(\x04\x12(\n\x07old_old\x18\t \x01(\x0b\x32\x17.tieback.v1.RecallAtOne\x12(\n\x07new_old\x18\n \x01(\x0b\x32\x17.tieback.v1.RecallAtOne\x12(\n\x07new_new\x18\x0b \x01(\x0b\x32\x17.tieback.v1.RecallAtOne\x12\'\n\x06native\x18\x0c \x01(\x0b\x32\x17.tieback.v1.RecallAtOne\x12\x30\n\rencoding_time\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\rtraining_time\x18\x0e \x01(\x0b\x32\x19.google.protobuf.Duration\"7\n\x0bRecallAtOne\x12\r\n\x05value\x18\x01 \x01(\x01\x12\x0b\n\x03low\x18\x02 \x01(\x01\x12\x0c\n\x04high\x18\x03 \x01(\x01*\xc5\x01\n\x0eOperationState\x12\x1f\n\x1bOPERATION_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17OPERATION_STATE_WAITING\x10\x01\x12\x1b\n\x17OPERATION_STATE_RUNNING\x10\x02\x12\x1d\n\x19OPERATION_STATE_SUCCEEDED\x10\x03\x12\x1a\n\x16OPERATION_STATE_FAILED\x10\x04\x12\x1d\n\x19OPERATION_STATE_CANCELLED\x10\x05\x32\x86\x02\n\x10OperationService\x12x\n\x0cStartReindex\x12\x1f.tieback.v1.StartReindexRequest\x1a\x1d.google.longrunning.Operation\"(\x90\x02\x02\xca\x41\"\n\rReindexResult\x12\x11OperationMetadata\x12x\n\x0cStartUpgrade\x12\x1f.tieback.v1.StartUpgradeRequest\x1a\x1d.google.longrunning.Operation\"(\x90\x02\x02\xca\x41\"\n\rUpgradeResult\x12\x11OperationMetadatab\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tieback.v1.operation_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_STARTUPGRADEREQUEST'].fields_by_name['policy']._loaded_options = None
+  _globals['_STARTUPGRADEREQUEST'].fields_by_name['policy']._serialized_options = b'\312\301\030\rcompatibility'
   _globals['_OPERATIONSERVICE'].methods_by_name['StartReindex']._loaded_options = None
   _globals['_OPERATIONSERVICE'].methods_by_name['StartReindex']._serialized_options = b'\220\002\002\312A\"\n\rReindexResult\022\021OperationMetadata'
-  _globals['_OPERATIONSTATE']._serialized_start=925
-  _globals['_OPERATIONSTATE']._serialized_end=1122
-  _globals['_OPERATIONMETADATA']._serialized_start=195
-  _globals['_OPERATIONMETADATA']._serialized_end=541
-  _globals['_STARTREINDEXREQUEST']._serialized_start=543
-  _globals['_STARTREINDEXREQUEST']._serialized_end=621
-  _globals['_REINDEXRESULT']._serialized_start=624
-  _globals['_REINDEXRESULT']._serialized_end=856
-  _globals['_REINDEXFAILURE']._serialized_start=858
-  _globals['_REINDEXFAILURE']._serialized_end=922
-  _globals['_OPERATIONSERVICE']._serialized_start=1125
-  _globals['_OPERATIONSERVICE']._serialized_end=1265
+  _globals['_OPERATIONSERVICE'].methods_by_name['StartUpgrade']._loaded_options = None
+  _globals['_OPERATIONSERVICE'].methods_by_name['StartUpgrade']._serialized_options = b'\220\002\002\312A\"\n\rUpgradeResult\022\021OperationMetadata'
+  _globals['_OPERATIONSTATE']._serialized_start=1671
+  _globals['_OPERATIONSTATE']._serialized_end=1868
+  _globals['_OPERATIONMETADATA']._serialized_start=250
+  _globals['_OPERATIONMETADATA']._serialized_end=596
+  _globals['_STARTREINDEXREQUEST']._serialized_start=598
+  _globals['_STARTREINDEXREQUEST']._serialized_end=676
+  _globals['_REINDEXRESULT']._serialized_start=679
+  _globals['_REINDEXRESULT']._serialized_end=911
+  _globals['_REINDEXFAILURE']._serialized_start=913
+  _globals['_REINDEXFAILURE']._serialized_end=977
+  _globals['_STARTUPGRADEREQUEST']._serialized_start=980
+  _globals['_STARTUPGRADEREQUEST']._serialized_end=1122
+  _globals['_UPGRADERESULT']._serialized_start=1125
+  _globals['_UPGRADERESULT']._serialized_end=1611
+  _globals['_RECALLATONE']._serialized_start=1613
+  _globals['_RECALLATONE']._serialized_end=1668
+  _globals['_OPERATIONSERVICE']._serialized_start=1871
+  _globals['_OPERATIONSERVICE']._serialized_end=2133
 # @@protoc_insertion_point(module_scope)

@@ -4,6 +4,8 @@ from google.longrunning import operations_pb2 as _operations_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.rpc import status_pb2 as _status_pb2
+from tieback.v1 import annotations_pb2 as _annotations_pb2
+from tieback.v1 import report_pb2 as _report_pb2
 from tieback.v1 import vector_pb2 as _vector_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -94,3 +96,59 @@ class ReindexFailure(_message.Message):
     id: str
     status: _status_pb2.Status
     def __init__(self, id: _Optional[str] = ..., status: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+
+class StartUpgradeRequest(_message.Message):
+    __slots__ = ("collection", "space", "policy", "labels", "items")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    SPACE_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    space: str
+    policy: _report_pb2.Method
+    labels: str
+    items: int
+    def __init__(self, collection: _Optional[str] = ..., space: _Optional[str] = ..., policy: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., labels: _Optional[str] = ..., items: _Optional[int] = ...) -> None: ...
+
+class UpgradeResult(_message.Message):
+    __slots__ = ("old_space", "new_space", "policy", "artifact", "width", "trained", "held_out", "left_out", "old_old", "new_old", "new_new", "native", "encoding_time", "training_time")
+    OLD_SPACE_FIELD_NUMBER: _ClassVar[int]
+    NEW_SPACE_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    ARTIFACT_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    TRAINED_FIELD_NUMBER: _ClassVar[int]
+    HELD_OUT_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    OLD_OLD_FIELD_NUMBER: _ClassVar[int]
+    NEW_OLD_FIELD_NUMBER: _ClassVar[int]
+    NEW_NEW_FIELD_NUMBER: _ClassVar[int]
+    NATIVE_FIELD_NUMBER: _ClassVar[int]
+    ENCODING_TIME_FIELD_NUMBER: _ClassVar[int]
+    TRAINING_TIME_FIELD_NUMBER: _ClassVar[int]
+    old_space: _vector_pb2.SpaceRef
+    new_space: _vector_pb2.SpaceRef
+    policy: _report_pb2.Method
+    artifact: str
+    width: int
+    trained: int
+    held_out: int
+    left_out: int
+    old_old: RecallAtOne
+    new_old: RecallAtOne
+    new_new: RecallAtOne
+    native: RecallAtOne
+    encoding_time: _duration_pb2.Duration
+    training_time: _duration_pb2.Duration
+    def __init__(self, old_space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., new_space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., policy: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., artifact: _Optional[str] = ..., width: _Optional[int] = ..., trained: _Optional[int] = ..., held_out: _Optional[int] = ..., left_out: _Optional[int] = ..., old_old: _Optional[_Union[RecallAtOne, _Mapping]] = ..., new_old: _Optional[_Union[RecallAtOne, _Mapping]] = ..., new_new: _Optional[_Union[RecallAtOne, _Mapping]] = ..., native: _Optional[_Union[RecallAtOne, _Mapping]] = ..., encoding_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., training_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class RecallAtOne(_message.Message):
+    __slots__ = ("value", "low", "high")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    value: float
+    low: float
+    high: float
+    def __init__(self, value: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ...) -> None: ...

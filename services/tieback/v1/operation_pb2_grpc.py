@@ -44,6 +44,11 @@ class OperationServiceStub(object):
                 request_serializer=tieback_dot_v1_dot_operation__pb2.StartReindexRequest.SerializeToString,
                 response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
+        self.StartUpgrade = channel.unary_unary(
+                '/tieback.v1.OperationService/StartUpgrade',
+                request_serializer=tieback_dot_v1_dot_operation__pb2.StartUpgradeRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
 
 
 class OperationServiceServicer(object):
@@ -63,12 +68,27 @@ class OperationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StartUpgrade(self, request, context):
+        """Learns a transform after which vectors of another space can be compared with the stored vectors of a collection,
+        from contents of the collection that both spaces encode, and measures it on items that are held out. The
+        collection itself stays as it is. One upgrade of a collection runs at a time, as for StartReindex. The server needs
+        PyTorch for it, and else answers UNIMPLEMENTED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OperationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'StartReindex': grpc.unary_unary_rpc_method_handler(
                     servicer.StartReindex,
                     request_deserializer=tieback_dot_v1_dot_operation__pb2.StartReindexRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'StartUpgrade': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartUpgrade,
+                    request_deserializer=tieback_dot_v1_dot_operation__pb2.StartUpgradeRequest.FromString,
                     response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
             ),
     }
@@ -102,6 +122,33 @@ class OperationService(object):
             target,
             '/tieback.v1.OperationService/StartReindex',
             tieback_dot_v1_dot_operation__pb2.StartReindexRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartUpgrade(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tieback.v1.OperationService/StartUpgrade',
+            tieback_dot_v1_dot_operation__pb2.StartUpgradeRequest.SerializeToString,
             google_dot_longrunning_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,

@@ -18,7 +18,7 @@ class Operations(operations_pb2_grpc.OperationsServicer, operation_pb2_grpc.Oper
     """Each operation is further whenever it is asked for, and done at the third time.
 
     One of the collection "new" is in a state and has a result that no version of today knows; one of
-    "unlucky" fails.
+    "unlucky" fails. What comes of an upgrade is that of an upgrade.
     """
 
     STEPS = 3
@@ -26,12 +26,19 @@ class Operations(operations_pb2_grpc.OperationsServicer, operation_pb2_grpc.Oper
     def __init__(self, log: Log) -> None:
         self.log = log
         self.asked: dict[str, int] = {}
+        self.upgrades: dict[str, Any] = {}  # requests by operation
         self.cancelled: set[str] = set()
 
     def StartReindex(self, request: Any, context: Any) -> Any:
         self.log.note("StartReindex", context)
         name = f"operations/{request.collection}-{len(self.asked)}"
         self.asked[name] = 0
+        return self._told(name)
+
+    def StartUpgrade(self, request: Any, context: Any) -> Any:
+        self.log.note("StartUpgrade", context)
+        name = f"operations/{request.collection}-{len(self.asked)}"
+        self.asked[name], self.upgrades[name] = 0, request
         return self._told(name)
 
     def GetOperation(self, request: Any, context: Any) -> Any:
@@ -71,7 +78,7 @@ class Operations(operations_pb2_grpc.OperationsServicer, operation_pb2_grpc.Oper
         subject = name.removeprefix("operations/").rpartition("-")[0]
         done = self.asked[name]
         known = operation_pb2.OperationMetadata(
-            kind="reindex",
+            kind="upgrade" if name in self.upgrades else "reindex",
             subject=subject,
             state=operation_pb2.OPERATION_STATE_RUNNING,
             done=done,
@@ -92,6 +99,8 @@ class Operations(operations_pb2_grpc.OperationsServicer, operation_pb2_grpc.Oper
             elif subject == "new":
                 known.state = cast("operation_pb2.OperationState", 77)
                 told.response.Pack(operation_pb2.OperationMetadata())
+            elif name in self.upgrades:
+                told.response.Pack(_upgraded(self.upgrades[name]))
             else:
                 failure = operation_pb2.ReindexFailure(
                     id="red", status=status(grpc.StatusCode.INVALID_ARGUMENT, "the original is not kept")
@@ -103,3 +112,23 @@ class Operations(operations_pb2_grpc.OperationsServicer, operation_pb2_grpc.Oper
                 )
         told.metadata.Pack(known)
         return told
+
+
+def _upgraded(request: Any) -> operation_pb2.UpgradeResult:
+    half = operation_pb2.RecallAtOne(value=0.5, low=0.25, high=0.75)
+    return operation_pb2.UpgradeResult(
+        old_space=SPACE,
+        new_space=SPACE,
+        policy=request.policy,
+        artifact="0123456789ab",
+        width=request.items,
+        trained=80,
+        held_out=20,
+        left_out=3,
+        old_old=half,
+        new_old=operation_pb2.RecallAtOne(value=0.4, low=0.2, high=0.6),
+        new_new=half,
+        native=operation_pb2.RecallAtOne(value=1, low=0.9, high=1),
+        encoding_time=duration_pb2.Duration(seconds=90),
+        training_time=duration_pb2.Duration(seconds=1, nanos=500_000_000),
+    )

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.field_path import at
 from tieback.core.types.operation import Json, Progress
-from tieback.ports import ReindexPort
+from tieback.ports import ReindexPort, UpgradePort
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Services:
     """What kinds work with."""
 
     reindex: ReindexPort
+    upgrade: UpgradePort
 
 
 class Kind(BaseModel, ABC):

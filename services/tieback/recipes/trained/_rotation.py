@@ -14,6 +14,7 @@ from torch.nn.functional import normalize
 from tieback.core.types.arrays import Array
 from tieback.training.loop import History, Plan, Progress, batch, train
 from tieback.training.losses import neighbour_distillation, neighbours
+from tieback.training.rotation import Rotation
 
 NEAREST = 10
 """So many neighbours are counted where a prefix is held against all dimensions."""
@@ -26,24 +27,6 @@ class Choices:
     widths: tuple[int, ...]
     rows: int
     temperature: float
-
-
-class Rotation(torch.nn.Module):
-    """`start` `[d, d]`, turned by the Cayley map of a skew matrix: it stays orthogonal while it learns."""
-
-    start: Tensor
-
-    def __init__(self, start: Array) -> None:
-        super().__init__()
-        self.register_buffer("start", torch.tensor(start))
-        self.skew = torch.nn.Parameter(torch.zeros(start.shape))
-
-    def forward(self) -> Tensor:
-        """The rotation `[d, d]`."""
-        skew = self.skew - self.skew.T
-        one = torch.eye(len(skew))
-        rotation: Tensor = self.start @ torch.linalg.solve(one - skew, one + skew)
-        return rotation
 
 
 def principal_directions(rows: Array) -> Array:

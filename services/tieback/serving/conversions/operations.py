@@ -12,9 +12,13 @@ from google.protobuf.message import Message
 from google.rpc import status_pb2
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
+from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.operation import Json, Operation, OperationState
+from tieback.core.types.vectors import SpaceRef
 from tieback.operations.kinds import reindex
 from tieback.serving import failures
+from tieback.serving.conversions.reports import read_method, write_method
 from tieback.serving.conversions.vectors import write_space
 from tieback.v1 import operation_pb2
 
@@ -32,6 +36,18 @@ _STATES = {
 def reindex_request(message: operation_pb2.StartReindexRequest) -> dict[str, Any]:
     """A request for a reindex."""
     return {"collection": message.collection, "space": message.space, "drop_missing": message.drop_missing}
+
+
+def upgrade_request(message: operation_pb2.StartUpgradeRequest) -> dict[str, Any]:
+    """A request for an upgrade; what it does not say is left to the kind."""
+    policy = read_method(message.policy, at("policy"))
+    said = {"policy": policy.name, "parameters": dict(policy.parameters), "items": message.items}
+    return {
+        "collection": message.collection,
+        "space": message.space,
+        "labels": message.labels,
+        **{name: value for name, value in said.items() if value},
+    }
 
 
 def id_in(name: str) -> str:
@@ -73,8 +89,31 @@ def _reindex_result(result: Json) -> operation_pb2.ReindexResult:
     )
 
 
+def _upgrade_result(result: Json) -> operation_pb2.UpgradeResult:
+    recall = {name: operation_pb2.RecallAtOne(**one) for name, one in result["recall"].items()}
+    return operation_pb2.UpgradeResult(
+        old_space=write_space(SpaceRef(*result["old_space"])),
+        new_space=write_space(SpaceRef(*result["new_space"])),
+        policy=write_method(MethodChoice(result["policy"], result["parameters"])),
+        artifact=result["artifact"],
+        width=result["width"],
+        trained=result["trained"],
+        held_out=result["held_out"],
+        left_out=result["left_out"],
+        old_old=recall["old_old"],
+        new_old=recall["new_old"],
+        new_new=recall["new_new"],
+        native=recall["native"],
+        encoding_time=_duration(result["seconds"]["encoding"]),
+        training_time=_duration(result["seconds"]["training"]),
+    )
+
+
 # By kind, the message of its result. A kind is a file of `tieback.operations.kinds` and a line here.
-_RESULTS: Mapping[str, Callable[[Json], Message]] = {"reindex": _reindex_result}
+_RESULTS: Mapping[str, Callable[[Json], Message]] = {
+    "reindex": _reindex_result,
+    "upgrade": _upgrade_result,
+}
 
 
 def _metadata(operation: Operation) -> operation_pb2.OperationMetadata:

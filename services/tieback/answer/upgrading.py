@@ -1,0 +1,189 @@
+"""Contents of a collection in two spaces: its own, and the one that is to take its place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
+from tieback.answer.stopwatch import Stopwatch
+from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.errors import InvalidInput
+from tieback.core.tenant import PRINCIPAL, Access
+from tieback.core.types.arrays import Array
+from tieback.core.types.collection import Collection
+from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.fusion import Fused, FusePart, Role
+from tieback.core.types.limits import Limits
+from tieback.core.types.upgrading import Anchors, SpacePair
+from tieback.ports import StorePort
+
+SECTIONS = 4
+"""Of an item with more sections, so many are taken, evenly."""
+FEWEST_WORDS = 8
+"""A text of fewer is not cut into halves."""
+TOGETHER = 64
+"""Contents that are encoded at once."""
+LOADING_SECONDS = 30.0
+"""How long a space that is no longer served may take to be loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """A content that is to be encoded: of which of the items, for which side, with which label."""
+
+    item: int
+    content: Content
+    role: Role
+    label: str = ""
+
+
+class Upgrading:
+    """An `UpgradePort`."""
+
+    def __init__(self, spaces: CollectionSpaces, index: StorePort, limits: Limits) -> None:
+        self._spaces, self._index = spaces, index
+        self._together = min(TOGETHER, limits.batch_items or TOGETHER)
+
+    async def check(self, collection: str, *, space: str = "", labels: str = "") -> SpacePair:
+        """See `UpgradePort`."""
+        found, old, new = await self._both(collection, space)
+        if new.ref == found.space:
+            others = [name for name in self._spaces.names if name != new.name]
+            raise InvalidInput(
+                f"the collection {collection!r} is in the space {new.ref} already; the others that this "
+                f"server has: {', '.join(others) or 'none'}",
+                field="space",
+            )
+        by_old, by_new = (_read_by(one) for one in (old, new))
+        by_both = [one for one in by_old if one in by_new]
+        if not by_both:
+            raise InvalidInput(
+                f"the space {new.name!r} reads {', '.join(by_new)}, and the collection's space {old.name!r} "
+                f"reads {', '.join(by_old)}: there is nothing that both encode",
+                field="space",
+            )
+        if not labels and Modality.TEXT not in by_both:
+            raise InvalidInput(
+                f"both spaces read {', '.join(by_both)}: only texts are compared without labels; name the "
+                "field of the items' metadata that says what they show",
+                field="labels",
+            )
+        return SpacePair(old.ref, old.width, new.ref, new.width, found.section_count)
+
+    async def sample(self, collection: str, most: int) -> list[str]:
+        """See `UpgradePort`."""
+        return await self._index.stored.sample(collection, most)
+
+    async def encode(
+        self, collection: str, ids: Sequence[str], *, space: str = "", labels: str = ""
+    ) -> Anchors:
+        """See `UpgradePort`. Contents that a space refuses, or says nothing of, are left out."""
+        _, old, new = await self._both(collection, space)
+        sought: list[list[_Sought]] = []
+        left_out = 0
+        for place, item in enumerate(await self._index.stored.read(collection, ids)):
+            if item is None:
+                continue
+            for section in _chosen(item.sections):
+                if made := _sought(place, item, section, labels):
+                    sought.append(made)
+                else:
+                    left_out += 1
+        every = [one for group in sought for one in group]
+        rows = [await self._encoded(one, every) for one in (old, new)]
+        each = 1 if labels else 2
+        is_there = (rows[0].any(axis=1) & rows[1].any(axis=1)).reshape(-1, each).all(axis=1)
+        kept = np.repeat(is_there, each)
+        return Anchors(
+            rows[0][kept],
+            rows[1][kept],
+            np.array([one.item for one in every], np.int64)[kept],
+            [one.label for one, keep in zip(every, kept, strict=True) if keep] if labels else (),
+            left_out + int((~is_there).sum()),
+        )
+
+    def folder(self, collection: str) -> Path:
+        """See `UpgradePort`."""
+        return self._index.stored.upgrades(collection)
+
+    async def _both(self, collection: str, space: str) -> tuple[Collection, CollectionSpace, CollectionSpace]:
+        found = await self._index.get_collection(collection)
+        principal = PRINCIPAL.get()
+        principal.require(Access.ADMIN, principal.find(collection), work="upgrading a collection's space")
+        new = self._spaces.to_reindex(found, space)
+        old, _ = await self._spaces.to_read(collection, Deadline.after(LOADING_SECONDS))
+        return found, old, new
+
+    async def _encoded(self, space: CollectionSpace, sought: Sequence[_Sought]) -> Array:
+        """Unit rows `[n, width]`, zeros for what the space refuses or says nothing of."""
+        rows = np.zeros((len(sought), space.width), np.float32)
+        for role in Role:
+            places = [place for place, one in enumerate(sought) if one.role is role]
+            for begin in range(0, len(places), self._together):
+                batch = places[begin : begin + self._together]
+                await _encode(space, role, [sought[place].content for place in batch], batch, rows)
+        norms = np.linalg.norm(rows, axis=1, keepdims=True)
+        usable = np.isfinite(norms) & (norms > 0)
+        return np.where(usable, rows / np.where(usable, norms, 1), 0).astype(np.float32)
+
+
+def halves(text: str) -> tuple[str, str] | None:
+    """The first and the second half of a text's words; None of one with fewer than `FEWEST_WORDS`."""
+    words = text.split()
+    if len(words) < FEWEST_WORDS:
+        return None
+    return " ".join(words[: len(words) // 2]), " ".join(words[len(words) // 2 :])
+
+
+def _chosen(sections: Sequence[Section]) -> list[Section]:
+    places = np.linspace(0, len(sections) - 1, min(SECTIONS, len(sections))).round().astype(np.int64)
+    return [sections[place] for place in places]
+
+
+def _read_by(space: CollectionSpace) -> list[Modality]:
+    return [one for one in Modality if space.readers(one)]
+
+
+def _sought(place: int, item: Item, section: Section, labels: str) -> list[_Sought]:
+    """What a section gives: itself where it has a label, else the halves of its text; nothing else."""
+    content = section.content
+    if content is None:
+        return []
+    if labels:
+        label = item.metadata.get(labels)
+        if not isinstance(label, str | int | float):
+            return []
+        return [_Sought(place, content, Role.DOCUMENT, str(label))]
+    cut = halves(content.data) if isinstance(content.data, str) else None
+    if cut is None:
+        return []
+    roles = (Role.QUERY, Role.DOCUMENT)
+    return [_Sought(place, Content(Modality.TEXT, text), role) for text, role in zip(cut, roles, strict=True)]
+
+
+async def _encode(
+    space: CollectionSpace, role: Role, contents: Sequence[Content], places: Sequence[int], rows: Array
+) -> None:
+    """Writes the vectors of contents into the rows at these places."""
+    encoded = await space.encoders[role].encode(
+        contents, Stopwatch(), truncation=Truncation.END, deadline=NO_DEADLINE, role=role
+    )
+    for error in encoded.failed.values():
+        raise error
+    whole = [
+        number
+        for number, (found, refused) in enumerate(zip(encoded.encodings, encoded.refused, strict=True))
+        if found and not refused
+    ]
+    if not whole:
+        return
+    parts = [[FusePart(encoding) for encoding in encoded.encodings[number]] for number in whole]
+    reply = await space.router.fuse(parts, role=role)
+    for number, fused in zip(whole, reply.results, strict=True):
+        if isinstance(fused, Fused):
+            rows[places[number]] = fused.vector.values

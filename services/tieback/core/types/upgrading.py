@@ -1,0 +1,39 @@
+"""A collection's space that is to be upgraded, and what both encoders say of its contents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tieback.core.types.arrays import Array
+from tieback.core.types.vectors import SpaceRef
+
+
+@dataclass(frozen=True, slots=True)
+class SpacePair:
+    """The space of a collection's vectors and the one that is to take its place, with their widths.
+
+    `sections` is how many the collection has.
+    """
+
+    old: SpaceRef
+    old_width: int
+    new: SpaceRef
+    new_width: int
+    sections: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Anchors:
+    """Contents of a collection in both spaces: unit rows `old` `[n, old width]` and `new` `[n, new width]`.
+
+    `items` `[n]` says which of the items that were asked for a row is of. Without labels, rows come in pairs:
+    the first half of a text as a query, then the second half as a document. `labels` are the items' own, one
+    a row, where they were asked for. `left_out` counts the sections that are not here.
+    """
+
+    old: Array
+    new: Array
+    items: Array
+    labels: Sequence[str] = ()
+    left_out: int = 0

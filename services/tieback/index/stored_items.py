@@ -1,0 +1,71 @@
+"""Items as they were given: with the originals of their pictures, sounds and point clouds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from tieback.core.tenant import Access
+from tieback.core.types.content import Item, Section
+from tieback.index.collection import OpenCollection
+from tieback.index.memory import Entry
+from tieback.index.originals import Originals, content_of
+from tieback.index.ownership import OwnedCollections
+from tieback.index.store import Store
+
+
+class StoredItems:
+    """A `StoredItemsPort`."""
+
+    def __init__(self, store: Store, owned: OwnedCollections, originals: Originals) -> None:
+        self._store, self._owned, self._originals = store, owned, originals
+
+    async def sample(self, collection: str, most: int) -> list[str]:
+        """See `StoredItemsPort`."""
+        memory = self._opened(collection).memory
+
+        def chosen() -> list[str]:
+            with memory.lock.reading():
+                ids = memory.ids_after("")
+                places = np.linspace(0, len(ids) - 1, min(most, len(ids))).round().astype(np.int64)
+                return [ids[place] for place in places]
+
+        return await asyncio.to_thread(chosen)
+
+    async def read(self, collection: str, ids: Sequence[str]) -> list[Item | None]:
+        """See `StoredItemsPort`."""
+        opened = self._opened(collection)
+
+        def items() -> list[Item | None]:
+            with opened.memory.lock.reading():
+                entries = [opened.memory.entry(item_id) for item_id in ids]
+            owner = opened.description.owner
+            return [None if one is None else with_contents(one, owner, self._originals) for one in entries]
+
+        return await asyncio.to_thread(items)
+
+    def upgrades(self, collection: str) -> Path:
+        """See `StoredItemsPort`."""
+        return self._store.upgrades(self._opened(collection).description.key)
+
+    def _opened(self, collection: str) -> OpenCollection:
+        self._owned.known(collection, Access.ADMIN)
+        return self._owned.to_write(collection)
+
+
+def with_contents(entry: Entry, owner: str, originals: Originals) -> Item:
+    """A stored item with the contents of its sections; None for one whose original is not there. Blocks."""
+
+    def whole(ordinal: int, section: Section) -> Section:
+        if section.content is not None or ordinal not in entry.originals:
+            return section
+        data = originals.read(owner, entry.originals[ordinal])
+        return replace(section, content=None if data is None else content_of(entry.modalities[ordinal], data))
+
+    return replace(
+        entry.item, sections=[whole(ordinal, one) for ordinal, one in enumerate(entry.item.sections)]
+    )

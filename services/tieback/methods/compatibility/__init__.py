@@ -1,0 +1,140 @@
+"""Compatibility: vectors of a new encoder that can be compared with stored vectors of an old one.
+
+A method is learned from anchors: contents that both encoders encoded. It maps the vectors of the new encoder
+so that their leading dimensions, as many as the old space has, are in the old space; further dimensions hold
+what the old space lacks. A method's file holds the method itself, which is all that serving needs (NumPy
+alone); `fit`, which learns its state; `STATE`, the arrays of that; and `least_anchors`, how many anchors
+`fit` needs for two widths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from tieback.core.errors import InvalidInput
+from tieback.core.family import Family, Form
+from tieback.core.field_path import ROOT, FieldPath
+from tieback.core.state import State, check_state
+from tieback.core.types.arrays import Array
+from tieback.methods.projection import Progress, check_anchors, unit_rows
+
+
+class Compatibility(Protocol):
+    """A map of a new encoder's vectors."""
+
+    def __call__(self, vectors: Array, state: State) -> Array:
+        """Unit rows `[n, width]` of the new encoder's unit rows `vectors` `[n, new width]`.
+
+        Their first `old width` dimensions are compared with vectors of the old encoder (`shared`), all of
+        them with each other.
+        """
+        ...
+
+
+class Fit(Protocol):
+    """Learns a state from anchors."""
+
+    def __call__(
+        self,
+        old: Array,
+        new: Array,
+        classes: Array | None,
+        *,
+        seed: int,
+        checkpoint: Path | None,
+        progress: Progress,
+    ) -> State:
+        """The state for unit rows `old` `[n, old width]` and `new` `[n, new width]` of the same contents.
+
+        `classes` `[n]` are numbers from 0 to below how many there are; None where each content is a class of
+        its own. A `checkpoint` is a file by which a fit that was interrupted continues.
+        """
+        ...
+
+
+class LeastAnchors(Protocol):
+    """The fewest anchors that a method can be fitted on."""
+
+    def __call__(self, old_width: int, new_width: int) -> int:
+        """For spaces of these widths."""
+        ...
+
+
+FIT: Form[Fit] = Form("fit", Fit, own_parameters=True)
+LEAST_ANCHORS: Form[LeastAnchors] = Form("least_anchors", LeastAnchors)
+
+compatibilities: Family[Compatibility] = Family(
+    __name__, Compatibility, FIT, LEAST_ANCHORS, called="upgrade policy"
+)
+
+
+def fit(
+    name: str,
+    old: Array,
+    new: Array,
+    classes: Array | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    seed: int = 0,
+    checkpoint: Path | None = None,
+    progress: Progress = lambda _share, _doing: None,
+    field: FieldPath | str = ROOT,
+) -> State:
+    """The state of the method of that name, fitted on anchors `old` `[n, d1]` and `new` `[n, d2]`.
+
+    `classes` `[n]` are whole numbers, equal for contents of one class. NotFound for an unknown method.
+    InvalidInput, with the field "anchors", where the arrays do not go together, hold NaN or infinity, a zero
+    or a repeated row, or are fewer than the method needs; with "classes" where those are not as many, or only
+    one; and with a parameter, under `field`, that is unknown or out of its range.
+    """
+    fitted = compatibilities.form(FIT, name, parameters, field=field)
+    old, new = check_anchors(old, new)
+    needed = compatibilities.form(LEAST_ANCHORS, name)(old.shape[1], new.shape[1])
+    if len(old) < needed:
+        raise InvalidInput(f"{name} needs {needed} anchors; there are {len(old)}", field="anchors")
+    state = fitted(
+        old, new, _numbered(classes, len(old)), seed=seed, checkpoint=checkpoint, progress=progress
+    )
+    check_state(state, compatibilities.state(name), new=new.shape[1])
+    return state
+
+
+def shared(vectors: Array, old_width: int) -> Array:
+    """Unit rows `[n, old width]` of mapped `vectors` `[n, width]`: what compares with the old encoder's."""
+    if vectors.shape[1] < old_width:
+        raise InvalidInput(
+            f"mapped vectors are {vectors.shape[1]} wide, and the old space is {old_width}", field="vectors"
+        )
+    return unit_rows(vectors[:, :old_width])
+
+
+def padded(old: Array, width: int) -> Array:
+    """Vectors of the old encoder `[n, old width]` with zeros behind them `[n, width]`.
+
+    For one mapped vector they are in the order in which they are for `shared`: its further dimensions do not
+    count.
+    """
+    if old.shape[1] > width:
+        raise InvalidInput(f"vectors of width {old.shape[1]} cannot be padded to {width}", field="width")
+    return np.pad(old, ((0, 0), (0, width - old.shape[1])))
+
+
+def _numbered(classes: Array | None, count: int) -> Array | None:
+    """The classes as numbers from 0, in the order of what they were called."""
+    if classes is None:
+        return None
+    found = np.asarray(classes)
+    if found.shape != (count,) or not np.issubdtype(found.dtype, np.integer):
+        raise InvalidInput(
+            f"classes are whole numbers, one for each of {count} anchors, not {found.dtype} "
+            f"{list(found.shape)}",
+            field="classes",
+        )
+    called, numbers = np.unique(found, return_inverse=True)
+    if len(called) < 2:
+        raise InvalidInput("all anchors are of one class; give two classes, or none", field="classes")
+    return np.asarray(numbers, np.int64)

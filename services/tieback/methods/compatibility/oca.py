@@ -1,0 +1,159 @@
+"""Orthogonal compatible alignment: leading dimensions stay in the old space, further ones are free (OCA).
+
+"Backward-Compatible Aligned Representations via an Orthogonal Transformation Layer" (Ricci et al., 2024,
+arXiv:2408.08793). The new vector h has the old width and `extra` dimensions. It is trained by two cross
+entropies. One is of a classifier behind an orthogonal layer, W R h: as R turns the whole space, the
+classifier may use all of it, wherever the leading dimensions are. The other aligns the leading dimensions of
+h with fixed prototypes of the old encoder. R and W are needed for the training alone; h is what is served,
+and as R keeps lengths and angles, h compares as R h does.
+
+In the paper h is the output of a network that is trained as a whole. Here the new encoder stays as it is, and
+h is a layer behind it: h = f V + c + max(f U + a, 0) S for its vectors f. It starts as the ridge regression
+of the old vectors from f, beside the first principal directions of f.
+
+With classes, as in the paper, an old prototype is the mean of the old vectors of a class, and W is learned.
+Without classes, as for texts, each content is a class of its own: its old prototype is its old vector, its
+row of W is the vector of the new encoder with zeros behind it, which is fixed, and the other contents of a
+batch are the wrong answers. Then R h is to have the neighbours of the new encoder, and the leading dimensions
+of h those of the old one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from tieback.core.state import State
+from tieback.core.types.arrays import Array
+from tieback.methods.compatibility import compatibilities
+from tieback.methods.projection import Count, NotNegative, Positive, Progress, affine, unit_rows
+from tieback.methods.projection._trained import Steps, project
+
+STATE = {
+    "map": ("new", "width"),
+    "offset": ("width",),
+    "first": ("new", "hidden"),
+    "bias": ("hidden",),
+    "second": ("hidden", "width"),
+}
+
+VALIDATION = 0.1
+"""Share of the anchors that chooses among the steps of the training."""
+
+
+@compatibilities.method
+def oca(vectors: Array, state: State) -> Array:
+    """normalise(f V + c + max(f U + a, 0) S)."""
+    return project(vectors, state)
+
+
+def fit(
+    old: Array,
+    new: Array,
+    classes: Array | None,
+    *,
+    seed: int = 0,
+    checkpoint: Path | None = None,
+    progress: Progress = lambda _share, _doing: None,
+    extra: Annotated[int, Field(ge=0, le=4096)] = 128,
+    alignment: NotNegative = 1.0,
+    temperature: Positive = 0.05,
+    hidden: Count = 256,
+    steps: Steps = 600,
+    batch: Annotated[int, Field(ge=2)] = 256,
+    rate: Positive = 1e-3,
+    patience: Steps = 5,
+) -> State:
+    """The layer, after `steps` of AdamW, or fewer where `patience` looks in a row found nothing better.
+
+    `alignment` weights the second cross entropy. Without classes, h is at least as wide as the new encoder's
+    vectors, so that R h can be one of them.
+    """
+    import torch
+    from torch import Tensor
+    from torch.nn.functional import cross_entropy, normalize
+
+    from tieback.training.digests import digest
+    from tieback.training.loop import Plan, train
+    from tieback.training.loop import batch as drawn
+    from tieback.training.rotation import Rotation
+
+    order = np.random.default_rng(seed).permutation(len(old))
+    count = max(2, round(VALIDATION * len(old)))
+    validation, learned = (torch.from_numpy(np.sort(part)) for part in (order[:count], order[count:]))
+    old_width, width = old.shape[1], old.shape[1] + extra
+    if classes is None:
+        width = max(width, new.shape[1])
+    matrix, offset = _start(old[learned.numpy()], new[learned.numpy()], width)
+    draws = torch.Generator().manual_seed(seed)
+    weights = {
+        "map": torch.from_numpy(matrix),
+        "offset": torch.from_numpy(offset),
+        # Unit rows have entries of 1/√width; entries of 1 here give the hidden units a variance of 1.
+        "first": torch.randn(new.shape[1], hidden, generator=draws),
+        "bias": torch.zeros(hidden),
+        "second": torch.zeros(hidden, width),
+    }
+    features, answers = torch.from_numpy(new), torch.arange(len(new))
+    if classes is None:
+        wanted = torch.from_numpy(np.pad(new, ((0, 0), (0, width - new.shape[1]))))
+        prototypes = torch.from_numpy(old)
+        start = _turned(unit_rows(new @ matrix + offset), wanted.numpy())
+    else:
+        answers = torch.from_numpy(classes)
+        members = [old[classes == one] for one in range(int(classes.max()) + 1)]
+        prototypes = torch.from_numpy(unit_rows(np.stack([rows.mean(axis=0) for rows in members])))
+        weights["classifier"] = torch.randn(len(members), width, generator=draws)
+        start = np.eye(width, dtype=np.float32)
+    rotation = Rotation(start)
+    layer = torch.nn.ParameterDict({name: torch.nn.Parameter(one) for name, one in weights.items()})
+
+    def loss(places: Tensor) -> Tensor:
+        given = features[places]
+        inner = torch.relu(given @ layer["first"] + layer["bias"])
+        mapped = given @ layer["map"] + layer["offset"] + inner @ layer["second"]
+        turned = normalize(mapped, dim=1) @ rotation()
+        leading = normalize(mapped[:, :old_width], dim=1)
+        if classes is None:
+            right, rows, aligned = torch.arange(len(places)), wanted[places], prototypes[places]
+        else:
+            right, rows, aligned = answers[places], normalize(layer["classifier"], dim=1), prototypes
+        told = cross_entropy(turned @ rows.T / temperature, right)
+        kept = cross_entropy(leading @ aligned.T / temperature, right)
+        return told + alignment * kept
+
+    train(
+        torch.nn.ModuleList([layer, rotation]),
+        lambda draw: loss(learned[drawn(len(learned), batch, draw)]),
+        Plan(steps, rate, patience=patience, seed=seed),
+        validate=lambda: -float(loss(validation)),
+        checkpoint=checkpoint,
+        trained_on=digest(old, new, [] if classes is None else classes, [alignment, temperature, batch]),
+        progress=progress,
+    )
+    return {name: layer[name].detach().numpy().copy() for name in STATE}
+
+
+def least_anchors(old_width: int, new_width: int) -> int:  # noqa: ARG001 - the ridge fills the rest
+    """Thirty-two: with few wrong answers, a cross entropy says little about the order of the others."""
+    return 32
+
+
+def _start(old: Array, new: Array, width: int) -> tuple[Array, Array]:
+    """A matrix `[new width, width]` and an offset: the old vectors by ridge regression, then directions."""
+    found = affine.fit(new, old)
+    old_width = old.shape[1]
+    matrix, offset = np.zeros((new.shape[1], width), np.float32), np.zeros(width, np.float32)
+    matrix[:, :old_width], offset[:old_width] = found["map"], found["offset"]
+    axes = np.linalg.svd(new, full_matrices=False)[2][: width - old_width]
+    matrix[:, old_width : old_width + len(axes)] = axes.T
+    return matrix, offset
+
+
+def _turned(rows: Array, wanted: Array) -> Array:
+    """The orthogonal matrix that brings `rows` `[n, width]` nearest to `wanted` (Schönemann, 1966)."""
+    left, _, right = np.linalg.svd(rows.astype(np.float64).T @ wanted)
+    return np.asarray(left @ right, np.float32)

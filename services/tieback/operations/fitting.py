@@ -1,0 +1,181 @@
+"""A method is fitted in a process of its own: PyTorch is imported there, and never by the server.
+
+    anchors.safetensors   what it is fitted on: `old`, `new` and, where there are some, `classes`
+    checkpoint            the training as it stands; one that was interrupted continues from it
+    state.safetensors     the state, written in one step, with the seconds that the fit took
+    log                   what the process wrote to its standard error
+
+are the files of a folder. The process ends with the one that started it, however that ends: it waits for the
+end of its standard input.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+from safetensors import safe_open
+from safetensors.numpy import load, save
+
+from tieback.core.error_record import read_error, write_error
+from tieback.core.errors import TiebackError, Unsupported
+from tieback.core.state import State
+from tieback.core.types.arrays import Array
+from tieback.index.durability import write_durably
+from tieback.methods import compatibility
+
+NICE = 10
+"""How far the process steps back behind those that serve."""
+TOLD_SECONDS = 0.2
+"""How often it tells how far it is."""
+_ANCHORS, _CHECKPOINT, _STATE, _LOG = "anchors.safetensors", "checkpoint", "state.safetensors", "log"
+_END_BYTES = 4096
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """A state, and the seconds that the last run of its fit took."""
+
+    state: State
+    seconds: float
+
+
+def check_installed() -> None:
+    """Unsupported where PyTorch is not installed beside the server."""
+    if importlib.util.find_spec("torch") is None:
+        raise Unsupported(
+            "an upgrade is learned with PyTorch, which is not installed on this server: install the extra "
+            "'train' of tieback there, and restart it"
+        )
+
+
+async def fit(
+    folder: Path, method: str, parameters: Mapping[str, Any], anchors: Mapping[str, Array], *, seed: int
+) -> AsyncGenerator[float, None]:
+    """The share that is done, 0 to 1, until `read` finds the state. Continues what was interrupted.
+
+    Raises what `compatibility.fit` does, and Unsupported without PyTorch. Where it is closed, the process is
+    killed.
+    """
+    check_installed()
+    await asyncio.to_thread(_write, folder / _ANCHORS, anchors)
+    request = json.dumps({"method": method, "parameters": dict(parameters), "seed": seed})
+    with _process(folder, request) as process:
+        lines = cast("IO[str]", process.stdout)
+        while line := await asyncio.to_thread(lines.readline):
+            told = json.loads(line)
+            if "error" in told:
+                raise read_error(told["error"])
+            yield told["share"]
+        code = await asyncio.to_thread(process.wait)
+    if code:
+        end = (folder / _LOG).read_bytes()[-_END_BYTES:].decode(errors="replace")
+        _log.error("the process that fits %s ended with %d: %s", method, code, end)
+        raise TiebackError(
+            "the training ended early, perhaps for lack of memory; the server's log has more. Start the "
+            "upgrade again: it continues where it was"
+        )
+
+
+def read(folder: Path) -> Fitted | None:
+    """What was fitted; None where the fit has not ended."""
+    path = folder / _STATE
+    if not path.exists():
+        return None
+    with safe_open(path, "np") as file:
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        return Fitted(arrays, float(file.metadata()["seconds"]))
+
+
+@contextmanager
+def _process(folder: Path, request: str) -> Iterator[subprocess.Popen[str]]:
+    """The process, at work; killed where it has not ended."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "OMP_NUM_THREADS": "1",
+    }
+    with (folder / _LOG).open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 - this file
+            [sys.executable, "-m", __name__, str(folder)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment, text=True,
+            start_new_session=True,  # Ctrl-C in the server's terminal is for the server alone
+        )  # fmt: skip
+    with process:
+        try:
+            asking = cast("IO[str]", process.stdin)
+            asking.write(f"{request}\n")
+            asking.flush()
+            yield process
+        finally:
+            process.kill()
+
+
+def _write(path: Path, arrays: Mapping[str, Array]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_durably(path, save(dict(arrays)))
+
+
+def _work(folder: Path, request: Mapping[str, Any]) -> None:
+    """In the process: fits, and tells how far it is."""
+    arrays = load((folder / _ANCHORS).read_bytes())
+    begin = told = time.monotonic()
+
+    def progress(share: float, _: str) -> None:
+        nonlocal told
+        if share == 1 or time.monotonic() - told > TOLD_SECONDS:
+            told = time.monotonic()
+            _tell({"share": share})
+
+    try:
+        state = compatibility.fit(
+            request["method"],
+            arrays["old"],
+            arrays["new"],
+            arrays.get("classes"),
+            request["parameters"],
+            seed=request["seed"],
+            checkpoint=folder / _CHECKPOINT,
+            progress=progress,
+        )
+    except TiebackError as error:
+        _tell({"error": write_error(error)})
+        return
+    seconds = f"{time.monotonic() - begin:.3f}"
+    write_durably(folder / _STATE, save(dict(state), {"seconds": seconds}))
+
+
+def _tell(told: Mapping[str, Any]) -> None:
+    print(json.dumps(told), flush=True)
+
+
+def _end_with_the_parent() -> None:
+    while os.read(sys.stdin.fileno(), 1):  # not sys.stdin: its lock, held at the end, would abort the process
+        pass
+    os._exit(1)
+
+
+def main() -> None:
+    """Fits what the folder and the first line of the standard input say."""
+    request = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    os.nice(NICE)
+    _work(Path(sys.argv[1]), request)
+
+
+if __name__ == "__main__":
+    main()

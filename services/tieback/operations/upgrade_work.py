@@ -1,0 +1,110 @@
+"""What an upgrade keeps while it runs, and what it publishes at the end.
+
+    work/chosen.json            the items in the order in which they are read, and what they were chosen for
+    work/NUMBER.safetensors     what both spaces said of a page of them
+    work/fit-DIGEST/            a training, by its method and parameters (`tieback.operations.fitting`)
+    REVISION/                   a transform that was learned, as an artifact
+
+are under the collection's folder. An operation that failed leaves its work for the next one; one that asks
+for another space, other labels or another number of items begins anew.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save
+
+from tieback.artifacts import Artifact, Kind, stored
+from tieback.core.types.upgrading import Anchors
+from tieback.index.durability import write_durably
+
+COMPATIBILITY = Kind(
+    "compatibility", "compatible transform", 1, "start the upgrade again: tieback upgrade start"
+)
+KEPT = 10
+"""Transforms of a collection that are kept; older ones are removed."""
+_CHOSEN = "chosen.json"
+
+
+class Work:
+    """The work in the folder of a collection. Its methods block."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._work = folder, folder / "work"
+
+    @property
+    def pages(self) -> int:
+        """Pages of items that both spaces have encoded."""
+        return len(list(self._work.glob("[0-9]*.safetensors")))
+
+    def chosen(self, key: str) -> list[str] | None:
+        """The items that were chosen for an equal request; None, with nothing left, where there are none."""
+        try:
+            known = json.loads((self._work / _CHOSEN).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            known = {}
+        if known.get("key") == key:
+            ids: list[str] = known["ids"]
+            return ids
+        self.remove()
+        return None
+
+    def choose(self, key: str, ids: Sequence[str], seed: int) -> list[str]:
+        """Puts the items into any order, and keeps that."""
+        order = np.random.default_rng(seed).permutation(len(ids))
+        shuffled = [ids[place] for place in order]
+        self._work.mkdir(parents=True, exist_ok=True)
+        write_durably(self._work / _CHOSEN, json.dumps({"key": key, "ids": shuffled}).encode())
+        return shuffled
+
+    def add(self, page: Anchors, begin: int, seconds: float) -> None:
+        """Keeps the next page, whose first item has the place `begin`, and how long it took."""
+        arrays = {"old": page.old, "new": page.new, "items": page.items + begin}
+        labels = json.dumps(list(page.labels))
+        told = {"labels": labels, "left_out": str(page.left_out), "seconds": str(seconds)}
+        write_durably(self._page(self.pages), save(arrays, told))
+
+    def anchors(self) -> tuple[Anchors, float]:
+        """All pages as one, and the seconds that they took."""
+        read = [_read(self._page(number)) for number in range(self.pages)]
+        found = [page for page, _ in read]
+        every = Anchors(
+            np.concatenate([page.old for page in found]),
+            np.concatenate([page.new for page in found]),
+            np.concatenate([page.items for page in found]),
+            [label for page in found for label in page.labels],
+            sum(page.left_out for page in found),
+        )
+        return every, sum(seconds for _, seconds in read)
+
+    def training(self, name: str) -> Path:
+        """The folder of a training."""
+        return self._work / f"fit-{name}"
+
+    def publish(self, transform: Artifact) -> str:
+        """Keeps a transform beside the work, durably; its revision."""
+        transform.save(self._folder)
+        for folder in stored(self._folder)[:-KEPT]:
+            if folder.name != transform.revision:
+                shutil.rmtree(folder, ignore_errors=True)
+        return transform.revision
+
+    def remove(self) -> None:
+        """Removes all of the work."""
+        shutil.rmtree(self._work, ignore_errors=True)
+
+    def _page(self, number: int) -> Path:
+        return self._work / f"{number:05}.safetensors"
+
+
+def _read(path: Path) -> tuple[Anchors, float]:
+    with safe_open(path, "np") as file:
+        told = file.metadata()
+        old, new, items = (file.get_tensor(name) for name in ("old", "new", "items"))
+    return Anchors(old, new, items, json.loads(told["labels"]), int(told["left_out"])), float(told["seconds"])

@@ -1,0 +1,73 @@
+"""What an upgrade measures, and on what."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tieback.core.types.upgrading import Anchors
+from tieback.methods.projection import unit_rows
+from tieback.operations.upgrade_measures import Parts, Recall, measured, split
+
+ROWS = unit_rows(np.random.default_rng(0).normal(size=(40, 6)))
+
+
+def test_a_recall_has_the_interval_of_wilson() -> None:
+    half = Recall.of(np.array([True, False] * 50))
+    every, none = Recall.of(np.ones(10, bool)), Recall.of(np.zeros(10, bool))
+
+    assert (half.value, half.low, half.high) == pytest.approx((0.5, 0.4038, 0.5962), abs=1e-4)
+    assert (every.value, every.low, every.high) == pytest.approx((1.0, 0.7225, 1.0), abs=1e-4)
+    assert (none.low, none.high) == pytest.approx((0.0, 0.2775), abs=1e-4)
+
+
+def test_no_item_is_learned_from_and_measured_on_and_equal_pairs_are_learned_once() -> None:
+    items = np.repeat(np.arange(20), 2)
+    rows = ROWS.copy()
+    rows[4] = rows[2]  # of the items 2 and 1
+
+    parts = split(Anchors(rows, rows, items))
+
+    assert set(items[parts.held_out]) == {0, 5, 10, 15}
+    assert set(items[parts.training]).isdisjoint(items[parts.held_out])
+    assert len(parts.training) == 31
+    assert parts.classes is None
+    assert parts.arrays(Anchors(rows, rows, items)).keys() == {"old", "new"}
+
+
+def test_labels_become_numbers_of_what_is_learned_from() -> None:
+    anchors = Anchors(ROWS, ROWS, np.arange(40), ["b", "a"] * 20)
+
+    parts = split(anchors)
+
+    assert parts.classes is not None
+    assert parts.classes[:4].tolist() == [1, 0, 1, 0]
+    assert len(parts.arrays(anchors)["classes"]) == len(parts.training)
+
+
+def test_without_labels_a_half_seeks_its_other_half() -> None:
+    old = np.repeat(ROWS[:20], 2, axis=0)  # the halves of a text are equal in the old space
+    new = old.copy()
+    new[3] = -new[3]  # and one is lost in the new one
+    mapped = np.concatenate([new, np.zeros((40, 2), np.float32)], axis=1)
+    parts = Parts(np.zeros(0, np.int64), np.arange(40), None)
+
+    found = measured(Anchors(old, new, np.repeat(np.arange(20), 2)), parts, mapped)
+
+    assert {name: one.value for name, one in found.items()} == {
+        "old_old": 1.0,
+        "new_old": 1.0,
+        "new_new": 0.95,
+        "native": 0.95,
+    }
+
+
+def test_with_labels_a_content_seeks_another_one_of_its_label_and_never_itself() -> None:
+    middle = np.eye(2, 6, dtype=np.float32)
+    classes = np.array([0, 0, 1, 1, 1])
+    rows = unit_rows(middle[classes] + 0.01 * ROWS[:5])
+    alone = np.array([0, 1, 2, 2, 2])
+
+    parts = [Parts(np.zeros(0, np.int64), np.arange(5), labels) for labels in (classes, alone)]
+    found = [measured(Anchors(rows, rows, np.arange(5)), one, rows)["new_new"].value for one in parts]
+
+    assert found == [1.0, 0.6]

@@ -1,0 +1,335 @@
+"""An upgrade over the wire: what it learns, what is refused, and how it ends when it is disturbed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from click.testing import CliRunner, Result
+from support.local_platform import Running, served_locally
+from support.own_encoder import Silent
+from support.small_spaces import write_colours, write_shapes, write_words
+from tieback.artifacts import Artifact
+from tieback.methods.compatibility import compatibilities, shared
+from tieback.models.store import Store
+from tieback.operations.upgrade_work import COMPATIBILITY
+from tieback.recipes.pull import pull
+from tieback.serving.settings import Settings
+from tieback_client import (
+    AlreadyExists,
+    AsyncClient,
+    Client,
+    InvalidArgument,
+    Item,
+    NotFound,
+    OperationState,
+    Unimplemented,
+    UpgradeResult,
+)
+from tieback_client.cli import app
+
+WORDS = [f"word{n:02}" for n in range(40)]
+ITEMS = 120
+QUICK: Any = ("oca", {"extra": 4, "hidden": 8, "steps": 120, "batch": 64})
+ENDLESS: Any = ("oca", {"extra": 4, "hidden": 8, "steps": 10_000_000, "batch": 64, "patience": 0})
+SPACES = ("words-a", "words-b", "colours", "shapes")
+
+
+def texts(count: int) -> Iterator[Item]:
+    """Texts of sixteen words whose halves have six words in common; every other one is odd."""
+    draw = np.random.default_rng(3)
+    for number in range(count):
+        kind, own = "even" if number % 2 == 0 else "odd", draw.choice(WORDS, 5, replace=False)
+        halves = [[kind, *own, *draw.choice(WORDS, 2)] for _ in range(2)]
+        yield Item(f"{number:04}", " ".join([*halves[0], *halves[1]]), metadata={"kind": kind})
+
+
+def write_spaces(folder: Path) -> None:
+    """Two spaces of words: the new one sees what the old one sees, turned, and more; and two of no words."""
+    draw = np.random.default_rng(1)
+    old = draw.normal(size=(len(WORDS) + 2, 8))
+    turn = np.linalg.qr(draw.normal(size=(12, 12)))[0]
+    new = np.concatenate([old, draw.normal(size=(len(WORDS) + 2, 4))], axis=1) @ turn
+    names = [*WORDS, "even", "odd"]
+    cards = [
+        write_words(folder, "words-a", dict(zip(names, old, strict=True))),
+        write_words(folder, "words-b", dict(zip(names, new, strict=True))),
+        write_colours(folder, "colours"),
+        write_shapes(folder, "shapes"),
+    ]
+    assert pull(cards, cards, Store(folder / "models"), Silent()) == []
+
+
+def settings_of(folder: Path, **more: Any) -> Settings:
+    return Settings(
+        store=folder / "store", models=folder / "models", cards=folder, port=0, metrics_port=None,
+        spaces=SPACES, generator_enabled=False, drain_seconds=1, binding="none", **more,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("upgrade")
+    write_spaces(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def running(folder: Path) -> Iterator[Running]:
+    with served_locally(settings_of(folder)) as running:
+        with Client(running.address, timeout=60) as client:
+            client.ingest("texts", texts(ITEMS), space="words-a").collect()
+            client.ingest("few", texts(4), space="words-a").collect()
+        yield running
+
+
+@pytest.fixture
+def client(running: Running) -> Iterator[Client]:
+    with Client(running.address, timeout=60) as client:
+        yield client
+
+
+def run(running: Running, *words: str) -> Result:
+    return CliRunner().invoke(app.tieback, list(words), env={"TIEBACK_SERVER": running.address})
+
+
+def test_an_upgrade_learns_a_transform_and_says_what_it_is_worth(
+    client: Client, running: Running, folder: Path
+) -> None:
+    before = client.get_collection("texts")
+
+    operation = client.upgrade("texts", space="words-b", policy=QUICK)
+    steps = list(operation.follow(0.05))
+    result = operation.result()
+
+    assert operation.id.startswith("upgrade-")
+    assert (operation.status.kind, operation.status.subject) == ("upgrade", "texts")
+    assert (steps[-1].state, steps[-1].done) == (OperationState.SUCCEEDED, steps[-1].total)
+    assert steps[-1].total == ITEMS + 101
+    assert isinstance(result, UpgradeResult)
+    assert (result.old_space, result.new_space.name) == (before.space, "words-b")
+    assert (result.policy, result.parameters["extra"], result.parameters["alignment"]) == ("oca", 4.0, 1.0)
+    assert (result.width, result.held_out, result.left_out) == (12, ITEMS // 5 * 2, 0)
+    assert result.trained == ITEMS * 2 - result.held_out
+    for one in (result.old_old, result.new_old, result.new_new, result.native):
+        assert 0 <= one.low <= one.value <= one.high <= 1
+    assert result.new_old.value >= result.old_old.value - 0.15
+    assert result.new_new.value >= 0.5
+    assert result.encoding_seconds > 0
+    assert result.training_seconds > 0
+    assert client.get_collection("texts") == before
+    assert client.operation(operation.id).result() == result
+    assert running.value("tieback_operation_seconds_count", kind="upgrade", state="succeeded") >= 1
+
+    artifact = Artifact.load(folder / "store/upgrades/_/texts" / result.artifact, COMPATIBILITY)
+    assert [one.name for one in artifact.made_for] == ["words-a", "words-b"]
+    assert artifact.provenance["configuration"]["steps"] == 120
+    assert artifact.facts["recall"]["new_old"]["value"] == result.new_old.value
+    texts_ = ["word00 word01 word02", "word10 word11"]
+    old, new = (client.encode(texts_, space=name).vectors for name in ("words-a", "words-b"))
+    leading = shared(compatibilities.get("oca")(new, artifact.arrays), 8)
+    assert ((leading @ old.T).argmax(axis=1) == [0, 1]).all()
+    assert not (folder / "store/upgrades/_/texts/work").exists()
+
+
+def test_with_labels_a_content_seeks_another_of_its_label(client: Client) -> None:
+    result = client.upgrade("texts", space="words-b", policy=QUICK, labels="kind").result(timeout=60)
+
+    assert (result.trained, result.held_out, result.left_out) == (ITEMS * 4 // 5, ITEMS // 5, 0)
+    assert result.new_new.value > 0.5
+
+
+async def test_the_asynchronous_client_and_the_command_line_do_the_same(running: Running) -> None:
+    async with AsyncClient(running.address, timeout=60) as client:
+        operation = await client.upgrade("texts", space="words-b", policy=QUICK)
+        result = await operation.result()
+
+    words = ["upgrade", "start", "texts", "--to", "words-b"]
+    parameters = [word for name, value in QUICK[1].items() for word in ("--parameter", f"{name}={value}")]
+    told = json.loads(run(running, *words, "--policy", "oca", *parameters, "--json").stdout)
+    refused = run(running, *words, "--items", "7")
+
+    assert told["result"]["artifact"] == result.artifact, "what is equal is learned again, to the bit"
+    assert told["collection"] == "texts"
+    assert (refused.exit_code, "greater than or equal to 50" in refused.output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "field", "says"),
+    [
+        ({"space": "words-a"}, "space", "is in the space words-a@.* already; the others .* words-b"),
+        ({"space": "colours"}, "space", "'colours' reads image, and .* 'words-a' reads text"),
+        ({"space": "shapes"}, "space", "nothing that both encode"),
+        ({"policy": ("oca", {"extra": -1})}, "policy.parameters.extra", "greater than or equal to 0"),
+        ({"policy": ("oca", {"wide": 1})}, "policy.parameters.wide", "its parameters are: extra, "),
+        ({"items": 49}, "items", "greater than or equal to 50"),
+        ({"items": 20_001}, "items", "less than or equal to 20000"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_by_its_field(
+    client: Client, asked: dict[str, Any], field: str, says: str
+) -> None:
+    known = [one.id for one in client.operations()]
+
+    with pytest.raises(InvalidArgument, match=says) as refusal:
+        client.upgrade("texts", **({"space": "words-b"} | asked))
+
+    assert [str(one.field) for one in refusal.value.violations] == [field]
+    assert [one.id for one in client.operations()] == known
+
+
+def test_what_is_not_there_is_not_found_with_the_choices(client: Client) -> None:
+    with pytest.raises(NotFound, match="no collection is named 'nowhere'"):
+        client.upgrade("nowhere", space="words-b")
+    with pytest.raises(NotFound, match="no space is named 'wrds-b'; did you mean 'words-b'"):
+        client.upgrade("texts", space="wrds-b")
+    with pytest.raises(NotFound, match="no upgrade policy is named 'bt2'; the choices are: oca"):
+        client.upgrade("texts", space="words-b", policy="bt2")
+
+
+def test_a_small_collection_and_labels_that_nobody_has_are_refused(client: Client) -> None:
+    with pytest.raises(InvalidArgument, match="too small for an upgrade by oca: it takes 32 contents"):
+        client.upgrade("few", space="words-b")
+    operation = client.upgrade("texts", space="words-b", policy=QUICK, labels="colour")
+
+    with pytest.raises(InvalidArgument, match=f"{ITEMS} sections could not be used"):
+        operation.result(timeout=60)
+
+
+def test_a_server_without_pytorch_refuses_and_says_what_to_install(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tieback.operations.fitting.importlib.util.find_spec", lambda *_: None)
+
+    with pytest.raises(Unimplemented, match="install the extra 'train'"):
+        client.upgrade("texts", space="words-b", policy=QUICK)
+
+
+def test_a_cancelled_upgrade_leaves_no_process_and_nothing_that_it_made(client: Client, folder: Path) -> None:
+    before = client.get_collection("texts")
+    operation = client.upgrade("texts", space="words-b", policy=ENDLESS)
+    learning = _work(folder)
+    while not list(learning.glob("fit-*/checkpoint")):
+        assert not operation.progress().is_over
+        time.sleep(0.05)
+    with pytest.raises(AlreadyExists, match=operation.id):
+        client.upgrade("texts", space="words-b", policy=QUICK)
+
+    operation.cancel()
+
+    assert operation.wait(timeout=30).state is OperationState.CANCELLED
+    assert [one for one in psutil.Process().children() if "fitting" in " ".join(one.cmdline())] == []
+    assert client.get_collection("texts") == before
+    assert not learning.exists()
+
+
+def test_an_upgrade_ends_with_its_collection(client: Client, folder: Path) -> None:
+    client.ingest("gone", texts(ITEMS), space="words-a").collect()
+    operation = client.upgrade("gone", space="words-b", policy=ENDLESS)
+    while operation.progress().done < ITEMS:
+        time.sleep(0.05)
+
+    client.delete_collection("gone")
+
+    with pytest.raises(NotFound, match="no collection is named 'gone'"):
+        operation.result(timeout=60)
+    assert not list((folder / "store/upgrades/_").glob("gone/*"))
+
+
+# Serves the folder and starts an upgrade, or resumes it; tells how far it is, and at the end its result.
+PROGRAM = """
+import asyncio, dataclasses, json, sys
+from pathlib import Path
+from tieback.serving.local import LocalServer
+from tieback.serving.settings import Settings
+from tieback_client import AsyncClient
+
+async def main(folder):
+    settings = Settings(
+        store=folder / "store", models=folder / "models", cards=folder, port=0, metrics_port=None,
+        spaces=("words-a", "words-b", "colours", "shapes"), generator_enabled=False, drain_seconds=0.1,
+        binding="none",
+    )
+    policy = ("oca", {"extra": 4, "hidden": 8, "steps": 2500, "batch": 64, "patience": 0})
+    async with LocalServer(settings) as server, AsyncClient(f"localhost:{server.port}") as client:
+        known = [one.id async for one in client.operations()]
+        if known:
+            operation = await client.operation(known[0])
+        else:
+            operation = await client.upgrade("texts", space="words-b", policy=policy)
+        print("started", flush=True)
+        async for status in operation.follow(0.02):
+            print(json.dumps({"done": status.done}), flush=True)
+        result = dataclasses.asdict(await operation.result())
+        print(json.dumps(result), flush=True)
+
+asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+@pytest.mark.timeout(300)
+def test_an_upgrade_ends_as_if_undisturbed_whenever_its_server_is_killed(tmp_path: Path) -> None:
+    write_spaces(tmp_path)
+    with served_locally(settings_of(tmp_path)) as running, Client(running.address) as client:
+        client.ingest("texts", texts(ITEMS), space="words-a").collect()
+    assert _killed_at(tmp_path, 1) < ITEMS + 50, "while it encodes, or learns"
+    reached = _killed_at(tmp_path, ITEMS + 30)
+    assert list(_work(tmp_path).glob("fit-*/checkpoint"))
+    assert _killed_at(tmp_path, ITEMS + 60) >= reached
+
+    resumed = _ended(tmp_path)
+
+    again = Path(f"{tmp_path}-again")
+    again.mkdir()
+    write_spaces(again)
+    with served_locally(settings_of(again)) as running, Client(running.address) as client:
+        client.ingest("texts", texts(ITEMS), space="words-a").collect()
+    undisturbed = _ended(again)
+    for one in (resumed, undisturbed):
+        assert one.pop("encoding_seconds") > 0
+        assert one.pop("training_seconds") > 0
+    assert resumed == undisturbed
+    assert not _work(tmp_path).exists()
+
+
+def _work(folder: Path) -> Path:
+    return folder / "store/upgrades/_/texts/work"
+
+
+def _served(folder: Path) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", PROGRAM, str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "started\n"
+    return process
+
+
+def _killed_at(folder: Path, done: int) -> int:
+    """Kills the server with SIGKILL once the upgrade has done so many steps; how many it had done."""
+    process = _served(folder)
+    assert process.stdout is not None
+    reached = 0
+    while reached < done:
+        reached = json.loads(process.stdout.readline())["done"]
+    children = psutil.Process(process.pid).children()
+    process.kill()
+    process.communicate()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
+    return reached
+
+
+def _ended(folder: Path) -> dict[str, Any]:
+    told, _ = _served(folder).communicate()
+    result: dict[str, Any] = json.loads(told.splitlines()[-1])
+    return result
