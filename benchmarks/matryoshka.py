@@ -141,7 +141,7 @@ def _encoded(model: EncoderModel, judged: Sequence[Judged]) -> dict[str, tuple[F
                 f"{one.name} in {space.name}",
                 encode_texts,
                 inputs,
-                lambda texts=texts: {"dense": encode_texts(model, texts)},  # type: ignore[misc]
+                lambda texts=texts: {"dense": encode_texts(model, texts)},  # type: ignore[misc]  # no type is inferred of a lambda with a default
             )
             vectors.append(step["dense"])
         found[one.name] = (vectors[0], vectors[1])

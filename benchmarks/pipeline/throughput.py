@@ -137,7 +137,7 @@ def ingest(
     served, bare, contents = [], [], 0
     for number in range(ROUNDS):
         collection = f"bench-{kind}-{number}"
-        served.append(seconds_of(lambda at=collection: client.ingest(at, items).collect()))  # type: ignore[misc]
+        served.append(seconds_of(lambda at=collection: client.ingest(at, items).collect()))  # type: ignore[misc]  # no type is inferred of a lambda with a default
         alike = inputs(collection)
         contents = len(alike)
         bare.append(encoders.seconds(alike))

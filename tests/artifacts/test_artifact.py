@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ HEAD = Kind("width_head", "head", 2, "train it again: tieback train matryoshka")
 WORDS = SpaceRef("words", "r1", "f1")
 
 
-def small(**changes: object) -> Artifact:
+def small(**changes: Any) -> Artifact:
     made = Artifact(
         HEAD,
         {"head": np.eye(4, dtype=np.float32), "bias": np.arange(4, dtype=np.int64)},
@@ -37,7 +38,7 @@ def small(**changes: object) -> Artifact:
         {"graph.onnx": b"a graph"},
         {"seconds": 1.5, "configuration": {"steps": 3}},
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def test_an_artifact_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,13 +20,13 @@ WHOLE = EncodePlan()
 
 
 def key(
-    data: object,
+    data: Any,
     *,
     space: SpaceRef = SPACE,
     limits: Limits | None = None,
     plan: EncodePlan = WHOLE,
 ) -> bytes:
-    content = Content(Modality.TEXT, data)  # type: ignore[arg-type]
+    content = Content(Modality.TEXT, data)
     (found,) = ContentKeys(space, limits or Limits()).of([content], plan)
     return found
 

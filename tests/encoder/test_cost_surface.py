@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -108,19 +108,21 @@ class Text:
         ("a GPU", lambda items, tokens: 0.010 + 1e-7 * items * tokens, 64),
     ],
 )
-def test_measuring_goes_on_as_long_as_more_items_gain(machine: str, seconds: object, most: int) -> None:
+def test_measuring_goes_on_as_long_as_more_items_gain(
+    machine: str, seconds: Callable[[int, int], float], most: int
+) -> None:
     now = 0.0
 
     def run(items: Sequence[Text], group: Hashable) -> None:
         nonlocal now
-        now += seconds(len(items), items[0].tokens)  # type: ignore[operator]
+        now += seconds(len(items), items[0].tokens)
 
     rows = measure(run, [Text(8), Text(64)], None, max_items=64, budget=10_000, clock=lambda: now)
     surface = CostSurface(64)
     surface.measured([8, 64], rows)
 
     assert surface.max_items == most, machine
-    assert surface.seconds(4, 8) == pytest.approx(seconds(4, 8))  # type: ignore[operator]
+    assert surface.seconds(4, 8) == pytest.approx(seconds(4, 8))
 
 
 def test_measuring_keeps_the_budget() -> None:

@@ -108,8 +108,8 @@ def test_no_directive_of_restructuredtext_reads_a_file_or_does_anything(tmp_path
     assert "secret words" not in document.text
     assert "root:" not in document.text
     assert [one.heading for one in document.sections] == ["Title"]
-    assert "planted" not in roles._roles  # type: ignore[attr-defined]
-    assert "" not in roles._roles  # type: ignore[attr-defined]
+    assert "planted" not in roles._roles  # type: ignore[attr-defined]  # the stubs lack it
+    assert "" not in roles._roles  # type: ignore[attr-defined]  # the stubs lack it
 
 
 def test_a_comment_that_docutils_fails_on_does_not_fail_the_file() -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import bag_of_words, small_language_model
@@ -63,10 +64,8 @@ class Answer:
         return last
 
 
-async def collect(
-    generator: Generator, prompt: str, evidence: Sequence[Evidence] = (), **how: object
-) -> Answer:
-    return Answer([event async for event in generator.generate(prompt, evidence, **how)])  # type: ignore[arg-type]
+async def collect(generator: Generator, prompt: str, evidence: Sequence[Evidence] = (), **how: Any) -> Answer:
+    return Answer([event async for event in generator.generate(prompt, evidence, **how)])
 
 
 @pytest.fixture(scope="session")

@@ -342,11 +342,9 @@ async def test_passages_without_a_word_bear_on_nothing(small_generator: Generato
         ({"grounding": Grounding(abstain_below=float("nan"))}, "grounding.abstain_below"),
     ],
 )
-async def test_bad_input_names_its_field(
-    small_generator: Generator, how: dict[str, object], field: str
-) -> None:
+async def test_bad_input_names_its_field(small_generator: Generator, how: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        await collect(small_generator, **({"prompt": "hello"} | how))  # type: ignore[arg-type]
+        await collect(small_generator, **({"prompt": "hello"} | how))
 
     assert str(caught.value.field) == field
     assert small_generator.load.active_items == 0

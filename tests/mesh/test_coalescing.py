@@ -285,7 +285,7 @@ contents = st.one_of(
 def test_requests_laid_end_to_end_are_one_with_all_contents(
     space: str, parts: list[list[content_pb2.Content]], truncation: int
 ) -> None:
-    common = encoder_pb2.EncodeRequest(space=space, truncation=truncation)  # type: ignore[arg-type]
+    common = encoder_pb2.EncodeRequest(space=space, truncation=truncation)  # type: ignore[arg-type]  # its number
     taken = []
     for part in parts:
         each = encoder_pb2.EncodeRequest(contents=part)

@@ -18,9 +18,9 @@ async def finish(metrics: TenantMetrics, tenant: str, code: str = "OK", reason: 
     await begun(Principal(tenant), work())
 
 
-def series(registry: CollectorRegistry, name: str) -> dict[tuple[str, str], float]:
+def series(registry: CollectorRegistry, name: str) -> dict[tuple[str, ...], float]:
     return {
-        tuple(sample.labels.values()): sample.value  # type: ignore[misc]
+        tuple(sample.labels.values()): sample.value
         for family in registry.collect()
         for sample in family.samples
         if sample.name == name

@@ -29,7 +29,7 @@ def key(number: int) -> bytes:
 def same(one: Computed, other: Computed) -> bool:
     arrays = zip(arrays_of(one), arrays_of(other), strict=True)
     return others_of(one) == others_of(other) and all(
-        (a is None and b is None) or (np.array_equal(a, b) and a.dtype == b.dtype)  # type: ignore[arg-type,union-attr]
+        a is b is None or (a is not None and b is not None and np.array_equal(a, b) and a.dtype == b.dtype)
         for a, b in arrays
     )
 

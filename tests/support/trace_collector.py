@@ -65,7 +65,7 @@ class TraceCollector(trace_service_pb2_grpc.TraceServiceServicer):
 def trace_collector() -> Iterator[TraceCollector]:
     collector = TraceCollector()
     server = grpc.server(ThreadPoolExecutor(2))
-    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(collector, server)  # type: ignore[no-untyped-call]
+    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(collector, server)  # type: ignore[no-untyped-call]  # generated without types
     collector.address = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
     try:

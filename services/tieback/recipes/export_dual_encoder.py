@@ -67,7 +67,7 @@ class SiglipText(torch.nn.Module):
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor]:
         """`[batch, tokens]` twice to `[batch, width]`. It never saw a mask: padding is read like a word."""
         padding = self.padding.expand(input_ids.shape[0], -1)  # type: ignore[operator]  # a buffer is a tensor
-        there = input_ids * attention_mask + self.padding[:, :1] * (1 - attention_mask)  # type: ignore[index]
+        there = input_ids * attention_mask + self.padding[:, :1] * (1 - attention_mask)  # type: ignore[index]  # as above
         whole = torch.cat([there, padding], dim=1)[:, : self.length]
         return (normalize(self.tower(input_ids=whole).pooler_output, dim=-1),)
 

@@ -14,7 +14,7 @@ from support.canned.failing import abort, info, status
 from support.canned.log import Log
 
 
-class Operations(operations_pb2_grpc.OperationsServicer, operation_pb2_grpc.OperationServiceServicer):  # type: ignore[misc]
+class Operations(operations_pb2_grpc.OperationsServicer, operation_pb2_grpc.OperationServiceServicer):  # type: ignore[misc]  # generated without types
     """Each operation is further whenever it is asked for, and done at the third time.
 
     One of the collection "new" is in a state and has a result that no version of today knows; one of
