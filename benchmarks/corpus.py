@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import re
 from collections.abc import Iterable, Iterator
@@ -25,7 +24,8 @@ from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError
 from tieback.models.store import Store
 
-VARIABLE = "TIEBACK_DATA"
+from benchmarks.data_folder import add_data
+
 LIBRARY = Path(__file__).parents[1] / "examples" / "library" / "text"
 SHORT_WORDS, LONG_WORDS, PASSAGE_WORDS = 15, 60, 140
 FEWEST_WORDS = 4  # a heading or a number is no sentence
@@ -50,13 +50,7 @@ class Corpus:
 
 def add_argument(parser: argparse.ArgumentParser) -> None:
     """The option that `chosen` reads."""
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=os.environ.get(VARIABLE),
-        metavar="DIR",
-        help=f"texts and photos, laid out as benchmarks/corpus.py says; by default of {VARIABLE}, or shipped",
-    )
+    add_data(parser, "texts and photos, laid out as benchmarks/corpus.py says", otherwise=", or shipped")
 
 
 def chosen(options: argparse.Namespace) -> Corpus:

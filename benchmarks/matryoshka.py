@@ -12,8 +12,6 @@ intervals are drawn over queries, within each collection. What was encoded is ke
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +22,6 @@ from numpy.typing import NDArray
 from tieback.artifacts import Artifact
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog, read_card
-from tieback.catalog.source import Source
 from tieback.encoder.output import cut
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import load_encoder
@@ -37,14 +34,16 @@ from tieback.recipes.trained import describe
 from tieback.serving.commands.train import assigned
 from tieback.training.step_cache import StepCache
 
-from benchmarks.corpus import VARIABLE
+from benchmarks.data_folder import add_data, data_of
 from benchmarks.pipeline import collections
 from benchmarks.pipeline.judged import Judged
 from benchmarks.pipeline.measures import ndcg
 from benchmarks.report import Report
+from benchmarks.told import Told, tell
 
 Floats = NDArray[np.floating[Any]]
 
+HOLDS = "judged texts, and texts to learn from"
 TRAINING = ("grounding/train.jsonl", "graphs/wn18rr/texts.tsv")
 TUNED_ON = "cranfield"
 WIDTHS, LOST = (128, 256), 1.5  # of the claims: dimensions, per cent
@@ -54,28 +53,8 @@ DRAWS, BEST = 2000, 10
 PLAIN, LEARNED = "cut as it is", "behind the head"
 
 
-class Told:
-    """Says what a pull does."""
-
-    def fetching(self, source: Source, there: int, size: int) -> None:
-        """Nothing is fetched for a folder."""
-
-    def said(self, name: str, message: str) -> None:
-        tell(f"{name}: {message}")
-
-
-def tell(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=os.environ.get(VARIABLE),
-        metavar="DIR",
-        help=f"judged texts and texts to learn from; by default of {VARIABLE}",
-    )
+    add_data(parser, HOLDS)
     parser.add_argument("--space", default="all-minilm-l6-v2", help="the encoder [all-minilm-l6-v2]")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="a parameter of the recipe"
@@ -84,9 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Report:
-    if options.data is None:
-        raise SystemExit(f"matryoshka: name a folder of judged texts: --data DIR, or {VARIABLE}")
-    judged = _collections(options.data, options.only)
+    data = data_of(options, HOLDS)
+    judged = _collections(data, options.only)
     parameters = assigned(options.set, describe("matryoshka").schema) | {"space": options.space}
     report = Report()
     with tempfile.TemporaryDirectory() as folder:
@@ -94,7 +72,7 @@ def run(options: argparse.Namespace) -> Report:
         base = {card.name: card for card in Catalog.load().encoders()}[options.space]
         learned = train(
             "matryoshka", parameters, cards=[base], store=Store(),
-            data=[options.data / name for name in TRAINING], output=output, say=tell,
+            data=[data / name for name in TRAINING], output=output, say=tell,
         )  # fmt: skip
         assert learned.card is not None
         turned = read_card(learned.card)

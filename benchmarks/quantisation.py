@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 import tempfile
 import time
@@ -33,7 +32,7 @@ from tieback.models.loading import load_encoder
 from tieback.models.store import ServedModel, Store
 from tieback.models.transformer_text import GRAPH, GRAPHS, TransformerTextModel
 
-from benchmarks.corpus import VARIABLE
+from benchmarks.data_folder import add_data, data_of
 from benchmarks.judged_texts import (
     AS_UNDER_LOAD,
     BATCHINGS,
@@ -49,6 +48,7 @@ from benchmarks.judged_texts import (
 from benchmarks.other_quantisers import WAYS, Maker
 from benchmarks.report import Report
 
+HOLDS = "judged texts"
 SERVED = "int8"
 FLOAT32 = "float32"
 IN_CARDS = ("2012-OnWN", "2013-headlines")
@@ -89,21 +89,14 @@ class Quality:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=os.environ.get(VARIABLE),
-        metavar="DIR",
-        help=f"judged texts; by default of {VARIABLE}",
-    )
+    add_data(parser, HOLDS)
     parser.add_argument("--served", action="store_true", help="what is served alone, not the other ways")
     parser.add_argument("--spaces", nargs="+", metavar="SPACE", help="these alone")
 
 
 def run(options: argparse.Namespace) -> Report:
-    if options.data is None:
-        raise SystemExit(f"quantisation: name a folder of judged texts: --data DIR, or {VARIABLE}")
-    texts, report = read(options.data), Report()
+    data = data_of(options, HOLDS)
+    texts, report = read(data), Report()
     offering = [card for card in Catalog.load().encoders() if SERVED in card.precisions]
     for card in offering:
         if not options.spaces or card.name in options.spaces:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 import time
@@ -37,10 +36,11 @@ from tieback.models.manifest import Manifest, kind_of
 from tieback.models.store import ServedModel, Store
 from tieback.models.transformer_text import TransformerTextModel
 
-from benchmarks.corpus import VARIABLE
+from benchmarks.data_folder import add_data, data_of
 from benchmarks.judged_texts import AS_UNDER_LOAD, WHOLE, Corpus, Floats, encode, gained, read, spearman
 from benchmarks.report import Report
 
+HOLDS = "judged texts"
 SPACE = "all-minilm-l6-v2"
 RATIOS = (0.9, 0.85, 0.8)
 LENGTHS = (128, 256)
@@ -67,13 +67,7 @@ class Found:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=os.environ.get(VARIABLE),
-        metavar="DIR",
-        help=f"judged texts; by default of {VARIABLE}",
-    )
+    add_data(parser, HOLDS)
     parser.add_argument("--space", default=SPACE, metavar="SPACE", help=f"the encoder; by default {SPACE}")
     parser.add_argument("--layers", action="store_true", help="also what stopping at an earlier layer gives")
     parser.add_argument(
@@ -82,9 +76,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Report:
-    if options.data is None:
-        raise SystemExit(f"reduction: name a folder of judged texts: --data DIR, or {VARIABLE}")
-    texts, report, store = read(options.data), Report(), Store()
+    data = data_of(options, HOLDS)
+    texts, report, store = read(data), Report(), Store()
     cards = {card.name: card for card in Catalog.load().encoders() if card.runtime == "transformer_text"}
     if options.space not in cards:
         raise SystemExit(f"reduction: {options.space} is no text encoder; they are: {', '.join(cards)}")

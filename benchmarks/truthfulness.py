@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,11 +48,12 @@ from tieback.models.language_model import LanguageModel, load_language_model
 from tieback.models.store import Store
 
 from benchmarks.binding.measures import interval, paired
-from benchmarks.corpus import VARIABLE
+from benchmarks.data_folder import add_data, data_of
 from benchmarks.progress import Progress
 from benchmarks.report import Report
 from benchmarks.statistics import median
 
+HOLDS = "questions, truthfulqa.jsonl"
 QUESTIONS = 400
 SECONDS = 3.0  # a question is expected to take
 ROUNDS, TOKENS = 5, 32
@@ -109,13 +109,7 @@ class Found:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=os.environ.get(VARIABLE),
-        metavar="DIR",
-        help=f"the questions; by default of {VARIABLE}",
-    )
+    add_data(parser, HOLDS)
     parser.add_argument("--questions", type=int, default=QUESTIONS, metavar="N", help=f"[{QUESTIONS}]")
     parser.add_argument(
         "--model", metavar="NAME", help="the language model; by default the first that is served"
@@ -123,8 +117,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Report:
-    if options.data is None:
-        raise SystemExit(f"truthfulness: name a folder with truthfulqa.jsonl: --data DIR, or {VARIABLE}")
+    data = data_of(options, HOLDS)
     if options.questions < 1:
         raise SystemExit(f"truthfulness: --questions is 1 or more, not {options.questions}")
     catalog = Catalog.load()
@@ -132,7 +125,7 @@ def run(options: argparse.Namespace) -> Report:
     if not isinstance(card, GeneratorCard):
         raise SystemExit(f"truthfulness: {card.name} is no language model")
     report = Report()
-    questions, model = read(options.data, options.questions), load_language_model(card, Store())
+    questions, model = read(data, options.questions), load_language_model(card, Store())
     cost(model, report)
     measure(model, questions, report)
     return report

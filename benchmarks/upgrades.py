@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -31,56 +29,36 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image as Picture
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
-from tieback.catalog.source import Source
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback_client import Client, Image, Item, UpgradeResult
 
 from benchmarks.claims._digits import Digits
 from benchmarks.claims.orthogonal_alignment import KNOWN, METHOD, NEW, OLD, OLD_WIDTH, digits, encoder
-from benchmarks.corpus import VARIABLE
+from benchmarks.data_folder import add_data, data_of
 from benchmarks.pipeline import collections
 from benchmarks.report import Report
 from benchmarks.served import served
+from benchmarks.told import Told, tell
 
+HOLDS = "digits and judged texts"
 SIDE, KINDS, NEW_WIDTH = 28, 10, 64
 OLD_DIGITS, NEW_DIGITS = "digits-old", "digits-new"
 SETTINGS = {"TIEBACK_GENERATOR_ENABLED": "false", "TIEBACK_BINDING": "none"}
 INTERVAL = "95 %, Wilson"
 
 
-class Told:
-    """Says what a pull does."""
-
-    def fetching(self, source: Source, there: int, size: int) -> None:
-        """Nothing is fetched for a folder."""
-
-    def said(self, name: str, message: str) -> None:
-        tell(f"{name}: {message}")
-
-
-def tell(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=os.environ.get(VARIABLE),
-        metavar="DIR",
-        help=f"digits and judged texts; by default of {VARIABLE}",
-    )
+    add_data(parser, HOLDS)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these collections of texts alone")
 
 
 def run(options: argparse.Namespace) -> Report:
-    if options.data is None:
-        raise SystemExit(f"upgrades: name a folder of digits and texts: --data DIR, or {VARIABLE}")
+    data = data_of(options, HOLDS)
     report, rows = Report(), []
     with tempfile.TemporaryDirectory() as folder:
-        rows.append(_of_digits(Path(folder), options.data))
-    rows += _of_texts(options.data, options.only)
+        rows.append(_of_digits(Path(folder), data))
+    rows += _of_texts(data, options.only)
     report.table("upgrades", [row for row, _ in rows])
     for row, result in rows:
         _claim(report, str(row["collection"]), result)

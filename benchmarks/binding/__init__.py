@@ -13,7 +13,6 @@ Everything runs in this process, on one thread, by the router that is served.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -40,9 +39,10 @@ from benchmarks.binding import (
 from benchmarks.binding.artifact import newest, of_other_seeds, with_anchors
 from benchmarks.binding.data import Data, DataError
 from benchmarks.binding.encoders import Encoders
-from benchmarks.corpus import VARIABLE
+from benchmarks.data_folder import add_data, data_of
 from benchmarks.report import Report
 
+HOLDS = "photos with their objects, and judged texts"
 PARTS = (
     *("captions", "negative_queries", "sound_retrieval", "neutral", "text_tasks"),
     *("photo_retrieval", "text_routing", "missing_spaces", "composed_queries", "user_anchors", "cost"),
@@ -50,13 +50,7 @@ PARTS = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=os.environ.get(VARIABLE),
-        metavar="DIR",
-        help=f"photos with their objects, judged texts; by default of {VARIABLE}",
-    )
+    add_data(parser, HOLDS)
     parser.add_argument("--binding", metavar="REVISION|FOLDER", help="the artifact; by default the newest")
     parser.add_argument(
         "--seeds",
@@ -79,10 +73,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Report:
     if options.seeds < 1:
         raise SystemExit(f"binding: --seeds is 1 or more, not {options.seeds}")
-    if options.data is None:
-        raise SystemExit(f"binding: name a folder of photos and judged texts: --data DIR, or {VARIABLE}")
+    folder = data_of(options, HOLDS)
     try:
-        data = Data.read(options.data)
+        data = Data.read(folder)
         return _measure(options, data)
     except DataError as error:
         raise SystemExit(f"binding: {error}") from None

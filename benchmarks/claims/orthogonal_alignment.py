@@ -40,9 +40,9 @@ from tieback.training.step_cache import StepCache
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks import corpus
 from benchmarks.claims import by_seed, claim
 from benchmarks.claims._digits import Digits, handwritten
+from benchmarks.data_folder import VARIABLE
 from benchmarks.pipeline import collections
 from benchmarks.pipeline.judged import Judged
 from benchmarks.pipeline.measures import BEST, ndcg
@@ -72,11 +72,15 @@ class Sides(NamedTuple):
 def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> None:
     """Claims of recall@1 on digits and of nDCG@10 on judged texts."""
     torch.set_num_threads(1)
-    folder = os.environ.get(corpus.VARIABLE)
+    folder = os.environ.get(VARIABLE)
     _of_digits(report, Path(folder) if folder else None, seeds, say)
     if folder is None:
         report.claim(
-            f"{METHOD}: judged texts", None, "", ">= 0", note=f"{corpus.VARIABLE} names no folder of them"
+            f"{METHOD}: judged texts",
+            None,
+            "",
+            ">= 0",
+            note=f"{VARIABLE} names no folder of them",
         )
         return
     _of_texts(report, Path(folder), seeds[0], say)

@@ -31,7 +31,7 @@ from tieback.models.store import Store
 from tieback.recipes.bind import encode_names
 from tieback.recipes.binding.participants import participants
 
-from benchmarks import corpus
+from benchmarks import corpus, data_folder
 from benchmarks.claims import claim
 from benchmarks.report import Report
 
@@ -68,7 +68,7 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
 
 
 def _of_sentences(say: Callable[[str], None]) -> Iterator[Pair]:
-    folder = os.environ.get(corpus.VARIABLE)
+    folder = os.environ.get(data_folder.VARIABLE)
     texts = corpus.read(Path(folder) if folder else None)
     sentences = texts.short[: MORE + SOUGHT]
     if len(sentences) < MORE + FEWEST:
