@@ -4,17 +4,18 @@ from collections.abc import AsyncGenerator, AsyncIterator
 import pytest
 from answer.conftest import Platform
 from support.colours import png
+from support.queries import photo, words
 from tieback.answer import Answerer
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Unsupported
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.generation import Finish, GenerationEvent, TextDelta
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.retrieval import QueryPart, Retrieval, RetrieveReply
+from tieback.core.types.retrieval import Retrieval, RetrieveReply
 
 
 def question(text: str = "what is hot") -> Retrieval:
-    return Retrieval("library", [QueryPart(Content(Modality.TEXT, text))])
+    return Retrieval("library", [words(text)])
 
 
 @pytest.fixture
@@ -100,9 +101,7 @@ async def test_the_finish_counts_from_the_arrival_of_the_question_and_names_ever
 
 
 async def test_a_query_without_words_is_found_and_not_answered(library: Platform) -> None:
-    photo = Retrieval("library", [QueryPart(Content(Modality.IMAGE, png(250, 0, 0)))])
-
-    events = await events_of(library.answerer.answer(photo))
+    events = await events_of(library.answerer.answer(Retrieval("library", [photo(250, 0, 0)])))
 
     assert len(events) == 1
     assert found(events).hits[0].hit.item_id == "photos"

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.bound_library import LOSSES, Library, photo, words
+from support.bound_library import LOSSES, Library
+from support.queries import photo, words
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, Overloaded, Unavailable
 from tieback.core.types.content import Content, Item, Modality, Section

@@ -5,18 +5,18 @@ from collections.abc import Sequence
 import pytest
 from answer.conftest import Platform
 from support.present import present
+from support.queries import words
 from tieback.answer.headings import LONGEST_HEADING, headed, titles_of
 from tieback.core.types.content import Content, Item, Modality, Section
-from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievedHit
+from tieback.core.types.retrieval import Retrieval, RetrievedHit
 
 
 def section(data: str, name: str = "1", title: str = "") -> Section:
     return Section(name, Content(Modality.TEXT, data), title=title)
 
 
-async def found(platform: Platform, words: str) -> Sequence[RetrievedHit]:
-    query = [QueryPart(Content(Modality.TEXT, words))]
-    return (await platform.answerer.retrieve(Retrieval("library", query, hybrid=False))).hits
+async def found(platform: Platform, text: str) -> Sequence[RetrievedHit]:
+    return (await platform.answerer.retrieve(Retrieval("library", [words(text)], hybrid=False))).hits
 
 
 async def test_a_section_is_found_by_the_meaning_of_its_heading_alone(platform: Platform) -> None:

@@ -7,6 +7,7 @@ from answer.conftest import Platform
 from support.colours import png
 from support.growth import growth
 from support.present import present
+from support.queries import words
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.encoding import JointInputs, SpaceEncoders
 from tieback.answer.ingestion import Ingestion
@@ -20,7 +21,7 @@ from tieback.core.types.fusion import Role
 from tieback.core.types.ingestion import LongTexts
 from tieback.core.types.limits import Limits
 from tieback.core.types.report import Timing
-from tieback.core.types.retrieval import QueryPart, Retrieval
+from tieback.core.types.retrieval import Retrieval
 from tieback.core.types.vectors import SpaceRef, Vector
 
 LONG = "one two three four five six seven eight nine ten"
@@ -45,7 +46,7 @@ async def test_items_are_found_as_soon_as_they_are_acknowledged(platform: Platfo
     )
 
     assert [(result.id, result.error) for result in reply.results] == [("a", None), ("b", None)]
-    found = await platform.answerer.retrieve(Retrieval("library", [QueryPart(text("coffee"))]))
+    found = await platform.answerer.retrieve(Retrieval("library", [words("coffee")]))
     assert found.hits[0].hit.item_id == "a"
 
 
@@ -69,7 +70,7 @@ async def test_bytes_of_pictures_are_not_kept_and_their_words_are(platform: Plat
 
     stored = await platform.index.get_item("library", "wall")
     assert stored.sections[0].content is None
-    found = await platform.answerer.retrieve(Retrieval("library", [QueryPart(text("red"))]))
+    found = await platform.answerer.retrieve(Retrieval("library", [words("red")]))
     assert found.hits[0].hit.text == "My wall: red, green"
     assert found.hits[0].hit.modality is Modality.IMAGE
 
@@ -77,7 +78,7 @@ async def test_bytes_of_pictures_are_not_kept_and_their_words_are(platform: Plat
 async def test_a_passage_keeps_its_text_byte_for_byte(platform: Platform) -> None:
     await platform.answerer.ingest("library", [item("a", text("  Grüße, tea \n"), title="Greetings")])
 
-    found = await platform.answerer.retrieve(Retrieval("library", [QueryPart(text("tea"))]))
+    found = await platform.answerer.retrieve(Retrieval("library", [words("tea")]))
     assert found.hits[0].hit.text == "  Grüße, tea \n"
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from answer.conftest import Platform
 from support.present import present
+from support.queries import words
 from tieback.answer import ingestion
 from tieback.answer.splitting import Splitting
 from tieback.core.deadline import Deadline
@@ -19,7 +20,7 @@ from tieback.core.types.ingestion import IngestResult
 from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
-from tieback.core.types.retrieval import QueryPart, Retrieval, RetrieveReply
+from tieback.core.types.retrieval import Retrieval, RetrieveReply
 
 STORY = "The lamp was lit at dusk. Ships saw it far off. Nobody knew who lit it. The keeper was gone."
 
@@ -48,11 +49,7 @@ async def test_every_space_reads_all_of_a_long_text(platform: Platform) -> None:
     assert result.truncated_sections == 0
     assert result.truncated == []
     assert all(len(text_of(one).split()) <= 8 for one in sections)
-    hits = (
-        await platform.answerer.retrieve(
-            Retrieval("library", [QueryPart(Content(Modality.TEXT, "keeper was gone"))], limit=1)
-        )
-    ).hits
+    hits = (await platform.answerer.retrieve(Retrieval("library", [words("keeper was gone")], limit=1))).hits
     assert "The keeper was gone." in hits[0].hit.text
 
 
@@ -218,9 +215,8 @@ async def test_a_long_query_is_read_as_far_as_each_space_reads_and_what_is_left_
 ) -> None:
     await stored(platform, section("the lamp was lit at dusk"))
 
-    async def found(words: str) -> RetrieveReply:
-        query = [QueryPart(Content(Modality.TEXT, words))]
-        return await platform.answerer.retrieve(Retrieval("library", query))
+    async def found(text: str) -> RetrieveReply:
+        return await platform.answerer.retrieve(ask(text))
 
     long, short = await found(STORY), await found("lamp")
 
@@ -265,7 +261,7 @@ async def test_the_first_part_needs_no_heading_where_it_begins_with_it_and_the_o
 
 
 def ask(text: str, **how: Any) -> Retrieval:
-    return Retrieval("library", [QueryPart(Content(Modality.TEXT, text))], **how)
+    return Retrieval("library", [words(text)], **how)
 
 
 async def test_the_pieces_of_a_text_are_one_hit_unless_every_piece_is_asked_for(platform: Platform) -> None:

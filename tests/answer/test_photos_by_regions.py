@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import colours
-from support.bound_library import Library, photo, words
+from support.bound_library import Library
+from support.queries import photo, words
 from tieback.answer.evidence import evidence_of
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Modality, Section

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 from answer.conftest import Platform
-from support.colours import png
 from support.present import present
+from support.queries import photo, words
 from tieback.answer.plan import DEFAULT_PLAN
 from tieback.answer.relevance import relevance_of
 from tieback.core.errors import InvalidInput
@@ -25,18 +25,14 @@ async def documentation(platform: Platform) -> Platform:
     return platform
 
 
-def photo(*colour: int, **how: Any) -> Retrieval:
-    return Retrieval("library", [QueryPart(Content(Modality.IMAGE, png(*colour)))], **how)
-
-
-def words(text: str, **how: Any) -> Retrieval:
-    return Retrieval("library", [QueryPart(Content(Modality.TEXT, text))], **how)
+def ask(*query: QueryPart, **how: Any) -> Retrieval:
+    return Retrieval("library", query, **how)
 
 
 async def test_a_photo_that_nothing_is_written_about_finds_documentation_below_the_floor_alone(
     documentation: Platform,
 ) -> None:
-    reply = await documentation.answerer.retrieve(photo(10, 250, 10))
+    reply = await documentation.answerer.retrieve(ask(photo(10, 250, 10)))
 
     assert reply.hits
     assert all(hit.below_floor for hit in reply.hits)
@@ -44,7 +40,7 @@ async def test_a_photo_that_nothing_is_written_about_finds_documentation_below_t
 
 
 async def test_what_bears_on_the_query_is_above_the_floor(documentation: Platform) -> None:
-    reply = await documentation.answerer.retrieve(words("hot coffee"))
+    reply = await documentation.answerer.retrieve(ask(words("hot coffee")))
 
     assert reply.hits[0].hit.item_id == "coffee is hot and dark"
     assert not reply.hits[0].below_floor
@@ -53,9 +49,9 @@ async def test_what_bears_on_the_query_is_above_the_floor(documentation: Platfor
 
 
 async def test_hits_of_less_relevance_than_is_asked_for_are_left_out(documentation: Platform) -> None:
-    every = await documentation.answerer.retrieve(words("hot coffee"))
-    some = await documentation.answerer.retrieve(words("hot coffee", min_relevance=0.3))
-    none = await documentation.answerer.retrieve(photo(10, 250, 10, min_relevance=0.3))
+    every = await documentation.answerer.retrieve(ask(words("hot coffee")))
+    some = await documentation.answerer.retrieve(ask(words("hot coffee"), min_relevance=0.3))
+    none = await documentation.answerer.retrieve(ask(photo(10, 250, 10), min_relevance=0.3))
 
     assert [hit.hit.item_id for hit in some.hits] == [
         hit.hit.item_id for hit in every.hits if present(hit.relevance) >= 0.3
@@ -69,9 +65,9 @@ async def test_further_pieces_of_a_hit_are_judged_as_hits_are(platform: Platform
     section = Section("1", Content(Modality.TEXT, text))
     await platform.answerer.ingest("library", [Item("log", [section])])
 
-    reply = await platform.answerer.retrieve(words("hot coffee"))
-    some = await platform.answerer.retrieve(words("hot coffee", min_relevance=0.1))
-    nonsense = await platform.answerer.retrieve(words("xqzzy blorp"))
+    reply = await platform.answerer.retrieve(ask(words("hot coffee")))
+    some = await platform.answerer.retrieve(ask(words("hot coffee"), min_relevance=0.1))
+    nonsense = await platform.answerer.retrieve(ask(words("xqzzy blorp")))
 
     (found,) = reply.hits
     assert "hot coffee" in found.hit.text
@@ -85,7 +81,7 @@ async def test_further_pieces_of_a_hit_are_judged_as_hits_are(platform: Platform
 
 async def test_a_relevance_beyond_one_is_refused(documentation: Platform) -> None:
     with pytest.raises(InvalidInput) as raised:
-        await documentation.answerer.retrieve(words("coffee", min_relevance=1.5))
+        await documentation.answerer.retrieve(ask(words("coffee"), min_relevance=1.5))
 
     assert str(raised.value.field) == "min_relevance"
 
@@ -117,7 +113,7 @@ async def test_a_section_whose_heading_is_the_query_is_not_called_unrelated(plat
     section = Section("1", Content(Modality.TEXT, text), title="Cipher suites")
     await platform.answerer.ingest("library", [Item("security", [section])])
 
-    hit = (await platform.answerer.retrieve(words("cipher suites"))).hits[0]
+    hit = (await platform.answerer.retrieve(ask(words("cipher suites")))).hits[0]
 
     assert hit.hit.words_matched == pytest.approx(1)
     assert not hit.below_floor

@@ -6,6 +6,7 @@ import pytest
 from answer.conftest import Platform
 from support.colours import png
 from support.present import present
+from support.queries import photo, words
 from tieback.answer.plan import DEFAULT_LIMIT
 from tieback.core.deadline import Deadline
 from tieback.core.errors import (
@@ -21,15 +22,6 @@ from tieback.core.types.fusion import Routing
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrieveReply
 from tieback.ports import DEFAULT_RANK_FUSION
-
-
-def words(text: str, weight: float = 1.0) -> QueryPart:
-    return QueryPart(Content(Modality.TEXT, text), weight)
-
-
-def photo(*colour: int, weight: float = 1.0) -> QueryPart:
-    return QueryPart(Content(Modality.IMAGE, png(*colour)), weight)
-
 
 EVERY_STEP: dict[str, Any] = {
     "hybrid": False,

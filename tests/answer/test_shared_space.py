@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from support import colours
 from support.bag_of_words import BagOfWords, card, dense
+from support.queries import photo, words
 from support.troubles import Troubles
 from tieback.answer import Answerer, JointInputs
 from tieback.catalog.card import EncoderCard
@@ -121,10 +122,6 @@ async def library(tmp_path: Path) -> AsyncIterator[Library]:
     await made.real.close()
 
 
-def words(text: str) -> QueryPart:
-    return QueryPart(Content(Modality.TEXT, text))
-
-
 async def test_words_find_a_photo_in_the_space_that_their_encoders_share(library: Library) -> None:
     reply = await library.ask(words("green"))
 
@@ -150,9 +147,7 @@ async def test_an_encoder_that_is_down_is_reported_once_by_its_space_with_the_ex
 async def test_a_photo_whose_encoder_is_down_has_the_price_of_photos(library: Library) -> None:
     library.encoder.down["pair-image"] = Unavailable("gone")
 
-    reply = await library.ask(
-        QueryPart(Content(Modality.IMAGE, colours.png(0, 250, 0))), QueryPart(words("blue").content, 3.0)
-    )
+    reply = await library.ask(photo(0, 250, 0), words("blue", 3.0))
 
     assert reply.hits[0].hit.item_id == "sea"
     assert reply.routing.reasons == {"pair": "down"}

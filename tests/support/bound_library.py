@@ -116,11 +116,3 @@ class Library:
     async def close(self) -> None:
         await self.index.close()
         await self.real.close()
-
-
-def words(text: str, weight: float = 1.0) -> QueryPart:
-    return QueryPart(Content(Modality.TEXT, text), weight)
-
-
-def photo(*colour: int, weight: float = 1.0) -> QueryPart:
-    return QueryPart(Content(Modality.IMAGE, colours.png(*colour)), weight)
