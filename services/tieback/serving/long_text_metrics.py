@@ -17,12 +17,12 @@ class LongTextMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._split = Counter(
             "tieback_split_sections",
-            "Sections that were stored as several, since a space reads less than they hold.",
+            "Sections that were split because they are longer than a space's window.",
             registry=registry,
         )
         self._tokens = Counter(
             "tieback_truncated_tokens",
-            "Tokens of texts that a space did not read, since it reads less than they hold.",
+            "Tokens beyond a space's window, which it did not read.",
             ("space", "role"),
             registry=registry,
         )

@@ -21,7 +21,7 @@ class OperationMetrics(Collector):
         self._counts: Callable[[], Counts] = dict
         self._seconds = Histogram(
             "tieback_operation_seconds",
-            "Time of an operation from its start to its end, waiting included, by how it ended.",
+            "Time from the start of an operation to its end, with waiting.",
             ("kind", "state"),
             registry=registry,
             buckets=SECONDS,
@@ -42,7 +42,7 @@ class OperationMetrics(Collector):
         """The gauge."""
         found = GaugeMetricFamily(
             "tieback_operations",
-            "Operations that are kept, by kind and state.",
+            "Stored operations, by kind and state.",
             labels=("kind", "state"),
         )
         for (kind, state), count in self._counts().items():

@@ -33,13 +33,13 @@ class Loads(Collector):
         gauges = {
             name: GaugeMetricFamily(f"tieback_{name}", text, labels=labels)
             for name, text in (
-                ("queued_tokens", "Tokens waiting for a worker."),
-                ("active_items", "Items being computed."),
-                ("tokens_per_second", "Measured rate of the worker."),
+                ("queued_tokens", "Tokens that wait for a worker."),
+                ("active_items", "Items in computation."),
+                ("tokens_per_second", "Measured throughput of the worker."),
             )
         }
         dropped = CounterMetricFamily(
-            "tieback_dropped", "Items dropped before they were computed.", labels=(*labels, "reason")
+            "tieback_dropped", "Items removed from the queue before computation.", labels=(*labels, "reason")
         )
         for service, space, load in self._loads:
             now = load()
@@ -64,22 +64,28 @@ class Caches(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """See `Collector`."""
-        hits = CounterMetricFamily("tieback_cache_hits", "Items found in a cache.", labels=("space", "tier"))
+        hits = CounterMetricFamily(
+            "tieback_cache_hits", "Items found in the cache.", labels=("space", "tier")
+        )
         misses = CounterMetricFamily(
-            "tieback_cache_misses", "Items found in none and computed.", labels=("space",)
+            "tieback_cache_misses", "Items not found in the cache.", labels=("space",)
         )
         shared = CounterMetricFamily(
-            "tieback_cache_shared", "Items that waited for an identical one in flight.", labels=("space",)
+            "tieback_cache_shared",
+            "Items that waited for an identical item in computation.",
+            labels=("space",),
         )
         evictions = CounterMetricFamily(
-            "tieback_cache_evictions", "Items that left memory for others.", labels=("space",)
+            "tieback_cache_evictions", "Items evicted from memory.", labels=("space",)
         )
-        size = GaugeMetricFamily("tieback_cache_bytes", "Bytes that they take.", labels=("space", "tier"))
+        size = GaugeMetricFamily("tieback_cache_bytes", "Size of the cache.", labels=("space", "tier"))
         disk_is_on = GaugeMetricFamily(
-            "tieback_cache_disk_on", "Whether the disk is used; 0 once it failed.", labels=("space",)
+            "tieback_cache_disk_on", "1 if the cache on disk is in use; 0 after it failed.", labels=("space",)
         )
         dropped = CounterMetricFamily(
-            "tieback_cache_disk_dropped", "Items not written because too many waited.", labels=("space",)
+            "tieback_cache_disk_dropped",
+            "Items not written to disk because the write queue was full.",
+            labels=("space",),
         )
         for space, state in self._caches:
             now = state(space)
@@ -113,20 +119,20 @@ class IndexGauges(Collector):
             now = self._size()
             yield GaugeMetricFamily("tieback_index_sections", "Sections in the index.", value=now.sections)
             yield GaugeMetricFamily(
-                "tieback_index_vectors", "Vectors in the index, those of regions included.", value=now.vectors
+                "tieback_index_vectors", "Vectors in the index, with those of regions.", value=now.vectors
             )
             yield GaugeMetricFamily(
                 "tieback_index_damaged_collections",
-                "Collections whose files are damaged.",
+                "Collections with damaged files.",
                 value=now.damaged,
             )
             yield GaugeMetricFamily(
                 "tieback_index_stale_collections",
-                "Collections in another revision of their space than the one that is served.",
+                "Collections in a revision of their space that is not served.",
                 value=now.stale,
             )
             yield GaugeMetricFamily(
                 "tieback_index_original_bytes",
-                "Bytes of pictures, sounds and clouds that are kept to be encoded again.",
+                "Size of the stored original pictures, sounds and clouds.",
                 value=now.originals,
             )

@@ -19,7 +19,7 @@ from tieback.core.types.limits import Limits
 
 PREFIX = "TIEBACK_"
 LONGEST_VALUE = 60
-"""Characters of a wrong value that are told."""
+"""Characters of a wrong value that a message shows."""
 # Variables of the client, of scripts/setup and of the benchmarks, which a server's environment may hold too.
 _OTHERS = {"SERVER", "TOKEN", "COLLECTION", "TORCH_INDEX", "DATA"}
 _LIMITS = Limits()
@@ -51,37 +51,39 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
-    models: Path = Field(Path("~/.cache/tieback"), description="The model store.")
-    store: Path = Field(Path("store"), description="The index's store; one server at a time.")
+    models: Path = Field(Path("~/.cache/tieback"), description="The folder of the model store.")
+    store: Path = Field(
+        Path("store"), description="The folder of the index. One server at a time may use it."
+    )
     originals_bytes: int = Field(
         16 * 1024**3,
         ge=0,
-        description="Bytes of pictures, sounds and clouds that the store keeps to encode them again "
-        "(`tieback reindex`), of all tenants together; 0 keeps none.",
+        description="Maximum size of the original pictures, sounds and point clouds that the index keeps for "
+        "`tieback reindex`, in bytes, for all tenants together. 0 keeps none.",
     )
     retired_spaces: int = Field(
         2,
         ge=0,
         le=16,
-        description="Spaces that are no longer served, loaded at once to search collections in them while "
-        "their models are in the store; in one process alone. 0 loads none.",
+        description="How many retired spaces (not served any more, model in the store) may be loaded at the "
+        "same time, to search collections in them. Only for a server in one process. 0: none.",
     )
-    cards: Path | None = Field(None, description="A folder of further cards.")
+    cards: Path | None = Field(None, description="A folder with more model cards.")
     spaces: Names = Field(
-        (), description="Spaces to serve, separated by commas; empty for all but the optional."
+        (), description="The spaces to serve, separated by commas. Empty: all but the optional ones."
     )
     binding: str = Field(
         "",
-        description="The binding that makes the joint space: a revision in the model store, or a folder; "
-        "empty for the store's default, which `tieback models pull` makes; none for class names.",
+        description="The binding of the joint space: a revision in the model store, or a folder. Empty: the "
+        "default binding of the store, which `tieback models pull` makes. none: class names.",
     )
     binding_canary: str = Field(
         "",
         pattern=r"^$|^.+:(100|[0-9]{1,2})(\.[0-9]+)?$",
-        description="REVISION:PERCENT: that share of the queries is weighted by another binding's routers.",
+        description="REVISION:PERCENT: the routers of that binding weight this percentage of the queries.",
     )
     binding_shadow: str = Field(
-        "", description="A binding whose routers are asked beside the served one's, and only compared."
+        "", description="A binding whose routers only compute weights for comparison."
     )
     regions: Regions = Field(
         Regions.OFF,
@@ -93,202 +95,220 @@ class Settings(BaseSettings):
         0.5,
         gt=0,
         le=1,
-        description="Share of the time left for which a query waits for spaces that have not answered.",
+        description="Fraction of a query's remaining time that it waits for encoders.",
     )
-    generator: str = Field("", description="The model that writes; empty for the catalog's first.")
-    generator_enabled: bool = Field(True, description="Whether to serve a model that writes.")
+    generator: str = Field("", description="The language model. Empty: the first of the catalog.")
+    generator_enabled: bool = Field(True, description="Whether to serve a language model.")
 
-    host: str = Field("127.0.0.1", description="The address to listen on; 0.0.0.0 for every interface.")
-    port: int = Field(50051, ge=0, le=65535, description="The public gRPC port; 0 for a free one.")
+    host: str = Field("127.0.0.1", description="The address to listen on. 0.0.0.0: all interfaces.")
+    port: int = Field(50051, ge=0, le=65535, description="The public gRPC port. 0: a free one.")
     health_port: int | None = Field(
-        None, ge=0, le=65535, description="A plaintext port for health checks beside a TLS one."
+        None, ge=0, le=65535, description="A port without TLS for health checks, if the public port uses TLS."
     )
     metrics_port: int | None = Field(
-        9464, ge=0, le=65535, description="The Prometheus scrape port; empty for none."
+        9464, ge=0, le=65535, description="The port for Prometheus. Empty: none."
     )
 
     metric_tenants: int = Field(
-        50, ge=0, description="Tenants that each process counts by name; the others are counted as _other."
+        50, ge=0, description="How many tenants have metrics with their name. The rest share _other."
     )
 
-    tls_certificate: Path | None = Field(None, description="PEM chain of the server; turns TLS on.")
-    tls_key: Path | None = Field(None, description="PEM key of the server.")
+    tls_certificate: Path | None = Field(
+        None, description="The server's certificate chain (PEM). Turns TLS on."
+    )
+    tls_key: Path | None = Field(None, description="The server's private key (PEM).")
     tls_client_ca: Path | None = Field(
-        None, description="PEM of the authority that signs client certificates; turns mTLS on."
+        None, description="The CA of the client certificates (PEM). Turns mTLS on."
     )
     tokens: Path | None = Field(
         None,
-        description="YAML file of tenants with their tokens' digests, roles, shares and quotas; re-read.",
+        description="YAML file with tenants, token digests, roles, shares and quotas. Changes are read.",
     )
 
-    message_bytes: int = Field(_LIMITS.message_bytes, gt=0, description="Bytes of one message.")
-    batch_items: int = Field(_LIMITS.batch_items, gt=0, description="Items of one batch.")
-    text_bytes: int = Field(_LIMITS.text_bytes, gt=0, description="Bytes of one text.")
-    image_pixels: int = Field(_LIMITS.image_pixels, gt=0, description="Pixels of one picture.")
-    audio_seconds: float = Field(_LIMITS.audio_seconds, gt=0, description="Seconds of one sound.")
-    points: int = Field(_LIMITS.points, gt=0, description="Points of one cloud.")
-    queued_tokens: int = Field(
-        _LIMITS.queued_tokens, gt=0, description="Tokens waiting in one replica before it refuses more."
+    message_bytes: int = Field(
+        _LIMITS.message_bytes, gt=0, description="Maximum size of one message, in bytes."
     )
-    query_parts: int = Field(_LIMITS.query_parts, gt=0, description="Contents of one query.")
+    batch_items: int = Field(_LIMITS.batch_items, gt=0, description="Maximum number of items in one batch.")
+    text_bytes: int = Field(_LIMITS.text_bytes, gt=0, description="Maximum size of one text, in bytes.")
+    image_pixels: int = Field(
+        _LIMITS.image_pixels, gt=0, description="Maximum number of pixels of one picture."
+    )
+    audio_seconds: float = Field(
+        _LIMITS.audio_seconds, gt=0, description="Maximum length of one sound, in seconds."
+    )
+    points: int = Field(_LIMITS.points, gt=0, description="Maximum number of points of one cloud.")
+    queued_tokens: int = Field(
+        _LIMITS.queued_tokens, gt=0, description="Maximum number of tokens that wait in one replica."
+    )
+    query_parts: int = Field(
+        _LIMITS.query_parts, gt=0, description="Maximum number of contents of one query."
+    )
     rerank_tokens: int = Field(
         _LIMITS.rerank_tokens,
         gt=0,
-        description="Rows of the multi-vector of a query or candidate to rerank; longer contents are cut.",
+        description="Maximum number of rows of a multi-vector in reranking. Longer contents are cut.",
     )
     rerank_steps: int = Field(
         _LIMITS.rerank_steps,
         gt=0,
-        description="Work waiting in the reranker before it refuses more: rows of the query × rows of the "
-        "candidates × passes of the method. One candidate may be a sixteenth of it.",
+        description="Maximum work that waits in the reranker: rows of the query × rows of the candidates × "
+        "passes of the method. One candidate may use a sixteenth of it.",
     )
     decoded_bytes: int = Field(
         _LIMITS.decoded_bytes,
         gt=0,
-        description="Bytes of decoded pictures, sounds and clouds that one process holds at a time.",
+        description="Maximum memory for decoded pictures, sounds and clouds in one process, in bytes.",
     )
-    stop_texts: int = Field(_LIMITS.stop_texts, gt=0, description="Stop texts of one answer.")
-    stop_bytes: int = Field(_LIMITS.stop_bytes, gt=0, description="Bytes of one stop text.")
-    name_bytes: int = Field(_LIMITS.name_bytes, gt=0, description="Bytes of an id, a name, a title, a URI.")
-    sections: int = Field(_LIMITS.sections, gt=0, description="Sections of one item.")
+    stop_texts: int = Field(
+        _LIMITS.stop_texts, gt=0, description="Maximum number of stop texts of one answer."
+    )
+    stop_bytes: int = Field(_LIMITS.stop_bytes, gt=0, description="Maximum size of one stop text, in bytes.")
+    name_bytes: int = Field(
+        _LIMITS.name_bytes, gt=0, description="Maximum size of an id, name, title or URI, in bytes."
+    )
+    sections: int = Field(_LIMITS.sections, gt=0, description="Maximum number of sections of one item.")
     entries: int = Field(
-        _LIMITS.entries, gt=0, description="Entries of a map, of metadata, of a method's parameters."
+        _LIMITS.entries,
+        gt=0,
+        description="Maximum number of entries of a map, of metadata or of method parameters.",
     )
-    fields: int = Field(_LIMITS.fields, gt=0, description="Fields of one message, nested ones included.")
+    fields: int = Field(
+        _LIMITS.fields, gt=0, description="Maximum number of fields of one message, with nested messages."
+    )
     request_bytes: int = Field(
-        _LIMITS.request_bytes, gt=0, description="Bytes of the requests that one process works on at a time."
+        _LIMITS.request_bytes, gt=0, description="Maximum size of all requests in one process, in bytes."
     )
     open_calls: int = Field(
-        _LIMITS.open_calls, gt=0, description="Calls open at once in one process; more are refused."
+        _LIMITS.open_calls, gt=0, description="Maximum number of open calls in one process. More are refused."
     )
     tenant_calls: int = Field(
         _LIMITS.tenant_calls,
         gt=0,
-        description="Calls open at once of one tenant in one process; more are refused.",
+        description="Maximum number of open calls of one tenant in one process. More are refused.",
     )
     connection_calls: int = Field(
         _LIMITS.connection_calls,
         gt=0,
-        description="Calls open at once on one connection; more wait at the caller's side.",
+        description="Maximum number of open calls on one connection. More wait in the client.",
     )
     metadata_key_bytes: int = Field(
-        _LIMITS.metadata_key_bytes, gt=0, description="Bytes of one key of an item's metadata."
+        _LIMITS.metadata_key_bytes, gt=0, description="Maximum size of one metadata key, in bytes."
     )
     metadata_bytes: int = Field(
-        _LIMITS.metadata_bytes, gt=0, description="Bytes of an item's metadata, as JSON."
+        _LIMITS.metadata_bytes, gt=0, description="Maximum size of an item's metadata as JSON, in bytes."
     )
     collection_keys: int = Field(
         _LIMITS.collection_keys,
         gt=0,
-        description="Different keys of metadata in one collection; each is a column in memory.",
+        description="Maximum number of metadata keys in one collection. Each key is a column in memory.",
     )
     collections: int = Field(
         _LIMITS.collections,
         gt=0,
-        description="Collections of the server, those of all tenants together; each holds files and memory.",
+        description="Maximum number of collections of all tenants together. Each uses files and memory.",
     )
     batch_tokens: int = Field(
         0,
         ge=0,
-        description="Token budget of one batch, padding included; 0 for 512 on a processor, 16,384 on a GPU.",
+        description="Maximum number of tokens in one batch, with padding. 0: 512 on a CPU, 16,384 on a GPU.",
     )
     reduction_wait: float = Field(
         0.0,
         ge=0,
-        description="Seconds of waiting for a worker from which on texts are encoded on fewer tokens, by the "
-        "token reduction that the space's card serves, and the encoding says so; documents that are indexed "
-        "meanwhile too. 0 for never.",
+        description="If texts wait this many seconds for a worker, they are encoded with fewer tokens, by "
+        "the token reduction of the space's card. This includes documents that are indexed then. The "
+        "encoding names the reduction. 0: never.",
     )
     cache_bytes: int = Field(
-        64 << 20, ge=0, description="Bytes of encodings that each space keeps in memory; 0 for none."
+        64 << 20, ge=0, description="Maximum size of each space's cache in memory, in bytes. 0: no cache."
     )
     cache_disk: Path | None = Field(
-        None, description="A folder on a local disk where encodings outlive a restart; empty for none."
+        None, description="A folder on a local disk for a cache that survives restarts. Empty: none."
     )
     cache_disk_bytes: int = Field(
-        1 << 30, ge=1 << 20, description="Bytes of encodings that each space keeps on disk."
+        1 << 30, ge=1 << 20, description="Maximum size of each space's cache on disk, in bytes."
     )
     cache_shared: bool = Field(
         False,
-        description="Whether tenants share cached encodings: less work, and a tenant can tell by an answer's "
-        "source and time whether another has sent the same.",
+        description="Whether tenants share cached encodings. This saves work, but the source and the time of "
+        "a response then show a tenant whether another tenant has sent the same content.",
     )
-    generator_slots: int = Field(1, gt=0, description="Answers written at the same time by one replica.")
+    generator_slots: int = Field(1, gt=0, description="How many answers one replica writes at the same time.")
     generator_seconds: float = Field(
         300.0,
         gt=0,
-        description="Seconds that an answer may take, waiting included, whatever its caller's deadline is.",
+        description="Maximum time of an answer with its wait, in seconds, for any deadline.",
     )
     stall_seconds: float = Field(
-        30.0, gt=0, description="Seconds after which a stream ends whose caller reads nothing of it."
+        30.0, gt=0, description="A stream ends if its caller reads nothing for this many seconds."
     )
     operations_running: int = Field(
-        2, gt=0, description="Operations (`tieback operations`) that run at once; the others wait."
+        2, gt=0, description="Maximum number of running operations (`tieback operations`). More wait."
     )
     operations_active: int = Field(
-        100, gt=0, description="Operations of one tenant that wait or run; more are refused."
+        100, gt=0, description="Maximum number of active operations of one tenant. More are refused."
     )
-    operations_kept: int = Field(
-        100, ge=0, description="Operations of one tenant that are kept when they have ended."
+    operations_kept: int = Field(100, ge=0, description="How many ended operations of one tenant are kept.")
+    operations_days: float = Field(30.0, ge=0, description="How long an ended operation is kept, in days.")
+    evidence: int = Field(
+        4, gt=0, description="Number of passages for an answer, if the request does not set it."
     )
-    operations_days: float = Field(
-        30.0, ge=0, description="Days for which an operation that has ended is kept."
-    )
-    evidence: int = Field(4, gt=0, description="Passages that an answer rests on, unless the request says.")
 
-    provider: Literal["cpu", "cuda"] = Field("cpu", description="ONNX Runtime's execution provider.")
+    provider: Literal["cpu", "cuda"] = Field("cpu", description="The execution provider of ONNX Runtime.")
     precision: Names = Field(
         (),
-        description="What spaces are computed in: float32, int8, or SPACE=PRECISION, separated by commas; "
-        "empty for what their cards say.",
+        description="The numeric precision of encoders: float32, int8, or SPACE=PRECISION, separated by "
+        "commas. Empty: the precision in their cards.",
     )
     session_threads: int = Field(
-        1, gt=0, description="Threads of one model; more than one wait for each other on busy cores."
+        1, gt=0, description="Threads of one model. On busy cores, several threads wait for each other."
     )
-    cuda_graphs: bool = Field(
-        False, description="Whether CUDA launches all kernels of a batch of texts at once."
-    )
-    cuda_tf32: bool = Field(False, description="Whether CUDA may round the factors of float32 products.")
-    replicas: int = Field(1, gt=0, description="Replicas of every encoder, on Ray Serve.")
+    cuda_graphs: bool = Field(False, description="Whether to use CUDA graphs for text encoders.")
+    cuda_tf32: bool = Field(False, description="Whether CUDA may use TF32 in float32 matrix products.")
+    replicas: int = Field(1, gt=0, description="Number of replicas of every encoder on Ray Serve.")
     replicas_max: int = Field(
-        0, ge=0, description="Above TIEBACK_REPLICAS: replicas of an encoder follow its load up to so many."
+        0, ge=0, description="If above TIEBACK_REPLICAS: the maximum of an encoder's autoscaling."
     )
     target_wait: float = Field(
-        0.5, gt=0, description="Seconds of waiting for a worker that the number of replicas is held to."
+        0.5, gt=0, description="The waiting time for a worker that autoscaling aims at, in seconds."
     )
     scale_up_seconds: float = Field(
-        10.0, gt=0, description="How long more replicas must be wanted before they are started."
+        10.0, gt=0, description="How long the load must be high before replicas are added, in seconds."
     )
     scale_down_seconds: float = Field(
-        300.0, gt=0, description="How long fewer replicas must be wanted before some are ended."
+        300.0, gt=0, description="How long the load must be low before replicas are removed, in seconds."
     )
-    gateways: int = Field(1, gt=0, description="Gateway processes on the public port, on Ray Serve.")
+    gateways: int = Field(
+        1, gt=0, description="Number of gateway processes on the public port, on Ray Serve."
+    )
     direct: bool = Field(
-        False, description="Whether encoders take calls of clients too, each on a free port, on Ray Serve."
+        False, description="Whether clients may call encoders directly, on free ports. Only on Ray Serve."
     )
-    coalescing: bool = Field(
-        True, description="Whether a gateway sends small Encode calls that wait for a hop on as one."
-    )
-    replica_cpus: float = Field(0.0, ge=0, description="Cores that Ray reserves for a replica.")
+    coalescing: bool = Field(True, description="Whether a gateway combines small Encode calls into one.")
+    replica_cpus: float = Field(0.0, ge=0, description="CPU cores that Ray reserves for a replica.")
     replica_gpus: float = Field(0.0, ge=0, description="GPUs that Ray reserves for an encoder or generator.")
     pin_resource: str = Field(
-        "", description="A Ray resource that machines offer for the gateway and the index to run there."
+        "", description="The Ray resource of the machines on which gateway and index may run."
     )
     connection_seconds: float = Field(
-        0.0, ge=0, description="Age at which a connection is asked to reconnect, to re-balance; 0 for never."
+        0.0, ge=0, description="Age at which clients must reconnect, for load balancing. 0: never."
     )
-    drain_seconds: float = Field(10.0, ge=0, description="Time for running calls to end at shutdown.")
+    drain_seconds: float = Field(
+        10.0, ge=0, description="How long a shutdown waits for running calls, in seconds."
+    )
 
     channelz: bool = Field(
-        False, description="Whether to serve grpc.channelz.v1, gRPC's view of its channels."
+        False, description="Whether to serve grpc.channelz.v1 (the state of gRPC channels)."
     )
-    otlp_endpoint: str = Field("", description="Where to send OpenTelemetry traces; empty for none.")
-    log_format: Literal["text", "json"] = Field("text", description="How log lines look.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What to log.")
+    otlp_endpoint: str = Field("", description="Where to send OpenTelemetry traces. Empty: nowhere.")
+    log_format: Literal["text", "json"] = Field("text", description="The format of the log.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The lowest level that is logged."
+    )
     log_calls: bool = Field(
         True,
-        description="Whether a line at info is logged for each call that succeeds: method, tenant, request "
-        "id, code, time and sizes; at debug otherwise. Calls that fail are always logged.",
+        description="Whether each successful call is logged at level info, else debug: method, tenant, "
+        "request id, code, time and sizes. Failed calls are always logged.",
     )
 
     @model_validator(mode="before")

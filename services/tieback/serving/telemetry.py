@@ -70,88 +70,94 @@ class Telemetry:
         def summary(name: str, text: str, *labels: str) -> Summary:
             return Summary(name, text, labels, registry=registry)
 
-        self.requests = counter("tieback_requests", "Calls by outcome.", "service", "method", "code")
+        self.requests = counter("tieback_requests", "Calls, by status code.", "service", "method", "code")
         self.request_seconds = histogram(
-            "tieback_request_seconds", "Time of a call at this server.", SECONDS, "service", "method"
+            "tieback_request_seconds", "Duration of a call at this server.", SECONDS, "service", "method"
         )
         self.in_flight = Gauge(
-            "tieback_in_flight", "Calls running now.", ("service", "method"), registry=registry
+            "tieback_in_flight", "Running calls.", ("service", "method"), registry=registry
         )
         self.loop_lag = histogram(
             "tieback_event_loop_lag_seconds",
-            "How late the event loop ran what was due, seen twenty times a second.",
+            "Delay of the event loop, measured twenty times a second.",
             LAGS,
         )
-        self._queue = histogram("tieback_queue_seconds", "Waiting for a worker.", SECONDS, "service", "space")
+        self._queue = histogram(
+            "tieback_queue_seconds", "Time a request waits for a worker.", SECONDS, "service", "space"
+        )
         self._prepare = histogram(
-            "tieback_prepare_seconds", "Tokenising and decoding.", SECONDS, "service", "space"
+            "tieback_prepare_seconds", "Time for tokenising and decoding.", SECONDS, "service", "space"
         )
         self._compute = histogram(
-            "tieback_compute_seconds", "Inside the model or the search.", SECONDS, "service", "space"
+            "tieback_compute_seconds", "Time in the model or in the search.", SECONDS, "service", "space"
         )
-        self._total = histogram("tieback_total_seconds", "Time in the service.", SECONDS, "service", "space")
+        self._total = histogram(
+            "tieback_total_seconds", "Time a request spends in the service.", SECONDS, "service", "space"
+        )
         self._batch_tokens = histogram(
-            "tieback_batch_tokens", "Tokens of a batch, padding included.", TOKENS, "space"
+            "tieback_batch_tokens", "Tokens of a batch, with padding.", TOKENS, "space"
         )
         self._batch_items = summary("tieback_batch_items", "Items of a batch.", "space")
         self._batch_cost_ratio = histogram(
             "tieback_batch_cost_ratio",
-            "Seconds of a batch over the seconds that its measured costs promised.",
+            "Measured time of a batch over its expected time.",
             COST_RATIOS,
             "space",
         )
-        self._tokens = counter("tieback_tokens", "Useful tokens computed.", "service", "space")
-        self._padding = counter("tieback_padding_tokens", "Padding computed beside them.", "space")
+        self._tokens = counter("tieback_tokens", "Computed tokens, without padding.", "service", "space")
+        self._padding = counter("tieback_padding_tokens", "Computed padding tokens.", "space")
         self._reduced = counter(
-            "tieback_reduced_items", "Items that were encoded on fewer tokens.", "space", "method"
+            "tieback_reduced_items", "Items encoded with token reduction.", "space", "method"
         )
-        self._rejections = counter("tieback_rejections", "Calls refused.", "service", "reason")
+        self._rejections = counter("tieback_rejections", "Refused calls.", "service", "reason")
         self._weight = summary("tieback_router_weight", "Weight of a space in a query.", "space", "modality")
         self._imputed = counter(
-            "tieback_imputed_blocks", "Blocks of lost spaces that were imputed in queries.", "block", "method"
+            "tieback_imputed_blocks", "Imputed blocks of missing spaces in queries.", "block", "method"
         )
         self._drift = Gauge(
             "tieback_routing_drift",
-            "How far the mean weight of the last 100 queries is outside the range seen at binding.",
+            "Distance of the mean weight of the last 100 queries from its range at binding.",
             ("modality", "space"),
             registry=registry,
         )
         self._shadow = histogram(
             "tieback_routing_shadow_difference",
-            "Total variation distance of a shadow's weights from those served.",
+            "Total variation distance between the served weights and those of the shadow.",
             SHARES,
             "modality",
         )
-        self._generated = counter("tieback_generated_tokens", "Tokens written.", "model")
+        self._generated = counter("tieback_generated_tokens", "Generated tokens.", "model")
         self._changed = counter(
             "tieback_changed_tokens",
-            "Tokens that a decoding strategy chose differently.",
+            "Tokens that differ from plain decoding.",
             "model",
             "strategy",
         )
-        self._verdicts = counter("tieback_verdicts", "Claims by what their check found.", "label")
-        self._abstentions = counter("tieback_abstentions", "Questions not answered.", "reason")
+        self._verdicts = counter("tieback_verdicts", "Checked claims, by verdict.", "label")
+        self._abstentions = counter(
+            "tieback_abstentions", "Abstentions: questions without an answer.", "reason"
+        )
         self._first_token = histogram(
-            "tieback_first_token_seconds", "Time to the first text.", SECONDS, "model"
+            "tieback_first_token_seconds", "Time to the first token.", SECONDS, "model"
         )
         self._decoded = Gauge(
             "tieback_decoded_bytes",
-            "Decoded pictures, sounds and clouds that are held now, of the budget TIEBACK_DECODED_BYTES.",
+            "Memory of decoded pictures, sounds and clouds; the limit is TIEBACK_DECODED_BYTES.",
             registry=registry,
         )
         self._ready = Gauge(
-            "tieback_ready", "Whether a service can be asked.", ("service",), registry=registry
+            "tieback_ready", "1 if a service is ready, else 0.", ("service",), registry=registry
         )
         self.tenants = TenantMetrics(registry, settings.metric_tenants)
         self.long_texts = LongTextMetrics(registry)
         self.operations = OperationMetrics(registry)
         self._tokens_current = Gauge(
             "tieback_tokens_file_current",
-            "1 while the tokens file is the one in force; 0 where it cannot be used and an older one is.",
+            "1 if the tokens file is in use; 0 if it is invalid and an older version is in use.",
             registry=registry,
         )
         self._tokens_current.set(1)
-        Info("tieback", "The software.", registry=registry).info({"version": tieback.__version__})
+        Info("tieback", "The version of tieback.", registry=registry).info({"version": tieback.__version__})
         ProcessCollector(registry=registry)
 
     def page(self) -> bytes:

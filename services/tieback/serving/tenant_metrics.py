@@ -23,9 +23,9 @@ class TenantMetrics:
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(f"tieback_tenant_{name}", text, ("tenant", *labels), registry=registry)
 
-        self._requests = counter("requests", "Calls of a tenant by outcome.", "code")
-        self._rejections = counter("rejections", "Calls of a tenant that were refused.", "reason")
-        self._tokens = counter("tokens", "Tokens computed for a tenant: read, or written.", "service")
+        self._requests = counter("requests", "Calls of a tenant, by status code.", "code")
+        self._rejections = counter("rejections", "Refused calls of a tenant.", "reason")
+        self._tokens = counter("tokens", "Computed tokens of a tenant: read or generated.", "service")
 
     def finished(self, code: str, reason: str = "") -> None:
         """Counts a call; with a `reason`, one that was refused for it."""
