@@ -107,15 +107,15 @@ def test_a_server_without_tls_is_told_of_in_one_line_of_ours(served: Any) -> Non
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["search"], "Say what to look for: words, --image, --audio or --points."),
-        (["encode", "--space", "tiny"], "Say what to encode"),
-        (["rerank"], "Say what to compare with: a QUERY, or --query-file."),
-        (["rerank", "moon"], "Say what to order: texts, --file"),
-        (["rerank", "moon", "a", "--set", "beta=1"], "name the method that it is for with --method"),
-        (["encode", "a", "--lines", "-", "--space", "tiny"], "--lines stands alone"),
+        (["search"], "Give a query: words, --image, --audio or --points."),
+        (["encode", "--space", "tiny"], "Give the inputs"),
+        (["rerank"], "Give the query: QUERY or --query-file."),
+        (["rerank", "moon"], "Give the candidates: texts, --file"),
+        (["rerank", "moon", "a", "--set", "beta=1"], "a parameter needs a method; name it with --method"),
+        (["encode", "a", "--lines", "-", "--space", "tiny"], "--lines cannot be combined"),
         (["search", "a", "--weights", "tiny"], "'tiny' is not SPACE=NUMBER"),
         (["search", "a", "--weights", "tiny=1", "--policy", "top_k"], "leave --policy out"),
-        (["ask", "a", "--set", "layer=25"], "name the method that it is for with --strategy"),
+        (["ask", "a", "--set", "layer=25"], "a parameter needs a method; name it with --strategy"),
         (["ask", "a", "--strategy", "lol", "--set", "25"], "'25' is not NAME=VALUE"),
         (["search", "a", "--image", "nowhere.png"], "File 'nowhere.png' does not exist"),
         (["serch", "a"], "Did you mean search?"),
@@ -312,7 +312,7 @@ def test_whoami_says_whose_token_it_is_and_how_much_of_the_quota_is_used(run: Ru
 
 
 def test_whoami_says_where_no_tokens_are_asked_for(run: Run) -> None:
-    assert "asks for no tokens" in run("whoami").output
+    assert "needs no token" in run("whoami").output
 
 
 def test_a_wrong_token_is_told_with_the_way_to_give_another(run: Run) -> None:

@@ -169,7 +169,7 @@ def test_sparse_and_multi_vectors_are_whole_as_json(run: Run) -> None:
     [
         (
             ("--kinds", "sparse,spares"),
-            "'spares' is no kind; the kinds are dense, multi_vector, labels, sparse",
+            "'spares' is not a kind; the kinds are dense, multi_vector, labels, sparse",
         ),
         (("--kinds", "sparse", "-o", "v.npy"), "A NumPy file holds dense vectors"),
     ],
@@ -211,7 +211,7 @@ def test_a_token_reduction_and_a_layer_are_asked_for_and_told(run: Run, served: 
     assert record["reductions"] == [{"method": "pitome", "ratio": 0.8}]
     assert [one.output.layer for one in served.log.requests] == [0, 2]
     assert refused.exit_code == 2
-    assert "name its method" in refused.stderr
+    assert "--ratio needs --reduction" in refused.stderr
     shown = in_a_terminal(served.address, *words, "--reduction", "pitome")
     assert "pitome at 0.9" in shown
 

@@ -104,8 +104,8 @@ def test_what_became_of_long_texts_is_told_once_for_all_files(run: Run, tmp_path
     report = documents(run("index", str(tmp_path), "-c", "notes", "--force", "--json"))[0]
 
     assert "7 sections" in told
-    assert "2 sections longer than a space reads were stored as 6, so that all of the text is read" in told
-    assert "tiny reads 128 tokens of a section, and did not read the ends of 2 sections (80 tokens)" in told
+    assert "2 sections longer than a space's window were split into 6" in told
+    assert "tiny has a window of 128 tokens and did not read the ends of 2 sections (80 tokens)" in told
     assert (report["split_sections"], report["added_sections"]) == (2, 4)
     assert report["truncated"] == {"tiny": {"sections": 2, "tokens": 80, "window": 128}}
 
@@ -140,4 +140,4 @@ def test_a_link_to_nothing_is_told(run: Run, tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     assert "notes/gone.md" in result.stderr
-    assert "which is not there" in result.stderr
+    assert "which does not exist" in result.stderr

@@ -102,7 +102,7 @@ def test_a_file_named_as_words_is_told_with_the_option_that_reads_it(run: Comman
     plain = run("search", "cup.jpg")
 
     for result in (searched, asked):
-        assert "is looked for as words; --image looks for what is in the file" in result.stderr
+        assert "is searched as text; to search by the file, use --image" in result.stderr
     assert plain.stderr == ""
 
 

@@ -91,7 +91,7 @@ class Folders(RuleBasedStateMachine):
 
         after = self.items()
         if result.exit_code:
-            assert "--yes removes them" in json.loads(result.stderr)["error"]["message"]
+            assert "--yes removes their items" in json.loads(result.stderr)["error"]["message"]
             assert prune
             assert not sure
             assert after == before

@@ -84,8 +84,8 @@ def test_a_folder_of_texts_and_photos_is_indexed_and_the_photos_are_left_out_onc
     again = CliRunner().invoke(app.tieback, [*arguments, "--json"], env=there)
 
     assert told.exit_code == 0, told.output
-    assert told.output.count("left out") == 1
-    assert f"3 photos left out: the collection's space {SPACE} reads texts alone" in " ".join(
+    assert told.output.count("skipped") == 1
+    assert f"3 photos skipped: the collection's space {SPACE} encodes only texts" in " ".join(
         told.output.split()
     )
     name = tmp_path.name

@@ -193,7 +193,7 @@ def written(answer: Answer) -> Text:
         text = Text.assemble(("No answer. ", "bold yellow"), one.message[:1].upper() + one.message[1:])
         text.append(f"  (measured {one.score:.2f}, needed {one.threshold:.2f})", style="dim")
         if answer.text:
-            text.append(f"\n\nWhat was written and withdrawn: {answer.text.strip()}", style="dim")
+            text.append(f"\n\nThe withdrawn answer: {answer.text.strip()}", style="dim")
         return text
     whole, text, at = answer.text.encode(), Text(), 0
     for claim in sorted(answer.claims, key=lambda one: one.span[1]):

@@ -110,7 +110,7 @@ def delete(client: Client, output: Output, name: str, yes: bool) -> None:
     if not yes:
         question = f"Delete {name} with its {found.item_count} items?"
         if output.json or not output.confirm(question):
-            raise click.UsageError("Nothing was deleted; --yes says that it is meant.")
+            raise click.UsageError("Nothing was deleted. --yes deletes without a question.")
     client.delete_collection(name)
     if output.json:
         output.document({"deleted": name, "items": found.item_count})
@@ -129,7 +129,7 @@ def forget(client: Client, output: Output, name: str, source: str, yes: bool) ->
     if found is not None and not yes:
         question = f"Remove {source} ({found.location} on {found.host}) with its {found.item_count} items?"
         if output.json or not output.confirm(question):
-            raise click.UsageError("Nothing was removed; --yes says that it is meant.")
+            raise click.UsageError("Nothing was removed. --yes removes without a question.")
     removed = client.delete_source(name, source)  # says which there are, where there is none of that name
     if output.json:
         output.document({"source": source, "removed": removed})

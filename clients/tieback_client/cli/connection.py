@@ -171,9 +171,7 @@ def query_options(function: F) -> F:
             metavar="METHOD",
             help="How the block of a missing space is imputed, e.g. ridge. [as bound]",
         ),
-        click.option(
-            "--hybrid/--no-hybrid", default=None, help="Full-text search beside the vectors. [as served]"
-        ),
+        click.option("--hybrid/--no-hybrid", default=None, help="Search the full text too. [as served]"),
         click.option(
             "--balance/--no-balance",
             default=None,
@@ -235,7 +233,9 @@ def parse_method(
     if not parameters:
         return name
     if name is None:
-        raise click.BadParameter(f"name the method that it is for with {option}", param_hint=parameter_option)
+        raise click.BadParameter(
+            f"a parameter needs a method; name it with {option}", param_hint=parameter_option
+        )
     values: dict[str, object] = {}
     for parameter in parameters:
         key, separator, value = parameter.partition("=")
@@ -267,7 +267,7 @@ def note_files(output: Output, words: tuple[str, ...]) -> None:
     for word in words:
         option = options.get(modality_of_path(Path(word)) or Modality.TEXT)
         if option is not None and Path(word).is_file():
-            output.note(f"{in_a_line(word)} is looked for as words; {option} looks for what is in the file")
+            output.note(f"{in_a_line(word)} is searched as text; to search by the file, use {option}")
 
 
 def query_of(
@@ -281,5 +281,5 @@ def query_of(
     parts += [Audio.from_file(one) for one in audio]
     parts += [Points.from_file(one) for one in points]
     if not parts:
-        raise click.UsageError("Say what to look for: words, --image, --audio or --points.")
+        raise click.UsageError("Give a query: words, --image, --audio or --points.")
     return parts

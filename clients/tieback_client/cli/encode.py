@@ -56,7 +56,7 @@ class Kinds(click.ParamType[tuple[str, ...]]):
         names = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
         for name in names:
             if name not in list(VectorKind):
-                self.fail(f"{name!r} is no kind; the kinds are {', '.join(VectorKind)}", param, ctx)
+                self.fail(f"{name!r} is not a kind; the kinds are {', '.join(VectorKind)}", param, ctx)
         return names
 
 
@@ -186,7 +186,7 @@ def encode(
     if as_array and "dense" not in kinds:
         raise click.UsageError("A NumPy file holds dense vectors: add dense to --kinds, or use --json.")
     if ratio is not None and reduction is None:
-        raise click.UsageError("--ratio is of a --reduction: name its method too.")
+        raise click.UsageError("--ratio needs --reduction with a method.")
     options: dict[str, Any] = {
         "space": space,
         "width": width,
@@ -201,7 +201,7 @@ def encode(
     }
     if source is not None:
         if texts or files:
-            raise click.UsageError("--lines stands alone: leave out the texts and --file.")
+            raise click.UsageError("--lines cannot be combined with texts or --file.")
         _encode_lines(client, output, source, target, options)
         return
     inputs: list[Any] = []
@@ -212,11 +212,11 @@ def encode(
             inputs.append(one)
             # os.path takes a text of any length and content.
             if modality_of_path(Path(one)) is not None and os.path.isfile(one):  # noqa: PTH113
-                output.note(f"{one} is encoded as these words; for what the file holds: --file {one}")
+                output.note(f"{one} is encoded as text; to encode the file, use --file {one}")
     inputs += files
     if not inputs:
         raise click.UsageError(
-            'Say what to encode: texts, --file, --lines, or "-" for the lines of standard input.'
+            'Give the inputs: texts, --file, --lines, or "-" for the lines of standard input.'
         )
     result = client.encode(inputs, **options)
     if target is not None:

@@ -42,9 +42,9 @@ def read_within(path: Path, limit: int) -> bytes:
     size = path.stat().st_size
     if modality_of_path(path) in (None, Modality.TEXT):
         if size > MOST_BYTES:
-            raise InvalidArgument(f"it has {size:,} bytes, and texts of up to {MOST_BYTES:,} are read")
+            raise InvalidArgument(f"it has {size:,} bytes; the limit for texts is {MOST_BYTES:,}")
     elif limit and size > limit - ROOM:
-        raise InvalidArgument(f"it has {size:,} bytes, and the server takes {limit:,} in a message")
+        raise InvalidArgument(f"it has {size:,} bytes; the server's limit for a message is {limit:,}")
     return path.read_bytes()
 
 
@@ -77,7 +77,7 @@ def items_of(name: str, source: str, path: Path, data: bytes, *, limit: int = 0)
         size = max((sum(map(size_of, group)) for group in groups), default=0)
         if limit and size > limit - ROOM:
             raise InvalidArgument(
-                f"a part of it has {size:,} bytes, and the server takes {limit:,} in a message"
+                f"a part of it has {size:,} bytes; the server's limit for a message is {limit:,}"
             )
     if fault:  # told here, by the file: the call would end where it is packed
         raise InvalidArgument(fault)
@@ -94,7 +94,9 @@ def items_of(name: str, source: str, path: Path, data: bytes, *, limit: int = 0)
         own[PARTS] = len(groups)
     taken = [key for key in facts if key in own]
     if taken:
-        notes.append(f"not kept of its front matter, since tieback sets it: {', '.join(taken)}")
+        notes.append(
+            f"these keys of its front matter are not stored, because tieback sets them: {', '.join(taken)}"
+        )
     items = [
         Item(share_id(name, number), group, title, facts | own | ({PART: number} if len(groups) > 1 else {}))
         for number, group in enumerate(groups, 1)
@@ -106,4 +108,4 @@ def _cloud(data: bytes, path: Path) -> Points:
     try:
         return Points(cloud_of(data, path.suffix.lower()))
     except ValueError as error:
-        raise InvalidArgument(f"it is no point cloud: {error}") from None
+        raise InvalidArgument(f"it is not a point cloud: {error}") from None

@@ -183,8 +183,8 @@ def _confirm(output: Output, gone: Sequence[Gone]) -> None:
     if output.asks and output.confirm(f"{reasons}.\nRemove what was indexed from {count}?"):
         return
     raise InvalidArgument(
-        f"{reasons}. Nothing was written or removed. Is everything mounted? --yes removes them all the same, "
-        "--dry-run says which"
+        f"{reasons}. Nothing was written or removed. Check that all folders are mounted. --dry-run lists "
+        "the files, --yes removes their items"
     )
 
 

@@ -48,15 +48,13 @@ def report(output: Output, collection: str, run: Run) -> None:
     else:
         output.line(Text.assemble((collection, "bold"), f"  {summary}"))
     if not (found.files or found.failures or found.ignored or found.links or run.notes or run.unread):
-        output.note("no files were found there; hidden files and what --exclude names are left out")
+        output.note("no files were found; hidden files and files that match --exclude are skipped")
     for one in run.gone:
         if run.is_dry and run.prunes and one.is_doubtful:
-            output.note(f"{one.reason}: to remove them needs --yes")
+            output.note(f"{one.reason}; --yes removes them")
         elif one.paths and not run.prunes:
             lost = "1 file is" if len(one.paths) == 1 else f"{len(one.paths)} files are"
-            output.note(
-                f"{lost} gone from {one.scope.path}, and what was indexed is kept; --prune removes it"
-            )
+            output.note(f"{lost} gone from {one.scope.path}; the items are kept, --prune removes them")
     if found.links:
         output.note(f"not followed, since it leads out of the folder (--follow-links): {_named(found.links)}")
     noted: dict[str, list[str]] = {}
@@ -69,19 +67,18 @@ def report(output: Output, collection: str, run: Run) -> None:
         output.note(f"and {len(noted) - NOTES} other notes; --json lists them")
     if run.emptied and not run.prunes:
         output.note(
-            f"items kept of files that hold nothing any more; --prune removes them: {_named(run.emptied)}"
+            f"files that are empty now; their items are kept, --prune removes them: {_named(run.emptied)}"
         )
     if run.split:
         output.note(
-            f"{counted(run.split, 'section')} longer than a space reads "
-            f"{'was' if run.split == 1 else 'were'} stored as {run.split + run.added}, so that all of the "
-            "text is read"
+            f"{counted(run.split, 'section')} longer than a space's window "
+            f"{'was' if run.split == 1 else 'were'} split into {run.split + run.added}"
         )
     for space, unread in run.cut_off.items():
         output.note(
-            f"{space} reads {unread.window} tokens of a section, and did not read the ends of "
-            f"{counted(unread.sections, 'section')} ({unread.tokens} tokens): make their files shorter, or "
-            "leave the space out with TIEBACK_SPACES"
+            f"{space} has a window of {unread.window} tokens and did not read the ends of "
+            f"{counted(unread.sections, 'section')} ({unread.tokens} tokens): shorten their files, or remove "
+            "the space with TIEBACK_SPACES"
         )
 
 

@@ -77,13 +77,13 @@ def rerank(
     """
     chosen = parse_method(method, parameters, "--method", "--set")
     if query_file is None and not texts:
-        raise click.UsageError("Say what to compare with: a QUERY, or --query-file.")
+        raise click.UsageError("Give the query: QUERY or --query-file.")
     query = content_of(query_file or texts[0])
     names = _lines(texts if query_file is not None else texts[1:], output)
     candidates = [content_of(one) for one in names] + [content_of(path) for path in files]
     names += [str(path) for path in files]
     if not candidates:
-        raise click.UsageError('Say what to order: texts, --file, or "-" for the lines of standard input.')
+        raise click.UsageError('Give the candidates: texts, --file, or "-" for the lines of standard input.')
     result = client.rerank(
         query,
         candidates,

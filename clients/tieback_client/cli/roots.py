@@ -137,7 +137,7 @@ def _roots_of_each(
 def _roots_of_one(paths: Sequence[Path], sources: Sequence[Source], host: str, name: str) -> dict[Path, Root]:
     """All paths in the source of that name, which is new, known here, or has moved here."""
     if not name or "/" in name:
-        raise InvalidArgument(f"{name!r} is no name of a source: it must not be empty or hold '/'")
+        raise InvalidArgument(f"{name!r} is not a name for a source: it must not be empty or contain '/'")
     known = next((one for one in sources if one.name == name), None)
     for path in paths:
         owner = _owner(path, sources, host)

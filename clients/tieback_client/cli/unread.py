@@ -57,4 +57,4 @@ def summary(unread: dict[str, Modality], space: Space) -> str:
     counts = Counter(unread.values())
     told = " and ".join(f"{count} {PLURALS[modality]}" for modality, count in counts.items())
     reads = ", ".join(PLURALS[modality] for modality in space.modalities)
-    return f"{told} left out: the collection's space {space.name} reads {reads} alone"
+    return f"{told} skipped: the collection's space {space.name} encodes only {reads}"

@@ -59,7 +59,7 @@ class Walk:
             found.failures[scope.id] = f"cannot read it: {error.strerror or error}"
             return
         if not stat.S_ISREG(mode):
-            found.failures[scope.id] = "it is no ordinary file"
+            found.failures[scope.id] = "it is not a regular file"
         elif not self._excluded(scope.path.name, scope.path.name):
             self._add(scope.id, scope.path, found, is_named=True)
 
@@ -94,7 +94,7 @@ class Walk:
         target = os.path.realpath(entry.path)
         inside, is_there = Path(target).is_relative_to(root), Path(target).exists()
         if not is_there and (inside or self.follow_links):
-            found.failures[name] = f"it is a link to {target}, which is not there"
+            found.failures[name] = f"it is a link to {target}, which does not exist"
             return False
         if inside:
             return False

@@ -23,7 +23,7 @@ def whoami(client: Client, output: Output) -> None:
     if usage.tenant:
         output.show(Text.assemble((usage.tenant, "bold"), "  role ", role))
     else:
-        output.show("The server asks for no tokens; everybody may do everything.")
+        output.show("The server needs no token; everyone has all permissions.")
     output.table(["", "used", "quota"], _rows(usage), right=(1, 2))
     if usage.shared:
         output.table(["shared by others", "role"], [[name, one.value] for name, one in usage.shared.items()])

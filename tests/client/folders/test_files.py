@@ -112,7 +112,7 @@ def test_facts_that_tieback_sets_are_not_taken_from_front_matter_unsaid(run: Run
     (folder / "a.md").write_text("---\nkind: recipe\n---\nWords.\n")
 
     assert report(run(folder, "--json"))["notes"]["f/a.md"] == [
-        "not kept of its front matter, since tieback sets it: kind"
+        "these keys of its front matter are not stored, because tieback sets them: kind"
     ]
 
 

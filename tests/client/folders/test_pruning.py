@@ -75,7 +75,7 @@ def test_without_pruning_an_empty_folder_removes_nothing(tmp_path: Path, run: Ru
     result = run(folder)
 
     assert result.exit_code == 0
-    assert f"1 file is gone from {folder}, and what was indexed is kept; --prune removes it" in result.stderr
+    assert f"1 file is gone from {folder}; the items are kept, --prune removes them" in result.stderr
     assert ids() == ["docs/a.txt"]
 
 
