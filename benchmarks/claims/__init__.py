@@ -1,11 +1,11 @@
-"""What the papers behind the methods of binding and routing claim, tried again at a small scale.
+"""What the papers behind the methods of binding and routing claim, tested again at a small scale.
 
-A topic is a file of benchmarks/claims with a function `study`, and stands for one method. It makes its data
-with a seed, tries the claim for several seeds, and reports the mean with the smallest and the largest value.
-A claim that does not hold is reported as not met, and a topic that fails as not measured. What holds by
-construction, as a product that equals its matrix, is no claim: tests hold it. Real sentences come
-from the folder of $TIEBACK_DATA, laid out as benchmarks/corpus.py says, or from what the project ships;
-handwritten digits are fetched once into the model store.
+A topic is a file of benchmarks/claims with a function `study`, for one method. It makes its data with a seed,
+tests the claim with several seeds, and reports the mean with the smallest and the largest value. A claim that
+does not hold is reported as not met, and a topic that fails as not measured. What holds by construction (for
+instance that a product equals its matrix) is no claim; the tests check it. Real sentences come from the
+folder of $TIEBACK_DATA, with the layout of benchmarks/corpus.py, or from the texts of the project.
+Handwritten digits are downloaded once into the model store.
 """
 
 from __future__ import annotations

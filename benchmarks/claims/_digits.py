@@ -1,8 +1,8 @@
-"""Pictures of digits for the claims: handwritten ones, and ones drawn in fonts.
+"""Pictures of digits for the claims: handwritten digits, and digits drawn in fonts.
 
-Handwritten ones are the 1,797 of 8 × 8 pixels in scikit-learn's wheel (Alpaydin and Kaynak, 1998,
-doi:10.24432/C50P49), from which only their file is taken, once, into the model store. Drawn ones are in the
-fonts that matplotlib brings, turned, slanted, shifted and under noise.
+The handwritten digits are the 1,797 pictures of 8 × 8 pixels in scikit-learn's wheel (Alpaydin and Kaynak,
+1998, doi:10.24432/C50P49). Only their file is taken from the wheel, once, into the model store. The drawn
+digits use the fonts of matplotlib, and are rotated, slanted, shifted and noisy.
 """
 
 from __future__ import annotations

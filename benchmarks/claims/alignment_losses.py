@@ -1,11 +1,12 @@
-"""Method 60: losses that align two views beside a classifier's cross-entropy (MTAM, arXiv:2208.06348).
+"""Method 60: losses that align two views, in addition to the cross-entropy of a classifier (MTAM,
+arXiv:2208.06348).
 
-Two views share a hidden vector of 3 dimensions; each adds louder dimensions of its own. A class depends on
-the first hidden dimension alone. Each view has a network to 3 dimensions, and one classifier reads both.
-Cross- entropy teaches what the class needs and no more; the sum of canonical correlations is to bring the
-other two dimensions, and the 2-Wasserstein distance makes the clouds alike without saying which point belongs
-to which. Pairs that were held out are retrieved across the views, in the canonical variates of the training
-pairs.
+Two views share a hidden vector of 3 dimensions. Each view adds dimensions of its own with a larger variance.
+The class depends on the first hidden dimension alone. Each view has a network with 3 outputs, and one
+classifier reads both. Cross-entropy teaches only what the class needs. The sum of canonical correlations
+should recover the other two dimensions. The 2-Wasserstein distance makes the point sets similar, but does not
+say which point belongs to which. Held-out pairs are retrieved across the views, in the canonical variates of
+the training pairs.
 """
 
 from __future__ import annotations
@@ -57,17 +58,17 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
             found[losses].append(trained(losses, seed))
     plain, correlated, moved = (found[losses] for losses in LOSSES)
     claim(
-        report, f"{METHOD}: mean canonical correlation of held-out pairs, CE and CCA",
+        report, f"{METHOD}: mean canonical correlation of held-out pairs, CE with CCA",
         [one.correlation for one in correlated], "", f"> {RECOVERED:g}",
         note=f"CE alone: {np.mean([one.correlation for one in plain]):.3f}",
     )  # fmt: skip
     claim(
-        report, f"{METHOD}: held-out partners found first, CE and CCA less CE alone",
+        report, f"{METHOD}: R@1 of held-out partners, CE and CCA minus CE alone",
         [100 * (b.retrieved - a.retrieved) for a, b in zip(plain, correlated, strict=True)],
         "points", "> 0", note=f"of {TEST} candidates",
     )  # fmt: skip
     claim(
-        report, f"{METHOD}: W2 distance of the held-out clouds, CE and W2 over CE alone",
+        report, f"{METHOD}: W2 distance of the held-out point sets, CE with W2 over CE alone",
         [b.distance / a.distance for a, b in zip(plain, moved, strict=True)], "x", "< 1",
     )  # fmt: skip
     report.table(

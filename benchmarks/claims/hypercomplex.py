@@ -1,14 +1,15 @@
 """Method 55: a graph and texts in the four parts of a hypercomplex number (arXiv:2208.02743).
 
-The graph is made: entities have a hidden vector, relations a hidden turn, and a fact leads from an entity to
-one of those nearest to where the turn takes it. Three texts of an entity are noisy views of its hidden
-vector, as wide as short text vectors are. Structure, word, sentence and document are the four parts. Facts
-are few, so that a text has something to add. Without texts, all four parts are learned from the graph (QuatE
-and its dihedron counterpart, of the same size); with shuffled texts, each entity has another's. All three are
-trained alike, and measured by filtered MRR over all entities on facts that were held out.
+The graph is synthetic. Entities have a hidden vector and relations a hidden rotation; a fact connects an
+entity to one of the entities nearest to its rotated vector. Three texts of an entity are noisy views of its
+hidden vector, as wide as short text vectors. The four parts are structure, word, sentence and document. There
+are few facts, so that texts can add information. Without texts, all four parts are learned from the graph
+(QuatE and its dihedron counterpart, of the same size). With shuffled texts, each entity has the texts of
+another. All three are trained in the same way and measured by filtered MRR over all entities, on held-out
+facts.
 
-A first, sparser graph gave larger gains over a structure that found no more than chance; this one, with more
-facts known and a decay of weights that helps the structure most, is the harder comparison.
+A first graph with fewer facts gave larger gains over a structure that was no better than chance. This graph
+has more facts, and a weight decay that helps the structure most; so it is the harder comparison.
 """
 
 from __future__ import annotations
@@ -71,14 +72,14 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
         ]
         true, none, shuffled = (np.array(found[texts]) for texts in ("true", "none", "shuffled"))
         claim(
-            report, f"{METHOD}: MRR, {algebra}, true texts less structure alone",
+            report, f"{METHOD}: MRR, {algebra}, true texts minus structure alone",
             (true - none).tolist(), "", ">= 0",
         )  # fmt: skip
         claim(
-            report, f"{METHOD}: MRR, {algebra}, true texts less shuffled ones",
+            report, f"{METHOD}: MRR, {algebra}, true texts minus shuffled texts",
             (true - shuffled).tolist(), "", f">= {GAIN:g}",
         )  # fmt: skip
-    report.table(f"{METHOD}: filtered MRR on held-out facts of a made graph", rows)
+    report.table(f"{METHOD}: filtered MRR on held-out facts of a synthetic graph", rows)
 
 
 def made(seed: int) -> Graph:

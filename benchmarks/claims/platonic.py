@@ -1,18 +1,18 @@
 """Method 46: two frozen spaces agree better in a small subspace than as a whole (arXiv:2503.05283).
 
-Two kinds of pairs, both real. Easier: sentences, each encoded by two text encoders that were trained apart.
-Harder, and nearer to the paper's point clouds and texts: the classes of an image classifier, each as the
-direction of its features that speaks for the class, and as the vector of its name in a text encoder. Anchors
-are things in both spaces; of the others, each one's partner is sought in the other space among all of them.
+There are two kinds of real pairs. The easier kind is sentences, each encoded by two independently trained
+text encoders. The harder kind, nearer to the point clouds and texts of the paper, is the classes of an image
+classifier: the direction of its features for the class, and the vector of the class's name in a text encoder.
+Anchors are pairs that are known in both spaces. For the other pairs, each partner is retrieved among all of
+them.
 
-In the subspace, both sides are compared in the k canonical variates. The whole space is tried in two ways.
-One is least squares as they come. The other is the best that affine can do: the best, on what is sought, of
-several ridges and of comparing the target's vectors as they are or less their mean, since in the subspace
-means are taken off as well. The table has two more ways. Projecting through the subspace back into the target
-is what a block of the joint space can take in, and loses what the subspace lacks. CCA between principal
-components, a quarter as many as anchors on each side and without a ridge, is how the paper describes it; by
-default the ridge takes their part, and finds more. That ridge was chosen on sentences of these sets, and
-serves for classes as it is.
+In the subspace, both sides are compared in k canonical variates. The full space is tried in two ways. One is
+plain least squares. The other is the best affine map: the best, on the test pairs, of several ridge values
+and of comparing with or without the mean of the target, since the subspace removes means too. The table has
+two more rows. Projecting through the subspace back into the target is what a block of the joint space can
+use; it loses what the subspace lacks. CCA between principal components, a quarter as many as anchors on each
+side and without a ridge, is the paper's description; the default uses a ridge instead, and finds more. This
+ridge was chosen on sentences of these sets, and is used for classes without a change.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
     for pair in (*_of_sentences(say), _of_classes(say)):
         say(f"{pair.source} -> {pair.target}")
         rows += _measure(report, pair, seeds)
-    report.table(f"{METHOD}: partners found first in per cent", rows)
+    report.table(f"{METHOD}: R@1 of partners in percent", rows)
 
 
 def _of_sentences(say: Callable[[str], None]) -> Iterator[Pair]:
@@ -93,7 +93,7 @@ def _measure(report: Report, pair: Pair, seeds: Sequence[int]) -> list[dict[str,
         count: [found_first(source, target, count, seed) for seed in seeds] for count in (ANCHORS, MORE)
     }
     called = f"{pair.source} -> {pair.target}"
-    worst = f"least squares is at its worst where anchors are about as many as the width, {source.shape[1]}"
+    worst = f"least squares is worst if the number of anchors is about the width, {source.shape[1]}"
     for kind in ("plain", "best"):
         of = {count: PLAIN if kind == "plain" else _best(of_seeds) for count, of_seeds in found.items()}
         gaps = {
@@ -104,17 +104,17 @@ def _measure(report: Report, pair: Pair, seeds: Sequence[int]) -> list[dict[str,
             ours, theirs = (_mean(found[ANCHORS], way) for way in (inside(k), of[ANCHORS]))
             claim(
                 report,
-                f"{METHOD}: R@1, {called}, {ANCHORS} anchors, CCA-{k} less the {kind} full-space affine",
+                f"{METHOD}: R@1, {called}, {ANCHORS} anchors, CCA-{k} minus the {kind} full-space affine",
                 gaps[ANCHORS][k],
                 "points",
                 f">= {GAIN:g}",
-                note=f"{ours:.1f} % against {theirs:.1f} % ({of[ANCHORS]}); {len(source) - MORE} sought",
+                note=f"{ours:.1f} % against {theirs:.1f} % ({of[ANCHORS]}); {len(source) - MORE} candidates",
             )
         most = max(DIMENSIONS)
         near = kind == "plain" and ANCHORS < source.shape[1] < MORE
         claim(
             report,
-            f"{METHOD}: {called}, gap of CCA-{most} to the {kind} affine, {MORE} anchors less {ANCHORS}",
+            f"{METHOD}: {called}, gap of CCA-{most} to the {kind} affine, {MORE} anchors minus {ANCHORS}",
             [a - b for a, b in zip(gaps[MORE][most], gaps[ANCHORS][most], strict=True)],
             "points",
             "< 0",
@@ -145,7 +145,7 @@ def found_first(source: Floats, target: Floats, anchors: int, seed: int) -> dict
         fitted = affine.fit(source[known], target[known], ridge=ridge)
         found[f"affine, ridge {ridge:g}"] = _first(affine.affine(left, fitted), right)
         moved = left @ fitted["map"] + fitted["offset"] - mean
-        found[f"affine, ridge {ridge:g}, less the mean"] = _first(unit_rows(moved), unit_rows(right - mean))
+        found[f"affine, ridge {ridge:g}, minus the mean"] = _first(unit_rows(moved), unit_rows(right - mean))
     for k in DIMENSIONS:
         state = cca_affine.fit(source[known], target[known], dimensions=k)
         found[inside(k)] = _first(

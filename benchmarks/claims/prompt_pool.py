@@ -1,14 +1,13 @@
-"""Prompts from a pool in place of a missing modality, against zeros (method 14, PTUnifier, arXiv:2302.08958).
+"""Prompts from a pool for a missing modality, against zeros (method 14, PTUnifier, arXiv:2302.08958).
 
-Things of ten kinds have four tokens of text and four of a picture, which know different parts of them. A
-transformer reads both and tells the kind. Where one is missing, its tokens are zeros, or entries of a learned
-pool: those most alike to the mean of the tokens that are there, chosen without a gradient and taken with one.
-Both ways are trained alike, on pairs, texts and pictures in turn, as the paper does.
+Objects of ten classes have four text tokens and four picture tokens, which carry different information. A
+transformer reads both and predicts the class. If a modality is missing, its tokens are zeros, or entries of a
+learned pool: those most similar to the mean of the present tokens. The choice has no gradient, the entries
+have one. Both variants are trained in the same way, on pairs, texts and pictures in turn, as in the paper.
 
-The pool that is served learns nothing: its entries are things that were encoded whole, and the silent tokens
-are what these say, weighted. It is tried with a network that has learned from pairs alone, against zeros in
-the same network. How much noise there is was set on seeds that are not among those reported, until zeros had
-70 to 80 % of texts right.
+The served pool is not trained: its entries are objects with all modalities, and the missing tokens are a
+weighted mean of theirs. It is tested with a network that was trained on pairs alone, against zeros in the
+same network. The noise was chosen with seeds that are not reported, so that zeros reach 70 to 80 % on texts.
 """
 
 from __future__ import annotations
@@ -86,7 +85,7 @@ class Fusion(nn.Module):
 def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> None:
     """Claims of accuracy on texts alone and on pairs."""
     torch.set_num_threads(1)
-    rows = by_seed(report, f"{METHOD}: accuracy in per cent", seeds, one, say)
+    rows = by_seed(report, f"{METHOD}: accuracy in percent", seeds, one, say)
 
     def found(name: str, values: list[float], unit: str, target: str) -> None:
         claim(report, f"{METHOD}: {name}", values, unit, target)
@@ -95,15 +94,15 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
         return [row[name] - row[other] for row in rows]
 
     found(
-        "accuracy on texts alone, learned pool less zeros",
+        "accuracy on texts alone, learned pool minus zeros",
         less("pool, text", "zeros, text"),
         "points",
         f">= {GAIN:g}",
     )
     pairs = [abs(difference) for difference in less("pool, pair", "zeros, pair")]
-    found("accuracy on pairs, learned pool and zeros, difference", pairs, "points", f"<= {SAME:g}")
+    found("difference of the accuracy on pairs, learned pool and zeros", pairs, "points", f"<= {SAME:g}")
     found(
-        "accuracy on texts alone, the pool that is served less zeros, having learned from pairs",
+        "accuracy on texts alone, the served pool minus zeros, trained on pairs",
         less("served pool, text", "from pairs, zeros, text"), "points", f">= {GAIN:g}",
     )  # fmt: skip
 

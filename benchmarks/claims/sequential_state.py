@@ -1,17 +1,17 @@
-"""A state that passes through the encoders of what is there, against zeros for what is not (method 57).
+"""A state that passes through the encoders of the present views, against zeros for missing views (method 57).
 
-MultiModN (arXiv:2309.14118). Each thing has three views of its label. Two of them are missing more often for
-one label than for the other in training, and the other way round in the test, so that what is missing says
-something that will turn out false. A parallel network reads all views side by side, with zeros for missing
-ones. MultiModN's state starts the same for all, is changed by the encoder of each view that is there, and is
-read by a decoder after every step; a missing view's encoder is not called and its step has no loss. Silent
-views go through the method `skip` that is served, and hold NaN before it. How clear the views are and how
-often they are missing was set, on seeds that are not among those reported, until the parallel network did as
-in a known run: 92 % where what is missing is as in training, 69 % where it is not.
+MultiModN (arXiv:2309.14118). Each object has three views of its label. In training, two of them are missing
+more often for one label than for the other; in the test it is the other way round, so that what is missing is
+misleading. A parallel network reads all views at once, with zeros for missing ones. The state of MultiModN
+has the same start for all inputs, is changed by the encoder of each present view, and is read by a decoder
+after every step; the encoder of a missing view is not called, and its step has no loss. Missing views pass
+through the served method `skip`, and hold NaN before it. The noise of the views and how often they are
+missing were chosen, with seeds that are not reported, so that the parallel network performs as in a known
+run: 92 % if views are missing as in training, 69 % if not.
 
-MultiModN's order is free, and decides: an encoder sees in the state whether those before it were called, and
-learns from that what it should not. Both orders are reported: the views that may be missing first, and last.
-The second was added when the first had missed.
+The order of the encoders is free, and matters: the state shows an encoder whether the encoders before it were
+called, and it can learn from that. Both orders are reported: the views that may be missing first, and last.
+The second was added after the first had missed the aim.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class Sequential(nn.Module):
 def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> None:
     """Claims of what is lost when what is missing turns round."""
     torch.set_num_threads(1)
-    rows = by_seed(report, f"{METHOD}: accuracy in per cent", seeds, one, say)
+    rows = by_seed(report, f"{METHOD}: accuracy in percent", seeds, one, say)
 
     def lost(name: str) -> list[float]:
         return [row[f"{name}, as trained"] - row[f"{name}, turned"] for row in rows]

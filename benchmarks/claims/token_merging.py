@@ -1,15 +1,14 @@
 """Method 36: merging tokens by their energy keeps the spectrum of their graph (PiToMe, arXiv:2405.16148).
 
-Clouds of 128 tokens are made of clusters of look-alikes, of different sizes, and of isolated tokens among
-them, in any order. A graph joins the tokens by their cosines, as far as these are above 0. Merging makes it
-coarse; spread out over the tokens again, its normalised Laplacian has other eigenvalues, and the distance is
-the sum of their differences. PiToMe stands against ToMe's matching of every other token to those between
-(arXiv:2210.09461), which does not look at whether a token has many look-alikes, and against merging at
-random.
+Sets of 128 tokens consist of clusters of similar tokens, of different sizes, and of isolated tokens, in
+random order. A graph connects tokens by their cosines, if these are above 0. Merging coarsens the graph.
+Lifted to the original tokens again, its normalised Laplacian has other eigenvalues; the distance is the sum
+of the differences. PiToMe is compared with ToMe's matching of every other token with the tokens between
+(arXiv:2210.09461), which does not consider how many similar tokens a token has, and with random merging.
 
-The paper's claim is about tokens in large clusters. It was seen to fail, when this set-up was chosen, where
-all clusters have one size, where they are of very different spread, and in narrow keys (32 wide), in which
-isolated tokens come near to clusters by chance: there ToMe is as near, or nearer.
+The paper's claim is about tokens in large clusters. While this set-up was chosen, the claim failed if all
+clusters have the same size, if their spreads differ much, and with narrow keys (32 wide), where isolated
+tokens are near clusters by chance. There, ToMe is as near or nearer.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
             {
                 "ratio": ratio,
                 **{name: float(np.mean([row[name] for row in rows])) for name in rows[0]},
-                "nearer than ToMe": float(np.mean([_wins(row) for row in rows])),
+                "smaller than ToMe": float(np.mean([_wins(row) for row in rows])),
             }
             for ratio, rows in found.items()
         ],
@@ -60,7 +59,7 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
         share = [float(row["PiToMe"].mean() / row["ToMe"].mean()) for row in rows]
         claim(report, f"{METHOD}: distance over ToMe's, {ratio:g} of the tokens kept", share, "x", "< 1")
         wins = [_wins(row) for row in rows]
-        name = f"{METHOD}: clouds in which it is nearer than ToMe, {ratio:g} of the tokens kept"
+        name = f"{METHOD}: share of clouds with a smaller distance than ToMe, {ratio:g} of the tokens kept"
         claim(report, name, wins, "of them", f">= {WINS:g}")
 
 

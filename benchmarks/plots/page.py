@@ -15,30 +15,31 @@ Row = Mapping[str, Any]
 HEAD = """\
 # Speed
 
-How the encoder service does against the machine's own limit and against other servers of the same ONNX file.
-This page is written by `scripts/bench plots` from what `scripts/bench speed` measured; what people say of it
+The speed of the encoder service, compared with the limit of the machine and with other servers of the same
+ONNX file. `scripts/bench plots` writes this page from the results of `scripts/bench speed`; the discussion
 is in [speed/remarks.md](speed/remarks.md).
 """
 
 METHOD = """\
 ## How it is measured
 
-The limit is the **best bare loop, one thread**: ONNX Runtime with inputs tokenised, grouped and padded
-beforehand, by whichever policy is fastest for the mix of lengths (one by one, sorted batches of 2 to 32,
-sorted batches of 128 to 512 tokens, arrival order). Beside it stand a fused loop, one thread that tokenises,
-sorts and runs all of it, and the loop of the int8 graph. Every server gets one thread for the model and the
-same float32 file, and int8 where a line says so. One server runs at a time, in rounds that alternate with the
-bare loop on the same texts; a share is to the limit of its own round, and the value is the median over the
-rounds. Rates are of the steady state: the filling at the begin of a turn and the draining at its end do not
-count. Every text is computed: the cache is bypassed, except where it is what is measured. The load comes
-from a process of its own on the same cores.
+The limit is the **best bare loop with one thread**: a loop around ONNX Runtime, without a server, with inputs
+that are tokenised, grouped and padded in advance. Several batching policies are tried (one text at a time,
+sorted batches of 2 to 32 texts, sorted batches of 128 to 512 tokens, order of arrival), and the fastest for
+the mix of lengths is the limit. There are two more loops for comparison: a fused loop, where one thread
+tokenises, sorts and runs, and the loop of the int8 graph. Every server has one thread for the model and uses
+the same float32 file, or the int8 file where a line says so. One server runs at a time. Its rounds alternate
+with rounds of the bare loop on the same texts. A share is the server's rate over the limit of the same round;
+the reported value is the median over the rounds. Rates are measured in the steady state, without the start
+and the end of a round. Caches are bypassed, except where the cache itself is measured. The load comes from a
+separate process on the same cores.
 
-Each of the other servers is tried first with a sweep: batches of 1 to 32 texts, in order of arrival and
-sorted by length, windows of 2 and 10 ms. In each cell it is measured by the tuning that was its best there.
-In overload it has a queue limit and a deadline where it knows such settings.
+Each of the other servers is first tuned with a sweep: batches of 1 to 32 texts, in order of arrival and
+sorted by length, with windows of 2 and 10 ms. In each cell, a server is measured with the tuning that was its
+best there. In the overload test it has a queue limit and a deadline if it supports them.
 
-An interval named "95 %, bootstrap of rounds" comes from drawing rounds with replacement; of a ratio of two
-servers, the rounds of each are drawn apart.
+An interval named "95 %, bootstrap of rounds" comes from resampling rounds with replacement. For a ratio of
+two servers, the rounds of each are resampled separately.
 
 ```
 scripts/bench peers                                    # once: the other servers, each in its own environment
@@ -54,7 +55,7 @@ def page(results: Sequence[Mapping[str, Any]], figures: Mapping[str, str], remar
     """Markdown. `figures` are paths by title, `remarks` what people have to say of the claims."""
     parts = [HEAD, *(_of_machine(result) for result in results)]
     parts += [f"## {title}\n\n![{title}]({path})\n" for title, path in figures.items()]
-    parts.append("## What was aimed at, and what was found\n")
+    parts.append("## Aims and results\n")
     parts += [_claims(result["claims"]) for result in results]
     parts += [remarks] if remarks else []
     parts.append(METHOD)
